@@ -1,0 +1,370 @@
+//! What a product sells: its tiers, their features, and the policy a license lives under.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::license_key::Product;
+
+/// Seats a license may have: beyond a hundred devices inside one item, an item would outgrow its 4 KB read unit.
+pub const MAX_SEATS: u32 = 100;
+
+/// A tier's name, `[a-z0-9_]{1,16}`; upper-cased where it is printed in keys.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TierName(String);
+
+impl TierName {
+    /// `text` as a tier name, exactly as it must be written.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let good = (1..=16).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        good.then(|| Self(text.to_owned()))
+    }
+
+    /// The name itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TierName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for TierName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The rules one license lives under, after every override.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Devices bound at the same time, 1 to [`MAX_SEATS`].
+    pub seats: u32,
+    /// How often a client renews its lease.
+    pub check_interval_hours: u32,
+    /// How long after that a client goes on without an answer.
+    pub offline_grace_days: u32,
+    /// Whether `verify` without hardware says `NOT_ACTIVATED`.
+    pub hardware_required: bool,
+    /// Equal components that make a device.
+    pub hardware_match_threshold: u32,
+    /// Transfers per seat in any 365 days.
+    pub max_transfers: u32,
+    /// Window in which fewer than `seats` transfers may happen.
+    pub transfer_cooldown_hours: u32,
+    /// Whether a transfer must name the licensee's e-mail.
+    pub transfer_requires_email: bool,
+}
+
+impl Policy {
+    /// What holds where a catalog says nothing.
+    pub const DEFAULT: Self = Self {
+        seats: 1,
+        check_interval_hours: 24,
+        offline_grace_days: 7,
+        hardware_required: false,
+        hardware_match_threshold: 2,
+        max_transfers: 3,
+        transfer_cooldown_hours: 24,
+        transfer_requires_email: false,
+    };
+
+    /// This policy with everything `overrides` names replaced.
+    #[must_use]
+    pub fn with(self, overrides: &PolicyOverrides) -> Self {
+        let o = overrides;
+        Self {
+            seats: o.seats.unwrap_or(self.seats),
+            check_interval_hours: o.check_interval_hours.unwrap_or(self.check_interval_hours),
+            offline_grace_days: o.offline_grace_days.unwrap_or(self.offline_grace_days),
+            hardware_required: o.hardware_required.unwrap_or(self.hardware_required),
+            hardware_match_threshold: o.hardware_match_threshold.unwrap_or(self.hardware_match_threshold),
+            max_transfers: o.max_transfers.unwrap_or(self.max_transfers),
+            transfer_cooldown_hours: o.transfer_cooldown_hours.unwrap_or(self.transfer_cooldown_hours),
+            transfer_requires_email: o.transfer_requires_email.unwrap_or(self.transfer_requires_email),
+        }
+    }
+}
+
+/// What a product, a tier or a license sets differently; absent members leave the outer rule alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the members are those of Policy, documented there")]
+pub struct PolicyOverrides {
+    pub seats: Option<u32>,
+    pub check_interval_hours: Option<u32>,
+    pub offline_grace_days: Option<u32>,
+    pub hardware_required: Option<bool>,
+    pub hardware_match_threshold: Option<u32>,
+    pub max_transfers: Option<u32>,
+    pub transfer_cooldown_hours: Option<u32>,
+    pub transfer_requires_email: Option<bool>,
+}
+
+/// One tier as the operator writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tier {
+    /// The tier whose features come first.
+    pub extends: Option<TierName>,
+    /// What this tier adds.
+    pub features: Vec<String>,
+    /// What this tier sets differently.
+    pub policy: PolicyOverrides,
+}
+
+/// A checked catalog: every `extends` leads somewhere and none runs in a circle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog {
+    product: Product,
+    policy: Policy,
+    tiers: BTreeMap<TierName, Tier>,
+}
+
+/// Why a catalog is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// `extends` names nothing.
+    #[error("tier {0} extends {1}, which the catalog does not have")]
+    NoSuchTier(TierName, TierName),
+    /// `extends` comes back to where it began.
+    #[error("tier {0} extends itself, directly or through others")]
+    Circle(TierName),
+    /// Seats outside 1 to [`MAX_SEATS`].
+    #[error("seats must be 1 to {MAX_SEATS}, not {0}")]
+    Seats(u32),
+}
+
+impl Catalog {
+    /// Checks and builds a catalog.
+    ///
+    /// # Errors
+    /// [`CatalogError`], naming the first thing wrong.
+    pub fn new(
+        product: Product,
+        policy: &PolicyOverrides,
+        tiers: BTreeMap<TierName, Tier>,
+    ) -> Result<Self, CatalogError> {
+        for seats in tiers.values().map(|tier| tier.policy.seats).chain([policy.seats]).flatten() {
+            if seats == 0 || seats > MAX_SEATS {
+                return Err(CatalogError::Seats(seats));
+            }
+        }
+        for name in tiers.keys() {
+            check_lineage(&tiers, name)?;
+        }
+        Ok(Self { product, policy: Policy::DEFAULT.with(policy), tiers })
+    }
+
+    /// The catalog that holds for a product whose operator stored none: S1's four tiers for `QF`, with S1's features in
+    /// S1's order (`get_tier_features` of seed S1). No other product has one.
+    #[must_use]
+    pub fn built_in(product: &Product) -> Option<Self> {
+        (product.as_str() == "QF").then(|| Self {
+            product: product.clone(),
+            policy: Policy::DEFAULT,
+            tiers: BUILT_IN.iter().map(BuiltInTier::named).collect(),
+        })
+    }
+
+    /// The product it describes.
+    #[must_use]
+    pub const fn product(&self) -> &Product {
+        &self.product
+    }
+
+    /// Whether it has this tier.
+    #[must_use]
+    pub fn has(&self, tier: &TierName) -> bool {
+        self.tiers.contains_key(tier)
+    }
+
+    /// Its tiers' names.
+    pub fn tiers(&self) -> impl Iterator<Item = &TierName> {
+        self.tiers.keys()
+    }
+
+    /// The rules for a license of this tier. `None` if the catalog lacks the tier.
+    #[must_use]
+    pub fn policy(&self, tier: &TierName, license: &PolicyOverrides) -> Option<Policy> {
+        Some(self.policy.with(&self.tiers.get(tier)?.policy).with(license))
+    }
+
+    /// The features of a tier, those it extends first, then `extras`, no repeats. `None` if the catalog lacks the tier.
+    #[must_use]
+    pub fn features(&self, tier: &TierName, extras: &[String]) -> Option<Vec<String>> {
+        let mut lineage = vec![self.tiers.get(tier)?];
+        while let Some(parent) = lineage.last().and_then(|tier| tier.extends.as_ref()) {
+            lineage.push(self.tiers.get(parent)?);
+        }
+        let mut seen = BTreeSet::new();
+        Some(
+            lineage
+                .into_iter()
+                .rev()
+                .flat_map(|tier| &tier.features)
+                .chain(extras)
+                .filter(|feature| seen.insert(feature.as_str()))
+                .cloned()
+                .collect(),
+        )
+    }
+}
+
+fn check_lineage(tiers: &BTreeMap<TierName, Tier>, from: &TierName) -> Result<(), CatalogError> {
+    let mut seen = BTreeSet::from([from]);
+    let mut name = from;
+    while let Some(parent) = tiers.get(name).and_then(|tier| tier.extends.as_ref()) {
+        if !tiers.contains_key(parent) {
+            return Err(CatalogError::NoSuchTier(name.clone(), parent.clone()));
+        }
+        if !seen.insert(parent) {
+            return Err(CatalogError::Circle(from.clone()));
+        }
+        name = parent;
+    }
+    Ok(())
+}
+
+struct BuiltInTier {
+    name: &'static str,
+    extends: Option<&'static str>,
+    features: &'static [&'static str],
+}
+
+impl BuiltInTier {
+    fn named(&self) -> (TierName, Tier) {
+        let tier = Tier {
+            extends: self.extends.map(|name| TierName(name.to_owned())),
+            features: self.features.iter().map(|feature| (*feature).to_owned()).collect(),
+            policy: PolicyOverrides::default(),
+        };
+        (TierName(self.name.to_owned()), tier)
+    }
+}
+
+/// S1's table. `elite` extends `free`, not `pro`: it has `ai_agents_unlimited` where `pro` has `ai_agents_3`.
+const BUILT_IN: [BuiltInTier; 4] = [
+    BuiltInTier {
+        name: "free",
+        extends: None,
+        features: &["basic_dashboard", "manual_trading", "basic_analytics", "community_read"],
+    },
+    BuiltInTier {
+        name: "pro",
+        extends: Some("free"),
+        features: &[
+            "ai_agents_3",
+            "advanced_analytics",
+            "strategy_marketplace",
+            "copy_trading",
+            "priority_support",
+        ],
+    },
+    BuiltInTier {
+        name: "elite",
+        extends: Some("free"),
+        features: &[
+            "ai_agents_unlimited",
+            "advanced_analytics",
+            "strategy_marketplace",
+            "copy_trading",
+            "priority_support",
+            "market_intelligence",
+            "custom_strategies",
+            "api_access",
+            "whale_tracking",
+            "premium_community",
+        ],
+    },
+    BuiltInTier {
+        name: "lifetime",
+        extends: Some("elite"),
+        features: &["lifetime_updates", "vip_support", "beta_access", "custom_integrations", "white_label"],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tier(text: &str) -> TierName {
+        TierName::parse(text).unwrap()
+    }
+
+    fn built_in() -> Catalog {
+        Catalog::built_in(&Product::parse("QF").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn s1s_tiers_keep_s1s_order() {
+        let features = |name| built_in().features(&tier(name), &[]).unwrap().join(" ");
+        assert_eq!(features("free"), "basic_dashboard manual_trading basic_analytics community_read");
+        assert_eq!(
+            features("pro"),
+            "basic_dashboard manual_trading basic_analytics community_read ai_agents_3 advanced_analytics \
+             strategy_marketplace copy_trading priority_support"
+        );
+        assert_eq!(
+            features("elite"),
+            "basic_dashboard manual_trading basic_analytics community_read ai_agents_unlimited advanced_analytics \
+             strategy_marketplace copy_trading priority_support market_intelligence custom_strategies api_access \
+             whale_tracking premium_community"
+        );
+        assert_eq!(
+            features("lifetime"),
+            "basic_dashboard manual_trading basic_analytics community_read ai_agents_unlimited advanced_analytics \
+             strategy_marketplace copy_trading priority_support market_intelligence custom_strategies api_access \
+             whale_tracking premium_community lifetime_updates vip_support beta_access custom_integrations white_label"
+        );
+    }
+
+    #[test]
+    fn extras_come_last_and_nothing_repeats() {
+        let extras = ["api_access".to_owned(), "community_read".to_owned()];
+        assert_eq!(
+            built_in().features(&tier("free"), &extras).unwrap(),
+            ["basic_dashboard", "manual_trading", "basic_analytics", "community_read", "api_access"]
+        );
+        assert_eq!(built_in().features(&tier("gold"), &[]), None);
+        assert!(Catalog::built_in(&Product::parse("ACME9").unwrap()).is_none());
+    }
+
+    #[test]
+    fn license_overrides_tier_overrides_product_overrides_default() {
+        let of = |seats| PolicyOverrides { seats, ..PolicyOverrides::default() };
+        let build = |product, in_tier| {
+            let tiers = BTreeMap::from([(tier("pro"), Tier { policy: of(in_tier), ..Tier::default() })]);
+            Catalog::new(Product::parse("QF").unwrap(), &of(product), tiers).unwrap()
+        };
+        for (product, in_tier, license, expected) in [
+            (None, None, None, 1),
+            (Some(2), None, None, 2),
+            (Some(2), Some(3), None, 3),
+            (Some(2), Some(3), Some(4), 4),
+            (Some(2), None, Some(4), 4),
+        ] {
+            let policy = build(product, in_tier).policy(&tier("pro"), &of(license)).unwrap();
+            assert_eq!(policy.seats, expected);
+        }
+    }
+
+    #[test]
+    fn circles_gaps_and_seatless_tiers_are_refused() {
+        let extending = |parent: &str| Tier { extends: Some(tier(parent)), ..Tier::default() };
+        let seats = PolicyOverrides { seats: Some(0), ..PolicyOverrides::default() };
+        for (tiers, expected) in [
+            (vec![("a", extending("b")), ("b", extending("a"))], CatalogError::Circle(tier("a"))),
+            (vec![("a", extending("a"))], CatalogError::Circle(tier("a"))),
+            (vec![("a", extending("b"))], CatalogError::NoSuchTier(tier("a"), tier("b"))),
+            (vec![("a", Tier { policy: seats, ..Tier::default() })], CatalogError::Seats(0)),
+        ] {
+            let tiers = tiers.into_iter().map(|(name, entry)| (tier(name), entry)).collect();
+            let built = Catalog::new(Product::parse("QF").unwrap(), &PolicyOverrides::default(), tiers);
+            assert_eq!(built, Err(expected));
+        }
+    }
+}

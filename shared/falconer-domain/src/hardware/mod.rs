@@ -1,0 +1,304 @@
+//! Hardware: the components a device is known by, as they are received, kept and stated in leases.
+//!
+//! | | who computes it | what it is |
+//! | --- | --- | --- |
+//! | received | the client library | `hex(HMAC(canonical key, label ‖ 1F ‖ normalized value))`, or whatever an old client sends |
+//! | stored | the server | `HMAC(pepper, license id ‖ 1F ‖ label ‖ 1F ‖ received)[..16]` |
+//! | in a lease | the server | the first 16 bytes of `SHA-256(received)` |
+
+mod matching;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+
+pub use matching::{DeviceMatch, matching_device};
+
+use crate::encoding::{CROCKFORD_LOWER, HEXLOWER};
+use crate::keyring::{Generation, Purpose};
+use crate::license::LicenseId;
+use crate::placeholders;
+use crate::time::UnixMillis;
+
+/// Shortest component taken: anything less identifies nothing.
+pub const MIN_COMPONENT_CHARS: usize = 8;
+/// Longest component taken: a SHA-512 in hex.
+pub const MAX_COMPONENT_CHARS: usize = 128;
+/// Bytes of a component's hash, at rest and in leases.
+pub const HASH_BYTES: usize = 16;
+
+const SEPARATOR: u8 = 0x1F;
+
+/// What kind of part a component is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Label {
+    /// The operating system's machine id.
+    MachineId,
+    /// Address of the first physical network interface.
+    Mac,
+    /// Serial number of the main board.
+    Board,
+    /// Serial number of the system disk.
+    Disk,
+    /// A random id the client keeps where hardware says nothing.
+    Install,
+    /// Processor model: millions share it.
+    Cpu,
+    /// The host's name: anyone can change it.
+    Hostname,
+}
+
+impl Label {
+    /// Every label.
+    pub const ALL: [Self; 7] =
+        [Self::MachineId, Self::Mac, Self::Board, Self::Disk, Self::Install, Self::Cpu, Self::Hostname];
+
+    /// As requests, tables and leases write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MachineId => "machine_id",
+            Self::Mac => "mac",
+            Self::Board => "board",
+            Self::Disk => "disk",
+            Self::Install => "install",
+            Self::Cpu => "cpu",
+            Self::Hostname => "hostname",
+        }
+    }
+
+    /// As requests, tables and leases write it, read back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|label| label.as_str() == text)
+    }
+
+    /// Whether this part alone tells two machines apart.
+    const fn is_hardware_id(self) -> bool {
+        matches!(self, Self::MachineId | Self::Mac | Self::Board | Self::Disk)
+    }
+}
+
+/// Brings a raw value into the one form that is hashed: trimmed, lower case, inner white space collapsed. `None` for
+/// placeholders that vendors leave in firmware: two machines without a serial number are not the same machine.
+#[must_use]
+pub fn normalized(raw: &str) -> Option<String> {
+    let value = raw.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    (!placeholders::is_placeholder(&value)).then_some(value)
+}
+
+/// What the client library sends for a normalized value.
+#[must_use]
+pub fn keyed_component(canonical_key: &str, label: Label, normalized: &str) -> String {
+    HEXLOWER.encode(&mac(canonical_key.as_bytes(), &[label.as_str(), normalized]))
+}
+
+/// A component that is no component: too short, too long, or not printable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a component has {MIN_COMPONENT_CHARS} to {MAX_COMPONENT_CHARS} printable characters")]
+pub struct BadComponent;
+
+/// Components as one request brought them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ReceivedComponents(BTreeMap<Label, String>);
+
+impl ReceivedComponents {
+    /// Takes one component. Empty texts, placeholders and well-known hashes of them are absent, not wrong.
+    ///
+    /// # Errors
+    /// [`BadComponent`].
+    pub fn insert(&mut self, label: Label, text: &str) -> Result<(), BadComponent> {
+        let text = text.trim();
+        if normalized(text).is_none() || placeholders::is_hashed_placeholder(text) {
+            return Ok(());
+        }
+        let printable = text.chars().all(|c| !c.is_control());
+        if !printable || !(MIN_COMPONENT_CHARS..=MAX_COMPONENT_CHARS).contains(&text.chars().count()) {
+            return Err(BadComponent);
+        }
+        self.0.insert(label, text.to_owned());
+        Ok(())
+    }
+
+    /// Whether nothing usable came.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The components as this license would store them.
+    #[must_use]
+    pub fn hashed(&self, generation: &Generation, license: &LicenseId) -> HashedComponents {
+        let pepper = generation.subkey(Purpose::HardwarePepper);
+        HashedComponents(
+            self.0
+                .iter()
+                .map(|(label, text)| {
+                    (*label, first_bytes(&mac(pepper.as_ref(), &[license.as_str(), label.as_str(), text])))
+                })
+                .collect(),
+        )
+    }
+
+    /// What a lease states of the components that `is_stored` admits.
+    #[must_use]
+    pub fn lease(&self, is_stored: impl Fn(Label) -> bool) -> LeaseComponents {
+        LeaseComponents(
+            self.0
+                .iter()
+                .filter(|(label, _)| is_stored(**label))
+                .map(|(label, text)| (*label, first_bytes(&Sha256::digest(text.as_bytes()))))
+                .collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+impl FromIterator<(Label, String)> for ReceivedComponents {
+    fn from_iter<I: IntoIterator<Item = (Label, String)>>(components: I) -> Self {
+        Self(components.into_iter().collect())
+    }
+}
+
+/// Never shows a value: even a hash identifies a person's machine.
+impl fmt::Debug for ReceivedComponents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
+/// Received components, hashed as one license stores them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HashedComponents(pub(crate) BTreeMap<Label, [u8; HASH_BYTES]>);
+
+impl HashedComponents {
+    /// The hash of one component.
+    #[must_use]
+    pub fn get(&self, label: Label) -> Option<&[u8; HASH_BYTES]> {
+        self.0.get(&label)
+    }
+}
+
+/// One component at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredComponent {
+    /// Its hash.
+    pub hash: [u8; HASH_BYTES],
+    /// When it was learned after the binding; `None` if it came with it.
+    pub learned_at: Option<UnixMillis>,
+}
+
+/// The components of one device at rest.
+pub type StoredComponents = BTreeMap<Label, StoredComponent>;
+
+/// What a lease states of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeaseComponents(BTreeMap<Label, [u8; HASH_BYTES]>);
+
+impl LeaseComponents {
+    /// Label → hex, as the claim `hw` holds it.
+    #[must_use]
+    pub fn to_wire(&self) -> BTreeMap<String, String> {
+        self.0.iter().map(|(label, hash)| (label.as_str().to_owned(), HEXLOWER.encode(hash))).collect()
+    }
+}
+
+/// `dev_` and 16 lower-case Crockford characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceId(String);
+
+impl DeviceId {
+    const PREFIX: &str = "dev_";
+    const BYTES: usize = 10;
+
+    /// A new id from 80 random bits.
+    #[must_use]
+    pub fn from_random(random: [u8; Self::BYTES]) -> Self {
+        Self(format!("{}{}", Self::PREFIX, CROCKFORD_LOWER.encode(&random)))
+    }
+
+    /// `text` as a device id, exactly as it must be written.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let random = CROCKFORD_LOWER.decode(text.strip_prefix(Self::PREFIX)?.as_bytes()).ok()?;
+        (random.len() == Self::BYTES).then(|| Self(text.to_owned()))
+    }
+
+    /// The id itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn mac(key: &[u8], parts: &[&str]) -> [u8; 32] {
+    // Unwrap safety: HMAC takes a key of any length.
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            mac.update(&[SEPARATOR]);
+        }
+        mac.update(part.as_bytes());
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn first_bytes(hash: &[u8]) -> [u8; HASH_BYTES] {
+    let mut first = [0; HASH_BYTES];
+    first.copy_from_slice(&hash[..HASH_BYTES]);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_are_taken_absent_or_refused() {
+        let long = "x".repeat(MAX_COMPONENT_CHARS);
+        for (text, expected) in [
+            ("12345678", Ok(true)),
+            ("  12345678\n", Ok(true)),
+            (long.as_str(), Ok(true)),
+            ("", Ok(false)),
+            ("   ", Ok(false)),
+            ("To Be Filled By O.E.M.", Ok(false)),
+            ("00:00:00:00:00:00", Ok(false)),
+            ("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", Ok(false)),
+            ("E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", Ok(false)),
+            ("d41d8cd98f00b204e9800998ecf8427e", Ok(false)),
+            ("1234567", Err(BadComponent)),
+            (&format!("{long}x"), Err(BadComponent)),
+            ("1234\u{7}5678", Err(BadComponent)),
+        ] {
+            let mut components = ReceivedComponents::default();
+            let taken = components.insert(Label::Mac, text).map(|()| !components.is_empty());
+            assert_eq!(taken, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_names_labels_only() {
+        let components = ReceivedComponents::from_iter([(Label::Mac, "a-secret-value".to_owned())]);
+        assert_eq!(format!("{components:?}"), "[Mac]");
+    }
+
+    #[test]
+    fn labels_and_device_ids_read_back_what_they_write() {
+        for label in Label::ALL {
+            assert_eq!(Label::parse(label.as_str()), Some(label));
+        }
+        assert_eq!(Label::parse("MAC"), None);
+        let id = DeviceId::from_random([0xAB; 10]);
+        assert_eq!(DeviceId::parse(id.as_str()), Some(id.clone()));
+        assert_eq!((id.as_str().len(), DeviceId::parse("dev_0")), (20, None));
+    }
+}

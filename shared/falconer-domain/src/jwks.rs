@@ -1,0 +1,94 @@
+//! The public halves of the lease-signing keys (RFC 8037), each endorsed by the older ones, so that a client that
+//! trusts any one of them can come to trust the newest without an update of its application.
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use crate::encoding::BASE64URL_NOPAD;
+use crate::keyring::KeyRing;
+
+/// The answer of `GET /api/keys`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jwks {
+    /// One key per lease-signing generation, oldest first.
+    pub keys: Vec<Jwk>,
+}
+
+/// One public key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jwk {
+    /// Always `OKP`.
+    pub kty: String,
+    /// Always `Ed25519`.
+    pub crv: String,
+    /// Always `EdDSA`.
+    pub alg: String,
+    /// Always `sig`.
+    #[serde(rename = "use")]
+    pub use_: String,
+    /// The generation, as leases name it.
+    pub kid: String,
+    /// The public key, base64url.
+    pub x: String,
+    /// Older kid → base64url signature over this key's `kid` and `x`.
+    pub endorsed_by: BTreeMap<String, String>,
+}
+
+impl Jwks {
+    /// The public keys of a ring.
+    #[must_use]
+    pub fn of(ring: &KeyRing) -> Self {
+        let keys = ring
+            .signing()
+            .map(|generation| {
+                let kid = generation.number().to_string();
+                let x = BASE64URL_NOPAD.encode(generation.signing_key().verifying_key().as_bytes());
+                let endorsed_by = ring
+                    .signing()
+                    .take_while(|older| older.number() < generation.number())
+                    .map(|older| {
+                        let signature = older.signing_key().sign(&endorsed_bytes(&kid, &x));
+                        (older.number().to_string(), BASE64URL_NOPAD.encode(&signature.to_bytes()))
+                    })
+                    .collect();
+                Jwk {
+                    kty: "OKP".to_owned(),
+                    crv: "Ed25519".to_owned(),
+                    alg: "EdDSA".to_owned(),
+                    use_: "sig".to_owned(),
+                    kid,
+                    x,
+                    endorsed_by,
+                }
+            })
+            .collect();
+        Self { keys }
+    }
+}
+
+impl Jwk {
+    /// The key itself, if `x` is one.
+    #[must_use]
+    pub fn public_key(&self) -> Option<VerifyingKey> {
+        let bytes: [u8; 32] = BASE64URL_NOPAD.decode(self.x.as_bytes()).ok()?.try_into().ok()?;
+        VerifyingKey::from_bytes(&bytes).ok()
+    }
+
+    /// Whether the generation `older_kid`, whose public key is `older`, endorses this key.
+    #[must_use]
+    pub fn is_endorsed_by(&self, older_kid: &str, older: &VerifyingKey) -> bool {
+        self.endorsed_by
+            .get(older_kid)
+            .and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok())
+            .and_then(|bytes| Signature::from_slice(&bytes).ok())
+            .is_some_and(|signature| {
+                older.verify_strict(&endorsed_bytes(&self.kid, &self.x), &signature).is_ok()
+            })
+    }
+}
+
+fn endorsed_bytes(kid: &str, x: &str) -> Vec<u8> {
+    [b"falconer/jwk/v1".as_slice(), kid.as_bytes(), x.as_bytes()].join(&0)
+}

@@ -1,0 +1,81 @@
+use super::*;
+
+const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+fn refusal(text: &str) -> String {
+    KeyRing::parse(text).expect_err(text).to_string()
+}
+
+#[test]
+fn a_ring_of_every_role_parses() {
+    let ring = KeyRing::parse(&format!(
+        r#"{{"current":"2","legacy":"1","imported":"31","1":"s1master","2":"{A}","31":"{B}","x-note":"kept in the safe"}}"#
+    ))
+    .unwrap();
+    assert_eq!(ring.current().number().get(), 2);
+    assert_eq!(ring.legacy().unwrap().number().get(), 1);
+    assert_eq!(ring.imported().unwrap().number().get(), 31);
+    assert_eq!(ring.signing().map(|g| g.number().get()).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn every_rule_refuses_with_its_own_sentence() {
+    for (text, expected) in [
+        ("", "flat JSON object"),
+        ("[]", "flat JSON object"),
+        (r#"{"current":1}"#, "flat JSON object"),
+        (r#"{"current":{"a":"b"}}"#, "flat JSON object"),
+        ("{}", "no \"current\""),
+        (&format!(r#"{{"1":"{A}"}}"#), "no \"current\""),
+        (&format!(r#"{{"current":"2","1":"{A}"}}"#), "\"current\" names a generation it does not hold"),
+        (&format!(r#"{{"current":"1","legacy":"2","1":"{A}"}}"#), "\"legacy\" names a generation"),
+        (&format!(r#"{{"current":"1","legacy":"1","1":"{A}"}}"#), "\"current\" and \"legacy\""),
+        (&format!(r#"{{"current":"1","imported":"1","1":"{A}"}}"#), "\"current\" and \"imported\""),
+        (
+            &format!(r#"{{"current":"1","legacy":"2","imported":"2","1":"{A}","2":"{B}"}}"#),
+            "\"legacy\" and \"imported\"",
+        ),
+        (&format!(r#"{{"current":"1","1":"{A}","1":"{B}"}}"#), "names \"1\" twice"),
+        (&format!(r#"{{"current":"1","current":"1","1":"{A}"}}"#), "names \"current\" twice"),
+        (&format!(r#"{{"current":"1","1":"{A}","32":"{B}"}}"#), "member \"32\""),
+        (&format!(r#"{{"current":"1","1":"{A}","01":"{B}"}}"#), "member \"01\""),
+        (&format!(r#"{{"current":"1","1":"{A}","+2":"{B}"}}"#), "member \"+2\""),
+        (&format!(r#"{{"current":"1","1":"{A}","note":"x"}}"#), "member \"note\""),
+        (r#"{"current":"1","1":"short"}"#, "generation 1 of the key ring is shorter than 32"),
+        (
+            &format!(r#"{{"current":"1","1":"{A}","legacy":"2","2":"seven77"}}"#),
+            "generation 2 of the key ring is shorter than 8",
+        ),
+    ] {
+        let said = refusal(text);
+        assert!(said.contains(expected), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_master_pasted_as_a_name_is_not_printed() {
+    let said = refusal(&format!(r#"{{"current":"1","1":"{A}","{B}":"1"}}"#));
+    assert!(!said.contains(B), "{said}");
+}
+
+#[test]
+fn no_error_and_no_debug_prints_a_value() {
+    let ring = KeyRing::parse(&format!(r#"{{"current":"1","1":"{A}"}}"#)).unwrap();
+    assert!(!format!("{ring:?}").contains(A));
+    for text in
+        [format!(r#"{{"current":"{A}","1":"{B}"}}"#), format!(r#"{{"current":"1","1":"{A}","1":"{B}"}}"#)]
+    {
+        let said = refusal(&text);
+        assert!(!said.contains(A) && !said.contains(B), "{said}");
+    }
+}
+
+#[test]
+fn a_printed_master_is_known_by_its_hash_alone() {
+    // The printed text never enters the tree, so the check is shown on the hash of a stand-in.
+    let ring = KeyRing::parse(&format!(r#"{{"current":"1","1":"{A}"}}"#)).unwrap();
+    let refused = ring.check_masters(&Sha256::digest(A.as_bytes()).into());
+    assert_eq!(refused, Err(KeyRingError::BurnedMaster(GenerationNumber::new(1).unwrap())));
+    assert_eq!(ring.check_masters(&BURNED_MASTER_SHA256), Ok(()));
+}

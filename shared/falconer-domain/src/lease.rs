@@ -1,0 +1,273 @@
+//! Leases: signed statements of one decision about one license, kept by clients and checked offline.
+//!
+//! A lease is a JWS in compact form (RFC 7515) with a fixed header, so any JWT library verifies it. Ours accepts one
+//! algorithm and one type, and checks the signature over the bytes received, never over a re-serialization.
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{Policy, TierName};
+use crate::code::Code;
+use crate::encoding::BASE64URL_NOPAD;
+use crate::hardware::{DeviceId, LeaseComponents};
+use crate::keyring::Generation;
+use crate::license::LicenseId;
+use crate::license_key::Product;
+use crate::time::UnixMillis;
+
+/// The only signature algorithm of a lease (RFC 8037).
+pub const ALGORITHM: &str = "EdDSA";
+/// The only type of a lease.
+pub const TYPE: &str = "lease+jwt";
+/// How far `nbf` lies before `iat`, for clients whose clock is slow.
+pub const CLOCK_SKEW_SECONDS: i64 = 300;
+/// Life of a lease that allows no offline use: a refusal, or a yes that is bound to no device.
+pub const SHORT_LIFE_SECONDS: i64 = 300;
+/// Longest lease that is looked at; the largest one we sign has some 2 KB.
+pub const MAX_LEASE_BYTES: usize = 16 * 1024;
+
+const SECONDS_PER_HOUR: i64 = 3_600;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// What a lease says. The order of the members is the order of the JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who signed it, as configured.
+    pub iss: String,
+    /// The product.
+    pub aud: String,
+    /// The license id.
+    pub sub: String,
+    /// The request it answers.
+    pub jti: String,
+    /// When it was signed, in seconds.
+    pub iat: i64,
+    /// From when it counts.
+    pub nbf: i64,
+    /// Until when it counts without another answer.
+    pub exp: i64,
+    /// The caller's nonce, verbatim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// The decision.
+    pub valid: bool,
+    /// The decision's code; a client keeps those it does not know.
+    pub code: String,
+    /// The tier, where there is a license.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    /// The features, where there is a license.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
+    /// When the license ends, in seconds; `null` is perpetual.
+    pub license_expires_at: Option<i64>,
+    /// The bound device the decision is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Label → hash of each component of the request that equals a stored one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hw: Option<BTreeMap<String, String>>,
+    /// Equal components that make the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hw_threshold: Option<u32>,
+    /// From when on the client tries to renew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_at: Option<i64>,
+    /// Seconds between two checks, for display.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<i64>,
+    /// Seconds of offline use after a missed check, for display.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace: Option<i64>,
+}
+
+/// Who asks, and when: what every lease of one request shares.
+#[derive(Clone, Copy, Debug)]
+pub struct Occasion<'a> {
+    /// The configured issuer.
+    pub issuer: &'a str,
+    /// The audience.
+    pub product: &'a Product,
+    /// The license asked about.
+    pub license_id: &'a LicenseId,
+    /// The request.
+    pub request_id: &'a str,
+    /// The caller's nonce.
+    pub nonce: Option<&'a str>,
+    /// The request's one moment.
+    pub now: UnixMillis,
+}
+
+/// What the license of a decision grants; a refusal states it too.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The license's tier.
+    pub tier: &'a TierName,
+    /// Its features.
+    pub features: &'a [String],
+    /// Its end.
+    pub expires_at: Option<UnixMillis>,
+    /// Its rules.
+    pub policy: &'a Policy,
+}
+
+/// A bound device and the components that proved it.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound<'a> {
+    /// The device.
+    pub device: &'a DeviceId,
+    /// What of the request equals what is stored.
+    pub components: &'a LeaseComponents,
+}
+
+impl Claims {
+    /// A yes. Bound to a device it allows offline use; otherwise it only proves this answer.
+    #[must_use]
+    pub fn granted(occasion: &Occasion<'_>, code: Code, terms: &Terms<'_>, bound: Option<Bound<'_>>) -> Self {
+        let mut claims = Self::stated(occasion, code, Some(terms));
+        claims.valid = true;
+        if let Some(Bound { device, components }) = bound {
+            let (interval, grace) = spans(terms.policy);
+            claims.exp = offline_until(claims.iat, interval + grace, claims.license_expires_at);
+            claims.refresh_at = Some((claims.iat + interval).min(claims.exp));
+            claims.device = Some(device.to_string());
+            claims.hw = Some(components.to_wire());
+            claims.hw_threshold = Some(terms.policy.hardware_match_threshold);
+        }
+        claims
+    }
+
+    /// A signed no. `terms` is `None` where no license was found.
+    #[must_use]
+    pub fn refused(occasion: &Occasion<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
+        Self::stated(occasion, code, terms)
+    }
+
+    /// Signs the claims.
+    #[must_use]
+    pub fn sign(&self, generation: &Generation) -> String {
+        let header = format!(r#"{{"alg":"{ALGORITHM}","typ":"{TYPE}","kid":"{}"}}"#, generation.number());
+        // Unwrap safety: strings, numbers and maps of strings always serialize.
+        let payload = serde_json::to_vec(self).unwrap();
+        let mut jws = BASE64URL_NOPAD.encode(header.as_bytes());
+        jws.push('.');
+        BASE64URL_NOPAD.encode_append(&payload, &mut jws);
+        let signature = generation.signing_key().sign(jws.as_bytes());
+        jws.push('.');
+        BASE64URL_NOPAD.encode_append(&signature.to_bytes(), &mut jws);
+        jws
+    }
+
+    fn stated(occasion: &Occasion<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
+        let iat = occasion.now.seconds();
+        let spans = terms.map(|terms| spans(terms.policy));
+        Self {
+            iss: occasion.issuer.to_owned(),
+            aud: occasion.product.to_string(),
+            sub: occasion.license_id.to_string(),
+            jti: occasion.request_id.to_owned(),
+            iat,
+            nbf: iat - CLOCK_SKEW_SECONDS,
+            exp: iat + SHORT_LIFE_SECONDS,
+            nonce: occasion.nonce.map(str::to_owned),
+            valid: false,
+            code: code.name().to_owned(),
+            tier: terms.map(|terms| terms.tier.to_string()),
+            features: terms.map(|terms| terms.features.to_vec()),
+            license_expires_at: terms.and_then(|terms| terms.expires_at).map(UnixMillis::seconds),
+            device: None,
+            hw: None,
+            hw_threshold: None,
+            refresh_at: None,
+            interval: spans.map(|(interval, _)| interval),
+            grace: spans.map(|(_, grace)| grace),
+        }
+    }
+}
+
+fn spans(policy: &Policy) -> (i64, i64) {
+    (
+        i64::from(policy.check_interval_hours) * SECONDS_PER_HOUR,
+        i64::from(policy.offline_grace_days) * SECONDS_PER_DAY,
+    )
+}
+
+/// `iat + span`, at least the short life, and never beyond the license itself.
+fn offline_until(iat: i64, span: i64, license_expires_at: Option<i64>) -> i64 {
+    let until = iat + span.max(SHORT_LIFE_SECONDS);
+    license_expires_at.map_or(until, |end| until.min(end))
+}
+
+/// Why a text is not a lease to act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    /// Not three base64url parts of JSON, JSON and a signature, or too long.
+    #[error("not a lease")]
+    Malformed,
+    /// Any algorithm but [`ALGORITHM`].
+    #[error("wrong algorithm")]
+    WrongAlgorithm,
+    /// Any type but [`TYPE`].
+    #[error("wrong type")]
+    WrongType,
+    /// Signed by a key that is not trusted here.
+    #[error("unknown key")]
+    UnknownKey,
+    /// The signature does not fit the bytes.
+    #[error("bad signature")]
+    BadSignature,
+    /// Signed for another product.
+    #[error("wrong audience")]
+    WrongAudience,
+}
+
+/// Checks a lease's header, signature and audience and returns what it says. Times are the caller's to judge.
+///
+/// # Errors
+/// [`LeaseError`]. Nothing of the payload is looked at before the signature holds.
+pub fn verify(
+    jws: &str,
+    audience: &Product,
+    trusted: impl Fn(&str) -> Option<VerifyingKey>,
+) -> Result<Claims, LeaseError> {
+    if jws.len() > MAX_LEASE_BYTES {
+        return Err(LeaseError::Malformed);
+    }
+    let (signed, signature) = jws.rsplit_once('.').ok_or(LeaseError::Malformed)?;
+    let (header, payload) = signed.split_once('.').ok_or(LeaseError::Malformed)?;
+    let header: Header = serde_json::from_slice(&decoded(header)?).map_err(|_| LeaseError::Malformed)?;
+    if header.alg != ALGORITHM {
+        return Err(LeaseError::WrongAlgorithm);
+    }
+    if header.typ != TYPE {
+        return Err(LeaseError::WrongType);
+    }
+    let key = trusted(&header.kid).ok_or(LeaseError::UnknownKey)?;
+    let signature = Signature::from_slice(&decoded(signature)?).map_err(|_| LeaseError::BadSignature)?;
+    key.verify_strict(signed.as_bytes(), &signature).map_err(|_| LeaseError::BadSignature)?;
+    let claims: Claims = serde_json::from_slice(&decoded(payload)?).map_err(|_| LeaseError::Malformed)?;
+    if claims.aud != audience.as_str() {
+        return Err(LeaseError::WrongAudience);
+    }
+    Ok(claims)
+}
+
+/// Nothing else is ever in our header; a member we do not know (`crit`, `jwk`, …) makes it somebody else's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    alg: String,
+    #[serde(default)]
+    typ: String,
+    #[serde(default)]
+    kid: String,
+}
+
+fn decoded(part: &str) -> Result<Vec<u8>, LeaseError> {
+    BASE64URL_NOPAD.decode(part.as_bytes()).map_err(|_| LeaseError::Malformed)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! The rules of Falconer, and nothing else.
+//!
+//! **Architecture invariant:** this crate reads no clock, no environment and no randomness, and does no I/O.
+//! `now` and random bytes are arguments, so every rule can be tested at any moment of any year, and the very
+//! functions the Lambdas run can be run again by `falconer explain --at`.
+//!
+//! Where the bytes and rules come from: `formats.md` and `api.md` of the design, whose independent test vectors stand
+//! in `tests/vectors/formats.json`.
+
+pub mod catalog;
+pub mod code;
+pub mod encoding;
+pub mod escrow;
+pub mod hardware;
+pub mod jwks;
+pub mod keyring;
+pub mod lease;
+pub mod license;
+pub mod license_key;
+pub mod time;
+pub mod verify;
+
+mod placeholders;
+
+pub use catalog::{Catalog, Policy, PolicyOverrides, TierName};
+pub use code::Code;
+pub use keyring::{GenerationNumber, KeyRing};
+pub use license::{License, LicenseId, Status};
+pub use license_key::{Authentic, LicenseKey, NotAuthentic, Product};
+pub use time::UnixMillis;

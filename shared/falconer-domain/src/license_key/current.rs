@@ -1,0 +1,146 @@
+//! Keys Falconer issues: `PRODUCT-TIER-` and 30 Crockford characters in six groups of five,
+//! `generation (1) ‖ random (16) ‖ tag (13)`.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::{PrintedTier, Product};
+use crate::encoding::CROCKFORD_UPPER;
+use crate::keyring::{Generation, GenerationNumber, Purpose};
+
+/// Random bytes in a key: 80 bits, so that a million keys collide with a chance of one in 10¹².
+pub const RANDOM_BYTES: usize = 10;
+const TAG_BYTES: usize = 8;
+const RANDOM_CHARS: usize = 16;
+const BODY_CHARS: usize = 30;
+const GROUP_CHARS: usize = 5;
+const CROCKFORD_DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// A text of the form Falconer issues.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CurrentKey {
+    product: Product,
+    tier: PrintedTier,
+    generation: GenerationNumber,
+    random: [u8; RANDOM_BYTES],
+    tag: [u8; TAG_BYTES],
+}
+
+impl CurrentKey {
+    /// Issues a key. `random` comes from the operating system at the edge, or from an import's derivation.
+    #[must_use]
+    pub fn issue(
+        generation: &Generation,
+        product: Product,
+        tier: PrintedTier,
+        random: [u8; RANDOM_BYTES],
+    ) -> Self {
+        let mut key = Self { product, tier, generation: generation.number(), random, tag: [0; TAG_BYTES] };
+        let mac = key.mac(generation).finalize().into_bytes();
+        key.tag.copy_from_slice(&mac[..TAG_BYTES]);
+        key
+    }
+
+    /// Whether `generation` issued this key; compared in constant time.
+    #[must_use]
+    pub fn is_tagged_by(&self, generation: &Generation) -> bool {
+        self.mac(generation).verify_truncated_left(&self.tag).is_ok()
+    }
+
+    /// The product the key is for.
+    #[must_use]
+    pub const fn product(&self) -> &Product {
+        &self.product
+    }
+
+    /// The tier that was issued.
+    #[must_use]
+    pub const fn tier(&self) -> &PrintedTier {
+        &self.tier
+    }
+
+    /// The generation the key claims.
+    #[must_use]
+    pub const fn generation(&self) -> GenerationNumber {
+        self.generation
+    }
+
+    pub(super) fn parse(spelled: &str) -> Option<Self> {
+        let mut parts = spelled.splitn(3, '-');
+        let product = Product::parse(parts.next()?)?;
+        let tier = PrintedTier::parse(parts.next()?)?;
+        let body = ungrouped(parts.next()?)?;
+        let (first, rest) = body.split_at_checked(1)?;
+        let (random, tag) = rest.split_at_checked(RANDOM_CHARS)?;
+        Some(Self {
+            product,
+            tier,
+            generation: generation_of(first.as_bytes()[0])?,
+            random: decoded(random)?,
+            tag: decoded(tag)?,
+        })
+    }
+
+    fn mac(&self, generation: &Generation) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(generation.subkey(Purpose::LicenseKeyTag).as_ref())
+            // Unwrap safety: HMAC takes a key of any length.
+            .unwrap();
+        mac.update(b"falconer/key/v2\0");
+        mac.update(self.product.as_str().as_bytes());
+        mac.update(&[0]);
+        mac.update(self.tier.as_str().as_bytes());
+        mac.update(&[0, self.generation.get()]);
+        mac.update(&self.random);
+        mac
+    }
+}
+
+impl fmt::Display for CurrentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digit = char::from(CROCKFORD_DIGITS[usize::from(self.generation.get())]);
+        let body =
+            format!("{digit}{}{}", CROCKFORD_UPPER.encode(&self.random), CROCKFORD_UPPER.encode(&self.tag));
+        write!(f, "{}-{}", self.product, self.tier.as_str())?;
+        for (index, digit) in body.chars().enumerate() {
+            if index % GROUP_CHARS == 0 {
+                f.write_str("-")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The 30 characters without their hyphens, which may stand between groups only.
+fn ungrouped(grouped: &str) -> Option<String> {
+    let mut body = String::with_capacity(BODY_CHARS);
+    let mut may_split = false;
+    for c in grouped.chars() {
+        match c {
+            '-' if may_split && body.len() < BODY_CHARS => may_split = false,
+            '-' => return None,
+            _ if c.is_ascii_alphanumeric() && body.len() < BODY_CHARS => {
+                body.push(c);
+                may_split = body.len().is_multiple_of(GROUP_CHARS);
+            }
+            _ => return None,
+        }
+    }
+    (body.len() == BODY_CHARS).then_some(body)
+}
+
+fn generation_of(digit: u8) -> Option<GenerationNumber> {
+    let digit = match digit {
+        b'I' | b'L' => b'1',
+        other => other,
+    };
+    let value = CROCKFORD_DIGITS.iter().position(|symbol| *symbol == digit)?;
+    GenerationNumber::new(u8::try_from(value).ok()?)
+}
+
+/// Exactly `N` bytes, or nothing: a set padding bit, a `U` or a wrong length all fail here.
+fn decoded<const N: usize>(text: &str) -> Option<[u8; N]> {
+    CROCKFORD_UPPER.decode(text.as_bytes()).ok()?.try_into().ok()
+}

@@ -1,0 +1,36 @@
+//! Moments, as the wire and the tables write them.
+
+/// Milliseconds in one second.
+pub const MILLIS_PER_SECOND: i64 = 1_000;
+/// Milliseconds in one day of 24 hours; terms and grace are counted in these.
+pub const MILLIS_PER_DAY: i64 = 86_400 * MILLIS_PER_SECOND;
+
+/// A moment in milliseconds since 1970-01-01T00:00:00Z. The domain is handed these; it never reads a clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixMillis(pub i64);
+
+impl UnixMillis {
+    /// Whole seconds, rounded down, as lease claims count them.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(MILLIS_PER_SECOND)
+    }
+
+    /// The moment `days` days of 24 hours later; the last representable moment if there is none.
+    #[must_use]
+    pub const fn plus_days(self, days: u32) -> Self {
+        Self(self.0.saturating_add(days as i64 * MILLIS_PER_DAY))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_round_down_also_before_1970() {
+        for (millis, seconds) in [(0, 0), (999, 0), (1_000, 1), (-1, -1), (-1_000, -1)] {
+            assert_eq!(UnixMillis(millis).seconds(), seconds, "{millis}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::catalog::{PolicyOverrides, TierName};
+use crate::hardware::{DeviceId, Label, StoredComponent};
+use crate::keyring::GenerationNumber;
+use crate::license::{Device, LicenseId};
+use crate::license_key::Product;
+
+const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+fn license() -> License {
+    License {
+        id: LicenseId::from_hash(&[1; 32]),
+        product: Product::parse("QF").unwrap(),
+        tier: TierName::parse("pro").unwrap(),
+        status: Status::Active,
+        user_id: None,
+        expires_at: None,
+        features: Vec::new(),
+        policy: PolicyOverrides::default(),
+        devices: BTreeMap::new(),
+        generation: GenerationNumber::new(1).unwrap(),
+    }
+}
+
+fn device(value: u8) -> (DeviceId, Device) {
+    let component = StoredComponent { hash: [value; 16], learned_at: None };
+    let device = Device {
+        name: None,
+        components: BTreeMap::from([(Label::Mac, component), (Label::Board, component)]),
+        bound_at: NOW,
+        seen_at: NOW,
+    };
+    (DeviceId::from_random([value; 10]), device)
+}
+
+fn hardware(value: u8) -> HashedComponents {
+    HashedComponents(BTreeMap::from([(Label::Mac, [value; 16]), (Label::Board, [value; 16])]))
+}
+
+fn decide(license: &License, hardware: Option<&HashedComponents>) -> Result<(), VerifyRefusal> {
+    let catalog = Catalog::built_in(&license.product).unwrap();
+    Facts::gather(license, &catalog, hardware, NOW).unwrap().decide()
+}
+
+#[test]
+fn statuses_and_expiry_refuse_in_order() {
+    let past = Some(UnixMillis(NOW.0 - 1));
+    for (status, expires_at, expected) in [
+        (Status::Active, None, Ok(())),
+        (Status::Active, Some(UnixMillis(NOW.0 + 1)), Ok(())),
+        (Status::Active, Some(NOW), Err(VerifyRefusal::Expired)),
+        (Status::Active, past, Err(VerifyRefusal::Expired)),
+        (Status::Pending, past, Err(VerifyRefusal::Pending)),
+        (Status::Suspended, past, Err(VerifyRefusal::Suspended)),
+        (Status::Revoked, past, Err(VerifyRefusal::Revoked)),
+    ] {
+        let license = License { status, expires_at, ..license() };
+        assert_eq!(decide(&license, None), expected, "{status:?} {expires_at:?}");
+    }
+}
+
+#[test]
+fn hardware_refuses_after_everything_else() {
+    let required = PolicyOverrides { hardware_required: Some(true), ..PolicyOverrides::default() };
+    let optional = PolicyOverrides::default();
+    for (policy, bound, given, expected) in [
+        (optional, false, None, Ok(())),
+        (optional, true, None, Ok(())),
+        (optional, false, Some(hardware(1)), Err(VerifyRefusal::NotActivated)),
+        (optional, true, Some(hardware(1)), Ok(())),
+        (optional, true, Some(hardware(2)), Err(VerifyRefusal::HardwareMismatch)),
+        (required, true, None, Err(VerifyRefusal::NotActivated)),
+        (required, false, None, Err(VerifyRefusal::NotActivated)),
+        (required, true, Some(hardware(1)), Ok(())),
+    ] {
+        let devices = bound.then(|| device(1)).into_iter().collect();
+        let license = License { policy, devices, ..license() };
+        assert_eq!(decide(&license, given.as_ref()), expected, "{policy:?} {bound} {given:?}");
+        let expired = License { expires_at: Some(NOW), ..license };
+        assert_eq!(decide(&expired, given.as_ref()), Err(VerifyRefusal::Expired));
+    }
+}
+
+#[test]
+fn the_list_of_checks_goes_on_after_the_refusal() {
+    let license = License { expires_at: Some(NOW), ..license() };
+    let catalog = Catalog::built_in(&license.product).unwrap();
+    let facts = Facts::gather(&license, &catalog, Some(&hardware(1)), NOW).unwrap();
+    let made: Vec<_> = facts.checks().map(|check| (check.name, check.refusal)).collect();
+    assert_eq!(
+        made,
+        [
+            ("not revoked", None),
+            ("not suspended", None),
+            ("not pending", None),
+            ("not expired", Some(VerifyRefusal::Expired)),
+            ("activated", Some(VerifyRefusal::NotActivated)),
+            ("hardware matches", Some(VerifyRefusal::HardwareMismatch)),
+        ]
+    );
+}
+
+#[test]
+fn a_tier_the_catalog_lacks_is_our_failure() {
+    let license = License { tier: TierName::parse("gold").unwrap(), ..license() };
+    let catalog = Catalog::built_in(&license.product).unwrap();
+    assert_eq!(Facts::gather(&license, &catalog, None, NOW).err(), Some(UnknownTier));
+}
