@@ -38,6 +38,8 @@ macro_rules! codes {
 }
 
 codes! {
+    Ok, "OK", 200, "Done",
+        "Nothing.";
     Valid, "VALID", 200, "License is valid",
         "Nothing; the features it unlocks stand in the answer.";
     MethodNotAllowed, "METHOD_NOT_ALLOWED", 405, "Method not allowed",

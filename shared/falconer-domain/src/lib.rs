@@ -12,6 +12,7 @@ pub mod code;
 pub mod encoding;
 pub mod escrow;
 pub mod hardware;
+pub mod issue;
 pub mod jwks;
 pub mod keyring;
 pub mod lease;

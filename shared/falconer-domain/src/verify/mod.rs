@@ -6,6 +6,7 @@
 use crate::catalog::{Catalog, Policy};
 use crate::code::Code;
 use crate::hardware::{DeviceMatch, HashedComponents, matching_device};
+use crate::lease::Terms;
 use crate::license::{License, Status};
 use crate::time::UnixMillis;
 
@@ -145,16 +146,15 @@ impl<'a> Facts<'a> {
         self.found.as_ref()
     }
 
-    /// The rules the license lives under.
+    /// What the license grants, for the lease and the answer.
     #[must_use]
-    pub const fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// The features it unlocks: its tier's, then its extras.
-    #[must_use]
-    pub fn features(&self) -> &[String] {
-        &self.features
+    pub fn terms(&self) -> Terms<'_> {
+        Terms {
+            tier: &self.license.tier,
+            features: &self.features,
+            expires_at: self.license.expires_at,
+            policy: &self.policy,
+        }
     }
 }
 

@@ -1,0 +1,135 @@
+//! The record of what was decided, written after the answer and never in its way.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use falconer_domain::{Code, LicenseId, UnixMillis};
+use tokio::time::{Instant, timeout};
+
+use crate::limiter::Address;
+use crate::settings::{Settings, VerifyAudit};
+use crate::store::Store;
+use crate::windows::Windows;
+
+/// Longest an instance is held up after its answer.
+pub const AUDIT_BUDGET: Duration = Duration::from_millis(300);
+/// Failures in a row after which the table is taken to be down …
+const FAILURES_BEFORE_PAUSE: u32 = 3;
+/// … and for how long it is then left alone.
+const PAUSE: Duration = Duration::from_secs(30);
+/// Rows of verify for one license, minute and instance: a leaked key cannot run up the bill.
+const ROWS_PER_LICENSE_PER_MINUTE: u32 = 10;
+
+/// One audit row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// The license it is about.
+    pub license_id: LicenseId,
+    /// When.
+    pub at: UnixMillis,
+    /// The request.
+    pub request_id: String,
+    /// What was asked: `verify`, `issue`, …
+    pub action: &'static str,
+    /// What came of it.
+    pub code: &'static str,
+    /// What the caller said about where it runs.
+    pub origin: Option<String>,
+    /// The caller's folded address.
+    pub address: Option<Address>,
+    /// Who changed something; absent where nobody did.
+    pub actor: Option<String>,
+    /// Days it is kept; `None` is for good.
+    pub kept_days: Option<u32>,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditOutcome {
+    /// It stands in the table.
+    Written,
+    /// The settings ask for no row of this kind.
+    NotAsked,
+    /// This license has had its share of rows this minute.
+    Capped,
+    /// It was tried and is lost, but for the log.
+    Dropped,
+    /// It was not even tried: the table has been failing.
+    Paused,
+}
+
+impl AuditOutcome {
+    /// Whether a row that was due is missing.
+    #[must_use]
+    pub const fn is_missing(self) -> bool {
+        matches!(self, Self::Capped | Self::Dropped | Self::Paused)
+    }
+}
+
+/// Writes verify's rows.
+#[derive(Debug)]
+pub struct AuditWriter {
+    verify_audit: VerifyAudit,
+    capped: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    failures_in_a_row: u32,
+    paused_until: Option<Instant>,
+    rows: Windows<LicenseId>,
+}
+
+impl AuditWriter {
+    /// A writer with nothing behind it yet.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            verify_audit: settings.verify_audit,
+            capped: settings.verifies_per_license_per_minute > 0,
+            state: Mutex::new(State { failures_in_a_row: 0, paused_until: None, rows: Windows::new() }),
+        }
+    }
+
+    /// Writes a verification's row within [`AUDIT_BUDGET`], or lets it go.
+    pub async fn write(&self, store: &Store, row: &AuditRow) -> AuditOutcome {
+        if self.verify_audit == VerifyAudit::Refusals && row.code == Code::Valid.name() {
+            return AuditOutcome::NotAsked;
+        }
+        if self.capped
+            && self.state().rows.count(row.license_id.clone(), row.at) > ROWS_PER_LICENSE_PER_MINUTE
+        {
+            return AuditOutcome::Capped;
+        }
+        if self.state().paused_until.is_some_and(|until| Instant::now() < until) {
+            return AuditOutcome::Paused;
+        }
+        match timeout(AUDIT_BUDGET, store.record(row)).await {
+            Ok(Ok(())) => {
+                self.state().failures_in_a_row = 0;
+                AuditOutcome::Written
+            }
+            Ok(Err(error)) => self.failed(&error.to_string()),
+            Err(_) => self.failed("timed out"),
+        }
+    }
+
+    fn failed(&self, why: &str) -> AuditOutcome {
+        let mut state = self.state();
+        state.failures_in_a_row += 1;
+        if state.failures_in_a_row >= FAILURES_BEFORE_PAUSE {
+            state.failures_in_a_row = 0;
+            state.paused_until = Some(Instant::now() + PAUSE);
+            tracing::warn!(error = why, pause_seconds = PAUSE.as_secs(), "audit rows are paused");
+        } else {
+            tracing::warn!(error = why, "audit row dropped");
+        }
+        AuditOutcome::Dropped
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves counts that are still counts.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

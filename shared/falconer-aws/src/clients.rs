@@ -1,0 +1,142 @@
+//! The SDK clients: one connector for both services, our own trust store, and a budget for every call.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
+use aws_smithy_types::timeout::TimeoutConfig;
+
+/// The roots that AWS endpoints chain to, from <https://www.amazontrust.com/repository/>. Compiled in: reading a
+/// system's whole trust store costs a cold start more instructions than everything else together.
+const AMAZON_ROOTS: [&[u8]; 5] = [
+    include_bytes!("../roots/amazon-root-ca-1.pem"),
+    include_bytes!("../roots/amazon-root-ca-2.pem"),
+    include_bytes!("../roots/amazon-root-ca-3.pem"),
+    include_bytes!("../roots/amazon-root-ca-4.pem"),
+    include_bytes!("../roots/starfield-services-root-ca-g2.pem"),
+];
+
+/// An idle connection older than this is likely dead when a frozen sandbox thaws: dialling anew beats finding out.
+const POOL_IDLE: Duration = Duration::from_secs(25);
+
+/// Whose certificates count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrustRoots {
+    /// Amazon's own, compiled in.
+    Amazon,
+    /// The PEM certificates of a file, for networks that inspect TLS.
+    Pem(Vec<u8>),
+    /// The operating system's: the command line, on an operator's machine.
+    Native,
+}
+
+/// How long calls may take. Arguments, so that tests on a busy machine can widen them.
+#[derive(Clone, Copy, Debug)]
+pub struct Budgets {
+    /// One TCP and TLS handshake.
+    pub connect: Duration,
+    /// One attempt of a read or a counter.
+    pub read_attempt: Duration,
+    /// All attempts of a read or a counter.
+    pub read: Duration,
+    /// One attempt of a transaction; AWS advises a second at least.
+    pub write_attempt: Duration,
+    /// All attempts of a transaction.
+    pub write: Duration,
+    /// Attempts of any call.
+    pub attempts: u32,
+    /// First and longest pause between two attempts; the SDK adds jitter.
+    pub backoff: (Duration, Duration),
+}
+
+impl Budgets {
+    /// What a request can afford: three attempts within its own deadline of 4 s.
+    pub const LAMBDA: Self = Self {
+        connect: Duration::from_millis(300),
+        read_attempt: Duration::from_millis(400),
+        read: Duration::from_millis(1_500),
+        write_attempt: Duration::from_secs(1),
+        write: Duration::from_secs(2),
+        attempts: 3,
+        backoff: (Duration::from_millis(40), Duration::from_millis(250)),
+    };
+
+    /// What a person at a terminal waits for.
+    pub const OPERATOR: Self = Self {
+        connect: Duration::from_secs(3),
+        read_attempt: Duration::from_secs(5),
+        read: Duration::from_secs(15),
+        write_attempt: Duration::from_secs(5),
+        write: Duration::from_secs(15),
+        attempts: 4,
+        backoff: (Duration::from_millis(100), Duration::from_secs(2)),
+    };
+
+    pub(crate) fn transaction(&self) -> TimeoutConfig {
+        self.timeouts(self.write_attempt, self.write)
+    }
+
+    fn timeouts(&self, attempt: Duration, operation: Duration) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.connect)
+            .operation_attempt_timeout(attempt)
+            .operation_timeout(operation)
+            .build()
+    }
+}
+
+/// Clients of both services.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) secrets: aws_sdk_secretsmanager::Client,
+    pub(crate) budgets: Budgets,
+}
+
+impl Clients {
+    /// Clients configured by the SDK's own variables (region, credentials, endpoints). Nothing is called yet.
+    pub async fn connect(roots: TrustRoots, budgets: Budgets) -> Self {
+        let config = sdk_config(roots, &budgets).await;
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            secrets: aws_sdk_secretsmanager::Client::new(&config),
+            budgets,
+        }
+    }
+}
+
+async fn sdk_config(roots: TrustRoots, budgets: &Budgets) -> SdkConfig {
+    let retry = RetryConfig::standard()
+        .with_max_attempts(budgets.attempts)
+        .with_initial_backoff(budgets.backoff.0)
+        .with_max_backoff(budgets.backoff.1)
+        // A connection on which something odd happened is not used again.
+        .with_reconnect_mode(ReconnectMode::ReconnectOnTransientError);
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http_client(roots))
+        .retry_config(retry)
+        .timeout_config(budgets.timeouts(budgets.read_attempt, budgets.read))
+        .load()
+        .await
+}
+
+fn http_client(roots: TrustRoots) -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    let store = match roots {
+        TrustRoots::Amazon => {
+            AMAZON_ROOTS.into_iter().fold(tls::TrustStore::empty(), tls::TrustStore::with_pem_certificate)
+        }
+        TrustRoots::Pem(pem) => tls::TrustStore::empty().with_pem_certificate(pem),
+        TrustRoots::Native => tls::TrustStore::default(),
+    };
+    let context = tls::TlsContext::builder()
+        .with_trust_store(store)
+        .build()
+        // Unwrap safety: building only moves the certificates; they are parsed at the first TLS connection.
+        .unwrap();
+    Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .tls_context(context)
+        .pool_idle_timeout(POOL_IDLE)
+        .build_https()
+}

@@ -1,0 +1,7 @@
+//! The key ring in Secrets Manager: read by every instance, written by the operator alone.
+
+mod cell;
+mod writer;
+
+pub use cell::{RingCell, RingUnavailable};
+pub use writer::{RingWriteError, RingWriter, StoredRing};

@@ -1,0 +1,169 @@
+//! Changing the key ring without ever losing a generation, even when two operators do it at once.
+//!
+//! A new version is put beside the current one, then the stage `AWSCURRENT` is moved with the version that was read
+//! named as the one it leaves. If somebody else moved it meanwhile, Secrets Manager refuses, and the change starts over
+//! from what they wrote.
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
+use falconer_domain::KeyRing;
+use falconer_domain::keyring::KeyRingError;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::clients::Clients;
+use crate::error::kind;
+
+const CURRENT: &str = "AWSCURRENT";
+/// Prefix of the stage a version carries until it becomes current, so that it is never without one.
+const STAGED_PREFIX: &str = "falconer-";
+
+/// A ring as it stands in the secret.
+#[derive(Debug)]
+pub struct StoredRing {
+    /// The version it was read from.
+    pub version: String,
+    /// Its text: a flat JSON object.
+    pub text: SecretString,
+    /// When this version was made, in milliseconds.
+    pub created_at_millis: Option<i64>,
+}
+
+/// Why the secret was not changed. No variant holds a value of it.
+#[derive(Debug, thiserror::Error)]
+pub enum RingWriteError {
+    /// There is no such secret, or it has no value yet.
+    #[error("the secret {0} does not exist or holds nothing; run `falconer keyring init`")]
+    Missing(String),
+    /// `init` where a ring stands already.
+    #[error("the secret {0} already holds a key ring; `falconer keyring add` adds a generation to it")]
+    Exists(String),
+    /// Somebody else changed it between reading and writing.
+    #[error("somebody else changed the key ring at the same moment; nothing was lost, run the command again")]
+    Moved,
+    /// The change would leave a ring that no instance accepts.
+    #[error("{0}")]
+    Bad(#[from] KeyRingError),
+    /// Secrets Manager cannot be reached or refuses.
+    #[error("Secrets Manager: {0}")]
+    Unavailable(String),
+}
+
+/// The operator's access to the secret.
+#[derive(Debug)]
+pub struct RingWriter {
+    secrets: Client,
+    secret_id: String,
+}
+
+impl RingWriter {
+    /// Access to one secret.
+    #[must_use]
+    pub fn new(clients: &Clients, secret_id: &str) -> Self {
+        Self { secrets: clients.secrets.clone(), secret_id: secret_id.to_owned() }
+    }
+
+    /// The ring as it stands.
+    ///
+    /// # Errors
+    /// [`RingWriteError::Missing`] or [`RingWriteError::Unavailable`].
+    pub async fn read(&self) -> Result<StoredRing, RingWriteError> {
+        let output = self.secrets.get_secret_value().secret_id(&self.secret_id).send().await;
+        let output = output.map_err(|error| match error.code() {
+            Some("ResourceNotFoundException") => RingWriteError::Missing(self.secret_id.clone()),
+            _ => RingWriteError::Unavailable(kind(&error)),
+        })?;
+        match (output.version_id, output.secret_string) {
+            (Some(version), Some(text)) => Ok(StoredRing {
+                version,
+                text: text.into(),
+                created_at_millis: output.created_date.and_then(|date| date.to_millis().ok()),
+            }),
+            _ => Err(RingWriteError::Missing(self.secret_id.clone())),
+        }
+    }
+
+    /// Makes the secret with its first ring.
+    ///
+    /// # Errors
+    /// [`RingWriteError::Exists`] when there is one already: it is never overwritten.
+    pub async fn create(&self, text: &SecretString) -> Result<(), RingWriteError> {
+        KeyRing::parse(text.expose_secret())?;
+        let created = self
+            .secrets
+            .create_secret()
+            .name(&self.secret_id)
+            .description("Falconer's key ring. Changed by `falconer keyring` only.")
+            .secret_string(text.expose_secret())
+            .send()
+            .await;
+        created.map(|_| ()).map_err(|error| match error.code() {
+            Some("ResourceExistsException") => RingWriteError::Exists(self.secret_id.clone()),
+            _ => RingWriteError::Unavailable(kind(&error)),
+        })
+    }
+
+    /// Replaces the ring that was `read` by `text`. `token` is a fresh UUID and becomes the new version's id.
+    ///
+    /// # Errors
+    /// [`RingWriteError::Moved`] when another version has become current since; [`RingWriteError::Bad`] when `text` is
+    /// no ring.
+    pub async fn replace(
+        &self,
+        read: &StoredRing,
+        text: &SecretString,
+        token: &str,
+    ) -> Result<(), RingWriteError> {
+        KeyRing::parse(text.expose_secret())?;
+        let staged = format!("{STAGED_PREFIX}{token}");
+        let put = self
+            .secrets
+            .put_secret_value()
+            .secret_id(&self.secret_id)
+            .client_request_token(token)
+            .secret_string(text.expose_secret())
+            .version_stages(&staged)
+            .send()
+            .await
+            .map_err(|error| RingWriteError::Unavailable(kind(&error)))?;
+        let version = put.version_id.unwrap_or_else(|| token.to_owned());
+        let moved = self.make_current(&version, &read.version).await;
+        self.drop_stage(&staged, &version).await;
+        moved
+    }
+
+    async fn make_current(&self, to: &str, from: &str) -> Result<(), RingWriteError> {
+        let moved = self
+            .secrets
+            .update_secret_version_stage()
+            .secret_id(&self.secret_id)
+            .version_stage(CURRENT)
+            .move_to_version_id(to)
+            .remove_from_version_id(from)
+            .send()
+            .await;
+        let Err(error) = moved else { return Ok(()) };
+        // After a lost reply the SDK's own retry is refused because the stage has moved: to us.
+        if self.read().await.is_ok_and(|now| now.version == to) {
+            return Ok(());
+        }
+        Err(match error.code() {
+            Some("InvalidParameterException" | "InvalidRequestException") => RingWriteError::Moved,
+            _ => RingWriteError::Unavailable(kind(&error)),
+        })
+    }
+
+    /// A version without any stage is swept away by Secrets Manager; a leftover stage is harmless, so failing is too.
+    async fn drop_stage(&self, stage: &str, version: &str) {
+        let dropped = self
+            .secrets
+            .update_secret_version_stage()
+            .secret_id(&self.secret_id)
+            .version_stage(stage)
+            .remove_from_version_id(version)
+            .send()
+            .await;
+        if let Err(error) = dropped {
+            tracing::debug!(error = kind(&error), "staging label left behind");
+        }
+    }
+}

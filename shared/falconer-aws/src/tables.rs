@@ -1,0 +1,61 @@
+//! Every key, attribute and expression that reaches DynamoDB, in one place.
+//!
+//! | # | access pattern | table | operation | consistency | condition |
+//! | --- | --- | --- | --- | --- | --- |
+//! | 1 | a license, to decide about it | licenses | `GetItem` `license_id` | strong | – |
+//! | 2 | a product's catalog, cached 60 s | licenses | `GetItem` `catalog#PRODUCT` | eventual | – |
+//! | 3 | count a call from an address | rate limits | `UpdateItem` `bucket` | – | below the limit |
+//! | 4 | record a verification | verifications | `PutItem` `license_id`, `at` | – | not there yet |
+//! | 5 | issue a license with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | neither is there yet |
+//! | 6 | warm the connection, and `ready` | licenses | `GetItem` of a row that never exists | eventual | – |
+//!
+//! No function scans. Shapes are in `template.yaml` alone.
+
+use falconer_domain::{Product, UnixMillis};
+
+/// Partition key of licenses and verifications.
+pub const LICENSE_ID: &str = "license_id";
+/// Partition key of rate limits.
+pub const BUCKET: &str = "bucket";
+
+/// The row that warming up asks for. No license id looks like it.
+pub const SENTINEL: &str = "warm-up";
+
+/// Pattern 3: one more call in this window, and when the row may be swept away.
+pub const COUNT_CALL: &str = "ADD n :one SET #ttl = if_not_exists(#ttl, :ttl)";
+/// Pattern 3: only while the window has room.
+pub const BELOW_LIMIT: &str = "attribute_not_exists(n) OR n < :limit";
+/// `ttl` is a reserved word of DynamoDB.
+pub const TTL_NAME: (&str, &str) = ("#ttl", "ttl");
+
+/// Patterns 4 and 5: never over an existing row.
+pub const NOT_THERE: &str = "attribute_not_exists(license_id)";
+
+/// The key of a product's catalog item.
+#[must_use]
+pub fn catalog_key(product: &Product) -> String {
+    format!("catalog#{product}")
+}
+
+/// The sort key of an audit row: 13 digits of milliseconds, so that text order is time order until the year 2286, then
+/// the request id, so that two requests of one millisecond both stand.
+#[must_use]
+pub fn audit_key(at: UnixMillis, request_id: &str) -> String {
+    format!("{:013}#{request_id}", at.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audit_rows_sort_by_time_then_request() {
+        let keys = [
+            audit_key(UnixMillis(999), "b"),
+            audit_key(UnixMillis(1_000), "a"),
+            audit_key(UnixMillis(1_800_000_000_000), "a"),
+            audit_key(UnixMillis(1_800_000_000_000), "b"),
+        ];
+        assert!(keys.is_sorted());
+    }
+}

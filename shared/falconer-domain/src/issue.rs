@@ -1,0 +1,273 @@
+//! Issuing: from what was ordered to a license ready to be stored.
+
+use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides, TierName};
+use crate::escrow::{self, NONCE_BYTES};
+use crate::keyring::Generation;
+use crate::license::{License, LicenseId, Status};
+use crate::license_key::{LicenseKey, PrintedTier, Product};
+use crate::time::UnixMillis;
+
+/// Longest term in days: what S1 gave its lifetime licenses.
+pub const MAX_TERM_DAYS: u32 = 999_999;
+/// Longest name, e-mail, user id or feature, in characters: an item stays within its 4 KB.
+pub const MAX_TEXT_CHARS: usize = 255;
+/// Extra features a license may have.
+pub const MAX_EXTRA_FEATURES: usize = 32;
+
+/// How long a license lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// From now on.
+    Days(u32),
+    /// From its first activation on; until then it is pending.
+    DaysFromActivation(u32),
+    /// For good.
+    Perpetual,
+}
+
+/// What was ordered.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The product.
+    pub product: Product,
+    /// The tier.
+    pub tier: TierName,
+    /// The vendor's own id of the customer.
+    pub user_id: Option<String>,
+    /// The customer's e-mail.
+    pub email: Option<String>,
+    /// The customer's name.
+    pub licensee_name: Option<String>,
+    /// How long it lasts.
+    pub term: Term,
+    /// Seats, where they differ from the tier's.
+    pub seats: Option<u32>,
+    /// Features beyond the tier's.
+    pub features: Vec<String>,
+}
+
+/// Why an order is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OrderRefusal {
+    /// The catalog lacks the tier.
+    #[error("product {0} has no tier {1}; it has {2}")]
+    NoSuchTier(Product, TierName, String),
+    /// Seats outside 1 to [`MAX_SEATS`].
+    #[error("seats must be 1 to {MAX_SEATS}")]
+    Seats,
+    /// A term outside 1 to [`MAX_TERM_DAYS`].
+    #[error("days must be 1 to {MAX_TERM_DAYS}")]
+    Days,
+    /// A text that is empty, too long, or has control characters.
+    #[error("{0} must have 1 to {MAX_TEXT_CHARS} characters and no control characters")]
+    Text(&'static str),
+    /// An e-mail without an `@` between two parts.
+    #[error("email must look like name@example.com")]
+    Email,
+    /// A feature that is not a name.
+    #[error("a feature is written in a-z, 0-9 and _, at most {MAX_EXTRA_FEATURES} of them")]
+    Features,
+}
+
+/// An order that has been checked.
+#[derive(Clone, Debug)]
+pub struct CheckedOrder(Order);
+
+/// A license about to be stored: what the rules see of it, and what only the operator does.
+#[derive(Clone, Debug)]
+pub struct NewLicense {
+    /// What the rules see.
+    pub license: License,
+    /// The customer's e-mail, lower case.
+    pub email: Option<String>,
+    /// The customer's name.
+    pub licensee_name: Option<String>,
+    /// When it is issued.
+    pub created_at: UnixMillis,
+    /// The length of a term that starts with the first activation.
+    pub duration_days: Option<u32>,
+    /// The sealed key.
+    pub key_escrow: Vec<u8>,
+    /// The masked key.
+    pub key_hint: String,
+}
+
+impl Order {
+    /// Checks an order against the product's catalog.
+    ///
+    /// # Errors
+    /// [`OrderRefusal`], naming the first thing wrong.
+    pub fn check(mut self, catalog: &Catalog) -> Result<CheckedOrder, OrderRefusal> {
+        if !catalog.has(&self.tier) {
+            let tiers: Vec<_> = catalog.tiers().map(TierName::as_str).collect();
+            return Err(OrderRefusal::NoSuchTier(self.product, self.tier, tiers.join(", ")));
+        }
+        if self.seats.is_some_and(|seats| !(1..=MAX_SEATS).contains(&seats)) {
+            return Err(OrderRefusal::Seats);
+        }
+        if let Term::Days(days) | Term::DaysFromActivation(days) = self.term
+            && !(1..=MAX_TERM_DAYS).contains(&days)
+        {
+            return Err(OrderRefusal::Days);
+        }
+        for (name, text) in [("user", &self.user_id), ("email", &self.email), ("name", &self.licensee_name)] {
+            if text.as_deref().is_some_and(|text| !is_line(text)) {
+                return Err(OrderRefusal::Text(name));
+            }
+        }
+        self.email = self.email.map(|email| email.trim().to_lowercase());
+        if self.email.as_deref().is_some_and(|email| !is_email(email)) {
+            return Err(OrderRefusal::Email);
+        }
+        if self.features.len() > MAX_EXTRA_FEATURES
+            || !self.features.iter().all(|feature| is_feature(feature))
+        {
+            return Err(OrderRefusal::Features);
+        }
+        Ok(CheckedOrder(self))
+    }
+}
+
+impl CheckedOrder {
+    /// The product.
+    #[must_use]
+    pub const fn product(&self) -> &Product {
+        &self.0.product
+    }
+
+    /// The tier as a key prints it.
+    #[must_use]
+    pub fn printed_tier(&self) -> PrintedTier {
+        // Unwrap safety: a tier name is 1 to 16 of a-z, 0-9 and _; upper-cased that is a printed tier.
+        PrintedTier::parse(&self.0.tier.as_str().to_ascii_uppercase()).unwrap()
+    }
+
+    /// The license that `key`, which `generation` vouches for, will open. `nonce` is fresh.
+    #[must_use]
+    pub fn license(
+        &self,
+        key: &LicenseKey,
+        generation: &Generation,
+        now: UnixMillis,
+        nonce: [u8; NONCE_BYTES],
+    ) -> NewLicense {
+        let order = &self.0;
+        let id = LicenseId::of(generation, key);
+        let (status, expires_at, duration_days) = match order.term {
+            Term::Days(days) => (Status::Active, Some(now.plus_days(days)), None),
+            Term::DaysFromActivation(days) => (Status::Pending, None, Some(days)),
+            Term::Perpetual => (Status::Active, None, None),
+        };
+        NewLicense {
+            key_escrow: escrow::seal(generation, &id, &key.to_string(), nonce),
+            key_hint: key.masked(),
+            email: order.email.clone(),
+            licensee_name: order.licensee_name.clone(),
+            created_at: now,
+            duration_days,
+            license: License {
+                id,
+                product: order.product.clone(),
+                tier: order.tier.clone(),
+                status,
+                user_id: order.user_id.clone(),
+                expires_at,
+                features: order.features.clone(),
+                policy: PolicyOverrides { seats: order.seats, ..PolicyOverrides::default() },
+                devices: std::collections::BTreeMap::new(),
+                generation: generation.number(),
+            },
+        }
+    }
+}
+
+fn is_line(text: &str) -> bool {
+    (1..=MAX_TEXT_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+/// Enough to catch a name in the wrong column; only a mail that arrives proves an address.
+fn is_email(text: &str) -> bool {
+    matches!(text.rsplit_once('@'), Some((local, domain)) if !local.is_empty() && !domain.is_empty())
+        && !text.contains(char::is_whitespace)
+}
+
+fn is_feature(text: &str) -> bool {
+    (1..=MAX_TEXT_CHARS).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KeyRing;
+    use crate::license_key::CurrentKey;
+
+    fn order() -> Order {
+        Order {
+            product: Product::parse("QF").unwrap(),
+            tier: TierName::parse("pro").unwrap(),
+            user_id: Some("user_12345".to_owned()),
+            email: Some(" User@Example.com ".to_owned()),
+            licensee_name: None,
+            term: Term::Days(30),
+            seats: Some(2),
+            features: vec!["api_access".to_owned()],
+        }
+    }
+
+    fn refusal(change: impl FnOnce(&mut Order)) -> Option<OrderRefusal> {
+        let mut order = order();
+        change(&mut order);
+        let catalog = Catalog::built_in(&order.product).unwrap();
+        order.check(&catalog).err()
+    }
+
+    #[test]
+    fn orders_are_checked() {
+        assert_eq!(refusal(|_| ()), None);
+        let gold = TierName::parse("gold").unwrap();
+        let said = refusal(|order| order.tier = gold).unwrap().to_string();
+        assert_eq!(said, "product QF has no tier gold; it has elite, free, lifetime, pro");
+        assert_eq!(refusal(|order| order.seats = Some(0)), Some(OrderRefusal::Seats));
+        assert_eq!(refusal(|order| order.seats = Some(101)), Some(OrderRefusal::Seats));
+        assert_eq!(refusal(|order| order.term = Term::Days(0)), Some(OrderRefusal::Days));
+        assert_eq!(
+            refusal(|order| order.term = Term::DaysFromActivation(1_000_000)),
+            Some(OrderRefusal::Days)
+        );
+        assert_eq!(
+            refusal(|order| order.user_id = Some("a\nb".to_owned())),
+            Some(OrderRefusal::Text("user"))
+        );
+        for email in ["nobody", "@example.com", "a@", "a b@example.com"] {
+            assert_eq!(refusal(|order| order.email = Some(email.to_owned())), Some(OrderRefusal::Email));
+        }
+        assert_eq!(
+            refusal(|order| order.features = vec!["Copy Trading".to_owned()]),
+            Some(OrderRefusal::Features)
+        );
+    }
+
+    #[test]
+    fn terms_start_now_at_activation_or_never_end() {
+        let ring = KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
+        let now = UnixMillis(1_000);
+        for (term, status, expires_at, duration_days) in [
+            (Term::Days(1), Status::Active, Some(UnixMillis(86_401_000)), None),
+            (Term::DaysFromActivation(1), Status::Pending, None, Some(1)),
+            (Term::Perpetual, Status::Active, None, None),
+        ] {
+            let catalog = Catalog::built_in(&order().product).unwrap();
+            let checked = Order { term, ..order() }.check(&catalog).unwrap();
+            let key =
+                CurrentKey::issue(ring.current(), checked.product().clone(), checked.printed_tier(), [1; 10]);
+            let key = LicenseKey::Current(key);
+            let new = checked.license(&key, ring.current(), now, [0; NONCE_BYTES]);
+            assert_eq!((new.license.status, new.license.expires_at), (status, expires_at));
+            assert_eq!((new.duration_days, new.email.as_deref()), (duration_days, Some("user@example.com")));
+            let opened = escrow::open(ring.current(), &new.license.id, &new.key_escrow).unwrap();
+            assert_eq!(*opened, key.to_string());
+            assert_eq!(ring.authenticate(&opened).unwrap().license_id, new.license.id);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The JSON body of a request: checked for size, media type and form, then read member by member.
+
+use falconer_domain::Code;
+use serde_json::{Map, Value};
+
+use crate::call::Call;
+use crate::problem::Problem;
+
+/// Largest body taken, after base64 decoding: the largest honest request has some 1.5 KB.
+pub const MAX_BODY_BYTES: usize = 8 * 1024;
+
+/// Longest `origin`, in characters: the width S1's table gave it.
+pub const MAX_ORIGIN_CHARS: usize = 255;
+
+/// A JSON object. Members are asked for by all their names; the first present one counts, `null` is absent.
+#[derive(Clone, Debug)]
+pub struct Body(Map<String, Value>);
+
+impl Body {
+    /// Reads a call's body.
+    ///
+    /// # Errors
+    /// `BODY_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE`, `MALFORMED_JSON`, or `MISSING_LICENSE` for JSON that is no object.
+    pub fn read(call: &Call) -> Result<Self, Problem> {
+        if call.body.len() > MAX_BODY_BYTES {
+            return Err(Problem::new(Code::BodyTooLarge, Code::BodyTooLarge.row().next_step));
+        }
+        if call.content_type.as_deref().is_some_and(|given| !is_json(given)) {
+            return Err(Problem::new(Code::UnsupportedMediaType, Code::UnsupportedMediaType.row().next_step));
+        }
+        // serde_json stops at a depth of 128, so a deeply nested body is refused and never overflows the stack.
+        match serde_json::from_slice(&call.body) {
+            Ok(Value::Object(members)) => Ok(Self(members)),
+            Ok(_) => Err(Problem::new(Code::MissingLicense, "The body is JSON but not an object.")),
+            Err(_) => Err(Problem::new(Code::MalformedJson, Code::MalformedJson.row().next_step)),
+        }
+    }
+
+    /// A member, by the first of its names that is present.
+    pub(crate) fn member(&self, names: &[&'static str]) -> Option<(&'static str, &Value)> {
+        names
+            .iter()
+            .find_map(|name| self.0.get(*name).map(|value| (*name, value)))
+            .filter(|(_, value)| !value.is_null())
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD` for any other type.
+    pub fn text(&self, names: &[&'static str]) -> Result<Option<&str>, Problem> {
+        self.member(names)
+            .map(|(name, value)| value.as_str().ok_or_else(|| Problem::field(name, "must be a string")))
+            .transpose()
+    }
+
+    /// A text of bounded length without control characters.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD`.
+    pub fn line(&self, names: &[&'static str], max_chars: usize) -> Result<Option<String>, Problem> {
+        let Some(text) = self.text(names)? else { return Ok(None) };
+        if text.chars().count() > max_chars {
+            return Err(Problem::field(names[0], &format!("must have at most {max_chars} characters")));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Problem::field(names[0], "must not contain control characters"));
+        }
+        Ok(Some(text.to_owned()))
+    }
+
+    /// The license key as it was typed.
+    ///
+    /// # Errors
+    /// `MISSING_LICENSE`, or `INVALID_FIELD` when it is no text.
+    pub fn license(&self) -> Result<&str, Problem> {
+        self.text(&["license", "license_key", "licenseKey"])?
+            .ok_or_else(|| Problem::new(Code::MissingLicense, Code::MissingLicense.row().next_step))
+    }
+
+    /// The caller's nonce: 16 to 128 visible ASCII characters, returned inside the lease.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD`.
+    pub fn nonce(&self) -> Result<Option<String>, Problem> {
+        let Some(nonce) = self.text(&["nonce"])? else { return Ok(None) };
+        let good = (16..=128).contains(&nonce.len()) && nonce.bytes().all(|b| b.is_ascii_graphic());
+        if good {
+            Ok(Some(nonce.to_owned()))
+        } else {
+            Err(Problem::field("nonce", "must be 16 to 128 visible ASCII characters"))
+        }
+    }
+}
+
+/// `application/json`, or any `application/…+json`, whatever its parameters.
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_media_types() {
+        for (content_type, expected) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/vnd.falconer+json", true),
+            ("text/plain", false),
+            ("application/jsonp", false),
+            ("", false),
+        ] {
+            assert_eq!(is_json(content_type), expected, "{content_type}");
+        }
+    }
+}

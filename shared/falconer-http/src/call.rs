@@ -1,0 +1,72 @@
+//! One request, taken out of its event: everything a handler may look at.
+
+use falconer_aws::Address;
+use falconer_domain::{Code, UnixMillis};
+use lambda_http::http::{Method, header};
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The gateway's id of it, in every answer, log line and audit row.
+    pub request_id: String,
+    /// Its one moment.
+    pub now: UnixMillis,
+    /// Where it came from, as the gateway saw it: never a header.
+    pub address: Address,
+    /// Its path.
+    pub path: String,
+    method: Method,
+    pub(crate) content_type: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Call {
+    /// Takes a request out of the gateway's event.
+    #[must_use]
+    pub fn new(request: Request, now: UnixMillis) -> Self {
+        let (request_id, source_ip) = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => {
+                (context.request_id.clone(), context.http.source_ip.clone())
+            }
+            _ => (None, None),
+        };
+        let (parts, body) = request.into_parts();
+        Self {
+            request_id: request_id.filter(|id| !id.is_empty()).unwrap_or_else(new_request_id),
+            now,
+            address: Address::fold(source_ip.as_deref().unwrap_or_default()),
+            path: parts.uri.path().to_owned(),
+            method: parts.method,
+            content_type: parts
+                .headers
+                .get(header::CONTENT_TYPE)
+                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            body: body.to_vec(),
+        }
+    }
+
+    /// Lets one method through.
+    ///
+    /// # Errors
+    /// `METHOD_NOT_ALLOWED` for every other.
+    pub fn require(&self, method: &Method) -> Result<(), Problem> {
+        if self.method == *method {
+            return Ok(());
+        }
+        Err(Problem::new(Code::MethodNotAllowed, format!("This endpoint answers {method} only."))
+            .with_header("allow", method.to_string()))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only where the gateway named no request, which it always does"
+)]
+fn new_request_id() -> String {
+    Uuid::new_v4().to_string()
+}

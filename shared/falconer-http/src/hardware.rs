@@ -1,0 +1,82 @@
+//! Hardware in a request: the object of today's client library, or the flat members of older ones.
+
+use falconer_domain::hardware::{Label, MAX_COMPONENT_CHARS, MIN_COMPONENT_CHARS, ReceivedComponents};
+use serde_json::Value;
+
+use crate::body::Body;
+use crate::problem::Problem;
+
+/// The form of components that today's client library sends; older clients name none.
+const KEYED_FORMAT: u64 = 1;
+
+/// S2's three columns and what they hold, under both names S2 gave them. The first set that is present counts.
+const FLAT: [[(&[&str], Label); 3]; 2] = [
+    [
+        (&["hw_component_1", "hwComponent1"], Label::Mac),
+        (&["hw_component_2", "hwComponent2"], Label::Cpu),
+        (&["hw_component_3", "hwComponent3"], Label::Board),
+    ],
+    [(&["hw1"], Label::Mac), (&["hw2"], Label::Cpu), (&["hw3"], Label::Board)],
+];
+
+/// The components a body brings. `None` if it brings none that say anything: empty cells, placeholders and their hashes
+/// are absent.
+///
+/// # Errors
+/// `INVALID_FIELD`: not an object of texts, an unknown label, a component of the wrong length, an unknown format.
+pub fn read(body: &Body) -> Result<Option<ReceivedComponents>, Problem> {
+    if let Some((name, format)) = body.member(&["hardware_format", "hardwareFormat"])
+        && format.as_u64() != Some(KEYED_FORMAT)
+    {
+        return Err(Problem::field(name, "must be 1 or absent"));
+    }
+    let mut components = ReceivedComponents::default();
+    if let Some((_, hardware)) = body.member(&["hardware"]) {
+        read_object(hardware, &mut components)?;
+    } else {
+        read_flat(body, &mut components)?;
+    }
+    Ok((!components.is_empty()).then_some(components))
+}
+
+fn read_object(hardware: &Value, components: &mut ReceivedComponents) -> Result<(), Problem> {
+    let Value::Object(members) = hardware else {
+        return Err(Problem::field("hardware", "must be an object of component labels and texts"));
+    };
+    // Labels are known by name, so there are at most seven of them; more members mean an unknown one.
+    for (name, value) in members {
+        let label = Label::parse(name)
+            .ok_or_else(|| Problem::field("hardware", "has a label that is not known here"))?;
+        insert(label, &format!("hardware.{}", label.as_str()), value, components)?;
+    }
+    Ok(())
+}
+
+fn read_flat(body: &Body, components: &mut ReceivedComponents) -> Result<(), Problem> {
+    for set in FLAT {
+        let present: Vec<_> =
+            set.into_iter().filter_map(|(names, label)| Some((body.member(names)?, label))).collect();
+        for ((name, value), label) in &present {
+            insert(*label, name, value, components)?;
+        }
+        if !present.is_empty() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn insert(
+    label: Label,
+    field: &str,
+    value: &Value,
+    components: &mut ReceivedComponents,
+) -> Result<(), Problem> {
+    let text = match value {
+        Value::Null => return Ok(()),
+        Value::String(text) => text,
+        _ => return Err(Problem::field(field, "must be a string")),
+    };
+    let rule = format!("must have {MIN_COMPONENT_CHARS} to {MAX_COMPONENT_CHARS} printable characters");
+    components.insert(label, text).map_err(|_| Problem::field(field, &rule))
+}

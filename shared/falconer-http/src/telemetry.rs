@@ -1,0 +1,200 @@
+//! What an operator sees of a request: one line, log and CloudWatch metrics in one (embedded metric format).
+//!
+//! | metric | unit | when |
+//! | --- | --- | --- |
+//! | the outcome's code, for example `VALID`, `RATE_LIMITED` | count | every request |
+//! | `Latency` | milliseconds until the answer was ready | every request |
+//! | `RingAge` | seconds since the key ring was read | while a ring is held |
+//! | `StoreErrors` | count of calls to the store that failed | when any did |
+//! | `AuditDrops` | count of audit rows that are missing | when one is |
+//! | `WithoutCounter` | count of requests admitted without the shared counter | when one was |
+//! | `UnknownTier` | count of licenses whose tier the catalog lacks | when one was met |
+//!
+//! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+//! The line is written by hand because CloudWatch wants `_aws` at the root, where the subscriber's JSON never puts it.
+//!
+//! **Architecture invariant:** no license key, hardware value, secret, e-mail, name or address reaches this line; its
+//! fields are ids and codes of our own.
+
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use falconer_aws::AuditOutcome;
+use falconer_domain::UnixMillis;
+use serde_json::{Map, Value, json};
+
+use crate::answer::Answer;
+use crate::call::Call;
+
+/// The metrics' namespace.
+pub const NAMESPACE: &str = "Falconer";
+
+/// What one instance has to tell of the request in hand.
+#[derive(Debug)]
+pub struct Telemetry {
+    function: &'static str,
+    line: Mutex<Line>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    answered: Option<Answered>,
+    store_errors: u32,
+    audit_drops: u32,
+    without_counter: u32,
+    unknown_tiers: u32,
+}
+
+#[derive(Debug)]
+struct Answered {
+    at: UnixMillis,
+    request_id: String,
+    code: &'static str,
+    license_id: Option<String>,
+    latency: Duration,
+}
+
+impl Telemetry {
+    pub(crate) fn new(function: &'static str) -> Self {
+        Self { function, line: Mutex::default() }
+    }
+
+    pub(crate) fn store_error(&self) {
+        self.line().store_errors += 1;
+    }
+
+    pub(crate) fn without_counter(&self) {
+        self.line().without_counter += 1;
+    }
+
+    pub(crate) fn unknown_tier(&self) {
+        self.line().unknown_tiers += 1;
+    }
+
+    pub(crate) fn audited(&self, outcome: AuditOutcome) {
+        if outcome.is_missing() {
+            self.line().audit_drops += 1;
+        }
+    }
+
+    pub(crate) fn answered(&self, call: &Call, answer: &Answer, latency: Duration) {
+        self.line().answered = Some(Answered {
+            at: call.now,
+            request_id: call.request_id.clone(),
+            code: answer.code().name(),
+            license_id: answer.license_id().map(ToString::to_string),
+            latency,
+        });
+    }
+
+    /// Writes the line, if a request was answered since the last one.
+    pub(crate) fn write(&self, ring_age: Option<Duration>) {
+        let line = std::mem::take(&mut *self.line());
+        if let Some(text) = line.render(self.function, ring_age) {
+            // A closed standard output is no reason to fail a request that has been answered.
+            let _ = writeln!(std::io::stdout().lock(), "{text}");
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // A panic elsewhere leaves counts that are still counts.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn render(self, function: &'static str, ring_age: Option<Duration>) -> Option<String> {
+        let Answered { at, request_id, code, license_id, latency } = self.answered?;
+        let counts = [
+            (code, 1),
+            ("StoreErrors", self.store_errors),
+            ("AuditDrops", self.audit_drops),
+            ("WithoutCounter", self.without_counter),
+            ("UnknownTier", self.unknown_tiers),
+        ];
+        let mut metrics = Vec::new();
+        let mut root = Map::new();
+        let mut metric = |name: &str, unit: Option<&str>, value: Value| {
+            metrics.push(match unit {
+                Some(unit) => json!({ "Name": name, "Unit": unit }),
+                None => json!({ "Name": name }),
+            });
+            root.insert(name.to_owned(), value);
+        };
+        for (name, count) in counts {
+            if count > 0 {
+                metric(name, None, json!(count));
+            }
+        }
+        metric("Latency", Some("Milliseconds"), json!(millis(latency)));
+        if let Some(age) = ring_age {
+            metric("RingAge", Some("Seconds"), json!(age.as_secs()));
+        }
+        let emf = json!({
+            "Timestamp": at.0,
+            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": metrics }],
+        });
+        root.insert("_aws".to_owned(), emf);
+        root.insert("level".to_owned(), json!("INFO"));
+        root.insert("message".to_owned(), json!("request"));
+        root.insert("function".to_owned(), json!(function));
+        root.insert("request.id".to_owned(), json!(request_id));
+        root.insert("outcome.code".to_owned(), json!(code));
+        if let Some(license_id) = license_id {
+            root.insert("license.id".to_owned(), json!(license_id));
+        }
+        Some(Value::Object(root).to_string())
+    }
+}
+
+/// To the microsecond.
+fn millis(latency: Duration) -> f64 {
+    f64::from(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX)) / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Line {
+        let answered = Answered {
+            at: UnixMillis(1_800_000_000_000),
+            request_id: "JKJaXmPLvHcESHA=".to_owned(),
+            code: "VALID",
+            license_id: Some("lic_ndgc5x34jby0cedfg16y9sz0".to_owned()),
+            latency: Duration::from_micros(3_214),
+        };
+        Line { answered: Some(answered), ..Line::default() }
+    }
+
+    #[test]
+    fn a_plain_yes_fits_in_512_bytes_and_declares_what_it_holds() {
+        let text = line().render("verify", Some(Duration::from_secs(299))).unwrap();
+        assert!(text.len() <= 512, "{} bytes: {text}", text.len());
+        let root: Value = serde_json::from_str(&text).unwrap();
+        let declared: Vec<_> = root["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|metric| metric["Name"].as_str().unwrap())
+            .collect();
+        assert_eq!(declared, ["VALID", "Latency", "RingAge"]);
+        assert!(declared.iter().all(|name| root[*name].is_number()), "{text}");
+        assert_eq!(root["Latency"], 3.214);
+    }
+
+    #[test]
+    fn what_went_wrong_is_counted_and_nothing_is_written_twice() {
+        let telemetry = Telemetry::new("verify");
+        telemetry.store_error();
+        telemetry.audited(AuditOutcome::Dropped);
+        telemetry.audited(AuditOutcome::Written);
+        let counted = std::mem::take(&mut *telemetry.line());
+        assert_eq!((counted.store_errors, counted.audit_drops), (1, 1));
+        assert!(counted.render("verify", None).is_none(), "nothing was answered");
+        let text = Line { store_errors: 2, ..line() }.render("verify", None).unwrap();
+        let root: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&root["StoreErrors"], &root["RingAge"]), (&json!(2), &Value::Null));
+    }
+}

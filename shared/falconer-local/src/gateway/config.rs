@@ -1,0 +1,90 @@
+//! What a gateway serves.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::template::{Names, Route, Template};
+
+/// What a gateway serves, and with what.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The port of 127.0.0.1 for HTTP requests; 0 is any free one.
+    pub port: u16,
+    /// Where instances come from.
+    pub launch: Launch,
+    /// The functions.
+    pub functions: Vec<FunctionConfig>,
+    /// A file to which every line of every instance is appended.
+    pub log_file: Option<PathBuf>,
+}
+
+/// Where instances come from.
+#[derive(Clone, Debug)]
+pub enum Launch {
+    /// The gateway starts `<folder>/<function>`.
+    Binaries(PathBuf),
+    /// Somebody else starts them and points them at [`Gateway::runtime_api`](super::Gateway::runtime_api).
+    External,
+}
+
+/// One function.
+#[derive(Clone, Debug)]
+pub struct FunctionConfig {
+    /// Its name, which is its binary's.
+    pub name: String,
+    /// How many instances there are, always.
+    pub instances: usize,
+    /// How long one invocation may take.
+    pub timeout: Duration,
+    /// What the function is told it has; nothing enforces it.
+    pub memory_megabytes: u64,
+    /// The requests that come here.
+    pub routes: Vec<Route>,
+    /// Environment variables, over those that Lambda sets.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Every function of the template, `instances` of each, with the template's routes, limits and settings, on any
+    /// free port. `extra` are variables that no template has, as `AWS_ENDPOINT_URL_DYNAMODB`; they win.
+    ///
+    /// # Errors
+    /// The template's functions cannot be read, or a setting has no value.
+    pub fn from_template(
+        template: &Template,
+        names: &Names,
+        launch: Launch,
+        instances: usize,
+        extra: &BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let functions = template
+            .functions()?
+            .into_iter()
+            .map(|function| {
+                let mut environment = function.environment(template, names)?;
+                environment.extend(extra.clone());
+                Ok(FunctionConfig {
+                    name: function.binary,
+                    instances,
+                    timeout: function.timeout,
+                    memory_megabytes: function.memory_megabytes,
+                    routes: function.routes,
+                    environment,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { port: 0, launch, functions, log_file: None })
+    }
+
+    /// The same with other settings for one function; a name that is not there changes nothing.
+    #[must_use]
+    pub fn with_function(mut self, name: &str, change: impl FnOnce(&mut FunctionConfig)) -> Self {
+        if let Some(function) = self.functions.iter_mut().find(|one| one.name == name) {
+            change(function);
+        }
+        self
+    }
+}
