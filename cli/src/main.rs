@@ -1,2 +1,40 @@
-//! x
-fn main() {}
+//! `falconer`: the operator's command line.
+
+mod arguments;
+mod run;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use arguments::Arguments;
+use clap::Parser;
+use falconer::local;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = if arguments.local { again_with_local_environment() } else { run::run(arguments) };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("falconer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Starts this program anew, without `--local` and with the local stack's variables.
+fn again_with_local_environment() -> Result<ExitCode> {
+    let here = std::env::current_dir().context("the current folder cannot be read")?;
+    let Some(file) = local::nearest_environment(&here) else {
+        bail!("no local stack found here or above; start one with `cargo xtask dev`");
+    };
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let status = Command::new(std::env::current_exe().context("this program cannot find itself")?)
+        .args(std::env::args_os().skip(1).filter(|argument| argument != "--local"))
+        .envs(local::variables(&text))
+        .status()
+        .context("this program cannot be started anew")?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}

@@ -1,1 +1,9 @@
-//! x
+//! What the tests and the bench share: a world of stand-ins around the real function binaries, and its inhabitants.
+
+mod fixture;
+mod reply;
+mod world;
+
+pub use fixture::{Fixture, LEGACY_MASTER, MASTER_A, MASTER_B, SECRET_WORDS, ring};
+pub use reply::Reply;
+pub use world::{World, WorldOptions, checkout};

@@ -43,6 +43,31 @@ pub struct AuditRow {
     pub kept_days: Option<u32>,
 }
 
+impl AuditRow {
+    /// The row of a change to a license: kept for good, and written in the same transaction.
+    #[must_use]
+    pub fn change(
+        license_id: &LicenseId,
+        at: UnixMillis,
+        request_id: &str,
+        action: &'static str,
+        code: &'static str,
+        actor: &str,
+    ) -> Self {
+        Self {
+            license_id: license_id.clone(),
+            at,
+            request_id: request_id.to_owned(),
+            action,
+            code,
+            origin: None,
+            address: None,
+            actor: Some(actor.to_owned()),
+            kept_days: None,
+        }
+    }
+}
+
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditOutcome {

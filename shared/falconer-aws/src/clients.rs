@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_sdk_dynamodb::config::Credentials;
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -97,16 +98,34 @@ pub struct Clients {
 impl Clients {
     /// Clients configured by the SDK's own variables (region, credentials, endpoints). Nothing is called yet.
     pub async fn connect(roots: TrustRoots, budgets: Budgets) -> Self {
-        let config = sdk_config(roots, &budgets).await;
+        let config = configured(roots, &budgets).load().await;
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             budgets,
         }
     }
+
+    /// Clients of two stand-ins, for programs that hold them in their own process. No function calls this: what points
+    /// a function elsewhere is its environment.
+    pub async fn of_stand_ins(dynamodb: &str, secrets: &str, budgets: Budgets) -> Self {
+        let nobody = Credentials::new("stand-in", "stand-in", None, None, "stand-in");
+        let config = configured(TrustRoots::Amazon, &budgets)
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(nobody)
+            .load()
+            .await;
+        let of_dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(dynamodb);
+        let of_secrets = aws_sdk_secretsmanager::config::Builder::from(&config).endpoint_url(secrets);
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(of_dynamodb.build()),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(of_secrets.build()),
+            budgets,
+        }
+    }
 }
 
-async fn sdk_config(roots: TrustRoots, budgets: &Budgets) -> SdkConfig {
+fn configured(roots: TrustRoots, budgets: &Budgets) -> ConfigLoader {
     let retry = RetryConfig::standard()
         .with_max_attempts(budgets.attempts)
         .with_initial_backoff(budgets.backoff.0)
@@ -117,8 +136,6 @@ async fn sdk_config(roots: TrustRoots, budgets: &Budgets) -> SdkConfig {
         .http_client(http_client(roots))
         .retry_config(retry)
         .timeout_config(budgets.timeouts(budgets.read_attempt, budgets.read))
-        .load()
-        .await
 }
 
 fn http_client(roots: TrustRoots) -> aws_smithy_runtime_api::client::http::SharedHttpClient {

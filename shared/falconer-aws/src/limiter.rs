@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use falconer_domain::{LicenseId, UnixMillis};
 
+use crate::counter::Counter;
 use crate::error::StoreError;
-use crate::store::Store;
 use crate::windows::{WINDOW_SECONDS, Windows, seconds_left, window};
 
 /// A caller's network address as it is counted: IPv4 whole, IPv6 by its /64, which is what one customer is given.
@@ -68,6 +68,7 @@ impl OverLimit {
 #[derive(Debug)]
 pub struct Limiter {
     endpoint: &'static str,
+    counter: Counter,
     per_address: u32,
     per_license: u32,
     memory: Mutex<Memory>,
@@ -93,14 +94,14 @@ pub enum Counted {
 impl Limiter {
     /// The limits of `endpoint`; 0 turns a limit off.
     #[must_use]
-    pub fn new(endpoint: &'static str, per_address: u32, per_license: u32) -> Self {
+    pub fn new(endpoint: &'static str, counter: Counter, per_address: u32, per_license: u32) -> Self {
         let memory = Memory {
             junk: Windows::new(),
             denied: Windows::new(),
             without_counter: Windows::new(),
             licenses: Windows::new(),
         };
-        Self { endpoint, per_address, per_license, memory: Mutex::new(memory) }
+        Self { endpoint, counter, per_address, per_license, memory: Mutex::new(memory) }
     }
 
     /// Counts a request whose key is no key. Never touches what authentic requests are counted by.
@@ -132,17 +133,12 @@ impl Limiter {
     ///
     /// # Errors
     /// [`OverLimit`].
-    pub async fn count(
-        &self,
-        store: &Store,
-        address: &Address,
-        now: UnixMillis,
-    ) -> Result<Counted, OverLimit> {
+    pub async fn count(&self, address: &Address, now: UnixMillis) -> Result<Counted, OverLimit> {
         if self.per_address == 0 {
             return Ok(Counted::Admitted);
         }
         let bucket = format!("{}#{}#{}", self.endpoint, address.as_str(), window(now));
-        match store.count_call(&bucket, self.per_address, now).await {
+        match self.counter.count(&bucket, self.per_address, now).await {
             Ok(()) => Ok(Counted::Admitted),
             Err(StoreError::Conflict) => {
                 self.memory().denied.count(address.clone(), now);
@@ -173,6 +169,7 @@ impl Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clients::{Budgets, Clients, TrustRoots};
 
     #[test]
     fn addresses_fold_to_what_one_customer_holds() {
@@ -190,9 +187,9 @@ mod tests {
         assert_eq!(format!("{:?}", Address::fold("203.0.113.7")), "Address(…)");
     }
 
-    #[test]
-    fn junk_and_authentic_requests_are_counted_apart() {
-        let limiter = Limiter::new("verify", 2, 3);
+    #[tokio::test]
+    async fn junk_and_authentic_requests_are_counted_apart() {
+        let limiter = limiter(2, 3).await;
         let (address, license) = (Address::fold("203.0.113.7"), LicenseId::parse(ID).unwrap());
         let now = UnixMillis(30_000);
         let said: Vec<_> = (0..4).map(|_| limiter.junk(&address, now).is_ok()).collect();
@@ -204,14 +201,20 @@ mod tests {
         assert!(limiter.junk(&address, UnixMillis(60_000)).is_ok());
     }
 
-    #[test]
-    fn zero_turns_limits_off() {
-        let limiter = Limiter::new("verify", 0, 0);
+    #[tokio::test]
+    async fn zero_turns_limits_off() {
+        let limiter = limiter(0, 0).await;
         let (address, license) = (Address::fold("203.0.113.7"), LicenseId::parse(ID).unwrap());
         for _ in 0..1_000 {
             assert!(limiter.junk(&address, UnixMillis(0)).is_ok());
             assert!(limiter.admit(&address, &license, UnixMillis(0)).is_ok());
         }
+    }
+
+    /// A limiter whose counter leads nowhere: these limits ask it nothing.
+    async fn limiter(per_address: u32, per_license: u32) -> Limiter {
+        let clients = Clients::connect(TrustRoots::Amazon, Budgets::LAMBDA).await;
+        Limiter::new("verify", Counter::new(&clients, "none"), per_address, per_license)
     }
 
     const ID: &str = "lic_ndgc5x34jby0cedfg16y9sz0";

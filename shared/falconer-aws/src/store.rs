@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use falconer_domain::issue::NewLicense;
-use falconer_domain::{Catalog, License, LicenseId, Product, UnixMillis};
+use falconer_domain::{Catalog, License, LicenseId, Product};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -12,32 +12,25 @@ use crate::audit::AuditRow;
 use crate::clients::Clients;
 use crate::error::StoreError;
 use crate::items::{AuditItem, CatalogItem, LicenseItem};
-use crate::settings::Settings;
-use crate::tables::{self, BUCKET, LICENSE_ID};
-use crate::windows::WINDOW_SECONDS;
+use crate::tables::{self, LICENSE_ID};
 
-/// A counter outlives its window by this much before it may be swept away: no clock of ours is off by more.
-const COUNTER_SLACK_SECONDS: i64 = 300;
-
-/// The three tables.
+/// The tables of licenses and of what happened to them.
 #[derive(Clone, Debug)]
 pub struct Store {
     dynamodb: Client,
     licenses: String,
     verifications: String,
-    rate_limits: String,
     transaction: TimeoutConfig,
 }
 
 impl Store {
-    /// The tables that `settings` names.
+    /// The tables of these names.
     #[must_use]
-    pub fn new(clients: &Clients, settings: &Settings) -> Self {
+    pub fn new(clients: &Clients, licenses: &str, verifications: &str) -> Self {
         Self {
             dynamodb: clients.dynamodb.clone(),
-            licenses: settings.licenses_table.clone(),
-            verifications: settings.verifications_table.clone(),
-            rate_limits: settings.rate_limits_table.clone(),
+            licenses: licenses.to_owned(),
+            verifications: verifications.to_owned(),
             transaction: clients.budgets.transaction(),
         }
     }
@@ -77,29 +70,6 @@ impl Store {
         let Some(item) = output.item else { return Ok(None) };
         let item: CatalogItem = read(item)?;
         item.read().map(Some).map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))
-    }
-
-    /// Pattern 3: counts one call in a bucket's window, while there is room. A retry inside the SDK may count a call
-    /// twice; for a limit that is the safe side.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when the bucket is full; [`StoreError::Unavailable`].
-    pub async fn count_call(&self, bucket: &str, limit: u32, now: UnixMillis) -> Result<(), StoreError> {
-        let ttl = now.seconds() + WINDOW_SECONDS + COUNTER_SLACK_SECONDS;
-        self.dynamodb
-            .update_item()
-            .table_name(&self.rate_limits)
-            .key(BUCKET, AttributeValue::S(bucket.to_owned()))
-            .update_expression(tables::COUNT_CALL)
-            .condition_expression(tables::BELOW_LIMIT)
-            .expression_attribute_names(tables::TTL_NAME.0, tables::TTL_NAME.1)
-            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
-            .expression_attribute_values(":limit", AttributeValue::N(limit.to_string()))
-            .expression_attribute_values(":ttl", AttributeValue::N(ttl.to_string()))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| StoreError::of(&error))
     }
 
     /// Pattern 4: records a verification. A row that is there already is our own, from an attempt whose reply was lost.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use falconer_aws::limiter::Counted;
 use falconer_aws::{
-    AuditRow, AuditWriter, CatalogCache, Clients, Limiter, RingCell, Settings, Store, StoreError,
+    AuditRow, AuditWriter, CatalogCache, Clients, Counter, Limiter, RingCell, Settings, Store, StoreError,
 };
 use falconer_domain::hardware::{HashedComponents, ReceivedComponents};
 use falconer_domain::lease::Occasion;
@@ -57,11 +57,16 @@ impl App {
             (settings.rate_limit_per_minute, settings.verifies_per_license_per_minute);
         Self {
             ring: RingCell::new(clients, &settings.master_key_secret_id),
-            store: Store::new(clients, &settings),
+            store: Store::new(clients, &settings.licenses_table, &settings.verifications_table),
             telemetry: Telemetry::new(endpoint),
             audit: AuditWriter::new(&settings),
             catalogs: CatalogCache::default(),
-            limiter: Limiter::new(endpoint, per_address, per_license),
+            limiter: Limiter::new(
+                endpoint,
+                Counter::new(clients, &settings.rate_limits_table),
+                per_address,
+                per_license,
+            ),
             settings,
         }
     }
@@ -96,7 +101,7 @@ impl App {
             return self.load_imported(call, vouched).await;
         }
         let (counted, license, catalog) = tokio::join!(
-            self.limiter.count(&self.store, &call.address, call.now),
+            self.limiter.count(&call.address, call.now),
             self.store.license(license_id),
             self.catalog_of(key.product()),
         );
@@ -185,7 +190,7 @@ impl App {
     /// Imported keys carry no tag, so anyone can make one up: the counter is charged before anything is read, and a
     /// miss is told like any other text that is no key. Two round trips, as the documents say.
     async fn load_imported(&self, call: &Call, vouched: &Vouched) -> Result<Loaded, Stop> {
-        self.note(self.limiter.count(&self.store, &call.address, call.now).await?);
+        self.note(self.limiter.count(&call.address, call.now).await?);
         let license = self.store.license(&vouched.authentic.license_id).await;
         let license = license.map_err(|error| self.store_failed(&error))?.ok_or(Stop::InvalidSignature)?;
         let catalog = self.catalogs.get(&self.store, &license.product).await;

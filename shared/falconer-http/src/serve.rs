@@ -196,3 +196,71 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENDPOINT: Endpoint =
+        Endpoint { name: "test", deadline: Duration::from_secs(2), warm_up: WarmUp::RingAndStore };
+
+    /// An instance whose services lead nowhere.
+    async fn instance(handle: Handle) -> Instance {
+        let settings = Settings::read(|name| {
+            (!name.ends_with("MINUTE") && !name.ends_with("DAYS") && name != "VERIFY_AUDIT")
+                .then(|| "none".to_owned())
+        })
+        .unwrap();
+        let nowhere = "http://127.0.0.1:1";
+        let clients = Clients::of_stand_ins(nowhere, nowhere, Budgets::LAMBDA).await;
+        let app = App::new(ENDPOINT.name, settings, &clients);
+        Instance { app, endpoint: ENDPOINT, handle, to_record: Mutex::new(None) }
+    }
+
+    fn request() -> Request {
+        let event = include_str!("../../../events/verify/post.json");
+        lambda_http::request::from_str(event).unwrap()
+    }
+
+    async fn answer(handle: Handle) -> (u16, String) {
+        let response = instance(handle).await.answer(request()).await;
+        (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_bug_is_answered_as_internal_and_leaks_nothing() {
+        let (status, body) = answer(|_, call| {
+            Box::pin(async move { panic!("the key is {}", String::from_utf8_lossy(&call.body)) })
+        })
+        .await;
+        assert_eq!(status, 500);
+        assert!(body.contains("\"code\":\"INTERNAL\"") && !body.contains("QF-PRO"), "{body}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_is_told_as_unavailable() {
+        let started = tokio::time::Instant::now();
+        let (status, body) = answer(|_, _| Box::pin(std::future::pending())).await;
+        assert_eq!((status, started.elapsed().as_secs()), (503, ENDPOINT.deadline.as_secs()));
+        assert!(body.contains("\"code\":\"UNAVAILABLE\""), "{body}");
+    }
+
+    #[tokio::test]
+    async fn lambdas_deadline_counts_when_it_is_sooner_and_still_ahead() {
+        let instance = instance(|_, _| Box::pin(std::future::pending())).await;
+        for (left_millis, expected_millis) in [
+            (5_000, 2_000),
+            (1_200, 1_000),
+            (200, 0),
+            (100, 2_000),
+            (0, 2_000),
+            (-1_795_000_000_000_i64, 2_000),
+        ] {
+            let now = 1_800_000_000_000_i64;
+            let mut context = lambda_http::Context::default();
+            context.deadline = u64::try_from(now + left_millis).unwrap();
+            let deadline = instance.deadline(&request().with_lambda_context(context), now);
+            assert_eq!(deadline.as_millis(), expected_millis, "{left_millis}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Issuing licenses: one at a time or many, never the same key twice.
+
+use falconer_aws::{AuditRow, Store, StoreError};
+use falconer_domain::issue::{CheckedOrder, NewLicense, Order, OrderRefusal};
+use falconer_domain::keyring::Generation;
+use falconer_domain::license_key::{CurrentKey, LegacyKey};
+use falconer_domain::{Catalog, KeyRing, LicenseKey, UnixMillis};
+
+use crate::random;
+
+/// Keys that may be taken in a row before something else must be wrong. A legacy key has no randomness: its neighbours
+/// in time may all be issued, by a bulk run of S1 or by another operator at this moment.
+const MAX_TAKEN: u32 = 10_000;
+
+/// Which form of key to issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// With 80 random bits, by the current generation.
+    Current,
+    /// As S1 issued them, for applications that read nothing else.
+    Legacy,
+}
+
+/// A license, issued and stored.
+#[derive(Debug)]
+pub struct Issued {
+    /// Its key, to be handed to the customer.
+    pub key: LicenseKey,
+    /// What was stored.
+    pub license: NewLicense,
+}
+
+/// Why nothing was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// The order is not in order.
+    #[error("{0}")]
+    Order(#[from] OrderRefusal),
+    /// The product has no catalog.
+    #[error("product {0} has no catalog: only QF has one built in; store one for it first")]
+    NoCatalog(String),
+    /// The ring accepts no legacy keys.
+    #[error("the key ring has no legacy generation; `falconer keyring add --legacy -` adds S1's master")]
+    NoLegacy,
+    /// The clock is outside what S1's format can write, or all keys around now are taken.
+    #[error("no unused legacy key is left around this moment; try again later")]
+    NoUnusedKey,
+    /// The tables.
+    #[error("{0}; nothing was issued unless a later `show` finds it")]
+    Store(#[from] StoreError),
+    /// The operating system.
+    #[error("the operating system gave no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// Issues licenses, remembering between two of them which legacy second was used last.
+#[derive(Debug)]
+pub struct Issuer<'a> {
+    store: &'a Store,
+    ring: &'a KeyRing,
+    actor: String,
+    next_legacy_second: i64,
+}
+
+impl<'a> Issuer<'a> {
+    /// An issuer. `actor` is who asks, for the audit.
+    #[must_use]
+    pub const fn new(store: &'a Store, ring: &'a KeyRing, actor: String) -> Self {
+        Self { store, ring, actor, next_legacy_second: 0 }
+    }
+
+    /// Checks an order against its product's catalog: the stored one, else the built-in one.
+    ///
+    /// # Errors
+    /// [`IssueError::Order`], [`IssueError::NoCatalog`] or [`IssueError::Store`].
+    pub async fn check(&self, order: Order) -> Result<CheckedOrder, IssueError> {
+        let stored = self.store.catalog(&order.product).await?;
+        let catalog = stored
+            .or_else(|| Catalog::built_in(&order.product))
+            .ok_or_else(|| IssueError::NoCatalog(order.product.to_string()))?;
+        Ok(order.check(&catalog)?)
+    }
+
+    /// Issues one license. A key that is taken already is never given out again: the store refuses, and the next one
+    /// is tried.
+    ///
+    /// # Errors
+    /// Any [`IssueError`] but the order's.
+    pub async fn issue(
+        &mut self,
+        order: &CheckedOrder,
+        form: Form,
+        now: UnixMillis,
+    ) -> Result<Issued, IssueError> {
+        for _ in 0..MAX_TAKEN {
+            let (key, license) = self.prepare(order, form, now)?;
+            let row =
+                AuditRow::change(&license.license.id, now, &random::id()?, "issue", "ISSUED", &self.actor);
+            match self.store.issue(&license, &row, &random::id()?).await {
+                Ok(()) => return Ok(Issued { key, license }),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(IssueError::NoUnusedKey)
+    }
+
+    /// The next key and the license it would open; nothing is stored.
+    ///
+    /// # Errors
+    /// [`IssueError::NoLegacy`], [`IssueError::NoUnusedKey`] or [`IssueError::Random`].
+    pub fn prepare(
+        &mut self,
+        order: &CheckedOrder,
+        form: Form,
+        now: UnixMillis,
+    ) -> Result<(LicenseKey, NewLicense), IssueError> {
+        let (key, generation) = self.next_key(order, form, now)?;
+        let license = order.license(&key, generation, now, random::bytes()?);
+        Ok((key, license))
+    }
+
+    fn next_key(
+        &mut self,
+        order: &CheckedOrder,
+        form: Form,
+        now: UnixMillis,
+    ) -> Result<(LicenseKey, &'a Generation), IssueError> {
+        match form {
+            Form::Current => {
+                let generation = self.ring.current();
+                let random = random::bytes()?;
+                let key =
+                    CurrentKey::issue(generation, order.product().clone(), order.printed_tier(), random);
+                Ok((LicenseKey::Current(key), generation))
+            }
+            Form::Legacy => {
+                let generation = self.ring.legacy().ok_or(IssueError::NoLegacy)?;
+                let second = self.next_legacy_second.max(now.seconds());
+                self.next_legacy_second = second + 1;
+                let key = LegacyKey::issue(generation, order.printed_tier(), second);
+                Ok((LicenseKey::Legacy(key.ok_or(IssueError::NoUnusedKey)?), generation))
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `falconer keyring …` against Secrets Manager.
+
+use falconer_aws::keyring::{RingWriteError, RingWriter};
+use falconer_domain::UnixMillis;
+use falconer_domain::keyring::GenerationNumber;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Draft, EditRefusal, Listed};
+use crate::random;
+
+/// Random bytes of a new master, written as 43 characters of base64url.
+const MASTER_BYTES: usize = 32;
+
+/// Why the ring is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// The secret.
+    #[error("{0}")]
+    Write(#[from] RingWriteError),
+    /// The edit.
+    #[error("{0}")]
+    Edit(#[from] EditRefusal),
+    /// The operating system.
+    #[error("the operating system gave no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// Makes the secret with its first generation.
+///
+/// # Errors
+/// [`RingWriteError::Exists`] when it holds a ring already.
+pub async fn init(writer: &RingWriter, now: UnixMillis) -> Result<(), KeyringError> {
+    Ok(writer.create(&Draft::first(new_master()?.expose_secret(), now)).await?)
+}
+
+/// Publishes a new generation.
+///
+/// # Errors
+/// [`KeyringError`]; the ring is then as it was.
+pub async fn add(writer: &RingWriter, now: UnixMillis) -> Result<GenerationNumber, KeyringError> {
+    let master = new_master()?;
+    edit(writer, |draft| draft.add(master.expose_secret(), now)).await
+}
+
+/// Adds S1's master.
+///
+/// # Errors
+/// [`KeyringError`]; the ring is then as it was.
+pub async fn add_legacy(
+    writer: &RingWriter,
+    master: &SecretString,
+    now: UnixMillis,
+) -> Result<GenerationNumber, KeyringError> {
+    edit(writer, |draft| draft.add_legacy(master.expose_secret(), now)).await
+}
+
+/// Makes the waiting generation sign, if it has waited long enough.
+///
+/// # Errors
+/// [`KeyringError`]; the ring is then as it was.
+pub async fn promote(writer: &RingWriter, now: UnixMillis) -> Result<GenerationNumber, KeyringError> {
+    edit(writer, |draft| draft.promote(now)).await
+}
+
+/// Makes the waiting generation sign at once.
+///
+/// # Errors
+/// [`KeyringError`]; the ring is then as it was.
+pub async fn promote_now(writer: &RingWriter) -> Result<GenerationNumber, KeyringError> {
+    edit(writer, Draft::promote_now).await
+}
+
+/// Every generation and what it does.
+///
+/// # Errors
+/// [`KeyringError`].
+pub async fn list(writer: &RingWriter) -> Result<Vec<Listed>, KeyringError> {
+    let stored = writer.read().await?;
+    Ok(Draft::open(stored.text.expose_secret())?.list())
+}
+
+async fn edit(
+    writer: &RingWriter,
+    edit: impl FnOnce(Draft) -> Result<(GenerationNumber, SecretString), EditRefusal>,
+) -> Result<GenerationNumber, KeyringError> {
+    let stored = writer.read().await?;
+    let (number, text) = edit(Draft::open(stored.text.expose_secret())?)?;
+    writer.replace(&stored, &text, &random::id()?).await?;
+    Ok(number)
+}
+
+fn new_master() -> Result<SecretString, getrandom::Error> {
+    let bytes: [u8; MASTER_BYTES] = random::bytes()?;
+    Ok(data_encoding::BASE64URL_NOPAD.encode(&bytes).into())
+}

@@ -1,0 +1,9 @@
+//! The operator's commands, as a library: the program is argument parsing around it, and tests call it directly.
+//!
+//! Whatever changes a license goes through the same rules and the same store as the Lambdas, with an audit row that
+//! names the actor.
+
+pub mod issue;
+pub mod keyring;
+pub mod local;
+pub mod random;

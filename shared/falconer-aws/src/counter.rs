@@ -1,0 +1,51 @@
+//! The counter that all instances share.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use falconer_domain::UnixMillis;
+
+use crate::clients::Clients;
+use crate::error::StoreError;
+use crate::tables::{self, BUCKET};
+use crate::windows::WINDOW_SECONDS;
+
+/// A counter outlives its window by this much before it may be swept away: no clock of ours is off by more.
+const SLACK_SECONDS: i64 = 300;
+
+/// The table of fixed-window counters.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    dynamodb: Client,
+    table: String,
+}
+
+impl Counter {
+    /// The table of this name.
+    #[must_use]
+    pub fn new(clients: &Clients, table: &str) -> Self {
+        Self { dynamodb: clients.dynamodb.clone(), table: table.to_owned() }
+    }
+
+    /// Pattern 3: counts one call in a bucket's window, while there is room. A retry inside the SDK may count a call
+    /// twice; for a limit that is the safe side.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the bucket is full; [`StoreError::Unavailable`].
+    pub async fn count(&self, bucket: &str, limit: u32, now: UnixMillis) -> Result<(), StoreError> {
+        let ttl = now.seconds() + WINDOW_SECONDS + SLACK_SECONDS;
+        self.dynamodb
+            .update_item()
+            .table_name(&self.table)
+            .key(BUCKET, AttributeValue::S(bucket.to_owned()))
+            .update_expression(tables::COUNT_CALL)
+            .condition_expression(tables::BELOW_LIMIT)
+            .expression_attribute_names(tables::TTL_NAME.0, tables::TTL_NAME.1)
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(":limit", AttributeValue::N(limit.to_string()))
+            .expression_attribute_values(":ttl", AttributeValue::N(ttl.to_string()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::of(&error))
+    }
+}

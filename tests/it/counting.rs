@@ -1,0 +1,185 @@
+//! What a request costs: calls on the wire, counted by a tap in front of each service, and units as DynamoDB counts
+//! them.
+
+use std::time::Duration;
+
+use falconer_local::tap::{Fault, Matcher, Record, Units};
+use falconer_tests::{Fixture, World, WorldOptions};
+use serde_json::json;
+
+fn limited() -> World {
+    World::with(WorldOptions {
+        settings: vec![("RATE_LIMIT_PER_MINUTE", "3".to_owned())],
+        ..WorldOptions::default()
+    })
+}
+
+/// Which operations reached DynamoDB, in order of arrival.
+fn operations(world: &World) -> Vec<String> {
+    world.dynamodb.records().iter().map(|record| record.operation.clone()).collect()
+}
+
+fn units(records: &[&Record]) -> Units {
+    records.iter().map(|record| record.units()).sum()
+}
+
+#[test]
+fn what_is_no_request_or_no_key_costs_no_call_at_all() {
+    let world = World::start();
+    let good = world.put(Fixture::pro());
+    world.forget();
+    for body in ["", "{", "[]", "{}", r#"{"license":7}"#, &format!(r#"{{"license":"{good}","origin":7}}"#)] {
+        assert_eq!(world.send("POST", "/api/verify", &[], body.as_bytes()).status, 400, "{body}");
+    }
+    for typed in ["", "ABC-123-XYZ", &good.replace("PRO", "FREE"), "QF-PRO-b4243599e011bd9f-1788049460"] {
+        assert_eq!(world.verify(typed).code(), "INVALID_SIGNATURE", "{typed}");
+    }
+    world.settle();
+    assert_eq!(operations(&world), Vec::<String>::new());
+    assert!(world.secrets_tap.records().is_empty(), "the ring is in memory");
+}
+
+#[test]
+fn an_unknown_generation_re_reads_the_ring_at_most_once_a_minute() {
+    let world = World::start();
+    let good = world.put(Fixture::pro());
+    let unknown = format!("{}9{}", &good[..7], &good[8..]);
+    world.forget();
+    for _ in 0..20 {
+        assert_eq!(world.verify(&unknown).code(), "INVALID_SIGNATURE");
+    }
+    assert!(world.secrets_tap.records().len() <= 1, "{} reads", world.secrets_tap.records().len());
+    assert_eq!(operations(&world), Vec::<String>::new());
+}
+
+#[test]
+fn an_authentic_key_costs_one_read_beside_one_count_and_a_row_after_the_answer() {
+    let world = limited();
+    let key = world.put(Fixture::pro());
+    // The first request of an instance reads the catalog as well; from then on it is in memory.
+    assert_eq!(world.verify(&key).code(), "VALID");
+    world.settle();
+    world.forget();
+    // A little latency, so that "side by side" shows on the wire: the second starts before the first is back.
+    for operation in ["GetItem", "UpdateItem"] {
+        world.dynamodb.break_all(Matcher::operation(operation), Fault::Delay(Duration::from_millis(50)));
+    }
+    assert_eq!(world.verify(&key).code(), "VALID");
+    world.settle();
+
+    let records = world.dynamodb.records();
+    let one = |operation: &str| {
+        let mut of_it = records.iter().filter(|record| record.operation == operation);
+        let first = of_it.next().unwrap_or_else(|| panic!("no {operation}"));
+        assert!(of_it.next().is_none(), "more than one {operation}");
+        first
+    };
+    assert_eq!(records.len(), 3, "{:?}", operations(&world));
+    let (read, count, row) = (one("GetItem"), one("UpdateItem"), one("PutItem"));
+    assert_eq!(read.resources, [world.settings.licenses_table.clone()]);
+    assert_eq!(count.resources, [world.settings.rate_limits_table.clone()]);
+    assert_eq!(row.resources, [world.settings.verifications_table.clone()]);
+    assert!(read.started < count.finished.unwrap() && count.started < read.finished.unwrap(), "side by side");
+
+    let verified = world.gateway().invocations();
+    let answered = verified.iter().rfind(|invocation| invocation.function == "verify").unwrap();
+    assert!(row.started >= answered.responded.unwrap(), "the row is written after the answer");
+    assert!(row.started < answered.free.unwrap(), "and before the next event");
+
+    let before = units(&[read, count]);
+    assert_eq!((before.read, before.write), (1.0, 1.0));
+}
+
+#[test]
+fn an_address_over_its_limit_costs_nothing_after_the_first_429() {
+    let world = limited();
+    let key = world.put(Fixture::pro());
+    let mut refused = 0;
+    // The window may end in between once, so more than three calls in a row are refused in any case.
+    for _ in 0..12 {
+        let reply = world.verify(&key);
+        if reply.status == 429 {
+            refused += 1;
+        } else if refused > 0 {
+            refused = 0;
+        }
+        if refused == 1 {
+            world.settle();
+            world.forget();
+        }
+    }
+    assert!(refused >= 2, "{refused}");
+    world.settle();
+    assert_eq!(operations(&world), Vec::<String>::new());
+}
+
+#[test]
+fn a_license_over_its_limit_is_refused_from_memory_and_its_rows_are_capped() {
+    let world = World::with(WorldOptions {
+        settings: vec![
+            ("RATE_LIMIT_PER_MINUTE", "0".to_owned()),
+            ("VERIFIES_PER_LICENSE_PER_MINUTE", "14".to_owned()),
+        ],
+        ..WorldOptions::default()
+    });
+    let key = world.put(Fixture::pro());
+    world.forget();
+    let replies: Vec<_> = (0..40).map(|_| world.verify(&key)).collect();
+    world.settle();
+    let over = replies.iter().find(|reply| reply.status == 429).expect("one over the limit");
+    assert_eq!(over.header("ratelimit-policy"), Some(r#""license";q=14;w=60"#));
+    let admitted = replies.iter().filter(|reply| reply.status == 200).count();
+    // One window, or two if the minute ended meanwhile.
+    assert!([14, 28].contains(&admitted) || (15..28).contains(&admitted), "{admitted}");
+    let rows = world.dynamodb.matching(&Matcher::operation("PutItem")).len();
+    assert!(rows >= 10 && rows <= 20 && rows < admitted, "{rows} rows of {admitted}");
+    let dropped: u64 =
+        world.request_lines().iter().map(|line| line["AuditDrops"].as_u64().unwrap_or_default()).sum();
+    assert_eq!(dropped, (admitted - rows) as u64, "the rest is counted");
+}
+
+#[test]
+fn refusals_alone_are_recorded_when_the_operator_says_so() {
+    let world = World::with(WorldOptions {
+        settings: vec![("VERIFY_AUDIT", "refusals".to_owned())],
+        ..WorldOptions::default()
+    });
+    let (yes, no) = (world.put(Fixture::pro()), world.key_without_license());
+    world.forget();
+    assert_eq!(world.verify(&yes).code(), "VALID");
+    world.settle();
+    assert!(world.dynamodb.matching(&Matcher::operation("PutItem")).is_empty());
+    assert_eq!(world.verify(&no).code(), "NOT_FOUND");
+    world.settle();
+    assert_eq!(world.dynamodb.matching(&Matcher::operation("PutItem")).len(), 1);
+}
+
+#[test]
+fn a_row_says_who_asked_for_what_and_when_it_may_go() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    world.forget();
+    let request = json!({ "license": key, "origin": "fixture-app" });
+    let reply = world.post_from("2001:db8:1:2:3::4", "/api/verify", &request);
+    world.settle();
+    let rows = world.dynamodb.matching(&Matcher::operation("PutItem"));
+    let item = &rows[0].request["Item"];
+    let text = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+    let checked_at = reply.body["checkedAt"].as_i64().unwrap();
+    let request_id = reply.header("x-request-id").unwrap();
+    assert_eq!(text("license_id"), reply.body["licenseId"].as_str().unwrap());
+    assert_eq!(text("at"), format!("{checked_at:013}#{request_id}"));
+    assert_eq!(
+        (text("action"), text("code"), text("origin"), text("address"), text("request_id")),
+        (
+            "verify".into(),
+            "VALID".into(),
+            "fixture-app".into(),
+            "2001:db8:1:2::/64".into(),
+            request_id.into()
+        )
+    );
+    let kept_until = checked_at.div_euclid(1_000) + 400 * 86_400;
+    assert_eq!(item["ttl"]["N"], kept_until.to_string());
+    assert!(!item.to_string().contains(&key), "no key in the table");
+}

@@ -1,0 +1,48 @@
+//! `events/`: what API Gateway sends, as it sends it. The same files serve `cargo lambda invoke --data-file`.
+
+use std::fs;
+
+use falconer_tests::{World, checkout};
+use serde_json::Value;
+
+/// An event of a function's folder.
+pub(crate) fn event(function: &str, name: &str) -> Value {
+    let file = checkout().join("events").join(function).join(format!("{name}.json"));
+    let text = fs::read_to_string(&file).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    serde_json::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()))
+}
+
+#[test]
+fn every_event_is_answered_as_its_name_says() {
+    let world = World::start();
+    for (function, name, status) in [
+        ("verify", "post", 401),
+        ("verify", "base64", 401),
+        ("verify", "ipv6", 401),
+        ("verify", "malformed", 400),
+        ("keys", "get", 200),
+        ("health", "live", 200),
+        ("health", "ready", 200),
+    ] {
+        let event = event(function, name);
+        let answer = world.gateway().invoke(function, &event).unwrap().into_json().unwrap();
+        assert_eq!(answer["statusCode"], status, "{function}/{name}: {answer}");
+        assert_eq!(answer["isBase64Encoded"], false, "{function}/{name}");
+        assert_eq!(answer["headers"]["x-request-id"], event["requestContext"]["requestId"]);
+    }
+}
+
+#[test]
+fn no_event_lies_unused() {
+    for folder in fs::read_dir(checkout().join("events")).unwrap().map(Result::unwrap) {
+        for file in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
+            let (function, name) = (folder.file_name(), file.file_name());
+            let row = format!(
+                r#"("{}", "{}","#,
+                function.to_string_lossy(),
+                name.to_string_lossy().trim_end_matches(".json")
+            );
+            assert!(include_str!("events.rs").contains(&row), "{row}");
+        }
+    }
+}

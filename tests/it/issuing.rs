@@ -1,0 +1,204 @@
+//! Issuing: through the program and through its library, never the same key twice.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use falconer::issue::{Form, Issuer};
+use falconer_domain::issue::{Order, Term};
+use falconer_domain::{Catalog, KeyRing, Product, TierName, UnixMillis};
+use falconer_tests::{Fixture, World};
+use serde_json::Value;
+
+const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+/// The program with a world's tables and secret.
+fn falconer(world: &World) -> Command {
+    let mut command = world.program("falconer");
+    command
+        .env("LICENSES_TABLE", &world.settings.licenses_table)
+        .env("VERIFICATIONS_TABLE", &world.settings.verifications_table)
+        .env("MASTER_KEY_SECRET_ID", &world.settings.master_key_secret_id)
+        .env("USER", "fixture-operator");
+    command
+}
+
+fn run(mut command: Command, arguments: &[&str]) -> Output {
+    command.args(arguments).output().expect("the program runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn issued(world: &World, arguments: &[&str]) -> Value {
+    let output = run(falconer(world), arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    let issued: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    world.speak(issued["licenseKey"].as_str().expect("a key"));
+    issued
+}
+
+#[test]
+fn what_is_issued_verifies_at_once() {
+    let world = World::start();
+    let person = ["--user", "u1", "--email", "Fixture.Person@example.com", "--name", "Fixture Person"];
+    for (arguments, code, tier, perpetual) in [
+        (vec!["--tier", "pro", "--days", "30"], "VALID", "pro", false),
+        (vec!["--tier", "lifetime", "--perpetual"], "VALID", "lifetime", true),
+        (vec!["--tier", "elite", "--days", "1", "--legacy"], "VALID", "elite", false),
+        (vec!["--tier", "free", "--days", "7", "--from-activation"], "PENDING", "", false),
+    ] {
+        let all = [&["issue", "--json"], arguments.as_slice(), &person].concat();
+        let issued = issued(&world, &all);
+        let reply = world.verify(issued["licenseKey"].as_str().unwrap());
+        assert_eq!(reply.code(), code, "{arguments:?}");
+        if code == "VALID" {
+            assert_eq!((&reply.body["tier"], &reply.body["licenseId"]), (&tier.into(), &issued["licenseId"]));
+            assert_eq!((&reply.body["perpetual"], &reply.body["userId"]), (&perpetual.into(), &"u1".into()));
+        }
+    }
+    let arguments = ["issue", "--json", "--tier", "free", "--perpetual", "--feature", "a", "--feature", "b"];
+    let reply = world.verify(issued(&world, &arguments)["licenseKey"].as_str().unwrap());
+    let features = reply.body["features"].as_array().unwrap();
+    assert_eq!(features[4..], ["a", "b"]);
+}
+
+#[test]
+fn what_cannot_be_issued_is_told_in_one_sentence() {
+    let world = World::start();
+    for (arguments, sentence) in [
+        (
+            vec!["--tier", "gold", "--perpetual"],
+            "product QF has no tier gold; it has elite, free, lifetime, pro",
+        ),
+        (vec!["--tier", "Pro", "--perpetual"], "--tier must be 1 to 16 of a-z, 0-9 and _"),
+        (vec!["--tier", "pro", "--perpetual", "--product", "q"], "--product must be 2 to 8 of A-Z and 0-9"),
+        (vec!["--tier", "pro", "--perpetual", "--product", "ACME"], "product ACME has no catalog"),
+        (vec!["--tier", "pro", "--days", "0"], "days must be 1 to 999999"),
+        (vec!["--tier", "pro", "--perpetual", "--seats", "101"], "seats must be 1 to 100"),
+        (vec!["--tier", "pro", "--perpetual", "--email", "nobody"], "email must look like name@example.com"),
+        (vec!["--tier", "pro"], "required arguments were not provided"),
+        (vec!["--tier", "pro", "--perpetual", "--days", "3"], "cannot be used with"),
+        (vec!["--tier", "pro", "--perpetual", "--from-activation"], "cannot be used with"),
+    ] {
+        let output = run(falconer(&world), &[&["issue"], arguments.as_slice()].concat());
+        assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+        assert!(said(&output).contains(sentence), "{arguments:?}: {}", said(&output));
+    }
+    let mut nowhere = falconer(&world);
+    nowhere.env_remove("LICENSES_TABLE");
+    let output = run(nowhere, &["issue", "--tier", "pro", "--perpetual"]);
+    assert!(
+        said(&output).contains("set LICENSES_TABLE or give --licenses-table, or --local"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn the_audit_names_the_actor_and_the_tables_hold_no_key() {
+    let world = World::start();
+    world.forget();
+    let mut command = falconer(&world);
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", world.dynamodb.endpoint());
+    let output =
+        run(command, &["issue", "--json", "--tier", "pro", "--perpetual", "--email", "a@example.com"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let issued: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let key = issued["licenseKey"].as_str().unwrap();
+    let writes: Vec<_> = world
+        .dynamodb
+        .records()
+        .into_iter()
+        .filter(|record| record.operation == "TransactWriteItems")
+        .collect();
+    let [write] = writes.as_slice() else { panic!("one transaction, not {}", writes.len()) };
+    assert!(!write.request.to_string().contains(key), "no key in a table");
+    let audit = &write.request["TransactItems"][1]["Put"]["Item"];
+    assert_eq!((&audit["action"]["S"], &audit["code"]["S"]), (&"issue".into(), &"ISSUED".into()));
+    assert_eq!(audit["actor"]["S"], "fixture-operator");
+    assert!(audit.get("ttl").is_none(), "records of changes are kept for good");
+    let license = &write.request["TransactItems"][0]["Put"]["Item"];
+    assert_eq!((&license["version"]["N"], &license["email"]["S"]), (&"1".into(), &"a@example.com".into()));
+}
+
+#[test]
+fn the_ring_through_the_program() {
+    let world = World::with(falconer_tests::WorldOptions { ring: None, ..Default::default() });
+    let keyring = |arguments: &[&str]| run(falconer(&world), &[&["keyring"], arguments].concat());
+    let missing = keyring(&["list"]);
+    assert!(said(&missing).contains("run `falconer keyring init`"), "{}", said(&missing));
+    assert!(keyring(&["init"]).status.success());
+    assert!(!keyring(&["init"]).status.success(), "never over an existing ring");
+
+    let mut add = falconer(&world);
+    add.args(["keyring", "add", "--legacy", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = add.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"masters-of-s1\n").unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert!(keyring(&["add"]).status.success());
+    let early = keyring(&["promote"]);
+    assert!(said(&early).contains("wait until 15 have passed"), "{}", said(&early));
+    assert!(keyring(&["promote", "--now"]).status.success());
+
+    let listed = String::from_utf8(keyring(&["list"]).stdout).unwrap();
+    let roles: Vec<_> = listed.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(roles, ["verifies", "legacy", "current"], "{listed}");
+    let secret = world.secrets.current(&world.settings.master_key_secret_id).unwrap();
+    let masters: Value = serde_json::from_str(&secret).unwrap();
+    assert_eq!(masters["2"], "masters-of-s1");
+    for output in [keyring(&["list"]), keyring(&["add"]), keyring(&["promote", "--now"])] {
+        let all = String::from_utf8_lossy(&output.stdout).into_owned() + &said(&output);
+        for generation in ["1", "2", "3"] {
+            assert!(!all.contains(masters[generation].as_str().unwrap()), "a master was printed");
+        }
+    }
+}
+
+fn order(tier: &str) -> falconer_domain::issue::CheckedOrder {
+    let order = Order {
+        product: Product::parse("QF").unwrap(),
+        tier: TierName::parse(tier).unwrap(),
+        user_id: None,
+        email: None,
+        licensee_name: None,
+        term: Term::Perpetual,
+        seats: None,
+        features: Vec::new(),
+    };
+    order.check(&Catalog::built_in(&Product::parse("QF").unwrap()).unwrap()).unwrap()
+}
+
+async fn issue_many(world: &World, ring: &KeyRing, form: Form, count: usize) -> Vec<String> {
+    let (mut desk, order) = (Issuer::new(&world.store, ring, "fixture".to_owned()), order("pro"));
+    let mut keys = Vec::new();
+    for _ in 0..count {
+        keys.push(desk.issue(&order, form, NOW).await.unwrap().key.to_string());
+    }
+    keys
+}
+
+#[test]
+fn a_thousand_keys_in_one_second_are_a_thousand_keys() {
+    let world = World::start();
+    let ring = world.ring();
+    for form in [Form::Current, Form::Legacy] {
+        let keys = world.wait(issue_many(&world, &ring, form, 1_000));
+        let different: BTreeSet<_> = keys.iter().collect();
+        assert_eq!(different.len(), 1_000, "{form:?}");
+    }
+}
+
+#[test]
+fn two_operators_in_the_same_second_never_share_a_legacy_key() {
+    let world = World::start();
+    // One key of this second exists already.
+    world.put(Fixture::pro().with_legacy_key());
+    let ring = world.ring();
+    let (first, second) = world.wait(async {
+        tokio::join!(issue_many(&world, &ring, Form::Legacy, 25), issue_many(&world, &ring, Form::Legacy, 25))
+    });
+    let different: BTreeSet<_> = first.iter().chain(&second).collect();
+    assert_eq!(different.len(), 50);
+}

@@ -1,0 +1,132 @@
+//! Changing the key ring: nothing is ever lost, and no master is ever shown.
+//!
+//! The cases marked "of the service" hold our Secrets Manager responder against another implementation: with
+//! `SECRETS_MANAGER_ENDPOINT` set, as `cargo xtask e2e` sets it, they run there instead.
+
+use falconer::keyring::Draft;
+use falconer::keyring::commands as keyring;
+use falconer_aws::keyring::{RingWriteError, RingWriter};
+use falconer_aws::{Budgets, Clients};
+use falconer_domain::{KeyRing, UnixMillis};
+use falconer_local::secrets::Secrets;
+use secrecy::{ExposeSecret, SecretString};
+
+const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+/// Somebody's secrets, and clients of them.
+struct Service {
+    clients: Clients,
+    _ours: Option<Secrets>,
+}
+
+impl Service {
+    async fn start() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "tests read what xtask tells them")]
+        let theirs = std::env::var("SECRETS_MANAGER_ENDPOINT").ok();
+        let ours = theirs.is_none().then(|| Secrets::start(0).unwrap());
+        let endpoint = theirs.unwrap_or_else(|| ours.as_ref().unwrap().endpoint());
+        let clients = Clients::of_stand_ins("http://127.0.0.1:1", &endpoint, Budgets::OPERATOR).await;
+        Self { clients, _ours: ours }
+    }
+
+    /// Access to a secret of this name and a suffix that no other run has used.
+    fn secret(&self, name: &str) -> RingWriter {
+        RingWriter::new(&self.clients, &format!("{name}-{}", falconer::random::id().unwrap()))
+    }
+}
+
+fn generations(text: &SecretString) -> Vec<u8> {
+    KeyRing::parse(text.expose_secret())
+        .unwrap()
+        .numbers()
+        .map(falconer_domain::GenerationNumber::get)
+        .collect()
+}
+
+#[tokio::test]
+async fn of_the_service_init_add_promote_and_list() {
+    let service = Service::start().await;
+    let ring = service.secret("rotation");
+    assert!(matches!(ring.read().await, Err(RingWriteError::Missing(_))), "nothing there yet");
+    keyring::init(&ring, NOW).await.unwrap();
+    let again = keyring::init(&ring, NOW).await.unwrap_err().to_string();
+    assert!(again.contains("already holds a key ring"), "{again}");
+
+    let legacy = keyring::add_legacy(&ring, &"s1-master".into(), NOW).await.unwrap();
+    let added = keyring::add(&ring, NOW).await.unwrap();
+    assert_eq!((legacy.get(), added.get()), (2, 3));
+    assert_eq!(keyring::promote_now(&ring).await.unwrap(), added);
+    let listed = keyring::list(&ring).await.unwrap();
+    let roles: Vec<_> = listed.iter().map(|listed| (listed.number.get(), listed.role)).collect();
+    assert_eq!(roles, [(1, "verifies"), (2, "legacy"), (3, "current")]);
+    assert!(listed.iter().all(|listed| listed.added_at == Some(NOW)));
+}
+
+#[tokio::test]
+async fn of_the_service_two_writers_lose_nothing() {
+    let service = Service::start().await;
+    let ring = service.secret("race");
+    keyring::init(&ring, NOW).await.unwrap();
+    // Both have read the same version; the slower one is told, and nothing of the faster one is gone.
+    let (first, second) = (ring.read().await.unwrap(), ring.read().await.unwrap());
+    let edited =
+        |text: &SecretString, master: &str| Draft::open(text.expose_secret()).unwrap().add(master, NOW);
+    let (_, by_first) = edited(&first.text, "first-writers-master-0123456789abcdef").unwrap();
+    let (_, by_second) = edited(&second.text, "second-writers-master-0123456789abcde").unwrap();
+    ring.replace(&first, &by_first, &falconer::random::id().unwrap()).await.unwrap();
+    let refused = ring.replace(&second, &by_second, &falconer::random::id().unwrap()).await;
+    assert!(matches!(refused, Err(RingWriteError::Moved)), "{refused:?}");
+    let stands = ring.read().await.unwrap();
+    assert_eq!(stands.text.expose_secret(), by_first.expose_secret());
+    assert_eq!(keyring::add(&ring, NOW).await.unwrap().get(), 3, "starting over works");
+    assert_eq!(generations(&ring.read().await.unwrap().text), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn of_the_service_many_writers_at_once_lose_nothing() {
+    let service = Service::start().await;
+    let ring = service.secret("crowd");
+    keyring::init(&ring, NOW).await.unwrap();
+    let ring = std::sync::Arc::new(ring);
+    let writers: Vec<_> = (0..4)
+        .map(|_| {
+            let ring = std::sync::Arc::clone(&ring);
+            tokio::spawn(async move {
+                let mut added = Vec::new();
+                for _ in 0..40 {
+                    if added.len() == 3 {
+                        break;
+                    }
+                    if let Ok(number) = keyring::add(&ring, NOW).await {
+                        added.push(number.get());
+                    }
+                }
+                added
+            })
+        })
+        .collect();
+    let mut acknowledged = vec![1];
+    for writer in writers {
+        acknowledged.extend(writer.await.unwrap());
+    }
+    acknowledged.sort_unstable();
+    assert_eq!(
+        generations(&ring.read().await.unwrap().text),
+        acknowledged,
+        "every acknowledged generation stands"
+    );
+}
+
+#[tokio::test]
+async fn a_bad_ring_is_never_written() {
+    let service = Service::start().await;
+    let ring = service.secret("bad");
+    keyring::init(&ring, NOW).await.unwrap();
+    let stored = ring.read().await.unwrap();
+    let bad: SecretString = r#"{"current":"7"}"#.into();
+    let refused = ring.replace(&stored, &bad, &falconer::random::id().unwrap()).await;
+    assert!(matches!(refused, Err(RingWriteError::Bad(_))), "{refused:?}");
+    let short = keyring::add_legacy(&ring, &"short".into(), NOW).await.unwrap_err().to_string();
+    assert!(short.contains("shorter than 8 characters"), "{short}");
+    assert_eq!(ring.read().await.unwrap().version, stored.version);
+}

@@ -1,0 +1,118 @@
+//! The limit is one for all instances, and nobody can talk their way around it.
+
+use std::collections::BTreeSet;
+
+use falconer_local::gateway::SOURCE_IP_HEADER;
+use falconer_tests::{Fixture, Reply, World, WorldOptions};
+use serde_json::json;
+
+const LIMIT: usize = 10;
+
+fn two_instances() -> World {
+    let settings = vec![
+        ("RATE_LIMIT_PER_MINUTE", LIMIT.to_string()),
+        ("VERIFIES_PER_LICENSE_PER_MINUTE", "0".to_owned()),
+    ];
+    World::with(WorldOptions { instances: 2, settings, ..WorldOptions::default() })
+}
+
+/// Sends a burst and says how many of it were admitted. A burst takes well under a minute, so of two in a row at most
+/// one can straddle the end of a window; that one is sent again, from another address.
+fn admitted_in_one_window(mut burst: impl FnMut(usize) -> Vec<Reply>) -> usize {
+    for attempt in 0..2 {
+        let before = minute();
+        let replies = burst(attempt);
+        if minute() == before {
+            return replies.iter().filter(|reply| reply.status == 200).count();
+        }
+    }
+    panic!("two bursts in a row straddled the end of a minute");
+}
+
+fn minute() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "which window a burst fell into")]
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.as_secs() / 60
+}
+
+/// Sends `count` requests from as many threads at once.
+fn at_once(
+    world: &World,
+    count: usize,
+    send: impl Fn(usize) -> Vec<(String, String)> + Sync,
+    body: &str,
+) -> Vec<Reply> {
+    let urls = (0..count).map(|number| (world.gateway().url(), send(number)));
+    let threads: Vec<_> = urls
+        .map(|(url, headers)| {
+            let body = body.to_owned();
+            std::thread::spawn(move || Reply::post(&format!("{url}/api/verify"), &headers, &body))
+        })
+        .collect();
+    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
+#[test]
+fn two_instances_on_one_table_admit_exactly_the_limit() {
+    let world = two_instances();
+    let key = world.put(Fixture::pro());
+    let body = json!({ "license": key }).to_string();
+    let admitted = admitted_in_one_window(|attempt| {
+        let from = vec![(SOURCE_IP_HEADER.to_owned(), format!("203.0.113.{attempt}"))];
+        at_once(&world, 24, |_| from.clone(), &body)
+    });
+    assert_eq!(admitted, LIMIT);
+    let used: BTreeSet<_> = world
+        .gateway()
+        .invocations()
+        .iter()
+        .filter(|invocation| invocation.function == "verify")
+        .filter_map(|invocation| invocation.instance)
+        .collect();
+    assert_eq!(used.len(), 2, "both instances were at work");
+}
+
+#[test]
+fn addresses_of_one_slash_64_count_as_one() {
+    let world = two_instances();
+    let key = world.put(Fixture::pro());
+    let body = json!({ "license": key }).to_string();
+    let admitted = admitted_in_one_window(|attempt| {
+        let from = |number: usize| {
+            vec![(SOURCE_IP_HEADER.to_owned(), format!("2001:db8:0:{attempt:x}::{number:x}"))]
+        };
+        at_once(&world, 24, from, &body)
+    });
+    assert_eq!(admitted, LIMIT);
+    let neighbour = world.post_from("2001:db8:0:ff::1", "/api/verify", &json!({ "license": key }));
+    assert_eq!(neighbour.status, 200, "the next /64 is somebody else");
+}
+
+#[test]
+fn forwarded_for_changes_nothing() {
+    let world = two_instances();
+    let key = world.put(Fixture::pro());
+    let body = json!({ "license": key }).to_string();
+    let admitted = admitted_in_one_window(|attempt| {
+        let from = |number: usize| {
+            let address = format!("198.51.100.{attempt}");
+            let claimed = format!("192.0.2.{number}");
+            let mut headers = vec![(SOURCE_IP_HEADER.to_owned(), address)];
+            for name in ["x-forwarded-for", "x-real-ip", "forwarded", "cf-connecting-ip"] {
+                headers.push((name.to_owned(), claimed.clone()));
+            }
+            headers
+        };
+        at_once(&world, 24, from, &body)
+    });
+    assert_eq!(admitted, LIMIT);
+}
+
+#[test]
+fn junk_from_an_address_never_locks_out_its_paying_users() {
+    let world = two_instances();
+    let key = world.put(Fixture::pro());
+    let junk: Vec<_> = (0..60).map(|_| world.verify("QF-PRO-JUNK").status).collect();
+    assert!(junk.contains(&401) && junk.contains(&429), "junk has a limit of its own: {junk:?}");
+    assert_eq!(world.verify(&key).status, 200);
+}

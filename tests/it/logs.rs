@@ -1,0 +1,64 @@
+//! Nothing of a customer's, and no secret, reaches a log.
+//!
+//! Every world of every test looks through its own logs when it is dropped, for every fixture master, name, e-mail and
+//! hardware value and for every key it issued. Here the search itself is shown to find something, and one world says
+//! everything it can at the most talkative level an operator can choose.
+
+use falconer_local::tap::{Fault, Matcher};
+use falconer_tests::{Fixture, SECRET_WORDS, World, WorldOptions};
+use serde_json::json;
+
+#[test]
+fn everything_an_instance_can_say_is_clean_at_debug_level_too() {
+    let settings = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"].map(|name| (name, "debug".to_owned()));
+    let world = World::with(WorldOptions { settings: settings.into(), ..WorldOptions::default() });
+    let key = world.put(Fixture::pro());
+    let legacy = world.put(Fixture::pro().with_legacy_key());
+    let hardware = json!({ "mac": "fixture-hardware-mac", "board": "fixture-hardware-board" });
+    let full = |key: &str| {
+        json!({ "license": key, "hardware": hardware, "licensee_email": "fixture.person@example.com",
+                "licensee_name": "Fixture Person", "nonce": "fixture-nonce-0123456789" })
+    };
+    for key in [&key, &legacy, &key.replace("PRO", "FREE"), &world.key_without_license()] {
+        world.speak(key);
+        world.post("/api/verify", &full(key));
+    }
+    world.send("POST", "/api/verify", &[], format!(r#"{{"license":"{key}""#).as_bytes());
+    world.dynamodb.break_all(Matcher::any(), Fault::Reset);
+    world.secrets_tap.break_all(Matcher::any(), Fault::Reset);
+    world.post("/api/verify", &full(&key));
+    world.get("/api/keys");
+    world.dynamodb.heal();
+
+    assert!(world.request_lines().len() >= 6, "the instances did speak");
+    assert_eq!(world.spilled(), Vec::<String>::new());
+}
+
+#[test]
+fn the_search_finds_what_it_looks_for() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let told = world.verify(&key).body["licenseId"].as_str().unwrap().to_owned();
+    world.settle();
+    // A license id is in the log on purpose; taken for a secret, it is found.
+    world.speak(&told);
+    assert_eq!(world.spilled(), [told.as_str()]);
+    world.unspeak(&told);
+    assert!(SECRET_WORDS.iter().all(|word| word.len() >= 8), "short words would be found by chance");
+}
+
+#[test]
+fn a_request_is_one_line() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let reply = world.verify(&key);
+    world.get("/api/keys");
+    let mut lines = world.request_lines();
+    lines.retain(|line| line["function"] == "verify");
+    let [line] = lines.try_into().expect("one line");
+    assert_eq!(line["request.id"], reply.header("x-request-id").unwrap());
+    assert_eq!(line["license.id"], reply.body["licenseId"]);
+    assert_eq!((&line["outcome.code"], &line["VALID"]), (&json!("VALID"), &json!(1)));
+    assert!(line["Latency"].is_number() && line["RingAge"].is_number());
+    assert!(line.to_string().len() <= 512);
+}

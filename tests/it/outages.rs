@@ -1,0 +1,189 @@
+//! What callers see when something of ours is down: never a refusal, never a crash, never silence.
+
+use std::time::Duration;
+
+use falconer_aws::audit::AUDIT_BUDGET;
+use falconer_aws::{AuditOutcome, AuditRow, AuditWriter, Store};
+use falconer_domain::UnixMillis;
+use falconer_local::tap::{Fault, Matcher};
+use falconer_tests::{Fixture, MASTER_A, Reply, World, WorldOptions, ring};
+
+/// More than verify's own deadline of 2.5 s, less than the function's 5: a gateway that kills here would betray a
+/// function that waits for Lambda's time-out instead of its own.
+const KILLED_AFTER: Duration = Duration::from_secs(4);
+
+fn with_limit(per_minute: u32) -> World {
+    World::with(WorldOptions {
+        settings: vec![("RATE_LIMIT_PER_MINUTE", per_minute.to_string())],
+        timeout: Some(KILLED_AFTER),
+        ..WorldOptions::default()
+    })
+}
+
+fn assert_unavailable(reply: &Reply, what: &str) {
+    assert_eq!((reply.status, reply.code()), (503, "UNAVAILABLE"), "{what}: {reply:?}");
+    assert_eq!(reply.header("retry-after"), Some("2"), "{what}");
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{what}");
+    assert!(reply.body.get("lease").is_none(), "{what}: nothing was decided");
+}
+
+#[test]
+fn a_store_that_is_down_is_503_and_never_401() {
+    let world = with_limit(10);
+    let key = world.put(Fixture::pro());
+    assert_eq!(world.verify(&key).code(), "VALID");
+    for (what, fault) in [
+        ("reset", Fault::Reset),
+        ("hanging", Fault::Hang),
+        ("throttled", Fault::throttling()),
+        ("broken", Fault::internal()),
+    ] {
+        world.dynamodb.break_all(Matcher::any(), fault);
+        assert_unavailable(&world.verify(&key), what);
+        world.dynamodb.heal();
+        assert_eq!(world.verify(&key).code(), "VALID", "after {what}");
+    }
+    let errors: u64 =
+        world.request_lines().iter().map(|line| line["StoreErrors"].as_u64().unwrap_or_default()).sum();
+    assert!(errors >= 4, "{errors} counted");
+    assert_eq!(world.gateway().starts().len(), 3, "nobody was killed or died");
+}
+
+#[test]
+fn two_throttled_attempts_are_absorbed() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    world.verify(&key);
+    world.forget();
+    world.dynamodb.break_next(2, Matcher::operation("GetItem"), Fault::throttling());
+    assert_eq!(world.verify(&key).code(), "VALID");
+    assert_eq!(world.dynamodb.matching(&Matcher::operation("GetItem")).len(), 3);
+}
+
+#[test]
+fn without_the_counter_memory_limits() {
+    let world = with_limit(3);
+    let key = world.put(Fixture::pro());
+    let counter = || Matcher::resource(world.settings.rate_limits_table.clone());
+    world.dynamodb.break_all(counter(), Fault::Reset);
+    let replies: Vec<_> = (0..8).map(|_| world.verify(&key)).collect();
+    assert_eq!(replies[0].code(), "VALID");
+    assert!(replies.iter().any(|reply| reply.code() == "RATE_LIMITED"), "the limit holds in memory");
+    assert!(replies.iter().all(|reply| ["VALID", "RATE_LIMITED"].contains(&reply.code())));
+    assert_eq!(world.request_lines()[0]["WithoutCounter"], 1, "and the operator is told");
+}
+
+#[test]
+fn an_audit_table_that_is_down_or_hangs_changes_no_verdict() {
+    for fault in [Fault::Reset, Fault::Hang] {
+        let world = World::start();
+        let key = world.put(Fixture::pro());
+        world.dynamodb.break_all(Matcher::operation("PutItem"), fault);
+        // The second is answered while the first one's row still hangs: the instance did not wait for it.
+        for _ in 0..6 {
+            assert_eq!(world.verify(&key).code(), "VALID");
+        }
+        let drops = || -> u64 {
+            world.request_lines().iter().map(|line| line["AuditDrops"].as_u64().unwrap_or_default()).sum()
+        };
+        assert_eq!(drops(), 6, "every missing row is counted");
+        let tried = world.dynamodb.matching(&Matcher::operation("PutItem"));
+        let rows: std::collections::BTreeSet<_> =
+            tried.iter().map(|record| record.request["Item"]["at"].to_string()).collect();
+        assert_eq!(rows.len(), 3, "after three failures the table is left alone");
+        assert_eq!(world.gateway().starts().len(), 3, "nobody was killed or died");
+    }
+}
+
+/// Our own time-out, under paused time: the writer gives up after 300 ms, pauses after three failures, and tries again
+/// 30 s later.
+#[test]
+fn the_audit_writer_gives_up_in_time_and_comes_back() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    world.dynamodb.break_all(Matcher::operation("PutItem"), Fault::Hang);
+    let row = AuditRow {
+        kept_days: Some(1),
+        ..AuditRow::change(&world.license_id(&key), UnixMillis(0), "r", "verify", "VALID", "nobody")
+    };
+    let store =
+        Store::new(&world.tapped, &world.settings.licenses_table, &world.settings.verifications_table);
+    let writer = AuditWriter::new(&world.settings);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        for _ in 0..3 {
+            let started = tokio::time::Instant::now();
+            assert_eq!(writer.write(&store, &row).await, AuditOutcome::Dropped);
+            let budget = AUDIT_BUDGET..AUDIT_BUDGET + Duration::from_millis(2);
+            assert!(budget.contains(&started.elapsed()), "{:?}", started.elapsed());
+        }
+        assert_eq!(writer.write(&store, &row).await, AuditOutcome::Paused);
+        tokio::time::advance(Duration::from_secs(29)).await;
+        assert_eq!(writer.write(&store, &row).await, AuditOutcome::Paused);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(writer.write(&store, &row).await, AuditOutcome::Dropped, "tried again");
+    });
+}
+
+#[test]
+fn a_function_starts_without_a_usable_ring_and_heals_by_itself() {
+    let short = r#"{"current":"1","1":"a-short-master"}"#;
+    for (what, bad, sentence) in [
+        ("missing", None, "ResourceNotFoundException"),
+        ("empty", Some(String::new()), "flat JSON object"),
+        ("malformed", Some(format!(r#"{{"current":"1","1":"{MASTER_A}""#)), "flat JSON object"),
+        ("short", Some(short.to_owned()), "shorter than 32 characters"),
+        ("without current", Some(format!(r#"{{"1":"{MASTER_A}"}}"#)), "no \\\"current\\\""),
+    ] {
+        let world = World::with(WorldOptions { ring: bad, ..WorldOptions::default() });
+        world.speak("a-short-master");
+        assert_unavailable(&world.verify("QF-PRO-ANYTHING"), what);
+        assert_unavailable(&world.get("/api/keys"), what);
+        assert_eq!(world.get("/api/health").status, 200, "{what}: alive");
+        assert_eq!(world.get("/api/health/ready").status, 503, "{what}: not ready");
+        let log = world.log_text();
+        assert!(log.contains("no key ring: every request gets 503"), "{what}: {log}");
+        assert!(log.contains(sentence), "{what}: {log}");
+
+        world.secrets.put(&world.settings.master_key_secret_id, &ring());
+        let key = world.put(Fixture::pro());
+        let healed = (0..160).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            world.verify(&key).code() == "VALID"
+        });
+        assert!(healed, "{what}: the ring is read again after 5 s");
+        assert_eq!(world.gateway().starts().len(), 3, "{what}: nobody crashed");
+    }
+}
+
+#[test]
+fn a_cold_start_without_secrets_manager_is_survived() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    world.secrets_tap.break_all(Matcher::any(), Fault::Reset);
+    world.gateway().kill("verify", 0).unwrap();
+    world.gateway().wait_until_ready(Duration::from_secs(60)).unwrap();
+    assert_unavailable(&world.verify(&key), "cold");
+    world.secrets_tap.heal();
+    let healed = (0..160).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        world.verify(&key).code() == "VALID"
+    });
+    assert!(healed);
+}
+
+#[test]
+fn readiness_names_what_is_missing() {
+    let world = World::start();
+    world.dynamodb.break_all(Matcher::any(), Fault::Reset);
+    let reply = world.get("/api/health/ready");
+    assert_unavailable(&reply, "ready");
+    assert_eq!(reply.body["detail"], "DynamoDB cannot be reached.");
+    assert_eq!(world.get("/api/health").status, 200);
+    world.dynamodb.heal();
+    assert_eq!(world.get("/api/health/ready").status, 503, "one look is good for ten seconds");
+    let looks = world.dynamodb.records().len();
+    world.get("/api/health/ready");
+    assert_eq!(world.dynamodb.records().len(), looks);
+}

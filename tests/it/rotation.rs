@@ -1,0 +1,249 @@
+//! Rotating the master while requests run.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use falconer::issue::{Form, Issuer};
+use falconer::keyring::commands as keyring;
+use falconer::keyring::{EditRefusal, PROMOTE_AFTER_MILLIS};
+use falconer_domain::issue::{Order, Term};
+use falconer_domain::jwks::Jwks;
+use falconer_domain::{Catalog, Product, TierName, UnixMillis};
+use falconer_http::{App, Call};
+use falconer_tests::{Fixture, Reply, World, WorldOptions};
+use serde_json::{Value, json};
+
+use crate::events::event;
+
+const START: UnixMillis = UnixMillis(1_800_000_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Instances in this process, so that an hour of their life passes in a moment: the same handler and the same state as
+/// in the binaries, on a clock that the test turns.
+struct Instances {
+    apps: Vec<App>,
+    minutes: i64,
+}
+
+impl Instances {
+    fn new(world: &World, count: usize) -> Self {
+        let app = |_| App::new("verify", world.settings.clone(), &world.tapped);
+        Self { apps: (0..count).map(app).collect(), minutes: 0 }
+    }
+
+    fn now(&self) -> UnixMillis {
+        UnixMillis(START.0 + self.minutes * 60_000)
+    }
+
+    /// Every instance verifies every key. The answers' codes and lease kids, all of them.
+    async fn verify(&self, keys: &[&str]) -> Vec<(String, String)> {
+        let mut answers = Vec::new();
+        for app in &self.apps {
+            for key in keys {
+                let mut event = event("verify", "post");
+                event["body"] = json!({ "license": key }).to_string().into();
+                let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+                let call = Call::new(request, self.now());
+                let response = verify::handle(app, &call).await.into_response(&call.request_id);
+                let body: Value = serde_json::from_slice(response.body()).unwrap();
+                let lease = body["lease"].as_str().unwrap_or_default();
+                let header = lease.split('.').next().unwrap_or_default();
+                let header = falconer_domain::encoding::BASE64URL_NOPAD.decode(header.as_bytes()).unwrap();
+                let header: Value = serde_json::from_slice(&header).unwrap_or_default();
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                answers.push((text(&body["code"]), text(&header["kid"])));
+            }
+        }
+        answers
+    }
+
+    async fn pass(&mut self, minutes: i64) {
+        for _ in 0..minutes {
+            tokio::time::pause();
+            tokio::time::advance(MINUTE).await;
+            tokio::time::resume();
+            self.minutes += 1;
+        }
+    }
+}
+
+fn issue(world: &World) -> String {
+    let ring = world.ring();
+    let order = Order {
+        product: Product::parse("QF").unwrap(),
+        tier: TierName::parse("pro").unwrap(),
+        user_id: None,
+        email: None,
+        licensee_name: None,
+        term: Term::Perpetual,
+        seats: None,
+        features: Vec::new(),
+    };
+    let order = order.check(&Catalog::built_in(&Product::parse("QF").unwrap()).unwrap()).unwrap();
+    let mut desk = Issuer::new(&world.store, &ring, "fixture".to_owned());
+    let key = world.wait(desk.issue(&order, Form::Current, START)).unwrap().key.to_string();
+    world.speak(&key);
+    key
+}
+
+#[test]
+fn a_new_generation_is_added_promoted_and_used_and_nobody_is_refused() {
+    let world = World::start();
+    let old = world.put(Fixture::pro());
+    let legacy = world.put(Fixture::pro().with_legacy_key());
+    let writer = world.ring_writer();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut instances = Instances::new(&world, 3);
+    let all_valid = |answers: Vec<(String, String)>, kid: Option<&str>| {
+        for (code, signed_by) in answers {
+            assert_eq!(code, "VALID");
+            assert!(kid.is_none_or(|kid| kid == signed_by), "{signed_by}");
+        }
+    };
+
+    runtime.block_on(async { all_valid(instances.verify(&[&old, &legacy]).await, Some("1")) });
+    let added = world.wait(keyring::add(&writer, instances.now())).unwrap();
+    assert_eq!(added.get(), 3);
+    runtime.block_on(async {
+        all_valid(instances.verify(&[&old, &legacy]).await, Some("1"));
+        instances.pass(14).await;
+        all_valid(instances.verify(&[&old, &legacy]).await, Some("1"));
+    });
+    let early = world.wait(keyring::promote(&writer, instances.now())).unwrap_err();
+    assert_eq!(early.to_string(), EditRefusal::TooYoung(added, 14).to_string());
+    runtime.block_on(instances.pass(1));
+    assert_eq!(instances.now().0 - START.0, PROMOTE_AFTER_MILLIS);
+    assert_eq!(world.wait(keyring::promote(&writer, instances.now())).unwrap(), added);
+
+    // A key of the new generation, on instances that have not read the ring since: none refuses it.
+    let new = issue(&world);
+    assert_eq!(new.as_bytes()[7], b'3', "issued by generation 3");
+    runtime.block_on(async {
+        all_valid(instances.verify(&[&new, &old, &legacy]).await, None);
+        for _ in 0..6 {
+            instances.pass(1).await;
+            all_valid(instances.verify(&[&new, &old, &legacy]).await, None);
+        }
+        all_valid(instances.verify(&[&new, &old, &legacy]).await, Some("3"));
+    });
+    let keys = Jwks::of(&world.ring()).keys;
+    assert!(
+        keys[1].is_endorsed_by("1", &keys[0].public_key().unwrap()),
+        "a client that trusts 1 comes to trust 3"
+    );
+}
+
+#[test]
+fn a_key_of_a_generation_an_instance_does_not_know_makes_it_read_the_ring() {
+    let world = World::start();
+    let old = world.put(Fixture::pro());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut instances = Instances::new(&world, 2);
+    runtime.block_on(instances.verify(&[&old]));
+    world.wait(keyring::add(&world.ring_writer(), START)).unwrap();
+    world.wait(keyring::promote_now(&world.ring_writer())).unwrap();
+    let new = issue(&world);
+    let reads = || world.secrets_tap.records().len();
+    runtime.block_on(async {
+        instances.pass(1).await;
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::resume();
+        let before = reads();
+        assert!(instances.verify(&[&new, &new]).await.iter().all(|(code, _)| code == "VALID"));
+        assert_eq!(reads() - before, 2, "once for each instance");
+    });
+}
+
+#[test]
+fn an_unknown_generation_is_503_while_a_newer_ring_cannot_be_read() {
+    let world = World::start();
+    let old = world.put(Fixture::pro());
+    let unknown = format!("{}9{}", &old[..7], &old[8..]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut instances = Instances::new(&world, 1);
+    runtime.block_on(async {
+        instances.verify(&[&old]).await;
+        assert_eq!(instances.verify(&[&unknown]).await[0].0, "INVALID_SIGNATURE", "a young ring may refuse");
+        instances.pass(2).await;
+        world.secrets_tap.break_all(falconer_local::tap::Matcher::any(), falconer_local::tap::Fault::Reset);
+        assert_eq!(instances.verify(&[&unknown]).await[0].0, "UNAVAILABLE", "an old one may not");
+        assert_eq!(instances.verify(&[&old]).await[0].0, "VALID");
+    });
+}
+
+#[test]
+fn an_hour_without_secrets_manager_is_invisible_and_a_bad_ring_replaces_no_good_one() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let good = world.secrets.current(&world.settings.master_key_secret_id).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut instances = Instances::new(&world, 1);
+    runtime.block_on(async {
+        assert_eq!(instances.verify(&[&key]).await[0].0, "VALID");
+        world.secrets_tap.break_all(falconer_local::tap::Matcher::any(), falconer_local::tap::Fault::Reset);
+        for _ in 0..12 {
+            instances.pass(5).await;
+            assert_eq!(instances.verify(&[&key]).await[0].0, "VALID");
+        }
+        assert!(
+            instances.apps[0].ring.age().await.unwrap() >= Duration::from_secs(3_600),
+            "the metric shows it"
+        );
+        world.secrets_tap.heal();
+        for bad in ["{}", "not json", r#"{"current":"1","1":"short"}"#] {
+            world.secrets.put(&world.settings.master_key_secret_id, bad);
+            instances.pass(10).await;
+            assert_eq!(instances.verify(&[&key]).await[0].0, "VALID", "{bad}");
+        }
+        world.secrets.put(&world.settings.master_key_secret_id, &good);
+        instances.pass(10).await;
+        assert_eq!(instances.verify(&[&key]).await[0].0, "VALID");
+        assert!(instances.apps[0].ring.age().await.unwrap() < MINUTE, "read again");
+    });
+}
+
+/// The same over real processes and real HTTP: requests never pause while the operator adds and promotes, and instances
+/// that start afterwards sign with the new generation.
+#[test]
+fn rotating_under_traffic_fails_no_request() {
+    let world = World::with(WorldOptions { instances: 2, ..WorldOptions::default() });
+    let old = world.put(Fixture::pro());
+    let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let url = format!("{}/api/verify", world.gateway().url());
+    std::thread::scope(|scope| {
+        let traffic: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let body = json!({ "license": old }).to_string();
+                    while !stop.load(Ordering::Relaxed) {
+                        let reply = Reply::post(&url, &[], &body);
+                        assert_eq!(reply.code(), "VALID");
+                        sent.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        let wait_for = |more: usize| {
+            let until = sent.load(Ordering::Relaxed) + more;
+            while sent.load(Ordering::Relaxed) < until && !traffic.iter().any(|thread| thread.is_finished()) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        wait_for(20);
+        world.wait(keyring::add(&world.ring_writer(), START)).unwrap();
+        wait_for(20);
+        world.wait(keyring::promote_now(&world.ring_writer())).unwrap();
+        wait_for(20);
+        stop.store(true, Ordering::Relaxed);
+    });
+    for instance in 0..2 {
+        world.gateway().kill("verify", instance).unwrap();
+    }
+    world.gateway().wait_until_ready(Duration::from_secs(60)).unwrap();
+    let new = issue(&world);
+    for key in [&new, &old] {
+        let reply = world.verify(key);
+        assert_eq!((reply.code(), &reply.lease_parts().0["kid"]), ("VALID", &json!("3")));
+    }
+}

@@ -1,0 +1,172 @@
+//! What can drift: folders, resources, routes, settings, dependencies, the frozen secret.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use falconer_aws::Settings;
+use falconer_local::template::Template;
+use falconer_tests::checkout;
+
+/// The block that makes the first master. If CloudFormation ever sees it differ, it generates a new value over the ring
+/// and every license ever issued is refused.
+const FROZEN_SECRET: &str = r#"      GenerateSecretString:
+        SecretStringTemplate: '{"current":"1"}'
+        GenerateStringKey: "1"
+        PasswordLength: 64
+        ExcludePunctuation: true
+"#;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(checkout().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
+}
+
+fn template() -> Template {
+    Template::read(&checkout().join("template.yaml")).unwrap()
+}
+
+/// The names of a folder's folders.
+fn folders(path: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(checkout().join(path)).unwrap().map(Result::unwrap);
+    entries
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect()
+}
+
+/// Every Rust file below a folder.
+pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn every_function_has_a_resource_events_a_route_and_a_row() {
+    let (functions, readme, manifest) = (folders("functions"), read("README.md"), read("Cargo.toml"));
+    let resources = template().functions().unwrap();
+    let binaries: BTreeSet<_> = resources.iter().map(|function| function.binary.clone()).collect();
+    assert_eq!(functions, binaries, "functions/ and template.yaml");
+    assert_eq!(functions, folders("events"), "functions/ and events/");
+    for function in &resources {
+        assert!(!function.routes.is_empty(), "{} has no route", function.binary);
+        for route in &function.routes {
+            let row = format!("| `{} {}` |", route.method, route.path);
+            assert!(readme.contains(&row), "README.md lacks {row}");
+            let watched = format!(
+                r#""{}" = [{{ function = "{}", method = "{}" }}]"#,
+                route.path, function.binary, route.method
+            );
+            assert!(manifest.contains(&watched), "the watch router lacks {watched}");
+        }
+        let main = read(&format!("functions/{}/src/main.rs", function.binary));
+        assert!(main.lines().count() <= 15, "main of {} is longer than 15 lines", function.binary);
+    }
+}
+
+#[test]
+fn the_template_sets_what_the_functions_read() {
+    let read: BTreeSet<_> = Settings::NAMES.into_iter().filter(|name| *name != "TLS_ROOTS_FILE").collect();
+    for function in template().functions().unwrap() {
+        let set: BTreeSet<_> = function.variable_names().collect();
+        assert_eq!(set, read, "{}", function.logical_id);
+    }
+}
+
+#[test]
+fn the_secret_is_frozen_and_outlives_the_stack() {
+    let text = read("template.yaml");
+    assert!(
+        text.contains(FROZEN_SECRET),
+        "GenerateSecretString was edited: every issued license would be refused"
+    );
+    let secret = &template().resource("MasterKeySecret").unwrap().clone();
+    assert_eq!(
+        (&secret["DeletionPolicy"], &secret["UpdateReplacePolicy"]),
+        (&"Retain".into(), &"Retain".into())
+    );
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let allowed: &[(&str, &[&str])] = &[
+        ("shared/falconer-domain", &[]),
+        ("shared/falconer-aws", &["falconer-domain"]),
+        ("shared/falconer-http", &["falconer-aws", "falconer-domain"]),
+        ("functions/verify", &["falconer-domain", "falconer-http"]),
+        ("functions/keys", &["falconer-domain", "falconer-http"]),
+        ("functions/health", &["falconer-domain", "falconer-http"]),
+        ("cli", &["falconer-aws", "falconer-domain"]),
+        ("shared/falconer-local", &[]),
+        ("xtask", &[]),
+    ];
+    let checked: BTreeSet<_> = allowed.iter().map(|(folder, _)| (*folder).to_owned()).collect();
+    let members = ["functions", "shared"]
+        .into_iter()
+        .flat_map(|parent| folders(parent).into_iter().map(move |name| format!("{parent}/{name}")));
+    for member in members {
+        assert!(checked.contains(&member), "{member} has no rule here");
+    }
+    for (folder, allowed) in allowed {
+        let manifest = read(&format!("{folder}/Cargo.toml"));
+        let (_, dependencies) = manifest.split_once("\n[dependencies]\n").expect("dependencies");
+        let dependencies = dependencies.split("\n[").next().unwrap_or_default();
+        for line in dependencies.lines() {
+            let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            assert!(!name.starts_with("falconer") || allowed.contains(&name), "{folder} may not use {name}");
+            let sdk = name.starts_with("aws-") || name == "serde_dynamo";
+            assert!(!sdk || *folder == "shared/falconer-aws", "{folder} may not name {name}");
+            let lambda = name.starts_with("lambda");
+            assert!(!lambda || *folder == "shared/falconer-http", "{folder} may not name {name}");
+        }
+    }
+}
+
+#[test]
+fn what_ships_links_one_modern_tls_stack() {
+    #[expect(clippy::disallowed_methods, reason = "cargo tells its tests where it is")]
+    let cargo = std::env::var_os("CARGO").expect("cargo's own path");
+    let tree = Command::new(cargo)
+        .current_dir(checkout())
+        .args(["tree", "--package", "verify", "--edges", "normal", "--prefix", "none", "--offline"])
+        .output()
+        .expect("cargo tree");
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    assert!(tree.contains("lambda_http v1") && tree.contains("ring v0.17"), "{tree}");
+    for banned in
+        ["aws-lc-sys", "aws-lc-rs", "hyper v0.14", "rustls v0.21", "openssl-sys", "dynoxide", "aws-sdk-sso"]
+    {
+        assert!(!tree.contains(banned), "verify links {banned}");
+    }
+}
+
+#[test]
+fn the_workspace_names_its_release_profile() {
+    let manifest = read("Cargo.toml");
+    for line in ["lto = \"fat\"", "codegen-units = 1", "strip = true", "panic = \"unwind\""] {
+        assert!(manifest.contains(line), "[profile.release] lacks {line}");
+    }
+    let dependencies =
+        manifest.split("[workspace.dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    for line in dependencies.lines().filter(|line| line.contains(" = ") && !line.starts_with('#')) {
+        assert!(line.contains(" # "), "a dependency without its reason: {line}");
+    }
+}
+
+#[test]
+fn the_domain_touches_nothing_outside() {
+    for file in rust_files(&checkout().join("shared/falconer-domain/src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for banned in ["std::time", "std::env", "std::fs", "std::net", "async ", "getrandom", "Instant"] {
+            assert!(!text.contains(banned), "{} uses {banned}", file.display());
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Masters, people and licenses that exist in tests only.
+
+use falconer_domain::issue::{NewLicense, Order, Term};
+use falconer_domain::license_key::Product;
+use falconer_domain::{KeyRing, TierName, UnixMillis};
+
+/// Master of generation 1, the first that signs.
+pub const MASTER_A: &str = "test-master-A-0123456789abcdef-0123456789";
+/// Master of generation 3, promoted in the tests of rotation.
+pub const MASTER_B: &str = "test-master-B-fedcba9876543210-fedcba9876";
+/// Master of generation 2, S1's.
+pub const LEGACY_MASTER: &str = "test-legacy-master";
+
+/// Everything a log must never hold, besides the license keys of a world.
+pub const SECRET_WORDS: &[&str] =
+    &[MASTER_A, MASTER_B, LEGACY_MASTER, "fixture.person@example.com", "Fixture Person", "fixture-hardware-"];
+
+/// The ring of most worlds: generation 1 signs, generation 2 is S1's.
+#[must_use]
+pub fn ring() -> String {
+    format!(r#"{{"current":"1","legacy":"2","1":"{MASTER_A}","2":"{LEGACY_MASTER}"}}"#)
+}
+
+/// A license to put into a world, and how it differs from a plain one.
+pub struct Fixture {
+    pub(crate) order: Order,
+    pub(crate) legacy_key: bool,
+    pub(crate) change: Box<dyn FnOnce(&mut NewLicense, &KeyRing)>,
+}
+
+impl Fixture {
+    /// A perpetual license of a tier of `QF`, active, with one seat and nothing bound.
+    #[must_use]
+    pub fn of_tier(tier: &str) -> Self {
+        let order = Order {
+            product: Product::parse("QF").expect("a product"),
+            tier: TierName::parse(tier).expect("a tier"),
+            user_id: Some("user_12345".to_owned()),
+            email: Some("fixture.person@example.com".to_owned()),
+            licensee_name: Some("Fixture Person".to_owned()),
+            term: Term::Perpetual,
+            seats: None,
+            features: Vec::new(),
+        };
+        Self { order, legacy_key: false, change: Box::new(|_, _| ()) }
+    }
+
+    /// A pro license.
+    #[must_use]
+    pub fn pro() -> Self {
+        Self::of_tier("pro")
+    }
+
+    /// The same with a key of S1's form.
+    #[must_use]
+    pub fn with_legacy_key(mut self) -> Self {
+        self.legacy_key = true;
+        self
+    }
+
+    /// The same, ending at a moment.
+    #[must_use]
+    pub fn ending(self, at: UnixMillis) -> Self {
+        self.with(move |new, _| new.license.expires_at = Some(at))
+    }
+
+    /// The same, changed before it is stored.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut NewLicense, &KeyRing) + 'static) -> Self {
+        let before = self.change;
+        self.change = Box::new(move |new, ring| {
+            before(new, ring);
+            change(new, ring);
+        });
+        self
+    }
+}

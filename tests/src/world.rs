@@ -1,0 +1,390 @@
+//! Real function binaries between a real DynamoDB implementation and a Secrets Manager, with a tap in front of each.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use falconer::issue::{Form, Issuer};
+use falconer_aws::keyring::RingWriter;
+use falconer_aws::{AuditRow, Budgets, Clients, Settings, Store};
+use falconer_domain::{Catalog, KeyRing, LicenseId, LicenseKey, UnixMillis};
+use falconer_local::dynamodb::{DynamoDb, Storage};
+use falconer_local::gateway::{Config, End, Gateway, Invocation, Launch, SOURCE_IP_HEADER};
+use falconer_local::secrets::Secrets;
+use falconer_local::tap::Tap;
+use falconer_local::template::{Names, Template};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use ureq::Agent;
+
+use crate::fixture::{Fixture, SECRET_WORDS, ring};
+use crate::reply::Reply;
+
+/// A debug binary on a busy machine takes seconds to its first `/next`.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// Longer than any time-out of the functions or the gateway.
+const HTTP_LIMIT: Duration = Duration::from_secs(30);
+
+/// How often [`World::settle`] looks.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The checkout's root.
+///
+/// # Panics
+/// Never: this crate lies in a folder.
+#[must_use]
+pub fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a parent folder").to_owned()
+}
+
+/// What a world is made of.
+pub struct WorldOptions {
+    /// Instances of each function.
+    pub instances: usize,
+    /// Settings that differ from the template's defaults.
+    pub settings: Vec<(&'static str, String)>,
+    /// The text of the key ring; `None` leaves the secret unmade.
+    pub ring: Option<String>,
+    /// Seconds after which the gateway kills a function, if not the template's.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for WorldOptions {
+    /// One instance of each function, no limits, the usual ring.
+    fn default() -> Self {
+        Self {
+            instances: 1,
+            settings: vec![
+                ("RATE_LIMIT_PER_MINUTE", "0".to_owned()),
+                ("VERIFIES_PER_LICENSE_PER_MINUTE", "0".to_owned()),
+            ],
+            ring: Some(ring()),
+            timeout: None,
+        }
+    }
+}
+
+/// Stand-ins and functions, until it is dropped. Dropping it also looks through everything the functions wrote: no
+/// license key, e-mail, name, hardware value or master may be in it, in any test.
+pub struct World {
+    gateway: Gateway,
+    /// The tap in front of DynamoDB.
+    pub dynamodb: Tap,
+    /// The tap in front of Secrets Manager.
+    pub secrets_tap: Tap,
+    /// The secrets behind it.
+    pub secrets: Secrets,
+    /// Names of tables and the secret.
+    pub settings: Settings,
+    /// Clients that pass no tap.
+    pub clients: Clients,
+    /// Clients that pass both taps.
+    pub tapped: Clients,
+    /// The tables, past the tap.
+    pub store: Store,
+    runtime: Runtime,
+    agent: Agent,
+    spoken: RefCell<Vec<String>>,
+    _database: DynamoDb,
+}
+
+impl World {
+    /// A plain world.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with(WorldOptions::default())
+    }
+
+    /// A world as described.
+    ///
+    /// # Panics
+    /// Something of it does not start; the message says what.
+    #[must_use]
+    pub fn with(options: WorldOptions) -> Self {
+        let template = Template::read(&checkout().join("template.yaml")).expect("template.yaml");
+        let names = template.local_names();
+        let database = DynamoDb::start(Storage::Memory, 0).expect("a DynamoDB");
+        database.create_tables(&template, &names).expect("tables");
+        let dynamodb = Tap::start(database.endpoint()).expect("a tap");
+        dynamodb.measure_capacity();
+        let secrets = Secrets::start(0).expect("a Secrets Manager");
+        let secrets_tap = Tap::start(secrets.endpoint()).expect("a tap");
+        if let Some(ring) = &options.ring {
+            secrets.put(names.of("MasterKeySecret").expect("a secret"), ring);
+        }
+
+        let environment = template.environment(&names).expect("an environment");
+        let lookup = |name: &str| {
+            let set = options.settings.iter().find(|(variable, _)| *variable == name);
+            set.map(|(_, value)| value.clone()).or_else(|| environment.get(name).cloned())
+        };
+        let settings = Settings::read(lookup).expect("settings");
+        let gateway = start_gateway(&options, &template, &names, &dynamodb, &secrets_tap);
+
+        let runtime = Runtime::new().expect("a runtime");
+        let (clients, tapped) = runtime.block_on(async {
+            (
+                Clients::of_stand_ins(database.endpoint(), &secrets.endpoint(), Budgets::OPERATOR).await,
+                Clients::of_stand_ins(&dynamodb.endpoint(), &secrets_tap.endpoint(), Budgets::LAMBDA).await,
+            )
+        });
+        let store = Store::new(&clients, &settings.licenses_table, &settings.verifications_table);
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(HTTP_LIMIT))
+            .allow_non_standard_methods(true)
+            .build()
+            .into();
+        let world = Self {
+            gateway,
+            dynamodb,
+            secrets_tap,
+            secrets,
+            settings,
+            clients,
+            tapped,
+            store,
+            runtime,
+            agent,
+            spoken: RefCell::default(),
+            _database: database,
+        };
+        world.forget();
+        world
+    }
+
+    /// API Gateway and Lambda.
+    #[must_use]
+    pub const fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// A program of ours with this world's endpoints and nothing else of AWS.
+    #[must_use]
+    pub fn program(&self, name: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(binaries().join(name));
+        command
+            .env("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint())
+            .env("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_tap.endpoint())
+            .env("AWS_ACCESS_KEY_ID", "stand-in")
+            .env("AWS_SECRET_ACCESS_KEY", "stand-in")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_CONFIG_FILE", "none")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "none");
+        command
+    }
+
+    /// Runs a future of ours.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Forgets what the taps have seen so far.
+    pub fn forget(&self) {
+        self.dynamodb.forget();
+        self.secrets_tap.forget();
+    }
+
+    /// The ring as it stands in the secret.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
+    pub fn ring(&self) -> KeyRing {
+        let text = self.secrets.current(&self.settings.master_key_secret_id).expect("a ring");
+        KeyRing::parse(&text).expect("a good ring")
+    }
+
+    /// The operator's access to the ring.
+    #[must_use]
+    pub fn ring_writer(&self) -> RingWriter {
+        RingWriter::new(&self.clients, &self.settings.master_key_secret_id)
+    }
+
+    /// Stores a license and returns its key. The key may not appear in any log from now on.
+    ///
+    /// # Panics
+    /// The store refuses.
+    pub fn put(&self, fixture: Fixture) -> String {
+        let key = self.make(fixture, true);
+        key.to_string()
+    }
+
+    /// A key that is authentic and opens nothing.
+    pub fn key_without_license(&self) -> String {
+        self.make(Fixture::pro(), false).to_string()
+    }
+
+    /// A text that tests will send as a key: no log may repeat it.
+    pub fn speak(&self, typed: &str) {
+        if typed.len() >= 8 {
+            self.spoken.borrow_mut().push(typed.to_owned());
+        }
+    }
+
+    /// Takes a text back that was spoken only to see it found.
+    pub fn unspeak(&self, typed: &str) {
+        self.spoken.borrow_mut().retain(|spoken| spoken != typed);
+    }
+
+    /// The license a key opens.
+    ///
+    /// # Panics
+    /// The key is not authentic.
+    #[must_use]
+    pub fn license_id(&self, key: &str) -> LicenseId {
+        self.ring().authenticate(key).expect("an authentic key").license_id
+    }
+
+    /// `POST` of a JSON body from 203.0.113.1.
+    pub fn post(&self, path: &str, body: &Value) -> Reply {
+        self.post_from("203.0.113.1", path, body)
+    }
+
+    /// `POST` of a JSON body from an address.
+    pub fn post_from(&self, source_ip: &str, path: &str, body: &Value) -> Reply {
+        let headers = [(SOURCE_IP_HEADER, source_ip), ("content-type", "application/json")];
+        self.send("POST", path, &headers, body.to_string().as_bytes())
+    }
+
+    /// `POST /api/verify` of a key alone.
+    pub fn verify(&self, key: &str) -> Reply {
+        self.post("/api/verify", &serde_json::json!({ "license": key }))
+    }
+
+    /// `GET`.
+    pub fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], &[])
+    }
+
+    /// Any request.
+    ///
+    /// # Panics
+    /// The gateway does not answer.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let url = format!("{}{path}", self.gateway.url());
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.to_vec()).expect("a request");
+        Reply::read(self.agent.run(request).expect("an answer of the gateway"))
+    }
+
+    /// Waits until every answer so far has been recorded: rows written or given up, the request's line read.
+    ///
+    /// # Panics
+    /// An instance is still busy long after it has to be free.
+    pub fn settle(&self) {
+        for _ in 0..1_000 {
+            let mut answered = self.gateway.invocations();
+            answered.retain(|invocation| invocation.end == Some(End::Answered));
+            let free = |invocation: &Invocation| invocation.free.is_some();
+            if answered.iter().all(free) && self.lines().len() >= answered.len() {
+                return;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        panic!("an answer has no line in the log:\n{}", self.log_text());
+    }
+
+    /// The lines in which the functions tell of a request, as JSON; one for every answer.
+    #[must_use]
+    pub fn request_lines(&self) -> Vec<Value> {
+        self.settle();
+        self.lines()
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        let lines = self.gateway.logs();
+        lines
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(&line.text).ok())
+            .filter(|line| line["message"] == "request")
+            .collect()
+    }
+
+    /// Everything the functions wrote.
+    #[must_use]
+    pub fn log_text(&self) -> String {
+        self.gateway.logs().iter().map(|line| format!("{}\n", line.text)).collect()
+    }
+
+    /// Texts of this world that stand in its logs and must not.
+    #[must_use]
+    pub fn spilled(&self) -> Vec<String> {
+        let log = self.log_text().to_lowercase();
+        let spoken = self.spoken.borrow();
+        let secrets = SECRET_WORDS.iter().copied().chain(spoken.iter().map(String::as_str));
+        secrets.filter(|secret| log.contains(&secret.to_lowercase())).map(str::to_owned).collect()
+    }
+
+    fn make(&self, fixture: Fixture, stored: bool) -> LicenseKey {
+        let Fixture { order, legacy_key, change } = fixture;
+        let ring = self.ring();
+        let form = if legacy_key { Form::Legacy } else { Form::Current };
+        let catalog = Catalog::built_in(&order.product).expect("a built-in catalog");
+        let order = order.check(&catalog).expect("a good order");
+        let now =
+            UnixMillis(1_700_000_000_000 + i64::try_from(self.spoken.borrow().len()).unwrap_or(0) * 1_000);
+        let mut issuer = Issuer::new(&self.store, &ring, "fixture".to_owned());
+        let (key, mut new) = issuer.prepare(&order, form, now).expect("a key");
+        change(&mut new, &ring);
+        if stored {
+            let row = AuditRow::change(&new.license.id, now, "fixture-request", "issue", "ISSUED", "fixture");
+            let token = format!("fixture-{}", new.license.id);
+            self.wait(self.store.issue(&new, &row, &token)).expect("a stored license");
+        }
+        self.speak(&key.to_string());
+        key
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let spilled = self.spilled();
+        assert!(
+            std::thread::panicking() || spilled.is_empty(),
+            "a log holds {spilled:?}:\n{}",
+            self.log_text()
+        );
+    }
+}
+
+fn start_gateway(
+    options: &WorldOptions,
+    template: &Template,
+    names: &Names,
+    dynamodb: &Tap,
+    secrets: &Tap,
+) -> Gateway {
+    let mut extra = vec![
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.endpoint()),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets.endpoint()),
+    ];
+    extra.extend(options.settings.iter().cloned());
+    let extra = extra.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let binaries = Launch::Binaries(binaries());
+    let mut config =
+        Config::from_template(template, names, binaries, options.instances, &extra).expect("a configuration");
+    if let Some(timeout) = options.timeout {
+        for function in ["verify", "keys", "health"] {
+            config = config.with_function(function, |function| function.timeout = timeout);
+        }
+    }
+    let gateway =
+        Gateway::start(config).expect("a gateway; `cargo xtask test` builds the functions it starts");
+    gateway.wait_until_ready(START_LIMIT).expect("ready functions");
+    gateway
+}
+
+/// Where `cargo xtask test` has put the functions; beside the tests' own target folder otherwise.
+fn binaries() -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "tests read what xtask tells them")]
+    let told = std::env::var_os("FALCONER_BIN_DIR").map(PathBuf::from);
+    told.unwrap_or_else(|| {
+        // target/debug/deps/it-… : the functions lie two steps up.
+        let program = std::env::current_exe().expect("this test's own path");
+        program.ancestors().nth(2).expect("a target folder").to_owned()
+    })
+}

@@ -1,0 +1,60 @@
+//! `cargo xtask ci`: what `.ci/run` runs, for a developer to run before.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use crate::workspace::Workspace;
+use crate::{e2e, step, template, test, tools};
+
+type Step = fn(&Workspace) -> Result<()>;
+
+/// The cheap ones first.
+const STEPS: [(&str, Step); 7] = [
+    ("format", format),
+    ("lint", lint),
+    ("documentation", documentation),
+    ("dependencies", dependencies),
+    ("tests", tests),
+    ("end to end", e2e::run),
+    ("template", template::run),
+];
+
+/// Runs every step, and stops at the first that fails.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    for (name, run) in STEPS {
+        let begun = Instant::now();
+        println!("\n==== {name}");
+        run(workspace).with_context(|| format!("{name} failed"))?;
+        println!("==== {name}: passed in {} s", begun.elapsed().as_secs());
+    }
+    Ok(())
+}
+
+fn format(workspace: &Workspace) -> Result<()> {
+    let sentence = "some file is not formatted: run `cargo fmt --all`";
+    step::run(workspace.cargo().args(["fmt", "--all", "--check"]), sentence)
+}
+
+fn lint(workspace: &Workspace) -> Result<()> {
+    let mut clippy = workspace.cargo();
+    clippy.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    step::run(&mut clippy, "clippy found something: its message is above")
+}
+
+fn documentation(workspace: &Workspace) -> Result<()> {
+    let mut doc = workspace.cargo();
+    doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings");
+    step::run(&mut doc, "rustdoc found something: its message is above")
+}
+
+/// Bans, licenses and sources. Advisories live in a database outside the registry, so they are looked at elsewhere.
+fn dependencies(workspace: &Workspace) -> Result<()> {
+    let mut deny = workspace.command(tools::cargo_deny(workspace)?);
+    deny.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
+    step::run(&mut deny, "cargo-deny found something: its message is above")
+}
+
+fn tests(workspace: &Workspace) -> Result<()> {
+    test::run(workspace, &test::Options::default())
+}

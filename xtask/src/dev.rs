@@ -1,0 +1,106 @@
+//! `cargo xtask dev`: everything, on this machine, until Ctrl-C.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use crate::interrupt::{self, Interrupted};
+use crate::process::Output;
+use crate::stack::{self, Stack};
+use crate::workspace::Workspace;
+
+/// How often the key ring is copied to where `--data` keeps it.
+const KEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What a developer may choose.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The port of the API, on 127.0.0.1.
+    #[arg(long, default_value_t = 9000, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+    /// Build the functions optimized, as they ship.
+    #[arg(long)]
+    release: bool,
+    /// Keep tables, key ring and demo keys in this folder between runs; without it they live in memory.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Instances of each function, started as requests queue up.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    concurrency: u16,
+    /// Requests a minute from one address; 0 is no limit, since every local caller is 127.0.0.1.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    rate_limit: u32,
+    /// The folder under target for logs and env, so that a test can run beside a developer's own stack.
+    #[arg(long, hide = true, default_value = "dev")]
+    folder: String,
+}
+
+/// Brings the stack up, says how to use it, and stays until it is told to stop.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let data = options.data.as_ref().map(std::path::absolute).transpose();
+    let options = stack::Options {
+        port: options.port,
+        release: options.release,
+        data: data.context("the folder of --data has no path")?,
+        concurrency: options.concurrency,
+        rate_limit: options.rate_limit,
+        output: Output::LogAndTerminal,
+        folder: options.folder.clone(),
+    };
+    let mut stack = Stack::start(workspace, &options)?;
+    println!("{}", welcome(&stack, options.rate_limit));
+    match stay(&mut stack) {
+        // From here on it is the ordinary way to end.
+        Err(error) if error.is::<Interrupted>() => Ok(()),
+        other => other,
+    }
+}
+
+fn stay(stack: &mut Stack) -> Result<()> {
+    let mut kept = Instant::now();
+    loop {
+        interrupt::tick()?;
+        stack.must_run()?;
+        if kept.elapsed() > KEEP_INTERVAL {
+            stack.keep()?;
+            kept = Instant::now();
+        }
+    }
+}
+
+fn welcome(stack: &Stack, rate_limit: u32) -> String {
+    let url = &stack.url;
+    let keys: Vec<String> = stack.keys.all().map(|(name, key)| format!("  {name:<9} {key}")).collect();
+    let keys = keys.join("\n");
+    let verify = |key: &str| {
+        format!(
+            "  curl -s {url}/api/verify -H 'content-type: application/json' -d '{{\"license\":\"{key}\"}}'"
+        )
+    };
+    let limits = match rate_limit {
+        0 => "Limits are off: every local caller is 127.0.0.1. Try them with --rate-limit N.".to_owned(),
+        limit => {
+            format!("At most {limit} requests a minute: every local caller is 127.0.0.1. The others are off.")
+        }
+    };
+    format!(
+        "
+Falconer is up at {url}
+
+Demo license keys:
+{keys}
+
+Try:
+{}
+{}
+  curl -s {url}/api/keys
+
+{limits}
+For other programs: `. target/dev/env`. Logs are in target/dev. A changed function is rebuilt by itself.
+Ctrl-C stops everything.
+",
+        verify(stack.keys.legacy()),
+        verify(stack.keys.of("pro")),
+    )
+}

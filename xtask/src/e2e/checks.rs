@@ -1,0 +1,157 @@
+//! What is asked of a running stack.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::http::{self, Answer};
+use crate::seed::license_key;
+use crate::stack::Stack;
+use crate::step;
+use crate::workspace::Workspace;
+
+const VERIFIER: &str = "tests/e2e/verify_lease.py";
+/// The demo licenses' product, which is the audience of their leases.
+const PRODUCT: &str = "QF";
+const NONCE: &str = "e2e-nonce-0123456789";
+
+/// The stack, and what judges its answers.
+pub(super) struct Subject<'a, 'stack> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) stack: &'a mut Stack<'stack>,
+    pub(super) python: &'a Path,
+}
+
+type Check = fn(&mut Subject) -> Result<()>;
+
+/// In an order: rotating comes last, since it changes the ring.
+pub(super) const ALL: [(&str, Check); 6] = [
+    ("health and readiness answer 200", health),
+    ("the legacy demo key is valid, with a lease that PyJWT accepts", legacy_key),
+    ("every new demo key is valid, with a lease that PyJWT accepts", new_keys),
+    ("a tampered key is INVALID_SIGNATURE and gets no lease", tampered_key),
+    ("a route is answered for its own method only", other_method),
+    (
+        "after add and promote new leases carry the new kid, and a client that knows the old one trusts it",
+        rotation,
+    ),
+];
+
+fn health(subject: &mut Subject) -> Result<()> {
+    for path in ["/api/health", "/api/health/ready"] {
+        let answer = subject.get(path)?;
+        ensure!(answer.status == 200, "{path} answers {} {}", answer.status, answer.text);
+        ensure!(answer.json()["status"] == "ok", "{path} answers {}", answer.text);
+    }
+    Ok(())
+}
+
+fn legacy_key(subject: &mut Subject) -> Result<()> {
+    let key = subject.stack.keys.legacy().to_owned();
+    subject.accepted(&key, None).map(drop)
+}
+
+fn new_keys(subject: &mut Subject) -> Result<()> {
+    let keys: Vec<(&str, String)> =
+        subject.stack.keys.all().skip(1).map(|(name, key)| (name, key.to_owned())).collect();
+    for (tier, key) in keys {
+        let (answer, _) = subject.accepted(&key, None).with_context(|| format!("the {tier} key"))?;
+        ensure!(answer["tier"] == tier, "the {tier} key has the tier {}", answer["tier"]);
+        ensure!(
+            answer["perpetual"] == (tier == "lifetime"),
+            "the {tier} key has perpetual {}",
+            answer["perpetual"]
+        );
+    }
+    Ok(())
+}
+
+fn tampered_key(subject: &mut Subject) -> Result<()> {
+    let key = subject.stack.keys.of("pro").to_owned();
+    let tampered = key.replacen("-PRO-", "-ELITE-", 1);
+    ensure!(tampered != key, "the demo key {key} names no tier");
+    let answer = subject.verify(&tampered)?;
+    ensure!(answer.status == 401, "answered {} {}", answer.status, answer.text);
+    let body = answer.json();
+    ensure!(body["valid"] == false && body["code"] == "INVALID_SIGNATURE", "answered {body}");
+    ensure!(body.get("lease").is_none(), "a key that nobody issued got a lease");
+    Ok(())
+}
+
+/// The gateway of `cargo lambda watch` says 404 in words of its own; AWS says 404 too.
+fn other_method(subject: &mut Subject) -> Result<()> {
+    let answer = subject.get("/api/verify")?;
+    ensure!(answer.status == 404, "GET /api/verify answers {} {}", answer.status, answer.text);
+    Ok(())
+}
+
+fn rotation(subject: &mut Subject) -> Result<()> {
+    let old_key = subject.stack.keys.of("pro").to_owned();
+    let old_keys = subject.key_set()?;
+    let (_, old_kid) = subject.accepted(&old_key, None)?;
+
+    let operator = subject.stack.operator();
+    operator.run(&["keyring", "add"])?;
+    operator.run(&["keyring", "promote", "--now"])?;
+    let issued =
+        operator.run(&["issue", "--json", "--tier", "pro", "--user", "demo_rotated", "--days", "1"])?;
+    let new_key = license_key(&issued)?;
+    // Instances re-read the ring after minutes; new ones read it at once.
+    subject.stack.start_functions()?;
+
+    for (which, key) in [("old", &old_key), ("new", &new_key)] {
+        let (_, kid) = subject
+            .accepted(key, Some(&old_keys))
+            .with_context(|| format!("the {which} key after rotating"))?;
+        ensure!(kid != old_kid, "the lease of the {which} key is still signed by {old_kid}");
+    }
+    Ok(())
+}
+
+impl Subject<'_, '_> {
+    fn get(&self, path: &str) -> Result<Answer> {
+        http::get(&format!("{}{path}", self.stack.url))
+    }
+
+    fn verify(&self, key: &str) -> Result<Answer> {
+        let body = json!({ "license": key, "nonce": NONCE, "origin": "e2e" });
+        http::post(&format!("{}/api/verify", self.stack.url), &body)
+    }
+
+    fn key_set(&self) -> Result<Value> {
+        let answer = self.get("/api/keys")?;
+        ensure!(answer.status == 200, "/api/keys answers {} {}", answer.status, answer.text);
+        Ok(answer.json())
+    }
+
+    /// The answer to a key that must be valid, and the `kid` of its lease, judged by PyJWT: by the keys of `/api/keys`
+    /// alone, or also by whether a client that trusts `trusted` has reason to trust them.
+    fn accepted(&self, key: &str, trusted: Option<&Value>) -> Result<(Value, String)> {
+        let answer = self.verify(key)?;
+        ensure!(answer.status == 200, "answered {} {}", answer.status, answer.text);
+        let body = answer.json();
+        ensure!(body["valid"] == true && body["code"] == "VALID", "answered {body}");
+
+        let mut question = json!({ "lease": body["lease"], "jwks": self.key_set()?, "audience": PRODUCT });
+        if let Some(trusted) = trusted {
+            question["trusted"] = trusted.clone();
+        }
+        let mut verifier = self.workspace.command(self.python);
+        let judged = step::tell(verifier.arg(VERIFIER), &question.to_string())?;
+        let judged: Value = serde_json::from_str(&judged)?;
+        let claims = &judged["claims"];
+        for (name, expected) in [
+            ("valid", &body["valid"]),
+            ("code", &body["code"]),
+            ("tier", &body["tier"]),
+            ("features", &body["features"]),
+            ("sub", &body["licenseId"]),
+            ("nonce", &json!(NONCE)),
+        ] {
+            ensure!(claims[name] == *expected, "the lease says {name} {}, not {expected}", claims[name]);
+        }
+        let kid = judged["kid"].as_str().context("the lease has no kid")?;
+        Ok((body, kid.to_owned()))
+    }
+}

@@ -1,0 +1,94 @@
+//! Whether anything is left when the stack is gone.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::http;
+use crate::interrupt;
+use crate::ports;
+use crate::process::{Output, Process};
+use crate::process_table::{self, Entry};
+use crate::stack::Stack;
+use crate::workspace::Workspace;
+
+/// Everything is built by now.
+const START_PATIENCE: Duration = Duration::from_mins(3);
+/// Longer than the three programs get one after another.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+/// Ourselves aside, what a stack consists of at least: two stand-ins, the watcher, three functions.
+const FEWEST_PROCESSES: usize = 6;
+
+/// Drops `stack`.
+pub(super) fn of_a_stack(stack: Stack) -> Result<()> {
+    let own = HashSet::from([i32::try_from(std::process::id())?]);
+    let before = process_table::family(&process_table::running(), &own);
+    ensure!(before.len() > FEWEST_PROCESSES, "the stack has only {} processes", before.len());
+    drop(stack);
+    let me = |entry: &Entry| own.contains(&entry.pid);
+    none_left(before.into_iter().filter(|entry| !me(entry)))
+}
+
+/// Runs the command itself twice on the same data, as a developer does, and ends it as a service manager does.
+pub(super) fn of_dev_by_sigterm(workspace: &Workspace) -> Result<()> {
+    let data = workspace.target("e2e")?.join("data");
+    if data.exists() {
+        fs::remove_dir_all(&data)?;
+    }
+    let first = one_dev(workspace, &data).context("on no data")?;
+    let second = one_dev(workspace, &data).context("on kept data")?;
+    ensure!(first == second, "the demo keys of the first run are not those of the second");
+    Ok(())
+}
+
+/// The lines with license keys that it printed.
+fn one_dev(workspace: &Workspace, data: &Path) -> Result<Vec<String>> {
+    let port = ports::free_port()?;
+    let mut command = workspace.command(std::env::current_exe()?);
+    command.args(["dev", "--folder", "e2e", "--port", &port.to_string(), "--data"]).arg(data);
+    // It finds the checkout by what cargo told us.
+    command.env("CARGO_MANIFEST_DIR", workspace.root.join("xtask"));
+    let log = workspace.target("e2e")?.join("dev.log");
+    let mut dev = Process::start("cargo xtask dev", &mut command, &log, Output::Log)?;
+    let begun = Instant::now();
+    while !dev.log().contains("Ctrl-C stops everything.") {
+        dev.must_run()?;
+        ensure!(begun.elapsed() < START_PATIENCE, "it did not come up. {}", dev.tail());
+        interrupt::tick()?;
+    }
+
+    let family = dev.family();
+    ensure!(family.len() > FEWEST_PROCESSES, "it has only {} processes", family.len());
+    dev.terminate();
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = dev.ended()? {
+            break status;
+        }
+        ensure!(begun.elapsed() < STOP_PATIENCE, "it did not end. {}", dev.tail());
+        interrupt::tick()?;
+    };
+    ensure!(status.success(), "it ended with {status}. {}", dev.tail());
+    none_left(family.into_iter())?;
+    let answer = http::get(&format!("http://127.0.0.1:{port}/api/health"));
+    ensure!(answer.is_err(), "something still answers on port {port}");
+    Ok(dev
+        .log()
+        .lines()
+        .filter(|line| line.starts_with("  ") && line.contains(" QF-"))
+        .map(str::to_owned)
+        .collect())
+}
+
+fn none_left(family: impl Iterator<Item = Entry>) -> Result<()> {
+    let table = process_table::running();
+    let left: Vec<String> = family
+        .filter(|entry| table.iter().any(|now| now.is(entry)))
+        .map(|entry| entry.pid.to_string())
+        .collect();
+    ensure!(left.is_empty(), "left behind: {}", left.join(", "));
+    Ok(())
+}

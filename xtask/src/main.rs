@@ -1,0 +1,79 @@
+//! The project's only automation: `cargo xtask dev | test | e2e | template | ci`.
+//!
+//! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
+//! there after seconds and a change in them never rebuilds it.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tooling for this machine: it reads PATH and the like, and no rule of the product depends on it"
+)]
+
+mod ci;
+mod dev;
+mod e2e;
+mod environment;
+mod http;
+mod interrupt;
+mod logs;
+mod ports;
+mod process;
+mod process_table;
+mod python;
+mod secrets;
+mod seed;
+mod stack;
+mod step;
+mod template;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Develop, test and check Falconer on this machine.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring up everything: tables, key ring, demo licenses and the functions on their real routes.
+    Dev(dev::Options),
+    /// Run every test that needs only Rust.
+    Test(test::Options),
+    /// Bring the stack up and look at it from outside, with tools that share no code with it.
+    E2e,
+    /// Hold template.yaml against the tools that deploy it.
+    Template,
+    /// Run what continuous integration runs, in its order.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome =
+        interrupt::listen().and_then(|()| Workspace::find()).and_then(|workspace| match arguments.command {
+            Command::Dev(options) => dev::run(&workspace, &options),
+            Command::Test(options) => test::run(&workspace, &options),
+            Command::E2e => e2e::run(&workspace),
+            Command::Template => template::run(&workspace),
+            Command::Ci => ci::run(&workspace),
+        });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<interrupt::Interrupted>() => {
+            eprintln!("\n{error}");
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

