@@ -125,7 +125,7 @@ fn the_audit_names_the_actor_and_the_tables_hold_no_key() {
 
 #[test]
 fn the_ring_through_the_program() {
-    let world = World::with(falconer_tests::WorldOptions { ring: None, ..Default::default() });
+    let world = World::with(&falconer_tests::WorldOptions { ring: None, ..Default::default() });
     let keyring = |arguments: &[&str]| run(falconer(&world), &[&["keyring"], arguments].concat());
     let missing = keyring(&["list"]);
     assert!(said(&missing).contains("run `falconer keyring init`"), "{}", said(&missing));

@@ -13,7 +13,7 @@ fn two_instances() -> World {
         ("RATE_LIMIT_PER_MINUTE", LIMIT.to_string()),
         ("VERIFIES_PER_LICENSE_PER_MINUTE", "0".to_owned()),
     ];
-    World::with(WorldOptions { instances: 2, settings, ..WorldOptions::default() })
+    World::with(&WorldOptions { instances: 2, settings, ..WorldOptions::default() })
 }
 
 /// Sends a burst and says how many of it were admitted. A burst takes well under a minute, so of two in a row at most

@@ -11,7 +11,7 @@ use serde_json::json;
 #[test]
 fn everything_an_instance_can_say_is_clean_at_debug_level_too() {
     let settings = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"].map(|name| (name, "debug".to_owned()));
-    let world = World::with(WorldOptions { settings: settings.into(), ..WorldOptions::default() });
+    let world = World::with(&WorldOptions { settings: settings.into(), ..WorldOptions::default() });
     let key = world.put(Fixture::pro());
     let legacy = world.put(Fixture::pro().with_legacy_key());
     let hardware = json!({ "mac": "fixture-hardware-mac", "board": "fixture-hardware-board" });

@@ -13,7 +13,7 @@ use falconer_tests::{Fixture, MASTER_A, Reply, World, WorldOptions, ring};
 const KILLED_AFTER: Duration = Duration::from_secs(4);
 
 fn with_limit(per_minute: u32) -> World {
-    World::with(WorldOptions {
+    World::with(&WorldOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", per_minute.to_string())],
         timeout: Some(KILLED_AFTER),
         ..WorldOptions::default()
@@ -136,7 +136,7 @@ fn a_function_starts_without_a_usable_ring_and_heals_by_itself() {
         ("short", Some(short.to_owned()), "shorter than 32 characters"),
         ("without current", Some(format!(r#"{{"1":"{MASTER_A}"}}"#)), "no \\\"current\\\""),
     ] {
-        let world = World::with(WorldOptions { ring: bad, ..WorldOptions::default() });
+        let world = World::with(&WorldOptions { ring: bad, ..WorldOptions::default() });
         world.speak("a-short-master");
         assert_unavailable(&world.verify("QF-PRO-ANYTHING"), what);
         assert_unavailable(&world.get("/api/keys"), what);

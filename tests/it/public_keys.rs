@@ -7,7 +7,7 @@ use falconer_tests::{LEGACY_MASTER, MASTER_A, MASTER_B, World, WorldOptions};
 fn the_public_keys_of_the_ring_and_of_no_legacy_generation() {
     let ring =
         format!(r#"{{"current":"3","legacy":"2","1":"{MASTER_A}","2":"{LEGACY_MASTER}","3":"{MASTER_B}"}}"#);
-    let world = World::with(WorldOptions { ring: Some(ring), ..WorldOptions::default() });
+    let world = World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() });
     let reply = world.get("/api/keys");
     assert_eq!((reply.status, reply.header("cache-control")), (200, Some("public, max-age=300")));
     assert_eq!(reply.header("content-type"), Some("application/json"));

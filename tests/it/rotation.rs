@@ -1,6 +1,7 @@
 //! Rotating the master while requests run.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use falconer::issue::{Form, Issuer};
@@ -207,7 +208,7 @@ fn an_hour_without_secrets_manager_is_invisible_and_a_bad_ring_replaces_no_good_
 /// that start afterwards sign with the new generation.
 #[test]
 fn rotating_under_traffic_fails_no_request() {
-    let world = World::with(WorldOptions { instances: 2, ..WorldOptions::default() });
+    let world = World::with(&WorldOptions { instances: 2, ..WorldOptions::default() });
     let old = world.put(Fixture::pro());
     let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
     let url = format!("{}/api/verify", world.gateway().url());
@@ -226,7 +227,7 @@ fn rotating_under_traffic_fails_no_request() {
             .collect();
         let wait_for = |more: usize| {
             let until = sent.load(Ordering::Relaxed) + more;
-            while sent.load(Ordering::Relaxed) < until && !traffic.iter().any(|thread| thread.is_finished()) {
+            while sent.load(Ordering::Relaxed) < until && !traffic.iter().any(ScopedJoinHandle::is_finished) {
                 std::thread::sleep(Duration::from_millis(5));
             }
         };

@@ -348,7 +348,7 @@ fn other_methods_are_the_gateways_or_405() {
 
 #[test]
 fn over_the_limit_says_when_to_come_back() {
-    let world = World::with(WorldOptions {
+    let world = World::with(&WorldOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", "1".to_owned())],
         ..WorldOptions::default()
     });

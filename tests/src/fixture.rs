@@ -21,11 +21,14 @@ pub fn ring() -> String {
     format!(r#"{{"current":"1","legacy":"2","1":"{MASTER_A}","2":"{LEGACY_MASTER}"}}"#)
 }
 
+/// What is different about a license, made before it is stored.
+pub(crate) type Change = Box<dyn FnOnce(&mut NewLicense, &KeyRing)>;
+
 /// A license to put into a world, and how it differs from a plain one.
 pub struct Fixture {
     pub(crate) order: Order,
     pub(crate) legacy_key: bool,
-    pub(crate) change: Box<dyn FnOnce(&mut NewLicense, &KeyRing)>,
+    pub(crate) change: Change,
 }
 
 impl Fixture {

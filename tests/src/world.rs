@@ -92,7 +92,7 @@ impl World {
     /// A plain world.
     #[must_use]
     pub fn start() -> Self {
-        Self::with(WorldOptions::default())
+        Self::with(&WorldOptions::default())
     }
 
     /// A world as described.
@@ -100,7 +100,7 @@ impl World {
     /// # Panics
     /// Something of it does not start; the message says what.
     #[must_use]
-    pub fn with(options: WorldOptions) -> Self {
+    pub fn with(options: &WorldOptions) -> Self {
         let template = Template::read(&checkout().join("template.yaml")).expect("template.yaml");
         let names = template.local_names();
         let database = DynamoDb::start(Storage::Memory, 0).expect("a DynamoDB");
@@ -119,7 +119,7 @@ impl World {
             set.map(|(_, value)| value.clone()).or_else(|| environment.get(name).cloned())
         };
         let settings = Settings::read(lookup).expect("settings");
-        let gateway = start_gateway(&options, &template, &names, &dynamodb, &secrets_tap);
+        let gateway = start_gateway(options, &template, &names, &dynamodb, &secrets_tap);
 
         let runtime = Runtime::new().expect("a runtime");
         let (clients, tapped) = runtime.block_on(async {
@@ -307,7 +307,8 @@ impl World {
     /// Everything the functions wrote.
     #[must_use]
     pub fn log_text(&self) -> String {
-        self.gateway.logs().iter().map(|line| format!("{}\n", line.text)).collect()
+        let lines = self.gateway.logs();
+        lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
     }
 
     /// Texts of this world that stand in its logs and must not.

@@ -1,6 +1,6 @@
 //! Falconer's hands: DynamoDB and Secrets Manager, and what an instance keeps in memory of them.
 //!
-//! **Architecture invariant:** this is the only crate that names `aws-sdk-*`, and [`tables`](tables) is the only file that
+//! **Architecture invariant:** this is the only crate that names `aws-sdk-*`, and [`tables`] is the only file that
 //! names an attribute of a key or an expression. There is one store, so there is no store trait: tests run these types
 //! against a real DynamoDB implementation in the same process.
 

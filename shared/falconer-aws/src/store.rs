@@ -1,4 +1,4 @@
-//! The tables, one method per access pattern of [`tables`](crate::tables).
+//! The tables, one method per access pattern of [`tables`].
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
