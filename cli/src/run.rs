@@ -138,9 +138,10 @@ async fn keyring(clients: &Clients, place: &Place, command: Keyring) -> Result<(
             );
         }
         Keyring::List => {
+            println!("Generation  Role      Added");
             for listed in keyring::list(&writer).await? {
                 let added = listed.added_at.map_or_else(|| "–".to_owned(), shown);
-                println!("{:>2}  {:<8}  {added}", listed.number, listed.role);
+                println!("{:<10}  {:<8}  {added}", listed.number.to_string(), listed.role);
             }
         }
     }

@@ -5,9 +5,8 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use falconer::issue::{Form, Issuer};
-use falconer_domain::issue::{Order, Term};
-use falconer_domain::{Catalog, KeyRing, Product, TierName, UnixMillis};
-use falconer_tests::{Fixture, World};
+use falconer_domain::{KeyRing, UnixMillis};
+use falconer_tests::{Fixture, World, anonymous_order};
 use serde_json::Value;
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -144,7 +143,7 @@ fn the_ring_through_the_program() {
 
     let listed = String::from_utf8(keyring(&["list"]).stdout).unwrap();
     let roles: Vec<_> = listed.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
-    assert_eq!(roles, ["verifies", "legacy", "current"], "{listed}");
+    assert_eq!(roles, ["Role", "verifies", "legacy", "current"], "{listed}");
     let secret = world.secrets.current(&world.settings.master_key_secret_id).unwrap();
     let masters: Value = serde_json::from_str(&secret).unwrap();
     assert_eq!(masters["2"], "masters-of-s1");
@@ -156,22 +155,8 @@ fn the_ring_through_the_program() {
     }
 }
 
-fn order(tier: &str) -> falconer_domain::issue::CheckedOrder {
-    let order = Order {
-        product: Product::parse("QF").unwrap(),
-        tier: TierName::parse(tier).unwrap(),
-        user_id: None,
-        email: None,
-        licensee_name: None,
-        term: Term::Perpetual,
-        seats: None,
-        features: Vec::new(),
-    };
-    order.check(&Catalog::built_in(&Product::parse("QF").unwrap()).unwrap()).unwrap()
-}
-
 async fn issue_many(world: &World, ring: &KeyRing, form: Form, count: usize) -> Vec<String> {
-    let (mut desk, order) = (Issuer::new(&world.store, ring, "fixture".to_owned()), order("pro"));
+    let (mut desk, order) = (Issuer::new(&world.store, ring, "fixture".to_owned()), anonymous_order("pro"));
     let mut keys = Vec::new();
     for _ in 0..count {
         keys.push(desk.issue(&order, form, NOW).await.unwrap().key.to_string());

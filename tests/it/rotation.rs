@@ -7,11 +7,10 @@ use std::time::Duration;
 use falconer::issue::{Form, Issuer};
 use falconer::keyring::commands as keyring;
 use falconer::keyring::{EditRefusal, PROMOTE_AFTER_MILLIS};
-use falconer_domain::issue::{Order, Term};
+use falconer_domain::UnixMillis;
 use falconer_domain::jwks::Jwks;
-use falconer_domain::{Catalog, Product, TierName, UnixMillis};
 use falconer_http::{App, Call};
-use falconer_tests::{Fixture, Reply, World, WorldOptions};
+use falconer_tests::{Fixture, Reply, World, WorldOptions, anonymous_order};
 use serde_json::{Value, json};
 
 use crate::events::event;
@@ -70,17 +69,7 @@ impl Instances {
 
 fn issue(world: &World) -> String {
     let ring = world.ring();
-    let order = Order {
-        product: Product::parse("QF").unwrap(),
-        tier: TierName::parse("pro").unwrap(),
-        user_id: None,
-        email: None,
-        licensee_name: None,
-        term: Term::Perpetual,
-        seats: None,
-        features: Vec::new(),
-    };
-    let order = order.check(&Catalog::built_in(&Product::parse("QF").unwrap()).unwrap()).unwrap();
+    let order = anonymous_order("pro");
     let mut desk = Issuer::new(&world.store, &ring, "fixture".to_owned());
     let key = world.wait(desk.issue(&order, Form::Current, START)).unwrap().key.to_string();
     world.speak(&key);

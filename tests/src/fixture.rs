@@ -1,8 +1,8 @@
 //! Masters, people and licenses that exist in tests only.
 
-use falconer_domain::issue::{NewLicense, Order, Term};
+use falconer_domain::issue::{CheckedOrder, NewLicense, Order, Term};
 use falconer_domain::license_key::Product;
-use falconer_domain::{KeyRing, TierName, UnixMillis};
+use falconer_domain::{Catalog, KeyRing, TierName, UnixMillis};
 
 /// Master of generation 1, the first that signs.
 pub const MASTER_A: &str = "test-master-A-0123456789abcdef-0123456789";
@@ -29,6 +29,20 @@ pub struct Fixture {
     pub(crate) order: Order,
     pub(crate) legacy_key: bool,
     pub(crate) change: Change,
+}
+
+/// An order for a perpetual license of a tier of `QF`, checked against the built-in catalog.
+///
+/// # Panics
+/// There is no such tier.
+#[must_use]
+pub fn anonymous_order(tier: &str) -> CheckedOrder {
+    let order = Order { user_id: None, email: None, licensee_name: None, ..Fixture::of_tier(tier).order };
+    order.check(&built_in_catalog()).expect("a good order")
+}
+
+pub(crate) fn built_in_catalog() -> Catalog {
+    Catalog::built_in(&Product::parse("QF").expect("a product")).expect("a built-in catalog")
 }
 
 impl Fixture {

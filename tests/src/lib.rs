@@ -4,6 +4,6 @@ mod fixture;
 mod reply;
 mod world;
 
-pub use fixture::{Fixture, LEGACY_MASTER, MASTER_A, MASTER_B, SECRET_WORDS, ring};
+pub use fixture::{Fixture, LEGACY_MASTER, MASTER_A, MASTER_B, SECRET_WORDS, anonymous_order, ring};
 pub use reply::Reply;
 pub use world::{World, WorldOptions, checkout};

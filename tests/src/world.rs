@@ -7,7 +7,7 @@ use std::time::Duration;
 use falconer::issue::{Form, Issuer};
 use falconer_aws::keyring::RingWriter;
 use falconer_aws::{AuditRow, Budgets, Clients, Settings, Store};
-use falconer_domain::{Catalog, KeyRing, LicenseId, LicenseKey, UnixMillis};
+use falconer_domain::{KeyRing, LicenseId, LicenseKey, UnixMillis};
 use falconer_local::dynamodb::{DynamoDb, Storage};
 use falconer_local::gateway::{Config, End, Gateway, Invocation, Launch, SOURCE_IP_HEADER};
 use falconer_local::secrets::Secrets;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use ureq::Agent;
 
-use crate::fixture::{Fixture, SECRET_WORDS, ring};
+use crate::fixture::{Fixture, SECRET_WORDS, built_in_catalog, ring};
 use crate::reply::Reply;
 
 /// A debug binary on a busy machine takes seconds to its first `/next`.
@@ -324,8 +324,7 @@ impl World {
         let Fixture { order, legacy_key, change } = fixture;
         let ring = self.ring();
         let form = if legacy_key { Form::Legacy } else { Form::Current };
-        let catalog = Catalog::built_in(&order.product).expect("a built-in catalog");
-        let order = order.check(&catalog).expect("a good order");
+        let order = order.check(&built_in_catalog()).expect("a good order");
         let now =
             UnixMillis(1_700_000_000_000 + i64::try_from(self.spoken.borrow().len()).unwrap_or(0) * 1_000);
         let mut issuer = Issuer::new(&self.store, &ring, "fixture".to_owned());

@@ -5,7 +5,7 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use crate::keyring::{Generation, Purpose};
-use crate::license::LicenseId;
+use crate::license_id::LicenseId;
 
 /// Random bytes in front of the ciphertext.
 pub const NONCE_BYTES: usize = 24;

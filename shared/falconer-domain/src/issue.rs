@@ -3,7 +3,8 @@
 use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides, TierName};
 use crate::escrow::{self, NONCE_BYTES};
 use crate::keyring::Generation;
-use crate::license::{License, LicenseId, Status};
+use crate::license::{License, Status};
+use crate::license_id::LicenseId;
 use crate::license_key::{LicenseKey, PrintedTier, Product};
 use crate::time::UnixMillis;
 

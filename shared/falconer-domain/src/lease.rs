@@ -13,7 +13,7 @@ use crate::code::Code;
 use crate::encoding::BASE64URL_NOPAD;
 use crate::hardware::{DeviceId, LeaseComponents};
 use crate::keyring::Generation;
-use crate::license::LicenseId;
+use crate::license_id::LicenseId;
 use crate::license_key::Product;
 use crate::time::UnixMillis;
 

@@ -1,53 +1,13 @@
 //! A license, as the rules see it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::catalog::{PolicyOverrides, TierName};
-use crate::encoding::CROCKFORD_LOWER;
 use crate::hardware::{DeviceId, StoredComponents};
 use crate::keyring::GenerationNumber;
+use crate::license_id::LicenseId;
 use crate::license_key::Product;
 use crate::time::UnixMillis;
-
-const ID_PREFIX: &str = "lic_";
-/// 120 of the hash's bits: 24 characters, and no two licenses of any vendor ever meet.
-const ID_BYTES: usize = 15;
-
-/// `lic_` and 24 lower-case Crockford characters: the partition key of a license.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LicenseId(String);
-
-impl LicenseId {
-    pub(crate) fn from_hash(hash: &[u8]) -> Self {
-        Self(format!("{ID_PREFIX}{}", CROCKFORD_LOWER.encode(&hash[..ID_BYTES])))
-    }
-
-    /// `text` as a license id, exactly as it must be written.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let hash = CROCKFORD_LOWER.decode(text.strip_prefix(ID_PREFIX)?.as_bytes()).ok()?;
-        (hash.len() == ID_BYTES).then(|| Self(text.to_owned()))
-    }
-
-    /// The id itself.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for LicenseId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for LicenseId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// What the operator has made of a license. Expiry is never a status: it follows from `expires_at` and the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,13 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_and_statuses_read_back_what_they_write() {
-        let id = LicenseId::from_hash(&[0xAB; 32]);
-        assert_eq!(id.as_str().len(), 28);
-        assert_eq!(LicenseId::parse(id.as_str()), Some(id.clone()));
-        for text in ["", "lic_", "lic_0", &id.as_str().to_uppercase(), &format!("{id}0")] {
-            assert_eq!(LicenseId::parse(text), None, "{text}");
-        }
+    fn statuses_read_back_what_they_write() {
         for status in Status::ALL {
             assert_eq!(Status::parse(status.as_str()), Some(status));
         }

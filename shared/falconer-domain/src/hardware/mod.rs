@@ -18,7 +18,7 @@ pub use matching::{DeviceMatch, matching_device};
 
 use crate::encoding::{CROCKFORD_LOWER, HEXLOWER};
 use crate::keyring::{Generation, Purpose};
-use crate::license::LicenseId;
+use crate::license_id::LicenseId;
 use crate::placeholders;
 use crate::time::UnixMillis;
 

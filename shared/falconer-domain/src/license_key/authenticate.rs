@@ -1,11 +1,8 @@
 //! Does the ring vouch for this text? Answered before any I/O is spent on it.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
 use super::LicenseKey;
-use crate::keyring::{Generation, GenerationNumber, KeyRing, Purpose};
-use crate::license::LicenseId;
+use crate::keyring::{Generation, GenerationNumber, KeyRing};
+use crate::license_id::LicenseId;
 
 /// A key the ring vouches for, and the row it opens.
 #[derive(Clone, Debug)]
@@ -53,17 +50,5 @@ impl KeyRing {
             LicenseKey::Imported(_) => (self.imported().ok_or(NotAuthentic::Refused)?, true),
         };
         vouched.then_some(generation).ok_or(NotAuthentic::Refused)
-    }
-}
-
-impl LicenseId {
-    /// The id of the license a key opens: a keyed hash, so that the table never holds the key.
-    #[must_use]
-    pub fn of(generation: &Generation, key: &LicenseKey) -> Self {
-        let mut mac = Hmac::<Sha256>::new_from_slice(generation.subkey(Purpose::LicenseLookup).as_ref())
-            // Unwrap safety: HMAC takes a key of any length.
-            .unwrap();
-        mac.update(key.to_string().as_bytes());
-        Self::from_hash(&mac.finalize().into_bytes())
     }
 }

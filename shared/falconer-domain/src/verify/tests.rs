@@ -4,7 +4,8 @@ use super::*;
 use crate::catalog::{PolicyOverrides, TierName};
 use crate::hardware::{DeviceId, Label, StoredComponent};
 use crate::keyring::GenerationNumber;
-use crate::license::{Device, LicenseId};
+use crate::license::Device;
+use crate::license_id::LicenseId;
 use crate::license_key::Product;
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);

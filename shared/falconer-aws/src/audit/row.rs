@@ -1,0 +1,53 @@
+//! What is recorded of a decision or a change.
+
+use falconer_domain::{LicenseId, UnixMillis};
+
+use crate::limiter::Address;
+
+/// One audit row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// The license it is about.
+    pub license_id: LicenseId,
+    /// When.
+    pub at: UnixMillis,
+    /// The request.
+    pub request_id: String,
+    /// What was asked: `verify`, `issue`, …
+    pub action: &'static str,
+    /// What came of it.
+    pub code: &'static str,
+    /// What the caller said about where it runs.
+    pub origin: Option<String>,
+    /// The caller's folded address.
+    pub address: Option<Address>,
+    /// Who changed something; absent where nobody did.
+    pub actor: Option<String>,
+    /// Days it is kept; `None` is for good.
+    pub kept_days: Option<u32>,
+}
+
+impl AuditRow {
+    /// The row of a change to a license: kept for good, and written in the same transaction.
+    #[must_use]
+    pub fn change(
+        license_id: &LicenseId,
+        at: UnixMillis,
+        request_id: &str,
+        action: &'static str,
+        code: &'static str,
+        actor: &str,
+    ) -> Self {
+        Self {
+            license_id: license_id.clone(),
+            at,
+            request_id: request_id.to_owned(),
+            action,
+            code,
+            origin: None,
+            address: None,
+            actor: Some(actor.to_owned()),
+            kept_days: None,
+        }
+    }
+}
