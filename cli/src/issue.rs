@@ -4,7 +4,7 @@ use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::{CheckedOrder, NewLicense, Order, OrderRefusal};
 use falconer_domain::keyring::Generation;
 use falconer_domain::license_key::{CurrentKey, LegacyKey};
-use falconer_domain::{Catalog, KeyRing, LicenseKey, UnixMillis};
+use falconer_domain::{Catalog, KeyRing, LicenseId, LicenseKey, UnixMillis};
 
 use crate::random;
 
@@ -34,19 +34,24 @@ pub struct Issued {
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
     /// The order is not in order.
-    #[error("{0}")]
+    #[error(transparent)]
     Order(#[from] OrderRefusal),
     /// The product has no catalog.
-    #[error("product {0} has no catalog: only QF has one built in; store one for it first")]
+    #[error(
+        "product {0} has no catalog: QF has one built in, every other product needs an item catalog#{0} in the licenses table"
+    )]
     NoCatalog(String),
     /// The ring accepts no legacy keys.
     #[error("the key ring has no legacy generation; `falconer keyring add --legacy -` adds S1's master")]
     NoLegacy,
+    /// S1 knew one product.
+    #[error("S1's form of key exists for product QF only; leave out --legacy")]
+    LegacyProduct,
     /// The clock is outside what S1's format can write, or all keys around now are taken.
     #[error("no unused legacy key is left around this moment; try again later")]
     NoUnusedKey,
     /// The tables.
-    #[error("{0}; nothing was issued unless a later `show` finds it")]
+    #[error("{0}; whether the license was stored is not known, and its key is not shown: issue again")]
     Store(#[from] StoreError),
     /// The operating system.
     #[error("the operating system gave no random bytes: {0}")]
@@ -115,8 +120,9 @@ impl<'a> Issuer<'a> {
         form: Form,
         now: UnixMillis,
     ) -> Result<(LicenseKey, NewLicense), IssueError> {
-        let (key, generation) = self.next_key(order, form, now)?;
-        let license = order.license(&key, generation, now, random::bytes()?);
+        let (key, issuer) = self.next_key(order, form, now)?;
+        let id = LicenseId::of(issuer, &key);
+        let license = order.license(id, &key, self.ring.current(), now, random::bytes()?);
         Ok((key, license))
     }
 
@@ -136,6 +142,9 @@ impl<'a> Issuer<'a> {
             }
             Form::Legacy => {
                 let generation = self.ring.legacy().ok_or(IssueError::NoLegacy)?;
+                if order.product().as_str() != LegacyKey::PREFIX {
+                    return Err(IssueError::LegacyProduct);
+                }
                 let second = self.next_legacy_second.max(now.seconds());
                 self.next_legacy_second = second + 1;
                 let key = LegacyKey::issue(generation, order.printed_tier(), second);

@@ -32,6 +32,10 @@ fn again_with_local_environment() -> Result<ExitCode> {
         std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
     let status = Command::new(std::env::current_exe().context("this program cannot find itself")?)
         .args(std::env::args_os().skip(1).filter(|argument| argument != "--local"))
+        // What would win over the stack's own endpoints and credentials.
+        .env_remove("AWS_PROFILE")
+        .env_remove("AWS_SESSION_TOKEN")
+        .env_remove("AWS_ENDPOINT_URL")
         .envs(local::variables(&text))
         .status()
         .context("this program cannot be started anew")?;

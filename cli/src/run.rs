@@ -133,8 +133,9 @@ async fn keyring(clients: &Clients, place: &Place, command: Keyring) -> Result<(
             let number = keyring::promote_now(&writer).await?;
             println!("Generation {number} signs from now on; instances follow within five minutes.");
             println!(
-                "Until then a client that fetched the public keys before it was added may not know it: such a client \
-                 ignores the new leases and asks again."
+                "If it was added less than a minute ago, running instances may still refuse its keys: wait a minute \
+                 before you hand any out. A client that fetched the public keys before it was added ignores leases \
+                 signed by it until it fetches them again."
             );
         }
         Keyring::List => {

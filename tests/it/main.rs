@@ -1,5 +1,6 @@
 //! Falconer's integration tests: the real function binaries between real stand-ins.
 
+mod catalogs;
 mod counting;
 mod documents;
 mod events;

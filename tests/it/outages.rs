@@ -24,6 +24,7 @@ fn assert_unavailable(reply: &Reply, what: &str) {
     assert_eq!((reply.status, reply.code()), (503, "UNAVAILABLE"), "{what}: {reply:?}");
     assert_eq!(reply.header("retry-after"), Some("2"), "{what}");
     assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{what}");
+    assert_eq!(reply.header("cache-control"), Some("no-store"), "{what}");
     assert!(reply.body.get("lease").is_none(), "{what}: nothing was decided");
 }
 
@@ -62,15 +63,35 @@ fn two_throttled_attempts_are_absorbed() {
 
 #[test]
 fn without_the_counter_memory_limits() {
-    let world = with_limit(3);
-    let key = world.put(Fixture::pro());
-    let counter = || Matcher::resource(world.settings.rate_limits_table.clone());
-    world.dynamodb.break_all(counter(), Fault::Reset);
-    let replies: Vec<_> = (0..8).map(|_| world.verify(&key)).collect();
-    assert_eq!(replies[0].code(), "VALID");
-    assert!(replies.iter().any(|reply| reply.code() == "RATE_LIMITED"), "the limit holds in memory");
-    assert!(replies.iter().all(|reply| ["VALID", "RATE_LIMITED"].contains(&reply.code())));
-    assert_eq!(world.request_lines()[0]["WithoutCounter"], 1, "and the operator is told");
+    for fault in [Fault::Reset, Fault::Hang] {
+        let world = with_limit(3);
+        let key = world.put(Fixture::pro());
+        let counter = || Matcher::resource(world.settings.rate_limits_table.clone());
+        world.dynamodb.break_all(counter(), fault);
+        let replies: Vec<_> = (0..8).map(|_| world.verify(&key)).collect();
+        assert_eq!(replies[0].code(), "VALID");
+        assert!(replies.iter().any(|reply| reply.code() == "RATE_LIMITED"), "the limit holds in memory");
+        assert!(replies.iter().all(|reply| ["VALID", "RATE_LIMITED"].contains(&reply.code())));
+        assert_eq!(world.request_lines()[0]["WithoutCounter"], 1, "and the operator is told");
+        // Over the limit it is refused from memory, broken counter or not.
+        world.forget();
+        if world.verify(&key).status == 429 {
+            world.settle();
+            assert!(world.dynamodb.records().is_empty(), "{:?}", world.dynamodb.records());
+        }
+    }
+}
+
+#[test]
+fn a_row_that_does_not_read_is_ours_to_repair() {
+    let world = World::start();
+    let key = world.key_without_license();
+    let id = world.license_id(&key);
+    world.put_item(
+        &serde_json::json!({ "license_id": { "S": id.as_str() }, "tier": { "S": "fixture-broken" } }),
+    );
+    assert_unavailable(&world.verify(&key), "corrupt");
+    assert!(world.log_text().contains("a row is not readable"), "{}", world.log_text());
 }
 
 #[test]
@@ -123,6 +144,13 @@ fn the_audit_writer_gives_up_in_time_and_comes_back() {
         assert_eq!(writer.write(&store, &row).await, AuditOutcome::Paused);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(writer.write(&store, &row).await, AuditOutcome::Dropped, "tried again");
+        world.dynamodb.heal();
+        tokio::time::resume();
+        assert_eq!(
+            writer.write(&store, &row).await,
+            AuditOutcome::Written,
+            "one failure is no reason to pause"
+        );
     });
 }
 

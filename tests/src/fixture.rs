@@ -1,5 +1,6 @@
 //! Masters, people and licenses that exist in tests only.
 
+use falconer::issue::Form;
 use falconer_domain::issue::{CheckedOrder, NewLicense, Order, Term};
 use falconer_domain::license_key::Product;
 use falconer_domain::{Catalog, KeyRing, TierName, UnixMillis};
@@ -27,7 +28,7 @@ pub(crate) type Change = Box<dyn FnOnce(&mut NewLicense, &KeyRing)>;
 /// A license to put into a world, and how it differs from a plain one.
 pub struct Fixture {
     pub(crate) order: Order,
-    pub(crate) legacy_key: bool,
+    pub(crate) form: Form,
     pub(crate) change: Change,
 }
 
@@ -59,7 +60,7 @@ impl Fixture {
             seats: None,
             features: Vec::new(),
         };
-        Self { order, legacy_key: false, change: Box::new(|_, _| ()) }
+        Self { order, form: Form::Current, change: Box::new(|_, _| ()) }
     }
 
     /// A pro license.
@@ -71,7 +72,7 @@ impl Fixture {
     /// The same with a key of S1's form.
     #[must_use]
     pub fn with_legacy_key(mut self) -> Self {
-        self.legacy_key = true;
+        self.form = Form::Legacy;
         self
     }
 

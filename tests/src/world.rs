@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use falconer::issue::{Form, Issuer};
+use falconer::issue::Issuer;
 use falconer_aws::keyring::RingWriter;
 use falconer_aws::{AuditRow, Budgets, Clients, Settings, Store};
-use falconer_domain::{KeyRing, LicenseId, LicenseKey, UnixMillis};
+use falconer_domain::issue::NewLicense;
+use falconer_domain::{KeyRing, LicenseId, UnixMillis};
 use falconer_local::dynamodb::{DynamoDb, Storage};
 use falconer_local::gateway::{Config, End, Gateway, Invocation, Launch, SOURCE_IP_HEADER};
 use falconer_local::secrets::Secrets;
@@ -85,7 +86,7 @@ pub struct World {
     runtime: Runtime,
     agent: Agent,
     spoken: RefCell<Vec<String>>,
-    _database: DynamoDb,
+    database: DynamoDb,
 }
 
 impl World {
@@ -147,7 +148,7 @@ impl World {
             runtime,
             agent,
             spoken: RefCell::default(),
-            _database: database,
+            database,
         };
         world.forget();
         world
@@ -206,13 +207,25 @@ impl World {
     /// # Panics
     /// The store refuses.
     pub fn put(&self, fixture: Fixture) -> String {
-        let key = self.make(fixture, true);
-        key.to_string()
+        let (key, new) = self.make(fixture);
+        let row = AuditRow::change(&new.license.id, new.created_at, "fixture", "issue", "ISSUED", "fixture");
+        let token = format!("fixture-{}", new.license.id);
+        self.wait(self.store.issue(&new, &row, &token)).expect("a stored license");
+        key
+    }
+
+    /// Puts a raw item, in DynamoDB's own JSON, into the licenses table: what no code of ours would write.
+    ///
+    /// # Panics
+    /// DynamoDB refuses.
+    pub fn put_item(&self, item: &Value) {
+        let body = serde_json::json!({ "TableName": self.settings.licenses_table, "Item": item });
+        self.database.send("PutItem", &body).expect("a stored item");
     }
 
     /// A key that is authentic and opens nothing.
     pub fn key_without_license(&self) -> String {
-        self.make(Fixture::pro(), false).to_string()
+        self.make(Fixture::pro()).0
     }
 
     /// A text that tests will send as a key: no log may repeat it.
@@ -320,23 +333,19 @@ impl World {
         secrets.filter(|secret| log.contains(&secret.to_lowercase())).map(str::to_owned).collect()
     }
 
-    fn make(&self, fixture: Fixture, stored: bool) -> LicenseKey {
-        let Fixture { order, legacy_key, change } = fixture;
+    /// A key and the license it would open.
+    fn make(&self, fixture: Fixture) -> (String, NewLicense) {
+        let Fixture { order, form, change } = fixture;
         let ring = self.ring();
-        let form = if legacy_key { Form::Legacy } else { Form::Current };
         let order = order.check(&built_in_catalog()).expect("a good order");
-        let now =
-            UnixMillis(1_700_000_000_000 + i64::try_from(self.spoken.borrow().len()).unwrap_or(0) * 1_000);
-        let mut issuer = Issuer::new(&self.store, &ring, "fixture".to_owned());
-        let (key, mut new) = issuer.prepare(&order, form, now).expect("a key");
+        // Legacy keys differ by their second alone.
+        let issued = i64::try_from(self.spoken.borrow().len()).unwrap_or_default();
+        let now = UnixMillis(1_700_000_000_000 + issued * 1_000);
+        let mut desk = Issuer::new(&self.store, &ring, "fixture".to_owned());
+        let (key, mut new) = desk.prepare(&order, form, now).expect("a key");
         change(&mut new, &ring);
-        if stored {
-            let row = AuditRow::change(&new.license.id, now, "fixture-request", "issue", "ISSUED", "fixture");
-            let token = format!("fixture-{}", new.license.id);
-            self.wait(self.store.issue(&new, &row, &token)).expect("a stored license");
-        }
         self.speak(&key.to_string());
-        key
+        (key.to_string(), new)
     }
 }
 

@@ -10,15 +10,17 @@ use crate::random;
 
 /// Random bytes of a new master, written as 43 characters of base64url.
 const MASTER_BYTES: usize = 32;
+/// Races lost in a row before the operator is told: rings are changed a few times a year.
+const MOST_LOST_RACES: u32 = 3;
 
 /// Why the ring is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// The secret.
-    #[error("{0}")]
+    #[error(transparent)]
     Write(#[from] RingWriteError),
     /// The edit.
-    #[error("{0}")]
+    #[error(transparent)]
     Edit(#[from] EditRefusal),
     /// The operating system.
     #[error("the operating system gave no random bytes: {0}")]
@@ -81,12 +83,19 @@ pub async fn list(writer: &RingWriter) -> Result<Vec<Listed>, KeyringError> {
 
 async fn edit(
     writer: &RingWriter,
-    edit: impl FnOnce(Draft) -> Result<(GenerationNumber, SecretString), EditRefusal>,
+    edit: impl Fn(Draft) -> Result<(GenerationNumber, SecretString), EditRefusal>,
 ) -> Result<GenerationNumber, KeyringError> {
-    let stored = writer.read().await?;
-    let (number, text) = edit(Draft::open(stored.text.expose_secret())?)?;
-    writer.replace(&stored, &text, &random::id()?).await?;
-    Ok(number)
+    let mut lost = 0;
+    loop {
+        let stored = writer.read().await?;
+        let (number, text) = edit(Draft::open(stored.text.expose_secret())?)?;
+        match writer.replace(&stored, &text, &random::id()?).await {
+            Ok(()) => return Ok(number),
+            // Somebody was faster: start over from what they wrote.
+            Err(RingWriteError::Moved) if lost < MOST_LOST_RACES => lost += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn new_master() -> Result<SecretString, getrandom::Error> {

@@ -19,8 +19,8 @@ pub enum EditRefusal {
     /// The text is no ring to begin with.
     #[error("the secret holds no key ring: {0}")]
     NotARing(String),
-    /// All 31 are taken.
-    #[error("the key ring is full: it holds all {MAX_GENERATION} generations; retire one first")]
+    /// The highest generation exists.
+    #[error("the key ring has reached generation {MAX_GENERATION}, the last one a license key can name")]
     Full,
     /// `legacy` is write-once.
     #[error("the key ring already has a legacy generation ({0}), and S1 had one master; nothing was changed")]
@@ -157,14 +157,9 @@ impl Draft {
     }
 
     fn insert(&mut self, master: &str, now: UnixMillis) -> Result<GenerationNumber, EditRefusal> {
-        let taken: Vec<_> = self.ring.numbers().collect();
-        // Above every other while there is room: endorsements run from older to newer, and newer is higher.
-        let highest = taken.iter().map(|number| number.get()).max().unwrap_or(0);
-        let number = (highest + 1..=MAX_GENERATION)
-            .chain(1..=highest)
-            .filter_map(GenerationNumber::new)
-            .find(|number| !taken.contains(number))
-            .ok_or(EditRefusal::Full)?;
+        // Above every other, never in a gap: endorsements run from older to newer, and newer is higher.
+        let highest = self.ring.numbers().map(GenerationNumber::get).max().unwrap_or(0);
+        let number = GenerationNumber::new(highest + 1).ok_or(EditRefusal::Full)?;
         self.members.insert(number.to_string(), master.into());
         self.members.insert(format!("{ADDED_PREFIX}{number}"), now.0.to_string().into());
         Ok(number)

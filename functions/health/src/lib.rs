@@ -3,16 +3,20 @@
 use std::time::{Duration, Instant};
 
 use falconer_domain::Code;
-use falconer_http::{Answer, App, Call, Method, Problem, Stop};
+use falconer_http::{Answer, App, Call, Endpoint, Method, Problem, Stop, WarmUp};
 use serde::Serialize;
 use tokio::sync::Mutex;
+
+/// Its name, when it tells an outage, and what it warms up.
+pub const ENDPOINT: Endpoint =
+    Endpoint { name: "health", deadline: Duration::from_millis(2_500), warm_up: WarmUp::Ring };
 
 /// How long one look at the dependencies is good for: whoever polls `ready` cannot make it a load.
 const GOOD_FOR: Duration = Duration::from_secs(10);
 /// A ring is read every five minutes; at this age three re-reads have failed in a row.
 const OLDEST_RING: Duration = Duration::from_secs(900);
 
-/// This instance's last look.
+/// This process's last look; an instance is a process.
 static LAST: Mutex<Option<(Instant, Result<(), Dependency>)>> = Mutex::const_new(None);
 
 /// S1's body.

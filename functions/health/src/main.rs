@@ -1,11 +1,7 @@
-//! The function behind `GET /api/health` and `GET /api/health/ready`.
+//! The function `health`: everything it does is in its library.
 
-use falconer_http::{Endpoint, WarmUp, serve};
-use std::{process::ExitCode, time::Duration};
-
-const HEALTH: Endpoint =
-    Endpoint { name: "health", deadline: Duration::from_millis(2_500), warm_up: WarmUp::Ring };
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    serve(HEALTH, |app, call| Box::pin(health::handle(app, call)))
+    falconer_http::serve(health::ENDPOINT, |app, call| Box::pin(health::handle(app, call)))
 }

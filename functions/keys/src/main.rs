@@ -1,11 +1,7 @@
-//! The function behind `GET /api/keys`.
+//! The function `keys`: everything it does is in its library.
 
-use falconer_http::{Endpoint, WarmUp, serve};
-use std::{process::ExitCode, time::Duration};
-
-const KEYS: Endpoint =
-    Endpoint { name: "keys", deadline: Duration::from_millis(2_500), warm_up: WarmUp::Ring };
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    serve(KEYS, |app, call| Box::pin(keys::handle(app, call)))
+    falconer_http::serve(keys::ENDPOINT, |app, call| Box::pin(keys::handle(app, call)))
 }

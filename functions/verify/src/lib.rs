@@ -4,12 +4,20 @@
 
 mod wire;
 
+use std::time::Duration;
+
+use falconer_domain::License;
+use falconer_domain::hardware::ReceivedComponents;
+use falconer_domain::keyring::Generation;
 use falconer_domain::lease::{Claims, Occasion, Terms};
-use falconer_domain::verify::VerifyRefusal;
-use falconer_domain::{Catalog, License};
-use falconer_http::app::Vouched;
-use falconer_http::{Answer, App, Call, Method, Stop};
-use wire::VerifyRequest;
+use falconer_domain::verify::{Facts, VerifyRefusal};
+use falconer_http::app::Loaded;
+use falconer_http::{Answer, App, Call, Endpoint, Method, Stop, WarmUp};
+use wire::{Bound, VALID, VerifyRequest};
+
+/// Its name, when it tells an outage, and what it warms up.
+pub const ENDPOINT: Endpoint =
+    Endpoint { name: "verify", deadline: Duration::from_millis(2_500), warm_up: WarmUp::RingAndStore };
 
 /// Answers a request.
 pub async fn handle(app: &App, call: &Call) -> Answer {
@@ -20,48 +28,47 @@ async fn verify(app: &App, call: &Call) -> Result<Answer, Stop> {
     call.require(&Method::POST)?;
     let request = VerifyRequest::read(call)?;
     let vouched = app.authenticate(call, &request.license).await?;
+    let signer = vouched.ring.current();
     let loaded = app.load(call, &vouched).await?;
-    let occasion = app.occasion(call, &vouched, loaded.catalog.product(), request.nonce.as_deref());
-    let answer = match &loaded.license {
-        Some(license) => decide(app, call, &request, &vouched, license, &loaded.catalog, &occasion).await?,
-        None => no(&occasion, &vouched, VerifyRefusal::NotFound, None),
+    let occasion = app.occasion(call, &vouched, loaded.product(), request.nonce.as_deref());
+
+    let answer = match &loaded {
+        Loaded::Found { license, catalog } => {
+            let received = request.hardware.as_ref();
+            let hardware = app.hashed(&vouched, license, received)?;
+            let facts = app.facts(call, license, catalog, hardware.as_ref()).await?;
+            decide(&occasion, signer, license, &facts, received)
+        }
+        Loaded::Missing { .. } => no(&occasion, signer, VerifyRefusal::NotFound, None),
     };
     Ok(app.verified(answer, call, &vouched, request.origin))
 }
 
-async fn decide(
-    app: &App,
-    call: &Call,
-    request: &VerifyRequest,
-    vouched: &Vouched,
-    license: &License,
-    catalog: &Catalog,
+fn decide(
     occasion: &Occasion<'_>,
-) -> Result<Answer, Stop> {
-    let hardware = match &request.hardware {
-        Some(received) => Some(app.hashed(vouched, license, received)?),
-        None => None,
-    };
-    let facts = app.facts(license, catalog, hardware.as_ref(), call).await?;
+    signer: &Generation,
+    license: &License,
+    facts: &Facts<'_>,
+    received: Option<&ReceivedComponents>,
+) -> Answer {
     let terms = facts.terms();
-    Ok(match facts.decide() {
+    match facts.decide() {
         Ok(()) => {
-            let bound = wire::Bound::new(facts.device(), request.hardware.as_ref());
-            let claims =
-                Claims::granted(occasion, wire::VALID, &terms, bound.as_ref().map(wire::Bound::in_lease));
-            wire::yes(occasion, license, &terms, bound.as_ref(), claims.sign(vouched.ring.current()))
+            let bound = Bound::new(facts.device(), received);
+            let claims = Claims::granted(occasion, VALID, &terms, bound.as_ref().map(Bound::in_lease));
+            wire::yes(occasion, license, &terms, bound.as_ref(), claims.sign(signer))
         }
-        Err(refusal) => no(occasion, vouched, refusal, Some(&terms)),
-    })
+        Err(refusal) => no(occasion, signer, refusal, Some(&terms)),
+    }
 }
 
 /// The signed no.
 fn no(
     occasion: &Occasion<'_>,
-    vouched: &Vouched,
+    signer: &Generation,
     refusal: VerifyRefusal,
     terms: Option<&Terms<'_>>,
 ) -> Answer {
     let claims = Claims::refused(occasion, refusal.code(), terms);
-    Answer::refusal(refusal.code(), occasion.request_id, &claims.sign(vouched.ring.current()))
+    Answer::refusal(refusal.code(), occasion.request_id, &claims.sign(signer))
 }

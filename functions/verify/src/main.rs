@@ -1,11 +1,7 @@
-//! The function behind `POST /api/verify`.
+//! The function `verify`: everything it does is in its library.
 
-use falconer_http::{Endpoint, WarmUp, serve};
-use std::{process::ExitCode, time::Duration};
-
-const VERIFY: Endpoint =
-    Endpoint { name: "verify", deadline: Duration::from_millis(2_500), warm_up: WarmUp::RingAndStore };
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    serve(VERIFY, |app, call| Box::pin(verify::handle(app, call)))
+    falconer_http::serve(verify::ENDPOINT, |app, call| Box::pin(verify::handle(app, call)))
 }

@@ -15,8 +15,9 @@ use crate::store::Store;
 const FRESH: Duration = Duration::from_secs(60);
 /// From this age on it is read again after an answer, so that a busy instance never waits for it.
 const AGEING: Duration = Duration::from_secs(45);
-/// Shortest pause between two re-reads for a tier the catalog lacks.
-const UNKNOWN_TIER_PAUSE: Duration = Duration::from_secs(5);
+/// Shortest pause between two reads of one catalog while the one held is not good enough: too old and the table does not
+/// answer, or without the tier of a license.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The catalogs an instance has read.
 #[derive(Debug, Default)]
@@ -26,6 +27,13 @@ pub struct CatalogCache(Mutex<HashMap<Product, Entry>>);
 struct Entry {
     catalog: Option<Arc<Catalog>>,
     read_at: Instant,
+    tried_at: Instant,
+}
+
+impl Entry {
+    fn known(&self, product: &Product) -> Result<Arc<Catalog>, StoreError> {
+        self.catalog.clone().ok_or_else(|| StoreError::Corrupt(format!("no catalog for product {product}")))
+    }
 }
 
 impl CatalogCache {
@@ -43,18 +51,15 @@ impl CatalogCache {
     /// # Errors
     /// As [`get`](Self::get).
     pub async fn reread(&self, store: &Store, product: &Product) -> Result<Arc<Catalog>, StoreError> {
-        self.younger_than(UNKNOWN_TIER_PAUSE, store, product).await
+        self.younger_than(PAUSE, store, product).await
     }
 
     /// Reads again what will soon be too old.
     pub async fn refresh_ageing(&self, store: &Store) {
         let ageing: Vec<Product> = {
             let entries = self.0.lock().await;
-            entries
-                .iter()
-                .filter(|(_, entry)| entry.read_at.elapsed() >= AGEING)
-                .map(|(product, _)| product.clone())
-                .collect()
+            let old = entries.iter().filter(|(_, entry)| entry.read_at.elapsed() >= AGEING);
+            old.map(|(product, _)| product.clone()).collect()
         };
         for product in ageing {
             // What is held stays; the failure is in the log already.
@@ -69,28 +74,26 @@ impl CatalogCache {
         product: &Product,
     ) -> Result<Arc<Catalog>, StoreError> {
         let mut entries = self.0.lock().await;
-        let held = entries.get(product).cloned();
-        if let Some(entry) = &held
-            && entry.read_at.elapsed() < age
-        {
-            return known(entry, product);
+        if let Some(entry) = entries.get_mut(product) {
+            if entry.read_at.elapsed() < age || entry.tried_at.elapsed() < PAUSE {
+                return entry.known(product);
+            }
+            entry.tried_at = Instant::now();
         }
-        match (store.catalog(product).await, held) {
-            (Ok(catalog), _) => {
-                let catalog = catalog.or_else(|| Catalog::built_in(product)).map(Arc::new);
-                let entry = Entry { catalog, read_at: Instant::now() };
-                entries.insert(product.clone(), entry.clone());
-                known(&entry, product)
+        let now = Instant::now();
+        match store.catalog(product).await {
+            Ok(stored) => {
+                let catalog = stored.or_else(|| Catalog::built_in(product)).map(Arc::new);
+                let entry = Entry { catalog, read_at: now, tried_at: now };
+                let known = entry.known(product);
+                entries.insert(product.clone(), entry);
+                known
             }
-            (Err(error), Some(entry)) => {
+            Err(error) => {
+                let Some(entry) = entries.get(product) else { return Err(error) };
                 tracing::warn!(error = %error, product = %product, "catalog not re-read; the one held goes on");
-                known(&entry, product)
+                entry.known(product)
             }
-            (Err(error), None) => Err(error),
         }
     }
-}
-
-fn known(entry: &Entry, product: &Product) -> Result<Arc<Catalog>, StoreError> {
-    entry.catalog.clone().ok_or_else(|| StoreError::Corrupt(format!("no catalog for product {product}")))
 }

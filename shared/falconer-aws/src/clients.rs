@@ -7,6 +7,8 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
 use aws_smithy_types::timeout::TimeoutConfig;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 /// The roots that AWS endpoints chain to, from <https://www.amazontrust.com/repository/>. Compiled in: reading a
 /// system's whole trust store costs a cold start more instructions than everything else together.
@@ -30,6 +32,22 @@ pub enum TrustRoots {
     Pem(Vec<u8>),
     /// The operating system's: the command line, on an operator's machine.
     Native,
+}
+
+impl TrustRoots {
+    /// The certificates of a PEM file.
+    ///
+    /// # Errors
+    /// One sentence: the file cannot be read, or holds no certificate.
+    pub fn from_file(file: &str) -> Result<Self, String> {
+        let pem =
+            std::fs::read(file).map_err(|why| format!("TLS_ROOTS_FILE {file} cannot be read: {why}"))?;
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        match certificates {
+            Ok(certificates) if !certificates.is_empty() => Ok(Self::Pem(pem)),
+            _ => Err(format!("TLS_ROOTS_FILE {file} holds no PEM certificate, or a damaged one")),
+        }
+    }
 }
 
 /// How long calls may take. Arguments, so that tests on a busy machine can widen them.
@@ -149,7 +167,7 @@ fn http_client(roots: TrustRoots) -> aws_smithy_runtime_api::client::http::Share
     let context = tls::TlsContext::builder()
         .with_trust_store(store)
         .build()
-        // Unwrap safety: building only moves the certificates; they are parsed at the first TLS connection.
+        // Unwrap safety: building a context only moves the certificates.
         .unwrap();
     Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))

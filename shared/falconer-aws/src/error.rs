@@ -1,6 +1,7 @@
 //! What can go wrong with the store, classified by what the caller does about it.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 
 /// A failed call. What failed is for the log; the caller is told only [`UNAVAILABLE`](falconer_domain::Code).
 #[derive(Debug, thiserror::Error)]
@@ -17,27 +18,28 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same call may go better.
-    #[must_use]
-    pub const fn retryable(&self) -> bool {
-        match self {
-            Self::Unavailable(_) => true,
-            Self::Conflict | Self::Corrupt(_) => false,
-        }
-    }
-
     pub(crate) fn of<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Self {
         match error.code() {
             Some("ConditionalCheckFailedException") => Self::Conflict,
-            Some("TransactionCanceledException") if lost_condition(error) => Self::Conflict,
             _ => Self::Unavailable(kind(error)),
         }
     }
-}
 
-/// A cancelled transaction says why for each of its items, in its message: `[None, ConditionalCheckFailed]`.
-fn lost_condition<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    error.message().is_some_and(|message| message.contains("ConditionalCheckFailed"))
+    /// A cancelled transaction says why for each of its items. Only a lost condition is a conflict: throttling and other
+    /// transactions in the way say nothing about the row.
+    pub(crate) fn of_transaction<R>(error: &SdkError<TransactWriteItemsError, R>) -> Self {
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled))
+                if cancelled
+                    .cancellation_reasons()
+                    .iter()
+                    .any(|reason| reason.code() == Some("ConditionalCheckFailed")) =>
+            {
+                Self::Conflict
+            }
+            _ => Self::of(error),
+        }
+    }
 }
 
 /// The service's code or the SDK's own stage: enough for a log, and never a value of the request.

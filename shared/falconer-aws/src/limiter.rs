@@ -146,12 +146,12 @@ impl Limiter {
             }
             Err(error) => {
                 tracing::warn!(error = %error, "rate limit counter out of reach");
-                let count = self.memory().without_counter.count(address.clone(), now);
-                if count > self.per_address {
-                    Err(self.over_address(now))
-                } else {
-                    Ok(Counted::WithoutCounter)
+                let mut memory = self.memory();
+                if memory.without_counter.count(address.clone(), now) <= self.per_address {
+                    return Ok(Counted::WithoutCounter);
                 }
+                memory.denied.count(address.clone(), now);
+                Err(self.over_address(now))
             }
         }
     }

@@ -64,12 +64,19 @@ impl Store {
             .get_item()
             .table_name(&self.licenses)
             .key(LICENSE_ID, AttributeValue::S(tables::catalog_key(product)))
+            .consistent_read(true)
             .send()
             .await
             .map_err(|error| StoreError::of(&error))?;
         let Some(item) = output.item else { return Ok(None) };
         let item: CatalogItem = read(item)?;
-        item.read().map(Some).map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))
+        let catalog = item.read().map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))?;
+        // The audience of leases comes from here; an item copied from another product would sign for the wrong one.
+        if catalog.product() == product {
+            Ok(Some(catalog))
+        } else {
+            Err(StoreError::Corrupt("product".to_owned()))
+        }
     }
 
     /// Pattern 4: records a verification. A row that is there already is our own, from an attempt whose reply was lost.
@@ -111,7 +118,7 @@ impl Store {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| StoreError::of(&error))
+            .map_err(|error| StoreError::of_transaction(&error))
     }
 
     /// Pattern 6: opens the connection and shows that the table answers.

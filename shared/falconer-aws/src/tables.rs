@@ -3,7 +3,7 @@
 //! | # | access pattern | table | operation | consistency | condition |
 //! | --- | --- | --- | --- | --- | --- |
 //! | 1 | a license, to decide about it | licenses | `GetItem` `license_id` | strong | – |
-//! | 2 | a product's catalog, cached 60 s | licenses | `GetItem` `catalog#PRODUCT` | eventual | – |
+//! | 2 | a product's catalog, cached 60 s | licenses | `GetItem` `catalog#PRODUCT` | strong | – |
 //! | 3 | count a call from an address | rate limits | `UpdateItem` `bucket` | – | below the limit |
 //! | 4 | record a verification | verifications | `PutItem` `license_id`, `at` | – | not there yet |
 //! | 5 | issue a license with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | neither is there yet |

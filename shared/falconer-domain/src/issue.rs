@@ -143,24 +143,25 @@ impl CheckedOrder {
         PrintedTier::parse(&self.0.tier.as_str().to_ascii_uppercase()).unwrap()
     }
 
-    /// The license that `key`, which `generation` vouches for, will open. `nonce` is fresh.
+    /// The license `id` that `key` will open. `home` is the generation whose pepper and escrow key it uses: never one
+    /// that is `legacy` or `imported`, whose master may be guessed. `nonce` is fresh.
     #[must_use]
     pub fn license(
         &self,
+        id: LicenseId,
         key: &LicenseKey,
-        generation: &Generation,
+        home: &Generation,
         now: UnixMillis,
         nonce: [u8; NONCE_BYTES],
     ) -> NewLicense {
         let order = &self.0;
-        let id = LicenseId::of(generation, key);
         let (status, expires_at, duration_days) = match order.term {
             Term::Days(days) => (Status::Active, Some(now.plus_days(days)), None),
             Term::DaysFromActivation(days) => (Status::Pending, None, Some(days)),
             Term::Perpetual => (Status::Active, None, None),
         };
         NewLicense {
-            key_escrow: escrow::seal(generation, &id, &key.to_string(), nonce),
+            key_escrow: escrow::seal(home, &id, &key.to_string(), nonce),
             key_hint: key.masked(),
             email: order.email.clone(),
             licensee_name: order.licensee_name.clone(),
@@ -176,7 +177,7 @@ impl CheckedOrder {
                 features: order.features.clone(),
                 policy: PolicyOverrides { seats: order.seats, ..PolicyOverrides::default() },
                 devices: std::collections::BTreeMap::new(),
-                generation: generation.number(),
+                generation: home.number(),
             },
         }
     }
@@ -263,7 +264,8 @@ mod tests {
             let key =
                 CurrentKey::issue(ring.current(), checked.product().clone(), checked.printed_tier(), [1; 10]);
             let key = LicenseKey::Current(key);
-            let new = checked.license(&key, ring.current(), now, [0; NONCE_BYTES]);
+            let id = LicenseId::of(ring.current(), &key);
+            let new = checked.license(id, &key, ring.current(), now, [0; NONCE_BYTES]);
             assert_eq!((new.license.status, new.license.expires_at), (status, expires_at));
             assert_eq!((new.duration_days, new.email.as_deref()), (duration_days, Some("user@example.com")));
             let opened = escrow::open(ring.current(), &new.license.id, &new.key_escrow).unwrap();

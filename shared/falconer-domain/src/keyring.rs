@@ -14,6 +14,8 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::jwks::Jwks;
+
 /// The highest generation: a generation is one non-zero Crockford character in a license key.
 pub const MAX_GENERATION: u8 = 31;
 /// Shortest master of a generation that signs: 32 characters, the strength of the hash beneath it.
@@ -149,6 +151,8 @@ pub struct KeyRing {
     current: GenerationNumber,
     legacy: Option<GenerationNumber>,
     imported: Option<GenerationNumber>,
+    // Endorsements are a signature for every pair of generations; anyone may ask for them.
+    jwks: OnceLock<Jwks>,
 }
 
 /// Why a text is not a key ring. No variant holds a value of the secret.
@@ -212,7 +216,7 @@ impl KeyRing {
         };
         let (current, legacy, imported) =
             (role("current")?.ok_or(KeyRingError::NoCurrent)?, role("legacy")?, role("imported")?);
-        let ring = Self { generations, current, legacy, imported };
+        let ring = Self { generations, current, legacy, imported, jwks: OnceLock::new() };
         ring.check_roles()?;
         ring.check_masters(&BURNED_MASTER_SHA256)?;
         Ok(ring)
@@ -223,6 +227,12 @@ impl KeyRing {
     pub fn current(&self) -> &Generation {
         // Unwrap safety: `parse` admits a ring only if it holds the generation that `current` names.
         self.generations.get(&self.current).unwrap()
+    }
+
+    /// The public keys of its leases.
+    #[must_use]
+    pub fn jwks(&self) -> &Jwks {
+        self.jwks.get_or_init(|| Jwks::of(self))
     }
 
     /// The generation whose master is S1's, if S1's keys are accepted.

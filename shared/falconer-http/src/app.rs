@@ -9,7 +9,7 @@ use falconer_aws::{
 use falconer_domain::hardware::{HashedComponents, ReceivedComponents};
 use falconer_domain::lease::Occasion;
 use falconer_domain::verify::Facts;
-use falconer_domain::{Authentic, Catalog, KeyRing, License, LicenseKey, NotAuthentic, Product};
+use falconer_domain::{Authentic, Catalog, KeyRing, License, LicenseId, NotAuthentic, Product};
 
 use crate::answer::Answer;
 use crate::call::Call;
@@ -42,11 +42,31 @@ pub struct Vouched {
 
 /// What one round trip brought.
 #[derive(Debug)]
-pub struct Loaded {
-    /// The license, if there is one.
-    pub license: Option<License>,
-    /// Its product's catalog.
-    pub catalog: Arc<Catalog>,
+pub enum Loaded {
+    /// The license, and the catalog of the product its row names: a key prints what was issued, which an operator may
+    /// have changed since.
+    Found {
+        /// The license.
+        license: License,
+        /// Its product's catalog.
+        catalog: Arc<Catalog>,
+    },
+    /// There is no license; the product is the key's.
+    Missing {
+        /// The product.
+        product: Product,
+    },
+}
+
+impl Loaded {
+    /// The product: the audience of the lease.
+    #[must_use]
+    pub const fn product(&self) -> &Product {
+        match self {
+            Self::Found { license, .. } => &license.product,
+            Self::Missing { product } => product,
+        }
+    }
 }
 
 impl App {
@@ -79,6 +99,7 @@ impl App {
         let mut ring = self.ring.ring().await?;
         let mut judged = ring.authenticate(typed);
         if judged.as_ref().err() == Some(&NotAuthentic::UnknownGeneration) {
+            call.begin()?;
             ring = self.ring.young_ring().await?;
             judged = ring.authenticate(typed);
         }
@@ -97,17 +118,25 @@ impl App {
     pub async fn load(&self, call: &Call, vouched: &Vouched) -> Result<Loaded, Stop> {
         let Authentic { key, license_id, .. } = &vouched.authentic;
         self.limiter.admit(&call.address, license_id, call.now)?;
-        if let LicenseKey::Imported(_) = key {
-            return self.load_imported(call, vouched).await;
-        }
+        let Some(product) = key.product() else { return self.load_imported(call, license_id).await };
+        call.begin()?;
         let (counted, license, catalog) = tokio::join!(
             self.limiter.count(&call.address, call.now),
             self.store.license(license_id),
-            self.catalog_of(key.product()),
+            self.catalogs.get(&self.store, product),
         );
         self.note(counted?);
-        let license = license.map_err(|error| self.store_failed(&error))?;
-        self.loaded(license, catalog.map_err(|error| self.store_failed(&error))?).await
+        let Some(license) = license.map_err(|error| self.store_failed(&error))? else {
+            return Ok(Loaded::Missing { product: product.clone() });
+        };
+        let catalog = if license.product == *product {
+            catalog
+        } else {
+            call.begin()?;
+            self.catalogs.get(&self.store, &license.product).await
+        };
+        let catalog = catalog.map_err(|error| self.store_failed(&error))?;
+        Ok(Loaded::Found { license, catalog })
     }
 
     /// Gathers the facts of a verification, re-reading a catalog that lacks the license's tier.
@@ -116,14 +145,15 @@ impl App {
     /// `UNAVAILABLE`: a tier nobody knows is never silently `free`.
     pub async fn facts<'a>(
         &self,
+        call: &Call,
         license: &'a License,
         catalog: &Catalog,
         hardware: Option<&HashedComponents>,
-        call: &Call,
     ) -> Result<Facts<'a>, Stop> {
         if let Ok(facts) = Facts::gather(license, catalog, hardware, call.now) {
             return Ok(facts);
         }
+        call.begin()?;
         let reread = self.catalogs.reread(&self.store, &license.product).await;
         let catalog = reread.map_err(|error| self.store_failed(&error))?;
         Facts::gather(license, &catalog, hardware, call.now).map_err(|_| {
@@ -141,13 +171,14 @@ impl App {
         &self,
         vouched: &Vouched,
         license: &License,
-        received: &ReceivedComponents,
-    ) -> Result<HashedComponents, Stop> {
+        received: Option<&ReceivedComponents>,
+    ) -> Result<Option<HashedComponents>, Stop> {
+        let Some(received) = received else { return Ok(None) };
         let Some(generation) = vouched.ring.generation(license.generation) else {
             tracing::error!(license.id = %license.id, "the key ring lacks a license's generation");
             return Err(Problem::unavailable().into());
         };
-        Ok(received.hashed(generation, &license.id))
+        Ok(Some(received.hashed(generation, &license.id)))
     }
 
     /// What every lease of a request shares.
@@ -189,32 +220,16 @@ impl App {
 
     /// Imported keys carry no tag, so anyone can make one up: the counter is charged before anything is read, and a
     /// miss is told like any other text that is no key. Two round trips, as the documents say.
-    async fn load_imported(&self, call: &Call, vouched: &Vouched) -> Result<Loaded, Stop> {
+    async fn load_imported(&self, call: &Call, license_id: &LicenseId) -> Result<Loaded, Stop> {
+        call.begin()?;
         self.note(self.limiter.count(&call.address, call.now).await?);
-        let license = self.store.license(&vouched.authentic.license_id).await;
+        call.begin()?;
+        let license = self.store.license(license_id).await;
         let license = license.map_err(|error| self.store_failed(&error))?.ok_or(Stop::InvalidSignature)?;
+        call.begin()?;
         let catalog = self.catalogs.get(&self.store, &license.product).await;
         let catalog = catalog.map_err(|error| self.store_failed(&error))?;
-        Ok(Loaded { license: Some(license), catalog })
-    }
-
-    async fn catalog_of(&self, product: Option<&Product>) -> Result<Arc<Catalog>, StoreError> {
-        match product {
-            Some(product) => self.catalogs.get(&self.store, product).await,
-            None => Err(StoreError::Corrupt("the key names no product".to_owned())),
-        }
-    }
-
-    /// The product comes from the row: a key prints what was issued, which an operator may have changed since.
-    async fn loaded(&self, license: Option<License>, catalog: Arc<Catalog>) -> Result<Loaded, Stop> {
-        let Some(license) = license else { return Ok(Loaded { license: None, catalog }) };
-        let catalog = if license.product == *catalog.product() {
-            catalog
-        } else {
-            let stored = self.catalogs.get(&self.store, &license.product).await;
-            stored.map_err(|error| self.store_failed(&error))?
-        };
-        Ok(Loaded { license: Some(license), catalog })
+        Ok(Loaded::Found { license, catalog })
     }
 
     fn note(&self, counted: Counted) {

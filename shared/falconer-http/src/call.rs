@@ -1,16 +1,23 @@
 //! One request, taken out of its event: everything a handler may look at.
 
+use std::fmt;
+use std::time::Duration;
+
 use falconer_aws::Address;
 use falconer_domain::{Code, UnixMillis};
 use lambda_http::http::{Method, header};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::problem::Problem;
 
+/// With less time left than this nothing is begun: it would hardly come back in time.
+const LEAST_TIME: Duration = Duration::from_millis(500);
+
 /// A request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Call {
     /// The gateway's id of it, in every answer, log line and audit row.
     pub request_id: String,
@@ -20,15 +27,16 @@ pub struct Call {
     pub address: Address,
     /// Its path.
     pub path: String,
+    deadline: Instant,
     method: Method,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Call {
-    /// Takes a request out of the gateway's event.
+    /// Takes a request out of the gateway's event. It is to be answered by `deadline`.
     #[must_use]
-    pub fn new(request: Request, now: UnixMillis) -> Self {
+    pub fn new(request: Request, now: UnixMillis, deadline: Instant) -> Self {
         let (request_id, source_ip) = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => {
                 (context.request_id.clone(), context.http.source_ip.clone())
@@ -41,6 +49,7 @@ impl Call {
             now,
             address: Address::fold(source_ip.as_deref().unwrap_or_default()),
             path: parts.uri.path().to_owned(),
+            deadline,
             method: parts.method,
             content_type: parts
                 .headers
@@ -48,6 +57,18 @@ impl Call {
                 .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             body: body.to_vec(),
         }
+    }
+
+    /// Asks whether there is time for another call to a service.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` when there is not.
+    pub fn begin(&self) -> Result<(), Problem> {
+        if self.deadline.saturating_duration_since(Instant::now()) < LEAST_TIME {
+            tracing::warn!("too little time left to begin another call");
+            return Err(Problem::unavailable());
+        }
+        Ok(())
     }
 
     /// Lets one method through.
@@ -60,6 +81,14 @@ impl Call {
         }
         Err(Problem::new(Code::MethodNotAllowed, format!("This endpoint answers {method} only."))
             .with_header("allow", method.to_string()))
+    }
+}
+
+/// The body holds a license key, and the address is a person's.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Call");
+        shown.field("request_id", &self.request_id).field("path", &self.path).finish_non_exhaustive()
     }
 }
 

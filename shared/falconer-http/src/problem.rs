@@ -63,7 +63,11 @@ impl Problem {
             status: row.status,
             detail: &self.detail,
             valid: false,
-            error: row.text,
+            error: match self.code {
+                // S1's clients show this member; it is where they learn which field is meant.
+                Code::InvalidField => self.detail.trim_end_matches('.'),
+                _ => row.text,
+            },
             code: row.name,
             request_id: request_id.to_owned(),
         }
@@ -80,7 +84,7 @@ pub(crate) struct ProblemBody<'a> {
     status: u16,
     detail: &'a str,
     valid: bool,
-    error: &'static str,
+    error: &'a str,
     code: &'static str,
     request_id: String,
 }

@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use falconer_aws::clients::TrustRoots;
 use falconer_aws::{AuditRow, Budgets, Clients, Settings};
@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use lambda_http::lambda_runtime::{Error, LambdaInvocation, Service};
 use lambda_http::tower::layer::layer_fn;
 use lambda_http::{Request, RequestExt, Response, service_fn};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::answer::Answer;
 use crate::app::App;
@@ -38,7 +38,7 @@ pub enum WarmUp {
 /// One endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
-    /// Its name: folder, metric dimension, rate-limit policy.
+    /// Its name: folder, field of its log lines, rate-limit policy.
     pub name: &'static str,
     /// When an outage is told rather than waited for.
     pub deadline: Duration,
@@ -80,7 +80,7 @@ fn failed(why: &dyn std::fmt::Display) -> ExitCode {
 
 async fn run(endpoint: Endpoint, handle: Handle, settings: Settings) -> Result<(), Error> {
     let roots = match &settings.tls_roots_file {
-        Some(file) => TrustRoots::Pem(std::fs::read(file)?),
+        Some(file) => TrustRoots::from_file(file)?,
         None => TrustRoots::Amazon,
     };
     let clients = Clients::connect(roots, Budgets::LAMBDA).await;
@@ -125,7 +125,7 @@ impl Instance {
         let started = Instant::now();
         let now = clock::now();
         let deadline = self.deadline(&request, now.0);
-        let call = Call::new(request, now);
+        let call = Call::new(request, now, started + deadline);
         let handled = AssertUnwindSafe((self.handle)(&self.app, &call)).catch_unwind();
         let mut answer = match timeout(deadline, handled).await {
             Ok(Ok(answer)) => answer,
@@ -145,10 +145,10 @@ impl Instance {
     fn deadline(&self, request: &Request, now_millis: i64) -> Duration {
         let lambdas = request.lambda_context_ref().map_or(0, |context| context.deadline);
         let left = lambdas.saturating_sub(u64::try_from(now_millis).unwrap_or_default());
-        match Duration::from_millis(left).checked_sub(LAMBDA_MARGIN) {
-            Some(left) => left.min(self.endpoint.deadline),
-            None => self.endpoint.deadline,
+        if left == 0 {
+            return self.endpoint.deadline;
         }
+        Duration::from_millis(left).saturating_sub(LAMBDA_MARGIN).min(self.endpoint.deadline)
     }
 
     /// After the answer was posted, before the next event is asked for.
@@ -248,14 +248,9 @@ mod tests {
     #[tokio::test]
     async fn lambdas_deadline_counts_when_it_is_sooner_and_still_ahead() {
         let instance = instance(|_, _| Box::pin(std::future::pending())).await;
-        for (left_millis, expected_millis) in [
-            (5_000, 2_000),
-            (1_200, 1_000),
-            (200, 0),
-            (100, 2_000),
-            (0, 2_000),
-            (-1_795_000_000_000_i64, 2_000),
-        ] {
+        for (left_millis, expected_millis) in
+            [(5_000, 2_000), (1_200, 1_000), (200, 0), (100, 0), (0, 2_000), (-1_795_000_000_000_i64, 2_000)]
+        {
             let now = 1_800_000_000_000_i64;
             let mut context = lambda_http::Context::default();
             context.deadline = u64::try_from(now + left_millis).unwrap();

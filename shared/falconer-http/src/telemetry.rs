@@ -6,7 +6,8 @@
 //! | `Latency` | milliseconds until the answer was ready | every request |
 //! | `RingAge` | seconds since the key ring was read | while a ring is held |
 //! | `StoreErrors` | count of calls to the store that failed | when any did |
-//! | `AuditDrops` | count of audit rows that are missing | when one is |
+//! | `AuditDrops` | count of audit rows lost to a failing table | when one is |
+//! | `AuditCapped` | count of audit rows beyond a license's share of the minute | when one is |
 //! | `WithoutCounter` | count of requests admitted without the shared counter | when one was |
 //! | `UnknownTier` | count of licenses whose tier the catalog lacks | when one was met |
 //!
@@ -42,6 +43,7 @@ struct Line {
     answered: Option<Answered>,
     store_errors: u32,
     audit_drops: u32,
+    audit_capped: u32,
     without_counter: u32,
     unknown_tiers: u32,
 }
@@ -73,8 +75,11 @@ impl Telemetry {
     }
 
     pub(crate) fn audited(&self, outcome: AuditOutcome) {
-        if outcome.is_missing() {
-            self.line().audit_drops += 1;
+        let mut line = self.line();
+        match outcome {
+            AuditOutcome::Written | AuditOutcome::NotAsked => {}
+            AuditOutcome::Capped => line.audit_capped += 1,
+            AuditOutcome::Dropped | AuditOutcome::Paused => line.audit_drops += 1,
         }
     }
 
@@ -110,6 +115,7 @@ impl Line {
             (code, 1),
             ("StoreErrors", self.store_errors),
             ("AuditDrops", self.audit_drops),
+            ("AuditCapped", self.audit_capped),
             ("WithoutCounter", self.without_counter),
             ("UnknownTier", self.unknown_tiers),
         ];

@@ -71,6 +71,17 @@ impl DynamoDb {
     pub fn create_tables(&self, template: &Template, names: &Names) -> Result<()> {
         create_tables(&self.url, template, names)
     }
+
+    /// Sends a request in DynamoDB's own JSON, for items that no code of ours would write.
+    ///
+    /// # Errors
+    /// DynamoDB refuses; the message is its own.
+    pub fn send(&self, operation: &str, body: &Value) -> Result<Value> {
+        let (endpoint, operation, body) = (self.url.clone(), operation.to_owned(), body.clone());
+        let answer =
+            runtime::wait_for(async move { call(&Client::new(), &endpoint, &operation, &body).await })??;
+        answer.map_err(anyhow::Error::msg)
+    }
 }
 
 impl Drop for DynamoDb {

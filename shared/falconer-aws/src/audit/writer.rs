@@ -35,14 +35,6 @@ pub enum AuditOutcome {
     Paused,
 }
 
-impl AuditOutcome {
-    /// Whether a row that was due is missing.
-    #[must_use]
-    pub const fn is_missing(self) -> bool {
-        matches!(self, Self::Capped | Self::Dropped | Self::Paused)
-    }
-}
-
 /// Writes verify's rows.
 #[derive(Debug)]
 pub struct AuditWriter {
@@ -74,13 +66,13 @@ impl AuditWriter {
         if self.verify_audit == VerifyAudit::Refusals && row.code == Code::Valid.name() {
             return AuditOutcome::NotAsked;
         }
+        if self.state().paused_until.is_some_and(|until| Instant::now() < until) {
+            return AuditOutcome::Paused;
+        }
         if self.capped
             && self.state().rows.count(row.license_id.clone(), row.at) > ROWS_PER_LICENSE_PER_MINUTE
         {
             return AuditOutcome::Capped;
-        }
-        if self.state().paused_until.is_some_and(|until| Instant::now() < until) {
-            return AuditOutcome::Paused;
         }
         match timeout(AUDIT_BUDGET, store.record(row)).await {
             Ok(Ok(())) => {

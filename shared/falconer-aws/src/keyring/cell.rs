@@ -40,7 +40,11 @@ pub struct RingCell {
 #[derive(Debug, Default)]
 struct State {
     held: Option<Held>,
+    /// The last attempt of any kind.
     tried_at: Option<Instant>,
+    /// The last one that a request waited for. Kept apart: attempts behind answers are cut off after 300 ms, and if a
+    /// slow secret store lets none of them finish, requests must still get theirs.
+    waited_at: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +65,15 @@ impl State {
     fn may_try(&self, pause: Duration) -> bool {
         self.tried_at.is_none_or(|tried_at| tried_at.elapsed() >= pause)
     }
+
+    /// Whether a request may wait for an attempt; if so, it counts as made.
+    fn may_wait(&mut self, pause: Duration) -> bool {
+        let may = self.waited_at.is_none_or(|waited_at| waited_at.elapsed() >= pause);
+        if may {
+            self.waited_at = Some(Instant::now());
+        }
+        may
+    }
 }
 
 impl RingCell {
@@ -79,11 +92,8 @@ impl RingCell {
     pub async fn ring(&self) -> Result<Arc<KeyRing>, RingUnavailable> {
         let mut state = self.state.lock().await;
         match state.age() {
-            Some(age) if age < FRESH => {}
-            Some(_) if state.may_try(HELD_PAUSE) => {
-                let _ = tokio::time::timeout(REREAD_BUDGET, self.read(&mut state)).await;
-            }
             None if state.may_try(MISSING_PAUSE) => self.read(&mut state).await,
+            Some(age) if age >= FRESH && state.may_wait(HELD_PAUSE) => self.reread(&mut state).await,
             _ => {}
         }
         state.ring()
@@ -96,7 +106,7 @@ impl RingCell {
     /// [`RingUnavailable`] when so young a ring cannot be had.
     pub async fn young_ring(&self) -> Result<Arc<KeyRing>, RingUnavailable> {
         let mut state = self.state.lock().await;
-        if state.age().is_none_or(|age| age > YOUNG) && state.may_try(YOUNG) {
+        if state.age().is_none_or(|age| age > YOUNG) && state.may_wait(YOUNG) {
             self.read(&mut state).await;
         }
         if state.age().is_some_and(|age| age <= YOUNG) { state.ring() } else { Err(RingUnavailable) }
@@ -113,6 +123,13 @@ impl RingCell {
     /// How old the ring is; `None` if there is none.
     pub async fn age(&self) -> Option<Duration> {
         self.state.lock().await.age()
+    }
+
+    /// Reads while a request waits that could be served with what is held.
+    async fn reread(&self, state: &mut State) {
+        if tokio::time::timeout(REREAD_BUDGET, self.read(state)).await.is_err() {
+            tracing::warn!(error = "timed out", "key ring not re-read; the one held goes on");
+        }
     }
 
     async fn read(&self, state: &mut State) {

@@ -96,10 +96,27 @@ impl RingWriter {
             .secret_string(text.expose_secret())
             .send()
             .await;
-        created.map(|_| ()).map_err(|error| match error.code() {
-            Some("ResourceExistsException") => RingWriteError::Exists(self.secret_id.clone()),
-            _ => RingWriteError::Unavailable(kind(&error)),
-        })
+        match created {
+            Ok(_) => Ok(()),
+            Err(error) if error.code() == Some("ResourceExistsException") => self.fill(text).await,
+            Err(error) => Err(RingWriteError::Unavailable(kind(&error))),
+        }
+    }
+
+    /// Puts the first value into a secret that was made without one.
+    async fn fill(&self, text: &SecretString) -> Result<(), RingWriteError> {
+        match self.read().await {
+            Ok(_) => return Err(RingWriteError::Exists(self.secret_id.clone())),
+            Err(RingWriteError::Missing(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let put = self
+            .secrets
+            .put_secret_value()
+            .secret_id(&self.secret_id)
+            .secret_string(text.expose_secret())
+            .send();
+        put.await.map(|_| ()).map_err(|error| RingWriteError::Unavailable(kind(&error)))
     }
 
     /// Replaces the ring that was `read` by `text`. `token` is a fresh UUID and becomes the new version's id.

@@ -9,7 +9,6 @@ use super::{PrintedTier, Product};
 use crate::encoding::HEXLOWER;
 use crate::keyring::Generation;
 
-const PREFIX: &str = "QF";
 const SIGNATURE_BYTES: usize = 8;
 
 /// A text of the form S1 issued.
@@ -22,12 +21,15 @@ pub struct LegacyKey {
 }
 
 impl LegacyKey {
+    /// The only product S1 knew.
+    pub const PREFIX: &str = "QF";
+
     /// Issues a key of S1's form. `timestamp_seconds` is when it was issued; S1 knew no other difference between two
     /// keys of a tier, so the caller steps it until the key is unused. `None` outside 9 to 11 decimal digits.
     #[must_use]
     pub fn issue(generation: &Generation, tier: PrintedTier, timestamp_seconds: i64) -> Option<Self> {
         let timestamp = timestamp(&timestamp_seconds.to_string())?;
-        let product = Product::parse(PREFIX)?;
+        let product = Product::parse(Self::PREFIX)?;
         let mut key = Self { product, tier, signature: [0; SIGNATURE_BYTES], timestamp };
         let mac = key.mac(generation).finalize().into_bytes();
         key.signature.copy_from_slice(&mac[..SIGNATURE_BYTES]);
@@ -54,9 +56,9 @@ impl LegacyKey {
 
     pub(super) fn parse(spelled: &str) -> Option<Self> {
         let parts: Vec<&str> = spelled.split('-').collect();
-        let [PREFIX, tier, signature, time] = parts.as_slice() else { return None };
+        let [Self::PREFIX, tier, signature, time] = parts.as_slice() else { return None };
         Some(Self {
-            product: Product::parse(PREFIX)?,
+            product: Product::parse(Self::PREFIX)?,
             tier: PrintedTier::parse(tier)?,
             signature: HEXLOWER.decode(signature.to_ascii_lowercase().as_bytes()).ok()?.try_into().ok()?,
             timestamp: timestamp(time)?,
@@ -67,14 +69,21 @@ impl LegacyKey {
         let mut mac = Hmac::<Sha256>::new_from_slice(generation.master_bytes())
             // Unwrap safety: HMAC takes a key of any length.
             .unwrap();
-        mac.update(format!("{PREFIX}-{}-{}", self.tier.as_str(), self.timestamp).as_bytes());
+        mac.update(format!("{}-{}-{}", Self::PREFIX, self.tier.as_str(), self.timestamp).as_bytes());
         mac
     }
 }
 
 impl fmt::Display for LegacyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}-{}-{}-{}", self.tier.as_str(), HEXLOWER.encode(&self.signature), self.timestamp)
+        write!(
+            f,
+            "{}-{}-{}-{}",
+            Self::PREFIX,
+            self.tier.as_str(),
+            HEXLOWER.encode(&self.signature),
+            self.timestamp
+        )
     }
 }
 

@@ -1,0 +1,150 @@
+//! What a product sells comes from its catalog: stored, else built in, kept through outages, never guessed.
+
+use std::time::Duration;
+
+use falconer_domain::Product;
+use falconer_domain::issue::NewLicense;
+use falconer_http::App;
+use falconer_local::tap::{Fault, Matcher};
+use falconer_tests::{Fixture, World, WorldOptions};
+use serde_json::{Value, json};
+
+/// A catalog of one tier with one feature, as the operator's item holds it.
+fn catalog(product: &str, tier: &str, feature: &str) -> Value {
+    json!({
+        "license_id": { "S": format!("catalog#{product}") },
+        "schema": { "N": "1" },
+        "product": { "S": product },
+        "policy": { "M": { "offline_grace_days": { "N": "3" } } },
+        "tiers": { "M": { tier: { "M": {
+            "features": { "L": [{ "S": feature }] },
+            "policy": { "M": { "check_interval_hours": { "N": "2" } } },
+        } } } },
+    })
+}
+
+fn app(world: &World) -> App {
+    App::new("verify", world.settings.clone(), &world.tapped)
+}
+
+async fn pass(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
+
+fn reads(world: &World) -> usize {
+    world.dynamodb.matching(&Matcher::operation("GetItem")).len()
+}
+
+#[test]
+fn a_stored_catalog_replaces_the_built_in_one() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    world.put_item(&catalog("QF", "pro", "only_this"));
+    let reply = world.verify(&key);
+    assert_eq!((reply.code(), &reply.body["features"]), ("VALID", &json!(["only_this"])));
+    let claims = reply.lease_parts().1;
+    assert_eq!((&claims["interval"], &claims["grace"]), (&json!(7_200), &json!(259_200)));
+}
+
+#[test]
+fn the_product_of_the_row_counts_whatever_the_key_prints() {
+    let world = World::start();
+    world.put_item(&catalog("ACME", "pro", "of_acme"));
+    let to_acme = |new: &mut NewLicense, _: &_| new.license.product = Product::parse("ACME").unwrap();
+    let reply = world.verify(&world.put(Fixture::pro().with(to_acme)));
+    assert_eq!(reply.body["features"], json!(["of_acme"]));
+    assert_eq!(reply.lease_parts().1["aud"], "ACME");
+}
+
+#[test]
+fn a_catalog_copied_from_another_product_signs_nothing() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let mut copied = catalog("ACME", "pro", "of_acme");
+    copied["license_id"] = json!({ "S": "catalog#QF" });
+    world.put_item(&copied);
+    assert_eq!(world.verify(&key).code(), "UNAVAILABLE");
+}
+
+#[test]
+fn catalogs_and_their_absence_are_kept_a_minute_and_through_outages() {
+    let world = World::start();
+    let (app, product) = (app(&world), Product::parse("QF").unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cache = falconer_aws::CatalogCache::default();
+        let features = async || {
+            let tier = falconer_domain::TierName::parse("pro").unwrap();
+            cache.get(&app.store, &product).await.unwrap().features(&tier, &[]).unwrap().len()
+        };
+        assert_eq!(features().await, 9, "built in");
+        world.put_item(&catalog("QF", "pro", "one"));
+        pass(59).await;
+        assert_eq!((features().await, reads(&world)), (9, 1), "absence is known for a minute");
+        pass(1).await;
+        assert_eq!((features().await, reads(&world)), (1, 2));
+        pass(45).await;
+        cache.refresh_ageing(&app.store).await;
+        assert_eq!(reads(&world), 3, "an ageing one is read behind an answer");
+        world.dynamodb.break_all(Matcher::any(), Fault::error(400, "AccessDeniedException", "no"));
+        pass(61).await;
+        assert_eq!(features().await, 1, "kept while the table does not answer");
+        let tried = reads(&world);
+        assert_eq!((features().await, reads(&world)), (1, tried), "and not asked for again at once");
+        pass(5).await;
+        assert_eq!((features().await, reads(&world)), (1, tried + 1));
+    });
+}
+
+#[test]
+fn an_unknown_tier_is_looked_up_again_every_five_seconds_at_most() {
+    let world = World::start();
+    let (app, product) = (app(&world), Product::parse("QF").unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cache = falconer_aws::CatalogCache::default();
+        let gold = falconer_domain::TierName::parse("gold").unwrap();
+        let has_gold = async || cache.reread(&app.store, &product).await.unwrap().has(&gold);
+        assert!(!cache.get(&app.store, &product).await.unwrap().has(&gold));
+        world.put_item(&catalog("QF", "gold", "one"));
+        for _ in 0..5 {
+            assert!(!has_gold().await);
+        }
+        assert_eq!(reads(&world), 1);
+        pass(5).await;
+        assert!(has_gold().await);
+        assert_eq!(reads(&world), 2);
+    });
+}
+
+#[test]
+fn imported_keys_are_counted_before_anything_is_read_and_a_miss_is_no_key() {
+    let ring = format!(
+        r#"{{"current":"1","imported":"2","1":"{}","2":"{}"}}"#,
+        falconer_tests::MASTER_A,
+        falconer_tests::MASTER_B
+    );
+    let world = World::with(&WorldOptions {
+        ring: Some(ring),
+        settings: vec![("RATE_LIMIT_PER_MINUTE", "50".to_owned())],
+        ..WorldOptions::default()
+    });
+    let typed = "ABC-123-FIXTURE";
+    world.speak(typed);
+    let id = world.license_id(typed);
+    let miss = world.verify(typed);
+    assert_eq!((miss.status, miss.code(), miss.body.get("lease")), (401, "INVALID_SIGNATURE", None));
+    world.settle();
+    let operations: Vec<_> = world.dynamodb.records().iter().map(|record| record.operation.clone()).collect();
+    assert_eq!(
+        operations,
+        ["UpdateItem", "GetItem"],
+        "counted first, and no row about a key anyone can make up"
+    );
+
+    let under_its_text = move |new: &mut NewLicense, _: &_| new.license.id = id;
+    world.put(Fixture::pro().with(under_its_text));
+    assert_eq!(world.verify(" abc-123-fixture ").code(), "VALID");
+}
