@@ -26,12 +26,16 @@ pub(super) struct Subject<'a, 'stack> {
 type Check = fn(&mut Subject) -> Result<()>;
 
 /// In an order: rotating comes last, since it changes the ring.
-pub(super) const ALL: [(&str, Check); 6] = [
+pub(super) const ALL: [(&str, Check); 7] = [
     ("health and readiness answer 200", health),
     ("the legacy demo key is valid, with a lease that PyJWT accepts", legacy_key),
     ("every new demo key is valid, with a lease that PyJWT accepts", new_keys),
     ("a tampered key is INVALID_SIGNATURE and gets no lease", tampered_key),
     ("a route is answered for its own method only", other_method),
+    (
+        "ministack and our own Secrets Manager agree on every case of the key ring's tests",
+        secrets_managers_agree,
+    ),
     (
         "after add and promote new leases carry the new kid, and a client that knows the old one trusts it",
         rotation,
@@ -84,6 +88,16 @@ fn other_method(subject: &mut Subject) -> Result<()> {
     let answer = subject.get("/api/verify")?;
     ensure!(answer.status == 404, "GET /api/verify answers {} {}", answer.status, answer.text);
     Ok(())
+}
+
+/// The tests of the Rust-only run, held against an implementation that is not ours.
+fn secrets_managers_agree(subject: &mut Subject) -> Result<()> {
+    let theirs = subject.stack.environment.get("AWS_ENDPOINT_URL_SECRETS_MANAGER")?;
+    let mut test = subject.workspace.cargo();
+    // The whole workspace, so that nothing is compiled in a second set of features.
+    test.args(["test", "--workspace", "--test", "it", "--", "keyring::of_the_service"]);
+    test.env("SECRETS_MANAGER_ENDPOINT", theirs);
+    step::run(&mut test, "a case fails on ministack: its message is above")
 }
 
 fn rotation(subject: &mut Subject) -> Result<()> {
