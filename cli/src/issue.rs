@@ -21,8 +21,7 @@ pub enum Form {
     Legacy,
 }
 
-/// A license, issued and stored.
-#[derive(Debug)]
+/// A license, issued and stored. No `Debug`: it holds the key in clear.
 pub struct Issued {
     /// Its key, to be handed to the customer.
     pub key: LicenseKey,

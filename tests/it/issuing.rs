@@ -12,7 +12,7 @@ use serde_json::Value;
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// The program with a world's tables and secret.
-fn falconer(world: &World) -> Command {
+pub(crate) fn falconer(world: &World) -> Command {
     let mut command = world.program("falconer");
     command
         .env("LICENSES_TABLE", &world.settings.licenses_table)

@@ -12,9 +12,17 @@ pub const MASTER_B: &str = "test-master-B-fedcba9876543210-fedcba9876";
 /// Master of generation 2, S1's.
 pub const LEGACY_MASTER: &str = "test-legacy-master";
 
-/// Everything a log must never hold, besides the license keys of a world.
-pub const SECRET_WORDS: &[&str] =
-    &[MASTER_A, MASTER_B, LEGACY_MASTER, "fixture.person@example.com", "Fixture Person", "fixture-hardware-"];
+/// Everything a log must never hold, besides the license keys of a world: masters, people, their machines and addresses.
+pub const SECRET_WORDS: &[&str] = &[
+    MASTER_A,
+    MASTER_B,
+    LEGACY_MASTER,
+    "fixture.person@example.com",
+    "Fixture Person",
+    "fixture-hardware-",
+    "203.0.113.",
+    "2001:db8:",
+];
 
 /// The ring of most worlds: generation 1 signs, generation 2 is S1's.
 #[must_use]

@@ -30,7 +30,7 @@ async fn verify(app: &App, call: &Call) -> Result<Answer, Stop> {
     let vouched = app.authenticate(call, &request.license).await?;
     let signer = vouched.ring.current();
     let loaded = app.load(call, &vouched).await?;
-    let occasion = app.occasion(call, &vouched, loaded.product(), request.nonce.as_deref());
+    let occasion = app.occasion(call, &vouched, loaded.product(), request.nonce.as_ref());
 
     let answer = match &loaded {
         Loaded::Found { license, catalog } => {

@@ -3,8 +3,7 @@
 use falconer_domain::hardware::{DeviceMatch, LeaseComponents, ReceivedComponents};
 use falconer_domain::lease::{self, Occasion, Terms};
 use falconer_domain::{Code, License};
-use falconer_http::body::MAX_ORIGIN_CHARS;
-use falconer_http::{Answer, Body, Call, Problem, hardware};
+use falconer_http::{Answer, Body, Call, Nonce, Origin, Problem, TypedKey, hardware};
 use serde::Serialize;
 
 /// The code of a yes.
@@ -16,10 +15,9 @@ const NEVER_MILLIS: i64 = 253_402_300_799_000;
 
 /// A request, parsed.
 pub(crate) struct VerifyRequest {
-    /// As it was typed.
-    pub(crate) license: String,
-    pub(crate) origin: Option<String>,
-    pub(crate) nonce: Option<String>,
+    pub(crate) license: TypedKey,
+    pub(crate) origin: Option<Origin>,
+    pub(crate) nonce: Option<Nonce>,
     pub(crate) hardware: Option<ReceivedComponents>,
 }
 
@@ -28,8 +26,8 @@ impl VerifyRequest {
     pub(crate) fn read(call: &Call) -> Result<Self, Problem> {
         let body = Body::read(call)?;
         Ok(Self {
-            license: body.license()?.to_owned(),
-            origin: body.line(&["origin"], MAX_ORIGIN_CHARS)?,
+            license: body.license()?,
+            origin: body.origin()?,
             nonce: body.nonce()?,
             hardware: hardware::read(&body)?,
         })

@@ -26,8 +26,8 @@ pub enum Term {
     Perpetual,
 }
 
-/// What was ordered.
-#[derive(Clone, Debug)]
+/// What was ordered. No `Debug`: it is about a person.
+#[derive(Clone)]
 pub struct Order {
     /// The product.
     pub product: Product,
@@ -71,11 +71,12 @@ pub enum OrderRefusal {
 }
 
 /// An order that has been checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CheckedOrder(Order);
 
 /// A license about to be stored: what the rules see of it, and what only the operator does.
-#[derive(Clone, Debug)]
+/// No `Debug`: it is about a person, and holds the sealed key.
+#[derive(Clone)]
 pub struct NewLicense {
     /// What the rules see.
     pub license: License,

@@ -13,6 +13,7 @@ use falconer_domain::{Authentic, Catalog, KeyRing, License, LicenseId, NotAuthen
 
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::fields::{Nonce, Origin, TypedKey};
 use crate::problem::{Problem, Stop};
 use crate::telemetry::Telemetry;
 
@@ -95,13 +96,13 @@ impl App {
     ///
     /// # Errors
     /// [`Stop::InvalidSignature`]; `RATE_LIMITED` for an address that sends much of that; `UNAVAILABLE` without a ring.
-    pub async fn authenticate(&self, call: &Call, typed: &str) -> Result<Vouched, Stop> {
+    pub async fn authenticate(&self, call: &Call, typed: &TypedKey) -> Result<Vouched, Stop> {
         let mut ring = self.ring.ring().await?;
-        let mut judged = ring.authenticate(typed);
+        let mut judged = ring.authenticate(&typed.0);
         if judged.as_ref().err() == Some(&NotAuthentic::UnknownGeneration) {
             call.begin()?;
             ring = self.ring.young_ring().await?;
-            judged = ring.authenticate(typed);
+            judged = ring.authenticate(&typed.0);
         }
         let Ok(authentic) = judged else {
             self.limiter.junk(&call.address, call.now)?;
@@ -188,21 +189,21 @@ impl App {
         call: &'a Call,
         vouched: &'a Vouched,
         product: &'a Product,
-        nonce: Option<&'a str>,
+        nonce: Option<&'a Nonce>,
     ) -> Occasion<'a> {
         Occasion {
             issuer: &self.settings.lease_issuer,
             product,
             license_id: &vouched.authentic.license_id,
             request_id: &call.request_id,
-            nonce,
+            nonce: nonce.map(Nonce::as_str),
             now: call.now,
         }
     }
 
     /// A verification's answer, with the row that will record it.
     #[must_use]
-    pub fn verified(&self, answer: Answer, call: &Call, vouched: &Vouched, origin: Option<String>) -> Answer {
+    pub fn verified(&self, answer: Answer, call: &Call, vouched: &Vouched, origin: Option<Origin>) -> Answer {
         let license_id = vouched.authentic.license_id.clone();
         let row = AuditRow {
             license_id: license_id.clone(),
@@ -210,7 +211,7 @@ impl App {
             request_id: call.request_id.clone(),
             action: "verify",
             code: answer.code().name(),
-            origin,
+            origin: origin.map(String::from),
             address: Some(call.address.clone()),
             actor: None,
             kept_days: Some(self.settings.verification_retention_days),

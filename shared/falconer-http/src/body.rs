@@ -6,13 +6,11 @@ use falconer_domain::Code;
 use serde_json::{Map, Value};
 
 use crate::call::Call;
+use crate::fields::{Nonce, Origin, TypedKey};
 use crate::problem::Problem;
 
 /// Largest body taken, after base64 decoding: the largest honest request has some 1.5 KB.
 pub const MAX_BODY_BYTES: usize = 8 * 1024;
-
-/// Longest `origin`, in characters: the width S1's table gave it.
-pub const MAX_ORIGIN_CHARS: usize = 255;
 
 /// A JSON object. Members are asked for by all their names; the first present one counts, `null` is absent.
 #[derive(Clone)]
@@ -57,48 +55,36 @@ impl Body {
     ///
     /// # Errors
     /// `INVALID_FIELD` for any other type.
-    pub fn text(&self, names: &[&'static str]) -> Result<Option<&str>, Problem> {
+    pub(crate) fn text(&self, names: &[&'static str]) -> Result<Option<&str>, Problem> {
         self.member(names)
             .map(|(name, value)| value.as_str().ok_or_else(|| Problem::field(name, "must be a string")))
             .transpose()
-    }
-
-    /// A text of bounded length without control characters.
-    ///
-    /// # Errors
-    /// `INVALID_FIELD`.
-    pub fn line(&self, names: &[&'static str], max_chars: usize) -> Result<Option<String>, Problem> {
-        let Some(text) = self.text(names)? else { return Ok(None) };
-        if text.chars().count() > max_chars {
-            return Err(Problem::field(names[0], &format!("must have at most {max_chars} characters")));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(Problem::field(names[0], "must not contain control characters"));
-        }
-        Ok(Some(text.to_owned()))
     }
 
     /// The license key as it was typed.
     ///
     /// # Errors
     /// `MISSING_LICENSE`, or `INVALID_FIELD` when it is no text.
-    pub fn license(&self) -> Result<&str, Problem> {
+    pub fn license(&self) -> Result<TypedKey, Problem> {
         self.text(&["license", "license_key", "licenseKey"])?
+            .map(|typed| TypedKey(typed.to_owned()))
             .ok_or_else(|| Problem::new(Code::MissingLicense, Code::MissingLicense.row().next_step))
     }
 
-    /// The caller's nonce: 16 to 128 visible ASCII characters, returned inside the lease.
+    /// The caller's nonce.
     ///
     /// # Errors
     /// `INVALID_FIELD`.
-    pub fn nonce(&self) -> Result<Option<String>, Problem> {
-        let Some(nonce) = self.text(&["nonce"])? else { return Ok(None) };
-        let good = (16..=128).contains(&nonce.len()) && nonce.bytes().all(|b| b.is_ascii_graphic());
-        if good {
-            Ok(Some(nonce.to_owned()))
-        } else {
-            Err(Problem::field("nonce", "must be 16 to 128 visible ASCII characters"))
-        }
+    pub fn nonce(&self) -> Result<Option<Nonce>, Problem> {
+        self.text(&["nonce"])?.map(Nonce::parse).transpose()
+    }
+
+    /// Where the caller says it runs.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD`.
+    pub fn origin(&self) -> Result<Option<Origin>, Problem> {
+        self.text(&["origin"])?.map(Origin::parse).transpose()
     }
 }
 

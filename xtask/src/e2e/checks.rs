@@ -26,10 +26,11 @@ pub(super) struct Subject<'a, 'stack> {
 type Check = fn(&mut Subject) -> Result<()>;
 
 /// In an order: rotating comes last, since it changes the ring.
-pub(super) const ALL: [(&str, Check); 7] = [
+pub(super) const ALL: [(&str, Check); 8] = [
     ("health and readiness answer 200", health),
     ("the legacy demo key is valid, with a lease that PyJWT accepts", legacy_key),
     ("every new demo key is valid, with a lease that PyJWT accepts", new_keys),
+    ("the README's curl lines answer, pasted into a shell", readme),
     ("a tampered key is INVALID_SIGNATURE and gets no lease", tampered_key),
     ("a route is answered for its own method only", other_method),
     (
@@ -67,6 +68,21 @@ fn new_keys(subject: &mut Subject) -> Result<()> {
             "the {tier} key has perpetual {}",
             answer["perpetual"]
         );
+    }
+    Ok(())
+}
+
+/// As a person would: source the file, paste the lines.
+fn readme(subject: &mut Subject) -> Result<()> {
+    let text = std::fs::read_to_string(subject.workspace.root.join("README.md"))?;
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("curl ")).collect();
+    ensure!(lines.len() >= 4, "README.md has {} lines of curl", lines.len());
+    for line in lines {
+        let script = format!("source target/e2e/env && {line}");
+        let answer = step::ask(subject.workspace.command("bash").args(["-c", &script]))?;
+        let body: Value = serde_json::from_str(&answer).with_context(|| format!("{line}: {answer}"))?;
+        let good = body["valid"] == true || body["status"] == "ok" || body["keys"].is_array();
+        ensure!(good, "{line}: {answer}");
     }
     Ok(())
 }

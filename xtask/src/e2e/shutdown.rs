@@ -47,7 +47,8 @@ pub(super) fn of_dev_by_sigterm(workspace: &Workspace) -> Result<()> {
 /// The lines with license keys that it printed.
 fn one_dev(workspace: &Workspace, data: &Path) -> Result<Vec<String>> {
     let port = ports::free_port()?;
-    let mut command = workspace.command(std::env::current_exe()?);
+    // By its place: a build of the whole workspace has put another file there since this one was started.
+    let mut command = workspace.command(workspace.program("xtask"));
     command.args(["dev", "--folder", "e2e", "--port", &port.to_string(), "--data"]).arg(data);
     // It finds the checkout by what cargo told us.
     command.env("CARGO_MANIFEST_DIR", workspace.root.join("xtask"));

@@ -41,7 +41,7 @@ pub fn matching_device<'a>(
 }
 
 /// Labels present on both sides with equal hashes. Absent never equals absent.
-fn common_labels(stored: &StoredComponents, presented: &HashedComponents) -> Vec<Label> {
+pub(super) fn common_labels(stored: &StoredComponents, presented: &HashedComponents) -> Vec<Label> {
     stored
         .iter()
         .filter(|(label, component)| presented.0.get(label) == Some(&component.hash))
@@ -49,7 +49,7 @@ fn common_labels(stored: &StoredComponents, presented: &HashedComponents) -> Vec
         .collect()
 }
 
-fn matches(stored: &StoredComponents, common: &[Label], threshold: u32) -> bool {
+pub(super) fn matches(stored: &StoredComponents, common: &[Label], threshold: u32) -> bool {
     let threshold = usize::try_from(threshold).unwrap_or(usize::MAX);
     common.iter().any(|label| is_strong(*label, stored))
         && common.len() >= threshold.min(stored.len())
@@ -57,7 +57,7 @@ fn matches(stored: &StoredComponents, common: &[Label], threshold: u32) -> bool 
 }
 
 /// `install` counts as strong only on a device that stores nothing else strong.
-fn is_strong(label: Label, stored: &StoredComponents) -> bool {
+pub(super) fn is_strong(label: Label, stored: &StoredComponents) -> bool {
     label.is_hardware_id() || (label == Label::Install && !stored.keys().any(|label| label.is_hardware_id()))
 }
 

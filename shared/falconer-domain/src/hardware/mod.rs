@@ -6,6 +6,7 @@
 //! | stored | the server | `HMAC(pepper, license id ‖ 1F ‖ label ‖ 1F ‖ received)[..16]` |
 //! | in a lease | the server | the first 16 bytes of `SHA-256(received)` |
 
+mod drift;
 mod matching;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+pub use drift::{learnable, learned};
 pub use matching::{DeviceMatch, matching_device};
 
 use crate::encoding::{CROCKFORD_LOWER, HEXLOWER};

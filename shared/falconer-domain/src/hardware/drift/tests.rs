@@ -1,0 +1,136 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::hardware::matching::matches;
+use Label::{Board, Cpu, Disk, Hostname, Install, Mac, MachineId};
+
+const DAY: i64 = MILLIS_PER_DAY;
+const BOUND: UnixMillis = UnixMillis(1_800_000_000_000);
+
+type Parts<'a> = &'a [(Label, u8)];
+
+fn stored(parts: Parts<'_>) -> StoredComponents {
+    let component = |value: u8| StoredComponent { hash: [value; 16], learned_at: None };
+    parts.iter().map(|(label, value)| (*label, component(*value))).collect()
+}
+
+fn presented(parts: Parts<'_>) -> HashedComponents {
+    HashedComponents(parts.iter().map(|(label, value)| (*label, [*value; 16])).collect())
+}
+
+fn after(days: i64) -> UnixMillis {
+    UnixMillis(BOUND.0 + days * DAY)
+}
+
+#[test]
+fn one_part_is_learned_beside_another_strong_one() {
+    let cases: &[(Parts<'_>, Parts<'_>, Option<Label>)] = &[
+        // Nothing changed, nothing new.
+        (&[(Mac, 1), (Cpu, 1), (Board, 1)], &[(Mac, 1), (Cpu, 1), (Board, 1)], None),
+        // One of three changed, strong or weak.
+        (&[(Mac, 1), (Cpu, 1), (Board, 1)], &[(Mac, 1), (Cpu, 1), (Board, 2)], Some(Board)),
+        (&[(Mac, 1), (Cpu, 1), (Board, 1)], &[(Mac, 1), (Cpu, 2), (Board, 1)], Some(Cpu)),
+        // One missing, one changed.
+        (&[(Mac, 1), (Cpu, 1), (Board, 1)], &[(Mac, 1), (Board, 2)], Some(Board)),
+        // Two changed.
+        (&[(Mac, 1), (Cpu, 1), (Board, 1)], &[(Mac, 1), (Cpu, 2), (Board, 2)], None),
+        // The changed one was the only strong one.
+        (&[(Mac, 1), (Cpu, 1), (Hostname, 1)], &[(Mac, 2), (Cpu, 1), (Hostname, 1)], None),
+        // A new one, the strongest first; none while another differs.
+        (&[(Mac, 1), (Cpu, 1)], &[(Mac, 1), (Cpu, 1), (Disk, 1), (Hostname, 1)], Some(Disk)),
+        (&[(Mac, 1), (Cpu, 1), (Board, 1)], &[(Mac, 1), (Cpu, 1), (Board, 2), (Disk, 1)], Some(Board)),
+        // Of two parts, one learned would be half.
+        (&[(Mac, 1), (Cpu, 1)], &[(Mac, 1), (Cpu, 2)], None),
+        // `install` is strong only where nothing else strong is stored.
+        (&[(Install, 1), (Cpu, 1), (Hostname, 1)], &[(Install, 1), (Cpu, 2), (Hostname, 1)], Some(Cpu)),
+        (&[(Mac, 1), (Install, 1), (Cpu, 1)], &[(Mac, 2), (Install, 1), (Cpu, 1)], None),
+    ];
+    for (has, shows, expected) in cases {
+        assert_eq!(learnable(&stored(has), &presented(shows), BOUND), *expected, "{has:?} {shows:?}");
+    }
+}
+
+#[test]
+fn a_week_passes_between_two_parts_and_a_year_before_the_first_is_forgotten() {
+    let has = stored(&[(MachineId, 1), (Mac, 1), (Board, 1), (Disk, 1), (Cpu, 1)]);
+    let first = presented(&[(MachineId, 1), (Mac, 1), (Board, 1), (Disk, 2), (Cpu, 1)]);
+    let has = learned(has, &first, Disk, BOUND);
+    let second = presented(&[(MachineId, 1), (Mac, 2), (Board, 1), (Disk, 2), (Cpu, 1)]);
+    for (days, expected) in [(0, None), (6, None), (7, Some(Mac))] {
+        assert_eq!(learnable(&has, &second, after(days)), expected, "{days}");
+    }
+    let has = learned(has, &second, Mac, after(7));
+    let third = presented(&[(MachineId, 1), (Mac, 2), (Board, 2), (Disk, 2), (Cpu, 1)]);
+    for (days, expected) in [(14, None), (364, None), (365, Some(Board))] {
+        assert_eq!(learnable(&has, &third, after(days)), expected, "{days}");
+    }
+    // Learning the same part once more makes it no more learned than it was.
+    let again = presented(&[(MachineId, 1), (Mac, 3), (Board, 1), (Disk, 2), (Cpu, 1)]);
+    assert_eq!(learnable(&has, &again, after(14)), Some(Mac));
+}
+
+/// A machine's own parts, all different from another machine's.
+fn machine(labels: &[Label], value: u8) -> HashedComponents {
+    presented(&labels.iter().map(|label| (*label, value)).collect::<Vec<_>>())
+}
+
+fn is_match(stored: &StoredComponents, presented: &HashedComponents, threshold: u32) -> bool {
+    matches(stored, &common_labels(stored, presented), threshold)
+}
+
+proptest! {
+    /// Whoever mixes the parts of two machines, in any order over a year, ends with a seat that one of them holds.
+    #[test]
+    fn two_machines_never_share_a_seat(
+        labels in proptest::sample::subsequence(Label::ALL.to_vec(), 2..=7),
+        bound_from in 2_usize..=7,
+        threshold in 2_u32..=3,
+        shows in proptest::collection::vec((0_i64..30, any::<[Option<bool>; 7]>()), 0..60),
+    ) {
+        let (ours, theirs) = (machine(&labels, 1), machine(&labels, 2));
+        let bound: Vec<_> = labels.iter().take(bound_from).map(|label| (*label, 1)).collect();
+        let mut device = stored(&bound);
+        let mut day = 0;
+        for (days, parts) in shows {
+            day += days;
+            if day >= MEMORY_DAYS {
+                break;
+            }
+            // Each label: left out, of our machine, or of theirs.
+            let mixed: BTreeMap<_, _> = labels
+                .iter()
+                .zip(parts)
+                .filter_map(|(label, part)| Some((*label, if part? { [1; 16] } else { [2; 16] })))
+                .collect();
+            let mixed = HashedComponents(mixed);
+            if is_match(&device, &mixed, threshold)
+                && let Some(label) = learnable(&device, &mixed, after(day))
+            {
+                device = learned(device, &mixed, label, after(day));
+            }
+            prop_assert!(!is_match(&device, &theirs, threshold), "day {day}: {device:?} {ours:?}");
+        }
+    }
+
+    #[test]
+    fn two_parts_are_never_learned_within_a_week(
+        shows in proptest::collection::vec((0_i64..4, proptest::sample::select(Label::ALL.to_vec()), 1_u8..5), 1..60),
+    ) {
+        let mut device = stored(&Label::ALL.map(|label| (label, 1)));
+        let (mut day, mut last) = (0, None);
+        for (days, label, value) in shows {
+            day += days;
+            let mut now: HashedComponents = HashedComponents(
+                device.iter().map(|(label, component)| (*label, component.hash)).collect(),
+            );
+            now.0.insert(label, [value; 16]);
+            if let Some(label) = learnable(&device, &now, after(day)) {
+                prop_assert!(last.is_none_or(|last| day - last >= REST_DAYS), "days {last:?} and {day}");
+                device = learned(device, &now, label, after(day));
+                last = Some(day);
+            }
+        }
+    }
+}
