@@ -49,6 +49,9 @@ pub enum IssueError {
     /// The clock is outside what S1's format can write, or all keys around now are taken.
     #[error("no unused legacy key is left around this moment; try again later")]
     NoUnusedKey,
+    /// The catalog.
+    #[error("the catalog cannot be read: {0}; nothing was issued")]
+    Catalog(StoreError),
     /// The tables.
     #[error("{0}; whether the license was stored is not known, and its key is not shown: issue again")]
     Store(#[from] StoreError),
@@ -78,7 +81,7 @@ impl<'a> Issuer<'a> {
     /// # Errors
     /// [`IssueError::Order`], [`IssueError::NoCatalog`] or [`IssueError::Store`].
     pub async fn check(&self, order: Order) -> Result<CheckedOrder, IssueError> {
-        let stored = self.store.catalog(&order.product).await?;
+        let stored = self.store.catalog(&order.product).await.map_err(IssueError::Catalog)?;
         let catalog = stored
             .or_else(|| Catalog::built_in(&order.product))
             .ok_or_else(|| IssueError::NoCatalog(order.product.to_string()))?;

@@ -165,9 +165,14 @@ fn required<'a>(value: Option<&'a str>, variable: &str, flag: &str) -> Result<&'
 fn master_from_stdin() -> Result<SecretString> {
     let mut text = String::new();
     std::io::stdin()
-        .take(MAX_MASTER_BYTES)
+        .take(MAX_MASTER_BYTES + 1)
         .read_to_string(&mut text)
         .context("the master on standard input is not text")?;
+    if text.len() as u64 > MAX_MASTER_BYTES {
+        bail!(
+            "standard input is longer than {MAX_MASTER_BYTES} bytes, so it is no master; nothing was changed"
+        );
+    }
     let master = text.trim_end_matches(['\r', '\n']);
     if master.is_empty() {
         bail!("standard input is empty; give S1's MASTER_KEY there");

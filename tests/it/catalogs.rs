@@ -81,9 +81,9 @@ fn catalogs_and_their_absence_are_kept_a_minute_and_through_outages() {
         };
         assert_eq!(features().await, 9, "built in");
         world.put_item(&catalog("QF", "pro", "one"));
-        pass(59).await;
+        pass(50).await;
         assert_eq!((features().await, reads(&world)), (9, 1), "absence is known for a minute");
-        pass(1).await;
+        pass(10).await;
         assert_eq!((features().await, reads(&world)), (1, 2));
         pass(45).await;
         cache.refresh_ageing(&app.store).await;

@@ -10,7 +10,7 @@ use crate::random;
 
 /// Random bytes of a new master, written as 43 characters of base64url.
 const MASTER_BYTES: usize = 32;
-/// Races lost in a row before the operator is told: rings are changed a few times a year.
+/// Races after which a change starts over; one more and the operator is told. Rings are changed a few times a year.
 const MOST_LOST_RACES: u32 = 3;
 
 /// Why the ring is as it was.
@@ -32,7 +32,8 @@ pub enum KeyringError {
 /// # Errors
 /// [`RingWriteError::Exists`] when it holds a ring already.
 pub async fn init(writer: &RingWriter, now: UnixMillis) -> Result<(), KeyringError> {
-    Ok(writer.create(&Draft::first(new_master()?.expose_secret(), now)).await?)
+    let first = Draft::first(new_master()?.expose_secret(), now);
+    Ok(writer.create(&first, &random::id()?).await?)
 }
 
 /// Publishes a new generation.

@@ -13,7 +13,7 @@ pub const ENDPOINT: Endpoint =
 
 /// How long one look at the dependencies is good for: whoever polls `ready` cannot make it a load.
 const GOOD_FOR: Duration = Duration::from_secs(10);
-/// A ring is read every five minutes; at this age three re-reads have failed in a row.
+/// A ring is read every five minutes while requests come; one this old was not to be had for three times as long.
 const OLDEST_RING: Duration = Duration::from_secs(900);
 
 /// This process's last look; an instance is a process.

@@ -35,7 +35,7 @@ async fn verify(app: &App, call: &Call) -> Result<Answer, Stop> {
     let answer = match &loaded {
         Loaded::Found { license, catalog } => {
             let received = request.hardware.as_ref();
-            let hardware = app.hashed(&vouched, license, received)?;
+            let hardware = app.hashed(call, &vouched, license, received).await?;
             let facts = app.facts(call, license, catalog, hardware.as_ref()).await?;
             decide(&occasion, signer, license, &facts, received)
         }

@@ -150,7 +150,7 @@ fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {
 }
 
 fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
-    // The message of a failed read names types and attributes, never values.
+    // The message of a failed read names types, and at most a number.
     serde_dynamo::from_item(item).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 

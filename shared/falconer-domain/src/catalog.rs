@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::license_key::Product;
 
-/// Seats a license may have: beyond a hundred devices inside one item, an item would outgrow its 4 KB read unit.
+/// Seats a license may have. A hundred devices of four components make an item of some 20 KB, which is five read units
+/// for each verification; a vendor with larger customers gives them several licenses.
 pub const MAX_SEATS: u32 = 100;
 
 /// A tier's name, `[a-z0-9_]{1,16}`; upper-cased where it is printed in keys.

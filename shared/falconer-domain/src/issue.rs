@@ -10,10 +10,13 @@ use crate::time::UnixMillis;
 
 /// Longest term in days: what S1 gave its lifetime licenses.
 pub const MAX_TERM_DAYS: u32 = 999_999;
-/// Longest name, e-mail, user id or feature, in characters: an item stays within its 4 KB.
+/// Longest name, e-mail or user id, in characters, as wide as S1's columns.
 pub const MAX_TEXT_CHARS: usize = 255;
-/// Extra features a license may have.
+/// Extra features a license may have, and the longest of them: together 2 KB, so that a license without devices stays
+/// within the 4 KB of one read unit.
 pub const MAX_EXTRA_FEATURES: usize = 32;
+/// Longest feature, in characters.
+pub const MAX_FEATURE_CHARS: usize = 64;
 
 /// How long a license lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +69,9 @@ pub enum OrderRefusal {
     #[error("email must look like name@example.com")]
     Email,
     /// A feature that is not a name.
-    #[error("a feature is written in a-z, 0-9 and _, at most {MAX_EXTRA_FEATURES} of them")]
+    #[error(
+        "a feature has 1 to {MAX_FEATURE_CHARS} of a-z, 0-9 and _, and a license at most {MAX_EXTRA_FEATURES} of them"
+    )]
     Features,
 }
 
@@ -195,7 +200,7 @@ fn is_email(text: &str) -> bool {
 }
 
 fn is_feature(text: &str) -> bool {
-    (1..=MAX_TEXT_CHARS).contains(&text.len())
+    (1..=MAX_FEATURE_CHARS).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 

@@ -164,18 +164,25 @@ impl App {
         })
     }
 
-    /// Hashes components as a license stores them.
+    /// Hashes components as a license stores them. Its generation may be newer than the ring in hand: a legacy key names
+    /// none, so nothing else has made this instance look again.
     ///
     /// # Errors
-    /// `UNAVAILABLE` when the ring has lost the license's generation.
-    pub fn hashed(
+    /// `UNAVAILABLE` when no ring to be had holds the license's generation.
+    pub async fn hashed(
         &self,
+        call: &Call,
         vouched: &Vouched,
         license: &License,
         received: Option<&ReceivedComponents>,
     ) -> Result<Option<HashedComponents>, Stop> {
         let Some(received) = received else { return Ok(None) };
-        let Some(generation) = vouched.ring.generation(license.generation) else {
+        if let Some(generation) = vouched.ring.generation(license.generation) {
+            return Ok(Some(received.hashed(generation, &license.id)));
+        }
+        call.begin()?;
+        let ring = self.ring.young_ring().await?;
+        let Some(generation) = ring.generation(license.generation) else {
             tracing::error!(license.id = %license.id, "the key ring lacks a license's generation");
             return Err(Problem::unavailable().into());
         };

@@ -118,7 +118,8 @@ impl Instance {
                 tracing::warn!(error = %error, "DynamoDB not reached while starting");
             }
         };
-        tokio::join!(self.app.ring.refresh_ageing(), store);
+        // Why there is no ring stands in the log already.
+        let _ = tokio::join!(self.app.ring.ring(), store);
     }
 
     async fn answer(&self, request: Request) -> Response<lambda_http::Body> {

@@ -112,10 +112,11 @@ impl RingCell {
         if state.age().is_some_and(|age| age <= YOUNG) { state.ring() } else { Err(RingUnavailable) }
     }
 
-    /// Reads again what will soon be too old, or what is missing.
+    /// Reads again what will soon be too old. A missing ring is left to the requests that need one: behind an answer an
+    /// attempt is cut short, and would only cost them theirs.
     pub async fn refresh_ageing(&self) {
         let mut state = self.state.lock().await;
-        if state.age().is_none_or(|age| age >= AGEING) && state.may_try(MISSING_PAUSE) {
+        if state.age().is_some_and(|age| age >= AGEING) && state.may_try(MISSING_PAUSE) {
             self.read(&mut state).await;
         }
     }

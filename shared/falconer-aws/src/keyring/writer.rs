@@ -82,41 +82,61 @@ impl RingWriter {
         }
     }
 
-    /// Makes the secret with its first ring.
+    /// Makes the secret with its first ring, or puts the first ring into a secret that holds nothing. `token` is a fresh
+    /// UUID and becomes the version's id.
     ///
     /// # Errors
     /// [`RingWriteError::Exists`] when there is one already: it is never overwritten.
-    pub async fn create(&self, text: &SecretString) -> Result<(), RingWriteError> {
+    pub async fn create(&self, text: &SecretString, token: &str) -> Result<(), RingWriteError> {
         KeyRing::parse(text.expose_secret())?;
+        match self.read().await {
+            Ok(_) => return Err(RingWriteError::Exists(self.secret_id.clone())),
+            Err(RingWriteError::Missing(_)) => {}
+            Err(error) => return Err(error),
+        }
+        // An ARN is no name to make a secret by; what it names exists, or nothing can be done.
+        if self.secret_id.starts_with("arn:") {
+            return self.fill(text, token).await;
+        }
         let created = self
             .secrets
             .create_secret()
             .name(&self.secret_id)
+            .client_request_token(token)
             .description("Falconer's key ring. Changed by `falconer keyring` only.")
             .secret_string(text.expose_secret())
             .send()
             .await;
         match created {
             Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ResourceExistsException") => self.fill(text).await,
+            Err(error) if error.code() == Some("ResourceExistsException") => self.fill(text, token).await,
             Err(error) => Err(RingWriteError::Unavailable(kind(&error))),
         }
     }
 
-    /// Puts the first value into a secret that was made without one.
-    async fn fill(&self, text: &SecretString) -> Result<(), RingWriteError> {
-        match self.read().await {
-            Ok(_) => return Err(RingWriteError::Exists(self.secret_id.clone())),
-            Err(RingWriteError::Missing(_)) => {}
-            Err(error) => return Err(error),
-        }
-        let put = self
+    /// Puts the first ring into a secret without one. Nothing is named as left behind, so the stage moves only if no
+    /// version has it: of two that do this at once, one is refused.
+    async fn fill(&self, text: &SecretString, token: &str) -> Result<(), RingWriteError> {
+        let (version, staged) = self.put_aside(text, token).await?;
+        let moved = self
             .secrets
-            .put_secret_value()
+            .update_secret_version_stage()
             .secret_id(&self.secret_id)
-            .secret_string(text.expose_secret())
-            .send();
-        put.await.map(|_| ()).map_err(|error| RingWriteError::Unavailable(kind(&error)))
+            .version_stage(CURRENT)
+            .move_to_version_id(&version)
+            .send()
+            .await;
+        self.drop_stage(&staged, &version).await;
+        match moved {
+            Ok(_) => Ok(()),
+            Err(_) if self.read().await.is_ok_and(|now| now.version == version) => Ok(()),
+            Err(error) => match error.code() {
+                Some("InvalidParameterException" | "InvalidRequestException") => {
+                    Err(RingWriteError::Exists(self.secret_id.clone()))
+                }
+                _ => Err(RingWriteError::Unavailable(kind(&error))),
+            },
+        }
     }
 
     /// Replaces the ring that was `read` by `text`. `token` is a fresh UUID and becomes the new version's id.
@@ -131,6 +151,14 @@ impl RingWriter {
         token: &str,
     ) -> Result<(), RingWriteError> {
         KeyRing::parse(text.expose_secret())?;
+        let (version, staged) = self.put_aside(text, token).await?;
+        let moved = self.make_current(&version, &read.version).await;
+        self.drop_stage(&staged, &version).await;
+        moved
+    }
+
+    /// Puts a version under a stage of its own, so that it is never without one. The version's id and the stage.
+    async fn put_aside(&self, text: &SecretString, token: &str) -> Result<(String, String), RingWriteError> {
         let staged = format!("{STAGED_PREFIX}{token}");
         let put = self
             .secrets
@@ -142,10 +170,7 @@ impl RingWriter {
             .send()
             .await
             .map_err(|error| RingWriteError::Unavailable(kind(&error)))?;
-        let version = put.version_id.unwrap_or_else(|| token.to_owned());
-        let moved = self.make_current(&version, &read.version).await;
-        self.drop_stage(&staged, &version).await;
-        moved
+        Ok((put.version_id.unwrap_or_else(|| token.to_owned()), staged))
     }
 
     async fn make_current(&self, to: &str, from: &str) -> Result<(), RingWriteError> {

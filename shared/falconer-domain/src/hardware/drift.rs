@@ -1,29 +1,30 @@
-//! Hardware changes: a network card, a disk, a reinstalled system. A bound device may follow slowly, one part at a time,
-//! and never so far that it becomes another machine.
+//! Hardware changes: a network card, a disk, a reinstalled system. A bound device may follow slowly, one part at a time.
 
 use super::matching::{common_labels, is_strong};
 use super::{HashedComponents, Label, StoredComponent, StoredComponents};
 use crate::time::{MILLIS_PER_DAY, UnixMillis};
 
 /// Days between two parts learned.
-const REST_DAYS: i64 = 7;
+pub const REST_DAYS: i64 = 7;
 /// Days for which a learned part counts as learned.
-const MEMORY_DAYS: i64 = 365;
+pub const MEMORY_DAYS: i64 = 365;
 
 /// The one part that a device may learn from what it presented, if any.
 ///
 /// The caller has found that the device matches. A part is learned when every other label present on both sides is
 /// equal, another strong label among them; when none was learned in the last [`REST_DAYS`]; and when, counted with it,
-/// the parts learned in the last [`MEMORY_DAYS`] stay fewer than half of those stored. So in a year no machine can walk a
-/// seat over to another one by showing a little of it at a time.
+/// the parts learned in the last [`MEMORY_DAYS`] stay fewer than half of those stored. So in a year nobody can walk a seat
+/// over to a machine that shares no part with the bound one. Machines of one series share weak parts; for them half is
+/// not far enough.
 #[must_use]
 pub fn learnable(stored: &StoredComponents, presented: &HashedComponents, now: UnixMillis) -> Option<Label> {
     let candidate = candidate(stored, presented)?;
-    let strong_beside = common_labels(stored, presented).into_iter().any(|label| is_strong(label, stored));
+    // Judged by what would then be stored: learning a hardware id makes `install` weak.
+    let after = learned(stored.clone(), presented, candidate, now);
+    let strong_beside = common_labels(stored, presented).into_iter().any(|label| is_strong(label, &after));
     let rested = learned_since(stored, now, REST_DAYS).next().is_none();
     let others = learned_since(stored, now, MEMORY_DAYS).filter(|label| *label != candidate).count();
-    let size_after = stored.len() + usize::from(!stored.contains_key(&candidate));
-    (strong_beside && rested && (others + 1) * 2 < size_after).then_some(candidate)
+    (strong_beside && rested && (others + 1) * 2 < after.len()).then_some(candidate)
 }
 
 /// What is stored once `label` has been learned.

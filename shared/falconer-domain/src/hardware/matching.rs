@@ -8,6 +8,8 @@ use crate::license::Device;
 
 /// More stored components than this, and half of them must agree besides the threshold.
 const SMALL_DEVICE: usize = 3;
+/// Components a device is bound by, at least.
+const FEWEST_TO_BIND: usize = 2;
 
 /// A bound device that presented components match.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,16 @@ pub fn matching_device<'a>(
         })
 }
 
+/// Whether presented components are enough to bind a device by: two of them, one strong. Less would make two machines of
+/// one series the same machine.
+#[must_use]
+pub fn is_enough_to_bind(presented: &HashedComponents) -> bool {
+    let labels = || presented.0.keys().copied();
+    let only_install = !labels().any(Label::is_hardware_id);
+    labels().count() >= FEWEST_TO_BIND
+        && labels().any(|label| label.is_hardware_id() || (label == Label::Install && only_install))
+}
+
 /// Labels present on both sides with equal hashes. Absent never equals absent.
 pub(super) fn common_labels(stored: &StoredComponents, presented: &HashedComponents) -> Vec<Label> {
     stored
@@ -63,6 +75,8 @@ pub(super) fn is_strong(label: Label, stored: &StoredComponents) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::hardware::StoredComponent;
     use crate::time::UnixMillis;
@@ -142,5 +156,89 @@ mod tests {
         assert_eq!(best(&[(1, one_strong), (2, two_strong.clone())]), id(2));
         assert_eq!(best(&[(1, two_strong.clone()), (2, device(&[(Mac, 1), (Board, 1)], 4))]), id(2));
         assert_eq!(best(&[(2, two_strong.clone()), (1, two_strong)]), id(1));
+    }
+
+    #[test]
+    fn two_components_bind_if_one_is_strong() {
+        for (shown, expected) in [
+            (&[(Mac, 1), (Cpu, 1)][..], true),
+            (&[(Mac, 1), (Board, 1)], true),
+            (&[(Install, 1), (Hostname, 1)], true),
+            (&[(Install, 1), (Mac, 1)], true),
+            (&[(Mac, 1)], false),
+            (&[(Install, 1)], false),
+            (&[(Cpu, 1), (Hostname, 1)], false),
+            (&[], false),
+        ] {
+            assert_eq!(is_enough_to_bind(&presented(shown)), expected, "{shown:?}");
+        }
+    }
+
+    /// Every presence and equality of S2's three components, at every threshold it could be configured to.
+    #[test]
+    fn s2s_three_components_in_every_case() {
+        let labels = [Mac, Cpu, Board];
+        // Each label: absent on both sides, on one, on the other, different, equal.
+        for case in 0..5_usize.pow(3) {
+            let state = |place: u32| case / 5_usize.pow(place) % 5;
+            let (mut has, mut shows) = (Vec::new(), Vec::new());
+            for (place, label) in (0..3).zip(labels) {
+                match state(place) {
+                    1 => has.push((label, 1)),
+                    2 => shows.push((label, 1)),
+                    3 => {
+                        has.push((label, 1));
+                        shows.push((label, 2));
+                    }
+                    4 => {
+                        has.push((label, 1));
+                        shows.push((label, 1));
+                    }
+                    _ => {}
+                }
+            }
+            let equal: Vec<_> = (0..3).zip(labels).filter(|(place, _)| state(*place) == 4).collect();
+            let strong = equal.iter().any(|(_, label)| *label != Cpu);
+            for threshold in 1..=3_usize {
+                let expected = strong && equal.len() >= threshold.min(has.len());
+                let devices = BTreeMap::from([(id(1), device(&has, 0))]);
+                let found = matching_device(&devices, &presented(&shows), u32::try_from(threshold).unwrap());
+                assert_eq!(found.is_some(), expected, "{has:?} {shows:?} at {threshold}");
+            }
+        }
+    }
+
+    proptest! {
+        /// Two machines with the same labels match each other or neither matches the other.
+        #[test]
+        fn matching_is_symmetric_between_machines_of_the_same_labels(
+            parts in proptest::collection::vec((proptest::sample::select(Label::ALL.to_vec()), any::<bool>()), 0..8),
+            threshold in 0_u32..5,
+        ) {
+            let ours: Vec<_> = parts.iter().map(|(label, _)| (*label, 1)).collect();
+            let theirs: BTreeMap<_, _> = parts.iter().map(|(label, same)| (*label, if *same { 1 } else { 2 })).collect();
+            let theirs: Vec<_> = theirs.into_iter().collect();
+            let matches = |stored: &[(Label, u8)], shown: &[(Label, u8)]| {
+                let devices = BTreeMap::from([(id(1), device(stored, 0))]);
+                matching_device(&devices, &presented(shown), threshold).is_some()
+            };
+            prop_assert_eq!(matches(&ours, &theirs), matches(&theirs, &ours));
+        }
+
+        /// However many weak labels agree, and whatever else is shown, nothing matches without a strong one.
+        #[test]
+        fn weak_labels_and_absences_never_suffice(
+            stored in proptest::collection::btree_map(proptest::sample::select(Label::ALL.to_vec()), 1_u8..4, 0..8),
+            shown in proptest::collection::btree_map(proptest::sample::select(Label::ALL.to_vec()), 1_u8..4, 0..8),
+            threshold in 0_u32..5,
+        ) {
+            let equal = |label: &Label| stored.get(label).is_some_and(|value| shown.get(label) == Some(value));
+            let strong = [MachineId, Mac, Board, Disk].iter().any(equal) || equal(&Install);
+            let parts: Vec<_> = stored.iter().map(|(label, value)| (*label, *value)).collect();
+            let devices = BTreeMap::from([(id(1), device(&parts, 0))]);
+            let shown: Vec<_> = shown.iter().map(|(label, value)| (*label, *value)).collect();
+            let found = matching_device(&devices, &presented(&shown), threshold);
+            prop_assert!(strong || found.is_none());
+        }
     }
 }

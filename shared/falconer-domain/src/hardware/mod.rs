@@ -15,8 +15,8 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-pub use drift::{learnable, learned};
-pub use matching::{DeviceMatch, matching_device};
+pub use drift::{MEMORY_DAYS, REST_DAYS, learnable, learned};
+pub use matching::{DeviceMatch, is_enough_to_bind, matching_device};
 
 use crate::encoding::{CROCKFORD_LOWER, HEXLOWER};
 use crate::keyring::{Generation, Purpose};

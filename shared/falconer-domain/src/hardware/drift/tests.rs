@@ -46,6 +46,8 @@ fn one_part_is_learned_beside_another_strong_one() {
         // `install` is strong only where nothing else strong is stored.
         (&[(Install, 1), (Cpu, 1), (Hostname, 1)], &[(Install, 1), (Cpu, 2), (Hostname, 1)], Some(Cpu)),
         (&[(Mac, 1), (Install, 1), (Cpu, 1)], &[(Mac, 2), (Install, 1), (Cpu, 1)], None),
+        // Learning a hardware id would make `install` weak, and its owner a stranger.
+        (&[(Install, 1), (Cpu, 1)], &[(Install, 1), (Cpu, 1), (Mac, 2)], None),
     ];
     for (has, shows, expected) in cases {
         assert_eq!(learnable(&stored(has), &presented(shows), BOUND), *expected, "{has:?} {shows:?}");
@@ -81,7 +83,8 @@ fn is_match(stored: &StoredComponents, presented: &HashedComponents, threshold: 
 }
 
 proptest! {
-    /// Whoever mixes the parts of two machines, in any order over a year, ends with a seat that one of them holds.
+    /// Whoever mixes the parts of two machines that have none in common, in any order over a year, ends with a seat that
+    /// one of them holds.
     #[test]
     fn two_machines_never_share_a_seat(
         labels in proptest::sample::subsequence(Label::ALL.to_vec(), 2..=7),
