@@ -6,7 +6,7 @@ use falconer_domain::Product;
 use falconer_domain::issue::NewLicense;
 use falconer_http::App;
 use falconer_local::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, World, WorldOptions};
+use falconer_tests::{Fixture, World, WorldOptions, pass, turned_clock};
 use serde_json::{Value, json};
 
 /// A catalog of one tier with one feature, as the operator's item holds it.
@@ -25,12 +25,6 @@ fn catalog(product: &str, tier: &str, feature: &str) -> Value {
 
 fn app(world: &World) -> App {
     App::new("verify", world.settings.clone(), &world.tapped)
-}
-
-async fn pass(seconds: u64) {
-    tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(seconds)).await;
-    tokio::time::resume();
 }
 
 fn reads(world: &World) -> usize {
@@ -72,7 +66,7 @@ fn a_catalog_copied_from_another_product_signs_nothing() {
 fn catalogs_and_their_absence_are_kept_a_minute_and_through_outages() {
     let world = World::start();
     let (app, product) = (app(&world), Product::parse("QF").unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = turned_clock();
     runtime.block_on(async {
         let cache = falconer_aws::CatalogCache::default();
         let features = async || {
@@ -81,19 +75,19 @@ fn catalogs_and_their_absence_are_kept_a_minute_and_through_outages() {
         };
         assert_eq!(features().await, 9, "built in");
         world.put_item(&catalog("QF", "pro", "one"));
-        pass(50).await;
+        pass(Duration::from_secs(50)).await;
         assert_eq!((features().await, reads(&world)), (9, 1), "absence is known for a minute");
-        pass(10).await;
+        pass(Duration::from_secs(10)).await;
         assert_eq!((features().await, reads(&world)), (1, 2));
-        pass(45).await;
+        pass(Duration::from_secs(45)).await;
         cache.refresh_ageing(&app.store).await;
         assert_eq!(reads(&world), 3, "an ageing one is read behind an answer");
         world.dynamodb.break_all(Matcher::any(), Fault::error(400, "AccessDeniedException", "no"));
-        pass(61).await;
+        pass(Duration::from_secs(61)).await;
         assert_eq!(features().await, 1, "kept while the table does not answer");
         let tried = reads(&world);
         assert_eq!((features().await, reads(&world)), (1, tried), "and not asked for again at once");
-        pass(5).await;
+        pass(Duration::from_secs(5)).await;
         assert_eq!((features().await, reads(&world)), (1, tried + 1));
     });
 }
@@ -102,7 +96,7 @@ fn catalogs_and_their_absence_are_kept_a_minute_and_through_outages() {
 fn an_unknown_tier_is_looked_up_again_every_five_seconds_at_most() {
     let world = World::start();
     let (app, product) = (app(&world), Product::parse("QF").unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = turned_clock();
     runtime.block_on(async {
         let cache = falconer_aws::CatalogCache::default();
         let gold = falconer_domain::TierName::parse("gold").unwrap();
@@ -113,7 +107,7 @@ fn an_unknown_tier_is_looked_up_again_every_five_seconds_at_most() {
             assert!(!has_gold().await);
         }
         assert_eq!(reads(&world), 1);
-        pass(5).await;
+        pass(Duration::from_secs(5)).await;
         assert!(has_gold().await);
         assert_eq!(reads(&world), 2);
     });

@@ -9,7 +9,8 @@ use falconer::keyring::{EditRefusal, PROMOTE_AFTER_MILLIS};
 use falconer_domain::UnixMillis;
 use falconer_domain::jwks::Jwks;
 use falconer_http::{App, Call};
-use falconer_tests::{Fixture, Reply, World, WorldOptions, anonymous_order};
+use falconer_local::tap::{Fault, Matcher};
+use falconer_tests::{Fixture, Reply, World, WorldOptions, anonymous_order, turned_clock};
 use serde_json::{Value, json};
 
 use crate::events::event;
@@ -66,9 +67,7 @@ impl Instances {
 
     async fn pass(&mut self, minutes: i64) {
         for _ in 0..minutes {
-            tokio::time::pause();
-            tokio::time::advance(MINUTE).await;
-            tokio::time::resume();
+            falconer_tests::pass(MINUTE).await;
             self.minutes += 1;
         }
     }
@@ -89,7 +88,7 @@ fn a_new_generation_is_added_promoted_and_used_and_nobody_is_refused() {
     let old = world.put(Fixture::pro());
     let legacy = world.put(Fixture::pro().with_legacy_key());
     let writer = world.ring_writer();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = turned_clock();
     let mut instances = Instances::new(&world, 3);
     let all_valid = |answers: Vec<(String, String)>, kid: Option<&str>| {
         for (code, signed_by) in answers {
@@ -134,7 +133,7 @@ fn a_new_generation_is_added_promoted_and_used_and_nobody_is_refused() {
 fn a_key_of_a_generation_an_instance_does_not_know_makes_it_read_the_ring() {
     let world = World::start();
     let old = world.put(Fixture::pro());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = turned_clock();
     let mut instances = Instances::new(&world, 2);
     runtime.block_on(instances.verify(&[&old]));
     world.wait(keyring::add(&world.ring_writer(), START)).unwrap();
@@ -143,9 +142,7 @@ fn a_key_of_a_generation_an_instance_does_not_know_makes_it_read_the_ring() {
     let reads = || world.secrets_tap.records().len();
     runtime.block_on(async {
         instances.pass(1).await;
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(1)).await;
-        tokio::time::resume();
+        falconer_tests::pass(Duration::from_secs(1)).await;
         let before = reads();
         assert!(instances.verify(&[&new, &new]).await.iter().all(|(code, _)| code == "VALID"));
         assert_eq!(reads() - before, 2, "once for each instance");
@@ -157,7 +154,7 @@ fn a_key_of_a_generation_an_instance_does_not_know_makes_it_read_the_ring() {
 fn hardware_of_a_generation_an_instance_does_not_know_makes_it_read_the_ring() {
     let world = World::start();
     let old = world.put(Fixture::pro());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = turned_clock();
     let mut instances = Instances::new(&world, 1);
     runtime.block_on(instances.verify(&[&old]));
     world.wait(keyring::add(&world.ring_writer(), START)).unwrap();
@@ -176,13 +173,13 @@ fn an_unknown_generation_is_503_while_a_newer_ring_cannot_be_read() {
     let world = World::start();
     let old = world.put(Fixture::pro());
     let unknown = format!("{}9{}", &old[..7], &old[8..]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = turned_clock();
     let mut instances = Instances::new(&world, 1);
     runtime.block_on(async {
         instances.verify(&[&old]).await;
         assert_eq!(instances.verify(&[&unknown]).await[0].0, "INVALID_SIGNATURE", "a young ring may refuse");
         instances.pass(2).await;
-        world.secrets_tap.break_all(falconer_local::tap::Matcher::any(), falconer_local::tap::Fault::Reset);
+        world.secrets_tap.break_all(Matcher::any(), Fault::Reset);
         world.secrets_tap.forget();
         for _ in 0..20 {
             assert_eq!(instances.verify(&[&unknown]).await[0].0, "UNAVAILABLE", "an old one may not");
@@ -198,11 +195,11 @@ fn an_hour_without_secrets_manager_is_invisible_and_a_bad_ring_replaces_no_good_
     let world = World::start();
     let key = world.put(Fixture::pro());
     let good = world.secrets.current(&world.settings.master_key_secret_id).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = turned_clock();
     let mut instances = Instances::new(&world, 1);
     runtime.block_on(async {
         assert_eq!(instances.verify(&[&key]).await[0].0, "VALID");
-        world.secrets_tap.break_all(falconer_local::tap::Matcher::any(), falconer_local::tap::Fault::Reset);
+        world.secrets_tap.break_all(Matcher::any(), Fault::Reset);
         for _ in 0..12 {
             instances.pass(5).await;
             assert_eq!(instances.verify(&[&key]).await[0].0, "VALID");
@@ -230,12 +227,12 @@ fn an_hour_without_secrets_manager_is_invisible_and_a_bad_ring_replaces_no_good_
 fn a_slow_secret_store_delays_the_ring_and_never_starves_it() {
     let world = World::start();
     let key = world.put(Fixture::pro());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = turned_clock();
     let mut instances = Instances::new(&world, 1);
     runtime.block_on(async {
         instances.verify(&[&key]).await;
-        let slow = falconer_local::tap::Fault::Delay(Duration::from_millis(150));
-        world.secrets_tap.break_all(falconer_local::tap::Matcher::any(), slow);
+        let slow = Fault::Delay(Duration::from_millis(150));
+        world.secrets_tap.break_all(Matcher::any(), slow);
         for _ in 0..6 {
             instances.pass(1).await;
             let refresh = instances.apps[0].ring.refresh_ageing();

@@ -55,11 +55,11 @@ impl Gateway {
     /// Listens, and starts the instances if it is to. It does not wait for them: requests do.
     ///
     /// # Errors
-    /// The port is in use, a binary is missing, or the log file cannot be written.
+    /// The port is in use, or a binary is missing.
     pub fn start(config: Config) -> Result<Self> {
         let runtime = runtime::handle()?;
-        let Config { port, launch, functions, log_file } = config;
-        let pool = Arc::new(Pool::new(functions, log_file.as_deref())?);
+        let Config { port, launch, functions } = config;
+        let pool = Arc::new(Pool::new(functions)?);
         let programs = pool.programs(&launch)?;
 
         let for_front = Arc::clone(&pool);

@@ -17,8 +17,6 @@ pub struct Config {
     pub launch: Launch,
     /// The functions.
     pub functions: Vec<FunctionConfig>,
-    /// A file to which every line of every instance is appended.
-    pub log_file: Option<PathBuf>,
 }
 
 /// Where instances come from.
@@ -76,7 +74,7 @@ impl Config {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { port: 0, launch, functions, log_file: None })
+        Ok(Self { port: 0, launch, functions })
     }
 
     /// The same with other settings for one function; a name that is not there changes nothing.

@@ -3,7 +3,6 @@
 mod instance;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,7 +94,7 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(configs: Vec<FunctionConfig>, log_file: Option<&Path>) -> Result<Self> {
+    pub(super) fn new(configs: Vec<FunctionConfig>) -> Result<Self> {
         let mut functions = BTreeMap::new();
         for config in configs {
             ensure!(config.instances > 0, "{} would have no instance", config.name);
@@ -104,7 +103,7 @@ impl Pool {
             let function = Function { queue, jobs: AsyncMutex::new(jobs), instances, config };
             functions.insert(function.config.name.clone(), function);
         }
-        Ok(Self { functions, journal: Journal::new(log_file)? })
+        Ok(Self { functions, journal: Journal::default() })
     }
 
     pub(super) fn journal(&self) -> &Journal {

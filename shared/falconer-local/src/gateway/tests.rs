@@ -178,7 +178,7 @@ fn config(instances: usize, timeout: Duration) -> Config {
         routes: vec![route],
         environment: BTreeMap::new(),
     };
-    Config { port: 0, launch: Launch::External, functions: vec![echo], log_file: None }
+    Config { port: 0, launch: Launch::External, functions: vec![echo] }
 }
 
 fn agent() -> ureq::Agent {
