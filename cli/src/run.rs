@@ -87,14 +87,14 @@ fn print_json(issued: &Issued) {
             "tier": license.tier.as_str(),
             "status": license.status.as_str(),
             "expiresAt": license.expires_at.map(|at| at.0),
-            "durationDays": issued.license.duration_days,
+            "durationDays": issued.license.license.duration_days,
         })
     );
 }
 
 fn print_text(issued: &Issued) {
     let license = &issued.license.license;
-    let ends = match (license.expires_at, issued.license.duration_days) {
+    let ends = match (license.expires_at, issued.license.license.duration_days) {
         (Some(at), _) => shown(at),
         (None, Some(days)) => format!("{days} days after its first activation"),
         (None, None) => "never".to_owned(),

@@ -24,7 +24,7 @@ fn catalog(product: &str, tier: &str, feature: &str) -> Value {
 }
 
 fn app(world: &World) -> App {
-    App::new("verify", world.settings.clone(), &world.tapped)
+    App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped)
 }
 
 fn reads(world: &World) -> usize {

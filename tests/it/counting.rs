@@ -1,10 +1,11 @@
 //! What a request costs: calls on the wire, counted by a tap in front of each service, and units as DynamoDB counts
 //! them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use falconer_local::tap::{Fault, Matcher, Record, Units};
-use falconer_tests::{Fixture, World, WorldOptions};
+use falconer_tests::{Fixture, Machine, World, WorldOptions};
 use serde_json::json;
 
 fn limited() -> World {
@@ -182,4 +183,64 @@ fn a_row_says_who_asked_for_what_and_when_it_may_go() {
     let kept_until = checked_at.div_euclid(1_000) + 400 * 86_400;
     assert_eq!(item["ttl"]["N"], kept_until.to_string());
     assert!(!item.to_string().contains(&key), "no key in the table");
+}
+
+/// P3: two sequential round trips for a change, one for an answer that changes nothing.
+#[test]
+fn a_change_takes_one_read_and_one_transaction() {
+    let world = limited();
+    let (key, first, second) = (world.put(Fixture::pro()), Machine::named("first"), Machine::named("second"));
+    // Each function reads the catalog once and keeps it.
+    for endpoint in ["activate-sync", "transfer", "deactivate"] {
+        world.post(&format!("/api/{endpoint}"), &first.request(&world.put(Fixture::pro())));
+    }
+    let (commit, row) = (Some("TransactWriteItems"), Some("PutItem"));
+    for (code, endpoint, machine, write) in [
+        ("ACTIVATED", "activate-sync", &first, commit),
+        ("REFRESHED", "activate-sync", &first, None),
+        ("ALREADY_BOUND", "transfer", &first, None),
+        ("TRANSFERRED", "transfer", &second, commit),
+        ("DEACTIVATED", "deactivate", &second, commit),
+        ("DEVICE_NOT_BOUND", "deactivate", &second, row),
+    ] {
+        world.settle();
+        world.forget();
+        assert_eq!(world.post(&format!("/api/{endpoint}"), &machine.request(&key)).code(), code);
+        world.settle();
+        let called: BTreeSet<_> = operations(&world).into_iter().collect();
+        let expected = ["GetItem", "UpdateItem"].into_iter().chain(write).map(str::to_owned).collect();
+        assert_eq!((operations(&world).len(), called), (2 + write.iter().count(), expected), "{code}");
+        let records = world.dynamodb.records();
+        let of = |operation: &str| records.iter().find(|record| record.operation == operation);
+        let (read, count) = (of("GetItem").unwrap(), of("UpdateItem").unwrap());
+        let before = units(&[read, count]);
+        assert_eq!((before.read, before.write), (1.0, 1.0), "{code}");
+        if let Some(commit) = of("TransactWriteItems") {
+            let begun = commit.started;
+            assert!(
+                begun >= read.finished.unwrap() && begun >= count.finished.unwrap(),
+                "{code}: one after the other"
+            );
+            let tables = [&world.settings.licenses_table, &world.settings.verifications_table];
+            assert_eq!(commit.resources.iter().collect::<Vec<_>>(), tables, "{code}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_key_costs_no_call_at_any_endpoint() {
+    let world = World::start();
+    let machine = Machine::named("first");
+    world.forget();
+    for endpoint in ["activate-sync", "transfer", "deactivate"] {
+        let path = format!("/api/{endpoint}");
+        for body in
+            [machine.request("QF-PRO-NO-KEY"), machine.request(&"A".repeat(129)), json!([]), json!({})]
+        {
+            assert!([400, 401].contains(&world.post(&path, &body).status), "{path} {body}");
+        }
+        assert_eq!(world.send("POST", &path, &[], b"{").status, 400);
+    }
+    world.settle();
+    assert_eq!(operations(&world), Vec::<String>::new());
 }

@@ -5,7 +5,7 @@
 //! everything it can at the most talkative level an operator can choose.
 
 use falconer_local::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, SECRET_WORDS, World, WorldOptions};
+use falconer_tests::{Fixture, MASTER_A, Machine, SECRET_WORDS, World, WorldOptions};
 use serde_json::json;
 
 #[test]
@@ -17,21 +17,43 @@ fn everything_an_instance_can_say_is_clean_at_any_log_level() {
     let hardware = json!({ "mac": "fixture-hardware-mac", "board": "fixture-hardware-board" });
     let full = |key: &str| {
         json!({ "license": key, "hardware": hardware, "licensee_email": "fixture.person@example.com",
-                "licensee_name": "Fixture Person", "nonce": "fixture-nonce-0123456789" })
+                "licensee_name": "Fixture Person", "device_name": "Fixture Person", "nonce": "fixture-nonce-0123456789" })
     };
     for key in [&key, &legacy, &key.replace("PRO", "FREE"), &world.key_without_license()] {
         world.speak(key);
-        world.post("/api/verify", &full(key));
+        for endpoint in ["verify", "activate-sync", "transfer", "deactivate"] {
+            world.post(&format!("/api/{endpoint}"), &full(key));
+        }
     }
     world.send("POST", "/api/verify", &[], format!(r#"{{"license":"{key}""#).as_bytes());
     world.dynamodb.break_all(Matcher::any(), Fault::Reset);
     world.secrets_tap.break_all(Matcher::any(), Fault::Reset);
     world.post("/api/verify", &full(&key));
+    world.post("/api/activate-sync", &full(&key));
     world.get("/api/keys");
     world.dynamodb.heal();
 
-    assert!(world.request_lines().len() >= 6, "the instances did speak");
+    assert!(world.request_lines().len() >= 16, "the instances did speak");
     assert_eq!(world.spilled(), Vec::<String>::new());
+}
+
+#[test]
+fn no_key_and_no_hardware_stands_in_a_table() {
+    let world = World::start();
+    let (key, first, second) = (world.put(Fixture::pro()), Machine::named("first"), Machine::named("second"));
+    world.activate(&key, &first);
+    world.transfer(&key, &second);
+    world.deactivate(&key, &second);
+    world.post("/api/activate-sync", &Machine::named("third").old_request(&key));
+    world.verify(&key);
+    world.settle();
+    let stored = world.everything_stored();
+    assert!(stored.contains("fixture.person@example.com"), "the license is there");
+    let values = [first, second, Machine::named("third")];
+    let values = values.iter().flat_map(|machine| [&machine.mac, &machine.cpu, &machine.board]);
+    for secret in values.map(String::as_str).chain([key.as_str(), MASTER_A]) {
+        assert!(!stored.contains(secret), "{secret}");
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ struct Instances {
 
 impl Instances {
     fn new(world: &World, count: usize) -> Self {
-        let app = |_| App::new("verify", world.settings.clone(), &world.tapped);
+        let app = |_| App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
         Self { apps: (0..count).map(app).collect(), minutes: 0 }
     }
 
@@ -53,7 +53,8 @@ impl Instances {
             let request = lambda_http::request::from_str(&event.to_string()).unwrap();
             let deadline = tokio::time::Instant::now() + verify::ENDPOINT.deadline;
             let call = Call::new(request, self.now(), deadline);
-            let response = verify::handle(app, &call).await.into_response(&call.request_id);
+            let response =
+                verify::handle(app, &call).await.into_response(&call.request_id, verify::ENDPOINT.effect);
             let body: Value = serde_json::from_slice(response.body()).unwrap();
             let lease = body["lease"].as_str().unwrap_or_default();
             let header = lease.split('.').next().unwrap_or_default();
@@ -275,7 +276,11 @@ fn rotating_under_traffic_fails_no_request_and_refuses_no_new_key() {
         stop.store(true, Ordering::Relaxed);
     });
     assert!(sent.load(Ordering::Relaxed) > 100, "{sent:?}");
-    assert_eq!(world.gateway().starts().len(), 6, "every instance is still the one that was started");
+    assert_eq!(
+        world.gateway().starts().len(),
+        world.instances(),
+        "every instance is still the one that was started"
+    );
     let keys = world.get("/api/keys").body;
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1, "caches of public keys follow within five minutes");
 }

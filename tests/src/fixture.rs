@@ -5,6 +5,8 @@ use falconer_domain::issue::{CheckedOrder, NewLicense, Order, Term};
 use falconer_domain::license_key::Product;
 use falconer_domain::{Catalog, KeyRing, TierName, UnixMillis};
 
+use crate::machine::{Machine, device_id};
+
 /// Master of generation 1, the first that signs.
 pub const MASTER_A: &str = "test-master-A-0123456789abcdef-0123456789";
 /// Master of generation 3, promoted in the tests of rotation.
@@ -88,6 +90,24 @@ impl Fixture {
     #[must_use]
     pub fn ending(self, at: UnixMillis) -> Self {
         self.with(move |new, _| new.license.expires_at = Some(at))
+    }
+
+    /// The same with this many seats.
+    #[must_use]
+    pub fn seats(self, seats: u32) -> Self {
+        self.with(move |new, _| new.license.policy.seats = Some(seats))
+    }
+
+    /// The same with a machine bound to it at a moment, under the id of this number, and seen then. Its binding was free
+    /// of count.
+    #[must_use]
+    pub fn bound(self, number: u8, machine: &Machine, at: UnixMillis) -> Self {
+        let machine = machine.clone();
+        self.with(move |new, ring| {
+            let device = machine.device(new, ring, at);
+            new.license.devices.insert(device_id(number), device);
+            new.license.free_used += 1;
+        })
     }
 
     /// The same, changed before it is stored.

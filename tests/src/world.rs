@@ -8,7 +8,7 @@ use falconer::issue::Issuer;
 use falconer_aws::keyring::RingWriter;
 use falconer_aws::{AuditRow, Budgets, Clients, Settings, Store};
 use falconer_domain::issue::NewLicense;
-use falconer_domain::{KeyRing, LicenseId, UnixMillis};
+use falconer_domain::{KeyRing, License, LicenseId, UnixMillis};
 use falconer_local::dynamodb::{DynamoDb, Storage};
 use falconer_local::gateway::{Config, End, Gateway, Invocation, Launch, SOURCE_IP_HEADER};
 use falconer_local::secrets::Secrets;
@@ -19,12 +19,16 @@ use tokio::runtime::Runtime;
 use ureq::Agent;
 
 use crate::fixture::{Fixture, SECRET_WORDS, built_in_catalog, ring};
+use crate::machine::Machine;
 use crate::reply::Reply;
 
 /// A debug binary on a busy machine takes seconds to its first `/next`.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// Longer than any time-out of the functions or the gateway.
 const HTTP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Every function.
+const FUNCTIONS: [&str; 6] = ["verify", "activate-sync", "transfer", "deactivate", "keys", "health"];
 
 /// How often [`World::settle`] looks.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -87,6 +91,7 @@ pub struct World {
     agent: Agent,
     spoken: RefCell<Vec<String>>,
     database: DynamoDb,
+    instances: usize,
 }
 
 impl World {
@@ -149,6 +154,7 @@ impl World {
             agent,
             spoken: RefCell::default(),
             database,
+            instances: options.instances * FUNCTIONS.len(),
         };
         world.forget();
         world
@@ -173,6 +179,12 @@ impl World {
             .env("AWS_CONFIG_FILE", "none")
             .env("AWS_SHARED_CREDENTIALS_FILE", "none");
         command
+    }
+
+    /// Instances there were at the start: more starts mean that one was killed or died.
+    #[must_use]
+    pub const fn instances(&self) -> usize {
+        self.instances
     }
 
     /// Runs a future of ours.
@@ -223,6 +235,62 @@ impl World {
         self.database.send("PutItem", &body).expect("a stored item");
     }
 
+    /// An item of the licenses table as it stands, in DynamoDB's own JSON; `null` if there is none.
+    ///
+    /// # Panics
+    /// DynamoDB refuses.
+    #[must_use]
+    pub fn item(&self, id: &LicenseId) -> Value {
+        let request = serde_json::json!({
+            "TableName": self.settings.licenses_table,
+            "Key": { "license_id": { "S": id.as_str() } },
+            "ConsistentRead": true,
+        });
+        self.database.send("GetItem", &request).expect("an answer")["Item"].take()
+    }
+
+    /// The license that an item describes, as the rules see it.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
+    pub fn stored(&self, id: &LicenseId) -> License {
+        self.wait(self.store.license(id)).expect("an answer").expect("a license").license
+    }
+
+    /// The audit rows of a license, oldest first, in DynamoDB's own JSON. That of its making is left out.
+    ///
+    /// # Panics
+    /// DynamoDB refuses.
+    #[must_use]
+    pub fn audit_rows(&self, id: &LicenseId) -> Vec<Value> {
+        let request = serde_json::json!({
+            "TableName": self.settings.verifications_table,
+            "KeyConditionExpression": "license_id = :id",
+            "ExpressionAttributeValues": { ":id": { "S": id.as_str() } },
+            "ConsistentRead": true,
+        });
+        let mut answer = self.database.send("Query", &request).expect("an answer");
+        let rows = answer["Items"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        assert!(answer["LastEvaluatedKey"].is_null(), "more rows than one page");
+        rows.into_iter().filter(|row| row["action"]["S"] != "issue").collect()
+    }
+
+    /// Every item of every table, as text.
+    ///
+    /// # Panics
+    /// DynamoDB refuses.
+    #[must_use]
+    pub fn everything_stored(&self) -> String {
+        let settings = &self.settings;
+        [&settings.licenses_table, &settings.verifications_table, &settings.rate_limits_table]
+            .map(|table| {
+                let request = serde_json::json!({ "TableName": table });
+                self.database.send("Scan", &request).expect("an answer").to_string()
+            })
+            .concat()
+    }
+
     /// A key that is authentic and opens nothing.
     pub fn key_without_license(&self) -> String {
         self.make(Fixture::pro()).0
@@ -263,6 +331,21 @@ impl World {
     /// `POST /api/verify` of a key alone.
     pub fn verify(&self, key: &str) -> Reply {
         self.post("/api/verify", &serde_json::json!({ "license": key }))
+    }
+
+    /// `POST /api/activate-sync` of a machine.
+    pub fn activate(&self, key: &str, machine: &Machine) -> Reply {
+        self.post("/api/activate-sync", &machine.request(key))
+    }
+
+    /// `POST /api/transfer` to a machine.
+    pub fn transfer(&self, key: &str, machine: &Machine) -> Reply {
+        self.post("/api/transfer", &machine.request(key))
+    }
+
+    /// `POST /api/deactivate` of a machine.
+    pub fn deactivate(&self, key: &str, machine: &Machine) -> Reply {
+        self.post("/api/deactivate", &machine.request(key))
     }
 
     /// `GET`.
@@ -377,7 +460,7 @@ fn start_gateway(
     let mut config =
         Config::from_template(template, names, binaries, options.instances, &extra).expect("a configuration");
     if let Some(timeout) = options.timeout {
-        for function in ["verify", "keys", "health"] {
+        for function in FUNCTIONS {
             config = config.with_function(function, |function| function.timeout = timeout);
         }
     }

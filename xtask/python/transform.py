@@ -40,6 +40,11 @@ def parameters(template):
     return values
 
 
+# Who may write a license, and how: a put inside a transaction. Nobody else writes one, and nobody deletes or scans.
+WRITERS = {"ActivateSyncRole", "TransferRole", "DeactivateRole"}
+READ, WRITE = "dynamodb:GetItem", "dynamodb:PutItem"
+
+
 def as_list(value):
     return value if isinstance(value, list) else [value]
 
@@ -65,6 +70,10 @@ def complaints(resources):
             for target in as_list(statement.get("Resource", [])):
                 if "*" in json.dumps(target):
                     yield f"{name} reaches {json.dumps(target)}; name the one resource"
+                if "LicensesTable" in json.dumps(target):
+                    allowed = {READ, WRITE} if name in WRITERS else {READ}
+                    for action in set(as_list(statement["Action"])) - allowed:
+                        yield f"{name} may {action} on licenses; only {', '.join(sorted(WRITERS))} may write, and only {WRITE}"
 
 
 def main():

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
 
 use crate::interrupt::{self, Interrupted};
 use crate::process::Output;
@@ -73,10 +74,14 @@ fn welcome(stack: &Stack, rate_limit: u32) -> String {
     let url = &stack.url;
     let keys: Vec<String> = stack.keys.all().map(|(name, key)| format!("  {name:<9} {key}")).collect();
     let keys = keys.join("\n");
-    let verify = |key: &str| {
-        format!(
-            "  curl -s {url}/api/verify -H 'content-type: application/json' -d '{{\"license\":\"{key}\"}}'"
-        )
+    let post = |path: &str, body: Value| {
+        format!("  curl -s {url}{path} -H 'content-type: application/json' -d '{body}'")
+    };
+    let verify = |key: &str| post("/api/verify", json!({ "license": key }));
+    let demo_key = stack.keys.of("pro");
+    let device = |path: &str, name: &str| {
+        let hardware = json!({ "mac": format!("demo-{name}-mac"), "board": format!("demo-{name}-board") });
+        post(path, json!({ "license": demo_key, "hardware": hardware }))
     };
     let limits = match rate_limit {
         0 => "Limits are off: every local caller is 127.0.0.1. Try them with --rate-limit N.".to_owned(),
@@ -96,11 +101,19 @@ Try:
 {}
   curl -s {url}/api/keys
 
+One seat, two devices, one after the other:
+{}
+{}
+{}
+
 {limits}
 For other programs: `. target/dev/env`. Logs are in target/dev. A changed function is rebuilt by itself.
 Ctrl-C stops everything.
 ",
         verify(stack.keys.legacy()),
-        verify(stack.keys.of("pro")),
+        verify(demo_key),
+        device("/api/activate-sync", "laptop"),
+        device("/api/transfer", "desktop"),
+        device("/api/deactivate", "desktop"),
     )
 }

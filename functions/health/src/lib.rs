@@ -3,13 +3,17 @@
 use std::time::{Duration, Instant};
 
 use falconer_domain::Code;
-use falconer_http::{Answer, App, Call, Endpoint, Method, Problem, Stop, WarmUp};
+use falconer_http::{Answer, App, Call, Effect, Endpoint, Method, Problem, Stop, WarmUp};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
 /// Its name, when it tells an outage, and what it warms up.
-pub const ENDPOINT: Endpoint =
-    Endpoint { name: "health", deadline: Duration::from_millis(2_500), warm_up: WarmUp::Ring };
+pub const ENDPOINT: Endpoint = Endpoint {
+    name: "health",
+    effect: Effect::Tells,
+    deadline: Duration::from_millis(2_500),
+    warm_up: WarmUp::Ring,
+};
 
 /// How long one look at the dependencies is good for: whoever polls `ready` cannot make it a load.
 const GOOD_FOR: Duration = Duration::from_secs(10);

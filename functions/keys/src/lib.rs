@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use falconer_domain::Code;
-use falconer_http::{Answer, App, Call, Endpoint, Method, Stop, WarmUp};
+use falconer_http::{Answer, App, Call, Effect, Endpoint, Method, Stop, WarmUp};
 
 /// Its name, when it tells an outage, and what it warms up.
-pub const ENDPOINT: Endpoint =
-    Endpoint { name: "keys", deadline: Duration::from_millis(2_500), warm_up: WarmUp::Ring };
+pub const ENDPOINT: Endpoint = Endpoint {
+    name: "keys",
+    effect: Effect::Tells,
+    deadline: Duration::from_millis(2_500),
+    warm_up: WarmUp::Ring,
+};
 
 /// As long as an instance uses a ring before it reads it again: a cache is never staler than the function itself.
 const CACHE_CONTROL: &str = "public, max-age=300";

@@ -2,22 +2,28 @@
 //!
 //! Parse, check the tag, load in one round trip, decide, sign. Nothing is changed; the audit row follows the answer.
 
-mod wire;
+mod request;
 
 use std::time::Duration;
 
-use falconer_domain::License;
-use falconer_domain::hardware::ReceivedComponents;
+use falconer_domain::Code;
+use falconer_domain::hardware::stated;
 use falconer_domain::keyring::Generation;
 use falconer_domain::lease::{Claims, Occasion, Terms};
+use falconer_domain::standing::Standing;
 use falconer_domain::verify::{Facts, VerifyRefusal};
-use falconer_http::app::Loaded;
-use falconer_http::{Answer, App, Call, Endpoint, Method, Stop, WarmUp};
-use wire::{Bound, VALID, VerifyRequest};
+use falconer_http::app::{Loaded, Vouched};
+use falconer_http::verdict::{Bound, Yes};
+use falconer_http::{Answer, App, Call, Effect, Endpoint, Method, Stop, WarmUp};
+use request::VerifyRequest;
 
 /// Its name, when it tells an outage, and what it warms up.
-pub const ENDPOINT: Endpoint =
-    Endpoint { name: "verify", deadline: Duration::from_millis(2_500), warm_up: WarmUp::RingAndStore };
+pub const ENDPOINT: Endpoint = Endpoint {
+    name: "verify",
+    effect: Effect::Tells,
+    deadline: Duration::from_millis(2_500),
+    warm_up: WarmUp::RingAndStore,
+};
 
 /// Answers a request.
 pub async fn handle(app: &App, call: &Call) -> Answer {
@@ -28,38 +34,43 @@ async fn verify(app: &App, call: &Call) -> Result<Answer, Stop> {
     call.require(&Method::POST)?;
     let request = VerifyRequest::read(call)?;
     let vouched = app.authenticate(call, &request.license).await?;
-    let signer = vouched.ring.current();
-    let loaded = app.load(call, &vouched).await?;
-    let occasion = app.occasion(call, &vouched, loaded.product(), request.nonce.as_ref());
-
-    let answer = match &loaded {
-        Loaded::Found { license, catalog } => {
-            let received = request.hardware.as_ref();
-            let hardware = app.hashed(call, &vouched, license, received).await?;
-            let facts = app.facts(call, license, catalog, hardware.as_ref()).await?;
-            decide(&occasion, signer, license, &facts, received)
+    let answer = match app.load(call, &vouched).await? {
+        Loaded::Found { row, catalog } => {
+            let standing = app.standing(call, row.license, &catalog).await?;
+            decide(app, call, &vouched, &request, &standing).await?
         }
-        Loaded::Missing { .. } => no(&occasion, signer, VerifyRefusal::NotFound, None),
+        Loaded::Missing { product } => {
+            let occasion = app.occasion(call, &vouched, &product, request.nonce.as_ref());
+            no(&occasion, vouched.ring.current(), VerifyRefusal::NotFound, None)
+        }
     };
-    Ok(app.verified(answer, call, &vouched, request.origin))
+    Ok(app.recorded(answer, call, &vouched, request.origin))
 }
 
-fn decide(
-    occasion: &Occasion<'_>,
-    signer: &Generation,
-    license: &License,
-    facts: &Facts<'_>,
-    received: Option<&ReceivedComponents>,
-) -> Answer {
-    let terms = facts.terms();
-    match facts.decide() {
-        Ok(()) => {
-            let bound = Bound::new(facts.device(), received);
-            let claims = Claims::granted(occasion, VALID, &terms, bound.as_ref().map(Bound::in_lease));
-            wire::yes(occasion, license, &terms, bound.as_ref(), claims.sign(signer))
-        }
-        Err(refusal) => no(occasion, signer, refusal, Some(&terms)),
+async fn decide(
+    app: &App,
+    call: &Call,
+    vouched: &Vouched,
+    request: &VerifyRequest,
+    standing: &Standing,
+) -> Result<Answer, Stop> {
+    let signer = vouched.ring.current();
+    let occasion = app.occasion(call, vouched, &standing.license.product, request.nonce.as_ref());
+    let hardware = match &request.hardware {
+        Some(received) => Some((received, app.hashed(call, vouched, &standing.license, received).await?)),
+        None => None,
+    };
+    let facts = Facts::gather(standing, hardware.as_ref().map(|(_, hashed)| hashed), call.now);
+    if let Err(refusal) = facts.decide() {
+        return Ok(no(&occasion, signer, refusal, Some(&standing.terms())));
     }
+    let bound = facts.device().zip(hardware.as_ref()).map(|(found, (received, hashed))| Bound {
+        id: found.id,
+        device: found.device,
+        components: received.lease(&stated(&found.device.components, hashed, call.now)),
+    });
+    let code = Code::Valid;
+    Ok(Answer::json(code, &Yes::new(&occasion, signer, standing, code, bound.as_ref())))
 }
 
 /// The signed no.

@@ -24,20 +24,40 @@ impl StoreError {
             _ => Self::Unavailable(kind(error)),
         }
     }
+}
 
-    /// A cancelled transaction says why for each of its items. Only a lost condition is a conflict: throttling and other
-    /// transactions in the way say nothing about the row.
-    pub(crate) fn of_transaction<R>(error: &SdkError<TransactWriteItemsError, R>) -> Self {
+/// What a failed transaction means.
+#[derive(Debug)]
+pub(crate) enum TransactionFailure {
+    /// This, and asking again changes nothing.
+    Final(StoreError),
+    /// Nothing happened, or nothing is known yet: the same transaction may be sent again under the same token. If it
+    /// never succeeds it was this.
+    Passing(StoreError),
+}
+
+impl TransactionFailure {
+    /// A cancelled transaction says why for each of its items. A lost condition is final; another transaction in the way
+    /// and throttling pass, and the SDK retries neither of them.
+    pub(crate) fn of<R>(error: &SdkError<TransactWriteItemsError, R>) -> Self {
         match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled))
-                if cancelled
-                    .cancellation_reasons()
-                    .iter()
-                    .any(|reason| reason.code() == Some("ConditionalCheckFailed")) =>
-            {
-                Self::Conflict
+            Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+                Self::Passing(StoreError::of(error))
             }
-            _ => Self::of(error),
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                let reasons = cancelled.cancellation_reasons();
+                let any = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
+                if any("ConditionalCheckFailed") {
+                    Self::Final(StoreError::Conflict)
+                } else if any("TransactionConflict") {
+                    Self::Passing(StoreError::Conflict)
+                } else if any("ThrottlingError") || any("ProvisionedThroughputExceeded") {
+                    Self::Passing(StoreError::of(error))
+                } else {
+                    Self::Final(StoreError::of(error))
+                }
+            }
+            _ => Self::Final(StoreError::of(error)),
         }
     }
 }

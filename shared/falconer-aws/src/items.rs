@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use falconer_domain::catalog::{CatalogError, Tier};
-use falconer_domain::hardware::{DeviceId, Label, StoredComponent};
+use falconer_domain::hardware::{ComponentForm, DeviceId, Label, StoredComponent};
 use falconer_domain::issue::NewLicense;
 use falconer_domain::license::Device;
+use falconer_domain::person::{BadLine, DeviceName, Email, PersonName};
+use falconer_domain::seats::{Reclaim, Released};
 use falconer_domain::{
     Catalog, GenerationNumber, License, LicenseId, PolicyOverrides, Product, Status, TierName, UnixMillis,
 };
@@ -21,11 +23,11 @@ use crate::tables;
 /// The shape written today. A reader meets every older one for as long as a license of it lives.
 const SCHEMA: u32 = 1;
 
-/// A license at rest. One item: its devices are inside, so one condition on `version` guards all of it.
-#[derive(Debug, Serialize, Deserialize)]
+/// What the rules see of a license at rest. One item: its devices are inside, so one condition on `version` guards all
+/// of it. No `Debug`: it is about a person.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct LicenseItem {
-    pub(crate) license_id: String,
-    schema: u32,
+    license_id: String,
     product: String,
     tier: String,
     status: String,
@@ -35,7 +37,8 @@ pub(crate) struct LicenseItem {
     email: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     licensee_name: Option<String>,
-    created_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    licensee_email: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
     /// `YYYY-MM` of `expires_at`, the partition key of the index by expiry.
@@ -51,12 +54,45 @@ pub(crate) struct LicenseItem {
     policy: PolicyItem,
     #[serde(default)]
     devices: BTreeMap<String, DeviceItem>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    released: BTreeMap<String, ReleasedItem>,
     #[serde(default)]
     free_used: u32,
-    key_escrow: ByteBuf,
-    key_hint: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    transfers: Vec<i64>,
+    #[serde(default)]
+    transfers_total: u32,
     generation: u8,
-    version: u64,
+}
+
+/// What a license is born with and no rule looks at.
+#[derive(Serialize)]
+pub(crate) struct BirthItem<'a> {
+    schema: u32,
+    created_at: i64,
+    #[serde(with = "serde_bytes")]
+    key_escrow: &'a [u8],
+    key_hint: &'a str,
+}
+
+/// What guards every write of a license.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct GuardItem {
+    pub(crate) version: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_request: Option<LastRequestItem>,
+}
+
+impl GuardItem {
+    /// Its attributes.
+    pub(crate) const ATTRIBUTES: [&str; 2] = ["version", "last_request"];
+}
+
+/// The request that wrote a license last, and what it was answered: how a request knows its own write again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastRequestItem {
+    pub(crate) id: String,
+    pub(crate) code: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,8 +100,18 @@ struct DeviceItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     components: BTreeMap<String, ComponentItem>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    opaque: bool,
     bound_at: i64,
     seen_at: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ReleasedItem {
+    device: DeviceItem,
+    at: i64,
+    may_return: bool,
+    reclaim: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -131,6 +177,10 @@ pub(crate) struct AuditItem<'a> {
     address: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     actor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<&'a str>,
     /// Seconds, as DynamoDB counts time to live. Rows of changes have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl: Option<i64>,
@@ -148,36 +198,48 @@ impl<'a> From<&'a AuditRow> for AuditItem<'a> {
             origin: row.origin.as_deref(),
             address: row.address.as_ref().map(crate::limiter::Address::as_str),
             actor: row.actor.as_deref(),
+            reason: row.reason.as_deref(),
+            device: row.device.as_ref().map(DeviceId::as_str),
             ttl: row.kept_days.map(|days| row.at.plus_days(days).seconds()),
         }
     }
 }
 
-impl From<&NewLicense> for LicenseItem {
-    fn from(new: &NewLicense) -> Self {
-        let license = &new.license;
+impl<'a> From<&'a NewLicense> for BirthItem<'a> {
+    fn from(new: &'a NewLicense) -> Self {
+        Self {
+            schema: SCHEMA,
+            created_at: new.created_at.0,
+            key_escrow: &new.key_escrow,
+            key_hint: &new.key_hint,
+        }
+    }
+}
+
+impl From<&License> for LicenseItem {
+    fn from(license: &License) -> Self {
+        let email = |email: &Option<Email>| email.as_ref().map(|email| email.as_str().to_owned());
         Self {
             license_id: license.id.to_string(),
-            schema: SCHEMA,
             product: license.product.to_string(),
             tier: license.tier.to_string(),
             status: license.status.as_str().to_owned(),
             user_id: license.user_id.clone(),
-            email: new.email.clone(),
-            licensee_name: new.licensee_name.clone(),
-            created_at: new.created_at.0,
+            email: email(&license.email),
+            licensee_name: license.licensee_name.as_ref().map(|name| name.as_str().to_owned()),
+            licensee_email: email(&license.licensee_email),
             expires_at: license.expires_at.map(|at| at.0),
             expiry_month: license.expires_at.and_then(expiry_month),
-            duration_days: new.duration_days,
+            duration_days: license.duration_days,
             seats: license.policy.seats,
             features: license.features.clone(),
             policy: PolicyItem::from(PolicyOverrides { seats: None, ..license.policy }),
             devices: license.devices.iter().map(|(id, device)| (id.to_string(), device.into())).collect(),
-            free_used: 0,
-            key_escrow: ByteBuf::from(new.key_escrow.clone()),
-            key_hint: new.key_hint.clone(),
+            released: license.released.iter().map(|(id, held)| (id.to_string(), held.into())).collect(),
+            free_used: license.free_used,
+            transfers: license.transfers.iter().map(|at| at.0).collect(),
+            transfers_total: license.transfers_total,
             generation: license.generation.get(),
-            version: 1,
         }
     }
 }
@@ -195,16 +257,56 @@ impl LicenseItem {
             tier: TierName::parse(&self.tier).ok_or("tier")?,
             status: Status::parse(&self.status).ok_or("status")?,
             user_id: self.user_id,
+            email: line(self.email.as_deref(), Email::read).map_err(|_| "email")?,
+            licensee_name: line(self.licensee_name.as_deref(), PersonName::read)
+                .map_err(|_| "licensee_name")?,
+            licensee_email: line(self.licensee_email.as_deref(), Email::read)
+                .map_err(|_| "licensee_email")?,
             expires_at: self.expires_at.map(UnixMillis),
+            duration_days: self.duration_days,
             features: self.features,
             policy: seats,
-            devices: self
-                .devices
-                .into_iter()
-                .map(|(id, device)| Some((DeviceId::parse(&id)?, device.read()?)))
-                .collect::<Option<_>>()
-                .ok_or("devices")?,
+            devices: by_id(self.devices, DeviceItem::read).ok_or("devices")?,
+            released: by_id(self.released, ReleasedItem::read).ok_or("released")?,
+            free_used: self.free_used,
+            transfers: self.transfers.into_iter().map(UnixMillis).collect(),
+            transfers_total: self.transfers_total,
             generation: GenerationNumber::new(self.generation).ok_or("generation")?,
+        })
+    }
+}
+
+fn line<T>(text: Option<&str>, read: fn(&str) -> Result<Option<T>, BadLine>) -> Result<Option<T>, BadLine> {
+    read(text.unwrap_or_default())
+}
+
+fn by_id<I, T>(items: BTreeMap<String, I>, read: fn(I) -> Option<T>) -> Option<BTreeMap<DeviceId, T>> {
+    items.into_iter().map(|(id, item)| Some((DeviceId::parse(&id)?, read(item)?))).collect()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over like this")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+impl From<&Released> for ReleasedItem {
+    fn from(released: &Released) -> Self {
+        Self {
+            device: (&released.device).into(),
+            at: released.at.0,
+            may_return: released.may_return,
+            reclaim: released.reclaim.as_str().to_owned(),
+        }
+    }
+}
+
+impl ReleasedItem {
+    fn read(self) -> Option<Released> {
+        Some(Released {
+            device: self.device.read()?,
+            at: UnixMillis(self.at),
+            may_return: self.may_return,
+            reclaim: Reclaim::parse(&self.reclaim)?,
         })
     }
 }
@@ -216,12 +318,13 @@ impl From<&Device> for DeviceItem {
             learned_at: component.learned_at.map(|at| at.0),
         };
         Self {
-            name: device.name.clone(),
+            name: device.name.as_ref().map(|name| name.as_str().to_owned()),
             components: device
                 .components
                 .iter()
                 .map(|(label, stored)| (label.as_str().to_owned(), component(stored)))
                 .collect(),
+            opaque: device.form == ComponentForm::Opaque,
             bound_at: device.bound_at.0,
             seen_at: device.seen_at.0,
         }
@@ -237,7 +340,8 @@ impl DeviceItem {
             })
         };
         Some(Device {
-            name: self.name,
+            name: line(self.name.as_deref(), DeviceName::read).ok()?,
+            form: if self.opaque { ComponentForm::Opaque } else { ComponentForm::Keyed },
             components: self
                 .components
                 .into_iter()
@@ -319,58 +423,65 @@ fn expiry_month(at: UnixMillis) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn new_license() -> NewLicense {
+    fn license() -> License {
         let component = StoredComponent { hash: [7; 16], learned_at: Some(UnixMillis(5)) };
         let device = Device {
-            name: Some("Laptop".to_owned()),
+            name: DeviceName::read("Laptop").unwrap(),
             components: BTreeMap::from([(Label::Mac, component)]),
+            form: ComponentForm::Opaque,
             bound_at: UnixMillis(1),
             seen_at: UnixMillis(2),
         };
-        NewLicense {
-            license: License {
-                id: LicenseId::parse("lic_ndgc5x34jby0cedfg16y9sz0").unwrap(),
-                product: Product::parse("QF").unwrap(),
-                tier: TierName::parse("pro").unwrap(),
-                status: Status::Active,
-                user_id: Some("user_12345".to_owned()),
-                expires_at: Some(UnixMillis(1_800_000_000_000)),
-                features: vec!["api_access".to_owned()],
-                policy: PolicyOverrides {
-                    seats: Some(2),
-                    hardware_required: Some(true),
-                    ..PolicyOverrides::default()
-                },
-                devices: BTreeMap::from([(DeviceId::from_random([1; 10]), device)]),
-                generation: GenerationNumber::new(2).unwrap(),
+        let released = Released {
+            device: device.clone(),
+            at: UnixMillis(3),
+            may_return: true,
+            reclaim: Reclaim::Always,
+        };
+        License {
+            id: LicenseId::parse("lic_ndgc5x34jby0cedfg16y9sz0").unwrap(),
+            product: Product::parse("QF").unwrap(),
+            tier: TierName::parse("pro").unwrap(),
+            status: Status::Active,
+            user_id: Some("user_12345".to_owned()),
+            email: Email::read("a@example.com").unwrap(),
+            licensee_name: PersonName::read("A").unwrap(),
+            licensee_email: Email::read("b@example.com").unwrap(),
+            expires_at: Some(UnixMillis(1_800_000_000_000)),
+            duration_days: Some(30),
+            features: vec!["api_access".to_owned()],
+            policy: PolicyOverrides {
+                seats: Some(2),
+                hardware_required: Some(true),
+                ..PolicyOverrides::default()
             },
-            email: None,
-            licensee_name: None,
-            created_at: UnixMillis(0),
-            duration_days: None,
-            key_escrow: vec![1, 2, 3],
-            key_hint: "QF-PRO-…-7Y9ST".to_owned(),
+            devices: BTreeMap::from([(DeviceId::from_random([1; 10]), device)]),
+            released: BTreeMap::from([(DeviceId::from_random([2; 10]), released)]),
+            free_used: 2,
+            transfers: vec![UnixMillis(4)],
+            transfers_total: 5,
+            generation: GenerationNumber::new(2).unwrap(),
         }
     }
 
     #[test]
     fn a_license_reads_back_what_was_written() {
-        let new = new_license();
         let item: std::collections::HashMap<_, aws_sdk_dynamodb::types::AttributeValue> =
-            serde_dynamo::to_item(LicenseItem::from(&new)).unwrap();
+            serde_dynamo::to_item(LicenseItem::from(&license())).unwrap();
         assert_eq!(item["expiry_month"].as_s().unwrap(), "2027-01");
-        assert_eq!(item["key_escrow"].as_b().unwrap().as_ref(), [1, 2, 3]);
         let read: LicenseItem = serde_dynamo::from_item(item).unwrap();
-        assert_eq!(read.read().unwrap(), new.license);
+        assert_eq!(read.read().unwrap(), license());
     }
 
     #[test]
     fn an_attribute_that_does_not_read_is_named() {
-        let item = || LicenseItem::from(&new_license());
+        let item = || LicenseItem::from(&license());
+        let two_lines = || Some("two\nlines".to_owned());
         for (item, expected) in [
             (LicenseItem { status: "expired".to_owned(), ..item() }, "status"),
             (LicenseItem { tier: "Pro".to_owned(), ..item() }, "tier"),
             (LicenseItem { generation: 0, ..item() }, "generation"),
+            (LicenseItem { licensee_email: two_lines(), ..item() }, "licensee_email"),
         ] {
             assert_eq!(item.read(), Err(expected));
         }

@@ -87,8 +87,8 @@ struct Memory {
 pub enum Counted {
     /// There was room.
     Admitted,
-    /// It could not be reached; memory admitted the request.
-    WithoutCounter,
+    /// It could not be reached, so nobody knows.
+    OutOfReach,
 }
 
 impl Limiter {
@@ -128,8 +128,7 @@ impl Limiter {
         Ok(())
     }
 
-    /// Counts an authentic request at the counter all instances share. If that cannot be reached, this instance's
-    /// memory stands in for it.
+    /// Counts an authentic request at the counter all instances share.
     ///
     /// # Errors
     /// [`OverLimit`].
@@ -146,14 +145,22 @@ impl Limiter {
             }
             Err(error) => {
                 tracing::warn!(error = %error, "rate limit counter out of reach");
-                let mut memory = self.memory();
-                if memory.without_counter.count(address.clone(), now) <= self.per_address {
-                    return Ok(Counted::WithoutCounter);
-                }
-                memory.denied.count(address.clone(), now);
-                Err(self.over_address(now))
+                Ok(Counted::OutOfReach)
             }
         }
+    }
+
+    /// Counts a request in this instance's memory, which stands in for the counter where it is out of reach.
+    ///
+    /// # Errors
+    /// [`OverLimit`].
+    pub fn count_in_memory(&self, address: &Address, now: UnixMillis) -> Result<(), OverLimit> {
+        let mut memory = self.memory();
+        if memory.without_counter.count(address.clone(), now) <= self.per_address {
+            return Ok(());
+        }
+        memory.denied.count(address.clone(), now);
+        Err(self.over_address(now))
     }
 
     fn over_address(&self, now: UnixMillis) -> OverLimit {

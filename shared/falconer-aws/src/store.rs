@@ -1,18 +1,29 @@
 //! The tables, one method per access pattern of [`tables`].
 
+use std::fmt;
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use falconer_domain::issue::NewLicense;
 use falconer_domain::{Catalog, License, LicenseId, Product};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::audit::AuditRow;
+use crate::audit::{AuditRow, changes};
 use crate::clients::Clients;
-use crate::error::StoreError;
-use crate::items::{AuditItem, CatalogItem, LicenseItem};
+use crate::error::{StoreError, TransactionFailure};
+use crate::items::{AuditItem, BirthItem, CatalogItem, GuardItem, LastRequestItem, LicenseItem};
 use crate::tables::{self, LICENSE_ID};
+
+/// How often one transaction is sent while nothing but another one is in its way.
+const TRANSACTION_TRIES: u32 = 3;
+/// Shortest pause before another try: longer than a transaction of two items takes.
+const FIRST_PAUSE_MILLIS: u64 = 20;
+/// The longest pause is the shortest, doubled this often: 160 ms, so that three tries fit in a request.
+const MAX_DOUBLINGS: u32 = 3;
 
 /// The tables of licenses and of what happened to them.
 #[derive(Clone, Debug)]
@@ -39,7 +50,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
-    pub async fn license(&self, id: &LicenseId) -> Result<Option<License>, StoreError> {
+    pub async fn license(&self, id: &LicenseId) -> Result<Option<Row>, StoreError> {
         let output = self
             .dynamodb
             .get_item()
@@ -49,9 +60,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::of(&error))?;
-        let Some(item) = output.item else { return Ok(None) };
-        let item: LicenseItem = read(item)?;
-        item.read().map(Some).map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))
+        output.item.map(Row::read).transpose()
     }
 
     /// Pattern 2: the catalog an operator stored for a product.
@@ -104,24 +113,41 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the license exists already; [`StoreError::Unavailable`].
     pub async fn issue(&self, new: &NewLicense, row: &AuditRow, token: &str) -> Result<(), StoreError> {
-        let license = put_new(&self.licenses, written(&LicenseItem::from(new))?)?;
-        let audit = put_new(&self.verifications, written(&AuditItem::from(row))?)?;
-        let timeouts = aws_sdk_dynamodb::config::Builder::new().timeout_config(self.transaction.clone());
-        self.dynamodb
-            .transact_write_items()
-            .transact_items(license)
-            .transact_items(audit)
-            // The SDK retries under one token, so a lost reply cannot make our own write look like somebody else's.
-            .client_request_token(token)
-            .customize()
-            .config_override(timeouts)
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| StoreError::of_transaction(&error))
+        let license = written(&LicenseItem::from(&new.license))?;
+        let audit = audit_item(row, &Item::new(), &license)?;
+        let mut item = license;
+        item.extend(written(&BirthItem::from(new))?);
+        item.extend(written(&GuardItem { version: 1, last_request: None })?);
+        self.transact(vec![put_new(&self.licenses, item)?, put_new(&self.verifications, audit)?], token).await
     }
 
-    /// Pattern 6: opens the connection and shows that the table answers.
+    /// Pattern 6: what a decision made of a license, and its audit row, both or neither. Attributes that no rule looks
+    /// at stay as they were read. `token` is random, and new for each decision.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the row is not the one that was read any more: load and decide again.
+    /// [`StoreError::Unavailable`]: whether it was stored is not known.
+    pub async fn commit(
+        &self,
+        guard: &Guard,
+        before: &License,
+        after: &License,
+        row: &AuditRow,
+        token: &str,
+    ) -> Result<(), StoreError> {
+        let (was, is) = (written(&LicenseItem::from(before))?, written(&LicenseItem::from(after))?);
+        let audit = audit_item(row, &was, &is)?;
+        let mut item = guard.item.clone();
+        item.retain(|name, _| !was.contains_key(name));
+        item.extend(is);
+        let last_request = LastRequestItem { id: row.request_id.clone(), code: row.code.to_owned() };
+        let version = guard.version + 1;
+        item.extend(written(&GuardItem { version, last_request: Some(last_request) })?);
+        let license = put_over(&self.licenses, item, guard.version)?;
+        self.transact(vec![license, put_new(&self.verifications, audit)?], token).await
+    }
+
+    /// Pattern 7: opens the connection and shows that the table answers.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -135,18 +161,113 @@ impl Store {
             .map(|_| ())
             .map_err(|error| StoreError::of(&error))
     }
+
+    /// All of it or nothing. The SDK's retries and ours go under one token, so a lost reply cannot make our own write
+    /// look like somebody else's.
+    async fn transact(&self, items: Vec<TransactWriteItem>, token: &str) -> Result<(), StoreError> {
+        let mut sent = 1;
+        loop {
+            let timeouts = aws_sdk_dynamodb::config::Builder::new().timeout_config(self.transaction.clone());
+            let outcome = self
+                .dynamodb
+                .transact_write_items()
+                .set_transact_items(Some(items.clone()))
+                .client_request_token(token)
+                .customize()
+                .config_override(timeouts)
+                .send()
+                .await;
+            match outcome.map_err(|error| TransactionFailure::of(&error)) {
+                Ok(_) => return Ok(()),
+                Err(TransactionFailure::Passing(_)) if sent < TRANSACTION_TRIES => {
+                    tokio::time::sleep(jitter(sent)).await;
+                    sent += 1;
+                }
+                Err(TransactionFailure::Passing(error) | TransactionFailure::Final(error)) => {
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// A license as it was read, and what guards its next write.
+#[derive(Debug)]
+pub struct Row {
+    /// What the rules see.
+    pub license: License,
+    /// What a write is to be conditional on.
+    pub guard: Guard,
+}
+
+/// The version of a row, the request that wrote it last, and everything in it. `Debug` shows no attribute: some are
+/// about a person.
+pub struct Guard {
+    version: u64,
+    last_request: Option<LastRequestItem>,
+    item: Item,
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+impl Row {
+    fn read(item: Item) -> Result<Self, StoreError> {
+        let guarding = GuardItem::ATTRIBUTES.iter().filter_map(|name| item.get_key_value(*name));
+        let guarding = guarding.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let GuardItem { version, last_request } = read(guarding)?;
+        let license: LicenseItem = read(item.clone())?;
+        let license = license.read().map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))?;
+        Ok(Self { license, guard: Guard { version, last_request, item } })
+    }
+}
+
+impl Guard {
+    /// The code this request was answered with, if it is the one that wrote the row: its own write, whose reply was
+    /// lost.
+    #[must_use]
+    pub fn written_by(&self, request_id: &str) -> Option<&str> {
+        self.last_request.as_ref().filter(|last| last.id == request_id).map(|last| last.code.as_str())
+    }
+}
+
+/// A pause before one more try: two that met do not meet again.
+#[must_use]
+pub fn jitter(tries: u32) -> Duration {
+    let longest = FIRST_PAUSE_MILLIS << tries.min(MAX_DOUBLINGS);
+    Duration::from_millis(fastrand::u64(FIRST_PAUSE_MILLIS..=longest))
 }
 
 type Item = std::collections::HashMap<String, AttributeValue>;
 
 fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {
-    let put = Put::builder()
-        .table_name(table)
-        .set_item(Some(item))
-        .condition_expression(tables::NOT_THERE)
-        .build()
-        .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    transaction_item(
+        Put::builder().table_name(table).set_item(Some(item)).condition_expression(tables::NOT_THERE),
+    )
+}
+
+fn put_over(table: &str, item: Item, version: u64) -> Result<TransactWriteItem, StoreError> {
+    transaction_item(
+        Put::builder()
+            .table_name(table)
+            .set_item(Some(item))
+            .condition_expression(tables::SAME_VERSION)
+            .expression_attribute_values(tables::VERSION_VALUE, AttributeValue::N(version.to_string())),
+    )
+}
+
+fn transaction_item(put: PutBuilder) -> Result<TransactWriteItem, StoreError> {
+    let put = put.build().map_err(|error| StoreError::Corrupt(error.to_string()))?;
     Ok(TransactWriteItem::builder().put(put).build())
+}
+
+fn audit_item(row: &AuditRow, before: &Item, after: &Item) -> Result<Item, StoreError> {
+    let mut item = written(&AuditItem::from(row))?;
+    item.insert("changes".to_owned(), changes(before, after));
+    Ok(item)
 }
 
 fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {

@@ -7,7 +7,8 @@
 //! | 3 | count a call from an address | rate limits | `UpdateItem` `bucket` | – | below the limit |
 //! | 4 | record a verification | verifications | `PutItem` `license_id`, `at` | – | not there yet |
 //! | 5 | issue a license with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | neither is there yet |
-//! | 6 | warm the connection, and `ready` | licenses | `GetItem` of a row that never exists | eventual | – |
+//! | 6 | change a license with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | the version read; the row not there yet |
+//! | 7 | warm the connection, and `ready` | licenses | `GetItem` of a row that never exists | eventual | – |
 //!
 //! No function scans. Shapes are in `template.yaml` alone.
 
@@ -28,8 +29,13 @@ pub const BELOW_LIMIT: &str = "attribute_not_exists(n) OR n < :limit";
 /// `ttl` is a reserved word of DynamoDB.
 pub const TTL_NAME: (&str, &str) = ("#ttl", "ttl");
 
-/// Patterns 4 and 5: never over an existing row.
+/// Patterns 4, 5 and 6: never over an existing row.
 pub const NOT_THERE: &str = "attribute_not_exists(license_id)";
+
+/// Pattern 6: only over the very row that was decided about.
+pub const SAME_VERSION: &str = "version = :version";
+/// Pattern 6: the version read.
+pub const VERSION_VALUE: &str = ":version";
 
 /// The key of a product's catalog item.
 #[must_use]

@@ -42,6 +42,20 @@ codes! {
         "Nothing.";
     Valid, "VALID", 200, "License is valid",
         "Nothing; the features it unlocks stand in the answer.";
+    Activated, "ACTIVATED", 200, "This device holds a seat now",
+        "Nothing; keep the lease, and refresh it from its refresh_at on.";
+    Refreshed, "REFRESHED", 200, "This device holds its seat",
+        "Nothing; keep the lease.";
+    Drifted, "DRIFTED", 200, "This device holds its seat, with one part changed",
+        "Nothing; the part is known from now on.";
+    Transferred, "TRANSFERRED", 200, "A seat was moved to this device",
+        "Nothing; the other device learns it at its next check.";
+    Reclaimed, "RECLAIMED", 200, "This device has its seat back",
+        "Nothing; if you did not move the license yourself, somebody else has its key: tell the vendor.";
+    AlreadyBound, "ALREADY_BOUND", 200, "This device holds a seat already",
+        "Nothing; keep the lease.";
+    Deactivated, "DEACTIVATED", 200, "This device's seat is free",
+        "Nothing; forget the lease.";
     MethodNotAllowed, "METHOD_NOT_ALLOWED", 405, "Method not allowed",
         "Use the method named in the Allow header.";
     BodyTooLarge, "BODY_TOO_LARGE", 413, "Body too large",
@@ -58,6 +72,8 @@ codes! {
         "Wait the seconds named in Retry-After, then try again.";
     InvalidSignature, "INVALID_SIGNATURE", 401, "Invalid license signature",
         "Compare the key with the mail it came in, character by character.";
+    FingerprintTooWeak, "FINGERPRINT_TOO_WEAK", 422, "This device offers too little to recognise it by",
+        "Send two components of the device or more, one of them machine_id, mac, board, disk or install.";
     NotFound, "NOT_FOUND", 401, "License not found",
         "Ask the vendor: the key is genuine, but its license is not in the table.";
     Revoked, "REVOKED", 401, "License revoked",
@@ -72,6 +88,20 @@ codes! {
         "Activate the license on this device.";
     HardwareMismatch, "HARDWARE_MISMATCH", 401, "License is bound to another device",
         "Transfer the license to this device, or use the device it is bound to.";
+    DeviceNotBound, "DEVICE_NOT_BOUND", 409, "This device holds no seat",
+        "Nothing: the seat is free, or another device's.";
+    DeviceRequired, "DEVICE_REQUIRED", 422, "Name the device to move from",
+        "Send the id of one of the devices in the answer as from_device.";
+    EmailMismatch, "EMAIL_MISMATCH", 403, "E-mail does not match",
+        "Send the e-mail address the license was bought with as licensee_email, or ask the vendor.";
+    SeatsExhausted, "SEATS_EXHAUSTED", 409, "License is active on another device",
+        "Deactivate it there, or transfer it to this device.";
+    TransferLimitReached, "TRANSFER_LIMIT_REACHED", 403, "No transfers left for now",
+        "Wait until the moment in transfers.nextAt, or ask the vendor to reset the devices.";
+    TransferCooldown, "TRANSFER_COOLDOWN", 403, "This license moved too recently",
+        "Wait until the moment in transfers.nextAt, or ask the vendor to reset the devices.";
+    ConcurrentUpdate, "CONCURRENT_UPDATE", 409, "Changed meanwhile, try again",
+        "Send the same request again after the seconds named in Retry-After.";
     Unavailable, "UNAVAILABLE", 503, "Service temporarily unavailable",
         "Try again after the seconds named in Retry-After; a valid lease goes on holding meanwhile.";
     Internal, "INTERNAL", 500, "Internal server error",
@@ -79,6 +109,12 @@ codes! {
 }
 
 impl Code {
+    /// The code of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.name() == name)
+    }
+
     /// The code as machines read it.
     #[must_use]
     pub const fn name(self) -> &'static str {

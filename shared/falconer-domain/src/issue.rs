@@ -1,17 +1,18 @@
 //! Issuing: from what was ordered to a license ready to be stored.
 
+use std::collections::BTreeMap;
+
 use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides, TierName};
 use crate::escrow::{self, NONCE_BYTES};
 use crate::keyring::Generation;
 use crate::license::{License, Status};
 use crate::license_id::LicenseId;
 use crate::license_key::{LicenseKey, PrintedTier, Product};
+use crate::person::{Email, MAX_PERSON_CHARS, PersonName};
 use crate::time::UnixMillis;
 
 /// Longest term in days: what S1 gave its lifetime licenses.
 pub const MAX_TERM_DAYS: u32 = 999_999;
-/// Longest name, e-mail or user id, in characters, as wide as S1's columns.
-pub const MAX_TEXT_CHARS: usize = 255;
 /// Extra features a license may have, and the longest of them: together 2 KB, so that a license without devices stays
 /// within the 4 KB of one read unit.
 pub const MAX_EXTRA_FEATURES: usize = 32;
@@ -38,9 +39,9 @@ pub struct Order {
     pub tier: TierName,
     /// The vendor's own id of the customer.
     pub user_id: Option<String>,
-    /// The customer's e-mail.
+    /// The customer's e-mail, as it was typed.
     pub email: Option<String>,
-    /// The customer's name.
+    /// The customer's name, as it was typed.
     pub licensee_name: Option<String>,
     /// How long it lasts.
     pub term: Term,
@@ -63,7 +64,7 @@ pub enum OrderRefusal {
     #[error("days must be 1 to {MAX_TERM_DAYS}")]
     Days,
     /// A text that is empty, too long, or has control characters.
-    #[error("{0} must have 1 to {MAX_TEXT_CHARS} characters and no control characters")]
+    #[error("{0} must have 1 to {MAX_PERSON_CHARS} characters and no control characters")]
     Text(&'static str),
     /// An e-mail without an `@` between two parts.
     #[error("email must look like name@example.com")]
@@ -77,7 +78,11 @@ pub enum OrderRefusal {
 
 /// An order that has been checked.
 #[derive(Clone)]
-pub struct CheckedOrder(Order);
+pub struct CheckedOrder {
+    order: Order,
+    email: Option<Email>,
+    licensee_name: Option<PersonName>,
+}
 
 /// A license about to be stored: what the rules see of it, and what only the operator does.
 /// No `Debug`: it is about a person, and holds the sealed key.
@@ -85,14 +90,8 @@ pub struct CheckedOrder(Order);
 pub struct NewLicense {
     /// What the rules see.
     pub license: License,
-    /// The customer's e-mail, lower case.
-    pub email: Option<String>,
-    /// The customer's name.
-    pub licensee_name: Option<String>,
     /// When it is issued.
     pub created_at: UnixMillis,
-    /// The length of a term that starts with the first activation.
-    pub duration_days: Option<u32>,
     /// The sealed key.
     pub key_escrow: Vec<u8>,
     /// The masked key.
@@ -104,7 +103,7 @@ impl Order {
     ///
     /// # Errors
     /// [`OrderRefusal`], naming the first thing wrong.
-    pub fn check(mut self, catalog: &Catalog) -> Result<CheckedOrder, OrderRefusal> {
+    pub fn check(self, catalog: &Catalog) -> Result<CheckedOrder, OrderRefusal> {
         if !catalog.has(&self.tier) {
             let tiers: Vec<_> = catalog.tiers().map(TierName::as_str).collect();
             return Err(OrderRefusal::NoSuchTier(self.product, self.tier, tiers.join(", ")));
@@ -117,13 +116,18 @@ impl Order {
         {
             return Err(OrderRefusal::Days);
         }
+        let named = |name| move |_| OrderRefusal::Text(name);
+        let blank = |text: &Option<String>| text.as_deref().is_some_and(|text| text.trim().is_empty());
         for (name, text) in [("user", &self.user_id), ("email", &self.email), ("name", &self.licensee_name)] {
-            if text.as_deref().is_some_and(|text| !is_line(text)) {
+            if blank(text) {
                 return Err(OrderRefusal::Text(name));
             }
         }
-        self.email = self.email.map(|email| email.trim().to_lowercase());
-        if self.email.as_deref().is_some_and(|email| !is_email(email)) {
+        let line = |text: &Option<String>| PersonName::read(text.as_deref().unwrap_or_default());
+        line(&self.user_id).map_err(named("user"))?;
+        let licensee_name = line(&self.licensee_name).map_err(named("name"))?;
+        let email = Email::read(self.email.as_deref().unwrap_or_default()).map_err(named("email"))?;
+        if email.as_ref().is_some_and(|email| !email.looks_right()) {
             return Err(OrderRefusal::Email);
         }
         if self.features.len() > MAX_EXTRA_FEATURES
@@ -131,7 +135,7 @@ impl Order {
         {
             return Err(OrderRefusal::Features);
         }
-        Ok(CheckedOrder(self))
+        Ok(CheckedOrder { order: self, email, licensee_name })
     }
 }
 
@@ -139,14 +143,14 @@ impl CheckedOrder {
     /// The product.
     #[must_use]
     pub const fn product(&self) -> &Product {
-        &self.0.product
+        &self.order.product
     }
 
     /// The tier as a key prints it.
     #[must_use]
     pub fn printed_tier(&self) -> PrintedTier {
         // Unwrap safety: a tier name is 1 to 16 of a-z, 0-9 and _; upper-cased that is a printed tier.
-        PrintedTier::parse(&self.0.tier.as_str().to_ascii_uppercase()).unwrap()
+        PrintedTier::parse(&self.order.tier.as_str().to_ascii_uppercase()).unwrap()
     }
 
     /// The license `id` that `key` will open. `home` is the generation whose pepper and escrow key it uses: never one
@@ -160,7 +164,7 @@ impl CheckedOrder {
         now: UnixMillis,
         nonce: [u8; NONCE_BYTES],
     ) -> NewLicense {
-        let order = &self.0;
+        let order = &self.order;
         let (status, expires_at, duration_days) = match order.term {
             Term::Days(days) => (Status::Active, Some(now.plus_days(days)), None),
             Term::DaysFromActivation(days) => (Status::Pending, None, Some(days)),
@@ -169,34 +173,29 @@ impl CheckedOrder {
         NewLicense {
             key_escrow: escrow::seal(home, &id, &key.to_string(), nonce),
             key_hint: key.masked(),
-            email: order.email.clone(),
-            licensee_name: order.licensee_name.clone(),
             created_at: now,
-            duration_days,
             license: License {
                 id,
                 product: order.product.clone(),
                 tier: order.tier.clone(),
                 status,
                 user_id: order.user_id.clone(),
+                email: self.email.clone(),
+                licensee_name: self.licensee_name.clone(),
+                licensee_email: None,
                 expires_at,
+                duration_days,
                 features: order.features.clone(),
                 policy: PolicyOverrides { seats: order.seats, ..PolicyOverrides::default() },
-                devices: std::collections::BTreeMap::new(),
+                devices: BTreeMap::new(),
+                released: BTreeMap::new(),
+                free_used: 0,
+                transfers: Vec::new(),
+                transfers_total: 0,
                 generation: home.number(),
             },
         }
     }
-}
-
-fn is_line(text: &str) -> bool {
-    (1..=MAX_TEXT_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-}
-
-/// Enough to catch a name in the wrong column; only a mail that arrives proves an address.
-fn is_email(text: &str) -> bool {
-    matches!(text.rsplit_once('@'), Some((local, domain)) if !local.is_empty() && !domain.is_empty())
-        && !text.contains(char::is_whitespace)
 }
 
 fn is_feature(text: &str) -> bool {
@@ -273,7 +272,8 @@ mod tests {
             let id = LicenseId::of(ring.current(), &key);
             let new = checked.license(id, &key, ring.current(), now, [0; NONCE_BYTES]);
             assert_eq!((new.license.status, new.license.expires_at), (status, expires_at));
-            assert_eq!((new.duration_days, new.email.as_deref()), (duration_days, Some("user@example.com")));
+            let email = new.license.email.as_ref().map(Email::as_str);
+            assert_eq!((new.license.duration_days, email), (duration_days, Some("user@example.com")));
             let opened = escrow::open(ring.current(), &new.license.id, &new.key_escrow).unwrap();
             assert_eq!(*opened, key.to_string());
             assert_eq!(ring.authenticate(&opened).unwrap().license_id, new.license.id);

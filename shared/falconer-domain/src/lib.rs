@@ -7,8 +7,10 @@
 //! Where the bytes and rules come from: `formats.md` and `api.md` of the design, whose independent test vectors stand
 //! in `tests/vectors/formats.json`.
 
+pub mod activate;
 pub mod catalog;
 pub mod code;
+pub mod deactivate;
 pub mod encoding;
 pub mod escrow;
 pub mod hardware;
@@ -19,7 +21,11 @@ pub mod lease;
 pub mod license;
 pub mod license_id;
 pub mod license_key;
+pub mod person;
+pub mod seats;
+pub mod standing;
 pub mod time;
+pub mod transfer;
 pub mod verify;
 
 mod placeholders;

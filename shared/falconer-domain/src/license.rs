@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::{PolicyOverrides, TierName};
-use crate::hardware::{DeviceId, StoredComponents};
+use crate::hardware::{ComponentForm, DeviceId, StoredComponents};
 use crate::keyring::GenerationNumber;
 use crate::license_id::LicenseId;
 use crate::license_key::Product;
+use crate::person::{DeviceName, Email, PersonName};
+use crate::seats::Released;
 use crate::time::UnixMillis;
 
 /// What the operator has made of a license. Expiry is never a status: it follows from `expires_at` and the moment.
@@ -48,16 +50,18 @@ impl Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
     /// What the customer called it.
-    pub name: Option<String>,
+    pub name: Option<DeviceName>,
     /// Its hashed components.
     pub components: StoredComponents,
-    /// When it took the seat.
+    /// What its client makes components of.
+    pub form: ComponentForm,
+    /// When it first took its seat. Coming back to it, by a return or a reclaim, leaves this as it was.
     pub bound_at: UnixMillis,
     /// When it last refreshed its binding, to the hour.
     pub seen_at: UnixMillis,
 }
 
-/// A license.
+/// A license. Its parts that are about a person show nothing of it in `Debug`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct License {
     /// Its partition key.
@@ -70,14 +74,30 @@ pub struct License {
     pub status: Status,
     /// The vendor's own id of the customer.
     pub user_id: Option<String>,
+    /// The customer's e-mail, as the operator entered it.
+    pub email: Option<Email>,
+    /// The customer's name: the operator's, else what the first client said.
+    pub licensee_name: Option<PersonName>,
+    /// The e-mail that the first client said.
+    pub licensee_email: Option<Email>,
     /// When it ends; `None` is perpetual.
     pub expires_at: Option<UnixMillis>,
+    /// Days that a pending license lasts from its first binding on.
+    pub duration_days: Option<u32>,
     /// Features beyond its tier's.
     pub features: Vec<String>,
     /// What it sets differently from its tier, seats included.
     pub policy: PolicyOverrides,
     /// The devices bound to it.
     pub devices: BTreeMap<DeviceId, Device>,
+    /// Devices that held a seat and may have it back without being counted.
+    pub released: BTreeMap<DeviceId, Released>,
+    /// Bindings that were free of count: the first of each seat.
+    pub free_used: u32,
+    /// When counted bindings happened, those of the last 365 days, in order.
+    pub transfers: Vec<UnixMillis>,
+    /// How many there ever were.
+    pub transfers_total: u32,
     /// The generation whose pepper and escrow key it uses.
     pub generation: GenerationNumber,
 }

@@ -7,8 +7,11 @@ use lambda_http::{Body, Response};
 use serde::Serialize;
 
 use crate::problem::{Problem, Stop};
+use crate::serve::Effect;
 
 const JSON: &str = "application/json";
+/// Seconds a caller is asked to wait when others were faster: the crowd will have passed.
+const CONTENDED_RETRY_SECONDS: u32 = 1;
 const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What a handler returns.
@@ -25,19 +28,41 @@ pub struct Answer {
 enum Content {
     Json(Vec<u8>),
     Problem(Problem),
-    InvalidSignature,
+    /// A no that is about no license.
+    Unsigned {
+        retry_after_seconds: Option<u32>,
+    },
 }
 
 /// What every refusal says. S1's members first.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct RefusalBody<'a> {
+pub(crate) struct RefusalBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success: Option<bool>,
     valid: bool,
     error: &'static str,
     code: &'static str,
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease: Option<&'a str>,
+}
+
+impl<'a> RefusalBody<'a> {
+    pub(crate) const fn new(code: Code, request_id: &'a str, lease: Option<&'a str>, effect: Effect) -> Self {
+        let row = code.row();
+        Self { success: effect.failed(), valid: false, error: row.text, code: row.name, request_id, lease }
+    }
+}
+
+impl Effect {
+    /// The member `success` of an answer that is no yes.
+    pub(crate) const fn failed(self) -> Option<bool> {
+        match self {
+            Self::Tells => None,
+            Self::Changes => Some(false),
+        }
+    }
 }
 
 impl Answer {
@@ -48,12 +73,10 @@ impl Answer {
         Self::with(code, Content::Json(serde_json::to_vec(body).unwrap()))
     }
 
-    /// A signed no about a license.
+    /// A signed no about a license, of an endpoint that tells.
     #[must_use]
     pub fn refusal(code: Code, request_id: &str, lease: &str) -> Self {
-        let row = code.row();
-        let lease = Some(lease);
-        Self::json(code, &RefusalBody { valid: false, error: row.text, code: row.name, request_id, lease })
+        Self::json(code, &RefusalBody::new(code, request_id, Some(lease), Effect::Tells))
     }
 
     /// What caches may do; without this, nothing.
@@ -93,17 +116,17 @@ impl Answer {
 
     /// Its wire form.
     #[must_use]
-    pub fn into_response(self, request_id: &str) -> Response<Body> {
+    pub fn into_response(self, request_id: &str, effect: Effect) -> Response<Body> {
         let row = self.code.row();
         let (content_type, body, headers) = match self.content {
             Content::Json(body) => (JSON, body, Vec::new()),
             Content::Problem(problem) => {
-                (PROBLEM_JSON, serialized(&problem.body(request_id)), problem.headers)
+                (PROBLEM_JSON, serialized(&problem.body(request_id, effect)), problem.headers)
             }
-            Content::InvalidSignature => {
-                let body =
-                    RefusalBody { valid: false, error: row.text, code: row.name, request_id, lease: None };
-                (JSON, serialized(&body), Vec::new())
+            Content::Unsigned { retry_after_seconds } => {
+                let body = serialized(&RefusalBody::new(self.code, request_id, None, effect));
+                let retry_after = retry_after_seconds.map(|seconds| ("retry-after", seconds.to_string()));
+                (JSON, body, retry_after.into_iter().collect())
             }
         };
         // Our bodies are JSON, and JSON is text: the gateway needs no base64.
@@ -128,11 +151,21 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// Others were faster, again and again. Nothing was decided, so nothing is signed.
+    pub(crate) const fn contended() -> Self {
+        let retry_after_seconds = Some(CONTENDED_RETRY_SECONDS);
+        Self::with(Code::ConcurrentUpdate, Content::Unsigned { retry_after_seconds })
+    }
+}
+
 impl From<Stop> for Answer {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Problem(problem) => problem.into(),
-            Stop::InvalidSignature => Self::with(Code::InvalidSignature, Content::InvalidSignature),
+            Stop::InvalidSignature => {
+                Self::with(Code::InvalidSignature, Content::Unsigned { retry_after_seconds: None })
+            }
         }
     }
 }

@@ -3,23 +3,27 @@
 use std::sync::Arc;
 
 use falconer_aws::limiter::Counted;
+use falconer_aws::store::Row;
 use falconer_aws::{
     AuditRow, AuditWriter, CatalogCache, Clients, Counter, Limiter, RingCell, Settings, Store, StoreError,
 };
 use falconer_domain::hardware::{HashedComponents, ReceivedComponents};
 use falconer_domain::lease::Occasion;
-use falconer_domain::verify::Facts;
+use falconer_domain::standing::{Standing, UnknownTier};
 use falconer_domain::{Authentic, Catalog, KeyRing, License, LicenseId, NotAuthentic, Product};
 
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::fields::{Nonce, Origin, TypedKey};
 use crate::problem::{Problem, Stop};
+use crate::serve::{Effect, Endpoint};
 use crate::telemetry::Telemetry;
 
 /// An instance of one function.
 #[derive(Debug)]
 pub struct App {
+    /// The function.
+    pub endpoint: Endpoint,
     /// Its settings.
     pub settings: Settings,
     /// The key ring.
@@ -43,12 +47,16 @@ pub struct Vouched {
 
 /// What one round trip brought.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a request has one, and hands it on once: a box would cost more"
+)]
 pub enum Loaded {
     /// The license, and the catalog of the product its row names: a key prints what was issued, which an operator may
     /// have changed since.
     Found {
-        /// The license.
-        license: License,
+        /// The license's row.
+        row: Row,
         /// Its product's catalog.
         catalog: Arc<Catalog>,
     },
@@ -59,35 +67,25 @@ pub enum Loaded {
     },
 }
 
-impl Loaded {
-    /// The product: the audience of the lease.
-    #[must_use]
-    pub const fn product(&self) -> &Product {
-        match self {
-            Self::Found { license, .. } => &license.product,
-            Self::Missing { product } => product,
-        }
-    }
-}
-
 impl App {
     /// An instance of `endpoint`. Nothing is called yet.
     #[must_use]
-    pub fn new(endpoint: &'static str, settings: Settings, clients: &Clients) -> Self {
+    pub fn new(endpoint: Endpoint, settings: Settings, clients: &Clients) -> Self {
         let (per_address, per_license) =
             (settings.rate_limit_per_minute, settings.verifies_per_license_per_minute);
         Self {
             ring: RingCell::new(clients, &settings.master_key_secret_id),
             store: Store::new(clients, &settings.licenses_table, &settings.verifications_table),
-            telemetry: Telemetry::new(endpoint),
+            telemetry: Telemetry::new(endpoint.name),
             audit: AuditWriter::new(&settings),
             catalogs: CatalogCache::default(),
             limiter: Limiter::new(
-                endpoint,
+                endpoint.name,
                 Counter::new(clients, &settings.rate_limits_table),
                 per_address,
                 per_license,
             ),
+            endpoint,
             settings,
         }
     }
@@ -126,38 +124,43 @@ impl App {
             self.store.license(license_id),
             self.catalogs.get(&self.store, product),
         );
-        self.note(counted?);
-        let Some(license) = license.map_err(|error| self.store_failed(&error))? else {
+        self.admitted(call, counted?)?;
+        let Some(row) = license.map_err(|error| self.store_failed(&error))? else {
             return Ok(Loaded::Missing { product: product.clone() });
         };
-        let catalog = if license.product == *product {
+        let catalog = if row.license.product == *product {
             catalog
         } else {
             call.begin()?;
-            self.catalogs.get(&self.store, &license.product).await
+            self.catalogs.get(&self.store, &row.license.product).await
         };
         let catalog = catalog.map_err(|error| self.store_failed(&error))?;
-        Ok(Loaded::Found { license, catalog })
+        Ok(Loaded::Found { row, catalog })
     }
 
-    /// Gathers the facts of a verification, re-reading a catalog that lacks the license's tier.
+    /// Loads a license once more, because it changed while it was being decided about.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`.
+    pub(crate) async fn reload(&self, call: &Call, vouched: &Vouched) -> Result<Option<Row>, Stop> {
+        call.begin()?;
+        let row = self.store.license(&vouched.authentic.license_id).await;
+        row.map_err(|error| self.store_failed(&error))
+    }
+
+    /// Puts a license under its rules, re-reading a catalog that lacks its tier.
     ///
     /// # Errors
     /// `UNAVAILABLE`: a tier nobody knows is never silently `free`.
-    pub async fn facts<'a>(
-        &self,
-        call: &Call,
-        license: &'a License,
-        catalog: &Catalog,
-        hardware: Option<&HashedComponents>,
-    ) -> Result<Facts<'a>, Stop> {
-        if let Ok(facts) = Facts::gather(license, catalog, hardware, call.now) {
-            return Ok(facts);
-        }
+    pub async fn standing(&self, call: &Call, license: License, catalog: &Catalog) -> Result<Standing, Stop> {
+        let UnknownTier(license) = match Standing::of(license, catalog) {
+            Ok(standing) => return Ok(standing),
+            Err(unknown) => unknown,
+        };
         call.begin()?;
         let reread = self.catalogs.reread(&self.store, &license.product).await;
         let catalog = reread.map_err(|error| self.store_failed(&error))?;
-        Facts::gather(license, &catalog, hardware, call.now).map_err(|_| {
+        Standing::of(*license, &catalog).map_err(|UnknownTier(license)| {
             self.telemetry.unknown_tier();
             tracing::error!(license.id = %license.id, tier = %license.tier, "the catalog lacks a license's tier");
             Problem::unavailable().into()
@@ -174,11 +177,10 @@ impl App {
         call: &Call,
         vouched: &Vouched,
         license: &License,
-        received: Option<&ReceivedComponents>,
-    ) -> Result<Option<HashedComponents>, Stop> {
-        let Some(received) = received else { return Ok(None) };
+        received: &ReceivedComponents,
+    ) -> Result<HashedComponents, Stop> {
         if let Some(generation) = vouched.ring.generation(license.generation) {
-            return Ok(Some(received.hashed(generation, &license.id)));
+            return Ok(received.hashed(generation, &license.id));
         }
         call.begin()?;
         let ring = self.ring.young_ring().await?;
@@ -186,7 +188,7 @@ impl App {
             tracing::error!(license.id = %license.id, "the key ring lacks a license's generation");
             return Err(Problem::unavailable().into());
         };
-        Ok(Some(received.hashed(generation, &license.id)))
+        Ok(received.hashed(generation, &license.id))
     }
 
     /// What every lease of a request shares.
@@ -208,19 +210,21 @@ impl App {
         }
     }
 
-    /// A verification's answer, with the row that will record it.
+    /// An answer about a license, with the row that will record it once it is posted.
     #[must_use]
-    pub fn verified(&self, answer: Answer, call: &Call, vouched: &Vouched, origin: Option<Origin>) -> Answer {
+    pub fn recorded(&self, answer: Answer, call: &Call, vouched: &Vouched, origin: Option<Origin>) -> Answer {
         let license_id = vouched.authentic.license_id.clone();
         let row = AuditRow {
             license_id: license_id.clone(),
             at: call.now,
             request_id: call.request_id.clone(),
-            action: "verify",
+            action: self.endpoint.name,
             code: answer.code().name(),
             origin: origin.map(String::from),
             address: Some(call.address.clone()),
             actor: None,
+            reason: None,
+            device: None,
             kept_days: Some(self.settings.verification_retention_days),
         };
         answer.about(license_id).audited(row)
@@ -230,24 +234,30 @@ impl App {
     /// miss is told like any other text that is no key. Two round trips, as the documents say.
     async fn load_imported(&self, call: &Call, license_id: &LicenseId) -> Result<Loaded, Stop> {
         call.begin()?;
-        self.note(self.limiter.count(&call.address, call.now).await?);
+        self.admitted(call, self.limiter.count(&call.address, call.now).await?)?;
         call.begin()?;
-        let license = self.store.license(license_id).await;
-        let license = license.map_err(|error| self.store_failed(&error))?.ok_or(Stop::InvalidSignature)?;
+        let row = self.store.license(license_id).await;
+        let row = row.map_err(|error| self.store_failed(&error))?.ok_or(Stop::InvalidSignature)?;
         call.begin()?;
-        let catalog = self.catalogs.get(&self.store, &license.product).await;
+        let catalog = self.catalogs.get(&self.store, &row.license.product).await;
         let catalog = catalog.map_err(|error| self.store_failed(&error))?;
-        Ok(Loaded::Found { license, catalog })
+        Ok(Loaded::Found { row, catalog })
     }
 
-    fn note(&self, counted: Counted) {
-        if counted == Counted::WithoutCounter {
-            self.telemetry.store_error();
-            self.telemetry.without_counter();
+    /// Without the shared counter a verdict is still given, under the limit in memory; a change is not made.
+    fn admitted(&self, call: &Call, counted: Counted) -> Result<(), Stop> {
+        if counted == Counted::Admitted {
+            return Ok(());
+        }
+        self.telemetry.store_error();
+        self.telemetry.without_counter();
+        match self.endpoint.effect {
+            Effect::Tells => Ok(self.limiter.count_in_memory(&call.address, call.now)?),
+            Effect::Changes => Err(Problem::unavailable().into()),
         }
     }
 
-    fn store_failed(&self, error: &StoreError) -> Stop {
+    pub(crate) fn store_failed(&self, error: &StoreError) -> Stop {
         self.telemetry.store_error();
         tracing::error!(error = %error, "the store failed a request");
         Problem::from(error).into()

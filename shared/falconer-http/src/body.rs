@@ -3,6 +3,8 @@
 use std::fmt;
 
 use falconer_domain::Code;
+use falconer_domain::person::BadLine;
+use falconer_domain::transfer::FromDevice;
 use serde_json::{Map, Value};
 
 use crate::call::Call;
@@ -77,6 +79,30 @@ impl Body {
     /// `INVALID_FIELD`.
     pub fn nonce(&self) -> Result<Option<Nonce>, Problem> {
         self.text(&["nonce"])?.map(Nonce::parse).transpose()
+    }
+
+    /// One line about a person or a device, by any of its names. Blank is absent.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD`.
+    pub(crate) fn line<T>(
+        &self,
+        names: &[&'static str],
+        read: fn(&str) -> Result<Option<T>, BadLine>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(names)? else { return Ok(None) };
+        read(text).map_err(|bad| {
+            let name = self.member(names).map_or("a text", |(name, _)| name);
+            Problem::field(name, &bad.to_string())
+        })
+    }
+
+    /// The device to move from, as the caller names it.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD`.
+    pub fn from_device(&self) -> Result<FromDevice<'_>, Problem> {
+        Ok(self.text(&["from_device", "fromDevice"])?.map_or(FromDevice::Only, FromDevice::Named))
     }
 
     /// Where the caller says it runs.

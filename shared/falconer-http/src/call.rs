@@ -9,9 +9,9 @@ use lambda_http::http::{Method, header};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::problem::Problem;
+use crate::random;
 
 /// With less time left than this nothing is begun: it would hardly come back in time.
 const LEAST_TIME: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ impl Call {
         };
         let (parts, body) = request.into_parts();
         Self {
-            request_id: request_id.filter(|id| !id.is_empty()).unwrap_or_else(new_request_id),
+            request_id: request_id.filter(|id| !id.is_empty()).unwrap_or_else(random::id),
             now,
             address: Address::fold(source_ip.as_deref().unwrap_or_default()),
             path: parts.uri.path().to_owned(),
@@ -90,12 +90,4 @@ impl fmt::Debug for Call {
         let mut shown = f.debug_struct("Call");
         shown.field("request_id", &self.request_id).field("path", &self.path).finish_non_exhaustive()
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "only where the gateway named no request, which it always does"
-)]
-fn new_request_id() -> String {
-    Uuid::new_v4().to_string()
 }

@@ -1,6 +1,8 @@
 //! Hardware in a request: the object of today's client library, or the flat members of older ones.
 
-use falconer_domain::hardware::{Label, MAX_COMPONENT_CHARS, MIN_COMPONENT_CHARS, ReceivedComponents};
+use falconer_domain::hardware::{
+    ComponentForm, Label, MAX_COMPONENT_CHARS, MIN_COMPONENT_CHARS, ReceivedComponents,
+};
 use serde_json::Value;
 
 use crate::body::Body;
@@ -19,24 +21,32 @@ const FLAT: [[(&[&str], Label); 3]; 2] = [
     [(&["hw1"], Label::Mac), (&["hw2"], Label::Cpu), (&["hw3"], Label::Board)],
 ];
 
-/// The components a body brings. `None` if it brings none that say anything: empty cells, placeholders and their hashes
-/// are absent.
+/// What a request says of its machine.
+#[derive(Clone, Debug)]
+pub struct Hardware {
+    /// Its components; those that say nothing (empty cells, placeholders and their hashes) are absent.
+    pub components: ReceivedComponents,
+    /// What they are made of.
+    pub form: ComponentForm,
+}
+
+/// Reads what a body says of its machine.
 ///
 /// # Errors
 /// `INVALID_FIELD`: not an object of texts, an unknown label, a component of the wrong length, an unknown format.
-pub fn read(body: &Body) -> Result<Option<ReceivedComponents>, Problem> {
-    if let Some((name, format)) = body.member(&["hardware_format", "hardwareFormat"])
-        && format.as_u64() != Some(KEYED_FORMAT)
-    {
-        return Err(Problem::field(name, "must be 1 or absent"));
-    }
+pub fn read(body: &Body) -> Result<Hardware, Problem> {
+    let form = match body.member(&["hardware_format", "hardwareFormat"]) {
+        None => ComponentForm::Opaque,
+        Some((_, format)) if format.as_u64() == Some(KEYED_FORMAT) => ComponentForm::Keyed,
+        Some((name, _)) => return Err(Problem::field(name, "must be 1 or absent")),
+    };
     let mut components = ReceivedComponents::default();
     if let Some((_, hardware)) = body.member(&["hardware"]) {
         read_object(hardware, &mut components)?;
     } else {
         read_flat(body, &mut components)?;
     }
-    Ok((!components.is_empty()).then_some(components))
+    Ok(Hardware { components, form })
 }
 
 fn read_object(hardware: &Value, components: &mut ReceivedComponents) -> Result<(), Problem> {

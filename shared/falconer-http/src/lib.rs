@@ -6,21 +6,26 @@
 
 pub mod answer;
 pub mod app;
+pub mod arrival;
 pub mod body;
 pub mod call;
+pub mod change;
 pub mod fields;
 pub mod hardware;
 pub mod problem;
 pub mod serve;
 pub mod telemetry;
+pub mod verdict;
 
 mod clock;
+mod random;
 
 pub use answer::Answer;
 pub use app::App;
+pub use arrival::{ChangeRequest, SeatRequest};
 pub use body::Body;
 pub use call::Call;
 pub use fields::{Nonce, Origin, TypedKey};
 pub use lambda_http::http::Method;
 pub use problem::{Problem, Stop};
-pub use serve::{Endpoint, WarmUp, serve};
+pub use serve::{Effect, Endpoint, WarmUp, serve};

@@ -4,6 +4,8 @@ use falconer_aws::{OverLimit, RingUnavailable, StoreError};
 use falconer_domain::Code;
 use serde::Serialize;
 
+use crate::serve::Effect;
+
 /// Seconds a caller is asked to wait when it is our failure.
 const UNAVAILABLE_RETRY_SECONDS: u32 = 2;
 
@@ -55,13 +57,14 @@ impl Problem {
         Self::new(Code::Internal, Code::Internal.row().next_step)
     }
 
-    pub(crate) fn body(&self, request_id: &str) -> ProblemBody<'_> {
+    pub(crate) fn body(&self, request_id: &str, effect: Effect) -> ProblemBody<'_> {
         let row = self.code.row();
         ProblemBody {
             type_: format!("/docs/errors.md#{}", row.name.to_ascii_lowercase()),
             title: row.text,
             status: row.status,
             detail: &self.detail,
+            success: effect.failed(),
             valid: false,
             error: match self.code {
                 // S1's clients show this member; it is where they learn which field is meant.
@@ -83,6 +86,8 @@ pub(crate) struct ProblemBody<'a> {
     title: &'static str,
     status: u16,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success: Option<bool>,
     valid: bool,
     error: &'a str,
     code: &'static str,

@@ -35,11 +35,22 @@ pub enum WarmUp {
     RingAndStore,
 }
 
+/// What an endpoint does to a license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It tells something.
+    Tells,
+    /// It changes one. Every answer says `success`, and without the shared counter nothing is changed.
+    Changes,
+}
+
 /// One endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
-    /// Its name: folder, field of its log lines, rate-limit policy.
+    /// Its name: folder, action in audit rows, field of its log lines, rate-limit policy.
     pub name: &'static str,
+    /// What it does to a license.
+    pub effect: Effect,
     /// When an outage is told rather than waited for.
     pub deadline: Duration,
     /// What it needs before its first event.
@@ -85,7 +96,7 @@ async fn run(endpoint: Endpoint, handle: Handle, settings: Settings) -> Result<(
     };
     let clients = Clients::connect(roots, Budgets::LAMBDA).await;
     let instance = Arc::new(Instance {
-        app: App::new(endpoint.name, settings, &clients),
+        app: App::new(endpoint, settings, &clients),
         endpoint,
         handle,
         to_record: Mutex::new(None),
@@ -138,7 +149,7 @@ impl Instance {
         };
         self.app.telemetry.answered(&call, &answer, started.elapsed());
         *self.to_record.lock().unwrap_or_else(PoisonError::into_inner) = answer.take_audit();
-        answer.into_response(&call.request_id)
+        answer.into_response(&call.request_id, self.endpoint.effect)
     }
 
     /// The sooner of our own deadline and Lambda's. One that is past on arrival is no deadline: Lambda never sends that,
@@ -202,8 +213,12 @@ where
 mod tests {
     use super::*;
 
-    const ENDPOINT: Endpoint =
-        Endpoint { name: "test", deadline: Duration::from_secs(2), warm_up: WarmUp::RingAndStore };
+    const ENDPOINT: Endpoint = Endpoint {
+        name: "test",
+        effect: Effect::Tells,
+        deadline: Duration::from_secs(2),
+        warm_up: WarmUp::RingAndStore,
+    };
 
     /// An instance whose services lead nowhere.
     async fn instance(handle: Handle) -> Instance {
@@ -214,7 +229,7 @@ mod tests {
         .unwrap();
         let nowhere = "http://127.0.0.1:1";
         let clients = Clients::of_stand_ins(nowhere, nowhere, Budgets::LAMBDA).await;
-        let app = App::new(ENDPOINT.name, settings, &clients);
+        let app = App::new(ENDPOINT, settings, &clients);
         Instance { app, endpoint: ENDPOINT, handle, to_record: Mutex::new(None) }
     }
 

@@ -9,6 +9,7 @@
 //! | `AuditDrops` | count of audit rows lost to a failing table | when one is |
 //! | `AuditCapped` | count of audit rows beyond a license's share of the minute | when one is |
 //! | `WithoutCounter` | count of requests admitted without the shared counter | when one was |
+//! | `ConflictRetries` | count of writes that lost a race and were decided again | when one was |
 //! | `UnknownTier` | count of licenses whose tier the catalog lacks | when one was met |
 //!
 //! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
@@ -46,6 +47,7 @@ struct Line {
     audit_capped: u32,
     without_counter: u32,
     unknown_tiers: u32,
+    conflict_retries: u32,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,10 @@ impl Telemetry {
 
     pub(crate) fn without_counter(&self) {
         self.line().without_counter += 1;
+    }
+
+    pub(crate) fn lost_race(&self) {
+        self.line().conflict_retries += 1;
     }
 
     pub(crate) fn unknown_tier(&self) {
@@ -118,6 +124,7 @@ impl Line {
             ("AuditCapped", self.audit_capped),
             ("WithoutCounter", self.without_counter),
             ("UnknownTier", self.unknown_tiers),
+            ("ConflictRetries", self.conflict_retries),
         ];
         let mut metrics = Vec::new();
         let mut root = Map::new();
@@ -188,6 +195,16 @@ mod tests {
         assert_eq!(declared, ["VALID", "Latency", "RingAge"]);
         assert!(declared.iter().all(|name| root[*name].is_number()), "{text}");
         assert_eq!(root["Latency"], 3.214);
+    }
+
+    #[test]
+    fn every_code_fits_in_512_bytes() {
+        for code in falconer_domain::Code::ALL {
+            let mut line = line();
+            line.answered.as_mut().unwrap().code = code.name();
+            let text = line.render("activate-sync", Some(Duration::from_secs(299))).unwrap();
+            assert!(text.len() <= 512, "{} bytes: {text}", text.len());
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::http::{self, Answer};
 use crate::seed::license_key;
@@ -15,6 +15,9 @@ const VERIFIER: &str = "tests/e2e/verify_lease.py";
 /// The demo licenses' product, which is the audience of their leases.
 const PRODUCT: &str = "QF";
 const NONCE: &str = "e2e-nonce-0123456789";
+/// One seat moves once in 24 hours, and the second device did not get it back.
+const REFUSED_THE_SECOND_TIME: [(&str, &str); 2] =
+    [("/api/transfer", "TRANSFER_COOLDOWN"), ("/api/deactivate", "DEVICE_NOT_BOUND")];
 
 /// The stack, and what judges its answers.
 pub(super) struct Subject<'a, 'stack> {
@@ -26,11 +29,12 @@ pub(super) struct Subject<'a, 'stack> {
 type Check = fn(&mut Subject) -> Result<()>;
 
 /// In an order: rotating comes last, since it changes the ring.
-pub(super) const ALL: [(&str, Check); 8] = [
+pub(super) const ALL: [(&str, Check); 9] = [
     ("health and readiness answer 200", health),
     ("the legacy demo key is valid, with a lease that PyJWT accepts", legacy_key),
     ("every new demo key is valid, with a lease that PyJWT accepts", new_keys),
-    ("the README's curl lines answer, pasted into a shell", readme),
+    ("an activated device gets a lease for offline use that PyJWT accepts", device_lease),
+    ("the README's curl lines answer, pasted into a shell twice", readme),
     ("a tampered key is INVALID_SIGNATURE and gets no lease", tampered_key),
     ("a route is answered for its own method only", other_method),
     (
@@ -72,17 +76,51 @@ fn new_keys(subject: &mut Subject) -> Result<()> {
     Ok(())
 }
 
-/// As a person would: source the file, paste the lines.
+/// A device gets the same seat and a full lease however often it asks.
+fn device_lease(subject: &mut Subject) -> Result<()> {
+    let body = json!({
+        "license": subject.stack.keys.of("elite"),
+        "hardware": { "mac": "e2e-device-mac", "board": "e2e-device-board", "cpu": "e2e-device-cpu" },
+        "nonce": NONCE,
+    });
+    let url = format!("{}/api/activate-sync", subject.stack.url);
+    let mut device = None;
+    for code in ["ACTIVATED", "REFRESHED"] {
+        let answer = http::post(&url, &body)?;
+        ensure!(answer.status == 200, "answered {} {}", answer.status, answer.text);
+        let body = answer.json();
+        ensure!(body["success"] == true && body["code"] == code, "answered {body}");
+        let (claims, _) = subject.judged(&body, None)?;
+        ensure!(claims["device"] == body["device"]["id"], "the lease is of the device {}", claims["device"]);
+        let labels: Vec<&String> = claims["hw"].as_object().into_iter().flat_map(Map::keys).collect();
+        ensure!(labels == ["board", "cpu", "mac"], "the lease states {labels:?}");
+        let seconds = |name: &str| claims[name].as_i64().with_context(|| format!("the lease has no {name}"));
+        let until = seconds("iat")? + seconds("interval")? + seconds("grace")?;
+        ensure!(seconds("exp")? == until, "the lease ends at {}, not {until}", claims["exp"]);
+        let same = device.get_or_insert_with(|| claims["device"].clone());
+        ensure!(*same == claims["device"], "{code} with another device: {}", claims["device"]);
+    }
+    Ok(())
+}
+
+/// As a person would: source the file, paste the lines. Pasted again, each says what the README tells of it.
 fn readme(subject: &mut Subject) -> Result<()> {
     let text = std::fs::read_to_string(subject.workspace.root.join("README.md"))?;
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("curl ")).collect();
-    ensure!(lines.len() >= 4, "README.md has {} lines of curl", lines.len());
-    for line in lines {
-        let script = format!("source target/e2e/env && {line}");
-        let answer = step::ask(subject.workspace.command("bash").args(["-c", &script]))?;
-        let body: Value = serde_json::from_str(&answer).with_context(|| format!("{line}: {answer}"))?;
-        let good = body["valid"] == true || body["status"] == "ok" || body["keys"].is_array();
-        ensure!(good, "{line}: {answer}");
+    ensure!(lines.len() >= 7, "README.md has {} lines of curl", lines.len());
+    for round in [&[][..], &REFUSED_THE_SECOND_TIME] {
+        for line in &lines {
+            let script = format!("source target/e2e/env && {line}");
+            let answer = step::ask(subject.workspace.command("bash").args(["-c", &script]))?;
+            let body: Value = serde_json::from_str(&answer).with_context(|| format!("{line}: {answer}"))?;
+            let refusal = round.iter().find(|(path, _)| line.contains(path)).map(|(_, code)| *code);
+            let good = match (refusal, body.get("success")) {
+                (Some(code), _) => body["code"] == code,
+                (None, Some(success)) => *success == true,
+                (None, None) => body["valid"] == true || body["status"] == "ok" || body["keys"].is_array(),
+            };
+            ensure!(good, "{line}: {answer}");
+        }
     }
     Ok(())
 }
@@ -162,7 +200,12 @@ impl Subject<'_, '_> {
         ensure!(answer.status == 200, "answered {} {}", answer.status, answer.text);
         let body = answer.json();
         ensure!(body["valid"] == true && body["code"] == "VALID", "answered {body}");
+        let (_, kid) = self.judged(&body, trusted)?;
+        Ok((body, kid))
+    }
 
+    /// The claims and the `kid` of an answer's lease, which must say what the answer says.
+    fn judged(&self, body: &Value, trusted: Option<&Value>) -> Result<(Value, String)> {
         let mut question = json!({ "lease": body["lease"], "jwks": self.key_set()?, "audience": PRODUCT });
         if let Some(trusted) = trusted {
             question["trusted"] = trusted.clone();
@@ -182,6 +225,6 @@ impl Subject<'_, '_> {
             ensure!(claims[name] == *expected, "the lease says {name} {}, not {expected}", claims[name]);
         }
         let kid = judged["kid"].as_str().context("the lease has no kid")?;
-        Ok((body, kid.to_owned()))
+        Ok((claims.clone(), kid.to_owned()))
     }
 }

@@ -19,8 +19,8 @@ use crate::workspace::Workspace;
 const START_PATIENCE: Duration = Duration::from_mins(3);
 /// Longer than the three programs get one after another.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
-/// Ourselves aside, what a stack consists of at least: two stand-ins, the watcher, three functions.
-const FEWEST_PROCESSES: usize = 6;
+/// Ourselves aside, what a stack consists of at least: two stand-ins, the watcher, six functions.
+const FEWEST_PROCESSES: usize = 9;
 
 /// Drops `stack`.
 pub(super) fn of_a_stack(stack: Stack) -> Result<()> {

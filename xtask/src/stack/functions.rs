@@ -34,6 +34,11 @@ impl Stack<'_> {
             let url = format!("{}{path}", self.url);
             self.await_answer(|| http::get(&url), |answer| answer.status == 200)?;
         }
+        // Without a key: this shows that they run, and changes no license. What they need beside that, verify shows.
+        for path in ["/api/activate-sync", "/api/transfer", "/api/deactivate"] {
+            let url = format!("{}{path}", self.url);
+            self.await_answer(|| http::post(&url, &json!({})), |answer| answer.status == 400)?;
+        }
         let url = format!("{}/api/verify", self.url);
         if self.options.rate_limit == 0 {
             for name in ["legacy", "pro"] {

@@ -1,7 +1,9 @@
 //! The record of what was decided and changed.
 
+mod changes;
 mod row;
 mod writer;
 
+pub(crate) use changes::changes;
 pub use row::AuditRow;
 pub use writer::{AUDIT_BUDGET, AuditOutcome, AuditWriter};

@@ -1,5 +1,6 @@
 //! What is recorded of a decision or a change.
 
+use falconer_domain::hardware::DeviceId;
 use falconer_domain::{LicenseId, UnixMillis};
 
 use crate::limiter::Address;
@@ -23,6 +24,10 @@ pub struct AuditRow {
     pub address: Option<Address>,
     /// Who changed something; absent where nobody did.
     pub actor: Option<String>,
+    /// Why, in the words of whoever changed it.
+    pub reason: Option<String>,
+    /// The device it is about.
+    pub device: Option<DeviceId>,
     /// Days it is kept; `None` is for good.
     pub kept_days: Option<u32>,
 }
@@ -47,6 +52,8 @@ impl AuditRow {
             origin: None,
             address: None,
             actor: Some(actor.to_owned()),
+            reason: None,
+            device: None,
             kept_days: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::matching::{common_labels, is_strong};
 use super::{HashedComponents, Label, StoredComponent, StoredComponents};
-use crate::time::{MILLIS_PER_DAY, UnixMillis};
+use crate::time::UnixMillis;
 
 /// Days between two parts learned.
 pub const REST_DAYS: i64 = 7;
@@ -13,18 +13,21 @@ pub const MEMORY_DAYS: i64 = 365;
 ///
 /// The caller has found that the device matches. A part is learned when every other label present on both sides is
 /// equal, another strong label among them; when none was learned in the last [`REST_DAYS`]; and when, counted with it,
-/// the parts learned in the last [`MEMORY_DAYS`] stay fewer than half of those stored. So in a year nobody can walk a seat
-/// over to a machine that shares no part with the bound one. Machines of one series share weak parts; for them half is
-/// not far enough.
+/// the parts learned in the last [`MEMORY_DAYS`] stay fewer than half of those stored. What was learned within
+/// [`MEMORY_DAYS`] is not strong, so whatever is shown in whatever order, a machine that shares nothing strong with the
+/// bound one comes to match no sooner than a year later.
 #[must_use]
 pub fn learnable(stored: &StoredComponents, presented: &HashedComponents, now: UnixMillis) -> Option<Label> {
     let candidate = candidate(stored, presented)?;
-    // Judged by what would then be stored: learning a hardware id makes `install` weak.
-    let after = learned(stored.clone(), presented, candidate, now);
-    let strong_beside = common_labels(stored, presented).into_iter().any(|label| is_strong(label, &after));
+    // Once a hardware id has been there for a year, `install` is weak, and a device known by it a stranger.
+    let weakens_install = |label| label == Label::Install && candidate.is_hardware_id();
+    let strong_beside = common_labels(stored, presented)
+        .into_iter()
+        .any(|label| is_strong(label, stored, now) && !weakens_install(label));
     let rested = learned_since(stored, now, REST_DAYS).next().is_none();
-    let others = learned_since(stored, now, MEMORY_DAYS).filter(|label| *label != candidate).count();
-    (strong_beside && rested && (others + 1) * 2 < after.len()).then_some(candidate)
+    let learned = learned_since(stored, now, MEMORY_DAYS).filter(|label| *label != candidate).count();
+    let new = usize::from(!stored.contains_key(&candidate));
+    (strong_beside && rested && (learned + 1) * 2 < stored.len() + new).then_some(candidate)
 }
 
 /// What is stored once `label` has been learned.
@@ -55,10 +58,9 @@ fn candidate(stored: &StoredComponents, presented: &HashedComponents) -> Option<
 }
 
 fn learned_since(stored: &StoredComponents, now: UnixMillis, days: i64) -> impl Iterator<Item = Label> {
-    let since = now.0 - days * MILLIS_PER_DAY;
     stored
         .iter()
-        .filter(move |(_, component)| component.learned_at.is_some_and(|at| at.0 > since))
+        .filter(move |(_, component)| component.was_learned_within(days, now))
         .map(|(label, _)| *label)
 }
 

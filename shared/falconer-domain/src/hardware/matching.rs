@@ -1,17 +1,17 @@
 //! Is this machine one of those? The match rule of `formats.md`, in one place for server and client.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
-use super::{DeviceId, HashedComponents, Label, StoredComponents};
+use super::{DeviceId, HashedComponents, Label, MEMORY_DAYS, StoredComponent, StoredComponents};
 use crate::license::Device;
+use crate::time::{MILLIS_PER_DAY, UnixMillis};
 
 /// More stored components than this, and half of them must agree besides the threshold.
 const SMALL_DEVICE: usize = 3;
 /// Components a device is bound by, at least.
 const FEWEST_TO_BIND: usize = 2;
 
-/// A bound device that presented components match.
+/// A device that presented components match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceMatch<'a> {
     /// Which one.
@@ -22,22 +22,24 @@ pub struct DeviceMatch<'a> {
     pub common: Vec<Label>,
 }
 
-/// The bound device that matches best: most common labels, then most strong ones, then the oldest binding, then its id.
+/// The device that matches best: most common labels, then most strong ones, then the oldest binding, then its id.
 #[must_use]
-pub fn matching_device<'a>(
-    devices: &'a BTreeMap<DeviceId, Device>,
+pub fn best_match<'a>(
+    devices: impl IntoIterator<Item = (&'a DeviceId, &'a Device)>,
     presented: &HashedComponents,
     threshold: u32,
+    now: UnixMillis,
 ) -> Option<DeviceMatch<'a>> {
     devices
-        .iter()
+        .into_iter()
         .filter_map(|(id, device)| {
             let common = common_labels(&device.components, presented);
-            matches(&device.components, &common, threshold).then_some(DeviceMatch { id, device, common })
+            let found = matches(&device.components, &common, threshold, now);
+            found.then_some(DeviceMatch { id, device, common })
         })
         .min_by_key(|found| {
             let stored = &found.device.components;
-            let strong = found.common.iter().filter(|label| is_strong(**label, stored)).count();
+            let strong = found.common.iter().filter(|label| is_strong(**label, stored, now)).count();
             (Reverse(found.common.len()), Reverse(strong), found.device.bound_at, found.id)
         })
 }
@@ -52,6 +54,26 @@ pub fn is_enough_to_bind(presented: &HashedComponents) -> bool {
         && labels().any(|label| label.is_hardware_id() || (label == Label::Install && only_install))
 }
 
+/// The labels of presented components that a lease states: equal to what is stored, and with the device long enough to
+/// prove it. One learned lately may be another machine's; stated, it would let that machine use the lease.
+#[must_use]
+pub fn stated(stored: &StoredComponents, presented: &HashedComponents, now: UnixMillis) -> Vec<Label> {
+    let mut labels = common_labels(stored, presented);
+    labels.retain(|label| !stored[label].is_recent(now));
+    labels
+}
+
+impl StoredComponent {
+    /// Whether it was learned, after the binding, in the last `days`.
+    pub(super) fn was_learned_within(&self, days: i64, now: UnixMillis) -> bool {
+        self.learned_at.is_some_and(|at| at.0 > now.0 - days * MILLIS_PER_DAY)
+    }
+
+    fn is_recent(&self, now: UnixMillis) -> bool {
+        self.was_learned_within(MEMORY_DAYS, now)
+    }
+}
+
 /// Labels present on both sides with equal hashes. Absent never equals absent.
 pub(super) fn common_labels(stored: &StoredComponents, presented: &HashedComponents) -> Vec<Label> {
     stored
@@ -61,33 +83,41 @@ pub(super) fn common_labels(stored: &StoredComponents, presented: &HashedCompone
         .collect()
 }
 
-pub(super) fn matches(stored: &StoredComponents, common: &[Label], threshold: u32) -> bool {
+pub(super) fn matches(stored: &StoredComponents, common: &[Label], threshold: u32, now: UnixMillis) -> bool {
     let threshold = usize::try_from(threshold).unwrap_or(usize::MAX);
-    common.iter().any(|label| is_strong(*label, stored))
+    common.iter().any(|label| is_strong(*label, stored, now))
         && common.len() >= threshold.min(stored.len())
         && (stored.len() <= SMALL_DEVICE || common.len() * 2 >= stored.len())
 }
 
-/// `install` counts as strong only on a device that stores nothing else strong.
-pub(super) fn is_strong(label: Label, stored: &StoredComponents) -> bool {
-    label.is_hardware_id() || (label == Label::Install && !stored.keys().any(|label| label.is_hardware_id()))
+/// Whether a stored label tells this device from others. One learned within [`MEMORY_DAYS`] does not: whoever presents
+/// the parts of two machines side by side can have one part of the other learned, and machines of one series share
+/// their weak parts. `install` counts as strong only on a device that stores nothing else strong.
+pub(super) fn is_strong(label: Label, stored: &StoredComponents, now: UnixMillis) -> bool {
+    let lasting = |label: &Label| stored.get(label).is_some_and(|component| !component.is_recent(now));
+    let hardware_id = |label: &Label| label.is_hardware_id() && lasting(label);
+    hardware_id(&label) || (label == Label::Install && lasting(&label) && !stored.keys().any(hardware_id))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::hardware::StoredComponent;
-    use crate::time::UnixMillis;
+    use crate::hardware::ComponentForm;
 
     use Label::{Board, Cpu, Disk, Hostname, Install, Mac, MachineId};
+
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
     fn device(stored: &[(Label, u8)], bound_at: i64) -> Device {
         let component = |value: u8| StoredComponent { hash: [value; 16], learned_at: None };
         Device {
             name: None,
             components: stored.iter().map(|(label, value)| (*label, component(*value))).collect(),
+            form: ComponentForm::Keyed,
             bound_at: UnixMillis(bound_at),
             seen_at: UnixMillis(bound_at),
         }
@@ -137,7 +167,7 @@ mod tests {
         ];
         for (stored, shown, threshold, expected) in cases {
             let devices = BTreeMap::from([(id(1), device(stored, 0))]);
-            let found = matching_device(&devices, &presented(shown), *threshold);
+            let found = best_match(&devices, &presented(shown), *threshold, NOW);
             assert_eq!(found.is_some(), *expected, "{stored:?} {shown:?} at {threshold}");
         }
     }
@@ -146,8 +176,9 @@ mod tests {
     fn several_matches_go_to_common_then_strong_then_oldest_then_id() {
         let shown = presented(&[(Mac, 1), (Cpu, 1), (Board, 1)]);
         let best = |devices: &[(u8, Device)]| {
-            let devices = devices.iter().map(|(number, device)| (id(*number), device.clone())).collect();
-            matching_device(&devices, &shown, 2).unwrap().id.clone()
+            let devices: BTreeMap<_, _> =
+                devices.iter().map(|(number, device)| (id(*number), device.clone())).collect();
+            best_match(&devices, &shown, 2, NOW).unwrap().id.clone()
         };
         let three = device(&[(Mac, 1), (Cpu, 1), (Board, 1)], 9);
         let one_strong = device(&[(Mac, 1), (Cpu, 1)], 1);
@@ -202,7 +233,7 @@ mod tests {
             for threshold in 1..=3_usize {
                 let expected = strong && equal.len() >= threshold.min(has.len());
                 let devices = BTreeMap::from([(id(1), device(&has, 0))]);
-                let found = matching_device(&devices, &presented(&shows), u32::try_from(threshold).unwrap());
+                let found = best_match(&devices, &presented(&shows), u32::try_from(threshold).unwrap(), NOW);
                 assert_eq!(found.is_some(), expected, "{has:?} {shows:?} at {threshold}");
             }
         }
@@ -220,7 +251,7 @@ mod tests {
             let theirs: Vec<_> = theirs.into_iter().collect();
             let matches = |stored: &[(Label, u8)], shown: &[(Label, u8)]| {
                 let devices = BTreeMap::from([(id(1), device(stored, 0))]);
-                matching_device(&devices, &presented(shown), threshold).is_some()
+                best_match(&devices, &presented(shown), threshold, NOW).is_some()
             };
             prop_assert_eq!(matches(&ours, &theirs), matches(&theirs, &ours));
         }
@@ -237,7 +268,7 @@ mod tests {
             let parts: Vec<_> = stored.iter().map(|(label, value)| (*label, *value)).collect();
             let devices = BTreeMap::from([(id(1), device(&parts, 0))]);
             let shown: Vec<_> = shown.iter().map(|(label, value)| (*label, *value)).collect();
-            let found = matching_device(&devices, &presented(&shown), threshold);
+            let found = best_match(&devices, &presented(&shown), threshold, NOW);
             prop_assert!(strong || found.is_none());
         }
     }

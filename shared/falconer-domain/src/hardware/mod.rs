@@ -16,7 +16,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 pub use drift::{MEMORY_DAYS, REST_DAYS, learnable, learned};
-pub use matching::{DeviceMatch, is_enough_to_bind, matching_device};
+pub use matching::{DeviceMatch, best_match, is_enough_to_bind, stated};
 
 use crate::encoding::{CROCKFORD_LOWER, HEXLOWER};
 use crate::keyring::{Generation, Purpose};
@@ -83,6 +83,15 @@ impl Label {
     }
 }
 
+/// What a client makes components of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComponentForm {
+    /// Today's client library: keyed by the license key (`hardware_format: 1`).
+    Keyed,
+    /// An older client's own text. Its machine looks like another one once its client is a new one.
+    Opaque,
+}
+
 /// Brings a raw value into the one form that is hashed: trimmed, lower case, inner white space collapsed. `None` for
 /// placeholders that vendors leave in firmware: two machines without a serial number are not the same machine.
 #[must_use]
@@ -144,13 +153,13 @@ impl ReceivedComponents {
         )
     }
 
-    /// What a lease states of the components that `is_stored` admits.
+    /// What a lease states of the components with these labels.
     #[must_use]
-    pub fn lease(&self, is_stored: impl Fn(Label) -> bool) -> LeaseComponents {
+    pub fn lease(&self, labels: &[Label]) -> LeaseComponents {
         LeaseComponents(
             self.0
                 .iter()
-                .filter(|(label, _)| is_stored(**label))
+                .filter(|(label, _)| labels.contains(label))
                 .map(|(label, text)| (*label, first_bytes(&Sha256::digest(text.as_bytes()))))
                 .collect(),
         )
@@ -176,6 +185,15 @@ impl fmt::Debug for ReceivedComponents {
 pub struct HashedComponents(pub(crate) BTreeMap<Label, [u8; HASH_BYTES]>);
 
 impl HashedComponents {
+    /// As a device that is bound now stores them.
+    #[must_use]
+    pub fn stored(&self) -> StoredComponents {
+        self.0
+            .iter()
+            .map(|(label, hash)| (*label, StoredComponent { hash: *hash, learned_at: None }))
+            .collect()
+    }
+
     /// The hash of one component.
     #[must_use]
     pub fn get(&self, label: Label) -> Option<&[u8; HASH_BYTES]> {

@@ -27,7 +27,7 @@ fn claims(expires_in_seconds: Option<i64>, policy: &Policy, bound: bool) -> Clai
         policy,
     };
     let device = DeviceId::from_random([0; 10]);
-    let components = ReceivedComponents::from_iter([(Label::Mac, "x".repeat(8))]).lease(|_| true);
+    let components = ReceivedComponents::from_iter([(Label::Mac, "x".repeat(8))]).lease(&[Label::Mac]);
     let bound = bound.then_some(Bound { device: &device, components: &components });
     Claims::granted(&occasion, Code::Valid, &terms, bound)
 }

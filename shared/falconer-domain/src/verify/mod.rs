@@ -3,11 +3,10 @@
 //! The decision is a list of named checks in a fixed order; the first that fails is the refusal. `falconer explain`
 //! prints the same list, so what an operator reads is what the Lambda did.
 
-use crate::catalog::{Catalog, Policy};
 use crate::code::Code;
-use crate::hardware::{DeviceMatch, HashedComponents, matching_device};
-use crate::lease::Terms;
-use crate::license::{License, Status};
+use crate::hardware::{DeviceMatch, HashedComponents, best_match};
+use crate::license::Status;
+use crate::standing::Standing;
 use crate::time::UnixMillis;
 
 /// A lawful no.
@@ -45,20 +44,13 @@ impl VerifyRefusal {
     }
 }
 
-/// The catalog does not know the license's tier: our failure, never the customer's, and never silently `free`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the catalog lacks the license's tier")]
-pub struct UnknownTier;
-
 /// Everything the checks look at.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    license: &'a License,
+    standing: &'a Standing,
     now: UnixMillis,
     hardware_given: bool,
     found: Option<DeviceMatch<'a>>,
-    policy: Policy,
-    features: Vec<String>,
 }
 
 /// A value a check compared, as `explain` prints it.
@@ -110,21 +102,12 @@ const CHECKS: [fn(&Facts<'_>) -> Check; 6] =
 
 impl<'a> Facts<'a> {
     /// Gathers what the checks compare. `hardware` is what the request brought, hashed as this license stores it.
-    ///
-    /// # Errors
-    /// [`UnknownTier`]: the catalog is older than the license; read it again, then give up with 503.
-    pub fn gather(
-        license: &'a License,
-        catalog: &Catalog,
-        hardware: Option<&HashedComponents>,
-        now: UnixMillis,
-    ) -> Result<Self, UnknownTier> {
-        let policy = catalog.policy(&license.tier, &license.policy).ok_or(UnknownTier)?;
-        let features = catalog.features(&license.tier, &license.features).ok_or(UnknownTier)?;
-        let found = hardware.and_then(|hardware| {
-            matching_device(&license.devices, hardware, policy.hardware_match_threshold)
-        });
-        Ok(Self { license, now, hardware_given: hardware.is_some(), found, policy, features })
+    #[must_use]
+    pub fn gather(standing: &'a Standing, hardware: Option<&HashedComponents>, now: UnixMillis) -> Self {
+        let threshold = standing.policy.hardware_match_threshold;
+        let found =
+            hardware.and_then(|hardware| best_match(&standing.license.devices, hardware, threshold, now));
+        Self { standing, now, hardware_given: hardware.is_some(), found }
     }
 
     /// Makes the checks one by one, in order.
@@ -145,21 +128,10 @@ impl<'a> Facts<'a> {
     pub const fn device(&self) -> Option<&DeviceMatch<'a>> {
         self.found.as_ref()
     }
-
-    /// What the license grants, for the lease and the answer.
-    #[must_use]
-    pub fn terms(&self) -> Terms<'_> {
-        Terms {
-            tier: &self.license.tier,
-            features: &self.features,
-            expires_at: self.license.expires_at,
-            policy: &self.policy,
-        }
-    }
 }
 
 fn status_is_not(facts: &Facts<'_>, name: &'static str, refused: Status, refusal: VerifyRefusal) -> Check {
-    let status = facts.license.status;
+    let status = facts.standing.license.status;
     Check { name, compared: Compared::Status(status), refusal: (status == refused).then_some(refusal) }
 }
 
@@ -178,14 +150,14 @@ fn not_pending(facts: &Facts<'_>) -> Check {
 fn not_expired(facts: &Facts<'_>) -> Check {
     Check {
         name: "not expired",
-        compared: Compared::Expiry { expires_at: facts.license.expires_at, now: facts.now },
-        refusal: facts.license.has_expired(facts.now).then_some(VerifyRefusal::Expired),
+        compared: Compared::Expiry { expires_at: facts.standing.license.expires_at, now: facts.now },
+        refusal: facts.standing.license.has_expired(facts.now).then_some(VerifyRefusal::Expired),
     }
 }
 
 fn activated(facts: &Facts<'_>) -> Check {
-    let hardware_required = facts.policy.hardware_required;
-    let bound = facts.license.devices.len();
+    let hardware_required = facts.standing.policy.hardware_required;
+    let bound = facts.standing.license.devices.len();
     let failed = if facts.hardware_given { bound == 0 } else { hardware_required };
     Check {
         name: "activated",
@@ -202,7 +174,7 @@ fn hardware_matches(facts: &Facts<'_>) -> Check {
         compared: Compared::Hardware {
             hardware_given: facts.hardware_given,
             common,
-            threshold: facts.policy.hardware_match_threshold,
+            threshold: facts.standing.policy.hardware_match_threshold,
         },
         refusal: failed.then_some(VerifyRefusal::HardwareMismatch),
     }

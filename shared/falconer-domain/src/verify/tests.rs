@@ -1,35 +1,20 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::catalog::{PolicyOverrides, TierName};
-use crate::hardware::{DeviceId, Label, StoredComponent};
-use crate::keyring::GenerationNumber;
-use crate::license::Device;
-use crate::license_id::LicenseId;
-use crate::license_key::Product;
+use crate::catalog::{Catalog, PolicyOverrides, TierName};
+use crate::hardware::{ComponentForm, DeviceId, Label, StoredComponent};
+use crate::license::{Device, License};
+use crate::seats::tests::license;
+use crate::standing::UnknownTier;
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
-
-fn license() -> License {
-    License {
-        id: LicenseId::from_hash(&[1; 32]),
-        product: Product::parse("QF").unwrap(),
-        tier: TierName::parse("pro").unwrap(),
-        status: Status::Active,
-        user_id: None,
-        expires_at: None,
-        features: Vec::new(),
-        policy: PolicyOverrides::default(),
-        devices: BTreeMap::new(),
-        generation: GenerationNumber::new(1).unwrap(),
-    }
-}
 
 fn device(value: u8) -> (DeviceId, Device) {
     let component = StoredComponent { hash: [value; 16], learned_at: None };
     let device = Device {
         name: None,
         components: BTreeMap::from([(Label::Mac, component), (Label::Board, component)]),
+        form: ComponentForm::Keyed,
         bound_at: NOW,
         seen_at: NOW,
     };
@@ -42,7 +27,8 @@ fn hardware(value: u8) -> HashedComponents {
 
 fn decide(license: &License, hardware: Option<&HashedComponents>) -> Result<(), VerifyRefusal> {
     let catalog = Catalog::built_in(&license.product).unwrap();
-    Facts::gather(license, &catalog, hardware, NOW).unwrap().decide()
+    let standing = Standing::of(license.clone(), &catalog).unwrap();
+    Facts::gather(&standing, hardware, NOW).decide()
 }
 
 #[test]
@@ -88,7 +74,8 @@ fn hardware_refuses_after_everything_else() {
 fn the_list_of_checks_goes_on_after_the_refusal() {
     let license = License { expires_at: Some(NOW), ..license() };
     let catalog = Catalog::built_in(&license.product).unwrap();
-    let facts = Facts::gather(&license, &catalog, Some(&hardware(1)), NOW).unwrap();
+    let (standing, hardware) = (Standing::of(license, &catalog).unwrap(), hardware(1));
+    let facts = Facts::gather(&standing, Some(&hardware), NOW);
     let made: Vec<_> = facts.checks().map(|check| (check.name, check.refusal)).collect();
     assert_eq!(
         made,
@@ -107,5 +94,5 @@ fn the_list_of_checks_goes_on_after_the_refusal() {
 fn a_tier_the_catalog_lacks_is_our_failure() {
     let license = License { tier: TierName::parse("gold").unwrap(), ..license() };
     let catalog = Catalog::built_in(&license.product).unwrap();
-    assert_eq!(Facts::gather(&license, &catalog, None, NOW).err(), Some(UnknownTier));
+    assert_eq!(Standing::of(license.clone(), &catalog), Err(UnknownTier(Box::new(license))));
 }

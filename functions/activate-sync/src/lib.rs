@@ -1,0 +1,31 @@
+//! `POST /api/activate-sync`: bind this device, or refresh its binding.
+//!
+//! Parse, check the tag, load in one round trip, decide, store the license and its audit row in one transaction, sign.
+//! The same device gets the same seat, always, so a lost answer is safe to ask for again.
+
+use std::time::Duration;
+
+use falconer_domain::activate::{self, ActivateRefusal};
+use falconer_http::{Answer, App, Call, Effect, Endpoint, Method, SeatRequest, Stop, WarmUp};
+
+/// Its name, when it tells an outage, and what it warms up.
+pub const ENDPOINT: Endpoint = Endpoint {
+    name: "activate-sync",
+    effect: Effect::Changes,
+    deadline: Duration::from_secs(4),
+    warm_up: WarmUp::RingAndStore,
+};
+
+/// Answers a request.
+pub async fn handle(app: &App, call: &Call) -> Answer {
+    activate(app, call).await.unwrap_or_else(Answer::from)
+}
+
+async fn activate(app: &App, call: &Call) -> Result<Answer, Stop> {
+    call.require(&Method::POST)?;
+    let request = SeatRequest::read(call)?;
+    app.change(call, &request.change, |standing, hardware| {
+        activate::decide(standing, &request.arrival(hardware), call.now).map_err(ActivateRefusal::code)
+    })
+    .await
+}

@@ -1,0 +1,84 @@
+//! Bind this device, or refresh its binding. The decision behind `POST /api/activate-sync`.
+
+use crate::code::Code;
+use crate::hardware::{DeviceId, learnable, learned};
+use crate::license::License;
+use crate::seats::{Arrival, Outcome, Spent};
+use crate::standing::{Fallen, Standing};
+use crate::time::UnixMillis;
+
+/// A refresh that has nothing else to write leaves the row alone for this long.
+pub const SEEN_MILLIS: i64 = 3_600_000;
+
+/// A lawful no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActivateRefusal {
+    /// It offers fewer than two components, or no strong one.
+    FingerprintTooWeak,
+    /// The key is authentic, its license is not in the table.
+    NotFound,
+    /// The license grants nothing now.
+    Fallen(Fallen),
+    /// Every seat is held by another device.
+    SeatsExhausted,
+    /// A seat is free, but taking it would be counted, and a window is full.
+    Spent(Spent),
+}
+
+impl ActivateRefusal {
+    /// The refusal's row in the table of codes.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::FingerprintTooWeak => Code::FingerprintTooWeak,
+            Self::NotFound => Code::NotFound,
+            Self::Fallen(fallen) => fallen.code(),
+            Self::SeatsExhausted => Code::SeatsExhausted,
+            Self::Spent(spent) => spent.code(),
+        }
+    }
+}
+
+/// Decides. `standing` is `None` where there is no license.
+///
+/// # Errors
+/// The first [`ActivateRefusal`] in the order of the variants.
+pub fn decide(
+    standing: Option<&Standing>,
+    arrival: &Arrival<'_>,
+    now: UnixMillis,
+) -> Result<Outcome, ActivateRefusal> {
+    if !arrival.is_recognisable() {
+        return Err(ActivateRefusal::FingerprintTooWeak);
+    }
+    let standing = standing.ok_or(ActivateRefusal::NotFound)?;
+    let Standing { license, policy, .. } = standing;
+    standing.upright(now).map_err(ActivateRefusal::Fallen)?;
+    if let Some(device) = arrival.known(license, policy, now) {
+        return Ok(refresh(license, arrival, device, now));
+    }
+    let seat = arrival.open_seat(license, policy).ok_or(ActivateRefusal::SeatsExhausted)?;
+    let (license, device) = arrival.take(&seat, license, policy, now).map_err(ActivateRefusal::Spent)?;
+    Ok(Outcome { code: Code::Activated, license, device })
+}
+
+/// A device that holds its seat: it may have changed in one part, and was seen.
+fn refresh(before: &License, arrival: &Arrival<'_>, id: DeviceId, now: UnixMillis) -> Outcome {
+    let mut license = before.clone();
+    arrival.introduce(&mut license, &id);
+    let mut code = Code::Refreshed;
+    if let Some(device) = license.devices.get_mut(&id) {
+        if let Some(label) = learnable(&device.components, arrival.hardware, now) {
+            device.components = learned(std::mem::take(&mut device.components), arrival.hardware, label, now);
+            code = Code::Drifted;
+        }
+        let unseen_for_long = device.seen_at.0 < now.0 - SEEN_MILLIS;
+        if unseen_for_long || license != *before {
+            license.devices.entry(id.clone()).and_modify(|device| device.seen_at = now);
+        }
+    }
+    Outcome { code, license, device: id }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,349 @@
+use super::*;
+use crate::catalog::PolicyOverrides;
+use crate::deactivate;
+use crate::hardware::{ComponentForm, Label, StoredComponent};
+use crate::license::{Device, Status};
+use crate::person::{DeviceName, Email, PersonName};
+use crate::seats::tests::{
+    Caller, DAY, HOUR, NOW, SECOND, at, bound, device, fresh_id, id, license, opaque, out, seats, standing,
+};
+use crate::seats::{Reclaim, Released, YEAR_DAYS};
+
+use Label::{Board, Cpu, Disk, Hostname, Mac};
+
+fn activate(license: &License, caller: &Caller, now: UnixMillis) -> Result<Outcome, ActivateRefusal> {
+    decide(Some(&standing(license)), &caller.arrival(), now)
+}
+
+fn outcome(code: Code, device: DeviceId, license: License) -> Outcome {
+    Outcome { code, license, device }
+}
+
+/// Machine 1 holds the only seat, bound thirty days ago as the first of it.
+fn held() -> License {
+    License { devices: bound([(1, device(1, at(-30 * DAY)))]), free_used: 1, ..license() }
+}
+
+/// Machine 1 held the only seat and gave it up an hour ago.
+fn given_up() -> License {
+    let released = Released {
+        device: device(1, at(-30 * DAY)),
+        at: at(-HOUR),
+        may_return: true,
+        reclaim: Reclaim::Never,
+    };
+    License { released: out([(1, released)]), free_used: 1, ..license() }
+}
+
+/// Machine 1, with another network card.
+fn changed() -> Caller {
+    Caller::at(1).showing(&[(Mac, 9), (Board, 1), (Cpu, 1)])
+}
+
+/// Everything is wrong with it, for everybody but machine 1: nothing is left but one refusal after the other.
+#[test]
+fn refusals_come_in_the_order_of_their_table() {
+    let spent = License { transfers: vec![at(-HOUR); 3], transfers_total: 3, ..held() };
+    let vacant = License { devices: bound([]), ..spent.clone() };
+    let cooling = License { transfers: vec![at(-HOUR)], transfers_total: 1, ..vacant.clone() };
+    let over = |status| License { status, expires_at: Some(NOW), ..spent.clone() };
+    let weak = Caller::at(2).showing(&[(Cpu, 2), (Hostname, 2)]);
+    let one_part = Caller::at(1).showing(&[(Mac, 1)]);
+    let lenient = PolicyOverrides { hardware_match_threshold: Some(1), ..PolicyOverrides::default() };
+    let fallen = ActivateRefusal::Fallen;
+    for (license, caller, expected) in [
+        (None, &weak, ActivateRefusal::FingerprintTooWeak),
+        (Some(over(Status::Revoked)), &weak, ActivateRefusal::FingerprintTooWeak),
+        // Even of a device that would match.
+        (Some(License { policy: lenient, ..held() }), &one_part, ActivateRefusal::FingerprintTooWeak),
+        (None, &Caller::at(1), ActivateRefusal::NotFound),
+        (Some(over(Status::Revoked)), &Caller::at(1), fallen(Fallen::Revoked)),
+        (Some(over(Status::Suspended)), &Caller::at(1), fallen(Fallen::Suspended)),
+        (Some(over(Status::Pending)), &Caller::at(1), fallen(Fallen::Expired)),
+        (Some(over(Status::Active)), &Caller::at(1), fallen(Fallen::Expired)),
+        (Some(over(Status::Active)), &Caller::at(2), fallen(Fallen::Expired)),
+        (Some(spent.clone()), &Caller::at(2), ActivateRefusal::SeatsExhausted),
+        (Some(vacant), &Caller::at(2), ActivateRefusal::Spent(Spent::Year)),
+        (Some(cooling), &Caller::at(2), ActivateRefusal::Spent(Spent::Cooldown)),
+    ] {
+        let before = license.as_ref().map(standing);
+        assert_eq!(decide(before.as_ref(), &caller.arrival(), NOW), Err(expected), "{before:?}");
+    }
+    let known = activate(&spent, &Caller::at(1), NOW).map(|yes| yes.code);
+    assert_eq!(known, Ok(Code::Refreshed), "what it has, it need not ask for");
+}
+
+#[test]
+fn the_first_of_each_seat_is_free() {
+    let mut license = License { policy: seats(3), ..license() };
+    for number in 1..=3 {
+        let moment = at(i64::from(number));
+        let mut expected = License { free_used: number.into(), ..license.clone() };
+        expected.devices.insert(fresh_id(number), device(number, moment));
+        license = activate(&license, &Caller::at(number), moment).unwrap().license;
+        assert_eq!(license, expected);
+    }
+    assert_eq!(activate(&license, &Caller::at(4), NOW), Err(ActivateRefusal::SeatsExhausted));
+}
+
+#[test]
+fn a_term_begins_at_the_first_binding_and_never_again() {
+    let (days, fixed) = (Some(30), Some(at(DAY)));
+    for (status, duration_days, expires_at, expected) in [
+        (Status::Pending, days, None, Some(at(30 * DAY))),
+        (Status::Pending, days, fixed, fixed),
+        (Status::Pending, None, None, None),
+        (Status::Active, days, None, None),
+        (Status::Active, days, fixed, fixed),
+    ] {
+        let before = License { status, expires_at, duration_days, ..license() };
+        let first = License {
+            status: Status::Active,
+            expires_at: expected,
+            devices: [(fresh_id(1), device(1, NOW))].into(),
+            free_used: 1,
+            ..before.clone()
+        };
+        let told = activate(&before, &Caller::at(1), NOW);
+        assert_eq!(
+            told,
+            Ok(outcome(Code::Activated, fresh_id(1), first.clone())),
+            "{status:?} {duration_days:?}"
+        );
+
+        // Another device, counted, an hour later.
+        let vacant = License { devices: bound([]), ..first };
+        let second = activate(&vacant, &Caller::at(2), at(HOUR)).unwrap().license;
+        assert_eq!(
+            (second.status, second.expires_at),
+            (Status::Active, expected),
+            "{status:?} {duration_days:?}"
+        );
+        assert_eq!(second.transfers, [at(HOUR)]);
+    }
+}
+
+#[test]
+fn giving_a_seat_up_and_coming_back_is_as_if_nothing_had_been() {
+    let freed = deactivate::decide(Some(&standing(&held())), &Caller::at(1).hardware, NOW).unwrap().license;
+    assert_eq!((freed.devices.len(), freed.released.len()), (0, 1));
+    let mut back = held();
+    back.devices.get_mut(&id(1)).unwrap().seen_at = at(SECOND);
+    assert_eq!(activate(&freed, &Caller::at(1), at(SECOND)), Ok(outcome(Code::Activated, id(1), back)));
+}
+
+#[test]
+fn a_device_that_gave_its_seat_up_comes_back_as_it_was() {
+    let came_back = |now| License {
+        devices: bound([(1, Device { seen_at: now, ..device(1, at(-30 * DAY)) })]),
+        released: out([]),
+        ..given_up()
+    };
+    let last = at(-HOUR + YEAR_DAYS * DAY - 1);
+    for (caller, now) in [
+        (Caller::at(1), NOW),
+        (Caller::at(1), last),
+        // What it shows now may be half another machine's: it is not what is stored.
+        (changed(), NOW),
+        (Caller::at(1).showing(&[(Mac, 1), (Board, 1), (Cpu, 1), (Disk, 9)]), NOW),
+        // It is the device it was, whatever its client is now.
+        (Caller::at(1).with_old_client(), NOW),
+    ] {
+        let expected = Ok(outcome(Code::Activated, id(1), came_back(now)));
+        assert_eq!(activate(&given_up(), &caller, now), expected, "{caller:?} at {now:?}");
+        // Nor do full windows matter to it.
+        let spent = License { transfers: vec![at(-HOUR); 3], transfers_total: 3, ..given_up() };
+        let after = activate(&spent, &caller, now).unwrap().license;
+        assert_eq!((after.devices, after.transfers_total), (came_back(now).devices, 3), "{caller:?}");
+    }
+}
+
+#[test]
+fn a_return_ends_with_a_year_or_another_binding() {
+    let counted = |license: License, now| License {
+        devices: [(fresh_id(1), device(1, now))].into(),
+        released: out([]),
+        transfers: vec![now],
+        transfers_total: 1,
+        ..license
+    };
+    let year = at(-HOUR + YEAR_DAYS * DAY);
+    assert_eq!(
+        activate(&given_up(), &Caller::at(1), year),
+        Ok(outcome(Code::Activated, fresh_id(1), counted(given_up(), year)))
+    );
+    let mut superseded = given_up();
+    superseded.released.get_mut(&id(1)).unwrap().may_return = false;
+    assert_eq!(
+        activate(&superseded, &Caller::at(1), NOW),
+        Ok(outcome(Code::Activated, fresh_id(1), counted(superseded.clone(), NOW)))
+    );
+    let cooling = License { transfers: vec![at(-HOUR)], ..superseded };
+    assert_eq!(
+        activate(&cooling, &Caller::at(1), NOW),
+        Err(ActivateRefusal::Spent(Spent::Cooldown)),
+        "it comes back like any other"
+    );
+}
+
+/// Machine 2 takes the seat that machine 1 gave up: that is a transfer by another name.
+#[test]
+fn a_vacant_seat_that_was_used_is_counted() {
+    let old = at(-(YEAR_DAYS + 1) * DAY);
+    for (before, expected) in [
+        (&[][..], Ok(vec![NOW])),
+        (&[at(-200 * DAY), at(-24 * HOUR)], Ok(vec![at(-200 * DAY), at(-24 * HOUR), NOW])),
+        // Those of more than a year ago are counted no more, nor kept.
+        (&[old, at(-200 * DAY)], Ok(vec![at(-200 * DAY), NOW])),
+        (&[old, at(-200 * DAY), at(-100 * DAY), at(-DAY)], Err(Spent::Year)),
+        (&[at(-24 * HOUR + 1)], Err(Spent::Cooldown)),
+    ] {
+        let total = u32::try_from(before.len()).unwrap();
+        let license = License { transfers: before.to_vec(), transfers_total: total, ..given_up() };
+        let after = |transfers| Outcome {
+            code: Code::Activated,
+            license: License {
+                devices: [(fresh_id(2), device(2, NOW))].into(),
+                // Machine 1 has no right left, so it is forgotten.
+                released: out([]),
+                transfers,
+                transfers_total: total + 1,
+                ..license.clone()
+            },
+            device: fresh_id(2),
+        };
+        let expected = expected.map(after).map_err(ActivateRefusal::Spent);
+        assert_eq!(activate(&license, &Caller::at(2), NOW), expected, "{before:?}");
+    }
+}
+
+/// With a seat still vacant: the machine is taken to be the one it was, with a new client.
+#[test]
+fn the_first_keyed_binding_replaces_the_opaque_device_unseen_for_longest() {
+    let seen = |number, seen_at| Device { seen_at, ..opaque(device(number, at(-30 * DAY))) };
+    let before = License {
+        policy: seats(4),
+        devices: bound([
+            (1, seen(1, at(-2 * DAY))),
+            (2, seen(2, at(-9 * DAY))),
+            (3, Device { seen_at: at(-20 * DAY), ..device(3, at(-30 * DAY)) }),
+        ]),
+        free_used: 4,
+        transfers: vec![at(-HOUR); 4],
+        transfers_total: 4,
+        ..license()
+    };
+    let mut first = before.clone();
+    let replaced = first.devices.remove(&id(2)).unwrap();
+    first.devices.insert(fresh_id(5), device(5, NOW));
+    first.released.insert(id(2), replaced_at(NOW, replaced));
+    assert_eq!(
+        activate(&before, &Caller::at(5), NOW),
+        Ok(outcome(Code::Activated, fresh_id(5), first.clone()))
+    );
+
+    let mut second = first.clone();
+    let replaced = second.devices.remove(&id(1)).unwrap();
+    second.devices.insert(fresh_id(6), device(6, at(SECOND)));
+    second.released.insert(id(1), replaced_at(at(SECOND), replaced));
+    // The first one replaced may still reclaim: only a transfer ends that.
+    second.released.get_mut(&id(2)).unwrap().may_return = false;
+    assert_eq!(
+        activate(&first, &Caller::at(6), at(SECOND)),
+        Ok(outcome(Code::Activated, fresh_id(6), second.clone()))
+    );
+
+    // None is left, and the next binding is one like any other.
+    assert_eq!(
+        activate(&second, &Caller::at(7), at(2 * SECOND)),
+        Err(ActivateRefusal::Spent(Spent::Cooldown)),
+        "the vacant seat is used up"
+    );
+    let old = activate(&before, &Caller::at(7).with_old_client(), NOW);
+    assert_eq!(old, Err(ActivateRefusal::Spent(Spent::Cooldown)), "an opaque device replaces none");
+}
+
+/// Once: should it come back, the next one with a new client finds a device like any other.
+fn replaced_at(now: UnixMillis, device: Device) -> Released {
+    let device = Device { form: ComponentForm::Keyed, ..device };
+    Released { device, at: now, may_return: true, reclaim: Reclaim::Always }
+}
+
+#[test]
+fn a_known_device_writes_what_is_new_and_the_hour_it_was_seen() {
+    let seen = |now| {
+        let mut license = held();
+        license.devices.get_mut(&id(1)).unwrap().seen_at = now;
+        license
+    };
+    let before = seen(at(-HOUR));
+    // Within the hour there is nothing to write, and the row is the one before.
+    assert_eq!(activate(&before, &Caller::at(1), NOW), Ok(outcome(Code::Refreshed, id(1), before.clone())));
+    assert_eq!(activate(&before, &Caller::at(1), at(1)), Ok(outcome(Code::Refreshed, id(1), seen(at(1)))));
+
+    let named = Caller::at(1).named("Laptop", "Anna", "anna@example.com");
+    let mut expected = seen(NOW);
+    expected.licensee_name = PersonName::read("Anna").unwrap();
+    expected.licensee_email = Email::read("anna@example.com").unwrap();
+    expected.devices.get_mut(&id(1)).unwrap().name = DeviceName::read("Laptop").unwrap();
+    let told = activate(&before, &named, NOW);
+    assert_eq!(told, Ok(outcome(Code::Refreshed, id(1), expected.clone())), "what is new is written at once");
+    assert_eq!(
+        activate(&expected, &named, at(SECOND)),
+        Ok(outcome(Code::Refreshed, id(1), expected)),
+        "and once it is written, it is not new"
+    );
+}
+
+#[test]
+fn a_known_device_learns_one_part() {
+    let learned = |label, value, now| {
+        let mut license = held();
+        let device = license.devices.get_mut(&id(1)).unwrap();
+        device.components.insert(label, StoredComponent { hash: [value; 16], learned_at: Some(now) });
+        device.seen_at = now;
+        license
+    };
+    let another_card = learned(Mac, 9, NOW);
+    assert_eq!(activate(&held(), &changed(), NOW), Ok(outcome(Code::Drifted, id(1), another_card.clone())));
+    let with_disk = Caller::at(1).showing(&[(Mac, 1), (Board, 1), (Cpu, 1), (Disk, 1), (Hostname, 1)]);
+    assert_eq!(activate(&held(), &with_disk, NOW), Ok(outcome(Code::Drifted, id(1), learned(Disk, 1, NOW))));
+    // One in a week.
+    let and_board = Caller::at(1).showing(&[(Mac, 9), (Board, 9), (Cpu, 1)]);
+    assert_eq!(
+        activate(&another_card, &changed(), at(SECOND)),
+        Ok(outcome(Code::Refreshed, id(1), another_card.clone()))
+    );
+    assert_eq!(activate(&another_card, &and_board, at(SECOND)), Err(ActivateRefusal::SeatsExhausted));
+}
+
+#[test]
+fn people_are_written_down_where_nobody_is_yet() {
+    let caller = Caller::at(1).named("Laptop", "Anna", "Anna@Example.com");
+    let stored = License {
+        email: Email::read("operator@example.com").unwrap(),
+        licensee_name: PersonName::read("Berta").unwrap(),
+        licensee_email: Email::read("berta@example.com").unwrap(),
+        ..license()
+    };
+    let half = License { licensee_email: None, ..stored.clone() };
+    for (before, name, email) in [
+        (license(), "Anna", "anna@example.com"),
+        (half, "Berta", "anna@example.com"),
+        (stored, "Berta", "berta@example.com"),
+    ] {
+        let expected = License {
+            licensee_name: PersonName::read(name).unwrap(),
+            licensee_email: Email::read(email).unwrap(),
+            devices: [(fresh_id(1), Device { name: DeviceName::read("Laptop").unwrap(), ..device(1, NOW) })]
+                .into(),
+            free_used: 1,
+            ..before.clone()
+        };
+        // `Debug` shows no person, so what differs is named here.
+        let after = activate(&before, &caller, NOW).unwrap().license;
+        assert_eq!(after.licensee_name.as_ref().map(PersonName::as_str), Some(name));
+        assert_eq!(after.licensee_email.as_ref().map(Email::as_str), Some(email));
+        assert_eq!(after, expected, "{name} {email}");
+    }
+}

@@ -1,0 +1,305 @@
+//! What an operator does to a license. Each operation takes the license as it stands and returns it as it will be; the
+//! store writes it under the version that was read, with an audit row that names actor and reason.
+
+mod rotation;
+
+use std::collections::BTreeSet;
+
+use crate::catalog::{Catalog, MAX_SEATS, TierName};
+use crate::hardware::DeviceId;
+use crate::issue::{MAX_EXTRA_FEATURES, MAX_TERM_DAYS, is_feature};
+use crate::license::{License, Status};
+use crate::license_id::LicenseId;
+use crate::person::Email;
+use crate::time::UnixMillis;
+
+pub use rotation::{Rotated, rotate};
+
+/// Longest note, in characters: a paragraph. Every verification reads it with the rest of the row.
+pub const MAX_NOTE_CHARS: usize = 1_000;
+
+/// Why a license's status stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StatusRefusal {
+    /// It is in that status.
+    #[error("the license is {} already", .0.as_str())]
+    Already(Status),
+    /// Only a license that is not revoked can be suspended.
+    #[error("the license is revoked; `falconer reinstate` takes it back")]
+    Revoked,
+    /// Only suspended and revoked licenses can be reinstated.
+    #[error("the license is {}, so there is nothing to reinstate", .0.as_str())]
+    Stands(Status),
+    /// Its key was replaced.
+    #[error("the license was replaced by {0}; change that one")]
+    Replaced(LicenseId),
+}
+
+/// Why a term stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExtendRefusal {
+    /// It never ends.
+    #[error("the license never ends; `--until` gives it an end")]
+    Perpetual,
+    /// Days outside 1 to [`MAX_TERM_DAYS`].
+    #[error("days must be 1 to {MAX_TERM_DAYS}")]
+    Days,
+    /// The end would lie in the past.
+    #[error("that moment has passed; `falconer revoke` ends a license at once")]
+    Past,
+}
+
+/// Why seats stay as they are.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SeatsRefusal {
+    /// Outside 1 to [`MAX_SEATS`].
+    #[error("seats must be 1 to {MAX_SEATS}")]
+    Seats,
+    /// More devices are bound than there would be seats.
+    #[error("{bound} devices are bound; name {} of them with --release", bound - seats)]
+    Bound {
+        /// Devices bound.
+        bound: u32,
+        /// Seats asked for.
+        seats: u32,
+    },
+    /// A device that is not bound.
+    #[error("{0} is not bound to this license; `falconer show` lists its devices")]
+    NoSuchDevice(DeviceId),
+}
+
+/// Why features stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FeatureRefusal {
+    /// Not a name, or one too many.
+    #[error("a feature has 1 to 64 of a-z, 0-9 and _, and a license at most {MAX_EXTRA_FEATURES} of its own")]
+    Feature,
+    /// It has it.
+    #[error("the license has this feature of its own already")]
+    Already,
+    /// It has not.
+    #[error("the license has no such feature of its own; what its tier gives cannot be taken from one license")]
+    Missing,
+}
+
+/// A tier the catalog lacks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the product has no tier {0}; `falconer catalog show` lists its tiers")]
+pub struct NoSuchTier(pub TierName);
+
+/// A note that is too long, or has control characters other than line ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a note has at most {MAX_NOTE_CHARS} characters")]
+pub struct NoteTooLong;
+
+/// A device that is not bound.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not bound to this license; `falconer show` lists its devices")]
+pub struct NoSuchDevice(pub DeviceId);
+
+/// How a term changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// So many days more: from its end on, or from now on where that has passed.
+    Days(u32),
+    /// Until a moment.
+    Until(UnixMillis),
+    /// For good.
+    Perpetual,
+}
+
+/// Which devices are reset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// One.
+    One(DeviceId),
+    /// All, and the rights of every device that held a seat before.
+    All,
+}
+
+/// Stops a license for a while.
+///
+/// # Errors
+/// [`StatusRefusal`].
+pub fn suspend(mut license: License) -> Result<License, StatusRefusal> {
+    match license.status {
+        Status::Suspended => return Err(StatusRefusal::Already(Status::Suspended)),
+        Status::Revoked => return Err(StatusRefusal::Revoked),
+        Status::Active | Status::Pending => license.status = Status::Suspended,
+    }
+    Ok(license)
+}
+
+/// Ends a license.
+///
+/// # Errors
+/// [`StatusRefusal::Already`].
+pub fn revoke(mut license: License) -> Result<License, StatusRefusal> {
+    if license.status == Status::Revoked {
+        return Err(StatusRefusal::Already(Status::Revoked));
+    }
+    license.status = Status::Revoked;
+    Ok(license)
+}
+
+/// Takes a suspended or revoked license back: to active, or to pending if its term has not begun, since it would be
+/// perpetual by accident otherwise.
+///
+/// # Errors
+/// [`StatusRefusal`]; never one whose key was replaced.
+pub fn reinstate(mut license: License) -> Result<License, StatusRefusal> {
+    if let Some(replaced_by) = license.replaced_by {
+        return Err(StatusRefusal::Replaced(replaced_by));
+    }
+    match license.status {
+        Status::Active | Status::Pending => return Err(StatusRefusal::Stands(license.status)),
+        Status::Suspended | Status::Revoked if license.waits_for_its_term() => license.status = Status::Pending,
+        Status::Suspended | Status::Revoked => license.status = Status::Active,
+    }
+    Ok(license)
+}
+
+/// Changes a term.
+///
+/// # Errors
+/// [`ExtendRefusal`].
+pub fn extend(mut license: License, extension: Extension, now: UnixMillis) -> Result<License, ExtendRefusal> {
+    match extension {
+        Extension::Days(days) => {
+            if !(1..=MAX_TERM_DAYS).contains(&days) {
+                return Err(ExtendRefusal::Days);
+            }
+            match (license.expires_at, license.duration_days) {
+                (Some(ends), _) => license.expires_at = Some(ends.max(now).plus_days(days)),
+                (None, Some(duration)) if license.waits_for_its_term() => {
+                    let total = duration.checked_add(days).filter(|total| *total <= MAX_TERM_DAYS);
+                    license.duration_days = Some(total.ok_or(ExtendRefusal::Days)?);
+                }
+                (None, _) => return Err(ExtendRefusal::Perpetual),
+            }
+        }
+        Extension::Until(moment) if moment <= now => return Err(ExtendRefusal::Past),
+        Extension::Until(moment) => license.expires_at = Some(moment),
+        Extension::Perpetual => {
+            license.expires_at = None;
+            license.duration_days = None;
+        }
+    }
+    Ok(license)
+}
+
+/// Gives a license another tier.
+///
+/// # Errors
+/// [`NoSuchTier`].
+pub fn set_tier(mut license: License, tier: TierName, catalog: &Catalog) -> Result<License, NoSuchTier> {
+    if !catalog.has(&tier) {
+        return Err(NoSuchTier(tier));
+    }
+    license.tier = tier;
+    Ok(license)
+}
+
+/// Gives a license seats of its own. Fewer than there are devices only if those that lose theirs are named: nobody's
+/// machine stops by surprise.
+///
+/// # Errors
+/// [`SeatsRefusal`].
+pub fn set_seats(
+    mut license: License,
+    seats: u32,
+    release: &BTreeSet<DeviceId>,
+) -> Result<License, SeatsRefusal> {
+    if !(1..=MAX_SEATS).contains(&seats) {
+        return Err(SeatsRefusal::Seats);
+    }
+    for id in release {
+        license.devices.remove(id).ok_or_else(|| SeatsRefusal::NoSuchDevice(id.clone()))?;
+    }
+    let bound = u32::try_from(license.devices.len()).unwrap_or(u32::MAX);
+    if bound > seats {
+        return Err(SeatsRefusal::Bound { bound, seats });
+    }
+    license.policy.seats = Some(seats);
+    Ok(license)
+}
+
+/// Adds a feature of the license's own.
+///
+/// # Errors
+/// [`FeatureRefusal`].
+pub fn add_feature(mut license: License, feature: &str) -> Result<License, FeatureRefusal> {
+    if !is_feature(feature) || license.features.len() >= MAX_EXTRA_FEATURES {
+        return Err(FeatureRefusal::Feature);
+    }
+    if license.features.iter().any(|own| own == feature) {
+        return Err(FeatureRefusal::Already);
+    }
+    license.features.push(feature.to_owned());
+    Ok(license)
+}
+
+/// Takes a feature of the license's own away.
+///
+/// # Errors
+/// [`FeatureRefusal::Missing`].
+pub fn remove_feature(mut license: License, feature: &str) -> Result<License, FeatureRefusal> {
+    let before = license.features.len();
+    license.features.retain(|own| own != feature);
+    if license.features.len() == before { Err(FeatureRefusal::Missing) } else { Ok(license) }
+}
+
+/// Writes a note, over the one before. An empty one removes it.
+///
+/// # Errors
+/// [`NoteTooLong`].
+pub fn note(mut license: License, note: &str) -> Result<License, NoteTooLong> {
+    let note = note.trim();
+    let unprintable = note.chars().any(|c| c.is_control() && c != '\n');
+    if note.chars().count() > MAX_NOTE_CHARS || unprintable {
+        return Err(NoteTooLong);
+    }
+    license.notes = (!note.is_empty()).then(|| note.to_owned());
+    Ok(license)
+}
+
+/// Frees seats and gives their free bindings back, so that the next ones are not counted. A device that is reset has no
+/// right to come back uncounted.
+///
+/// # Errors
+/// [`NoSuchDevice`].
+pub fn reset_hardware(mut license: License, reset: &Reset) -> Result<License, NoSuchDevice> {
+    let before = license.devices.len();
+    match reset {
+        Reset::One(id) => {
+            license.devices.remove(id).ok_or_else(|| NoSuchDevice(id.clone()))?;
+        }
+        Reset::All => {
+            license.devices.clear();
+            license.released.clear();
+        }
+    }
+    let removed = u32::try_from(before - license.devices.len()).unwrap_or(u32::MAX);
+    license.free_used = license.free_used.saturating_sub(removed);
+    Ok(license)
+}
+
+/// Blanks a person's name and addresses wherever this address stands; `None` if it stands nowhere. The license stays.
+#[must_use]
+pub fn erase_subject(mut license: License, email: &Email) -> Option<License> {
+    let is_theirs = |stored: &Option<Email>| stored.as_ref() == Some(email);
+    if !is_theirs(&license.email) && !is_theirs(&license.licensee_email) {
+        return None;
+    }
+    if is_theirs(&license.email) {
+        license.email = None;
+    }
+    if is_theirs(&license.licensee_email) {
+        license.licensee_email = None;
+    }
+    license.licensee_name = None;
+    Some(license)
+}
+
+#[cfg(test)]
+mod tests;

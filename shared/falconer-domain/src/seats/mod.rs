@@ -1,0 +1,251 @@
+//! Seats: which device holds one, who gets the next, and which bindings are counted.
+//!
+//! A binding is free for the first device of each seat; it is a *return* or a *reclaim* for a device that held a seat
+//! before (see [`released`](Released)); it replaces an opaque device uncounted; every other one is a transfer, whichever
+//! endpoint makes it.
+
+mod released;
+mod transfers;
+
+pub use released::{Reclaim, Released};
+pub use transfers::{MAX_TRANSFERS_A_YEAR, Spent, Transfers, YEAR_DAYS};
+
+use crate::catalog::Policy;
+use crate::code::Code;
+use crate::hardware::{ComponentForm, DeviceId, HashedComponents, best_match, is_enough_to_bind};
+use crate::license::{Device, License, Status};
+use crate::person::{DeviceName, Email, PersonName};
+use crate::time::UnixMillis;
+
+/// Seats of a license.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seats {
+    /// Devices bound.
+    pub used: u32,
+    /// How many may be.
+    pub max: u32,
+}
+
+impl Seats {
+    /// The seats of a license under its policy.
+    #[must_use]
+    pub fn of(license: &License, policy: &Policy) -> Self {
+        Self { used: u32::try_from(license.devices.len()).unwrap_or(u32::MAX), max: policy.seats }
+    }
+
+    const fn has_room(self) -> bool {
+        self.used < self.max
+    }
+}
+
+/// A device that asks for a seat, and what it says of itself and its owner.
+#[derive(Clone, Debug)]
+pub struct Arrival<'a> {
+    /// Its components, hashed as this license stores them.
+    pub hardware: &'a HashedComponents,
+    /// What they are made of.
+    pub form: ComponentForm,
+    /// What the customer calls it.
+    pub device_name: Option<&'a DeviceName>,
+    /// The customer's name.
+    pub licensee_name: Option<&'a PersonName>,
+    /// The customer's e-mail.
+    pub licensee_email: Option<&'a Email>,
+    /// The id it gets if it is new here: random, and the same however often one request is decided.
+    pub fresh_id: &'a DeviceId,
+}
+
+/// A yes about a device: what it makes of the license.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What to call it.
+    pub code: Code,
+    /// The license afterwards; equal to the one before where there is nothing to write.
+    pub license: License,
+    /// The device that asked.
+    pub device: DeviceId,
+}
+
+/// Where a new device goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seat {
+    /// To a seat that nobody holds.
+    Vacant,
+    /// In the place of a device that an older client had bound.
+    Opaque(DeviceId),
+    /// Back to its own seat, which the latest transfer gave to this device.
+    Reclaimed(DeviceId),
+    /// To the seat of this device.
+    MovedFrom(DeviceId),
+}
+
+impl Arrival<'_> {
+    pub(crate) fn is_recognisable(&self) -> bool {
+        is_enough_to_bind(self.hardware)
+    }
+
+    /// The bound device it is.
+    pub(crate) fn known(&self, license: &License, policy: &Policy, now: UnixMillis) -> Option<DeviceId> {
+        best_match(&license.devices, self.hardware, policy.hardware_match_threshold, now)
+            .map(|found| found.id.clone())
+    }
+
+    /// The device it was, if it may come back uncounted.
+    fn former(&self, license: &License, policy: &Policy, now: UnixMillis) -> Option<DeviceId> {
+        let devices = license.released.iter().map(|(id, released)| (id, &released.device));
+        best_match(devices, self.hardware, policy.hardware_match_threshold, now).map(|found| found.id.clone())
+    }
+
+    /// A seat that can be had without taking one from a device in use: an opaque device's, which this one is taken to
+    /// be, or a vacant one.
+    pub(crate) fn open_seat(&self, license: &License, policy: &Policy) -> Option<Seat> {
+        let opaque = || {
+            let devices = license.devices.iter().filter(|(_, device)| device.form == ComponentForm::Opaque);
+            devices.min_by_key(|(id, device)| (device.seen_at, *id)).map(|(id, _)| id.clone())
+        };
+        if self.form == ComponentForm::Keyed
+            && let Some(id) = opaque()
+        {
+            return Some(Seat::Opaque(id));
+        }
+        Seats::of(license, policy).has_room().then_some(Seat::Vacant)
+    }
+
+    /// A seat, if it has the right to take one back: its own, which the longest bound of those bound since it was
+    /// displaced has. If none was, another displaced device has come back to a seat in between; then that of the device
+    /// bound last, of those first bound after this one. Coming back changes no `bound_at`, so whoever was there first
+    /// finds a seat as long as somebody came later, and nobody who was there before is touched.
+    pub(crate) fn reclaimable_seat(
+        &self,
+        license: &License,
+        policy: &Policy,
+        now: UnixMillis,
+    ) -> Option<Seat> {
+        let released = &license.released[&self.former(license, policy, now)?];
+        if !released.has_reclaim(policy, now) {
+            return None;
+        }
+        let bound = || license.devices.iter().map(|(id, device)| (device.bound_at, id));
+        let since = bound().filter(|(bound_at, _)| *bound_at >= released.at).min();
+        let later = || bound().filter(|(bound_at, _)| *bound_at > released.device.bound_at).max();
+        since.or_else(later).map(|(_, id)| Seat::Reclaimed(id.clone()))
+    }
+
+    /// Takes a seat.
+    ///
+    /// # Errors
+    /// The binding is one that is counted, and a window of transfers is full.
+    pub(crate) fn take(
+        &self,
+        seat: &Seat,
+        license: &License,
+        policy: &Policy,
+        now: UnixMillis,
+    ) -> Result<(License, DeviceId), Spent> {
+        let mut after = license.clone();
+        let former = self.former(license, policy, now).and_then(|id| after.released.remove_entry(&id));
+        let comes_back = former.as_ref().is_some_and(|(_, released)| match seat {
+            Seat::Reclaimed(_) => true,
+            Seat::Vacant | Seat::Opaque(_) => released.has_return(now) || released.has_reclaim(policy, now),
+            // A return is one to a vacant seat; or two machines could take turns uncounted.
+            Seat::MovedFrom(_) => false,
+        });
+        let uncounted = comes_back || matches!(seat, Seat::Opaque(_));
+        if !uncounted {
+            after.count(policy, now)?;
+        }
+        let (id, device) = match former {
+            // Exactly as it was: what it presents now may be half another machine's.
+            Some((id, released)) if comes_back => (id, Device { seen_at: now, ..released.device }),
+            _ => (self.fresh_id.clone(), self.new_device(license.next_moment(now))),
+        };
+        released::supersede(&mut after.released);
+        after.displace(seat, license.next_moment(now));
+        after.devices.insert(id.clone(), device);
+        after.begin_term(now);
+        self.introduce(&mut after, &id);
+        released::forget_spent(&mut after.released, policy, now);
+        Ok((after, id))
+    }
+
+    /// Writes down who the customer is where that is not known yet, and what the device is called now.
+    pub(crate) fn introduce(&self, license: &mut License, id: &DeviceId) {
+        if license.licensee_name.is_none() {
+            license.licensee_name = self.licensee_name.cloned();
+        }
+        if license.licensee_email.is_none() {
+            license.licensee_email = self.licensee_email.cloned();
+        }
+        if let (Some(name), Some(device)) = (self.device_name, license.devices.get_mut(id)) {
+            device.name = Some(name.clone());
+        }
+    }
+
+    fn new_device(&self, bound_at: UnixMillis) -> Device {
+        Device {
+            name: None,
+            components: self.hardware.stored(),
+            form: self.form,
+            bound_at,
+            seen_at: bound_at,
+        }
+    }
+}
+
+impl License {
+    /// `now`, or just after the latest binding: a request that was overtaken, or decided by an instance whose clock is
+    /// behind, happens after what it finds. Who was bound before whom depends on it.
+    fn next_moment(&self, now: UnixMillis) -> UnixMillis {
+        let bound = self.devices.values().chain(self.released.values().map(|released| &released.device));
+        bound.map(|device| UnixMillis(device.bound_at.0 + 1)).fold(now, UnixMillis::max)
+    }
+
+    /// Counts a binding: as the first of a seat while there is one unused, else as a transfer.
+    fn count(&mut self, policy: &Policy, now: UnixMillis) -> Result<(), Spent> {
+        if self.free_used < policy.seats {
+            self.free_used += 1;
+            return Ok(());
+        }
+        Transfers::of(self, policy, now).admit()?;
+        self.transfers = transfers::counted(&self.transfers, now);
+        self.transfers_total = self.transfers_total.saturating_add(1);
+        Ok(())
+    }
+
+    fn displace(&mut self, seat: &Seat, at: UnixMillis) {
+        let (id, reclaim) = match seat {
+            Seat::Vacant => return,
+            // A reclaim displaces nobody with the right to do the same.
+            Seat::Reclaimed(id) => (id, Reclaim::Never),
+            Seat::Opaque(id) | Seat::MovedFrom(id) => (id, Reclaim::Always),
+        };
+        let Some(mut device) = self.devices.remove(id) else { return };
+        match seat {
+            Seat::MovedFrom(_) => released::demote(&mut self.released),
+            // Once for each: should it come back, it is replaced like any other.
+            Seat::Opaque(_) => device.form = ComponentForm::Keyed,
+            Seat::Vacant | Seat::Reclaimed(_) => {}
+        }
+        self.released.insert(id.clone(), Released { device, at, may_return: true, reclaim });
+    }
+
+    /// Frees a seat at its device's own wish.
+    pub(crate) fn release(&mut self, id: &DeviceId, policy: &Policy, now: UnixMillis) {
+        if let Some(device) = self.devices.remove(id) {
+            let released = Released { device, at: now, may_return: true, reclaim: Reclaim::Never };
+            self.released.insert(id.clone(), released);
+        }
+        released::forget_spent(&mut self.released, policy, now);
+    }
+
+    /// The first binding makes a pending license active, and starts its term.
+    fn begin_term(&mut self, now: UnixMillis) {
+        if self.status == Status::Pending {
+            self.status = Status::Active;
+            self.expires_at = self.expires_at.or_else(|| Some(now.plus_days(self.duration_days?)));
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

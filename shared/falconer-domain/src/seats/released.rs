@@ -1,0 +1,103 @@
+//! Devices that held a seat and may have it back uncounted.
+//!
+//! | how it lost the seat | return: back to a vacant seat | reclaim: back even from another device |
+//! | --- | --- | --- |
+//! | it gave it up, or a reclaim took it | until another device is bound, 365 days at most | never |
+//! | a transfer, or a keyed device in place of an opaque one, took it | the same | always, until a later transfer displaces another; then for one cool-down after its own |
+//!
+//! `formats.md` gives the right of reclaim to the device displaced by the *latest* transfer. With several seats two
+//! transfers may follow each other at once, and the second would take the right from the owner whom the first has
+//! displaced; so every displaced device keeps it for the length of a cool-down. With one seat the two rules are the same.
+
+use std::collections::BTreeMap;
+
+use super::transfers::YEAR_DAYS;
+use crate::catalog::Policy;
+use crate::hardware::DeviceId;
+use crate::license::Device;
+use crate::time::{MILLIS_PER_DAY, UnixMillis};
+
+const MILLIS_PER_HOUR: i64 = 3_600_000;
+
+/// A device that held a seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// As it was bound.
+    pub device: Device,
+    /// When it lost the seat.
+    pub at: UnixMillis,
+    /// Whether no other device was bound since.
+    pub may_return: bool,
+    /// Whether it may take the seat from another device.
+    pub reclaim: Reclaim,
+}
+
+/// The right to take a seat back from another device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reclaim {
+    /// It gave the seat up itself, or lost it to a reclaim.
+    Never,
+    /// A transfer displaced it, a later one another device: for one cool-down after it lost the seat.
+    DuringCooldown,
+    /// The latest transfer displaced it.
+    Always,
+}
+
+impl Reclaim {
+    /// Every right.
+    pub const ALL: [Self; 3] = [Self::Never, Self::DuringCooldown, Self::Always];
+
+    /// As the table writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::DuringCooldown => "during_cooldown",
+            Self::Always => "always",
+        }
+    }
+
+    /// As the table writes it, read back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|right| right.as_str() == text)
+    }
+}
+
+impl Released {
+    pub(super) fn has_return(&self, now: UnixMillis) -> bool {
+        self.may_return && now.0 - self.at.0 < YEAR_DAYS * MILLIS_PER_DAY
+    }
+
+    pub(super) fn has_reclaim(&self, policy: &Policy, now: UnixMillis) -> bool {
+        let cooldown_millis = i64::from(policy.transfer_cooldown_hours) * MILLIS_PER_HOUR;
+        match self.reclaim {
+            Reclaim::Never => false,
+            Reclaim::DuringCooldown => now.0 - self.at.0 <= cooldown_millis,
+            Reclaim::Always => true,
+        }
+    }
+
+    fn has_right(&self, policy: &Policy, now: UnixMillis) -> bool {
+        self.has_return(now) || self.has_reclaim(policy, now)
+    }
+}
+
+/// Another device was bound: nobody is only reinstalling any more.
+pub(super) fn supersede(released: &mut BTreeMap<DeviceId, Released>) {
+    for other in released.values_mut() {
+        other.may_return = false;
+    }
+}
+
+/// A transfer displaced another device: it is the latest now.
+pub(super) fn demote(released: &mut BTreeMap<DeviceId, Released>) {
+    for other in released.values_mut().filter(|other| other.reclaim == Reclaim::Always) {
+        other.reclaim = Reclaim::DuringCooldown;
+    }
+}
+
+/// Forgets those without any right left.
+pub(super) fn forget_spent(released: &mut BTreeMap<DeviceId, Released>, policy: &Policy, now: UnixMillis) {
+    released.retain(|_, released| released.has_right(policy, now));
+}

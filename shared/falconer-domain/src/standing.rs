@@ -1,0 +1,89 @@
+//! A license with the rules it lives under: what every decision begins with.
+
+use crate::catalog::{Catalog, Policy};
+use crate::code::Code;
+use crate::lease::Terms;
+use crate::license::{License, Status};
+use crate::time::UnixMillis;
+
+/// The catalog does not know the license's tier: our failure, never the customer's, and never silently `free`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the catalog lacks the license's tier")]
+pub struct UnknownTier(
+    /// The license, to be tried again with a younger catalog.
+    pub Box<License>,
+);
+
+/// A license, its policy and its features.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The license.
+    pub license: License,
+    /// Its rules, after every override.
+    pub policy: Policy,
+    /// Its tier's features, then its own.
+    pub features: Vec<String>,
+}
+
+/// Why a license grants nothing to any device, now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallen {
+    /// The operator revoked it.
+    Revoked,
+    /// The operator suspended it.
+    Suspended,
+    /// Its end has come.
+    Expired,
+}
+
+impl Fallen {
+    /// The refusal's row in the table of codes.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Revoked => Code::Revoked,
+            Self::Suspended => Code::Suspended,
+            Self::Expired => Code::Expired,
+        }
+    }
+}
+
+impl Standing {
+    /// Puts a license under its catalog's rules.
+    ///
+    /// # Errors
+    /// [`UnknownTier`]: the catalog is older than the license; read it again, then give up with 503.
+    pub fn of(license: License, catalog: &Catalog) -> Result<Self, UnknownTier> {
+        let rules = catalog
+            .policy(&license.tier, &license.policy)
+            .zip(catalog.features(&license.tier, &license.features));
+        match rules {
+            Some((policy, features)) => Ok(Self { license, policy, features }),
+            None => Err(UnknownTier(Box::new(license))),
+        }
+    }
+
+    /// What the license grants, for the lease and the answer.
+    #[must_use]
+    pub fn terms(&self) -> Terms<'_> {
+        Terms {
+            tier: &self.license.tier,
+            features: &self.features,
+            expires_at: self.license.expires_at,
+            policy: &self.policy,
+        }
+    }
+
+    /// Whether a device may be bound or refreshed at all. A pending license may: that is what it waits for.
+    ///
+    /// # Errors
+    /// [`Fallen`], in the order the answers are decided.
+    pub(crate) fn upright(&self, now: UnixMillis) -> Result<(), Fallen> {
+        match self.license.status {
+            Status::Revoked => Err(Fallen::Revoked),
+            Status::Suspended => Err(Fallen::Suspended),
+            Status::Active | Status::Pending if self.license.has_expired(now) => Err(Fallen::Expired),
+            Status::Active | Status::Pending => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,550 @@
+//! Two machines, one seat, two instances of the service: every order in which it can happen, by a model checker.
+//!
+//! A network loses, doubles and reorders requests. An instance takes one, loads the row, decides, commits, and answers;
+//! between any two of these another instance may do anything. The decisions are the domain's own functions, the rest is
+//! the shell's protocol in small: a commit holds only over the version that was read, and after a lost race the
+//! instance loads and decides again.
+//!
+//! What need not be modelled: *A request that is lost* is one never delivered; every state is looked at, so also those
+//! before it would be. *A reply that is lost* promises no less than one that arrives, so a promise counts from the
+//! moment the reply leaves; clients then may send anything, heard or not, so all that they will ever send is in flight
+//! from the beginning. *An instance that dies* is one that never makes its next step, which no other waits for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use falconer_domain::activate::ActivateRefusal;
+use falconer_domain::catalog::Tier;
+use falconer_domain::deactivate::DeactivateRefusal;
+use falconer_domain::hardware::{
+    ComponentForm, DeviceId, HashedComponents, Label, ReceivedComponents, best_match,
+};
+use falconer_domain::seats::{Arrival, Outcome};
+use falconer_domain::standing::Standing;
+use falconer_domain::transfer::{FromDevice, TransferRefusal};
+use falconer_domain::{
+    Catalog, Code, GenerationNumber, KeyRing, License, LicenseId, PolicyOverrides, Product, Status, TierName,
+    UnixMillis, activate, deactivate, transfer,
+};
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+const SEATS: u32 = 1;
+/// Of the service; more of them than this do nothing that these cannot do one after the other.
+const INSTANCES: usize = 2;
+const COOLDOWN_HOURS: u32 = 24;
+/// One step of the clock: a cool-down is over.
+const STEP_MILLIS: i64 = 25 * 3_600_000;
+const BEGIN: UnixMillis = UnixMillis(1_800_000_000_000);
+/// As in the shell: decided once, and again after each of these lost races but the last.
+const MAX_DECISIONS: u8 = 3;
+
+/// What guards a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Condition {
+    /// The version that was read is the one that is there.
+    Version,
+    /// Nothing: whoever writes last wins.
+    None,
+}
+
+/// How much happens in all.
+struct World {
+    condition: Condition,
+    /// Requests that clients send.
+    requests: usize,
+    /// Requests that the network delivers twice.
+    doubles: u8,
+    /// Steps that the clock makes.
+    clock_steps: u8,
+    catalog: Catalog,
+    hardware: [HashedComponents; 2],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Wish {
+    Activate,
+    Transfer,
+    Deactivate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Request {
+    /// Which machine sends it, 0 or 1.
+    machine: usize,
+    wish: Wish,
+    is_copy: bool,
+}
+
+/// The row of the license, as a write replaces it: whole.
+#[derive(Clone, Debug, PartialEq)]
+struct Row {
+    license: Arc<License>,
+    version: u64,
+}
+
+/// `License` has no hash of its own. These are the members that the requests of this model can change; two rows that
+/// differ elsewhere are still told apart where it counts, by their log.
+impl Hash for Row {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let License { devices, released, free_used, transfers, transfers_total, .. } = &*self.license;
+        (self.version, free_used, transfers, transfers_total).hash(state);
+        devices.len().hash(state);
+        for (id, device) in devices.iter().chain(released.iter().map(|(id, released)| (id, &released.device)))
+        {
+            (id, device.bound_at, device.seen_at).hash(state);
+        }
+        for released in released.values() {
+            (released.at, released.may_return, released.reclaim.as_str()).hash(state);
+        }
+    }
+}
+
+/// How a binding was paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Paid {
+    Nothing,
+    Free,
+    Counted,
+}
+
+/// An audit row: what one commit did to the row it was decided about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Entry {
+    code: Code,
+    bound: Option<DeviceId>,
+    freed: Option<DeviceId>,
+    paid: Paid,
+}
+
+impl Entry {
+    fn is_about(&self, device: &DeviceId) -> bool {
+        [&self.bound, &self.freed].into_iter().flatten().any(|id| id == device)
+    }
+}
+
+/// What a client is told about its device, true when the log was so long.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Promise {
+    device: DeviceId,
+    holds_a_seat: bool,
+    log_length: usize,
+}
+
+/// A request in the hands of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Call {
+    request: Request,
+    /// One moment for the whole request, however often it is decided.
+    now: UnixMillis,
+    /// One id, too.
+    fresh_id: DeviceId,
+    lost_races: u8,
+}
+
+/// What a busy instance does next.
+#[derive(Clone, Debug, PartialEq, Hash)]
+enum Next {
+    /// And decide, which nobody else can see or disturb.
+    Load,
+    /// The row as it will be, with what the audit will say.
+    Commit(Row, Entry, Promise),
+    Answer(Code, Option<Promise>),
+}
+
+#[derive(Clone, Debug, PartialEq, Hash)]
+struct State {
+    clock: u8,
+    row: Row,
+    /// The devices that the license began with.
+    began_with: BTreeSet<DeviceId>,
+    log: Vec<Entry>,
+    in_flight: Vec<Request>,
+    copies: u8,
+    /// How many of its requests have been taken, for each machine.
+    taken: [u8; 2],
+    /// The busy instances, in the order in which they took what they are busy with.
+    busy: Vec<(Call, Next)>,
+    /// What clients have been told of each device, unless a later commit has ended it.
+    promised: BTreeMap<DeviceId, bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    /// A request reaches an idle instance.
+    Deliver(Request),
+    /// It does, and will once more.
+    DeliverTwice(Request),
+    /// A busy instance does what it does next.
+    Proceed(usize),
+    /// A cool-down passes.
+    Wait,
+}
+
+impl World {
+    fn new(condition: Condition, requests: usize) -> Self {
+        let ring = KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
+        let hardware = |machine: &str| {
+            let mut received = ReceivedComponents::default();
+            for label in [Label::Mac, Label::Board, Label::Cpu] {
+                received.insert(label, &format!("{machine} {}", label.as_str())).unwrap();
+            }
+            received.hashed(ring.current(), &license_id())
+        };
+        Self {
+            condition,
+            requests,
+            doubles: 1,
+            clock_steps: 1,
+            catalog: Catalog::new(product(), &PolicyOverrides::default(), [(tier(), Tier::default())].into())
+                .unwrap(),
+            hardware: [hardware("machine A"), hardware("machine B")],
+        }
+    }
+
+    fn standing(&self, license: &License) -> Standing {
+        Standing::of(license.clone(), &self.catalog).unwrap()
+    }
+
+    /// The domain decides.
+    fn decide(&self, call: &Call, license: &License) -> Result<Outcome, Code> {
+        let standing = self.standing(license);
+        let hardware = &self.hardware[call.request.machine];
+        let arrival = Arrival {
+            hardware,
+            form: ComponentForm::Keyed,
+            device_name: None,
+            licensee_name: None,
+            licensee_email: None,
+            fresh_id: &call.fresh_id,
+        };
+        match call.request.wish {
+            Wish::Activate => {
+                activate::decide(Some(&standing), &arrival, call.now).map_err(ActivateRefusal::code)
+            }
+            Wish::Transfer => transfer::decide(Some(&standing), &arrival, FromDevice::Only, call.now)
+                .map_err(TransferRefusal::code),
+            Wish::Deactivate => {
+                deactivate::decide(Some(&standing), hardware, call.now).map_err(DeactivateRefusal::code)
+            }
+        }
+    }
+
+    fn fresh() -> License {
+        License {
+            id: license_id(),
+            product: product(),
+            tier: tier(),
+            status: Status::Active,
+            user_id: None,
+            email: None,
+            licensee_name: None,
+            licensee_email: None,
+            expires_at: None,
+            duration_days: None,
+            features: Vec::new(),
+            policy: PolicyOverrides {
+                seats: Some(SEATS),
+                transfer_cooldown_hours: Some(COOLDOWN_HOURS),
+                ..PolicyOverrides::default()
+            },
+            devices: BTreeMap::new(),
+            released: BTreeMap::new(),
+            free_used: 0,
+            transfers: Vec::new(),
+            transfers_total: 0,
+            generation: GenerationNumber::new(1).unwrap(),
+        }
+    }
+
+    /// The license when it is new, and when machine A has long been bound.
+    fn beginnings(&self) -> [License; 2] {
+        let request = Request { machine: 0, wish: Wish::Activate, is_copy: false };
+        let long_ago = UnixMillis(BEGIN.0 - 100 * STEP_MILLIS);
+        let call = Call { request, now: long_ago, fresh_id: device_id(0, 0), lost_races: 0 };
+        let held = self.decide(&call, &Self::fresh()).unwrap().license;
+        [Self::fresh(), held]
+    }
+
+    fn proceed(&self, state: &mut State, nth: usize) {
+        let (mut call, next) = state.busy.remove(nth);
+        let next = match next {
+            Next::Load => self.decided(&call, &state.row),
+            Next::Commit(row, ..)
+                if self.condition == Condition::Version && row.version != state.row.version + 1 =>
+            {
+                call.lost_races += 1;
+                if call.lost_races < MAX_DECISIONS {
+                    Next::Load
+                } else {
+                    Next::Answer(Code::ConcurrentUpdate, None)
+                }
+            }
+            Next::Commit(row, entry, promise) => {
+                let code = entry.code;
+                state.commit(row, entry);
+                Next::Answer(code, Some(Promise { log_length: state.log.len(), ..promise }))
+            }
+            Next::Answer(_, promise) => return state.hear(promise),
+        };
+        state.busy.insert(nth, (call, next));
+    }
+
+    fn decided(&self, call: &Call, row: &Row) -> Next {
+        let Outcome { code, license, device } = match self.decide(call, &row.license) {
+            Ok(outcome) => outcome,
+            Err(code) => return Next::Answer(code, None),
+        };
+        let holds_a_seat = license.devices.contains_key(&device);
+        let log_length = usize::try_from(row.version).unwrap();
+        let promise = Promise { device, holds_a_seat, log_length };
+        if license == *row.license {
+            return Next::Answer(code, Some(promise));
+        }
+        let (was, is) = (&row.license, &license);
+        let entry = Entry {
+            code,
+            bound: is.devices.keys().find(|id| !was.devices.contains_key(*id)).cloned(),
+            freed: was.devices.keys().find(|id| !is.devices.contains_key(*id)).cloned(),
+            paid: match (is.free_used - was.free_used, is.transfers_total - was.transfers_total) {
+                (0, 0) => Paid::Nothing,
+                (1, 0) => Paid::Free,
+                (0, 1) => Paid::Counted,
+                both => panic!("one binding is counted once: {both:?}"),
+            },
+        };
+        Next::Commit(Row { license: Arc::new(license), version: row.version + 1 }, entry, promise)
+    }
+}
+
+fn product() -> Product {
+    Product::parse("QF").unwrap()
+}
+
+fn tier() -> TierName {
+    TierName::parse("pro").unwrap()
+}
+
+fn license_id() -> LicenseId {
+    LicenseId::parse("lic_000000000000000000000000").unwrap()
+}
+
+fn device_id(machine: usize, taken: u8) -> DeviceId {
+    DeviceId::from_random([u8::try_from(machine).unwrap(), taken, 0, 0, 0, 0, 0, 0, 0, 0])
+}
+
+impl State {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(BEGIN.0 + i64::from(self.clock) * STEP_MILLIS)
+    }
+
+    fn take(&mut self, request: Request) {
+        let place = self.in_flight.iter().position(|sent| *sent == request).unwrap();
+        self.in_flight.remove(place);
+        let taken = &mut self.taken[request.machine];
+        *taken += 1;
+        let fresh_id = device_id(request.machine, *taken);
+        self.busy.push((Call { request, now: self.now(), fresh_id, lost_races: 0 }, Next::Load));
+    }
+
+    fn commit(&mut self, row: Row, entry: Entry) {
+        self.promised.retain(|device, _| !entry.is_about(device));
+        self.row = row;
+        self.log.push(entry);
+    }
+
+    fn hear(&mut self, promise: Option<Promise>) {
+        let Some(Promise { device, holds_a_seat, log_length }) = promise else { return };
+        if !self.log[log_length..].iter().any(|entry| entry.is_about(&device)) {
+            self.promised.insert(device, holds_a_seat);
+        }
+    }
+
+    /// The devices that hold a seat according to the log.
+    fn told_by_log(&self) -> BTreeSet<&DeviceId> {
+        let mut bound: BTreeSet<_> = self.began_with.iter().collect();
+        for Entry { bound: came, freed, .. } in &self.log {
+            if let Some(freed) = freed {
+                bound.remove(freed);
+            }
+            bound.extend(came);
+        }
+        bound
+    }
+
+    fn paid(&self, how: Paid) -> usize {
+        self.log.iter().filter(|entry| entry.paid == how).count()
+    }
+
+    /// Whether an instance is about to answer so.
+    fn answers(&self, code: Code) -> bool {
+        self.busy.iter().any(|(_, next)| matches!(next, Next::Answer(answer, _) if *answer == code))
+    }
+
+    fn answers_a_copy(&self, code: Code) -> bool {
+        let answers = |(call, next): &(Call, Next)| {
+            call.request.is_copy && matches!(next, Next::Answer(answer, _) if *answer == code)
+        };
+        self.busy.iter().any(answers)
+    }
+}
+
+const SEAT: &str = "one device in the seat, in the row and in the log";
+const PROMISES: &str = "what was acknowledged is stored, unless ended by a later commit";
+const AUDIT: &str = "one audit row for each version";
+const COUNTS: &str = "free and counted bindings are those of the log";
+
+impl Model for World {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let requests = every_choice(self.requests);
+        let begin = |license: License, in_flight: Vec<Request>| State {
+            clock: 0,
+            began_with: license.devices.keys().cloned().collect(),
+            row: Row { license: Arc::new(license), version: 0 },
+            log: Vec::new(),
+            in_flight,
+            copies: 0,
+            taken: [0; 2],
+            busy: Vec::new(),
+            promised: BTreeMap::new(),
+        };
+        let [new, held] = self.beginnings();
+        // The machines are alike while neither is bound, so it does not matter which of them sends more.
+        let is_first_ahead = |requests: &&Vec<Request>| {
+            requests.iter().filter(|sent| sent.machine == 0).count() * 2 >= requests.len()
+        };
+        let of_new =
+            requests.iter().filter(is_first_ahead).map(|requests| begin(new.clone(), requests.clone()));
+        let of_held = requests.iter().map(|requests| begin(held.clone(), requests.clone()));
+        of_new.chain(of_held).collect()
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        // An answer that leaves at once promises no less than one that leaves later: nothing is missed if it goes first.
+        if let Some(nth) = state.busy.iter().position(|(_, next)| matches!(next, Next::Answer(..))) {
+            actions.push(Action::Proceed(nth));
+            return;
+        }
+        if state.busy.len() < INSTANCES {
+            let requests: BTreeSet<_> = state.in_flight.iter().copied().collect();
+            actions.extend(requests.iter().copied().map(Action::Deliver));
+            if state.copies < self.doubles {
+                actions.extend(requests.into_iter().map(Action::DeliverTwice));
+            }
+        }
+        actions.extend((0..state.busy.len()).map(Action::Proceed));
+        if state.clock < self.clock_steps {
+            actions.push(Action::Wait);
+        }
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        let mut state = state.clone();
+        match action {
+            Action::Deliver(request) => state.take(request),
+            Action::DeliverTwice(request) => {
+                state.take(request);
+                state.in_flight.push(Request { is_copy: true, ..request });
+                state.in_flight.sort_unstable();
+                state.copies += 1;
+            }
+            Action::Proceed(nth) => self.proceed(&mut state, nth),
+            Action::Wait => state.clock += 1,
+        }
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(SEAT, |_, state: &State| {
+                state.row.license.devices.len() <= 1 && state.told_by_log().len() <= 1
+            }),
+            Property::always(PROMISES, |_, state: &State| {
+                let bound = &state.row.license.devices;
+                state
+                    .promised
+                    .iter()
+                    .all(|(device, holds_a_seat)| bound.contains_key(device) == *holds_a_seat)
+            }),
+            Property::always(AUDIT, |_, state: &State| {
+                u64::try_from(state.log.len()) == Ok(state.row.version)
+            }),
+            Property::always(COUNTS, |_, state: &State| {
+                let License { free_used, transfers, transfers_total, .. } = &*state.row.license;
+                let counted = state.paid(Paid::Counted);
+                usize::try_from(*free_used) == Ok(state.began_with.len() + state.paid(Paid::Free))
+                    && (transfers.len(), usize::try_from(*transfers_total)) == (counted, Ok(counted))
+            }),
+            Property::always("no machine holds two seats", |world: &Self, state: &State| {
+                let now = state.now();
+                world.hardware.iter().all(|hardware| {
+                    let devices = state.row.license.devices.iter();
+                    devices.filter(|device| best_match([*device], hardware, 2, now).is_some()).count() <= 1
+                })
+            }),
+            Property::always("a cool-down lies between two counted bindings", |_, state: &State| {
+                let cooldown = i64::from(COOLDOWN_HOURS) * 3_600_000;
+                let transfers = &state.row.license.transfers;
+                transfers.windows(2).all(|two| (two[1].0 - two[0].0).abs() >= cooldown)
+            }),
+            Property::sometimes("a seat is reclaimed", |_, state: &State| state.answers(Code::Reclaimed)),
+            Property::sometimes("a lost race is decided again, and commits", |_, state: &State| {
+                let won = |(call, next): &(Call, Next)| {
+                    call.lost_races > 0 && matches!(next, Next::Answer(Code::Transferred, _))
+                };
+                state.busy.iter().any(won)
+            }),
+            Property::sometimes("a cool-down refuses", |_, state: &State| {
+                state.answers(Code::TransferCooldown)
+            }),
+            Property::sometimes("a cool-down ends", |_, state: &State| state.paid(Paid::Counted) == 2),
+            Property::sometimes("a doubled activation is told it holds its seat", |_, state: &State| {
+                state.answers_a_copy(Code::Refreshed)
+            }),
+            Property::sometimes("a doubled transfer is told it holds its seat", |_, state: &State| {
+                state.answers_a_copy(Code::AlreadyBound)
+            }),
+            Property::sometimes("a doubled deactivation is told it holds none", |_, state: &State| {
+                state.answers_a_copy(Code::DeviceNotBound)
+            }),
+        ]
+    }
+}
+
+/// Every choice of so many requests, regardless of their order.
+fn every_choice(of: usize) -> Vec<Vec<Request>> {
+    let wishes = [Wish::Activate, Wish::Transfer, Wish::Deactivate];
+    let kinds: Vec<_> =
+        (0..2).flat_map(|machine| wishes.map(|wish| Request { machine, wish, is_copy: false })).collect();
+    let mut choices = vec![Vec::new()];
+    for _ in 0..of {
+        choices = choices
+            .iter()
+            .flat_map(|chosen: &Vec<Request>| {
+                let from = chosen.last().copied();
+                let further = kinds.iter().filter(move |kind| from.is_none_or(|from| **kind >= from));
+                further.map(move |kind| [chosen.as_slice(), &[*kind]].concat())
+            })
+            .collect();
+    }
+    choices
+}
+
+#[test]
+fn one_seat_holds_in_every_order_of_events() {
+    let checker = World::new(Condition::Version, 3).checker().spawn_bfs().join();
+    checker.assert_properties();
+}
+
+/// The checker can fail: what the version guards breaks without it.
+#[test]
+fn without_the_condition_the_seat_is_sold_twice() {
+    let enough = HasDiscoveries::AllOf([SEAT, PROMISES, AUDIT, COUNTS].into());
+    let checker = World::new(Condition::None, 2).checker().finish_when(enough).spawn_bfs().join();
+    for broken in [SEAT, PROMISES, AUDIT, COUNTS] {
+        checker.assert_any_discovery(broken);
+    }
+}

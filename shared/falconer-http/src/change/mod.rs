@@ -1,0 +1,179 @@
+//! Changing a license: load, decide, commit; and again when somebody else was faster.
+
+mod wire;
+
+use falconer_aws::store::{Guard, jitter};
+use falconer_aws::{AuditRow, StoreError};
+use falconer_domain::hardware::{DeviceId, HashedComponents, best_match, stated};
+use falconer_domain::seats::Outcome;
+use falconer_domain::standing::Standing;
+use falconer_domain::{Code, Product, UnixMillis};
+
+use crate::answer::Answer;
+use crate::app::{App, Loaded, Vouched};
+use crate::arrival::ChangeRequest;
+use crate::call::Call;
+use crate::problem::Stop;
+use crate::random;
+use crate::verdict::Bound;
+
+/// How often a request is decided: the first time, and again after a lost race. Three in a row are lost only where many
+/// clients of one license meet.
+const MAX_DECISIONS: u32 = 3;
+/// The actor in audit rows of what a client did; nobody has proved who it was.
+const CLIENT: &str = "client";
+
+/// What came of a request.
+enum Settled {
+    /// A yes, stored where there was something to store. The device holds a seat, or held one.
+    Yes { code: Code, standing: Standing, device: Option<DeviceId>, hardware: HashedComponents },
+    /// A no about a license.
+    No { code: Code, standing: Standing },
+    /// A no about a license that is not there.
+    Missing { code: Code, product: Product },
+    /// Nothing was decided: others were faster each time.
+    Contended,
+}
+
+impl App {
+    /// Decides about a license and stores what comes of it, in one transaction with its audit row. `decide` is pure: it
+    /// is asked again for each state of the license that turns out not to be the latest.
+    ///
+    /// # Errors
+    /// [`Stop`]: the key is none, too many requests, or something of ours is down.
+    pub async fn change(
+        &self,
+        call: &Call,
+        request: &ChangeRequest,
+        decide: impl Fn(Option<&Standing>, &HashedComponents) -> Result<Outcome, Code>,
+    ) -> Result<Answer, Stop> {
+        let vouched = self.authenticate(call, &request.license).await?;
+        let settled = self.settle(call, &vouched, request, decide).await?;
+        let answer = self.answer(call, &vouched, request, &settled);
+        let license_id = vouched.authentic.license_id.clone();
+        match settled {
+            // Its row stands in the table, if it changed anything.
+            Settled::Yes { .. } => Ok(answer.about(license_id)),
+            _ => Ok(self.recorded(answer, call, &vouched, request.origin.clone())),
+        }
+    }
+
+    async fn settle(
+        &self,
+        call: &Call,
+        vouched: &Vouched,
+        request: &ChangeRequest,
+        decide: impl Fn(Option<&Standing>, &HashedComponents) -> Result<Outcome, Code>,
+    ) -> Result<Settled, Stop> {
+        let (mut row, catalog) = match self.load(call, vouched).await? {
+            Loaded::Found { row, catalog } => (row, catalog),
+            Loaded::Missing { product } => return Ok(missing(vouched, request, product, decide)),
+        };
+        for lost_races in 0.. {
+            let standing = self.standing(call, row.license, &catalog).await?;
+            let hardware =
+                self.hashed(call, vouched, &standing.license, &request.hardware.components).await?;
+            if lost_races > 0
+                && let Some(code) = row.guard.written_by(&call.request_id).and_then(Code::named)
+            {
+                // The race was lost to ourselves: our own write, whose reply did not reach us.
+                let device = holder(&standing, &hardware, call.now);
+                return Ok(Settled::Yes { code, standing, device, hardware });
+            }
+            if lost_races == MAX_DECISIONS {
+                break;
+            }
+            let outcome = match decide(Some(&standing), &hardware) {
+                Ok(outcome) => outcome,
+                Err(code) => return Ok(Settled::No { code, standing }),
+            };
+            if outcome.license == standing.license
+                || self.commit(call, request, &row.guard, &standing, &outcome).await?
+            {
+                let Outcome { code, license, device } = outcome;
+                let standing = Standing { license, ..standing };
+                return Ok(Settled::Yes { code, standing, device: Some(device), hardware });
+            }
+            self.telemetry.lost_race();
+            tracing::info!(license.id = %vouched.authentic.license_id, "a row changed meanwhile: deciding again");
+            tokio::time::sleep(jitter(lost_races + 1)).await;
+            row = match self.reload(call, vouched).await? {
+                Some(row) => row,
+                None => return Ok(missing(vouched, request, standing.license.product, decide)),
+            };
+        }
+        Ok(Settled::Contended)
+    }
+
+    /// Whether it was stored; not, if the row is not the one that was decided about any more.
+    async fn commit(
+        &self,
+        call: &Call,
+        request: &ChangeRequest,
+        guard: &Guard,
+        before: &Standing,
+        outcome: &Outcome,
+    ) -> Result<bool, Stop> {
+        call.begin()?;
+        let license_id = &outcome.license.id;
+        let audit = AuditRow {
+            origin: request.origin.clone().map(String::from),
+            address: Some(call.address.clone()),
+            device: Some(outcome.device.clone()),
+            ..AuditRow::change(
+                license_id,
+                call.now,
+                &call.request_id,
+                self.endpoint.name,
+                outcome.code.name(),
+                CLIENT,
+            )
+        };
+        match self.store.commit(guard, &before.license, &outcome.license, &audit, &random::id()).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(self.store_failed(&error)),
+        }
+    }
+
+    fn answer(&self, call: &Call, vouched: &Vouched, request: &ChangeRequest, settled: &Settled) -> Answer {
+        let signer = vouched.ring.current();
+        let occasion = |product| self.occasion(call, vouched, product, request.nonce.as_ref());
+        match settled {
+            Settled::Contended => Answer::contended(),
+            Settled::Missing { code, product } => wire::unknown(&occasion(product), signer, *code),
+            Settled::No { code, standing } => {
+                wire::no(&occasion(&standing.license.product), signer, *code, standing)
+            }
+            Settled::Yes { code: code @ Code::Deactivated, standing, .. } => {
+                wire::freed(&occasion(&standing.license.product), signer, *code, standing)
+            }
+            Settled::Yes { code, standing, device, hardware } => {
+                let bound = device.as_ref().and_then(|id| standing.license.devices.get_key_value(id));
+                let bound = bound.map(|(id, device)| {
+                    let labels = stated(&device.components, hardware, call.now);
+                    Bound { id, device, components: request.hardware.components.lease(&labels) }
+                });
+                wire::yes(&occasion(&standing.license.product), signer, *code, standing, bound.as_ref())
+            }
+        }
+    }
+}
+
+/// There is no license, so it could store no hash; what the request brings is judged all the same.
+fn missing(
+    vouched: &Vouched,
+    request: &ChangeRequest,
+    product: Product,
+    decide: impl Fn(Option<&Standing>, &HashedComponents) -> Result<Outcome, Code>,
+) -> Settled {
+    let hardware = request.hardware.components.hashed(vouched.ring.current(), &vouched.authentic.license_id);
+    let code = decide(None, &hardware).err().unwrap_or(Code::NotFound);
+    Settled::Missing { code, product }
+}
+
+/// The device that the hardware belongs to, if it holds a seat.
+fn holder(standing: &Standing, hardware: &HashedComponents, now: UnixMillis) -> Option<DeviceId> {
+    let threshold = standing.policy.hardware_match_threshold;
+    best_match(&standing.license.devices, hardware, threshold, now).map(|found| found.id.clone())
+}

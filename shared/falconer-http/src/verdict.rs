@@ -1,0 +1,92 @@
+//! The yes about a license: S1's members under S1's names and types, and what came later.
+
+use falconer_domain::Code;
+use falconer_domain::hardware::{DeviceId, LeaseComponents};
+use falconer_domain::keyring::Generation;
+use falconer_domain::lease::{self, Claims, Occasion};
+use falconer_domain::license::Device;
+use falconer_domain::person::DeviceName;
+use falconer_domain::standing::Standing;
+use serde::Serialize;
+
+/// What a perpetual license puts into `expiresAt`, whose readers compare numbers: 9999-12-31T23:59:59Z, since a second
+/// more would be a year of five digits.
+const NEVER_MILLIS: i64 = 253_402_300_799_000;
+
+/// The bound device a yes is about, and the components that prove it.
+#[derive(Debug)]
+pub struct Bound<'a> {
+    /// Its id.
+    pub id: &'a DeviceId,
+    /// What is stored of it.
+    pub device: &'a Device,
+    /// What its lease states.
+    pub components: LeaseComponents,
+}
+
+/// A yes, as JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Yes<'a> {
+    valid: bool,
+    code: &'static str,
+    tier: &'a str,
+    expires_at: i64,
+    perpetual: bool,
+    user_id: Option<&'a str>,
+    features: &'a [String],
+    license_id: &'a str,
+    device: Option<DeviceBody<'a>>,
+    checked_at: i64,
+    lease: String,
+}
+
+/// A device, as its owner may see it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeviceBody<'a> {
+    id: &'a str,
+    name: Option<&'a str>,
+    activated_at: i64,
+    last_seen_at: i64,
+}
+
+impl<'a> Yes<'a> {
+    /// A yes and its lease.
+    #[must_use]
+    pub fn new(
+        occasion: &Occasion<'_>,
+        signer: &Generation,
+        standing: &'a Standing,
+        code: Code,
+        bound: Option<&Bound<'a>>,
+    ) -> Self {
+        let in_lease = bound.map(|bound| lease::Bound { device: bound.id, components: &bound.components });
+        let claims = Claims::granted(occasion, code, &standing.terms(), in_lease);
+        let license = &standing.license;
+        Self {
+            valid: true,
+            code: code.name(),
+            tier: license.tier.as_str(),
+            expires_at: license.expires_at.map_or(NEVER_MILLIS, |at| at.0),
+            perpetual: license.expires_at.is_none(),
+            user_id: license.user_id.as_deref(),
+            features: &standing.features,
+            license_id: license.id.as_str(),
+            device: bound.map(|bound| DeviceBody::of(bound.id, bound.device)),
+            checked_at: occasion.now.0,
+            lease: claims.sign(signer),
+        }
+    }
+}
+
+impl<'a> DeviceBody<'a> {
+    pub(crate) fn of(id: &'a DeviceId, device: &'a Device) -> Self {
+        Self {
+            id: id.as_str(),
+            name: device.name.as_ref().map(DeviceName::as_str),
+            activated_at: device.bound_at.0,
+            last_seen_at: device.seen_at.0,
+        }
+    }
+}

@@ -1,0 +1,534 @@
+//! What the contracts of all endpoints share: one request, and a look at everything that comes of it.
+
+mod refusals;
+
+use std::collections::BTreeSet;
+
+use falconer_domain::hardware::{ComponentForm, DeviceId, Label, ReceivedComponents};
+use falconer_domain::jwks::Jwks;
+use falconer_domain::lease;
+use falconer_domain::seats::{Reclaim, Released};
+use falconer_domain::{Code, LicenseId, Product, Status, UnixMillis};
+use falconer_http::Effect;
+use falconer_tests::{Fixture, Machine, Reply, World, device_id, now};
+use serde_json::{Value, json};
+
+pub(crate) use refusals::seat_fields;
+
+pub(crate) const HOUR: i64 = 3_600_000;
+pub(crate) const DAY: i64 = 24 * HOUR;
+pub(crate) const NONCE: &str = "nonce-of-sixteen-and-more";
+
+/// The license attributes that no rule looks at: the last one is of no code of ours.
+const LOOKED_AT_BY_NO_RULE: [&str; 5] = ["schema", "created_at", "key_escrow", "key_hint", "shelf"];
+/// What an answer or an audit row may never hold, in lower case: names, e-mails and parts of machines as every fixture
+/// and request here spells them.
+const PRIVATE: [&str; 3] = ["fixture person", "fixture.person", "fixture-hardware"];
+
+/// An endpoint, as its contract describes it.
+pub(crate) struct Endpoint {
+    /// Its function, the action of its audit rows, and its rate-limit policy.
+    pub(crate) name: &'static str,
+    effect: Effect,
+    /// What it says to the key of an active license and nothing else.
+    bare: Code,
+}
+
+pub(crate) const VERIFY: Endpoint = Endpoint { name: "verify", effect: Effect::Tells, bare: Code::Valid };
+pub(crate) const ACTIVATE: Endpoint =
+    Endpoint { name: "activate-sync", effect: Effect::Changes, bare: Code::FingerprintTooWeak };
+pub(crate) const TRANSFER: Endpoint =
+    Endpoint { name: "transfer", effect: Effect::Changes, bare: Code::FingerprintTooWeak };
+pub(crate) const DEACTIVATE: Endpoint =
+    Endpoint { name: "deactivate", effect: Effect::Changes, bare: Code::DeviceNotBound };
+
+/// A request about a license, and everything that has to come of it.
+pub(crate) struct Case<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) request: Value,
+    /// The whole body, as [`named`] returns it.
+    pub(crate) body: Value,
+    /// The components by which the lease proves a device, as they are sent; `null` if it is about no device.
+    pub(crate) hw: Value,
+    /// The attributes of the stored license that differ afterwards, in order.
+    pub(crate) changed: &'a [&'a str],
+}
+
+/// What came of it.
+pub(crate) struct Told {
+    pub(crate) reply: Reply,
+    pub(crate) before: Value,
+    pub(crate) after: Value,
+}
+
+// ---- What is sent
+
+/// A moment in the past, some minutes off, so that none is whole days away from a request's own.
+pub(crate) fn ago(millis: i64) -> UnixMillis {
+    UnixMillis(now().0 - millis - 7 * 60_000)
+}
+
+/// Stores a license with an attribute that no code of ours knows, and returns its key.
+pub(crate) fn put(world: &World, fixture: Fixture) -> String {
+    let key = world.put(fixture);
+    let mut item = world.item(&world.license_id(&key));
+    item["shelf"] = json!({ "M": { "row": { "N": "7" } } });
+    world.put_item(&item);
+    key
+}
+
+/// A license of this status.
+pub(crate) fn with_status(fixture: Fixture, status: Status) -> Fixture {
+    fixture.with(move |new, _| new.license.status = status)
+}
+
+/// A license whose first seats are used up and whose counted bindings happened then.
+pub(crate) fn moved_at(fixture: Fixture, moments: impl Into<Vec<UnixMillis>>) -> Fixture {
+    let moments = moments.into();
+    fixture.with(move |new, _| {
+        let license = &mut new.license;
+        license.free_used = license.policy.seats.unwrap_or(1);
+        license.transfers_total = u32::try_from(moments.len()).unwrap();
+        license.transfers = moments;
+    })
+}
+
+/// Moments of transfers that fill both windows: the year for another 65 days, the cool-down for another 22 hours.
+pub(crate) fn spent() -> [UnixMillis; 3] {
+    [ago(300 * DAY), ago(10 * DAY), ago(2 * HOUR)]
+}
+
+/// A license whose only device, number 1, gave its seat up then.
+pub(crate) fn given_up(machine: &Machine, at: UnixMillis) -> Fixture {
+    let machine = machine.clone();
+    moved_at(Fixture::pro(), []).with(move |new, ring| {
+        let device = machine.device(new, ring, at);
+        let released = Released { device, at, may_return: true, reclaim: Reclaim::Never };
+        new.license.released.insert(device_id(1), released);
+    })
+}
+
+/// The same, its device of this number being an older client's.
+pub(crate) fn opaque(fixture: Fixture, number: u8) -> Fixture {
+    fixture.with(move |new, _| {
+        let device = new.license.devices.get_mut(&device_id(number));
+        device.expect("a device bound before").form = ComponentForm::Opaque;
+    })
+}
+
+/// A JSON object with other members beside or instead of its own.
+pub(crate) fn with(mut object: Value, members: Value) -> Value {
+    let Value::Object(members) = members else { panic!("no object") };
+    object.as_object_mut().expect("an object").extend(members);
+    object
+}
+
+// ---- What is expected
+
+/// Features of a `pro` license, as S1 lists them.
+pub(crate) fn pro_features() -> Value {
+    json!([
+        "basic_dashboard",
+        "manual_trading",
+        "basic_analytics",
+        "community_read",
+        "ai_agents_3",
+        "advanced_analytics",
+        "strategy_marketplace",
+        "copy_trading",
+        "priority_support"
+    ])
+}
+
+/// The yes of an endpoint that changes licenses, to a perpetual `pro` license.
+pub(crate) fn yes(code: Code, device: Value, seats: (u32, u32), transfers: (u32, u32, Value)) -> Value {
+    let mut body = json!({
+        "success": true,
+        "valid": true,
+        "code": code.name(),
+        "tier": "pro",
+        "expiresAt": 253_402_300_799_000_i64,
+        "perpetual": true,
+        "userId": "user_12345",
+        "features": pro_features(),
+        "licenseId": "<licenseId>",
+        "checkedAt": "<now>",
+        "lease": "<lease>",
+        "seats": { "used": seats.0, "max": seats.1 },
+        "transfers": { "used": transfers.0, "max": transfers.1 },
+    });
+    body["device"] = device;
+    body["transfers"]["nextAt"] = transfers.2;
+    body
+}
+
+/// The `transfers` of a license with one seat: none so far.
+pub(crate) fn no_transfers() -> (u32, u32, Value) {
+    (0, 3, Value::Null)
+}
+
+/// The same after the first one, by this request.
+pub(crate) fn one_transfer() -> (u32, u32, Value) {
+    (1, 3, json!("<now+1d>"))
+}
+
+/// A device that holds a seat from this request on.
+pub(crate) fn new_device(name: impl Into<Value>) -> Value {
+    json!({ "id": "<new>", "name": name.into(), "activatedAt": "<now>", "lastSeenAt": "<now>" })
+}
+
+/// The device of this number, as [`Fixture::bound`] made it.
+pub(crate) fn old_device(number: u8, at: UnixMillis) -> Value {
+    json!({ "id": device_id(number).as_str(), "name": "Laptop", "activatedAt": at.0, "lastSeenAt": at.0 })
+}
+
+/// The same, seen by this request.
+pub(crate) fn seen_device(number: u8, at: UnixMillis) -> Value {
+    with(old_device(number, at), json!({ "lastSeenAt": "<now>" }))
+}
+
+impl Endpoint {
+    pub(crate) fn path(&self) -> String {
+        format!("/api/{}", self.name)
+    }
+
+    /// A refusal about a license.
+    pub(crate) fn no(&self, code: Code) -> Value {
+        with(self.unsigned(code), json!({ "lease": "<lease>" }))
+    }
+
+    /// A refusal about no license.
+    pub(crate) fn unsigned(&self, code: Code) -> Value {
+        self.failed(json!({
+            "valid": false,
+            "error": code.text(),
+            "code": code.name(),
+            "requestId": "<requestId>",
+        }))
+    }
+
+    /// A refusal that says when the next transfer will be possible.
+    pub(crate) fn no_transfer(&self, code: Code, used: u32, max: u32, next_at: impl Into<Value>) -> Value {
+        let transfers = json!({ "used": used, "max": max, "nextAt": next_at.into() });
+        with(self.no(code), json!({ "transfers": transfers }))
+    }
+
+    /// What was not decided.
+    pub(crate) fn problem(&self, code: Code, detail: &str) -> Value {
+        let error = if code == Code::InvalidField { detail.trim_end_matches('.') } else { code.text() };
+        let members = json!({
+            "type": format!("/docs/errors.md#{}", code.name().to_lowercase()),
+            "title": code.text(),
+            "status": code.status(),
+            "detail": detail,
+            "error": error,
+        });
+        with(self.unsigned(code), members)
+    }
+
+    fn failed(&self, body: Value) -> Value {
+        match self.effect {
+            Effect::Tells => body,
+            Effect::Changes => with(body, json!({ "success": false })),
+        }
+    }
+}
+
+// ---- What is checked
+
+/// The body, with everything that differs from call to call checked and replaced by a name: `<lease>`, `<requestId>`,
+/// `<licenseId>`, `<new>` for the id of a device that was not stored before, `<now>` and `<now+1d>` for moments counted
+/// from the request's own.
+pub(crate) fn named(world: &World, reply: &Reply, stored: impl Fn(&str) -> bool) -> Value {
+    let mut body = reply.body.clone();
+    let request_id = reply.header("x-request-id").expect("a request id");
+    if let Some(jws) = reply.body.get("lease") {
+        let keys = Jwks::of(&world.ring()).keys;
+        let trusted = |kid: &str| keys.iter().find(|key| key.kid == kid)?.public_key();
+        let product = Product::parse("QF").unwrap();
+        let claims = lease::verify(jws.as_str().unwrap(), &product, trusted).expect("a lease that verifies");
+        let said = (claims.code.as_str(), json!(claims.valid), claims.jti.as_str());
+        assert_eq!(said, (reply.code(), reply.body["valid"].clone(), request_id));
+        assert_eq!(claims.iss, world.settings.lease_issuer);
+        if let Some(id) = reply.body.get("licenseId") {
+            assert_eq!(*id, claims.sub.as_str());
+            body["licenseId"] = "<licenseId>".into();
+        }
+        body["lease"] = "<lease>".into();
+    }
+    if let Some(told) = reply.body.get("requestId") {
+        assert_eq!(*told, request_id);
+        body["requestId"] = "<requestId>".into();
+    }
+    name_what_is_new(&mut body, reply.body["checkedAt"].as_i64().unwrap_or(i64::MAX), &stored);
+    body
+}
+
+fn name_what_is_new(value: &mut Value, now: i64, stored: &impl Fn(&str) -> bool) {
+    // Further away lie only moments that fixtures set.
+    let days = |moment: i64| (moment >= now && (moment - now) % DAY == 0).then_some((moment - now) / DAY);
+    match value {
+        Value::Number(number) => match number.as_i64().and_then(days) {
+            Some(0) => *value = "<now>".into(),
+            Some(days @ 1..=400) => *value = format!("<now+{days}d>").into(),
+            _ => {}
+        },
+        Value::String(id) if DeviceId::parse(id).is_some() && !stored(id) => *value = "<new>".into(),
+        Value::Array(values) => values.iter_mut().for_each(|value| name_what_is_new(value, now, stored)),
+        Value::Object(members) => members.values_mut().for_each(|value| name_what_is_new(value, now, stored)),
+        _ => {}
+    }
+}
+
+/// The status of the body's code, and headers that fit the body.
+pub(crate) fn check_head(name: &str, reply: &Reply) {
+    let code = Code::named(reply.code()).expect("a code of the table");
+    assert_eq!(reply.status, code.status(), "{name}");
+    let is_problem = reply.body.get("type").is_some();
+    let media_type = if is_problem { "application/problem+json" } else { "application/json" };
+    assert_eq!(reply.header("content-type"), Some(media_type), "{name}");
+    assert_eq!(reply.header("cache-control"), Some("no-store"), "{name}");
+    assert!(!reply.header("x-request-id").expect("a request id").is_empty(), "{name}");
+    assert_eq!(reply.header("retry-after").is_some(), [429, 503].contains(&reply.status), "{name}");
+    assert_eq!(reply.header("ratelimit").is_some(), code == Code::RateLimited, "{name}");
+    assert_eq!(reply.header("allow").is_some(), code == Code::MethodNotAllowed, "{name}");
+}
+
+impl Endpoint {
+    /// Sends a request about a license and looks at all of the answer, the stored license and its audit rows.
+    pub(crate) fn check(&self, world: &World, case: &Case<'_>) -> Told {
+        let id = world.license_id(case.key);
+        // Rows of refusals and verifications are written after their answer.
+        world.settle();
+        let (before, rows_before) = (world.item(&id), world.audit_rows(&id));
+        let sent = now();
+        let reply = world.post(&self.path(), &case.request);
+        let answered = now();
+        world.settle();
+        let after = world.item(&id);
+        let mut rows = world.audit_rows(&id);
+        assert!(rows_before.iter().all(|row| rows.contains(row)), "{}: a row was lost", case.name);
+        rows.retain(|row| !rows_before.contains(row));
+
+        let stored = |id: &str| before.to_string().contains(id);
+        assert_eq!(named(world, &reply, stored), case.body, "{}", case.name);
+        check_head(case.name, &reply);
+        let told = Told { reply, before, after };
+        let claims = told.reply.lease_parts().1;
+        let iat = claims["iat"].as_i64().unwrap();
+        assert!((sent.seconds()..=answered.seconds()).contains(&iat), "{}: {iat}", case.name);
+        assert_eq!(claims, expected_claims(world, &id, case, &told, iat), "{}", case.name);
+        if let Some(checked_at) = told.reply.body["checkedAt"].as_i64() {
+            assert_eq!(UnixMillis(checked_at).seconds(), iat, "{}", case.name);
+        }
+        check_item(case, &told);
+        assert_eq!(rows, self.expected_rows(&id, case, &told, iat, &rows), "{}", case.name);
+        check_secrecy(case, &told, &rows);
+        told
+    }
+
+    /// A refusal about a license, which changes nothing.
+    pub(crate) fn check_no(&self, world: &World, name: &str, key: &str, request: Value, body: Value) -> Told {
+        self.check(world, &Case { name, key, request, body, hw: Value::Null, changed: &[] })
+    }
+
+    /// No row for a yes that changes nothing; else one, and nothing in it beside this.
+    fn expected_rows(
+        &self,
+        id: &LicenseId,
+        case: &Case<'_>,
+        told: &Told,
+        iat: i64,
+        rows: &[Value],
+    ) -> Vec<Value> {
+        let Told { reply, before, after } = told;
+        let refused = reply.body["success"] == false;
+        if !refused && case.changed.is_empty() {
+            return Vec::new();
+        }
+        // A refusal does not say its millisecond: its second stands in the lease.
+        let at = rows.first().map_or("", |row| row["at"]["S"].as_str().unwrap());
+        let millis: i64 = at.split('#').next().unwrap().parse().unwrap_or_default();
+        assert_eq!(UnixMillis(millis).seconds(), iat, "{}: {at}", case.name);
+        let request_id = reply.header("x-request-id").unwrap();
+        let mut row = json!({
+            "license_id": { "S": id.as_str() },
+            "at": { "S": format!("{millis:013}#{request_id}") },
+            "schema": { "N": "1" },
+            "action": { "S": self.name },
+            "code": { "S": reply.code() },
+            "request_id": { "S": request_id },
+            "address": { "S": "203.0.113.1" },
+        });
+        if let Some(origin) = case.request.get("origin") {
+            row["origin"] = json!({ "S": origin });
+        }
+        if refused {
+            row["ttl"] = json!({ "N": (millis.div_euclid(1_000) + 400 * 86_400).to_string() });
+        } else {
+            assert_eq!(reply.body["checkedAt"], millis, "{}", case.name);
+            // Who gave its seat up is named in no member of the answer.
+            let gone = ids(&before["devices"]).difference(&ids(&after["devices"])).next().cloned();
+            let device = reply.body["device"]["id"].as_str().map(str::to_owned).or(gone);
+            row["device"] = json!({ "S": device.expect("a device") });
+            row["actor"] = json!({ "S": "client" });
+            row["changes"] = json!({ "M": recorded_changes(before, after) });
+        }
+        vec![row]
+    }
+}
+
+/// Everything the lease says, computed from the request, the answer and the stored license.
+fn expected_claims(world: &World, id: &LicenseId, case: &Case<'_>, told: &Told, iat: i64) -> Value {
+    let (body, item) = (&told.reply.body, &told.after);
+    let number = |value: &Value| value["N"].as_str().map(|digits| digits.parse::<i64>().unwrap());
+    let policy = |name: &str, default: i64| number(&item["policy"]["M"][name]).unwrap_or(default);
+    let ends = number(&item["expires_at"]).map(|millis| millis.div_euclid(1_000));
+    let (interval, grace) =
+        (policy("check_interval_hours", 24) * 3_600, policy("offline_grace_days", 7) * 86_400);
+    let mut claims = json!({
+        "iss": world.settings.lease_issuer,
+        "aud": "QF",
+        "sub": id.as_str(),
+        "jti": told.reply.header("x-request-id"),
+        "iat": iat,
+        "nbf": iat - 300,
+        "exp": iat + 300,
+        "valid": body["valid"],
+        "code": body["code"],
+        "license_expires_at": ends,
+    });
+    if let Some(nonce) = case.request.get("nonce") {
+        claims["nonce"] = nonce.clone();
+    }
+    if !item.is_null() {
+        let terms =
+            json!({ "tier": "pro", "features": pro_features(), "interval": interval, "grace": grace });
+        claims = with(claims, terms);
+    }
+    if !case.hw.is_null() {
+        let until = iat + (interval + grace).max(300);
+        let exp = ends.map_or(until, |ends| ends.min(until));
+        let bound = json!({
+            "device": body["device"]["id"],
+            "hw": proof(&case.hw),
+            "hw_threshold": policy("hardware_match_threshold", 2),
+            "refresh_at": exp.min(iat + interval),
+            "exp": exp,
+        });
+        claims = with(claims, bound);
+    }
+    claims
+}
+
+/// What a lease states of components.
+fn proof(components: &Value) -> Value {
+    let mut received = ReceivedComponents::default();
+    for (label, text) in components.as_object().expect("components") {
+        received.insert(Label::parse(label).unwrap(), text.as_str().unwrap()).unwrap();
+    }
+    json!(received.lease(&Label::ALL).to_wire())
+}
+
+/// The names of the attributes in which two items differ, in order.
+pub(crate) fn differing<'a>(before: &'a Value, after: &'a Value) -> Vec<&'a str> {
+    let names = |item: &'a Value| item.as_object().into_iter().flat_map(|attributes| attributes.keys());
+    let all: BTreeSet<_> = names(before).chain(names(after)).map(String::as_str).collect();
+    all.into_iter().filter(|name| before.get(name) != after.get(name)).collect()
+}
+
+fn check_item(case: &Case<'_>, told: &Told) {
+    let Told { reply, before, after } = told;
+    assert_eq!(differing(before, after), case.changed, "{}: {before}\n{after}", case.name);
+    if before.is_null() {
+        return;
+    }
+    for name in LOOKED_AT_BY_NO_RULE {
+        assert!(!before[name].is_null() && before[name] == after[name], "{}: {name}", case.name);
+    }
+    if !case.changed.is_empty() {
+        let version = |item: &Value| item["version"]["N"].as_str().unwrap().parse::<u64>().unwrap();
+        assert_eq!(version(after), version(before) + 1, "{}", case.name);
+        let request_id = reply.header("x-request-id");
+        let last = json!({ "M": { "id": { "S": request_id }, "code": { "S": reply.code() } } });
+        assert_eq!(after["last_request"], last, "{}", case.name);
+    }
+    if let Some(device) = reply.body.get("device") {
+        let stored = &after["devices"]["M"][device["id"].as_str().unwrap()]["M"];
+        let moment = |name: &str| stored[name]["N"].as_str().unwrap().parse::<i64>().unwrap();
+        let shown = json!({
+            "id": device["id"],
+            "name": stored["name"]["S"],
+            "activatedAt": moment("bound_at"),
+            "lastSeenAt": moment("seen_at"),
+        });
+        assert_eq!(*device, shown, "{}", case.name);
+    }
+}
+
+fn ids(devices: &Value) -> BTreeSet<String> {
+    devices["M"].as_object().into_iter().flat_map(|devices| devices.keys().cloned()).collect()
+}
+
+/// What `formats.md` lets an audit row say of a change: of people that something was set, of devices their ids, of a
+/// list that may be long its length.
+fn recorded_changes(before: &Value, after: &Value) -> Value {
+    let list =
+        |item: &Value| json!({ "L": ids(item).iter().map(|id| json!({ "S": id })).collect::<Vec<_>>() });
+    let length = |item: &Value| json!({ "N": item["L"].as_array().unwrap().len().to_string() });
+    let mut changes = json!({});
+    for name in differing(before, after) {
+        let sides = [("before", before.get(name)), ("after", after.get(name))];
+        let sides = |shown: &dyn Fn(&Value) -> Value| -> serde_json::Map<_, _> {
+            sides.iter().filter_map(|(side, value)| Some(((*side).to_owned(), shown((*value)?)))).collect()
+        };
+        let sides = match name {
+            "version" | "last_request" => continue,
+            "email" | "licensee_name" | "licensee_email" => {
+                changes[name] = json!({ "S": if before.get(name).is_some() { "changed" } else { "set" } });
+                continue;
+            }
+            "devices" | "released" => sides(&list),
+            "transfers" => sides(&length),
+            _ => sides(&Value::clone),
+        };
+        if sides.get("before") != sides.get("after") {
+            changes[name] = json!({ "M": sides });
+        }
+    }
+    changes
+}
+
+/// Neither an answer nor a row shows a person, a part of a machine, a hash of one, the key or its escrow.
+fn check_secrecy(case: &Case<'_>, told: &Told, rows: &[Value]) {
+    let Told { reply, before, after } = told;
+    let shown = format!("{:?} {} {:?}", reply.headers, reply.body, reply.lease_parts());
+    let mut secrets: Vec<String> = PRIVATE.iter().map(|word| (*word).to_owned()).collect();
+    secrets.push(case.key.to_owned());
+    for item in [before, after] {
+        binaries(item, &mut secrets);
+    }
+    for (place, text) in [("answer", shown), ("rows", json!(rows).to_string())] {
+        for secret in &secrets {
+            let spilled = text.to_lowercase().contains(&secret.to_lowercase());
+            assert!(!spilled, "{}: {secret} stands in the {place}: {text}", case.name);
+        }
+    }
+    let hardware = PRIVATE[2];
+    assert!(!after.to_string().contains(hardware), "{}: hardware at rest is hashed", case.name);
+    let names = json!(rows).to_string();
+    assert!(!names.contains("Laptop"), "{}: a device's name is for its owner: {names}", case.name);
+}
+
+/// Every binary value of an item: hashes of components, and the key in escrow.
+fn binaries(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("B").and_then(Value::as_str).map(str::to_owned));
+            members.values().for_each(|value| binaries(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| binaries(value, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,228 @@
+//! `POST /api/deactivate`: every row of its table, with the whole body, the stored license and the audit row.
+
+use falconer_domain::seats::{Reclaim, Released};
+use falconer_domain::{Code, Status, UnixMillis};
+use falconer_tests::{Fixture, Machine, World, device_id};
+use serde_json::{Value, json};
+
+use crate::contract::{
+    ACTIVATE, Case, DAY, DEACTIVATE, NONCE, Told, VERIFY, ago, named, new_device, put, seen_device, with,
+    with_status, yes,
+};
+
+const FREED: &[&str] = &["devices", "last_request", "released", "version"];
+
+/// The yes of this endpoint: valid it is not, for the device holds no seat any more.
+fn freed(used: u32, max: u32) -> Value {
+    json!({
+        "success": true,
+        "valid": false,
+        "code": Code::Deactivated.name(),
+        "licenseId": "<licenseId>",
+        "seats": { "used": used, "max": max },
+        "checkedAt": "<now>",
+        "requestId": "<requestId>",
+        "lease": "<lease>",
+    })
+}
+
+fn check(world: &World, name: &str, key: &str, request: Value, body: Value) -> Told {
+    DEACTIVATE.check(world, &Case { name, key, request, body, hw: Value::Null, changed: FREED })
+}
+
+#[test]
+fn a_seat_is_freed_in_every_status() {
+    let world = World::start();
+    let a = Machine::named("a");
+    let (day, month) = (ago(DAY), ago(30 * DAY));
+    let bound = || Fixture::pro().bound(1, &a, month);
+    for (name, fixture) in [
+        ("active", bound()),
+        ("pending", with_status(bound(), Status::Pending)),
+        ("suspended", with_status(bound(), Status::Suspended)),
+        ("revoked", with_status(bound(), Status::Revoked)),
+        ("expired", bound().ending(day)),
+        ("revoked and expired", with_status(bound(), Status::Revoked).ending(day)),
+        ("a legacy key", bound().with_legacy_key()),
+    ] {
+        let key = put(&world, fixture);
+        let id = world.license_id(&key);
+        let device = world.stored(&id).devices.remove(&device_id(1)).unwrap();
+        let request = with(a.request(&key), json!({ "nonce": NONCE, "origin": "fixture-app" }));
+        let told = check(&world, name, &key, request.clone(), freed(0, 1));
+        let license = world.stored(&id);
+        let at = UnixMillis(told.reply.body["checkedAt"].as_i64().unwrap());
+        let released = Released { device, at, may_return: true, reclaim: Reclaim::Never };
+        assert_eq!(license.released.get(&device_id(1)), Some(&released), "{name}");
+        assert_eq!(
+            (license.devices.len(), license.free_used),
+            (0, 1),
+            "{name}: its first binding stays used"
+        );
+
+        DEACTIVATE.check_no(&world, name, &key, request, DEACTIVATE.no(Code::DeviceNotBound));
+    }
+}
+
+#[test]
+fn hardware_in_every_spelling() {
+    let world = World::start();
+    let a = Machine::named("a");
+    let columns = json!({ "hw_component_1": a.mac, "hw_component_2": a.cpu, "hw_component_3": a.board });
+    for (name, members) in [
+        ("today's client", json!({ "hardware": a.hardware(), "hardware_format": 1 })),
+        ("no format", json!({ "hardware": a.hardware() })),
+        ("S2's columns", columns),
+        ("in camelCase", json!({ "hwComponent1": a.mac, "hwComponent2": a.cpu, "hwComponent3": a.board })),
+        ("S2's short names", json!({ "hw1": a.mac, "hw2": a.cpu, "hw3": a.board })),
+        ("two parts of three", json!({ "hardware": { "mac": a.mac, "cpu": a.cpu } })),
+        (
+            "one part changed",
+            json!({ "hardware": { "mac": a.mac, "cpu": "fixture-hardware", "board": a.board } }),
+        ),
+        // What the endpoints for seats would refuse is of no interest here.
+        (
+            "other members",
+            json!({ "hw1": a.mac, "hw2": a.cpu, "device_name": 7, "from_device": [], "status": 7 }),
+        ),
+    ] {
+        let key = put(&world, Fixture::pro().bound(1, &a, ago(DAY)));
+        check(&world, name, &key, with(json!({ "licenseKey": key }), members), freed(0, 1));
+    }
+}
+
+#[test]
+fn only_this_device_s_seat_is_freed() {
+    let world = World::start();
+    let [a, b] = ["a", "b"].map(Machine::named);
+    let day = ago(DAY);
+    let key = put(&world, Fixture::pro().seats(2).bound(1, &a, day).bound(2, &b, day));
+    let told = check(&world, "the first of two", &key, a.request(&key), freed(1, 2));
+    assert_eq!(
+        told.after["devices"]["M"][device_id(2).as_str()],
+        told.before["devices"]["M"][device_id(2).as_str()]
+    );
+    check(&world, "the second", &key, b.request(&key), freed(0, 2));
+}
+
+#[test]
+fn what_comes_after() {
+    let world = World::start();
+    let [a, b] = ["a", "b"].map(Machine::named);
+    let day = ago(DAY);
+    let key = put(&world, Fixture::pro().bound(1, &a, day));
+    check(&world, "freed", &key, a.request(&key), freed(0, 1));
+    let verified = world.post("/api/verify", &a.request(&key));
+    assert_eq!(named(&world, &verified, |_| true), VERIFY.no(Code::NotActivated));
+
+    // The same machine comes back uncounted, under its old id, and may free its seat again.
+    let body = yes(Code::Activated, seen_device(1, day), (1, 1), (0, 3, Value::Null));
+    let request = a.request(&key);
+    ACTIVATE
+        .check(&world, &Case { name: "back", key: &key, request, body, hw: a.hardware(), changed: FREED });
+    check(&world, "freed again", &key, a.request(&key), freed(0, 1));
+
+    // Another machine is counted: the seat has had its first device.
+    let body = yes(Code::Activated, new_device(Value::Null), (1, 1), (1, 3, json!("<now+1d>")));
+    let changed = &["devices", "last_request", "released", "transfers", "transfers_total", "version"];
+    let case = Case { name: "another", key: &key, request: b.request(&key), body, hw: b.hardware(), changed };
+    ACTIVATE.check(&world, &case);
+}
+
+#[test]
+fn the_audit_row_of_a_deactivation() {
+    let world = World::start();
+    let a = Machine::named("a");
+    let key = put(&world, Fixture::pro().bound(1, &a, ago(DAY)));
+    let id = world.license_id(&key);
+    let reply = world.deactivate(&key, &a);
+    assert_eq!(reply.code(), "DEACTIVATED");
+    let device = json!({ "S": device_id(1).as_str() });
+    let request_id = reply.header("x-request-id").unwrap();
+    let row = json!({
+        "license_id": { "S": id.as_str() },
+        "at": { "S": format!("{}#{request_id}", reply.body["checkedAt"]) },
+        "schema": { "N": "1" },
+        "action": { "S": "deactivate" },
+        "code": { "S": "DEACTIVATED" },
+        "request_id": { "S": request_id },
+        "address": { "S": "203.0.113.1" },
+        "actor": { "S": "client" },
+        "device": device,
+        "changes": { "M": {
+            "devices": { "M": { "before": { "L": [device] }, "after": { "L": [] } } },
+            "released": { "M": { "after": { "L": [device] } } },
+        } },
+    });
+    world.settle();
+    assert_eq!(world.audit_rows(&id), [row]);
+}
+
+// ---- The refusals
+
+#[test]
+fn a_device_that_holds_no_seat() {
+    let world = World::start();
+    let [a, b] = ["a", "b"].map(Machine::named);
+    let bound = || Fixture::pro().bound(1, &a, ago(DAY));
+    for (name, fixture, members) in [
+        ("nothing is bound", Fixture::pro(), json!({ "hardware": a.hardware() })),
+        ("another machine", bound(), json!({ "hardware": b.hardware() })),
+        ("no hardware", bound(), json!({})),
+        ("one part of three", bound(), json!({ "hardware": { "mac": a.mac } })),
+        ("weak parts", bound(), json!({ "hardware": { "cpu": a.cpu, "hostname": "fixture-hardware-host" } })),
+        ("two parts changed", bound(), json!({ "hw1": a.mac, "hw2": b.cpu, "hw3": b.board })),
+        ("revoked", with_status(bound(), Status::Revoked), json!({ "hardware": b.hardware() })),
+        ("suspended", with_status(bound(), Status::Suspended), json!({ "hardware": b.hardware() })),
+        ("pending", with_status(bound(), Status::Pending), json!({ "hardware": b.hardware() })),
+        ("expired", bound().ending(ago(DAY)), json!({ "hardware": b.hardware() })),
+        ("a legacy key", Fixture::pro().with_legacy_key(), json!({ "hardware": a.hardware() })),
+    ] {
+        let key = put(&world, fixture);
+        let request = with(json!({ "license": key, "nonce": NONCE }), members);
+        DEACTIVATE.check_no(&world, name, &key, request, DEACTIVATE.no(Code::DeviceNotBound));
+    }
+}
+
+#[test]
+fn a_license_that_is_not_there() {
+    let world = World::start();
+    let key = world.key_without_license();
+    let bare = json!({ "license": key, "nonce": NONCE, "origin": "fixture-app" });
+    for (name, request) in [("bare", bare), ("with hardware", Machine::named("a").request(&key))] {
+        DEACTIVATE.check_no(&world, name, &key, request, DEACTIVATE.no(Code::NotFound));
+    }
+}
+
+// ---- What every endpoint refuses
+
+#[test]
+fn bodies_that_are_no_request() {
+    DEACTIVATE.refuses_bodies_that_are_no_request();
+}
+
+#[test]
+fn texts_that_are_no_keys() {
+    DEACTIVATE.refuses_texts_that_are_no_keys();
+}
+
+#[test]
+fn fields_are_refused_by_name_and_never_by_value() {
+    DEACTIVATE.refuses_fields_by_name_and_never_by_value(&[]);
+}
+
+#[test]
+fn other_methods_are_the_gateways_or_405() {
+    DEACTIVATE.answers_post_only();
+}
+
+#[test]
+fn over_the_limit_says_when_to_come_back() {
+    DEACTIVATE.refuses_over_its_limit(Code::DeviceNotBound);
+}
+
+#[test]
+fn an_outage_changes_nothing() {
+    let a = Machine::named("a");
+    DEACTIVATE.tells_an_outage_and_changes_nothing(|| Fixture::pro().bound(1, &a, ago(DAY)), &a);
+}

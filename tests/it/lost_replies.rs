@@ -1,0 +1,188 @@
+//! Replies that never arrive: DynamoDB's to us, and ours to the caller. Nothing happens twice, and nothing is made up.
+
+use falconer_domain::LicenseId;
+use falconer_local::tap::{Fault, Matcher};
+use falconer_tests::{Fixture, Machine, Reply, World, now};
+use serde_json::Value;
+
+use crate::history::History;
+
+/// Requests a minute, where the counter matters: enough for those of a case that are counted.
+const LIMIT: usize = 8;
+
+fn commits() -> Matcher {
+    Matcher::operation("TransactWriteItems")
+}
+
+/// A license, and a request to change it: what it says when nothing is in its way, and when it is sent once more.
+struct Case {
+    endpoint: &'static str,
+    code: &'static str,
+    repeated: &'static str,
+}
+
+const CASES: [Case; 3] = [
+    Case { endpoint: "activate-sync", code: "ACTIVATED", repeated: "REFRESHED" },
+    Case { endpoint: "transfer", code: "TRANSFERRED", repeated: "ALREADY_BOUND" },
+    Case { endpoint: "deactivate", code: "DEACTIVATED", repeated: "DEVICE_NOT_BOUND" },
+];
+
+impl Case {
+    /// A fresh license for it, with what has to be bound beforehand.
+    fn license(&self, world: &World) -> (String, LicenseId) {
+        let fixture = match self.endpoint {
+            "transfer" => Fixture::pro().bound(1, &Machine::named("old"), now()),
+            "deactivate" => Fixture::pro().bound(1, &Machine::named("here"), now()),
+            _ => Fixture::pro(),
+        };
+        // Counters begin at what the fixture has bound, so that they agree with the audit.
+        let key = world.put(fixture.with(|new, _| new.license.free_used = 1));
+        let id = world.license_id(&key);
+        (key, id)
+    }
+
+    fn send(&self, world: &World, key: &str) -> Reply {
+        world.post(&format!("/api/{}", self.endpoint), &Machine::named("here").request(key))
+    }
+}
+
+/// An answer without what differs from call to call.
+fn lasting(reply: &Reply) -> (u16, Value) {
+    let mut body = reply.body.clone();
+    for member in ["requestId", "checkedAt", "licenseId", "lease"] {
+        body[member].take();
+    }
+    body["device"]["id"].take();
+    for moment in ["activatedAt", "lastSeenAt"] {
+        body["device"][moment].take();
+    }
+    body["transfers"]["nextAt"].take();
+    (reply.status, body)
+}
+
+fn changes(world: &World, id: &LicenseId) -> usize {
+    world.settle();
+    world.audit_rows(id).iter().filter(|row| row.get("ttl").is_none()).count()
+}
+
+#[test]
+fn a_reply_of_dynamodb_lost_after_commit_changes_no_answer() {
+    let world = World::start();
+    for case in CASES {
+        let (key, _) = case.license(&world);
+        let undisturbed = case.send(&world, &key);
+        assert_eq!(undisturbed.code(), case.code);
+
+        // The SDK sends the same transaction once more, and DynamoDB knows its token.
+        let (key, id) = case.license(&world);
+        world.dynamodb.break_next(1, commits(), Fault::DropReply);
+        let reply = case.send(&world, &key);
+        assert_eq!(lasting(&reply), lasting(&undisturbed), "{}", case.endpoint);
+        assert_eq!(changes(&world, &id), 1, "{}", case.endpoint);
+
+        // The same where DynamoDB does not know the token any more: the row says who wrote it.
+        let (key, id) = case.license(&world);
+        let forgotten = Fault::transaction_canceled(&["ConditionalCheckFailed", "None"]);
+        world.dynamodb.break_next(1, commits(), forgotten);
+        world.dynamodb.break_next(1, commits(), Fault::DropReply);
+        let reply = case.send(&world, &key);
+        assert_eq!(lasting(&reply), lasting(&undisturbed), "{}", case.endpoint);
+        assert_eq!(changes(&world, &id), 1, "{}", case.endpoint);
+        assert_eq!(world.item(&id)["version"]["N"], "2", "{}", case.endpoint);
+    }
+}
+
+#[test]
+fn an_outcome_nobody_knows_is_503_and_a_repeat_finds_it_done() {
+    let world = World::start();
+    for case in CASES {
+        let (key, id) = case.license(&world);
+        world.dynamodb.break_all(commits(), Fault::DropReply);
+        let reply = case.send(&world, &key);
+        assert_eq!(
+            (reply.status, reply.code(), reply.header("retry-after")),
+            (503, "UNAVAILABLE", Some("2"))
+        );
+        world.dynamodb.heal();
+        assert_eq!(case.send(&world, &key).code(), case.repeated, "{}", case.endpoint);
+        assert_eq!(changes(&world, &id), 1, "{}", case.endpoint);
+    }
+}
+
+#[test]
+fn our_own_reply_lost_is_safe_to_ask_for_again() {
+    let world = World::start();
+    for case in CASES {
+        let (key, id) = case.license(&world);
+        assert_eq!(case.send(&world, &key).code(), case.code);
+        let before = world.item(&id);
+        for _ in 0..2 {
+            assert_eq!(case.send(&world, &key).code(), case.repeated, "{}", case.endpoint);
+        }
+        assert_eq!(world.item(&id), before, "{}", case.endpoint);
+        assert_eq!(changes(&world, &id), 1, "{}", case.endpoint);
+    }
+}
+
+#[test]
+fn a_transaction_in_the_way_passes() {
+    let world = World::start();
+    for (what, fault) in [
+        ("conflict", Fault::transaction_canceled(&["TransactionConflict", "None"])),
+        ("throttled", Fault::transaction_canceled(&["None", "ThrottlingError"])),
+        ("in progress", Fault::transaction_in_progress()),
+    ] {
+        let (key, machine) = (world.put(Fixture::pro()), Machine::named("here"));
+        let id = world.license_id(&key);
+        world.forget();
+        world.dynamodb.break_next(2, commits(), fault.clone());
+        assert_eq!(world.activate(&key, &machine).code(), "ACTIVATED", "{what}");
+        let sent = world.dynamodb.matching(&commits());
+        let tokens: std::collections::BTreeSet<_> =
+            sent.iter().map(|commit| commit.request["ClientRequestToken"].to_string()).collect();
+        assert_eq!((sent.len(), tokens.len()), (3, 1), "{what}: the same transaction, under the same token");
+        History::of(&world, &id, 1);
+
+        // It does not pass: nobody knows the outcome, or others are faster all the time.
+        let (key, machine) = (world.put(Fixture::pro()), Machine::named("here"));
+        world.dynamodb.break_all(commits(), fault);
+        let told = if what == "conflict" { "CONCURRENT_UPDATE" } else { "UNAVAILABLE" };
+        assert_eq!(world.activate(&key, &machine).code(), told, "{what}");
+        world.dynamodb.heal();
+    }
+}
+
+#[test]
+fn changes_are_refused_while_the_counter_or_the_store_is_down() {
+    let world = World::with(&falconer_tests::WorldOptions {
+        settings: vec![("RATE_LIMIT_PER_MINUTE", LIMIT.to_string())],
+        ..falconer_tests::WorldOptions::default()
+    });
+    for case in CASES {
+        let (key, id) = case.license(&world);
+        let before = world.item(&id);
+        let counter = Matcher::resource(world.settings.rate_limits_table.clone());
+        for (what, matcher, fault) in [
+            ("counter reset", counter.clone(), Fault::Reset),
+            ("counter hanging", counter, Fault::Hang),
+            ("store reset", Matcher::any(), Fault::Reset),
+            ("store throttled", Matcher::any(), Fault::throttling()),
+            ("commit hanging", commits(), Fault::Hang),
+            ("commit reset", commits(), Fault::Reset),
+        ] {
+            world.dynamodb.break_all(matcher, fault);
+            // More than the limit: memory does not stand in for the counter, as it does for verify.
+            let asks = if what == "counter reset" { LIMIT + 1 } else { 1 };
+            for _ in 0..asks {
+                let reply = case.send(&world, &key);
+                let said = (reply.status, reply.code(), reply.header("retry-after"));
+                assert_eq!(said, (503, "UNAVAILABLE", Some("2")), "{} {what}", case.endpoint);
+                assert_eq!(reply.body["success"], false, "{} {what}", case.endpoint);
+            }
+            world.dynamodb.heal();
+            assert_eq!(world.item(&id), before, "{} {what}", case.endpoint);
+        }
+        assert_eq!(case.send(&world, &key).code(), case.code, "{}", case.endpoint);
+    }
+    assert_eq!(world.gateway().starts().len(), world.instances(), "nobody was killed or died");
+}

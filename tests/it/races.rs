@@ -1,0 +1,154 @@
+//! Many callers, few seats: real processes over real HTTP, on one license.
+
+use std::time::Duration;
+
+use falconer_domain::LicenseId;
+use falconer_local::gateway::peak_overlap;
+use falconer_local::tap::{Fault, Matcher};
+use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
+use serde_json::{Value, json};
+
+use crate::history::History;
+
+const CALLERS: usize = 16;
+const ROUNDS: usize = 25;
+const INSTANCES: usize = 4;
+/// Every commit is held back this long, as on a real network: longer than a decision takes.
+const COMMIT_DELAY: Duration = Duration::from_millis(3);
+
+pub(crate) const CHANGES: [&str; 3] = ["activate-sync", "transfer", "deactivate"];
+
+/// What one caller did in one round, and what it was told.
+pub(crate) struct Told {
+    pub(crate) endpoint: &'static str,
+    pub(crate) reply: Reply,
+}
+
+/// A license on which transfers are free to happen: the windows are the domain's tests' business.
+pub(crate) fn busy(seats: u32) -> Fixture {
+    Fixture::pro().seats(seats).with(|new, _| {
+        new.license.policy.max_transfers = Some(1_000);
+        new.license.policy.transfer_cooldown_hours = Some(0);
+    })
+}
+
+/// The rounds of one caller: what is asked follows from the two numbers, so that a failure can be repeated; what meets
+/// what is up to the machine.
+pub(crate) fn rounds(url: &str, key: &str, caller: usize, rounds: usize) -> Vec<Told> {
+    let machine = Machine::named(&format!("caller{caller}"));
+    let mut all = Vec::new();
+    for round in 0..rounds {
+        let endpoint = CHANGES[(caller * 7 + round * 5 + caller * round) % CHANGES.len()];
+        let ask = |body: &Value| Reply::post(&format!("{url}/api/{endpoint}"), &[], &body.to_string());
+        let mut body = machine.request(key);
+        let reply = ask(&body);
+        if reply.code() == "DEVICE_REQUIRED" {
+            // As a person would: it names the devices, so one of them is named.
+            let devices = reply.body["devices"].as_array().expect("devices");
+            body["from_device"] = devices[(caller + round) % devices.len()]["id"].clone();
+            all.push(Told { endpoint, reply: ask(&body) });
+        }
+        all.push(Told { endpoint, reply });
+    }
+    all
+}
+
+/// What every caller was told must be what happened.
+pub(crate) fn acknowledged_is_stored(history: &History, told: &[Told]) {
+    for Told { endpoint, reply } in told {
+        let code = reply.code();
+        let request_id = reply.header("x-request-id").unwrap_or_default();
+        let device = reply.body["device"]["id"].as_str().unwrap_or_default();
+        match code {
+            "ACTIVATED" | "TRANSFERRED" | "RECLAIMED" | "DRIFTED" | "DEACTIVATED" => {
+                let version = history
+                    .by_request(request_id)
+                    .unwrap_or_else(|| panic!("{endpoint}: {code} is not stored"));
+                assert_eq!(version.code, code);
+                assert_eq!(version.devices.contains(device), code != "DEACTIVATED", "{endpoint}: {code}");
+            }
+            "REFRESHED" | "ALREADY_BOUND" => {
+                assert!(history.ever_held(device), "{endpoint}: {code} {device}");
+            }
+            "SEATS_EXHAUSTED" | "DEVICE_REQUIRED" | "DEVICE_NOT_BOUND" | "CONCURRENT_UPDATE" => {
+                assert!(history.by_request(request_id).is_none(), "{endpoint}: {code} changed something");
+            }
+            _ => panic!("{endpoint}: {} {}", reply.status, reply.body),
+        }
+    }
+}
+
+fn race(world: &World, seats: u32) -> (LicenseId, Vec<Told>) {
+    let key = world.put(busy(seats));
+    let url = world.gateway().url();
+    let told = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|number| {
+                let (url, key) = (&url, &key);
+                scope.spawn(move || rounds(url, key, number, ROUNDS))
+            })
+            .collect();
+        callers.into_iter().flat_map(|caller| caller.join().expect("a caller")).collect()
+    });
+    (world.license_id(&key), told)
+}
+
+#[test]
+fn seats_hold_under_any_race() {
+    let world = World::with(&WorldOptions { instances: INSTANCES, ..WorldOptions::default() });
+    let commits = Matcher::operation("TransactWriteItems");
+    world.dynamodb.break_all(commits, Fault::Delay(COMMIT_DELAY));
+    for seats in [1, 2, 5] {
+        let (id, told) = race(&world, seats);
+        assert!(told.len() >= CALLERS * ROUNDS);
+        world.settle();
+        let history = History::of(&world, &id, seats as usize);
+        acknowledged_is_stored(&history, &told);
+        let count = |code: &str| told.iter().filter(|told| told.reply.code() == code).count();
+        let bound = count("ACTIVATED") + count("TRANSFERRED") + count("RECLAIMED");
+        assert_eq!(history.len(), bound + count("DEACTIVATED"), "every change was acknowledged once");
+        assert!(count("TRANSFERRED") > 0 && count("DEACTIVATED") > 0, "the mix was one");
+    }
+    let invocations = world.gateway().invocations();
+    for function in CHANGES {
+        let of_it: Vec<_> = invocations.iter().filter(|one| one.function == function).cloned().collect();
+        let peak = peak_overlap(&of_it);
+        assert!(peak >= 2, "{function}: no more than {peak} at a time");
+    }
+    let lines = world.request_lines();
+    let lost: u64 = lines.iter().map(|line| line["ConflictRetries"].as_u64().unwrap_or_default()).sum();
+    assert!(lost > 0, "nobody ever lost a race, so there was none");
+}
+
+#[test]
+fn three_lost_races_in_a_row_are_told_as_such() {
+    let world = World::start();
+    let (key, machine) = (world.put(Fixture::pro()), Machine::named("first"));
+    let id = world.license_id(&key);
+    let before = world.item(&id);
+    world.forget();
+    let lost = Fault::transaction_canceled(&["ConditionalCheckFailed", "None"]);
+    world.dynamodb.break_all(Matcher::operation("TransactWriteItems"), lost.clone());
+    let reply = world.activate(&key, &machine);
+    assert_eq!(
+        (reply.status, reply.code(), reply.header("retry-after")),
+        (409, "CONCURRENT_UPDATE", Some("1"))
+    );
+    let expected = json!({
+        "success": false, "valid": false, "error": "Changed meanwhile, try again", "code": "CONCURRENT_UPDATE",
+        "requestId": reply.header("x-request-id"),
+    });
+    assert_eq!(reply.body, expected, "nothing was decided, so nothing is signed");
+    assert_eq!(world.item(&id), before);
+    let commits = world.dynamodb.matching(&Matcher::operation("TransactWriteItems"));
+    let tokens: std::collections::BTreeSet<_> =
+        commits.iter().map(|commit| commit.request["ClientRequestToken"].to_string()).collect();
+    assert_eq!((commits.len(), tokens.len()), (3, 3), "each decision commits under a token of its own");
+    assert_eq!(world.request_lines()[0]["ConflictRetries"], 3);
+    let rows = world.audit_rows(&id);
+    assert_eq!((rows.len(), &rows[0]["code"]["S"]), (1, &json!("CONCURRENT_UPDATE")));
+
+    world.dynamodb.heal();
+    world.dynamodb.break_next(2, Matcher::operation("TransactWriteItems"), lost);
+    assert_eq!(world.activate(&key, &machine).code(), "ACTIVATED", "the third decision is not too late");
+}
