@@ -15,9 +15,26 @@ pub(crate) struct Arguments {
     #[arg(long, global = true)]
     pub(crate) local: bool,
     #[command(flatten)]
+    pub(crate) manners: Manners,
+    #[command(flatten)]
     pub(crate) place: Place,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// How it behaves.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Manners")]
+pub(crate) struct Manners {
+    /// Print one JSON document and nothing else
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Do not ask before changing something
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
+    /// Say what would change and change nothing
+    #[arg(long, global = true)]
+    pub(crate) dry_run: bool,
 }
 
 /// Where the license authority lives.
@@ -42,13 +59,46 @@ pub(crate) struct Place {
 pub(crate) enum Command {
     /// Issue a license and print its key, which is shown this once
     Issue(Issue),
+    /// Show a license: terms, devices, transfers left, what happened last
+    Show(OfLicense),
+    /// List licenses: of a user, of an e-mail, ending soon, or with a status
+    List(List),
+    /// Stop a license until it is reinstated
+    Suspend(Change),
+    /// Take a suspended or revoked license back
+    Reinstate(Change),
+    /// End a license
+    Revoke(Revoke),
+    /// Change when a license ends
+    Extend(Extend),
+    /// Give a license another tier
+    SetTier(SetTier),
+    /// Give a license seats of its own
+    SetSeats(SetSeats),
+    /// Add a feature beyond the tier's
+    AddFeature(Feature),
+    /// Take away a feature that the license has of its own
+    RemoveFeature(Feature),
+    /// Write a note on a license, over the one before
+    Note(Note),
+    /// Free seats and give their bindings back
+    ResetHardware(ResetHardware),
+    /// Replace a leaked key: a new license with the same terms, the old one revoked
+    RotateKey(Change),
+    /// Decrypt and print the key of a license; the audit records it
+    Reveal(Change),
+    /// Blank a person's name and addresses wherever an e-mail stands
+    EraseSubject(EraseSubject),
+    /// Print what happened to a license
+    Audit(Audit),
+    /// Say why verify answers as it does: every check, and the first that fails
+    Explain(Explain),
     /// Look after the masters that sign keys and leases
     #[command(subcommand)]
     Keyring(Keyring),
 }
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[command(group(ArgGroup::new("term").required(true).args(["days", "perpetual"])))]
 pub(crate) struct Issue {
     /// The product's code, 2 to 8 of A-Z and 0-9
@@ -84,9 +134,154 @@ pub(crate) struct Issue {
     /// Issue a key of S1's old form, for applications that read nothing else
     #[arg(long)]
     pub(crate) legacy: bool,
-    /// Print JSON instead of text
+}
+
+/// One license.
+#[derive(Debug, Args)]
+pub(crate) struct OfLicense {
+    /// Its key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard input
+    #[arg(value_name = "LICENSE")]
+    pub(crate) license: String,
+}
+
+/// One license, and why it is changed.
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    #[command(flatten)]
+    pub(crate) of: OfLicense,
+    /// Why, for the audit
     #[arg(long)]
-    pub(crate) json: bool,
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) of: OfLicense,
+    /// Why, for the audit
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("filter").required(true)))]
+pub(crate) struct List {
+    /// Your own id of the customer
+    #[arg(long, group = "filter")]
+    pub(crate) user: Option<String>,
+    /// The e-mail entered when it was issued
+    #[arg(long, group = "filter")]
+    pub(crate) email: Option<String>,
+    /// Those that end within so many days
+    #[arg(long, group = "filter", value_name = "DAYS")]
+    pub(crate) expiring: Option<u32>,
+    /// active, pending, suspended or revoked; looks through the whole table
+    #[arg(long, group = "filter")]
+    pub(crate) status: Option<String>,
+    /// All of them; looks through the whole table
+    #[arg(long, group = "filter")]
+    pub(crate) all: bool,
+    /// Stop after so many
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("term").required(true).args(["days", "until", "perpetual"])))]
+pub(crate) struct Extend {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// So many days more: from its end on, or from now on where that has passed
+    #[arg(long)]
+    pub(crate) days: Option<u32>,
+    /// Until the end of this day (YYYY-MM-DD, UTC) or until this moment
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+    /// It never ends
+    #[arg(long)]
+    pub(crate) perpetual: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetTier {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// A tier of the product's catalog
+    pub(crate) tier: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetSeats {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// 1 to 100
+    pub(crate) seats: u32,
+    /// A device that loses its seat; may be repeated
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) release: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Feature {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// The feature's name
+    pub(crate) feature: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Note {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// The note; an empty one removes it
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["device", "all"])))]
+pub(crate) struct ResetHardware {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// One device, by its id (dev_…)
+    #[arg(long)]
+    pub(crate) device: Option<String>,
+    /// All of them
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EraseSubject {
+    /// The person's e-mail
+    #[arg(long)]
+    pub(crate) email: String,
+    /// Why, for the audit
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(flatten)]
+    pub(crate) of: OfLicense,
+    /// From this day (YYYY-MM-DD, UTC) or this moment on
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Go on printing what happens, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) of: OfLicense,
+    /// A JSON file with the member `hardware` of a request, or a whole request
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hardware: Option<std::path::PathBuf>,
+    /// Ask as of this day (YYYY-MM-DD, UTC) or this moment. Moves the clock, not the license.
+    #[arg(long)]
+    pub(crate) at: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

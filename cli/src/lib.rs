@@ -3,7 +3,9 @@
 //! Whatever changes a license goes through the same rules and the same store as the Lambdas, with an audit row that
 //! names the actor.
 
+pub mod desk;
 pub mod issue;
 pub mod keyring;
 pub mod local;
+pub mod moments;
 pub mod random;

@@ -1,7 +1,10 @@
 //! `falconer`: the operator's command line.
 
 mod arguments;
+mod licenses;
 mod run;
+mod shown;
+mod understanding;
 
 use std::process::{Command, ExitCode};
 
@@ -9,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use arguments::Arguments;
 use clap::Parser;
 use falconer::local;
+use falconer_aws::StoreError;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -17,9 +21,17 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("falconer: {error:#}");
-            ExitCode::FAILURE
+            exit_code(&error)
         }
     }
+}
+
+/// 1: refused, and asking again changes nothing. 3: something does not answer; ask again. clap itself ends with 2.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let down = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(StoreError::Unavailable(_)))
+    };
+    ExitCode::from(if error.chain().any(down) { 3 } else { 1 })
 }
 
 /// Starts this program anew, without `--local` and with the local stack's variables.

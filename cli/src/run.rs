@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use falconer::desk::Desk;
 use falconer::issue::{Form, Issued, Issuer};
 use falconer::keyring::commands as keyring;
 use falconer_aws::clients::TrustRoots;
@@ -13,42 +14,60 @@ use falconer_aws::{Budgets, Clients, Store};
 use falconer_domain::issue::{Order, Term};
 use falconer_domain::license_key::Product;
 use falconer_domain::{KeyRing, TierName, UnixMillis};
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use crate::arguments::{Arguments, Command, Issue, Keyring, Place};
+use crate::arguments::{Arguments, Command, Issue, Keyring, Manners, Place};
+use crate::licenses::Office;
+use crate::shown::moment as shown;
 
 /// Longest master taken from standard input: a mistake such as a whole file ends here.
 const MAX_MASTER_BYTES: u64 = 4_096;
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let Arguments { place, manners, command, .. } = arguments;
     runtime.block_on(async {
         let clients = Clients::connect(TrustRoots::Native, Budgets::OPERATOR).await;
-        match arguments.command {
-            Command::Issue(issue) => self::issue(&clients, arguments.place, issue).await,
-            Command::Keyring(command) => self::keyring(&clients, &arguments.place, command).await,
+        match command {
+            Command::Keyring(command) => self::keyring(&clients, &place, command).await,
+            Command::Issue(issue) => self::issue(&clients, place, issue, manners).await,
+            command => with_office(&clients, place, manners, command).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn issue(clients: &Clients, place: Place, issue: Issue) -> Result<()> {
-    let store = Store::new(
+fn store(clients: &Clients, place: &Place) -> Result<Store> {
+    Ok(Store::new(
         clients,
         required(place.licenses_table.as_deref(), "LICENSES_TABLE", "--licenses-table")?,
         required(place.verifications_table.as_deref(), "VERIFICATIONS_TABLE", "--verifications-table")?,
-    );
-    let writer = ring_writer(clients, place.master_key_secret_id.as_deref())?;
-    let stored = writer.read().await?;
-    let ring = KeyRing::parse(stored.text.expose_secret())?;
-    let (form, as_json) = (if issue.legacy { Form::Legacy } else { Form::Current }, issue.json);
+    ))
+}
 
+async fn ring(clients: &Clients, place: &Place) -> Result<KeyRing> {
+    let stored = ring_writer(clients, place.master_key_secret_id.as_deref())?.read().await?;
+    Ok(KeyRing::parse(stored.text.expose_secret())?)
+}
+
+async fn with_office(clients: &Clients, place: Place, manners: Manners, command: Command) -> Result<()> {
+    let (store, ring) = (store(clients, &place)?, ring(clients, &place).await?);
+    let desk = Desk::new(&store, &ring, place.actor.unwrap_or_else(user_name));
+    let office = Office { store: &store, ring: &ring, desk, manners, now: now() };
+    office.run(command).await
+}
+
+async fn issue(clients: &Clients, place: Place, issue: Issue, manners: Manners) -> Result<()> {
+    let (store, ring) = (store(clients, &place)?, ring(clients, &place).await?);
+    let form = if issue.legacy { Form::Legacy } else { Form::Current };
     let mut desk = Issuer::new(&store, &ring, place.actor.unwrap_or_else(user_name));
     let order = desk.check(order(issue)?).await?;
+    if manners.dry_run {
+        bail!("issue has nothing to show beforehand: the order is in order, and nothing was issued");
+    }
     let issued = desk.issue(&order, form, now()).await?;
-    if as_json {
+    if manners.json {
         print_json(&issued);
     } else {
         print_text(&issued);
@@ -94,11 +113,7 @@ fn print_json(issued: &Issued) {
 
 fn print_text(issued: &Issued) {
     let license = &issued.license.license;
-    let ends = match (license.expires_at, issued.license.license.duration_days) {
-        (Some(at), _) => shown(at),
-        (None, Some(days)) => format!("{days} days after its first activation"),
-        (None, None) => "never".to_owned(),
-    };
+    let ends = crate::shown::ends(license);
     println!("License key  {}", issued.key);
     println!("License id   {}", license.id);
     println!("Tier         {}", license.tier);
@@ -178,12 +193,6 @@ fn master_from_stdin() -> Result<SecretString> {
         bail!("standard input is empty; give S1's MASTER_KEY there");
     }
     Ok(master.into())
-}
-
-fn shown(at: UnixMillis) -> String {
-    // S1's lifetime licenses end after the calendar does.
-    Timestamp::from_millisecond(at.0)
-        .map_or_else(|_| format!("{} ms", at.0), |at| at.strftime("%F %R UTC").to_string())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge where the clock is read")]

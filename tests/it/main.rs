@@ -15,6 +15,7 @@ mod kills;
 mod limits;
 mod logs;
 mod lost_replies;
+mod operator;
 mod outages;
 mod public_keys;
 mod races;

@@ -62,6 +62,7 @@ fn a_seat_is_moved_and_counted() {
     for (name, fixture, members, gone, body) in [
         ("the only one", one(), json!({}), 1, moved()),
         ("null names none", one(), json!({ "from_device": null }), 1, moved()),
+        ("a blank names none", one(), json!({ "from_device": " " }), 1, moved()),
         ("named", one(), from("from_device", 1), 1, moved()),
         ("a legacy key", old(), json!({}), 1, moved()),
         ("the first of two", two(), from("from_device", 1), 1, of_two()),
@@ -330,7 +331,7 @@ fn nobody_said_which_device_to_move_from() {
         ("none of two named", two(), json!({}), &both),
         ("an unknown one of two", two(), json!({ "from_device": device_id(3).as_str() }), &both),
         ("an unknown one, of one", one(), json!({ "fromDevice": device_id(3).as_str() }), &only),
-        ("a blank name", one(), json!({ "from_device": "" }), &only),
+        ("a blank name of two", two(), json!({ "from_device": " " }), &both),
         ("its customer's name for it", one(), json!({ "from_device": "Laptop" }), &only),
     ] {
         let key = put(&world, fixture);

@@ -7,7 +7,7 @@ use falconer_domain::catalog::{CatalogError, Tier};
 use falconer_domain::hardware::{ComponentForm, DeviceId, Label, StoredComponent};
 use falconer_domain::issue::NewLicense;
 use falconer_domain::license::Device;
-use falconer_domain::person::{BadLine, DeviceName, Email, PersonName};
+use falconer_domain::person::{BadLine, DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{Reclaim, Released};
 use falconer_domain::{
     Catalog, GenerationNumber, License, LicenseId, PolicyOverrides, Product, Status, TierName, UnixMillis,
@@ -62,6 +62,12 @@ pub(crate) struct LicenseItem {
     transfers: Vec<i64>,
     #[serde(default)]
     transfers_total: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_by: Option<String>,
     generation: u8,
 }
 
@@ -239,6 +245,9 @@ impl From<&License> for LicenseItem {
             free_used: license.free_used,
             transfers: license.transfers.iter().map(|at| at.0).collect(),
             transfers_total: license.transfers_total,
+            notes: license.notes.as_ref().map(|note| note.as_str().to_owned()),
+            replaces: license.replaces.as_ref().map(LicenseId::to_string),
+            replaced_by: license.replaced_by.as_ref().map(LicenseId::to_string),
             generation: license.generation.get(),
         }
     }
@@ -271,6 +280,9 @@ impl LicenseItem {
             free_used: self.free_used,
             transfers: self.transfers.into_iter().map(UnixMillis).collect(),
             transfers_total: self.transfers_total,
+            notes: line(self.notes.as_deref(), Note::read).map_err(|_| "notes")?,
+            replaces: license_id(self.replaces, "replaces")?,
+            replaced_by: license_id(self.replaced_by, "replaced_by")?,
             generation: GenerationNumber::new(self.generation).ok_or("generation")?,
         })
     }
@@ -278,6 +290,10 @@ impl LicenseItem {
 
 fn line<T>(text: Option<&str>, read: fn(&str) -> Result<Option<T>, BadLine>) -> Result<Option<T>, BadLine> {
     read(text.unwrap_or_default())
+}
+
+fn license_id(text: Option<String>, attribute: &'static str) -> Result<Option<LicenseId>, &'static str> {
+    text.map(|text| LicenseId::parse(&text).ok_or(attribute)).transpose()
 }
 
 fn by_id<I, T>(items: BTreeMap<String, I>, read: fn(I) -> Option<T>) -> Option<BTreeMap<DeviceId, T>> {
@@ -414,9 +430,17 @@ impl TierItem {
 }
 
 /// The index has no partition for moments the calendar cannot name, such as S1's "999999 days".
-fn expiry_month(at: UnixMillis) -> Option<String> {
+pub(crate) fn expiry_month(at: UnixMillis) -> Option<String> {
     let date = Timestamp::from_millisecond(at.0).ok()?.to_zoned(TimeZone::UTC).date();
     Some(format!("{:04}-{:02}", date.year(), date.month()))
+}
+
+/// The month after one that [`expiry_month`] named.
+#[cfg(feature = "operator")]
+pub(crate) fn next_month(month: &str) -> Option<String> {
+    let first: jiff::civil::Date = format!("{month}-01").parse().ok()?;
+    let next = first.checked_add(jiff::Span::new().months(1)).ok()?;
+    Some(format!("{:04}-{:02}", next.year(), next.month()))
 }
 
 #[cfg(test)]
@@ -460,6 +484,9 @@ mod tests {
             free_used: 2,
             transfers: vec![UnixMillis(4)],
             transfers_total: 5,
+            notes: Note::read("Two\nlines").unwrap(),
+            replaces: LicenseId::parse("lic_ndgc5x34jby0cedfg16y9sz0"),
+            replaced_by: LicenseId::parse("lic_0000000000000000000000000"),
             generation: GenerationNumber::new(2).unwrap(),
         }
     }

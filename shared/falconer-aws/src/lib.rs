@@ -12,6 +12,8 @@ pub mod error;
 pub mod items;
 pub mod keyring;
 pub mod limiter;
+#[cfg(feature = "operator")]
+pub mod operator;
 pub mod settings;
 pub mod store;
 pub mod tables;

@@ -113,12 +113,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the license exists already; [`StoreError::Unavailable`].
     pub async fn issue(&self, new: &NewLicense, row: &AuditRow, token: &str) -> Result<(), StoreError> {
-        let license = written(&LicenseItem::from(&new.license))?;
-        let audit = audit_item(row, &Item::new(), &license)?;
-        let mut item = license;
-        item.extend(written(&BirthItem::from(new))?);
-        item.extend(written(&GuardItem { version: 1, last_request: None })?);
-        self.transact(vec![put_new(&self.licenses, item)?, put_new(&self.verifications, audit)?], token).await
+        self.transact(self.birth(new, row)?, token).await
     }
 
     /// Pattern 6: what a decision made of a license, and its audit row, both or neither. Attributes that no rule looks
@@ -135,16 +130,7 @@ impl Store {
         row: &AuditRow,
         token: &str,
     ) -> Result<(), StoreError> {
-        let (was, is) = (written(&LicenseItem::from(before))?, written(&LicenseItem::from(after))?);
-        let audit = audit_item(row, &was, &is)?;
-        let mut item = guard.item.clone();
-        item.retain(|name, _| !was.contains_key(name));
-        item.extend(is);
-        let last_request = LastRequestItem { id: row.request_id.clone(), code: row.code.to_owned() };
-        let version = guard.version + 1;
-        item.extend(written(&GuardItem { version, last_request: Some(last_request) })?);
-        let license = put_over(&self.licenses, item, guard.version)?;
-        self.transact(vec![license, put_new(&self.verifications, audit)?], token).await
+        self.transact(self.change(guard, before, after, row)?, token).await
     }
 
     /// Pattern 7: opens the connection and shows that the table answers.
@@ -162,9 +148,46 @@ impl Store {
             .map_err(|error| StoreError::of(&error))
     }
 
+    /// A new license and its audit row.
+    pub(crate) fn birth(
+        &self,
+        new: &NewLicense,
+        row: &AuditRow,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let license = written(&LicenseItem::from(&new.license))?;
+        let audit = audit_item(row, &Item::new(), &license)?;
+        let mut item = license;
+        item.extend(written(&BirthItem::from(new))?);
+        item.extend(written(&GuardItem { version: 1, last_request: None })?);
+        Ok(vec![put_new(&self.licenses, item)?, put_new(&self.verifications, audit)?])
+    }
+
+    /// A changed license and its audit row.
+    pub(crate) fn change(
+        &self,
+        guard: &Guard,
+        before: &License,
+        after: &License,
+        row: &AuditRow,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let (was, is) = (written(&LicenseItem::from(before))?, written(&LicenseItem::from(after))?);
+        let audit = audit_item(row, &was, &is)?;
+        let mut item = guard.item.clone();
+        item.retain(|name, _| !was.contains_key(name));
+        item.extend(is);
+        let last_request = LastRequestItem { id: row.request_id.clone(), code: row.code.to_owned() };
+        let version = guard.version + 1;
+        item.extend(written(&GuardItem { version, last_request: Some(last_request) })?);
+        Ok(vec![put_over(&self.licenses, item, guard.version)?, put_new(&self.verifications, audit)?])
+    }
+
     /// All of it or nothing. The SDK's retries and ours go under one token, so a lost reply cannot make our own write
     /// look like somebody else's.
-    async fn transact(&self, items: Vec<TransactWriteItem>, token: &str) -> Result<(), StoreError> {
+    pub(crate) async fn transact(
+        &self,
+        items: Vec<TransactWriteItem>,
+        token: &str,
+    ) -> Result<(), StoreError> {
         let mut sent = 1;
         loop {
             let timeouts = aws_sdk_dynamodb::config::Builder::new().timeout_config(self.transaction.clone());
@@ -215,13 +238,35 @@ impl fmt::Debug for Guard {
 }
 
 impl Row {
-    fn read(item: Item) -> Result<Self, StoreError> {
+    pub(crate) fn read(item: Item) -> Result<Self, StoreError> {
         let guarding = GuardItem::ATTRIBUTES.iter().filter_map(|name| item.get_key_value(*name));
         let guarding = guarding.map(|(name, value)| (name.clone(), value.clone())).collect();
         let GuardItem { version, last_request } = read(guarding)?;
         let license: LicenseItem = read(item.clone())?;
         let license = license.read().map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))?;
         Ok(Self { license, guard: Guard { version, last_request, item } })
+    }
+}
+
+#[cfg(feature = "operator")]
+impl Guard {
+    pub(crate) const fn item(&self) -> &Item {
+        &self.item
+    }
+}
+
+#[cfg(feature = "operator")]
+impl Store {
+    pub(crate) const fn dynamodb(&self) -> &Client {
+        &self.dynamodb
+    }
+
+    pub(crate) fn licenses_table(&self) -> &str {
+        &self.licenses
+    }
+
+    pub(crate) fn verifications_table(&self) -> &str {
+        &self.verifications
     }
 }
 
@@ -241,7 +286,7 @@ pub fn jitter(tries: u32) -> Duration {
     Duration::from_millis(fastrand::u64(FIRST_PAUSE_MILLIS..=longest))
 }
 
-type Item = std::collections::HashMap<String, AttributeValue>;
+pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
 
 fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {
     transaction_item(
@@ -270,7 +315,7 @@ fn audit_item(row: &AuditRow, before: &Item, after: &Item) -> Result<Item, Store
     Ok(item)
 }
 
-fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
+pub(crate) fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     // The message of a failed read names types, and at most a number.
     serde_dynamo::from_item(item).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

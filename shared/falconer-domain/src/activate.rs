@@ -1,14 +1,14 @@
 //! Bind this device, or refresh its binding. The decision behind `POST /api/activate-sync`.
 
 use crate::code::Code;
-use crate::hardware::{DeviceId, learnable, learned};
+use crate::hardware::{ComponentForm, DeviceId, learnable, learned};
 use crate::license::License;
 use crate::seats::{Arrival, Outcome, Spent};
 use crate::standing::{Fallen, Standing};
-use crate::time::UnixMillis;
+use crate::time::{MILLIS_PER_HOUR, UnixMillis};
 
 /// A refresh that has nothing else to write leaves the row alone for this long.
-pub const SEEN_MILLIS: i64 = 3_600_000;
+pub const SEEN_MILLIS: i64 = MILLIS_PER_HOUR;
 
 /// A lawful no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +54,10 @@ pub fn decide(
     let standing = standing.ok_or(ActivateRefusal::NotFound)?;
     let Standing { license, policy, .. } = standing;
     standing.upright(now).map_err(ActivateRefusal::Fallen)?;
-    if let Some(device) = arrival.known(license, policy, now) {
+    if let Some(device) = standing.device_of(arrival.hardware, now) {
         return Ok(refresh(license, arrival, device, now));
     }
-    let seat = arrival.open_seat(license, policy).ok_or(ActivateRefusal::SeatsExhausted)?;
+    let seat = arrival.open_seat(license, policy, now).ok_or(ActivateRefusal::SeatsExhausted)?;
     let (license, device) = arrival.take(&seat, license, policy, now).map_err(ActivateRefusal::Spent)?;
     Ok(Outcome { code: Code::Activated, license, device })
 }
@@ -66,11 +66,15 @@ pub fn decide(
 fn refresh(before: &License, arrival: &Arrival<'_>, id: DeviceId, now: UnixMillis) -> Outcome {
     let mut license = before.clone();
     arrival.introduce(&mut license, &id);
+    license.begin_term(now);
     let mut code = Code::Refreshed;
     if let Some(device) = license.devices.get_mut(&id) {
         if let Some(label) = learnable(&device.components, arrival.hardware, now) {
             device.components = learned(std::mem::take(&mut device.components), arrival.hardware, label, now);
             code = Code::Drifted;
+        }
+        if arrival.form == ComponentForm::Keyed {
+            device.form = ComponentForm::Keyed;
         }
         let unseen_for_long = device.seen_at.0 < now.0 - SEEN_MILLIS;
         if unseen_for_long || license != *before {

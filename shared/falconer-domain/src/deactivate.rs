@@ -1,7 +1,7 @@
 //! Free this device's seat. The decision behind `POST /api/deactivate`.
 
 use crate::code::Code;
-use crate::hardware::{HashedComponents, best_match};
+use crate::hardware::HashedComponents;
 use crate::seats::Outcome;
 use crate::standing::Standing;
 use crate::time::UnixMillis;
@@ -36,12 +36,10 @@ pub fn decide(
     hardware: &HashedComponents,
     now: UnixMillis,
 ) -> Result<Outcome, DeactivateRefusal> {
-    let Standing { license, policy, .. } = standing.ok_or(DeactivateRefusal::NotFound)?;
-    let device = best_match(&license.devices, hardware, policy.hardware_match_threshold, now)
-        .map(|found| found.id.clone())
-        .ok_or(DeactivateRefusal::DeviceNotBound)?;
-    let mut license = license.clone();
-    license.release(&device, policy, now);
+    let standing = standing.ok_or(DeactivateRefusal::NotFound)?;
+    let device = standing.device_of(hardware, now).ok_or(DeactivateRefusal::DeviceNotBound)?;
+    let mut license = standing.license.clone();
+    license.release(&device, &standing.policy, now);
     Ok(Outcome { code: Code::Deactivated, license, device })
 }
 

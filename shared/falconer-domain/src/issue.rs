@@ -192,13 +192,16 @@ impl CheckedOrder {
                 free_used: 0,
                 transfers: Vec::new(),
                 transfers_total: 0,
+                notes: None,
+                replaces: None,
+                replaced_by: None,
                 generation: home.number(),
             },
         }
     }
 }
 
-fn is_feature(text: &str) -> bool {
+pub(crate) fn is_feature(text: &str) -> bool {
     (1..=MAX_FEATURE_CHARS).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }

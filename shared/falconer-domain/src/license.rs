@@ -7,7 +7,7 @@ use crate::hardware::{ComponentForm, DeviceId, StoredComponents};
 use crate::keyring::GenerationNumber;
 use crate::license_id::LicenseId;
 use crate::license_key::Product;
-use crate::person::{DeviceName, Email, PersonName};
+use crate::person::{DeviceName, Email, Note, PersonName};
 use crate::seats::Released;
 use crate::time::UnixMillis;
 
@@ -98,6 +98,12 @@ pub struct License {
     pub transfers: Vec<UnixMillis>,
     /// How many there ever were.
     pub transfers_total: u32,
+    /// What the operator wrote down about it; may name a person.
+    pub notes: Option<Note>,
+    /// The license whose key this one's replaced.
+    pub replaces: Option<LicenseId>,
+    /// The license that replaced this one: it never comes back.
+    pub replaced_by: Option<LicenseId>,
     /// The generation whose pepper and escrow key it uses.
     pub generation: GenerationNumber,
 }
@@ -107,6 +113,12 @@ impl License {
     #[must_use]
     pub fn has_expired(&self, now: UnixMillis) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+
+    /// Whether its term begins with its first binding. Until then it has to be pending, or it would never end.
+    #[must_use]
+    pub const fn waits_for_its_term(&self) -> bool {
+        self.duration_days.is_some() && self.expires_at.is_none()
     }
 }
 

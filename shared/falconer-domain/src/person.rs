@@ -31,7 +31,7 @@ impl<const MAX_CHARS: usize> Line<MAX_CHARS> {
     /// [`BadLine`].
     pub fn read(text: &str) -> Result<Option<Self>, BadLine> {
         let text = text.trim();
-        if text.chars().count() > MAX_CHARS || text.chars().any(char::is_control) {
+        if text.chars().count() > MAX_CHARS || text.chars().any(is_unfit) {
             return Err(BadLine { max_chars: MAX_CHARS });
         }
         Ok((!text.is_empty()).then(|| Self(text.to_owned())))
@@ -44,9 +44,50 @@ impl<const MAX_CHARS: usize> Line<MAX_CHARS> {
     }
 }
 
+/// Control characters, and those that hide or turn around what stands beside them: one line must look like what it says.
+/// Joiners stay: names of people need them.
+fn is_unfit(c: char) -> bool {
+    let hides = matches!(c, '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}');
+    c.is_control() || hides || matches!(c, '\u{2028}'..='\u{202E}')
+}
+
 impl<const MAX_CHARS: usize> fmt::Debug for Line<MAX_CHARS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Line(…)")
+    }
+}
+
+/// Longest note, in characters: a paragraph. Every verification reads it with the rest of its row.
+pub const MAX_NOTE_CHARS: usize = 1_000;
+
+/// What an operator writes down about a license: lines of text, trimmed, not empty.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Note(String);
+
+impl Note {
+    /// Reads a text; one that is blank is absent.
+    ///
+    /// # Errors
+    /// [`BadLine`].
+    pub fn read(text: &str) -> Result<Option<Self>, BadLine> {
+        let text = text.trim();
+        let unprintable = text.chars().any(|c| c.is_control() && c != '\n');
+        if text.chars().count() > MAX_NOTE_CHARS || unprintable {
+            return Err(BadLine { max_chars: MAX_NOTE_CHARS });
+        }
+        Ok((!text.is_empty()).then(|| Self(text.to_owned())))
+    }
+
+    /// The text itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Note(…)")
     }
 }
 
@@ -61,8 +102,8 @@ impl Email {
     /// # Errors
     /// [`BadLine`].
     pub fn read(text: &str) -> Result<Option<Self>, BadLine> {
-        let line = PersonName::read(text)?;
-        Ok(line.map(|line| Self(line.0.to_lowercase())))
+        // In lower case some letters are two characters, so that comes first: what is stored has to read back.
+        Ok(PersonName::read(&text.to_lowercase())?.map(|line| Self(line.0)))
     }
 
     /// The address itself.
@@ -87,6 +128,8 @@ impl fmt::Debug for Email {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -97,7 +140,30 @@ mod tests {
         assert_eq!(read(&"ü".repeat(120)), Ok(Some("ü".repeat(120))));
         assert_eq!(read(&"ü".repeat(121)), Err(BadLine { max_chars: 120 }));
         assert_eq!(read("two\nlines"), Err(BadLine { max_chars: 120 }));
-        assert_eq!(read("bell\u{7}"), Err(BadLine { max_chars: 120 }));
+        for unfit in ["bell\u{7}", "turned \u{202E}around", "two\u{2028}lines", "hidden\u{200B}"] {
+            assert_eq!(read(unfit), Err(BadLine { max_chars: 120 }), "{unfit:?}");
+        }
+        assert!(read("joined \u{1F469}\u{200D}\u{1F4BB}").is_ok());
+    }
+
+    proptest! {
+        /// What is taken can be stored and read again, or one request would make a row unreadable.
+        #[test]
+        fn what_was_taken_reads_back(text in "[\\PC\u{130}\u{DF} ]{0,260}") {
+            if let Ok(Some(email)) = Email::read(&text) {
+                prop_assert_eq!(Email::read(email.as_str()), Ok(Some(email.clone())));
+            }
+            if let Ok(Some(name)) = PersonName::read(&text) {
+                prop_assert_eq!(PersonName::read(name.as_str()), Ok(Some(name.clone())));
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_that_grows_in_lower_case_is_measured_as_it_is_stored() {
+        assert_eq!(Email::read(&"\u{130}".repeat(128)), Err(BadLine { max_chars: 255 }));
+        let longest = Email::read(&"\u{130}".repeat(127)).unwrap().unwrap();
+        assert_eq!(Email::read(longest.as_str()), Ok(Some(longest.clone())));
     }
 
     #[test]

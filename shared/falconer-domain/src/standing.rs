@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, Policy};
 use crate::code::Code;
+use crate::hardware::{DeviceId, HashedComponents, best_match};
 use crate::lease::Terms;
 use crate::license::{License, Status};
 use crate::time::UnixMillis;
@@ -61,6 +62,13 @@ impl Standing {
             Some((policy, features)) => Ok(Self { license, policy, features }),
             None => Err(UnknownTier(Box::new(license))),
         }
+    }
+
+    /// The bound device that hardware belongs to.
+    #[must_use]
+    pub fn device_of(&self, hardware: &HashedComponents, now: UnixMillis) -> Option<DeviceId> {
+        let threshold = self.policy.hardware_match_threshold;
+        best_match(&self.license.devices, hardware, threshold, now).map(|found| found.id.clone())
     }
 
     /// What the license grants, for the lease and the answer.

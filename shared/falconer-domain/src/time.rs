@@ -2,6 +2,8 @@
 
 /// Milliseconds in one second.
 pub const MILLIS_PER_SECOND: i64 = 1_000;
+/// Milliseconds in one hour.
+pub const MILLIS_PER_HOUR: i64 = 3_600 * MILLIS_PER_SECOND;
 /// Milliseconds in one day of 24 hours; terms and grace are counted in these.
 pub const MILLIS_PER_DAY: i64 = 86_400 * MILLIS_PER_SECOND;
 

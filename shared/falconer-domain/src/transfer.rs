@@ -1,6 +1,5 @@
 //! Move a seat to this device. The decision behind `POST /api/transfer`.
 
-use crate::catalog::Policy;
 use crate::code::Code;
 use crate::hardware::DeviceId;
 use crate::license::License;
@@ -65,15 +64,17 @@ pub fn decide(
     let standing = standing.ok_or(TransferRefusal::NotFound)?;
     let Standing { license, policy, .. } = standing;
     standing.upright(now).map_err(TransferRefusal::Fallen)?;
-    if let Some(device) = arrival.known(license, policy, now) {
-        return Ok(Outcome { code: Code::AlreadyBound, license: license.clone(), device });
+    if let Some(device) = standing.device_of(arrival.hardware, now) {
+        let mut license = license.clone();
+        license.begin_term(now);
+        return Ok(Outcome { code: Code::AlreadyBound, license, device });
     }
     let seat = arrival
-        .open_seat(license, policy)
+        .open_seat(license, policy, now)
         .or_else(|| arrival.reclaimable_seat(license, policy, now))
         .or_else(|| from.resolve(license).map(Seat::MovedFrom))
         .ok_or(TransferRefusal::DeviceRequired)?;
-    if !email_is_right(license, policy, arrival) {
+    if !arrival.names_the_customer(license, policy) {
         return Err(TransferRefusal::EmailMismatch);
     }
     let code = match seat {
@@ -93,12 +94,6 @@ impl FromDevice<'_> {
             Self::Only => bound.next().filter(|_| license.devices.len() == 1).cloned(),
         }
     }
-}
-
-/// The operator's entry counts, else what the first client said; where neither is stored nobody can know it.
-fn email_is_right(license: &License, policy: &Policy, arrival: &Arrival<'_>) -> bool {
-    let known = license.email.as_ref().or(license.licensee_email.as_ref());
-    !policy.transfer_requires_email || (known.is_some() && known == arrival.licensee_email)
 }
 
 #[cfg(test)]

@@ -17,20 +17,23 @@ use std::sync::Arc;
 use falconer_domain::activate::ActivateRefusal;
 use falconer_domain::catalog::Tier;
 use falconer_domain::deactivate::DeactivateRefusal;
+use falconer_domain::escrow::NONCE_BYTES;
 use falconer_domain::hardware::{
     ComponentForm, DeviceId, HashedComponents, Label, ReceivedComponents, best_match,
 };
+use falconer_domain::issue::{Order, Term};
+use falconer_domain::license_key::CurrentKey;
 use falconer_domain::seats::{Arrival, Outcome};
 use falconer_domain::standing::Standing;
 use falconer_domain::transfer::{FromDevice, TransferRefusal};
 use falconer_domain::{
-    Catalog, Code, GenerationNumber, KeyRing, License, LicenseId, PolicyOverrides, Product, Status, TierName,
-    UnixMillis, activate, deactivate, transfer,
+    Catalog, Code, KeyRing, License, LicenseId, LicenseKey, PolicyOverrides, Product, TierName, UnixMillis,
+    activate, deactivate, transfer,
 };
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 const SEATS: u32 = 1;
-/// Of the service; more of them than this do nothing that these cannot do one after the other.
+/// Of the service: enough for any race of two.
 const INSTANCES: usize = 2;
 const COOLDOWN_HOURS: u32 = 24;
 /// One step of the clock: a cool-down is over.
@@ -58,6 +61,8 @@ struct World {
     /// Steps that the clock makes.
     clock_steps: u8,
     catalog: Catalog,
+    /// The license before anything has happened to it.
+    issued: License,
     hardware: [HashedComponents; 2],
 }
 
@@ -83,8 +88,8 @@ struct Row {
     version: u64,
 }
 
-/// `License` has no hash of its own. These are the members that the requests of this model can change; two rows that
-/// differ elsewhere are still told apart where it counts, by their log.
+/// `License` has no hash of its own. Nothing but these changes here: every client is of today, always shows the same
+/// parts, and says nothing of its owner.
 impl Hash for Row {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let License { devices, released, free_used, transfers, transfers_total, .. } = &*self.license;
@@ -184,22 +189,33 @@ enum Action {
 impl World {
     fn new(condition: Condition, requests: usize) -> Self {
         let ring = KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
+        let tier = TierName::parse("pro").unwrap();
+        let product = Product::parse("QF").unwrap();
+        let tiers = [(tier.clone(), Tier::default())].into();
+        let catalog = Catalog::new(product.clone(), &PolicyOverrides::default(), tiers).unwrap();
+        let issued = issued(
+            &ring,
+            &catalog,
+            Order {
+                product,
+                tier,
+                user_id: None,
+                email: None,
+                licensee_name: None,
+                term: Term::Perpetual,
+                seats: Some(SEATS),
+                features: Vec::new(),
+            },
+        );
         let hardware = |machine: &str| {
             let mut received = ReceivedComponents::default();
             for label in [Label::Mac, Label::Board, Label::Cpu] {
                 received.insert(label, &format!("{machine} {}", label.as_str())).unwrap();
             }
-            received.hashed(ring.current(), &license_id())
+            received.hashed(ring.current(), &issued.id)
         };
-        Self {
-            condition,
-            requests,
-            doubles: 1,
-            clock_steps: 1,
-            catalog: Catalog::new(product(), &PolicyOverrides::default(), [(tier(), Tier::default())].into())
-                .unwrap(),
-            hardware: [hardware("machine A"), hardware("machine B")],
-        }
+        let hardware = [hardware("machine A"), hardware("machine B")];
+        Self { condition, requests, doubles: 1, clock_steps: 1, catalog, issued, hardware }
     }
 
     fn standing(&self, license: &License) -> Standing {
@@ -230,46 +246,19 @@ impl World {
         }
     }
 
-    fn fresh() -> License {
-        License {
-            id: license_id(),
-            product: product(),
-            tier: tier(),
-            status: Status::Active,
-            user_id: None,
-            email: None,
-            licensee_name: None,
-            licensee_email: None,
-            expires_at: None,
-            duration_days: None,
-            features: Vec::new(),
-            policy: PolicyOverrides {
-                seats: Some(SEATS),
-                transfer_cooldown_hours: Some(COOLDOWN_HOURS),
-                ..PolicyOverrides::default()
-            },
-            devices: BTreeMap::new(),
-            released: BTreeMap::new(),
-            free_used: 0,
-            transfers: Vec::new(),
-            transfers_total: 0,
-            generation: GenerationNumber::new(1).unwrap(),
-        }
-    }
-
     /// The license when it is new, and when machine A has long been bound.
     fn beginnings(&self) -> [License; 2] {
         let request = Request { machine: 0, wish: Wish::Activate, is_copy: false };
         let long_ago = UnixMillis(BEGIN.0 - 100 * STEP_MILLIS);
         let call = Call { request, now: long_ago, fresh_id: device_id(0, 0), lost_races: 0 };
-        let held = self.decide(&call, &Self::fresh()).unwrap().license;
-        [Self::fresh(), held]
+        let held = self.decide(&call, &self.issued).unwrap().license;
+        [self.issued.clone(), held]
     }
 
     fn proceed(&self, state: &mut State, nth: usize) {
         let (mut call, next) = state.busy.remove(nth);
         let next = match next {
-            Next::Load => self.decided(&call, &state.row),
+            Next::Load => self.decided(&call, &state.row, state.log.len()),
             Next::Commit(row, ..)
                 if self.condition == Condition::Version && row.version != state.row.version + 1 =>
             {
@@ -290,13 +279,12 @@ impl World {
         state.busy.insert(nth, (call, next));
     }
 
-    fn decided(&self, call: &Call, row: &Row) -> Next {
+    fn decided(&self, call: &Call, row: &Row, log_length: usize) -> Next {
         let Outcome { code, license, device } = match self.decide(call, &row.license) {
             Ok(outcome) => outcome,
             Err(code) => return Next::Answer(code, None),
         };
         let holds_a_seat = license.devices.contains_key(&device);
-        let log_length = usize::try_from(row.version).unwrap();
         let promise = Promise { device, holds_a_seat, log_length };
         if license == *row.license {
             return Next::Answer(code, Some(promise));
@@ -317,16 +305,14 @@ impl World {
     }
 }
 
-fn product() -> Product {
-    Product::parse("QF").unwrap()
-}
-
-fn tier() -> TierName {
-    TierName::parse("pro").unwrap()
-}
-
-fn license_id() -> LicenseId {
-    LicenseId::parse("lic_000000000000000000000000").unwrap()
+fn issued(ring: &KeyRing, catalog: &Catalog, order: Order) -> License {
+    let order = order.check(catalog).unwrap();
+    let key = CurrentKey::issue(ring.current(), order.product().clone(), order.printed_tier(), [1; 10]);
+    let key = LicenseKey::Current(key);
+    let id = LicenseId::of(ring.current(), &key);
+    let mut license = order.license(id, &key, ring.current(), BEGIN, [0; NONCE_BYTES]).license;
+    license.policy.transfer_cooldown_hours = Some(COOLDOWN_HOURS);
+    license
 }
 
 fn device_id(machine: usize, taken: u8) -> DeviceId {
@@ -496,6 +482,9 @@ impl Model for World {
                     call.lost_races > 0 && matches!(next, Next::Answer(Code::Transferred, _))
                 };
                 state.busy.iter().any(won)
+            }),
+            Property::sometimes("too many races are lost", |_, state: &State| {
+                state.answers(Code::ConcurrentUpdate)
             }),
             Property::sometimes("a cool-down refuses", |_, state: &State| {
                 state.answers(Code::TransferCooldown)

@@ -28,7 +28,7 @@ pub struct Answer {
 enum Content {
     Json(Vec<u8>),
     Problem(Problem),
-    /// A no that is about no license.
+    /// A no without a lease: about no license, or without a decision.
     Unsigned {
         retry_after_seconds: Option<u32>,
     },
@@ -77,6 +77,12 @@ impl Answer {
     #[must_use]
     pub fn refusal(code: Code, request_id: &str, lease: &str) -> Self {
         Self::json(code, &RefusalBody::new(code, request_id, Some(lease), Effect::Tells))
+    }
+
+    /// Others were faster, again and again. Nothing is known that could be signed.
+    pub(crate) const fn contended() -> Self {
+        let retry_after_seconds = Some(CONTENDED_RETRY_SECONDS);
+        Self::with(Code::ConcurrentUpdate, Content::Unsigned { retry_after_seconds })
     }
 
     /// What caches may do; without this, nothing.
@@ -148,14 +154,6 @@ impl Answer {
 
     const fn with(code: Code, content: Content) -> Self {
         Self { code, content, cache_control: "no-store", license_id: None, audit: None }
-    }
-}
-
-impl Answer {
-    /// Others were faster, again and again. Nothing was decided, so nothing is signed.
-    pub(crate) const fn contended() -> Self {
-        let retry_after_seconds = Some(CONTENDED_RETRY_SECONDS);
-        Self::with(Code::ConcurrentUpdate, Content::Unsigned { retry_after_seconds })
     }
 }
 

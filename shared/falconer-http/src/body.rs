@@ -102,7 +102,8 @@ impl Body {
     /// # Errors
     /// `INVALID_FIELD`.
     pub fn from_device(&self) -> Result<FromDevice<'_>, Problem> {
-        Ok(self.text(&["from_device", "fromDevice"])?.map_or(FromDevice::Only, FromDevice::Named))
+        let named = self.text(&["from_device", "fromDevice"])?.map(str::trim).filter(|name| !name.is_empty());
+        Ok(named.map_or(FromDevice::Only, FromDevice::Named))
     }
 
     /// Where the caller says it runs.

@@ -239,7 +239,13 @@ mod tests {
     }
 
     async fn answer(handle: Handle) -> (u16, String) {
-        let response = instance(handle).await.answer(request()).await;
+        answer_of(ENDPOINT, handle).await
+    }
+
+    async fn answer_of(endpoint: Endpoint, handle: Handle) -> (u16, String) {
+        let mut instance = instance(handle).await;
+        instance.endpoint = endpoint;
+        let response = instance.answer(request()).await;
         (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
     }
 
@@ -252,6 +258,13 @@ mod tests {
         assert_eq!(status, 500);
         let expected = r#"{"type":"/docs/errors.md#internal","title":"Internal server error","status":500,"detail":"Report it to the vendor with the request id.","valid":false,"error":"Internal server error","code":"INTERNAL","requestId":"JKJaXmPLvHcESHA="}"#;
         assert_eq!(body, expected);
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_changes_says_that_it_did_not() {
+        let changes = Endpoint { effect: Effect::Changes, ..ENDPOINT };
+        let (status, body) = answer_of(changes, |_, _| Box::pin(async { panic!("a bug") })).await;
+        assert!(status == 500 && body.contains(r#""success":false,"valid":false"#), "{body}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -202,6 +202,7 @@ mod tests {
         for code in falconer_domain::Code::ALL {
             let mut line = line();
             line.answered.as_mut().unwrap().code = code.name();
+            line.conflict_retries = 3;
             let text = line.render("activate-sync", Some(Duration::from_secs(299))).unwrap();
             assert!(text.len() <= 512, "{} bytes: {text}", text.len());
         }

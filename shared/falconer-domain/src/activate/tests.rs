@@ -186,10 +186,14 @@ fn a_return_ends_with_a_year_or_another_binding() {
     );
 }
 
-/// Machine 2 takes the seat that machine 1 gave up: that is a transfer by another name.
+/// Machine 2 takes the seat that machine 1 gave up: that is a transfer by another name, and machine 1 may reclaim.
 #[test]
 fn a_vacant_seat_that_was_used_is_counted() {
     let old = at(-(YEAR_DAYS + 1) * DAY);
+    let mut displaced = given_up().released;
+    for released in displaced.values_mut() {
+        *released = Released { may_return: false, reclaim: Reclaim::Always, ..released.clone() };
+    }
     for (before, expected) in [
         (&[][..], Ok(vec![NOW])),
         (&[at(-200 * DAY), at(-24 * HOUR)], Ok(vec![at(-200 * DAY), at(-24 * HOUR), NOW])),
@@ -204,8 +208,7 @@ fn a_vacant_seat_that_was_used_is_counted() {
             code: Code::Activated,
             license: License {
                 devices: [(fresh_id(2), device(2, NOW))].into(),
-                // Machine 1 has no right left, so it is forgotten.
-                released: out([]),
+                released: displaced.clone(),
                 transfers,
                 transfers_total: total + 1,
                 ..license.clone()
@@ -246,7 +249,7 @@ fn the_first_keyed_binding_replaces_the_opaque_device_unseen_for_longest() {
     let replaced = second.devices.remove(&id(1)).unwrap();
     second.devices.insert(fresh_id(6), device(6, at(SECOND)));
     second.released.insert(id(1), replaced_at(at(SECOND), replaced));
-    // The first one replaced may still reclaim: only a transfer ends that.
+    // The first one replaced may still reclaim, for its own cool-down.
     second.released.get_mut(&id(2)).unwrap().may_return = false;
     assert_eq!(
         activate(&first, &Caller::at(6), at(SECOND)),
@@ -266,7 +269,7 @@ fn the_first_keyed_binding_replaces_the_opaque_device_unseen_for_longest() {
 /// Once: should it come back, the next one with a new client finds a device like any other.
 fn replaced_at(now: UnixMillis, device: Device) -> Released {
     let device = Device { form: ComponentForm::Keyed, ..device };
-    Released { device, at: now, may_return: true, reclaim: Reclaim::Always }
+    Released { device, at: now, may_return: true, reclaim: Reclaim::DuringCooldown }
 }
 
 #[test]

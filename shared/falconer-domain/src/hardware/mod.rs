@@ -181,7 +181,7 @@ impl fmt::Debug for ReceivedComponents {
 }
 
 /// Received components, hashed as one license stores them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct HashedComponents(pub(crate) BTreeMap<Label, [u8; HASH_BYTES]>);
 
 impl HashedComponents {
@@ -201,13 +201,27 @@ impl HashedComponents {
     }
 }
 
+/// Shows no hash: even that identifies a person's machine.
+impl fmt::Debug for HashedComponents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
 /// One component at rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct StoredComponent {
     /// Its hash.
     pub hash: [u8; HASH_BYTES],
     /// When it was learned after the binding; `None` if it came with it.
     pub learned_at: Option<UnixMillis>,
+}
+
+/// Shows no hash: even that identifies a person's machine.
+impl fmt::Debug for StoredComponent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredComponent").field("learned_at", &self.learned_at).finish_non_exhaustive()
+    }
 }
 
 /// The components of one device at rest.

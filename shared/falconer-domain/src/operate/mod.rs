@@ -15,9 +15,6 @@ use crate::time::UnixMillis;
 
 pub use rotation::{Rotated, rotate};
 
-/// Longest note, in characters: a paragraph. Every verification reads it with the rest of the row.
-pub const MAX_NOTE_CHARS: usize = 1_000;
-
 /// Why a license's status stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StatusRefusal {
@@ -78,7 +75,9 @@ pub enum FeatureRefusal {
     #[error("the license has this feature of its own already")]
     Already,
     /// It has not.
-    #[error("the license has no such feature of its own; what its tier gives cannot be taken from one license")]
+    #[error(
+        "the license has no such feature of its own; what its tier gives cannot be taken from one license"
+    )]
     Missing,
 }
 
@@ -86,11 +85,6 @@ pub enum FeatureRefusal {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the product has no tier {0}; `falconer catalog show` lists its tiers")]
 pub struct NoSuchTier(pub TierName);
-
-/// A note that is too long, or has control characters other than line ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a note has at most {MAX_NOTE_CHARS} characters")]
-pub struct NoteTooLong;
 
 /// A device that is not bound.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -153,7 +147,9 @@ pub fn reinstate(mut license: License) -> Result<License, StatusRefusal> {
     }
     match license.status {
         Status::Active | Status::Pending => return Err(StatusRefusal::Stands(license.status)),
-        Status::Suspended | Status::Revoked if license.waits_for_its_term() => license.status = Status::Pending,
+        Status::Suspended | Status::Revoked if license.waits_for_its_term() => {
+            license.status = Status::Pending;
+        }
         Status::Suspended | Status::Revoked => license.status = Status::Active,
     }
     Ok(license)
@@ -247,20 +243,6 @@ pub fn remove_feature(mut license: License, feature: &str) -> Result<License, Fe
     let before = license.features.len();
     license.features.retain(|own| own != feature);
     if license.features.len() == before { Err(FeatureRefusal::Missing) } else { Ok(license) }
-}
-
-/// Writes a note, over the one before. An empty one removes it.
-///
-/// # Errors
-/// [`NoteTooLong`].
-pub fn note(mut license: License, note: &str) -> Result<License, NoteTooLong> {
-    let note = note.trim();
-    let unprintable = note.chars().any(|c| c.is_control() && c != '\n');
-    if note.chars().count() > MAX_NOTE_CHARS || unprintable {
-        return Err(NoteTooLong);
-    }
-    license.notes = (!note.is_empty()).then(|| note.to_owned());
-    Ok(license)
 }
 
 /// Frees seats and gives their free bindings back, so that the next ones are not counted. A device that is reset has no

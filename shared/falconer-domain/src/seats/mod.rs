@@ -79,32 +79,43 @@ pub(crate) enum Seat {
     MovedFrom(DeviceId),
 }
 
+/// How a binding was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paid {
+    FirstOfASeat,
+    Transfer,
+}
+
 impl Arrival<'_> {
     pub(crate) fn is_recognisable(&self) -> bool {
         is_enough_to_bind(self.hardware)
     }
 
-    /// The bound device it is.
-    pub(crate) fn known(&self, license: &License, policy: &Policy, now: UnixMillis) -> Option<DeviceId> {
-        best_match(&license.devices, self.hardware, policy.hardware_match_threshold, now)
-            .map(|found| found.id.clone())
-    }
-
-    /// The device it was, if it may come back uncounted.
+    /// The device it was, if that has a right to come back uncounted.
     fn former(&self, license: &License, policy: &Policy, now: UnixMillis) -> Option<DeviceId> {
-        let devices = license.released.iter().map(|(id, released)| (id, &released.device));
+        let with_right = license.released.iter().filter(|(_, released)| released.has_right(policy, now));
+        let devices = with_right.map(|(id, released)| (id, &released.device));
         best_match(devices, self.hardware, policy.hardware_match_threshold, now).map(|found| found.id.clone())
     }
 
+    /// Whether it brings the e-mail that the policy asks for before a device loses its seat. The operator's entry counts,
+    /// else what the first client said; where neither is stored nobody can know it.
+    pub(crate) fn names_the_customer(&self, license: &License, policy: &Policy) -> bool {
+        let known = license.email.as_ref().or(license.licensee_email.as_ref());
+        !policy.transfer_requires_email || (known.is_some() && known == self.licensee_email)
+    }
+
     /// A seat that can be had without taking one from a device in use: an opaque device's, which this one is taken to
-    /// be, or a vacant one.
-    pub(crate) fn open_seat(&self, license: &License, policy: &Policy) -> Option<Seat> {
+    /// be unless it is known to have been another, or a vacant one.
+    pub(crate) fn open_seat(&self, license: &License, policy: &Policy, now: UnixMillis) -> Option<Seat> {
         let opaque = || {
             let devices = license.devices.iter().filter(|(_, device)| device.form == ComponentForm::Opaque);
             devices.min_by_key(|(id, device)| (device.seen_at, *id)).map(|(id, _)| id.clone())
         };
         if self.form == ComponentForm::Keyed
             && let Some(id) = opaque()
+            && self.former(license, policy, now).is_none()
+            && self.names_the_customer(license, policy)
         {
             return Some(Seat::Opaque(id));
         }
@@ -144,15 +155,13 @@ impl Arrival<'_> {
     ) -> Result<(License, DeviceId), Spent> {
         let mut after = license.clone();
         let former = self.former(license, policy, now).and_then(|id| after.released.remove_entry(&id));
-        let comes_back = former.as_ref().is_some_and(|(_, released)| match seat {
-            Seat::Reclaimed(_) => true,
-            Seat::Vacant | Seat::Opaque(_) => released.has_return(now) || released.has_reclaim(policy, now),
-            // A return is one to a vacant seat; or two machines could take turns uncounted.
-            Seat::MovedFrom(_) => false,
-        });
-        let uncounted = comes_back || matches!(seat, Seat::Opaque(_));
-        if !uncounted {
-            after.count(policy, now)?;
+        // Its own seat or a vacant one; to somebody else's it is like any other, or two could take turns uncounted.
+        let comes_back = former.is_some() && matches!(seat, Seat::Vacant | Seat::Reclaimed(_));
+        if !comes_back && !matches!(seat, Seat::Opaque(_)) {
+            let paid = after.count(policy, now)?;
+            if (paid, seat) == (Paid::Transfer, &Seat::Vacant) {
+                released::displace_absent(&mut after.released, now);
+            }
         }
         let (id, device) = match former {
             // Exactly as it was: what it presents now may be half another machine's.
@@ -201,15 +210,15 @@ impl License {
     }
 
     /// Counts a binding: as the first of a seat while there is one unused, else as a transfer.
-    fn count(&mut self, policy: &Policy, now: UnixMillis) -> Result<(), Spent> {
+    fn count(&mut self, policy: &Policy, now: UnixMillis) -> Result<Paid, Spent> {
         if self.free_used < policy.seats {
             self.free_used += 1;
-            return Ok(());
+            return Ok(Paid::FirstOfASeat);
         }
         Transfers::of(self, policy, now).admit()?;
         self.transfers = transfers::counted(&self.transfers, now);
         self.transfers_total = self.transfers_total.saturating_add(1);
-        Ok(())
+        Ok(Paid::Transfer)
     }
 
     fn displace(&mut self, seat: &Seat, at: UnixMillis) {
@@ -217,7 +226,9 @@ impl License {
             Seat::Vacant => return,
             // A reclaim displaces nobody with the right to do the same.
             Seat::Reclaimed(id) => (id, Reclaim::Never),
-            Seat::Opaque(id) | Seat::MovedFrom(id) => (id, Reclaim::Always),
+            // If it was replaced by a stranger, it has a cool-down to say so; that is no transfer, so it takes no right away.
+            Seat::Opaque(id) => (id, Reclaim::DuringCooldown),
+            Seat::MovedFrom(id) => (id, Reclaim::Always),
         };
         let Some(mut device) = self.devices.remove(id) else { return };
         match seat {
@@ -239,7 +250,7 @@ impl License {
     }
 
     /// The first binding makes a pending license active, and starts its term.
-    fn begin_term(&mut self, now: UnixMillis) {
+    pub(crate) fn begin_term(&mut self, now: UnixMillis) {
         if self.status == Status::Pending {
             self.status = Status::Active;
             self.expires_at = self.expires_at.or_else(|| Some(now.plus_days(self.duration_days?)));

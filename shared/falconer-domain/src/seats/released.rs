@@ -2,8 +2,9 @@
 //!
 //! | how it lost the seat | return: back to a vacant seat | reclaim: back even from another device |
 //! | --- | --- | --- |
-//! | it gave it up, or a reclaim took it | until another device is bound, 365 days at most | never |
-//! | a transfer, or a keyed device in place of an opaque one, took it | the same | always, until a later transfer displaces another; then for one cool-down after its own |
+//! | it gave it up, or a reclaim took it | until another device is bound, 365 days at most | once a counted binding has taken a seat it could have returned to, as below |
+//! | a transfer took it | the same | always, until a later transfer displaces another; then for one cool-down after its own |
+//! | a keyed device took it in place of this opaque one | the same | for one cool-down |
 //!
 //! `formats.md` gives the right of reclaim to the device displaced by the *latest* transfer. With several seats two
 //! transfers may follow each other at once, and the second would take the right from the owner whom the first has
@@ -15,9 +16,7 @@ use super::transfers::YEAR_DAYS;
 use crate::catalog::Policy;
 use crate::hardware::DeviceId;
 use crate::license::Device;
-use crate::time::{MILLIS_PER_DAY, UnixMillis};
-
-const MILLIS_PER_HOUR: i64 = 3_600_000;
+use crate::time::{MILLIS_PER_DAY, MILLIS_PER_HOUR, UnixMillis};
 
 /// A device that held a seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +34,10 @@ pub struct Released {
 /// The right to take a seat back from another device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reclaim {
-    /// It gave the seat up itself, or lost it to a reclaim.
+    /// It gave the seat up itself, and nobody has taken it by a transfer since; or it lost it to a reclaim.
     Never,
-    /// A transfer displaced it, a later one another device: for one cool-down after it lost the seat.
+    /// For one cool-down after it lost the seat: a transfer displaced it and a later one another device, or a keyed device
+    /// took its place.
     DuringCooldown,
     /// The latest transfer displaced it.
     Always,
@@ -78,8 +78,16 @@ impl Released {
         }
     }
 
-    fn has_right(&self, policy: &Policy, now: UnixMillis) -> bool {
+    pub(super) fn has_right(&self, policy: &Policy, now: UnixMillis) -> bool {
         self.has_return(now) || self.has_reclaim(policy, now)
+    }
+}
+
+/// A transfer took a vacant seat: from those that could have come back to it, as if it had displaced them.
+pub(super) fn displace_absent(released: &mut BTreeMap<DeviceId, Released>, now: UnixMillis) {
+    demote(released);
+    for absent in released.values_mut().filter(|absent| absent.has_return(now)) {
+        absent.reclaim = Reclaim::Always;
     }
 }
 

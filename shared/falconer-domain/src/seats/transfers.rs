@@ -3,15 +3,13 @@
 use crate::catalog::Policy;
 use crate::code::Code;
 use crate::license::License;
-use crate::time::{MILLIS_PER_DAY, UnixMillis};
+use crate::time::{MILLIS_PER_DAY, MILLIS_PER_HOUR, UnixMillis};
 
 /// Length of the long window.
 pub const YEAR_DAYS: i64 = 365;
 /// Counted bindings a license may have in the long window, whatever its policy says: their moments are kept in its row,
 /// some nine bytes each.
 pub const MAX_TRANSFERS_A_YEAR: u32 = 1_000;
-
-const MILLIS_PER_HOUR: i64 = 3_600_000;
 
 /// What the two windows say of a license at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -367,9 +367,10 @@ fn an_opaque_device_is_replaced_uncounted() {
         transfers_total: 3,
         ..held()
     };
+    let replaced = Released { reclaim: Reclaim::DuringCooldown, ..displaced(device(1, at(-30 * DAY)), NOW) };
     let after = License {
         devices: [(fresh_id(3), device(3, NOW))].into(),
-        released: out([(1, displaced(device(1, at(-30 * DAY)), NOW))]),
+        released: out([(1, replaced)]),
         ..before.clone()
     };
     assert_eq!(after.released[&id(1)].device.form, ComponentForm::Keyed, "once");

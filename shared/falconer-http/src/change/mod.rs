@@ -4,10 +4,10 @@ mod wire;
 
 use falconer_aws::store::{Guard, jitter};
 use falconer_aws::{AuditRow, StoreError};
-use falconer_domain::hardware::{DeviceId, HashedComponents, best_match, stated};
+use falconer_domain::hardware::{DeviceId, HashedComponents, stated};
 use falconer_domain::seats::Outcome;
 use falconer_domain::standing::Standing;
-use falconer_domain::{Code, Product, UnixMillis};
+use falconer_domain::{Code, Product};
 
 use crate::answer::Answer;
 use crate::app::{App, Loaded, Vouched};
@@ -77,7 +77,7 @@ impl App {
                 && let Some(code) = row.guard.written_by(&call.request_id).and_then(Code::named)
             {
                 // The race was lost to ourselves: our own write, whose reply did not reach us.
-                let device = holder(&standing, &hardware, call.now);
+                let device = standing.device_of(&hardware, call.now);
                 return Ok(Settled::Yes { code, standing, device, hardware });
             }
             if lost_races == MAX_DECISIONS {
@@ -170,10 +170,4 @@ fn missing(
     let hardware = request.hardware.components.hashed(vouched.ring.current(), &vouched.authentic.license_id);
     let code = decide(None, &hardware).err().unwrap_or(Code::NotFound);
     Settled::Missing { code, product }
-}
-
-/// The device that the hardware belongs to, if it holds a seat.
-fn holder(standing: &Standing, hardware: &HashedComponents, now: UnixMillis) -> Option<DeviceId> {
-    let threshold = standing.policy.hardware_match_threshold;
-    best_match(&standing.license.devices, hardware, threshold, now).map(|found| found.id.clone())
 }

@@ -1,0 +1,194 @@
+//! The operator's desk: finding a license and changing it, with an audit row that names who did it and why.
+
+use falconer_aws::operator::Place;
+use falconer_aws::store::{Row, jitter};
+use falconer_aws::{AuditRow, Store, StoreError};
+use falconer_domain::standing::Standing;
+use falconer_domain::{Catalog, KeyRing, License, LicenseId, Product, UnixMillis};
+
+use crate::random;
+
+/// How often a change is decided before it is given up, when others change the same license at the same moment.
+const MAX_DECISIONS: u32 = 5;
+/// What stands for the hidden part of a masked key, besides three full stops.
+const ELLIPSIS: char = '…';
+
+/// A desk.
+#[derive(Debug)]
+pub struct Desk<'a> {
+    store: &'a Store,
+    ring: &'a KeyRing,
+    actor: String,
+}
+
+/// Why a license was not found.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// It is no text that names a license.
+    #[error("this is no license key of this ring, no license id (lic_…) and no masked key (QF-PRO-…-PQ8HC)")]
+    NoName,
+    /// There is no such license.
+    #[error("there is no license {0}")]
+    NoLicense(String),
+    /// A masked key fits several.
+    #[error("several licenses have this masked key: {0}; name one of them by its id")]
+    Several(String),
+    /// The tables.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a license was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError<E: std::error::Error + 'static> {
+    /// The rules.
+    #[error(transparent)]
+    Refused(E),
+    /// It went away meanwhile.
+    #[error("there is no license {0}")]
+    NoLicense(LicenseId),
+    /// Others changed it, again and again.
+    #[error("others keep changing this license at this moment; try again")]
+    Contended,
+    /// The tables.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The operating system.
+    #[error("the operating system gave no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// What is done to a license, for the audit.
+#[derive(Clone, Copy, Debug)]
+pub struct Deed<'a> {
+    /// The command.
+    pub action: &'static str,
+    /// What came of it.
+    pub code: &'static str,
+    /// Why, in the operator's words.
+    pub reason: Option<&'a str>,
+}
+
+impl<'a> Desk<'a> {
+    /// A desk at which `actor` sits.
+    #[must_use]
+    pub const fn new(store: &'a Store, ring: &'a KeyRing, actor: String) -> Self {
+        Self { store, ring, actor }
+    }
+
+    /// The license that a text names: its key, its id, or its masked key. The last looks through the whole table.
+    ///
+    /// # Errors
+    /// [`FindError`].
+    pub async fn find(&self, text: &str) -> Result<Row, FindError> {
+        let text = text.trim();
+        if let Some(id) = LicenseId::parse(text) {
+            return self.read(&id).await;
+        }
+        if let Ok(authentic) = self.ring.authenticate(text) {
+            return self.read(&authentic.license_id).await;
+        }
+        let hint = text.replace("...", "…").to_uppercase();
+        if !hint.contains(ELLIPSIS) {
+            return Err(FindError::NoName);
+        }
+        self.find_by_hint(&hint).await
+    }
+
+    /// Whether finding this text takes a look at every license.
+    #[must_use]
+    pub fn is_hint(&self, text: &str) -> bool {
+        let text = text.trim();
+        let named = LicenseId::parse(text).is_some() || self.ring.authenticate(text).is_ok();
+        !named && (text.contains(ELLIPSIS) || text.contains("..."))
+    }
+
+    async fn read(&self, id: &LicenseId) -> Result<Row, FindError> {
+        self.store.license(id).await?.ok_or_else(|| FindError::NoLicense(id.to_string()))
+    }
+
+    async fn find_by_hint(&self, hint: &str) -> Result<Row, FindError> {
+        let mut found: Vec<Row> = Vec::new();
+        let mut place: Option<Place> = None;
+        loop {
+            let page = self.store.page_of_licenses(place).await?;
+            for row in page.rows {
+                if row.birth()?.key_hint.to_uppercase() == hint {
+                    found.push(row);
+                }
+            }
+            place = page.next;
+            if place.is_none() {
+                break;
+            }
+        }
+        if found.len() > 1 {
+            let ids: Vec<_> = found.iter().map(|row| row.license.id.to_string()).collect();
+            return Err(FindError::Several(ids.join(", ")));
+        }
+        found.pop().ok_or_else(|| FindError::NoLicense(hint.to_owned()))
+    }
+
+    /// The catalog of a product: the stored one, else the built-in one.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Corrupt`] where there is none.
+    pub async fn catalog(&self, product: &Product) -> Result<Catalog, StoreError> {
+        let stored = self.store.catalog(product).await?;
+        stored
+            .or_else(|| Catalog::built_in(product))
+            .ok_or_else(|| StoreError::Corrupt(format!("no catalog for product {product}")))
+    }
+
+    /// A license under its rules.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Corrupt`] where its catalog lacks its tier.
+    pub async fn standing(&self, license: License) -> Result<Standing, StoreError> {
+        let catalog = self.catalog(&license.product).await?;
+        Standing::of(license, &catalog)
+            .map_err(|unknown| StoreError::Corrupt(format!("the catalog lacks the tier {}", unknown.0.tier)))
+    }
+
+    /// Changes a license, in one transaction with its audit row, and returns it as it is then. `edit` is asked again
+    /// whenever somebody else was faster. A change that changes nothing writes nothing.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn change<E: std::error::Error + 'static>(
+        &self,
+        id: &LicenseId,
+        deed: Deed<'_>,
+        now: UnixMillis,
+        edit: impl Fn(License) -> Result<License, E>,
+    ) -> Result<License, ChangeError<E>> {
+        for tries in 1..=MAX_DECISIONS {
+            let row = self.store.license(id).await?.ok_or_else(|| ChangeError::NoLicense(id.clone()))?;
+            let after = edit(row.license.clone()).map_err(ChangeError::Refused)?;
+            if after == row.license {
+                return Ok(after);
+            }
+            let audit = self.audit(id, deed, now)?;
+            match self.store.commit(&row.guard, &row.license, &after, &audit, &random::id()?).await {
+                Ok(()) => return Ok(after),
+                Err(StoreError::Conflict) => tokio::time::sleep(jitter(tries)).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ChangeError::Contended)
+    }
+
+    /// An audit row of this desk.
+    ///
+    /// # Errors
+    /// The operating system gives no random bytes.
+    pub fn audit(
+        &self,
+        id: &LicenseId,
+        deed: Deed<'_>,
+        now: UnixMillis,
+    ) -> Result<AuditRow, getrandom::Error> {
+        let row = AuditRow::change(id, now, &random::id()?, deed.action, deed.code, &self.actor);
+        Ok(AuditRow { reason: deed.reason.map(str::to_owned), ..row })
+    }
+}

@@ -1,0 +1,467 @@
+//! The commands that look at licenses and change them.
+
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Read};
+
+use anyhow::{Context, Result, bail};
+use falconer::desk::{ChangeError, Deed, Desk, FindError};
+use falconer::moments;
+use falconer_aws::Store;
+use falconer_aws::operator::Birth;
+use falconer_aws::store::Row;
+use falconer_domain::hardware::DeviceId;
+use falconer_domain::issue::NewLicense;
+use falconer_domain::license_key::CurrentKey;
+use falconer_domain::operate::{self, Extension, Reset};
+use falconer_domain::person::{Email, Note};
+use falconer_domain::{
+    Catalog, KeyRing, License, LicenseId, LicenseKey, Status, TierName, UnixMillis, escrow,
+};
+use serde_json::{Value, json};
+
+use crate::arguments::{self, Command, Manners};
+use crate::shown;
+
+/// Audit rows that `show` prints.
+const LAST_ROWS: usize = 10;
+/// Longest text taken from standard input.
+const MAX_INPUT_BYTES: u64 = 4_096;
+
+/// A desk with what the commands need around it.
+pub(crate) struct Office<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) ring: &'a KeyRing,
+    pub(crate) desk: Desk<'a>,
+    pub(crate) manners: Manners,
+    pub(crate) now: UnixMillis,
+}
+
+impl Office<'_> {
+    pub(crate) async fn run(&self, command: Command) -> Result<()> {
+        match command {
+            Command::Show(of) => self.show(&of.license).await,
+            Command::List(list) => self.list(list).await,
+            Command::Suspend(change) => {
+                self.edit(&change, "suspend", "SUSPENDED", |_| operate::suspend).await
+            }
+            Command::Reinstate(change) => {
+                self.edit(&change, "reinstate", "REINSTATED", |_| operate::reinstate).await
+            }
+            Command::Revoke(revoke) => {
+                let change = arguments::Change { of: revoke.of, reason: Some(revoke.reason) };
+                self.edit(&change, "revoke", "REVOKED", |_| operate::revoke).await
+            }
+            Command::Extend(extend) => {
+                let (extension, now) = (extension(&extend)?, self.now);
+                let edit = |_: &Catalog| move |license| operate::extend(license, extension, now);
+                self.edit(&extend.change, "extend", "EXTENDED", edit).await
+            }
+            Command::SetTier(set) => {
+                let tier = TierName::parse(&set.tier).context("a tier has 1 to 16 of a-z, 0-9 and _")?;
+                let edit = |catalog: &Catalog| {
+                    let (tier, catalog) = (tier.clone(), catalog.clone());
+                    move |license| operate::set_tier(license, tier.clone(), &catalog)
+                };
+                self.edit(&set.change, "set-tier", "TIER_SET", edit).await
+            }
+            Command::SetSeats(set) => {
+                let release = devices(&set.release)?;
+                let edit = |_: &Catalog| {
+                    let release = release.clone();
+                    move |license| operate::set_seats(license, set.seats, &release)
+                };
+                self.edit(&set.change, "set-seats", "SEATS_SET", edit).await
+            }
+            Command::AddFeature(of) => {
+                let edit = |_: &Catalog| |license| operate::add_feature(license, &of.feature);
+                self.edit(&of.change, "add-feature", "FEATURE_ADDED", edit).await
+            }
+            Command::RemoveFeature(of) => {
+                let edit = |_: &Catalog| |license| operate::remove_feature(license, &of.feature);
+                self.edit(&of.change, "remove-feature", "FEATURE_REMOVED", edit).await
+            }
+            Command::Note(note) => {
+                let text = Note::read(&note.text).context("a note")?;
+                let edit = |_: &Catalog| {
+                    let notes = text.clone();
+                    move |license| Ok::<_, Never>(License { notes: notes.clone(), ..license })
+                };
+                self.edit(&note.change, "note", "NOTED", edit).await
+            }
+            Command::ResetHardware(reset) => {
+                let which = match &reset.device {
+                    Some(id) => Reset::One(device(id)?),
+                    None => Reset::All,
+                };
+                let edit = |_: &Catalog| |license| operate::reset_hardware(license, &which);
+                self.edit(&reset.change, "reset-hardware", "HARDWARE_RESET", edit).await
+            }
+            Command::RotateKey(change) => self.rotate_key(&change).await,
+            Command::Reveal(change) => self.reveal(&change).await,
+            Command::EraseSubject(erase) => self.erase_subject(&erase).await,
+            Command::Audit(audit) => self.audit(&audit).await,
+            Command::Explain(explain) => self.explain(&explain).await,
+            Command::Issue(_) | Command::Keyring(_) => unreachable!("run.rs has these"),
+        }
+    }
+
+    async fn show(&self, license: &str) -> Result<()> {
+        let row = self.find(license).await?;
+        let birth = row.birth()?;
+        let standing = self.desk.standing(row.license).await?;
+        let rows = self.store.audit_since(&standing.license.id, UnixMillis(0)).await?;
+        let last = &rows[rows.len().saturating_sub(LAST_ROWS)..];
+        if self.manners.json {
+            let mut shown = shown::license_json(&standing, &birth, self.now);
+            shown["audit"] = last.iter().map(shown::audit_json).collect();
+            print_json(&shown);
+            return Ok(());
+        }
+        println!("{}", shown::license_text(&standing, &birth, self.now));
+        if let Some(devices) = shown::devices_text(&standing.license) {
+            println!("\n{devices}");
+        }
+        if !last.is_empty() {
+            println!("\n{}", shown::audit_text(last));
+        }
+        Ok(())
+    }
+
+    async fn list(&self, list: arguments::List) -> Result<()> {
+        let status = list.status.as_deref().map(|text| {
+            Status::parse(text)
+                .with_context(|| format!("{text} is not active, pending, suspended or revoked"))
+        });
+        let mut found = match (&list.user, &list.email, list.expiring, status.transpose()?) {
+            (Some(user), ..) => self.read_all(self.store.licenses_of_user(user).await?, list.limit).await?,
+            (_, Some(email), ..) => {
+                let email = email.trim().to_lowercase();
+                self.read_all(self.store.licenses_of_email(&email).await?, list.limit).await?
+            }
+            (_, _, Some(days), _) => {
+                let ids = self.store.licenses_ending(self.now, self.now.plus_days(days)).await?;
+                self.read_all(ids, list.limit).await?
+            }
+            (_, _, _, status) => {
+                self.scan(list.limit, |license| status.is_none_or(|it| it == license.status)).await?
+            }
+        };
+        let more = found.len() > list.limit;
+        found.truncate(list.limit);
+        if self.manners.json {
+            let mut licenses = Vec::new();
+            for (license, birth) in found {
+                licenses.push(shown::license_json(&self.desk.standing(license).await?, &birth, self.now));
+            }
+            print_json(&json!({ "licenses": licenses, "more": more }));
+            return Ok(());
+        }
+        println!("{}", shown::list_text(&found, self.now));
+        if more {
+            println!("There are more; --limit shows more than {}.", list.limit);
+        }
+        Ok(())
+    }
+
+    /// Shows what will change, asks, and changes it.
+    async fn edit<E, F>(
+        &self,
+        change: &arguments::Change,
+        action: &'static str,
+        code: &'static str,
+        edit: impl FnOnce(&Catalog) -> F,
+    ) -> Result<()>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+        F: Fn(License) -> Result<License, E>,
+    {
+        let row = self.find(&change.of.license).await?;
+        let birth = row.birth()?;
+        let edit = edit(&self.desk.catalog(&row.license.product).await?);
+        let planned = edit(row.license.clone())?;
+        let id = row.license.id.clone();
+        if planned == row.license {
+            return self.changed(action, planned, &birth, Outcome::Unchanged).await;
+        }
+        let before = self.desk.standing(row.license).await?;
+        let after = self.desk.standing(planned.clone()).await?;
+        let (before, after) =
+            (shown::license_json(&before, &birth, self.now), shown::license_json(&after, &birth, self.now));
+        if self.manners.dry_run {
+            self.tell(&difference(&before, &after));
+            return self.changed(action, planned, &birth, Outcome::DryRun).await;
+        }
+        self.confirm(&format!("{action} {} ({})", birth.key_hint, id), &difference(&before, &after))?;
+        let deed = Deed { action, code, reason: change.reason.as_deref() };
+        let after = self.desk.change(&id, deed, self.now, edit).await.map_err(unwrapped)?;
+        self.changed(action, after, &birth, Outcome::Changed).await
+    }
+
+    async fn changed(&self, action: &str, license: License, birth: &Birth, outcome: Outcome) -> Result<()> {
+        let standing = self.desk.standing(license).await?;
+        if self.manners.json {
+            let shown = shown::license_json(&standing, birth, self.now);
+            print_json(&json!({ "action": action, "outcome": outcome.as_str(), "license": shown }));
+            return Ok(());
+        }
+        match outcome {
+            Outcome::Changed => println!("Done: {action} {} ({}).", birth.key_hint, standing.license.id),
+            Outcome::DryRun => println!("Nothing was changed: this was a dry run."),
+            Outcome::Unchanged => println!("Nothing to change: it is so already."),
+        }
+        Ok(())
+    }
+
+    async fn rotate_key(&self, change: &arguments::Change) -> Result<()> {
+        let row = self.find(&change.of.license).await?;
+        let birth = row.birth()?;
+        let home = self.ring.current();
+        let printed = row.license.tier.as_str().to_ascii_uppercase();
+        let printed = falconer_domain::license_key::PrintedTier::parse(&printed).context("a tier")?;
+        let key = LicenseKey::Current(CurrentKey::issue(
+            home,
+            row.license.product.clone(),
+            printed,
+            falconer::random::bytes()?,
+        ));
+        let id = LicenseId::of(home, &key);
+        let rotated = operate::rotate(row.license.clone(), id.clone(), home.number())?;
+        let lines = vec![
+            format!("{} is revoked, and says so to whoever uses it", birth.key_hint),
+            format!("{} takes its place, with the same terms and seats", key.masked()),
+            format!("{} devices bind once more without being counted", row.license.devices.len()),
+        ];
+        if self.manners.dry_run {
+            self.tell(&lines);
+            return self.changed("rotate-key", row.license, &birth, Outcome::DryRun).await;
+        }
+        self.confirm(&format!("rotate-key {} ({})", birth.key_hint, row.license.id), &lines)?;
+        let new = NewLicense {
+            key_escrow: escrow::seal(home, &id, &key.to_string(), falconer::random::bytes()?),
+            key_hint: key.masked(),
+            created_at: self.now,
+            license: rotated.new.clone(),
+        };
+        let deed = Deed { action: "rotate-key", code: "KEY_ROTATED", reason: change.reason.as_deref() };
+        let rows = [self.desk.audit(&row.license.id, deed, self.now)?, self.desk.audit(&id, deed, self.now)?];
+        self.store.replace(&row, &rotated, &new, &rows, &falconer::random::id()?).await?;
+        if self.manners.json {
+            print_json(&json!({
+                "licenseKey": key.to_string(), "licenseId": id.as_str(), "replaces": row.license.id.as_str(),
+            }));
+        } else {
+            println!("License key  {key}\nLicense id   {id}\nReplaces     {}", row.license.id);
+        }
+        Ok(())
+    }
+
+    async fn reveal(&self, change: &arguments::Change) -> Result<()> {
+        let row = self.find(&change.of.license).await?;
+        let birth = row.birth()?;
+        let generation = self
+            .ring
+            .generation(row.license.generation)
+            .context("the key ring lacks the generation that sealed this key; restore the ring")?;
+        let key = escrow::open(generation, &row.license.id, &birth.key_escrow).context(
+            "the sealed key does not open: the row was changed by hand, or the ring is another one's",
+        )?;
+        self.confirm(&format!("reveal {}", birth.key_hint), &["the audit records that you did".to_owned()])?;
+        let deed = Deed { action: "reveal", code: "KEY_REVEALED", reason: change.reason.as_deref() };
+        // First the record, then the key: nobody sees one without the other.
+        self.store.record(&self.desk.audit(&row.license.id, deed, self.now)?).await?;
+        if self.manners.json {
+            print_json(&json!({ "licenseKey": *key, "licenseId": row.license.id.as_str() }));
+        } else {
+            println!("{}", *key);
+        }
+        Ok(())
+    }
+
+    async fn erase_subject(&self, erase: &arguments::EraseSubject) -> Result<()> {
+        let email = Email::read(&erase.email)?.context("--email is empty")?;
+        let found = self
+            .scan(usize::MAX, |license| operate::erase_subject(license.clone(), &email).is_some())
+            .await?;
+        let lines: Vec<_> =
+            found.iter().map(|(license, birth)| format!("{} ({})", birth.key_hint, license.id)).collect();
+        if self.manners.dry_run {
+            self.tell(&lines);
+        } else if !found.is_empty() {
+            self.confirm("blank this person's name and addresses on", &lines)?;
+        }
+        let deed = Deed { action: "erase-subject", code: "SUBJECT_ERASED", reason: erase.reason.as_deref() };
+        let mut erased = Vec::new();
+        for (license, _) in found.iter().filter(|_| !self.manners.dry_run) {
+            let edit = |license: License| {
+                Ok::<_, Never>(operate::erase_subject(license.clone(), &email).unwrap_or(license))
+            };
+            self.desk.change(&license.id, deed, self.now, edit).await.map_err(unwrapped)?;
+            erased.push(license.id.as_str());
+        }
+        if self.manners.json {
+            print_json(&json!({ "found": lines.len(), "erased": erased, "copiesLiveDays": 35 }));
+        } else {
+            println!("Found on {} licenses, blanked on {}.", lines.len(), erased.len());
+            println!("Point-in-time copies of the table live for 35 days, and hold what it held.");
+        }
+        Ok(())
+    }
+
+    /// Looks through the whole table, and says so.
+    async fn scan(&self, limit: usize, wanted: impl Fn(&License) -> bool) -> Result<Vec<(License, Birth)>> {
+        if !self.manners.json {
+            eprintln!("Looking through the whole table …");
+        }
+        let (mut found, mut place, mut unreadable) = (Vec::new(), None, 0);
+        loop {
+            let page = self.store.page_of_licenses(place).await?;
+            unreadable += page.unreadable;
+            for row in page.rows.into_iter().filter(|row| wanted(&row.license)) {
+                let birth = row.birth()?;
+                found.push((row.license, birth));
+            }
+            place = page.next;
+            if place.is_none() || found.len() > limit {
+                break;
+            }
+        }
+        if unreadable > 0 {
+            eprintln!(
+                "{unreadable} rows of the table do not read as licenses; verify answers 503 to their keys."
+            );
+        }
+        Ok(found)
+    }
+
+    async fn read_all(&self, ids: Vec<LicenseId>, limit: usize) -> Result<Vec<(License, Birth)>> {
+        let mut found = Vec::new();
+        for id in ids.into_iter().take(limit.saturating_add(1)) {
+            if let Some(row) = self.store.license(&id).await? {
+                let birth = row.birth()?;
+                found.push((row.license, birth));
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) async fn find(&self, license: &str) -> Result<Row> {
+        let read;
+        let license = if license == "-" {
+            read = input()?;
+            read.as_str()
+        } else {
+            license
+        };
+        if self.desk.is_hint(license) && !self.manners.json {
+            eprintln!("Looking through the whole table for this masked key …");
+        }
+        // Bare, so that the exit code tells what is down from what is refused.
+        self.desk.find(license).await.map_err(|error| match error {
+            FindError::Store(error) => error.into(),
+            other => other.into(),
+        })
+    }
+
+    fn tell(&self, lines: &[String]) {
+        if !self.manners.json {
+            for line in lines {
+                println!("  {line}");
+            }
+        }
+    }
+
+    /// Asks a person; `--yes` answers for one who is not there.
+    fn confirm(&self, what: &str, lines: &[String]) -> Result<()> {
+        if self.manners.yes {
+            return Ok(());
+        }
+        if self.manners.json || !std::io::stdin().is_terminal() {
+            bail!("nobody is there to confirm this; give --yes, or --dry-run to see what would change");
+        }
+        eprintln!("{what}:");
+        for line in lines {
+            eprintln!("  {line}");
+        }
+        if dialoguer::Confirm::new().with_prompt("Do this?").default(false).interact()? {
+            Ok(())
+        } else {
+            bail!("nothing was changed")
+        }
+    }
+}
+
+/// A failure of the store as itself, so that the exit code tells what is down from what is refused.
+fn unwrapped<E: std::error::Error + Send + Sync + 'static>(error: ChangeError<E>) -> anyhow::Error {
+    match error {
+        ChangeError::Store(error) => error.into(),
+        other => other.into(),
+    }
+}
+
+/// An operation that is always possible.
+#[derive(Debug, thiserror::Error)]
+enum Never {}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Changed,
+    Unchanged,
+    DryRun,
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::DryRun => "dry_run",
+        }
+    }
+}
+
+pub(crate) fn print_json(document: &Value) {
+    println!("{document}");
+}
+
+/// The members that differ, as `name: before → after`.
+fn difference(before: &Value, after: &Value) -> Vec<String> {
+    let members = before.as_object().into_iter().flatten();
+    members
+        .filter(|(name, value)| after[name.as_str()] != **value && name.as_str() != "features")
+        .map(|(name, value)| match name.as_str() {
+            "devices" | "released" => {
+                format!("{name}: {} → {}", ids(value), ids(&after[name.as_str()]))
+            }
+            _ => format!("{name}: {value} → {}", after[name.as_str()]),
+        })
+        .collect()
+}
+
+fn ids(devices: &Value) -> String {
+    let ids: Vec<_> =
+        devices.as_array().into_iter().flatten().filter_map(|device| device["id"].as_str()).collect();
+    if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
+}
+
+fn extension(extend: &arguments::Extend) -> Result<Extension> {
+    Ok(match (extend.days, &extend.until) {
+        (Some(days), _) => Extension::Days(days),
+        (None, Some(until)) => Extension::Until(moments::until(until)?),
+        (None, None) => Extension::Perpetual,
+    })
+}
+
+fn devices(ids: &[String]) -> Result<BTreeSet<DeviceId>> {
+    ids.iter().map(|id| device(id)).collect()
+}
+
+fn device(id: &str) -> Result<DeviceId> {
+    DeviceId::parse(id.trim())
+        .with_context(|| format!("{id} is no device id; `falconer show` lists them (dev_…)"))
+}
+
+fn input() -> Result<String> {
+    let mut text = String::new();
+    std::io::stdin().take(MAX_INPUT_BYTES).read_to_string(&mut text).context("standard input is not text")?;
+    Ok(text.trim().to_owned())
+}

@@ -1,0 +1,209 @@
+//! How a license looks: as JSON of a stable shape, and as lines for a person.
+
+use comfy_table::{ContentArrangement, Table, TableStyle};
+use falconer_aws::operator::{AuditRecord, Birth};
+use falconer_domain::hardware::{ComponentForm, DeviceId};
+use falconer_domain::license::Device;
+use falconer_domain::person::{DeviceName, Email, Note, PersonName};
+use falconer_domain::seats::{Released, Seats, Transfers};
+use falconer_domain::standing::Standing;
+use falconer_domain::{License, LicenseId, UnixMillis};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// A license as one JSON object.
+pub(crate) fn license_json(standing: &Standing, birth: &Birth, now: UnixMillis) -> Value {
+    let Standing { license, policy, features } = standing;
+    let (seats, transfers) = (Seats::of(license, policy), Transfers::of(license, policy, now));
+    let release = |(id, released): (&DeviceId, &Released)| {
+        let mut shown = device_json(id, &released.device);
+        shown["releasedAt"] = json!(released.at.0);
+        shown["reclaim"] = json!(released.reclaim.as_str());
+        shown
+    };
+    json!({
+        "licenseId": license.id.as_str(),
+        "keyHint": birth.key_hint,
+        "product": license.product.as_str(),
+        "tier": license.tier.as_str(),
+        "status": license.status.as_str(),
+        "expired": license.has_expired(now),
+        "createdAt": birth.created_at,
+        "expiresAt": license.expires_at.map(|at| at.0),
+        "durationDays": license.duration_days,
+        "userId": license.user_id,
+        "email": license.email.as_ref().map(Email::as_str),
+        "licenseeName": license.licensee_name.as_ref().map(PersonName::as_str),
+        "licenseeEmail": license.licensee_email.as_ref().map(Email::as_str),
+        "features": features,
+        "ownFeatures": license.features,
+        "seats": { "used": seats.used, "max": seats.max, "freeUsed": license.free_used },
+        "transfers": {
+            "used": transfers.used, "max": transfers.max, "total": license.transfers_total,
+            "nextAt": transfers.next_at.map(|at| at.0),
+        },
+        "devices": license.devices.iter().map(|(id, device)| device_json(id, device)).collect::<Vec<_>>(),
+        "released": license.released.iter().map(release).collect::<Vec<_>>(),
+        "notes": license.notes.as_ref().map(Note::as_str),
+        "replaces": license.replaces.as_ref().map(LicenseId::as_str),
+        "replacedBy": license.replaced_by.as_ref().map(LicenseId::as_str),
+        "generation": license.generation.get(),
+    })
+}
+
+fn device_json(id: &DeviceId, device: &Device) -> Value {
+    let labels: Vec<_> = device.components.keys().map(|label| label.as_str()).collect();
+    json!({
+        "id": id.as_str(),
+        "name": device.name.as_ref().map(DeviceName::as_str),
+        "components": labels,
+        "opaque": device.form == ComponentForm::Opaque,
+        "activatedAt": device.bound_at.0,
+        "lastSeenAt": device.seen_at.0,
+    })
+}
+
+/// An audit row as one JSON object.
+pub(crate) fn audit_json(row: &AuditRecord) -> Value {
+    json!({
+        "at": row.moment().0, "action": row.action, "code": row.code, "requestId": row.request_id,
+        "origin": row.origin, "address": row.address, "actor": row.actor, "reason": row.reason,
+        "device": row.device, "changes": row.changes,
+    })
+}
+
+/// A license as lines of a name and a value.
+pub(crate) fn license_text(standing: &Standing, birth: &Birth, now: UnixMillis) -> String {
+    let Standing { license, policy, .. } = standing;
+    let (seats, transfers) = (Seats::of(license, policy), Transfers::of(license, policy, now));
+    let mut lines = vec![
+        ("License id", license.id.to_string()),
+        ("Key", birth.key_hint.clone()),
+        ("Tier", format!("{} of {}", license.tier, license.product)),
+        ("Status", status(license, now)),
+        ("Issued", moment(UnixMillis(birth.created_at))),
+        ("Ends", ends(license)),
+        ("Seats", format!("{} of {}", seats.used, seats.max)),
+        ("Transfers", format!("{} of {} in 365 days", transfers.used, transfers.max)),
+    ];
+    let mut some = |name, value: Option<String>| lines.extend(value.map(|value| (name, value)));
+    some("Next one", transfers.next_at.map(moment));
+    some("User", license.user_id.clone());
+    some("E-mail", license.email.as_ref().map(|email| email.as_str().to_owned()));
+    some("Licensee", license.licensee_name.as_ref().map(|name| name.as_str().to_owned()));
+    some("Their e-mail", license.licensee_email.as_ref().map(|email| email.as_str().to_owned()));
+    some("Features", (!license.features.is_empty()).then(|| license.features.join(", ")));
+    some("Replaces", license.replaces.as_ref().map(LicenseId::to_string));
+    some("Replaced by", license.replaced_by.as_ref().map(LicenseId::to_string));
+    some("Note", license.notes.as_ref().map(|note| note.as_str().replace('\n', "\n              ")));
+    let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name:<13} {value}")).collect();
+    lines.join("\n")
+}
+
+/// The devices of a license, as a table; nothing where there are none.
+pub(crate) fn devices_text(license: &License) -> Option<String> {
+    if license.devices.is_empty() {
+        return None;
+    }
+    let mut table = table(&["Device", "Name", "Known by", "Activated", "Last seen"]);
+    for (id, device) in &license.devices {
+        let labels: Vec<_> = device.components.keys().map(|label| label.as_str()).collect();
+        let name = device.name.as_ref().map_or("–", DeviceName::as_str);
+        table.add_row([
+            id.as_str(),
+            name,
+            &labels.join(", "),
+            &moment(device.bound_at),
+            &moment(device.seen_at),
+        ]);
+    }
+    Some(table.to_string())
+}
+
+/// Licenses, one on a line.
+pub(crate) fn list_text(licenses: &[(License, Birth)], now: UnixMillis) -> String {
+    let mut table = table(&["License", "Key", "Tier", "Status", "Ends", "User", "E-mail"]);
+    for (license, birth) in licenses {
+        table.add_row([
+            license.id.as_str(),
+            &birth.key_hint,
+            license.tier.as_str(),
+            &status(license, now),
+            &ends(license),
+            license.user_id.as_deref().unwrap_or("–"),
+            license.email.as_ref().map_or("–", Email::as_str),
+        ]);
+    }
+    table.to_string()
+}
+
+/// Audit rows, one on a line.
+pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) -> String {
+    let mut table = table(&["When", "Action", "Code", "Who", "What"]);
+    for row in rows {
+        let who = row.actor.as_deref().unwrap_or("–");
+        let mut what: Vec<_> = row.changes.iter().map(|(name, change)| changed(name, change)).collect();
+        what.extend(row.device.clone());
+        what.extend(row.reason.as_ref().map(|reason| format!("“{reason}”")));
+        table.add_row([
+            moment(row.moment()),
+            row.action.clone(),
+            row.code.clone(),
+            who.to_owned(),
+            what.join("\n"),
+        ]);
+    }
+    table.to_string()
+}
+
+/// An audit row on one line, for those that arrive while somebody watches.
+pub(crate) fn audit_line(row: &AuditRecord) -> String {
+    let who = row.actor.as_deref().unwrap_or("–");
+    let mut line = format!("{}  {}  {}  {who}", moment(row.moment()), row.action, row.code);
+    for (name, change) in &row.changes {
+        line.push_str("  ");
+        line.push_str(&changed(name, change));
+    }
+    line
+}
+
+fn changed(name: &str, change: &Value) -> String {
+    let side = |side: &str| match &change[side] {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match change {
+        Value::String(word) => format!("{name} {word}"),
+        _ => format!("{name}: {} → {}", side("before"), side("after")),
+    }
+}
+
+fn status(license: &License, now: UnixMillis) -> String {
+    let status = license.status.as_str();
+    if license.has_expired(now) { format!("{status}, expired") } else { status.to_owned() }
+}
+
+/// When a license ends.
+pub(crate) fn ends(license: &License) -> String {
+    match (license.expires_at, license.duration_days) {
+        (Some(at), _) => moment(at),
+        (None, Some(days)) => format!("{days} days after its first activation"),
+        (None, None) => "never".to_owned(),
+    }
+}
+
+/// A moment, to the minute.
+pub(crate) fn moment(at: UnixMillis) -> String {
+    // S1's lifetime licenses end after the calendar does.
+    Timestamp::from_millisecond(at.0)
+        .map_or_else(|_| format!("{} ms", at.0), |at| at.strftime("%F %R UTC").to_string())
+}
+
+/// A table that fits the terminal.
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    table
+}

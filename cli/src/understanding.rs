@@ -1,0 +1,161 @@
+//! The commands that answer "why?": what happened to a license, and why verify says what it says.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use falconer::moments;
+use falconer_domain::hardware::{HashedComponents, Label, ReceivedComponents};
+use falconer_domain::standing::Standing;
+use falconer_domain::verify::{Check, Compared, Facts, VerifyRefusal};
+use falconer_domain::{Code, UnixMillis};
+use serde_json::{Value, json};
+
+use crate::arguments;
+use crate::licenses::{Office, print_json};
+use crate::shown;
+
+/// How often `--follow` looks.
+const FOLLOW_EVERY: Duration = Duration::from_secs(2);
+
+impl Office<'_> {
+    pub(crate) async fn audit(&self, audit: &arguments::Audit) -> Result<()> {
+        let id = self.find(&audit.of.license).await?.license.id;
+        let since = audit.since.as_deref().map(moments::from).transpose()?.unwrap_or_default();
+        let rows = self.store.audit_since(&id, since).await?;
+        if self.manners.json {
+            if audit.follow {
+                bail!("--follow prints as it goes and --json one document at the end; give one of them");
+            }
+            let rows: Vec<_> = rows.iter().map(shown::audit_json).collect();
+            print_json(&json!({ "licenseId": id.as_str(), "audit": rows }));
+            return Ok(());
+        }
+        println!("{}", shown::audit_text(&rows));
+        let mut last = rows.last().map(|row| row.at.clone()).unwrap_or_default();
+        if !audit.follow {
+            return Ok(());
+        }
+        loop {
+            tokio::time::sleep(FOLLOW_EVERY).await;
+            let rows = self.store.audit_since(&id, since).await?;
+            for row in rows.iter().filter(|row| row.at > last) {
+                println!("{}", shown::audit_line(row));
+            }
+            last = rows.last().map_or(last, |row| row.at.clone());
+        }
+    }
+
+    /// The very checks of `POST /api/verify`, with what each compares.
+    pub(crate) async fn explain(&self, explain: &arguments::Explain) -> Result<()> {
+        let license = self.find(&explain.of.license).await?.license;
+        let at = explain.at.as_deref().map(moments::from).transpose()?.unwrap_or(self.now);
+        let received = explain.hardware.as_deref().map(hardware).transpose()?;
+        let generation = self
+            .ring
+            .generation(license.generation)
+            .context("the key ring lacks the license's generation: verify answers 503; restore the ring")?;
+        let hashed: Option<HashedComponents> = received
+            .filter(|received| !received.is_empty())
+            .map(|received| received.hashed(generation, &license.id));
+        let standing = self.desk.standing(license).await?;
+        let facts = Facts::gather(&standing, hashed.as_ref(), at);
+        let checks: Vec<_> = facts.checks().collect();
+        let code = facts.decide().map_or_else(VerifyRefusal::code, |()| Code::Valid);
+        let between = self.between(&standing, at).await?;
+        if self.manners.json {
+            let checks: Vec<_> = checks.iter().map(check_json).collect();
+            let device = facts.device().map(|found| found.id.as_str());
+            print_json(&json!({
+                "licenseId": standing.license.id.as_str(), "at": at.0, "code": code.name(),
+                "valid": code == Code::Valid, "checks": checks, "device": device,
+                "audit": between.iter().map(shown::audit_json).collect::<Vec<_>>(),
+            }));
+            return Ok(());
+        }
+        println!("{} at {}: {}", standing.license.id, shown::moment(at), code.name());
+        println!("{}. {}\n", code.text(), code.row().next_step);
+        for check in &checks {
+            let mark = if check.refusal.is_some() { "no " } else { "yes" };
+            println!("  {mark}  {:<17} {}", check.name, compared(&check.compared));
+        }
+        if let Some(found) = facts.device() {
+            println!("\nThe hardware is that of {}.", found.id);
+        }
+        if !between.is_empty() {
+            println!("\nThe license as it is today, with the clock at another moment. Between the two:\n");
+            println!("{}", shown::audit_text(&between));
+        }
+        Ok(())
+    }
+
+    /// What happened between another moment and now.
+    async fn between(
+        &self,
+        standing: &Standing,
+        at: UnixMillis,
+    ) -> Result<Vec<falconer_aws::operator::AuditRecord>> {
+        if at >= self.now {
+            return Ok(Vec::new());
+        }
+        let mut rows = self.store.audit_since(&standing.license.id, at).await?;
+        rows.retain(|row| row.moment() <= self.now);
+        Ok(rows)
+    }
+}
+
+fn check_json(check: &Check) -> Value {
+    json!({
+        "name": check.name,
+        "passed": check.refusal.is_none(),
+        "compared": compared(&check.compared),
+        "code": check.refusal.map(|refusal| refusal.code().name()),
+    })
+}
+
+fn compared(compared: &Compared) -> String {
+    match compared {
+        Compared::Status(status) => format!("status is {}", status.as_str()),
+        Compared::Expiry { expires_at: None, .. } => "it never ends".to_owned(),
+        Compared::Expiry { expires_at: Some(end), now } => {
+            format!("it ends {}, asked at {}", shown::moment(*end), shown::moment(*now))
+        }
+        Compared::Activation { hardware_given, hardware_required, bound } => format!(
+            "hardware {}, {}; {bound} devices bound",
+            if *hardware_given { "given" } else { "not given" },
+            if *hardware_required { "required" } else { "not required" },
+        ),
+        Compared::Hardware { hardware_given: false, .. } => "hardware not given".to_owned(),
+        Compared::Hardware { common: Some(common), threshold, .. } => {
+            format!("{common} components agree with the best device; the threshold is {threshold}")
+        }
+        Compared::Hardware { common: None, threshold, .. } => {
+            format!("no bound device matches; the threshold is {threshold}")
+        }
+    }
+}
+
+/// The components of a file: a request, its member `hardware`, or S2's columns.
+fn hardware(file: &Path) -> Result<ReceivedComponents> {
+    const FLAT: [(&str, Label); 6] = [
+        ("hw_component_1", Label::Mac),
+        ("hw_component_2", Label::Cpu),
+        ("hw_component_3", Label::Board),
+        ("hw1", Label::Mac),
+        ("hw2", Label::Cpu),
+        ("hw3", Label::Board),
+    ];
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+    let document: Value = serde_json::from_str(&text).with_context(|| format!("{name} is not JSON"))?;
+    let members = document.get("hardware").unwrap_or(&document);
+    let mut received = ReceivedComponents::default();
+    for (member, value) in members.as_object().with_context(|| format!("{name} is not a JSON object"))? {
+        let flat = FLAT.iter().find(|(flat, _)| flat == member).map(|(_, label)| *label);
+        let Some(label) = Label::parse(member).or(flat) else { continue };
+        if let Some(text) = value.as_str() {
+            received.insert(label, text).with_context(|| format!("{name}: {member}"))?;
+        }
+    }
+    Ok(received)
+}

@@ -1,0 +1,224 @@
+//! What only the operator's command line does with the tables: look through them, and replace keys.
+
+pub mod tables;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use falconer_domain::issue::NewLicense;
+use falconer_domain::operate::Rotated;
+use falconer_domain::{LicenseId, UnixMillis};
+use serde::Deserialize;
+use serde_bytes::ByteBuf;
+
+use crate::audit::AuditRow;
+use crate::error::StoreError;
+use crate::items::{expiry_month, next_month};
+use crate::store::{Item, Row, Store, read};
+use crate::tables::LICENSE_ID;
+
+/// What a license was born with.
+#[derive(Deserialize)]
+pub struct Birth {
+    /// When it was issued, in milliseconds.
+    pub created_at: i64,
+    /// Its key, sealed.
+    pub key_escrow: ByteBuf,
+    /// Its key, masked.
+    pub key_hint: String,
+}
+
+/// A row of the audit, as it stands: what it says depends on what it is about.
+#[derive(Debug, Deserialize)]
+pub struct AuditRecord {
+    /// 13 digits of milliseconds, `#`, the request's id.
+    pub at: String,
+    /// What was asked.
+    pub action: String,
+    /// What came of it.
+    pub code: String,
+    /// The request.
+    pub request_id: String,
+    /// Where the caller said it runs.
+    pub origin: Option<String>,
+    /// The caller's folded address.
+    pub address: Option<String>,
+    /// Who changed something.
+    pub actor: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The device it is about.
+    pub device: Option<String>,
+    /// What changed: attribute → before and after, or one word.
+    #[serde(default)]
+    pub changes: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AuditRecord {
+    /// When it happened.
+    #[must_use]
+    pub fn moment(&self) -> UnixMillis {
+        let digits = self.at.split('#').next().unwrap_or_default();
+        UnixMillis(digits.parse().unwrap_or_default())
+    }
+}
+
+impl Row {
+    /// What the license was born with.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`].
+    pub fn birth(&self) -> Result<Birth, StoreError> {
+        read(self.guard.item().clone())
+    }
+}
+
+impl Store {
+    /// Pattern 8: the licenses of a user, as the vendor names them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn licenses_of_user(&self, user_id: &str) -> Result<Vec<LicenseId>, StoreError> {
+        self.ids(self.index(tables::BY_USER_ID, tables::OF_USER, user_id)).await
+    }
+
+    /// Pattern 9: the licenses of an e-mail that the operator entered.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn licenses_of_email(&self, email: &str) -> Result<Vec<LicenseId>, StoreError> {
+        self.ids(self.index(tables::BY_EMAIL, tables::OF_EMAIL, email)).await
+    }
+
+    /// Pattern 10: the licenses that end between two moments, month by month, the soonest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn licenses_ending(
+        &self,
+        from: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Vec<LicenseId>, StoreError> {
+        let (mut month, last) = (expiry_month(from), expiry_month(until));
+        let mut found = Vec::new();
+        while let Some(name) = month.filter(|month| last.as_ref().is_some_and(|last| month <= last)) {
+            let query = self
+                .query(self.licenses_table())
+                .index_name(tables::BY_EXPIRY)
+                .key_condition_expression(tables::ENDING)
+                .expression_attribute_values(":month", AttributeValue::S(name.clone()))
+                .expression_attribute_values(":from", AttributeValue::N(from.0.to_string()))
+                .expression_attribute_values(":until", AttributeValue::N(until.0.to_string()));
+            found.extend(self.ids(query).await?);
+            month = next_month(&name);
+        }
+        Ok(found)
+    }
+
+    /// Pattern 11: a page of all licenses, and where the next one begins. Catalogs, which lie in the same table, are left
+    /// out; rows that do not read are counted.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn page_of_licenses(&self, from: Option<Place>) -> Result<Page, StoreError> {
+        let output = self
+            .dynamodb()
+            .scan()
+            .table_name(self.licenses_table())
+            .consistent_read(true)
+            .set_exclusive_start_key(from.map(|place| place.0))
+            .send()
+            .await
+            .map_err(|error| StoreError::of(&error))?;
+        let mut page = Page { rows: Vec::new(), unreadable: 0, next: output.last_evaluated_key.map(Place) };
+        let is_license = |item: &Item| {
+            let id = item.get(LICENSE_ID).and_then(|id| id.as_s().ok());
+            id.is_some_and(|id| LicenseId::parse(id).is_some())
+        };
+        for item in output.items.unwrap_or_default().into_iter().filter(is_license) {
+            match Row::read(item) {
+                Ok(row) => page.rows.push(row),
+                Err(_) => page.unreadable += 1,
+            }
+        }
+        Ok(page)
+    }
+
+    /// Pattern 12: what happened to a license since a moment, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+    pub async fn audit_since(
+        &self,
+        id: &LicenseId,
+        since: UnixMillis,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        let query = self
+            .query(self.verifications_table())
+            .consistent_read(true)
+            .key_condition_expression(tables::HAPPENED_SINCE)
+            .expression_attribute_names(tables::AT_NAME.0, tables::AT_NAME.1)
+            .expression_attribute_values(":license_id", AttributeValue::S(id.to_string()))
+            .expression_attribute_values(":since", AttributeValue::S(format!("{:013}", since.0.max(0))));
+        self.items(query).await?.into_iter().map(read).collect()
+    }
+
+    /// Pattern 13: a license under a new key, and the end of the one under the old. Both audit rows, or nothing at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the old license changed meanwhile or the new one exists; [`StoreError::Unavailable`].
+    pub async fn replace(
+        &self,
+        old: &Row,
+        rotated: &Rotated,
+        new: &NewLicense,
+        rows: &[AuditRow; 2],
+        token: &str,
+    ) -> Result<(), StoreError> {
+        let [about_old, about_new] = rows;
+        let mut items = self.change(&old.guard, &old.license, &rotated.old, about_old)?;
+        items.extend(self.birth(new, about_new)?);
+        self.transact(items, token).await
+    }
+
+    fn query(&self, table: &str) -> QueryFluentBuilder {
+        self.dynamodb().query().table_name(table)
+    }
+
+    fn index(&self, index: &str, condition: &str, value: &str) -> QueryFluentBuilder {
+        self.query(self.licenses_table())
+            .index_name(index)
+            .key_condition_expression(condition)
+            .expression_attribute_values(":value", AttributeValue::S(value.to_owned()))
+    }
+
+    async fn ids(&self, query: QueryFluentBuilder) -> Result<Vec<LicenseId>, StoreError> {
+        let items = self.items(query).await?;
+        Ok(items.iter().filter_map(|item| LicenseId::parse(item.get(LICENSE_ID)?.as_s().ok()?)).collect())
+    }
+
+    async fn items(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
+        let mut pages = query.into_paginator().items().send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            found.push(item.map_err(|error| StoreError::of(&error))?);
+        }
+        Ok(found)
+    }
+}
+
+/// Where a page begins.
+#[derive(Debug)]
+pub struct Place(HashMap<String, AttributeValue>);
+
+/// Some licenses of all.
+#[derive(Debug)]
+pub struct Page {
+    /// Their rows.
+    pub rows: Vec<Row>,
+    /// How many did not read.
+    pub unreadable: usize,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<Place>,
+}

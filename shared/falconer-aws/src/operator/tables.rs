@@ -1,0 +1,30 @@
+//! What the operator's command line asks of DynamoDB, besides the patterns of [`crate::tables`]. No function links this.
+//!
+//! | # | access pattern | table | operation | consistency | condition |
+//! | --- | --- | --- | --- | --- | --- |
+//! | 8 | the licenses of a user | licenses, `by_user_id` | `Query` | eventual | – |
+//! | 9 | the licenses of an e-mail | licenses, `by_email` | `Query` | eventual | – |
+//! | 10 | the licenses that end in a month | licenses, `by_expiry` | `Query` | eventual | – |
+//! | 11 | every license | licenses | `Scan` | strong | – |
+//! | 12 | what happened to a license | verifications | `Query` | strong | – |
+//! | 13 | replace a license's key | licenses, verifications | `TransactWriteItems` of four puts | – | the version read; the three others not there yet |
+//!
+//! The indexes hold keys alone, so each license they name is read by pattern 1.
+
+/// Index of pattern 8.
+pub const BY_USER_ID: &str = "by_user_id";
+/// Index of pattern 9.
+pub const BY_EMAIL: &str = "by_email";
+/// Index of pattern 10.
+pub const BY_EXPIRY: &str = "by_expiry";
+
+/// Pattern 8.
+pub const OF_USER: &str = "user_id = :value";
+/// Pattern 9.
+pub const OF_EMAIL: &str = "email = :value";
+/// Pattern 10.
+pub const ENDING: &str = "expiry_month = :month AND expires_at BETWEEN :from AND :until";
+/// Pattern 12: from a moment on. `at` is a reserved word of DynamoDB.
+pub const HAPPENED_SINCE: &str = "license_id = :license_id AND #at >= :since";
+/// The reserved word.
+pub const AT_NAME: (&str, &str) = ("#at", "at");

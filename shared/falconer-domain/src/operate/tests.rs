@@ -1,0 +1,206 @@
+use super::*;
+use crate::hardware::ComponentForm;
+use crate::keyring::GenerationNumber;
+use crate::license_key::Product;
+use crate::seats::tests::license;
+use crate::seats::{Reclaim, Released};
+use std::collections::BTreeMap;
+
+const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+
+fn other() -> LicenseId {
+    LicenseId::from_hash(&[9; 32])
+}
+
+fn device_id(number: u8) -> DeviceId {
+    DeviceId::from_random([number; 10])
+}
+
+fn device() -> crate::license::Device {
+    crate::license::Device {
+        name: None,
+        components: BTreeMap::new(),
+        form: ComponentForm::Keyed,
+        bound_at: NOW,
+        seen_at: NOW,
+    }
+}
+
+/// Three seats, two devices bound, one that may come back.
+fn in_use() -> License {
+    let released = Released { device: device(), at: NOW, may_return: true, reclaim: Reclaim::Always };
+    License {
+        devices: [(device_id(1), device()), (device_id(2), device())].into(),
+        released: [(device_id(3), released)].into(),
+        free_used: 3,
+        transfers: vec![NOW],
+        transfers_total: 4,
+        policy: crate::catalog::PolicyOverrides { seats: Some(3), ..Default::default() },
+        ..license()
+    }
+}
+
+#[test]
+fn a_status_goes_where_it_can() {
+    use Status::{Active, Pending, Revoked, Suspended};
+    type Operation = fn(License) -> Result<License, StatusRefusal>;
+    let cases: [(Operation, Status, Result<Status, StatusRefusal>); 12] = [
+        (suspend, Active, Ok(Suspended)),
+        (suspend, Pending, Ok(Suspended)),
+        (suspend, Suspended, Err(StatusRefusal::Already(Suspended))),
+        (suspend, Revoked, Err(StatusRefusal::Revoked)),
+        (revoke, Active, Ok(Revoked)),
+        (revoke, Pending, Ok(Revoked)),
+        (revoke, Suspended, Ok(Revoked)),
+        (revoke, Revoked, Err(StatusRefusal::Already(Revoked))),
+        (reinstate, Active, Err(StatusRefusal::Stands(Active))),
+        (reinstate, Pending, Err(StatusRefusal::Stands(Pending))),
+        (reinstate, Suspended, Ok(Active)),
+        (reinstate, Revoked, Ok(Active)),
+    ];
+    for (operation, status, expected) in cases {
+        let before = License { status, ..license() };
+        let expected = expected.map(|status| License { status, ..before.clone() });
+        assert_eq!(operation(before), expected);
+    }
+}
+
+#[test]
+fn what_was_replaced_never_comes_back_and_what_has_not_begun_waits_again() {
+    let replaced = License { status: Status::Revoked, replaced_by: Some(other()), ..license() };
+    assert_eq!(reinstate(replaced.clone()), Err(StatusRefusal::Replaced(other())));
+    let unbegun = License { status: Status::Suspended, duration_days: Some(30), ..license() };
+    assert_eq!(reinstate(unbegun).unwrap().status, Status::Pending, "active, it would never end");
+    let begun =
+        License { status: Status::Suspended, duration_days: Some(30), expires_at: Some(NOW), ..license() };
+    assert_eq!(reinstate(begun).unwrap().status, Status::Active);
+    assert_eq!(
+        rotate(replaced, other(), GenerationNumber::new(1).unwrap()),
+        Err(StatusRefusal::Replaced(other()))
+    );
+}
+
+#[test]
+fn terms_are_extended_from_their_end_or_from_now() {
+    let day = |days: i64| UnixMillis(NOW.0 + days * 86_400_000);
+    let until = |moment| License { expires_at: Some(moment), ..license() };
+    let waiting = |days| License { status: Status::Pending, duration_days: Some(days), ..license() };
+    for (before, extension, expected) in [
+        (until(day(10)), Extension::Days(5), Ok(until(day(15)))),
+        (until(day(-10)), Extension::Days(5), Ok(until(day(5)))),
+        (until(day(10)), Extension::Days(0), Err(ExtendRefusal::Days)),
+        (until(day(10)), Extension::Days(MAX_TERM_DAYS + 1), Err(ExtendRefusal::Days)),
+        (license(), Extension::Days(5), Err(ExtendRefusal::Perpetual)),
+        (waiting(30), Extension::Days(5), Ok(waiting(35))),
+        (waiting(MAX_TERM_DAYS), Extension::Days(1), Err(ExtendRefusal::Days)),
+        (until(day(10)), Extension::Until(day(3)), Ok(until(day(3)))),
+        (license(), Extension::Until(day(3)), Ok(until(day(3)))),
+        (until(day(10)), Extension::Until(NOW), Err(ExtendRefusal::Past)),
+        (until(day(10)), Extension::Perpetual, Ok(license())),
+        (waiting(30), Extension::Perpetual, Ok(License { status: Status::Pending, ..license() })),
+    ] {
+        assert_eq!(extend(before.clone(), extension, NOW), expected, "{before:?} {extension:?}");
+    }
+}
+
+#[test]
+fn seats_are_taken_from_named_devices_alone() {
+    let with = |seats, left: &[u8]| {
+        let mut after = in_use();
+        after.devices.retain(|id, _| left.iter().any(|number| *id == device_id(*number)));
+        after.policy.seats = Some(seats);
+        after
+    };
+    for (seats, release, expected) in [
+        (5, vec![], Ok(with(5, &[1, 2]))),
+        (2, vec![], Ok(with(2, &[1, 2]))),
+        (1, vec![], Err(SeatsRefusal::Bound { bound: 2, seats: 1 })),
+        (1, vec![2], Ok(with(1, &[1]))),
+        (1, vec![1, 2], Ok(with(1, &[]))),
+        (1, vec![3], Err(SeatsRefusal::NoSuchDevice(device_id(3)))),
+        (0, vec![], Err(SeatsRefusal::Seats)),
+        (101, vec![], Err(SeatsRefusal::Seats)),
+    ] {
+        let release = release.iter().map(|number| device_id(*number)).collect();
+        assert_eq!(set_seats(in_use(), seats, &release), expected, "{seats} {release:?}");
+    }
+    assert_eq!(
+        SeatsRefusal::Bound { bound: 5, seats: 2 }.to_string(),
+        "5 devices are bound; name 3 of them with --release"
+    );
+}
+
+#[test]
+fn features_and_tiers() {
+    let own = |features: &[&str]| {
+        let features = features.iter().map(|feature| (*feature).to_owned()).collect();
+        License { features, ..license() }
+    };
+    assert_eq!(add_feature(own(&["a"]), "b"), Ok(own(&["a", "b"])));
+    assert_eq!(add_feature(own(&["a"]), "a"), Err(FeatureRefusal::Already));
+    assert_eq!(add_feature(own(&[]), "Copy Trading"), Err(FeatureRefusal::Feature));
+    let full: Vec<_> = (0..MAX_EXTRA_FEATURES).map(|number| format!("f{number}")).collect();
+    assert_eq!(add_feature(License { features: full, ..license() }, "more"), Err(FeatureRefusal::Feature));
+    assert_eq!(remove_feature(own(&["a", "b"]), "a"), Ok(own(&["b"])));
+    assert_eq!(remove_feature(own(&["a"]), "b"), Err(FeatureRefusal::Missing));
+
+    let catalog = Catalog::built_in(&Product::parse("QF").unwrap()).unwrap();
+    let tier = |name| TierName::parse(name).unwrap();
+    assert_eq!(set_tier(license(), tier("elite"), &catalog).unwrap().tier, tier("elite"));
+    assert_eq!(set_tier(license(), tier("gold"), &catalog), Err(NoSuchTier(tier("gold"))));
+}
+
+#[test]
+fn a_reset_gives_bindings_back_and_leaves_no_right() {
+    let one = reset_hardware(in_use(), &Reset::One(device_id(1))).unwrap();
+    assert_eq!((one.devices.len(), one.free_used, one.released.len()), (1, 2, 1));
+    assert!(!one.released.contains_key(&device_id(1)));
+    let all = reset_hardware(in_use(), &Reset::All).unwrap();
+    assert_eq!((all.devices.len(), all.free_used, all.released.len()), (0, 1, 0));
+    assert_eq!((all.transfers, all.transfers_total), (vec![NOW], 4), "what was counted stays counted");
+    assert_eq!(
+        reset_hardware(in_use(), &Reset::One(device_id(3))),
+        Err(NoSuchDevice(device_id(3))),
+        "a device that only was bound"
+    );
+    let never = License { free_used: 0, ..in_use() };
+    assert_eq!(reset_hardware(never, &Reset::All).unwrap().free_used, 0);
+}
+
+#[test]
+fn a_new_key_copies_everything_but_the_devices_hashes_worth() {
+    let generation = GenerationNumber::new(7).unwrap();
+    let Rotated { new, old } = rotate(in_use(), other(), generation).unwrap();
+    assert_eq!(old, License { status: Status::Revoked, replaced_by: Some(other()), ..in_use() });
+    assert!(new.devices.values().all(|device| device.form == ComponentForm::Opaque));
+    let mut devices = in_use().devices;
+    for device in devices.values_mut() {
+        device.form = ComponentForm::Opaque;
+    }
+    let expected = License {
+        id: other(),
+        generation,
+        devices,
+        released: BTreeMap::new(),
+        replaces: Some(license().id),
+        ..in_use()
+    };
+    assert_eq!(new, expected);
+}
+
+#[test]
+fn a_person_is_blanked_wherever_their_address_stands() {
+    let email = |text: &str| Email::read(text).unwrap();
+    let name = crate::person::PersonName::read("A").unwrap();
+    let of = |own: &str, client: &str| License {
+        email: email(own),
+        licensee_email: email(client),
+        licensee_name: name.clone(),
+        ..license()
+    };
+    let gone = email("gone@example.com").unwrap();
+    assert_eq!(erase_subject(of("gone@example.com", "gone@example.com"), &gone), Some(license()));
+    let kept = License { email: email("b@example.com"), ..license() };
+    assert_eq!(erase_subject(of("b@example.com", "gone@example.com"), &gone), Some(kept));
+    assert_eq!(erase_subject(of("b@example.com", ""), &gone), None);
+}

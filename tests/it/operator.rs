@@ -1,0 +1,215 @@
+//! The operator's commands, through the program: what they change, what they say, and how they end.
+
+use std::process::Output;
+
+use falconer_tests::{Fixture, Machine, World, now};
+use serde_json::{Value, json};
+
+use crate::issuing::falconer;
+
+fn run(world: &World, arguments: &[&str]) -> Output {
+    falconer(world).args(arguments).output().expect("the program runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What a command prints with `--json --yes`.
+fn told(world: &World, arguments: &[&str]) -> Value {
+    let output = run(world, &[&["--json", "--yes"], arguments].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    assert_eq!(said(&output), "", "{arguments:?}: one document and nothing else");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn a_license_is_stopped_taken_back_and_ended() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let id = world.license_id(&key);
+    for (arguments, code) in [
+        (vec!["suspend", &key, "--reason", "chargeback"], "SUSPENDED"),
+        (vec!["reinstate", id.as_str()], "VALID"),
+        (vec!["revoke", &key, "--reason", "refund"], "REVOKED"),
+        (vec!["reinstate", &key], "VALID"),
+        (vec!["extend", &key, "--until", "2027-03-01"], "VALID"),
+        (vec!["set-tier", &key, "elite"], "VALID"),
+        (vec!["set-seats", &key, "3"], "VALID"),
+        (vec!["add-feature", &key, "early_access"], "VALID"),
+        (vec!["note", &key, "called on Monday"], "VALID"),
+        (vec!["extend", &key, "--perpetual"], "VALID"),
+    ] {
+        assert_eq!(told(&world, &arguments)["outcome"], "changed", "{arguments:?}");
+        assert_eq!(world.verify(&key).code(), code, "{arguments:?}");
+    }
+    let reply = world.verify(&key);
+    assert_eq!((&reply.body["tier"], &reply.body["perpetual"]), (&json!("elite"), &json!(true)));
+    assert!(reply.body["features"].as_array().unwrap().contains(&json!("early_access")));
+    assert_eq!(told(&world, &["remove-feature", &key, "early_access"])["outcome"], "changed");
+    assert_eq!(told(&world, &["note", &key, "called on Monday"])["outcome"], "unchanged");
+
+    world.settle();
+    let rows: Vec<_> = world.audit_rows(&id).into_iter().filter(|row| row.get("ttl").is_none()).collect();
+    let first = &rows[0];
+    assert_eq!(
+        (&first["action"]["S"], &first["code"]["S"], &first["actor"]["S"], &first["reason"]["S"]),
+        (&json!("suspend"), &json!("SUSPENDED"), &json!("fixture-operator"), &json!("chargeback"))
+    );
+    assert_eq!(first["changes"]["M"]["status"]["M"]["before"]["S"], "active");
+    assert_eq!(rows.len(), 11, "one for each change");
+    assert!(!format!("{rows:?}").contains("Monday"), "a note may name a person");
+    assert_eq!(world.item(&id)["version"]["N"], "12");
+
+    let shown = told(&world, &["show", &key]);
+    assert_eq!((&shown["status"], &shown["notes"]), (&json!("active"), &json!("called on Monday")));
+    assert_eq!(shown["seats"], json!({ "used": 0, "max": 3, "freeUsed": 0 }));
+    assert_eq!(shown["audit"].as_array().unwrap().len(), 10);
+    assert_eq!(shown["keyHint"], told(&world, &["show", shown["keyHint"].as_str().unwrap()])["keyHint"]);
+    let audit = told(&world, &["audit", &key, "--since", "2020-01-01"]);
+    assert!(audit["audit"].as_array().unwrap().iter().any(|row| row["reason"] == "refund"), "{audit}");
+}
+
+#[test]
+fn a_leaked_key_is_replaced_and_its_devices_bind_once_more() {
+    let world = World::start();
+    let machine = Machine::named("first");
+    let old = world.put(Fixture::pro());
+    assert_eq!(world.activate(&old, &machine).code(), "ACTIVATED");
+    let rotated = told(&world, &["rotate-key", &old, "--reason", "pasted into an issue"]);
+    let new = rotated["licenseKey"].as_str().unwrap();
+    world.speak(new);
+    assert_eq!((world.verify(&old).code(), world.verify(new).code()), ("REVOKED", "VALID"));
+    let reply = world.activate(new, &machine);
+    assert_eq!((reply.code(), &reply.body["transfers"]["used"]), ("ACTIVATED", &json!(0)));
+    assert_eq!(reply.body["seats"], json!({ "used": 1, "max": 1 }));
+    let refused = run(&world, &["--yes", "reinstate", &old]);
+    assert!(said(&refused).contains("was replaced by lic_"), "{}", said(&refused));
+    assert_eq!(refused.status.code(), Some(1));
+
+    assert_eq!(told(&world, &["reveal", world.license_id(new).as_str()])["licenseKey"], new);
+    world.settle();
+    for (key, codes) in [(old.as_str(), vec!["KEY_ROTATED"]), (new, vec!["KEY_ROTATED", "KEY_REVEALED"])] {
+        let rows = world.audit_rows(&world.license_id(key));
+        let told: Vec<_> = rows.iter().filter(|row| row["actor"]["S"] == "fixture-operator").collect();
+        assert_eq!(told.iter().map(|row| row["code"]["S"].as_str().unwrap()).collect::<Vec<_>>(), codes);
+    }
+}
+
+#[test]
+fn a_reset_gives_the_binding_back() {
+    let world = World::start();
+    let key = world.put(Fixture::pro().with(|new, _| new.license.policy.max_transfers = Some(0)));
+    let (first, second) = (Machine::named("first"), Machine::named("second"));
+    world.activate(&key, &first);
+    assert_eq!(world.transfer(&key, &second).code(), "TRANSFER_LIMIT_REACHED");
+    let device = told(&world, &["show", &key])["devices"][0]["id"].as_str().unwrap().to_owned();
+    let none = run(&world, &["--yes", "reset-hardware", &key, "--device", "dev_0000000000000000"]);
+    assert!(said(&none).contains("is not bound to this license"), "{}", said(&none));
+    assert_eq!(told(&world, &["reset-hardware", &key, "--device", &device])["license"]["seats"]["used"], 0);
+    assert_eq!(world.activate(&key, &second).code(), "ACTIVATED");
+    assert_eq!(told(&world, &["reset-hardware", &key, "--all"])["license"]["seats"]["freeUsed"], 0);
+}
+
+#[test]
+fn a_person_is_erased_and_the_license_stays() {
+    let world = World::start();
+    let (theirs, others) =
+        (world.put(Fixture::pro()), world.put(Fixture::pro().with(|new, _| new.license.email = None)));
+    let erased = told(&world, &["erase-subject", "--email", "Fixture.Person@example.com"]);
+    assert_eq!((&erased["found"], erased["erased"].as_array().unwrap().len()), (&json!(1), 1));
+    assert_eq!(world.verify(&theirs).code(), "VALID");
+    let stored = world.item(&world.license_id(&theirs)).to_string();
+    assert!(!stored.contains("fixture.person") && !stored.contains("Fixture Person"), "{stored}");
+    assert!(world.stored(&world.license_id(&others)).licensee_name.is_some());
+}
+
+#[test]
+fn lists_find_what_they_are_asked_for() {
+    let world = World::start();
+    let soon = world.put(Fixture::pro().ending(now().plus_days(10)));
+    world.put(Fixture::pro().ending(now().plus_days(400)));
+    world.put(Fixture::of_tier("free").with(|new, _| new.license.user_id = Some("somebody".to_owned())));
+    let ids = |arguments: &[&str]| -> Vec<String> {
+        let listed = told(&world, &[&["list"], arguments].concat());
+        let licenses = listed["licenses"].as_array().unwrap();
+        licenses.iter().map(|license| license["licenseId"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&["--expiring", "30"]), [world.license_id(&soon).as_str()]);
+    assert_eq!(ids(&["--expiring", "500"]).len(), 2);
+    assert_eq!(ids(&["--user", "somebody"]).len(), 1);
+    assert_eq!(ids(&["--email", "fixture.person@example.com"]).len(), 3);
+    assert_eq!(ids(&["--status", "active"]).len(), 3);
+    assert_eq!(ids(&["--status", "revoked"]).len(), 0);
+    assert_eq!(ids(&["--all"]).len(), 3);
+    let two = told(&world, &["list", "--all", "--limit", "2"]);
+    assert_eq!((two["licenses"].as_array().unwrap().len(), &two["more"]), (2, &json!(true)));
+}
+
+/// The verdict is that of the very function the Lambda runs.
+#[test]
+fn explain_says_what_verify_says() {
+    let world = World::start();
+    let machine = Machine::named("first");
+    let expired = world.put(Fixture::pro().ending(now().plus_days(0)));
+    let bound = world.put(Fixture::pro().bound(1, &machine, now()));
+    let folder = std::env::temp_dir().join(format!("falconer-explain-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, content: &Value| {
+        let path = folder.join(name);
+        std::fs::write(&path, content.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (here, there) =
+        (file("here.json", &machine.hardware()), file("there.json", &Machine::named("second").request("")));
+    for (key, hardware, code, failed) in [
+        (&expired, None, "EXPIRED", Some("not expired")),
+        (&bound, None, "VALID", None),
+        (&bound, Some(&here), "VALID", None),
+        (&bound, Some(&there), "HARDWARE_MISMATCH", Some("hardware matches")),
+    ] {
+        let mut arguments = vec!["explain", key.as_str()];
+        arguments.extend(hardware.iter().flat_map(|file| ["--hardware", file.as_str()]));
+        let explained = told(&world, &arguments);
+        assert_eq!((&explained["code"], &explained["valid"]), (&json!(code), &json!(code == "VALID")));
+        let checks = explained["checks"].as_array().unwrap();
+        let first =
+            checks.iter().find(|check| check["passed"] == false).map(|check| check["name"].as_str().unwrap());
+        assert_eq!(first, failed, "{explained}");
+    }
+    let before = told(&world, &["explain", &expired, "--at", "2020-01-01"]);
+    assert_eq!(before["code"], "VALID", "the clock moves, not the license");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn manners() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let before = world.item(&world.license_id(&key));
+
+    let asked = run(&world, &["suspend", &key]);
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(said(&asked).contains("give --yes, or --dry-run"), "{}", said(&asked));
+    let dry = run(&world, &["suspend", &key, "--dry-run"]);
+    let text = String::from_utf8_lossy(&dry.stdout).into_owned();
+    assert!(dry.status.success() && text.contains(r#"status: "active" → "suspended""#), "{text}");
+    assert_eq!(world.item(&world.license_id(&key)), before, "nothing was changed");
+
+    assert_eq!(run(&world, &["suspend"]).status.code(), Some(2), "usage");
+    assert_eq!(run(&world, &["revoke", &key, "--yes"]).status.code(), Some(2), "a reason is required");
+    for (named, sentence) in [
+        ("ABC-123-XYZ", "no license key of this ring"),
+        ("lic_0000000000000000000000000", "no license key"),
+        ("lic_000000000000000000000000", "there is no license lic_"),
+        ("QF-PRO-…-00000", "there is no license QF-PRO-…-00000"),
+    ] {
+        let output = run(&world, &["show", named]);
+        assert_eq!(output.status.code(), Some(1), "{named}");
+        assert!(said(&output).contains(sentence), "{named}: {}", said(&output));
+    }
+    world.dynamodb.break_all(falconer_local::tap::Matcher::any(), falconer_local::tap::Fault::internal());
+    assert_eq!(run(&world, &["show", &key]).status.code(), Some(3), "unavailable");
+}
