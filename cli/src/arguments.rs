@@ -93,6 +93,9 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Say why verify answers as it does: every check, and the first that fails
     Explain(Explain),
+    /// Look at and replace a product's catalog: tiers, features, policy
+    #[command(subcommand)]
+    Catalog(Catalog),
     /// Look after the masters that sign keys and leases
     #[command(subcommand)]
     Keyring(Keyring),
@@ -282,6 +285,30 @@ pub(crate) struct Explain {
     /// Ask as of this day (YYYY-MM-DD, UTC) or this moment. Moves the clock, not the license.
     #[arg(long)]
     pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Catalog {
+    /// Print a product's catalog: the stored one, else the built-in one
+    Show {
+        /// The product's code
+        #[arg(long, default_value = "QF")]
+        product: String,
+    },
+    /// Say whether a file is a catalog, and how it differs from the one in use
+    Check(CatalogFile),
+    /// Put a catalog in the place of the one in use
+    Apply(CatalogFile),
+}
+
+/// A catalog in a file.
+#[derive(Debug, Args)]
+pub(crate) struct CatalogFile {
+    /// TOML; `-` reads standard input
+    pub(crate) file: std::path::PathBuf,
+    /// Why, for the audit
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

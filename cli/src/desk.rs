@@ -1,5 +1,6 @@
 //! The operator's desk: finding a license and changing it, with an audit row that names who did it and why.
 
+use falconer_aws::audit::Subject;
 use falconer_aws::operator::Place;
 use falconer_aws::store::{Row, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
@@ -176,6 +177,31 @@ impl<'a> Desk<'a> {
             }
         }
         Err(ChangeError::Contended)
+    }
+
+    /// An audit row of this desk about a catalog.
+    ///
+    /// # Errors
+    /// The operating system gives no random bytes.
+    pub fn audit_of_catalog(
+        &self,
+        product: &Product,
+        reason: Option<&str>,
+        now: UnixMillis,
+    ) -> Result<AuditRow, getrandom::Error> {
+        Ok(AuditRow {
+            about: Subject::Catalog(product.clone()),
+            at: now,
+            request_id: random::id()?,
+            action: "catalog-apply",
+            code: "CATALOG_APPLIED",
+            origin: None,
+            address: None,
+            actor: Some(self.actor.clone()),
+            reason: reason.map(str::to_owned),
+            device: None,
+            kept_days: None,
+        })
     }
 
     /// An audit row of this desk.

@@ -3,6 +3,7 @@
 //! Whatever changes a license goes through the same rules and the same store as the Lambdas, with an audit row that
 //! names the actor.
 
+pub mod catalog;
 pub mod desk;
 pub mod issue;
 pub mod keyring;

@@ -101,6 +101,7 @@ impl Office<'_> {
             Command::EraseSubject(erase) => self.erase_subject(&erase).await,
             Command::Audit(audit) => self.audit(&audit).await,
             Command::Explain(explain) => self.explain(&explain).await,
+            Command::Catalog(command) => self.catalog(command).await,
             Command::Issue(_) | Command::Keyring(_) => unreachable!("run.rs has these"),
         }
     }
@@ -308,7 +309,11 @@ impl Office<'_> {
     }
 
     /// Looks through the whole table, and says so.
-    async fn scan(&self, limit: usize, wanted: impl Fn(&License) -> bool) -> Result<Vec<(License, Birth)>> {
+    pub(crate) async fn scan(
+        &self,
+        limit: usize,
+        wanted: impl Fn(&License) -> bool,
+    ) -> Result<Vec<(License, Birth)>> {
         if !self.manners.json {
             eprintln!("Looking through the whole table …");
         }
@@ -362,7 +367,7 @@ impl Office<'_> {
         })
     }
 
-    fn tell(&self, lines: &[String]) {
+    pub(crate) fn tell(&self, lines: &[String]) {
         if !self.manners.json {
             for line in lines {
                 println!("  {line}");
@@ -371,7 +376,7 @@ impl Office<'_> {
     }
 
     /// Asks a person; `--yes` answers for one who is not there.
-    fn confirm(&self, what: &str, lines: &[String]) -> Result<()> {
+    pub(crate) fn confirm(&self, what: &str, lines: &[String]) -> Result<()> {
         if self.manners.yes {
             return Ok(());
         }

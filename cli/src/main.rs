@@ -1,6 +1,7 @@
 //! `falconer`: the operator's command line.
 
 mod arguments;
+mod catalogs;
 mod licenses;
 mod run;
 mod shown;

@@ -185,6 +185,47 @@ fn explain_says_what_verify_says() {
 }
 
 #[test]
+fn a_catalog_is_checked_and_replaced_and_leaves_no_license_behind() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let shown = told(&world, &["catalog", "show"]);
+    let text = shown["toml"].as_str().unwrap();
+    assert_eq!((&shown["stored"], &shown["version"]), (&json!(false), &json!(0)));
+    let folder = std::env::temp_dir().join(format!("falconer-catalog-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let same = file("same.toml", text);
+    assert_eq!(told(&world, &["catalog", "check", &same])["changes"], json!([]));
+    assert_eq!(told(&world, &["catalog", "apply", &same])["outcome"], "unchanged");
+
+    let roomy = file("roomy.toml", &text.replacen("seats = 1", "seats = 7", 1));
+    let changes = json!(["- [policy] seats = 1", "+ [policy] seats = 7"]);
+    assert_eq!(told(&world, &["catalog", "apply", &roomy, "--dry-run"])["changes"], changes);
+    assert_eq!(told(&world, &["catalog", "apply", &roomy, "--reason", "summer"])["outcome"], "changed");
+    assert_eq!(told(&world, &["show", &key])["seats"]["max"], 7);
+    let less = file("less.toml", "product = 'QF'\n[tiers.free]\n");
+    let refused = run(&world, &["--yes", "catalog", "apply", &less]);
+    assert!(said(&refused).contains("1 of tier pro; give them another"), "{}", said(&refused));
+    assert_eq!(told(&world, &["set-tier", &key, "free"])["outcome"], "changed");
+    assert_eq!(told(&world, &["catalog", "apply", &less])["outcome"], "changed");
+    assert_eq!(told(&world, &["catalog", "show"])["version"], 2);
+
+    let acme = file("acme.toml", "product = 'ACME'\n[tiers.one]\nfeatures = ['a']\n");
+    assert_eq!(told(&world, &["catalog", "apply", &acme])["outcome"], "changed");
+    let issued = told(&world, &["issue", "--product", "ACME", "--tier", "one", "--perpetual"]);
+    let key = issued["licenseKey"].as_str().unwrap();
+    world.speak(key);
+    assert_eq!(world.verify(key).body["features"], json!(["a"]));
+    let rows = world.everything_stored();
+    assert!(rows.contains("CATALOG_APPLIED") && rows.contains("catalog#ACME"), "the audit has it");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn manners() {
     let world = World::start();
     let key = world.put(Fixture::pro());

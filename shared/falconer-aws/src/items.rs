@@ -156,6 +156,9 @@ pub(crate) struct CatalogItem {
     #[serde(default)]
     policy: PolicyItem,
     tiers: BTreeMap<String, TierItem>,
+    /// Absent in one that was put there by hand.
+    #[serde(default)]
+    pub(crate) version: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -171,7 +174,7 @@ struct TierItem {
 /// An audit row at rest. Never a license key, a hash of hardware, or an escrow.
 #[derive(Debug, Serialize)]
 pub(crate) struct AuditItem<'a> {
-    license_id: &'a str,
+    license_id: String,
     at: String,
     schema: u32,
     action: &'static str,
@@ -195,7 +198,7 @@ pub(crate) struct AuditItem<'a> {
 impl<'a> From<&'a AuditRow> for AuditItem<'a> {
     fn from(row: &'a AuditRow) -> Self {
         Self {
-            license_id: row.license_id.as_str(),
+            license_id: row.about.partition(),
             at: tables::audit_key(row.at, &row.request_id),
             schema: SCHEMA,
             action: row.action,
@@ -416,6 +419,26 @@ impl CatalogItem {
             CatalogError::NoSuchTier(..) | CatalogError::Circle(_) => "extends",
             CatalogError::Seats(_) => "seats",
         })
+    }
+}
+
+#[cfg(feature = "operator")]
+impl CatalogItem {
+    /// A catalog as it is stored under a version.
+    pub(crate) fn of(catalog: &Catalog, version: u64) -> Self {
+        let tier = |(name, tier): (&TierName, &Tier)| {
+            let extends = tier.extends.as_ref().map(TierName::to_string);
+            let item = TierItem { extends, features: tier.features.clone(), policy: tier.policy.into() };
+            (name.to_string(), item)
+        };
+        Self {
+            license_id: tables::catalog_key(catalog.product()),
+            schema: SCHEMA,
+            product: catalog.product().to_string(),
+            policy: catalog.base_policy().into(),
+            tiers: catalog.all_tiers().map(tier).collect(),
+            version,
+        }
     }
 }
 

@@ -68,6 +68,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
     pub async fn catalog(&self, product: &Product) -> Result<Option<Catalog>, StoreError> {
+        let Some(item) = self.catalog_item(product).await? else { return Ok(None) };
+        let catalog = item.read().map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))?;
+        // The audience of leases comes from here; an item copied from another product would sign for the wrong one.
+        if catalog.product() == product {
+            Ok(Some(catalog))
+        } else {
+            Err(StoreError::Corrupt("product".to_owned()))
+        }
+    }
+
+    pub(crate) async fn catalog_item(&self, product: &Product) -> Result<Option<CatalogItem>, StoreError> {
         let output = self
             .dynamodb
             .get_item()
@@ -77,15 +88,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::of(&error))?;
-        let Some(item) = output.item else { return Ok(None) };
-        let item: CatalogItem = read(item)?;
-        let catalog = item.read().map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))?;
-        // The audience of leases comes from here; an item copied from another product would sign for the wrong one.
-        if catalog.product() == product {
-            Ok(Some(catalog))
-        } else {
-            Err(StoreError::Corrupt("product".to_owned()))
-        }
+        output.item.map(read).transpose()
     }
 
     /// Pattern 4: records a verification. A row that is there already is our own, from an attempt whose reply was lost.
@@ -289,12 +292,14 @@ pub fn jitter(tries: u32) -> Duration {
 pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
 
 fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {
-    transaction_item(
-        Put::builder().table_name(table).set_item(Some(item)).condition_expression(tables::NOT_THERE),
-    )
+    put_if(table, item, tables::NOT_THERE)
 }
 
-fn put_over(table: &str, item: Item, version: u64) -> Result<TransactWriteItem, StoreError> {
+pub(crate) fn put_if(table: &str, item: Item, condition: &str) -> Result<TransactWriteItem, StoreError> {
+    transaction_item(Put::builder().table_name(table).set_item(Some(item)).condition_expression(condition))
+}
+
+pub(crate) fn put_over(table: &str, item: Item, version: u64) -> Result<TransactWriteItem, StoreError> {
     transaction_item(
         Put::builder()
             .table_name(table)
@@ -320,6 +325,6 @@ pub(crate) fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
     serde_dynamo::from_item(item).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-fn written<T: Serialize>(item: &T) -> Result<Item, StoreError> {
+pub(crate) fn written<T: Serialize>(item: &T) -> Result<Item, StoreError> {
     serde_dynamo::to_item(item).map_err(|error| StoreError::Corrupt(error.to_string()))
 }

@@ -177,6 +177,27 @@ impl Catalog {
         &self.product
     }
 
+    /// The rules of its licenses where neither tier nor license says otherwise.
+    #[must_use]
+    pub const fn base_policy(&self) -> PolicyOverrides {
+        let policy = self.policy;
+        PolicyOverrides {
+            seats: Some(policy.seats),
+            check_interval_hours: Some(policy.check_interval_hours),
+            offline_grace_days: Some(policy.offline_grace_days),
+            hardware_required: Some(policy.hardware_required),
+            hardware_match_threshold: Some(policy.hardware_match_threshold),
+            max_transfers: Some(policy.max_transfers),
+            transfer_cooldown_hours: Some(policy.transfer_cooldown_hours),
+            transfer_requires_email: Some(policy.transfer_requires_email),
+        }
+    }
+
+    /// Its tiers, as the operator wrote them.
+    pub fn all_tiers(&self) -> impl Iterator<Item = (&TierName, &Tier)> {
+        self.tiers.iter()
+    }
+
     /// Whether it has this tier.
     #[must_use]
     pub fn has(&self, tier: &TierName) -> bool {

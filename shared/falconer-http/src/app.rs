@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use falconer_aws::audit::Subject;
 use falconer_aws::limiter::Counted;
 use falconer_aws::store::Row;
 use falconer_aws::{
@@ -215,7 +216,7 @@ impl App {
     pub fn recorded(&self, answer: Answer, call: &Call, vouched: &Vouched, origin: Option<Origin>) -> Answer {
         let license_id = vouched.authentic.license_id.clone();
         let row = AuditRow {
-            license_id: license_id.clone(),
+            about: Subject::License(license_id.clone()),
             at: call.now,
             request_id: call.request_id.clone(),
             action: self.endpoint.name,

@@ -5,5 +5,5 @@ mod row;
 mod writer;
 
 pub(crate) use changes::changes;
-pub use row::AuditRow;
+pub use row::{AuditRow, Subject};
 pub use writer::{AUDIT_BUDGET, AuditOutcome, AuditWriter};

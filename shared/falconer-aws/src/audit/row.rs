@@ -1,15 +1,34 @@
 //! What is recorded of a decision or a change.
 
 use falconer_domain::hardware::DeviceId;
-use falconer_domain::{LicenseId, UnixMillis};
+use falconer_domain::{LicenseId, Product, UnixMillis};
 
 use crate::limiter::Address;
+use crate::tables;
+
+/// What an audit row is about: the partition it lies in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A license.
+    License(LicenseId),
+    /// A product's catalog.
+    Catalog(Product),
+}
+
+impl Subject {
+    pub(crate) fn partition(&self) -> String {
+        match self {
+            Self::License(id) => id.to_string(),
+            Self::Catalog(product) => tables::catalog_key(product),
+        }
+    }
+}
 
 /// One audit row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
-    /// The license it is about.
-    pub license_id: LicenseId,
+    /// What it is about.
+    pub about: Subject,
     /// When.
     pub at: UnixMillis,
     /// The request.
@@ -44,7 +63,7 @@ impl AuditRow {
         actor: &str,
     ) -> Self {
         Self {
-            license_id: license_id.clone(),
+            about: Subject::License(license_id.clone()),
             at,
             request_id: request_id.to_owned(),
             action,

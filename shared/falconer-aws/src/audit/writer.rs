@@ -3,10 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use falconer_domain::{Code, LicenseId};
+use falconer_domain::Code;
 use tokio::time::{Instant, timeout};
 
-use super::row::AuditRow;
+use super::row::{AuditRow, Subject};
 use crate::settings::{Settings, VerifyAudit};
 use crate::store::Store;
 use crate::windows::Windows;
@@ -47,7 +47,7 @@ pub struct AuditWriter {
 struct State {
     failures_in_a_row: u32,
     paused_until: Option<Instant>,
-    rows: Windows<LicenseId>,
+    rows: Windows<Subject>,
 }
 
 impl AuditWriter {
@@ -69,9 +69,7 @@ impl AuditWriter {
         if self.state().paused_until.is_some_and(|until| Instant::now() < until) {
             return AuditOutcome::Paused;
         }
-        if self.capped
-            && self.state().rows.count(row.license_id.clone(), row.at) > ROWS_PER_LICENSE_PER_MINUTE
-        {
+        if self.capped && self.state().rows.count(row.about.clone(), row.at) > ROWS_PER_LICENSE_PER_MINUTE {
             return AuditOutcome::Capped;
         }
         match timeout(AUDIT_BUDGET, store.record(row)).await {

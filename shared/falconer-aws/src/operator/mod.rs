@@ -8,15 +8,15 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use falconer_domain::issue::NewLicense;
 use falconer_domain::operate::Rotated;
-use falconer_domain::{LicenseId, UnixMillis};
+use falconer_domain::{Catalog, LicenseId, Product, UnixMillis};
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
 use crate::audit::AuditRow;
 use crate::error::StoreError;
-use crate::items::{expiry_month, next_month};
-use crate::store::{Item, Row, Store, read};
-use crate::tables::LICENSE_ID;
+use crate::items::{AuditItem, CatalogItem, expiry_month, next_month};
+use crate::store::{Item, Row, Store, put_if, put_over, read, written};
+use crate::tables::{LICENSE_ID, NOT_THERE};
 
 /// What a license was born with.
 #[derive(Deserialize)]
@@ -180,6 +180,38 @@ impl Store {
         let mut items = self.change(&old.guard, &old.license, &rotated.old, about_old)?;
         items.extend(self.birth(new, about_new)?);
         self.transact(items, token).await
+    }
+
+    /// Pattern 2: the catalog an operator stored for a product, and its version.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+    pub async fn catalog_and_version(&self, product: &Product) -> Result<Option<(Catalog, u64)>, StoreError> {
+        let Some(item) = self.catalog_item(product).await? else { return Ok(None) };
+        let version = item.version;
+        let catalog = item.read().map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))?;
+        Ok(Some((catalog, version)))
+    }
+
+    /// Pattern 14: puts a catalog over the version that was read, 0 where there was none, with its audit row.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another one was put meanwhile; [`StoreError::Unavailable`].
+    pub async fn put_catalog(
+        &self,
+        catalog: &Catalog,
+        version: u64,
+        row: &AuditRow,
+        token: &str,
+    ) -> Result<(), StoreError> {
+        let item = written(&CatalogItem::of(catalog, version + 1))?;
+        let put = if version == 0 {
+            put_if(self.licenses_table(), item, tables::NO_VERSION)?
+        } else {
+            put_over(self.licenses_table(), item, version)?
+        };
+        let audit = put_if(self.verifications_table(), written(&AuditItem::from(row))?, NOT_THERE)?;
+        self.transact(vec![put, audit], token).await
     }
 
     fn query(&self, table: &str) -> QueryFluentBuilder {

@@ -8,8 +8,12 @@
 //! | 11 | every license | licenses | `Scan` | strong | – |
 //! | 12 | what happened to a license | verifications | `Query` | strong | – |
 //! | 13 | replace a license's key | licenses, verifications | `TransactWriteItems` of four puts | – | the version read; the three others not there yet |
+//! | 14 | put a catalog with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | the version read, or none there; the row not there yet |
 //!
 //! The indexes hold keys alone, so each license they name is read by pattern 1.
+
+/// Pattern 14: over a catalog that was put there by hand, without a version, or over none.
+pub const NO_VERSION: &str = "attribute_not_exists(version)";
 
 /// Index of pattern 8.
 pub const BY_USER_ID: &str = "by_user_id";

@@ -350,3 +350,75 @@ fn people_are_written_down_where_nobody_is_yet() {
         assert_eq!(after, expected, "{name} {email}");
     }
 }
+
+/// A license that was imported with its devices, or whose status was set by hand.
+#[test]
+fn a_term_begins_also_for_a_device_that_is_bound_already() {
+    let before = License { status: Status::Pending, duration_days: Some(30), ..held() };
+    let begun = (Status::Active, Some(NOW.plus_days(30)));
+    let refreshed = activate(&before, &Caller::at(1), NOW).unwrap();
+    assert_eq!(refreshed.code, Code::Refreshed);
+    assert_eq!((refreshed.license.status, refreshed.license.expires_at), begun);
+    let arrival = Caller::at(1);
+    let bound = crate::transfer::decide(
+        Some(&standing(&before)),
+        &arrival.arrival(),
+        crate::transfer::FromDevice::Only,
+        NOW,
+    );
+    let bound = bound.unwrap();
+    assert_eq!(bound.code, Code::AlreadyBound);
+    assert_eq!((bound.license.status, bound.license.expires_at), begun);
+}
+
+#[test]
+fn a_device_that_shows_todays_form_is_opaque_no_longer() {
+    let before = License { devices: bound([(1, opaque(device(1, NOW)))]), free_used: 1, ..license() };
+    let form = |caller: &Caller| {
+        let after = activate(&before, caller, NOW).unwrap();
+        assert_eq!(after.code, Code::Refreshed);
+        after.license.devices[&id(1)].form
+    };
+    assert_eq!(form(&Caller::at(1)), ComponentForm::Keyed);
+    assert_eq!(form(&Caller::at(1).with_old_client()), ComponentForm::Opaque);
+}
+
+/// It would be a transfer without the e-mail that transfers ask for.
+#[test]
+fn where_the_policy_asks_for_the_e_mail_an_opaque_device_is_replaced_with_it_alone() {
+    let email = |text: &str| Email::read(text).unwrap();
+    let asking = |seats| PolicyOverrides {
+        seats: Some(seats),
+        transfer_requires_email: Some(true),
+        ..PolicyOverrides::default()
+    };
+    let before = License {
+        policy: asking(1),
+        email: email("a@example.com"),
+        devices: bound([(1, opaque(device(1, at(-DAY))))]),
+        free_used: 1,
+        ..license()
+    };
+    let knows = Caller { licensee_email: email("a@example.com"), ..Caller::at(2) };
+    let guesses = Caller { licensee_email: email("b@example.com"), ..Caller::at(2) };
+    assert_eq!(activate(&before, &Caller::at(2), NOW), Err(ActivateRefusal::SeatsExhausted));
+    assert_eq!(activate(&before, &guesses, NOW), Err(ActivateRefusal::SeatsExhausted));
+    assert!(!activate(&before, &knows, NOW).unwrap().license.devices.contains_key(&id(1)));
+    let roomy = License { policy: asking(2), ..before };
+    let after = activate(&roomy, &Caller::at(2), NOW).unwrap().license;
+    assert_eq!(after.devices.len(), 2, "a vacant seat is for everybody");
+}
+
+/// One that held a seat here is no old device with a new client.
+#[test]
+fn a_device_that_returns_leaves_an_opaque_one_alone() {
+    let before = License {
+        policy: seats(2),
+        devices: bound([(3, opaque(device(3, at(-40 * DAY))))]),
+        free_used: 2,
+        ..given_up()
+    };
+    let after = activate(&before, &Caller::at(1), NOW).unwrap();
+    assert_eq!(after.device, id(1));
+    assert!(after.license.devices.contains_key(&id(3)), "its own seat was vacant");
+}

@@ -106,20 +106,19 @@ impl Arrival<'_> {
     }
 
     /// A seat that can be had without taking one from a device in use: an opaque device's, which this one is taken to
-    /// be unless it is known to have been another, or a vacant one.
+    /// be unless it is known to have been another and can be that again, or a vacant one.
     pub(crate) fn open_seat(&self, license: &License, policy: &Policy, now: UnixMillis) -> Option<Seat> {
+        let vacant = Seats::of(license, policy).has_room().then_some(Seat::Vacant);
+        let comes_back = (vacant.is_some() && self.former(license, policy, now).is_some())
+            || self.reclaimable_seat(license, policy, now).is_some();
         let opaque = || {
             let devices = license.devices.iter().filter(|(_, device)| device.form == ComponentForm::Opaque);
-            devices.min_by_key(|(id, device)| (device.seen_at, *id)).map(|(id, _)| id.clone())
+            devices.min_by_key(|(id, device)| (device.seen_at, *id)).map(|(id, _)| Seat::Opaque(id.clone()))
         };
-        if self.form == ComponentForm::Keyed
-            && let Some(id) = opaque()
-            && self.former(license, policy, now).is_none()
-            && self.names_the_customer(license, policy)
-        {
-            return Some(Seat::Opaque(id));
+        if self.form == ComponentForm::Keyed && !comes_back && self.names_the_customer(license, policy) {
+            return opaque().or(vacant);
         }
-        Seats::of(license, policy).has_room().then_some(Seat::Vacant)
+        vacant
     }
 
     /// A seat, if it has the right to take one back: its own, which the longest bound of those bound since it was

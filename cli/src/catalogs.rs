@@ -1,0 +1,133 @@
+//! The commands that look at catalogs and replace them.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use anyhow::{Context, Result, bail};
+use falconer::{catalog, random};
+use falconer_domain::{Catalog, Product, TierName};
+use serde_json::json;
+
+use crate::arguments::{self, CatalogFile};
+use crate::licenses::{Office, print_json};
+
+/// Longest catalog: hundreds of tiers, and still far from the 400 KB of an item.
+const MAX_FILE_BYTES: u64 = 100_000;
+
+impl Office<'_> {
+    pub(crate) async fn catalog(&self, command: arguments::Catalog) -> Result<()> {
+        match command {
+            arguments::Catalog::Show { product } => {
+                let product = Product::parse(&product).context("--product must be 2 to 8 of A-Z and 0-9")?;
+                let (in_use, version) = self.in_use(&product).await?;
+                let in_use = in_use.with_context(|| {
+                    format!("product {product} has no catalog; `falconer catalog apply` puts one")
+                })?;
+                let text = catalog::written(&in_use);
+                if self.manners.json {
+                    let (product, stored) = (product.as_str(), version > 0);
+                    print_json(
+                        &json!({ "product": product, "stored": stored, "version": version, "toml": text }),
+                    );
+                } else {
+                    print!("{text}");
+                }
+                Ok(())
+            }
+            arguments::Catalog::Check(file) => {
+                let new = read(&file)?;
+                let (in_use, _) = self.in_use(new.product()).await?;
+                self.outcome(&new, &changes(in_use.as_ref(), &new), "checked");
+                Ok(())
+            }
+            arguments::Catalog::Apply(file) => self.apply(&file).await,
+        }
+    }
+
+    async fn apply(&self, file: &CatalogFile) -> Result<()> {
+        let new = read(file)?;
+        let (in_use, version) = self.in_use(new.product()).await?;
+        let changes = changes(in_use.as_ref(), &new);
+        if changes.is_empty() {
+            self.outcome(&new, &changes, "unchanged");
+            return Ok(());
+        }
+        self.nobody_is_left_behind(in_use.as_ref(), &new).await?;
+        if self.manners.dry_run {
+            self.outcome(&new, &changes, "dry_run");
+            return Ok(());
+        }
+        self.confirm(&format!("replace the catalog of {}", new.product()), &changes)?;
+        let row = self.desk.audit_of_catalog(new.product(), file.reason.as_deref(), self.now)?;
+        self.store.put_catalog(&new, version, &row, &random::id()?).await?;
+        self.outcome(&new, &changes, "changed");
+        Ok(())
+    }
+
+    /// A license whose tier is gone would be answered 503.
+    async fn nobody_is_left_behind(&self, in_use: Option<&Catalog>, new: &Catalog) -> Result<()> {
+        let Some(in_use) = in_use else { return Ok(()) };
+        let gone: Vec<_> = in_use.tiers().filter(|tier| !new.has(tier)).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let of_product =
+            |tier: &TierName, product: &Product| product == new.product() && gone.contains(&tier);
+        let left = self.scan(usize::MAX, |license| of_product(&license.tier, &license.product)).await?;
+        let mut counts = BTreeMap::new();
+        for (license, _) in &left {
+            *counts.entry(license.tier.to_string()).or_insert(0) += 1;
+        }
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let counts: Vec<_> = counts.iter().map(|(tier, count)| format!("{count} of tier {tier}")).collect();
+        bail!(
+            "licenses would be left without their tier: {}; give them another with `falconer set-tier` first",
+            counts.join(", ")
+        )
+    }
+
+    async fn in_use(&self, product: &Product) -> Result<(Option<Catalog>, u64)> {
+        Ok(match self.store.catalog_and_version(product).await? {
+            Some((catalog, version)) => (Some(catalog), version),
+            None => (Catalog::built_in(product), 0),
+        })
+    }
+
+    fn outcome(&self, new: &Catalog, changes: &[String], outcome: &str) {
+        if self.manners.json {
+            print_json(&json!({ "product": new.product().as_str(), "outcome": outcome, "changes": changes }));
+            return;
+        }
+        self.tell(changes);
+        match outcome {
+            "changed" => println!("Done. Instances follow within a minute."),
+            "dry_run" => println!("Nothing was changed: this was a dry run."),
+            _ if changes.is_empty() => println!("It is the catalog in use."),
+            _ => println!("It is a catalog, and differs from the one in use as above."),
+        }
+    }
+}
+
+fn changes(in_use: Option<&Catalog>, new: &Catalog) -> Vec<String> {
+    match in_use {
+        Some(in_use) => catalog::difference(in_use, new),
+        None => vec![format!("+ the first catalog of {}", new.product())],
+    }
+}
+
+fn read(file: &CatalogFile) -> Result<Catalog> {
+    let (name, mut text) = (file.file.display().to_string(), String::new());
+    let mut source: Box<dyn Read> = if name == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(std::fs::File::open(&file.file).with_context(|| format!("{name} cannot be read"))?)
+    };
+    source
+        .by_ref()
+        .take(MAX_FILE_BYTES)
+        .read_to_string(&mut text)
+        .with_context(|| format!("{name} is not text"))?;
+    catalog::read(&text).with_context(|| name)
+}
