@@ -266,6 +266,9 @@ impl Office<'_> {
         let key = escrow::open(generation, &row.license.id, &birth.key_escrow).context(
             "the sealed key does not open: the row was changed by hand, or the ring is another one's",
         )?;
+        if self.manners.dry_run {
+            return self.changed("reveal", row.license, &birth, Outcome::DryRun).await;
+        }
         self.confirm(&format!("reveal {}", birth.key_hint), &["the audit records that you did".to_owned()])?;
         let deed = Deed { action: "reveal", code: "KEY_REVEALED", reason: change.reason.as_deref() };
         // First the record, then the key: nobody sees one without the other.

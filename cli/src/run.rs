@@ -64,7 +64,12 @@ async fn issue(clients: &Clients, place: Place, issue: Issue, manners: Manners) 
     let mut desk = Issuer::new(&store, &ring, place.actor.unwrap_or_else(user_name));
     let order = desk.check(order(issue)?).await?;
     if manners.dry_run {
-        bail!("issue has nothing to show beforehand: the order is in order, and nothing was issued");
+        if manners.json {
+            println!("{}", json!({ "outcome": "dry_run" }));
+        } else {
+            println!("The order is in order. Nothing was issued: this was a dry run.");
+        }
+        return Ok(());
     }
     let issued = desk.issue(&order, form, now()).await?;
     if manners.json {

@@ -239,6 +239,12 @@ fn manners() {
     assert!(dry.status.success() && text.contains(r#"status: "active" → "suspended""#), "{text}");
     assert_eq!(world.item(&world.license_id(&key)), before, "nothing was changed");
 
+    let revealed = run(&world, &["reveal", &key, "--dry-run", "--yes"]);
+    assert!(revealed.status.success() && !String::from_utf8_lossy(&revealed.stdout).contains(&key));
+    let ordered = told(&world, &["issue", "--tier", "pro", "--perpetual", "--dry-run"]);
+    assert_eq!(ordered, json!({ "outcome": "dry_run" }));
+    assert!(world.audit_rows(&world.license_id(&key)).is_empty(), "and none of this left a row");
+
     assert_eq!(run(&world, &["suspend"]).status.code(), Some(2), "usage");
     assert_eq!(run(&world, &["revoke", &key, "--yes"]).status.code(), Some(2), "a reason is required");
     for (named, sentence) in [
