@@ -59,6 +59,16 @@ pub(crate) struct Place {
 pub(crate) enum Command {
     /// Issue a license and print its key, which is shown this once
     Issue(Issue),
+    #[command(flatten)]
+    AtTheDesk(AtTheDesk),
+    /// Look after the masters that sign keys and leases
+    #[command(subcommand)]
+    Keyring(Keyring),
+}
+
+/// What needs the tables and the key ring.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AtTheDesk {
     /// Show a license: terms, devices, transfers left, what happened last
     Show(OfLicense),
     /// List licenses: of a user, of an e-mail, ending soon, or with a status
@@ -96,9 +106,6 @@ pub(crate) enum Command {
     /// Look at and replace a product's catalog: tiers, features, policy
     #[command(subcommand)]
     Catalog(Catalog),
-    /// Look after the masters that sign keys and leases
-    #[command(subcommand)]
-    Keyring(Keyring),
 }
 
 #[derive(Debug, Args)]

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use falconer_domain::catalog::{CatalogError, Tier};
+use falconer_domain::issue::{MAX_FEATURE_CHARS, is_feature};
 use falconer_domain::{Catalog, PolicyOverrides, Product, TierName};
 use serde::{Deserialize, Serialize};
-
-/// Longest feature, and the characters it may have: as for a license's own.
-const MAX_FEATURE_CHARS: usize = 64;
 
 /// Why a file is no catalog.
 #[derive(Debug, thiserror::Error)]
@@ -126,11 +124,6 @@ pub fn difference(before: &Catalog, after: &Catalog) -> Vec<String> {
     let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}"));
     let come = after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}"));
     gone.chain(come).collect()
-}
-
-fn is_feature(text: &str) -> bool {
-    (1..=MAX_FEATURE_CHARS).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 impl From<PolicyTable> for PolicyOverrides {

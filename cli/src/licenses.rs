@@ -19,7 +19,7 @@ use falconer_domain::{
 };
 use serde_json::{Value, json};
 
-use crate::arguments::{self, Command, Manners};
+use crate::arguments::{self, AtTheDesk as Command, Manners};
 use crate::shown;
 
 /// Audit rows that `show` prints.
@@ -102,7 +102,6 @@ impl Office<'_> {
             Command::Audit(audit) => self.audit(&audit).await,
             Command::Explain(explain) => self.explain(&explain).await,
             Command::Catalog(command) => self.catalog(command).await,
-            Command::Issue(_) | Command::Keyring(_) => unreachable!("run.rs has these"),
         }
     }
 
@@ -217,12 +216,10 @@ impl Office<'_> {
         let row = self.find(&change.of.license).await?;
         let birth = row.birth()?;
         let home = self.ring.current();
-        let printed = row.license.tier.as_str().to_ascii_uppercase();
-        let printed = falconer_domain::license_key::PrintedTier::parse(&printed).context("a tier")?;
         let key = LicenseKey::Current(CurrentKey::issue(
             home,
             row.license.product.clone(),
-            printed,
+            row.license.tier.printed(),
             falconer::random::bytes()?,
         ));
         let id = LicenseId::of(home, &key);

@@ -17,7 +17,7 @@ use falconer_domain::{KeyRing, TierName, UnixMillis};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use crate::arguments::{Arguments, Command, Issue, Keyring, Manners, Place};
+use crate::arguments::{Arguments, AtTheDesk, Command, Issue, Keyring, Manners, Place};
 use crate::licenses::Office;
 use crate::shown::moment as shown;
 
@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         match command {
             Command::Keyring(command) => self::keyring(&clients, &place, command).await,
             Command::Issue(issue) => self::issue(&clients, place, issue, manners).await,
-            command => with_office(&clients, place, manners, command).await,
+            Command::AtTheDesk(command) => with_office(&clients, place, manners, command).await,
         }
     })?;
     Ok(ExitCode::SUCCESS)
@@ -51,7 +51,7 @@ async fn ring(clients: &Clients, place: &Place) -> Result<KeyRing> {
     Ok(KeyRing::parse(stored.text.expose_secret())?)
 }
 
-async fn with_office(clients: &Clients, place: Place, manners: Manners, command: Command) -> Result<()> {
+async fn with_office(clients: &Clients, place: Place, manners: Manners, command: AtTheDesk) -> Result<()> {
     let (store, ring) = (store(clients, &place)?, ring(clients, &place).await?);
     let desk = Desk::new(&store, &ring, place.actor.unwrap_or_else(user_name));
     let office = Office { store: &store, ring: &ring, desk, manners, now: now() };

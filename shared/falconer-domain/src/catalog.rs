@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::license_key::Product;
+use crate::license_key::{PrintedTier, Product};
 
 /// Seats a license may have. A hundred devices of four components make an item of some 20 KB, which is five read units
 /// for each verification; a vendor with larger customers gives them several licenses.
@@ -26,6 +26,13 @@ impl TierName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The tier as a key prints it.
+    #[must_use]
+    pub fn printed(&self) -> PrintedTier {
+        // Unwrap safety: a tier name is 1 to 16 of a-z, 0-9 and _; upper-cased that is a printed tier.
+        PrintedTier::parse(&self.0.to_ascii_uppercase()).unwrap()
     }
 }
 

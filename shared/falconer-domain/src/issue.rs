@@ -149,8 +149,7 @@ impl CheckedOrder {
     /// The tier as a key prints it.
     #[must_use]
     pub fn printed_tier(&self) -> PrintedTier {
-        // Unwrap safety: a tier name is 1 to 16 of a-z, 0-9 and _; upper-cased that is a printed tier.
-        PrintedTier::parse(&self.order.tier.as_str().to_ascii_uppercase()).unwrap()
+        self.order.tier.printed()
     }
 
     /// The license `id` that `key` will open. `home` is the generation whose pepper and escrow key it uses: never one
@@ -201,7 +200,9 @@ impl CheckedOrder {
     }
 }
 
-pub(crate) fn is_feature(text: &str) -> bool {
+/// Whether a text is a feature's name: 1 to [`MAX_FEATURE_CHARS`] of `a-z`, `0-9` and `_`.
+#[must_use]
+pub fn is_feature(text: &str) -> bool {
     (1..=MAX_FEATURE_CHARS).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
