@@ -3,16 +3,19 @@
 //! The comments on members are what `--help` prints, so they are plain text and not Markdown.
 #![expect(clippy::doc_markdown, reason = "the comments are help texts")]
 
+use std::path::PathBuf;
+
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
-/// Issue licenses and look after the key ring of a Falconer license authority.
+/// The operator's desk of a Falconer license authority.
 ///
-/// Works with your own AWS credentials on the tables and the secret. Every setting can be a flag or a variable.
+/// Works with your own AWS credentials on the tables and the secret. Every setting can be a flag, a variable, or a
+/// member of falconer.toml.
 #[derive(Debug, Parser)]
 #[command(name = "falconer", version, propagate_version = true)]
 pub(crate) struct Arguments {
     /// Use the stack that `cargo xtask dev` has started
-    #[arg(long, global = true)]
+    #[arg(long, global = true, conflicts_with_all = ["stack", "region"])]
     pub(crate) local: bool,
     #[command(flatten)]
     pub(crate) manners: Manners,
@@ -37,38 +40,56 @@ pub(crate) struct Manners {
     pub(crate) dry_run: bool,
 }
 
-/// Where the license authority lives.
+/// Where the license authority lives. What no flag says is taken from the environment, then from the nearest
+/// falconer.toml.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub(crate) struct Place {
-    /// Name of the licenses table (stack output LicensesTable)
-    #[arg(long, global = true, env = "LICENSES_TABLE", hide_env_values = true)]
+    /// The CloudFormation stack whose outputs name tables and secret
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) stack: Option<String>,
+    /// The AWS region [env: AWS_REGION]
+    #[arg(long, global = true)]
+    pub(crate) region: Option<String>,
+    /// Name of the licenses table (stack output LicensesTable) [env: LICENSES_TABLE]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) licenses_table: Option<String>,
-    /// Name of the verifications table (stack output VerificationsTable)
-    #[arg(long, global = true, env = "VERIFICATIONS_TABLE", hide_env_values = true)]
+    /// Name of the verifications table (stack output VerificationsTable) [env: VERIFICATIONS_TABLE]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) verifications_table: Option<String>,
-    /// Name or ARN of the key ring's secret (stack output MasterKeySecret)
-    #[arg(long, global = true, env = "MASTER_KEY_SECRET_ID", hide_env_values = true)]
+    /// Name or ARN of the key ring's secret (stack output MasterKeySecret) [env: MASTER_KEY_SECRET_ID]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) master_key_secret_id: Option<String>,
-    /// Who is asking, for the audit [default: your user name]
-    #[arg(long, global = true, env = "FALCONER_ACTOR", hide_env_values = true)]
+    /// Who is asking, for the audit [env: FALCONER_ACTOR] [default: your user name]
+    #[arg(long, global = true, value_name = "NAME")]
     pub(crate) actor: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Issue a license and print its key, which is shown this once
-    Issue(Issue),
     #[command(flatten)]
     AtTheDesk(AtTheDesk),
     /// Look after the masters that sign keys and leases
     #[command(subcommand)]
     Keyring(Keyring),
+    /// Print a script that completes this program's commands in your shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write a page for every command
+    Man {
+        /// A folder for the pages of all commands
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
+    },
 }
 
 /// What needs the tables and the key ring.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AtTheDesk {
+    /// Issue a license, or one for each row of a file, and print its key
+    Issue(Issue),
     /// Show a license: terms, devices, transfers left, what happened last
     Show(OfLicense),
     /// List licenses: of a user, of an e-mail, ending soon, or with a status
@@ -103,19 +124,27 @@ pub(crate) enum AtTheDesk {
     Audit(Audit),
     /// Say why verify answers as it does: every check, and the first that fails
     Explain(Explain),
+    /// Count licenses by tier and status, and what happened in the last days; looks through both tables
+    Stats(Stats),
     /// Look at and replace a product's catalog: tiers, features, policy
     #[command(subcommand)]
     Catalog(Catalog),
+    /// Move licenses in from another system
+    #[command(subcommand)]
+    Import(Import),
+    /// Write all licenses to a file
+    #[command(subcommand)]
+    Export(Export),
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("term").required(true).args(["days", "perpetual"])))]
+#[command(group(ArgGroup::new("term").required(true).args(["days", "perpetual", "from_csv"])))]
 pub(crate) struct Issue {
     /// The product's code, 2 to 8 of A-Z and 0-9
     #[arg(long, default_value = "QF")]
     pub(crate) product: String,
     /// The tier, one of the product's catalog
-    #[arg(long)]
+    #[arg(long, required_unless_present = "from_csv", default_value = "", hide_default_value = true)]
     pub(crate) tier: String,
     /// Your own id of the customer
     #[arg(long)]
@@ -144,6 +173,12 @@ pub(crate) struct Issue {
     /// Issue a key of S1's old form, for applications that read nothing else
     #[arg(long)]
     pub(crate) legacy: bool,
+    /// Issue a license for each row of a CSV file, whose columns are named like these flags
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tier", "user", "email", "name", "from_activation", "seats", "features", "legacy"])]
+    pub(crate) from_csv: Option<PathBuf>,
+    /// Where the keys of --from-csv go [default: FILE.issued.csv]
+    #[arg(long, short, value_name = "FILE", requires = "from_csv")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// One license.
@@ -286,12 +321,89 @@ pub(crate) struct Audit {
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) of: OfLicense,
-    /// A JSON file with the member `hardware` of a request, or a whole request
+    /// A JSON file with a request, or with its member `hardware` alone; `-` reads standard input
     #[arg(long, value_name = "FILE")]
-    pub(crate) hardware: Option<std::path::PathBuf>,
+    pub(crate) hardware: Option<PathBuf>,
     /// Ask as of this day (YYYY-MM-DD, UTC) or this moment. Moves the clock, not the license.
     #[arg(long)]
     pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// How many days back, today included
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub(crate) days: u32,
+    /// Draw the days as a picture (SVG)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chart: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// S2's sheet as CSV, or what `export csv` wrote
+    Sheet(ImportSheet),
+    /// S1's table `licenses`, as psql's `\copy … csv header` writes it
+    Postgres(ImportPostgres),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportSheet {
+    #[command(flatten)]
+    pub(crate) import: ImportFile,
+    /// The product of rows that name none
+    #[arg(long, default_value = "QF")]
+    pub(crate) product: String,
+    /// The sheet's name of a tier and ours; may be repeated
+    #[arg(long, value_name = "THEIRS=OURS")]
+    pub(crate) tier: Vec<String>,
+    /// Keep free-text keys instead of issuing fresh ones. They carry no signature: anyone can try to guess one
+    #[arg(long)]
+    pub(crate) keep_keys: bool,
+    /// Where old and fresh keys are listed [default: FILE.mapping.csv]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportPostgres {
+    #[command(flatten)]
+    pub(crate) import: ImportFile,
+    /// The time zone S1's server ran in, as Europe/Berlin
+    #[arg(long, default_value = "UTC")]
+    pub(crate) timezone: String,
+}
+
+/// A file that is imported.
+#[derive(Debug, Args)]
+pub(crate) struct ImportFile {
+    /// CSV in UTF-8, its first line naming the columns; `-` reads standard input
+    pub(crate) file: PathBuf,
+    /// Where rows that cannot be imported go, with the reason [default: FILE.refused.csv]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) refused: Option<PathBuf>,
+    /// Why, for the audit
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Export {
+    /// All licenses as CSV: the sheet's columns, then everything else `import sheet` needs
+    Csv(ExportCsv),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportCsv {
+    /// Write to this file, which nobody else may read, instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write whole keys instead of masked ones; the audit of each license records it
+    #[arg(long)]
+    pub(crate) reveal: bool,
+    /// Why, for the audit
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -312,7 +424,7 @@ pub(crate) enum Catalog {
 #[derive(Debug, Args)]
 pub(crate) struct CatalogFile {
     /// TOML; `-` reads standard input
-    pub(crate) file: std::path::PathBuf,
+    pub(crate) file: PathBuf,
     /// Why, for the audit
     #[arg(long)]
     pub(crate) reason: Option<String>,
@@ -333,6 +445,13 @@ pub(crate) enum Keyring {
         /// Do not wait for the 15 minutes
         #[arg(long)]
         now: bool,
+    },
+    /// Accept free-text keys brought in from a sheet; they carry no signature, so anyone can try to guess one
+    EnableImported,
+    /// Take a generation out of the ring; refused while a license of it lives
+    Retire {
+        /// Its number, as `keyring list` shows it
+        generation: u8,
     },
     /// Show every generation and what it does, never a master
     List,

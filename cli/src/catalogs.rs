@@ -1,7 +1,6 @@
 //! The commands that look at catalogs and replace them.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use anyhow::{Context, Result, bail};
 use falconer::{catalog, random};
@@ -9,10 +8,8 @@ use falconer_domain::{Catalog, Product, TierName};
 use serde_json::json;
 
 use crate::arguments::{self, CatalogFile};
+use crate::inputs;
 use crate::licenses::{Office, print_json};
-
-/// Longest catalog: hundreds of tiers, and still far from the 400 KB of an item.
-const MAX_FILE_BYTES: u64 = 100_000;
 
 impl Office<'_> {
     pub(crate) async fn catalog(&self, command: arguments::Catalog) -> Result<()> {
@@ -118,16 +115,5 @@ fn changes(in_use: Option<&Catalog>, new: &Catalog) -> Vec<String> {
 }
 
 fn read(file: &CatalogFile) -> Result<Catalog> {
-    let (name, mut text) = (file.file.display().to_string(), String::new());
-    let mut source: Box<dyn Read> = if name == "-" {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(&file.file).with_context(|| format!("{name} cannot be read"))?)
-    };
-    source
-        .by_ref()
-        .take(MAX_FILE_BYTES)
-        .read_to_string(&mut text)
-        .with_context(|| format!("{name} is not text"))?;
-    catalog::read(&text).with_context(|| name)
+    catalog::read(&inputs::text(&file.file)?).with_context(|| file.file.display().to_string())
 }

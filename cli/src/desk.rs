@@ -1,12 +1,15 @@
 //! The operator's desk: finding a license and changing it, with an audit row that names who did it and why.
 
+use std::ops::ControlFlow;
+
 use falconer_aws::audit::Subject;
-use falconer_aws::operator::Place;
+use falconer_aws::operator::Birth;
 use falconer_aws::store::{Row, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::standing::Standing;
 use falconer_domain::{Catalog, KeyRing, License, LicenseId, Product, UnixMillis};
 
+use crate::in_use::CatalogsInUse;
 use crate::random;
 
 /// How often a change is decided before it is given up, when others change the same license at the same moment.
@@ -19,7 +22,8 @@ const ELLIPSIS: char = '…';
 pub struct Desk<'a> {
     store: &'a Store,
     ring: &'a KeyRing,
-    actor: String,
+    catalogs: CatalogsInUse<'a>,
+    actor: &'a str,
 }
 
 /// Why a license was not found.
@@ -73,8 +77,8 @@ pub struct Deed<'a> {
 impl<'a> Desk<'a> {
     /// A desk at which `actor` sits.
     #[must_use]
-    pub const fn new(store: &'a Store, ring: &'a KeyRing, actor: String) -> Self {
-        Self { store, ring, actor }
+    pub const fn new(store: &'a Store, ring: &'a KeyRing, actor: &'a str) -> Self {
+        Self { store, ring, catalogs: CatalogsInUse::of(store), actor }
     }
 
     /// The license that a text names: its key, its id, or its masked key. The last looks through the whole table.
@@ -110,19 +114,13 @@ impl<'a> Desk<'a> {
 
     async fn find_by_hint(&self, hint: &str) -> Result<Row, FindError> {
         let mut found: Vec<Row> = Vec::new();
-        let mut place: Option<Place> = None;
-        loop {
-            let page = self.store.page_of_licenses(place).await?;
-            for row in page.rows {
-                if row.birth()?.key_hint.to_uppercase() == hint {
-                    found.push(row);
-                }
+        self.each(|row, birth| {
+            if birth.key_hint.to_uppercase() == hint {
+                found.push(row);
             }
-            place = page.next;
-            if place.is_none() {
-                break;
-            }
-        }
+            ControlFlow::Continue(())
+        })
+        .await?;
         if found.len() > 1 {
             let ids: Vec<_> = found.iter().map(|row| row.license.id.to_string()).collect();
             return Err(FindError::Several(ids.join(", ")));
@@ -130,15 +128,38 @@ impl<'a> Desk<'a> {
         found.pop().ok_or_else(|| FindError::NoLicense(hint.to_owned()))
     }
 
+    /// Looks at every license there is until `visit` breaks off, and returns how many rows did not read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn each(
+        &self,
+        mut visit: impl FnMut(Row, Birth) -> ControlFlow<()>,
+    ) -> Result<usize, StoreError> {
+        let (mut place, mut unreadable) = (None, 0);
+        loop {
+            let page = self.store.page_of_licenses(place).await?;
+            unreadable += page.unreadable;
+            for row in page.rows {
+                let birth = row.birth()?;
+                if visit(row, birth).is_break() {
+                    return Ok(unreadable);
+                }
+            }
+            place = page.next;
+            if place.is_none() {
+                return Ok(unreadable);
+            }
+        }
+    }
+
     /// The catalog of a product: the stored one, else the built-in one.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::Corrupt`] where there is none.
     pub async fn catalog(&self, product: &Product) -> Result<Catalog, StoreError> {
-        let stored = self.store.catalog(product).await?;
-        stored
-            .or_else(|| Catalog::built_in(product))
-            .ok_or_else(|| StoreError::Corrupt(format!("no catalog for product {product}")))
+        let catalog = self.catalogs.get(product).await?;
+        catalog.ok_or_else(|| StoreError::Corrupt(format!("no catalog for product {product}")))
     }
 
     /// A license under its rules.
@@ -197,7 +218,7 @@ impl<'a> Desk<'a> {
             code: "CATALOG_APPLIED",
             origin: None,
             address: None,
-            actor: Some(self.actor.clone()),
+            actor: Some(self.actor.to_owned()),
             reason: reason.map(str::to_owned),
             device: None,
             kept_days: None,
@@ -214,7 +235,7 @@ impl<'a> Desk<'a> {
         deed: Deed<'_>,
         now: UnixMillis,
     ) -> Result<AuditRow, getrandom::Error> {
-        let row = AuditRow::change(id, now, &random::id()?, deed.action, deed.code, &self.actor);
+        let row = AuditRow::change(id, now, &random::id()?, deed.action, deed.code, self.actor);
         Ok(AuditRow { reason: deed.reason.map(str::to_owned), ..row })
     }
 }

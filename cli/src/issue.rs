@@ -4,8 +4,9 @@ use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::{CheckedOrder, NewLicense, Order, OrderRefusal};
 use falconer_domain::keyring::Generation;
 use falconer_domain::license_key::{CurrentKey, LegacyKey};
-use falconer_domain::{Catalog, KeyRing, LicenseId, LicenseKey, UnixMillis};
+use falconer_domain::{KeyRing, LicenseId, LicenseKey, UnixMillis};
 
+use crate::in_use::CatalogsInUse;
 use crate::random;
 
 /// Keys that may be taken in a row before something else must be wrong. A legacy key has no randomness: its neighbours
@@ -65,15 +66,16 @@ pub enum IssueError {
 pub struct Issuer<'a> {
     store: &'a Store,
     ring: &'a KeyRing,
-    actor: String,
+    catalogs: CatalogsInUse<'a>,
+    actor: &'a str,
     next_legacy_second: i64,
 }
 
 impl<'a> Issuer<'a> {
     /// An issuer. `actor` is who asks, for the audit.
     #[must_use]
-    pub const fn new(store: &'a Store, ring: &'a KeyRing, actor: String) -> Self {
-        Self { store, ring, actor, next_legacy_second: 0 }
+    pub const fn new(store: &'a Store, ring: &'a KeyRing, actor: &'a str) -> Self {
+        Self { store, ring, catalogs: CatalogsInUse::of(store), actor, next_legacy_second: 0 }
     }
 
     /// Checks an order against its product's catalog: the stored one, else the built-in one.
@@ -81,10 +83,8 @@ impl<'a> Issuer<'a> {
     /// # Errors
     /// [`IssueError::Order`], [`IssueError::NoCatalog`] or [`IssueError::Store`].
     pub async fn check(&self, order: Order) -> Result<CheckedOrder, IssueError> {
-        let stored = self.store.catalog(&order.product).await.map_err(IssueError::Catalog)?;
-        let catalog = stored
-            .or_else(|| Catalog::built_in(&order.product))
-            .ok_or_else(|| IssueError::NoCatalog(order.product.to_string()))?;
+        let catalog = self.catalogs.get(&order.product).await.map_err(IssueError::Catalog)?;
+        let catalog = catalog.ok_or_else(|| IssueError::NoCatalog(order.product.to_string()))?;
         Ok(order.check(&catalog)?)
     }
 
@@ -102,7 +102,7 @@ impl<'a> Issuer<'a> {
         for _ in 0..MAX_TAKEN {
             let (key, license) = self.prepare(order, form, now)?;
             let row =
-                AuditRow::change(&license.license.id, now, &random::id()?, "issue", "ISSUED", &self.actor);
+                AuditRow::change(&license.license.id, now, &random::id()?, "issue", "ISSUED", self.actor);
             match self.store.issue(&license, &row, &random::id()?).await {
                 Ok(()) => return Ok(Issued { key, license }),
                 Err(StoreError::Conflict) => {}

@@ -4,9 +4,14 @@
 //! names the actor.
 
 pub mod catalog;
+pub mod chart;
 pub mod desk;
+pub mod in_use;
 pub mod issue;
 pub mod keyring;
 pub mod local;
 pub mod moments;
+pub mod moving;
+pub mod place;
 pub mod random;
+pub mod stats;

@@ -1,7 +1,9 @@
 //! The commands that look at licenses and change them.
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use falconer::desk::{ChangeError, Deed, Desk, FindError};
@@ -18,20 +20,21 @@ use falconer_domain::{
     Catalog, KeyRing, License, LicenseId, LicenseKey, Status, TierName, UnixMillis, escrow,
 };
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::arguments::{self, AtTheDesk as Command, Manners};
+use crate::inputs;
 use crate::shown;
 
 /// Audit rows that `show` prints.
 const LAST_ROWS: usize = 10;
-/// Longest text taken from standard input.
-const MAX_INPUT_BYTES: u64 = 4_096;
 
 /// A desk with what the commands need around it.
 pub(crate) struct Office<'a> {
     pub(crate) store: &'a Store,
     pub(crate) ring: &'a KeyRing,
     pub(crate) desk: Desk<'a>,
+    pub(crate) actor: &'a str,
     pub(crate) manners: Manners,
     pub(crate) now: UnixMillis,
 }
@@ -39,6 +42,7 @@ pub(crate) struct Office<'a> {
 impl Office<'_> {
     pub(crate) async fn run(&self, command: Command) -> Result<()> {
         match command {
+            Command::Issue(issue) => self.issue(issue).await,
             Command::Show(of) => self.show(&of.license).await,
             Command::List(list) => self.list(list).await,
             Command::Suspend(change) => {
@@ -101,7 +105,10 @@ impl Office<'_> {
             Command::EraseSubject(erase) => self.erase_subject(&erase).await,
             Command::Audit(audit) => self.audit(&audit).await,
             Command::Explain(explain) => self.explain(&explain).await,
+            Command::Stats(stats) => self.stats(&stats).await,
             Command::Catalog(command) => self.catalog(command).await,
+            Command::Import(import) => self.import(import).await,
+            Command::Export(arguments::Export::Csv(export)) => self.export(&export).await,
         }
     }
 
@@ -239,6 +246,7 @@ impl Office<'_> {
             key_hint: key.masked(),
             created_at: self.now,
             license: rotated.new.clone(),
+            metadata: birth.metadata.clone(),
         };
         let deed = Deed { action: "rotate-key", code: "KEY_ROTATED", reason: change.reason.as_deref() };
         let rows = [self.desk.audit(&row.license.id, deed, self.now)?, self.desk.audit(&id, deed, self.now)?];
@@ -256,13 +264,7 @@ impl Office<'_> {
     async fn reveal(&self, change: &arguments::Change) -> Result<()> {
         let row = self.find(&change.of.license).await?;
         let birth = row.birth()?;
-        let generation = self
-            .ring
-            .generation(row.license.generation)
-            .context("the key ring lacks the generation that sealed this key; restore the ring")?;
-        let key = escrow::open(generation, &row.license.id, &birth.key_escrow).context(
-            "the sealed key does not open: the row was changed by hand, or the ring is another one's",
-        )?;
+        let key = opened(self.ring, &row.license, &birth)?;
         if self.manners.dry_run {
             return self.changed("reveal", row.license, &birth, Outcome::DryRun).await;
         }
@@ -314,28 +316,34 @@ impl Office<'_> {
         limit: usize,
         wanted: impl Fn(&License) -> bool,
     ) -> Result<Vec<(License, Birth)>> {
-        if !self.manners.json {
-            eprintln!("Looking through the whole table …");
-        }
-        let (mut found, mut place, mut unreadable) = (Vec::new(), None, 0);
-        loop {
-            let page = self.store.page_of_licenses(place).await?;
-            unreadable += page.unreadable;
-            for row in page.rows.into_iter().filter(|row| wanted(&row.license)) {
-                let birth = row.birth()?;
+        let mut found = Vec::new();
+        self.look_through(|row, birth| {
+            if wanted(&row.license) {
                 found.push((row.license, birth));
             }
-            place = page.next;
-            if place.is_none() || found.len() > limit {
-                break;
-            }
-        }
+            if found.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Looks at every license, and says so.
+    pub(crate) async fn look_through(&self, visit: impl FnMut(Row, Birth) -> ControlFlow<()>) -> Result<()> {
+        self.say("Looking through the whole table …");
+        let unreadable = self.desk.each(visit).await?;
         if unreadable > 0 {
             eprintln!(
                 "{unreadable} rows of the table do not read as licenses; verify answers 503 to their keys."
             );
         }
-        Ok(found)
+        Ok(())
+    }
+
+    /// Tells a person who waits; with `--json` nobody does.
+    pub(crate) fn say(&self, sentence: &str) {
+        if !self.manners.json {
+            eprintln!("{sentence}");
+        }
     }
 
     async fn read_all(&self, ids: Vec<LicenseId>, limit: usize) -> Result<Vec<(License, Birth)>> {
@@ -352,13 +360,13 @@ impl Office<'_> {
     pub(crate) async fn find(&self, license: &str) -> Result<Row> {
         let read;
         let license = if license == "-" {
-            read = input()?;
-            read.as_str()
+            read = inputs::text(Path::new("-"))?;
+            read.trim()
         } else {
             license
         };
-        if self.desk.is_hint(license) && !self.manners.json {
-            eprintln!("Looking through the whole table for this masked key …");
+        if self.desk.is_hint(license) {
+            self.say("Looking through the whole table for this masked key …");
         }
         // Bare, so that the exit code tells what is down from what is refused.
         self.desk.find(license).await.map_err(|error| match error {
@@ -377,22 +385,40 @@ impl Office<'_> {
 
     /// Asks a person; `--yes` answers for one who is not there.
     pub(crate) fn confirm(&self, what: &str, lines: &[String]) -> Result<()> {
-        if self.manners.yes {
-            return Ok(());
-        }
-        if self.manners.json || !std::io::stdin().is_terminal() {
-            bail!("nobody is there to confirm this; give --yes, or --dry-run to see what would change");
-        }
-        eprintln!("{what}:");
-        for line in lines {
-            eprintln!("  {line}");
-        }
-        if dialoguer::Confirm::new().with_prompt("Do this?").default(false).interact()? {
-            Ok(())
-        } else {
-            bail!("nothing was changed")
-        }
+        confirm(self.manners, what, lines)
     }
+}
+
+/// Asks a person; `--yes` answers for one who is not there.
+pub(crate) fn confirm(manners: Manners, what: &str, lines: &[String]) -> Result<()> {
+    if manners.yes {
+        return Ok(());
+    }
+    if manners.json || !std::io::stdin().is_terminal() {
+        bail!("nobody is there to confirm this; give --yes, or --dry-run to see what would change");
+    }
+    eprintln!("{what}:");
+    for line in lines {
+        eprintln!("  {line}");
+    }
+    if dialoguer::Confirm::new().with_prompt("Do this?").default(false).interact()? {
+        Ok(())
+    } else {
+        bail!("nothing was changed")
+    }
+}
+
+/// The key of a license, in clear.
+pub(crate) fn opened(ring: &KeyRing, license: &License, birth: &Birth) -> Result<Zeroizing<String>> {
+    let generation = ring.generation(license.generation).with_context(|| {
+        format!("the key ring lacks the generation that sealed the key of {}; restore the ring", license.id)
+    })?;
+    escrow::open(generation, &license.id, &birth.key_escrow).with_context(|| {
+        format!(
+            "the sealed key of {} does not open: the row was changed by hand, or the ring is another one's",
+            license.id
+        )
+    })
 }
 
 /// A failure of the store as itself, so that the exit code tells what is down from what is refused.
@@ -463,10 +489,4 @@ fn devices(ids: &[String]) -> Result<BTreeSet<DeviceId>> {
 fn device(id: &str) -> Result<DeviceId> {
     DeviceId::parse(id.trim())
         .with_context(|| format!("{id} is no device id; `falconer show` lists them (dev_…)"))
-}
-
-fn input() -> Result<String> {
-    let mut text = String::new();
-    std::io::stdin().take(MAX_INPUT_BYTES).read_to_string(&mut text).context("standard input is not text")?;
-    Ok(text.trim().to_owned())
 }

@@ -2,9 +2,17 @@
 
 mod arguments;
 mod catalogs;
+mod exports;
+mod imports;
+mod inputs;
+mod issuing;
 mod licenses;
+mod pages;
+mod progress;
+mod rings;
 mod run;
 mod shown;
+mod statistics;
 mod understanding;
 
 use std::process::{Command, ExitCode};
@@ -14,6 +22,8 @@ use arguments::Arguments;
 use clap::Parser;
 use falconer::local;
 use falconer_aws::StoreError;
+use falconer_aws::keyring::RingWriteError;
+use falconer_aws::operator::stacks::StackError;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -21,16 +31,26 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("falconer: {error:#}");
+            eprintln!("falconer: {}", told(&error));
             exit_code(&error)
         }
     }
+}
+
+/// An error and its causes, each said once: some sentences quote the cause they are about.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |told, cause| {
+        let cause = cause.to_string();
+        if told.contains(&cause) { told } else { format!("{told}: {cause}") }
+    })
 }
 
 /// 1: refused, and asking again changes nothing. 3: something does not answer; ask again. clap itself ends with 2.
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let down = |cause: &(dyn std::error::Error + 'static)| {
         matches!(cause.downcast_ref(), Some(StoreError::Unavailable(_)))
+            || matches!(cause.downcast_ref(), Some(StackError::Unavailable(_)))
+            || matches!(cause.downcast_ref(), Some(RingWriteError::Unavailable(_)))
     };
     ExitCode::from(if error.chain().any(down) { 3 } else { 1 })
 }

@@ -1,6 +1,7 @@
 //! How a license looks: as JSON of a stable shape, and as lines for a person.
 
-use comfy_table::{ContentArrangement, Table, TableStyle};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
+use falconer::stats::Statistics;
 use falconer_aws::operator::{AuditRecord, Birth};
 use falconer_domain::hardware::{ComponentForm, DeviceId};
 use falconer_domain::license::Device;
@@ -117,24 +118,66 @@ pub(crate) fn devices_text(license: &License) -> Option<String> {
             &moment(device.seen_at),
         ]);
     }
-    Some(table.to_string())
+    whole(&mut table, &[0]);
+    Some(table.trim_fmt())
 }
 
-/// Licenses, one on a line.
+/// Licenses, two lines each: the id, which somebody will paste, never breaks, whatever the terminal's width.
 pub(crate) fn list_text(licenses: &[(License, Birth)], now: UnixMillis) -> String {
-    let mut table = table(&["License", "Key", "Tier", "Status", "Ends", "User", "E-mail"]);
+    let mut table = table(&["License, key", "Tier", "Status", "Ends", "Customer"]);
     for (license, birth) in licenses {
+        let email = license.email.as_ref().map(Email::as_str);
+        let customer: Vec<_> = license.user_id.as_deref().into_iter().chain(email).collect();
+        let ends = match (license.expires_at, license.duration_days) {
+            (Some(at), _) => date(at),
+            (None, Some(days)) => format!("+{days} days"),
+            (None, None) => "never".to_owned(),
+        };
         table.add_row([
-            license.id.as_str(),
-            &birth.key_hint,
-            license.tier.as_str(),
-            &status(license, now),
-            &ends(license),
-            license.user_id.as_deref().unwrap_or("–"),
-            license.email.as_ref().map_or("–", Email::as_str),
+            format!("{}\n{}", license.id, birth.key_hint),
+            license.tier.to_string(),
+            status(license, now).replace(", ", ",\n"),
+            ends,
+            if customer.is_empty() { "–".to_owned() } else { customer.join("\n") },
         ]);
     }
-    table.to_string()
+    whole(&mut table, &[0, 1, 2, 3]);
+    if licenses.is_empty() { "There is no such license.".to_owned() } else { table.trim_fmt() }
+}
+
+/// Licenses by tier and status, counted.
+pub(crate) fn licenses_counted(statistics: &Statistics) -> String {
+    let statuses = ["active", "pending", "suspended", "revoked", "expired"];
+    let mut table = table(&["Tier", "Active", "Pending", "Suspended", "Revoked", "Expired", "All"]);
+    for (tier, counts) in &statistics.licenses {
+        let counts: Vec<_> = statuses.map(|status| counts.get(status).copied().unwrap_or_default()).to_vec();
+        let all = counts.iter().sum::<u64>();
+        let cells = counts.iter().chain([&all]).map(u64::to_string);
+        table.add_row([tier.clone()].into_iter().chain(cells));
+    }
+    if statistics.licenses.is_empty() { "There are no licenses.".to_owned() } else { table.trim_fmt() }
+}
+
+/// Days, one on a line.
+pub(crate) fn days_counted(statistics: &Statistics) -> String {
+    let mut table = table(&["Day (UTC)", "Activations", "Transfers", "Verifications", "Refusals"]);
+    for (start, day) in &statistics.days {
+        let counts = [day.activations, day.transfers, day.verifications, day.refusals];
+        table.add_row([date(UnixMillis(*start))].into_iter().chain(counts.map(|count| count.to_string())));
+    }
+    table.trim_fmt()
+}
+
+/// Codes of refusals, one on a line.
+pub(crate) fn refusals_counted(statistics: &Statistics) -> String {
+    if statistics.refusals.is_empty() {
+        return "No request about a license was refused in these days.".to_owned();
+    }
+    let mut table = table(&["Refusal", "Times"]);
+    for (code, count) in &statistics.refusals {
+        table.add_row([(*code).to_owned(), count.to_string()]);
+    }
+    table.trim_fmt()
 }
 
 /// Audit rows, one on a line.
@@ -142,7 +185,7 @@ pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) ->
     let mut table = table(&["When", "Action", "Code", "Who", "What"]);
     for row in rows {
         let who = row.actor.as_deref().unwrap_or("–");
-        let mut what: Vec<_> = row.changes.iter().map(|(name, change)| changed(name, change)).collect();
+        let mut what: Vec<_> = told(row).collect();
         what.extend(row.device.clone());
         what.extend(row.reason.as_ref().map(|reason| format!("“{reason}”")));
         table.add_row([
@@ -153,28 +196,50 @@ pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) ->
             what.join("\n"),
         ]);
     }
-    table.to_string()
+    table.trim_fmt()
 }
 
 /// An audit row on one line, for those that arrive while somebody watches.
 pub(crate) fn audit_line(row: &AuditRecord) -> String {
     let who = row.actor.as_deref().unwrap_or("–");
     let mut line = format!("{}  {}  {}  {who}", moment(row.moment()), row.action, row.code);
-    for (name, change) in &row.changes {
+    for change in told(row) {
         line.push_str("  ");
-        line.push_str(&changed(name, change));
+        line.push_str(&change);
     }
     line
+}
+
+/// Attributes that a person learns nothing from: they follow from others, or say where the row lies.
+const NOT_TOLD: [&str; 4] = ["expiry_month", "generation", "license_id", "product"];
+
+/// What changed, as a person reads it.
+fn told(row: &AuditRecord) -> impl Iterator<Item = String> {
+    let changes = row
+        .changes
+        .iter()
+        .filter(|(name, change)| !NOT_TOLD.contains(&name.as_str()) && change["after"] != json!({}));
+    changes.map(|(name, change)| changed(name, change))
 }
 
 fn changed(name: &str, change: &Value) -> String {
     let side = |side: &str| match &change[side] {
         Value::Null => "–".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Number(millis) if name.ends_with("_at") => {
+            millis.as_i64().map_or_else(|| millis.to_string(), |millis| moment(UnixMillis(millis)))
+        }
+        Value::Array(values) if values.is_empty() => "none".to_owned(),
+        Value::Array(values) => {
+            let values =
+                values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            values.collect::<Vec<_>>().join(" ")
+        }
         other => other.to_string(),
     };
     match change {
         Value::String(word) => format!("{name} {word}"),
+        change if change["before"].is_null() => format!("{name}: {}", side("after")),
         _ => format!("{name}: {} → {}", side("before"), side("after")),
     }
 }
@@ -198,6 +263,21 @@ pub(crate) fn moment(at: UnixMillis) -> String {
     // S1's lifetime licenses end after the calendar does.
     Timestamp::from_millisecond(at.0)
         .map_or_else(|_| format!("{} ms", at.0), |at| at.strftime("%F %R UTC").to_string())
+}
+
+/// A day.
+pub(crate) fn date(at: UnixMillis) -> String {
+    Timestamp::from_millisecond(at.0)
+        .map_or_else(|_| format!("{} ms", at.0), |at| at.strftime("%F").to_string())
+}
+
+/// Columns that are never folded: what is narrow, or to be pasted.
+fn whole(table: &mut Table, columns: &[usize]) {
+    for index in columns {
+        if let Some(column) = table.column_mut(*index) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
 }
 
 /// A table that fits the terminal.

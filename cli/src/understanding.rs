@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use falconer::moments;
-use falconer_domain::hardware::{HashedComponents, Label, ReceivedComponents};
+use falconer_domain::hardware::{FLAT_NAMES, HashedComponents, Label, ReceivedComponents};
 use falconer_domain::standing::Standing;
 use falconer_domain::verify::{Check, Compared, Facts, VerifyRefusal};
 use falconer_domain::{Code, UnixMillis};
 use serde_json::{Value, json};
 
 use crate::arguments;
+use crate::inputs;
 use crate::licenses::{Office, print_json};
 use crate::shown;
 
@@ -135,26 +136,47 @@ fn compared(compared: &Compared) -> String {
     }
 }
 
-/// The components of a file: a request, its member `hardware`, or S2's columns.
+/// The components of a file, as the functions read them from a request: its member `hardware`, else S2's members. A file
+/// may also be the object `hardware` alone.
 fn hardware(file: &Path) -> Result<ReceivedComponents> {
-    const FLAT: [(&str, Label); 6] = [
-        ("hw_component_1", Label::Mac),
-        ("hw_component_2", Label::Cpu),
-        ("hw_component_3", Label::Board),
-        ("hw1", Label::Mac),
-        ("hw2", Label::Cpu),
-        ("hw3", Label::Board),
-    ];
     let name = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+    let text = inputs::text(file)?;
     let document: Value = serde_json::from_str(&text).with_context(|| format!("{name} is not JSON"))?;
-    let members = document.get("hardware").unwrap_or(&document);
+    let document = document.as_object().with_context(|| format!("{name} is not a JSON object"))?;
     let mut received = ReceivedComponents::default();
-    for (member, value) in members.as_object().with_context(|| format!("{name} is not a JSON object"))? {
-        let flat = FLAT.iter().find(|(flat, _)| flat == member).map(|(_, label)| *label);
-        let Some(label) = Label::parse(member).or(flat) else { continue };
-        if let Some(text) = value.as_str() {
-            received.insert(label, text).with_context(|| format!("{name}: {member}"))?;
+    let mut insert = |member: &str, label: Label, value: &Value| match value {
+        Value::Null => Ok(()),
+        Value::String(text) => received.insert(label, text).with_context(|| format!("{name}: {member}")),
+        _ => bail!("{name}: {member} must be a string"),
+    };
+    let flat = FLAT_NAMES.into_iter().map(|set| {
+        let present = |(names, label): (&'static [&'static str], Label)| {
+            names.iter().find_map(|name| Some((*name, label, document.get(*name)?)))
+        };
+        set.into_iter().filter_map(present).collect::<Vec<_>>()
+    });
+    let flat = flat.into_iter().find(|present| !present.is_empty());
+    match (document.get("hardware"), flat) {
+        (Some(hardware), _) => {
+            let hardware =
+                hardware.as_object().with_context(|| format!("{name}: hardware is not a JSON object"))?;
+            for (member, value) in hardware {
+                let label = Label::parse(member)
+                    .with_context(|| format!("{name}: {member} is no label of a component"))?;
+                insert(member, label, value)?;
+            }
+        }
+        (None, Some(present)) => {
+            for (member, label, value) in present {
+                insert(member, label, value)?;
+            }
+        }
+        (None, None) => {
+            let labelled =
+                document.iter().filter_map(|(name, value)| Some((name, Label::parse(name)?, value)));
+            for (member, label, value) in labelled {
+                insert(member, label, value)?;
+            }
         }
     }
     Ok(received)

@@ -43,7 +43,7 @@ fn every_test_the_architecture_names_exists() {
 fn the_commands_of_the_documents_work() {
     let world = World::start();
     let mut run = 0;
-    for document in ["README.md", "docs/operations.md", "docs/cli.md"] {
+    for document in ["README.md", "docs/operations.md"] {
         let text = fs::read_to_string(checkout().join(document)).unwrap();
         let commands = text.lines().filter_map(|line| {
             let line = line.split('#').next().unwrap_or_default().trim();

@@ -155,8 +155,53 @@ fn the_ring_through_the_program() {
     }
 }
 
+#[test]
+fn a_generation_goes_only_when_no_license_needs_it() {
+    let world = World::start();
+    let keyring = |arguments: &[&str]| run(falconer(&world), &[&["--yes", "keyring"], arguments].concat());
+    let retire = |generation: &str| said(&keyring(&["retire", generation]));
+    let old = world.put(Fixture::pro());
+    let legacy = world.put(Fixture::pro().with_legacy_key());
+    assert!(retire("1").contains("generation 1 signs; promote another one"), "{}", retire("1"));
+    assert!(retire("9").contains("has no generation 9"));
+    assert!(retire("2").contains("1 licenses of generation 2 live"), "S1's key needs it: {}", retire("2"));
+    assert!(keyring(&["add"]).status.success() && keyring(&["promote", "--now"]).status.success());
+    assert!(
+        retire("1").contains("2 licenses of generation 1 live"),
+        "both are sealed by it: {}",
+        retire("1")
+    );
+
+    // A fresh key for one, an end for the other.
+    assert!(run(falconer(&world), &["--yes", "rotate-key", &legacy]).status.success());
+    assert!(retire("2").is_empty(), "{}", retire("2"));
+    assert!(retire("1").contains("1 licenses of generation 1 live"));
+    assert!(run(falconer(&world), &["--yes", "revoke", &old, "--reason", "refund"]).status.success());
+    let gone = keyring(&["retire", "1"]);
+    assert_eq!(
+        String::from_utf8_lossy(&gone.stdout),
+        "Generation 1 is gone; instances follow within five minutes.\n"
+    );
+    let secret = world.secrets.current(&world.settings.master_key_secret_id).unwrap();
+    assert!(!secret.contains(falconer_tests::MASTER_A) && !secret.contains(falconer_tests::LEGACY_MASTER));
+    assert!(keyring(&["add"]).status.success());
+    let listed = run(falconer(&world), &["keyring", "list", "--json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let roles: Vec<_> = listed["generations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["generation"].as_u64().unwrap(), it["role"].as_str().unwrap()))
+        .collect();
+    assert_eq!(roles, [(3, "current"), (4, "waiting")]);
+    let asked = run(falconer(&world), &["keyring", "enable-imported"]);
+    assert!(said(&asked).contains("nobody is there to confirm this"), "{}", said(&asked));
+    assert!(keyring(&["enable-imported"]).status.success());
+    assert!(said(&keyring(&["enable-imported"])).contains("accepts free-text keys already, by generation 5"));
+}
+
 async fn issue_many(world: &World, ring: &KeyRing, form: Form, count: usize) -> Vec<String> {
-    let (mut desk, order) = (Issuer::new(&world.store, ring, "fixture".to_owned()), anonymous_order("pro"));
+    let (mut desk, order) = (Issuer::new(&world.store, ring, "fixture"), anonymous_order("pro"));
     let mut keys = Vec::new();
     for _ in 0..count {
         keys.push(desk.issue(&order, form, NOW).await.unwrap().key.to_string());

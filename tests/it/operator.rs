@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use crate::issuing::falconer;
 
-fn run(world: &World, arguments: &[&str]) -> Output {
+pub(crate) fn run(world: &World, arguments: &[&str]) -> Output {
     falconer(world).args(arguments).output().expect("the program runs")
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// What a command prints with `--json --yes`.
-fn told(world: &World, arguments: &[&str]) -> Value {
+pub(crate) fn told(world: &World, arguments: &[&str]) -> Value {
     let output = run(world, &[&["--json", "--yes"], arguments].concat());
     assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     assert_eq!(said(&output), "", "{arguments:?}: one document and nothing else");
@@ -146,6 +146,35 @@ fn lists_find_what_they_are_asked_for() {
     assert_eq!(ids(&["--all"]).len(), 3);
     let two = told(&world, &["list", "--all", "--limit", "2"]);
     assert_eq!((two["licenses"].as_array().unwrap().len(), &two["more"]), (2, &json!(true)));
+}
+
+#[test]
+fn statistics_count_licenses_and_the_last_days() {
+    let world = World::start();
+    let (first, second) = (Machine::named("first"), Machine::named("second"));
+    let key = world.put(Fixture::pro());
+    world.put(Fixture::of_tier("free").ending(now().plus_days(0)));
+    for (reply, code) in [
+        (world.activate(&key, &first), "ACTIVATED"),
+        (world.activate(&key, &second), "SEATS_EXHAUSTED"),
+        (world.transfer(&key, &second), "TRANSFERRED"),
+        (world.verify(&key), "VALID"),
+    ] {
+        assert_eq!(reply.code(), code);
+    }
+    told(&world, &["suspend", &key]);
+    assert_eq!(world.verify(&key).code(), "SUSPENDED");
+    world.settle();
+    let chart = std::env::temp_dir().join(format!("falconer-chart-{}.svg", std::process::id()));
+    let counted = told(&world, &["stats", "--days", "2", "--chart", chart.to_str().unwrap()]);
+    assert_eq!(counted["licenses"], json!({ "free": { "expired": 1 }, "pro": { "suspended": 1 } }));
+    assert_eq!(counted["refusals"], json!({ "SEATS_EXHAUSTED": 1, "SUSPENDED": 1 }));
+    let all = |member: &str| -> u64 {
+        counted["days"].as_array().unwrap().iter().map(|day| day[member].as_u64().unwrap()).sum()
+    };
+    assert_eq!((all("activations"), all("transfers"), all("verifications"), all("refusals")), (1, 1, 1, 2));
+    assert!(std::fs::read_to_string(&chart).unwrap().starts_with("<svg"));
+    std::fs::remove_file(&chart).unwrap();
 }
 
 /// The verdict is that of the very function the Lambda runs.

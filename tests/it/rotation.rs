@@ -77,7 +77,7 @@ impl Instances {
 fn issue(world: &World) -> String {
     let ring = world.ring();
     let order = anonymous_order("pro");
-    let mut desk = Issuer::new(&world.store, &ring, "fixture".to_owned());
+    let mut desk = Issuer::new(&world.store, &ring, "fixture");
     let key = world.wait(desk.issue(&order, Form::Current, START)).unwrap().key.to_string();
     world.speak(&key);
     key

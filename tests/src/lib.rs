@@ -10,4 +10,4 @@ pub use clock::{now, pass, turned_clock};
 pub use fixture::{Fixture, LEGACY_MASTER, MASTER_A, MASTER_B, SECRET_WORDS, anonymous_order, ring};
 pub use machine::{Machine, device_id};
 pub use reply::Reply;
-pub use world::{World, WorldOptions, checkout};
+pub use world::{World, WorldOptions, checkout, program};

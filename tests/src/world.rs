@@ -169,7 +169,7 @@ impl World {
     /// A program of ours with this world's endpoints and nothing else of AWS.
     #[must_use]
     pub fn program(&self, name: &str) -> std::process::Command {
-        let mut command = std::process::Command::new(binaries().join(name));
+        let mut command = std::process::Command::new(program(name));
         command
             .env("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint())
             .env("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_tap.endpoint())
@@ -293,7 +293,12 @@ impl World {
 
     /// A key that is authentic and opens nothing.
     pub fn key_without_license(&self) -> String {
-        self.make(Fixture::pro()).0
+        self.key_alone(Fixture::pro())
+    }
+
+    /// The key of a license that is not stored.
+    pub fn key_alone(&self, fixture: Fixture) -> String {
+        self.make(fixture).0
     }
 
     /// A text that tests will send as a key: no log may repeat it.
@@ -424,7 +429,7 @@ impl World {
         // Legacy keys differ by their second alone.
         let issued = i64::try_from(self.spoken.borrow().len()).unwrap_or_default();
         let now = UnixMillis(1_700_000_000_000 + issued * 1_000);
-        let mut desk = Issuer::new(&self.store, &ring, "fixture".to_owned());
+        let mut desk = Issuer::new(&self.store, &ring, "fixture");
         let (key, mut new) = desk.prepare(&order, form, now).expect("a key");
         change(&mut new, &ring);
         self.speak(&key.to_string());
@@ -468,6 +473,12 @@ fn start_gateway(
         Gateway::start(config).expect("a gateway; `cargo xtask test` builds the functions it starts");
     gateway.wait_until_ready(START_LIMIT).expect("ready functions");
     gateway
+}
+
+/// A program of ours.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    binaries().join(name)
 }
 
 /// Where `cargo xtask test` has put the functions; beside the tests' own target folder otherwise.

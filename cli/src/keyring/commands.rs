@@ -57,6 +57,27 @@ pub async fn add_legacy(
     edit(writer, |draft| draft.add_legacy(master.expose_secret(), now)).await
 }
 
+/// Accepts free-text keys.
+///
+/// # Errors
+/// [`KeyringError`]; the ring is then as it was.
+pub async fn enable_imported(writer: &RingWriter, now: UnixMillis) -> Result<GenerationNumber, KeyringError> {
+    let master = new_master()?;
+    edit(writer, |draft| draft.enable_imported(master.expose_secret(), now)).await
+}
+
+/// Takes a generation out of the ring. Whoever calls this has made sure that no license of it lives.
+///
+/// # Errors
+/// [`KeyringError`]; the ring is then as it was.
+pub async fn retire(
+    writer: &RingWriter,
+    number: GenerationNumber,
+    now: UnixMillis,
+) -> Result<GenerationNumber, KeyringError> {
+    edit(writer, |draft| draft.retire(number, now)).await
+}
+
 /// Makes the waiting generation sign, if it has waited long enough.
 ///
 /// # Errors

@@ -12,6 +12,9 @@ use serde_json::{Map, Value};
 pub const PROMOTE_AFTER_MILLIS: i64 = 15 * 60 * 1_000;
 /// A note beside each generation: when it was added, in milliseconds.
 const ADDED_PREFIX: &str = "x-added-";
+/// A note in the place of a generation that is gone, with the moment. Its number is never given out again: clients know
+/// its public key by it.
+const RETIRED_PREFIX: &str = "x-retired-";
 
 /// Why an edit is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +28,15 @@ pub enum EditRefusal {
     /// `legacy` is write-once.
     #[error("the key ring already has a legacy generation ({0}), and S1 had one master; nothing was changed")]
     LegacyExists(GenerationNumber),
+    /// `imported` is write-once.
+    #[error("the key ring accepts free-text keys already, by generation {0}; nothing was changed")]
+    ImportedExists(GenerationNumber),
+    /// No such generation.
+    #[error("the key ring has no generation {0}; `falconer keyring list` shows those it has")]
+    NoSuchGeneration(u8),
+    /// The one that signs.
+    #[error("generation {0} signs; promote another one before this one can go")]
+    Current(GenerationNumber),
     /// Nothing stands by.
     #[error("no generation is waiting to be promoted; `falconer keyring add` adds one")]
     NothingToPromote,
@@ -111,6 +123,58 @@ impl Draft {
         Ok((number, self.text()))
     }
 
+    /// Adds a generation that looks up free-text keys, and nothing else.
+    ///
+    /// # Errors
+    /// [`EditRefusal::ImportedExists`] or [`EditRefusal::Full`].
+    pub fn enable_imported(
+        mut self,
+        master: &str,
+        now: UnixMillis,
+    ) -> Result<(GenerationNumber, SecretString), EditRefusal> {
+        if let Some(imported) = self.ring.imported() {
+            return Err(EditRefusal::ImportedExists(imported.number()));
+        }
+        let number = self.insert(master, now)?;
+        self.members.insert("imported".to_owned(), number.to_string().into());
+        Ok((number, self.text()))
+    }
+
+    /// The generation of a number, if it may go at all. Whether a license of it lives is another question.
+    ///
+    /// # Errors
+    /// [`EditRefusal::NoSuchGeneration`] or [`EditRefusal::Current`].
+    pub fn retirable(&self, number: u8) -> Result<GenerationNumber, EditRefusal> {
+        let missing = EditRefusal::NoSuchGeneration(number);
+        let generation =
+            GenerationNumber::new(number).filter(|number| self.ring.generation(*number).is_some());
+        match generation.ok_or(missing)? {
+            current if current == self.ring.current().number() => Err(EditRefusal::Current(current)),
+            other => Ok(other),
+        }
+    }
+
+    /// Takes a generation out, with its role.
+    ///
+    /// # Errors
+    /// As [`Draft::retirable`].
+    pub fn retire(
+        mut self,
+        number: GenerationNumber,
+        now: UnixMillis,
+    ) -> Result<(GenerationNumber, SecretString), EditRefusal> {
+        self.retirable(number.get())?;
+        self.members.remove(&number.to_string());
+        self.members.remove(&format!("{ADDED_PREFIX}{number}"));
+        for role in ["legacy", "imported"] {
+            if self.members.get(role).and_then(Value::as_str) == Some(number.to_string().as_str()) {
+                self.members.remove(role);
+            }
+        }
+        self.members.insert(format!("{RETIRED_PREFIX}{number}"), now.0.to_string().into());
+        Ok((number, self.text()))
+    }
+
     /// Makes the newest waiting generation sign, once it has been published for long enough.
     ///
     /// # Errors
@@ -158,7 +222,8 @@ impl Draft {
 
     fn insert(&mut self, master: &str, now: UnixMillis) -> Result<GenerationNumber, EditRefusal> {
         // Above every other, never in a gap: endorsements run from older to newer, and newer is higher.
-        let highest = self.ring.numbers().map(GenerationNumber::get).max().unwrap_or(0);
+        let retired = self.members.keys().filter_map(|name| name.strip_prefix(RETIRED_PREFIX)?.parse().ok());
+        let highest = self.ring.numbers().map(GenerationNumber::get).chain(retired).max().unwrap_or(0);
         let number = GenerationNumber::new(highest + 1).ok_or(EditRefusal::Full)?;
         self.members.insert(number.to_string(), master.into());
         self.members.insert(format!("{ADDED_PREFIX}{number}"), now.0.to_string().into());
@@ -216,6 +281,32 @@ mod tests {
         assert_eq!(draft(&ring).promote_now().err(), Some(EditRefusal::NothingToPromote));
         let again = draft(&ring).add_legacy("another one", NOW).err();
         assert_eq!(again, Some(EditRefusal::LegacyExists(number)));
+    }
+
+    #[test]
+    fn a_retired_generation_is_gone_and_its_number_is_never_used_again() {
+        let (two, ring) = draft(&Draft::first(A, NOW)).add(&A.replace('a', "b"), NOW).unwrap();
+        assert_eq!(
+            draft(&ring).retirable(1).err(),
+            Some(EditRefusal::Current(GenerationNumber::new(1).unwrap()))
+        );
+        assert_eq!(draft(&ring).retirable(9).err(), Some(EditRefusal::NoSuchGeneration(9)));
+        let (retired, ring) = draft(&ring).retire(two, LATER).unwrap();
+        assert_eq!((retired, draft(&ring).ring().generation(two).is_none()), (two, true));
+        assert!(!ring.expose_secret().contains("bbbb"));
+        let (three, _) = draft(&ring).add(A, LATER).unwrap();
+        assert_eq!(three.get(), 3);
+    }
+
+    #[test]
+    fn free_text_keys_are_enabled_once_and_their_generation_can_go() {
+        let (number, ring) = draft(&Draft::first(A, NOW)).enable_imported(&A.replace('a', "i"), NOW).unwrap();
+        assert_eq!(draft(&ring).ring().imported().unwrap().number(), number);
+        assert_eq!(draft(&ring).promote_now().err(), Some(EditRefusal::NothingToPromote));
+        let again = draft(&ring).enable_imported(A, NOW).err();
+        assert_eq!(again, Some(EditRefusal::ImportedExists(number)));
+        let (_, ring) = draft(&ring).retire(number, NOW).unwrap();
+        assert!(draft(&ring).ring().imported().is_none());
     }
 
     #[test]

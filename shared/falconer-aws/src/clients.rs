@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
@@ -116,10 +116,13 @@ pub struct Clients {
 impl Clients {
     /// Clients configured by the SDK's own variables (region, credentials, endpoints). Nothing is called yet.
     pub async fn connect(roots: TrustRoots, budgets: Budgets) -> Self {
-        let config = configured(roots, &budgets).load().await;
+        Self::of(&configured(roots, &budgets).load().await, budgets)
+    }
+
+    fn of(config: &SdkConfig, budgets: Budgets) -> Self {
         Self {
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            secrets: aws_sdk_secretsmanager::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            secrets: aws_sdk_secretsmanager::Client::new(config),
             budgets,
         }
     }
@@ -139,6 +142,31 @@ impl Clients {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(of_dynamodb.build()),
             secrets: aws_sdk_secretsmanager::Client::from_conf(of_secrets.build()),
             budgets,
+        }
+    }
+}
+
+/// What an operator's machine calls: the two services, and the one that knows where they are.
+#[cfg(feature = "operator")]
+#[derive(Clone, Debug)]
+pub struct Operator {
+    /// The two services.
+    pub clients: Clients,
+    pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+}
+
+#[cfg(feature = "operator")]
+impl Operator {
+    /// Clients with the operator's own credentials and trust store, in a region if one is named here.
+    pub async fn connect(region: Option<String>) -> Self {
+        let mut loader = configured(TrustRoots::Native, &Budgets::OPERATOR);
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region));
+        }
+        let config = loader.load().await;
+        Self {
+            clients: Clients::of(&config, Budgets::OPERATOR),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
         }
     }
 }

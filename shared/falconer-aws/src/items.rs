@@ -79,6 +79,8 @@ pub(crate) struct BirthItem<'a> {
     #[serde(with = "serde_bytes")]
     key_escrow: &'a [u8],
     key_hint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'a str>,
 }
 
 /// What guards every write of a license.
@@ -221,6 +223,7 @@ impl<'a> From<&'a NewLicense> for BirthItem<'a> {
             created_at: new.created_at.0,
             key_escrow: &new.key_escrow,
             key_hint: &new.key_hint,
+            metadata: new.metadata.as_deref(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides, TierName};
 use crate::escrow::{self, NONCE_BYTES};
-use crate::keyring::Generation;
+use crate::keyring::{Generation, GenerationNumber};
 use crate::license::{License, Status};
 use crate::license_id::LicenseId;
 use crate::license_key::{LicenseKey, PrintedTier, Product};
@@ -96,6 +96,8 @@ pub struct NewLicense {
     pub key_escrow: Vec<u8>,
     /// The masked key.
     pub key_hint: String,
+    /// What another system kept beside the license; no rule looks at it.
+    pub metadata: Option<String>,
 }
 
 impl Order {
@@ -163,39 +165,46 @@ impl CheckedOrder {
         now: UnixMillis,
         nonce: [u8; NONCE_BYTES],
     ) -> NewLicense {
+        NewLicense {
+            key_escrow: escrow::seal(home, &id, &key.to_string(), nonce),
+            key_hint: key.masked(),
+            created_at: now,
+            license: self.terms(id, home.number(), now),
+            metadata: None,
+        }
+    }
+
+    /// The license alone, without its key.
+    #[must_use]
+    pub fn terms(&self, id: LicenseId, generation: GenerationNumber, now: UnixMillis) -> License {
         let order = &self.order;
         let (status, expires_at, duration_days) = match order.term {
             Term::Days(days) => (Status::Active, Some(now.plus_days(days)), None),
             Term::DaysFromActivation(days) => (Status::Pending, None, Some(days)),
             Term::Perpetual => (Status::Active, None, None),
         };
-        NewLicense {
-            key_escrow: escrow::seal(home, &id, &key.to_string(), nonce),
-            key_hint: key.masked(),
-            created_at: now,
-            license: License {
-                id,
-                product: order.product.clone(),
-                tier: order.tier.clone(),
-                status,
-                user_id: order.user_id.clone(),
-                email: self.email.clone(),
-                licensee_name: self.licensee_name.clone(),
-                licensee_email: None,
-                expires_at,
-                duration_days,
-                features: order.features.clone(),
-                policy: PolicyOverrides { seats: order.seats, ..PolicyOverrides::default() },
-                devices: BTreeMap::new(),
-                released: BTreeMap::new(),
-                free_used: 0,
-                transfers: Vec::new(),
-                transfers_total: 0,
-                notes: None,
-                replaces: None,
-                replaced_by: None,
-                generation: home.number(),
-            },
+        License {
+            id,
+            product: order.product.clone(),
+            tier: order.tier.clone(),
+            status,
+            user_id: order.user_id.clone(),
+            email: self.email.clone(),
+            licensee_name: self.licensee_name.clone(),
+            licensee_email: None,
+            expires_at,
+            duration_days,
+            features: order.features.clone(),
+            policy: PolicyOverrides { seats: order.seats, ..PolicyOverrides::default() },
+            devices: BTreeMap::new(),
+            released: BTreeMap::new(),
+            free_used: 0,
+            transfers: Vec::new(),
+            transfers_total: 0,
+            notes: None,
+            replaces: None,
+            replaced_by: None,
+            generation,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Hardware in a request: the object of today's client library, or the flat members of older ones.
 
 use falconer_domain::hardware::{
-    ComponentForm, Label, MAX_COMPONENT_CHARS, MIN_COMPONENT_CHARS, ReceivedComponents,
+    ComponentForm, FLAT_NAMES, Label, MAX_COMPONENT_CHARS, MIN_COMPONENT_CHARS, ReceivedComponents,
 };
 use serde_json::Value;
 
@@ -10,16 +10,6 @@ use crate::problem::Problem;
 
 /// The form of components that today's client library sends; older clients name none.
 const KEYED_FORMAT: u64 = 1;
-
-/// S2's three columns and what they hold, under both names S2 gave them. The first set that is present counts.
-const FLAT: [[(&[&str], Label); 3]; 2] = [
-    [
-        (&["hw_component_1", "hwComponent1"], Label::Mac),
-        (&["hw_component_2", "hwComponent2"], Label::Cpu),
-        (&["hw_component_3", "hwComponent3"], Label::Board),
-    ],
-    [(&["hw1"], Label::Mac), (&["hw2"], Label::Cpu), (&["hw3"], Label::Board)],
-];
 
 /// What a request says of its machine.
 #[derive(Clone, Debug)]
@@ -63,7 +53,7 @@ fn read_object(hardware: &Value, components: &mut ReceivedComponents) -> Result<
 }
 
 fn read_flat(body: &Body, components: &mut ReceivedComponents) -> Result<(), Problem> {
-    for set in FLAT {
+    for set in FLAT_NAMES {
         let present: Vec<_> =
             set.into_iter().filter_map(|(names, label)| Some((body.member(names)?, label))).collect();
         for ((name, value), label) in &present {

@@ -1,6 +1,10 @@
 //! What only the operator's command line does with the tables: look through them, and replace keys.
 
+mod bulk;
+pub mod stacks;
 pub mod tables;
+
+pub use bulk::{Happened, MOST_AT_ONCE};
 
 use std::collections::HashMap;
 
@@ -27,6 +31,8 @@ pub struct Birth {
     pub key_escrow: ByteBuf,
     /// Its key, masked.
     pub key_hint: String,
+    /// What another system kept beside it.
+    pub metadata: Option<String>,
 }
 
 /// A row of the audit, as it stands: what it says depends on what it is about.
@@ -59,8 +65,7 @@ impl AuditRecord {
     /// When it happened.
     #[must_use]
     pub fn moment(&self) -> UnixMillis {
-        let digits = self.at.split('#').next().unwrap_or_default();
-        UnixMillis(digits.parse().unwrap_or_default())
+        moment_of(&self.at)
     }
 }
 
@@ -160,7 +165,7 @@ impl Store {
             .key_condition_expression(tables::HAPPENED_SINCE)
             .expression_attribute_names(tables::AT_NAME.0, tables::AT_NAME.1)
             .expression_attribute_values(":license_id", AttributeValue::S(id.to_string()))
-            .expression_attribute_values(":since", AttributeValue::S(format!("{:013}", since.0.max(0))));
+            .expression_attribute_values(":since", AttributeValue::S(written_moment(since)));
         self.items(query).await?.into_iter().map(read).collect()
     }
 
@@ -240,9 +245,20 @@ impl Store {
     }
 }
 
+/// The moment in the sort key of an audit row.
+fn moment_of(at: &str) -> UnixMillis {
+    let digits = at.split('#').next().unwrap_or_default();
+    UnixMillis(digits.parse().unwrap_or_default())
+}
+
+/// A moment as the sort keys of audit rows begin with it.
+fn written_moment(at: UnixMillis) -> String {
+    format!("{:013}", at.0.max(0))
+}
+
 /// Where a page begins.
 #[derive(Debug)]
-pub struct Place(HashMap<String, AttributeValue>);
+pub struct Place(pub(crate) HashMap<String, AttributeValue>);
 
 /// Some licenses of all.
 #[derive(Debug)]

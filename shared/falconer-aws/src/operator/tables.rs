@@ -9,6 +9,9 @@
 //! | 12 | what happened to a license | verifications | `Query` | strong | – |
 //! | 13 | replace a license's key | licenses, verifications | `TransactWriteItems` of four puts | – | the version read; the three others not there yet |
 //! | 14 | put a catalog with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | the version read, or none there; the row not there yet |
+//! | 15 | the ids of all licenses | licenses | `Scan` of one attribute | strong | – |
+//! | 16 | issue many licenses with their audit rows | licenses, verifications | `TransactWriteItems` of two puts each | – | none of them is there yet |
+//! | 17 | what happened to all licenses since a moment | verifications | `Scan` | eventual | – |
 //!
 //! The indexes hold keys alone, so each license they name is read by pattern 1.
 
@@ -30,5 +33,13 @@ pub const OF_EMAIL: &str = "email = :value";
 pub const ENDING: &str = "expiry_month = :month AND expires_at BETWEEN :from AND :until";
 /// Pattern 12: from a moment on. `at` is a reserved word of DynamoDB.
 pub const HAPPENED_SINCE: &str = "license_id = :license_id AND #at >= :since";
+/// Pattern 15.
+pub const ID_ALONE: &str = "license_id";
+/// Pattern 17.
+pub const SINCE: &str = "#at >= :since";
+/// Pattern 17: what statistics look at. `action` is a reserved word of DynamoDB too.
+pub const FOR_STATISTICS: &str = "license_id, #at, #action, code";
+/// The reserved word.
+pub const ACTION_NAME: (&str, &str) = ("#action", "action");
 /// The reserved word.
 pub const AT_NAME: (&str, &str) = ("#at", "at");

@@ -83,6 +83,17 @@ impl Label {
     }
 }
 
+/// S2's three columns and what they hold, under both names S2 gave them. Of a request the first set that is present
+/// counts.
+pub const FLAT_NAMES: [[(&[&str], Label); 3]; 2] = [
+    [
+        (&["hw_component_1", "hwComponent1"], Label::Mac),
+        (&["hw_component_2", "hwComponent2"], Label::Cpu),
+        (&["hw_component_3", "hwComponent3"], Label::Board),
+    ],
+    [(&["hw1"], Label::Mac), (&["hw2"], Label::Cpu), (&["hw3"], Label::Board)],
+];
+
 /// What a client makes components of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ComponentForm {
@@ -137,6 +148,12 @@ impl ReceivedComponents {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether any of them tells two machines apart: without one no device can ever match.
+    #[must_use]
+    pub fn has_strong(&self) -> bool {
+        self.0.keys().any(|label| label.is_hardware_id())
     }
 
     /// The components as this license would store them.
@@ -251,6 +268,15 @@ impl DeviceId {
     #[must_use]
     pub fn from_random(random: [u8; Self::BYTES]) -> Self {
         Self(format!("{}{}", Self::PREFIX, CROCKFORD_LOWER.encode(&random)))
+    }
+
+    /// The id of the one device that a sheet knows of a license: the same in every run of an import.
+    #[must_use]
+    pub fn of_sheet(generation: &Generation, license: &LicenseId) -> Self {
+        let hash = mac(generation.subkey(Purpose::SheetImport).as_ref(), &["device", license.as_str()]);
+        let mut random = [0; Self::BYTES];
+        random.copy_from_slice(&hash[..Self::BYTES]);
+        Self::from_random(random)
     }
 
     /// `text` as a device id, exactly as it must be written.

@@ -43,6 +43,19 @@ impl CurrentKey {
         key
     }
 
+    /// The key that takes the place of a sheet's free text: random to everyone without the master, and the same
+    /// whenever the same text comes again, so that a repeated import is the same import. `old_key` is folded.
+    #[must_use]
+    pub fn in_place_of(old_key: &str, generation: &Generation, product: Product, tier: PrintedTier) -> Self {
+        let mut mac = Hmac::<Sha256>::new_from_slice(generation.subkey(Purpose::SheetImport).as_ref())
+            // Unwrap safety: HMAC takes a key of any length.
+            .unwrap();
+        mac.update(old_key.as_bytes());
+        let mut random = [0; RANDOM_BYTES];
+        random.copy_from_slice(&mac.finalize().into_bytes()[..RANDOM_BYTES]);
+        Self::issue(generation, product, tier, random)
+    }
+
     /// Whether `generation` issued this key; compared in constant time.
     #[must_use]
     pub fn is_tagged_by(&self, generation: &Generation) -> bool {

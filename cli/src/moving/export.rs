@@ -1,0 +1,59 @@
+//! All licenses as a sheet: S2's thirteen columns, then what those would lose.
+
+use data_encoding::BASE64;
+use falconer_aws::operator::Birth;
+use falconer_domain::person::{Email, Note, PersonName};
+use falconer_domain::{License, LicenseId, UnixMillis};
+
+use super::cells::written;
+use super::{own, sheet};
+use crate::moments;
+
+/// The names of the columns.
+pub fn header() -> impl Iterator<Item = &'static str> {
+    sheet::COLUMNS.into_iter().chain(own::COLUMNS)
+}
+
+/// A license as a row. `key` is its key, masked or not.
+#[must_use]
+pub fn row(license: &License, birth: &Birth, key: &str) -> Vec<String> {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
+    let moment = |at: Option<UnixMillis>| at.map(moments::written).unwrap_or_default();
+    let sheet = [
+        key.to_owned(),
+        license.status.as_str().to_owned(),
+        license.tier.to_string(),
+        number(license.duration_days),
+        // What a client sent is nowhere in clear; the column `devices` has what is at rest.
+        String::new(),
+        String::new(),
+        String::new(),
+        text(license.licensee_name.as_ref().map(PersonName::as_str)),
+        text(license.licensee_email.as_ref().map(Email::as_str)),
+        license.expires_at.map(moments::end_written).unwrap_or_default(),
+        license.transfers_total.to_string(),
+        moment(license.transfers.last().copied()),
+        text(license.notes.as_ref().map(Note::as_str)),
+    ];
+    let own = [
+        license.id.to_string(),
+        text(license.user_id.as_deref()),
+        text(license.email.as_ref().map(Email::as_str)),
+        license.product.to_string(),
+        number(license.policy.seats),
+        license.features.join(" "),
+        own::devices(&license.devices),
+        own::released(&license.released),
+        license.free_used.to_string(),
+        own::moments(&license.transfers),
+        own::policy(license.policy),
+        moments::written(UnixMillis(birth.created_at)),
+        license.generation.to_string(),
+        BASE64.encode(&birth.key_escrow),
+        text(license.replaces.as_ref().map(LicenseId::as_str)),
+        text(license.replaced_by.as_ref().map(LicenseId::as_str)),
+        text(birth.metadata.as_deref()),
+    ];
+    sheet.into_iter().chain(own).map(|cell| written(&cell).into_owned()).collect()
+}

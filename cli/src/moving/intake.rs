@@ -1,0 +1,298 @@
+//! From what a row says to a license: whether it is there already, and what it will be otherwise.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use falconer_domain::hardware::{ComponentForm, DeviceId};
+use falconer_domain::issue::{CheckedOrder, NewLicense};
+use falconer_domain::keyring::Generation;
+use falconer_domain::license::Device;
+use falconer_domain::license_key::{CurrentKey, MAX_KEY_BYTES, PrintedTier};
+use falconer_domain::{
+    Catalog, KeyRing, License, LicenseId, LicenseKey, PolicyOverrides, Product, UnixMillis,
+};
+
+use super::own::Own;
+use super::{BadRow, Incoming, Record};
+use crate::random;
+
+/// What stands for the hidden part of a masked key.
+const ELLIPSIS: char = '…';
+
+/// What becomes of free-text keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreeText {
+    /// A fresh key takes their place.
+    Replaced,
+    /// They stay good, without a signature.
+    Kept,
+    /// They are no keys: S1 signed every one.
+    Refused,
+}
+
+/// What a row comes to.
+pub enum Settled {
+    /// A license that is not there yet.
+    New(Box<NewLicense>, Keyed),
+    /// One that is.
+    There(LicenseId, Keyed),
+}
+
+/// What the customer has to be told about the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keyed {
+    /// Nothing: it is as the row has it.
+    Same,
+    /// It is another one now.
+    Fresh(LicenseKey),
+}
+
+/// Why a row was not settled.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// The row.
+    #[error(transparent)]
+    Row(#[from] BadRow),
+    /// The operating system.
+    #[error("the operating system gave no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// Settles the rows of one file, one after the other.
+#[derive(Debug)]
+pub struct Intake<'a> {
+    ring: &'a KeyRing,
+    catalogs: BTreeMap<Product, Catalog>,
+    free_text: FreeText,
+    known: HashSet<LicenseId>,
+    lines: HashMap<String, u64>,
+    now: UnixMillis,
+}
+
+impl<'a> Intake<'a> {
+    /// An intake beside the licenses there are.
+    #[must_use]
+    pub fn new(
+        ring: &'a KeyRing,
+        catalogs: BTreeMap<Product, Catalog>,
+        free_text: FreeText,
+        known: HashSet<LicenseId>,
+        now: UnixMillis,
+    ) -> Self {
+        Self { ring, catalogs, free_text, known, lines: HashMap::new(), now }
+    }
+
+    /// Settles the row that begins on a line.
+    ///
+    /// # Errors
+    /// [`SettleError::Row`], and the next row may be settled; [`SettleError::Random`].
+    pub fn settle(&mut self, line: u64, incoming: Incoming) -> Result<Settled, SettleError> {
+        let Incoming { key, names_product, mut order, record, own } = incoming;
+        let form = self.form(&key, own)?;
+        if let Some(product) = form.key().and_then(LicenseKey::product) {
+            if names_product && *product != order.product {
+                return Err(BadRow::OtherProduct(product.clone(), order.product).into());
+            }
+            order.product = product.clone();
+        }
+        match self.lines.entry(form.folded()) {
+            Entry::Occupied(first) => return Err(BadRow::Repeated(*first.get()).into()),
+            Entry::Vacant(free) => free.insert(line),
+        };
+        let product = &order.product;
+        let catalog = self.catalogs.get(product).ok_or_else(|| BadRow::NoCatalog(product.clone()))?;
+        if let Some(there) = self.there(&form, catalog) {
+            return Ok(there);
+        }
+        let order = order.check(catalog).map_err(BadRow::Order)?;
+        let (new, keyed) = self.make(form, &order, record)?;
+        Ok(Settled::New(Box::new(new), keyed))
+    }
+
+    /// What a row's key is.
+    fn form(&self, key: &str, own: Option<Own>) -> Result<Form, BadRow> {
+        if let Some(own) = own {
+            return self.own_form(key, own);
+        }
+        if key.len() > MAX_KEY_BYTES {
+            return Err(BadRow::KeyTooLong);
+        }
+        match (LicenseKey::parse(key), self.free_text) {
+            (Some(LicenseKey::Current(_) | LicenseKey::Legacy(_)), _) => {
+                let authentic = self.ring.authenticate(key).map_err(|_| BadRow::NotAuthentic)?;
+                Ok(Form::Signed(authentic.license_id, authentic.key))
+            }
+            (Some(key @ LicenseKey::Imported(_)), FreeText::Kept) => Ok(Form::Kept(key)),
+            (None, FreeText::Kept) => Err(BadRow::NotKeepable),
+            (_, FreeText::Refused) => Err(BadRow::NotAuthentic),
+            (imported, FreeText::Replaced) => Ok(Form::Replaced(folded(key), imported)),
+        }
+    }
+
+    /// A row of our own export names its license; a key that is not masked must open it.
+    fn own_form(&self, key: &str, own: Own) -> Result<Form, BadRow> {
+        if !self.ring.signs(own.generation) {
+            return Err(BadRow::NoGeneration(own.generation));
+        }
+        if key.is_empty() || key.contains(ELLIPSIS) {
+            return Ok(Form::Own(Box::new(own), key.to_owned()));
+        }
+        let authentic = self.ring.authenticate(key).map_err(|_| BadRow::NotAuthentic)?;
+        if authentic.license_id != own.id {
+            return Err(BadRow::OtherLicense(own.id));
+        }
+        Ok(Form::Own(Box::new(own), authentic.key.masked()))
+    }
+
+    /// The license as an earlier run left it: under its own key, kept, or under a fresh one of any generation and tier,
+    /// since the ring may have been rotated and the tier changed between the two runs.
+    fn there(&self, form: &Form, catalog: &Catalog) -> Option<Settled> {
+        let same = |id: LicenseId| self.known.contains(&id).then_some(Settled::There(id, Keyed::Same));
+        let free_text = match form {
+            Form::Own(own, _) => return same(own.id.clone()),
+            Form::Signed(id, _) => return same(id.clone()),
+            Form::Kept(key) => Some(key),
+            Form::Replaced(_, key) => key.as_ref(),
+        };
+        let kept = free_text.zip(self.ring.imported());
+        kept.and_then(|(key, generation)| same(LicenseId::of(generation, key)))
+            .or_else(|| self.replaced_before(&form.folded(), catalog))
+    }
+
+    fn replaced_before(&self, folded: &str, catalog: &Catalog) -> Option<Settled> {
+        if self.known.is_empty() {
+            return None;
+        }
+        self.ring.signing().find_map(|generation| {
+            catalog.tiers().find_map(|tier| {
+                let (id, key) = in_place_of(folded, generation, catalog.product().clone(), tier.printed());
+                self.known.contains(&id).then_some(Settled::There(id, Keyed::Fresh(key)))
+            })
+        })
+    }
+
+    fn make(
+        &self,
+        form: Form,
+        order: &CheckedOrder,
+        record: Record,
+    ) -> Result<(NewLicense, Keyed), SettleError> {
+        let created_at = record.created_at.unwrap_or(self.now);
+        let home = self.ring.current();
+        let (id, key, keyed) = match form {
+            Form::Own(own, key_hint) => {
+                return Ok((restored(*own, key_hint, order, record, created_at), Keyed::Same));
+            }
+            Form::Signed(id, key) => (id, key, Keyed::Same),
+            Form::Kept(key) => {
+                let generation = self.ring.imported().ok_or(BadRow::NotAuthentic)?;
+                (LicenseId::of(generation, &key), key, Keyed::Same)
+            }
+            Form::Replaced(folded, _) => {
+                let product = order.product().clone();
+                let (id, key) = in_place_of(&folded, home, product, order.printed_tier());
+                (id, key.clone(), Keyed::Fresh(key))
+            }
+        };
+        let mut new = order.license(id, &key, home, created_at, random::bytes()?);
+        let license = &mut new.license;
+        if record.hardware.has_strong() {
+            let bound_at = record.transfers.last().copied().unwrap_or(created_at);
+            let device = Device {
+                name: None,
+                components: record.hardware.hashed(home, &license.id).stored(),
+                form: ComponentForm::Opaque,
+                bound_at,
+                seen_at: self.now,
+            };
+            license.devices.insert(DeviceId::of_sheet(home, &license.id), device);
+            license.free_used = 1;
+        }
+        recorded(&mut new, record);
+        Ok((new, keyed))
+    }
+}
+
+/// What a row's key turned out to be.
+enum Form {
+    /// An export of ours names the license; the text is its masked key.
+    Own(Box<Own>, String),
+    /// A key that a master of this ring has made.
+    Signed(LicenseId, LicenseKey),
+    /// A free text that stays good.
+    Kept(LicenseKey),
+    /// A free text, folded, that a fresh key takes the place of; and what it would be as a kept one.
+    Replaced(String, Option<LicenseKey>),
+}
+
+impl Form {
+    /// What makes two rows the same row.
+    fn folded(&self) -> String {
+        match self {
+            Self::Own(own, _) => own.id.to_string(),
+            Self::Signed(_, key) | Self::Kept(key) => key.to_string(),
+            Self::Replaced(folded, _) => folded.clone(),
+        }
+    }
+
+    /// The key, if it names a product.
+    const fn key(&self) -> Option<&LicenseKey> {
+        match self {
+            Self::Signed(_, key) => Some(key),
+            Self::Own(..) | Self::Kept(_) | Self::Replaced(..) => None,
+        }
+    }
+}
+
+/// A free text without regard to upper and lower case and to the spaces around it, as an imported key is read.
+fn folded(key: &str) -> String {
+    key.trim().to_uppercase()
+}
+
+fn in_place_of(
+    folded: &str,
+    generation: &Generation,
+    product: Product,
+    tier: PrintedTier,
+) -> (LicenseId, LicenseKey) {
+    let key = LicenseKey::Current(CurrentKey::in_place_of(folded, generation, product, tier));
+    (LicenseId::of(generation, &key), key)
+}
+
+/// A license as our own export has it.
+fn restored(
+    own: Own,
+    key_hint: String,
+    order: &CheckedOrder,
+    record: Record,
+    created_at: UnixMillis,
+) -> NewLicense {
+    let terms = order.terms(own.id, own.generation, created_at);
+    let license = License {
+        policy: PolicyOverrides { seats: terms.policy.seats, ..own.policy },
+        devices: own.devices,
+        released: own.released,
+        free_used: own.free_used,
+        replaces: own.replaces,
+        replaced_by: own.replaced_by,
+        ..terms
+    };
+    let mut new = NewLicense { license, created_at, key_escrow: own.key_escrow, key_hint, metadata: None };
+    recorded(&mut new, record);
+    new
+}
+
+fn recorded(new: &mut NewLicense, record: Record) {
+    new.metadata = record.metadata;
+    let license = &mut new.license;
+    license.status = record.status;
+    license.expires_at = record.expires_at;
+    license.duration_days = record.duration_days;
+    license.licensee_email = record.licensee_email;
+    license.transfers = record.transfers;
+    license.transfers_total = record.transfers_total;
+    license.notes = record.notes;
+}
+
+#[cfg(test)]
+mod tests;

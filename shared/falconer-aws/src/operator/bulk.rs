@@ -1,0 +1,103 @@
+//! Many licenses at once: what an import writes, and what statistics read.
+
+use std::collections::HashSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use falconer_domain::issue::NewLicense;
+use falconer_domain::{LicenseId, UnixMillis};
+use serde::Deserialize;
+
+use super::{Place, tables};
+use crate::audit::AuditRow;
+use crate::error::StoreError;
+use crate::store::{Store, read};
+use crate::tables::LICENSE_ID;
+
+/// Licenses that [`Store::issue_many`] takes: DynamoDB takes 100 items and 4 MB in one transaction, each license is two
+/// items, and one with a hundred devices has some 80 KB.
+pub const MOST_AT_ONCE: usize = 25;
+
+/// A row of the audit, as statistics see it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Happened {
+    at: String,
+    /// What was asked.
+    pub action: String,
+    /// What came of it.
+    pub code: String,
+}
+
+impl Happened {
+    /// When.
+    #[must_use]
+    pub fn moment(&self) -> UnixMillis {
+        super::moment_of(&self.at)
+    }
+}
+
+impl Store {
+    /// Pattern 15: the ids of all licenses there are.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn license_ids(&self) -> Result<HashSet<LicenseId>, StoreError> {
+        let mut pages = self
+            .dynamodb()
+            .scan()
+            .table_name(self.licenses_table())
+            .consistent_read(true)
+            .projection_expression(tables::ID_ALONE)
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = HashSet::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| StoreError::of(&error))?;
+            found.extend(item.get(LICENSE_ID).and_then(|id| LicenseId::parse(id.as_s().ok()?)));
+        }
+        Ok(found)
+    }
+
+    /// Pattern 16: at most [`MOST_AT_ONCE`] new licenses with their audit rows, all or none.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when one of them exists already; [`StoreError::Unavailable`].
+    pub async fn issue_many(
+        &self,
+        licenses: &[(NewLicense, AuditRow)],
+        token: &str,
+    ) -> Result<(), StoreError> {
+        let mut items = Vec::with_capacity(licenses.len() * 2);
+        for (new, row) in licenses {
+            items.extend(self.birth(new, row)?);
+        }
+        self.transact(items, token).await
+    }
+
+    /// Pattern 17: a page of what happened since a moment, in no order, and where the next page begins. The whole table
+    /// is read, and paid for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+    pub async fn happened_since(
+        &self,
+        since: UnixMillis,
+        from: Option<Place>,
+    ) -> Result<(Vec<Happened>, Option<Place>), StoreError> {
+        let output = self
+            .dynamodb()
+            .scan()
+            .table_name(self.verifications_table())
+            .filter_expression(tables::SINCE)
+            .projection_expression(tables::FOR_STATISTICS)
+            .expression_attribute_names(tables::AT_NAME.0, tables::AT_NAME.1)
+            .expression_attribute_names(tables::ACTION_NAME.0, tables::ACTION_NAME.1)
+            .expression_attribute_values(":since", AttributeValue::S(super::written_moment(since)))
+            .set_exclusive_start_key(from.map(|place| place.0))
+            .send()
+            .await
+            .map_err(|error| StoreError::of(&error))?;
+        let rows = output.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok((rows, output.last_evaluated_key.map(Place)))
+    }
+}

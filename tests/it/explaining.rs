@@ -1,0 +1,164 @@
+//! `falconer explain` says what verify says: for any license, at any moment, on any hardware.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use falconer_domain::{Status, UnixMillis};
+use falconer_http::{App, Call};
+use falconer_tests::{Fixture, Machine, World};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
+
+use crate::events::event;
+use crate::operator::told;
+
+/// Enough that every verdict is met; each starts a process.
+const CASES: u32 = 96;
+/// Around this moment everything happens.
+const MIDDLE: i64 = 1_800_000_000_000;
+/// Machines there are; those of a license and those that ask are among them.
+const MACHINES: [&str; 3] = ["first", "second", "third"];
+
+/// A license, a moment and a machine that asks.
+#[derive(Clone, Debug)]
+struct Case {
+    status: Status,
+    /// From the middle on.
+    ends_after: Option<i64>,
+    bound: Vec<usize>,
+    required: bool,
+    threshold: u32,
+    /// From the middle on.
+    asked_after: i64,
+    presented: Option<Presented>,
+}
+
+/// Parts of a machine, some of them perhaps another one's, and the form they are sent in.
+#[derive(Clone, Debug)]
+struct Presented {
+    parts: [Option<usize>; 3],
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Object,
+    Columns,
+    Short,
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let near = prop_oneof![Just(0_i64), -2_i64..=2, -10_000_000_000_i64..10_000_000_000];
+    let presented = (
+        prop::array::uniform3(prop::option::weighted(0.8, 0..MACHINES.len())),
+        prop_oneof![Just(Form::Object), Just(Form::Columns), Just(Form::Short)],
+    );
+    (
+        prop::sample::select(vec![
+            Status::Active,
+            Status::Active,
+            Status::Active,
+            Status::Pending,
+            Status::Suspended,
+            Status::Revoked,
+        ]),
+        prop::option::of(near.clone()),
+        prop::collection::vec(0..MACHINES.len(), 0..3),
+        any::<bool>(),
+        1_u32..=3,
+        near,
+        prop::option::of(presented.prop_map(|(parts, form)| Presented { parts, form })),
+    )
+        .prop_map(|(status, ends_after, mut bound, required, threshold, asked_after, presented)| {
+            bound.sort_unstable();
+            bound.dedup();
+            Case { status, ends_after, bound, required, threshold, asked_after, presented }
+        })
+}
+
+impl Presented {
+    fn request(&self, key: &str) -> Value {
+        let part = |index: usize, part: &str| {
+            self.parts[index].map(|machine| format!("fixture-hardware-{}-{part}", MACHINES[machine]))
+        };
+        let (mac, cpu, board) = (part(0, "mac"), part(1, "cpu"), part(2, "board"));
+        match self.form {
+            Form::Object => {
+                let parts = [("mac", mac), ("cpu", cpu), ("board", board)];
+                let parts: serde_json::Map<_, _> = parts
+                    .into_iter()
+                    .filter_map(|(name, part)| Some((name.to_owned(), part?.into())))
+                    .collect();
+                json!({ "license": key, "hardware": parts })
+            }
+            Form::Columns => {
+                json!({ "license": key, "hw_component_1": mac, "hwComponent2": cpu, "hw_component_3": board, "hw1": "never-looked-at" })
+            }
+            Form::Short => json!({ "license": key, "hw1": mac, "hw2": cpu, "hw3": board }),
+        }
+    }
+}
+
+fn stored(world: &World, case: &Case) -> String {
+    let Case { status, ends_after, required, threshold, .. } = case.clone();
+    let mut fixture = Fixture::pro().seats(3).with(move |new, _| {
+        new.license.status = status;
+        new.license.expires_at = ends_after.map(|after| UnixMillis(MIDDLE + after));
+        new.license.policy.hardware_required = Some(required);
+        new.license.policy.hardware_match_threshold = Some(threshold);
+    });
+    for (number, machine) in (1..).zip(&case.bound) {
+        fixture = fixture.bound(number, &Machine::named(MACHINES[*machine]), UnixMillis(MIDDLE));
+    }
+    world.put(fixture)
+}
+
+/// What the function answers, in this process, at a moment.
+fn verdict(world: &World, app: &App, request: &Value, at: UnixMillis) -> Value {
+    let mut event = event("verify", "post");
+    event["body"] = request.to_string().into();
+    let request = lambda_http::request::from_str(&event.to_string()).expect("an event");
+    world.wait(async {
+        let call = Call::new(request, at, Instant::now() + Duration::from_secs(60));
+        let answer = verify::handle(app, &call).await;
+        let response = answer.into_response(&call.request_id, verify::ENDPOINT.effect);
+        serde_json::from_slice(response.body()).expect("a JSON body")
+    })
+}
+
+#[test]
+fn explain_and_verify_say_the_same_of_any_license_moment_and_hardware() {
+    let world = World::start();
+    let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
+    let file = std::env::temp_dir().join(format!("falconer-explaining-{}.json", std::process::id()));
+    let met = std::cell::RefCell::new(BTreeSet::new());
+    let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&case(), |case| {
+        let key = stored(&world, &case);
+        let at = UnixMillis(MIDDLE + case.asked_after);
+        let request =
+            case.presented.as_ref().map_or_else(|| json!({ "license": key }), |it| it.request(&key));
+        let said = verdict(&world, &app, &request, at);
+        let moment = falconer::moments::written(at);
+        let mut arguments = vec!["explain", key.as_str(), "--at", moment.as_str()];
+        if case.presented.is_some() {
+            fs::write(&file, request.to_string()).unwrap();
+            arguments.extend(["--hardware", file.to_str().unwrap()]);
+        }
+        let explained = told(&world, &arguments);
+        prop_assert_eq!(&explained["code"], &said["code"]);
+        prop_assert_eq!(&explained["valid"], &said["valid"]);
+        if said["valid"] == true {
+            prop_assert_eq!(&explained["device"], &said["device"]["id"].clone());
+        }
+        met.borrow_mut().insert(said["code"].as_str().unwrap_or_default().to_owned());
+        Ok(())
+    });
+    let _ = fs::remove_file(&file);
+    outcome.unwrap();
+    let met = met.into_inner();
+    let all = ["EXPIRED", "HARDWARE_MISMATCH", "NOT_ACTIVATED", "PENDING", "REVOKED", "SUSPENDED", "VALID"];
+    assert_eq!(met.iter().map(String::as_str).collect::<Vec<_>>(), all, "every verdict was met");
+}
