@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
+use ureq::http::Request;
 
 use crate::http::{self, Answer};
 use crate::seed::license_key;
@@ -29,7 +30,7 @@ pub(super) struct Subject<'a, 'stack> {
 type Check = fn(&mut Subject) -> Result<()>;
 
 /// In an order: rotating comes last, since it changes the ring.
-pub(super) const ALL: [(&str, Check); 9] = [
+pub(super) const ALL: [(&str, Check); 11] = [
     ("health and readiness answer 200", health),
     ("the legacy demo key is valid, with a lease that PyJWT accepts", legacy_key),
     ("every new demo key is valid, with a lease that PyJWT accepts", new_keys),
@@ -37,6 +38,11 @@ pub(super) const ALL: [(&str, Check); 9] = [
     ("the README's curl lines answer, pasted into a shell twice", readme),
     ("a tampered key is INVALID_SIGNATURE and gets no lease", tampered_key),
     ("a route is answered for its own method only", other_method),
+    ("what the operator's commands print as JSON, jq reads", json_for_jq),
+    (
+        "--stack finds tables and secret by the outputs that ministack's CloudFormation has",
+        outputs_of_a_stack,
+    ),
     (
         "ministack and our own Secrets Manager agree on every case of the key ring's tests",
         secrets_managers_agree,
@@ -142,6 +148,80 @@ fn other_method(subject: &mut Subject) -> Result<()> {
     let answer = subject.get("/api/verify")?;
     ensure!(answer.status == 404, "GET /api/verify answers {} {}", answer.status, answer.text);
     Ok(())
+}
+
+fn json_for_jq(subject: &mut Subject) -> Result<()> {
+    let key = subject.stack.keys.of("elite").to_owned();
+    let lines = [
+        ("list --all", ".licenses | length", "5"),
+        ("list --status active --limit 2", ".more", "true"),
+        (&format!("show {key}"), ".tier, (.devices | length)", "\"elite\"\n1"),
+        (&format!("explain {key}"), "[.checks[] | select(.passed)] | length", "6"),
+        ("stats --days 1", ".days[0].activations >= 1", "true"),
+        ("keyring list", ".generations[0].role", "\"current\""),
+        ("catalog show", ".product", "\"QF\""),
+    ];
+    for (command, filter, expected) in lines {
+        let script = format!("source target/e2e/env && $FALCONER --json {command} | jq '{filter}'");
+        let mut bash = subject.workspace.command("bash");
+        bash.args(["-o", "pipefail", "-c", &script]).env("FALCONER", subject.workspace.program("falconer"));
+        let answer = step::ask(&mut bash).with_context(|| {
+            format!("`falconer --json {command} | jq '{filter}'`; is jq installed? (apt-get install jq)")
+        })?;
+        ensure!(answer.trim() == expected, "falconer {command} | jq '{filter}' says {answer}");
+    }
+    Ok(())
+}
+
+/// A stack of nothing but a parameter and our outputs, made by CloudFormation's own query API.
+fn outputs_of_a_stack(subject: &mut Subject) -> Result<()> {
+    let environment = &subject.stack.environment;
+    let output = |name: &str| Ok::<_, anyhow::Error>(json!({ "Value": environment.get(name)? }));
+    let template = json!({
+        "Resources": { "Nothing": {
+            "Type": "AWS::SSM::Parameter", "Properties": { "Name": "e2e", "Type": "String", "Value": "e2e" },
+        } },
+        "Outputs": {
+            "LicensesTable": output("LICENSES_TABLE")?,
+            "VerificationsTable": output("VERIFICATIONS_TABLE")?,
+            "MasterKeySecret": output("MASTER_KEY_SECRET_ID")?,
+        },
+    });
+    let url = environment.get("AWS_ENDPOINT_URL_SECRETS_MANAGER")?.to_owned();
+    let form = [("Action", "CreateStack"), ("Version", "2010-05-15"), ("StackName", "falconer-e2e")];
+    let form = form.into_iter().map(|(name, value)| format!("{name}={value}"));
+    let form: Vec<_> =
+        form.chain([format!("TemplateBody={}", percent_encoded(&template.to_string()))]).collect();
+    let request = Request::post(&url)
+        .header("content-type", "application/x-www-form-urlencoded")
+        // Nobody looks at the signature, but the service is told by its scope.
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/cloudformation/aws4_request",
+        )
+        .body(form.join("&"))?;
+    let answer = http::send(request)?;
+    ensure!(answer.status == 200, "CreateStack answers {} {}", answer.status, answer.text);
+
+    let mut command = subject.workspace.command(subject.workspace.program("falconer"));
+    environment.apply(&mut command);
+    for name in ["LICENSES_TABLE", "VERIFICATIONS_TABLE", "MASTER_KEY_SECRET_ID"] {
+        command.env_remove(name);
+    }
+    command.env("AWS_ENDPOINT_URL_CLOUDFORMATION", &url);
+    let listed = step::ask(command.args(["--stack", "falconer-e2e", "list", "--all", "--json"]))?;
+    let listed: Value = serde_json::from_str(&listed)?;
+    ensure!(listed["licenses"].as_array().is_some_and(|licenses| licenses.len() == 5), "listed {listed}");
+    Ok(())
+}
+
+/// Every byte but letters and digits as `%XX`.
+fn percent_encoded(text: &str) -> String {
+    let encoded = text.bytes().map(|byte| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    });
+    encoded.collect()
 }
 
 /// The tests of the Rust-only run, held against an implementation that is not ours.

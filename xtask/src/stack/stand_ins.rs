@@ -35,13 +35,13 @@ pub(super) fn dynamodb(
     Ok((process, address))
 }
 
-/// Starts Secrets Manager, and beside it a second DynamoDB that nothing here uses.
+/// Starts Secrets Manager; beside it CloudFormation, for `--stack`, and a second DynamoDB that nothing here uses.
 pub(super) fn ministack(workspace: &Workspace, tools: &DevTools, folder: &Path) -> Result<(Process, String)> {
     let port = ports::free_port()?;
     let mut command = workspace.command(&tools.ministack);
     command.env("GATEWAY_PORT", port.to_string()).env("BIND_HOST", "127.0.0.1");
     // Unless told, it also listens for IoT devices, on every interface.
-    command.env("IOT_MTLS_ENABLED", "0").env("SERVICES", "secretsmanager,dynamodb");
+    command.env("IOT_MTLS_ENABLED", "0").env("SERVICES", "secretsmanager,dynamodb,cloudformation,ssm");
     let mut process = Process::start("ministack", &mut command, &folder.join("ministack.log"), Output::Log)?;
     let address = format!("http://127.0.0.1:{port}");
     let ready = format!("{address}/_ministack/ready");
