@@ -6,6 +6,7 @@ mod catalogs;
 mod contract;
 mod counting;
 mod deactivate_contract;
+mod deployment;
 mod documents;
 mod events;
 mod explaining;

@@ -28,6 +28,11 @@ pub(crate) struct Toolset {
 pub(crate) struct Environment(PathBuf);
 
 impl Environment {
+    /// The folder of its programs.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.0.join("bin")
+    }
+
     /// One of its programs.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.0.join("bin").join(name)

@@ -28,6 +28,18 @@ pub(crate) const TEMPLATE: Toolset = Toolset {
     bare_packages: &[],
 };
 
+/// What `sam build` calls: cargo-lambda, and Zig as the linker that knows old versions of glibc.
+pub(crate) const PACKAGE: Toolset = Toolset {
+    name: "package",
+    what: "the build tools (cargo-lambda, ziglang)",
+    packages: &[],
+    bare_packages: &["cargo-lambda==1.9.2", "ziglang==0.17.1"],
+};
+
+/// Looks at the expanded template for what is done badly in many stacks. Apart from the others: it pins their libraries.
+pub(crate) const CHECKOV: Toolset =
+    Toolset { name: "checkov", what: "checkov", packages: &["checkov==3.3.30"], bare_packages: &[] };
+
 /// Verifiers that share no code with ours.
 pub(crate) const E2E: Toolset = Toolset {
     name: "e2e",

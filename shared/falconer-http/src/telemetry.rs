@@ -32,6 +32,27 @@ use crate::call::Call;
 /// The metrics' namespace.
 pub const NAMESPACE: &str = "Falconer";
 
+const LATENCY: &str = "Latency";
+const RING_AGE: &str = "RingAge";
+const STORE_ERRORS: &str = "StoreErrors";
+const AUDIT_DROPS: &str = "AuditDrops";
+const AUDIT_CAPPED: &str = "AuditCapped";
+const WITHOUT_COUNTER: &str = "WithoutCounter";
+const UNKNOWN_TIER: &str = "UnknownTier";
+const CONFLICT_RETRIES: &str = "ConflictRetries";
+
+/// Every metric besides the codes. The alarms and the dashboard of `template.yaml` are held against it.
+pub const METRICS: [&str; 8] = [
+    LATENCY,
+    RING_AGE,
+    STORE_ERRORS,
+    AUDIT_DROPS,
+    AUDIT_CAPPED,
+    WITHOUT_COUNTER,
+    UNKNOWN_TIER,
+    CONFLICT_RETRIES,
+];
+
 /// What one instance has to tell of the request in hand.
 #[derive(Debug)]
 pub struct Telemetry {
@@ -119,12 +140,12 @@ impl Line {
         let Answered { at, request_id, code, license_id, latency } = self.answered?;
         let counts = [
             (code, 1),
-            ("StoreErrors", self.store_errors),
-            ("AuditDrops", self.audit_drops),
-            ("AuditCapped", self.audit_capped),
-            ("WithoutCounter", self.without_counter),
-            ("UnknownTier", self.unknown_tiers),
-            ("ConflictRetries", self.conflict_retries),
+            (STORE_ERRORS, self.store_errors),
+            (AUDIT_DROPS, self.audit_drops),
+            (AUDIT_CAPPED, self.audit_capped),
+            (WITHOUT_COUNTER, self.without_counter),
+            (UNKNOWN_TIER, self.unknown_tiers),
+            (CONFLICT_RETRIES, self.conflict_retries),
         ];
         let mut metrics = Vec::new();
         let mut root = Map::new();
@@ -140,9 +161,9 @@ impl Line {
                 metric(name, None, json!(count));
             }
         }
-        metric("Latency", Some("Milliseconds"), json!(millis(latency)));
+        metric(LATENCY, Some("Milliseconds"), json!(millis(latency)));
         if let Some(age) = ring_age {
-            metric("RingAge", Some("Seconds"), json!(age.as_secs()));
+            metric(RING_AGE, Some("Seconds"), json!(age.as_secs()));
         }
         let emf = json!({
             "Timestamp": at.0,
@@ -195,6 +216,27 @@ mod tests {
         assert_eq!(declared, ["VALID", "Latency", "RingAge"]);
         assert!(declared.iter().all(|name| root[*name].is_number()), "{text}");
         assert_eq!(root["Latency"], 3.214);
+    }
+
+    #[test]
+    fn the_list_of_metrics_is_what_a_line_can_hold() {
+        let full = Line {
+            store_errors: 1,
+            audit_drops: 1,
+            audit_capped: 1,
+            without_counter: 1,
+            unknown_tiers: 1,
+            conflict_retries: 1,
+            ..line()
+        };
+        let root: Value =
+            serde_json::from_str(&full.render("verify", Some(Duration::ZERO)).unwrap()).unwrap();
+        let metrics = root["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        let mut held: Vec<_> = metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
+        let mut listed = [&METRICS[..], &["VALID"]].concat();
+        held.sort_unstable();
+        listed.sort_unstable();
+        assert_eq!(held, listed);
     }
 
     #[test]

@@ -94,7 +94,8 @@ impl Template {
         self.document["Resources"].as_object().expect("a mapping")
     }
 
-    fn of_type(&self, kind: &'static str) -> impl Iterator<Item = (&String, &Value)> {
+    /// The resources of a type, by their logical ids, their intrinsics long.
+    pub fn of_type(&self, kind: &'static str) -> impl Iterator<Item = (&String, &Value)> {
         self.resources().iter().filter(move |(_, resource)| resource["Type"] == kind)
     }
 }

@@ -1,0 +1,220 @@
+//! `template.yaml` against the code: what is watched is what is written, and what is stored is what is declared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use falconer_aws::{operator, tables};
+use falconer_domain::{Code, UnixMillis};
+use falconer_http::telemetry::{METRICS, NAMESPACE};
+use falconer_local::template::Template;
+use falconer_tests::{Fixture, World, WorldOptions, checkout};
+use serde_json::Value;
+
+fn template() -> Template {
+    Template::read(&checkout().join("template.yaml")).unwrap()
+}
+
+/// The names under which the functions write metrics.
+fn written() -> BTreeSet<&'static str> {
+    Code::ALL.iter().map(|code| code.name()).chain(METRICS).collect()
+}
+
+/// The metrics of an alarm: namespace and name.
+fn read_by(alarm: &Value) -> Vec<(String, String)> {
+    let properties = &alarm["Properties"];
+    let of = |place: &Value| {
+        let text = |name: &str| place[name].as_str().unwrap_or_default().to_owned();
+        (text("Namespace"), text("MetricName"))
+    };
+    match properties["Metrics"].as_array() {
+        None => vec![of(properties)],
+        Some(metrics) => {
+            let stats = metrics.iter().filter(|metric| !metric["MetricStat"].is_null());
+            stats.map(|metric| of(&metric["MetricStat"]["Metric"])).collect()
+        }
+    }
+}
+
+/// The dashboard's rows of metrics. A dot repeats the row above, `...` all of its beginning.
+fn on_the_dashboard() -> Vec<(String, String)> {
+    let template = template();
+    let body = &template.resource("Dashboard").unwrap()["Properties"]["DashboardBody"]["Fn::Sub"];
+    let body: Value = serde_json::from_str(body.as_str().unwrap()).expect("a dashboard is JSON");
+    let mut found = Vec::new();
+    for widget in body["widgets"].as_array().unwrap() {
+        let mut above = (String::new(), String::new());
+        for row in widget["properties"]["metrics"].as_array().unwrap() {
+            let cell = |place: usize, above: &str| match row[place].as_str() {
+                Some("." | "...") | None => above.to_owned(),
+                Some(text) => text.to_owned(),
+            };
+            let repeats = row[0] == "...";
+            let name = if repeats { above.1.clone() } else { cell(1, &above.1) };
+            above = (cell(0, &above.0), name);
+            found.push(above.clone());
+        }
+    }
+    found
+}
+
+fn names<'a>(metrics: impl IntoIterator<Item = &'a (String, String)>) -> BTreeSet<&'a str> {
+    metrics.into_iter().filter(|(space, _)| space == NAMESPACE).map(|(_, name)| name.as_str()).collect()
+}
+
+#[test]
+fn what_is_watched_is_what_is_written() {
+    let template = template();
+    let alarmed: Vec<_> =
+        template.of_type("AWS::CloudWatch::Alarm").flat_map(|(_, alarm)| read_by(alarm)).collect();
+    let shown = on_the_dashboard();
+    for name in names(&alarmed).union(&names(&shown)) {
+        assert!(written().contains(name), "nothing writes the metric {name}");
+    }
+    for name in METRICS {
+        assert!(names(&shown).contains(name), "the dashboard lacks {name}");
+    }
+    for name in [
+        "AuditDrops",
+        "RingAge",
+        "ConflictRetries",
+        "WithoutCounter",
+        "UnknownTier",
+        "Latency",
+        "RATE_LIMITED",
+    ] {
+        assert!(names(&alarmed).contains(name), "no alarm watches {name}");
+    }
+    let others: BTreeSet<_> = alarmed.iter().filter(|(space, _)| space != NAMESPACE).cloned().collect();
+    let of_aws = [
+        ("AWS/ApiGateway", "5xx"),
+        ("AWS/DynamoDB", "ReadThrottleEvents"),
+        ("AWS/DynamoDB", "SystemErrors"),
+        ("AWS/DynamoDB", "WriteThrottleEvents"),
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Throttles"),
+    ];
+    assert_eq!(others, of_aws.map(|(space, name)| (space.to_owned(), name.to_owned())).into());
+}
+
+#[test]
+fn an_alarm_of_a_function_watches_every_function() {
+    let template = template();
+    let functions = template.functions().unwrap();
+    for alarm in ["FunctionErrorsAlarm", "ThrottlesAlarm"] {
+        let alarm = template.resource(alarm).unwrap();
+        let watched = alarm["Properties"]["Metrics"].to_string();
+        for function in &functions {
+            let dimension =
+                format!(r#"{{"Name":"FunctionName","Value":{{"Ref":"{}"}}}}"#, function.logical_id);
+            assert!(watched.contains(&dimension), "{} is not watched", function.logical_id);
+        }
+        assert_eq!(read_by(alarm).len(), functions.len());
+    }
+}
+
+#[test]
+fn tables_that_matter_outlive_mistakes() {
+    let template = template();
+    for table in ["LicensesTable", "VerificationsTable"] {
+        let table = template.resource(table).unwrap();
+        let properties = &table["Properties"];
+        assert_eq!(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+        assert_eq!(properties["DeletionProtectionEnabled"], true);
+        assert_eq!(
+            (&table["DeletionPolicy"], &table["UpdateReplacePolicy"]),
+            (&"Retain".into(), &"Retain".into())
+        );
+    }
+}
+
+#[test]
+fn every_function_logs_into_a_group_that_forgets() {
+    let template = template();
+    for (id, function) in template.of_type("AWS::Serverless::Function") {
+        let group = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"].as_str().expect(id);
+        let group = template.resource(group).expect(id);
+        assert_eq!(group["Properties"]["RetentionInDays"]["Ref"], "LogRetentionDays", "{id}");
+    }
+}
+
+/// Every key of the tables and their indexes, with its type: what `CreateTable` is told, read from the template.
+fn declared() -> BTreeMap<String, BTreeMap<String, String>> {
+    let tables = template().tables().unwrap();
+    let of = |table: &falconer_local::template::Table| {
+        let request = table.create_request("any");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let attributes = request["AttributeDefinitions"].as_array().unwrap();
+        attributes.iter().map(|one| (text(&one["AttributeName"]), text(&one["AttributeType"]))).collect()
+    };
+    tables.iter().map(|table| (table.logical_id.clone(), of(table))).collect()
+}
+
+/// The parts of a key: its attributes, in order.
+fn key_of(schema: &Value) -> Vec<&str> {
+    schema.as_array().unwrap().iter().map(|part| part["AttributeName"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_key_and_index_the_code_names_is_declared() {
+    let all = template().tables().unwrap();
+    let request = |id: &str| all.iter().find(|table| table.logical_id == id).unwrap().create_request("any");
+    let (licenses, verifications) = (request("LicensesTable"), request("VerificationsTable"));
+    assert_eq!(key_of(&licenses["KeySchema"]), [tables::LICENSE_ID]);
+    assert_eq!(key_of(&verifications["KeySchema"]), [tables::LICENSE_ID, operator::tables::AT_NAME.1]);
+    assert_eq!(key_of(&request("RateLimitsTable")["KeySchema"]), [tables::BUCKET]);
+
+    let indexes: BTreeMap<_, _> = licenses["GlobalSecondaryIndexes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|index| (index["IndexName"].as_str().unwrap(), index))
+        .collect();
+    let named = [
+        (operator::tables::BY_USER_ID, operator::tables::OF_USER),
+        (operator::tables::BY_EMAIL, operator::tables::OF_EMAIL),
+        (operator::tables::BY_EXPIRY, operator::tables::ENDING),
+    ];
+    for (name, condition) in named {
+        let index = indexes.get(name).unwrap_or_else(|| panic!("no index {name}"));
+        // A query's condition names every part of the key, and nothing that is none.
+        let asked: Vec<_> =
+            condition.split(" AND ").map(|part| part.split_whitespace().next().unwrap()).take(2).collect();
+        assert_eq!(key_of(&index["KeySchema"]), asked, "{name}");
+        assert_eq!(index["Projection"]["ProjectionType"], "KEYS_ONLY", "{name}");
+    }
+    assert_eq!(indexes.len(), named.len(), "an index that nothing asks is paid for on every write");
+}
+
+#[test]
+fn what_is_stored_has_every_declared_attribute() {
+    let world = World::with(&WorldOptions {
+        settings: vec![("RATE_LIMIT_PER_MINUTE", "10".to_owned())],
+        ..WorldOptions::default()
+    });
+    let key = world.put(Fixture::pro().ending(UnixMillis(4_102_444_800_000)));
+    assert_eq!(world.verify(&key).status, 200);
+    world.settle();
+    let id = world.license_id(&key);
+    let everything = world.everything_stored();
+    // One answer of a Scan for each table; the last is that of the counters.
+    let scans: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&everything).into_iter().collect();
+    let stored = BTreeMap::from([
+        ("LicensesTable", world.item(&id)),
+        ("VerificationsTable", world.audit_rows(&id).remove(0)),
+        ("RateLimitsTable", scans.unwrap()[2]["Items"][0].clone()),
+    ]);
+    for (table, attributes) in declared() {
+        for (attribute, kind) in attributes {
+            let item = &stored[table.as_str()];
+            assert!(item[&attribute][&kind].is_string(), "{table}: {attribute} is no {kind} in {item}");
+        }
+    }
+    for table in template().tables().unwrap() {
+        if let Some(time_to_live) = &table.time_to_live {
+            let attribute = time_to_live["AttributeName"].as_str().unwrap();
+            let item = &stored[table.logical_id.as_str()];
+            let seconds: i64 = item[attribute]["N"].as_str().expect(attribute).parse().unwrap();
+            // Milliseconds here would keep every row for fifty thousand years.
+            assert!((1_700_000_000..10_000_000_000).contains(&seconds), "{}: {seconds}", table.logical_id);
+        }
+    }
+}
