@@ -1,8 +1,11 @@
 //! Documents that the code must agree with.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use falconer_domain::Code;
+use falconer_local::template::Template;
 use falconer_tests::{World, checkout};
 
 /// What only an expression holds.
@@ -82,4 +85,189 @@ fn expressions_stand_beside_their_access_patterns_alone() {
     for operation in ["`Scan`", "`Query`", "`DeleteItem`", "`BatchWriteItem`"] {
         assert!(!tables.contains(operation), "{operation}");
     }
+}
+
+/// Every page for people: the README and its neighbours, and all of `docs/`.
+fn pages() -> Vec<PathBuf> {
+    let mut pages: Vec<_> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
+            .map(Into::into)
+            .into();
+    for folder in ["docs", "docs/adr"] {
+        let entries = fs::read_dir(checkout().join(folder)).unwrap().map(Result::unwrap);
+        let files = entries.map(|entry| Path::new(folder).join(entry.file_name()));
+        pages.extend(files.filter(|file| file.extension().is_some_and(|extension| extension == "md")));
+    }
+    pages
+}
+
+fn page(name: impl AsRef<Path>) -> String {
+    fs::read_to_string(checkout().join(name)).unwrap()
+}
+
+/// The commands in blocks of shell that are not marked as needing an account: `sh account`.
+fn commands(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut inside = false;
+    for line in text.lines().map(str::trim) {
+        match line.strip_prefix("```") {
+            Some(word) => inside = !inside && word == "sh",
+            None if inside => found.push(line.split(" #").next().unwrap_or_default().trim().to_owned()),
+            None => {}
+        }
+    }
+    found.retain(|command| !command.is_empty());
+    found
+}
+
+/// What a command with a `<placeholder>` needs to be more than words: a subcommand, and each of its flags.
+fn is_understood(world: &World, command: &str) -> bool {
+    let words: Vec<_> = command.split_whitespace().collect();
+    let named = words.iter().take_while(|word| !word.starts_with(['<', '-', '"'])).collect::<Vec<_>>();
+    let help = crate::issuing::falconer(world).args(named).arg("--help").output().unwrap();
+    let flags = words.iter().filter(|word| word.starts_with("--"));
+    let text = String::from_utf8_lossy(&help.stdout);
+    help.status.success() && flags.into_iter().all(|flag| text.contains(flag))
+}
+
+#[test]
+fn every_command_of_the_documents_is_run_or_needs_an_account() {
+    let world = World::start();
+    let known: BTreeSet<_> = page("CONTRIBUTING.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `cargo xtask ")?.split('`').next().map(str::to_owned))
+        .collect();
+    assert!(known.contains("dev") && known.contains("package"), "{known:?}");
+    // `documents::the_commands_of_the_documents_work` runs these pages' commands of `falconer`.
+    let run = ["README.md", "docs/operations.md", "docs/cli.md"];
+    let mut seen = 0;
+    for name in pages() {
+        let is_run = run.iter().any(|one| name == Path::new(one));
+        for command in commands(&page(&name)) {
+            let falconer = command
+                .strip_prefix("falconer ")
+                .or_else(|| command.strip_prefix("cargo run -q -p falconer -- --local "));
+            let good = if let Some(falconer) = falconer {
+                if falconer.contains('<') || !is_run { is_understood(&world, falconer) } else { is_run }
+            } else if let Some(task) = command.strip_prefix("cargo xtask ") {
+                known.contains(task.split_whitespace().next().unwrap_or_default())
+            } else {
+                // `cargo xtask e2e` sources the file and pastes these pages' lines of curl.
+                ["README.md", "docs/migrating-from-apps-script.md"].iter().any(|one| name == Path::new(one))
+                    && (command.starts_with("curl ") || command == "source target/dev/env")
+            };
+            assert!(good, "{}: nothing runs {command:?}, and it is not marked `sh account`", name.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen} commands found");
+}
+
+/// A heading as a link names it.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c))
+        .collect::<String>();
+    kept.trim().replace(' ', "-")
+}
+
+fn anchors(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| anchor(line.trim_start_matches('#')))
+        .collect()
+}
+
+#[test]
+fn every_alarm_has_its_entry_in_the_runbook() {
+    let entries = anchors(&page("docs/runbook.md"));
+    let template = Template::read(&checkout().join("template.yaml")).unwrap();
+    let mut named = BTreeSet::new();
+    for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        let description = alarm["Properties"]["AlarmDescription"].as_str().expect(id);
+        let (_, entry) = description.split_once("See docs/runbook.md#").expect(id);
+        assert!(entries.contains(entry), "docs/runbook.md lacks {entry}, which {id} names");
+        named.insert(entry.to_owned());
+    }
+    assert!(named.len() > 20, "{named:?}");
+    let text = page("docs/runbook.md");
+    let alarms = text.split("\n# ").find(|part| part.starts_with("Alarms")).unwrap();
+    for heading in alarms.lines().filter_map(|line| line.strip_prefix("## ")) {
+        assert!(named.contains(heading), "no alarm names the entry {heading}");
+    }
+}
+
+#[test]
+fn every_link_between_the_pages_leads_somewhere() {
+    let mut followed = 0;
+    for name in pages() {
+        let text = page(&name);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://") && !link.contains(' ')) {
+            let (path, entry) =
+                link.split_once('#').map_or((link, None), |(path, entry)| (path, Some(entry)));
+            let target = if path.is_empty() { name.clone() } else { name.parent().unwrap().join(path) };
+            assert!(checkout().join(&target).exists(), "{}: {link} leads nowhere", name.display());
+            if let Some(entry) = entry {
+                assert!(
+                    anchors(&page(&target)).contains(entry),
+                    "{}: {link} has no such heading",
+                    name.display()
+                );
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 30, "{followed} links");
+}
+
+#[test]
+fn the_page_of_access_patterns_is_that_of_the_code() {
+    let document = page("docs/access-patterns.md");
+    let mut rows = 0;
+    for file in ["shared/falconer-aws/src/tables.rs", "shared/falconer-aws/src/operator/tables.rs"] {
+        let code = page(file);
+        for row in
+            code.lines().filter_map(|line| line.strip_prefix("//! ")).filter(|line| line.starts_with("| "))
+        {
+            assert!(document.contains(row), "docs/access-patterns.md lacks {row}");
+            rows += usize::from(row.starts_with(|c: char| c == '|') && row.contains('`'));
+        }
+    }
+    let numbered = document.lines().filter(|line| {
+        line.strip_prefix("| ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    assert_eq!(numbered.count(), rows, "a pattern too many");
+}
+
+#[test]
+fn the_openapi_document_is_made_from_the_types_of_today() {
+    let said = "run `cargo xtask docs`";
+    assert!(
+        page("docs/openapi.yaml") == falconer_openapi::yaml(),
+        "docs/openapi.yaml is out of date: {said}"
+    );
+    assert!(
+        page("docs/openapi.html") == falconer_openapi::page(),
+        "docs/openapi.html is out of date: {said}"
+    );
+}
+
+#[test]
+fn the_openapi_document_has_the_templates_routes() {
+    let document = falconer_openapi::yaml();
+    let template = Template::read(&checkout().join("template.yaml")).unwrap();
+    let routes: Vec<_> =
+        template.functions().unwrap().into_iter().flat_map(|function| function.routes).collect();
+    for route in &routes {
+        let (_, rest) = document.split_once(&format!("\n  {}:\n", route.path)).expect(&route.path);
+        assert!(
+            rest.trim_start().starts_with(&format!("{}:", route.method.to_lowercase())),
+            "{}",
+            route.key()
+        );
+    }
+    assert_eq!(document.matches("\n  /api/").count(), routes.len(), "a path too many");
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask e2e`: the real stack, looked at from outside by programs that share no code with it.
 
 mod checks;
+mod published;
 mod shutdown;
 
 use anyhow::{Result, bail};
@@ -14,7 +15,8 @@ use crate::workspace::Workspace;
 
 /// Brings the stack up on free ports, runs every check, and says which of them failed.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    let python = tools::E2E.install(workspace)?.program("python");
+    let tools = tools::E2E.install(workspace)?;
+    let python = tools.program("python");
     let options = stack::Options {
         port: ports::free_port()?,
         release: false,
@@ -27,7 +29,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut stack = Stack::start(workspace, &options)?;
     let mut tally = Tally::default();
     for (name, check) in checks::ALL {
-        tally.add(name, check(&mut checks::Subject { workspace, stack: &mut stack, python: &python }))?;
+        tally.add(
+            name,
+            check(&mut checks::Subject { workspace, stack: &mut stack, python: &python, tools: &tools }),
+        )?;
     }
     tally.add("stopping the stack leaves no process behind", shutdown::of_a_stack(stack))?;
     tally.add("SIGTERM ends `cargo xtask dev` and all of it", shutdown::of_dev_by_sigterm(workspace))?;

@@ -1,4 +1,4 @@
-//! The project's only automation: `cargo xtask dev | test | e2e | template | ci`.
+//! The project's only automation: `cargo xtask dev | test | e2e | template | package | docs | ci`.
 //!
 //! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
 //! there after seconds and a change in them never rebuilds it.
@@ -9,11 +9,13 @@
 
 mod ci;
 mod dev;
+mod docs;
 mod e2e;
 mod environment;
 mod http;
 mod interrupt;
 mod logs;
+mod package;
 mod ports;
 mod process;
 mod process_table;
@@ -51,6 +53,10 @@ enum Command {
     E2e,
     /// Hold template.yaml against the tools that deploy it.
     Template,
+    /// Build what `sam deploy` would upload, optimized, and look at it. Takes long.
+    Package,
+    /// Write docs/openapi.yaml and docs/openapi.html from the types.
+    Docs,
     /// Run what continuous integration runs, in its order.
     Ci,
 }
@@ -63,6 +69,8 @@ fn main() -> ExitCode {
             Command::Test(options) => test::run(&workspace, &options),
             Command::E2e => e2e::run(&workspace),
             Command::Template => template::run(&workspace),
+            Command::Package => package::run(&workspace),
+            Command::Docs => docs::run(&workspace),
             Command::Ci => ci::run(&workspace),
         });
     match outcome {

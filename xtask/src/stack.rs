@@ -107,6 +107,11 @@ impl<'a> Stack<'a> {
         self.functions.as_mut().map_or(Ok(()), Process::must_run)
     }
 
+    /// The functions once more, on the gateway that stands for API Gateway and Lambda, and where it answers.
+    pub(crate) fn gateway(&self) -> Result<(Process, String)> {
+        stand_ins::gateway(self.workspace, &self.folder, &self.environment)
+    }
+
     /// Copies the key ring to where `--data` keeps it.
     pub(crate) fn keep(&self) -> Result<()> {
         self.secret.keep()

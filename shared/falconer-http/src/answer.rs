@@ -36,6 +36,7 @@ enum Content {
 
 /// What every refusal says. S1's members first.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Refusal))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RefusalBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,8 @@ pub mod change;
 pub mod fields;
 pub mod hardware;
 pub mod problem;
+#[cfg(feature = "openapi")]
+pub mod schema;
 pub mod serve;
 pub mod telemetry;
 pub mod verdict;

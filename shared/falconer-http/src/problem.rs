@@ -79,6 +79,7 @@ impl Problem {
 
 /// S1's members and RFC 9457's in one object.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Problem))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ProblemBody<'a> {
     #[serde(rename = "type")]

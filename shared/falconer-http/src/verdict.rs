@@ -26,6 +26,7 @@ pub struct Bound<'a> {
 
 /// A yes, as JSON.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Yes))]
 #[serde(rename_all = "camelCase")]
 pub struct Yes<'a> {
     valid: bool,
@@ -43,6 +44,7 @@ pub struct Yes<'a> {
 
 /// A device, as its owner may see it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Device))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeviceBody<'a> {
     id: &'a str,

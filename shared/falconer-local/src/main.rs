@@ -1,11 +1,14 @@
 //! `falconer-local`: the stand-ins as programs, for `cargo xtask dev`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use falconer_local::dynamodb::{DynamoDb, Storage};
+use falconer_local::gateway::{Config, Gateway, Launch};
 use falconer_local::template::Template;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,6 +33,18 @@ enum Command {
         #[arg(long)]
         data: Option<PathBuf>,
         /// The SAM template with the shapes of the tables.
+        #[arg(long, default_value = "template.yaml")]
+        template: PathBuf,
+    },
+    /// Serve the template's routes with the real binaries, as API Gateway and Lambda would, until SIGTERM or Ctrl-C.
+    ///
+    /// Prints `ready http://127.0.0.1:PORT` once every function runs. The functions take what this program's own
+    /// environment says over what the template says.
+    Gateway {
+        /// Folder that holds the functions' binaries.
+        #[arg(long)]
+        binaries: PathBuf,
+        /// The SAM template with the routes and settings.
         #[arg(long, default_value = "template.yaml")]
         template: PathBuf,
     },
@@ -58,6 +73,7 @@ fn run(command: Command) -> Result<()> {
             let storage = data.as_deref().map_or(Storage::Memory, Storage::Folder);
             serve_dynamodb(port, storage, &template)
         }
+        Command::Gateway { binaries, template } => serve_gateway(binaries, &Template::read(&template)?),
         Command::Environment { template } => {
             let template = Template::read(&template)?;
             for (name, value) in template.environment(&template.local_names())? {
@@ -66,6 +82,27 @@ fn run(command: Command) -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// A debug build on a busy machine takes seconds to its first event.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+#[tokio::main(flavor = "current_thread")]
+async fn serve_gateway(binaries: PathBuf, template: &Template) -> Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    #[expect(clippy::disallowed_methods, reason = "what points the functions at the stand-ins is handed on")]
+    let environment: BTreeMap<String, String> = std::env::vars().collect();
+    let launch = Launch::Binaries(binaries);
+    let gateway =
+        Gateway::start(Config::from_template(template, &template.local_names(), launch, 1, &environment)?)?;
+    gateway.wait_until_ready(START_LIMIT)?;
+    println!("ready {}", gateway.url());
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+    Ok(())
 }
 
 #[tokio::main(flavor = "current_thread")]

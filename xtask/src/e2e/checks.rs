@@ -6,7 +6,9 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
 use ureq::http::Request;
 
+use super::published;
 use crate::http::{self, Answer};
+use crate::python::Environment;
 use crate::seed::license_key;
 use crate::stack::Stack;
 use crate::step;
@@ -25,17 +27,21 @@ pub(super) struct Subject<'a, 'stack> {
     pub(super) workspace: &'a Workspace,
     pub(super) stack: &'a mut Stack<'stack>,
     pub(super) python: &'a Path,
+    pub(super) tools: &'a Environment,
 }
 
 type Check = fn(&mut Subject) -> Result<()>;
 
 /// In an order: rotating comes last, since it changes the ring.
-pub(super) const ALL: [(&str, Check); 11] = [
+pub(super) const ALL: [(&str, Check); 14] = [
     ("health and readiness answer 200", health),
     ("the legacy demo key is valid, with a lease that PyJWT accepts", legacy_key),
     ("every new demo key is valid, with a lease that PyJWT accepts", new_keys),
     ("an activated device gets a lease for offline use that PyJWT accepts", device_lease),
-    ("the README's curl lines answer, pasted into a shell twice", readme),
+    ("the documents' curl lines answer, pasted into a shell twice", readme),
+    ("the Bruno collection's requests are answered as they say", published::collection),
+    ("schemathesis finds no answer that the OpenAPI document does not describe", published::document),
+    ("scripts/smoke-aws.sh passes, and leaves nothing behind", published::smoke),
     ("a tampered key is INVALID_SIGNATURE and gets no lease", tampered_key),
     ("a route is answered for its own method only", other_method),
     ("what the operator's commands print as JSON, jq reads", json_for_jq),
@@ -111,9 +117,10 @@ fn device_lease(subject: &mut Subject) -> Result<()> {
 
 /// As a person would: source the file, paste the lines. Pasted again, each says what the README tells of it.
 fn readme(subject: &mut Subject) -> Result<()> {
-    let text = std::fs::read_to_string(subject.workspace.root.join("README.md"))?;
+    let page = |name: &str| std::fs::read_to_string(subject.workspace.root.join(name));
+    let text = page("README.md")? + &page("docs/migrating-from-apps-script.md")?;
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("curl ")).collect();
-    ensure!(lines.len() >= 7, "README.md has {} lines of curl", lines.len());
+    ensure!(lines.len() >= 8, "the documents have {} lines of curl", lines.len());
     for round in [&[][..], &REFUSED_THE_SECOND_TIME] {
         for line in &lines {
             let script = format!("source target/e2e/env && {line}");

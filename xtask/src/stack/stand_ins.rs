@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::environment::Environment;
 use crate::process::{Output, Process};
 use crate::tools::DevTools;
 use crate::workspace::Workspace;
@@ -32,6 +33,25 @@ pub(super) fn dynamodb(
     let address = format!("http://127.0.0.1:{port}");
     let ready = format!("ready {address}");
     await_stand_in(&mut process, |process| process.log().lines().any(|line| line.trim() == ready))?;
+    Ok((process, address))
+}
+
+/// Starts the gateway with the functions' binaries, all of them new instances.
+pub(super) fn gateway(
+    workspace: &Workspace,
+    folder: &Path,
+    environment: &Environment,
+) -> Result<(Process, String)> {
+    let log = folder.join("gateway.log");
+    let mut command = workspace.command(workspace.program("falconer-local"));
+    command.arg("gateway").arg("--binaries").arg(workspace.debug());
+    environment.apply(&mut command);
+    let mut process = Process::start("the gateway", &mut command, &log, Output::Log)?;
+    let address = |process: &Process| {
+        process.log().lines().find_map(|line| line.strip_prefix("ready ").map(str::to_owned))
+    };
+    await_stand_in(&mut process, |process| address(process).is_some())?;
+    let address = address(&process).context("the gateway said that it is ready")?;
     Ok((process, address))
 }
 

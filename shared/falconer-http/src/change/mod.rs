@@ -1,6 +1,6 @@
 //! Changing a license: load, decide, commit; and again when somebody else was faster.
 
-mod wire;
+pub(crate) mod wire;
 
 use falconer_aws::store::{Guard, jitter};
 use falconer_aws::{AuditRow, StoreError};

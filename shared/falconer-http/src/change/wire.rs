@@ -14,8 +14,10 @@ use crate::verdict::{Bound, DeviceBody, Yes};
 /// What a person does who meets `SEATS_EXHAUSTED`.
 const HINT: &str = "Deactivate the license on one of these devices, or transfer it to this one.";
 
+/// Verify's yes, and what became of the seat.
 #[derive(Serialize)]
-struct YesBody<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SeatYes))]
+pub(crate) struct YesBody<'a> {
     success: bool,
     #[serde(flatten)]
     yes: Yes<'a>,
@@ -23,9 +25,11 @@ struct YesBody<'a> {
     transfers: TransfersBody,
 }
 
+/// The seat is free.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Freed))]
 #[serde(rename_all = "camelCase")]
-struct FreedBody<'a> {
+pub(crate) struct FreedBody<'a> {
     success: bool,
     valid: bool,
     code: &'static str,
@@ -36,8 +40,10 @@ struct FreedBody<'a> {
     lease: String,
 }
 
+/// A refusal, with what helps the person who meets it.
 #[derive(Serialize)]
-struct NoBody<'a> {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SeatRefusal))]
+pub(crate) struct NoBody<'a> {
     #[serde(flatten)]
     refusal: RefusalBody<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,13 +54,17 @@ struct NoBody<'a> {
     transfers: Option<TransfersBody>,
 }
 
+/// Seats of a license.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Seats))]
 struct SeatsBody {
     used: u32,
     max: u32,
 }
 
+/// Transfers of a license in the last 365 days.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Transfers))]
 #[serde(rename_all = "camelCase")]
 struct TransfersBody {
     used: u32,

@@ -1,0 +1,82 @@
+//! What a request may say. Members are read one by one, so there is no struct to take this from; the limits are the
+//! constants that hold, and schemathesis sends what is described here.
+
+use falconer_domain::hardware::{Label, MAX_COMPONENT_CHARS, MIN_COMPONENT_CHARS};
+use falconer_domain::person::{MAX_DEVICE_NAME_CHARS, MAX_PERSON_CHARS};
+use falconer_http::fields::MAX_ORIGIN_CHARS;
+use serde_json::{Map, Value, json};
+
+/// A text of so many characters, or `null`, which is as good as absent.
+fn text(max_chars: usize, what: &str) -> Value {
+    json!({ "type": ["string", "null"], "maxLength": max_chars, "description": what })
+}
+
+fn component() -> Value {
+    json!({ "type": ["string", "null"], "minLength": MIN_COMPONENT_CHARS, "maxLength": MAX_COMPONENT_CHARS })
+}
+
+/// The schemas of the four requests.
+pub(crate) fn schemas() -> Map<String, Value> {
+    let verify = [key(), hardware(), said()].concat();
+    let deactivate = [key(), hardware(), said()].concat();
+    let activate = [key(), hardware(), said(), person()].concat();
+    let from = ("from_device", text(MAX_PERSON_CHARS, "The device to move from, where several are bound."));
+    let transfer = [activate.clone(), vec![from]].concat();
+    [
+        ("VerifyRequest", verify),
+        ("ActivateSyncRequest", activate),
+        ("TransferRequest", transfer),
+        ("DeactivateRequest", deactivate),
+    ]
+    .into_iter()
+    .map(|(name, members)| (name.to_owned(), request(members)))
+    .collect()
+}
+
+/// Members that are not named here are ignored. Names are read in camelCase too.
+fn request(members: Vec<(&'static str, Value)>) -> Value {
+    let properties: Map<_, _> = members.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    json!({
+        "type": "object",
+        "description": "Names are read in camelCase too. What is not named here is ignored.",
+        "properties": properties,
+        "required": ["license"],
+    })
+}
+
+fn key() -> Vec<(&'static str, Value)> {
+    let what = "The key as the customer typed it. `license_key` and `licenseKey` are read too.";
+    vec![("license", json!({ "type": "string", "description": what }))]
+}
+
+fn hardware() -> Vec<(&'static str, Value)> {
+    let labels: Map<_, _> = Label::ALL.iter().map(|label| (label.as_str().to_owned(), component())).collect();
+    let object = json!({
+        "type": ["object", "null"],
+        "description": "What the device is recognised by. It wins over the flat members.",
+        "properties": labels,
+        "additionalProperties": false,
+    });
+    let format = json!({ "enum": [1, null], "description": "1: components are keyed by the license key." });
+    let flat = ["hw_component_1", "hw_component_2", "hw_component_3", "hw1", "hw2", "hw3"];
+    let mut members = vec![("hardware", object), ("hardware_format", format)];
+    members.extend(flat.map(|name| (name, component())));
+    members
+}
+
+fn said() -> Vec<(&'static str, Value)> {
+    let nonce = json!({
+        "type": ["string", "null"],
+        "pattern": "^[!-~]{16,128}$",
+        "description": "Comes back inside the lease: it proves that the answer is fresh.",
+    });
+    vec![("nonce", nonce), ("origin", text(MAX_ORIGIN_CHARS, "Where the request comes from, for the audit."))]
+}
+
+fn person() -> Vec<(&'static str, Value)> {
+    vec![
+        ("device_name", text(MAX_DEVICE_NAME_CHARS, "What the customer calls the device.")),
+        ("licensee_name", text(MAX_PERSON_CHARS, "Stored where none is stored yet; never returned.")),
+        ("licensee_email", text(MAX_PERSON_CHARS, "Stored where none is stored yet; never returned.")),
+    ]
+}
