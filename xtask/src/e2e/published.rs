@@ -2,7 +2,6 @@
 //! script for a deployed stack.
 
 use std::env::{join_paths, split_paths, var_os};
-use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 
@@ -40,12 +39,13 @@ pub(super) fn document(subject: &mut Subject) -> Result<()> {
     subject.stack.environment.apply(&mut add);
     step::ask(&mut add)?;
     // As it is published, where no made-up key is genuine; and with genuine keys among them, to get past the tag.
-    for document in [PathBuf::from("docs/openapi.yaml"), with_keys] {
+    for document in [subject.workspace.root.join("docs/openapi.yaml"), with_keys] {
         let mut fuzz = subject.workspace.command(subject.tools.program("schemathesis"));
         fuzz.arg("run").arg(&document).args(["--url", &url, "--seed", SEED, "--max-examples", EXAMPLES]);
         fuzz.args(["--checks", CHECKS]);
         fuzz.args(["--no-color", "--generation-deterministic"]);
-        fuzz.current_dir(&subject.workspace.root);
+        // It keeps what it found in a folder where it is started.
+        fuzz.current_dir(&folder);
         let status = step::watch(&mut fuzz)?;
         ensure!(status.success(), "schemathesis found something in {}: it is above", document.display());
     }
@@ -64,12 +64,23 @@ pub(super) fn smoke(subject: &mut Subject) -> Result<()> {
     run.env("PATH", join_paths([subject.tools.folder()].into_iter().chain(split_paths(&path)))?);
     run.env("API_URL", &subject.stack.url).env("FALCONER", subject.workspace.program("falconer"));
     let said = step::ask(&mut run)?;
-    ensure!(said.contains("16 passed, 0 failed"), "it says {said}");
+    ensure!(said.contains("14 passed, 0 failed"), "it says {said}");
     ensure!(everything(subject)? == stored, "it leaves something in the tables: {said}");
     Ok(())
 }
 
-/// Ids of all licenses.
-fn everything(subject: &Subject) -> Result<String> {
-    subject.stack.operator().run(&["list", "--all", "--json"])
+/// The partitions of both tables that a license leaves something in.
+fn everything(subject: &Subject) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for table in ["LICENSES_TABLE", "VERIFICATIONS_TABLE"] {
+        let mut scan = subject.workspace.command(subject.tools.program("aws"));
+        scan.args(["dynamodb", "scan", "--table-name", subject.stack.environment.get(table)?]);
+        scan.args(["--query", "Items[].license_id.S", "--output", "text"]);
+        subject.stack.environment.apply(&mut scan);
+        let answer = step::ask(&mut scan)?;
+        ensure!(!answer.trim().is_empty(), "a scan of {table} finds nothing, not even the demo licenses");
+        found.extend(answer.split_whitespace().map(str::to_owned));
+    }
+    found.sort();
+    Ok(found)
 }
