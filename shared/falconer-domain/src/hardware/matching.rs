@@ -2,7 +2,10 @@
 
 use std::cmp::Reverse;
 
-use super::{DeviceId, HashedComponents, Label, MEMORY_DAYS, StoredComponent, StoredComponents};
+use super::{
+    DeviceId, HashedComponents, Label, LeaseComponents, MEMORY_DAYS, ReceivedComponents, StoredComponent,
+    StoredComponents,
+};
 use crate::license::Device;
 use crate::time::{MILLIS_PER_DAY, UnixMillis};
 
@@ -48,7 +51,34 @@ pub fn best_match<'a>(
 /// one series the same machine.
 #[must_use]
 pub fn is_enough_to_bind(presented: &HashedComponents) -> bool {
-    let labels = || presented.0.keys().copied();
+    are_enough_to_bind(|| presented.0.keys().copied())
+}
+
+impl ReceivedComponents {
+    /// Whether a server would bind a device by them: [`is_enough_to_bind`], for a client that has to know beforehand.
+    #[must_use]
+    pub fn are_enough_to_bind(&self) -> bool {
+        are_enough_to_bind(|| self.0.keys().copied())
+    }
+}
+
+impl LeaseComponents {
+    /// Whether a machine that shows `shown` is the one these were stated of: the match rule, with what the lease states
+    /// standing for what is stored.
+    #[must_use]
+    pub fn are_matched_by(&self, shown: &Self, threshold: u32) -> bool {
+        let stored: StoredComponents = self
+            .0
+            .iter()
+            .map(|(label, hash)| (*label, StoredComponent { hash: *hash, learned_at: None }))
+            .collect();
+        let common = common_labels(&stored, &HashedComponents(shown.0.clone()));
+        // Nothing here was learned, so no moment matters.
+        matches(&stored, &common, threshold, UnixMillis::default())
+    }
+}
+
+fn are_enough_to_bind<I: Iterator<Item = Label>>(labels: impl Fn() -> I) -> bool {
     let only_install = !labels().any(Label::is_hardware_id);
     labels().count() >= FEWEST_TO_BIND
         && labels().any(|label| label.is_hardware_id() || (label == Label::Install && only_install))
@@ -187,6 +217,31 @@ mod tests {
         assert_eq!(best(&[(1, one_strong), (2, two_strong.clone())]), id(2));
         assert_eq!(best(&[(1, two_strong.clone()), (2, device(&[(Mac, 1), (Board, 1)], 4))]), id(2));
         assert_eq!(best(&[(2, two_strong.clone()), (1, two_strong)]), id(1));
+    }
+
+    #[test]
+    fn a_lease_matches_by_the_same_rule_and_reads_back_what_it_writes() {
+        let stated = |parts: &[(Label, u8)]| {
+            LeaseComponents(parts.iter().map(|(label, value)| (*label, [*value; 16])).collect())
+        };
+        let lease = stated(&[(Mac, 1), (Cpu, 1), (Board, 1)]);
+        for (shown, expected) in [
+            (&[(Mac, 1), (Cpu, 1), (Board, 1), (Disk, 9)][..], true),
+            (&[(Mac, 2), (Cpu, 1), (Board, 1)], true),
+            (&[(Mac, 2), (Cpu, 1), (Board, 2)], false),
+            (&[(Cpu, 1)], false),
+            (&[], false),
+        ] {
+            assert_eq!(lease.are_matched_by(&stated(shown), 2), expected, "{shown:?}");
+        }
+        assert!(!LeaseComponents::default().are_matched_by(&lease, 2), "nothing stated is no machine");
+        assert_eq!(LeaseComponents::from_wire(&lease.to_wire()), lease);
+        let foreign = BTreeMap::from([
+            ("mac".to_owned(), "00".repeat(16)),
+            ("cpu".to_owned(), "short".to_owned()),
+            ("retina".to_owned(), "00".repeat(16)),
+        ]);
+        assert_eq!(LeaseComponents::from_wire(&foreign), stated(&[(Mac, 0)]));
     }
 
     #[test]

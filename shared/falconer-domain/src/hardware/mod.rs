@@ -156,6 +156,11 @@ impl ReceivedComponents {
         self.0.keys().any(|label| label.is_hardware_id())
     }
 
+    /// The components, as a request writes them.
+    pub fn iter(&self) -> impl Iterator<Item = (Label, &str)> {
+        self.0.iter().map(|(label, text)| (*label, text.as_str()))
+    }
+
     /// The components as this license would store them.
     #[must_use]
     pub fn hashed(&self, generation: &Generation, license: &LicenseId) -> HashedComponents {
@@ -245,10 +250,39 @@ impl fmt::Debug for StoredComponent {
 pub type StoredComponents = BTreeMap<Label, StoredComponent>;
 
 /// What a lease states of a device.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct LeaseComponents(BTreeMap<Label, [u8; HASH_BYTES]>);
 
+/// Shows no hash: even that identifies a person's machine.
+impl fmt::Debug for LeaseComponents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
+impl FromIterator<(Label, [u8; HASH_BYTES])> for LeaseComponents {
+    fn from_iter<I: IntoIterator<Item = (Label, [u8; HASH_BYTES])>>(components: I) -> Self {
+        Self(components.into_iter().collect())
+    }
+}
+
 impl LeaseComponents {
+    /// Label → hex, read back. Labels that are not known here and texts that are no hash are left out: the first may come
+    /// from a newer server.
+    #[must_use]
+    pub fn from_wire(claim: &BTreeMap<String, String>) -> Self {
+        let read = |(label, hex): (&String, &String)| {
+            let hash = HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()?;
+            Some((Label::parse(label)?, hash))
+        };
+        claim.iter().filter_map(read).collect()
+    }
+
+    /// The labels it states.
+    pub fn labels(&self) -> impl Iterator<Item = Label> {
+        self.0.keys().copied()
+    }
+
     /// Label → hex, as the claim `hw` holds it.
     #[must_use]
     pub fn to_wire(&self) -> BTreeMap<String, String> {
