@@ -1,1 +1,65 @@
-//! x
+//! What an application links to be licensed by Falconer: activation, offline use, refresh in the background, transfer,
+//! features.
+//!
+//! ```no_run
+//! use falconer_client::{Licensing, PublicKeys, State};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Saved from https://licenses.example.com/api/keys when the application is built; an application would write
+//! // include_str!("falconer-keys.json").
+//! let keys = PublicKeys::parse(&std::fs::read_to_string("falconer-keys.json")?)?;
+//! let licensing = Licensing::builder("QF", "https://licenses.example.com", keys).open()?;
+//! let _refresher = licensing.start_refresher();
+//!
+//! if licensing.status() == State::NotActivated {
+//!     licensing.activate("QF-PRO-…", "Anna Example", "anna@example.com")?;
+//! }
+//! if licensing.has_feature("copy_trading") {
+//!     println!("copying trades");
+//! }
+//! println!("{}", licensing.status().advice());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything blocks and nothing needs a runtime. [`Licensing::status`] and [`Licensing::has_feature`] do no I/O; what
+//! asks the server may take [three tries](retry) of [five seconds](transport::TRY_TIMEOUT), so call it from a thread that
+//! may wait.
+//!
+//! **Invariant:** only a signed answer changes what the application may do. Outages, portals, forgeries and replays let
+//! the clock run, and nothing else.
+//!
+//! Time, randomness, the network and the hardware are handed in ([`Clock`], [`Random`], [`Transport`], [`Hardware`]), each
+//! with a default that is the real one, so that an application can test years of its life in a second.
+
+mod advice;
+mod answer;
+mod clock;
+mod decision;
+mod form;
+mod hardware;
+mod licensing;
+mod random;
+pub mod retry;
+mod seal;
+mod state;
+mod store;
+mod timeline;
+pub mod transport;
+mod trust;
+
+pub use advice::Advice;
+pub use answer::{Refusal, SeatHolder, Trouble};
+pub use clock::{Clock, SystemClock, Tick, UnixSeconds};
+pub use falconer_domain::UnixMillis;
+pub use falconer_domain::hardware::Label;
+pub use hardware::{Hardware, RawComponents, Surroundings, SystemHardware};
+pub use licensing::{
+    ActivateError, Activation, Builder, BadInput, Deactivation, DeactivateError, Device, License, Licensing, OpenError,
+    Pending, RefreshError, Refresher, TransferError,
+};
+pub use random::{NoRandomness, Random, SystemRandom};
+pub use state::{Evidence, LockCode, Standing, State, Term, Verdict, judge};
+pub use timeline::{Marks, Reading, TOLERANCE_MILLIS};
+pub use transport::{HttpTransport, Transport};
+pub use trust::{BadPublicKeys, PublicKeys};

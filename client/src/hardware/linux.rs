@@ -1,0 +1,114 @@
+//! What only Linux has files for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Surroundings;
+
+/// Files that container engines leave at the root.
+const CONTAINER_MARKS: [&str; 3] = ["/.dockerenv", "/run/.containerenv", "/run/systemd/container"];
+/// What hypervisors write where a machine's maker stands.
+const HYPERVISORS: [&str; 10] =
+    ["qemu", "kvm", "vmware", "virtualbox", "innotek", "xen", "bochs", "parallels", "amazon ec2", "virtual machine"];
+/// A disk on disks, such as LVM on LUKS, is followed this deep.
+const MAX_LAYERS: u32 = 8;
+
+/// Whether a network card has a device behind it; bridges, tunnels and pairs have none.
+pub(super) fn is_physical(name: &str) -> bool {
+    // A name with a slash would leave the folder.
+    !name.contains('/') && Path::new("/sys/class/net").join(name).join("device").exists()
+}
+
+/// The serial number of the disk that the root file system lies on.
+pub(super) fn system_disk() -> Option<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let number = root_device(&mounts)?;
+    let device = fs::canonicalize(Path::new("/sys/dev/block").join(number)).ok()?;
+    serial_of(&bottom(device, MAX_LAYERS)?)
+}
+
+/// `major:minor` of what is mounted at `/`. Of several the last hides the others.
+fn root_device(mountinfo: &str) -> Option<&str> {
+    let rows = mountinfo.lines().rev().map(|line| line.split(' ').collect::<Vec<_>>());
+    rows.into_iter().find(|row| row.get(4) == Some(&"/")).and_then(|row| row.get(2).copied())
+}
+
+/// The disk below partitions and mapped devices: the first one, where there are several.
+fn bottom(device: PathBuf, layers: u32) -> Option<PathBuf> {
+    if device.join("partition").exists() {
+        return bottom(device.parent()?.to_owned(), layers);
+    }
+    let mut slaves: Vec<_> =
+        fs::read_dir(device.join("slaves")).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    slaves.sort();
+    match slaves.into_iter().next() {
+        Some(_) if layers == 0 => None,
+        Some(slave) => bottom(fs::canonicalize(slave).ok()?, layers - 1),
+        None => Some(device),
+    }
+}
+
+fn serial_of(disk: &Path) -> Option<String> {
+    ["serial", "device/serial", "device/wwid", "wwid"]
+        .into_iter()
+        .filter_map(|file| fs::read_to_string(disk.join(file)).ok())
+        .find(|text| !text.trim().is_empty())
+}
+
+/// Container, virtual machine, or neither, by marks that any user may read.
+pub(super) fn surroundings() -> Surroundings {
+    let first_process = fs::read_to_string("/proc/1/cgroup").unwrap_or_default();
+    let contained = CONTAINER_MARKS.iter().any(|mark| Path::new(mark).exists())
+        || ["docker", "kubepods", "lxc", "containerd"].iter().any(|engine| first_process.contains(engine));
+    if contained {
+        return Surroundings::Container;
+    }
+    let maker = ["sys_vendor", "product_name", "bios_vendor"]
+        .map(|file| fs::read_to_string(Path::new("/sys/class/dmi/id").join(file)).unwrap_or_default());
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    if is_virtual(&maker.concat(), &processor) { Surroundings::VirtualMachine } else { Surroundings::Physical }
+}
+
+/// By what the maker is called, or by the processor's own flag.
+fn is_virtual(maker: &str, processor: &str) -> bool {
+    let maker = maker.to_lowercase();
+    let flags = processor.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+    HYPERVISORS.iter().any(|name| maker.contains(name)) || flags.split_whitespace().any(|flag| flag == "hypervisor")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_device_is_found_among_mounts() {
+        let mounts = "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n22 21 0:5 / /proc rw - proc proc rw\n";
+        assert_eq!(root_device(mounts), Some("8:1"));
+        assert_eq!(root_device(&format!("{mounts}23 1 259:2 / / rw - ext4 /dev/x rw\n")), Some("259:2"));
+        assert_eq!((root_device(""), root_device("nonsense\n/ / /")), (None, None));
+    }
+
+    #[test]
+    fn a_serial_number_is_found_below_partitions_and_mapped_devices() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = folder.path().join("sda");
+        let (part, mapped) = (disk.join("sda1"), folder.path().join("dm-0"));
+        fs::create_dir_all(disk.join("device")).unwrap();
+        fs::create_dir_all(&part).unwrap();
+        fs::create_dir_all(mapped.join("slaves")).unwrap();
+        fs::write(disk.join("device/serial"), "WD-123\n").unwrap();
+        fs::write(part.join("partition"), "1\n").unwrap();
+        std::os::unix::fs::symlink(&part, mapped.join("slaves/sda1")).unwrap();
+        let found = serial_of(&bottom(mapped.clone(), MAX_LAYERS).unwrap());
+        assert_eq!(found.as_deref(), Some("WD-123\n"));
+        assert_eq!(bottom(mapped, 0), None);
+        assert_eq!(serial_of(&part), None);
+    }
+
+    #[test]
+    fn virtual_machines_say_so() {
+        assert!(is_virtual("QEMU\nStandard PC", ""));
+        assert!(is_virtual("", "processor : 0\nflags\t\t: fpu hypervisor lahf\n"));
+        assert!(!is_virtual("LENOVO\n20XW", "flags : fpu vme\n"));
+    }
+}

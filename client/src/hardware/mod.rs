@@ -1,0 +1,193 @@
+//! What this machine is known by. Raw values stay in this module's types: they are hashed with the license key before
+//! anything is sent or kept, and no `Debug` shows them.
+
+#[cfg(target_os = "linux")]
+mod linux;
+mod system;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use falconer_domain::LicenseKey;
+use falconer_domain::encoding::HEXLOWER;
+use falconer_domain::hardware::{Label, LeaseComponents, ReceivedComponents, keyed_component, normalized};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+pub use system::SystemHardware;
+
+/// The form of components this library sends, as requests name it: keyed by the license key.
+pub(crate) const FORMAT: u8 = 1;
+
+/// Where hardware values come from: [`SystemHardware`], or a test's own.
+pub trait Hardware: Send + Sync {
+    /// Reads what there is. Called once, when the library is opened.
+    fn read(&self) -> RawComponents;
+
+    /// Where the program runs. Reported, and nothing depends on it.
+    fn surroundings(&self) -> Surroundings {
+        Surroundings::Physical
+    }
+}
+
+/// What a program runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Surroundings {
+    /// A machine, as far as anybody can tell.
+    Physical,
+    /// A container. Its file system and its host name may be new at every start.
+    Container,
+    /// A virtual machine. It can be copied as it is.
+    VirtualMachine,
+}
+
+/// Raw values, normalized, placeholders dropped. Wiped when dropped.
+#[derive(Clone, Default)]
+pub struct RawComponents(BTreeMap<Label, Zeroizing<String>>);
+
+impl RawComponents {
+    /// Takes a value, unless it is a placeholder: two machines without a serial number are not the same machine.
+    #[must_use]
+    pub fn with(mut self, label: Label, raw: &str) -> Self {
+        if let Some(value) = normalized(raw) {
+            self.0.insert(label, Zeroizing::new(value));
+        }
+        self
+    }
+
+    /// The labels that were found.
+    pub fn labels(&self) -> impl Iterator<Item = Label> {
+        self.0.keys().copied()
+    }
+
+    /// The same text for every label: what `FALCONER_MACHINE_ID` makes of a machine.
+    #[must_use]
+    pub(crate) fn all(text: &str) -> Self {
+        Label::ALL.into_iter().fold(Self::default(), |components, label| components.with(label, text))
+    }
+}
+
+impl fmt::Debug for RawComponents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.labels()).finish()
+    }
+}
+
+/// A random id that stands in for hardware where there is too little of it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct InstallId(String);
+
+impl InstallId {
+    /// Bytes of a new id.
+    pub(crate) const BYTES: usize = 16;
+
+    pub(crate) fn from_random(random: [u8; Self::BYTES]) -> Self {
+        Self(HEXLOWER.encode(&random))
+    }
+
+    pub(crate) fn kept(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for InstallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InstallId(…)")
+    }
+}
+
+/// This machine, as one license knows it: every component keyed by the license key, so that two licenses cannot tell
+/// that they run on one machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    received: ReceivedComponents,
+}
+
+impl Fingerprint {
+    /// Keys what was read, and the install id, once there is one.
+    pub(crate) fn of(key: &LicenseKey, raw: &RawComponents, install: Option<&InstallId>) -> Self {
+        let canonical = Zeroizing::new(key.to_string());
+        let mut received = ReceivedComponents::default();
+        let install = install.map(|id| (Label::Install, id.as_str()));
+        for (label, value) in raw.0.iter().map(|(label, value)| (*label, value.as_str())).chain(install) {
+            // A keyed component is 64 hex digits, which no rule refuses.
+            let _ = received.insert(label, &keyed_component(&canonical, label, value));
+        }
+        Self { received }
+    }
+
+    /// Whether a server would give this machine a seat.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.received.are_enough_to_bind()
+    }
+
+    /// As requests hold it.
+    pub(crate) fn to_wire(&self) -> BTreeMap<&'static str, &str> {
+        self.received.iter().map(|(label, text)| (label.as_str(), text)).collect()
+    }
+
+    /// As leases state it.
+    pub(crate) fn stated(&self) -> LeaseComponents {
+        self.received.lease(&Label::ALL)
+    }
+
+    /// One text for all of them, to see whether they have changed.
+    pub(crate) fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for (label, component) in self.received.iter() {
+            hash.update(label.as_str());
+            hash.update(component);
+        }
+        HEXLOWER.encode(&hash.finalize())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> LicenseKey {
+        LicenseKey::parse(text).unwrap()
+    }
+
+    #[test]
+    fn components_are_keyed_by_the_license_and_never_raw() {
+        let raw = RawComponents::default().with(Label::Mac, " AA:BB  cc ").with(Label::Board, "To be filled by O.E.M.");
+        assert_eq!((format!("{raw:?}"), raw.labels().count()), ("[Mac]".to_owned(), 1));
+        let first = Fingerprint::of(&key("ABC-123-XYZ"), &raw, None);
+        let second = Fingerprint::of(&key("ABC-123-XYY"), &raw, None);
+        let expected = keyed_component("ABC-123-XYZ", Label::Mac, "aa:bb cc");
+        assert_eq!(first.to_wire(), BTreeMap::from([("mac", expected.as_str())]));
+        assert_ne!(first, second);
+        assert!(!format!("{first:?}").contains("aa"), "{first:?}");
+    }
+
+    #[test]
+    fn an_install_id_makes_enough_of_too_little() {
+        let raw = RawComponents::default().with(Label::Hostname, "host-name");
+        let install = InstallId::from_random([7; 16]);
+        assert!(!Fingerprint::of(&key("ABC-123-XYZ"), &raw, None).is_enough());
+        assert!(Fingerprint::of(&key("ABC-123-XYZ"), &raw, Some(&install)).is_enough());
+        assert_eq!(format!("{install:?}"), "InstallId(…)");
+    }
+
+    #[test]
+    fn the_override_is_every_label() {
+        assert_eq!(RawComponents::all("machine-7").labels().collect::<Vec<_>>(), Label::ALL);
+        assert_eq!(RawComponents::all("unknown").labels().count(), 0);
+    }
+
+    #[test]
+    fn this_machine_reads_without_failing() {
+        let system = SystemHardware;
+        let (first, second) = (system.read(), system.read());
+        let labels = |raw: &RawComponents| raw.labels().collect::<Vec<_>>();
+        assert_eq!(labels(&first), labels(&second), "the same machine, twice");
+        assert!(first.0 == second.0, "the same values, twice");
+        let _ = system.surroundings();
+    }
+}

@@ -1,0 +1,90 @@
+//! The machine itself, through crates that know Linux, macOS and Windows. No command is run, and no privilege is needed:
+//! what an ordinary user may not read is absent.
+
+use falconer_domain::hardware::Label;
+use sysinfo::{CpuRefreshKind, Motherboard, Networks, RefreshKind, System};
+
+use super::{Hardware, RawComponents, Surroundings};
+
+/// What the operating system says of this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemHardware;
+
+impl Hardware for SystemHardware {
+    fn read(&self) -> RawComponents {
+        let found = [
+            (Label::MachineId, machine_uid::get().ok()),
+            (Label::Mac, first_card()),
+            (Label::Board, Motherboard::new().ok().and_then(|board| board.serial_number())),
+            (Label::Disk, system_disk()),
+            (Label::Cpu, processor()),
+            (Label::Hostname, System::host_name().ok()),
+        ];
+        found.into_iter().fold(RawComponents::default(), |components, (label, value)| match value {
+            Some(value) => components.with(label, &value),
+            None => components,
+        })
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        #[cfg(target_os = "linux")]
+        return super::linux::surroundings();
+        #[cfg(not(target_os = "linux"))]
+        Surroundings::Physical
+    }
+}
+
+/// The address of the first network card, by name, that is a card: made by somebody, and no bridge, tunnel or guest.
+fn first_card() -> Option<String> {
+    let networks = Networks::new_with_refreshed_list().ok()?;
+    let mut cards: Vec<_> = networks
+        .iter()
+        .map(|(name, card)| (name.to_string_lossy().into_owned(), card.mac_address()))
+        .filter(|(name, address)| is_made_by_somebody(address.0) && is_physical(name))
+        .map(|(name, address)| (name, address.to_string()))
+        .collect();
+    cards.sort();
+    cards.into_iter().next().map(|(_, address)| address)
+}
+
+/// Neither for many (a group address) nor given out on this machine alone (locally administered, as privacy addresses
+/// of wireless cards and those of containers are).
+const fn is_made_by_somebody(address: [u8; 6]) -> bool {
+    const GROUP: u8 = 0b01;
+    const LOCAL: u8 = 0b10;
+    address[0] & (GROUP | LOCAL) == 0
+}
+
+fn processor() -> Option<String> {
+    let kinds = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
+    let system = System::new_with_specifics(kinds).ok()?;
+    let cpu = system.cpus().first()?;
+    Some(format!("{} {}", cpu.vendor_id(), cpu.brand()))
+}
+
+#[cfg(target_os = "linux")]
+use super::linux::{is_physical, system_disk};
+
+/// The other systems list cards of their own as they list real ones; what is left are the bits of the address.
+#[cfg(not(target_os = "linux"))]
+fn is_physical(_name: &str) -> bool {
+    true
+}
+
+/// No crate reads a disk's serial number there without a command or a privilege.
+#[cfg(not(target_os = "linux"))]
+fn system_disk() -> Option<String> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_nobody_made() {
+        for (first, expected) in [(0x00, true), (0xA4, true), (0x02, false), (0x01, false), (0x33, false), (0xDA, false)] {
+            assert_eq!(is_made_by_somebody([first, 0, 0, 0, 0, 1]), expected, "{first:#x}");
+        }
+    }
+}

@@ -1,0 +1,479 @@
+//! Where one operation at a time asks the server, understands what came back, and keeps it.
+
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use falconer_domain::LicenseKey;
+use falconer_domain::encoding::HEXLOWER;
+use falconer_domain::person::{Email, PersonName};
+use serde_json::{Map, Value, json};
+
+use super::known::{self, Known};
+use super::outcome::{ActivateError, BadInput, DeactivateError, Input, RefreshError, TransferError};
+use super::{Config, Shared};
+use crate::advice::Advice;
+use crate::answer::{self, Answer, Refusal, Signed, Trouble};
+use crate::clock::UnixSeconds;
+use crate::decision::{Decision, Held, Question, decide};
+use crate::hardware::{FORMAT, Fingerprint, InstallId};
+use crate::retry::tried;
+use crate::seal;
+use crate::state::Standing;
+use crate::store::{KeptKey, Opened, Person, Record, Store, Waiting};
+use crate::timeline::{Marks, Timeline};
+use crate::transport::Endpoint;
+
+const NONCE_BYTES: usize = 16;
+
+/// The store, and what it says.
+pub(super) struct Desk {
+    store: Store,
+    pub(super) record: Record,
+    pub(super) known: Known,
+    pub(super) notice: Option<Advice>,
+    /// Whether `record` holds something that could not be written.
+    unsaved: bool,
+    /// Who activated last, also where that was refused: a transfer that follows may have to tell the e-mail.
+    typed: Person,
+}
+
+impl Desk {
+    pub(super) fn new(opened: Opened, config: &Config) -> Self {
+        let Opened { store, notice } = opened;
+        let record = store.read().unwrap_or_default();
+        let known = Known::of(&record, config);
+        let typed = record.person.clone();
+        Self { store, record, known, notice, unsaved: false, typed }
+    }
+}
+
+/// What came of one question.
+enum Heard {
+    /// Signed and fresh.
+    Decided(Decision, Refusal),
+    /// A no that nobody signed.
+    Unsigned(Refusal),
+    /// Nothing that says anything.
+    Trouble(Trouble),
+}
+
+/// One operation. While it runs no other does.
+pub(super) struct Operation<'a> {
+    shared: &'a Shared,
+    desk: MutexGuard<'a, Desk>,
+}
+
+impl<'a> Operation<'a> {
+    /// Waits for the one before, and takes up what another process may have stored meanwhile.
+    pub(super) fn begin(shared: &'a Shared) -> Self {
+        let desk = shared.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut operation = Self { shared, desk };
+        operation.reload();
+        operation
+    }
+
+    /// See [`Licensing::activate`](super::Licensing::activate). Returns why it waits, if it does.
+    pub(super) fn activate(&mut self, input: &Input) -> Result<Option<Trouble>, ActivateError> {
+        let Input { key, person } = input;
+        self.desk.typed = person.clone();
+        match self.take_seat(Endpoint::Activate, key, person, None) {
+            Heard::Decided(Decision::Lease, _) => Ok(None),
+            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
+                self.forget_waiting(key);
+                Err(ActivateError::Refused(refusal))
+            }
+            Heard::Trouble(trouble @ (Trouble::NotThisMachine | Trouble::OtherProduct)) => {
+                self.forget_waiting(key);
+                Err(ActivateError::Elsewhere(trouble))
+            }
+            Heard::Trouble(trouble) => {
+                let waiting = Waiting::Activate(KeptKey(key.to_string()));
+                self.keep(|record| {
+                    record.waiting = Some(waiting.clone());
+                    record.person = person.clone();
+                });
+                Ok(Some(trouble))
+            }
+        }
+    }
+
+    /// See [`Licensing::transfer`](super::Licensing::transfer).
+    pub(super) fn transfer(
+        &mut self,
+        key: Option<LicenseKey>,
+        from_device: Option<&str>,
+    ) -> Result<(), TransferError> {
+        let key = key.or_else(|| self.desk.known.key.clone()).ok_or(BadInput::NoKey)?;
+        let person = self.desk.typed.clone();
+        match self.take_seat(Endpoint::Transfer, &key, &person, from_device) {
+            Heard::Decided(Decision::Lease, _) => Ok(()),
+            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => Err(TransferError::Refused(refusal)),
+            Heard::Trouble(trouble) => Err(TransferError::NoAnswer(trouble)),
+        }
+    }
+
+    /// See [`Licensing::deactivate`](super::Licensing::deactivate). Returns why it waits, if it does.
+    pub(super) fn deactivate(&mut self) -> Result<Option<Trouble>, DeactivateError> {
+        let Known { key: Some(key), own: Some(own), .. } = self.desk.known.clone() else {
+            self.keep(|record| record.waiting = None);
+            return Ok(None);
+        };
+        match self.ask(Endpoint::Deactivate, Question::FreeSeat, &key, &own, members(&key, &own)) {
+            Heard::Decided(Decision::Freed, _) => Ok(None),
+            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
+                self.keep(|record| record.waiting = None);
+                Err(DeactivateError::Refused(refusal))
+            }
+            Heard::Trouble(trouble) => {
+                self.keep(|record| record.waiting = Some(Waiting::Deactivate));
+                Ok(Some(trouble))
+            }
+        }
+    }
+
+    /// See [`Licensing::refresh`](super::Licensing::refresh).
+    pub(super) fn refresh(&mut self) -> Result<(), RefreshError> {
+        let sent = match self.desk.record.waiting.clone() {
+            Some(Waiting::Activate(key)) => self.send_activation(&key),
+            Some(Waiting::Deactivate) => self.send_deactivation(),
+            None => return self.check(),
+        };
+        // What waits says nothing about the license that is stored; that one is checked all the same.
+        match sent {
+            Ok(()) => Ok(()),
+            Err(why) if self.desk.known.key.is_none() => Err(why),
+            Err(_) => self.check(),
+        }
+    }
+
+    /// Keeps how late it is, if that is `at_least` later than what is kept.
+    pub(super) fn keep_time(&mut self, at_least: Duration) {
+        let (marks, _) = self.shared.marks();
+        let later = marks.floor.0.saturating_sub(self.desk.record.marks.floor.0);
+        if u128::try_from(later).is_ok_and(|later| later >= at_least.as_millis()) {
+            self.write_time();
+        }
+    }
+
+    /// Keeps how late it is, under a seal. Only a lease needs it.
+    fn write_time(&mut self) {
+        let Known { standing: Standing::Leased(_), claims: Some(claims), key: Some(key), .. } =
+            self.desk.known.clone()
+        else {
+            return;
+        };
+        let (marks, believed) = self.shared.marks();
+        // Marks that were changed stay as they are: a new seal would make them good.
+        if believed == Marks::Kept {
+            self.keep(|record| {
+                record.marks = marks;
+                record.seal =
+                    record.answer.as_ref().map(|answer| seal::seal(marks, answer, &key, &known::stated(&claims)));
+            });
+        }
+    }
+
+    /// Sends an activation that waits. What the server answers for good ends the waiting.
+    fn send_activation(&mut self, key: &KeptKey) -> Result<(), RefreshError> {
+        let Some(key) = LicenseKey::parse(&key.0) else {
+            self.keep(|record| record.waiting = None);
+            return Ok(());
+        };
+        let person = self.desk.record.person.clone();
+        match self.activate(&Input { key, person }) {
+            Ok(None) => Ok(()),
+            Ok(Some(trouble)) | Err(ActivateError::Elsewhere(trouble)) => Err(RefreshError::NoAnswer(trouble)),
+            Err(ActivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
+            Err(ActivateError::Input(_)) => Ok(()),
+        }
+    }
+
+    fn send_deactivation(&mut self) -> Result<(), RefreshError> {
+        match self.deactivate() {
+            Ok(None) => Ok(()),
+            Ok(Some(trouble)) => Err(RefreshError::NoAnswer(trouble)),
+            Err(DeactivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
+        }
+    }
+
+    /// Asks whether the stored license is still good here; then, if this machine is not quite what the server saw last,
+    /// shows it to the server. That cannot take a seat: the server has just said that this device holds one.
+    fn check(&mut self) -> Result<(), RefreshError> {
+        let Known { key: Some(key), own: Some(own), .. } = self.desk.known.clone() else { return Ok(()) };
+        match self.ask(Endpoint::Verify, Question::Verify, &key, &own, members(&key, &own)) {
+            Heard::Decided(Decision::Lease, _) => {
+                if self.desk.record.sent.as_deref() != Some(&own.digest()) {
+                    let person = Person::default();
+                    self.take_seat(Endpoint::Activate, &key, &person, None);
+                }
+                Ok(())
+            }
+            Heard::Decided(Decision::Lock(_), _) => Ok(()),
+            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
+                self.failed();
+                Err(RefreshError::Refused(refusal))
+            }
+            Heard::Trouble(trouble) => {
+                self.failed();
+                Err(RefreshError::NoAnswer(trouble))
+            }
+        }
+    }
+
+    /// Asks for a seat, with an install id where the hardware is too little.
+    fn take_seat(
+        &mut self,
+        endpoint: Endpoint,
+        key: &LicenseKey,
+        person: &Person,
+        from_device: Option<&str>,
+    ) -> Heard {
+        let own = self.fingerprint(key);
+        let mut members = members(key, &own);
+        members.insert("device_name".to_owned(), json!(self.shared.config.device.name));
+        let texts = [
+            ("licensee_name", person.name.as_ref().map(PersonName::as_str)),
+            ("licensee_email", person.email.as_ref().map(Email::as_str)),
+            ("from_device", from_device),
+        ];
+        members.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text?)))));
+        let heard = self.ask(endpoint, Question::TakeSeat, key, &own, members);
+        if matches!(heard, Heard::Decided(Decision::Lease, _)) {
+            let digest = own.digest();
+            self.keep(|record| {
+                record.sent = Some(digest.clone());
+                record.waiting = None;
+                if *person != Person::default() {
+                    record.person = person.clone();
+                }
+            });
+        }
+        heard
+    }
+
+    /// This machine as a license knows it. Once made, an install id stays.
+    fn fingerprint(&mut self, key: &LicenseKey) -> Fingerprint {
+        let raw = &self.shared.config.raw;
+        let own = Fingerprint::of(key, raw, self.desk.record.install.as_ref());
+        let mut random = [0; InstallId::BYTES];
+        if own.is_enough() || self.shared.config.random.fill(&mut random).is_err() {
+            return own;
+        }
+        let install = InstallId::from_random(random);
+        self.keep(|record| record.install = Some(install.clone()));
+        Fingerprint::of(key, raw, Some(&install))
+    }
+
+    /// One question and what it does.
+    fn ask(
+        &mut self,
+        endpoint: Endpoint,
+        question: Question,
+        key: &LicenseKey,
+        own: &Fingerprint,
+        members: Map<String, Value>,
+    ) -> Heard {
+        let heard = match self.exchange(endpoint, members) {
+            Answer::Signed(signed) => {
+                let decision = self.act(question, key, own, &signed);
+                match decision {
+                    Decision::NotOurs => Heard::Trouble(Trouble::NotOurs),
+                    Decision::NotThisMachine => Heard::Trouble(Trouble::NotThisMachine),
+                    _ => Heard::Decided(decision, signed.refusal),
+                }
+            }
+            Answer::Unsigned(refusal) => Heard::Unsigned(refusal),
+            Answer::UnknownKey => Heard::Trouble(Trouble::NotTrusted),
+            Answer::Trouble(trouble) => Heard::Trouble(trouble),
+        };
+        self.log(endpoint, &heard);
+        heard
+    }
+
+    /// Sends, and reads what comes back; where an unknown key signed it, after learning the keys.
+    fn exchange(&mut self, endpoint: Endpoint, mut members: Map<String, Value>) -> Answer {
+        let Config { transport, clock, random, product, .. } = &self.shared.config;
+        let mut bytes = [0; NONCE_BYTES];
+        if random.fill(&mut bytes).is_err() {
+            return Answer::Trouble(Trouble::NothingSent);
+        }
+        let nonce = HEXLOWER.encode(&bytes);
+        members.insert("nonce".to_owned(), json!(nonce));
+        let body = Value::Object(members).to_string();
+        let reply = tried(&**clock, &**random, || transport.send(endpoint, Some(&body)));
+        let read = |record: &Record| {
+            answer::read(reply.as_ref(), product, &nonce, &known::trust(record, &self.shared.config))
+        };
+        match read(&self.desk.record) {
+            Answer::UnknownKey => {
+                self.learn_keys();
+                read(&self.desk.record)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Fetches the server's keys and keeps those that a trusted one endorses.
+    fn learn_keys(&mut self) {
+        let Config { transport, clock, random, pins, .. } = &self.shared.config;
+        let reply = tried(&**clock, &**random, || transport.send(Endpoint::Keys, None));
+        let Ok(reply) = reply else { return };
+        let Ok(fetched) = std::str::from_utf8(&reply.body) else { return };
+        let kept = self.desk.record.keys.clone();
+        if let Some(keys) = crate::trust::Trust::merged(pins, kept.as_deref(), fetched) {
+            self.keep(|record| record.keys = Some(keys.clone()));
+        }
+    }
+
+    /// Does what a signed answer says. What it says of the time counts with it.
+    fn act(&mut self, question: Question, key: &LicenseKey, own: &Fingerprint, signed: &Signed) -> Decision {
+        let Signed { claims, jws, .. } = signed;
+        let issued_at = UnixSeconds(claims.iat);
+        let held = self.desk.known.claims.clone();
+        let held = held.as_ref().map(|held| Held { license_id: &held.sub, issued_at: UnixSeconds(held.iat) });
+        let decision = decide(question, claims, held, &own.stated());
+        match decision {
+            Decision::NotOurs | Decision::NotThisMachine => {}
+            Decision::Lease => {
+                let marks = self.shared.accept(issued_at);
+                let seal = seal::seal(marks, jws, key, &known::stated(claims));
+                self.keep(|record| {
+                    record.key = Some(KeptKey(key.to_string()));
+                    record.answer = Some(jws.clone());
+                    record.failed_at = None;
+                    (record.marks, record.seal) = (marks, Some(seal.clone()));
+                });
+            }
+            Decision::Lock(_) => {
+                let marks = self.shared.accept(issued_at);
+                self.keep(|record| {
+                    record.answer = Some(jws.clone());
+                    record.failed_at = None;
+                    (record.marks, record.seal) = (marks, None);
+                });
+            }
+            Decision::Freed => {
+                self.shared.accept(issued_at);
+                self.desk.typed = Person::default();
+                // The install id is the machine's, and the keys are the vendor's.
+                self.keep(|record| {
+                    *record =
+                        Record { keys: record.keys.take(), install: record.install.take(), ..Record::default() };
+                });
+            }
+            Decision::Refused => {
+                self.shared.accept(issued_at);
+                self.write_time();
+            }
+        }
+        decision
+    }
+
+    /// A check failed. From when that matters is the state's business.
+    fn failed(&mut self) {
+        let now = self.shared.memory().look(&self.shared.config).now();
+        self.keep(|record| record.failed_at = Some(now));
+        self.keep_time(Duration::from_secs(1));
+    }
+
+    /// An activation that was answered for good waits no longer.
+    fn forget_waiting(&mut self, key: &LicenseKey) {
+        let answered = Waiting::Activate(KeptKey(key.to_string()));
+        self.keep(|record| record.waiting = record.waiting.take().filter(|waiting| *waiting != answered));
+    }
+
+    /// Changes the row, on disk where that works and in memory in any case. `change` may run twice.
+    fn keep(&mut self, change: impl Fn(&mut Record)) {
+        let desk = &mut *self.desk;
+        let unsaved = desk.unsaved.then(|| desk.record.clone());
+        let kept = desk.store.update(|record| {
+            if let Some(unsaved) = &unsaved {
+                *record = unsaved.clone();
+            }
+            change(record);
+        });
+        match kept {
+            Ok(record) => {
+                desk.record = record;
+                desk.unsaved = false;
+            }
+            Err(trouble) => {
+                change(&mut desk.record);
+                desk.unsaved = true;
+                desk.notice = Some(trouble.advice());
+                tracing::warn!(trouble = ?trouble, "the license could not be saved");
+            }
+        }
+        self.understand();
+    }
+
+    /// Reads what is on disk, unless memory knows better.
+    fn reload(&mut self) {
+        let desk = &mut *self.desk;
+        let Ok(record) = desk.store.read() else { return };
+        if desk.unsaved || record == desk.record {
+            return;
+        }
+        let others_marks = record.marks != desk.record.marks;
+        desk.record = record;
+        self.understand();
+        if others_marks {
+            let tick = self.shared.config.clock.now();
+            let time = Timeline::resumed(self.desk.record.marks, self.desk.known.marks, tick);
+            self.shared.memory().time = time;
+        }
+    }
+
+    /// Works out what the row means, for those who look.
+    fn understand(&mut self) {
+        let desk = &mut *self.desk;
+        desk.known = Known::of(&desk.record, &self.shared.config);
+        let mut memory = self.shared.memory();
+        memory.standing = desk.known.standing;
+        memory.claims.clone_from(&desk.known.claims);
+        memory.key.clone_from(&desk.known.key);
+        memory.failed_at = desk.record.failed_at;
+        memory.waiting.clone_from(&desk.record.waiting);
+        memory.notice = desk.notice;
+    }
+
+    fn log(&mut self, endpoint: Endpoint, heard: &Heard) {
+        let outcome = match heard {
+            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => refusal.code.as_str(),
+            Heard::Trouble(trouble) => trouble.name(),
+        };
+        tracing::info!(endpoint = endpoint.path(), outcome, "license server asked");
+        let now = self.shared.memory().look(&self.shared.config).local;
+        // The log helps support; nothing depends on it.
+        let _ = self.desk.store.log(now, endpoint.path(), outcome);
+    }
+}
+
+impl Shared {
+    /// An answer proved how late it is.
+    fn accept(&self, issued_at: UnixSeconds) -> crate::timeline::TimeMarks {
+        let mut memory = self.memory();
+        memory.time.accept(issued_at, self.config.clock.now());
+        memory.time.marks()
+    }
+
+    /// How late it is, to be kept.
+    fn marks(&self) -> (crate::timeline::TimeMarks, Marks) {
+        let mut memory = self.memory();
+        memory.look(&self.config);
+        (memory.time.marks(), memory.time.believed())
+    }
+}
+
+/// What every request says: the key, and this machine.
+fn members(key: &LicenseKey, own: &Fingerprint) -> Map<String, Value> {
+    let members = json!({
+        "license_key": key.to_string(),
+        "hardware_format": FORMAT,
+        "hardware": own.to_wire(),
+    });
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}

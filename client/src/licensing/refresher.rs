@@ -1,0 +1,144 @@
+//! The thread that keeps a license fresh. It asks when the schedule says so, keeps the time, and announces what changes
+//! by time alone. Nobody waits for it.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::Shared;
+use super::desk::Operation;
+use super::outcome::RefreshError;
+use super::schedule::{Situation, until_next};
+use crate::answer::Trouble;
+use crate::retry::jitter;
+use crate::state::{Standing, State};
+
+/// How often the thread looks up: often enough to announce a change, and to lose little of the time that has passed when
+/// the program is killed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How much time may pass unkept.
+const KEEP_EVERY: Duration = Duration::from_secs(60);
+/// Clients that start at the same moment, at nine in the morning, ask at different ones.
+const SPREAD: Duration = Duration::from_secs(2);
+
+/// The running thread. Dropping it lets the thread end, without waiting for an answer that is still out.
+pub struct Refresher {
+    stop: Arc<Stop>,
+    /// Kept for `Debug`: whether it runs.
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Stop {
+    asked: Mutex<bool>,
+    rung: Condvar,
+}
+
+/// What the thread remembers of its tries.
+#[derive(Default)]
+struct Tries {
+    failures: u32,
+    asked_to_wait: Duration,
+    last: Option<Duration>,
+    /// When the time was kept last.
+    kept: Duration,
+}
+
+impl Refresher {
+    pub(super) fn start(shared: &Arc<Shared>) -> Self {
+        let shared = Arc::downgrade(shared);
+        let stop = Arc::new(Stop::default());
+        let (listening, name) = (Arc::clone(&stop), "falconer-refresher".to_owned());
+        // Without a thread nothing is refreshed by itself; an application that calls refresh() goes on as before.
+        let thread = std::thread::Builder::new().name(name).spawn(move || run(&shared, &listening)).ok();
+        if thread.is_none() {
+            tracing::warn!("the refresher could not be started");
+        }
+        Self { stop, thread }
+    }
+}
+
+impl Drop for Refresher {
+    fn drop(&mut self) {
+        *self.stop.asked.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stop.rung.notify_all();
+    }
+}
+
+impl std::fmt::Debug for Refresher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let running = self.thread.as_ref().is_some_and(|thread| !thread.is_finished());
+        f.debug_struct("Refresher").field("running", &running).finish_non_exhaustive()
+    }
+}
+
+/// Lives as long as somebody holds the license and nobody has dropped the refresher.
+fn run(shared: &Weak<Shared>, stop: &Stop) {
+    let mut tries = Tries::default();
+    let spread = shared.upgrade().map(|shared| jitter(&*shared.config.random, SPREAD));
+    let mut wait = spread.unwrap_or_default();
+    while !stop.rings_within(wait) {
+        let Some(shared) = shared.upgrade() else { return };
+        wait = tries.look_up(&shared).clamp(Duration::from_millis(10), LOOK_EVERY);
+    }
+}
+
+impl Tries {
+    /// Does what is due, and tells until when nothing is.
+    fn look_up(&mut self, shared: &Shared) -> Duration {
+        shared.tell();
+        let now = shared.config.clock.now().monotonic;
+        if now.saturating_sub(self.kept) >= KEEP_EVERY {
+            self.kept = now;
+            Operation::begin(shared).keep_time(Duration::from_secs(1));
+        }
+        let wait = until_next(&situation(shared, self)).unwrap_or(LOOK_EVERY);
+        if wait.is_zero() {
+            self.note(shared);
+        }
+        wait
+    }
+
+    /// Asks, and remembers how it went.
+    fn note(&mut self, shared: &Shared) {
+        let result = Operation::begin(shared).refresh();
+        self.last = Some(shared.config.clock.now().monotonic);
+        (self.failures, self.asked_to_wait) = match result {
+            Ok(()) => (0, Duration::ZERO),
+            Err(RefreshError::NoAnswer(Trouble::Busy { retry_after_seconds })) => {
+                (self.failures.saturating_add(1), Duration::from_secs(retry_after_seconds.unwrap_or(0)))
+            }
+            Err(_) => (self.failures.saturating_add(1), Duration::ZERO),
+        };
+        shared.tell();
+    }
+}
+
+fn situation(shared: &Shared, tries: &Tries) -> Situation {
+    let tick = shared.config.clock.now();
+    let mut memory = shared.memory();
+    let now = memory.look(&shared.config).now();
+    let state: State = memory.verdict(&shared.config).state;
+    let refresh_at = match memory.standing {
+        Standing::Leased(term) => Some(term.refresh_at),
+        _ => None,
+    };
+    Situation {
+        state,
+        now,
+        refresh_at,
+        waits: memory.waiting.is_some(),
+        failures: tries.failures,
+        asked_to_wait: tries.asked_to_wait,
+        since_last: tries.last.map(|last| tick.monotonic.saturating_sub(last)),
+    }
+}
+
+impl Stop {
+    /// Waits, and tells whether it is over.
+    fn rings_within(&self, time: Duration) -> bool {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.rung.wait_timeout_while(asked, time, |asked| !*asked);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}

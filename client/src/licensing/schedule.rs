@@ -1,0 +1,98 @@
+//! When the background asks again. Pure.
+
+use std::time::Duration;
+
+use crate::clock::UnixSeconds;
+use crate::state::{LockCode, State};
+
+/// The pause after the first failure; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest pause: a laptop that is opened on a train is online again within the hour.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+
+/// What the plan depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Situation {
+    pub(super) state: State,
+    pub(super) now: UnixSeconds,
+    /// When a good license wants to be renewed.
+    pub(super) refresh_at: Option<UnixSeconds>,
+    /// Whether something waits to be sent.
+    pub(super) waits: bool,
+    /// Tries in a row that brought nothing, and how long the server asked to be left alone.
+    pub(super) failures: u32,
+    pub(super) asked_to_wait: Duration,
+    /// Since the last try of this run; `None` before the first.
+    pub(super) since_last: Option<Duration>,
+}
+
+/// How long from now until the server is asked; `None` is not before something changes.
+pub(super) fn until_next(situation: &Situation) -> Option<Duration> {
+    let overdue = match situation.state {
+        _ if situation.waits => true,
+        State::NotActivated => return None,
+        State::Active => {
+            let left = situation.refresh_at?.0.saturating_sub(situation.now.0);
+            return Some(Duration::from_secs(left.max(0).unsigned_abs()));
+        }
+        State::RefreshDue | State::Grace { .. } | State::ClockSuspect => true,
+        State::Locked { code: LockCode::LeaseExpired } => true,
+        // What the vendor locked may have been opened again: asked at every start, and then hourly.
+        State::Locked { .. } => situation.since_last.is_none(),
+    };
+    let pause = match (overdue, situation.failures) {
+        (true, 0) => Duration::ZERO,
+        (true, failures) => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LONGEST_PAUSE),
+        (false, _) => LONGEST_PAUSE,
+    };
+    let pause = pause.max(situation.asked_to_wait.min(LONGEST_PAUSE));
+    Some(pause.saturating_sub(situation.since_last.unwrap_or(pause)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+    const GRACE: State = State::Grace { until: UnixSeconds(1_800_000_900) };
+    const REVOKED: State = State::Locked { code: LockCode::Revoked };
+    const LEASE_EXPIRED: State = State::Locked { code: LockCode::LeaseExpired };
+
+    #[test]
+    fn the_plan() {
+        let seconds = |seconds: u64| Some(Duration::from_secs(seconds));
+        for (state, waits, failures, asked, since_last, expected) in [
+            (State::NotActivated, false, 0, 0, None, None),
+            (State::NotActivated, true, 0, 0, None, seconds(0)),
+            (State::NotActivated, true, 1, 0, seconds(10), seconds(50)),
+            (State::Active, false, 0, 0, None, seconds(500)),
+            (State::Active, false, 0, 0, seconds(10), seconds(500)),
+            (State::Active, true, 0, 0, None, seconds(0)),
+            (State::RefreshDue, false, 0, 0, None, seconds(0)),
+            (GRACE, false, 1, 0, seconds(0), seconds(60)),
+            (GRACE, false, 1, 0, seconds(59), seconds(1)),
+            (GRACE, false, 1, 0, seconds(61), seconds(0)),
+            (GRACE, false, 3, 0, seconds(0), seconds(240)),
+            (GRACE, false, 40, 0, seconds(0), seconds(3_600)),
+            (GRACE, false, 1, 90, seconds(0), seconds(90)),
+            (GRACE, false, 1, u64::MAX, seconds(0), seconds(3_600)),
+            // Another run failed last; this one may try at once.
+            (GRACE, false, 0, 0, None, seconds(0)),
+            (State::ClockSuspect, false, 0, 0, None, seconds(0)),
+            (LEASE_EXPIRED, false, 2, 0, seconds(0), seconds(120)),
+            (REVOKED, false, 0, 0, None, seconds(0)),
+            (REVOKED, false, 0, 0, seconds(600), seconds(3_000)),
+        ] {
+            let situation = Situation {
+                state,
+                now: NOW,
+                refresh_at: Some(UnixSeconds(NOW.0 + 500)),
+                waits,
+                failures,
+                asked_to_wait: Duration::from_secs(asked),
+                since_last,
+            };
+            assert_eq!(until_next(&situation), expected, "{situation:?}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Trying again: three times in all, with full jitter, and as the server asks.
+
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::random::Random;
+use crate::transport::{NoReply, Reply};
+
+/// Tries of one request, the first included.
+pub const MAX_TRIES: u32 = 3;
+/// The longest pause before the second try; it doubles. Clients that failed together come back apart.
+pub const BASE_PAUSE: Duration = Duration::from_millis(500);
+/// A server that asks for more than this is not waited for: somebody sits in front of the screen.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// Sends until somebody answers for good, or the tries are used up. Returns the last answer.
+pub(crate) fn tried(
+    clock: &dyn Clock,
+    random: &dyn Random,
+    mut send: impl FnMut() -> Result<Reply, NoReply>,
+) -> Result<Reply, NoReply> {
+    let mut tries = 1;
+    loop {
+        let answer = send();
+        let Some(asked) = asked_to_wait(answer.as_ref()) else { return answer };
+        if tries >= MAX_TRIES || asked > MAX_RETRY_AFTER {
+            return answer;
+        }
+        clock.sleep(asked.max(jitter(random, BASE_PAUSE * 2_u32.pow(tries - 1))));
+        tries += 1;
+    }
+}
+
+/// How long an answer asks to wait before the next try; `None` if another try would bring the same. 409 is the server's
+/// word for a lost race too: that one asks, and a seat that is taken does not.
+fn asked_to_wait(answer: Result<&Reply, &NoReply>) -> Option<Duration> {
+    let Ok(reply) = answer else { return Some(Duration::ZERO) };
+    let asked = reply.retry_after_seconds.map(Duration::from_secs);
+    match reply.status {
+        408 | 425 | 429 | 500.. => Some(asked.unwrap_or_default()),
+        409 => asked,
+        _ => None,
+    }
+}
+
+/// Anything from nothing to `longest`.
+pub(crate) fn jitter(random: &dyn Random, longest: Duration) -> Duration {
+    let mut bytes = [0; 4];
+    // Without randomness the longest pause is as good as any.
+    if random.fill(&mut bytes).is_err() {
+        return longest;
+    }
+    longest.mul_f64(f64::from(u32::from_be_bytes(bytes)) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use falconer_domain::UnixMillis;
+
+    use super::*;
+    use crate::clock::Tick;
+    use crate::random::NoRandomness;
+
+    #[derive(Default)]
+    struct Slept(Mutex<Vec<Duration>>);
+
+    impl Clock for Slept {
+        fn now(&self) -> Tick {
+            Tick { wall: UnixMillis(0), monotonic: Duration::ZERO }
+        }
+
+        fn sleep(&self, time: Duration) {
+            self.0.lock().unwrap().push(time);
+        }
+    }
+
+    struct Always(u8);
+
+    impl Random for Always {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+            bytes.fill(self.0);
+            Ok(())
+        }
+    }
+
+    fn reply(status: u16, retry_after_seconds: Option<u64>) -> Result<Reply, NoReply> {
+        Ok(Reply { status, retry_after_seconds, body: Vec::new() })
+    }
+
+    #[test]
+    fn tries_and_pauses() {
+        let millis = |millis: &[u64]| millis.iter().map(|millis| Duration::from_millis(*millis)).collect::<Vec<_>>();
+        for (answer, pauses) in [
+            (reply(200, None), millis(&[])),
+            (reply(401, None), millis(&[])),
+            (reply(404, Some(1)), millis(&[])),
+            (reply(409, None), millis(&[])),
+            (reply(409, Some(1)), millis(&[1_000, 1_000])),
+            (Err(NoReply), millis(&[500, 1_000])),
+            (reply(408, None), millis(&[500, 1_000])),
+            (reply(500, None), millis(&[500, 1_000])),
+            (reply(503, Some(2)), millis(&[2_000, 2_000])),
+            (reply(429, Some(10)), millis(&[10_000, 10_000])),
+            (reply(429, Some(11)), millis(&[])),
+            (reply(503, Some(u64::MAX)), millis(&[])),
+        ] {
+            let (clock, mut sent) = (Slept::default(), 0);
+            let last = tried(&clock, &Always(0xFF), || {
+                sent += 1;
+                answer.clone()
+            });
+            assert_eq!(last, answer);
+            assert_eq!((sent, clock.0.into_inner().unwrap()), (pauses.len() + 1, pauses), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn jitter_is_full() {
+        let longest = Duration::from_secs(4);
+        assert_eq!(jitter(&Always(0), longest), Duration::ZERO);
+        assert_eq!(jitter(&Always(0xFF), longest), longest);
+        let middle = jitter(&Always(0x80), longest);
+        assert!(middle > Duration::from_secs(1) && middle < Duration::from_secs(3), "{middle:?}");
+    }
+}

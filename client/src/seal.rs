@@ -1,0 +1,82 @@
+//! A seal over the time marks: a mark that is changed in the file no longer fits. A deterrent and no more, since all it
+//! is keyed with is on the machine, and this is the source.
+//!
+//! It is keyed by the license key and by the components that the lease states, and it covers the lease too: an older lease
+//! put back under newer marks does not fit. It does not depend on what the machine shows today. The lease does that, and
+//! a changed network card must not make the clock suspect.
+
+use falconer_domain::LicenseKey;
+use falconer_domain::encoding::HEXLOWER;
+use falconer_domain::hardware::LeaseComponents;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::timeline::{Marks, TimeMarks};
+
+/// Seals marks together with the answer they came with.
+pub(crate) fn seal(marks: TimeMarks, answer: &str, key: &LicenseKey, stated: &LeaseComponents) -> String {
+    HEXLOWER.encode(&mac(marks, answer, key, stated).finalize().into_bytes())
+}
+
+/// Whether marks are the ones that were sealed.
+pub(crate) fn judge(
+    kept: Option<&str>,
+    marks: TimeMarks,
+    answer: &str,
+    key: &LicenseKey,
+    stated: &LeaseComponents,
+) -> Marks {
+    let kept = kept.and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok()).unwrap_or_default();
+    let fits = mac(marks, answer, key, stated).verify_slice(&kept).is_ok();
+    if fits { Marks::Kept } else { Marks::Changed }
+}
+
+fn mac(marks: TimeMarks, answer: &str, key: &LicenseKey, stated: &LeaseComponents) -> Hmac<Sha256> {
+    let canonical = Zeroizing::new(key.to_string());
+    let mut secret = keyed(canonical.as_bytes());
+    for (label, hash) in stated.to_wire() {
+        secret.update(label.as_bytes());
+        secret.update(&[0]);
+        secret.update(hash.as_bytes());
+    }
+    let mut mac = keyed(&secret.finalize().into_bytes());
+    mac.update(b"falconer/time-marks/v1\0");
+    mac.update(&marks.floor.0.to_be_bytes());
+    mac.update(&marks.skew_millis.to_be_bytes());
+    mac.update(&Sha256::digest(answer.as_bytes()));
+    mac
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    // Unwrap safety: HMAC takes a key of any length.
+    Hmac::<Sha256>::new_from_slice(key).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use falconer_domain::UnixMillis;
+    use falconer_domain::hardware::Label;
+
+    use super::*;
+
+    #[test]
+    fn a_changed_mark_another_answer_another_key_or_machine_breaks_the_seal() {
+        let key = |text| LicenseKey::parse(text).unwrap();
+        let stated = |byte| LeaseComponents::from_iter([(Label::Mac, [byte; 16])]);
+        let marks = TimeMarks { floor: UnixMillis(5), skew_millis: -7 };
+        let kept = seal(marks, "a lease", &key("ABC-123-XYZ"), &stated(1));
+        let fits = |kept: &str, marks, answer, text, byte| {
+            judge(Some(kept), marks, answer, &key(text), &stated(byte)) == Marks::Kept
+        };
+        assert!(fits(&kept, marks, "a lease", "ABC-123-XYZ", 1));
+        assert!(!fits(&kept, TimeMarks { floor: UnixMillis(4), ..marks }, "a lease", "ABC-123-XYZ", 1));
+        assert!(!fits(&kept, TimeMarks { skew_millis: -8, ..marks }, "a lease", "ABC-123-XYZ", 1));
+        assert!(!fits(&kept, marks, "an older lease", "ABC-123-XYZ", 1));
+        assert!(!fits(&kept, marks, "a lease", "ABC-123-XYY", 1));
+        assert!(!fits(&kept, marks, "a lease", "ABC-123-XYZ", 2));
+        assert!(!fits(&kept[2..], marks, "a lease", "ABC-123-XYZ", 1));
+        assert!(!fits("", marks, "a lease", "ABC-123-XYZ", 1));
+        assert_eq!(judge(None, marks, "a lease", &key("ABC-123-XYZ"), &stated(1)), Marks::Changed);
+    }
+}

@@ -1,0 +1,125 @@
+use super::*;
+use crate::timeline::TOLERANCE_MILLIS;
+use falconer_domain::UnixMillis;
+
+const REFRESH_AT: i64 = 1_800_086_400;
+const EXP: i64 = 1_800_691_200;
+const HOUR: i64 = 3_600;
+
+fn term(license_expires_at: Option<i64>) -> Standing {
+    Standing::Leased(Term {
+        refresh_at: UnixSeconds(REFRESH_AT),
+        exp: UnixSeconds(EXP),
+        license_expires_at: license_expires_at.map(UnixSeconds),
+    })
+}
+
+fn at(standing: Standing, local: i64, floor: i64, marks: Marks, failed_at: Option<i64>) -> Verdict {
+    judge(&Evidence {
+        standing,
+        time: Reading { local: UnixMillis(local * 1_000), floor: UnixMillis(floor * 1_000), marks },
+        failed_at: failed_at.map(UnixSeconds),
+    })
+}
+
+const GRACE: State = State::Grace { until: UnixSeconds(EXP) };
+const fn locked(code: LockCode) -> State {
+    State::Locked { code }
+}
+
+#[test]
+fn the_table_of_a_lease() {
+    for (local, floor, failed_at, license_ends, state, unlocked) in [
+        (REFRESH_AT - 1, 0, None, None, State::Active, true),
+        (REFRESH_AT - 1, 0, Some(REFRESH_AT - 5), None, State::Active, true),
+        (REFRESH_AT, 0, None, None, State::RefreshDue, true),
+        (EXP - 1, 0, None, None, State::RefreshDue, true),
+        // A failure before it was due says nothing about a check that has not been tried since.
+        (REFRESH_AT, 0, Some(REFRESH_AT - 1), None, State::RefreshDue, true),
+        (REFRESH_AT, 0, Some(REFRESH_AT), None, GRACE, true),
+        (EXP - 1, 0, Some(REFRESH_AT), None, GRACE, true),
+        // To the exact second.
+        (EXP, 0, Some(REFRESH_AT), None, locked(LockCode::LeaseExpired), false),
+        (EXP, 0, None, None, locked(LockCode::LeaseExpired), false),
+        (EXP, 0, None, Some(EXP), locked(LockCode::Expired), false),
+        (EXP, 0, None, Some(EXP + 1), locked(LockCode::LeaseExpired), false),
+        (EXP + 1, 0, None, Some(EXP + 1), locked(LockCode::Expired), false),
+        // The floor counts as the local clock does, and the later of them decides.
+        (REFRESH_AT - HOUR, REFRESH_AT, None, None, State::RefreshDue, true),
+        (EXP - HOUR, EXP, None, None, locked(LockCode::LeaseExpired), false),
+        // More than an hour back.
+        (REFRESH_AT - HOUR - 1, REFRESH_AT, None, None, State::ClockSuspect, true),
+        (0, EXP - 1, Some(EXP - 2), None, State::ClockSuspect, true),
+        (EXP - HOUR - 1, EXP, None, None, State::ClockSuspect, false),
+        (0, EXP, None, Some(EXP), State::ClockSuspect, false),
+    ] {
+        let verdict = at(term(license_ends), local, floor, Marks::Kept, failed_at);
+        assert_eq!(verdict, Verdict { state, unlocked }, "{local} {floor} {failed_at:?} {license_ends:?}");
+    }
+}
+
+/// Every combination, against the sentences of the design written down a second time.
+#[test]
+fn every_combination_follows_the_sentences() {
+    let moments = [0, REFRESH_AT - 1, REFRESH_AT, EXP - HOUR - 1, EXP - HOUR, EXP - 1, EXP, EXP + HOUR, i64::MAX / 1_000];
+    let standings = LockCode::SIGNED.map(Standing::Refused).into_iter().chain([
+        Standing::Nothing,
+        term(None),
+        term(Some(EXP)),
+        term(Some(EXP + HOUR)),
+    ]);
+    let mut seen = std::collections::HashSet::new();
+    for standing in standings {
+        for local in moments {
+            for floor in moments {
+                for marks in [Marks::Kept, Marks::Changed] {
+                    for failed_at in [None, Some(0), Some(REFRESH_AT), Some(EXP)] {
+                        let verdict = at(standing, local, floor, marks, failed_at);
+                        check(standing, local, floor, marks, verdict);
+                        seen.insert(verdict.state.name());
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(seen.len(), 6, "{seen:?}");
+}
+
+fn check(standing: Standing, local: i64, floor: i64, marks: Marks, verdict: Verdict) {
+    let now = local.max(floor);
+    let suspect = marks == Marks::Changed || local * 1_000 < floor * 1_000 - TOLERANCE_MILLIS;
+    match (standing, verdict.state) {
+        (Standing::Nothing, state) => assert_eq!(state, State::NotActivated),
+        (Standing::Refused(code), state) => assert_eq!(state, locked(code)),
+        (Standing::Leased(_), State::ClockSuspect) => assert!(suspect),
+        (Standing::Leased(_), State::Locked { code }) => {
+            assert!(!suspect && now >= EXP);
+            assert!(matches!(code, LockCode::Expired | LockCode::LeaseExpired), "no refusal, no such code");
+        }
+        (Standing::Leased(_), State::Active) => assert!(!suspect && now < REFRESH_AT),
+        (Standing::Leased(_), _) => assert!(!suspect && (REFRESH_AT..EXP).contains(&now)),
+    }
+    let features = matches!(standing, Standing::Leased(_)) && now < EXP && marks == Marks::Kept;
+    assert_eq!(verdict.unlocked, features, "{standing:?} {local} {floor} {marks:?}");
+}
+
+#[test]
+fn every_state_says_what_to_do_next() {
+    let mut states = vec![State::NotActivated, State::Active, State::RefreshDue, GRACE, State::ClockSuspect];
+    states.extend(LockCode::SIGNED.into_iter().chain([LockCode::LeaseExpired]).map(locked));
+    for state in states {
+        let advice = state.advice();
+        assert!(advice.sentence.ends_with('.') && advice.next_step.ends_with('.'), "{advice}");
+    }
+}
+
+#[test]
+fn the_locking_codes_are_codes_of_the_server() {
+    for code in LockCode::SIGNED {
+        let row = falconer_domain::Code::named(code.name()).expect("a code of the table").row();
+        assert_eq!((row.status, LockCode::of_refusal(row.name)), (401, Some(code)));
+    }
+    for harmless in ["LEASE_EXPIRED", "NOT_FOUND", "SEATS_EXHAUSTED", "TOMORROWS_CODE", "", "revoked"] {
+        assert_eq!(LockCode::of_refusal(harmless), None, "{harmless}");
+    }
+}

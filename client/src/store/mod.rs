@@ -1,0 +1,243 @@
+//! What is kept between two runs: one row of SQLite, and a log.
+//!
+//! Nothing in the file is believed. The lease is verified again at every start, keys are endorsed again, marks are held
+//! against their seal; the file only saves asking the server. Where it cannot be used the library goes on in memory and
+//! says what to do about it.
+
+mod open;
+mod schema;
+
+use std::fmt;
+
+use falconer_domain::UnixMillis;
+use falconer_domain::person::{Email, PersonName};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
+
+use crate::advice::Advice;
+use crate::clock::UnixSeconds;
+use crate::hardware::InstallId;
+use crate::timeline::TimeMarks;
+
+pub(crate) use open::{Opened, open, open_in_memory};
+
+/// Rows of the log that are kept: a few months of daily checks.
+const MAX_LOG_ROWS: i64 = 500;
+
+/// Who uses the license, as it was typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Person {
+    pub(crate) name: Option<PersonName>,
+    pub(crate) email: Option<Email>,
+}
+
+/// A license key at rest and on its way. Shown nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct KeptKey(pub(crate) String);
+
+impl fmt::Debug for KeptKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptKey(…)")
+    }
+}
+
+/// What waits to be sent. There is one at most; a later one takes its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// An activation, by key.
+    Activate(KeptKey),
+    /// Freeing this device's seat.
+    Deactivate,
+}
+
+/// The row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// The key of the stored license, canonical.
+    pub(crate) key: Option<KeptKey>,
+    /// Who activated last.
+    pub(crate) person: Person,
+    /// The last signed answer that counted, verbatim: a lease, or the refusal that locks. One of them: a refusal that
+    /// stood beside the lease could be cut out.
+    pub(crate) answer: Option<String>,
+    /// The JWKS that the newest keys came from.
+    pub(crate) keys: Option<String>,
+    /// A hash of the components that `activate-sync` saw last.
+    pub(crate) sent: Option<String>,
+    /// The random id, where hardware was too little.
+    pub(crate) install: Option<InstallId>,
+    /// When a check failed, if none has succeeded since.
+    pub(crate) failed_at: Option<UnixSeconds>,
+    /// Time, as it was last seen.
+    pub(crate) marks: TimeMarks,
+    /// The seal over those marks.
+    pub(crate) seal: Option<String>,
+    /// What waits to be sent.
+    pub(crate) waiting: Option<Waiting>,
+}
+
+/// Why something could not be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreTrouble {
+    /// The disk is full, or fails.
+    Full,
+    /// The folder or the file may not be written.
+    ReadOnly,
+    /// Not SQLite's, or not ours, or destroyed.
+    Damaged,
+    /// Another process has it, or the system refuses; it may pass.
+    Other,
+}
+
+impl StoreTrouble {
+    /// What the user is told.
+    pub(crate) const fn advice(self) -> Advice {
+        match self {
+            Self::Full => Advice::new(
+                "The disk is full or failing, so the license cannot be saved.",
+                "Free some space, then start the application again.",
+            ),
+            Self::ReadOnly => Advice::new(
+                "The folder of the license may not be written, so nothing new can be saved.",
+                "Let your user write to the application's data folder, then start the application again.",
+            ),
+            Self::Damaged => Advice::new(
+                "The saved license was damaged; it was set aside.",
+                "Connect this device to the internet and activate the license once more.",
+            ),
+            Self::Other => Advice::new(
+                "The saved license could not be used.",
+                "Close other copies of the application and start it again.",
+            ),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreTrouble {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => Self::Full,
+            // Files beside a file in a folder that may not be written cannot be opened.
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch) => Self::Damaged,
+            // A row that does not read as ours.
+            None => Self::Damaged,
+            Some(_) => Self::Other,
+        }
+    }
+}
+
+/// The open store. Everything it does is one transaction.
+pub(crate) struct Store {
+    connection: Connection,
+}
+
+impl Store {
+    /// Reads the row; an empty one, if there is none.
+    pub(crate) fn read(&self) -> Result<Record, StoreTrouble> {
+        Ok(self.connection.query_row(SELECT, [], from_row).optional()?.unwrap_or_default())
+    }
+
+    /// Reads the row, changes it, writes it back; nobody else writes meanwhile. Returns it as it is then, and moves it out
+    /// of the log of SQLite into the file, so that cutting the log off brings nothing older back.
+    pub(crate) fn update(&mut self, change: impl FnOnce(&mut Record)) -> Result<Record, StoreTrouble> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let before = transaction.query_row(SELECT, [], from_row).optional()?.unwrap_or_default();
+        let mut record = before.clone();
+        change(&mut record);
+        if record != before {
+            write(&transaction, &record)?;
+            transaction.commit()?;
+            self.settle();
+        }
+        Ok(record)
+    }
+
+    /// Adds a row to the log: what was asked, and the code or the trouble that came back. Nothing personal.
+    pub(crate) fn log(&mut self, at: UnixMillis, action: &str, outcome: &str) -> Result<(), StoreTrouble> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            "INSERT INTO license_validation_log (at_seconds, action, outcome) VALUES (?1, ?2, ?3)",
+            params![at.seconds(), action, outcome],
+        )?;
+        transaction.execute(
+            "DELETE FROM license_validation_log WHERE id <= (SELECT max(id) FROM license_validation_log) - ?1",
+            params![MAX_LOG_ROWS],
+        )?;
+        transaction.commit()?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Another process may be reading; then the next write does it.
+    fn settle(&self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+}
+
+const SELECT: &str = "SELECT license_key, licensee_name, licensee_email, lease, trusted_keys, sent_components, \
+     install_id, failed_at_seconds, floor_millis, skew_millis, seal, pending, pending_key FROM license_info WHERE id = 1";
+
+const UPSERT: &str = "INSERT INTO license_info (id, license_key, licensee_name, licensee_email, lease, trusted_keys, \
+     sent_components, install_id, failed_at_seconds, floor_millis, skew_millis, seal, pending, pending_key) \
+     VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+     ON CONFLICT (id) DO UPDATE SET license_key = ?1, licensee_name = ?2, licensee_email = ?3, lease = ?4, \
+     trusted_keys = ?5, sent_components = ?6, install_id = ?7, failed_at_seconds = ?8, floor_millis = ?9, \
+     skew_millis = ?10, seal = ?11, pending = ?12, pending_key = ?13";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let name: Option<String> = row.get("licensee_name")?;
+    let email: Option<String> = row.get("licensee_email")?;
+    let pending: Option<String> = row.get("pending")?;
+    let pending_key = row.get::<_, Option<String>>("pending_key")?.map(KeptKey);
+    Ok(Record {
+        key: row.get::<_, Option<String>>("license_key")?.map(KeptKey),
+        person: Person {
+            name: name.and_then(|name| PersonName::read(&name).ok().flatten()),
+            email: email.and_then(|email| Email::read(&email).ok().flatten()),
+        },
+        answer: row.get("lease")?,
+        keys: row.get("trusted_keys")?,
+        sent: row.get("sent_components")?,
+        install: row.get::<_, Option<String>>("install_id")?.map(InstallId::kept),
+        failed_at: row.get::<_, Option<i64>>("failed_at_seconds")?.map(UnixSeconds),
+        marks: TimeMarks {
+            floor: UnixMillis(row.get("floor_millis")?),
+            skew_millis: row.get("skew_millis")?,
+        },
+        seal: row.get("seal")?,
+        waiting: match (pending.as_deref(), pending_key) {
+            (Some("activate"), Some(key)) => Some(Waiting::Activate(key)),
+            (Some("deactivate"), _) => Some(Waiting::Deactivate),
+            _ => None,
+        },
+    })
+}
+
+fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
+    let (pending, pending_key) = match &record.waiting {
+        None => (None, None),
+        Some(Waiting::Activate(key)) => (Some("activate"), Some(&key.0)),
+        Some(Waiting::Deactivate) => (Some("deactivate"), None),
+    };
+    connection.execute(
+        UPSERT,
+        params![
+            record.key.as_ref().map(|key| &key.0),
+            record.person.name.as_ref().map(PersonName::as_str),
+            record.person.email.as_ref().map(Email::as_str),
+            record.answer,
+            record.keys,
+            record.sent,
+            record.install.as_ref().map(InstallId::as_str),
+            record.failed_at.map(|at| at.0),
+            record.marks.floor.0,
+            record.marks.skew_millis,
+            record.seal,
+            pending,
+            pending_key,
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! Opening, whatever stands there: nothing, a file of ours, a wreck, a folder that may not be written.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::schema::{self, Kind};
+use super::{Record, Store, StoreTrouble, write};
+use crate::advice::Advice;
+
+/// How long to wait for another process to finish its write; each takes milliseconds.
+const BUSY: Duration = Duration::from_secs(2);
+/// Damaged files that are kept side by side. After that many the latest replaces the one before.
+const MAX_SET_ASIDE: u32 = 20;
+
+const NEWER: Advice = Advice::new(
+    "The saved license was written by a newer version of this application.",
+    "Update the application; until then activate again each time it starts.",
+);
+
+/// A store, and what there is to say about it.
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    /// What the user has to know, if something has to be known.
+    pub(crate) notice: Option<Advice>,
+}
+
+/// Opens or makes the file at `path`. Where it cannot be written, what can be read of it counts and later changes are
+/// kept in memory.
+pub(crate) fn open(path: &Path) -> Result<Opened, StoreTrouble> {
+    match attempt(path) {
+        Ok(store) => Ok(Opened { store, notice: None }),
+        Err(Failed::Newer) => Ok(Opened { store: in_memory(&Record::default())?, notice: Some(NEWER) }),
+        Err(Failed::Trouble(StoreTrouble::Damaged)) => after_damage(path),
+        Err(Failed::Trouble(trouble)) => unwritable(path, trouble),
+    }
+}
+
+/// A store that ends with the program.
+pub(crate) fn open_in_memory() -> Result<Opened, StoreTrouble> {
+    Ok(Opened { store: in_memory(&Record::default())?, notice: None })
+}
+
+enum Failed {
+    Newer,
+    Trouble(StoreTrouble),
+}
+
+impl<E: Into<StoreTrouble>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Trouble(error.into())
+    }
+}
+
+fn attempt(path: &Path) -> Result<Store, Failed> {
+    make_private(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    match schema::kind(&connection)? {
+        Kind::Ours | Kind::Empty => {}
+        Kind::Newer => return Err(Failed::Newer),
+        Kind::Foreign => return Err(StoreTrouble::Damaged.into()),
+    }
+    harden(&connection)?;
+    schema::create(&mut connection)?;
+    check(&connection)?;
+    let store = Store { connection };
+    store.read()?;
+    store.settle();
+    Ok(store)
+}
+
+/// Every write reaches the disk before it counts, and what is overwritten is gone.
+fn harden(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF")
+}
+
+/// A few pages, so all of it is looked at.
+fn check(connection: &Connection) -> Result<(), StoreTrouble> {
+    let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" { Ok(()) } else { Err(StoreTrouble::Damaged) }
+}
+
+/// The file holds a license key: its owner alone may read it. SQLite gives the files beside it the same mode.
+fn make_private(path: &Path) -> Result<(), StoreTrouble> {
+    if let Some(folder) = path.parent() {
+        // Trouble with the folder shows when the file is made.
+        let _ = fs::create_dir_all(folder);
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Ok(()),
+            std::io::ErrorKind::StorageFull => Err(StoreTrouble::Full),
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+                Err(StoreTrouble::ReadOnly)
+            }
+            _ => Err(StoreTrouble::Other),
+        },
+    }
+}
+
+/// Sets a wreck aside and begins anew.
+fn after_damage(path: &Path) -> Result<Opened, StoreTrouble> {
+    let notice = Some(StoreTrouble::Damaged.advice());
+    if set_aside(path).is_ok()
+        && let Ok(store) = attempt(path)
+    {
+        return Ok(Opened { store, notice });
+    }
+    Ok(Opened { store: in_memory(&Record::default())?, notice })
+}
+
+/// `store.db` becomes `store.db.damaged-1`, and what SQLite keeps beside it goes along. Nothing is deleted.
+fn set_aside(path: &Path) -> std::io::Result<()> {
+    let aside = |number: u32, ending: &str| with_ending(path, &format!(".damaged-{number}{ending}"));
+    let number = (1..MAX_SET_ASIDE).find(|number| !aside(*number, "").exists()).unwrap_or(MAX_SET_ASIDE);
+    for ending in ["-wal", "-shm"] {
+        // Mostly they do not exist.
+        let _ = fs::rename(with_ending(path, ending), aside(number, ending));
+    }
+    fs::rename(path, aside(number, ""))
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// What can be read counts; what changes is forgotten with the program.
+fn unwritable(path: &Path, trouble: StoreTrouble) -> Result<Opened, StoreTrouble> {
+    let record = read_only(path).unwrap_or_default();
+    Ok(Opened { store: in_memory(&record)?, notice: Some(trouble.advice()) })
+}
+
+/// Reads a file without writing anything, its log included. With a log that was not moved into it the file may be older
+/// than what was last known, a refusal perhaps: then it is not read.
+fn read_only(path: &Path) -> Option<Record> {
+    let log = fs::metadata(with_ending(path, "-wal")).map_or(0, |log| log.len());
+    if log > 0 {
+        return None;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(immutable(path)?, flags).ok()?;
+    let ours = schema::kind(&connection).ok()? == Kind::Ours;
+    (ours && check(&connection).is_ok()).then(|| Store { connection }.read().ok()).flatten()
+}
+
+/// SQLite's URI of a file that nobody changes.
+fn immutable(path: &Path) -> Option<String> {
+    let path = std::path::absolute(path).ok()?;
+    let path = path.to_str()?.replace('\\', "/");
+    let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let slash = if escaped.starts_with('/') { "" } else { "/" };
+    Some(format!("file:{slash}{escaped}?immutable=1"))
+}
+
+fn in_memory(record: &Record) -> Result<Store, StoreTrouble> {
+    let mut connection = Connection::open_in_memory()?;
+    schema::create(&mut connection)?;
+    write(&connection, record)?;
+    Ok(Store { connection })
+}

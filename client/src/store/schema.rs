@@ -1,0 +1,73 @@
+//! The tables, and how an older file becomes a newer one.
+
+use rusqlite::Connection;
+
+use super::StoreTrouble;
+
+/// "FLCN": what makes a SQLite file one of ours.
+const APPLICATION_ID: i32 = 0x464C_434E;
+/// The schema of this version.
+const VERSION: i32 = 1;
+
+/// Version 1. The names of the tables are S2's.
+const CREATE: &str = "
+CREATE TABLE license_info (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    license_key TEXT,
+    licensee_name TEXT,
+    licensee_email TEXT,
+    lease TEXT,
+    trusted_keys TEXT,
+    sent_components TEXT,
+    install_id TEXT,
+    failed_at_seconds INTEGER,
+    floor_millis INTEGER NOT NULL,
+    skew_millis INTEGER NOT NULL,
+    seal TEXT,
+    pending TEXT,
+    pending_key TEXT
+) STRICT;
+CREATE TABLE license_validation_log (
+    id INTEGER PRIMARY KEY,
+    at_seconds INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    outcome TEXT NOT NULL
+) STRICT;
+";
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing yet.
+    Empty,
+    /// Ours, of this version.
+    Ours,
+    /// Ours, of a version to come. It is left alone.
+    Newer,
+    /// Somebody else's.
+    Foreign,
+}
+
+pub(super) fn kind(connection: &Connection) -> Result<Kind, StoreTrouble> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (pragma("application_id")?, pragma("user_version")?) {
+        (0, 0) if tables == 0 => Kind::Empty,
+        (APPLICATION_ID, VERSION) => Kind::Ours,
+        (APPLICATION_ID, version) if version > VERSION => Kind::Newer,
+        _ => Kind::Foreign,
+    })
+}
+
+/// Makes the tables, all or none of them.
+pub(super) fn create(connection: &mut Connection) -> Result<(), StoreTrouble> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Another process may have been faster.
+    if kind(&transaction)? == Kind::Empty {
+        transaction.execute_batch(CREATE)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
