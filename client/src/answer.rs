@@ -87,9 +87,7 @@ impl Trouble {
                 "The license server could not be reached.",
                 "Check the internet connection, then try again.",
             ),
-            Self::Busy { .. } => {
-                Advice::new("The license server is busy.", "Try again in a few minutes.")
-            }
+            Self::Busy { .. } => Advice::new("The license server is busy.", "Try again in a few minutes."),
             Self::NotTheServer => Advice::new(
                 "Something between this device and the license server answered in its place.",
                 "If this network asks you to sign in, do that in a browser first; then try again.",
@@ -141,18 +139,14 @@ impl Refusal {
                 "The vendor's server does not know this license key.",
                 "Compare it with the mail it came in, character by character.",
             ),
-            "NOT_FOUND" => (
-                "The key is genuine, but its license was not found.",
-                "Ask the vendor.",
-            ),
+            "NOT_FOUND" => ("The key is genuine, but its license was not found.", "Ask the vendor."),
             "SEATS_EXHAUSTED" => (
                 "The license is in use on another device.",
                 "Move it to this device, or deactivate it there first.",
             ),
-            "DEVICE_REQUIRED" => (
-                "Several devices use this license.",
-                "Choose the device that this one shall replace.",
-            ),
+            "DEVICE_REQUIRED" => {
+                ("Several devices use this license.", "Choose the device that this one shall replace.")
+            }
             "TRANSFER_LIMIT_REACHED" => (
                 "The license has moved as often as it may for now.",
                 "Use it on the device that has it, or ask the vendor to reset its devices.",

@@ -55,7 +55,10 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Tick {
-        #[expect(clippy::disallowed_methods, reason = "the edge of the library; everything else is handed a Tick")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the edge of the library; everything else is handed a Tick"
+        )]
         let wall = SystemTime::now();
         // A clock before 1970 is as wrong as one at 1970.
         let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -53,10 +53,11 @@ pub use answer::{Refusal, SeatHolder, Trouble};
 pub use clock::{Clock, SystemClock, Tick, UnixSeconds};
 pub use falconer_domain::UnixMillis;
 pub use falconer_domain::hardware::Label;
+pub use form::{ActivationForm, Dashboard, Field, Next, Outcome, Phase};
 pub use hardware::{Hardware, RawComponents, Surroundings, SystemHardware};
 pub use licensing::{
-    ActivateError, Activation, Builder, BadInput, Deactivation, DeactivateError, Device, License, Licensing, OpenError,
-    Pending, RefreshError, Refresher, TransferError,
+    ActivateError, Activation, BadInput, Builder, DeactivateError, Deactivation, Device, License, Licensing,
+    OpenError, Pending, RefreshError, Refresher, TransferError,
 };
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use state::{Evidence, LockCode, Standing, State, Term, Verdict, judge};

@@ -20,7 +20,10 @@ pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
-        #[expect(clippy::disallowed_methods, reason = "the edge of the library; everything else is handed a Random")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the edge of the library; everything else is handed a Random"
+        )]
         getrandom::fill(bytes).map_err(|_| NoRandomness)
     }
 }

@@ -85,26 +85,27 @@ mod tests {
         }
     }
 
-    fn reply(status: u16, retry_after_seconds: Option<u64>) -> Result<Reply, NoReply> {
-        Ok(Reply { status, retry_after_seconds, body: Vec::new() })
+    const fn reply(status: u16, retry_after_seconds: Option<u64>) -> Reply {
+        Reply { status, retry_after_seconds, body: Vec::new() }
     }
 
     #[test]
     fn tries_and_pauses() {
-        let millis = |millis: &[u64]| millis.iter().map(|millis| Duration::from_millis(*millis)).collect::<Vec<_>>();
+        let millis =
+            |millis: &[u64]| millis.iter().map(|millis| Duration::from_millis(*millis)).collect::<Vec<_>>();
         for (answer, pauses) in [
-            (reply(200, None), millis(&[])),
-            (reply(401, None), millis(&[])),
-            (reply(404, Some(1)), millis(&[])),
-            (reply(409, None), millis(&[])),
-            (reply(409, Some(1)), millis(&[1_000, 1_000])),
+            (Ok(reply(200, None)), millis(&[])),
+            (Ok(reply(401, None)), millis(&[])),
+            (Ok(reply(404, Some(1))), millis(&[])),
+            (Ok(reply(409, None)), millis(&[])),
+            (Ok(reply(409, Some(1))), millis(&[1_000, 1_000])),
             (Err(NoReply), millis(&[500, 1_000])),
-            (reply(408, None), millis(&[500, 1_000])),
-            (reply(500, None), millis(&[500, 1_000])),
-            (reply(503, Some(2)), millis(&[2_000, 2_000])),
-            (reply(429, Some(10)), millis(&[10_000, 10_000])),
-            (reply(429, Some(11)), millis(&[])),
-            (reply(503, Some(u64::MAX)), millis(&[])),
+            (Ok(reply(408, None)), millis(&[500, 1_000])),
+            (Ok(reply(500, None)), millis(&[500, 1_000])),
+            (Ok(reply(503, Some(2))), millis(&[2_000, 2_000])),
+            (Ok(reply(429, Some(10))), millis(&[10_000, 10_000])),
+            (Ok(reply(429, Some(11))), millis(&[])),
+            (Ok(reply(503, Some(u64::MAX))), millis(&[])),
         ] {
             let (clock, mut sent) = (Slept::default(), 0);
             let last = tried(&clock, &Always(0xFF), || {

@@ -164,9 +164,10 @@ impl State {
     #[must_use]
     pub const fn advice(&self) -> Advice {
         match self {
-            Self::NotActivated => {
-                Advice::new("This device is not activated.", "Enter the license key you were sent, and activate.")
-            }
+            Self::NotActivated => Advice::new(
+                "This device is not activated.",
+                "Enter the license key you were sent, and activate.",
+            ),
             Self::Active => Advice::new("The license is active.", "Nothing to do."),
             Self::RefreshDue => Advice::new(
                 "The license is active and will be checked again.",
@@ -196,10 +197,9 @@ impl LockCode {
                 "The vendor has stopped this license for now.",
                 "Ask the vendor; once it is reinstated, check the license again.",
             ),
-            Self::Pending => Advice::new(
-                "This license has not been activated yet.",
-                "Activate it on this device.",
-            ),
+            Self::Pending => {
+                Advice::new("This license has not been activated yet.", "Activate it on this device.")
+            }
             Self::Expired => Advice::new(
                 "This license has ended.",
                 "Renew it with the vendor, then check the license again.",

@@ -53,7 +53,10 @@ pub struct Reply {
 /// Shows no body: it may name devices.
 impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reply").field("status", &self.status).field("bytes", &self.body.len()).finish()
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -110,7 +113,12 @@ impl Transport for HttpTransport {
         Ok(Reply {
             status: response.status().as_u16(),
             retry_after_seconds: retry_after.and_then(|text| text.trim().parse().ok()),
-            body: response.body_mut().with_config().limit(MAX_REPLY_BYTES).read_to_vec().map_err(|_| NoReply)?,
+            body: response
+                .body_mut()
+                .with_config()
+                .limit(MAX_REPLY_BYTES)
+                .read_to_vec()
+                .map_err(|_| NoReply)?,
         })
     }
 }

@@ -17,7 +17,9 @@ pub struct PublicKeys(BTreeMap<String, VerifyingKey>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPublicKeys {
     /// Not the JSON of `GET /api/keys`.
-    #[error("this is not the JSON of /api/keys; save that answer into a file and build the application with it")]
+    #[error(
+        "this is not the JSON of /api/keys; save that answer into a file and build the application with it"
+    )]
     NotJwks,
     /// A key that is none, or the same `kid` twice.
     #[error("a key of this JSON is no Ed25519 key, or a kid stands there twice")]
@@ -126,8 +128,10 @@ mod tests {
 
     /// The JWKS of a ring of generations 1 to `newest`.
     fn jwks(newest: u8) -> Jwks {
-        let masters: String = (1..=newest).map(|n| format!(r#","{n}":"{}""#, "m".repeat(31) + &n.to_string())).collect();
-        Jwks::of(&KeyRing::parse(&format!(r#"{{"current":"{newest}"{masters}}}"#)).unwrap())
+        let mut ring: BTreeMap<_, _> =
+            (1..=newest).map(|n| (n.to_string(), "m".repeat(31) + &n.to_string())).collect();
+        ring.insert("current".to_owned(), newest.to_string());
+        Jwks::of(&KeyRing::parse(&serde_json::to_string(&ring).unwrap()).unwrap())
     }
 
     fn pins(newest: u8) -> PublicKeys {
@@ -164,7 +168,11 @@ mod tests {
         let trust = Trust::extended(&pins(1), &serde_json::to_string(&replaced).unwrap());
         assert_eq!(trust.key("1"), Trust::pinned(&pins(1)).key("1"), "a pin stays what it was");
         assert_eq!(accepted(&PublicKeys::none(), &jwks(3)), [""; 0]);
-        assert_eq!(accepted(&pins(2).without("1").without("2"), &jwks(2)), [""; 0], "a dropped pin endorses nothing");
+        assert_eq!(
+            accepted(&pins(2).without("1").without("2"), &jwks(2)),
+            [""; 0],
+            "a dropped pin endorses nothing"
+        );
         for garbage in ["", "{}", "[]", "<html>", r#"{"keys":[{}]}"#] {
             assert_eq!(Trust::extended(&pins(1), garbage).keys.len(), 1, "{garbage}");
         }

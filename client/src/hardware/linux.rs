@@ -8,8 +8,18 @@ use super::Surroundings;
 /// Files that container engines leave at the root.
 const CONTAINER_MARKS: [&str; 3] = ["/.dockerenv", "/run/.containerenv", "/run/systemd/container"];
 /// What hypervisors write where a machine's maker stands.
-const HYPERVISORS: [&str; 10] =
-    ["qemu", "kvm", "vmware", "virtualbox", "innotek", "xen", "bochs", "parallels", "amazon ec2", "virtual machine"];
+const HYPERVISORS: [&str; 10] = [
+    "qemu",
+    "kvm",
+    "vmware",
+    "virtualbox",
+    "innotek",
+    "xen",
+    "bochs",
+    "parallels",
+    "amazon ec2",
+    "virtual machine",
+];
 /// A disk on disks, such as LVM on LUKS, is followed this deep.
 const MAX_LAYERS: u32 = 8;
 
@@ -38,8 +48,12 @@ fn bottom(device: PathBuf, layers: u32) -> Option<PathBuf> {
     if device.join("partition").exists() {
         return bottom(device.parent()?.to_owned(), layers);
     }
-    let mut slaves: Vec<_> =
-        fs::read_dir(device.join("slaves")).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut slaves: Vec<_> = fs::read_dir(device.join("slaves"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     slaves.sort();
     match slaves.into_iter().next() {
         Some(_) if layers == 0 => None,
@@ -66,14 +80,19 @@ pub(super) fn surroundings() -> Surroundings {
     let maker = ["sys_vendor", "product_name", "bios_vendor"]
         .map(|file| fs::read_to_string(Path::new("/sys/class/dmi/id").join(file)).unwrap_or_default());
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    if is_virtual(&maker.concat(), &processor) { Surroundings::VirtualMachine } else { Surroundings::Physical }
+    if is_virtual(&maker.concat(), &processor) {
+        Surroundings::VirtualMachine
+    } else {
+        Surroundings::Physical
+    }
 }
 
 /// By what the maker is called, or by the processor's own flag.
 fn is_virtual(maker: &str, processor: &str) -> bool {
     let maker = maker.to_lowercase();
     let flags = processor.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
-    HYPERVISORS.iter().any(|name| maker.contains(name)) || flags.split_whitespace().any(|flag| flag == "hypervisor")
+    HYPERVISORS.iter().any(|name| maker.contains(name))
+        || flags.split_whitespace().any(|flag| flag == "hypervisor")
 }
 
 #[cfg(test)]

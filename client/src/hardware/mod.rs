@@ -156,7 +156,9 @@ mod tests {
 
     #[test]
     fn components_are_keyed_by_the_license_and_never_raw() {
-        let raw = RawComponents::default().with(Label::Mac, " AA:BB  cc ").with(Label::Board, "To be filled by O.E.M.");
+        let raw = RawComponents::default()
+            .with(Label::Mac, " AA:BB  cc ")
+            .with(Label::Board, "To be filled by O.E.M.");
         assert_eq!((format!("{raw:?}"), raw.labels().count()), ("[Mac]".to_owned(), 1));
         let first = Fingerprint::of(&key("ABC-123-XYZ"), &raw, None);
         let second = Fingerprint::of(&key("ABC-123-XYY"), &raw, None);

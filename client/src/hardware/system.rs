@@ -83,7 +83,9 @@ mod tests {
 
     #[test]
     fn addresses_that_nobody_made() {
-        for (first, expected) in [(0x00, true), (0xA4, true), (0x02, false), (0x01, false), (0x33, false), (0xDA, false)] {
+        for (first, expected) in
+            [(0x00, true), (0xA4, true), (0x02, false), (0x01, false), (0x33, false), (0xDA, false)]
+        {
             assert_eq!(is_made_by_somebody([first, 0, 0, 0, 0, 1]), expected, "{first:#x}");
         }
     }

@@ -207,7 +207,8 @@ fn memory(desk: &Desk, config: &Config) -> Memory {
 fn check_server(server: &str) -> Result<(), OpenError> {
     let address: ureq::http::Uri = server.parse().map_err(|_| OpenError::BadServer)?;
     let host = address.host().filter(|host| !host.is_empty()).ok_or(OpenError::BadServer)?;
-    let loopback = |address: &str| address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let loopback =
+        |address: &str| address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     let here = host == "localhost" || loopback(host.trim_matches(['[', ']']));
     match address.scheme_str() {
         Some("https") => Ok(()),

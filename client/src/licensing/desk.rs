@@ -167,8 +167,10 @@ impl<'a> Operation<'a> {
         if believed == Marks::Kept {
             self.keep(|record| {
                 record.marks = marks;
-                record.seal =
-                    record.answer.as_ref().map(|answer| seal::seal(marks, answer, &key, &known::stated(&claims)));
+                record.seal = record
+                    .answer
+                    .as_ref()
+                    .map(|answer| seal::seal(marks, answer, &key, &known::stated(&claims)));
             });
         }
     }
@@ -181,10 +183,11 @@ impl<'a> Operation<'a> {
         };
         let person = self.desk.record.person.clone();
         match self.activate(&Input { key, person }) {
-            Ok(None) => Ok(()),
-            Ok(Some(trouble)) | Err(ActivateError::Elsewhere(trouble)) => Err(RefreshError::NoAnswer(trouble)),
+            Ok(None) | Err(ActivateError::Input(_)) => Ok(()),
+            Ok(Some(trouble)) | Err(ActivateError::Elsewhere(trouble)) => {
+                Err(RefreshError::NoAnswer(trouble))
+            }
             Err(ActivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
-            Err(ActivateError::Input(_)) => Ok(()),
         }
     }
 
@@ -357,8 +360,11 @@ impl<'a> Operation<'a> {
                 self.desk.typed = Person::default();
                 // The install id is the machine's, and the keys are the vendor's.
                 self.keep(|record| {
-                    *record =
-                        Record { keys: record.keys.take(), install: record.install.take(), ..Record::default() };
+                    *record = Record {
+                        keys: record.keys.take(),
+                        install: record.install.take(),
+                        ..Record::default()
+                    };
                 });
             }
             Decision::Refused => {

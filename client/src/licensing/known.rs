@@ -53,7 +53,10 @@ impl Known {
 
 /// The keys that count, with those that came from the network.
 pub(super) fn trust(record: &Record, config: &Config) -> Trust {
-    record.keys.as_ref().map_or_else(|| Trust::pinned(&config.pins), |keys| Trust::extended(&config.pins, keys))
+    record
+        .keys
+        .as_ref()
+        .map_or_else(|| Trust::pinned(&config.pins), |keys| Trust::extended(&config.pins, keys))
 }
 
 /// The components a lease states; none for a refusal.

@@ -27,7 +27,7 @@ use falconer_domain::hardware::Label;
 
 pub use builder::{Builder, OpenError};
 pub use outcome::{
-    ActivateError, Activation, BadInput, Deactivation, DeactivateError, RefreshError, TransferError,
+    ActivateError, Activation, BadInput, DeactivateError, Deactivation, RefreshError, TransferError,
 };
 pub use refresher::Refresher;
 
@@ -129,7 +129,6 @@ struct Shared {
 impl Licensing {
     /// Begins with what every application has to say: the product's code (`QF`), the server's address
     /// (`https://licenses.example.com`), and the public keys it was built with.
-    #[must_use]
     pub fn builder(product: &str, server: &str, public_keys: PublicKeys) -> Builder {
         Builder::new(product, server, public_keys)
     }
@@ -200,8 +199,9 @@ impl Licensing {
     /// [`ActivateError`]: what was typed is no key, or the server said no. Several tries of five seconds may pass.
     pub fn activate(&self, key: &str, name: &str, email: &str) -> Result<Activation, ActivateError> {
         let input = outcome::read_input(key, name, email)?;
-        self.operate(|operation| operation.activate(&input))
-            .map(|waiting| waiting.map_or_else(|| Activation::Done(self.status()), Activation::Waiting))
+        let activated = Operation::begin(&self.shared).activate(&input);
+        self.shared.tell();
+        activated.map(|waiting| waiting.map_or_else(|| Activation::Done(self.status()), Activation::Waiting))
     }
 
     /// Asks the server whether the license is still good here, after sending what waits. Never takes a seat, but for
@@ -210,7 +210,9 @@ impl Licensing {
     /// # Errors
     /// [`RefreshError`]: no answer that counts, or a refusal that locks nothing. The state is as it was, or `Grace`.
     pub fn refresh(&self) -> Result<State, RefreshError> {
-        self.operate(|operation| operation.refresh()).map(|()| self.status())
+        let refreshed = Operation::begin(&self.shared).refresh();
+        self.shared.tell();
+        refreshed.map(|()| self.status())
     }
 
     /// Moves a seat to this device: of `key`, or of the license that was activated here. `from_device` names the device
@@ -220,7 +222,9 @@ impl Licensing {
     /// [`TransferError`].
     pub fn transfer(&self, key: Option<&str>, from_device: Option<&str>) -> Result<State, TransferError> {
         let key = key.map(outcome::read_key).transpose()?;
-        self.operate(|operation| operation.transfer(key, from_device)).map(|()| self.status())
+        let moved = Operation::begin(&self.shared).transfer(key, from_device);
+        self.shared.tell();
+        moved.map(|()| self.status())
     }
 
     /// Frees this device's seat and forgets the license. Where the server cannot be reached it waits, and the license
@@ -229,8 +233,9 @@ impl Licensing {
     /// # Errors
     /// [`DeactivateError`]: the server said no.
     pub fn deactivate(&self) -> Result<Deactivation, DeactivateError> {
-        self.operate(|operation| operation.deactivate())
-            .map(|waiting| waiting.map_or(Deactivation::Done, Deactivation::Waiting))
+        let freed = Operation::begin(&self.shared).deactivate();
+        self.shared.tell();
+        freed.map(|waiting| waiting.map_or(Deactivation::Done, Deactivation::Waiting))
     }
 
     /// Starts the thread that keeps the license fresh, until the result is dropped. Returns at once.
@@ -252,12 +257,6 @@ impl Licensing {
             let told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
             drop(self.shared.changed.wait_timeout(told, left.min(LOOK_EVERY)));
         }
-    }
-
-    fn operate<T>(&self, run: impl FnOnce(&mut Operation<'_>) -> T) -> T {
-        let result = run(&mut Operation::begin(&self.shared));
-        self.shared.tell();
-        result
     }
 }
 

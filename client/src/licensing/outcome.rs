@@ -1,7 +1,7 @@
 //! What comes of an operation, in words for a program and for its user.
 
-use falconer_domain::person::{BadLine, Email, PersonName};
 use falconer_domain::LicenseKey;
+use falconer_domain::person::{BadLine, Email, PersonName};
 
 use crate::advice::Advice;
 use crate::answer::{Refusal, Trouble};
@@ -48,12 +48,16 @@ impl BadInput {
                 "This is not a license key.",
                 "Compare it with the mail it came in; copying and pasting is safest.",
             ),
-            Self::Name => Advice::new("This name cannot be used.", "Enter one line of at most 255 characters."),
+            Self::Name => {
+                Advice::new("This name cannot be used.", "Enter one line of at most 255 characters.")
+            }
             Self::Email => Advice::new(
                 "This is not an e-mail address.",
                 "Enter one like anna@example.com, or leave the field empty.",
             ),
-            Self::NoKey => Advice::new("No license was activated here.", "Enter the license key you were sent."),
+            Self::NoKey => {
+                Advice::new("No license was activated here.", "Enter the license key you were sent.")
+            }
         }
     }
 }

@@ -35,8 +35,10 @@ pub(super) fn until_next(situation: &Situation) -> Option<Duration> {
             let left = situation.refresh_at?.0.saturating_sub(situation.now.0);
             return Some(Duration::from_secs(left.max(0).unsigned_abs()));
         }
-        State::RefreshDue | State::Grace { .. } | State::ClockSuspect => true,
-        State::Locked { code: LockCode::LeaseExpired } => true,
+        State::RefreshDue
+        | State::Grace { .. }
+        | State::ClockSuspect
+        | State::Locked { code: LockCode::LeaseExpired } => true,
         // What the vendor locked may have been opened again: asked at every start, and then hourly.
         State::Locked { .. } => situation.since_last.is_none(),
     };

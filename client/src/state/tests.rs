@@ -61,7 +61,17 @@ fn the_table_of_a_lease() {
 /// Every combination, against the sentences of the design written down a second time.
 #[test]
 fn every_combination_follows_the_sentences() {
-    let moments = [0, REFRESH_AT - 1, REFRESH_AT, EXP - HOUR - 1, EXP - HOUR, EXP - 1, EXP, EXP + HOUR, i64::MAX / 1_000];
+    let moments = [
+        0,
+        REFRESH_AT - 1,
+        REFRESH_AT,
+        EXP - HOUR - 1,
+        EXP - HOUR,
+        EXP - 1,
+        EXP,
+        EXP + HOUR,
+        i64::MAX / 1_000,
+    ];
     let standings = LockCode::SIGNED.map(Standing::Refused).into_iter().chain([
         Standing::Nothing,
         term(None),

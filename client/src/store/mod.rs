@@ -118,9 +118,10 @@ impl From<rusqlite::Error> for StoreTrouble {
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => Self::Full,
             // Files beside a file in a folder that may not be written cannot be opened.
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch) => Self::Damaged,
-            // A row that does not read as ours.
-            None => Self::Damaged,
+            // Without a code it is a row that does not read as ours.
+            None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch) => {
+                Self::Damaged
+            }
             Some(_) => Self::Other,
         }
     }

@@ -73,10 +73,12 @@ fn attempt(path: &Path) -> Result<Store, Failed> {
     Ok(store)
 }
 
-/// Every write reaches the disk before it counts, and what is overwritten is gone.
+/// Every write reaches the disk before it counts, and what is overwritten is gone. Two small tables need small pages.
 fn harden(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "page_size", 1_024)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF")
+    connection
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF")
 }
 
 /// A few pages, so all of it is looked at.

@@ -1,0 +1,149 @@
+//! Licensing from a script, one command a run. The last line it prints is JSON:
+//! `{"state":…,"code":…,"tier":…,"features":[…],"until":s|null,"pending":…,"message":…,"nextStep":…}`.
+//!
+//! `code` is that of the lock, else of the refusal that the command met; `features` are those that are on; `until` is the
+//! second in which they end without another answer. It exits with 0 whenever a state could be told, refused or not; with
+//! 2 for a command it does not know, with 1 where nothing could be opened.
+//!
+//! ```sh
+//! export FALCONER_URL=http://127.0.0.1:9000 FALCONER_STORE=/tmp/license
+//! cargo run -q -p falconer-client --example headless -- activate QF-PRO-… "Anna Example" anna@example.com
+//! cargo run -q -p falconer-client --example headless -- status
+//! ```
+
+mod setup;
+
+use std::process::ExitCode;
+
+use falconer_client::{
+    ActivateError, Activation, Advice, DeactivateError, Deactivation, Licensing, Pending, RefreshError,
+    State, TransferError,
+};
+use serde_json::json;
+
+const USAGE: &str =
+    "usage: headless activate KEY NAME EMAIL | status | refresh | transfer [KEY] | deactivate";
+
+/// What a command has to say beside the state.
+struct Said {
+    advice: Advice,
+    code: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let Some(command) = Command::read(&arguments) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match setup::open() {
+        Ok(licensing) => {
+            let said = command.run(&licensing);
+            println!("{}", report(&licensing, said));
+            ExitCode::SUCCESS
+        }
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+enum Command<'a> {
+    Activate { key: &'a str, name: &'a str, email: &'a str },
+    Status,
+    Refresh,
+    Transfer { key: Option<&'a str> },
+    Deactivate,
+}
+
+impl<'a> Command<'a> {
+    fn read(arguments: &[&'a str]) -> Option<Self> {
+        match *arguments {
+            ["activate", key, name, email] => Some(Self::Activate { key, name, email }),
+            ["status"] => Some(Self::Status),
+            ["refresh"] => Some(Self::Refresh),
+            ["transfer"] => Some(Self::Transfer { key: None }),
+            ["transfer", key] => Some(Self::Transfer { key: Some(key) }),
+            ["deactivate"] => Some(Self::Deactivate),
+            _ => None,
+        }
+    }
+
+    fn run(&self, licensing: &Licensing) -> Option<Said> {
+        match *self {
+            Self::Status => None,
+            Self::Activate { key, name, email } => match licensing.activate(key, name, email) {
+                Ok(Activation::Done(_)) => None,
+                Ok(Activation::Waiting(trouble)) => Some(Said::about(trouble.advice(), None)),
+                Err(error) => Some(Said::about(
+                    error.advice(),
+                    match &error {
+                        ActivateError::Refused(refusal) => Some(&refusal.code),
+                        _ => None,
+                    },
+                )),
+            },
+            Self::Refresh => licensing.refresh().err().map(|error| {
+                Said::about(
+                    error.advice(),
+                    match &error {
+                        RefreshError::Refused(refusal) => Some(&refusal.code),
+                        RefreshError::NoAnswer(_) => None,
+                    },
+                )
+            }),
+            Self::Transfer { key } => licensing.transfer(key, None).err().map(|error| {
+                Said::about(
+                    error.advice(),
+                    match &error {
+                        TransferError::Refused(refusal) => Some(&refusal.code),
+                        _ => None,
+                    },
+                )
+            }),
+            Self::Deactivate => match licensing.deactivate() {
+                Ok(Deactivation::Done) => None,
+                Ok(Deactivation::Waiting(trouble)) => Some(Said::about(trouble.advice(), None)),
+                Err(error) => {
+                    let DeactivateError::Refused(refusal) = &error;
+                    Some(Said::about(error.advice(), Some(&refusal.code)))
+                }
+            },
+        }
+    }
+}
+
+impl Said {
+    fn about(advice: Advice, code: Option<&String>) -> Self {
+        Self { advice, code: code.cloned() }
+    }
+}
+
+/// The last line.
+fn report(licensing: &Licensing, said: Option<Said>) -> String {
+    let (state, license) = (licensing.status(), licensing.license());
+    let until = license.as_ref().and_then(|license| license.offline_until);
+    let features = license.as_ref().filter(|_| until.is_some()).map(|license| license.features.clone());
+    let locked = match state {
+        State::Locked { code } => Some(code.name().to_owned()),
+        _ => None,
+    };
+    let advice = said
+        .as_ref()
+        .map(|said| said.advice)
+        .or_else(|| licensing.notice())
+        .unwrap_or_else(|| state.advice());
+    json!({
+        "state": state.name(),
+        "code": locked.or_else(|| said.and_then(|said| said.code)),
+        "tier": license.and_then(|license| license.tier),
+        "features": features.unwrap_or_default(),
+        "until": until.map(|until| until.0),
+        "pending": licensing.pending().map(Pending::name),
+        "message": advice.sentence,
+        "nextStep": advice.next_step,
+    })
+    .to_string()
+}

@@ -1,0 +1,104 @@
+//! The refresher, and waiting for what it brings. No time is asserted: each test waits for something to happen, and a
+//! limit far above what is needed only ends a test that hangs.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::{Pending, State, Transport};
+
+use crate::harness::{DAY, Lab, Server, Weather, builder, key};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Lets an answer through when told to.
+struct Held {
+    server: Server,
+    asked: Sender<Endpoint>,
+    released: Mutex<Receiver<()>>,
+}
+
+impl Transport for Held {
+    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+        let _ = self.asked.send(endpoint);
+        let _ = self.released.lock().unwrap().recv();
+        self.server.send(endpoint, body)
+    }
+}
+
+#[test]
+fn start_up_and_looks_never_wait_for_the_server() {
+    let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("license.db");
+    lab.on(&path).activate(&key(1), "", "").unwrap();
+    lab.clock.pass(2 * DAY);
+    let ((asked, asks), (release, released)) = (channel(), channel());
+    let held = Held { server: lab.server.clone(), asked, released: Mutex::new(released) };
+    let client = builder(&lab.server, &lab.clock, &lab.machine).transport(held).store(&path).open().unwrap();
+    let refresher = client.start_refresher();
+    assert_eq!(asks.recv_timeout(LIMIT), Ok(Endpoint::Verify), "it asks by itself");
+    // The answer is out, and everything else goes on.
+    assert_eq!(client.status(), State::RefreshDue);
+    assert!(client.has_feature(crate::harness::FEATURE) && client.license().is_some());
+    release.send(()).unwrap();
+    assert_eq!(client.wait_for_change(State::RefreshDue, LIMIT), State::Active);
+    drop((refresher, release));
+}
+
+#[test]
+fn what_waits_is_sent_when_the_server_is_back_and_listeners_hear_of_it() {
+    let lab = Lab::new();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&heard);
+    let client = builder(&lab.server, &lab.clock, &lab.machine)
+        .on_change(move |state| listener.lock().unwrap().push(state))
+        .open()
+        .unwrap();
+    lab.weather(Weather::Down);
+    client.activate(&key(1), "", "").unwrap();
+    assert_eq!(client.pending(), Some(Pending::Activate));
+    lab.weather(Weather::Fair);
+    let _refresher = client.start_refresher();
+    assert_eq!(client.wait_for_change(State::NotActivated, LIMIT), State::Active);
+    // What changes by time alone is announced too.
+    lab.weather(Weather::Down);
+    lab.clock.pass(DAY);
+    let grace = loop {
+        match client.wait_for_change(State::RefreshDue, LIMIT) {
+            State::Active => {}
+            state => break state,
+        }
+    };
+    assert!(matches!(grace, State::Grace { .. }), "{grace:?}");
+    while heard.lock().unwrap().last() != Some(&grace) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let heard = heard.lock().unwrap().clone();
+    assert_eq!(heard.first(), Some(&State::Active), "{heard:?}");
+}
+
+#[test]
+fn a_wait_ends_when_nothing_happens() {
+    let lab = Lab::new();
+    assert_eq!(
+        lab.client.wait_for_change(State::NotActivated, Duration::from_millis(5)),
+        State::NotActivated
+    );
+    assert_eq!(lab.client.wait_for_change(State::Active, LIMIT), State::NotActivated, "another already");
+}
+
+#[test]
+fn the_refresher_ends_with_the_license() {
+    let lab = Lab::activated();
+    let refresher = lab.client.start_refresher();
+    assert!(format!("{refresher:?}").contains("running: true"));
+    drop(lab);
+    for _ in 0..60_000 {
+        if format!("{refresher:?}").contains("running: false") {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("the thread lives on without a license to keep");
+}

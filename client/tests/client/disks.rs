@@ -1,0 +1,164 @@
+//! Disks that are full and folders that may not be written.
+
+use falconer_client::{Activation, Licensing, State};
+
+use crate::harness::{Lab, key, unlocked};
+
+fn activates_all_the_same(client: &Licensing) {
+    assert_eq!(client.activate(&key(1), "", ""), Ok(Activation::Done(State::Active)));
+    assert!(unlocked(client));
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::fs;
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::*;
+    use crate::harness::DAY;
+
+    /// A file system of its own, which ends with the test.
+    ///
+    /// Needs the right to mount. Where that is missing the tests fail and say so: they never pass without having looked.
+    struct Mounted(tempfile::TempDir);
+
+    impl Mounted {
+        fn tmpfs(size: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            run("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs", text(folder.path())]);
+            Self(folder)
+        }
+
+        fn path(&self) -> &Path {
+            self.0.path()
+        }
+
+        fn remount(&self, how: &str) {
+            run("mount", &["-o", &format!("remount,{how}"), text(self.path())]);
+        }
+
+        /// Writes until nothing more fits.
+        fn fill(&self) {
+            let mut size = 1 << 20;
+            while size > 0 {
+                let more = vec![b'x'; size];
+                let name = self.path().join(format!("filler-{size}"));
+                if fs::write(&name, &more).is_err() {
+                    size /= 2;
+                } else if size > 1 {
+                    let _ = fs::rename(&name, self.path().join(format!("filler-{size}-full")));
+                    size /= 2;
+                } else {
+                    break;
+                }
+            }
+            assert!(
+                fs::write(self.path().join("one-more"), vec![b'x'; 4_096]).is_err(),
+                "there is still room"
+            );
+            let _ = fs::remove_file(self.path().join("one-more"));
+        }
+
+        fn make_room(&self) {
+            for entry in fs::read_dir(self.path()).unwrap().map(Result::unwrap) {
+                if entry.file_name().to_string_lossy().starts_with("filler") {
+                    fs::remove_file(entry.path()).unwrap();
+                }
+            }
+        }
+    }
+
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg(self.path()).status();
+        }
+    }
+
+    fn run(program: &str, arguments: &[&str]) {
+        let output = Command::new(program).args(arguments).output().expect("a program to mount with");
+        assert!(
+            output.status.success(),
+            "this test needs the right to mount a file system; run it as root, or under unshare -rm: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    fn text(path: &Path) -> &str {
+        path.to_str().expect("a path in UTF-8")
+    }
+
+    #[test]
+    fn a_full_disk_keeps_nothing_and_says_so() {
+        let disk = Mounted::tmpfs("256k");
+        let (lab, path) = (Lab::new(), disk.path().join("license.db"));
+        disk.fill();
+        let client = lab.on(&path);
+        activates_all_the_same(&client);
+        let notice = client.notice().expect("a word about it");
+        assert!(notice.sentence.contains("full") && notice.next_step.contains("Free some space"), "{notice}");
+        drop(client);
+        assert_eq!(lab.on(&path).status(), State::NotActivated, "nothing was kept");
+        disk.make_room();
+        activates_all_the_same(&lab.on(&path));
+        let client = lab.on(&path);
+        assert_eq!((client.status(), client.notice()), (State::Active, None));
+    }
+
+    #[test]
+    fn a_disk_that_fills_up_leaves_the_license_as_it_was() {
+        let disk = Mounted::tmpfs("256k");
+        let (lab, path) = (Lab::new(), disk.path().join("license.db"));
+        let client = lab.on(&path);
+        activates_all_the_same(&client);
+        disk.fill();
+        lab.clock.pass(DAY);
+        assert_eq!(client.refresh(), Ok(State::Active), "in memory");
+        drop(client);
+        let client = lab.on(&path);
+        assert!(
+            unlocked(&client),
+            "what was saved before still counts: {:?} {:?}",
+            client.status(),
+            client.notice()
+        );
+        drop(client);
+        disk.make_room();
+        let client = lab.on(&path);
+        assert!(unlocked(&client));
+        assert_eq!((client.refresh(), client.notice()), (Ok(State::Active), None));
+    }
+
+    #[test]
+    fn a_read_only_disk_is_read_and_says_so() {
+        let disk = Mounted::tmpfs("256k");
+        let (lab, path) = (Lab::new(), disk.path().join("license.db"));
+        activates_all_the_same(&lab.on(&path));
+        disk.remount("ro");
+        let client = lab.on(&path);
+        assert_eq!(client.status(), State::Active);
+        assert!(client.notice().unwrap().sentence.contains("may not be written"), "{:?}", client.notice());
+        lab.clock.pass(DAY);
+        assert_eq!(client.refresh(), Ok(State::Active), "in memory");
+        drop(client);
+        assert_eq!(lab.on(&path).status(), State::RefreshDue, "as it was saved");
+        let nothing = lab.on(&disk.path().join("another.db"));
+        activates_all_the_same(&nothing);
+        assert!(nothing.notice().is_some());
+        disk.remount("rw");
+        assert_eq!(lab.on(&path).notice(), None);
+    }
+}
+
+#[test]
+fn a_path_that_cannot_be_a_file_opens_in_memory_and_says_so() {
+    let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "text").unwrap();
+    for path in [folder.path().to_owned(), file.join("license.db")] {
+        let client = lab.on(&path);
+        activates_all_the_same(&client);
+        assert!(client.notice().is_some(), "{}", path.display());
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"text");
+}

@@ -1,0 +1,434 @@
+//! A server that decides by the domain's own rules, a clock that tests turn, machines made of three parts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::time::Duration;
+
+use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::{
+    Builder, Clock, Hardware, Label, Licensing, NoRandomness, PublicKeys, Random, RawComponents, Tick,
+    Transport, UnixMillis, UnixSeconds,
+};
+use falconer_domain::catalog::Policy;
+use falconer_domain::hardware::{DeviceId, LeaseComponents, ReceivedComponents};
+use falconer_domain::jwks::Jwks;
+use falconer_domain::lease::{Bound, Claims, Occasion, Terms};
+use falconer_domain::license_key::{CurrentKey, PrintedTier};
+use falconer_domain::{Code, KeyRing, LicenseKey, Product, TierName};
+use serde_json::{Value, json};
+
+pub(crate) const START: UnixMillis = UnixMillis(1_800_000_000_000);
+pub(crate) const DAY: i64 = 86_400;
+/// Check interval and grace of the built-in policy, in seconds.
+pub(crate) const LEASE_SECONDS: i64 = 8 * DAY;
+pub(crate) const FEATURE: &str = "copy_trading";
+
+/// Time as it really is, and as the machine shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct TurnedClock(Arc<Mutex<Times>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    real: i64,
+    turned: i64,
+    monotonic: Duration,
+}
+
+impl TurnedClock {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Times { real: START.0, turned: 0, monotonic: Duration::ZERO })))
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, seconds: i64) {
+        let mut times = self.0.lock().unwrap();
+        times.real += seconds * 1_000;
+        times.monotonic += Duration::from_secs(seconds.unsigned_abs());
+    }
+
+    /// Lets time pass while the machine is off.
+    pub(crate) fn pass_unseen(&self, seconds: i64) {
+        self.0.lock().unwrap().real += seconds * 1_000;
+    }
+
+    /// Turns the machine's clock, relative to how it is now.
+    pub(crate) fn turn(&self, seconds: i64) {
+        self.0.lock().unwrap().turned += seconds * 1_000;
+    }
+
+    /// Turns the machine's clock right.
+    pub(crate) fn turn_right(&self) {
+        self.0.lock().unwrap().turned = 0;
+    }
+
+    pub(crate) fn real(&self) -> UnixMillis {
+        UnixMillis(self.0.lock().unwrap().real)
+    }
+}
+
+impl Clock for TurnedClock {
+    fn now(&self) -> Tick {
+        let times = *self.0.lock().unwrap();
+        Tick { wall: UnixMillis(times.real + times.turned), monotonic: times.monotonic }
+    }
+
+    fn sleep(&self, time: Duration) {
+        let mut times = self.0.lock().unwrap();
+        times.real += i64::try_from(time.as_millis()).unwrap();
+        times.monotonic += time;
+    }
+}
+
+/// Random enough for a nonce that must differ from the one before; the same in every run.
+#[derive(Clone, Default)]
+pub(crate) struct Counted(Arc<Mutex<u64>>);
+
+impl Random for Counted {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+        let mut count = self.0.lock().unwrap();
+        *count += 1;
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            *byte = count.to_be_bytes()[place % 8];
+        }
+        Ok(())
+    }
+}
+
+/// A computer.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine(pub(crate) Vec<(Label, String)>);
+
+impl Machine {
+    /// One that shares no part with one of another name.
+    pub(crate) fn named(name: &str) -> Self {
+        let part = |label: Label| (label, format!("{name}-{}", label.as_str()));
+        Self([Label::Mac, Label::Board, Label::Cpu].map(part).to_vec())
+    }
+
+    /// The same with one part of another.
+    pub(crate) fn with_part_of(mut self, label: Label, other: &Self) -> Self {
+        let part = other.0.iter().find(|(theirs, _)| *theirs == label).unwrap().clone();
+        self.0.retain(|(own, _)| *own != label);
+        self.0.push(part);
+        self
+    }
+}
+
+impl Hardware for Machine {
+    fn read(&self) -> RawComponents {
+        self.0.iter().fold(RawComponents::default(), |raw, (label, value)| raw.with(*label, value))
+    }
+}
+
+/// What stands between client and server, or is wrong with the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weather {
+    Fair,
+    /// Nobody answers.
+    Down,
+    /// The server did what was asked; its answer is lost.
+    LostReply,
+    /// An answer of this status without a word.
+    Status(u16),
+    /// A page, with status 200.
+    Portal,
+    /// Half of the answer.
+    Truncated,
+    /// The answer with one character of the signature changed.
+    BadSignature,
+    /// The answer signed by a key nobody endorses.
+    Forged,
+    /// The first good answer to this endpoint, again.
+    Replay,
+    /// A good answer to another nonce.
+    OtherNonce,
+}
+
+pub(crate) struct ServerState {
+    pub(crate) ring: &'static KeyRing,
+    pub(crate) weather: Weather,
+    /// What the license is refused with; `Code::Valid` is none.
+    pub(crate) license: Code,
+    pub(crate) expires_at: Option<UnixMillis>,
+    pub(crate) policy: Policy,
+    pub(crate) devices: BTreeMap<DeviceId, LeaseComponents>,
+    /// What reached the client whole: the claims of each good answer, and the clock nobody turns at that moment.
+    pub(crate) delivered: Vec<(Claims, Duration)>,
+    /// Every request: endpoint and body.
+    pub(crate) requests: Vec<(Endpoint, Value)>,
+    replays: BTreeMap<&'static str, Reply>,
+    clock: TurnedClock,
+}
+
+/// The server, and the way to it.
+#[derive(Clone)]
+pub(crate) struct Server(Arc<Mutex<ServerState>>);
+
+/// A ring of generations 1 to `newest`, made once: its keys are the costly part.
+pub(crate) fn ring(newest: u8) -> &'static KeyRing {
+    static RINGS: LazyLock<Vec<KeyRing>> = LazyLock::new(|| (1..10).map(new_ring).collect());
+    &RINGS[usize::from(newest) - 1]
+}
+
+fn new_ring(newest: u8) -> KeyRing {
+    let mut ring: BTreeMap<_, _> =
+        (1..=newest).map(|number| (number.to_string(), format!("{}{number}", "m".repeat(31)))).collect();
+    ring.insert("current".to_owned(), newest.to_string());
+    KeyRing::parse(&serde_json::to_string(&ring).unwrap()).unwrap()
+}
+
+/// The keys an application is built with while generation 1 is the only one.
+pub(crate) fn pins() -> PublicKeys {
+    PublicKeys::parse(&serde_json::to_string(&Jwks::of(ring(1))).unwrap()).unwrap()
+}
+
+pub(crate) fn product() -> Product {
+    Product::parse("QF").unwrap()
+}
+
+/// The key of license `number`.
+pub(crate) fn key(number: u8) -> String {
+    let tier = PrintedTier::parse("PRO").unwrap();
+    CurrentKey::issue(ring(1).current(), product(), tier, [number; 10]).to_string()
+}
+
+impl Server {
+    pub(crate) fn new(clock: &TurnedClock) -> Self {
+        Self(Arc::new(Mutex::new(ServerState {
+            ring: ring(1),
+            weather: Weather::Fair,
+            license: Code::Valid,
+            expires_at: None,
+            policy: Policy { seats: 1, ..Policy::DEFAULT },
+            devices: BTreeMap::new(),
+            delivered: Vec::new(),
+            requests: Vec::new(),
+            replays: BTreeMap::new(),
+            clock: clock.clone(),
+        })))
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, ServerState> {
+        self.0.lock().unwrap()
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Endpoint> {
+        self.state().requests.iter().map(|(endpoint, _)| *endpoint).collect()
+    }
+}
+
+impl Transport for Server {
+    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+        let mut state = self.state();
+        let body: Value = body.map_or(Value::Null, |body| serde_json::from_str(body).unwrap());
+        state.requests.push((endpoint, body.clone()));
+        state.answer(endpoint, &body)
+    }
+}
+
+impl ServerState {
+    fn answer(&mut self, endpoint: Endpoint, body: &Value) -> Result<Reply, NoReply> {
+        let weather = self.weather;
+        match weather {
+            Weather::Down => return Err(NoReply),
+            Weather::Status(status) => return Ok(reply(status, b"".to_vec())),
+            Weather::Portal => return Ok(reply(200, b"<html>Welcome to the hotel</html>".to_vec())),
+            _ => {}
+        }
+        if endpoint == Endpoint::Keys {
+            return Ok(reply(200, serde_json::to_vec(&Jwks::of(self.ring)).unwrap()));
+        }
+        let mut good = self.decide(endpoint, body);
+        match weather {
+            Weather::LostReply => return Err(NoReply),
+            Weather::Replay => {
+                let replay = self.replays.get(endpoint.path()).cloned();
+                return Ok(replay.unwrap_or_else(|| reply(502, b"".to_vec())));
+            }
+            Weather::Truncated => good.body.truncate(good.body.len() / 2),
+            Weather::BadSignature => good.body = with_lease(&good.body, |lease| changed_at_the_end(&lease)),
+            _ => {
+                if weather == Weather::Fair {
+                    self.replays.entry(endpoint.path()).or_insert_with(|| good.clone());
+                }
+            }
+        }
+        Ok(good)
+    }
+
+    /// The server's decision, in short: seats, hardware, status.
+    fn decide(&mut self, endpoint: Endpoint, body: &Value) -> Reply {
+        let typed = LicenseKey::parse(body["license_key"].as_str().unwrap()).unwrap();
+        let shown = received(&body["hardware"]);
+        let stated = shown.lease(&Label::ALL);
+        let known = self
+            .devices
+            .iter()
+            .find(|(_, stored)| stored.are_matched_by(&stated, 2))
+            .map(|(id, _)| id.clone());
+        let (code, device) = match (endpoint, self.license, known) {
+            (Endpoint::Deactivate, _, Some(id)) => {
+                self.devices.remove(&id);
+                (Code::Deactivated, None)
+            }
+            (Endpoint::Deactivate, _, None) => (Code::DeviceNotBound, None),
+            (_, code, _) if code != Code::Valid => (code, None),
+            (Endpoint::Verify, _, Some(id)) => (Code::Valid, Some(id)),
+            (Endpoint::Verify, _, None) if self.devices.is_empty() => (Code::NotActivated, None),
+            (Endpoint::Verify, _, None) => (Code::HardwareMismatch, None),
+            (_, _, Some(id)) => (Code::Refreshed, Some(id)),
+            (_, _, None) if self.devices.len() < self.policy.seats as usize => {
+                (Code::Activated, Some(self.bind(stated.clone())))
+            }
+            (Endpoint::Transfer, _, None) => {
+                self.devices.pop_first();
+                (Code::Transferred, Some(self.bind(stated.clone())))
+            }
+            (_, _, None) => (Code::SeatsExhausted, None),
+        };
+        let lease = self.signed(&typed, code, device.as_ref().map(|id| (id, &shown)), body["nonce"].as_str());
+        let devices: Vec<_> =
+            self.devices.keys().map(|id| json!({ "id": id.as_str(), "name": "Laptop" })).collect();
+        let body = json!({ "code": code.name(), "lease": lease, "devices": devices });
+        reply(code.status(), serde_json::to_vec(&body).unwrap())
+    }
+
+    fn bind(&mut self, components: LeaseComponents) -> DeviceId {
+        let id = DeviceId::from_random([u8::try_from(self.requests.len() % 256).unwrap(); 10]);
+        self.devices.insert(id.clone(), components);
+        id
+    }
+
+    fn signed(
+        &mut self,
+        typed: &LicenseKey,
+        code: Code,
+        device: Option<(&DeviceId, &ReceivedComponents)>,
+        nonce: Option<&str>,
+    ) -> String {
+        let signer = match self.weather {
+            Weather::Forged => ring(9),
+            _ => self.ring,
+        };
+        let nonce = if self.weather == Weather::OtherNonce { Some("somebody-elses-nonce") } else { nonce };
+        let claims = self.claims(typed, code, device, nonce);
+        let lease = claims.sign(signer.current());
+        if self.weather == Weather::Fair {
+            self.delivered.push((claims, self.clock.now().monotonic));
+        }
+        lease
+    }
+
+    pub(crate) fn claims(
+        &self,
+        typed: &LicenseKey,
+        code: Code,
+        device: Option<(&DeviceId, &ReceivedComponents)>,
+        nonce: Option<&str>,
+    ) -> Claims {
+        let license_id = falconer_domain::LicenseId::of(ring(1).current(), typed);
+        let (product, tier) = (product(), TierName::parse("pro").unwrap());
+        let occasion = Occasion {
+            issuer: "https://licenses.example.com",
+            product: &product,
+            license_id: &license_id,
+            request_id: "r",
+            nonce,
+            now: self.clock.real(),
+        };
+        let features = [FEATURE.to_owned()];
+        let terms =
+            Terms { tier: &tier, features: &features, expires_at: self.expires_at, policy: &self.policy };
+        let components = device.map(|(_, shown)| shown.lease(&Label::ALL)).unwrap_or_default();
+        let bound = device.map(|(device, _)| Bound { device, components: &components });
+        if code.status() == 200 && code != Code::Deactivated {
+            Claims::granted(&occasion, code, &terms, bound)
+        } else {
+            Claims::refused(&occasion, code, Some(&terms))
+        }
+    }
+}
+
+pub(crate) fn received(hardware: &Value) -> ReceivedComponents {
+    let mut received = ReceivedComponents::default();
+    for (label, text) in hardware.as_object().unwrap() {
+        received.insert(Label::parse(label).unwrap(), text.as_str().unwrap()).unwrap();
+    }
+    received
+}
+
+pub(crate) fn reply(status: u16, body: Vec<u8>) -> Reply {
+    Reply { status, retry_after_seconds: None, body }
+}
+
+pub(crate) fn with_lease(body: &[u8], change: impl FnOnce(String) -> String) -> Vec<u8> {
+    let mut body: Value = serde_json::from_slice(body).unwrap();
+    let lease = body["lease"].as_str().unwrap().to_owned();
+    body["lease"] = change(lease).into();
+    serde_json::to_vec(&body).unwrap()
+}
+
+/// The last character of a signature holds padding bits: the one before it does not.
+pub(crate) fn changed_at_the_end(lease: &str) -> String {
+    let place = lease.len() - 2;
+    let other = if lease.as_bytes()[place] == b'A' { "B" } else { "A" };
+    format!("{}{other}{}", &lease[..place], &lease[place + 1..])
+}
+
+/// A client of that server on a machine.
+pub(crate) fn builder(server: &Server, clock: &TurnedClock, machine: &Machine) -> Builder {
+    Licensing::builder("QF", "https://licenses.example.com", pins())
+        .transport(server.clone())
+        .clock(clock.clone())
+        .random(Counted::default())
+        .hardware(machine.clone())
+        .store_in_memory()
+}
+
+/// The usual world: a server, a clock, a machine, and a client that keeps its license in memory.
+pub(crate) struct Lab {
+    pub(crate) clock: TurnedClock,
+    pub(crate) server: Server,
+    pub(crate) machine: Machine,
+    pub(crate) client: Licensing,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        let clock = TurnedClock::new();
+        let (server, machine) = (Server::new(&clock), Machine::named("home"));
+        let client = builder(&server, &clock, &machine).open().unwrap();
+        Self { clock, server, machine, client }
+    }
+
+    /// The same, activated.
+    pub(crate) fn activated() -> Self {
+        let lab = Self::new();
+        lab.client.activate(&key(1), "Anna Example", "anna@example.com").unwrap();
+        lab
+    }
+
+    /// A client on a file.
+    pub(crate) fn on(&self, path: &Path) -> Licensing {
+        self.of(path, &self.machine)
+    }
+
+    /// A client on a file, on some machine.
+    pub(crate) fn of(&self, path: &Path, machine: &Machine) -> Licensing {
+        builder(&self.server, &self.clock, machine).store(path).open().unwrap()
+    }
+
+    pub(crate) fn weather(&self, weather: Weather) {
+        self.server.state().weather = weather;
+    }
+
+    pub(crate) fn real_seconds(&self) -> UnixSeconds {
+        self.clock.real().into()
+    }
+}
+
+/// What an application may do: the order is from nothing to everything.
+pub(crate) fn unlocked(client: &Licensing) -> bool {
+    client.has_feature(FEATURE)
+}

@@ -1,0 +1,85 @@
+//! A program killed while it writes.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use falconer_client::State;
+use falconer_domain::Code;
+
+use crate::harness::{DAY, Lab, key, unlocked};
+
+/// Names the folder to the child, which is this test program again, and its day.
+const FOLDER: &str = "FALCONER_TEST_FOLDER";
+const DAY_OF_CHILD: &str = "FALCONER_TEST_DAY";
+const ROUNDS: u64 = 40;
+
+fn told(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "how the parent tells its child where and when to write")]
+    std::env::var(name).ok()
+}
+
+/// Runs one test of this program as a program of its own.
+fn start(test: &str, folder: &Path, day: u64) -> Child {
+    let program = std::env::current_exe().unwrap();
+    Command::new(program)
+        .args(["--exact", test, "--nocapture"])
+        .env(FOLDER, folder)
+        .env(DAY_OF_CHILD, day.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// The child: activates, is revoked, is reinstated, and so on until it is killed. Without a parent it has nothing to do.
+#[test]
+fn child_that_writes() {
+    let (Some(folder), Some(day)) = (told(FOLDER), told(DAY_OF_CHILD)) else { return };
+    let folder = Path::new(&folder);
+    let lab = Lab::new();
+    // Later than the child before: a server's time does not run backwards.
+    lab.clock.pass(day.parse::<i64>().unwrap() * DAY);
+    let client = lab.on(&folder.join("license.db"));
+    client.activate(&key(1), "Anna", "").unwrap();
+    for round in 0_u64.. {
+        lab.clock.pass(1);
+        lab.server.state().license = if round % 2 == 0 { Code::Revoked } else { Code::Valid };
+        client.refresh().unwrap();
+        fs::write(folder.join("alive"), round.to_string()).unwrap();
+    }
+}
+
+#[test]
+fn a_program_killed_at_any_moment_leaves_a_store_that_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, alive) = (folder.path().join("license.db"), folder.path().join("alive"));
+    let mut seen = (0, 0);
+    for round in 0..ROUNDS {
+        let _ = fs::remove_file(&alive);
+        let mut child = start("kills::child_that_writes", folder.path(), round);
+        while !alive.exists() {
+            assert_eq!(child.try_wait().unwrap(), None, "the child ended by itself");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // Anywhere in a round of a few milliseconds.
+        std::thread::sleep(Duration::from_micros(round * 397 % 20_000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let client = Lab::new().on(&path);
+        assert_eq!(client.notice(), None, "round {round}");
+        match client.status() {
+            State::Locked { .. } => seen.0 += 1,
+            _ if unlocked(&client) => seen.1 += 1,
+            state => panic!("round {round}: {state:?}, and neither lease nor refusal"),
+        }
+    }
+    assert!(
+        seen.0 > 0 && seen.1 > 0,
+        "locked and unlocked: {seen:?}; the kills all fell on one half of a round"
+    );
+    let files: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(files.iter().all(|file| !file.to_string_lossy().contains("damaged")), "{files:?}");
+}

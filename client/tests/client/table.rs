@@ -1,0 +1,318 @@
+//! Every HTTP status × every kind of body × every state of the signature, and the state that follows.
+
+use std::sync::{Arc, Mutex};
+
+use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::{Licensing, LockCode, State, Transport};
+use falconer_domain::encoding::BASE64URL_NOPAD;
+use falconer_domain::hardware::DeviceId;
+use falconer_domain::jwks::Jwks;
+use falconer_domain::lease::Claims;
+use falconer_domain::{Code, LicenseKey};
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Counted, DAY, Machine, Server, TurnedClock, changed_at_the_end, key, pins, received, ring, unlocked,
+};
+
+const STATUSES: [u16; 24] = [
+    200, 201, 202, 204, 299, 301, 302, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 425, 429, 500,
+    502, 503, 599,
+];
+
+/// What the body is.
+#[derive(Clone, Copy, Debug)]
+enum Body {
+    /// JSON with a lease of this code, bound to this machine where it is a yes.
+    Lease(&'static str),
+    /// A signed yes about no device.
+    Unbound,
+    /// A signed yes about another machine.
+    OtherMachine,
+    /// The same JSON without its lease.
+    Unsigned(&'static str),
+    /// Bytes that are no answer.
+    Raw(&'static [u8]),
+}
+
+const BODIES: [Body; 26] = [
+    Body::Lease("VALID"),
+    Body::Lease("TOMORROWS_YES"),
+    Body::Lease("REVOKED"),
+    Body::Lease("SUSPENDED"),
+    Body::Lease("PENDING"),
+    Body::Lease("EXPIRED"),
+    Body::Lease("NOT_ACTIVATED"),
+    Body::Lease("HARDWARE_MISMATCH"),
+    Body::Lease("NOT_FOUND"),
+    Body::Lease("SEATS_EXHAUSTED"),
+    Body::Lease("DEACTIVATED"),
+    Body::Lease("TOMORROWS_NO"),
+    Body::Unbound,
+    Body::OtherMachine,
+    Body::Unsigned("VALID"),
+    Body::Unsigned("REVOKED"),
+    Body::Unsigned("INVALID_SIGNATURE"),
+    Body::Unsigned("RATE_LIMITED"),
+    Body::Raw(b""),
+    Body::Raw(b"<html>Please sign in</html>"),
+    Body::Raw(b"null"),
+    Body::Raw(b"[]"),
+    Body::Raw(b"{}"),
+    Body::Raw(b"{\"lease\":7,\"code\":\"REVOKED\"}"),
+    Body::Raw(b"{\"lease\":\"a.b.c\",\"code\":\"REVOKED\"}"),
+    Body::Raw(b"\xFF\xFE{\"code\":\"REVOKED\"}"),
+];
+
+impl Body {
+    /// A body without a lease has no signature to be wrong.
+    fn signatures(self) -> &'static [Signature] {
+        match self {
+            Self::Unsigned(_) | Self::Raw(_) => &SIGNATURES[..1],
+            _ => &SIGNATURES,
+        }
+    }
+}
+
+/// What is wrong with the signature, or with what was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signature {
+    Good,
+    /// By a new generation that a pinned one endorses.
+    Endorsed,
+    Changed,
+    /// Of another text.
+    OtherPayload,
+    /// By a key nobody endorses, under a `kid` nobody knows.
+    UnknownKey,
+    /// By a key nobody endorses, under the pinned `kid`.
+    Forged,
+    AlgNone,
+    OtherType,
+    OtherProduct,
+    OtherNonce,
+    NoNonce,
+    /// Signed before the stored answer.
+    Older,
+    /// About another license.
+    OtherLicense,
+}
+
+const SIGNATURES: [Signature; 13] = [
+    Signature::Good,
+    Signature::Endorsed,
+    Signature::Changed,
+    Signature::OtherPayload,
+    Signature::UnknownKey,
+    Signature::Forged,
+    Signature::AlgNone,
+    Signature::OtherType,
+    Signature::OtherProduct,
+    Signature::OtherNonce,
+    Signature::NoNonce,
+    Signature::Older,
+    Signature::OtherLicense,
+];
+
+/// Answers verify with one combination, and the rest like a server.
+#[derive(Clone)]
+struct Crafted {
+    server: Server,
+    next: Arc<Mutex<(u16, Body, Signature)>>,
+}
+
+impl Transport for Crafted {
+    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+        let (status, kind, signature) = *self.next.lock().unwrap();
+        match endpoint {
+            Endpoint::Keys => {
+                let keys = ring(if signature == Signature::Endorsed { 3 } else { 1 });
+                Ok(reply(200, serde_json::to_vec(&Jwks::of(keys)).unwrap()))
+            }
+            Endpoint::Verify => {
+                let request: Value = serde_json::from_str(body.unwrap()).unwrap();
+                Ok(reply(status, self.body(kind, signature, &request)))
+            }
+            _ => self.server.send(endpoint, body),
+        }
+    }
+}
+
+fn reply(status: u16, body: Vec<u8>) -> Reply {
+    Reply { status, retry_after_seconds: None, body }
+}
+
+impl Crafted {
+    fn body(&self, kind: Body, signature: Signature, request: &Value) -> Vec<u8> {
+        let claims = self.claims(kind, request);
+        match kind {
+            Body::Raw(bytes) => bytes.to_vec(),
+            Body::Unsigned(code) => {
+                json!({ "code": code, "error": "", "valid": false }).to_string().into_bytes()
+            }
+            _ => json!({ "code": claims.code, "lease": sign(claims, signature) }).to_string().into_bytes(),
+        }
+    }
+
+    fn claims(&self, kind: Body, request: &Value) -> Claims {
+        let state = self.server.state();
+        let typed = LicenseKey::parse(&key(1)).unwrap();
+        let shown = received(&request["hardware"]);
+        let elsewhere = received(&json!({ "mac": "another-one", "board": "another-two" }));
+        let device = DeviceId::from_random([1; 10]);
+        let nonce = request["nonce"].as_str();
+        match kind {
+            Body::Lease(code @ ("VALID" | "TOMORROWS_YES")) => {
+                let claims = state.claims(&typed, Code::Valid, Some((&device, &shown)), nonce);
+                Claims { code: code.to_owned(), ..claims }
+            }
+            Body::Unbound => state.claims(&typed, Code::Valid, None, nonce),
+            Body::OtherMachine => state.claims(&typed, Code::Valid, Some((&device, &elsewhere)), nonce),
+            Body::Lease(code) => {
+                let claims = state.claims(&typed, Code::Revoked, None, nonce);
+                Claims { code: code.to_owned(), ..claims }
+            }
+            _ => state.claims(&typed, Code::Revoked, None, nonce),
+        }
+    }
+}
+
+fn sign(mut claims: Claims, signature: Signature) -> String {
+    match signature {
+        Signature::OtherProduct => "XX".clone_into(&mut claims.aud),
+        Signature::OtherNonce => claims.nonce = Some("0".repeat(32)),
+        Signature::NoNonce => claims.nonce = None,
+        Signature::Older => claims.iat -= 30 * DAY,
+        Signature::OtherLicense => claims.sub = format!("lic_{}", "0".repeat(24)),
+        _ => {}
+    }
+    let good = |generation: u8| claims.sign(ring(generation).current());
+    let with_header = |header: &str| {
+        let lease = good(1);
+        let (_, rest) = lease.split_once('.').unwrap();
+        format!("{}.{rest}", BASE64URL_NOPAD.encode(header.as_bytes()))
+    };
+    match signature {
+        Signature::Endorsed => good(3),
+        Signature::Changed => changed_at_the_end(&good(1)),
+        Signature::OtherPayload => {
+            let (lease, other) =
+                (good(1), Claims { iat: claims.iat + 1, ..claims.clone() }.sign(ring(1).current()));
+            let (signed, _) = lease.rsplit_once('.').unwrap();
+            format!("{signed}.{}", other.rsplit_once('.').unwrap().1)
+        }
+        Signature::UnknownKey => good(9),
+        Signature::Forged => with_header(r#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1"}"#)
+            .replace(good(1).rsplit_once('.').unwrap().1, good(9).rsplit_once('.').unwrap().1),
+        Signature::AlgNone => with_header(r#"{"alg":"none","typ":"lease+jwt","kid":"1"}"#),
+        Signature::OtherType => with_header(r#"{"alg":"EdDSA","typ":"JWT","kid":"1"}"#),
+        _ => good(1),
+    }
+}
+
+/// The design's sentences, once more: only the server's own, fresh, whole word counts, and of refusals only six.
+fn expected(status: u16, body: Body, signature: Signature) -> Option<State> {
+    let listened =
+        (200..300).contains(&status) || ((400..500).contains(&status) && ![408, 425, 429].contains(&status));
+    if !listened || !matches!(signature, Signature::Good | Signature::Endorsed) {
+        return None;
+    }
+    let lock = |code| Some(State::Locked { code });
+    match body {
+        Body::Lease("VALID" | "TOMORROWS_YES") => Some(State::Active),
+        Body::Lease("REVOKED") => lock(LockCode::Revoked),
+        Body::Lease("SUSPENDED") => lock(LockCode::Suspended),
+        Body::Lease("PENDING") => lock(LockCode::Pending),
+        Body::Lease("EXPIRED") => lock(LockCode::Expired),
+        Body::Lease("NOT_ACTIVATED") => lock(LockCode::NotActivated),
+        Body::Lease("HARDWARE_MISMATCH") => lock(LockCode::HardwareMismatch),
+        _ => None,
+    }
+}
+
+/// Where the client stands before the answer comes.
+struct Before {
+    name: &'static str,
+    /// Days since the last good answer.
+    days: i64,
+    /// What that answer was.
+    locked: Option<&'static str>,
+    unlocked: bool,
+}
+
+const BEFORE: [Before; 4] = [
+    Before { name: "active", days: 0, locked: None, unlocked: true },
+    Before { name: "due", days: 2, locked: None, unlocked: true },
+    Before { name: "overdue", days: 9, locked: None, unlocked: false },
+    Before { name: "locked", days: 2, locked: Some("SUSPENDED"), unlocked: false },
+];
+
+struct Table {
+    crafted: Crafted,
+    client: Licensing,
+}
+
+impl Table {
+    fn new(before: &Before) -> Self {
+        let clock = TurnedClock::new();
+        let server = Server::new(&clock);
+        let next = Arc::new(Mutex::new((200, Body::Raw(b""), Signature::Good)));
+        let crafted = Crafted { server, next };
+        let client = Licensing::builder("QF", "https://licenses.example.com", pins())
+            .transport(crafted.clone())
+            .clock(clock.clone())
+            .random(Counted::default())
+            .hardware(Machine::named("home"))
+            .store_in_memory()
+            .open()
+            .unwrap();
+        client.activate(&key(1), "", "").unwrap();
+        let table = Self { crafted, client };
+        if let Some(code) = before.locked {
+            let _ = table.answer(401, Body::Lease(code), Signature::Good);
+        }
+        clock.pass(before.days * DAY);
+        table
+    }
+
+    fn answer(&self, status: u16, body: Body, signature: Signature) -> State {
+        *self.crafted.next.lock().unwrap() = (status, body, signature);
+        let _ = self.client.refresh();
+        self.client.status()
+    }
+}
+
+#[test]
+fn every_status_body_and_signature() {
+    let mut counted = 0;
+    for before in &BEFORE {
+        let mut table = Table::new(before);
+        let was = |table: &Table| (table.client.license(), unlocked(&table.client));
+        let mut held = was(&table);
+        assert_eq!(held.1, before.unlocked, "{}", before.name);
+        for status in STATUSES {
+            for body in BODIES {
+                for &signature in body.signatures() {
+                    let place = format!("{}: {status} {body:?} {signature:?}", before.name);
+                    let state = table.answer(status, body, signature);
+                    if let Some(expected) = expected(status, body, signature) {
+                        assert_eq!(state, expected, "{place}");
+                        assert_eq!(unlocked(&table.client), expected == State::Active, "{place}");
+                        (table, counted) = (Table::new(before), counted + 1);
+                        held = was(&table);
+                    } else {
+                        assert_eq!(was(&table), held, "{place}: what is known and what is on is as before");
+                        let grace = matches!(state, State::Grace { .. });
+                        assert_eq!(
+                            grace,
+                            before.name == "due",
+                            "{place}: only a due check fails visibly: {state:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+    // Eight bodies under two signatures and every status that is listened to.
+    assert_eq!(counted, 4 * 8 * 2 * 14);
+}

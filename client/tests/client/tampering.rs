@@ -1,0 +1,245 @@
+//! A store that somebody changed, copied or destroyed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use falconer_client::{Label, Licensing, State};
+use falconer_domain::Code;
+
+use crate::harness::{DAY, LEASE_SECONDS, Lab, Machine, Weather, key, unlocked};
+
+/// A closed store, and everything that lies beside it.
+struct Stored {
+    lab: Lab,
+    folder: tempfile::TempDir,
+}
+
+impl Stored {
+    fn new() -> Self {
+        let stored = Self { lab: Lab::new(), folder: folder_in_memory() };
+        stored.open().activate(&key(1), "Anna Example", "anna@example.com").unwrap();
+        stored
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("license.db")
+    }
+
+    fn open(&self) -> Licensing {
+        self.lab.on(&self.path())
+    }
+}
+
+/// Where a file can be written a hundred thousand times without a disk; a plain folder where there is no such place.
+fn folder_in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// Opens a copy of `bytes` and tells whether it unlocks, at each of several moments.
+fn verdicts(stored: &Stored, bytes: &[u8], moments: &[i64]) -> Vec<bool> {
+    let folder = folder_in_memory();
+    let path = folder.path().join("license.db");
+    fs::write(&path, bytes).unwrap();
+    let client = stored.lab.on(&path);
+    moments
+        .iter()
+        .map(|seconds| {
+            stored.lab.clock.turn(*seconds);
+            let verdict = unlocked(&client);
+            stored.lab.clock.turn(-seconds);
+            verdict
+        })
+        .collect()
+}
+
+/// Changes every byte of a store, one at a time and in `ways`, and looks whether any change unlocks what was locked.
+fn no_change_unlocks(stored: &Stored, moments: &[i64]) {
+    let original = fs::read(stored.path()).unwrap();
+    assert!(original.len() >= 4_096, "a store of {} bytes", original.len());
+    let before = verdicts(stored, &original, moments);
+    for place in 0..original.len() {
+        // The lowest bit makes another digit or letter of most; all bits make no text at all.
+        for flip in [0x01, 0xFF] {
+            let mut changed = original.clone();
+            changed[place] ^= flip;
+            let after = verdicts(stored, &changed, moments);
+            for (before, after) in before.iter().zip(&after) {
+                assert!(before >= after, "byte {place} ^ {flip:#x} unlocks");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_byte_of_a_lease_makes_it_last_longer() {
+    let stored = Stored::new();
+    // Now; a second before its end and at its end; a year later, and turned back by a day.
+    let turned_back = -DAY;
+    no_change_unlocks(&stored, &[0, LEASE_SECONDS - 1, LEASE_SECONDS, 365 * DAY, turned_back]);
+}
+
+#[test]
+fn no_byte_of_a_locked_store_unlocks_it() {
+    let stored = Stored::new();
+    let client = stored.open();
+    stored.lab.server.state().license = Code::Revoked;
+    assert!(matches!(client.refresh(), Ok(State::Locked { .. })));
+    drop(client);
+    no_change_unlocks(&stored, &[0, -DAY]);
+}
+
+#[test]
+fn no_byte_of_an_overdue_store_unlocks_it_with_the_clock_turned_back() {
+    let stored = Stored::new();
+    let client = stored.open();
+    stored.lab.weather(Weather::Down);
+    stored.lab.clock.pass(LEASE_SECONDS + DAY);
+    assert!(!unlocked(&client));
+    drop(client);
+    stored.lab.clock.turn(-LEASE_SECONDS);
+    assert_eq!(stored.open().status(), State::ClockSuspect);
+    no_change_unlocks(&stored, &[0]);
+}
+
+#[test]
+fn a_changed_mark_is_a_suspect_clock_and_one_check_clears_it() {
+    let stored = Stored::new();
+    let database = rusqlite::Connection::open(stored.path()).unwrap();
+    database.execute("UPDATE license_info SET floor_millis = floor_millis - 1", []).unwrap();
+    let client = stored.open();
+    assert_eq!((client.status(), unlocked(&client)), (State::ClockSuspect, false));
+    drop(client);
+    let client = stored.open();
+    assert_eq!(client.status(), State::ClockSuspect, "opening and closing makes no mark good");
+    assert_eq!(client.refresh(), Ok(State::Active));
+    drop(client);
+    assert_eq!(stored.open().status(), State::Active);
+}
+
+#[test]
+fn a_lease_put_back_from_a_copy_does_not_fit_the_newer_marks() {
+    let stored = Stored::new();
+    let database = rusqlite::Connection::open(stored.path()).unwrap();
+    let older: String = database.query_row("SELECT lease FROM license_info", [], |row| row.get(0)).unwrap();
+    stored.lab.clock.pass(DAY);
+    stored.lab.server.state().license = Code::Revoked;
+    let _ = stored.open().refresh();
+    database.execute("UPDATE license_info SET lease = ?1", [older]).unwrap();
+    assert!(!unlocked(&stored.open()));
+}
+
+#[test]
+fn a_copy_on_another_machine_says_nothing() {
+    let stored = Stored::new();
+    let (home, office) = (Machine::named("home"), Machine::named("office"));
+    let repaired = home.clone().with_part_of(Label::Mac, &office);
+    let rebuilt = repaired.clone().with_part_of(Label::Board, &office);
+    for (machine, expected) in [
+        (&home, State::Active),
+        (&repaired, State::Active),
+        (&rebuilt, State::NotActivated),
+        (&office, State::NotActivated),
+        (&home, State::Active),
+    ] {
+        let copy = stored.folder.path().join("copy.db");
+        fs::copy(stored.path(), &copy).unwrap();
+        let client = stored.lab.of(&copy, machine);
+        assert_eq!(
+            (client.status(), unlocked(&client)),
+            (expected, expected == State::Active),
+            "{machine:?}"
+        );
+    }
+    // And the server says the same, signed.
+    let copied = stored.lab.of(&stored.path(), &rebuilt);
+    assert!(matches!(copied.refresh(), Ok(State::Locked { .. })));
+}
+
+#[test]
+fn wrecks_and_foreign_files_are_set_aside_and_never_deleted() {
+    let foreign = {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.db");
+        let database = rusqlite::Connection::open(&path).unwrap();
+        database
+            .execute_batch("CREATE TABLE recipes (name TEXT); INSERT INTO recipes VALUES ('soup')")
+            .unwrap();
+        drop(database);
+        fs::read(&path).unwrap()
+    };
+    let cut = fs::read(Stored::new().path()).unwrap()[..2_500].to_vec();
+    for content in [b"not a database at all, but long enough to be looked at".repeat(40), foreign, cut] {
+        let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+        let path = folder.path().join("license.db");
+        fs::write(&path, &content).unwrap();
+        let client = lab.on(&path);
+        assert_eq!(client.status(), State::NotActivated);
+        let notice = client.notice().expect("a word about it");
+        assert!(notice.sentence.contains("set aside") && notice.next_step.contains("internet"), "{notice}");
+        assert_eq!(fs::read(folder.path().join("license.db.damaged-1")).unwrap(), content);
+        client.activate(&key(1), "", "").unwrap();
+        drop(client);
+        let client = lab.on(&path);
+        assert_eq!((client.status(), client.notice()), (State::Active, None), "from now on all is well");
+        fs::write(&path, b"again").unwrap();
+        drop((client, lab.on(&path)));
+        assert_eq!(fs::read(folder.path().join("license.db.damaged-2")).unwrap(), b"again");
+    }
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_left_alone() {
+    let stored = Stored::new();
+    let database = rusqlite::Connection::open(stored.path()).unwrap();
+    database.pragma_update(None, "user_version", 2).unwrap();
+    drop(database);
+    let before = fs::read(stored.path()).unwrap();
+    let client = stored.open();
+    assert_eq!(client.status(), State::NotActivated);
+    assert!(client.notice().unwrap().next_step.contains("Update"));
+    client.activate(&key(1), "", "").unwrap();
+    drop(client);
+    assert_eq!(fs::read(stored.path()).unwrap(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_can_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let stored = Stored::new();
+    let _client = stored.open();
+    for entry in fs::read_dir(stored.folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{entry:?}");
+    }
+}
+
+#[test]
+fn the_log_is_short_and_tells_nothing_personal() {
+    let stored = Stored::new();
+    let client = stored.open();
+    for _ in 0..520 {
+        let _ = client.refresh();
+    }
+    let database = rusqlite::Connection::open(stored.path()).unwrap();
+    let rows: i64 =
+        database.query_row("SELECT count(*) FROM license_validation_log", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 500);
+    let text: String = database
+        .query_row("SELECT group_concat(action || ' ' || outcome) FROM license_validation_log", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert!(text.contains("/api/verify VALID") && !text.contains("Anna") && !text.contains("QF-"), "{text}");
+}
+
+/// SQLite's own log cut off or changed brings back an older row at most, and after every write it is empty.
+#[test]
+fn nothing_is_left_in_the_log_of_sqlite() {
+    let stored = Stored::new();
+    let client = stored.open();
+    client.refresh().unwrap();
+    let log = Path::new(&stored.path()).with_extension("db-wal");
+    assert_eq!(fs::metadata(&log).map_or(0, |log| log.len()), 0);
+    drop(client);
+}
