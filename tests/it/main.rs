@@ -3,6 +3,7 @@
 mod activate_contract;
 mod apps_script;
 mod catalogs;
+mod client;
 mod contract;
 mod counting;
 mod deactivate_contract;

@@ -108,6 +108,7 @@ fn dependencies_point_one_way() {
         ("functions/keys", &["falconer-domain", "falconer-http"]),
         ("functions/health", &["falconer-domain", "falconer-http"]),
         ("cli", &["falconer-aws", "falconer-domain"]),
+        ("client", &["falconer-domain"]),
         ("shared/falconer-local", &[]),
         ("shared/falconer-openapi", &["falconer-domain", "falconer-http"]),
         ("xtask", &[]),
@@ -134,16 +135,34 @@ fn dependencies_point_one_way() {
     }
 }
 
-#[test]
-fn what_ships_links_one_modern_tls_stack() {
+/// What a package links, one crate a line.
+fn linked_by(package: &str) -> String {
     #[expect(clippy::disallowed_methods, reason = "cargo tells its tests where it is")]
     let cargo = std::env::var_os("CARGO").expect("cargo's own path");
     let tree = Command::new(cargo)
         .current_dir(checkout())
-        .args(["tree", "--package", "verify", "--edges", "normal", "--prefix", "none", "--offline"])
+        .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--offline"])
         .output()
         .expect("cargo tree");
-    let tree = String::from_utf8(tree.stdout).unwrap();
+    String::from_utf8(tree.stdout).unwrap()
+}
+
+#[test]
+fn what_an_application_links_has_no_runtime_no_sdk_and_no_stand_in() {
+    let tree = linked_by("falconer-client");
+    assert!(
+        tree.contains("rusqlite v0") && tree.contains("ring v0.17") && tree.contains("falconer-domain v"),
+        "{tree}"
+    );
+    for banned in ["tokio v", "hyper v", "aws-", "lambda", "openssl-sys", "native-tls", "dynoxide", "ratatui"]
+    {
+        assert!(!tree.lines().any(|line| line.starts_with(banned)), "an application would link {banned}");
+    }
+}
+
+#[test]
+fn what_ships_links_one_modern_tls_stack() {
+    let tree = linked_by("verify");
     assert!(tree.contains("lambda_http v1") && tree.contains("ring v0.17"), "{tree}");
     for banned in [
         "aws-lc-sys",

@@ -1,0 +1,225 @@
+//! The client library against the real functions: activated, left alone through virtual days, brought back, revoked,
+//! reinstated, displaced, and offline through two rotations.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use falconer_client::{
+    ActivateError, Activation, Clock, Deactivation, Hardware, HttpTransport, Label, Licensing, LockCode,
+    Pending, PublicKeys, RawComponents, RefreshError, State, Tick, Trouble, UnixMillis, UnixSeconds,
+};
+use falconer_local::tap::{Fault, Matcher, Tap};
+use falconer_tests::{Fixture, World, now};
+use serde_json::Value;
+
+use crate::issuing::falconer;
+
+const DAY: i64 = 86_400;
+/// Check interval and grace of the built-in policy.
+const LEASE_SECONDS: i64 = 8 * DAY;
+
+/// A client's clock, which stands still until it is turned. Its server's goes on.
+#[derive(Clone)]
+struct Turned(Arc<Mutex<Tick>>);
+
+impl Turned {
+    fn pass(&self, seconds: i64) {
+        let mut tick = self.0.lock().unwrap();
+        tick.wall.0 += seconds * 1_000;
+        tick.monotonic += Duration::from_secs(seconds.unsigned_abs());
+    }
+}
+
+impl Clock for Turned {
+    fn now(&self) -> Tick {
+        *self.0.lock().unwrap()
+    }
+
+    fn sleep(&self, _: Duration) {}
+}
+
+/// A computer of three parts. Their values may appear nowhere.
+struct Parts(&'static str);
+
+impl Hardware for Parts {
+    fn read(&self) -> RawComponents {
+        [Label::Mac, Label::Board, Label::Cpu].into_iter().fold(RawComponents::default(), |raw, label| {
+            raw.with(label, &format!("fixture-hardware-{}-{}", self.0, label.as_str()))
+        })
+    }
+}
+
+/// A world, the way to it, and an application built with the keys it has now.
+struct Vendor {
+    world: World,
+    way: Tap,
+    keys: PublicKeys,
+    key: String,
+}
+
+impl Vendor {
+    fn new() -> Self {
+        let world = World::start();
+        let way = Tap::start(world.gateway().url()).expect("a way to the server");
+        let keys = PublicKeys::parse(&world.get("/api/keys").body.to_string()).expect("public keys");
+        let key = world.put(Fixture::pro());
+        Self { world, way, keys, key }
+    }
+
+    fn application(&self, machine: &'static str) -> (Licensing, Turned) {
+        let wall = UnixMillis(now().0);
+        let clock = Turned(Arc::new(Mutex::new(Tick { wall, monotonic: Duration::ZERO })));
+        let client = Licensing::builder("QF", "https://licenses.example.com", self.keys.clone())
+            .transport(HttpTransport::new(&self.way.endpoint()))
+            .clock(clock.clone())
+            .hardware(Parts(machine))
+            .device_name(machine)
+            .store_in_memory()
+            .open()
+            .expect("an open license");
+        (client, clock)
+    }
+
+    fn stop_server(&self) {
+        self.way.break_all(Matcher::any(), Fault::Reset);
+    }
+
+    fn start_server(&self) {
+        self.way.heal();
+    }
+
+    /// The operator's program, to success.
+    fn operate(&self, arguments: &[&str]) {
+        let output = falconer(&self.world)
+            .args(["--json", "--yes"])
+            .args(arguments)
+            .output()
+            .expect("the program runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A new generation signs, and the functions that matter here know it.
+    fn rotate(&self) {
+        self.operate(&["keyring", "add"]);
+        self.operate(&["keyring", "promote", "--now"]);
+        for function in ["verify", "keys", "activate-sync"] {
+            // A running instance reads the ring every five minutes; a new one at once.
+            self.world.gateway().kill(function, 0).expect("an instance to kill");
+        }
+    }
+}
+
+fn locked(code: LockCode) -> State {
+    State::Locked { code }
+}
+
+#[test]
+fn a_license_outlives_its_server_to_the_second_and_no_longer() {
+    let vendor = Vendor::new();
+    let (client, clock) = vendor.application("first");
+    let done = client.activate(&vendor.key, "Fixture Person", "fixture.person@example.com");
+    assert_eq!(done, Ok(Activation::Done(State::Active)));
+    let license = client.license().unwrap();
+    assert_eq!(license.id, vendor.world.license_id(&vendor.key).to_string());
+    assert!(client.has_feature(&license.features[0]));
+
+    vendor.stop_server();
+    let activated_at = client.now();
+    for day in 1..8 {
+        clock.pass(DAY);
+        assert_eq!(client.status(), if day == 1 { State::RefreshDue } else { client.status() }, "day {day}");
+        assert_eq!(client.refresh(), Err(RefreshError::NoAnswer(Trouble::Unreachable)), "day {day}");
+        assert_eq!(client.status(), State::Grace { until: UnixSeconds(activated_at.0 + LEASE_SECONDS) });
+    }
+    clock.pass(activated_at.0 + LEASE_SECONDS - client.now().0 - 1);
+    assert!(client.has_feature(&license.features[0]), "the last second");
+    clock.pass(1);
+    assert_eq!(client.status(), locked(LockCode::LeaseExpired));
+    assert!(!client.has_feature(&license.features[0]));
+
+    vendor.start_server();
+    assert_eq!(client.refresh(), Ok(State::Active));
+    assert!(client.has_feature(&license.features[0]));
+}
+
+#[test]
+fn a_revocation_locks_with_its_reason_and_a_reinstatement_opens() {
+    let vendor = Vendor::new();
+    let (client, _) = vendor.application("first");
+    client.activate(&vendor.key, "", "").unwrap();
+    for (command, state) in [
+        ("revoke", locked(LockCode::Revoked)),
+        ("reinstate", State::Active),
+        ("suspend", locked(LockCode::Suspended)),
+        ("reinstate", State::Active),
+    ] {
+        vendor.operate(&[command, &vendor.key]);
+        assert_eq!(client.refresh(), Ok(state), "{command}");
+    }
+    vendor.operate(&["revoke", &vendor.key]);
+    vendor.stop_server();
+    client.refresh().unwrap_err();
+    assert_eq!(client.status(), State::Active, "what it has not heard it cannot know");
+    vendor.start_server();
+    client.refresh().unwrap();
+    vendor.stop_server();
+    client.refresh().unwrap_err();
+    assert_eq!(client.status(), locked(LockCode::Revoked), "and what it has heard it keeps");
+}
+
+#[test]
+fn a_second_machine_takes_the_seat_and_the_first_is_told() {
+    let vendor = Vendor::new();
+    let ((first, _), (second, _)) = (vendor.application("first"), vendor.application("second"));
+    first.activate(&vendor.key, "", "").unwrap();
+    let Err(ActivateError::Refused(refusal)) = second.activate(&vendor.key, "", "") else {
+        panic!("the only seat is taken");
+    };
+    assert_eq!(
+        (refusal.code.as_str(), refusal.holders[0].name.as_deref()),
+        ("SEATS_EXHAUSTED", Some("first"))
+    );
+    assert_eq!(second.transfer(Some(&vendor.key), Some(&refusal.holders[0].id)), Ok(State::Active));
+    assert_eq!(first.status(), State::Active);
+    assert_eq!(first.refresh(), Ok(locked(LockCode::HardwareMismatch)));
+    assert_eq!(first.transfer(None, None), Ok(State::Active), "the one that lost it may have it back");
+    assert_eq!(second.refresh(), Ok(locked(LockCode::HardwareMismatch)));
+    assert_eq!(first.deactivate(), Ok(Deactivation::Done));
+    assert_eq!(first.status(), State::NotActivated);
+}
+
+#[test]
+fn two_rotations_while_offline_change_nothing() {
+    let vendor = Vendor::new();
+    let (client, clock) = vendor.application("first");
+    client.activate(&vendor.key, "", "").unwrap();
+    vendor.stop_server();
+    clock.pass(2 * DAY);
+    client.refresh().unwrap_err();
+    vendor.rotate();
+    vendor.rotate();
+    vendor.start_server();
+    assert_eq!(client.refresh(), Ok(State::Active));
+    let signed_by = vendor.world.verify(&vendor.key).lease_parts().0["kid"].clone();
+    assert_eq!(signed_by, Value::from(vendor.world.ring().current().number().to_string()), "by the newest");
+    assert_eq!(vendor.keys, PublicKeys::parse(&pinned(&vendor)).unwrap().without("3").without("4"));
+}
+
+fn pinned(vendor: &Vendor) -> String {
+    vendor.world.get("/api/keys").body.to_string()
+}
+
+#[test]
+fn an_activation_whose_answer_is_lost_takes_one_seat() {
+    let vendor = Vendor::new();
+    let (client, _) = vendor.application("first");
+    vendor.way.break_all(Matcher::any(), Fault::DropReply);
+    assert!(matches!(client.activate(&vendor.key, "", ""), Ok(Activation::Waiting(Trouble::Unreachable))));
+    assert_eq!((client.status(), client.pending()), (State::NotActivated, Some(Pending::Activate)));
+    let id = vendor.world.license_id(&vendor.key);
+    assert_eq!(vendor.world.stored(&id).devices.len(), 1, "it happened");
+    vendor.start_server();
+    assert_eq!((client.refresh(), client.pending()), (Ok(State::Active), None));
+    let license = vendor.world.stored(&id);
+    assert_eq!((license.devices.len(), license.free_used), (1, 1), "once");
+}
