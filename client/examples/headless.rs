@@ -15,11 +15,8 @@ mod setup;
 
 use std::process::ExitCode;
 
-use falconer_client::{
-    ActivateError, Activation, Advice, DeactivateError, Deactivation, Licensing, Pending, RefreshError,
-    State, TransferError,
-};
-use serde_json::json;
+use falconer_client::{Activation, Advice, Deactivation, Licensing, Pending, Refusal, State, Trouble};
+use serde::Serialize;
 
 const USAGE: &str =
     "usage: headless activate KEY NAME EMAIL | status | refresh | transfer [KEY] | deactivate";
@@ -76,48 +73,31 @@ impl<'a> Command<'a> {
             Self::Status => None,
             Self::Activate { key, name, email } => match licensing.activate(key, name, email) {
                 Ok(Activation::Done(_)) => None,
-                Ok(Activation::Waiting(trouble)) => Some(Said::about(trouble.advice(), None)),
-                Err(error) => Some(Said::about(
-                    error.advice(),
-                    match &error {
-                        ActivateError::Refused(refusal) => Some(&refusal.code),
-                        _ => None,
-                    },
-                )),
+                Ok(Activation::Waiting(trouble)) => Some(Said::trouble(trouble)),
+                Err(error) => Some(Said::about(error.advice(), error.refusal())),
             },
-            Self::Refresh => licensing.refresh().err().map(|error| {
-                Said::about(
-                    error.advice(),
-                    match &error {
-                        RefreshError::Refused(refusal) => Some(&refusal.code),
-                        RefreshError::NoAnswer(_) => None,
-                    },
-                )
-            }),
-            Self::Transfer { key } => licensing.transfer(key, None).err().map(|error| {
-                Said::about(
-                    error.advice(),
-                    match &error {
-                        TransferError::Refused(refusal) => Some(&refusal.code),
-                        _ => None,
-                    },
-                )
-            }),
+            Self::Refresh => {
+                licensing.refresh().err().map(|error| Said::about(error.advice(), error.refusal()))
+            }
+            Self::Transfer { key } => {
+                licensing.transfer(key, None).err().map(|error| Said::about(error.advice(), error.refusal()))
+            }
             Self::Deactivate => match licensing.deactivate() {
                 Ok(Deactivation::Done) => None,
-                Ok(Deactivation::Waiting(trouble)) => Some(Said::about(trouble.advice(), None)),
-                Err(error) => {
-                    let DeactivateError::Refused(refusal) = &error;
-                    Some(Said::about(error.advice(), Some(&refusal.code)))
-                }
+                Ok(Deactivation::Waiting(trouble)) => Some(Said::trouble(trouble)),
+                Err(error) => Some(Said::about(error.advice(), error.refusal())),
             },
         }
     }
 }
 
 impl Said {
-    fn about(advice: Advice, code: Option<&String>) -> Self {
-        Self { advice, code: code.cloned() }
+    fn about(advice: Advice, refusal: Option<&Refusal>) -> Self {
+        Self { advice, code: refusal.map(|refusal| refusal.code.clone()) }
+    }
+
+    fn trouble(trouble: Trouble) -> Self {
+        Self { advice: trouble.advice(), code: None }
     }
 }
 
@@ -130,20 +110,31 @@ fn report(licensing: &Licensing, said: Option<Said>) -> String {
         State::Locked { code } => Some(code.name().to_owned()),
         _ => None,
     };
-    let advice = said
-        .as_ref()
-        .map(|said| said.advice)
-        .or_else(|| licensing.notice())
-        .unwrap_or_else(|| state.advice());
-    json!({
-        "state": state.name(),
-        "code": locked.or_else(|| said.and_then(|said| said.code)),
-        "tier": license.and_then(|license| license.tier),
-        "features": features.unwrap_or_default(),
-        "until": until.map(|until| until.0),
-        "pending": licensing.pending().map(Pending::name),
-        "message": advice.sentence,
-        "nextStep": advice.next_step,
-    })
-    .to_string()
+    let waits = licensing.pending().map(Pending::advice);
+    let advice = said.as_ref().map(|said| said.advice).or(waits).or_else(|| licensing.notice());
+    let advice = advice.unwrap_or_else(|| state.advice());
+    let report = Report {
+        state: state.name(),
+        code: locked.or_else(|| said.and_then(|said| said.code)),
+        tier: license.and_then(|license| license.tier),
+        features: features.unwrap_or_default(),
+        until: until.map(|until| until.0),
+        pending: licensing.pending().map(Pending::name),
+        message: advice.sentence,
+        next_step: advice.next_step,
+    };
+    serde_json::to_string(&report).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    state: &'static str,
+    code: Option<String>,
+    tier: Option<String>,
+    features: Vec<String>,
+    until: Option<i64>,
+    pending: Option<&'static str>,
+    message: &'static str,
+    next_step: &'static str,
 }

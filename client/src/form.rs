@@ -184,8 +184,8 @@ impl ActivationForm {
         Some((bad.0, bad.1.advice()))
     }
 
-    /// Goes to work, if nothing is plainly wrong: returns what [`activate`](Self::activate) does, to be run where it may
-    /// wait, and its result given to [`finish`](Self::finish).
+    /// Goes to work, if nothing is plainly wrong: returns the activation, to be run where it may wait, with its result
+    /// given to [`finish`](Self::finish).
     #[must_use]
     pub fn submit(&mut self) -> Option<impl FnOnce(&Licensing) -> Outcome + Send + 'static> {
         if let Some((field, advice)) = self.problem() {

@@ -61,6 +61,21 @@ impl Pending {
             Self::Deactivate => "deactivate",
         }
     }
+
+    /// A sentence and a next step for the user.
+    #[must_use]
+    pub const fn advice(self) -> Advice {
+        match self {
+            Self::Activate => Advice::new(
+                "The activation is saved and waits for the license server.",
+                "Connect this device to the internet; it is sent by itself.",
+            ),
+            Self::Deactivate => Advice::new(
+                "The deactivation is saved and waits for the license server.",
+                "Connect this device to the internet; the license works until it is sent.",
+            ),
+        }
+    }
 }
 
 /// What the last signed answer says of the license. It is there in every state that has one, locked ones too; whether

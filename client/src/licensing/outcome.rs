@@ -109,6 +109,16 @@ macro_rules! advised {
             pub fn advice(&self) -> Advice {
                 match self { $($pattern => $advice),+ }
             }
+
+            /// The server's no, if it is one.
+            #[must_use]
+            pub fn refusal(&self) -> Option<&Refusal> {
+                #[allow(unreachable_patterns, reason = "one of the errors has no other variant")]
+                match self {
+                    Self::Refused(refusal) => Some(refusal),
+                    _ => None,
+                }
+            }
         }
 
         impl std::fmt::Display for $error {

@@ -1,1 +1,73 @@
+use super::*;
 
+fn record() -> Record {
+    Record {
+        key: Some(KeptKey("QF-PRO-KEY".to_owned())),
+        person: Person {
+            name: PersonName::read("Anna Example").unwrap(),
+            email: Email::read("anna@example.com").unwrap(),
+        },
+        answer: Some("header.claims.signature".to_owned()),
+        keys: Some("{}".to_owned()),
+        sent: Some("digest".to_owned()),
+        install: Some(InstallId::from_random([3; InstallId::BYTES])),
+        failed_at: Some(UnixSeconds(7)),
+        marks: TimeMarks { floor: UnixMillis(-5), skew_millis: i64::MAX },
+        seal: Some("seal".to_owned()),
+        waiting: Some(Waiting::Activate(KeptKey("QF-PRO-OTHER".to_owned()))),
+    }
+}
+
+#[test]
+fn a_row_reads_back_what_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("license.db");
+    let mut store = open(&path).unwrap().store;
+    assert_eq!(store.read().unwrap(), Record::default());
+    for waiting in [record().waiting, Some(Waiting::Deactivate), None] {
+        let expected = Record { waiting, ..record() };
+        assert_eq!(store.update(|row| *row = expected.clone()).unwrap(), expected);
+        assert_eq!(open(&path).unwrap().store.read().unwrap(), expected);
+    }
+    let shown = format!("{:?}", record());
+    for secret in ["PRO", "Anna", "example.com", "0303"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn two_programs_lose_nothing_of_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("license.db");
+    let (mut first, mut second) = (open(&path).unwrap().store, open(&path).unwrap().store);
+    first.update(|row| row.sent = Some("first".to_owned())).unwrap();
+    second.update(|row| row.failed_at = Some(UnixSeconds(1))).unwrap();
+    let row = first.read().unwrap();
+    assert_eq!((row.sent.as_deref(), row.failed_at), (Some("first"), Some(UnixSeconds(1))));
+}
+
+/// SQLite's own limit, for systems where no small disk can be mounted.
+#[test]
+fn what_does_not_fit_leaves_the_row_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("license.db")).unwrap().store;
+    store.update(|row| *row = record()).unwrap();
+    let pages: i64 = store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    let limit = |store: &Store, pages: i64| {
+        store.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
+    };
+    limit(&store, pages);
+    let longer = |row: &mut Record| row.answer = Some("x".repeat(20_000));
+    assert_eq!(store.update(longer), Err(StoreTrouble::Full));
+    assert_eq!(store.read().unwrap(), record());
+    limit(&store, 1_000);
+    store.update(longer).unwrap();
+}
+
+#[test]
+fn every_trouble_says_what_to_do() {
+    for trouble in [StoreTrouble::Full, StoreTrouble::ReadOnly, StoreTrouble::Damaged, StoreTrouble::Other] {
+        let advice = trouble.advice();
+        assert!(advice.sentence.ends_with('.') && advice.next_step.ends_with('.'), "{advice}");
+    }
+}

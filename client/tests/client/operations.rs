@@ -271,6 +271,20 @@ fn another_key_replaces_the_license_only_when_it_counts() {
 }
 
 #[test]
+fn what_another_program_learned_counts_here_too() {
+    let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("license.db");
+    let (first, second) = (lab.on(&path), lab.on(&path));
+    first.activate(&key(1), "", "").unwrap();
+    assert_eq!(second.refresh(), Ok(State::Active), "without a key of its own");
+    lab.server.state().license = Code::Revoked;
+    assert_eq!(first.refresh(), Ok(REVOKED));
+    lab.weather(Weather::Down);
+    assert!(second.refresh().is_err());
+    assert_eq!(second.status(), REVOKED, "an older lease in memory does not outlive a newer refusal on disk");
+}
+
+#[test]
 fn status_asks_nobody() {
     let lab = Lab::activated();
     lab.server.state().requests.clear();
