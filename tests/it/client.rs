@@ -125,9 +125,12 @@ fn a_license_outlives_its_server_to_the_second_and_no_longer() {
 
     vendor.stop_server();
     let activated_at = client.now();
-    for day in 1..8 {
+    clock.pass(DAY - 1);
+    assert_eq!(client.status(), State::Active);
+    clock.pass(1);
+    assert_eq!(client.status(), State::RefreshDue);
+    for day in 2..8 {
         clock.pass(DAY);
-        assert_eq!(client.status(), if day == 1 { State::RefreshDue } else { client.status() }, "day {day}");
         assert_eq!(client.refresh(), Err(RefreshError::NoAnswer(Trouble::Unreachable)), "day {day}");
         assert_eq!(client.status(), State::Grace { until: UnixSeconds(activated_at.0 + LEASE_SECONDS) });
     }
@@ -147,16 +150,17 @@ fn a_revocation_locks_with_its_reason_and_a_reinstatement_opens() {
     let vendor = Vendor::new();
     let (client, _) = vendor.application("first");
     client.activate(&vendor.key, "", "").unwrap();
+    let key = vendor.key.as_str();
     for (command, state) in [
-        ("revoke", locked(LockCode::Revoked)),
-        ("reinstate", State::Active),
-        ("suspend", locked(LockCode::Suspended)),
-        ("reinstate", State::Active),
+        (vec!["revoke", key, "--reason", "refund"], locked(LockCode::Revoked)),
+        (vec!["reinstate", key], State::Active),
+        (vec!["suspend", key, "--reason", "chargeback"], locked(LockCode::Suspended)),
+        (vec!["reinstate", key], State::Active),
     ] {
-        vendor.operate(&[command, &vendor.key]);
-        assert_eq!(client.refresh(), Ok(state), "{command}");
+        vendor.operate(&command);
+        assert_eq!(client.refresh(), Ok(state), "{command:?}");
     }
-    vendor.operate(&["revoke", &vendor.key]);
+    vendor.operate(&["revoke", key, "--reason", "refund"]);
     vendor.stop_server();
     client.refresh().unwrap_err();
     assert_eq!(client.status(), State::Active, "what it has not heard it cannot know");
