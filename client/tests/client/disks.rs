@@ -18,9 +18,41 @@ mod linux {
     use super::*;
     use crate::harness::DAY;
 
+    /// Says that a test runs in a name space of its own already.
+    const INSIDE: &str = "FALCONER_TEST_MAY_MOUNT";
+
+    /// Runs a test where it may mount: here, or started again in a user name space of its own. Where the system gives
+    /// neither it fails and says so: it never passes without having looked.
+    fn where_mounting_is_allowed(name: &str, test: fn()) {
+        #[expect(clippy::disallowed_methods, reason = "a test tells itself that it was started again")]
+        let inside = std::env::var_os(INSIDE).is_some();
+        let allowed = || {
+            let folder = tempfile::tempdir().unwrap();
+            let mount = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", text(folder.path())];
+            let mounted =
+                Command::new("mount").args(mount).output().is_ok_and(|output| output.status.success());
+            mounted && Command::new("umount").arg(folder.path()).status().is_ok_and(|status| status.success())
+        };
+        if inside || allowed() {
+            return test();
+        }
+        let name = format!("disks::linux::{name}");
+        let output = Command::new("unshare")
+            .arg("-rm")
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", &name])
+            .env(INSIDE, "1")
+            .output()
+            .expect("unshare, of util-linux");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "this test needs the right to mount a file system; run it as root: {said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
     /// A file system of its own, which ends with the test.
-    ///
-    /// Needs the right to mount. Where that is missing the tests fail and say so: they never pass without having looked.
     struct Mounted(tempfile::TempDir);
 
     impl Mounted {
@@ -79,7 +111,7 @@ mod linux {
         let output = Command::new(program).args(arguments).output().expect("a program to mount with");
         assert!(
             output.status.success(),
-            "this test needs the right to mount a file system; run it as root, or under unshare -rm: {}",
+            "{program} {arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
@@ -90,6 +122,10 @@ mod linux {
 
     #[test]
     fn a_full_disk_keeps_nothing_and_says_so() {
+        where_mounting_is_allowed("a_full_disk_keeps_nothing_and_says_so", a_full_disk_here);
+    }
+
+    fn a_full_disk_here() {
         let disk = Mounted::tmpfs("256k");
         let (lab, path) = (Lab::new(), disk.path().join("license.db"));
         disk.fill();
@@ -107,6 +143,13 @@ mod linux {
 
     #[test]
     fn a_disk_that_fills_up_leaves_the_license_as_it_was() {
+        where_mounting_is_allowed(
+            "a_disk_that_fills_up_leaves_the_license_as_it_was",
+            a_disk_that_fills_up_here,
+        );
+    }
+
+    fn a_disk_that_fills_up_here() {
         let disk = Mounted::tmpfs("256k");
         let (lab, path) = (Lab::new(), disk.path().join("license.db"));
         let client = lab.on(&path);
@@ -131,6 +174,10 @@ mod linux {
 
     #[test]
     fn a_read_only_disk_is_read_and_says_so() {
+        where_mounting_is_allowed("a_read_only_disk_is_read_and_says_so", a_read_only_disk_is_read_and_here);
+    }
+
+    fn a_read_only_disk_is_read_and_here() {
         let disk = Mounted::tmpfs("256k");
         let (lab, path) = (Lab::new(), disk.path().join("license.db"));
         activates_all_the_same(&lab.on(&path));
