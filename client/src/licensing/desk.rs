@@ -114,10 +114,16 @@ impl<'a> Operation<'a> {
 
     /// See [`Licensing::deactivate`](super::Licensing::deactivate). Returns why it waits, if it does.
     pub(super) fn deactivate(&mut self) -> Result<Option<Trouble>, DeactivateError> {
-        let Known { key: Some(key), own: Some(own), .. } = self.desk.known.clone() else {
+        // An activation that waits may have taken a seat all the same: its answer may have been lost.
+        let tried = match &self.desk.record.waiting {
+            Some(Waiting::Activate(key)) => LicenseKey::parse(&key.0),
+            _ => None,
+        };
+        let Some(key) = self.desk.known.key.clone().or(tried) else {
             self.keep(|record| record.waiting = None);
             return Ok(None);
         };
+        let own = self.fingerprint(&key);
         match self.ask(Endpoint::Deactivate, Question::FreeSeat, &key, &own, members(&key, &own)) {
             Heard::Decided(Decision::Freed, _) => Ok(None),
             Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
@@ -125,7 +131,10 @@ impl<'a> Operation<'a> {
                 Err(DeactivateError::Refused(refusal))
             }
             Heard::Trouble(trouble) => {
-                self.keep(|record| record.waiting = Some(Waiting::Deactivate));
+                self.keep(|record| {
+                    record.key = Some(KeptKey(key.to_string()));
+                    record.waiting = Some(Waiting::Deactivate);
+                });
                 Ok(Some(trouble))
             }
         }
@@ -331,6 +340,8 @@ impl<'a> Operation<'a> {
     /// Does what a signed answer says. What it says of the time counts with it.
     fn act(&mut self, question: Question, key: &LicenseKey, own: &Fingerprint, signed: &Signed) -> Decision {
         let Signed { claims, jws, .. } = signed;
+        // Another process may have heard something newer meanwhile.
+        self.reload();
         let issued_at = UnixSeconds(claims.iat);
         let held = self.desk.known.claims.clone();
         let held = held.as_ref().map(|held| Held { license_id: &held.sub, issued_at: UnixSeconds(held.iat) });

@@ -154,6 +154,21 @@ fn a_deactivation_offline_waits_and_the_license_works_on() {
 }
 
 #[test]
+fn a_seat_taken_by_an_answer_that_was_lost_is_freed_all_the_same() {
+    for weather in [Weather::Fair, Weather::Down] {
+        let lab = Lab::new();
+        lab.weather(Weather::LostReply);
+        lab.client.activate(&key(1), "", "").unwrap();
+        assert_eq!(lab.server.state().devices.len(), 1);
+        lab.weather(weather);
+        lab.client.deactivate().unwrap();
+        lab.weather(Weather::Fair);
+        assert_eq!(lab.client.refresh(), Ok(State::NotActivated), "{weather:?}");
+        assert!(lab.server.state().devices.is_empty() && lab.client.pending().is_none(), "{weather:?}");
+    }
+}
+
+#[test]
 fn a_later_wish_takes_the_place_of_an_earlier_one() {
     let lab = Lab::activated();
     lab.weather(Weather::Down);
