@@ -15,6 +15,8 @@ mod linux {
     use std::path::Path;
     use std::process::Command;
 
+    use falconer_domain::Code;
+
     use super::*;
     use crate::harness::DAY;
 
@@ -170,6 +172,27 @@ mod linux {
         let client = lab.on(&path);
         assert!(unlocked(&client));
         assert_eq!((client.refresh(), client.notice()), (Ok(State::Active), None));
+    }
+
+    /// Without SQLite's own log the file is older than what was known: here, from before a revocation.
+    #[test]
+    fn a_read_only_copy_that_was_not_closed_is_not_taken_for_what_it_was_before() {
+        let (disk, folder) = (Mounted::tmpfs("256k"), tempfile::tempdir().unwrap());
+        let (lab, path) = (Lab::new(), folder.path().join("license.db"));
+        let client = lab.on(&path);
+        activates_all_the_same(&client);
+        let reader = rusqlite::Connection::open(&path).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM license_info").unwrap();
+        lab.server.state().license = Code::Revoked;
+        assert!(matches!(client.refresh(), Ok(State::Locked { .. })));
+        let log = fs::read(path.with_extension("db-wal")).unwrap();
+        assert!(!log.is_empty(), "the reader keeps the log from being moved into the file");
+        let copy = disk.path().join("license.db");
+        fs::copy(&path, &copy).unwrap();
+        fs::write(copy.with_extension("db-wal"), log).unwrap();
+        disk.remount("ro");
+        let client = lab.on(&copy);
+        assert!(!unlocked(&client) && client.notice().is_some(), "{:?}", client.status());
     }
 
     #[test]
