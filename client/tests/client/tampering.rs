@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 use falconer_client::{Label, Licensing, State};
 use falconer_domain::Code;
+use falconer_domain::encoding::{BASE64URL_NOPAD, HEXLOWER};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::harness::{DAY, LEASE_SECONDS, Lab, Machine, Weather, key, unlocked};
 
@@ -125,6 +129,42 @@ fn a_lease_put_back_from_a_copy_does_not_fit_the_newer_marks() {
     stored.lab.server.state().license = Code::Revoked;
     let _ = stored.open().refresh();
     database.execute("UPDATE license_info SET lease = ?1", [older]).unwrap();
+    assert!(!unlocked(&stored.open()));
+}
+
+/// The seal as whoever reads the source can make it: a deterrent. The signature is what holds.
+fn seal(claims: &Value, floor: i64, skew: i64, lease: &str) -> String {
+    let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).unwrap();
+    let mut secret = keyed(key(1).as_bytes());
+    for (label, hash) in claims["hw"].as_object().unwrap() {
+        secret.update(format!("{label}\0{}", hash.as_str().unwrap()).as_bytes());
+    }
+    let mut mac = keyed(&secret.finalize().into_bytes());
+    mac.update(b"falconer/time-marks/v1\0");
+    mac.update(&floor.to_be_bytes());
+    mac.update(&skew.to_be_bytes());
+    mac.update(&Sha256::digest(lease.as_bytes()));
+    HEXLOWER.encode(&mac.finalize().into_bytes())
+}
+
+#[test]
+fn a_forged_lease_under_a_good_seal_is_a_forged_lease() {
+    let stored = Stored::new();
+    let database = rusqlite::Connection::open(stored.path()).unwrap();
+    let (lease, kept, floor, skew): (String, String, i64, i64) = database
+        .query_row("SELECT lease, seal, floor_millis, skew_millis FROM license_info", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .unwrap();
+    let parts: Vec<_> = lease.split('.').collect();
+    let mut claims: Value =
+        serde_json::from_slice(&BASE64URL_NOPAD.decode(parts[1].as_bytes()).unwrap()).unwrap();
+    assert_eq!(seal(&claims, floor, skew, &lease), kept, "this test knows how the seal is made");
+    claims["exp"] = (claims["exp"].as_i64().unwrap() + 365 * DAY).into();
+    let forged = [parts[0], &BASE64URL_NOPAD.encode(claims.to_string().as_bytes()), parts[2]].join(".");
+    let good = seal(&claims, floor, skew, &forged);
+    database.execute("UPDATE license_info SET lease = ?1, seal = ?2", [forged, good]).unwrap();
+    drop(database);
     assert!(!unlocked(&stored.open()));
 }
 
