@@ -141,7 +141,10 @@ impl<'a> Desk<'a> {
             let page = self.store.page_of_licenses(place).await?;
             unreadable += page.unreadable;
             for row in page.rows {
-                let birth = row.birth()?;
+                let Ok(birth) = row.birth() else {
+                    unreadable += 1;
+                    continue;
+                };
                 if visit(row, birth).is_break() {
                     return Ok(unreadable);
                 }

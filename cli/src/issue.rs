@@ -52,7 +52,7 @@ pub enum IssueError {
     NoUnusedKey,
     /// The catalog.
     #[error("the catalog cannot be read: {0}; nothing was issued")]
-    Catalog(StoreError),
+    Catalog(#[source] StoreError),
     /// The tables.
     #[error("{0}; whether the license was stored is not known, and its key is not shown: issue again")]
     Store(#[from] StoreError),

@@ -1,6 +1,5 @@
 //! The command that issues licenses: one, or one for each row of a file.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -64,18 +63,14 @@ impl Office<'_> {
             self.tell_bulk("dry_run", checked.len() as u64, 0, None);
             return Ok(());
         }
-        let made = match std::fs::read(keys) {
-            Ok(made) => made,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.confirm(
-                    &format!("issue {} licenses", checked.len()),
-                    &[format!("their keys go to {}", keys.display())],
-                )?;
-                self.make_keys(&orders, &checked, keys)?;
-                std::fs::read(keys).with_context(|| format!("{} cannot be read", keys.display()))?
-            }
-            Err(error) => return Err(error).with_context(|| format!("{} cannot be read", keys.display())),
-        };
+        let (count, name) = (checked.len(), keys.display());
+        if keys.exists() {
+            self.confirm(&format!("issue {count} licenses"), &[format!("with the keys that {name} has")])?;
+        } else {
+            self.confirm(&format!("issue {count} licenses"), &[format!("their keys go to {name}")])?;
+            self.make_keys(&orders, &checked, keys)?;
+        }
+        let made = std::fs::read(keys).with_context(|| format!("{name} cannot be read"))?;
         let keyed = issuing::read_keys(&made, &orders, product).with_context(|| {
             format!("{} has the keys of another file; name another one with --output", keys.display())
         })?;
@@ -119,19 +114,21 @@ impl Office<'_> {
             let (key, new) = issuer.prepare(order, Form::Current, self.now)?;
             keys.push((key, new.license.id.to_string()));
         }
-        issuing::write_keys(path, orders, keys, self.now)
-            .with_context(|| format!("{} cannot be written; nothing was issued", path.display()))?;
-        Ok(())
+        issuing::write_keys(path, orders, keys, self.now).with_context(|| {
+            format!("{} cannot be written, or somebody was faster; nothing was issued", path.display())
+        })
     }
 
     async fn store_keyed(&self, keyed: Vec<Keyed>) -> Result<(u64, u64)> {
+        // Every key is looked at before the first license is stored.
+        let keyed = keyed.into_iter().map(|keyed| Ok((self.id_of(&keyed.key)?, keyed)));
+        let keyed = keyed.collect::<Result<Vec<_>>>()?;
         let known = self.store.license_ids().await?;
         let issuer = Issuer::new(self.store, self.ring, self.actor);
         let (mut bulk, mut there) = (Bulk::into(self.store), 0);
         let mut progress = Progress::of(keyed.len() as u64, self.manners);
-        for (done, Keyed { order, key, issued_at }) in keyed.into_iter().enumerate() {
+        for (done, (id, Keyed { order, key, issued_at })) in keyed.into_iter().enumerate() {
             progress.at(done as u64);
-            let id = self.id_of(&key)?;
             if known.contains(&id) {
                 there += 1;
                 continue;

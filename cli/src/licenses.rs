@@ -327,8 +327,11 @@ impl Office<'_> {
         Ok(found)
     }
 
-    /// Looks at every license, and says so.
-    pub(crate) async fn look_through(&self, visit: impl FnMut(Row, Birth) -> ControlFlow<()>) -> Result<()> {
+    /// Looks at every license, and says so; returns how many rows did not read.
+    pub(crate) async fn look_through(
+        &self,
+        visit: impl FnMut(Row, Birth) -> ControlFlow<()>,
+    ) -> Result<usize> {
         self.say("Looking through the whole table …");
         let unreadable = self.desk.each(visit).await?;
         if unreadable > 0 {
@@ -336,7 +339,7 @@ impl Office<'_> {
                 "{unreadable} rows of the table do not read as licenses; verify answers 503 to their keys."
             );
         }
-        Ok(())
+        Ok(unreadable)
     }
 
     /// Tells a person who waits; with `--json` nobody does.

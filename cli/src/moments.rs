@@ -40,8 +40,8 @@ pub fn from(text: &str) -> Result<UnixMillis, NoMoment> {
 /// [`NoMoment`].
 pub fn until(text: &str) -> Result<UnixMillis, NoMoment> {
     read(text, |day| {
-        let next = day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
-        Timestamp::from_millisecond(next.as_millisecond() - 1).ok()
+        let last = day.at(23, 59, 59, 999_000_000);
+        last.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
     })
 }
 
@@ -53,6 +53,8 @@ fn read(text: &str, of_day: impl Fn(Date) -> Option<Timestamp>) -> Result<UnixMi
     let without_zone =
         || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
     let moment = match text.parse::<Date>() {
+        // Without dashes: as likely a number of another kind.
+        _ if text.as_bytes().get(4) != Some(&b'-') => None,
         Ok(day) if text.len() == "2027-03-01".len() => of_day(day),
         _ => text.parse::<Timestamp>().ok().or_else(without_zone),
     };
@@ -71,7 +73,7 @@ mod tests {
         assert_eq!(from("1970-01-02T01:00:00+01:00"), Ok(UnixMillis(day)));
         assert_eq!(until("1970-01-02T00:00:00Z"), Ok(UnixMillis(day)));
         assert_eq!(from("1970-01-02 00:00:01"), Ok(UnixMillis(day + 1_000)));
-        for text in ["", "tomorrow", "2027-02-30", "02.01.1970"] {
+        for text in ["", "20270301", "tomorrow", "2027-02-30", "02.01.1970"] {
             assert_eq!(from(text), Err(NoMoment(text.to_owned())));
         }
     }

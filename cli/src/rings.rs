@@ -98,14 +98,10 @@ impl Rings {
         let stored = self.writer.read().await?;
         let draft = Draft::open(stored.text.expose_secret())?;
         let number = draft.retirable(generation)?;
-        let of = licenses_of(store, draft.ring(), number).await?;
-        if of.living > 0 {
-            bail!(
-                "{} licenses of generation {number} live; revoke them, or give them new keys by \
-                 `falconer rotate-key`, before it can go",
-                of.living
-            );
+        if !self.manners.json {
+            eprintln!("Looking through the whole table …");
         }
+        let of = spared(store, draft.ring(), number).await?;
         let mut lines = vec![
             "its master is gone for good, unless you keep an offline copy of the secret".to_owned(),
             format!("an application that pins no other generation than {number} takes no lease any more"),
@@ -116,6 +112,8 @@ impl Rings {
             lines.push(sentence);
         }
         confirm(self.manners, &format!("retire generation {number}"), &lines)?;
+        // Somebody may have issued while nobody answered the question.
+        spared(store, draft.ring(), number).await?;
         commands::retire(&self.writer, number, self.now).await.map_err(unwrapped)?;
         let sentence = format!("Generation {number} is gone; instances follow within five minutes.");
         self.told("retire", Some(number), &sentence);
@@ -159,8 +157,25 @@ struct Needing {
     revoked: u64,
 }
 
+/// What needs a generation, if nothing that lives does.
+async fn spared(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Result<Needing> {
+    let of = licenses_of(store, ring, number).await?;
+    if of.living > 0 {
+        bail!(
+            "{} licenses of generation {number} live; revoke them, or give them new keys by `falconer rotate-key`, \
+             before it can go",
+            of.living
+        );
+    }
+    Ok(of)
+}
+
 async fn licenses_of(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Result<Needing> {
     let is_needed_by = |license: &License, birth: &Birth| {
+        // Revoked, and sealed by a generation that went before: nothing can be asked of it any more.
+        if license.status == Status::Revoked && ring.generation(license.generation).is_none() {
+            return Ok(false);
+        }
         let key = opened(ring, license, birth)?;
         let vouches = ring.authenticate(&key).is_ok_and(|authentic| authentic.generation == number);
         Ok::<_, anyhow::Error>(vouches || license.generation == number)

@@ -143,6 +143,8 @@ fn hardware(file: &Path) -> Result<ReceivedComponents> {
     let text = inputs::text(file)?;
     let document: Value = serde_json::from_str(&text).with_context(|| format!("{name} is not JSON"))?;
     let document = document.as_object().with_context(|| format!("{name} is not a JSON object"))?;
+    // As in a request, null is absent.
+    let given = |name: &str| document.get(name).filter(|value| !value.is_null());
     let mut received = ReceivedComponents::default();
     let mut insert = |member: &str, label: Label, value: &Value| match value {
         Value::Null => Ok(()),
@@ -151,12 +153,12 @@ fn hardware(file: &Path) -> Result<ReceivedComponents> {
     };
     let flat = FLAT_NAMES.into_iter().map(|set| {
         let present = |(names, label): (&'static [&'static str], Label)| {
-            names.iter().find_map(|name| Some((*name, label, document.get(*name)?)))
+            names.iter().find_map(|name| Some((*name, label, given(name)?)))
         };
         set.into_iter().filter_map(present).collect::<Vec<_>>()
     });
     let flat = flat.into_iter().find(|present| !present.is_empty());
-    match (document.get("hardware"), flat) {
+    match (given("hardware"), flat) {
         (Some(hardware), _) => {
             let hardware =
                 hardware.as_object().with_context(|| format!("{name}: hardware is not a JSON object"))?;

@@ -89,8 +89,16 @@ fn the_reference_is_complete() {
         let arguments: Vec<_> = path.iter().map(String::as_str).collect();
         let help = help_of(&arguments);
         let commands = section(&help, "Commands:");
-        if commands.is_empty() && !reference.contains(&format!("$ falconer {}", path.join(" "))) {
-            missing.insert(path.join(" "));
+        if commands.is_empty() {
+            let command = format!("falconer {}", path.join(" "));
+            let flags = help.split(|c: char| !c.is_ascii_lowercase() && c != '-');
+            let flags = flags.filter(|word| word.starts_with("--") && word.len() > 2);
+            missing.extend(
+                flags.filter(|flag| !reference.contains(*flag)).map(|flag| format!("{command} {flag}")),
+            );
+            if !reference.contains(&format!("$ {command}")) {
+                missing.insert(command);
+            }
         }
         seen += 1;
         open.extend(commands.into_iter().map(|command| [path.clone(), vec![command]].concat()));

@@ -111,7 +111,11 @@ async fn store(store: &Store, batch: Vec<(NewLicense, AuditRow)>) -> Result<Tall
     for (new, row) in batch {
         match store.issue(&new, &row, &random::id()?).await {
             Ok(()) => tally.stored += 1,
-            Err(StoreError::Conflict) => tally.there += 1,
+            // There, or only touched by another transaction, which may come to nothing.
+            Err(StoreError::Conflict) if store.license(&new.license.id).await?.is_some() => tally.there += 1,
+            Err(StoreError::Conflict) => {
+                return Err(StoreError::Unavailable("another transaction is in the way".to_owned()).into());
+            }
             Err(error) => return Err(error.into()),
         }
     }

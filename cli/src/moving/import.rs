@@ -273,7 +273,12 @@ impl<'a> Table<'a> {
         // As they stand, not as they were read: nothing of a row is lost by being refused.
         let cells = row.raw.iter().enumerate();
         let cells = cells.filter(|(index, _)| !sheet.header.get(*index).is_some_and(is_noted));
-        self.row(noted.into_iter().chain(cells.map(|(_, cell)| cell.to_vec())))
+        // The import takes the apostrophe away again that keeps a spreadsheet from calculating.
+        let escaped = |cell: &[u8]| match std::str::from_utf8(cell) {
+            Ok(text) => written(text).into_owned().into_bytes(),
+            Err(_) => cell.to_vec(),
+        };
+        self.row(noted.into_iter().chain(cells.map(|(_, cell)| escaped(cell))))
     }
 
     fn row(&mut self, cells: impl IntoIterator<Item = Vec<u8>>) -> Result<(), ImportError> {

@@ -9,7 +9,8 @@ use falconer_domain::keyring::Generation;
 use falconer_domain::license::Device;
 use falconer_domain::license_key::{CurrentKey, MAX_KEY_BYTES, PrintedTier};
 use falconer_domain::{
-    Catalog, KeyRing, License, LicenseId, LicenseKey, PolicyOverrides, Product, UnixMillis,
+    Catalog, KeyRing, License, LicenseId, LicenseKey, PolicyOverrides, Product, UnixMillis, escrow,
+    license_key,
 };
 
 use super::own::Own;
@@ -123,25 +124,27 @@ impl<'a> Intake<'a> {
                 Ok(Form::Signed(authentic.license_id, authentic.key))
             }
             (Some(key @ LicenseKey::Imported(_)), FreeText::Kept) => Ok(Form::Kept(key)),
-            (None, FreeText::Kept) => Err(BadRow::NotKeepable),
             (_, FreeText::Refused) => Err(BadRow::NotAuthentic),
+            // One of ours with a character lost: a fresh key would be a second license.
+            (None, _) if license_key::resembles_ours(key) => Err(BadRow::NotAuthentic),
+            (None, FreeText::Kept) => Err(BadRow::NotKeepable),
             (imported, FreeText::Replaced) => Ok(Form::Replaced(folded(key), imported)),
         }
     }
 
     /// A row of our own export names its license; a key that is not masked must open it.
     fn own_form(&self, key: &str, own: Own) -> Result<Form, BadRow> {
-        if !self.ring.signs(own.generation) {
-            return Err(BadRow::NoGeneration(own.generation));
-        }
-        if key.is_empty() || key.contains(ELLIPSIS) {
-            return Ok(Form::Own(Box::new(own), key.to_owned()));
-        }
-        let authentic = self.ring.authenticate(key).map_err(|_| BadRow::NotAuthentic)?;
-        if authentic.license_id != own.id {
+        let generation = self.ring.generation(own.generation);
+        let generation = generation.filter(|generation| self.ring.signs(generation.number()));
+        let generation = generation.ok_or(BadRow::NoGeneration(own.generation))?;
+        // Every ring has a generation 1: only what it has sealed shows that it is the same one.
+        let sealed = escrow::open(generation, &own.id, &own.key_escrow).ok_or(BadRow::OtherRing)?;
+        let sealed = LicenseKey::parse(&sealed).ok_or(BadRow::OtherRing)?;
+        let masked = key.is_empty() || key.contains(ELLIPSIS);
+        if !masked && LicenseKey::parse(key).as_ref() != Some(&sealed) {
             return Err(BadRow::OtherLicense(own.id));
         }
-        Ok(Form::Own(Box::new(own), authentic.key.masked()))
+        Ok(Form::Own(Box::new(own), sealed.masked()))
     }
 
     /// The license as an earlier run left it: under its own key, kept, or under a fresh one of any generation and tier,

@@ -3,7 +3,8 @@
 //! The file of keys is what makes it safe to be killed: nothing is stored before it stands, and whoever starts over takes
 //! the keys from it, so that no order is issued twice and no issued key is lost.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::Path;
 
 use falconer_domain::issue::{Order, Term};
 use falconer_domain::{LicenseKey, Product, TierName, UnixMillis};
@@ -41,7 +42,7 @@ pub enum NotItsKeys {
     #[error("line {0} is not the order it was when the keys were made")]
     Changed(u64),
     /// Cut off, or changed.
-    #[error("line {0} holds no key of this ring and no moment; it was changed")]
+    #[error("line {0} does not hold the key that was made for its order; it was changed")]
     NoKey(u64),
 }
 
@@ -88,16 +89,16 @@ fn flag(row: &Row<'_>, column: &'static str) -> Result<Flag, BadRow> {
     }
 }
 
-/// Writes the file of keys: every order as it stands, with its key.
+/// Writes the file of keys: every order as it stands, with its key. Never over one that is there.
 ///
 /// # Errors
-/// The file cannot be written.
+/// The file cannot be written, or is there.
 pub fn write_keys(
     path: &Path,
     sheet: &Sheet<'_>,
     keys: impl IntoIterator<Item = (LicenseKey, String)>,
     issued_at: UnixMillis,
-) -> std::io::Result<PathBuf> {
+) -> std::io::Result<()> {
     let mut writer = csv::Writer::from_writer(SideFile::begin(path)?);
     writer.write_record(sheet.header.iter().chain(ADDED))?;
     for (row, (key, id)) in sheet.rows().zip(keys) {
@@ -105,7 +106,7 @@ pub fn write_keys(
         let added = [written(&key).into_owned(), id, at].map(String::into_bytes);
         writer.write_record(row.raw.iter().map(<[u8]>::to_vec).chain(added))?;
     }
-    writer.into_inner().map_err(csv::IntoInnerError::into_error)?.finish()
+    writer.into_inner().map_err(csv::IntoInnerError::into_error)?.finish_first()
 }
 
 /// The orders and keys of such a file, if it is that of these orders.
@@ -117,7 +118,10 @@ pub fn read_keys(bytes: &[u8], orders: &Sheet<'_>, product: &Product) -> Result<
     if keys.count() != orders.count() {
         return Err(NotItsKeys::Changed(keys.count().min(orders.count()) + 2));
     }
-    let mut read = Vec::new();
+    if !orders.header.iter().eq(keys.header.iter().take(orders.header.len())) {
+        return Err(NotItsKeys::Changed(1));
+    }
+    let (mut read, mut seen) = (Vec::new(), HashSet::new());
     for (keyed, ordered) in keys.rows().zip(orders.rows()) {
         let line = keyed.line;
         if !ordered.raw.iter().eq(keyed.raw.iter().take(ordered.raw.len())) {
@@ -127,7 +131,14 @@ pub fn read_keys(bytes: &[u8], orders: &Sheet<'_>, product: &Product) -> Result<
         let issued_at = keyed.cell("issued_at").and_then(|text| moments::from(&text).ok());
         let order = order(&keyed, product).ok();
         match (order, key, issued_at) {
-            (Some(order), Some(key), Some(issued_at)) => read.push(Keyed { order, key, issued_at }),
+            // Of this order and of no other: what was typed into the file issues nothing.
+            (Some(order), Some(LicenseKey::Current(key)), Some(issued_at))
+                if *key.product() == order.product
+                    && *key.tier() == order.tier.printed()
+                    && seen.insert(key.to_string()) =>
+            {
+                read.push(Keyed { order, key: LicenseKey::Current(key), issued_at });
+            }
             _ => return Err(NotItsKeys::NoKey(line)),
         }
     }

@@ -104,6 +104,18 @@ pub enum BadRow {
     /// The key of another product.
     #[error("license_key: it is of product {0}, and the row is of {1}")]
     OtherProduct(Product, Product),
+    /// The ring is another one, or the cell was changed.
+    #[error(
+        "key_escrow: it does not open with this key ring; import with the ring the export was made with, and \
+         leave that column and license_id as they are"
+    )]
+    OtherRing,
+    /// A license that was replaced stays revoked.
+    #[error("status: the license was replaced by {0}, so it must be revoked")]
+    Replaced(LicenseId),
+    /// Too large to be stored.
+    #[error("the row has {0} bytes, and 200000 are the most: shorten its largest cell")]
+    TooLarge(usize),
     /// The ring is another one.
     #[error(
         "generation: the key ring has no generation {0} that signs; import with the ring the export was made with"

@@ -3,6 +3,7 @@
 use falconer_domain::hardware::ReceivedComponents;
 use falconer_domain::issue::{Order, Term};
 use falconer_domain::{Product, Status, TierName, UnixMillis};
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
@@ -66,15 +67,26 @@ pub fn read(row: &Row<'_>, zone: &TimeZone) -> Result<Incoming, BadRow> {
 
 /// A timestamp; `None` for one that means "never". Of an hour that a change of the clocks repeats the first one counts.
 fn moment(text: &str, zone: &TimeZone) -> Result<Option<UnixMillis>, String> {
-    // Years of five digits and `infinity` are moments to S1's database, and no calendar's here.
-    let year: Option<i64> = text.split('-').next().and_then(|year| year.parse().ok());
-    if text == "infinity" || year.is_some_and(|year| year > PERPETUAL_AFTER_YEAR) {
+    if text == "infinity" || year(text).is_some_and(|year| year > PERPETUAL_AFTER_YEAR) {
         return Ok(None);
     }
     let no_moment = || format!("{text} is no timestamp (2027-03-01 12:00:00)");
-    let civil: DateTime = text.parse().map_err(|_| no_moment())?;
-    let moment = zone.to_timestamp(civil).map_err(|_| no_moment())?;
-    Ok(Some(UnixMillis(moment.as_millisecond())))
+    year(text).ok_or_else(no_moment)?;
+    // One that names its offset needs no zone, and must not be read in another.
+    let moment = text.parse::<Timestamp>().or_else(|_| zone.to_timestamp(text.parse::<DateTime>()?));
+    Ok(Some(UnixMillis(moment.map_err(|_| no_moment())?.as_millisecond())))
+}
+
+/// The year of what has the form of a timestamp, `2027-03-01 …`. It may have five digits or six, which no calendar here
+/// knows: S1's "for good".
+fn year(text: &str) -> Option<i64> {
+    let day = text.split([' ', 'T']).next()?;
+    let [year, month, of_month] = day.split('-').collect::<Vec<_>>().try_into().ok()?;
+    let digits = |text: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let formed = digits(year, 4..=6) && digits(month, 2..=2) && digits(of_month, 2..=2);
+    formed.then(|| year.parse().ok()).flatten()
 }
 
 /// The text that psql writes for an array of texts, `{a,b}` or `{"a","b"}`. Names of features need no other quoting.
@@ -122,6 +134,9 @@ mod tests {
             let read = incoming(&row.replace("2027-03-01 12:00:00.5", never), "UTC");
             assert_eq!(read.map(|read| read.record.expires_at).ok(), Some(None), "{never}");
         }
+        let named = incoming(&row.replace("12:00:00.5", "12:00:00+00"), "Asia/Tokyo")
+            .map(|read| read.record.expires_at);
+        assert_eq!(named.ok().flatten(), Some(UnixMillis(1_803_902_400_000)), "its own offset counts");
         let off = incoming(&row.replace(",t,", ",f,"), "UTC").map(|read| read.record.status);
         assert_eq!(off.ok(), Some(Status::Revoked));
     }
@@ -133,6 +148,12 @@ mod tests {
             ("1,K,,,pro,2027-03-01,,t,,", "user_id is empty"),
             ("1,K,u,,Pro!,2027-03-01,,t,,", "tier: Pro! is no name of a tier"),
             ("1,K,u,,pro,soon,,t,,", "expires_at: soon is no timestamp (2027-03-01 12:00:00)"),
+            ("1,K,u,,pro,1767225600,,t,,", "expires_at: 1767225600 is no timestamp (2027-03-01 12:00:00)"),
+            ("1,K,u,,pro,20270301,,t,,", "expires_at: 20270301 is no timestamp (2027-03-01 12:00:00)"),
+            (
+                "1,K,u,,pro,99999-garbage,,t,,",
+                "expires_at: 99999-garbage is no timestamp (2027-03-01 12:00:00)",
+            ),
             ("1,K,u,,pro,2027-03-01,,maybe,,", "active: maybe is not t or f"),
             ("1,K,u,,pro,2027-03-01,,t,a;b,", "features: a;b is no array ({a,b})"),
         ] {

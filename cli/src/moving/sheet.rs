@@ -106,7 +106,9 @@ struct Terms {
 fn terms(row: &Row<'_>, own: Option<&Own>, now: UnixMillis) -> Result<Terms, BadRow> {
     let written = row.required("status")?.to_lowercase();
     let expires_at = row.parsed("expiry_date", |text| {
-        moments::until(text).map_err(|_| format!("{text} is no day; write it as 2027-03-01"))
+        let why =
+            || format!("{text} is no day; write it as 2027-03-01, or leave it empty for one that never ends");
+        moments::until(text).map_err(|_| why())
     })?;
     let duration_days = row.parsed("license_duration_days", |text| match text.parse() {
         Ok(days @ 1..=MAX_TERM_DAYS) => Ok(days),
@@ -117,16 +119,18 @@ fn terms(row: &Row<'_>, own: Option<&Own>, now: UnixMillis) -> Result<Terms, Bad
             let ended = expires_at.map_or(now, |at| at.min(now));
             return Ok(Terms { status: Status::Active, expires_at: Some(ended), duration_days });
         }
-        (_, Some(Status::Active)) if own.is_none() && duration_days.is_some() && expires_at.is_none() => {
-            Status::Pending
-        }
+        (_, Some(Status::Active)) if duration_days.is_some() && expires_at.is_none() => Status::Pending,
         (_, Some(status)) => status,
         (_, None) => {
             let why = format!("{written} is not active, pending, suspended, revoked or expired");
             return Err(BadRow::cell("status", why));
         }
     };
-    Ok(Terms { status, expires_at, duration_days })
+    let replaced_by = own.and_then(|own| own.replaced_by.as_ref());
+    match replaced_by {
+        Some(id) if status != Status::Revoked => Err(BadRow::Replaced(id.clone())),
+        _ => Ok(Terms { status, expires_at, duration_days }),
+    }
 }
 
 fn tier(row: &Row<'_>, reading: &Reading) -> Result<TierName, BadRow> {
@@ -252,7 +256,7 @@ mod tests {
             ),
             (
                 "A-1234,active,pro,,,,,,,1/31/2027,,,",
-                "expiry_date: 1/31/2027 is no day; write it as 2027-03-01",
+                "expiry_date: 1/31/2027 is no day; write it as 2027-03-01, or leave it empty for one that never ends",
             ),
             ("A-1234,active,pro,,,,,,,,two,,", "transfer_count: it must be a number, or empty"),
             ("A-1234,active,pro,,,,,,,,,2099-01-01,", "last_transfer_at: it lies in the future"),

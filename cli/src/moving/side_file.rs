@@ -18,10 +18,8 @@ impl SideFile {
     /// # Errors
     /// The folder cannot be written.
     pub fn begin(path: &Path) -> std::io::Result<Self> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        // Of an interrupted run; its mode may be another.
+        // Of this process alone: two runs beside each other do not write into one.
+        let part = beside(path, &format!("part-{}", std::process::id()));
         match fs::remove_file(&part) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -34,24 +32,50 @@ impl SideFile {
         Ok(Self { path: path.to_owned(), part, writer })
     }
 
-    /// Puts the file in its place. One that stands there with another content is kept as `….before`: somebody may have
-    /// worked on it.
+    /// Puts the file in its place. One that stands there with another content is kept as `….before-1` and so on:
+    /// somebody may have worked on it.
     ///
     /// # Errors
     /// The disk is full, or the folder cannot be written.
     pub fn finish(mut self) -> std::io::Result<PathBuf> {
-        if let Some(writer) = self.writer.take() {
-            writer.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-        }
-        let differs = |before: Vec<u8>| fs::read(&self.part).map(|now| now != before);
-        if fs::read(&self.path).is_ok_and(|before| differs(before).unwrap_or(true)) {
-            let mut kept = self.path.as_os_str().to_owned();
-            kept.push(".before");
-            fs::rename(&self.path, PathBuf::from(kept))?;
+        self.flush_to_disk()?;
+        let now = fs::read(&self.part)?;
+        if fs::read(&self.path).is_ok_and(|before| before != now) {
+            let kept = (1..).map(|number: u32| beside(&self.path, &format!("before-{number}")));
+            let kept = kept.into_iter().find(|kept| !kept.exists());
+            fs::rename(&self.path, kept.unwrap_or_else(|| beside(&self.path, "before")))?;
         }
         fs::rename(&self.part, &self.path)?;
         Ok(self.path.clone())
     }
+
+    /// Puts the file in its place, if nothing stands there.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists), besides those of [`Self::finish`].
+    pub fn finish_first(mut self) -> std::io::Result<()> {
+        self.flush_to_disk()?;
+        // Unlike a rename, a link fails where something stands.
+        fs::hard_link(&self.part, &self.path)?;
+        // What comes next relies on the name being there after a power failure too.
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+
+    fn flush_to_disk(&mut self) -> std::io::Result<()> {
+        match self.writer.take() {
+            Some(writer) => writer.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A name beside a file's.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 impl Write for SideFile {
@@ -94,8 +118,15 @@ mod tests {
         write("one").finish().unwrap();
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         write("two").finish().unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
-        assert_eq!(fs::read_to_string(folder.join("mapping.csv.before")).unwrap(), "one");
+        write("three").finish().unwrap();
+        for (name, text) in
+            [("mapping.csv.before-1", "one"), ("mapping.csv.before-2", "two"), ("mapping.csv", "three")]
+        {
+            assert_eq!(fs::read_to_string(folder.join(name)).unwrap(), text);
+        }
+        let late = write("four").finish_first().unwrap_err();
+        assert_eq!(late.kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());

@@ -126,7 +126,7 @@ impl Order {
             }
         }
         let line = |text: &Option<String>| PersonName::read(text.as_deref().unwrap_or_default());
-        line(&self.user_id).map_err(named("user"))?;
+        let user_id = line(&self.user_id).map_err(named("user"))?.map(|line| line.as_str().to_owned());
         let licensee_name = line(&self.licensee_name).map_err(named("name"))?;
         let email = Email::read(self.email.as_deref().unwrap_or_default()).map_err(named("email"))?;
         if email.as_ref().is_some_and(|email| !email.looks_right()) {
@@ -137,7 +137,7 @@ impl Order {
         {
             return Err(OrderRefusal::Features);
         }
-        Ok(CheckedOrder { order: self, email, licensee_name })
+        Ok(CheckedOrder { order: Self { user_id, ..self }, email, licensee_name })
     }
 }
 

@@ -116,6 +116,13 @@ fn keys_that_carry_a_signature_are_kept_or_refused() {
         assert_eq!((key, new.license.tier.as_str()), (None, "elite"));
         assert_eq!(ring.authenticate(&ours.to_string()).unwrap().license_id, new.license.id);
     }
+    let lost = ours.to_string();
+    for damaged in [&lost[..lost.len() - 1], "qf-pro-3d93f4699xzd3t9csazbdas"] {
+        for mode in [FreeText::Replaced, FreeText::Kept] {
+            let settled = settled(&ring, mode, &[], &format!("{damaged},active,pro,,,,"));
+            assert!(refused(&settled[0]).contains("no master of this ring signed it"), "{damaged}");
+        }
+    }
     let invented = "QF-PRO-0011223344556677-1700000000,active,pro,,,,";
     for mode in [FreeText::Replaced, FreeText::Kept, FreeText::Refused] {
         let settled = settled(&ring, mode, &[], invented);

@@ -36,7 +36,11 @@ pub(super) fn mask(canonical: &str) -> String {
     format!("…{shown}")
 }
 
-fn resembles_ours(text: &str) -> bool {
+/// Whether a text begins like a key that carries a signature, `XX-TIER-` and 20 characters or more: mistyped, perhaps,
+/// and no free text.
+#[must_use]
+pub fn resembles_ours(text: &str) -> bool {
+    let text = text.trim().to_ascii_uppercase();
     let mut parts = text.splitn(3, '-');
     let product = parts.next().and_then(Product::parse).is_some();
     let tier = parts.next().and_then(PrintedTier::parse).is_some();

@@ -16,7 +16,7 @@ use std::fmt;
 
 pub use authenticate::{Authentic, NotAuthentic};
 pub use current::{CurrentKey, RANDOM_BYTES};
-pub use imported::ImportedKey;
+pub use imported::{ImportedKey, resembles_ours};
 pub use legacy::LegacyKey;
 
 /// Longest text taken for a key, in bytes, counted before anything is stripped.
