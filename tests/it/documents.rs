@@ -233,7 +233,8 @@ fn the_page_of_access_patterns_is_that_of_the_code() {
             code.lines().filter_map(|line| line.strip_prefix("//! ")).filter(|line| line.starts_with("| "))
         {
             assert!(document.contains(row), "docs/access-patterns.md lacks {row}");
-            rows += usize::from(row.starts_with(|c: char| c == '|') && row.contains('`'));
+            // Heading and rule have no operation.
+            rows += usize::from(row.contains('`'));
         }
     }
     let numbered = document.lines().filter(|line| {

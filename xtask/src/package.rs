@@ -13,13 +13,13 @@ use crate::workspace::Workspace;
 /// Builds all functions as `sam build` does, weighs them, and lets each answer the events of `events/`.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let sam = tools::TEMPLATE.install(workspace)?;
-    let build = tools::PACKAGE.install(workspace)?;
+    let linker = tools::PACKAGE.install(workspace)?;
     let folder = workspace.target("package")?;
     let (built, programs) = (folder.join("build"), folder.join("programs"));
 
     // `cargo lambda` looks for Zig on PATH, and for the one that PyPI has by way of that Python.
     let path = var_os("PATH").unwrap_or_default();
-    let path = join_paths([build.folder()].into_iter().chain(split_paths(&path)))?;
+    let path = join_paths([linker.folder()].into_iter().chain(split_paths(&path)))?;
     let mut make = prepared(workspace, &sam.program("sam"), &folder);
     make.args(["build", "--parameter-overrides", "Architecture=x86_64", "--build-dir"]).arg(&built);
     make.env("PATH", path);
