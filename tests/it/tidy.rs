@@ -181,7 +181,9 @@ fn what_ships_links_one_modern_tls_stack() {
 #[test]
 fn the_workspace_names_its_release_profile() {
     let manifest = read("Cargo.toml");
-    for line in ["lto = \"fat\"", "codegen-units = 1", "strip = true", "panic = \"unwind\""] {
+    for line in
+        ["opt-level = \"s\"", "lto = \"fat\"", "codegen-units = 1", "strip = true", "panic = \"unwind\""]
+    {
         assert!(manifest.contains(line), "[profile.release] lacks {line}");
     }
     let dependencies =
