@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ed25519_dalek::VerifyingKey;
 use falconer_domain::jwks::{Jwk, Jwks};
 
-/// Twice what a ring can hold: what is kept, and what was just fetched.
-const MAX_KEYS: usize = 62;
+/// Twice what a ring can hold. It bounds what is fetched, alone: what is kept was endorsed, and stays.
+const MAX_FETCHED_KEYS: usize = 62;
 
 /// The public keys an application is built with. They have to come from the vendor, with the application, and never
 /// from the network.
@@ -77,34 +77,64 @@ impl Trust {
     pub(crate) fn extended(pins: &PublicKeys, fetched: &str) -> Self {
         let mut trust = Self::pinned(pins);
         let Ok(jwks) = serde_json::from_str::<Jwks>(fetched) else { return trust };
-        if jwks.keys.len() > MAX_KEYS {
-            return trust;
-        }
-        while let Some((kid, key)) = trust.next_endorsed(&jwks) {
-            trust.keys.insert(kid, key);
-        }
+        trust.learn(&jwks);
         trust
     }
 
-    /// What to keep of keys that were kept and keys that were just fetched: the trusted ones, with every endorsement. A
-    /// server may drop a generation whose endorsement this client still needs.
+    /// What to keep of keys that were kept and keys that were just fetched: all that was trusted, and what that endorses.
+    /// A server may drop a generation whose endorsement this client still needs. `None` is nothing new.
+    ///
+    /// Whoever sits on the network writes what is fetched. So an endorsement counts only where it verifies, it never
+    /// takes the place of another, and whatever is served nothing is trusted less than before.
     pub(crate) fn merged(pins: &PublicKeys, kept: Option<&str>, fetched: &str) -> Option<String> {
         let read = |text: &str| serde_json::from_str::<Jwks>(text).ok();
+        let fetched = read(fetched).filter(|jwks| jwks.keys.len() <= MAX_FETCHED_KEYS)?;
         let mut merged = kept.and_then(read).unwrap_or(Jwks { keys: Vec::new() });
-        for jwk in read(fetched)?.keys {
-            match merged.keys.iter_mut().find(|known| known.kid == jwk.kid && known.x == jwk.x) {
-                Some(known) => known.endorsed_by.extend(jwk.endorsed_by),
-                None => merged.keys.push(jwk),
+        let before = kept.map_or_else(|| Self::pinned(pins), |kept| Self::extended(pins, kept));
+        let mut trust = before.clone();
+        trust.learn(&fetched);
+        merged.keys.retain(|jwk| trust.is_of(jwk));
+        for mut jwk in fetched.keys.into_iter().filter(|jwk| trust.is_of(jwk)) {
+            let endorsed_by = std::mem::take(&mut jwk.endorsed_by);
+            let known =
+                merged.keys.iter().position(|known| known.kid == jwk.kid).unwrap_or(merged.keys.len());
+            if known == merged.keys.len() {
+                merged.keys.push(jwk);
             }
+            trust.endorse(&mut merged.keys[known], endorsed_by);
         }
-        let trust = Self::extended(pins, &serde_json::to_string(&merged).ok()?);
-        merged.keys.retain(|jwk| trust.key(&jwk.kid).is_some() && trust.key(&jwk.kid) == usable(jwk));
-        serde_json::to_string(&merged).ok()
+        let text = serde_json::to_string(&merged).ok()?;
+        let after = Self::extended(pins, &text);
+        let keeps_all = before.keys.iter().all(|(kid, key)| after.keys.get(kid) == Some(key));
+        (keeps_all && kept != Some(text.as_str())).then_some(text)
     }
 
     /// The key that a lease names, if it counts.
     pub(crate) fn key(&self, kid: &str) -> Option<VerifyingKey> {
         self.keys.get(kid).copied()
+    }
+
+    /// Adds what known keys endorse, until there is no more.
+    fn learn(&mut self, jwks: &Jwks) {
+        while let Some((kid, key)) = self.next_endorsed(jwks) {
+            self.keys.insert(kid, key);
+        }
+    }
+
+    /// Whether this is a key that counts, under its own name.
+    fn is_of(&self, jwk: &Jwk) -> bool {
+        self.keys.get(&jwk.kid).is_some_and(|key| usable(jwk).as_ref() == Some(key))
+    }
+
+    /// Adds the endorsements that hold and that are not there yet.
+    fn endorse(&self, jwk: &mut Jwk, endorsed_by: BTreeMap<String, String>) {
+        for (kid, signature) in endorsed_by {
+            let mut claimed = jwk.clone();
+            claimed.endorsed_by = BTreeMap::from([(kid.clone(), signature.clone())]);
+            if self.keys.get(&kid).is_some_and(|key| claimed.is_endorsed_by(&kid, key)) {
+                jwk.endorsed_by.entry(kid).or_insert(signature);
+            }
+        }
     }
 
     /// A key that is not known yet and that a known one endorses. A known `kid` keeps the key it has.
@@ -190,8 +220,53 @@ mod tests {
         assert!(Trust::extended(&pins(1), &merged).key("3").is_some());
         let mut forged = jwks(2);
         forged.keys[1].x = jwks(3).keys[2].x.clone();
-        let unmoved = Trust::merged(&pins(1), Some(&kept), &text(&forged)).unwrap();
-        assert_eq!(unmoved, kept, "what nobody endorses is not kept");
+        assert_eq!(
+            Trust::merged(&pins(1), Some(&kept), &text(&forged)),
+            None,
+            "what nobody endorses is not kept"
+        );
+    }
+
+    #[test]
+    fn no_fetched_list_takes_away_what_was_trusted() {
+        let text = |jwks: &Jwks| serde_json::to_string(jwks).unwrap();
+        let kept = Trust::merged(&pins(1), None, &text(&jwks(2))).unwrap();
+        // The real key under an endorsement that nobody made.
+        let mut spoiled = jwks(2);
+        spoiled.keys.retain(|jwk| jwk.kid == "2");
+        spoiled.keys[0].endorsed_by = BTreeMap::from([("1".to_owned(), "AA".to_owned())]);
+        // The same beside the real thing, and a made-up endorser.
+        let mut beside = jwks(2);
+        let mut second = spoiled.keys[0].clone();
+        second.endorsed_by.insert("7".to_owned(), "AA".to_owned());
+        beside.keys.push(second);
+        // Any number of keys that nobody endorses.
+        let mut flood = jwks(1);
+        for number in 100..100 + 2 * MAX_FETCHED_KEYS {
+            let mut junk = jwks(3).keys[2].clone();
+            junk.kid = number.to_string();
+            flood.keys.push(junk);
+        }
+        for forged in [spoiled, beside, flood] {
+            let after = Trust::merged(&pins(1), Some(&kept), &text(&forged)).unwrap_or(kept.clone());
+            let known: Vec<_> = Trust::extended(&pins(1), &after).keys.into_keys().collect();
+            assert_eq!(known, ["1", "2"], "{forged:?}");
+            assert!(!after.contains("AA\""), "{after}");
+        }
+    }
+
+    #[test]
+    fn a_full_ring_fetched_on_top_of_a_full_ring_is_still_learned_from() {
+        let text = |jwks: &Jwks| serde_json::to_string(jwks).unwrap();
+        let kept = Trust::merged(&pins(1), None, &text(&jwks(2))).unwrap();
+        let mut newer = jwks(3);
+        while newer.keys.len() < MAX_FETCHED_KEYS {
+            let mut junk = jwks(3).keys[2].clone();
+            junk.kid = (100 + newer.keys.len()).to_string();
+            newer.keys.push(junk);
+        }
+        let merged = Trust::merged(&pins(1), Some(&kept), &text(&newer)).unwrap();
+        assert_eq!(Trust::extended(&pins(1), &merged).keys.into_keys().collect::<Vec<_>>(), ["1", "2", "3"]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::state::Standing;
 use crate::store::{KeptKey, Opened, Person, Record, Store, Waiting};
 use crate::timeline::{Marks, Timeline};
 use crate::transport::Endpoint;
+use crate::trust::Trust;
 
 const NONCE_BYTES: usize = 16;
 
@@ -331,10 +332,11 @@ impl<'a> Operation<'a> {
         let reply = tried(&**clock, &**random, || transport.send(Endpoint::Keys, None));
         let Ok(reply) = reply else { return };
         let Ok(fetched) = std::str::from_utf8(&reply.body) else { return };
-        let kept = self.desk.record.keys.clone();
-        if let Some(keys) = crate::trust::Trust::merged(pins, kept.as_deref(), fetched) {
-            self.keep(|record| record.keys = Some(keys.clone()));
-        }
+        self.keep(|record| {
+            if let Some(keys) = Trust::merged(pins, record.keys.as_deref(), fetched) {
+                record.keys = Some(keys);
+            }
+        });
     }
 
     /// Does what a signed answer says. What it says of the time counts with it.
