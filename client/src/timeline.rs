@@ -23,6 +23,15 @@ pub(crate) struct TimeMarks {
     pub skew_millis: i64,
 }
 
+impl TimeMarks {
+    /// What an answer proves that was signed just now, as the clocks stand.
+    #[must_use]
+    pub(crate) fn at(issued_at: UnixSeconds, tick: Tick) -> Self {
+        let floor = UnixMillis(issued_at.0.saturating_mul(1_000));
+        Self { floor, skew_millis: floor.0.saturating_sub(tick.wall.0) }
+    }
+}
+
 /// Whether the kept marks are the ones that were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marks {
@@ -85,11 +94,21 @@ impl Timeline {
         Reading { local, floor: self.kept.floor, marks: self.believed }
     }
 
-    /// An answer proved that it is `issued_at`: that is the floor now, downwards too, and the local clock is right.
+    /// An answer proved that it is `issued_at`: that is the floor now, downwards too, and the local clock is right. It does
+    /// not make marks good that were changed: what does is an answer about the license that they belong to.
     pub(crate) fn accept(&mut self, issued_at: UnixSeconds, tick: Tick) {
-        let floor = UnixMillis(issued_at.0.saturating_mul(1_000));
-        let skew_millis = floor.0.saturating_sub(tick.wall.0);
-        *self = Self::resumed(TimeMarks { floor, skew_millis }, Marks::Kept, tick);
+        *self = Self::resumed(TimeMarks::at(issued_at, tick), self.believed, tick);
+    }
+
+    /// Takes up marks that another program kept of the same answer. Each may have seen time pass that the other has not,
+    /// so the later floor counts.
+    pub(crate) fn join(&mut self, kept: TimeMarks, believed: Marks, tick: Tick) {
+        self.observe(tick);
+        let floor = match believed {
+            Marks::Kept => self.kept.floor.max(kept.floor),
+            Marks::Changed => self.kept.floor,
+        };
+        *self = Self::resumed(TimeMarks { floor, ..kept }, believed, tick);
     }
 
     /// The marks, to be kept.

@@ -1,5 +1,6 @@
 //! Where one operation at a time asks the server, understands what came back, and keeps it.
 
+use std::cell::Cell;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::known::{self, Known};
 use super::outcome::{ActivateError, BadInput, DeactivateError, Input, RefreshError, TransferError};
+use super::unsaved::rebased;
 use super::{Config, Shared};
 use crate::advice::Advice;
 use crate::answer::{self, Answer, Refusal, Signed, Trouble};
@@ -20,7 +22,7 @@ use crate::retry::tried;
 use crate::seal;
 use crate::state::Standing;
 use crate::store::{KeptKey, Opened, Person, Record, Store, Waiting};
-use crate::timeline::{Marks, Timeline};
+use crate::timeline::{Marks, TimeMarks, Timeline};
 use crate::transport::Endpoint;
 use crate::trust::Trust;
 
@@ -32,8 +34,8 @@ pub(super) struct Desk {
     pub(super) record: Record,
     pub(super) known: Known,
     pub(super) notice: Option<Advice>,
-    /// Whether `record` holds something that could not be written.
-    unsaved: bool,
+    /// Where `record` holds something that could not be written: the row as the disk had it last.
+    unsaved: Option<Record>,
     /// Who activated last, also where that was refused: a transfer that follows may have to tell the e-mail.
     typed: Person,
 }
@@ -44,7 +46,7 @@ impl Desk {
         let record = store.read().unwrap_or_default();
         let known = Known::of(&record, config);
         let typed = record.person.clone();
-        Self { store, record, known, notice, unsaved: false, typed }
+        Self { store, record, known, notice, unsaved: None, typed }
     }
 }
 
@@ -165,24 +167,33 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Keeps how late it is, under a seal. Only a lease needs it.
+    /// Keeps how late it is, under a seal. Only a lease needs it. Marks that were changed stay as they are: a new seal would
+    /// make them good. Where another process kept the time since, the later floor counts.
     fn write_time(&mut self) {
-        let Known { standing: Standing::Leased(_), claims: Some(claims), key: Some(key), .. } =
-            self.desk.known.clone()
-        else {
-            return;
-        };
+        let config = &self.shared.config;
         let (marks, believed) = self.shared.marks();
-        // Marks that were changed stay as they are: a new seal would make them good.
-        if believed == Marks::Kept {
-            self.keep(|record| {
-                record.marks = marks;
-                record.seal = record
-                    .answer
-                    .as_ref()
-                    .map(|answer| seal::seal(marks, answer, &key, &known::stated(&claims)));
-            });
-        }
+        let (answer, read) = (self.desk.record.answer.clone(), self.desk.record.marks);
+        self.keep(|record| {
+            let Known {
+                standing: Standing::Leased(_),
+                marks: Marks::Kept,
+                claims: Some(claims),
+                key: Some(key),
+                ..
+            } = Known::of(record, config)
+            else {
+                return;
+            };
+            let answer = record.answer.as_ref().filter(|kept| Some(*kept) == answer.as_ref());
+            let (Some(answer), Marks::Kept) = (answer, believed) else { return };
+            let marks = if record.marks == read {
+                marks
+            } else {
+                TimeMarks { floor: record.marks.floor.max(marks.floor), ..record.marks }
+            };
+            record.seal = Some(seal::seal(marks, answer, &key, &known::stated(&claims)));
+            record.marks = marks;
+        });
     }
 
     /// Sends an activation that waits. What the server answers for good ends the waiting.
@@ -339,53 +350,52 @@ impl<'a> Operation<'a> {
         });
     }
 
-    /// Does what a signed answer says. What it says of the time counts with it.
+    /// Does what a signed answer says. What it says of the time counts with it. Another process may hear something newer
+    /// at any moment, so it is held against what is stored when nobody else can write.
     fn act(&mut self, question: Question, key: &LicenseKey, own: &Fingerprint, signed: &Signed) -> Decision {
         let Signed { claims, jws, .. } = signed;
-        // Another process may have heard something newer meanwhile.
-        self.reload();
-        let issued_at = UnixSeconds(claims.iat);
-        let held = self.desk.known.claims.clone();
-        let held = held.as_ref().map(|held| Held { license_id: &held.sub, issued_at: UnixSeconds(held.iat) });
-        let decision = decide(question, claims, held, &own.stated());
-        match decision {
-            Decision::NotOurs | Decision::NotThisMachine => {}
-            Decision::Lease => {
-                let marks = self.shared.accept(issued_at);
-                let seal = seal::seal(marks, jws, key, &known::stated(claims));
-                self.keep(|record| {
+        let config = &self.shared.config;
+        let (issued_at, tick) = (UnixSeconds(claims.iat), config.clock.now());
+        let marks = TimeMarks::at(issued_at, tick);
+        let decided = Cell::new(Decision::NotOurs);
+        self.keep(|record| {
+            let held = Known::of(record, config).claims;
+            let held =
+                held.as_ref().map(|held| Held { license_id: &held.sub, issued_at: UnixSeconds(held.iat) });
+            decided.set(decide(question, claims, held, &own.stated()));
+            match decided.get() {
+                Decision::NotOurs | Decision::NotThisMachine | Decision::Refused => {}
+                Decision::Lease => {
                     record.key = Some(KeptKey(key.to_string()));
                     record.answer = Some(jws.clone());
                     record.failed_at = None;
-                    (record.marks, record.seal) = (marks, Some(seal.clone()));
-                });
-            }
-            Decision::Lock(_) => {
-                let marks = self.shared.accept(issued_at);
-                self.keep(|record| {
+                    record.marks = marks;
+                    record.seal = Some(seal::seal(marks, jws, key, &known::stated(claims)));
+                }
+                Decision::Lock(_) => {
                     record.answer = Some(jws.clone());
                     record.failed_at = None;
                     (record.marks, record.seal) = (marks, None);
-                });
-            }
-            Decision::Freed => {
-                self.shared.accept(issued_at);
-                self.desk.typed = Person::default();
-                // The install id is the machine's, and the keys are the vendor's.
-                self.keep(|record| {
+                }
+                Decision::Freed => {
+                    // The install id is the machine's, and the keys are the vendor's.
                     *record = Record {
                         keys: record.keys.take(),
                         install: record.install.take(),
                         ..Record::default()
                     };
-                });
+                }
             }
+        });
+        match decided.get() {
+            Decision::Freed => self.desk.typed = Person::default(),
             Decision::Refused => {
-                self.shared.accept(issued_at);
+                self.shared.memory().time.accept(issued_at, tick);
                 self.write_time();
             }
+            _ => {}
         }
-        decision
+        decided.get()
     }
 
     /// A check failed. From when that matters is the state's business.
@@ -403,57 +413,77 @@ impl<'a> Operation<'a> {
 
     /// Changes the row, on disk where that works and in memory in any case. `change` may run twice.
     fn keep(&mut self, change: impl Fn(&mut Record)) {
-        let desk = &mut *self.desk;
-        let unsaved = desk.unsaved.then(|| desk.record.clone());
+        let (shared, desk) = (self.shared, &mut *self.desk);
+        let (own, unsaved) = (&desk.record, &desk.unsaved);
         let kept = desk.store.update(|record| {
-            if let Some(unsaved) = &unsaved {
-                *record = unsaved.clone();
+            if let Some(base) = unsaved {
+                *record = rebased(record, base, own, |row| issued_at(row, &shared.config));
             }
             change(record);
         });
         match kept {
             Ok(record) => {
-                desk.record = record;
-                desk.unsaved = false;
+                desk.unsaved = None;
+                self.take_up(record);
             }
             Err(trouble) => {
-                change(&mut desk.record);
-                desk.unsaved = true;
+                let mut record = desk.record.clone();
+                change(&mut record);
+                if desk.unsaved.is_none() {
+                    if record == desk.record {
+                        return;
+                    }
+                    desk.unsaved = Some(desk.record.clone());
+                }
                 desk.notice = Some(trouble.advice());
                 tracing::warn!(trouble = ?trouble, "the license could not be saved");
+                self.take_up(record);
             }
         }
-        self.understand();
     }
 
-    /// Reads what is on disk, unless memory knows better.
+    /// Reads what is on disk. What could not be written stays where nothing newer stands there.
     fn reload(&mut self) {
-        let desk = &mut *self.desk;
-        let Ok(record) = desk.store.read() else { return };
-        if desk.unsaved || record == desk.record {
-            return;
-        }
-        let others_marks = record.marks != desk.record.marks;
-        desk.record = record;
-        self.understand();
-        if others_marks {
-            let tick = self.shared.config.clock.now();
-            let time = Timeline::resumed(self.desk.record.marks, self.desk.known.marks, tick);
-            self.shared.memory().time = time;
+        let (shared, desk) = (self.shared, &mut *self.desk);
+        let Ok(row) = desk.store.read() else { return };
+        let record = match &mut desk.unsaved {
+            None => row,
+            Some(base) => {
+                let record = rebased(&row, base, &desk.record, |row| issued_at(row, &shared.config));
+                *base = row;
+                record
+            }
+        };
+        if record != desk.record {
+            self.take_up(record);
         }
     }
 
-    /// Works out what the row means, for those who look.
-    fn understand(&mut self) {
+    /// Takes a row for the one that counts, and works out what it means, for those who look.
+    ///
+    /// Its marks of time come with its answer. Where that is the same or an older one, they may only add to what this
+    /// process has seen pass itself.
+    fn take_up(&mut self, record: Record) {
+        let config = &self.shared.config;
+        let tick = config.clock.now();
         let desk = &mut *self.desk;
-        desk.known = Known::of(&desk.record, &self.shared.config);
+        let before = std::mem::replace(&mut desk.record, record);
+        let known = Known::of(&desk.record, config);
+        let known_before = std::mem::replace(&mut desk.known, known);
+        let (record, known) = (&desk.record, &desk.known);
         let mut memory = self.shared.memory();
-        memory.standing = desk.known.standing;
-        memory.claims.clone_from(&desk.known.claims);
-        memory.key.clone_from(&desk.known.key);
-        memory.failed_at = desk.record.failed_at;
-        memory.waiting.clone_from(&desk.record.waiting);
+        memory.standing = known.standing;
+        memory.claims.clone_from(&known.claims);
+        memory.key.clone_from(&known.key);
+        memory.failed_at = record.failed_at;
+        memory.waiting.clone_from(&record.waiting);
         memory.notice = desk.notice;
+        if record.answer != before.answer && !goes_back(known, &known_before) {
+            memory.time = Timeline::resumed(record.marks, known.marks, tick);
+        } else if (record.marks, &record.seal, &record.answer) != (before.marks, &before.seal, &before.answer)
+        {
+            memory.time.join(record.marks, known.marks, tick);
+        }
     }
 
     fn log(&mut self, endpoint: Endpoint, heard: &Heard) {
@@ -468,16 +498,20 @@ impl<'a> Operation<'a> {
     }
 }
 
-impl Shared {
-    /// An answer proved how late it is.
-    fn accept(&self, issued_at: UnixSeconds) -> crate::timeline::TimeMarks {
-        let mut memory = self.memory();
-        memory.time.accept(issued_at, self.config.clock.now());
-        memory.time.marks()
-    }
+/// When the answer of a row was signed.
+fn issued_at(record: &Record, config: &Config) -> Option<i64> {
+    Known::of(record, config).claims.map(|claims| claims.iat)
+}
 
+/// Whether what is known now is an older answer of the license that was known before. No process writes that.
+fn goes_back(now: &Known, before: &Known) -> bool {
+    let claims = now.claims.as_ref().zip(before.claims.as_ref());
+    claims.is_some_and(|(now, before)| now.sub == before.sub && now.iat < before.iat)
+}
+
+impl Shared {
     /// How late it is, to be kept.
-    fn marks(&self) -> (crate::timeline::TimeMarks, Marks) {
+    fn marks(&self) -> (TimeMarks, Marks) {
         let mut memory = self.memory();
         memory.look(&self.config);
         (memory.time.marks(), memory.time.believed())

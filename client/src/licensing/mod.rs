@@ -6,6 +6,7 @@ mod known;
 mod outcome;
 mod refresher;
 mod schedule;
+mod unsaved;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
