@@ -128,6 +128,15 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Whether the same request would be refused again, whoever says so without a signature: these are the codes of a
+    /// server that has no license to sign about. Any other unsigned word may be anybody's, or means to try again.
+    pub(crate) fn is_about_the_request(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "INVALID_SIGNATURE" | "INVALID_FIELD" | "MISSING_LICENSE" | "FINGERPRINT_TOO_WEAK"
+        )
+    }
+
     /// A sentence and a next step for the user.
     #[must_use]
     pub fn advice(&self) -> Advice {

@@ -3,7 +3,7 @@
 //! Two marks are kept. The *floor* is the latest moment that is known to have passed: told by the server, or shown by the
 //! local clock, and then carried on by the monotonic clock. The *skew* is how far the local clock stood behind the
 //! server's at the last answer, so that a clock which is plainly wrong, a dead battery or a local time taken for UTC,
-//! harms nobody who can reach the server once.
+//! harms nobody who can reach the server once, nor does setting it right afterwards.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub enum Marks {
 /// The clocks at one instant, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The local clock, its skew taken out.
+    /// The local clock, its skew taken out unless it was corrected since.
     pub local: UnixMillis,
     /// The latest moment known to have passed.
     pub floor: UnixMillis,
@@ -62,7 +62,7 @@ impl Reading {
     /// Whether the local clock was turned back, or nobody knows.
     #[must_use]
     pub fn is_suspect(&self) -> bool {
-        self.marks == Marks::Changed || self.local.0 < self.floor.0.saturating_sub(TOLERANCE_MILLIS)
+        self.marks == Marks::Changed || is_turned_back(self.local, self.floor)
     }
 }
 
@@ -88,9 +88,9 @@ impl Timeline {
         let elapsed_millis = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
         // Whole milliseconds only: the rest would be lost a little at every look.
         self.moved_at += Duration::from_millis(elapsed_millis.unsigned_abs());
-        let carried = self.kept.floor.0.saturating_add(elapsed_millis);
-        let local = UnixMillis(tick.wall.0.saturating_add(self.kept.skew_millis));
-        self.kept.floor = UnixMillis(carried).max(local);
+        let carried = UnixMillis(self.kept.floor.0.saturating_add(elapsed_millis));
+        let local = local(tick.wall, self.kept.skew_millis, carried);
+        self.kept.floor = carried.max(local);
         Reading { local, floor: self.kept.floor, marks: self.believed }
     }
 
@@ -122,6 +122,18 @@ impl Timeline {
     pub(crate) const fn believed(&self) -> Marks {
         self.believed
     }
+}
+
+/// What the local clock says. Whether the skew is still in it, or somebody has set it right since the last answer, only
+/// the floor can tell: it is the earlier of the two that is not turned back, so that a correction ends no lease early.
+fn local(wall: UnixMillis, skew_millis: i64, floor: UnixMillis) -> UnixMillis {
+    let righted = UnixMillis(wall.0.saturating_add(skew_millis));
+    let (earlier, later) = (wall.min(righted), wall.max(righted));
+    if is_turned_back(earlier, floor) { later } else { earlier }
+}
+
+const fn is_turned_back(local: UnixMillis, floor: UnixMillis) -> bool {
+    local.0 < floor.0.saturating_sub(TOLERANCE_MILLIS)
 }
 
 #[cfg(test)]

@@ -87,7 +87,11 @@ impl HttpTransport {
     #[must_use]
     pub fn new(server: &str) -> Self {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let agent = Agent::config_builder()
+        let agent = Agent::config_builder();
+        // Plain HTTP is for this machine alone: by way of a proxy the license key would leave it in clear.
+        let plain = server.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+        let agent = if plain { agent.proxy(None) } else { agent };
+        let agent = agent
             .tls_config(tls)
             .timeout_global(Some(TRY_TIMEOUT))
             .http_status_as_error(false)
@@ -120,5 +124,29 @@ impl Transport for HttpTransport {
                 .read_to_vec()
                 .map_err(|_| NoReply)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        assert!(HttpTransport::new("http://127.0.0.1:9000").agent.config().proxy().is_none());
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine_whatever_the_environment_says() {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "transport::tests::plain_http_stays_on_this_machine"])
+            .env("HTTP_PROXY", "http://127.0.0.1:9")
+            .env("ALL_PROXY", "http://127.0.0.1:9")
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && told.contains("1 passed"), "{told}");
     }
 }

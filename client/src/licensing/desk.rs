@@ -81,6 +81,9 @@ impl<'a> Operation<'a> {
         self.desk.typed = person.clone();
         match self.take_seat(Endpoint::Activate, key, person, None) {
             Heard::Decided(Decision::Lease, _) => Ok(None),
+            Heard::Unsigned(refusal) if !refusal.is_about_the_request() => {
+                Err(ActivateError::Refused(refusal))
+            }
             Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
                 self.forget_waiting(key);
                 Err(ActivateError::Refused(refusal))
@@ -122,13 +125,25 @@ impl<'a> Operation<'a> {
             Some(Waiting::Activate(key)) => LicenseKey::parse(&key.0),
             _ => None,
         };
-        let Some(key) = self.desk.known.key.clone().or(tried) else {
-            self.keep(|record| record.waiting = None);
-            return Ok(None);
-        };
-        let own = self.fingerprint(&key);
-        match self.ask(Endpoint::Deactivate, Question::FreeSeat, &key, &own, members(&key, &own)) {
+        let stored = self.desk.known.key.clone();
+        let tried = tried.filter(|tried| stored.as_ref() != Some(tried));
+        for key in stored.into_iter().chain(tried) {
+            if let Some(trouble) = self.free_seat(&key)? {
+                return Ok(Some(trouble));
+            }
+        }
+        self.keep(|record| record.waiting = None);
+        Ok(None)
+    }
+
+    /// Frees the seat of one license. Returns why that waits, if it does.
+    fn free_seat(&mut self, key: &LicenseKey) -> Result<Option<Trouble>, DeactivateError> {
+        let own = self.fingerprint(key);
+        match self.ask(Endpoint::Deactivate, Question::FreeSeat, key, &own, members(key, &own)) {
             Heard::Decided(Decision::Freed, _) => Ok(None),
+            Heard::Unsigned(refusal) if !refusal.is_about_the_request() => {
+                Err(DeactivateError::Refused(refusal))
+            }
             Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
                 self.keep(|record| record.waiting = None);
                 Err(DeactivateError::Refused(refusal))
@@ -150,12 +165,12 @@ impl<'a> Operation<'a> {
             Some(Waiting::Deactivate) => self.send_deactivation(),
             None => return self.check(),
         };
-        // What waits says nothing about the license that is stored; that one is checked all the same.
-        match sent {
-            Ok(()) => Ok(()),
-            Err(why) if self.desk.known.key.is_none() => Err(why),
-            Err(_) => self.check(),
+        // What waits says nothing about the license that is stored: that one is checked all the same, and shows in the
+        // state. What came of what waited is told here and nowhere else.
+        if sent.is_err() {
+            let _ = self.check();
         }
+        sent
     }
 
     /// Keeps how late it is, if that is `at_least` later than what is kept.
@@ -435,7 +450,7 @@ impl<'a> Operation<'a> {
                     }
                     desk.unsaved = Some(desk.record.clone());
                 }
-                desk.notice = Some(trouble.advice());
+                desk.notice = Some(trouble.advice_in_use());
                 tracing::warn!(trouble = ?trouble, "the license could not be saved");
                 self.take_up(record);
             }

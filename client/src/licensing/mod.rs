@@ -69,11 +69,11 @@ impl Pending {
         match self {
             Self::Activate => Advice::new(
                 "The activation is saved and waits for the license server.",
-                "Connect this device to the internet; it is sent by itself.",
+                "Connect this device to the internet, then check the license: it is sent with that.",
             ),
             Self::Deactivate => Advice::new(
                 "The deactivation is saved and waits for the license server.",
-                "Connect this device to the internet; the license works until it is sent.",
+                "Connect this device to the internet, then check the license; it works until that is sent.",
             ),
         }
     }
@@ -224,7 +224,8 @@ impl Licensing {
     /// an activation that waits. A locking refusal is an answer: the state is `Locked` then.
     ///
     /// # Errors
-    /// [`RefreshError`]: no answer that counts, or a refusal that locks nothing. The state is as it was, or `Grace`.
+    /// [`RefreshError`]: no answer that counts, or a refusal that locks nothing. The state is as it was, or `Grace`. Where
+    /// something waited, it tells what came of that; the stored license was checked all the same.
     pub fn refresh(&self) -> Result<State, RefreshError> {
         let refreshed = Operation::begin(&self.shared).refresh();
         self.shared.tell();

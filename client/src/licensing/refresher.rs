@@ -10,8 +10,9 @@ use super::desk::Operation;
 use super::outcome::RefreshError;
 use super::schedule::{Situation, until_next};
 use crate::answer::Trouble;
+use crate::clock::Tick;
 use crate::retry::jitter;
-use crate::state::{Standing, State};
+use crate::state::{LockCode, Standing, State};
 
 /// How often the thread looks up: often enough to announce a change, and to lose little of the time that has passed when
 /// the program is killed.
@@ -39,7 +40,9 @@ struct Stop {
 struct Tries {
     failures: u32,
     asked_to_wait: Duration,
-    last: Option<Duration>,
+    last: Option<Tick>,
+    /// The state at the last look.
+    seen: Option<State>,
     /// When the time was kept last.
     kept: Duration,
 }
@@ -92,6 +95,7 @@ impl Tries {
             self.kept = now;
             Operation::begin(shared).keep_time(Duration::from_secs(1));
         }
+        self.begin_anew_when_locked(shared.verdict().state);
         let wait = until_next(&situation(shared, self)).unwrap_or(LOOK_EVERY);
         if wait.is_zero() {
             self.note(shared);
@@ -99,10 +103,19 @@ impl Tries {
         wait
     }
 
+    /// Somebody is locked out by time alone: the pauses that grew meanwhile count no longer.
+    fn begin_anew_when_locked(&mut self, state: State) {
+        let overdue = State::Locked { code: LockCode::LeaseExpired };
+        if state == overdue && self.seen != Some(overdue) {
+            *self = Self { kept: self.kept, ..Self::default() };
+        }
+        self.seen = Some(state);
+    }
+
     /// Asks, and remembers how it went.
     fn note(&mut self, shared: &Shared) {
         let result = Operation::begin(shared).refresh();
-        self.last = Some(shared.config.clock.now().monotonic);
+        self.last = Some(shared.config.clock.now());
         (self.failures, self.asked_to_wait) = match result {
             Ok(()) => (0, Duration::ZERO),
             Err(RefreshError::NoAnswer(Trouble::Busy { retry_after_seconds })) => {
@@ -127,11 +140,18 @@ fn situation(shared: &Shared, tries: &Tries) -> Situation {
         state,
         now,
         refresh_at,
+        has_key: memory.key.is_some(),
         waits: memory.waiting.is_some(),
         failures: tries.failures,
         asked_to_wait: tries.asked_to_wait,
-        since_last: tries.last.map(|last| tick.monotonic.saturating_sub(last)),
+        since_last: tries.last.map(|last| since(last, tick)),
     }
+}
+
+/// The monotonic clock may stand still while the machine sleeps, and the other one may be turned.
+fn since(last: Tick, now: Tick) -> Duration {
+    let wall = now.wall.0.saturating_sub(last.wall.0).max(0).unsigned_abs();
+    now.monotonic.saturating_sub(last.monotonic).max(Duration::from_millis(wall))
 }
 
 impl Stop {
@@ -140,5 +160,45 @@ impl Stop {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.rung.wait_timeout_while(asked, time, |asked| !*asked);
         *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use falconer_domain::UnixMillis;
+
+    use super::*;
+
+    const fn tick(wall_seconds: i64, monotonic_seconds: u64) -> Tick {
+        Tick { wall: UnixMillis(wall_seconds * 1_000), monotonic: Duration::from_secs(monotonic_seconds) }
+    }
+
+    #[test]
+    fn a_pause_is_measured_by_the_clock_that_went_further() {
+        for (wall, monotonic, expected) in
+            [(160, 60, 60), (7_300, 60, 7_200), (100, 60, 60), (-9_000, 60, 60), (150, 0, 50)]
+        {
+            let passed = since(tick(100, 0), tick(wall, monotonic));
+            assert_eq!(passed, Duration::from_secs(expected), "{wall} {monotonic}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_offline_use_is_asked_about_at_once() {
+        let overdue = State::Locked { code: LockCode::LeaseExpired };
+        let mut tries = Tries {
+            failures: 9,
+            asked_to_wait: Duration::from_secs(9),
+            last: Some(tick(0, 0)),
+            seen: Some(State::ClockSuspect),
+            kept: Duration::from_secs(5),
+        };
+        tries.begin_anew_when_locked(State::RefreshDue);
+        assert_eq!(tries.failures, 9);
+        tries.begin_anew_when_locked(overdue);
+        assert_eq!((tries.failures, tries.last, tries.kept), (0, None, Duration::from_secs(5)));
+        (tries.failures, tries.last) = (1, Some(tick(1, 1)));
+        tries.begin_anew_when_locked(overdue);
+        assert_eq!((tries.failures, tries.last), (1, Some(tick(1, 1))), "once");
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Situation {
     pub(super) now: UnixSeconds,
     /// When a good license wants to be renewed.
     pub(super) refresh_at: Option<UnixSeconds>,
+    /// Whether the key of a license is stored.
+    pub(super) has_key: bool,
     /// Whether something waits to be sent.
     pub(super) waits: bool,
     /// Tries in a row that brought nothing, and how long the server asked to be left alone.
@@ -30,7 +32,7 @@ pub(super) struct Situation {
 pub(super) fn until_next(situation: &Situation) -> Option<Duration> {
     let overdue = match situation.state {
         _ if situation.waits => true,
-        State::NotActivated => return None,
+        State::NotActivated if !situation.has_key => return None,
         State::Active => {
             let left = situation.refresh_at?.0.saturating_sub(situation.now.0);
             return Some(Duration::from_secs(left.max(0).unsigned_abs()));
@@ -39,16 +41,25 @@ pub(super) fn until_next(situation: &Situation) -> Option<Duration> {
         | State::Grace { .. }
         | State::ClockSuspect
         | State::Locked { code: LockCode::LeaseExpired } => true,
-        // What the vendor locked may have been opened again: asked at every start, and then hourly.
-        State::Locked { .. } => situation.since_last.is_none(),
+        // What the vendor locked may have been opened again, and the server may know a machine that the lease does not:
+        // asked at every start, and then hourly.
+        State::Locked { .. } | State::NotActivated => situation.since_last.is_none(),
     };
     let pause = match (overdue, situation.failures) {
         (true, 0) => Duration::ZERO,
         (true, failures) => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LONGEST_PAUSE),
         (false, _) => LONGEST_PAUSE,
     };
+    let left = match situation.state {
+        State::Grace { until } => until.0.saturating_sub(situation.now.0),
+        _ => i64::MAX,
+    };
+    // The last minute of offline use is asked in once more, however long the pause has grown.
+    let before_last_minute = Duration::from_secs(left.max(0).unsigned_abs()).saturating_sub(FIRST_PAUSE);
+    let pause = if before_last_minute.is_zero() { pause.min(FIRST_PAUSE) } else { pause };
     let pause = pause.max(situation.asked_to_wait.min(LONGEST_PAUSE));
-    Some(pause.saturating_sub(situation.since_last.unwrap_or(pause)))
+    let wait = pause.saturating_sub(situation.since_last.unwrap_or(pause));
+    Some(if before_last_minute.is_zero() { wait } else { wait.min(before_last_minute) })
 }
 
 #[cfg(test)]
@@ -57,6 +68,7 @@ mod tests {
 
     const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
     const GRACE: State = State::Grace { until: UnixSeconds(1_800_000_900) };
+    const LAST_MINUTE: State = State::Grace { until: UnixSeconds(1_800_000_060) };
     const REVOKED: State = State::Locked { code: LockCode::Revoked };
     const LEASE_EXPIRED: State = State::Locked { code: LockCode::LeaseExpired };
 
@@ -75,9 +87,14 @@ mod tests {
             (GRACE, false, 1, 0, seconds(59), seconds(1)),
             (GRACE, false, 1, 0, seconds(61), seconds(0)),
             (GRACE, false, 3, 0, seconds(0), seconds(240)),
-            (GRACE, false, 40, 0, seconds(0), seconds(3_600)),
             (GRACE, false, 1, 90, seconds(0), seconds(90)),
-            (GRACE, false, 1, u64::MAX, seconds(0), seconds(3_600)),
+            (LEASE_EXPIRED, false, 40, 0, seconds(0), seconds(3_600)),
+            (LEASE_EXPIRED, false, 1, u64::MAX, seconds(0), seconds(3_600)),
+            // Fifteen minutes are left: an hour's pause ends a minute before they do, and the last minute asks anew.
+            (GRACE, false, 40, 0, seconds(0), seconds(840)),
+            (LAST_MINUTE, false, 40, 0, seconds(1_000), seconds(0)),
+            (LAST_MINUTE, false, 40, 0, seconds(10), seconds(50)),
+            (LAST_MINUTE, false, 40, 90, seconds(10), seconds(80)),
             // Another run failed last; this one may try at once.
             (GRACE, false, 0, 0, None, seconds(0)),
             (State::ClockSuspect, false, 0, 0, None, seconds(0)),
@@ -89,12 +106,32 @@ mod tests {
                 state,
                 now: NOW,
                 refresh_at: Some(UnixSeconds(NOW.0 + 500)),
+                has_key: state != State::NotActivated,
                 waits,
                 failures,
                 asked_to_wait: Duration::from_secs(asked),
                 since_last,
             };
             assert_eq!(until_next(&situation), expected, "{situation:?}");
+        }
+    }
+
+    #[test]
+    fn a_stored_key_without_a_lease_that_counts_is_asked_about_hourly() {
+        for (failures, since_last, expected) in
+            [(0, None, 0), (0, Some(0), 3_600), (1, Some(600), 3_000), (1, Some(3_600), 0)]
+        {
+            let situation = Situation {
+                state: State::NotActivated,
+                now: NOW,
+                refresh_at: None,
+                has_key: true,
+                waits: false,
+                failures,
+                asked_to_wait: Duration::ZERO,
+                since_last: since_last.map(Duration::from_secs),
+            };
+            assert_eq!(until_next(&situation), Some(Duration::from_secs(expected)), "{situation:?}");
         }
     }
 }

@@ -112,16 +112,34 @@ impl StoreTrouble {
     }
 }
 
+impl StoreTrouble {
+    /// The same where it comes up in the midst of a run: a file in use is not set aside before the next start.
+    pub(crate) const fn advice_in_use(self) -> Advice {
+        match self {
+            Self::Damaged => Advice::new(
+                "The saved license was damaged while the application runs, so nothing new can be saved.",
+                "Start the application again; it may ask you to activate once more, online.",
+            ),
+            Self::Full | Self::ReadOnly | Self::Other => self.advice(),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreTrouble {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => Self::Full,
             // Files beside a file in a folder that may not be written cannot be opened.
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly,
-            // Without a code it is a row that does not read as ours.
-            None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch) => {
-                Self::Damaged
-            }
+            // Without a code it is a row that does not read as ours. Unknown is what SQLite says of a statement that does
+            // not fit the tables; ours all do.
+            None
+            | Some(
+                ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::TypeMismatch
+                | ErrorCode::Unknown,
+            ) => Self::Damaged,
             Some(_) => Self::Other,
         }
     }

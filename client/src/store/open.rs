@@ -12,8 +12,6 @@ use crate::advice::Advice;
 
 /// How long to wait for another process to finish its write; each takes milliseconds.
 const BUSY: Duration = Duration::from_secs(2);
-/// Damaged files that are kept side by side. After that many the latest replaces the one before.
-const MAX_SET_ASIDE: u32 = 20;
 
 const NEWER: Advice = Advice::new(
     "The saved license was written by a newer version of this application.",
@@ -100,7 +98,10 @@ fn make_private(path: &Path) -> Result<(), StoreTrouble> {
     match options.open(path) {
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Ok(()),
+            std::io::ErrorKind::AlreadyExists => {
+                close_to_others(path);
+                Ok(())
+            }
             std::io::ErrorKind::StorageFull => Err(StoreTrouble::Full),
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
                 Err(StoreTrouble::ReadOnly)
@@ -109,6 +110,24 @@ fn make_private(path: &Path) -> Result<(), StoreTrouble> {
         },
     }
 }
+
+/// A file that was restored or copied may have come with any mode. What cannot be closed is used all the same.
+#[cfg(unix)]
+fn close_to_others(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    for ending in ["", "-wal", "-shm"] {
+        let path = with_ending(path, ending);
+        let Ok(found) = fs::metadata(&path) else { continue };
+        let mode = found.permissions().mode();
+        if found.is_file() && mode & 0o077 != 0 {
+            let _ = fs::set_permissions(&path, fs::Permissions::from_mode(mode & 0o700));
+        }
+    }
+}
+
+/// Elsewhere the user's own folder is closed to others.
+#[cfg(not(unix))]
+fn close_to_others(_: &Path) {}
 
 /// Sets a wreck aside and begins anew.
 fn after_damage(path: &Path) -> Result<Opened, StoreTrouble> {
@@ -121,10 +140,13 @@ fn after_damage(path: &Path) -> Result<Opened, StoreTrouble> {
     Ok(Opened { store: in_memory(&Record::default())?, notice })
 }
 
-/// `store.db` becomes `store.db.damaged-1`, and what SQLite keeps beside it goes along. Nothing is deleted.
+/// `store.db` becomes `store.db.damaged-1`, and what SQLite keeps beside it goes along. Nothing is deleted or replaced.
 fn set_aside(path: &Path) -> std::io::Result<()> {
-    let aside = |number: u32, ending: &str| with_ending(path, &format!(".damaged-{number}{ending}"));
-    let number = (1..MAX_SET_ASIDE).find(|number| !aside(*number, "").exists()).unwrap_or(MAX_SET_ASIDE);
+    let aside = |number: u64, ending: &str| with_ending(path, &format!(".damaged-{number}{ending}"));
+    let is_free = |number: &u64| {
+        ["", "-wal", "-shm"].iter().all(|ending| fs::symlink_metadata(aside(*number, ending)).is_err())
+    };
+    let number = (1..u64::MAX).find(is_free).ok_or(std::io::ErrorKind::AlreadyExists)?;
     for ending in ["-wal", "-shm"] {
         // Mostly they do not exist.
         let _ = fs::rename(with_ending(path, ending), aside(number, ending));

@@ -67,7 +67,8 @@ fn what_does_not_fit_leaves_the_row_as_it_was() {
 #[test]
 fn every_trouble_says_what_to_do() {
     for trouble in [StoreTrouble::Full, StoreTrouble::ReadOnly, StoreTrouble::Damaged, StoreTrouble::Other] {
-        let advice = trouble.advice();
-        assert!(advice.sentence.ends_with('.') && advice.next_step.ends_with('.'), "{advice}");
+        for advice in [trouble.advice(), trouble.advice_in_use()] {
+            assert!(advice.sentence.ends_with('.') && advice.next_step.ends_with('.'), "{advice}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use falconer_client::transport::{Endpoint, NoReply, Reply};
 use falconer_client::{Pending, State, Transport};
 
-use crate::harness::{DAY, Lab, Server, Weather, builder, key};
+use crate::harness::{DAY, Lab, Machine, Server, Weather, builder, key};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -61,6 +61,10 @@ fn what_waits_is_sent_when_the_server_is_back_and_listeners_hear_of_it() {
     lab.weather(Weather::Fair);
     let _refresher = client.start_refresher();
     assert_eq!(client.wait_for_change(State::NotActivated, LIMIT), State::Active);
+    // Who looks may know it before the listener does.
+    while heard.lock().unwrap().is_empty() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     // What changes by time alone is announced too.
     lab.weather(Weather::Down);
     lab.clock.pass(DAY);
@@ -76,6 +80,22 @@ fn what_waits_is_sent_when_the_server_is_back_and_listeners_hear_of_it() {
     }
     let heard = heard.lock().unwrap().clone();
     assert_eq!(heard.first(), Some(&State::Active), "{heard:?}");
+}
+
+/// Two parts changed at once: the lease does not count, and the server knows the machine by what it learned.
+#[test]
+fn a_stored_key_is_asked_about_even_where_its_lease_does_not_count() {
+    let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("license.db");
+    lab.on(&path).activate(&key(1), "", "").unwrap();
+    let office = Machine::named("office");
+    let elsewhere = lab.of(&folder.path().join("another.db"), &office);
+    lab.server.state().devices.clear();
+    elsewhere.activate(&key(1), "", "").unwrap();
+    let client = lab.of(&path, &office);
+    assert_eq!(client.status(), State::NotActivated);
+    let _refresher = client.start_refresher();
+    assert_eq!(client.wait_for_change(State::NotActivated, LIMIT), State::Active);
 }
 
 #[test]

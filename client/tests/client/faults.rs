@@ -142,3 +142,37 @@ fn a_restart_forgets_neither_the_floor_nor_a_failed_check() {
     }
     assert!(!unlocked(&lab.on(&path)), "five days of running time were counted");
 }
+
+/// A clock that is wrong when the server answers, and set right afterwards, by its user or by the network.
+#[test]
+fn a_clock_that_was_wrong_answered_and_corrected_harms_nobody_and_gives_nothing() {
+    const WRONG: [i64; 4] = [-YEAR, -10 * DAY, 10 * DAY, YEAR];
+    for (wrong, restarted) in WRONG.into_iter().flat_map(|wrong| [(wrong, false), (wrong, true)]) {
+        let place = format!("{wrong} {restarted}");
+        let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+        let path = folder.path().join("license.db");
+        lab.clock.turn(wrong);
+        let mut client = lab.on(&path);
+        client.activate(&crate::harness::key(1), "", "").unwrap();
+        lab.clock.turn_right();
+        lab.weather(Weather::Down);
+        if restarted {
+            drop(client);
+            // Off, so that no running time is counted: the clock is what tells.
+            lab.clock.pass_unseen(DAY / 2);
+            client = lab.on(&path);
+        }
+        assert_eq!(client.status(), State::Active, "{place}");
+        let left = START.0 / 1_000 + LEASE_SECONDS - lab.real_seconds().0;
+        if restarted {
+            drop(client);
+            lab.clock.pass_unseen(left - 1);
+            client = lab.on(&path);
+        } else {
+            lab.clock.pass(left - 1);
+        }
+        assert!(unlocked(&client), "{place}: {:?}", client.status());
+        lab.clock.pass(1);
+        assert_eq!(client.status(), State::Locked { code: LockCode::LeaseExpired }, "{place}");
+    }
+}

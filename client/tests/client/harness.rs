@@ -131,6 +131,8 @@ pub(crate) enum Weather {
     LostReply,
     /// An answer of this status without a word.
     Status(u16),
+    /// A no with this code that nobody signed.
+    Unsigned(&'static str),
     /// A page, with status 200.
     Portal,
     /// Half of the answer.
@@ -233,6 +235,9 @@ impl ServerState {
         match weather {
             Weather::Down => return Err(NoReply),
             Weather::Status(status) => return Ok(reply(status, b"".to_vec())),
+            Weather::Unsigned(code) => {
+                return Ok(reply(409, json!({ "code": code, "valid": false }).to_string().into_bytes()));
+            }
             Weather::Portal => return Ok(reply(200, b"<html>Welcome to the hotel</html>".to_vec())),
             _ => {}
         }

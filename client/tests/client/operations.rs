@@ -169,6 +169,64 @@ fn a_seat_taken_by_an_answer_that_was_lost_is_freed_all_the_same() {
 }
 
 #[test]
+fn a_no_that_nobody_signed_ends_no_waiting_unless_it_is_about_the_request_itself() {
+    for (code, ends) in [
+        ("CONCURRENT_UPDATE", false),
+        ("REVOKED", false),
+        ("NOT_FOUND", false),
+        ("PLEASE_SIGN_IN", false),
+        ("INVALID_SIGNATURE", true),
+        ("INVALID_FIELD", true),
+        ("MISSING_LICENSE", true),
+        ("FINGERPRINT_TOO_WEAK", true),
+    ] {
+        for waits in [Pending::Activate, Pending::Deactivate] {
+            let lab = if waits == Pending::Activate { Lab::new() } else { Lab::activated() };
+            lab.weather(Weather::Down);
+            match waits {
+                Pending::Activate => drop(lab.client.activate(&key(1), "", "")),
+                Pending::Deactivate => drop(lab.client.deactivate()),
+            }
+            lab.weather(Weather::Unsigned(code));
+            let told = lab.client.refresh().unwrap_err();
+            assert!(told.refusal().is_some_and(|refusal| refusal.code == code), "{told:?}");
+            assert_eq!(lab.client.pending(), (!ends).then_some(waits), "{code}");
+        }
+    }
+}
+
+#[test]
+fn the_refusal_of_what_waited_is_told_beside_a_license_that_is_stored() {
+    let lab = Lab::activated();
+    lab.weather(Weather::Down);
+    lab.client.activate(&key(2), "", "").unwrap();
+    lab.weather(Weather::Fair);
+    lab.server.state().license = Code::Revoked;
+    let told = lab.client.refresh().unwrap_err();
+    assert!(told.refusal().is_some_and(|refusal| refusal.code == "REVOKED"), "{told:?}");
+    assert_eq!(
+        (lab.client.status(), lab.client.pending()),
+        (REVOKED, None),
+        "and the stored one was checked"
+    );
+}
+
+#[test]
+fn giving_up_frees_what_a_waiting_activation_may_have_taken_beside_the_stored_license() {
+    let lab = Lab::activated();
+    lab.weather(Weather::LostReply);
+    lab.client.activate(&key(2), "", "").unwrap();
+    lab.weather(Weather::Fair);
+    lab.server.state().requests.clear();
+    assert_eq!(lab.client.deactivate(), Ok(Deactivation::Done));
+    let requests = lab.server.state().requests.clone();
+    let freed: Vec<_> =
+        requests.iter().map(|(endpoint, body)| (*endpoint, body["license_key"].as_str().unwrap())).collect();
+    assert_eq!(freed, [(Endpoint::Deactivate, &*key(1)), (Endpoint::Deactivate, &*key(2))]);
+    assert_eq!((lab.client.status(), lab.client.pending()), (State::NotActivated, None));
+}
+
+#[test]
 fn a_later_wish_takes_the_place_of_an_earlier_one() {
     let lab = Lab::activated();
     lab.weather(Weather::Down);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use falconer_client::transport::{Endpoint, NoReply, Reply};
-use falconer_client::{Licensing, LockCode, State, Transport};
+use falconer_client::{Licensing, LockCode, State, Transport, UnixSeconds};
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::jwks::Jwks;
@@ -12,7 +12,8 @@ use falconer_domain::{Code, LicenseKey};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Counted, DAY, Machine, Server, TurnedClock, changed_at_the_end, key, pins, received, ring, unlocked,
+    Counted, DAY, LEASE_SECONDS, Machine, START, Server, TurnedClock, changed_at_the_end, key, pins,
+    received, ring, unlocked,
 };
 
 const STATUSES: [u16; 24] = [
@@ -238,13 +239,33 @@ struct Before {
     /// What that answer was.
     locked: Option<&'static str>,
     unlocked: bool,
+    /// What it is after an answer that says nothing.
+    stays: State,
 }
 
 const BEFORE: [Before; 4] = [
-    Before { name: "active", days: 0, locked: None, unlocked: true },
-    Before { name: "due", days: 2, locked: None, unlocked: true },
-    Before { name: "overdue", days: 9, locked: None, unlocked: false },
-    Before { name: "locked", days: 2, locked: Some("SUSPENDED"), unlocked: false },
+    Before { name: "active", days: 0, locked: None, unlocked: true, stays: State::Active },
+    Before {
+        name: "due",
+        days: 2,
+        locked: None,
+        unlocked: true,
+        stays: State::Grace { until: UnixSeconds(START.0 / 1_000 + LEASE_SECONDS) },
+    },
+    Before {
+        name: "overdue",
+        days: 9,
+        locked: None,
+        unlocked: false,
+        stays: State::Locked { code: LockCode::LeaseExpired },
+    },
+    Before {
+        name: "locked",
+        days: 2,
+        locked: Some("SUSPENDED"),
+        unlocked: false,
+        stays: State::Locked { code: LockCode::Suspended },
+    },
 ];
 
 struct Table {
@@ -302,12 +323,7 @@ fn every_status_body_and_signature() {
                         held = was(&table);
                     } else {
                         assert_eq!(was(&table), held, "{place}: what is known and what is on is as before");
-                        let grace = matches!(state, State::Grace { .. });
-                        assert_eq!(
-                            grace,
-                            before.name == "due",
-                            "{place}: only a due check fails visibly: {state:?}"
-                        );
+                        assert_eq!(state, before.stays, "{place}: and time alone counts");
                     }
                 }
             }

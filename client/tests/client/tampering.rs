@@ -77,9 +77,13 @@ fn no_change_unlocks(stored: &Stored, moments: &[i64]) {
 #[test]
 fn no_byte_of_a_lease_makes_it_last_longer() {
     let stored = Stored::new();
-    // Now; a second before its end and at its end; a year later, and turned back by a day.
-    let turned_back = -DAY;
-    no_change_unlocks(&stored, &[0, LEASE_SECONDS - 1, LEASE_SECONDS, 365 * DAY, turned_back]);
+    // Now, and turned back by a day; a second before its end and at its end; a year later. The moments come in the order in
+    // which each is still open to change: what was once seen to pass is not forgotten.
+    let (turned_back, moments) = (-DAY, [LEASE_SECONDS - 1, LEASE_SECONDS, 365 * DAY]);
+    let moments: Vec<_> = [0, turned_back].into_iter().chain(moments).collect();
+    let original = fs::read(stored.path()).unwrap();
+    assert_eq!(verdicts(&stored, &original, &moments), [true, true, true, false, false]);
+    no_change_unlocks(&stored, &moments);
 }
 
 #[test]
@@ -252,6 +256,66 @@ fn only_its_owner_can_read_the_file() {
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{entry:?}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_could_read_is_closed_to_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let stored = Stored::new();
+    fs::set_permissions(stored.path(), fs::Permissions::from_mode(0o644)).unwrap();
+    let _client = stored.open();
+    assert_eq!(fs::metadata(stored.path()).unwrap().permissions().mode() & 0o777, 0o600);
+    fs::set_permissions(stored.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    drop(stored.lab.on(stored.folder.path()));
+    assert_eq!(fs::metadata(stored.folder.path()).unwrap().permissions().mode() & 0o777, 0o755, "a folder");
+}
+
+#[test]
+fn nothing_that_was_set_aside_is_ever_replaced() {
+    let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("license.db");
+    fs::write(folder.path().join("license.db.damaged-1-wal"), b"kept").unwrap();
+    for number in 2..=25 {
+        let wreck = format!("wreck {number}");
+        fs::write(&path, &wreck).unwrap();
+        drop(lab.on(&path));
+        let aside = folder.path().join(format!("license.db.damaged-{number}"));
+        assert_eq!(fs::read(aside).unwrap(), wreck.as_bytes());
+    }
+    assert_eq!(fs::read(folder.path().join("license.db.damaged-1-wal")).unwrap(), b"kept");
+}
+
+/// A file whose schema was changed by one letter is no trouble that passes.
+#[test]
+fn a_changed_schema_is_damage_and_is_set_aside() {
+    let stored = Stored::new();
+    let mut bytes = fs::read(stored.path()).unwrap();
+    let place = bytes.windows(13).position(|window| window == b"licensee_name").unwrap();
+    bytes[place] = b'k';
+    fs::write(stored.path(), &bytes).unwrap();
+    let client = stored.open();
+    assert!(client.notice().unwrap().sentence.contains("set aside"), "{:?}", client.notice());
+    assert_eq!(fs::read(stored.folder.path().join("license.db.damaged-1")).unwrap(), bytes);
+    client.activate(&key(1), "", "").unwrap();
+    drop(client);
+    let client = stored.open();
+    assert_eq!((client.status(), client.notice()), (State::Active, None));
+}
+
+/// While the program runs nothing is set aside, so nothing says so.
+#[test]
+fn damage_while_the_program_runs_is_told_as_it_is() {
+    let stored = Stored::new();
+    let client = stored.open();
+    let database = rusqlite::Connection::open(stored.path()).unwrap();
+    database.execute_batch("ALTER TABLE license_info RENAME COLUMN lease TO least").unwrap();
+    stored.lab.clock.pass(DAY);
+    assert_eq!(client.refresh(), Ok(State::Active), "in memory");
+    let notice = client.notice().unwrap();
+    assert!(!notice.sentence.contains("set aside") && notice.sentence.contains("damaged"), "{notice}");
+    drop((client, database));
+    assert!(stored.open().notice().unwrap().sentence.contains("set aside"), "the next start does it");
 }
 
 #[test]
