@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -80,14 +81,16 @@ impl Clock for TurnedClock {
     }
 }
 
-/// Random enough for a nonce that must differ from the one before; the same in every run.
+/// Nonces given out by any client of this process: after a restart a program does not begin anew either.
+static NONCES: AtomicU64 = AtomicU64::new(0);
+
+/// Random enough for a nonce that must differ from every one before.
 #[derive(Clone, Default)]
-pub(crate) struct Counted(Arc<Mutex<u64>>);
+pub(crate) struct Counted;
 
 impl Random for Counted {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
-        let mut count = self.0.lock().unwrap();
-        *count += 1;
+        let count = NONCES.fetch_add(1, Ordering::Relaxed) + 1;
         for (place, byte) in bytes.iter_mut().enumerate() {
             *byte = count.to_be_bytes()[place % 8];
         }
@@ -386,7 +389,7 @@ pub(crate) fn builder(server: &Server, clock: &TurnedClock, machine: &Machine) -
     Licensing::builder("QF", "https://licenses.example.com", pins())
         .transport(server.clone())
         .clock(clock.clone())
-        .random(Counted::default())
+        .random(Counted)
         .hardware(machine.clone())
         .store_in_memory()
 }

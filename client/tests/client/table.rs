@@ -282,7 +282,7 @@ impl Table {
         let client = Licensing::builder("QF", "https://licenses.example.com", pins())
             .transport(crafted.clone())
             .clock(clock.clone())
-            .random(Counted::default())
+            .random(Counted)
             .hardware(Machine::named("home"))
             .store_in_memory()
             .open()

@@ -160,7 +160,7 @@ fn other_method(subject: &mut Subject) -> Result<()> {
 fn json_for_jq(subject: &mut Subject) -> Result<()> {
     let key = subject.stack.keys.of("elite").to_owned();
     let lines = [
-        ("list --all", ".licenses | length", "5"),
+        ("list --all", ".licenses | length >= 5", "true"),
         ("list --status active --limit 2", ".more", "true"),
         (&format!("show {key}"), ".tier, (.devices | length)", "\"elite\"\n1"),
         (&format!("explain {key}"), "[.checks[] | select(.passed)] | length", "6"),
@@ -218,7 +218,7 @@ fn outputs_of_a_stack(subject: &mut Subject) -> Result<()> {
     command.env("AWS_ENDPOINT_URL_CLOUDFORMATION", &url);
     let listed = step::ask(command.args(["--stack", "falconer-e2e", "list", "--all", "--json"]))?;
     let listed: Value = serde_json::from_str(&listed)?;
-    ensure!(listed["licenses"].as_array().is_some_and(|licenses| licenses.len() == 5), "listed {listed}");
+    ensure!(listed["licenses"].as_array().is_some_and(|licenses| licenses.len() >= 5), "listed {listed}");
     Ok(())
 }
 
