@@ -205,7 +205,13 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    // The same sequences in every run, so that what is red once stays red until it is understood.
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1_800_000_000),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn grace_keeps_its_budget_and_nothing_but_a_signed_no_locks_before_it(
         steps in proptest::collection::vec(step(), 1..40),
