@@ -89,7 +89,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AtTheDesk {
     /// Issue a license, or one for each row of a file, and print its key
-    Issue(Issue),
+    Issue(Box<Issue>),
     /// Show a license: terms, devices, transfers left, what happened last
     Show(OfLicense),
     /// List licenses: of a user, of an e-mail, ending soon, or with a status
@@ -173,6 +173,9 @@ pub(crate) struct Issue {
     /// Issue a key of S1's old form, for applications that read nothing else
     #[arg(long)]
     pub(crate) legacy: bool,
+    /// Why, for the audit
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
     /// Issue a license for each row of a CSV file, whose columns are named like these flags
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tier", "user", "email", "name", "from_activation", "seats", "features", "legacy"])]
     pub(crate) from_csv: Option<PathBuf>,

@@ -47,9 +47,10 @@ struct TierTable {
     policy: PolicyTable,
 }
 
+/// A policy's overrides, as a catalog's file and an export's cell write them.
 #[derive(Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PolicyTable {
+pub(crate) struct PolicyTable {
     seats: Option<u32>,
     check_interval_hours: Option<u32>,
     offline_grace_days: Option<u32>,

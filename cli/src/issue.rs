@@ -68,6 +68,7 @@ pub struct Issuer<'a> {
     ring: &'a KeyRing,
     catalogs: CatalogsInUse<'a>,
     actor: &'a str,
+    reason: Option<&'a str>,
     next_legacy_second: i64,
 }
 
@@ -75,7 +76,23 @@ impl<'a> Issuer<'a> {
     /// An issuer. `actor` is who asks, for the audit.
     #[must_use]
     pub const fn new(store: &'a Store, ring: &'a KeyRing, actor: &'a str) -> Self {
-        Self { store, ring, catalogs: CatalogsInUse::of(store), actor, next_legacy_second: 0 }
+        Self { store, ring, catalogs: CatalogsInUse::of(store), actor, reason: None, next_legacy_second: 0 }
+    }
+
+    /// The same, with a reason for the audit.
+    #[must_use]
+    pub fn because(mut self, reason: Option<&'a str>) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// The audit row of a license that is issued.
+    ///
+    /// # Errors
+    /// The operating system gives no random bytes.
+    pub fn audit(&self, id: &LicenseId, now: UnixMillis) -> Result<AuditRow, getrandom::Error> {
+        let row = AuditRow::change(id, now, &random::id()?, "issue", "ISSUED", self.actor);
+        Ok(AuditRow { reason: self.reason.map(str::to_owned), ..row })
     }
 
     /// Checks an order against its product's catalog: the stored one, else the built-in one.
@@ -101,8 +118,7 @@ impl<'a> Issuer<'a> {
     ) -> Result<Issued, IssueError> {
         for _ in 0..MAX_TAKEN {
             let (key, license) = self.prepare(order, form, now)?;
-            let row =
-                AuditRow::change(&license.license.id, now, &random::id()?, "issue", "ISSUED", self.actor);
+            let row = self.audit(&license.license.id, now)?;
             match self.store.issue(&license, &row, &random::id()?).await {
                 Ok(()) => return Ok(Issued { key, license }),
                 Err(StoreError::Conflict) => {}

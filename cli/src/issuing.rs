@@ -8,7 +8,6 @@ use falconer::moving::bulk::{Bulk, BulkError};
 use falconer::moving::cells::Sheet;
 use falconer::moving::issuing::{self, Keyed};
 use falconer::random;
-use falconer_aws::AuditRow;
 use falconer_domain::issue::{CheckedOrder, Order, Term};
 use falconer_domain::{LicenseId, LicenseKey, Product, TierName};
 use serde_json::json;
@@ -28,10 +27,11 @@ impl Office<'_> {
         let product = Product::parse(&issue.product).context("--product must be 2 to 8 of A-Z and 0-9")?;
         if let Some(file) = &issue.from_csv {
             let keys = beside(issue.output.as_deref(), file, "issued")?;
-            return self.issue_from_csv(file, &keys, &product).await;
+            return self.issue_from_csv(file, &keys, &product, issue.reason.as_deref()).await;
         }
         let form = if issue.legacy { Form::Legacy } else { Form::Current };
-        let mut desk = Issuer::new(self.store, self.ring, self.actor);
+        let reason = issue.reason.clone();
+        let mut desk = Issuer::new(self.store, self.ring, self.actor).because(reason.as_deref());
         let order = desk.check(order(issue, product)?).await?;
         if self.manners.dry_run {
             if self.manners.json {
@@ -51,7 +51,13 @@ impl Office<'_> {
     }
 
     /// First every key, in a file; then the licenses. Whoever is interrupted runs the same line again.
-    async fn issue_from_csv(&self, file: &Path, keys: &Path, product: &Product) -> Result<()> {
+    async fn issue_from_csv(
+        &self,
+        file: &Path,
+        keys: &Path,
+        product: &Product,
+        reason: Option<&str>,
+    ) -> Result<()> {
         let (name, bytes) = (file.display(), inputs::sheet(file)?);
         let orders = Sheet::open(&bytes, &issuing::REQUIRED).with_context(|| name.to_string())?;
         let unknown = orders.unknown(&issuing::COLUMNS);
@@ -74,7 +80,7 @@ impl Office<'_> {
         let keyed = issuing::read_keys(&made, &orders, product).with_context(|| {
             format!("{} has the keys of another file; name another one with --output", keys.display())
         })?;
-        let (stored, there) = self.store_keyed(keyed).await?;
+        let (stored, there) = self.store_keyed(keyed, reason).await?;
         let outcome = if stored == 0 { "unchanged" } else { "changed" };
         self.tell_bulk(outcome, stored, there, Some(keys));
         Ok(())
@@ -119,12 +125,12 @@ impl Office<'_> {
         })
     }
 
-    async fn store_keyed(&self, keyed: Vec<Keyed>) -> Result<(u64, u64)> {
+    async fn store_keyed(&self, keyed: Vec<Keyed>, reason: Option<&str>) -> Result<(u64, u64)> {
         // Every key is looked at before the first license is stored.
         let keyed = keyed.into_iter().map(|keyed| Ok((self.id_of(&keyed.key)?, keyed)));
         let keyed = keyed.collect::<Result<Vec<_>>>()?;
         let known = self.store.license_ids().await?;
-        let issuer = Issuer::new(self.store, self.ring, self.actor);
+        let issuer = Issuer::new(self.store, self.ring, self.actor).because(reason);
         let (mut bulk, mut there) = (Bulk::into(self.store), 0);
         let mut progress = Progress::of(keyed.len() as u64, self.manners);
         for (done, (id, Keyed { order, key, issued_at })) in keyed.into_iter().enumerate() {
@@ -135,7 +141,7 @@ impl Office<'_> {
             }
             let order = issuer.check(order).await?;
             let new = order.license(id.clone(), &key, self.ring.current(), issued_at, random::bytes()?);
-            let row = AuditRow::change(&id, self.now, &random::id()?, "issue", "ISSUED", self.actor);
+            let row = issuer.audit(&id, self.now)?;
             bulk.push(new, row).await.map_err(stopped)?;
         }
         let tally = bulk.finish().await.map_err(stopped)?;

@@ -42,7 +42,7 @@ pub(crate) struct Office<'a> {
 impl Office<'_> {
     pub(crate) async fn run(&self, command: Command) -> Result<()> {
         match command {
-            Command::Issue(issue) => self.issue(issue).await,
+            Command::Issue(issue) => self.issue(*issue).await,
             Command::Show(of) => self.show(&of.license).await,
             Command::List(list) => self.list(list).await,
             Command::Suspend(change) => {

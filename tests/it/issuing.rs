@@ -101,8 +101,20 @@ fn the_audit_names_the_actor_and_the_tables_hold_no_key() {
     world.forget();
     let mut command = falconer(&world);
     command.env("AWS_ENDPOINT_URL_DYNAMODB", world.dynamodb.endpoint());
-    let output =
-        run(command, &["issue", "--json", "--tier", "pro", "--perpetual", "--email", "a@example.com"]);
+    let output = run(
+        command,
+        &[
+            "issue",
+            "--json",
+            "--tier",
+            "pro",
+            "--perpetual",
+            "--email",
+            "a@example.com",
+            "--reason",
+            "order 7",
+        ],
+    );
     assert!(output.status.success(), "{}", said(&output));
     let issued: Value = serde_json::from_slice(&output.stdout).unwrap();
     let key = issued["licenseKey"].as_str().unwrap();
@@ -116,7 +128,10 @@ fn the_audit_names_the_actor_and_the_tables_hold_no_key() {
     assert!(!write.request.to_string().contains(key), "no key in a table");
     let audit = &write.request["TransactItems"][1]["Put"]["Item"];
     assert_eq!((&audit["action"]["S"], &audit["code"]["S"]), (&"issue".into(), &"ISSUED".into()));
-    assert_eq!(audit["actor"]["S"], "fixture-operator");
+    assert_eq!(
+        (&audit["actor"]["S"], &audit["reason"]["S"]),
+        (&"fixture-operator".into(), &"order 7".into())
+    );
     assert!(audit.get("ttl").is_none(), "records of changes are kept for good");
     let license = &write.request["TransactItems"][0]["Put"]["Item"];
     assert_eq!((&license["version"]["N"], &license["email"]["S"]), (&"1".into(), &"a@example.com".into()));

@@ -9,9 +9,11 @@ use falconer_domain::person::DeviceName;
 use falconer_domain::seats::{Reclaim, Released};
 use falconer_domain::{GenerationNumber, LicenseId, PolicyOverrides, UnixMillis};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::BadRow;
 use super::cells::Row;
+use crate::catalog::PolicyTable;
 
 /// Their names, in the order they are written behind S2's.
 pub const COLUMNS: [&str; 17] = [
@@ -95,7 +97,7 @@ pub fn read(row: &Row<'_>) -> Result<Option<Own>, BadRow> {
             .parsed("free_used", |text| text.parse().map_err(|_| "it must be a number"))?
             .unwrap_or_default(),
         transfers: transfers.into_iter().map(UnixMillis).collect(),
-        policy: json::<PolicyCell>(row, "policy")?.unwrap_or_default().read(),
+        policy: policy_of(json(row, "policy")?),
         replaces: id("replaces")?,
         replaced_by: id("replaced_by")?,
     }))
@@ -134,26 +136,6 @@ struct ReleasedCell {
     at: i64,
     may_return: bool,
     reclaim: String,
-}
-
-/// The overrides that are set.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct PolicyCell {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    check_interval_hours: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    offline_grace_days: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hardware_required: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hardware_match_threshold: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_transfers: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transfer_cooldown_hours: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transfer_requires_email: Option<bool>,
 }
 
 impl DeviceCell {
@@ -208,33 +190,6 @@ impl ReleasedCell {
     }
 }
 
-impl PolicyCell {
-    const fn of(overrides: PolicyOverrides) -> Self {
-        Self {
-            check_interval_hours: overrides.check_interval_hours,
-            offline_grace_days: overrides.offline_grace_days,
-            hardware_required: overrides.hardware_required,
-            hardware_match_threshold: overrides.hardware_match_threshold,
-            max_transfers: overrides.max_transfers,
-            transfer_cooldown_hours: overrides.transfer_cooldown_hours,
-            transfer_requires_email: overrides.transfer_requires_email,
-        }
-    }
-
-    fn read(self) -> PolicyOverrides {
-        PolicyOverrides {
-            seats: None,
-            check_interval_hours: self.check_interval_hours,
-            offline_grace_days: self.offline_grace_days,
-            hardware_required: self.hardware_required,
-            hardware_match_threshold: self.hardware_match_threshold,
-            max_transfers: self.max_transfers,
-            transfer_cooldown_hours: self.transfer_cooldown_hours,
-            transfer_requires_email: self.transfer_requires_email,
-        }
-    }
-}
-
 /// Devices as a cell; empty where there are none.
 pub(super) fn devices(devices: &BTreeMap<DeviceId, Device>) -> String {
     list(devices.iter().map(|(id, device)| DeviceCell::of(id, device)))
@@ -250,10 +205,19 @@ pub(super) fn moments(moments: &[UnixMillis]) -> String {
     list(moments.iter().map(|at| at.0))
 }
 
-/// Overrides as a cell, seats aside; empty where there are none.
+/// Overrides as a cell, seats aside, which have a column; empty where there are none.
 pub(super) fn policy(overrides: PolicyOverrides) -> String {
-    let text = written(&PolicyCell::of(overrides));
-    if text == "{}" { String::new() } else { text }
+    let table = PolicyTable::from(PolicyOverrides { seats: None, ..overrides });
+    // Unwrap safety: a table of numbers and flags is always JSON.
+    let mut members = serde_json::to_value(table).unwrap();
+    if let Some(members) = members.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    if members == Value::Object(Map::new()) { String::new() } else { members.to_string() }
+}
+
+fn policy_of(table: Option<PolicyTable>) -> PolicyOverrides {
+    PolicyOverrides { seats: None, ..table.unwrap_or_default().into() }
 }
 
 fn list<T: Serialize>(values: impl Iterator<Item = T>) -> String {

@@ -1,6 +1,6 @@
 //! The document as one page for people: no script, no font, nothing fetched.
 
-use std::fmt::Write as _;
+use std::fmt::{Arguments, Write as _};
 
 use serde_json::Value;
 
@@ -12,16 +12,16 @@ const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem a
 pub(crate) fn render(document: &Value) -> String {
     let mut page = String::new();
     let info = &document["info"];
-    // Unwrap safety, here and below: writing into a String does not fail.
-    write!(
-        page,
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
+    put(
+        &mut page,
+        format_args!(
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
          <style>{STYLE}</style>\n<h1>{title} {version}</h1>\n<p>{description}</p>\n",
-        title = text(&info["title"]),
-        version = text(&info["version"]),
-        description = text(&info["description"]),
-    )
-    .unwrap();
+            title = text(&info["title"]),
+            version = text(&info["version"]),
+            description = text(&info["description"]),
+        ),
+    );
     for (path, methods) in members(&document["paths"]) {
         for (method, operation) in members(methods) {
             self::operation(&mut page, document, &format!("{} {path}", method.to_uppercase()), operation);
@@ -30,15 +30,21 @@ pub(crate) fn render(document: &Value) -> String {
     page.push_str("<h2>Bodies</h2>\n");
     for (name, schema) in members(&document["components"]["schemas"]) {
         if !name.ends_with("Request") {
-            writeln!(page, "<h3 id=\"{name}\">{name}</h3>").unwrap();
+            put(&mut page, format_args!("<h3 id=\"{name}\">{name}</h3>\n"));
             properties(&mut page, schema);
         }
     }
     page
 }
 
+/// Puts text at the end of the page.
+fn put(page: &mut String, text: Arguments<'_>) {
+    // Unwrap safety: writing into a String does not fail.
+    page.write_fmt(text).unwrap();
+}
+
 fn operation(page: &mut String, document: &Value, title: &str, operation: &Value) {
-    writeln!(page, "<h2>{title}</h2>\n<p>{}</p>", text(&operation["summary"])).unwrap();
+    put(page, format_args!("<h2>{title}</h2>\n<p>{}</p>\n", text(&operation["summary"])));
     let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
     if let Some(name) = body.as_str().and_then(|path| path.rsplit('/').next()) {
         page.push_str("<h3>Request</h3>\n");
@@ -49,18 +55,19 @@ fn operation(page: &mut String, document: &Value, title: &str, operation: &Value
         let media: Vec<_> = members(&response["content"]).map(|(media, _)| media.as_str()).collect();
         let mut bodies = names(&response["content"]);
         bodies.dedup();
-        writeln!(
+        put(
             page,
-            "<tr><td>{status}<td>{}<td>{}<td>{}",
-            media.join("<br>"),
-            bodies
-                .iter()
-                .map(|name| format!("<a href=\"#{name}\">{name}</a>"))
-                .collect::<Vec<_>>()
-                .join(", "),
-            text(&response["description"]),
-        )
-        .unwrap();
+            format_args!(
+                "<tr><td>{status}<td>{}<td>{}<td>{}\n",
+                media.join("<br>"),
+                bodies
+                    .iter()
+                    .map(|name| format!("<a href=\"#{name}\">{name}</a>"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                text(&response["description"]),
+            ),
+        );
     }
     page.push_str("</table>\n");
 }
@@ -73,7 +80,7 @@ fn properties(page: &mut String, schema: &Value) {
         .filter_map(|part| part["$ref"].as_str()?.rsplit('/').next().map(str::to_owned))
         .collect();
     for name in included {
-        writeln!(page, "<p>All of <a href=\"#{name}\">{name}</a>, and:</p>").unwrap();
+        put(page, format_args!("<p>All of <a href=\"#{name}\">{name}</a>, and:</p>\n"));
     }
     page.push_str("<table>\n<tr><th>member<th>type<th>what\n");
     for part in &parts {
@@ -81,13 +88,14 @@ fn properties(page: &mut String, schema: &Value) {
             part["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         for (name, property) in members(&part["properties"]) {
             let optional = if required.contains(&name.as_str()) { "" } else { "?" };
-            writeln!(
+            put(
                 page,
-                "<tr><td><code>{name}</code>{optional}<td>{}<td>{}",
-                kind(property),
-                text(&property["description"])
-            )
-            .unwrap();
+                format_args!(
+                    "<tr><td><code>{name}</code>{optional}<td>{}<td>{}\n",
+                    kind(property),
+                    text(&property["description"])
+                ),
+            );
         }
     }
     page.push_str("</table>\n");
