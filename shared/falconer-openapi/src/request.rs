@@ -15,6 +15,13 @@ fn component() -> Value {
     json!({ "type": ["string", "null"], "minLength": MIN_COMPONENT_CHARS, "maxLength": MAX_COMPONENT_CHARS })
 }
 
+/// A component outside of `hardware`, as older clients send it.
+fn flat_component() -> Value {
+    let mut component = component();
+    component["description"] = Value::from("A component of an older client, which has no label for it.");
+    component
+}
+
 /// The schemas of the four requests.
 pub(crate) fn schemas() -> Map<String, Value> {
     let verify = [key(), hardware(), said()].concat();
@@ -60,7 +67,7 @@ fn hardware() -> Vec<(&'static str, Value)> {
     let format = json!({ "enum": [1, null], "description": "1: components are keyed by the license key." });
     let flat = ["hw_component_1", "hw_component_2", "hw_component_3", "hw1", "hw2", "hw3"];
     let mut members = vec![("hardware", object), ("hardware_format", format)];
-    members.extend(flat.map(|name| (name, component())));
+    members.extend(flat.map(|name| (name, flat_component())));
     members
 }
 

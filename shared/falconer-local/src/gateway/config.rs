@@ -45,6 +45,33 @@ pub struct FunctionConfig {
     pub environment: BTreeMap<String, String>,
 }
 
+impl FunctionConfig {
+    /// What an instance finds in its environment: what Lambda sets, then the function's own. Credentials are dummies, they
+    /// sign requests that nobody checks. `AWS_LAMBDA_RUNTIME_API` is the gateway's to add.
+    #[must_use]
+    pub fn instance_environment(&self) -> BTreeMap<String, String> {
+        let memory = self.memory_megabytes.to_string();
+        let lambda = [
+            ("AWS_LAMBDA_FUNCTION_NAME", self.name.as_str()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.as_str()),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/local"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("TZ", ":UTC"),
+        ];
+        let mut environment: BTreeMap<_, _> =
+            lambda.map(|(variable, value)| (variable.to_owned(), value.to_owned())).into();
+        environment.extend(self.environment.clone());
+        environment
+    }
+}
+
 impl Config {
     /// Every function of the template, `instances` of each, with the template's routes, limits and settings, on any
     /// free port. `extra` are variables that no template has, as `AWS_ENDPOINT_URL_DYNAMODB`; they win.

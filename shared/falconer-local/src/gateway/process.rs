@@ -37,8 +37,7 @@ impl Program {
         let name = format!("{}{}", config.name, std::env::consts::EXE_SUFFIX);
         let binary = folder.join(name);
         ensure!(binary.is_file(), "there is no {}; build the functions first", binary.display());
-        let mut environment = lambda_environment(config);
-        environment.extend(config.environment.clone());
+        let environment = config.instance_environment();
         Ok(Self { function: config.name.clone(), instance, binary, environment })
     }
 
@@ -64,29 +63,6 @@ impl Program {
             .kill_on_drop(true)
             .spawn()
     }
-}
-
-/// What Lambda sets. Credentials are dummies: they sign requests that nobody checks.
-fn lambda_environment(config: &FunctionConfig) -> BTreeMap<String, String> {
-    let name = config.name.as_str();
-    let memory = config.memory_megabytes.to_string();
-    [
-        ("AWS_LAMBDA_FUNCTION_NAME", name),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory.as_str()),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
-        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/local"),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "local"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
-        ("TZ", ":UTC"),
-    ]
-    .into_iter()
-    .map(|(variable, value)| (variable.to_owned(), value.to_owned()))
-    .collect()
 }
 
 /// Keeps one instance alive until the gateway stops. `_alive` is dropped when the last process is dead.

@@ -1,0 +1,128 @@
+//! P9: list prices, and what a million verifications cost by them. `docs/costs.md` says where each price was read.
+
+use serde::Serialize;
+
+use crate::figures::{real, rounded};
+use crate::servers::Bytes;
+
+/// US dollars in us-east-1.
+const GATEWAY_MILLION: f64 = 1.00;
+const LAMBDA_MILLION: f64 = 0.20;
+const LAMBDA_GB_SECOND: f64 = 0.000_013_333_4;
+const READ_MILLION: f64 = 0.125;
+const WRITE_MILLION: f64 = 0.625;
+const LOGS_GB: f64 = 0.50;
+const OUT_GB: f64 = 0.09;
+const TRACE_MILLION: f64 = 5.00;
+/// What CloudWatch counts for each line besides its bytes.
+const LINE_EXTRA_BYTES: f64 = 26.0;
+/// A line of the gateway's access log, as the template writes it.
+const ACCESS_LINE_BYTES: f64 = 300.0;
+/// START, END and REPORT, which Lambda writes unless `SystemLogLevel` is WARN: three lines, about as long together.
+const SYSTEM_LINES_BYTES: f64 = 450.0;
+
+/// The template's memory, and the memory at which a function has a whole core.
+const MEMORY_MB: f64 = 256.0;
+const WHOLE_CORE_MB: f64 = 1_769.0;
+
+/// A month of the pair of small machines, and Falconer's month before the first request (`docs/costs.md`).
+pub(crate) const SERVER_MONTH: f64 = 20.11;
+pub(crate) const IDLE_MONTH: f64 = 3.30;
+
+/// What is billed of one verification, and how it was found.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Measured {
+    /// From event to free, with a whole core and 3 ms to DynamoDB.
+    pub(crate) wall_ms: f64,
+    /// Of it, processor time.
+    pub(crate) processor_ms: f64,
+    pub(crate) bytes: Bytes,
+}
+
+/// One way to run it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Bill {
+    pub(crate) name: &'static str,
+    /// Milliseconds of a function of 256 MB: the processor time takes longer with a part of a core, the waiting does not.
+    pub(crate) billed_ms: f64,
+    /// US dollars a million.
+    pub(crate) million: f64,
+}
+
+/// Everything that is told about money.
+#[derive(Debug, Serialize)]
+pub(crate) struct Costs {
+    pub(crate) falconer: Measured,
+    pub(crate) bills: Vec<Bill>,
+    /// Verifications a month at which the small machines are as cheap.
+    pub(crate) break_even: f64,
+}
+
+/// What is on beside the verification itself.
+#[derive(Clone, Copy)]
+struct Extras {
+    audit: bool,
+    access_log: bool,
+    system_lines: bool,
+    traces: bool,
+}
+
+/// What ships: the audit, and nothing else.
+const SHIPPED: Extras = Extras { audit: true, access_log: false, system_lines: false, traces: false };
+
+/// The bills of our function, and of the Python function with the SDK's usual sequence of calls.
+pub(crate) fn bills(falconer: Measured, python: Option<Measured>) -> Costs {
+    let mut bills = vec![
+        bill("falconer", falconer, SHIPPED),
+        bill("falconer, VERIFY_AUDIT=refusals", falconer, Extras { audit: false, ..SHIPPED }),
+        bill(
+            "falconer, everything on",
+            falconer,
+            Extras { audit: true, access_log: true, system_lines: true, traces: true },
+        ),
+    ];
+    // Its calls follow each other, and nobody has turned Lambda's own lines off.
+    bills.extend(python.map(|python| {
+        bill("python, one call after the other", python, Extras { system_lines: true, ..SHIPPED })
+    }));
+    let break_even = (SERVER_MONTH - IDLE_MONTH) / bills[0].million * 1e6;
+    Costs { falconer, bills, break_even: break_even.round() }
+}
+
+fn bill(name: &'static str, measured: Measured, extras: Extras) -> Bill {
+    let billed_ms =
+        measured.wall_ms - measured.processor_ms + measured.processor_ms * WHOLE_CORE_MB / MEMORY_MB;
+    let gb_seconds = billed_ms.ceil() / 1_000.0 * MEMORY_MB / 1_024.0;
+    let when = |on: bool, amount: f64| if on { amount } else { 0.0 };
+    let log_bytes = real(measured.bytes.log)
+        + LINE_EXTRA_BYTES
+        + when(extras.access_log, ACCESS_LINE_BYTES + LINE_EXTRA_BYTES)
+        + when(extras.system_lines, SYSTEM_LINES_BYTES + 3.0 * LINE_EXTRA_BYTES);
+    // A million of something that has a price for 1e9 of it.
+    let of_a_billion = |amount: f64, price: f64| amount * 1e6 / 1e9 * price;
+    let million = GATEWAY_MILLION
+        + LAMBDA_MILLION
+        + gb_seconds * 1e6 * LAMBDA_GB_SECOND
+        + READ_MILLION
+        + WRITE_MILLION
+        + when(extras.audit, WRITE_MILLION)
+        + of_a_billion(log_bytes, LOGS_GB)
+        + of_a_billion(real(measured.bytes.response), OUT_GB)
+        + when(extras.traces, TRACE_MILLION);
+    Bill { name, billed_ms: rounded(billed_ms), million: (million * 100.0).round() / 100.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bill_is_the_sum_of_the_document() {
+        let measured =
+            Measured { wall_ms: 10.0, processor_ms: 0.0, bytes: Bytes { response: 1_500, log: 512 } };
+        let costs = bills(measured, None);
+        let millions: Vec<_> = costs.bills.iter().map(|bill| bill.million).collect();
+        // docs/costs.md: $3.01 and $2.39. Access log, Lambda's own lines and traces come on top.
+        assert_eq!(millions, [3.02, 2.39, 8.45]);
+    }
+}

@@ -1,0 +1,204 @@
+//! What a run leaves behind: a table for a person, JSON for a program, pictures for a document.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::charts::{self, Curve};
+use crate::cost::Costs;
+use crate::figures::real;
+use crate::machine::Machine;
+use crate::{growth, instructions, servers, speed};
+
+/// Everything of a run. What was not measured is not there.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// The day, as `2026-11-22`.
+    pub(crate) date: String,
+    pub(crate) machine: Machine,
+    /// What was emulated, in a sentence.
+    pub(crate) emulated: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) instructions: Vec<instructions::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) speed: Vec<speed::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) sizes: Vec<speed::Size>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) throttled: Vec<speed::Throttled>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) servers: Vec<servers::Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) costs: Option<Costs>,
+    /// What the client library's own measurement printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client: Option<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) growth: Vec<growth::Row>,
+}
+
+impl Report {
+    /// Writes `<date>.json` and the pictures; what is there of the same day is replaced.
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let file = folder.join(format!("{}.json", self.date));
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        std::fs::write(&file, text).with_context(|| format!("{} cannot be written", file.display()))?;
+        let picture = |name: &str| folder.join(format!("{}-{name}.svg", self.date));
+        let curves: Vec<_> = self
+            .servers
+            .iter()
+            .filter(|row| row.callers == 1 && row.store_delay_ms == 0.0)
+            .map(|row| Curve { name: row.name.to_owned(), samples: row.samples.clone() })
+            .collect();
+        if !curves.is_empty() {
+            charts::latency(&picture("servers"), "A verification over HTTP, one caller", &curves)?;
+        }
+        let curves: Vec<_> = self
+            .speed
+            .iter()
+            .filter(|row| row.road == "plain")
+            .map(|row| Curve { name: row.name.to_owned(), samples: row.samples.clone() })
+            .collect();
+        if !curves.is_empty() {
+            charts::latency(&picture("functions"), "A warm verification, behind the Runtime API", &curves)?;
+        }
+        if let Some(costs) = &self.costs {
+            charts::costs(&picture("costs"), costs)?;
+        }
+        if self.growth.len() > 1 {
+            charts::growth(&picture("growth"), &self.growth)?;
+        }
+        println!("\nWritten: {} and its pictures", file.display());
+        Ok(())
+    }
+
+    /// Prints it.
+    pub(crate) fn print(&self) {
+        print!("\n{}", self.text());
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "{}, {} cores, {} GiB, {}, {}\n{}\n",
+            self.machine.processor,
+            self.machine.cores,
+            self.machine.memory_gib,
+            self.machine.kernel,
+            self.machine.rustc,
+            self.emulated
+        );
+        let mut section = |title: &str, rows: Vec<String>| {
+            if !rows.is_empty() {
+                // Writing into a string cannot fail.
+                let _ = writeln!(text, "\n{title}\n{}", rows.join("\n"));
+            }
+        };
+        let millions = |count: u64| real(count) / 1e6;
+        section(
+            "P1, P2  million instructions          start   start, TLS    each verify",
+            self.instructions
+                .iter()
+                .map(|row| {
+                    format!(
+                        "  {:<28} {:>12.3} {:>12.3} {:>14.3}",
+                        row.name,
+                        millions(row.start_plain),
+                        millions(row.start_tls),
+                        millions(row.each)
+                    )
+                })
+                .collect(),
+        );
+        section(
+            "P5, P7  milliseconds      road          ready  1st answer   warm p50    p99   free p50   CPU us   peak MiB",
+            self.speed
+                .iter()
+                .map(|row| {
+                    format!(
+                        "  {:<22} {:<12} {:>8.1} {:>10.1} {:>10.2} {:>7.2} {:>9.2} {:>9.0} {:>9.1}",
+                        row.name,
+                        row.road,
+                        row.ready_ms,
+                        row.first_answer_ms,
+                        row.warm.p50_ms,
+                        row.warm.p99_ms,
+                        row.until_free.p50_ms,
+                        row.processor_us,
+                        row.peak_memory_mib
+                    )
+                })
+                .collect(),
+        );
+        section(
+            "P7  MiB                                binary     zipped",
+            self.sizes
+                .iter()
+                .map(|row| {
+                    let mebibytes = |bytes: u64| real(bytes) / 1_048_576.0;
+                    format!(
+                        "  {:<30} {:>10.2} {:>10.2}",
+                        row.name,
+                        mebibytes(row.bytes),
+                        mebibytes(row.zipped_bytes)
+                    )
+                })
+                .collect(),
+        );
+        section(
+            "P8  cold start, milliseconds         percent of a core      ready   1st answer",
+            self.throttled
+                .iter()
+                .map(|row| {
+                    format!(
+                        "  {:<34} {:>14} {:>12.0} {:>12.0}",
+                        row.name, row.percent, row.ready_ms, row.first_answer_ms
+                    )
+                })
+                .collect(),
+        );
+        section(
+            "P5, P6  over HTTP            callers   store ms      p50      p99   a second   a CPU second",
+            self.servers
+                .iter()
+                .map(|row| {
+                    format!(
+                        "  {:<26} {:>7} {:>10.0} {:>9.2} {:>8.2} {:>10.0} {:>14.0}",
+                        row.name,
+                        row.callers,
+                        row.store_delay_ms,
+                        row.latency.p50_ms,
+                        row.latency.p99_ms,
+                        row.per_second,
+                        row.per_processor_second
+                    )
+                })
+                .collect(),
+        );
+        section(
+            "P9  list price a million                 billed ms    dollars",
+            self.costs
+                .iter()
+                .flat_map(|costs| &costs.bills)
+                .map(|bill| format!("  {:<38} {:>10.1} {:>10.2}", bill.name, bill.billed_ms, bill.million))
+                .collect(),
+        );
+        section("P10  status()", self.client.iter().map(|client| format!("  {client}")).collect());
+        section(
+            "P11  licenses          read units   write units   item bytes   warm p50 ms",
+            self.growth
+                .iter()
+                .map(|row| {
+                    format!(
+                        "  {:>12} {:>18} {:>13} {:>12} {:>13.2}",
+                        row.licenses, row.read_units, row.write_units, row.item_bytes, row.warm.p50_ms
+                    )
+                })
+                .collect(),
+        );
+        text
+    }
+}
