@@ -2,6 +2,7 @@
 
 mod activate_contract;
 mod apps_script;
+mod bench;
 mod catalogs;
 mod client;
 mod contract;

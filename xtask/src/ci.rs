@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
-use crate::{e2e, step, template, test, tools};
+use crate::{bench, e2e, step, template, test, tools};
 
 type Step = fn(&Workspace) -> Result<()>;
 
@@ -33,7 +33,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
 fn format(workspace: &Workspace) -> Result<()> {
     let sentence = "some file is not formatted: run `cargo fmt --all`";
-    step::run(workspace.cargo().args(["fmt", "--all", "--check"]), sentence)
+    step::run(workspace.cargo().args(["fmt", "--all", "--check"]), sentence)?;
+    // A workspace of its own, which no other step builds.
+    let sentence = "a rival of the bench is not formatted: run `cargo fmt --all` in tests/bench/rivals";
+    let rivals = ["fmt", "--all", "--check", "--manifest-path", bench::RIVALS_MANIFEST];
+    step::run(workspace.cargo().args(rivals), sentence)
 }
 
 fn lint(workspace: &Workspace) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The project's only automation: `cargo xtask dev | test | e2e | template | package | docs | ci`.
+//! The project's only automation: `cargo xtask dev | test | e2e | template | package | bench | load | docs | ci`.
 //!
 //! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
 //! there after seconds and a change in them never rebuilds it.
@@ -7,6 +7,7 @@
     reason = "tooling for this machine: it reads PATH and the like, and no rule of the product depends on it"
 )]
 
+mod bench;
 mod ci;
 mod dev;
 mod docs;
@@ -55,6 +56,10 @@ enum Command {
     Template,
     /// Build what `sam deploy` would upload, optimized, and look at it. Takes long.
     Package,
+    /// Measure our functions beside their rivals, in one run. Takes long.
+    Bench(bench::Bench),
+    /// Keep the local gateway under load, with restarts and an outage inside.
+    Load(bench::Load),
     /// Write docs/openapi.yaml and docs/openapi.html from the types.
     Docs,
     /// Run what continuous integration runs, in its order.
@@ -70,6 +75,8 @@ fn main() -> ExitCode {
             Command::E2e => e2e::run(&workspace),
             Command::Template => template::run(&workspace),
             Command::Package => package::run(&workspace),
+            Command::Bench(options) => bench::run(&workspace, &options),
+            Command::Load(options) => bench::load(&workspace, &options),
             Command::Docs => docs::run(&workspace),
             Command::Ci => ci::run(&workspace),
         });

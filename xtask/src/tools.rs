@@ -54,6 +54,23 @@ pub(crate) const E2E: Toolset = Toolset {
     bare_packages: &[],
 };
 
+/// What the bench measures beside ours: a function in Python, and the Flask server of the seed document.
+pub(crate) const BENCH: Toolset = Toolset {
+    name: "bench",
+    what: "the Python rivals of the bench (boto3, awslambdaric, Flask, gunicorn, psycopg2)",
+    packages: &[
+        "awslambdaric==4.2.2",
+        "boto3==1.44.5",
+        "cryptography==50.0.2",
+        "Flask==3.1.3",
+        "Flask-Cors==6.0.5",
+        "Flask-Limiter==4.1.1",
+        "gunicorn==27.0.1",
+        "psycopg2-binary==2.9.13",
+    ],
+    bare_packages: &[],
+};
+
 /// What the local stack is made of, beside our own programs.
 pub(crate) struct DevTools {
     pub(crate) cargo_lambda: PathBuf,

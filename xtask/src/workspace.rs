@@ -51,6 +51,16 @@ impl Workspace {
         self.built.join("debug")
     }
 
+    /// The folder of optimized builds.
+    pub(crate) fn release(&self) -> PathBuf {
+        self.built.join("release")
+    }
+
+    /// The target folder of the bench's rivals, which are a workspace of their own.
+    pub(crate) fn rivals(&self) -> PathBuf {
+        self.built.join("rivals")
+    }
+
     /// A debug build of one of our programs.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.debug().join(name)

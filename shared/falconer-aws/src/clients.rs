@@ -119,7 +119,9 @@ impl Clients {
         Self::of(&configured(roots, &budgets).load().await, budgets)
     }
 
-    fn of(config: &SdkConfig, budgets: Budgets) -> Self {
+    /// Clients of a configuration that was made elsewhere: the bench measures the SDK's defaults beside ours.
+    #[must_use]
+    pub fn of(config: &SdkConfig, budgets: Budgets) -> Self {
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             secrets: aws_sdk_secretsmanager::Client::new(config),

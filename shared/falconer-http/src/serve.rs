@@ -78,7 +78,7 @@ pub fn serve(endpoint: Endpoint, handle: Handle) -> ExitCode {
         Ok(runtime) => runtime,
         Err(why) => return failed(&why),
     };
-    match runtime.block_on(run(endpoint, handle, settings)) {
+    match runtime.block_on(connect_and_run(endpoint, handle, settings)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => failed(&why),
     }
@@ -89,14 +89,27 @@ fn failed(why: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run(endpoint: Endpoint, handle: Handle, settings: Settings) -> Result<(), Error> {
+async fn connect_and_run(endpoint: Endpoint, handle: Handle, settings: Settings) -> Result<(), Error> {
     let roots = match &settings.tls_roots_file {
         Some(file) => TrustRoots::from_file(file)?,
         None => TrustRoots::Amazon,
     };
     let clients = Clients::connect(roots, Budgets::LAMBDA).await;
+    run(endpoint, handle, settings, &clients).await
+}
+
+/// Warms up and runs the loop, with clients that are there already. What the bench measures beside [`serve`].
+///
+/// # Errors
+/// Lambda's Runtime API is not there, or answers what it must not.
+pub async fn run(
+    endpoint: Endpoint,
+    handle: Handle,
+    settings: Settings,
+    clients: &Clients,
+) -> Result<(), Error> {
     let instance = Arc::new(Instance {
-        app: App::new(endpoint, settings, &clients),
+        app: App::new(endpoint, settings, clients),
         endpoint,
         handle,
         to_record: Mutex::new(None),

@@ -1,0 +1,148 @@
+//! `cargo xtask bench` and `cargo xtask load`: what is measured is built as it ships, then the driver measures it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::python;
+use crate::step;
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// The workspace of what is measured beside ours.
+pub(crate) const RIVALS_MANIFEST: &str = "tests/bench/rivals/Cargo.toml";
+/// Each is built alone: built together, cargo gives all of them the features of each.
+const RIVALS: [&str; 3] = ["hello", "bare-calls", "sdk-defaults"];
+const RESULTS: &str = "docs/results";
+/// Where Debian's packages put PostgreSQL, one folder a version.
+const POSTGRESQL: &str = "/usr/lib/postgresql";
+/// Where the documents lie that the project started from, and how the one with the Flask server begins.
+const SEEDS: (&str, &str) = ("../shared/seeds", "000_");
+
+const BUILD_FAILED: &str = "the build failed: the compiler's message is above";
+
+/// What somebody may choose of a measurement.
+#[derive(clap::Args)]
+pub(crate) struct Bench {
+    /// Few rounds: shows that everything runs, and no figure to quote.
+    #[arg(long)]
+    quick: bool,
+    /// Only these measurements; the driver knows their names.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    only: Vec<String>,
+    /// The document that holds the Flask server.
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+}
+
+/// What somebody may choose of a load.
+#[derive(clap::Args)]
+pub(crate) struct Load {
+    /// How long it lasts.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: u32,
+}
+
+/// Builds ours and the rivals, sees to what they need, and measures them side by side.
+pub(crate) fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
+    let seed = seed(workspace, options.seed.as_deref())?;
+    build_functions(workspace)?;
+    for rival in RIVALS {
+        let mut build = release_build(workspace);
+        build.args(["--manifest-path", RIVALS_MANIFEST, "--package", rival]);
+        build.arg("--target-dir").arg(workspace.rivals());
+        step::run(&mut build, BUILD_FAILED)?;
+    }
+    let python = tools::BENCH.install(workspace)?.program("python");
+    if python::on_path("valgrind").is_none() {
+        install(workspace, "valgrind", "counts instructions")?;
+    }
+    if seed.is_some() && !has_postgresql() {
+        install(workspace, "postgresql", "is the Flask server's database")?;
+    }
+
+    let mut drive = driver(workspace, "bench");
+    drive.arg("--rivals").arg(workspace.rivals().join("release")).arg("--python").arg(python);
+    if let Some(seed) = seed {
+        drive.arg("--seed").arg(seed);
+    }
+    if options.quick {
+        drive.arg("--quick");
+    }
+    if !options.only.is_empty() {
+        drive.arg("--only").args(&options.only);
+    }
+    step::run(&mut drive, "the bench failed: its message is above")
+}
+
+/// Builds ours and keeps it under load.
+pub(crate) fn load(workspace: &Workspace, options: &Load) -> Result<()> {
+    build_functions(workspace)?;
+    let mut drive = driver(workspace, "load");
+    drive.args(["--minutes", &options.minutes.to_string()]);
+    step::run(&mut drive, "the load failed: its message is above")
+}
+
+/// As they ship: the default members alone, whose features no test widens.
+fn build_functions(workspace: &Workspace) -> Result<()> {
+    step::run(&mut release_build(workspace), BUILD_FAILED)
+}
+
+/// Never incremental, whatever a developer has set: that is other code.
+fn release_build(workspace: &Workspace) -> Command {
+    let mut build = workspace.cargo();
+    build.args(["build", "--release"]).env("CARGO_INCREMENTAL", "0");
+    build
+}
+
+fn driver(workspace: &Workspace, task: &str) -> Command {
+    let mut drive = workspace.cargo();
+    drive.args(["run", "--profile", "measured", "--package", "falconer-bench", "--", task]);
+    drive.arg("--programs").arg(workspace.release()).args(["--results", RESULTS]);
+    drive
+}
+
+/// The document with the Flask server: the one that was named, or the one beside the checkout.
+fn seed(workspace: &Workspace, named: Option<&Path>) -> Result<Option<PathBuf>> {
+    if let Some(named) = named {
+        let seed = fs::canonicalize(named).with_context(|| format!("{} is not there", named.display()))?;
+        return Ok(Some(seed));
+    }
+    let (folder, beginning) = SEEDS;
+    let found = fs::read_dir(workspace.root.join(folder)).ok().and_then(|entries| {
+        let mut paths = entries.flatten().map(|entry| entry.path());
+        paths.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(beginning)))
+    });
+    if found.is_none() {
+        println!(
+            "The comparison with the Flask server is left out: there is no {folder}/{beginning}… beside the checkout. \
+             Name the document that holds the server with --seed FILE."
+        );
+    }
+    Ok(found)
+}
+
+fn has_postgresql() -> bool {
+    let versions = fs::read_dir(POSTGRESQL).into_iter().flatten().flatten();
+    versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())
+}
+
+/// Installs one of Debian's packages, or says what to install.
+fn install(workspace: &Workspace, package: &str, what_it_does: &str) -> Result<()> {
+    let apt_get = python::on_path("apt-get").filter(|_| rustix::process::geteuid().is_root());
+    let Some(apt_get) = apt_get else {
+        bail!(
+            "{package} is not installed; it {what_it_does}: install it (on Debian and Ubuntu `sudo apt-get install \
+             {package}`) and run the command again"
+        );
+    };
+    let mut install = workspace.command(apt_get);
+    install.args(["install", "-y", package]).env("DEBIAN_FRONTEND", "noninteractive");
+    let sentence = format!(
+        "{package} could not be installed: apt's message is above; after `apt-get update` it may, so run that and the \
+         command again"
+    );
+    step::run(&mut install, &sentence)
+}
