@@ -14,7 +14,10 @@ use crate::workspace::Workspace;
 /// The workspace of what is measured beside ours.
 pub(crate) const RIVALS_MANIFEST: &str = "tests/bench/rivals/Cargo.toml";
 /// Each is built alone: built together, cargo gives all of them the features of each.
-const RIVALS: [&str; 3] = ["hello", "bare-calls", "sdk-defaults"];
+const RIVAL_NAMES: [&str; 3] = ["hello", "bare-calls", "sdk-defaults"];
+/// Target folders of ours and of theirs.
+const FUNCTIONS: &str = "functions";
+const RIVALS: &str = "rivals";
 const RESULTS: &str = "docs/results";
 /// Where Debian's packages put PostgreSQL, one folder a version.
 const POSTGRESQL: &str = "/usr/lib/postgresql";
@@ -49,10 +52,9 @@ pub(crate) struct Load {
 pub(crate) fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
     let seed = seed(workspace, options.seed.as_deref())?;
     build_functions(workspace)?;
-    for rival in RIVALS {
-        let mut build = release_build(workspace);
+    for rival in RIVAL_NAMES {
+        let mut build = release_build(workspace, RIVALS);
         build.args(["--manifest-path", RIVALS_MANIFEST, "--package", rival]);
-        build.arg("--target-dir").arg(workspace.rivals());
         step::run(&mut build, BUILD_FAILED)?;
     }
     let python = tools::BENCH.install(workspace)?.program("python");
@@ -63,8 +65,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
         install(workspace, "postgresql", "is the Flask server's database")?;
     }
 
+    let status = status_of_client(workspace)?;
+
     let mut drive = driver(workspace, "bench");
-    drive.arg("--rivals").arg(workspace.rivals().join("release")).arg("--python").arg(python);
+    drive.arg("--client").arg(status);
+    drive.arg("--rivals").arg(workspace.measured(RIVALS).join("release")).arg("--python").arg(python);
     if let Some(seed) = seed {
         drive.arg("--seed").arg(seed);
     }
@@ -85,22 +90,34 @@ pub(crate) fn load(workspace: &Workspace, options: &Load) -> Result<()> {
     step::run(&mut drive, "the load failed: its message is above")
 }
 
-/// As they ship: the default members alone, whose features no test widens.
-fn build_functions(workspace: &Workspace) -> Result<()> {
-    step::run(&mut release_build(workspace), BUILD_FAILED)
+/// What the client library's own measurement prints, one line of JSON.
+fn status_of_client(workspace: &Workspace) -> Result<String> {
+    let mut measure = workspace.cargo();
+    measure.args(["bench", "--quiet", "--package", "falconer-client", "--bench", "status"]);
+    let printed = step::ask(&mut measure)?;
+    let line = printed.lines().rev().find(|line| line.starts_with('{'));
+    line.map(str::to_owned).context("the client library's measurement printed no JSON")
 }
 
-/// Never incremental, whatever a developer has set: that is other code.
-fn release_build(workspace: &Workspace) -> Command {
+/// As they ship: the default members alone, whose features no test widens.
+fn build_functions(workspace: &Workspace) -> Result<()> {
+    step::run(&mut release_build(workspace, FUNCTIONS), BUILD_FAILED)
+}
+
+/// As cargo-lambda builds, which is what `sam build` calls: for the oldest processor that Lambda has. Never incremental,
+/// whatever a developer has set: that is other code.
+fn release_build(workspace: &Workspace, what: &str) -> Command {
+    let cpu = if cfg!(target_arch = "aarch64") { "neoverse-n1" } else { "haswell" };
     let mut build = workspace.cargo();
-    build.args(["build", "--release"]).env("CARGO_INCREMENTAL", "0");
+    build.args(["build", "--release", "--target-dir"]).arg(workspace.measured(what));
+    build.env("RUSTFLAGS", format!("-C target-cpu={cpu}")).env("CARGO_INCREMENTAL", "0");
     build
 }
 
 fn driver(workspace: &Workspace, task: &str) -> Command {
     let mut drive = workspace.cargo();
     drive.args(["run", "--profile", "measured", "--package", "falconer-bench", "--", task]);
-    drive.arg("--programs").arg(workspace.release()).args(["--results", RESULTS]);
+    drive.arg("--programs").arg(workspace.measured(FUNCTIONS).join("release")).args(["--results", RESULTS]);
     drive
 }
 

@@ -51,14 +51,9 @@ impl Workspace {
         self.built.join("debug")
     }
 
-    /// The folder of optimized builds.
-    pub(crate) fn release(&self) -> PathBuf {
-        self.built.join("release")
-    }
-
-    /// The target folder of the bench's rivals, which are a workspace of their own.
-    pub(crate) fn rivals(&self) -> PathBuf {
-        self.built.join("rivals")
+    /// The target folder of what the bench measures: a build for the processor that Lambda has is of no use elsewhere.
+    pub(crate) fn measured(&self, what: &str) -> PathBuf {
+        self.built.join("bench").join(what)
     }
 
     /// A debug build of one of our programs.

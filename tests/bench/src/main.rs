@@ -75,7 +75,7 @@ struct BenchOptions {
     #[arg(long)]
     quick: bool,
     /// Only these parts.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, num_args = 1..)]
     only: Vec<Part>,
 }
 
@@ -117,7 +117,7 @@ fn bench(options: &BenchOptions) -> Result<()> {
         emulated: EMULATED,
         instructions: Vec::new(),
         speed: Vec::new(),
-        sizes: speed::weigh(&subjects)?,
+        sizes: Vec::new(),
         throttled: Vec::new(),
         servers: Vec::new(),
         costs: None,
@@ -131,14 +131,15 @@ fn bench(options: &BenchOptions) -> Result<()> {
     if wanted(Part::Speed) {
         println!("Cold starts and warm verifications (P5, P7, P9)");
         let effort = Effort { starts: often(3, 20), blocks: often(2, 20) };
+        report.sizes = speed::weigh(&subjects)?;
         report.speed = speed::time(&stage, &roads, &subjects, effort)?;
         let bytes = servers::bytes(&stage, &built.programs)?;
-        let of = |name: &str| {
+        let measured = |name: &str| {
             let row = report.speed.iter().find(|row| row.name == name && row.road == roads.near.name)?;
             let processor_ms = row.processor_us / 1_000.0;
             Some(cost::Measured { wall_ms: row.until_free.p50_ms, processor_ms, bytes })
         };
-        report.costs = of("verify").map(|verify| cost::bills(verify, of("python")));
+        report.costs = measured("verify").map(|verify| cost::bills(verify, measured("python")));
     }
     if wanted(Part::Throttled) {
         println!("Cold starts with a small part of a core (P8)");
