@@ -82,7 +82,7 @@ impl Calls {
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":one", number("1"))
             .expression_attribute_values(":limit", number(&self.limit))
-            .expression_attribute_values(":ttl", number(moment.seconds + 360))
+            .expression_attribute_values(":ttl", number(&(moment.seconds + 360)))
             .send();
         let (license, counted) = tokio::join!(license, counted);
         counted?;
@@ -96,13 +96,13 @@ impl Calls {
             .table_name(&self.verifications)
             .item("license_id", text(&self.license_id))
             .item("at", text(&format!("{:013}#{}", moment.millis, moment.request_id)))
-            .item("schema", number(1))
+            .item("schema", number(&1))
             .item("action", text("verify"))
             .item("code", text("VALID"))
             .item("request_id", text(&moment.request_id))
             .item("origin", text("quantum-falcon-cockpit"))
             .item("address", text(ADDRESS))
-            .item("ttl", number(moment.seconds + KEPT_SECONDS))
+            .item("ttl", number(&(moment.seconds + KEPT_SECONDS)))
             .condition_expression("attribute_not_exists(license_id)")
             .send()
             .await?;
@@ -118,6 +118,6 @@ fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-fn number(number: impl ToString) -> AttributeValue {
+fn number(number: &(impl ToString + ?Sized)) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
