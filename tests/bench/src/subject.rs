@@ -80,12 +80,24 @@ pub(crate) struct Road {
     dynamodb: String,
     secrets: String,
     roots: Option<PathBuf>,
+    round_trip: Option<Duration>,
 }
 
 impl Road {
     /// Straight to these addresses.
     pub(crate) fn plain(dynamodb: &str, secrets: &str) -> Self {
-        Self { name: "plain", dynamodb: dynamodb.to_owned(), secrets: secrets.to_owned(), roots: None }
+        Self {
+            name: "plain",
+            dynamodb: dynamodb.to_owned(),
+            secrets: secrets.to_owned(),
+            roots: None,
+            round_trip: None,
+        }
+    }
+
+    /// What a round trip takes, where it is drawn out.
+    pub(crate) const fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
     /// Everything a subject finds in its environment.
@@ -132,7 +144,7 @@ impl Roads {
                 Ok(format!("https://localhost:{}", address.port()))
             };
             let roots = Some(certificates.roots().to_owned());
-            Ok(Road { name, dynamodb: url(dynamodb)?, secrets: url(secrets)?, roots })
+            Ok(Road { name, dynamodb: url(dynamodb)?, secrets: url(secrets)?, roots, round_trip })
         };
         let (tls, near, far) = (
             behind_tls("TLS", None)?,
