@@ -2,6 +2,7 @@
 
 mod activate_contract;
 mod apps_script;
+mod attacks;
 mod catalogs;
 mod client;
 mod contract;
@@ -11,6 +12,7 @@ mod deployment;
 mod documents;
 mod events;
 mod explaining;
+mod faults;
 mod history;
 mod issuing;
 mod keyring;
