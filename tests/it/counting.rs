@@ -99,7 +99,8 @@ fn an_authentic_key_costs_one_read_beside_one_count_and_a_row_after_the_answer()
 /// P4: reads are counted in steps of 4 KB. Eighteen devices fit into the first one.
 #[test]
 fn a_license_of_nearly_4_kb_costs_no_more() {
-    let world = limited();
+    let settings = vec![("RATE_LIMIT_PER_MINUTE", "100".to_owned())];
+    let world = World::with(&WorldOptions { settings, ..WorldOptions::default() });
     let of_devices = |devices: u8| {
         (1..=devices).fold(Fixture::pro().seats(100), |fixture, number| {
             fixture.bound(number, &Machine::named(&format!("number{number}")), UnixMillis(1_700_000_000_000))

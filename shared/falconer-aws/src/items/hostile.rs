@@ -57,7 +57,9 @@ fn row() -> impl Strategy<Value = HashMap<String, AttributeValue>> {
 
 /// A license whose numbers may be any that a row can hold.
 fn numbers() -> impl Strategy<Value = License> {
-    let moment = || prop_oneof![any::<i64>(), NOW.0 - 90_000_000..NOW.0 + 90_000_000].prop_map(UnixMillis);
+    let edges = || proptest::sample::select(vec![i64::MIN, -1, 0, i64::MAX]);
+    let moment =
+        || prop_oneof![any::<i64>(), edges(), NOW.0 - 90_000_000..NOW.0 + 90_000_000].prop_map(UnixMillis);
     let moments = proptest::collection::vec(moment(), 0..5);
     let limits = proptest::array::uniform4(proptest::option::of(prop_oneof![any::<u32>(), 0_u32..4]));
     (moment(), moment(), moment(), moment(), moments, limits, any::<[u32; 3]>(), 0_usize..4).prop_map(
