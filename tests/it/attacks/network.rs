@@ -8,6 +8,7 @@ use falconer_client::{
     Clock, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys, RawComponents, RefreshError,
     State, Tick, Transport, Trouble, UnixMillis,
 };
+use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_tests::{Fixture, MASTER_B, World, WorldOptions, now};
 use serde_json::Value;
 
@@ -161,24 +162,44 @@ fn a_forged_server_is_not_believed_whatever_keys_it_offers() {
     ends_with_the_truth(&way, &client);
 }
 
+/// A yes that was heard, as an answer to what is asked now: what it says of the nonce is changed, and nobody signs it.
+fn downgraded(yes: &Reply, header: Option<&str>, asked: &str) -> Reply {
+    let mut body: Value = serde_json::from_slice(&yes.body).unwrap();
+    let lease = body["lease"].take();
+    let payload = lease.as_str().unwrap().split('.').nth(1).unwrap().as_bytes();
+    let mut claims: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(payload).unwrap()).unwrap();
+    let asked: Value = serde_json::from_str(asked).unwrap();
+    claims["nonce"] = asked["nonce"].clone();
+    match header {
+        None => drop(body.as_object_mut().unwrap().remove("lease")),
+        Some("") => body["lease"] = "".into(),
+        Some(header) => {
+            let [header, claims, signature] = [header.as_bytes(), claims.to_string().as_bytes(), &[0; 64]]
+                .map(|part| BASE64URL_NOPAD.encode(part));
+            body["lease"] = format!("{header}.{claims}.{signature}").into();
+        }
+    }
+    Reply { status: yes.status, retry_after_seconds: None, body: body.to_string().into_bytes() }
+}
+
 #[test]
 fn an_answer_stripped_of_its_signature_unlocks_and_locks_nothing() {
     let (world, way, client) = revoked();
     let held = client.license();
     let yes = way.heard.lock().unwrap().clone().expect("an answer");
-    for lease in [Value::Null, Value::from(""), Value::from("eyJhbGciOiJub25lIn0.e30.")] {
-        let mut body: Value = serde_json::from_slice(&yes.body).unwrap();
-        body["lease"] = lease;
-        if body["lease"].is_null() {
-            body.as_object_mut().unwrap().remove("lease");
-        }
-        let (unsigned, status) = (body.to_string().into_bytes(), yes.status);
-        way.meddle(move |server, endpoint, body| match endpoint {
-            Endpoint::Verify => Ok(Reply { status, retry_after_seconds: None, body: unsigned.clone() }),
+    for header in [
+        None,
+        Some(""),
+        Some(r#"{"alg":"none","typ":"lease+jwt","kid":"1"}"#),
+        Some(r#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1"}"#),
+    ] {
+        let yes = yes.clone();
+        way.meddle(move |server, endpoint, body| match (endpoint, body) {
+            (Endpoint::Verify, Some(asked)) => Ok(downgraded(&yes, header, asked)),
             _ => server.send(endpoint, body),
         });
-        assert!(matches!(client.refresh(), Err(RefreshError::NoAnswer(_))), "{body}");
-        assert_eq!(client.license(), held, "{body}");
+        assert!(matches!(client.refresh(), Err(RefreshError::NoAnswer(_))), "{header:?}");
+        assert_eq!(client.license(), held, "{header:?}");
     }
     ends_with_the_truth(&way, &client);
     // And a signed no is not made a yes by what stands beside it.
