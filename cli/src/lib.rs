@@ -15,3 +15,6 @@ pub mod moving;
 pub mod place;
 pub mod random;
 pub mod stats;
+
+#[cfg(test)]
+mod tests;

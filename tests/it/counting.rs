@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use falconer_domain::UnixMillis;
 use falconer_local::tap::{Fault, Matcher, Record, Units};
 use falconer_tests::{Fixture, Machine, World, WorldOptions};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn limited() -> World {
     World::with(&WorldOptions {
@@ -93,6 +94,53 @@ fn an_authentic_key_costs_one_read_beside_one_count_and_a_row_after_the_answer()
 
     let before = units(&[read, count]);
     assert_eq!((before.read, before.write), (1.0, 1.0));
+}
+
+/// P4: reads are counted in steps of 4 KB. Eighteen devices fit into the first one.
+#[test]
+fn a_license_of_nearly_4_kb_costs_no_more() {
+    let settings = vec![("RATE_LIMIT_PER_MINUTE", "100".to_owned())];
+    let world = World::with(&WorldOptions { settings, ..WorldOptions::default() });
+    let of_devices = |devices: u8| {
+        (1..=devices).fold(Fixture::pro().seats(100), |fixture, number| {
+            fixture.bound(number, &Machine::named(&format!("number{number}")), UnixMillis(1_700_000_000_000))
+        })
+    };
+    let mut cost = Vec::new();
+    for devices in [18, 40] {
+        let key = world.put(of_devices(devices));
+        let bytes = stored_bytes(&world.item(&world.license_id(&key)));
+        assert_eq!((3_000..=4_096).contains(&bytes), devices == 18, "{devices} devices: {bytes} bytes");
+        assert_eq!(world.verify(&key).code(), "VALID");
+        world.settle();
+        world.forget();
+        assert_eq!(world.verify(&key).code(), "VALID");
+        world.settle();
+        let records = world.dynamodb.records();
+        let before: Vec<_> = records.iter().filter(|record| record.operation != "PutItem").collect();
+        let units = units(&before);
+        cost.push((units.read, units.write));
+    }
+    assert_eq!(cost[0], (1.0, 1.0));
+    assert!(cost[1].0 > 1.0, "beyond that the measure does tell");
+}
+
+/// The size of an item about as DynamoDB counts it: names and values, without the signs of JSON.
+fn stored_bytes(item: &Value) -> usize {
+    match item {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| match (name.as_str(), value) {
+                ("S" | "N", Value::String(text)) => text.len(),
+                ("B", Value::String(base64)) => base64.len() / 4 * 3,
+                ("BOOL" | "NULL", _) => 1,
+                ("M" | "L", value) => 3 + stored_bytes(value),
+                (name, value) => name.len() + 1 + stored_bytes(value),
+            })
+            .sum(),
+        Value::Array(items) => items.iter().map(|item| 1 + stored_bytes(item)).sum(),
+        _ => 0,
+    }
 }
 
 #[test]

@@ -42,6 +42,44 @@ fn every_test_the_architecture_names_exists() {
     }
 }
 
+/// Every file of Rust that holds tests, by the name its module has.
+fn sources() -> Vec<(String, String)> {
+    let folders = ["tests/it", "client", "cli", "functions", "shared", "xtask/src"];
+    let files = folders.into_iter().flat_map(|folder| crate::tidy::rust_files(&checkout().join(folder)));
+    files
+        .map(|file| {
+            let named = if file.ends_with("mod.rs") { file.parent().unwrap() } else { file.as_path() };
+            let module = named.file_stem().unwrap().to_string_lossy().into_owned();
+            (module, fs::read_to_string(&file).unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn every_test_of_the_reliability_page_exists() {
+    let (document, sources) = (page("docs/reliability.md"), sources());
+    let exists = |module: &str, test: &str| {
+        sources.iter().any(|(name, text)| name == module && text.contains(&format!("fn {test}(")))
+    };
+    let mut named = 0;
+    for (module, test) in document.split('`').skip(1).step_by(2).filter_map(|text| text.split_once("::")) {
+        assert!(exists(module, test), "docs/reliability.md names {module}::{test}, which does not exist");
+        named += 1;
+    }
+    assert!(named > 80, "{named}");
+    let rows: Vec<_> = document.lines().filter(|line| line.starts_with("| ")).collect();
+    for fault in (1..=15).map(|number| format!("| F{number} | ")) {
+        let row = rows.iter().find(|row| row.starts_with(&fault)).unwrap_or_else(|| panic!("no row {fault}"));
+        assert!(row.contains("::"), "{fault} names no test");
+    }
+    // What is promised has a test and a mitigation: no row of the first three tables has an empty cell.
+    let (tables, _) = document.split_once("\n## Readers").expect("the readers");
+    for row in tables.lines().filter(|line| line.starts_with("| ") && line.contains("::")) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        assert!((4..=5).contains(&cells.len()) && cells.iter().all(|cell| !cell.is_empty()), "{row}");
+    }
+}
+
 #[test]
 fn the_commands_of_the_documents_work() {
     let world = World::start();

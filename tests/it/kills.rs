@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use falconer_tests::{World, WorldOptions};
+use falconer_tests::{RaisedOnLeaving, World, WorldOptions};
 
 use crate::history::History;
 use crate::races::{CHANGES, Told, acknowledged_is_stored, busy, rounds};
@@ -42,6 +42,7 @@ fn a_function_killed_at_any_moment_leaves_every_invariant_true() {
             }
             kills
         });
+        let leaving = RaisedOnLeaving(&done);
         let callers: Vec<_> = (0..CALLERS)
             .map(|caller| {
                 let (url, key, stored) = (&url, &key, &stored);
@@ -58,7 +59,7 @@ fn a_function_killed_at_any_moment_leaves_every_invariant_true() {
             })
             .collect();
         let told: Vec<_> = callers.into_iter().flat_map(|caller| caller.join().expect("a caller")).collect();
-        done.store(true, Ordering::Relaxed);
+        drop(leaving);
         (told, killer.join().expect("the killer"))
     });
     assert!(kills >= FEWEST_KILLS, "{kills} kills");

@@ -2,6 +2,7 @@
 
 mod activate_contract;
 mod apps_script;
+mod attacks;
 mod bench;
 mod catalogs;
 mod client;
@@ -12,6 +13,7 @@ mod deployment;
 mod documents;
 mod events;
 mod explaining;
+mod faults;
 mod history;
 mod issuing;
 mod keyring;

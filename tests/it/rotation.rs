@@ -10,7 +10,7 @@ use falconer_domain::UnixMillis;
 use falconer_domain::jwks::Jwks;
 use falconer_http::{App, Call};
 use falconer_local::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, Reply, World, WorldOptions, anonymous_order, turned_clock};
+use falconer_tests::{Fixture, RaisedOnLeaving, Reply, World, WorldOptions, anonymous_order, turned_clock};
 use serde_json::{Value, json};
 
 use crate::events::event;
@@ -263,6 +263,7 @@ fn rotating_under_traffic_fails_no_request_and_refuses_no_new_key() {
                 std::thread::sleep(Duration::from_millis(50));
             }
         });
+        let _leaving = RaisedOnLeaving(&stop);
         world.wait(keyring::add(&world.ring_writer(), START)).unwrap();
         std::thread::sleep(Duration::from_secs(61));
         world.wait(keyring::promote_now(&world.ring_writer())).unwrap();
@@ -273,7 +274,6 @@ fn rotating_under_traffic_fails_no_request_and_refuses_no_new_key() {
         while sent.load(Ordering::Relaxed) < before + 5 && !traffic.is_finished() {
             std::thread::sleep(Duration::from_millis(5));
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(sent.load(Ordering::Relaxed) > 100, "{sent:?}");
     assert_eq!(

@@ -30,6 +30,9 @@ const HTTP_LIMIT: Duration = Duration::from_secs(30);
 /// Every function.
 const FUNCTIONS: [&str; 6] = ["verify", "activate-sync", "transfer", "deactivate", "keys", "health"];
 
+/// How the members of a request begin that say something no log may repeat: a key, a machine, a person.
+const PERSONAL: [&str; 4] = ["license", "hardware", "hw", "device"];
+
 /// How often [`World::settle`] looks.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
@@ -308,6 +311,24 @@ impl World {
         }
     }
 
+    /// Remembers what a request says of its key, its machine and its people, whatever it is and however it is spelled.
+    fn overhear(&self, body: &[u8]) {
+        let Ok(Value::Object(members)) = serde_json::from_slice(body) else { return };
+        let personal = |name: &str| PERSONAL.iter().any(|personal| name.starts_with(personal));
+        for (_, value) in members.into_iter().filter(|(name, _)| personal(name)) {
+            let values = match value {
+                Value::Object(parts) => parts.into_iter().map(|(_, part)| part).collect(),
+                value => vec![value],
+            };
+            for text in values.iter().filter_map(Value::as_str) {
+                let known = self.spoken.borrow().iter().any(|spoken| spoken == text);
+                if !known {
+                    self.speak(text);
+                }
+            }
+        }
+    }
+
     /// Takes a text back that was spoken only to see it found.
     pub fn unspeak(&self, typed: &str) {
         self.spoken.borrow_mut().retain(|spoken| spoken != typed);
@@ -363,6 +384,7 @@ impl World {
     /// # Panics
     /// The gateway does not answer.
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        self.overhear(body);
         let url = format!("{}{path}", self.gateway.url());
         let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {

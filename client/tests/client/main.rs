@@ -7,6 +7,7 @@ mod form;
 mod harness;
 mod kills;
 mod operations;
+mod parsers;
 mod processes;
 mod sequences;
 mod table;

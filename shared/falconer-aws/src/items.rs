@@ -470,10 +470,13 @@ pub(crate) fn next_month(month: &str) -> Option<String> {
 }
 
 #[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    fn license() -> License {
+    pub(super) fn license() -> License {
         let component = StoredComponent { hash: [7; 16], learned_at: Some(UnixMillis(5)) };
         let device = Device {
             name: DeviceName::read("Laptop").unwrap(),

@@ -225,4 +225,24 @@ mod tests {
     }
 
     const ID: &str = "lic_ndgc5x34jby0cedfg16y9sz0";
+
+    proptest::proptest! {
+        /// Every address has one bucket, written one way; whatever is none shares one. Neither is ever longer than an
+        /// address: it becomes part of a key.
+        #[test]
+        fn any_source_is_one_bucket(text in "\\PC{0,60}", v4 in proptest::prelude::any::<[u8; 4]>(), v6 in proptest::prelude::any::<[u16; 8]>()) {
+            let folded = Address::fold(&text);
+            proptest::prop_assert!(folded.as_str().len() <= 43, "{}", folded.as_str());
+            let v4 = IpAddr::from(v4);
+            let folded = Address::fold(&v4.to_string());
+            proptest::prop_assert_eq!(folded.as_str(), v4.to_string());
+            let mapped = format!("::ffff:{v4}");
+            proptest::prop_assert_eq!(Address::fold(&mapped), folded);
+            let mut neighbour = v6;
+            neighbour[7] ^= 1;
+            let [one, other] = [v6, neighbour].map(|segments| Address::fold(&IpAddr::from(segments).to_string()));
+            let is_mapped = v6[..6] == [0, 0, 0, 0, 0, 0xFFFF];
+            proptest::prop_assert!(one == other || is_mapped);
+        }
+    }
 }

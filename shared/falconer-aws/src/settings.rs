@@ -183,4 +183,17 @@ mod tests {
             "{said}"
         );
     }
+
+    proptest::proptest! {
+        /// Any environment is settings or a list of names; a value is never repeated.
+        #[test]
+        fn any_environment_is_read_or_refused_by_name(values in proptest::array::uniform10("(secret-[a-z]{8}|-?[0-9]{0,12}|all)?")) {
+            let set: Vec<_> = Settings::NAMES.into_iter().zip(values.iter().map(String::as_str)).collect();
+            if let Err(why) = read(&set) {
+                let said = why.to_string();
+                proptest::prop_assert!(!said.contains("secret-"), "{}", said);
+                proptest::prop_assert!(Settings::NAMES.iter().any(|name| said.contains(name)), "{}", said);
+            }
+        }
+    }
 }

@@ -31,3 +31,6 @@ pub use fields::{Nonce, Origin, TypedKey};
 pub use lambda_http::http::Method;
 pub use problem::{Problem, Stop};
 pub use serve::{Effect, Endpoint, WarmUp, serve};
+
+#[cfg(test)]
+mod tests;

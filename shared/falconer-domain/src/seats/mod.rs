@@ -205,7 +205,7 @@ impl License {
     /// behind, happens after what it finds. Who was bound before whom depends on it.
     fn next_moment(&self, now: UnixMillis) -> UnixMillis {
         let bound = self.devices.values().chain(self.released.values().map(|released| &released.device));
-        bound.map(|device| UnixMillis(device.bound_at.0 + 1)).fold(now, UnixMillis::max)
+        bound.map(|device| UnixMillis(device.bound_at.0.saturating_add(1))).fold(now, UnixMillis::max)
     }
 
     /// Counts a binding: as the first of a seat while there is one unused, else as a transfer.

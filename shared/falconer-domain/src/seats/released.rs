@@ -66,14 +66,14 @@ impl Reclaim {
 
 impl Released {
     pub(super) fn has_return(&self, now: UnixMillis) -> bool {
-        self.may_return && now.0 - self.at.0 < YEAR_DAYS * MILLIS_PER_DAY
+        self.may_return && now.0.saturating_sub(self.at.0) < YEAR_DAYS * MILLIS_PER_DAY
     }
 
     pub(super) fn has_reclaim(&self, policy: &Policy, now: UnixMillis) -> bool {
         let cooldown_millis = i64::from(policy.transfer_cooldown_hours) * MILLIS_PER_HOUR;
         match self.reclaim {
             Reclaim::Never => false,
-            Reclaim::DuringCooldown => now.0 - self.at.0 <= cooldown_millis,
+            Reclaim::DuringCooldown => now.0.saturating_sub(self.at.0) <= cooldown_millis,
             Reclaim::Always => true,
         }
     }

@@ -110,7 +110,7 @@ impl Window {
         let leaving = usize::try_from(self.count(transfers, now).checked_sub(self.room)?).ok()?;
         let mut moments: Vec<_> = self.within(transfers, now).collect();
         moments.sort_unstable();
-        moments.get(leaving).map(|at| UnixMillis(at.0 + self.millis))
+        moments.get(leaving).map(|at| UnixMillis(at.0.saturating_add(self.millis)))
     }
 }
 

@@ -1,0 +1,122 @@
+//! Every reader of what an operator hands in: files, sheets, dates. No bytes make it panic, and what it takes reads back.
+
+use std::collections::BTreeMap;
+
+use falconer_domain::{Product, UnixMillis};
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+
+use crate::moving::cells::Sheet;
+use crate::moving::issuing::read_keys;
+use crate::moving::{own, postgres, sheet};
+use crate::{catalog, moments, place};
+
+fn product() -> Product {
+    Product::parse("QF").unwrap()
+}
+
+/// Cells that are nearly right, wrong in every way, or formulas.
+fn cell() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[ -~]{0,20}",
+        "\\PC{0,12}",
+        "['\"=+@,;\r\n\t -]{0,6}",
+        "-?[0-9]{1,20}",
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]{1,12}(Z|[+-][0-9:]{2,5})?)?",
+        "-?[0-9]{1,19} ms",
+        "\\{[a-z,\"]{0,12}\\}",
+        "(lic_[0-9a-hjkmnp-tv-z]{24}|QF-PRO-[0-9A-Z-]{20,36}|[A-Za-z0-9+/]{0,40}={0,2})",
+        "(\\[|\\{)[\\[\\]{}\":,0-9a-z_]{0,40}",
+        proptest::sample::select(vec![
+            "active", "pending", "expired", "t", "f", "pro", "free", "infinity", "1", "yes"
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+/// A file of these columns with rows of such cells; now and then a byte is another one.
+fn file(columns: Vec<&'static str>) -> impl Strategy<Value = Vec<u8>> {
+    let width = columns.len();
+    let rows = proptest::collection::vec(proptest::collection::vec(cell(), width - 1..=width), 0..6);
+    let flips = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..3);
+    (rows, flips).prop_map(move |(rows, flips)| {
+        let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
+        writer.write_record(&columns).unwrap();
+        for row in rows {
+            writer.write_record(&row).unwrap();
+        }
+        let mut bytes = writer.into_inner().unwrap();
+        for (place, byte) in flips {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        bytes
+    })
+}
+
+fn of_sheet() -> Vec<&'static str> {
+    sheet::COLUMNS.into_iter().chain(own::COLUMNS).collect()
+}
+
+/// Reads it as everything that a file can be.
+fn read_as_all(bytes: &[u8]) {
+    let reading =
+        sheet::Reading { product: product(), tiers: BTreeMap::new(), now: UnixMillis(1_800_000_000_000) };
+    if let Ok(file) = Sheet::open(bytes, &[]) {
+        for row in file.rows() {
+            let _ = sheet::read(&row, &reading).map(drop);
+            let _ = postgres::read(&row, &TimeZone::UTC).map(drop);
+            let _ = own::read(&row).map(drop);
+        }
+        let _ = read_keys(bytes, &file, &product()).map(drop);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_sheet_is_read_row_by_row(bytes in file(of_sheet())) {
+        read_as_all(&bytes);
+    }
+
+    #[test]
+    fn any_table_is_read_row_by_row(bytes in file([postgres::COLUMNS.as_slice(), &[postgres::METADATA]].concat())) {
+        read_as_all(&bytes);
+    }
+
+    #[test]
+    fn any_bytes_are_a_sheet_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        read_as_all(&bytes);
+    }
+
+    #[test]
+    fn a_moment_reads_back_to_the_millisecond(text in cell(), millis in any::<i64>()) {
+        for read in [moments::from(&text), moments::until(&text)].into_iter().flatten() {
+            prop_assert_eq!(moments::from(&moments::written(read)), Ok(read));
+            prop_assert_eq!(moments::until(&moments::end_written(read)), Ok(read));
+        }
+        let at = UnixMillis(millis);
+        prop_assert_eq!(moments::from(&moments::written(at)), Ok(at));
+        prop_assert_eq!(moments::until(&moments::end_written(at)), Ok(at));
+    }
+
+    #[test]
+    fn a_catalog_reads_back_or_is_refused(
+        product in "([A-Z0-9]{2,8}|\\PC{0,4})",
+        tiers in proptest::collection::vec(("[a-z]{1,3}", proptest::option::of("[a-z]{1,3}"), "[a-z_]{0,6}", cell()), 0..4),
+        text in "\\PC{0,80}",
+    ) {
+        let tiers: String = tiers
+            .iter()
+            .map(|(name, extends, feature, seats)| {
+                let extends = extends.as_ref().map(|name| format!("extends = \"{name}\"\n")).unwrap_or_default();
+                format!("[tiers.{name}]\n{extends}features = [\"{feature}\"]\npolicy = {{ seats = {seats} }}\n")
+            })
+            .collect();
+        for text in [format!("product = \"{product}\"\n{tiers}"), text] {
+            if let Ok(read) = catalog::read(&text) {
+                prop_assert_eq!(catalog::read(&catalog::written(&read)).unwrap(), read);
+            }
+            let _ = place::Settings::read(&text);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Somebody on the network between an application and the functions, who may say and change anything.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::{
+    Clock, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys, RawComponents, RefreshError,
+    State, Tick, Transport, Trouble, UnixMillis,
+};
+use falconer_domain::encoding::BASE64URL_NOPAD;
+use falconer_tests::{Fixture, MASTER_B, World, WorldOptions, now};
+use serde_json::Value;
+
+use crate::issuing::falconer;
+
+/// What is done to the requests and answers of an application.
+type Meddling = Box<dyn Fn(&HttpTransport, Endpoint, Option<&str>) -> Result<Reply, NoReply> + Send>;
+
+/// The way to the server, and whoever sits on it.
+#[derive(Clone)]
+struct Way {
+    server: HttpTransport,
+    meddling: Arc<Mutex<Option<Meddling>>>,
+    /// The last answer that really came from the server.
+    heard: Arc<Mutex<Option<Reply>>>,
+}
+
+impl Way {
+    fn to(world: &World) -> Self {
+        let server = HttpTransport::new(&world.gateway().url());
+        Self { server, meddling: Arc::default(), heard: Arc::default() }
+    }
+
+    fn meddle(
+        &self,
+        with: impl Fn(&HttpTransport, Endpoint, Option<&str>) -> Result<Reply, NoReply> + Send + 'static,
+    ) {
+        *self.meddling.lock().unwrap() = Some(Box::new(with));
+    }
+
+    fn leave(&self) {
+        *self.meddling.lock().unwrap() = None;
+    }
+}
+
+impl Transport for Way {
+    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+        let meddling = self.meddling.lock().unwrap();
+        if let Some(meddling) = &*meddling {
+            return meddling(&self.server, endpoint, body);
+        }
+        let reply = self.server.send(endpoint, body);
+        if endpoint == Endpoint::Verify {
+            *self.heard.lock().unwrap() = reply.clone().ok();
+        }
+        reply
+    }
+}
+
+/// A client's clock, which stands still.
+#[derive(Clone)]
+struct Still(Tick);
+
+impl Clock for Still {
+    fn now(&self) -> Tick {
+        self.0
+    }
+
+    fn sleep(&self, _: Duration) {}
+}
+
+/// A computer of three parts. Their values may appear nowhere.
+struct Parts(&'static str);
+
+impl Hardware for Parts {
+    fn read(&self) -> RawComponents {
+        [Label::Mac, Label::Board, Label::Cpu].into_iter().fold(RawComponents::default(), |raw, label| {
+            raw.with(label, &format!("fixture-hardware-{}-{}", self.0, label.as_str()))
+        })
+    }
+}
+
+/// An application that trusts the keys of this world.
+fn application(world: &World, way: &Way, machine: &'static str) -> Licensing {
+    let keys = PublicKeys::parse(&world.get("/api/keys").body.to_string()).expect("public keys");
+    let wall = UnixMillis(now().0);
+    Licensing::builder("QF", "https://licenses.example.com", keys)
+        .transport(way.clone())
+        .clock(Still(Tick { wall, monotonic: Duration::ZERO }))
+        .hardware(Parts(machine))
+        .store_in_memory()
+        .open()
+        .expect("an open license")
+}
+
+fn operate(world: &World, arguments: &[&str]) {
+    let output = falconer(world).args(["--yes"]).args(arguments).output().expect("the program runs");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Activated, checked once, and revoked since: whoever makes the application miss that has won.
+fn revoked() -> (World, Way, Licensing) {
+    let world = World::start();
+    let way = Way::to(&world);
+    let key = world.put(Fixture::pro());
+    let client = application(&world, &way, "first");
+    client.activate(&key, "", "").expect("an activation");
+    assert_eq!(client.refresh(), Ok(State::Active));
+    operate(&world, &["revoke", &key, "--reason", "refund"]);
+    (world, way, client)
+}
+
+/// The truth gets through as soon as nobody is in its way.
+fn ends_with_the_truth(way: &Way, client: &Licensing) {
+    way.leave();
+    assert_eq!(client.refresh(), Ok(State::Locked { code: LockCode::Revoked }));
+}
+
+#[test]
+fn an_old_valid_answer_played_again_says_nothing() {
+    let (_world, way, client) = revoked();
+    let held = client.license();
+    let recorded = way.heard.lock().unwrap().clone().expect("an answer");
+    way.meddle(move |server, endpoint, body| match endpoint {
+        Endpoint::Verify => Ok(recorded.clone()),
+        _ => server.send(endpoint, body),
+    });
+    assert_eq!(client.refresh(), Err(RefreshError::NoAnswer(Trouble::NotOurs)));
+    assert_eq!(client.license(), held, "not a second more than before");
+    ends_with_the_truth(&way, &client);
+}
+
+/// A whole authority of somebody else's, with a license of the same key's product, and its own public keys.
+#[test]
+fn a_forged_server_is_not_believed_whatever_keys_it_offers() {
+    let (_world, way, client) = revoked();
+    let held = client.license();
+    for generation in ["1", "9"] {
+        let ring = format!(r#"{{"current":"{generation}","{generation}":"{MASTER_B}"}}"#);
+        let forged = World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() });
+        let theirs = forged.put(Fixture::pro());
+        let url = forged.gateway().url();
+        way.meddle(move |_, endpoint, body| {
+            // It knows nothing of the key, so it answers about one of its own.
+            let body = body.map(|body| {
+                let mut body: Value = serde_json::from_str(body).unwrap();
+                for name in ["license", "license_key"] {
+                    if body.get(name).is_some() {
+                        body[name] = theirs.clone().into();
+                    }
+                }
+                body.to_string()
+            });
+            HttpTransport::new(&url).send(endpoint, body.as_deref())
+        });
+        assert_eq!(client.refresh(), Err(RefreshError::NoAnswer(Trouble::NotTrusted)), "kid {generation}");
+        assert_eq!(client.license(), held);
+        way.leave();
+        drop(forged);
+    }
+    ends_with_the_truth(&way, &client);
+}
+
+/// A yes that was heard, as an answer to what is asked now: what it says of the nonce is changed, and nobody signs it.
+fn downgraded(yes: &Reply, header: Option<&str>, asked: &str) -> Reply {
+    let mut body: Value = serde_json::from_slice(&yes.body).unwrap();
+    let lease = body["lease"].take();
+    let payload = lease.as_str().unwrap().split('.').nth(1).unwrap().as_bytes();
+    let mut claims: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(payload).unwrap()).unwrap();
+    let asked: Value = serde_json::from_str(asked).unwrap();
+    claims["nonce"] = asked["nonce"].clone();
+    match header {
+        None => drop(body.as_object_mut().unwrap().remove("lease")),
+        Some("") => body["lease"] = "".into(),
+        Some(header) => {
+            let [header, claims, signature] = [header.as_bytes(), claims.to_string().as_bytes(), &[0; 64]]
+                .map(|part| BASE64URL_NOPAD.encode(part));
+            body["lease"] = format!("{header}.{claims}.{signature}").into();
+        }
+    }
+    Reply { status: yes.status, retry_after_seconds: None, body: body.to_string().into_bytes() }
+}
+
+#[test]
+fn an_answer_stripped_of_its_signature_unlocks_and_locks_nothing() {
+    let (world, way, client) = revoked();
+    let held = client.license();
+    let yes = way.heard.lock().unwrap().clone().expect("an answer");
+    for header in [
+        None,
+        Some(""),
+        Some(r#"{"alg":"none","typ":"lease+jwt","kid":"1"}"#),
+        Some(r#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1"}"#),
+    ] {
+        let yes = yes.clone();
+        way.meddle(move |server, endpoint, body| match (endpoint, body) {
+            (Endpoint::Verify, Some(asked)) => Ok(downgraded(&yes, header, asked)),
+            _ => server.send(endpoint, body),
+        });
+        assert!(matches!(client.refresh(), Err(RefreshError::NoAnswer(_))), "{header:?}");
+        assert_eq!(client.license(), held, "{header:?}");
+    }
+    ends_with_the_truth(&way, &client);
+    // And a signed no is not made a yes by what stands beside it.
+    let key = world.put(Fixture::pro());
+    let other = application(&world, &way, "second");
+    other.activate(&key, "", "").expect("an activation");
+    operate(&world, &["revoke", &key, "--reason", "refund"]);
+    way.meddle(|server, endpoint, body| {
+        let mut reply = server.send(endpoint, body)?;
+        let mut body: Value = serde_json::from_slice(&reply.body).unwrap();
+        (body["valid"], body["code"]) = (true.into(), "VALID".into());
+        reply.status = 200;
+        reply.body = body.to_string().into_bytes();
+        Ok(reply)
+    });
+    assert_eq!(other.refresh(), Ok(State::Locked { code: LockCode::Revoked }));
+}
+
+/// A proxy that shows the bound machine's hardware in the name of another gets that one a signed yes. It is about the
+/// bound machine, so the application on the other one does not act on it.
+#[test]
+fn an_answer_about_other_hardware_is_about_another_machine() {
+    let world = World::start();
+    let way = Way::to(&world);
+    let key = world.put(Fixture::pro());
+    let owner = application(&world, &way, "first");
+    let shown = Arc::new(Mutex::new(Value::Null));
+    let seen = Arc::clone(&shown);
+    way.meddle(move |server, endpoint, body| {
+        if let Some(body) = body {
+            *seen.lock().unwrap() = serde_json::from_str::<Value>(body).unwrap()["hardware"].clone();
+        }
+        server.send(endpoint, body)
+    });
+    owner.activate(&key, "", "").expect("an activation");
+    let owners = shown.lock().unwrap().clone();
+    assert!(owners.is_object(), "{owners}");
+
+    let thief = application(&world, &way, "second");
+    way.meddle(move |server, endpoint, body| {
+        let body = body.map(|body| {
+            let mut body: Value = serde_json::from_str(body).unwrap();
+            body["hardware"] = owners.clone();
+            body.to_string()
+        });
+        server.send(endpoint, body.as_deref())
+    });
+    let got = thief.activate(&key, "", "");
+    assert_ne!(thief.status(), State::Active, "{got:?}");
+    assert!(!thief.has_feature("backtesting"), "{got:?}");
+    let _ = thief.refresh();
+    assert_ne!(thief.status(), State::Active);
+    assert_eq!(owner.status(), State::Active);
+    assert_eq!(world.stored(&world.license_id(&key)).devices.len(), 1);
+}

@@ -1,0 +1,59 @@
+//! F7: the audit table is down, or hangs, while many callers are at work.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use falconer_local::gateway::peak_overlap;
+use falconer_local::tap::{Fault, Matcher};
+use falconer_tests::{Fixture, Reply, World, WorldOptions};
+use serde_json::json;
+
+const CALLERS: usize = 16;
+const ROUNDS: usize = 8;
+const INSTANCES: usize = 4;
+
+/// Sixteen callers, each with a key of its own, so that no license's share of rows is used up.
+fn answers(world: &World) -> Vec<Reply> {
+    let keys: Vec<_> = (0..CALLERS).map(|_| world.put(Fixture::pro())).collect();
+    let url = format!("{}/api/verify", world.gateway().url());
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let body = json!({ "license": key }).to_string();
+                let url = &url;
+                scope.spawn(move || (0..ROUNDS).map(|_| Reply::post(url, &[], &body)).collect::<Vec<_>>())
+            })
+            .collect();
+        callers.into_iter().flat_map(|caller| caller.join().expect("a caller")).collect()
+    })
+}
+
+#[test]
+fn with_the_audit_table_down_or_hanging_at_load_every_verdict_stands_and_every_record_is_in_the_log() {
+    for fault in [Fault::Reset, Fault::Hang, Fault::throttling(), Fault::internal()] {
+        let world = World::with(&WorldOptions { instances: INSTANCES, ..WorldOptions::default() });
+        let audit = Matcher::operation("PutItem").and_resource(&world.settings.verifications_table);
+        world.dynamodb.break_all(audit.clone(), fault.clone());
+        let replies = answers(&world);
+        assert!(replies.iter().all(|reply| (reply.status, reply.code()) == (200, "VALID")), "{fault:?}");
+
+        // What a row would have said stands in the log: which request, about which license, decided how and when.
+        let lines = world.request_lines();
+        let lines: BTreeMap<_, _> =
+            lines.iter().map(|line| (line["request.id"].as_str().unwrap_or_default(), line)).collect();
+        assert_eq!(replies.len(), CALLERS * ROUNDS);
+        for reply in &replies {
+            let line = lines[reply.header("x-request-id").unwrap()];
+            let said = [&line["license.id"], &line["outcome.code"], &line["_aws"]["Timestamp"]];
+            assert_eq!(said, [&reply.body["licenseId"], &reply.body["code"], &reply.body["checkedAt"]]);
+            assert_eq!(line["AuditDrops"], 1, "{fault:?}: the metric counts it");
+        }
+        assert_eq!(world.gateway().starts().len(), world.instances(), "nobody was killed or died");
+        let invocations = world.gateway().invocations();
+        assert!(peak_overlap(&invocations) >= INSTANCES, "it was load");
+        // After three failures an instance leaves the table alone: none was held up for each of its requests.
+        let tried = world.dynamodb.matching(&audit);
+        let rows: BTreeSet<_> = tried.iter().map(|one| one.request["Item"]["at"].to_string()).collect();
+        assert!(rows.len() <= 3 * INSTANCES, "{fault:?}: {} rows tried", rows.len());
+    }
+}

@@ -1,0 +1,120 @@
+//! F2 and F4: how long an answer may take. Our own figures, under paused time.
+
+use std::time::Duration;
+
+use falconer_http::{Answer, App, Call, Endpoint};
+use falconer_local::tap::{Fault, Matcher};
+use falconer_tests::{Fixture, Machine, World, turned_clock};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::events::event;
+
+/// What the design promises. The rest up to the gateway's 30 s and the function's 5 s is slack.
+const VERIFY_WITHIN: Duration = Duration::from_millis(2_500);
+const CHANGE_WITHIN: Duration = Duration::from_millis(4_500);
+
+/// Each endpoint, and when it tells an outage.
+fn endpoints() -> [(Endpoint, Duration); 4] {
+    [
+        (verify::ENDPOINT, VERIFY_WITHIN),
+        (activate_sync::ENDPOINT, CHANGE_WITHIN),
+        (transfer::ENDPOINT, CHANGE_WITHIN),
+        (deactivate::ENDPOINT, CHANGE_WITHIN),
+    ]
+}
+
+async fn handle(app: &App, call: &Call) -> Answer {
+    match app.endpoint.name {
+        "verify" => verify::handle(app, call).await,
+        "activate-sync" => activate_sync::handle(app, call).await,
+        "transfer" => transfer::handle(app, call).await,
+        _ => deactivate::handle(app, call).await,
+    }
+}
+
+/// A request that is to be answered within `left`.
+fn call(endpoint: &Endpoint, key: &str, left: Duration) -> Call {
+    let mut event = event(endpoint.name, "post");
+    event["body"] = Machine::named("here").request(key).to_string().into();
+    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+    Call::new(request, falconer_tests::now(), Instant::now() + left)
+}
+
+fn told(answer: Answer, call: &Call, endpoint: &Endpoint) -> (u16, Value) {
+    let response = answer.into_response(&call.request_id, endpoint.effect);
+    let body: Value = serde_json::from_slice(response.body()).unwrap();
+    (response.status().as_u16(), body["code"].clone())
+}
+
+/// A license that a request of `here` changes, or finds good.
+fn license(world: &World, endpoint: &Endpoint) -> String {
+    let bound = |name| Fixture::pro().bound(1, &Machine::named(name), falconer_tests::now());
+    world.put(match endpoint.name {
+        "activate-sync" => Fixture::pro(),
+        "transfer" => bound("old"),
+        _ => bound("here"),
+    })
+}
+
+#[test]
+fn an_outage_that_hangs_is_told_within_each_endpoints_deadline() {
+    let world = World::start();
+    for (endpoint, promised) in endpoints() {
+        assert!(endpoint.deadline <= promised, "{}", endpoint.name);
+        let mut hung = vec![Matcher::any()];
+        if endpoint.name != "verify" {
+            hung.push(Matcher::operation("TransactWriteItems"));
+        }
+        let runtime = turned_clock();
+        let app = App::new(endpoint, world.settings.clone(), &world.tapped);
+        for matcher in hung {
+            let (key, other) = (license(&world, &endpoint), license(&world, &endpoint));
+            runtime.block_on(async {
+                // In real time: the ring, the catalog, and a connection.
+                let warm = call(&endpoint, &other, Duration::from_secs(60));
+                assert_eq!(told(handle(&app, &warm).await, &warm, &endpoint).0, 200, "{}", endpoint.name);
+
+                world.dynamodb.break_all(matcher.clone(), Fault::Hang);
+                world.forget();
+                let asked = Instant::now();
+                let call = call(&endpoint, &key, endpoint.deadline);
+                let mut answer = Box::pin(handle(&app, &call));
+                // Real time up to the call that hangs; from there on no answer will come, and our time-outs follow one
+                // another at once.
+                while world.dynamodb.matching(&matcher).is_empty() {
+                    let a_moment = tokio::time::sleep(Duration::from_millis(1));
+                    tokio::select! {
+                        _ = &mut answer => panic!("{}: an answer without a call", endpoint.name),
+                        () = a_moment => {}
+                    }
+                }
+                tokio::time::pause();
+                let (status, code) = told(answer.await, &call, &endpoint);
+                let place = format!("{} {matcher:?}", endpoint.name);
+                assert_eq!((status, code), (503, json!("UNAVAILABLE")), "{place}");
+                assert!(asked.elapsed() <= endpoint.deadline, "{place}: {:?}", asked.elapsed());
+                tokio::time::resume();
+                world.dynamodb.heal();
+            });
+        }
+    }
+}
+
+#[test]
+fn nothing_is_begun_with_less_than_half_a_second_left() {
+    let world = World::start();
+    for (endpoint, _) in endpoints() {
+        let app = App::new(endpoint, world.settings.clone(), &world.tapped);
+        let (key, other) = (license(&world, &endpoint), license(&world, &endpoint));
+        turned_clock().block_on(async {
+            let warm = call(&endpoint, &other, Duration::from_secs(60));
+            handle(&app, &warm).await;
+            world.forget();
+            let late = call(&endpoint, &key, Duration::from_millis(499));
+            let (status, code) = told(handle(&app, &late).await, &late, &endpoint);
+            assert_eq!((status, code), (503, json!("UNAVAILABLE")), "{}", endpoint.name);
+            assert!(world.dynamodb.records().is_empty(), "{}", endpoint.name);
+        });
+    }
+}

@@ -1,0 +1,128 @@
+//! F10 and F11: a ring that is bad, or that nobody hands out.
+
+use std::time::Duration;
+
+use falconer_http::App;
+use falconer_local::tap::{Fault, Matcher};
+use falconer_tests::{Fixture, MASTER_A, World, pass, ring, turned_clock};
+
+use crate::issuing::falconer;
+
+/// Texts that are no ring, and what is said of each.
+fn bad_rings() -> [(&'static str, String, &'static str); 5] {
+    [
+        ("empty", String::new(), "flat JSON object"),
+        ("short", r#"{"current":"1","1":"a-short-master"}"#.to_owned(), "shorter than 32 characters"),
+        ("malformed", format!(r#"{{"current":"1","1":"{MASTER_A}""#), "flat JSON object"),
+        ("without current", format!(r#"{{"1":"{MASTER_A}"}}"#), "no \"current\""),
+        ("of a missing generation", format!(r#"{{"current":"2","1":"{MASTER_A}"}}"#), "does not hold"),
+    ]
+}
+
+/// Everything that can be wrong with the answer.
+fn outages() -> [(&'static str, Fault); 5] {
+    let error = |status, kind| Fault::secrets_error(status, kind, "Not now.");
+    [
+        ("reset", Fault::Reset),
+        ("hanging", Fault::Hang),
+        ("throttled", error(400, "ThrottlingException")),
+        ("broken", error(500, "InternalServiceError")),
+        ("refused", error(400, "AccessDeniedException")),
+    ]
+}
+
+#[test]
+fn secrets_manager_down_at_a_cold_start_is_503_until_it_is_back() {
+    // Each takes our own pause of 5 s; `outages` has the reset, and a running instance meets all of them below.
+    for (what, fault) in outages().into_iter().filter(|(what, _)| ["hanging", "refused"].contains(what)) {
+        let world = World::start();
+        let key = world.put(Fixture::pro());
+        world.secrets_tap.break_all(Matcher::any(), fault);
+        world.gateway().kill("verify", 0).unwrap();
+        world.gateway().wait_until_ready(Duration::from_secs(60)).unwrap();
+        let reply = world.verify(&key);
+        let said = (reply.status, reply.code(), reply.header("retry-after"));
+        assert_eq!(said, (503, "UNAVAILABLE", Some("2")), "{what}");
+        let log = world.log_text();
+        assert!(
+            log.contains("no key ring: every request gets 503 until the secret is good"),
+            "{what}: {log}"
+        );
+        world.secrets_tap.heal();
+        let healed = (0..160).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            world.verify(&key).code() == "VALID"
+        });
+        assert!(healed, "{what}");
+        assert_eq!(world.gateway().starts().len(), world.instances() + 1, "{what}: nobody else died");
+    }
+}
+
+/// Our own pause, on a clock that the test turns: requests of the next 5 s ask nobody, the first one after them does.
+#[test]
+fn an_instance_without_a_ring_heals_with_the_first_request_after_5_seconds() {
+    let world = World::start();
+    let runtime = turned_clock();
+    runtime.block_on(async {
+        for (what, bad, _) in bad_rings() {
+            world.secrets.put(&world.settings.master_key_secret_id, &bad);
+            let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
+            assert!(app.ring.ring().await.is_err(), "{what}");
+            world.secrets.put(&world.settings.master_key_secret_id, &ring());
+            world.secrets_tap.forget();
+            pass(Duration::from_secs(4)).await;
+            assert!(app.ring.ring().await.is_err(), "{what}");
+            assert_eq!(world.secrets_tap.records().len(), 0, "{what}: callers cannot hurry it");
+            pass(Duration::from_secs(1)).await;
+            assert!(app.ring.ring().await.is_ok(), "{what}");
+        }
+    });
+}
+
+#[test]
+fn a_running_instance_keeps_its_good_ring_whatever_takes_its_place() {
+    let world = World::start();
+    let runtime = turned_clock();
+    runtime.block_on(async {
+        let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
+        let held = app.ring.ring().await.unwrap();
+        let mut reads = 0;
+        for (what, bad, _) in bad_rings() {
+            world.secrets.put(&world.settings.master_key_secret_id, &bad);
+            pass(Duration::from_secs(301)).await;
+            let now = app.ring.ring().await.unwrap();
+            assert_eq!(now.current().number(), held.current().number(), "{what}");
+            reads += 1;
+            assert!(world.secrets_tap.records().len() > reads, "{what}: it was looked at");
+        }
+        for (what, fault) in outages() {
+            // A request waits for a hanging store 400 ms at most; the clock runs on by itself there.
+            world.secrets_tap.break_all(Matcher::any(), fault);
+            pass(Duration::from_secs(301)).await;
+            assert!(app.ring.ring().await.is_ok(), "{what}");
+            world.secrets_tap.heal();
+        }
+        assert!(app.ring.age().await.unwrap() > Duration::from_secs(3_000), "the metric tells how old it is");
+        world.secrets.put(&world.settings.master_key_secret_id, &ring());
+        pass(Duration::from_secs(301)).await;
+        assert!(app.ring.ring().await.is_ok());
+        assert!(app.ring.age().await.unwrap() < Duration::from_secs(60), "and it is read again");
+    });
+}
+
+#[test]
+fn the_command_line_stops_at_a_bad_ring_with_its_sentence() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    for (what, bad, sentence) in bad_rings() {
+        world.secrets.put(&world.settings.master_key_secret_id, &bad);
+        for arguments in
+            [&["issue", "--tier", "pro", "--perpetual"][..], &["show", &key], &["keyring", "list"]]
+        {
+            let output = falconer(&world).args(arguments).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!output.status.success() && said.contains(sentence), "{what} {arguments:?}: {said}");
+            assert!(!said.contains(MASTER_A) && !said.contains("a-short-master"), "{what}: {said}");
+        }
+    }
+}
