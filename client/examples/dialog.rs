@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
-use falconer_client::{ActivationForm, Dashboard, Field, Licensing, Next, Outcome, Phase};
+use falconer_client::{ActivationForm, Dashboard, Field, Licensing, Next, Outcome, Phase, State};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Style, Stylize};
@@ -55,8 +55,11 @@ enum Screen {
 impl Dialog {
     fn new(licensing: Licensing) -> Self {
         let form = ActivationForm::for_state(licensing.status());
-        let screen = if licensing.license().is_some() { Screen::Dashboard } else { Screen::Form };
-        Self { licensing, form, screen, work: None, frames: 0 }
+        let mut dialog = Self { licensing, form, screen: Screen::Form, work: None, frames: 0 };
+        if dialog.has_license() {
+            dialog.screen = Screen::Dashboard;
+        }
+        dialog
     }
 
     fn run(&mut self, terminal: &mut DefaultTerminal) -> std::io::Result<()> {
@@ -79,17 +82,18 @@ impl Dialog {
     fn press(&mut self, key: KeyEvent) -> bool {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match (self.screen, key.code) {
-            (_, KeyCode::Esc) => return false,
             (_, KeyCode::Char('c' | 'q')) if control => return false,
+            (Screen::Form, KeyCode::Esc) if self.has_license() => self.screen = Screen::Dashboard,
+            (_, KeyCode::Esc) => return false,
             (Screen::Form, KeyCode::Char('t')) if control => self.move_here(),
             (Screen::Form, KeyCode::Char('n')) if control => self.form.choose_next_holder(),
             (Screen::Form, KeyCode::Char(c)) => self.form.enter(&c.to_string()),
             (Screen::Form, KeyCode::Backspace) => self.form.erase(),
             (Screen::Form, KeyCode::Tab | KeyCode::Down) => self.form.focus_next(),
             (Screen::Form, KeyCode::Enter) => self.activate(),
-            (Screen::Dashboard, KeyCode::Char('m')) => {
-                self.screen = Screen::Form;
-                self.form = ActivationForm::for_state(self.licensing.status());
+            (Screen::Dashboard, KeyCode::Char('a')) => self.show_form(ActivationForm::new()),
+            (Screen::Dashboard, KeyCode::Char('m')) if can_move_here(self.licensing.status()) => {
+                self.show_form(ActivationForm::for_state(self.licensing.status()));
                 self.move_here();
             }
             (Screen::Dashboard, KeyCode::Char('r')) => {
@@ -99,6 +103,18 @@ impl Dialog {
             _ => {}
         }
         true
+    }
+
+    fn has_license(&self) -> bool {
+        self.licensing.license().is_some()
+    }
+
+    /// While the server is asked, the form that waits for the answer stays.
+    fn show_form(&mut self, form: ActivationForm) {
+        self.screen = Screen::Form;
+        if self.work.is_none() {
+            self.form = form;
+        }
     }
 
     fn activate(&mut self) {
@@ -187,13 +203,15 @@ impl Dialog {
     }
 
     fn keys(&self) -> Line<'static> {
-        match self.form.phase() {
-            Phase::Working => Line::from(" Esc leave"),
+        let keys = match self.form.phase() {
+            Phase::Working => "",
             Phase::Failed { next: Next::MoveHere(_), .. } => {
-                Line::from(" Ctrl-T move to this device   Ctrl-N next device   Enter activate   Esc leave")
+                " Ctrl-T move to this device   Ctrl-N next device   Enter activate  "
             }
-            _ => Line::from(" Tab next field   Enter activate   Esc leave"),
-        }
+            _ => " Tab next field   Enter activate  ",
+        };
+        let escape = if self.has_license() { "back" } else { "leave" };
+        Line::from(format!("{keys} Esc {escape}"))
     }
 }
 
@@ -217,7 +235,14 @@ fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
     lines.extend(dashboard.notice.map(|notice| row("Note", notice.to_string())));
     let block = Block::bordered().title(" License ").padding(Padding::uniform(1));
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), body);
-    frame.render_widget(Line::from(" r check now   m move to this device   Esc leave").dim(), keys);
+    let move_here = if can_move_here(dashboard.state) { "m move to this device   " } else { "" };
+    let offered = format!(" r check now   {move_here}a activate a key   Esc leave");
+    frame.render_widget(Line::from(offered).dim(), keys);
+}
+
+/// Whether there is a seat on another device that could be moved here.
+fn can_move_here(state: State) -> bool {
+    matches!(ActivationForm::for_state(state).phase(), Phase::Failed { next: Next::MoveHere(_), .. })
 }
 
 fn in_days(days: i64) -> String {

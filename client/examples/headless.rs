@@ -2,8 +2,9 @@
 //! `{"state":…,"code":…,"tier":…,"features":[…],"until":s|null,"pending":…,"message":…,"nextStep":…}`.
 //!
 //! `code` is that of the lock, else of the refusal that the command met; `features` are those that are on; `until` is the
-//! second in which they end without another answer. It exits with 0 whenever a state could be told, refused or not; with
-//! 2 for a command it does not know, with 1 where nothing could be opened.
+//! second in which they end without another answer; `pending` is `activate`, `deactivate`, `give_back` or null. It exits
+//! with 0 whenever a state could be told, refused or not; with 2 for a command it does not know, with 1 where nothing could
+//! be opened.
 //!
 //! ```sh
 //! export FALCONER_URL=http://127.0.0.1:9000 FALCONER_STORE=/tmp/license

@@ -15,6 +15,8 @@ pub(crate) enum Question {
     TakeSeat,
     /// Free this device's seat.
     FreeSeat,
+    /// Free its seat of another license than the stored one, which is wanted no longer.
+    GiveBack,
 }
 
 /// The last signed answer that counted.
@@ -35,6 +37,8 @@ pub(crate) enum Decision {
     Lock(LockCode),
     /// The seat is free; what is stored is forgotten.
     Freed,
+    /// The seat of the other license is free.
+    GivenBack,
     /// A no that leaves the state alone.
     Refused,
     /// It is older than what is stored, or about another license, or no answer to this question.
@@ -52,17 +56,17 @@ pub(crate) fn decide(
 ) -> Decision {
     let about_held = held.is_some_and(|held| held.license_id == claims.sub);
     let older = held.is_some_and(|held| about_held && claims.iat < held.issued_at.0);
-    let other = held.is_some() && !about_held && question != Question::TakeSeat;
+    let other = held.is_some() && !about_held && matches!(question, Question::Verify | Question::FreeSeat);
+    let freed = matches!(claims.code.as_str(), "DEACTIVATED" | "DEVICE_NOT_BOUND");
     if older || other {
         return Decision::NotOurs;
     }
     match (claims.valid, question) {
-        (true, Question::FreeSeat) => Decision::NotOurs,
+        (true, Question::FreeSeat | Question::GiveBack) => Decision::NotOurs,
         (true, _) if counts_on(claims, own) => Decision::Lease,
         (true, _) => Decision::NotThisMachine,
-        (false, Question::FreeSeat) if matches!(claims.code.as_str(), "DEACTIVATED" | "DEVICE_NOT_BOUND") => {
-            Decision::Freed
-        }
+        (false, Question::FreeSeat) if freed => Decision::Freed,
+        (false, Question::GiveBack) if freed => Decision::GivenBack,
         (false, _) => match LockCode::of_refusal(&claims.code) {
             Some(code) if about_held => Decision::Lock(code),
             _ => Decision::Refused,

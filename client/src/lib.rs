@@ -30,7 +30,55 @@
 //! the clock run, and nothing else.
 //!
 //! Time, randomness, the network and the hardware are handed in ([`Clock`], [`Random`], [`Transport`], [`Hardware`]), each
-//! with a default that is the real one, so that an application can test years of its life in a second.
+//! with a default that is the real one, so that an application can test years of its life in a second. This one loses its
+//! network after the activation (`Vendor` is a server in memory, and a [`Transport`] too):
+//!
+//! ```
+//! # mod vendor { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vendor/vendor.rs")); }
+//! # use vendor::Vendor;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicBool, Ordering};
+//!
+//! use falconer_client::transport::{Endpoint, NoReply, Reply};
+//! use falconer_client::{Activation, Licensing, RefreshError, State, Transport, Trouble};
+//!
+//! /// A network that can be cut.
+//! struct Wire {
+//!     server: Vendor,
+//!     is_cut: Arc<AtomicBool>,
+//! }
+//!
+//! impl Transport for Wire {
+//!     fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+//!         if self.is_cut.load(Ordering::Relaxed) { Err(NoReply) } else { self.server.send(endpoint, body) }
+//!     }
+//! }
+//! # struct Desktop;
+//! # impl falconer_client::Hardware for Desktop {
+//! #     fn read(&self) -> falconer_client::RawComponents {
+//! #         use falconer_client::Label::{Board, Mac};
+//! #         falconer_client::RawComponents::default().with(Mac, "02-of-an-example").with(Board, "of an example")
+//! #     }
+//! # }
+//!
+//! let (server, is_cut) = (Vendor::new(), Arc::new(AtomicBool::new(false)));
+//! let (keys, key) = (server.public_keys(), server.issue());
+//! let licensing = Licensing::builder("QF", "https://licenses.example.com", keys)
+//!     .transport(Wire { server, is_cut: Arc::clone(&is_cut) })
+//! #     .hardware(Desktop)
+//!     .store_in_memory()
+//!     .open()?;
+//! assert_eq!(licensing.status(), State::NotActivated);
+//! assert_eq!(licensing.activate(&key, "Anna Example", "")?, Activation::Done(State::Active));
+//!
+//! is_cut.store(true, Ordering::Relaxed);
+//! assert_eq!(licensing.refresh(), Err(RefreshError::NoAnswer(Trouble::Unreachable)));
+//! assert_eq!(licensing.status(), State::Active);
+//! assert!(licensing.has_feature("copy_trading"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod advice;
 mod answer;

@@ -3,7 +3,7 @@
 //! Two marks are kept. The *floor* is the latest moment that is known to have passed: told by the server, or shown by the
 //! local clock, and then carried on by the monotonic clock. The *skew* is how far the local clock stood behind the
 //! server's at the last answer, so that a clock which is plainly wrong, a dead battery or a local time taken for UTC,
-//! harms nobody who can reach the server once, nor does setting it right afterwards.
+//! harms nobody who can reach the server once, nor does setting it right afterwards, even in part: [`understood`].
 
 use std::time::Duration;
 
@@ -89,8 +89,8 @@ impl Timeline {
         // Whole milliseconds only: the rest would be lost a little at every look.
         self.moved_at += Duration::from_millis(elapsed_millis.unsigned_abs());
         let carried = UnixMillis(self.kept.floor.0.saturating_add(elapsed_millis));
-        let local = local(tick.wall, self.kept.skew_millis, carried);
-        self.kept.floor = carried.max(local);
+        let local;
+        (local, self.kept) = understood(tick.wall, TimeMarks { floor: carried, ..self.kept });
         Reading { local, floor: self.kept.floor, marks: self.believed }
     }
 
@@ -124,12 +124,27 @@ impl Timeline {
     }
 }
 
-/// What the local clock says. Whether the skew is still in it, or somebody has set it right since the last answer, only
-/// the floor can tell: it is the earlier of the two that is not turned back, so that a correction ends no lease early.
-fn local(wall: UnixMillis, skew_millis: i64, floor: UnixMillis) -> UnixMillis {
-    let righted = UnixMillis(wall.0.saturating_add(skew_millis));
-    let (earlier, later) = (wall.min(righted), wall.max(righted));
-    if is_turned_back(earlier, floor) { later } else { earlier }
+/// What the local clock says, and the marks that follow. Whether the skew is still in it, or somebody has set it since the
+/// last answer, only the floor can tell. A clock that goes forward may have been set, or the machine slept: that counts as
+/// time. Only somebody's hand turns one back; what it shows then is not held against the user, and the skew is measured
+/// anew at the floor.
+fn understood(wall: UnixMillis, marks: TimeMarks) -> (UnixMillis, TimeMarks) {
+    let TimeMarks { floor, skew_millis } = marks;
+    let left_alone = UnixMillis(wall.0.saturating_add(skew_millis));
+    let is_back = |local| is_turned_back(local, floor);
+    let shows = |local: UnixMillis| (local, TimeMarks { floor: floor.max(local), skew_millis });
+    let measured_anew = |floor: UnixMillis| TimeMarks { floor, skew_millis: floor.0.saturating_sub(wall.0) };
+    match (is_back(left_alone), is_back(wall)) {
+        // It was slow and is still behind: either nobody touched it, or it was turned back further.
+        (_, true) if skew_millis > 0 => shows(left_alone),
+        // It was slow by more than is tolerated and has been set right.
+        (_, false) if skew_millis > TOLERANCE_MILLIS => (wall, measured_anew(floor.max(wall))),
+        (_, false) if skew_millis > 0 => shows(wall),
+        (false, _) => shows(left_alone),
+        // It was fast and was turned back, to the right time or not quite: nobody can tell.
+        (true, false) => (floor, measured_anew(floor)),
+        (true, true) => shows(wall),
+    }
 }
 
 const fn is_turned_back(local: UnixMillis, floor: UnixMillis) -> bool {
@@ -175,6 +190,58 @@ mod tests {
             assert_eq!(time.observe(tick(start - back, 0)).is_suspect(), suspect, "{back}");
             time.accept(UnixSeconds(start / 1_000), tick(start - back, 5));
             assert!(!time.observe(tick(start - back, 9)).is_suspect(), "{back}");
+        }
+    }
+
+    /// The floor is an answer's, ten days ago by the monotonic clock; the clock stood `ahead` of it then, and shows `shown`
+    /// more than the truth now.
+    #[test]
+    fn a_clock_that_was_set_right_or_not_quite_moves_no_time_ahead() {
+        const DAY: i64 = 24 * HOUR;
+        let (answered, passed) = (1_800_000_000_000, 10 * DAY);
+        for (ahead, shown, late, suspect) in [
+            (0, 0, 0, false),
+            // Fast at the answer: left alone, set right, set right but for a part, set too far back, set further ahead.
+            (30 * DAY, 30 * DAY, 0, false),
+            (30 * DAY, 0, 0, false),
+            (30 * DAY, 20 * DAY, 0, false),
+            (30 * DAY, HOUR + 1, 0, false),
+            (30 * DAY, -HOUR, 0, false),
+            (30 * DAY, -HOUR - 1, 0, true),
+            (30 * DAY, 31 * DAY, DAY, false),
+            // Slow at the answer: left alone, set right, turned back; and set forward but not right, which looks like sleep.
+            (-30 * DAY, -30 * DAY, 0, false),
+            (-30 * DAY, 0, 0, false),
+            (-30 * DAY, -HOUR, 0, false),
+            (-30 * DAY, -31 * DAY, 0, true),
+            (-30 * DAY, -20 * DAY, 10 * DAY, false),
+        ] {
+            let at = |shown: i64, passed: i64| {
+                tick(answered + shown + passed, u64::try_from(passed / 1_000).unwrap())
+            };
+            let mut time = Timeline::resumed(TimeMarks::default(), Marks::Kept, at(ahead, 0));
+            time.accept(UnixSeconds(answered / 1_000), at(ahead, 0));
+            assert_eq!(time.observe(at(ahead, passed)).now().0, (answered + passed) / 1_000);
+            for _ in 0..2 {
+                let reading = time.observe(at(shown, passed));
+                let now = (reading.now().0, reading.is_suspect());
+                assert_eq!(now, ((answered + passed + late) / 1_000, suspect), "{ahead} {shown}");
+            }
+        }
+    }
+
+    /// Once a clock has been set, time goes on by what it shows: machines sleep.
+    #[test]
+    fn a_clock_that_was_set_counts_from_then_on() {
+        let answered = 1_800_000_000_000;
+        for ahead in [-100 * HOUR, 100 * HOUR] {
+            let mut time = Timeline::resumed(TimeMarks::default(), Marks::Kept, tick(answered + ahead, 0));
+            time.accept(UnixSeconds(answered / 1_000), tick(answered + ahead, 0));
+            for (shown, slept) in [(0, 0), (0, 50), (-2, 50), (0, 60)] {
+                let reading = time.observe(tick(answered + (shown + slept) * HOUR, 0));
+                assert_eq!(reading.now().0, (answered + slept * HOUR) / 1_000, "{ahead} {shown} {slept}");
+                assert_eq!(reading.is_suspect(), shown < 0);
+            }
         }
     }
 

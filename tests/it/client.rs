@@ -1,12 +1,14 @@
 //! The client library against the real functions: activated, left alone through virtual days, brought back, revoked,
-//! reinstated, displaced, and offline through two rotations.
+//! reinstated, displaced, offline through two rotations, started again, and copied.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use falconer_client::{
-    ActivateError, Activation, Clock, Deactivation, Hardware, HttpTransport, Label, Licensing, LockCode,
-    Pending, PublicKeys, RawComponents, RefreshError, State, Tick, Trouble, UnixMillis, UnixSeconds,
+    ActivateError, Activation, Builder, Clock, Deactivation, Hardware, HttpTransport, Label, Licensing,
+    LockCode, Pending, PublicKeys, RawComponents, RefreshError, State, Tick, Trouble, UnixMillis,
+    UnixSeconds,
 };
 use falconer_local::tap::{Fault, Matcher, Tap};
 use falconer_tests::{Fixture, World, now};
@@ -23,6 +25,11 @@ const LEASE_SECONDS: i64 = 8 * DAY;
 struct Turned(Arc<Mutex<Tick>>);
 
 impl Turned {
+    /// That of a machine whose clock is right.
+    fn right() -> Self {
+        Self(Arc::new(Mutex::new(Tick { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
+    }
+
     fn pass(&self, seconds: i64) {
         let mut tick = self.0.lock().unwrap();
         tick.wall.0 += seconds * 1_000;
@@ -67,17 +74,22 @@ impl Vendor {
     }
 
     fn application(&self, machine: &'static str) -> (Licensing, Turned) {
-        let wall = UnixMillis(now().0);
-        let clock = Turned(Arc::new(Mutex::new(Tick { wall, monotonic: Duration::ZERO })));
-        let client = Licensing::builder("QF", "https://licenses.example.com", self.keys.clone())
+        let clock = Turned::right();
+        let client = self.builder(machine, &clock).store_in_memory().open().expect("an open license");
+        (client, clock)
+    }
+
+    /// The same, with its license in a file: a start of the program.
+    fn start(&self, machine: &'static str, clock: &Turned, store: &Path) -> Licensing {
+        self.builder(machine, clock).store(store).open().expect("an open license")
+    }
+
+    fn builder(&self, machine: &'static str, clock: &Turned) -> Builder {
+        Licensing::builder("QF", "https://licenses.example.com", self.keys.clone())
             .transport(HttpTransport::new(&self.way.endpoint()))
             .clock(clock.clone())
             .hardware(Parts(machine))
             .device_name(machine)
-            .store_in_memory()
-            .open()
-            .expect("an open license");
-        (client, clock)
     }
 
     fn stop_server(&self) {
@@ -207,6 +219,43 @@ fn two_rotations_while_offline_change_nothing() {
     let signed_by = vendor.world.verify(&vendor.key).lease_parts().0["kid"].clone();
     assert_eq!(signed_by, Value::from(vendor.world.ring().current().number().to_string()), "by the newest");
     assert_eq!(vendor.keys, PublicKeys::parse(&pinned(&vendor)).unwrap().without("3").without("4"));
+}
+
+#[test]
+fn a_license_in_a_file_outlives_restarts_and_rotations_and_counts_on_its_machine_alone() {
+    let (vendor, clock) = (Vendor::new(), Turned::right());
+    let folder = std::env::temp_dir().join(format!("falconer-client-{}", std::process::id()));
+    let store = folder.join("license.db");
+    let start = || vendor.start("first", &clock, &store);
+    start().activate(&vendor.key, "", "").unwrap();
+    vendor.rotate();
+    assert_eq!(start().refresh(), Ok(State::Active), "it learns a key");
+
+    vendor.stop_server();
+    assert_eq!(start().status(), State::Active, "by a lease of that key, which only the file knows");
+    vendor.rotate();
+    vendor.rotate();
+    clock.pass(2 * DAY);
+    start().refresh().unwrap_err();
+    let State::Grace { until } = start().status() else { panic!("{:?}", start().status()) };
+    vendor.start_server();
+    assert_eq!(start().refresh(), Ok(State::Active), "two generations later");
+    vendor.stop_server();
+    let client = start();
+    let license = client.license().unwrap();
+    assert_eq!(client.status(), State::Active);
+    assert!(client.has_feature(&license.features[0]) && license.offline_until > Some(until));
+
+    let copy = folder.join("copy.db");
+    std::fs::copy(&store, &copy).unwrap();
+    drop(client);
+    let copied = vendor.start("second", &clock, &copy);
+    assert_eq!((copied.status(), copied.has_feature(&license.features[0])), (State::NotActivated, false));
+    vendor.start_server();
+    assert_eq!(copied.refresh(), Ok(locked(LockCode::HardwareMismatch)), "and the server says the same");
+    assert_eq!(start().refresh(), Ok(State::Active));
+    drop(copied);
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 fn pinned(vendor: &Vendor) -> String {

@@ -9,7 +9,7 @@ use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
 
 use super::desk::Desk;
 use super::known::Known;
-use super::{Config, Device, Licensing, Memory, Shared};
+use super::{Config, Device, Licensing, Memory, Pending, Shared};
 use crate::clock::{Clock, SystemClock};
 use crate::hardware::{Hardware, RawComponents, Surroundings, SystemHardware};
 use crate::random::{Random, SystemRandom};
@@ -198,7 +198,7 @@ fn memory(desk: &Desk, config: &Config) -> Memory {
         claims,
         key,
         failed_at: record.failed_at,
-        waiting: record.waiting.clone(),
+        pending: Pending::of(record),
         notice: desk.notice,
         time: Timeline::resumed(record.marks, marks, config.clock.now()),
     }

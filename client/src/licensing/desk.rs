@@ -10,9 +10,9 @@ use falconer_domain::person::{Email, PersonName};
 use serde_json::{Map, Value, json};
 
 use super::known::{self, Known};
-use super::outcome::{ActivateError, BadInput, DeactivateError, Input, RefreshError, TransferError};
+use super::outcome::RefreshError;
 use super::unsaved::rebased;
-use super::{Config, Shared};
+use super::{Config, Pending, Shared};
 use crate::advice::Advice;
 use crate::answer::{self, Answer, Refusal, Signed, Trouble};
 use crate::clock::UnixSeconds;
@@ -21,7 +21,7 @@ use crate::hardware::{FORMAT, Fingerprint, InstallId};
 use crate::retry::tried;
 use crate::seal;
 use crate::state::Standing;
-use crate::store::{KeptKey, Opened, Person, Record, Store, Waiting};
+use crate::store::{KeptKey, Opened, Person, Record, Store};
 use crate::timeline::{Marks, TimeMarks, Timeline};
 use crate::transport::Endpoint;
 use crate::trust::Trust;
@@ -37,7 +37,7 @@ pub(super) struct Desk {
     /// Where `record` holds something that could not be written: the row as the disk had it last.
     unsaved: Option<Record>,
     /// Who activated last, also where that was refused: a transfer that follows may have to tell the e-mail.
-    typed: Person,
+    pub(super) typed: Person,
 }
 
 impl Desk {
@@ -51,7 +51,7 @@ impl Desk {
 }
 
 /// What came of one question.
-enum Heard {
+pub(super) enum Heard {
     /// Signed and fresh.
     Decided(Decision, Refusal),
     /// A no that nobody signed.
@@ -63,7 +63,7 @@ enum Heard {
 /// One operation. While it runs no other does.
 pub(super) struct Operation<'a> {
     shared: &'a Shared,
-    desk: MutexGuard<'a, Desk>,
+    pub(super) desk: MutexGuard<'a, Desk>,
 }
 
 impl<'a> Operation<'a> {
@@ -75,109 +75,27 @@ impl<'a> Operation<'a> {
         operation
     }
 
-    /// See [`Licensing::activate`](super::Licensing::activate). Returns why it waits, if it does.
-    pub(super) fn activate(&mut self, input: &Input) -> Result<Option<Trouble>, ActivateError> {
-        let Input { key, person } = input;
-        self.desk.typed = person.clone();
-        match self.take_seat(Endpoint::Activate, key, person, None) {
-            Heard::Decided(Decision::Lease, _) => Ok(None),
-            Heard::Unsigned(refusal) if !refusal.is_about_the_request() => {
-                Err(ActivateError::Refused(refusal))
-            }
-            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
-                self.forget_waiting(key);
-                Err(ActivateError::Refused(refusal))
-            }
-            Heard::Trouble(trouble @ (Trouble::NotThisMachine | Trouble::OtherProduct)) => {
-                self.forget_waiting(key);
-                Err(ActivateError::Elsewhere(trouble))
-            }
-            Heard::Trouble(trouble) => {
-                let waiting = Waiting::Activate(KeptKey(key.to_string()));
-                self.keep(|record| {
-                    record.waiting = Some(waiting.clone());
-                    record.person = person.clone();
-                });
-                Ok(Some(trouble))
-            }
-        }
-    }
-
-    /// See [`Licensing::transfer`](super::Licensing::transfer).
-    pub(super) fn transfer(
-        &mut self,
-        key: Option<LicenseKey>,
-        from_device: Option<&str>,
-    ) -> Result<(), TransferError> {
-        let key = key.or_else(|| self.desk.known.key.clone()).ok_or(BadInput::NoKey)?;
-        let person = self.desk.typed.clone();
-        match self.take_seat(Endpoint::Transfer, &key, &person, from_device) {
-            Heard::Decided(Decision::Lease, _) => Ok(()),
-            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => Err(TransferError::Refused(refusal)),
-            Heard::Trouble(trouble) => Err(TransferError::NoAnswer(trouble)),
-        }
-    }
-
-    /// See [`Licensing::deactivate`](super::Licensing::deactivate). Returns why it waits, if it does.
-    pub(super) fn deactivate(&mut self) -> Result<Option<Trouble>, DeactivateError> {
-        // An activation that waits may have taken a seat all the same: its answer may have been lost.
-        let tried = match &self.desk.record.waiting {
-            Some(Waiting::Activate(key)) => LicenseKey::parse(&key.0),
-            _ => None,
-        };
-        let stored = self.desk.known.key.clone();
-        let tried = tried.filter(|tried| stored.as_ref() != Some(tried));
-        for key in stored.into_iter().chain(tried) {
-            if let Some(trouble) = self.free_seat(&key)? {
-                return Ok(Some(trouble));
-            }
-        }
-        self.keep(|record| record.waiting = None);
-        Ok(None)
-    }
-
-    /// Frees the seat of one license. Returns why that waits, if it does.
-    fn free_seat(&mut self, key: &LicenseKey) -> Result<Option<Trouble>, DeactivateError> {
-        let own = self.fingerprint(key);
-        match self.ask(Endpoint::Deactivate, Question::FreeSeat, key, &own, members(key, &own)) {
-            Heard::Decided(Decision::Freed, _) => Ok(None),
-            Heard::Unsigned(refusal) if !refusal.is_about_the_request() => {
-                Err(DeactivateError::Refused(refusal))
-            }
-            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
-                self.keep(|record| record.waiting = None);
-                Err(DeactivateError::Refused(refusal))
-            }
-            Heard::Trouble(trouble) => {
-                self.keep(|record| {
-                    record.key = Some(KeptKey(key.to_string()));
-                    record.waiting = Some(Waiting::Deactivate);
-                });
-                Ok(Some(trouble))
-            }
-        }
-    }
-
     /// See [`Licensing::refresh`](super::Licensing::refresh).
     pub(super) fn refresh(&mut self) -> Result<(), RefreshError> {
-        let sent = match self.desk.record.waiting.clone() {
-            Some(Waiting::Activate(key)) => self.send_activation(&key),
-            Some(Waiting::Deactivate) => self.send_deactivation(),
-            None => return self.check(),
-        };
+        let waited = self.desk.record.waiting.is_some();
+        let sent = self.send_what_waits();
+        if waited && sent.is_ok() {
+            return Ok(());
+        }
         // What waits says nothing about the license that is stored: that one is checked all the same, and shows in the
         // state. What came of what waited is told here and nowhere else.
-        if sent.is_err() {
-            let _ = self.check();
-        }
-        sent
+        let checked = self.check();
+        sent.and(checked)
     }
 
-    /// Keeps how late it is, if that is `at_least` later than what is kept.
+    /// Keeps how late it is, if that is `at_least` later than what is kept, or if the clock was seen to be set since: a later
+    /// start could not tell.
     pub(super) fn keep_time(&mut self, at_least: Duration) {
         let (marks, _) = self.shared.marks();
-        let later = marks.floor.0.saturating_sub(self.desk.record.marks.floor.0);
-        if u128::try_from(later).is_ok_and(|later| later >= at_least.as_millis()) {
+        let kept = self.desk.record.marks;
+        let later = marks.floor.0.saturating_sub(kept.floor.0);
+        let is_later = u128::try_from(later).is_ok_and(|later| later >= at_least.as_millis());
+        if is_later || marks.skew_millis != kept.skew_millis {
             self.write_time();
         }
     }
@@ -211,30 +129,6 @@ impl<'a> Operation<'a> {
         });
     }
 
-    /// Sends an activation that waits. What the server answers for good ends the waiting.
-    fn send_activation(&mut self, key: &KeptKey) -> Result<(), RefreshError> {
-        let Some(key) = LicenseKey::parse(&key.0) else {
-            self.keep(|record| record.waiting = None);
-            return Ok(());
-        };
-        let person = self.desk.record.person.clone();
-        match self.activate(&Input { key, person }) {
-            Ok(None) | Err(ActivateError::Input(_)) => Ok(()),
-            Ok(Some(trouble)) | Err(ActivateError::Elsewhere(trouble)) => {
-                Err(RefreshError::NoAnswer(trouble))
-            }
-            Err(ActivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
-        }
-    }
-
-    fn send_deactivation(&mut self) -> Result<(), RefreshError> {
-        match self.deactivate() {
-            Ok(None) => Ok(()),
-            Ok(Some(trouble)) => Err(RefreshError::NoAnswer(trouble)),
-            Err(DeactivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
-        }
-    }
-
     /// Asks whether the stored license is still good here; then, if this machine is not quite what the server saw last,
     /// shows it to the server. That cannot take a seat: the server has just said that this device holds one.
     fn check(&mut self) -> Result<(), RefreshError> {
@@ -260,7 +154,7 @@ impl<'a> Operation<'a> {
     }
 
     /// Asks for a seat, with an install id where the hardware is too little.
-    fn take_seat(
+    pub(super) fn take_seat(
         &mut self,
         endpoint: Endpoint,
         key: &LicenseKey,
@@ -281,7 +175,6 @@ impl<'a> Operation<'a> {
             let digest = own.digest();
             self.keep(|record| {
                 record.sent = Some(digest.clone());
-                record.waiting = None;
                 if *person != Person::default() {
                     record.person = person.clone();
                 }
@@ -291,7 +184,7 @@ impl<'a> Operation<'a> {
     }
 
     /// This machine as a license knows it. Once made, an install id stays.
-    fn fingerprint(&mut self, key: &LicenseKey) -> Fingerprint {
+    pub(super) fn fingerprint(&mut self, key: &LicenseKey) -> Fingerprint {
         let raw = &self.shared.config.raw;
         let own = Fingerprint::of(key, raw, self.desk.record.install.as_ref());
         let mut random = [0; InstallId::BYTES];
@@ -304,7 +197,7 @@ impl<'a> Operation<'a> {
     }
 
     /// One question and what it does.
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         endpoint: Endpoint,
         question: Question,
@@ -379,7 +272,7 @@ impl<'a> Operation<'a> {
                 held.as_ref().map(|held| Held { license_id: &held.sub, issued_at: UnixSeconds(held.iat) });
             decided.set(decide(question, claims, held, &own.stated()));
             match decided.get() {
-                Decision::NotOurs | Decision::NotThisMachine | Decision::Refused => {}
+                Decision::NotOurs | Decision::NotThisMachine | Decision::Refused | Decision::GivenBack => {}
                 Decision::Lease => {
                     record.key = Some(KeptKey(key.to_string()));
                     record.answer = Some(jws.clone());
@@ -393,10 +286,12 @@ impl<'a> Operation<'a> {
                     (record.marks, record.seal) = (marks, None);
                 }
                 Decision::Freed => {
+                    record.give_up();
                     // The install id is the machine's, and the keys are the vendor's.
                     *record = Record {
                         keys: record.keys.take(),
                         install: record.install.take(),
+                        given_up: std::mem::take(&mut record.given_up),
                         ..Record::default()
                     };
                 }
@@ -404,7 +299,7 @@ impl<'a> Operation<'a> {
         });
         match decided.get() {
             Decision::Freed => self.desk.typed = Person::default(),
-            Decision::Refused => {
+            Decision::Refused | Decision::GivenBack => {
                 self.shared.memory().time.accept(issued_at, tick);
                 self.write_time();
             }
@@ -420,14 +315,8 @@ impl<'a> Operation<'a> {
         self.keep_time(Duration::from_secs(1));
     }
 
-    /// An activation that was answered for good waits no longer.
-    fn forget_waiting(&mut self, key: &LicenseKey) {
-        let answered = Waiting::Activate(KeptKey(key.to_string()));
-        self.keep(|record| record.waiting = record.waiting.take().filter(|waiting| *waiting != answered));
-    }
-
     /// Changes the row, on disk where that works and in memory in any case. `change` may run twice.
-    fn keep(&mut self, change: impl Fn(&mut Record)) {
+    pub(super) fn keep(&mut self, change: impl Fn(&mut Record)) {
         let (shared, desk) = (self.shared, &mut *self.desk);
         let (own, unsaved) = (&desk.record, &desk.unsaved);
         let kept = desk.store.update(|record| {
@@ -491,7 +380,7 @@ impl<'a> Operation<'a> {
         memory.claims.clone_from(&known.claims);
         memory.key.clone_from(&known.key);
         memory.failed_at = record.failed_at;
-        memory.waiting.clone_from(&record.waiting);
+        memory.pending = Pending::of(record);
         memory.notice = desk.notice;
         if record.answer != before.answer && !goes_back(known, &known_before) {
             memory.time = Timeline::resumed(record.marks, known.marks, tick);
@@ -534,7 +423,7 @@ impl Shared {
 }
 
 /// What every request says: the key, and this machine.
-fn members(key: &LicenseKey, own: &Fingerprint) -> Map<String, Value> {
+pub(super) fn members(key: &LicenseKey, own: &Fingerprint) -> Map<String, Value> {
     let members = json!({
         "license_key": key.to_string(),
         "hardware_format": FORMAT,

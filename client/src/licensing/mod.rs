@@ -3,6 +3,7 @@
 mod builder;
 mod desk;
 mod known;
+mod outbox;
 mod outcome;
 mod refresher;
 mod schedule;
@@ -19,7 +20,7 @@ use crate::clock::{Clock, UnixSeconds};
 use crate::hardware::{RawComponents, Surroundings};
 use crate::random::Random;
 use crate::state::{Evidence, Standing, State, Verdict, judge};
-use crate::store::Waiting;
+use crate::store::{Record, Waiting};
 use crate::timeline::{Reading, Timeline};
 use crate::transport::Transport;
 use crate::trust::PublicKeys;
@@ -51,15 +52,27 @@ pub enum Pending {
     Activate,
     /// Freeing this device's seat.
     Deactivate,
+    /// Freeing the seat that an earlier key may have taken: its activation waited when another key took its place.
+    GiveBack,
 }
 
 impl Pending {
+    /// What waits in a row; first what the user wants now.
+    fn of(record: &Record) -> Option<Self> {
+        match &record.waiting {
+            Some(Waiting::Activate(_)) => Some(Self::Activate),
+            Some(Waiting::Deactivate) => Some(Self::Deactivate),
+            None => (!record.given_up.is_empty()).then_some(Self::GiveBack),
+        }
+    }
+
     /// As machines read it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Activate => "activate",
             Self::Deactivate => "deactivate",
+            Self::GiveBack => "give_back",
         }
     }
 
@@ -74,6 +87,10 @@ impl Pending {
             Self::Deactivate => Advice::new(
                 "The deactivation is saved and waits for the license server.",
                 "Connect this device to the internet, then check the license; it works until that is sent.",
+            ),
+            Self::GiveBack => Advice::new(
+                "The key that was tried before may hold a seat for this device, which is to be freed.",
+                "Connect this device to the internet, then check the license: it is sent with that.",
             ),
         }
     }
@@ -127,7 +144,7 @@ struct Memory {
     claims: Option<Claims>,
     key: Option<LicenseKey>,
     failed_at: Option<UnixSeconds>,
-    waiting: Option<Waiting>,
+    pending: Option<Pending>,
     notice: Option<Advice>,
     time: Timeline,
 }
@@ -190,10 +207,7 @@ impl Licensing {
     /// What waits to be sent.
     #[must_use]
     pub fn pending(&self) -> Option<Pending> {
-        self.shared.memory().waiting.as_ref().map(|waiting| match waiting {
-            Waiting::Activate(_) => Pending::Activate,
-            Waiting::Deactivate => Pending::Deactivate,
-        })
+        self.shared.memory().pending
     }
 
     /// What the user has to know about the place where the license is saved: a full disk, a damaged file. `None` is well.

@@ -141,7 +141,7 @@ fn situation(shared: &Shared, tries: &Tries) -> Situation {
         now,
         refresh_at,
         has_key: memory.key.is_some(),
-        waits: memory.waiting.is_some(),
+        waits: memory.pending.is_some(),
         failures: tries.failures,
         asked_to_wait: tries.asked_to_wait,
         since_last: tries.last.map(|last| since(last, tick)),

@@ -27,6 +27,7 @@ pub(super) fn rebased(
         keys: later(&disk.keys, &base.keys, &own.keys),
         install: later(&disk.install, &base.install, &own.install),
         waiting: later(&disk.waiting, &base.waiting, &own.waiting),
+        given_up: later(&disk.given_up, &base.given_up, &own.given_up),
         ..license
     }
 }

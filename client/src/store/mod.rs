@@ -40,7 +40,7 @@ impl fmt::Debug for KeptKey {
     }
 }
 
-/// What waits to be sent. There is one at most; a later one takes its place.
+/// What waits to be sent. There is one at most; a later one takes its place: [`Record::wish`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Waiting {
     /// An activation, by key.
@@ -73,6 +73,29 @@ pub(crate) struct Record {
     pub(crate) seal: Option<String>,
     /// What waits to be sent.
     pub(crate) waiting: Option<Waiting>,
+    /// Keys that are wanted no longer and may hold a seat all the same: it is to be freed.
+    pub(crate) given_up: Vec<KeptKey>,
+}
+
+impl Record {
+    /// What is wanted now, about `key`, takes the place of what waits. `stored` is the key of the license before that.
+    pub(crate) fn wish(&mut self, key: &KeptKey, stored: Option<&KeptKey>, waiting: Option<Waiting>) {
+        let before = match self.waiting.take() {
+            Some(Waiting::Activate(before)) => Some(before),
+            Some(Waiting::Deactivate) => stored.cloned(),
+            None => None,
+        };
+        self.given_up.extend(before);
+        self.given_up.retain(|given_up| given_up != key);
+        self.waiting = waiting;
+    }
+
+    /// An activation that waits is wanted no longer. Its answer may only have been lost, and its seat been taken.
+    pub(crate) fn give_up(&mut self) {
+        if let Some(Waiting::Activate(key)) = self.waiting.take() {
+            self.given_up.push(key);
+        }
+    }
 }
 
 /// Why something could not be kept.
@@ -194,20 +217,22 @@ impl Store {
 }
 
 const SELECT: &str = "SELECT license_key, licensee_name, licensee_email, lease, trusted_keys, sent_components, \
-     install_id, failed_at_seconds, floor_millis, skew_millis, seal, pending, pending_key FROM license_info WHERE id = 1";
+     install_id, failed_at_seconds, floor_millis, skew_millis, seal, pending, pending_key, given_up_keys \
+     FROM license_info WHERE id = 1";
 
 const UPSERT: &str = "INSERT INTO license_info (id, license_key, licensee_name, licensee_email, lease, trusted_keys, \
-     sent_components, install_id, failed_at_seconds, floor_millis, skew_millis, seal, pending, pending_key) \
-     VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+     sent_components, install_id, failed_at_seconds, floor_millis, skew_millis, seal, pending, pending_key, \
+     given_up_keys) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
      ON CONFLICT (id) DO UPDATE SET license_key = ?1, licensee_name = ?2, licensee_email = ?3, lease = ?4, \
      trusted_keys = ?5, sent_components = ?6, install_id = ?7, failed_at_seconds = ?8, floor_millis = ?9, \
-     skew_millis = ?10, seal = ?11, pending = ?12, pending_key = ?13";
+     skew_millis = ?10, seal = ?11, pending = ?12, pending_key = ?13, given_up_keys = ?14";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
     let name: Option<String> = row.get("licensee_name")?;
     let email: Option<String> = row.get("licensee_email")?;
     let pending: Option<String> = row.get("pending")?;
     let pending_key = row.get::<_, Option<String>>("pending_key")?.map(KeptKey);
+    let given_up: String = row.get::<_, Option<String>>("given_up_keys")?.unwrap_or_default();
     Ok(Record {
         key: row.get::<_, Option<String>>("license_key")?.map(KeptKey),
         person: Person {
@@ -229,6 +254,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
             (Some("deactivate"), _) => Some(Waiting::Deactivate),
             _ => None,
         },
+        given_up: given_up.lines().map(|key| KeptKey(key.to_owned())).collect(),
     })
 }
 
@@ -238,6 +264,8 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
         Some(Waiting::Activate(key)) => (Some("activate"), Some(&key.0)),
         Some(Waiting::Deactivate) => (Some("deactivate"), None),
     };
+    // No key holds a line break.
+    let given_up: Vec<_> = record.given_up.iter().map(|key| key.0.as_str()).collect();
     connection.execute(
         UPSERT,
         params![
@@ -254,6 +282,7 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
             record.seal,
             pending,
             pending_key,
+            Some(given_up.join("\n")).filter(|keys| !keys.is_empty()),
         ],
     )
 }

@@ -1,8 +1,8 @@
 //! Opening, whatever stands there: nothing, a file of ours, a wreck, a folder that may not be written.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -12,6 +12,8 @@ use crate::advice::Advice;
 
 /// How long to wait for another process to finish its write; each takes milliseconds.
 const BUSY: Duration = Duration::from_secs(2);
+/// How often to look whether another process has opened.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 const NEWER: Advice = Advice::new(
     "The saved license was written by a newer version of this application.",
@@ -28,10 +30,15 @@ pub(crate) struct Opened {
 /// Opens or makes the file at `path`. Where it cannot be written, what can be read of it counts and later changes are
 /// kept in memory.
 pub(crate) fn open(path: &Path) -> Result<Opened, StoreTrouble> {
+    if let Some(folder) = path.parent() {
+        // Trouble with the folder shows when the file is made.
+        let _ = fs::create_dir_all(folder);
+    }
+    let turn = my_turn(path);
     match attempt(path) {
         Ok(store) => Ok(Opened { store, notice: None }),
         Err(Failed::Newer) => Ok(Opened { store: in_memory(&Record::default())?, notice: Some(NEWER) }),
-        Err(Failed::Trouble(StoreTrouble::Damaged)) => after_damage(path),
+        Err(Failed::Trouble(StoreTrouble::Damaged)) if turn.is_some() => after_damage(path),
         Err(Failed::Trouble(trouble)) => unwritable(path, trouble),
     }
 }
@@ -87,15 +94,7 @@ fn check(connection: &Connection) -> Result<(), StoreTrouble> {
 
 /// The file holds a license key: its owner alone may read it. SQLite gives the files beside it the same mode.
 fn make_private(path: &Path) -> Result<(), StoreTrouble> {
-    if let Some(folder) = path.parent() {
-        // Trouble with the folder shows when the file is made.
-        let _ = fs::create_dir_all(folder);
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match private().create_new(true).open(path) {
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
             std::io::ErrorKind::AlreadyExists => {
@@ -109,6 +108,15 @@ fn make_private(path: &Path) -> Result<(), StoreTrouble> {
             _ => Err(StoreTrouble::Other),
         },
     }
+}
+
+/// How a file is made that its owner alone may read.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// A file that was restored or copied may have come with any mode. What cannot be closed is used all the same.
@@ -128,6 +136,22 @@ fn close_to_others(path: &Path) {
 /// Elsewhere the user's own folder is closed to others.
 #[cfg(not(unix))]
 fn close_to_others(_: &Path) {}
+
+/// The right to open, and to set aside what cannot be opened: of several programs that find a wreck at once, one sets it
+/// aside and makes a new file, and the others find that one. Without it they would set aside the new file too, with the
+/// license in it. `None` where nothing can be written, or another program holds on to it.
+fn my_turn(path: &Path) -> Option<File> {
+    // The file stays: deleted, it could be locked twice.
+    let file = private().create(true).truncate(false).open(with_ending(path, ".lock")).ok()?;
+    let begun = Instant::now();
+    while file.try_lock().is_err() {
+        if begun.elapsed() >= BUSY {
+            return None;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    Some(file)
+}
 
 /// Sets a wreck aside and begins anew.
 fn after_damage(path: &Path) -> Result<Opened, StoreTrouble> {

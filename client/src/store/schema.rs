@@ -25,7 +25,8 @@ CREATE TABLE license_info (
     skew_millis INTEGER NOT NULL,
     seal TEXT,
     pending TEXT,
-    pending_key TEXT
+    pending_key TEXT,
+    given_up_keys TEXT
 ) STRICT;
 CREATE TABLE license_validation_log (
     id INTEGER PRIMARY KEY,

@@ -15,6 +15,7 @@ fn record() -> Record {
         marks: TimeMarks { floor: UnixMillis(-5), skew_millis: i64::MAX },
         seal: Some("seal".to_owned()),
         waiting: Some(Waiting::Activate(KeptKey("QF-PRO-OTHER".to_owned()))),
+        given_up: ["QF-PRO-THIRD", "QF-PRO-FOURTH"].map(|key| KeptKey(key.to_owned())).to_vec(),
     }
 }
 
@@ -25,7 +26,8 @@ fn a_row_reads_back_what_was_written() {
     let mut store = open(&path).unwrap().store;
     assert_eq!(store.read().unwrap(), Record::default());
     for waiting in [record().waiting, Some(Waiting::Deactivate), None] {
-        let expected = Record { waiting, ..record() };
+        let given_up = record().given_up.into_iter().filter(|_| waiting.is_some()).collect();
+        let expected = Record { waiting, given_up, ..record() };
         assert_eq!(store.update(|row| *row = expected.clone()).unwrap(), expected);
         assert_eq!(open(&path).unwrap().store.read().unwrap(), expected);
     }

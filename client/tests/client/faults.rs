@@ -143,36 +143,78 @@ fn a_restart_forgets_neither_the_floor_nor_a_failed_check() {
     assert!(!unlocked(&lab.on(&path)), "five days of running time were counted");
 }
 
+/// When a wrong clock is set right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SetRight {
+    WhileItRuns,
+    BeforeItEnds,
+    WhileItIsOff,
+}
+
 /// A clock that is wrong when the server answers, and set right afterwards, by its user or by the network.
 #[test]
-fn a_clock_that_was_wrong_answered_and_corrected_harms_nobody_and_gives_nothing() {
+fn a_clock_that_was_wrong_answered_and_corrected_harms_nobody_and_gives_at_most_what_passed_unseen() {
     const WRONG: [i64; 4] = [-YEAR, -10 * DAY, 10 * DAY, YEAR];
-    for (wrong, restarted) in WRONG.into_iter().flat_map(|wrong| [(wrong, false), (wrong, true)]) {
-        let place = format!("{wrong} {restarted}");
+    const WHEN: [SetRight; 3] = [SetRight::WhileItRuns, SetRight::BeforeItEnds, SetRight::WhileItIsOff];
+    for (wrong, when) in WRONG.into_iter().flat_map(|wrong| WHEN.map(|when| (wrong, when))) {
+        let place = format!("{wrong} {when:?}");
         let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
         let path = folder.path().join("license.db");
         lab.clock.turn(wrong);
         let mut client = lab.on(&path);
         client.activate(&crate::harness::key(1), "", "").unwrap();
-        lab.clock.turn_right();
         lab.weather(Weather::Down);
-        if restarted {
+        let set_right = |at| {
+            if when == at {
+                lab.clock.turn_right();
+            }
+        };
+        set_right(SetRight::WhileItRuns);
+        if when != SetRight::WhileItRuns {
+            set_right(SetRight::BeforeItEnds);
             drop(client);
+            set_right(SetRight::WhileItIsOff);
             // Off, so that no running time is counted: the clock is what tells.
             lab.clock.pass_unseen(DAY / 2);
             client = lab.on(&path);
         }
         assert_eq!(client.status(), State::Active, "{place}");
-        let left = START.0 / 1_000 + LEASE_SECONDS - lab.real_seconds().0;
-        if restarted {
+        // A fast clock that was turned back while nobody looked may be right now, or still ahead.
+        let given = if when == SetRight::WhileItIsOff && wrong > 0 { DAY / 2 } else { 0 };
+        let left = START.0 / 1_000 + LEASE_SECONDS + given - lab.real_seconds().0;
+        if when == SetRight::WhileItRuns {
+            lab.clock.pass(left - 1);
+        } else {
             drop(client);
             lab.clock.pass_unseen(left - 1);
             client = lab.on(&path);
-        } else {
-            lab.clock.pass(left - 1);
         }
         assert!(unlocked(&client), "{place}: {:?}", client.status());
         lab.clock.pass(1);
         assert_eq!(client.status(), State::Locked { code: LockCode::LeaseExpired }, "{place}");
+    }
+}
+
+/// Set back by a part of what it stood ahead: nobody is locked out for it, wherever the program was meanwhile.
+#[test]
+fn a_clock_that_stood_ahead_and_is_set_right_only_in_part_locks_nobody_out() {
+    for (ahead, back) in [(30 * DAY, 5 * DAY), (30 * DAY, 29 * DAY), (YEAR, 3_601)] {
+        for restarts in [false, true] {
+            let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+            let path = folder.path().join("license.db");
+            lab.clock.turn(ahead);
+            let mut client = lab.on(&path);
+            client.activate(&crate::harness::key(1), "", "").unwrap();
+            lab.weather(Weather::Down);
+            lab.clock.turn(-back);
+            if restarts {
+                drop(client);
+                client = lab.on(&path);
+            }
+            lab.clock.pass(LEASE_SECONDS - 1);
+            assert!(unlocked(&client), "{ahead} {back} {restarts}: {:?}", client.status());
+            lab.clock.pass(1);
+            assert_eq!(client.status(), State::Locked { code: LockCode::LeaseExpired });
+        }
     }
 }

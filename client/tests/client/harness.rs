@@ -48,7 +48,7 @@ impl TurnedClock {
         times.monotonic += Duration::from_secs(seconds.unsigned_abs());
     }
 
-    /// Lets time pass while the machine is off.
+    /// Lets time pass while the machine is off or asleep.
     pub(crate) fn pass_unseen(&self, seconds: i64) {
         self.0.lock().unwrap().real += seconds * 1_000;
     }
@@ -64,7 +64,17 @@ impl TurnedClock {
     }
 
     pub(crate) fn real(&self) -> UnixMillis {
-        UnixMillis(self.0.lock().unwrap().real)
+        self.truly().real
+    }
+
+    pub(crate) fn truly(&self) -> Moment {
+        let times = *self.0.lock().unwrap();
+        Moment { real: UnixMillis(times.real), ran: times.monotonic }
+    }
+
+    /// How far the machine's clock stands ahead of the truth, in seconds.
+    pub(crate) fn ahead_seconds(&self) -> i64 {
+        self.0.lock().unwrap().turned / 1_000
     }
 }
 
@@ -150,6 +160,22 @@ pub(crate) enum Weather {
     OtherNonce,
 }
 
+/// A good answer, and the moment it was signed.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivered {
+    pub(crate) code: Code,
+    pub(crate) at: Moment,
+}
+
+/// A moment as it really was, whatever the machine's clock showed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// By the calendar.
+    pub(crate) real: UnixMillis,
+    /// How long the machine has run.
+    pub(crate) ran: Duration,
+}
+
 pub(crate) struct ServerState {
     pub(crate) ring: &'static KeyRing,
     pub(crate) weather: Weather,
@@ -158,8 +184,8 @@ pub(crate) struct ServerState {
     pub(crate) expires_at: Option<UnixMillis>,
     pub(crate) policy: Policy,
     pub(crate) devices: BTreeMap<DeviceId, LeaseComponents>,
-    /// What reached the client whole: the claims of each good answer, and the clock nobody turns at that moment.
-    pub(crate) delivered: Vec<(Claims, Duration)>,
+    /// What reached the client whole.
+    pub(crate) delivered: Vec<Delivered>,
     /// Every request: endpoint and body.
     pub(crate) requests: Vec<(Endpoint, Value)>,
     replays: BTreeMap<&'static str, Reply>,
@@ -323,7 +349,7 @@ impl ServerState {
         let claims = self.claims(typed, code, device, nonce);
         let lease = claims.sign(signer.current());
         if self.weather == Weather::Fair {
-            self.delivered.push((claims, self.clock.now().monotonic));
+            self.delivered.push(Delivered { code, at: self.clock.truly() });
         }
         lease
     }

@@ -180,12 +180,17 @@ fn a_no_that_nobody_signed_ends_no_waiting_unless_it_is_about_the_request_itself
         ("MISSING_LICENSE", true),
         ("FINGERPRINT_TOO_WEAK", true),
     ] {
-        for waits in [Pending::Activate, Pending::Deactivate] {
+        for waits in [Pending::Activate, Pending::Deactivate, Pending::GiveBack] {
             let lab = if waits == Pending::Activate { Lab::new() } else { Lab::activated() };
             lab.weather(Weather::Down);
             match waits {
                 Pending::Activate => drop(lab.client.activate(&key(1), "", "")),
                 Pending::Deactivate => drop(lab.client.deactivate()),
+                Pending::GiveBack => {
+                    lab.client.activate(&key(2), "", "").unwrap();
+                    lab.weather(Weather::Fair);
+                    lab.client.activate(&key(1), "", "").unwrap();
+                }
             }
             lab.weather(Weather::Unsigned(code));
             let told = lab.client.refresh().unwrap_err();

@@ -1,13 +1,13 @@
-//! Any sequence of clock moves, outages, answers, repairs and restarts.
+//! Any sequence of clock moves, outages, answers, repairs and restarts, held against what is true: [`Truth`].
 
 use std::path::PathBuf;
 
-use falconer_client::{Clock, Label, Licensing, LockCode, State};
+use falconer_client::{Label, Licensing, LockCode, State};
 use falconer_domain::Code;
-use falconer_domain::lease::Claims;
 use proptest::prelude::*;
 
-use crate::harness::{DAY, FEATURE, Lab, Machine, Weather, key, unlocked};
+use crate::harness::{DAY, FEATURE, LEASE_SECONDS, Lab, Machine, Moment, Weather, key, unlocked};
+use crate::truth::{Truth, Word};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -15,6 +15,8 @@ enum Step {
     Pass(i64),
     /// The machine is off, and the program starts again.
     Off(i64),
+    /// The machine sleeps, and the program goes on.
+    Sleep(i64),
     /// Somebody turns the clock.
     Turn(i64),
     TurnRight,
@@ -60,7 +62,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..4 * DAY).prop_map(Step::Pass),
         1 => (0..10 * DAY).prop_map(Step::Off),
+        1 => (0..10 * DAY).prop_map(Step::Sleep),
         2 => (-20 * DAY..20 * DAY).prop_map(Step::Turn),
+        1 => (-7_200..7_200_i64).prop_map(Step::Turn),
         1 => Just(Step::TurnRight),
         2 => Just(Step::Restart),
         4 => weather().prop_map(Step::Refresh),
@@ -75,24 +79,20 @@ struct Run {
     folder: tempfile::TempDir,
     machine: Machine,
     client: Option<Licensing>,
-    restarts: u64,
-    /// Whether the clock has only shown what was true, or less, since the last good answer.
-    never_ahead: bool,
+    restarts: i64,
+    truth: Truth,
 }
 
 impl Run {
-    fn new() -> Self {
+    /// With a license, activated by a clock that stands so far ahead.
+    fn new(clock_ahead: i64) -> Self {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let mut run = Self {
-            lab: Lab::new(),
-            folder,
-            machine: Machine::named("home"),
-            client: None,
-            restarts: 0,
-            never_ahead: true,
-        };
-        run.restart();
-        run
+        let (lab, machine) = (Lab::new(), Machine::named("home"));
+        lab.clock.turn(clock_ahead);
+        let client = lab.of(&folder.path().join("license.db"), &machine);
+        client.activate(&key(1), "", "").unwrap();
+        let truth = Truth::after(&lab.server.state().delivered[0], clock_ahead);
+        Self { lab, folder, machine, client: Some(client), restarts: 0, truth }
     }
 
     fn path(&self) -> PathBuf {
@@ -115,20 +115,11 @@ impl Run {
             Step::Off(seconds) => {
                 self.client = None;
                 self.lab.clock.pass_unseen(*seconds);
-                self.never_ahead = false;
                 self.restart();
             }
-            Step::Turn(seconds) => {
-                self.lab.clock.turn(*seconds);
-                // Turned back on a clock that was ahead at the answer, it still shows more than is true: nobody can tell
-                // that from a clock that was set right.
-                let is_ahead = self.lab.clock.now().wall > self.lab.clock.real();
-                self.never_ahead &= *seconds <= 0 && !is_ahead;
-            }
-            Step::TurnRight => {
-                self.lab.clock.turn_right();
-                self.never_ahead = false;
-            }
+            Step::Sleep(seconds) => self.lab.clock.pass_unseen(*seconds),
+            Step::Turn(seconds) => self.set_clock(|run| run.lab.clock.turn(*seconds)),
+            Step::TurnRight => self.set_clock(|run| run.lab.clock.turn_right()),
             Step::Restart => self.restart(),
             Step::Refresh(weather) => self.through(*weather, |client| drop(client.refresh())),
             Step::Activate(weather) => {
@@ -143,62 +134,71 @@ impl Run {
         }
     }
 
+    fn set_clock(&mut self, set: impl FnOnce(&Self)) {
+        let from = self.lab.clock.ahead_seconds();
+        set(self);
+        self.truth.set(from, self.lab.clock.ahead_seconds());
+    }
+
     fn through(&mut self, weather: Weather, ask: impl FnOnce(&Licensing)) {
         let before = self.lab.server.state().delivered.len();
         self.lab.weather(weather);
         ask(self.client());
-        let state = self.lab.server.state();
-        self.never_ahead |= state.delivered[before..].iter().any(|(claims, _)| claims.valid);
-    }
-
-    /// The last answer that decided anything, and how long the program has run since, in seconds.
-    fn last_word(&self) -> Option<(Claims, u64)> {
-        let now = self.lab.clock.now().monotonic;
-        let state = self.lab.server.state();
-        let decisive = |claims: &Claims| claims.valid || LockCode::of_refusal(&claims.code).is_some();
-        // Nobody is locked by a refusal who has never had a license.
-        let first_yes = state.delivered.iter().position(|(claims, _)| claims.valid)?;
-        let (claims, at) = state.delivered[first_yes..].iter().rfind(|(claims, _)| decisive(claims))?;
-        Some((claims.clone(), now.saturating_sub(*at).as_secs()))
+        for answer in &self.lab.server.state().delivered[before..] {
+            self.truth.hears(answer, self.lab.clock.ahead_seconds());
+        }
     }
 
     fn check(&self) -> Result<(), TestCaseError> {
-        let (client, state) = (self.client(), self.client().status());
-        let Some((said, ran)) = self.last_word() else {
-            prop_assert_eq!((state, unlocked(client)), (State::NotActivated, false));
-            return Ok(());
+        let (client, now) = (self.client(), self.lab.clock.truly());
+        let (state, on) = (client.status(), unlocked(client));
+        let signed = match self.truth.word {
+            Word::No(code) => {
+                prop_assert_eq!((state, on), (State::Locked { code }, false), "a refusal stands");
+                return Ok(());
+            }
+            Word::Yes(signed) => signed,
         };
-        if let (false, Some(code)) = (said.valid, LockCode::of_refusal(&said.code)) {
-            prop_assert_eq!((state, unlocked(client)), (State::Locked { code }, false), "a refusal stands");
-            return Ok(());
-        }
-        let budget = u64::try_from(said.exp - said.iat).unwrap();
+        self.keeps_its_budget(signed, now, on)?;
+        self.is_no_better_than_signed(signed, state, on)?;
+        let left = Truth::end(signed) - now.real.seconds();
+        prop_assert!(
+            on || left <= 0 || self.truth.was_set_ahead,
+            "{state:?}: off, {left} seconds before its end, and nobody set the clock ahead: {:?}",
+            self.truth
+        );
+        Ok(())
+    }
+
+    /// Whatever is done to the clock, no lease outlives its budget of running time; and where nothing is done to it, none
+    /// outlives its end, but for as long as the clock stood behind when it was signed.
+    fn keeps_its_budget(&self, signed: Moment, now: Moment, on: bool) -> Result<(), TestCaseError> {
+        let spent = self.truth.spent(signed, now);
         // Each end of the program may lose less than a second of what has passed.
         prop_assert!(
-            !unlocked(client) || ran < budget + self.restarts,
-            "{ran} of {budget} seconds, and still on"
+            !on || spent < LEASE_SECONDS + self.restarts,
+            "{spent} of {LEASE_SECONDS} seconds, and still on"
         );
+        let late = now.real.seconds() - Truth::end(signed);
+        prop_assert!(
+            !on || self.truth.was_set || late <= self.truth.lag(),
+            "still on {late} seconds after its end: {:?}",
+            self.truth
+        );
+        Ok(())
+    }
+
+    fn is_no_better_than_signed(&self, signed: Moment, state: State, on: bool) -> Result<(), TestCaseError> {
         match state {
-            State::Grace { until } => prop_assert_eq!(until.0, said.exp, "never later than signed"),
-            State::Locked { code } => {
-                let overdue = matches!(code, LockCode::LeaseExpired | LockCode::Expired);
-                prop_assert!(
-                    overdue && client.now().0 >= said.exp,
-                    "{code:?} without a refusal, before its time"
-                );
-                prop_assert!(
-                    !self.never_ahead || ran + 1 >= budget,
-                    "locked after {ran} of {budget} seconds"
-                );
-            }
-            State::NotActivated => {
-                prop_assert!(false, "a lease of this machine counts as nothing");
-            }
-            State::Active | State::RefreshDue => prop_assert!(unlocked(client)),
-            State::ClockSuspect => prop_assert_eq!(unlocked(client), client.now().0 < said.exp),
+            State::Active | State::RefreshDue => prop_assert!(on),
+            State::Grace { until } => prop_assert_eq!((until.0, on), (Truth::end(signed), true)),
+            State::Locked { code } => prop_assert_eq!((code, on), (LockCode::LeaseExpired, false)),
+            State::ClockSuspect => {}
+            State::NotActivated => prop_assert!(false, "a lease of this machine counts as nothing"),
         }
-        let known = client.license().unwrap();
-        prop_assert!(known.offline_until.is_none_or(|until| until.0 == said.exp));
+        let known = self.client().license().unwrap();
+        let until = on.then(|| Truth::end(signed));
+        prop_assert_eq!(known.offline_until.map(|until| until.0), until);
         prop_assert_eq!(known.features, [FEATURE]);
         Ok(())
     }
@@ -214,10 +214,11 @@ proptest! {
     })]
     #[test]
     fn grace_keeps_its_budget_and_nothing_but_a_signed_no_locks_before_it(
+        clock_ahead in prop_oneof![Just(0), -20 * DAY..20 * DAY],
         steps in proptest::collection::vec(step(), 1..40),
     ) {
-        let mut run = Run::new();
-        run.take(&Step::Activate(Weather::Fair));
+        let mut run = Run::new(clock_ahead);
+        run.check()?;
         for step in &steps {
             run.take(step);
             run.check()?;

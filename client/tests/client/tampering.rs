@@ -39,21 +39,19 @@ fn folder_in_memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// Opens a copy of `bytes` and tells whether it unlocks, at each of several moments.
+/// Whether a program unlocks that starts on `bytes`, at each of several moments: on a copy of its own each time, since what
+/// a program has seen pass it does not forget.
 fn verdicts(stored: &Stored, bytes: &[u8], moments: &[i64]) -> Vec<bool> {
     let folder = folder_in_memory();
-    let path = folder.path().join("license.db");
-    fs::write(&path, bytes).unwrap();
-    let client = stored.lab.on(&path);
-    moments
-        .iter()
-        .map(|seconds| {
-            stored.lab.clock.turn(*seconds);
-            let verdict = unlocked(&client);
-            stored.lab.clock.turn(-seconds);
-            verdict
-        })
-        .collect()
+    let starts = moments.iter().enumerate().map(|(number, seconds)| {
+        let path = folder.path().join(format!("license-{number}.db"));
+        fs::write(&path, bytes).unwrap();
+        stored.lab.clock.turn(*seconds);
+        let verdict = unlocked(&stored.lab.on(&path));
+        stored.lab.clock.turn(-seconds);
+        verdict
+    });
+    starts.collect()
 }
 
 /// Changes every byte of a store, one at a time and in `ways`, and looks whether any change unlocks what was locked.
@@ -77,10 +75,8 @@ fn no_change_unlocks(stored: &Stored, moments: &[i64]) {
 #[test]
 fn no_byte_of_a_lease_makes_it_last_longer() {
     let stored = Stored::new();
-    // Now, and turned back by a day; a second before its end and at its end; a year later. The moments come in the order in
-    // which each is still open to change: what was once seen to pass is not forgotten.
-    let (turned_back, moments) = (-DAY, [LEASE_SECONDS - 1, LEASE_SECONDS, 365 * DAY]);
-    let moments: Vec<_> = [0, turned_back].into_iter().chain(moments).collect();
+    // Turned back by a day, and now; a second before its end and at its end; a year later.
+    let moments = [-DAY, 0, LEASE_SECONDS - 1, LEASE_SECONDS, 365 * DAY];
     let original = fs::read(stored.path()).unwrap();
     assert_eq!(verdicts(&stored, &original, &moments), [true, true, true, false, false]);
     no_change_unlocks(&stored, &moments);
@@ -232,6 +228,32 @@ fn wrecks_and_foreign_files_are_set_aside_and_never_deleted() {
 }
 
 #[test]
+fn of_programs_that_find_a_wreck_at_once_one_sets_it_aside() {
+    const PROGRAMS: usize = 6;
+    for round in 0..20 {
+        let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+        let path = folder.path().join("license.db");
+        let wreck = format!("wreck {round}");
+        fs::write(&path, &wreck).unwrap();
+        let at_once = std::sync::Barrier::new(PROGRAMS);
+        let program = || {
+            at_once.wait();
+            let client = lab.on(&path);
+            // Who comes late finds nothing wrong.
+            let notice = client.notice();
+            assert!(notice.is_none_or(|notice| notice.sentence.contains("set aside")), "{notice:?}");
+            client.activate(&key(1), "", "").unwrap();
+            assert_eq!(client.notice(), notice, "it is saved");
+        };
+        std::thread::scope(|scope| (0..PROGRAMS).for_each(|_| drop(scope.spawn(program))));
+        assert_eq!(fs::read(folder.path().join("license.db.damaged-1")).unwrap(), wreck.as_bytes());
+        assert!(!folder.path().join("license.db.damaged-2").exists(), "a good file was set aside");
+        let client = lab.on(&path);
+        assert_eq!((client.status(), client.notice()), (State::Active, None));
+    }
+}
+
+#[test]
 fn a_store_of_a_newer_version_is_left_alone() {
     let stored = Stored::new();
     let database = rusqlite::Connection::open(stored.path()).unwrap();
@@ -266,9 +288,11 @@ fn a_file_that_others_could_read_is_closed_to_them() {
     fs::set_permissions(stored.path(), fs::Permissions::from_mode(0o644)).unwrap();
     let _client = stored.open();
     assert_eq!(fs::metadata(stored.path()).unwrap().permissions().mode() & 0o777, 0o600);
-    fs::set_permissions(stored.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    drop(stored.lab.on(stored.folder.path()));
-    assert_eq!(fs::metadata(stored.folder.path()).unwrap().permissions().mode() & 0o777, 0o755, "a folder");
+    let folder = stored.folder.path().join("a-folder");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    drop(stored.lab.on(&folder));
+    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o755, "a folder");
 }
 
 #[test]
