@@ -34,15 +34,41 @@ fn cell() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A file of these columns with rows of such cells; now and then a byte is another one.
+/// What a column may well hold, so that a row is read to its end.
+fn plausible(column: &'static str) -> &'static str {
+    match column {
+        "license_key" => "(QF-PRO-[0-9A-Z]{5}(-[0-9A-Z]{5}){5}|CUST-[0-9]{4})",
+        "status" => "(active|pending|suspended|revoked|expired)",
+        "license_tier" | "tier" => "(pro|free|elite)",
+        "license_id" | "replaces" | "replaced_by" => "(lic_[0-9a-hjkmnp-tv-z]{24})?",
+        "generation" => "[1-9]",
+        "key_escrow" => "([A-Za-z0-9+/]{4}){1,6}",
+        "expiry_date" | "expires_at" | "created_at" | "last_transfer_at" => {
+            "(20[2-9][0-9]-[01][0-9]-[0-3][0-9]( [0-2][0-9]:00:00)?)?"
+        }
+        "active" => "(t|f|1|0)",
+        "devices" | "released" | "transfers" => "(\\[\\])?",
+        "policy" => "(\\{\\}|\\{\"max_transfers\":[0-9]{1,3}\\})?",
+        "features" => "(\\{[a-z]{1,4}(,[a-z]{1,4})?\\}|[a-z{}\u{E9}]{0,3})",
+        "license_duration_days" | "transfer_count" | "seats" | "free_used" => "[0-9]{0,2}",
+        "product" => "(QF)?",
+        _ => "[a-z]{0,8}",
+    }
+}
+
+/// A file of these columns, most cells of which are plausible; now and then a byte is another one.
 fn file(columns: Vec<&'static str>) -> impl Strategy<Value = Vec<u8>> {
-    let width = columns.len();
-    let rows = proptest::collection::vec(proptest::collection::vec(cell(), width - 1..=width), 0..6);
-    let flips = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..3);
+    let cell_of = |column: &&'static str| prop_oneof![12 => plausible(*column), 1 => cell()].boxed();
+    let row: Vec<_> = columns.iter().map(cell_of).collect();
+    let rows = proptest::collection::vec((row, 0_u8..20), 1..6);
+    let flips = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..2);
     (rows, flips).prop_map(move |(rows, flips)| {
         let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
         writer.write_record(&columns).unwrap();
-        for row in rows {
+        for (mut row, short) in rows {
+            if short == 0 {
+                row.pop();
+            }
             writer.write_record(&row).unwrap();
         }
         let mut bytes = writer.into_inner().unwrap();
@@ -101,8 +127,8 @@ proptest! {
 
     #[test]
     fn a_catalog_reads_back_or_is_refused(
-        product in "([A-Z0-9]{2,8}|\\PC{0,4})",
-        tiers in proptest::collection::vec(("[a-z]{1,3}", proptest::option::of("[a-z]{1,3}"), "[a-z_]{0,6}", cell()), 0..4),
+        product in "([A-Z0-9]{2,8}|[A-Z0-9]{2,8}|\\PC{0,4})",
+        tiers in proptest::collection::vec(("[a-c]", proptest::option::of("[a-c]"), "[a-z_]{1,6}", "[1-9][0-9]?"), 0..4),
         text in "\\PC{0,80}",
     ) {
         let tiers: String = tiers
