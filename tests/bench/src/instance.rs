@@ -141,7 +141,9 @@ impl Instance {
             }
             let process = seat.spawn(subject, environment, under)?;
             match asked.join() {
-                Ok(answer) => answer.map(|()| process),
+                Ok(answer) => answer
+                    .map(|()| process)
+                    .with_context(|| format!("{} did not answer its first event", subject.name)),
                 Err(_) => bail!("a caller panicked"),
             }
         })?;
