@@ -45,13 +45,6 @@ pub(crate) fn rounded(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }
 
-/// The middle one.
-pub(crate) fn median(numbers: &[u64]) -> u64 {
-    let mut sorted = numbers.to_vec();
-    sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
-}
-
 /// A count as a fraction's part.
 #[expect(clippy::cast_precision_loss, reason = "counts of a run are far below 2^52")]
 pub(crate) fn real(count: u64) -> f64 {
@@ -69,6 +62,5 @@ mod tests {
         assert_eq!(percentile(&samples, 0.99), Duration::from_millis(99));
         assert_eq!(percentile(&samples[..1], 0.99), Duration::from_millis(100));
         assert_eq!(percentile(&[], 0.5), Duration::ZERO);
-        assert_eq!(median(&[3, 1, 2]), 2);
     }
 }

@@ -1,4 +1,5 @@
-//! P1 and P2: instructions, counted by callgrind. A count repeats itself whatever else the machine does.
+//! P1 and P2: instructions, counted by callgrind. A count repeats itself to a hundredth, whatever else the machine does, so
+//! that each is taken once.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,7 +9,6 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::figures::median;
 use crate::instance::Seat;
 use crate::stage::{Customer, Stage, event};
 use crate::subject::{Road, Roads, Subject, Subjects};
@@ -29,14 +29,8 @@ pub(crate) struct Row {
     pub(crate) each: u64,
 }
 
-/// Counts; each count is the middle one of `rounds`.
-pub(crate) fn count(
-    stage: &Stage,
-    roads: &Roads,
-    subjects: &Subjects,
-    folder: &Path,
-    rounds: usize,
-) -> Result<Vec<Row>> {
+/// Counts.
+pub(crate) fn count(stage: &Stage, roads: &Roads, subjects: &Subjects, folder: &Path) -> Result<Vec<Row>> {
     let customer = stage.issue(1)?;
     let event = event(&customer.key)?;
     let counter = Counter { stage, customer: &customer, event: &event, folder };
@@ -44,25 +38,16 @@ pub(crate) fn count(
         .into_iter()
         .map(|subject| {
             println!("  counting {}", subject.name);
-            let start = |road| middle(rounds, || counter.run(subject, road, 0));
-            let each = middle(rounds, || {
-                let short = counter.run(subject, &roads.plain, SHORT)?;
-                let long = counter.run(subject, &roads.plain, LONG)?;
-                Ok(long.saturating_sub(short) / (LONG - SHORT) as u64)
-            });
+            let short = counter.run(subject, &roads.plain, SHORT)?;
+            let long = counter.run(subject, &roads.plain, LONG)?;
             Ok(Row {
                 name: subject.name,
-                start_plain: start(&roads.plain)?,
-                start_tls: start(&roads.tls)?,
-                each: each?,
+                start_plain: counter.run(subject, &roads.plain, 0)?,
+                start_tls: counter.run(subject, &roads.tls, 0)?,
+                each: long.saturating_sub(short) / (LONG - SHORT) as u64,
             })
         })
         .collect()
-}
-
-fn middle(rounds: usize, count: impl Fn() -> Result<u64>) -> Result<u64> {
-    let counts: Vec<u64> = (0..rounds.max(1)).map(|_| count()).collect::<Result<_>>()?;
-    Ok(median(&counts))
 }
 
 struct Counter<'a> {

@@ -126,11 +126,11 @@ fn bench(options: &BenchOptions) -> Result<()> {
     };
     if wanted(Part::Instructions) {
         println!("Instructions (P1, P2)");
-        report.instructions = instructions::count(&stage, &roads, &subjects, folder.path(), often(1, 3))?;
+        report.instructions = instructions::count(&stage, &roads, &subjects, folder.path())?;
     }
     if wanted(Part::Speed) {
         println!("Cold starts and warm verifications (P5, P7, P9)");
-        let effort = Effort { starts: often(3, 20), blocks: often(2, 20) };
+        let effort = Effort { starts: often(3, 12), blocks: often(2, 20) };
         report.sizes = speed::weigh(&subjects)?;
         report.speed = speed::time(&stage, &roads, &subjects, effort)?;
         let bytes = servers::bytes(&stage, &built.programs)?;
@@ -143,7 +143,7 @@ fn bench(options: &BenchOptions) -> Result<()> {
     }
     if wanted(Part::Throttled) {
         println!("Cold starts with a small part of a core (P8)");
-        report.throttled = speed::throttle(&stage, &roads, &subjects, often(2, 10))?.unwrap_or_default();
+        report.throttled = speed::throttle(&stage, &roads, &subjects, often(2, 5))?.unwrap_or_default();
     }
     if wanted(Part::Servers) {
         println!("Servers side by side (P5, P6)");
@@ -152,7 +152,7 @@ fn bench(options: &BenchOptions) -> Result<()> {
             python: &built.python,
             seed: options.seed.as_deref(),
             folder: folder.path(),
-            span: Duration::from_secs(often(2, 10) as u64),
+            span: Duration::from_secs(often(2, 8) as u64),
         };
         report.servers = servers::compare(&stage, &options)?;
     }
