@@ -61,14 +61,14 @@ fn every_test_of_the_reliability_page_exists() {
     let exists = |module: &str, test: &str| {
         sources.iter().any(|(name, text)| name == module && text.contains(&format!("fn {test}(")))
     };
-    let mut named = 0;
+    let mut count = 0;
     // What begins with a capital is a type, whose part was taken out.
     let names = document.split('`').skip(1).step_by(2).filter_map(|text| text.split_once("::"));
     for (module, test) in names.filter(|(module, _)| !module.starts_with(char::is_uppercase)) {
         assert!(exists(module, test), "docs/reliability.md names {module}::{test}, which does not exist");
-        named += 1;
+        count += 1;
     }
-    assert!(named > 80, "{named}");
+    assert!(count > 80, "{count}");
     let rows: Vec<_> = document.lines().filter(|line| line.starts_with("| ")).collect();
     for fault in (1..=15).map(|number| format!("| F{number} | ")) {
         let row = rows.iter().find(|row| row.starts_with(&fault)).unwrap_or_else(|| panic!("no row {fault}"));

@@ -113,6 +113,9 @@ pub(crate) fn costs(file: &Path, costs: &cost::Costs) -> Result<()> {
     })
 }
 
+/// What a row's line shows.
+type ValueOf = fn(&growth::Row) -> f64;
+
 /// Units and the stand-in's latency against the number of licenses.
 pub(crate) fn growth(file: &Path, rows: &[growth::Row]) -> Result<()> {
     let sizes = rows.iter().map(|row| real(row.licenses as u64));
@@ -133,8 +136,7 @@ pub(crate) fn growth(file: &Path, rows: &[growth::Row]) -> Result<()> {
             .y_desc("units; milliseconds of the stand-in")
             .x_label_formatter(&|size| format!("{size:.0}"))
             .draw()?;
-        type Value = fn(&growth::Row) -> f64;
-        let lines: [(&str, Value); 3] = [
+        let lines: [(&str, ValueOf); 3] = [
             ("write units, the audit row's among them", |row| row.write_units),
             ("read units", |row| row.read_units),
             ("milliseconds (p50, the stand-in's among them)", |row| row.warm.p50_ms),

@@ -60,6 +60,7 @@ pub(crate) struct Costs {
 
 /// What is on beside the verification itself.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "four switches of a deployment, each on or off")]
 struct Extras {
     audit: bool,
     access_log: bool,

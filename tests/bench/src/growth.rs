@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use falconer_local::tap::{Matcher, Tap};
+use falconer_local::tap::{Matcher, Record, Tap, Units};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::instance::Instance;
 use crate::stage::{Customer, Stage, event};
 use crate::subject::{Road, Subject};
 
-/// The most items that one BatchWriteItem takes.
+/// The most items that one `BatchWriteItem` takes.
 const BATCH: usize = 25;
 const WRITERS: usize = 2;
 /// Licenses that are verified, once each.
@@ -58,7 +58,7 @@ pub(crate) fn grow(stage: &Stage, verify: &Subject, sizes: &[usize]) -> Result<V
             .iter()
             .filter_map(|one| Some(one.responded?.saturating_duration_since(one.dispatched?)))
             .collect::<Vec<_>>();
-        let units: falconer_local::tap::Units = tap.records().iter().map(|record| record.units()).sum();
+        let units: Units = tap.records().iter().map(Record::units).sum();
         ensure!(tap.matching(&Matcher::operation("GetItem")).len() == VERIFIED, "one read each");
         let each = |units: f64| rounded(units / crate::figures::real(VERIFIED as u64));
         rows.push(Row {

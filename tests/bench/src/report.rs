@@ -13,6 +13,9 @@ use crate::figures::real;
 use crate::machine::Machine;
 use crate::{growth, instructions, servers, speed};
 
+/// A title, and a line for each row.
+type Section = (&'static str, Vec<String>);
+
 /// Everything of a run. What was not measured is not there.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -82,123 +85,153 @@ impl Report {
     }
 
     fn text(&self) -> String {
+        let machine = &self.machine;
         let mut text = format!(
             "{}, {} cores, {} GiB, {}, {}\n{}\n",
-            self.machine.processor,
-            self.machine.cores,
-            self.machine.memory_gib,
-            self.machine.kernel,
-            self.machine.rustc,
+            machine.processor,
+            machine.cores,
+            machine.memory_gib,
+            machine.kernel,
+            machine.rustc,
             self.emulated
         );
-        let mut section = |title: &str, rows: Vec<String>| {
-            if !rows.is_empty() {
-                // Writing into a string cannot fail.
-                let _ = writeln!(text, "\n{title}\n{}", rows.join("\n"));
-            }
-        };
-        let millions = |count: u64| real(count) / 1e6;
-        section(
-            "P1, P2  million instructions          start   start, TLS    each verify",
-            self.instructions
-                .iter()
-                .map(|row| {
-                    format!(
-                        "  {:<28} {:>12.3} {:>12.3} {:>14.3}",
-                        row.name,
-                        millions(row.start_plain),
-                        millions(row.start_tls),
-                        millions(row.each)
-                    )
-                })
-                .collect(),
-        );
-        section(
-            "P5, P7  milliseconds      road          ready  1st answer   warm p50    p99   free p50   CPU us   peak MiB",
-            self.speed
-                .iter()
-                .map(|row| {
-                    format!(
-                        "  {:<22} {:<12} {:>8.1} {:>10.1} {:>10.2} {:>7.2} {:>9.2} {:>9.0} {:>9.1}",
-                        row.name,
-                        row.road,
-                        row.ready_ms,
-                        row.first_answer_ms,
-                        row.warm.p50_ms,
-                        row.warm.p99_ms,
-                        row.until_free.p50_ms,
-                        row.processor_us,
-                        row.peak_memory_mib
-                    )
-                })
-                .collect(),
-        );
-        section(
-            "P7  MiB                                binary     zipped",
-            self.sizes
-                .iter()
-                .map(|row| {
-                    let mebibytes = |bytes: u64| real(bytes) / 1_048_576.0;
-                    format!(
-                        "  {:<30} {:>10.2} {:>10.2}",
-                        row.name,
-                        mebibytes(row.bytes),
-                        mebibytes(row.zipped_bytes)
-                    )
-                })
-                .collect(),
-        );
-        section(
-            "P8  cold start, milliseconds         percent of a core      ready   1st answer",
-            self.throttled
-                .iter()
-                .map(|row| {
-                    format!(
-                        "  {:<34} {:>14} {:>12.0} {:>12.0}",
-                        row.name, row.percent, row.ready_ms, row.first_answer_ms
-                    )
-                })
-                .collect(),
-        );
-        section(
-            "P5, P6  over HTTP            callers   store ms      p50      p99   a second   a CPU second",
-            self.servers
-                .iter()
-                .map(|row| {
-                    format!(
-                        "  {:<26} {:>7} {:>10.0} {:>9.2} {:>8.2} {:>10.0} {:>14.0}",
-                        row.name,
-                        row.callers,
-                        row.store_delay_ms,
-                        row.latency.p50_ms,
-                        row.latency.p99_ms,
-                        row.per_second,
-                        row.per_processor_second
-                    )
-                })
-                .collect(),
-        );
-        section(
-            "P9  list price a million                 billed ms    dollars",
-            self.costs
-                .iter()
-                .flat_map(|costs| &costs.bills)
-                .map(|bill| format!("  {:<38} {:>10.1} {:>10.2}", bill.name, bill.billed_ms, bill.million))
-                .collect(),
-        );
-        section("P10  status()", self.client.iter().map(|client| format!("  {client}")).collect());
-        section(
-            "P11  licenses          read units   write units   item bytes   warm p50 ms",
-            self.growth
-                .iter()
-                .map(|row| {
-                    format!(
-                        "  {:>12} {:>18} {:>13} {:>12} {:>13.2}",
-                        row.licenses, row.read_units, row.write_units, row.item_bytes, row.warm.p50_ms
-                    )
-                })
-                .collect(),
-        );
+        let sections = [
+            self.of_instructions(),
+            self.of_functions(),
+            self.of_sizes(),
+            self.of_throttled_starts(),
+            self.of_servers(),
+            self.of_costs(),
+            self.of_client(),
+            self.of_growth(),
+        ];
+        for (title, rows) in sections.iter().filter(|(_, rows)| !rows.is_empty()) {
+            // Writing into a string cannot fail.
+            let _ = writeln!(text, "\n{title}\n{}", rows.join("\n"));
+        }
         text
+    }
+
+    fn of_instructions(&self) -> Section {
+        let millions = |count: u64| real(count) / 1e6;
+        let rows = self
+            .instructions
+            .iter()
+            .map(|row| {
+                format!(
+                    "  {:<28} {:>12.3} {:>12.3} {:>14.3}",
+                    row.name,
+                    millions(row.start_plain),
+                    millions(row.start_tls),
+                    millions(row.each)
+                )
+            })
+            .collect();
+        ("P1, P2  million instructions          start   start, TLS    each verify", rows)
+    }
+
+    fn of_functions(&self) -> Section {
+        let rows = self
+            .speed
+            .iter()
+            .map(|row| {
+                format!(
+                    "  {:<22} {:<12} {:>8.1} {:>10.1} {:>10.2} {:>7.2} {:>9.2} {:>9.0} {:>9.1}",
+                    row.name,
+                    row.road,
+                    row.ready_ms,
+                    row.first_answer_ms,
+                    row.warm.p50_ms,
+                    row.warm.p99_ms,
+                    row.until_free.p50_ms,
+                    row.processor_us,
+                    row.peak_memory_mib
+                )
+            })
+            .collect();
+        (
+            "P5, P7  milliseconds      road          ready  1st answer   warm p50    p99   free p50   CPU us   peak MiB",
+            rows,
+        )
+    }
+
+    fn of_sizes(&self) -> Section {
+        let rows = self
+            .sizes
+            .iter()
+            .map(|row| {
+                let mebibytes = |bytes: u64| real(bytes) / 1_048_576.0;
+                format!(
+                    "  {:<30} {:>10.2} {:>10.2}",
+                    row.name,
+                    mebibytes(row.bytes),
+                    mebibytes(row.zipped_bytes)
+                )
+            })
+            .collect();
+        ("P7  MiB                                binary     zipped", rows)
+    }
+
+    fn of_throttled_starts(&self) -> Section {
+        let rows = self
+            .throttled
+            .iter()
+            .map(|row| {
+                format!(
+                    "  {:<34} {:>14} {:>12.0} {:>12.0}",
+                    row.name, row.percent, row.ready_ms, row.first_answer_ms
+                )
+            })
+            .collect();
+        ("P8  cold start, milliseconds         percent of a core      ready   1st answer", rows)
+    }
+
+    fn of_servers(&self) -> Section {
+        let rows = self
+            .servers
+            .iter()
+            .map(|row| {
+                format!(
+                    "  {:<26} {:>7} {:>10.0} {:>9.2} {:>8.2} {:>10.0} {:>14.0}",
+                    row.name,
+                    row.callers,
+                    row.store_delay_ms,
+                    row.latency.p50_ms,
+                    row.latency.p99_ms,
+                    row.per_second,
+                    row.per_processor_second
+                )
+            })
+            .collect();
+        ("P5, P6  over HTTP            callers   store ms      p50      p99   a second   a CPU second", rows)
+    }
+
+    fn of_costs(&self) -> Section {
+        let rows = self
+            .costs
+            .iter()
+            .flat_map(|costs| &costs.bills)
+            .map(|bill| format!("  {:<38} {:>10.1} {:>10.2}", bill.name, bill.billed_ms, bill.million))
+            .collect();
+        ("P9  list price a million                 billed ms    dollars", rows)
+    }
+
+    fn of_client(&self) -> Section {
+        let rows = self.client.iter().map(|client| format!("  {client}")).collect();
+        ("P10  status()", rows)
+    }
+
+    fn of_growth(&self) -> Section {
+        let rows = self
+            .growth
+            .iter()
+            .map(|row| {
+                format!(
+                    "  {:>12} {:>18} {:>13} {:>12} {:>13.2}",
+                    row.licenses, row.read_units, row.write_units, row.item_bytes, row.warm.p50_ms
+                )
+            })
+            .collect();
+        ("P11  licenses          read units   write units   item bytes   warm p50 ms", rows)
     }
 }

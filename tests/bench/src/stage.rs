@@ -83,8 +83,8 @@ impl Stage {
         let catalog = Catalog::built_in(&product).context("a built-in catalog")?;
         let order = order.check(&catalog)?;
         let ring = KeyRing::parse(RING)?;
-        let mut issuer = Issuer::new(&self.store, &ring, "bench");
-        let issued = self.wait(issuer.issue(&order, Form::Current, now()))?;
+        let mut desk = Issuer::new(&self.store, &ring, "bench");
+        let issued = self.wait(desk.issue(&order, Form::Current, now()))?;
         Ok(Customer { key: issued.key.to_string(), id: issued.license.license.id })
     }
 

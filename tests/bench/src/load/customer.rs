@@ -221,7 +221,7 @@ impl<'a> Moving<'a> {
                 continue;
             }
             let code = answer.code();
-            if !first.contains(&code) && !(is_repeated && again.contains(&code)) {
+            if !(first.contains(&code) || is_repeated && again.contains(&code)) {
                 self.line
                     .ledger
                     .wrong(format!("{endpoint} of the {machine} machine: {code} and not {first:?}"));
