@@ -92,7 +92,7 @@ fn drift_walks_no_seat_to_a_second_machine() {
     let mut codes = Vec::new();
     for _ in 0..3 {
         for parts in &steps {
-            let reply = world.post("/api/activate-sync", &swapped(&ours, &key, &parts));
+            let reply = world.post("/api/activate-sync", &swapped(&ours, &key, parts));
             codes.push(reply.code().to_owned());
         }
     }
