@@ -58,7 +58,7 @@ fn plausible(column: &'static str) -> &'static str {
 
 /// A file of these columns, most cells of which are plausible; now and then a byte is another one.
 fn file(columns: Vec<&'static str>) -> impl Strategy<Value = Vec<u8>> {
-    let cell_of = |column: &&'static str| prop_oneof![12 => plausible(*column), 1 => cell()].boxed();
+    let cell_of = |&column: &&'static str| prop_oneof![12 => plausible(column), 1 => cell()].boxed();
     let row: Vec<_> = columns.iter().map(cell_of).collect();
     let rows = proptest::collection::vec((row, 0_u8..20), 1..6);
     let flips = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..2);
@@ -131,14 +131,14 @@ proptest! {
         tiers in proptest::collection::vec(("[a-c]", proptest::option::of("[a-c]"), "[a-z_]{1,6}", "[1-9][0-9]?"), 0..4),
         text in "\\PC{0,80}",
     ) {
-        let tiers: String = tiers
+        let tiers: Vec<_> = tiers
             .iter()
             .map(|(name, extends, feature, seats)| {
                 let extends = extends.as_ref().map(|name| format!("extends = \"{name}\"\n")).unwrap_or_default();
                 format!("[tiers.{name}]\n{extends}features = [\"{feature}\"]\npolicy = {{ seats = {seats} }}\n")
             })
             .collect();
-        for text in [format!("product = \"{product}\"\n{tiers}"), text] {
+        for text in [format!("product = \"{product}\"\n{}", tiers.concat()), text] {
             if let Ok(read) = catalog::read(&text) {
                 prop_assert_eq!(catalog::read(&catalog::written(&read)).unwrap(), read);
             }

@@ -133,7 +133,7 @@ proptest! {
             *anybody.says.lock().unwrap() = Some(reply);
             let _ = client.refresh();
             prop_assert_eq!(client.license(), held.clone());
-            prop_assert_eq!(client.status(), grace.clone());
+            prop_assert_eq!(client.status(), grace);
             prop_assert!(unlocked(&client));
         }
     }

@@ -15,7 +15,7 @@ fn series() -> [Machine; 2] {
 }
 
 /// A request of a machine in which a proxy has put other parts in place of its own.
-fn swapped(machine: &Machine, key: &str, parts: Value) -> Value {
+fn swapped(machine: &Machine, key: &str, parts: &Value) -> Value {
     let mut request = machine.request(key);
     request["hardware"].as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
     request
@@ -47,7 +47,7 @@ fn hardware_swapped_in_on_the_way_gets_another_machine_neither_seat_nor_lease() 
             if endpoint == "transfer" && parts == theirs.hardware() {
                 continue;
             }
-            let reply = world.post(&format!("/api/{endpoint}"), &swapped(&ours, &key, parts.clone()));
+            let reply = world.post(&format!("/api/{endpoint}"), &swapped(&ours, &key, &parts));
             let place = format!("{endpoint} {parts}: {}", reply.code());
             let hw = if reply.body["valid"] == true { stated(&reply) } else { Value::Null };
             for label in ["mac", "board"] {
@@ -92,7 +92,7 @@ fn drift_walks_no_seat_to_a_second_machine() {
     let mut codes = Vec::new();
     for _ in 0..3 {
         for parts in &steps {
-            let reply = world.post("/api/activate-sync", &swapped(&ours, &key, parts.clone()));
+            let reply = world.post("/api/activate-sync", &swapped(&ours, &key, parts));
             codes.push(reply.code().to_owned());
         }
     }
