@@ -58,7 +58,7 @@ fn plausible(column: &'static str) -> &'static str {
 
 /// A file of these columns, most cells of which are plausible; now and then a byte is another one.
 fn file(columns: Vec<&'static str>) -> impl Strategy<Value = Vec<u8>> {
-    let cell_of = |column: &&'static str| prop_oneof![12 => plausible(column), 1 => cell()].boxed();
+    let cell_of = |&column: &&'static str| prop_oneof![12 => plausible(column), 1 => cell()].boxed();
     let row: Vec<_> = columns.iter().map(cell_of).collect();
     let rows = proptest::collection::vec((row, 0_u8..20), 1..6);
     let flips = proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 0..2);
@@ -138,8 +138,7 @@ proptest! {
                 format!("[tiers.{name}]\n{extends}features = [\"{feature}\"]\npolicy = {{ seats = {seats} }}\n")
             })
             .collect();
-        let tiers = tiers.concat();
-        for text in [format!("product = \"{product}\"\n{tiers}"), text] {
+        for text in [format!("product = \"{product}\"\n{}", tiers.concat()), text] {
             if let Ok(read) = catalog::read(&text) {
                 prop_assert_eq!(catalog::read(&catalog::written(&read)).unwrap(), read);
             }

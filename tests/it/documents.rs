@@ -63,8 +63,8 @@ fn every_test_of_the_reliability_page_exists() {
     };
     let mut count = 0;
     // What begins with a capital is a type, whose part was taken out.
-    let names = document.split('`').skip(1).step_by(2).filter_map(|text| text.split_once("::"));
-    for (module, test) in names.filter(|(module, _)| !module.starts_with(char::is_uppercase)) {
+    let quoted = document.split('`').skip(1).step_by(2).filter_map(|text| text.split_once("::"));
+    for (module, test) in quoted.filter(|(module, _)| !module.starts_with(char::is_uppercase)) {
         assert!(exists(module, test), "docs/reliability.md names {module}::{test}, which does not exist");
         count += 1;
     }

@@ -83,6 +83,8 @@ pub(crate) fn acknowledged_is_stored(history: &History, told: &[Told]) {
             "SEATS_EXHAUSTED" | "DEVICE_REQUIRED" | "DEVICE_NOT_BOUND" | "CONCURRENT_UPDATE" => {
                 assert!(history.by_request(request_id).is_none(), "{endpoint}: {code} changed something");
             }
+            // On a machine that is busy with more than this: it promises nothing, and may have happened.
+            "UNAVAILABLE" => {}
             _ => panic!("{endpoint}: {} {}", reply.status, reply.body),
         }
     }
@@ -116,7 +118,8 @@ fn seats_hold_under_any_race() {
         acknowledged_is_stored(&history, &told);
         let count = |code: &str| told.iter().filter(|told| told.reply.code() == code).count();
         let changes = told.iter().filter(|told| told.changed_something()).count();
-        assert_eq!(history.len(), changes, "every change was acknowledged once");
+        let most = changes + count("UNAVAILABLE");
+        assert!((changes..=most).contains(&history.len()), "every change was acknowledged once");
         assert!(count("TRANSFERRED") > 0 && count("DEACTIVATED") > 0, "the mix was one");
     }
     let invocations = world.gateway().invocations();
