@@ -125,6 +125,7 @@ pub(crate) fn growth(file: &Path, rows: &[growth::Row]) -> Result<()> {
         let mut chart = ChartBuilder::on(area)
             .caption("One verification, while the table grows", ("sans-serif", TITLE_PIXELS))
             .margin(16)
+            .margin_right(56)
             .x_label_area_size(48)
             .y_label_area_size(64)
             .build_cartesian_2d((least..most).log_scale(), 0.0..highest * 1.3)?;

@@ -31,7 +31,7 @@ impl Machine {
             processor: field("/proc/cpuinfo", "model name"),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_gib: kilobytes.div_ceil(1_048_576),
-            kernel: says("uname", &["-sr"]),
+            kernel: says("uname", &["-sr"]).split('-').next().unwrap_or_default().to_owned(),
             rustc: says("rustc", &["--version"]),
             valgrind: says("valgrind", &["--version"]),
             python: says(&python.to_string_lossy(), &["--version"]),
