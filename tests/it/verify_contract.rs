@@ -206,6 +206,7 @@ fn the_table_of_codes_is_covered() {
         include_str!("contract/refusals.rs"),
         include_str!("verify_contract.rs"),
         include_str!("activate_contract.rs"),
+        include_str!("activate_contract/refused.rs"),
         include_str!("transfer_contract.rs"),
         include_str!("deactivate_contract.rs"),
         include_str!("races.rs"),

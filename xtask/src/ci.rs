@@ -54,7 +54,7 @@ fn documentation(workspace: &Workspace) -> Result<()> {
 
 /// Bans, licenses and sources. Advisories live in a database outside the registry, so they are looked at elsewhere.
 fn dependencies(workspace: &Workspace) -> Result<()> {
-    let mut deny = workspace.command(tools::cargo_deny(workspace)?);
+    let mut deny = workspace.command(tools::CARGO_DENY.find(workspace)?);
     deny.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
     step::run(&mut deny, "cargo-deny found something: its message is above")
 }

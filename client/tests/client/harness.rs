@@ -410,10 +410,14 @@ pub(crate) fn changed_at_the_end(lease: &str) -> String {
     format!("{}{other}{}", &lease[..place], &lease[place + 1..])
 }
 
-/// A client of that server on a machine.
-pub(crate) fn builder(server: &Server, clock: &TurnedClock, machine: &Machine) -> Builder {
+/// A client on a machine, by way of a server or of what stands before it.
+pub(crate) fn builder(
+    transport: &(impl Transport + Clone + 'static),
+    clock: &TurnedClock,
+    machine: &Machine,
+) -> Builder {
     Licensing::builder("QF", "https://licenses.example.com", pins())
-        .transport(server.clone())
+        .transport(transport.clone())
         .clock(clock.clone())
         .random(Counted)
         .hardware(machine.clone())

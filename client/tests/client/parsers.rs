@@ -3,15 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use falconer_client::transport::{Endpoint, NoReply, Reply};
-use falconer_client::{Licensing, PublicKeys, State, Transport, UnixSeconds};
+use falconer_client::{PublicKeys, State, Transport, UnixSeconds};
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::jwks::Jwks;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Counted, DAY, LEASE_SECONDS, Machine, START, Server, TurnedClock, key, pins, ring, unlocked,
-};
+use crate::harness::{DAY, LEASE_SECONDS, Machine, START, Server, TurnedClock, builder, key, ring, unlocked};
 
 /// The server, until somebody says something in its place.
 #[derive(Clone)]
@@ -116,14 +114,7 @@ proptest! {
         let clock = TurnedClock::new();
         let server = Server::new(&clock);
         let anybody = Anybody { server, says: Arc::default() };
-        let client = Licensing::builder("QF", "https://licenses.example.com", pins())
-            .transport(anybody.clone())
-            .clock(clock.clone())
-            .random(Counted)
-            .hardware(Machine::named("home"))
-            .store_in_memory()
-            .open()
-            .unwrap();
+        let client = builder(&anybody, &clock, &Machine::named("home")).open().unwrap();
         client.activate(&key(1), "", "").unwrap();
         let held = client.license();
         clock.pass(2 * DAY);
@@ -143,14 +134,7 @@ proptest! {
     fn no_bytes_of_the_network_activate_anything(reply in reply()) {
         let clock = TurnedClock::new();
         let anybody = Anybody { server: Server::new(&clock), says: Arc::new(Mutex::new(Some(reply))) };
-        let client = Licensing::builder("QF", "https://licenses.example.com", pins())
-            .transport(anybody)
-            .clock(clock)
-            .random(Counted)
-            .hardware(Machine::named("home"))
-            .store_in_memory()
-            .open()
-            .unwrap();
+        let client = builder(&anybody, &clock, &Machine::named("home")).open().unwrap();
         let _ = client.activate(&key(1), "", "");
         prop_assert!(!unlocked(&client));
         prop_assert!(client.license().is_none());

@@ -12,8 +12,8 @@ use falconer_domain::{Code, LicenseKey};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Counted, DAY, LEASE_SECONDS, Machine, START, Server, TurnedClock, changed_at_the_end, key, pins,
-    received, ring, unlocked,
+    DAY, LEASE_SECONDS, Machine, START, Server, TurnedClock, builder, changed_at_the_end, key, received,
+    ring, unlocked,
 };
 
 const STATUSES: [u16; 24] = [
@@ -279,14 +279,7 @@ impl Table {
         let server = Server::new(&clock);
         let next = Arc::new(Mutex::new((200, Body::Raw(b""), Signature::Good)));
         let crafted = Crafted { server, next };
-        let client = Licensing::builder("QF", "https://licenses.example.com", pins())
-            .transport(crafted.clone())
-            .clock(clock.clone())
-            .random(Counted)
-            .hardware(Machine::named("home"))
-            .store_in_memory()
-            .open()
-            .unwrap();
+        let client = builder(&crafted, &clock, &Machine::named("home")).open().unwrap();
         client.activate(&key(1), "", "").unwrap();
         let table = Self { crafted, client };
         if let Some(code) = before.locked {

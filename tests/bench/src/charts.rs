@@ -1,11 +1,12 @@
 //! The pictures: distributions of latency, cost against volume, growth.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use plotters::coord::Shift;
-use plotters::drawing::DrawingArea;
+use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
+use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 
 use crate::figures::{milliseconds, percentile, real};
@@ -27,9 +28,7 @@ const COLOURS: [RGBColor; 6] = [
 /// Points of a curve.
 const STEPS: u32 = 200;
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-
-/// A named curve.
+/// A named distribution.
 pub(crate) struct Curve {
     pub(crate) name: String,
     pub(crate) samples: Vec<Duration>,
@@ -41,76 +40,47 @@ pub(crate) fn latency(file: &Path, title: &str, curves: &[Curve]) -> Result<()> 
     let longest = longest.fold(1.0_f64, f64::max);
     let shortest = curves.iter().map(|curve| milliseconds(percentile(&curve.samples, 0.01)));
     let shortest = shortest.fold(longest, f64::min).max(0.05);
-    draw(file, |area| {
-        let mut chart = ChartBuilder::on(area)
-            .caption(title, ("sans-serif", TITLE_PIXELS))
-            .margin(16)
-            .x_label_area_size(48)
-            .y_label_area_size(64)
-            .build_cartesian_2d((shortest..longest).log_scale(), 0.0..100.0)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .label_style(("sans-serif", TEXT_PIXELS))
-            .x_desc("milliseconds until the answer (each step of the scale is ten times longer)")
-            .y_desc("percent answered")
-            .draw()?;
-        for (curve, colour) in curves.iter().zip(COLOURS) {
-            let points = (1..STEPS).map(|step| {
-                let part = f64::from(step) / f64::from(STEPS);
-                (milliseconds(percentile(&curve.samples, part)).max(shortest), part * 100.0)
-            });
-            chart
-                .draw_series(LineSeries::new(points.collect::<Vec<_>>(), colour.stroke_width(2)))?
-                .label(curve.name.as_str())
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
-        }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
-            .label_font(("sans-serif", TEXT_PIXELS))
-            .background_style(WHITE.mix(0.8))
-            .draw()?;
-        Ok(())
-    })
+    let line = |curve: &Curve| {
+        let points = (1..STEPS).map(|step| {
+            let part = f64::from(step) / f64::from(STEPS);
+            (milliseconds(percentile(&curve.samples, part)).max(shortest), part * 100.0)
+        });
+        Line { name: curve.name.clone(), points: points.collect(), point_pixels: 0 }
+    };
+    let picture = Picture {
+        title,
+        across: "milliseconds until the answer (each step of the scale is ten times longer)",
+        up: "percent answered",
+        names: SeriesLabelPosition::LowerRight,
+        lines: curves.iter().map(line).collect(),
+    };
+    draw(file, &picture, (shortest..longest).log_scale(), 0.0..100.0)
 }
 
 /// A month's bill against a month's verifications, beside the small machines.
 pub(crate) fn costs(file: &Path, costs: &cost::Costs) -> Result<()> {
-    let most = costs.break_even / 1e6 * 2.0;
-    draw(file, |area| {
-        let mut chart = ChartBuilder::on(area)
-            .caption("What a month costs, by list prices", ("sans-serif", TITLE_PIXELS))
-            .margin(16)
-            .x_label_area_size(48)
-            .y_label_area_size(64)
-            .build_cartesian_2d(0.0..most, 0.0..cost::SERVER_MONTH * 2.5)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .label_style(("sans-serif", TEXT_PIXELS))
-            .x_desc("million verifications a month")
-            .y_desc("US dollars a month")
-            .draw()?;
-        let lines = costs.bills.iter().map(|bill| (bill.name.to_owned(), cost::IDLE_MONTH, bill.million));
-        let server = ("two small machines".to_owned(), cost::SERVER_MONTH, 0.0);
-        for ((name, idle, million), colour) in lines.chain([server]).zip(COLOURS) {
-            let points = [(0.0, idle), (most, idle + most * million)];
-            chart
-                .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-                .label(name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
-        }
-        let meeting = Circle::new((costs.break_even / 1e6, cost::SERVER_MONTH), 5, BLACK.filled());
-        chart.draw_series([meeting])?;
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .label_font(("sans-serif", TEXT_PIXELS))
-            .background_style(WHITE.mix(0.8))
-            .draw()?;
-        Ok(())
-    })
+    let break_even = costs.break_even / 1e6;
+    let most = break_even * 2.0;
+    let line = |name: &str, idle: f64, million: f64| {
+        let points = vec![(0.0, idle), (most, idle + most * million)];
+        Line { name: name.to_owned(), points, point_pixels: 0 }
+    };
+    let mut lines: Vec<_> =
+        costs.bills.iter().map(|bill| line(bill.name, cost::IDLE_MONTH, bill.million)).collect();
+    lines.push(line("two small machines", cost::SERVER_MONTH, 0.0));
+    lines.push(Line {
+        name: format!("break-even at {break_even:.1} million"),
+        points: vec![(break_even, cost::SERVER_MONTH)],
+        point_pixels: 5,
+    });
+    let picture = Picture {
+        title: "What a month costs, by list prices",
+        across: "million verifications a month",
+        up: "US dollars a month",
+        names: SeriesLabelPosition::UpperLeft,
+        lines,
+    };
+    draw(file, &picture, 0.0..most, 0.0..cost::SERVER_MONTH * 2.5)
 }
 
 /// What a row's line shows.
@@ -121,53 +91,83 @@ pub(crate) fn growth(file: &Path, rows: &[growth::Row]) -> Result<()> {
     let sizes = rows.iter().map(|row| real(row.licenses as u64));
     let (least, most) = (sizes.clone().fold(f64::MAX, f64::min), sizes.fold(10.0, f64::max));
     let highest = rows.iter().flat_map(|row| [row.write_units, row.warm.p50_ms]).fold(1.0, f64::max);
-    draw(file, |area| {
-        let mut chart = ChartBuilder::on(area)
-            .caption("One verification, while the table grows", ("sans-serif", TITLE_PIXELS))
+    let lines: [(&str, ValueOf); 3] = [
+        ("write units, the audit row's among them", |row| row.write_units),
+        ("read units", |row| row.read_units),
+        ("milliseconds (p50, the stand-in's among them)", |row| row.warm.p50_ms),
+    ];
+    let line = |(name, value): (&str, ValueOf)| {
+        let points = rows.iter().map(|row| (real(row.licenses as u64), value(row)));
+        Line { name: name.to_owned(), points: points.collect(), point_pixels: 3 }
+    };
+    let picture = Picture {
+        title: "One verification, while the table grows",
+        across: "licenses in the table",
+        up: "units; milliseconds of the stand-in",
+        names: SeriesLabelPosition::UpperLeft,
+        lines: lines.map(line).into(),
+    };
+    draw(file, &picture, (least..most).log_scale(), 0.0..highest * 1.3)
+}
+
+/// Lines over two axes, and their names.
+struct Picture<'a> {
+    title: &'a str,
+    across: &'a str,
+    up: &'a str,
+    names: SeriesLabelPosition,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    name: String,
+    points: Vec<(f64, f64)>,
+    /// How large each point is shown; none is at 0.
+    point_pixels: u32,
+}
+
+fn draw<X>(
+    file: &Path,
+    picture: &Picture<'_>,
+    across: impl AsRangedCoord<CoordDescType = X, Value = f64>,
+    up: Range<f64>,
+) -> Result<()>
+where
+    X: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    let drawn = || -> std::result::Result<(), DrawingAreaErrorKind<_>> {
+        let area = SVGBackend::new(file, SIZE).into_drawing_area();
+        area.fill(&WHITE)?;
+        let mut chart = ChartBuilder::on(&area)
+            .caption(picture.title, ("sans-serif", TITLE_PIXELS))
             .margin(16)
+            // The last number under the picture is as wide.
             .margin_right(56)
             .x_label_area_size(48)
             .y_label_area_size(64)
-            .build_cartesian_2d((least..most).log_scale(), 0.0..highest * 1.3)?;
+            .build_cartesian_2d(across, up)?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
             .label_style(("sans-serif", TEXT_PIXELS))
-            .x_desc("licenses in the table")
-            .y_desc("units; milliseconds of the stand-in")
-            .x_label_formatter(&|size| format!("{size:.0}"))
+            .x_label_formatter(&|number| number.to_string())
+            .x_desc(picture.across)
+            .y_desc(picture.up)
             .draw()?;
-        let lines: [(&str, ValueOf); 3] = [
-            ("write units, the audit row's among them", |row| row.write_units),
-            ("read units", |row| row.read_units),
-            ("milliseconds (p50, the stand-in's among them)", |row| row.warm.p50_ms),
-        ];
-        for ((name, value), colour) in lines.into_iter().zip(COLOURS) {
-            let points = rows.iter().map(|row| (real(row.licenses as u64), value(row)));
-            let line = LineSeries::new(points.collect::<Vec<_>>(), colour.stroke_width(2)).point_size(3);
+        for (line, colour) in picture.lines.iter().zip(COLOURS) {
+            let points = line.points.iter().copied();
             chart
-                .draw_series(line)?
-                .label(name)
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(line.point_pixels))?
+                .label(&line.name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
+            .position(picture.names.clone())
             .label_font(("sans-serif", TEXT_PIXELS))
             .background_style(WHITE.mix(0.8))
             .draw()?;
-        Ok(())
-    })
-}
-
-type Drawn = std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
-
-fn draw(file: &Path, picture: impl FnOnce(&Area<'_>) -> Drawn) -> Result<()> {
-    let area = SVGBackend::new(file, SIZE).into_drawing_area();
-    let drawn = area
-        .fill(&WHITE)
-        .map_err(Into::into)
-        .and_then(|()| picture(&area))
-        .and_then(|()| area.present().map_err(Into::into));
-    drawn.map_err(|why| anyhow!("{} cannot be drawn: {why}", file.display()))
+        area.present()
+    };
+    drawn().map_err(|why| anyhow!("{} cannot be drawn: {why}", file.display()))
 }

@@ -13,7 +13,7 @@ use falconer_local::gateway::{Config, FunctionConfig, Gateway, Invocation, Launc
 use serde_json::Value;
 
 use crate::process;
-use crate::subject::Subject;
+use crate::subject::{RuntimeApi, Subject};
 
 /// The gateway's name for whatever is measured.
 const NAME: &str = "subject";
@@ -78,10 +78,12 @@ impl Seat {
         Ok(Running { child, started, log: kept })
     }
 
-    /// Ours is given a URL; others take the variable for host and port, and put their own scheme and version around it.
     fn runtime_api(&self, subject: &Subject) -> String {
         let url = self.gateway.runtime_api(NAME, 0);
-        if subject.binary.is_some() { url } else { url.trim_start_matches("http://").to_owned() }
+        match subject.runtime_api {
+            RuntimeApi::Url => url,
+            RuntimeApi::Authority => url.trim_start_matches("http://").to_owned(),
+        }
     }
 
     fn invoke(&self, event: &Value) -> Result<()> {
@@ -153,6 +155,18 @@ impl Instance {
         };
         let cold = ColdStart { ready: since(first.dispatched)?, answered: since(first.responded)? };
         Ok((Self { seat, process }, cold))
+    }
+
+    /// What a start takes of a processor until it asks for its first event, which never comes.
+    pub(crate) fn processor_until_ready(
+        subject: &Subject,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Duration> {
+        let mut instance = Seat::open()?.take(subject, environment, &[])?;
+        instance.wait_until_ready()?;
+        let spent = process::processor_time_of_start(instance.pid())?;
+        instance.end()?;
+        Ok(spent)
     }
 
     /// Blocks until it has asked for its first event.

@@ -20,6 +20,19 @@ pub(crate) fn processor_time(pid: u32) -> Result<Duration> {
     Ok(Duration::from_secs_f64((own + kernel) / TICKS_PER_SECOND))
 }
 
+/// Processor time of a process that has only just started: to the nanosecond, for the threads that it still has.
+pub(crate) fn processor_time_of_start(pid: u32) -> Result<Duration> {
+    let folder = format!("/proc/{pid}/task");
+    let threads = fs::read_dir(&folder).with_context(|| format!("{folder} cannot be read"))?;
+    let spent = threads.map(|thread| {
+        let thread = thread?.file_name();
+        let told = read(pid, &format!("task/{}/schedstat", thread.display()))?;
+        let nanoseconds = told.split_whitespace().next().and_then(|first| first.parse().ok());
+        nanoseconds.map(Duration::from_nanos).context("a schedstat of another form")
+    });
+    spent.sum()
+}
+
 /// The most memory a process has had resident, in bytes.
 pub(crate) fn peak_memory(pid: u32) -> Result<u64> {
     kilobytes(pid, "VmHWM:")

@@ -136,10 +136,11 @@ impl Report {
             .iter()
             .map(|row| {
                 format!(
-                    "  {:<22} {:<12} {:>8.1} {:>10.1} {:>10.2} {:>7.2} {:>9.2} {:>9.0} {:>9.1}",
+                    "  {:<22} {:<12} {:>8.1} {:>8.1} {:>10.1} {:>10.2} {:>7.2} {:>9.2} {:>9.0} {:>9.1}",
                     row.name,
                     row.road,
                     row.ready_ms,
+                    row.ready_processor_ms,
                     row.first_answer_ms,
                     row.warm.p50_ms,
                     row.warm.p99_ms,
@@ -150,7 +151,7 @@ impl Report {
             })
             .collect();
         (
-            "P5, P7  milliseconds      road          ready  1st answer   warm p50    p99   free p50   CPU us   peak MiB",
+            "P1, P5, P7  milliseconds  road          ready      CPU  1st answer   warm p50    p99   free p50   CPU us   peak MiB",
             rows,
         )
     }

@@ -28,6 +28,8 @@ pub(crate) struct Row {
     pub(crate) road: &'static str,
     /// From spawn to asking for an event: the middle of the starts.
     pub(crate) ready_ms: f64,
+    /// Processor time until then.
+    pub(crate) ready_processor_ms: f64,
     /// From spawn to the first answer.
     pub(crate) first_answer_ms: f64,
     /// A warm verification, from taking the event to its answer.
@@ -89,8 +91,8 @@ fn over(
     for _ in 0..effort.starts {
         for (subject, starts) in subjects.iter().zip(&mut starts) {
             let (instance, cold) = Instance::cold(subject, &environment, &[], event)?;
-            starts.push(cold);
             instance.end()?;
+            starts.push((cold, Instance::processor_until_ready(subject, &environment)?));
         }
     }
     let running: Vec<_> = subjects
@@ -127,8 +129,9 @@ fn over(
         rows.push(Row {
             name: subject.name,
             road: road.name,
-            ready_ms: middle(starts.iter().map(|cold| cold.ready).collect()),
-            first_answer_ms: middle(starts.iter().map(|cold| cold.answered).collect()),
+            ready_ms: middle(starts.iter().map(|(cold, _)| cold.ready).collect()),
+            ready_processor_ms: middle(starts.iter().map(|(_, processor)| *processor).collect()),
+            first_answer_ms: middle(starts.iter().map(|(cold, _)| cold.answered).collect()),
             warm: Spread::of(&samples),
             until_free: Spread::of(&spans(|one| one.free)),
             processor_us: rounded((processor / count).as_secs_f64() * 1e6),

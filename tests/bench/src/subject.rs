@@ -26,11 +26,23 @@ pub(crate) struct Subject {
     pub(crate) folder: PathBuf,
     /// The file that would be uploaded, where it is one.
     pub(crate) binary: Option<PathBuf>,
+    /// What it takes `AWS_LAMBDA_RUNTIME_API` for.
+    pub(crate) runtime_api: RuntimeApi,
+}
+
+/// How a runtime reads the address that it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RuntimeApi {
+    /// A URL: Rust's.
+    Url,
+    /// Host and port, around which it puts scheme and version: Python's.
+    Authority,
 }
 
 impl Subject {
     fn binary(name: &'static str, file: PathBuf) -> Self {
-        Self { name, command: vec![file.clone().into()], folder: checkout(), binary: Some(file) }
+        let command = vec![file.clone().into()];
+        Self { name, command, folder: checkout(), binary: Some(file), runtime_api: RuntimeApi::Url }
     }
 }
 
@@ -62,6 +74,7 @@ impl Subjects {
                 .collect(),
             folder: checkout().join("tests/bench/python"),
             binary: None,
+            runtime_api: RuntimeApi::Authority,
         };
         Self {
             verify: Subject::binary("verify", built.programs.join("verify")),

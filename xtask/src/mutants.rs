@@ -1,0 +1,94 @@
+//! `cargo xtask mutants`: every rule of the domain changed once, to see whether a test notices.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::step;
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// Where each change that no test notices is judged.
+const JUDGED: &str = "docs/mutants.md";
+/// What a line there begins with.
+const ITEM: &str = "- `";
+
+/// cargo-mutants: no test noticed some changes, or some made a test run for ever.
+const SURVIVORS: [i32; 2] = [2, 3];
+
+/// Runs cargo-mutants on `falconer-domain`, and holds what survives against what was judged.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let mutants = tools::CARGO_MUTANTS.find(workspace)?;
+    let folder = workspace.target("mutants")?;
+    // The model takes longer than all other tests together: only what they did not notice has to pass it.
+    for tests in
+        [&["--", "--lib", "--test", "vectors", "--test", "parsers"][..], &["--iterate", "--", "--tests"]]
+    {
+        let mut mutate = workspace.command(&mutants);
+        mutate
+            .args(["mutants", "--package", "falconer-domain", "--jobs", "2", "--output"])
+            .arg(&folder)
+            .args(tests);
+        let status = step::watch(&mut mutate)?;
+        if !status.success() && !status.code().is_some_and(|code| SURVIVORS.contains(&code)) {
+            bail!("cargo-mutants could not do its work: its message is above");
+        }
+    }
+    let missed = folder.join("mutants.out/missed.txt");
+    let missed =
+        fs::read_to_string(&missed).with_context(|| format!("{} cannot be read", missed.display()))?;
+    let judged =
+        fs::read_to_string(workspace.root.join(JUDGED)).with_context(|| format!("{JUDGED} is not there"))?;
+    compare(&survivors(&missed), &judgements(&judged))
+}
+
+/// Both are the same, or which are not.
+fn compare(survivors: &BTreeSet<String>, judged: &BTreeSet<String>) -> Result<()> {
+    let list = |what: &str, names: Vec<&String>| {
+        names.into_iter().map(|name| format!("\n  {what}: {name}")).collect::<String>()
+    };
+    let unjudged = list("not judged", survivors.difference(judged).collect());
+    let noticed = list("judged, and noticed by a test now", judged.difference(survivors).collect());
+    if !unjudged.is_empty() || !noticed.is_empty() {
+        bail!("write a test for each change that none notices, or judge it in {JUDGED}:{unjudged}{noticed}");
+    }
+    println!("{} changes survive, and each is judged in {JUDGED}", survivors.len());
+    Ok(())
+}
+
+/// `path: change` of every line of `missed.txt`, whose `path:line:column: change` moves with each edit.
+fn survivors(missed: &str) -> BTreeSet<String> {
+    let changes = missed.lines().filter_map(|line| line.splitn(4, ':').collect::<Vec<_>>().try_into().ok());
+    changes.map(|[path, _, _, change]: [&str; 4]| format!("{path}:{change}")).collect()
+}
+
+/// The same of every item in the document: what stands between its first backticks.
+fn judgements(document: &str) -> BTreeSet<String> {
+    let items = document.lines().filter_map(|line| line.strip_prefix(ITEM));
+    items.filter_map(|item| item.split('`').next()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MISSED: &str =
+        "shared/a.rs:12:5: replace f -> bool with true\nshared/b.rs:1:9: replace < with <= in g\n";
+
+    #[test]
+    fn what_survives_is_judged_and_nothing_else() {
+        let judged = "# M\n\n- `shared/a.rs: replace f -> bool with true`: why\n- `shared/b.rs: replace < with <= in g`: why\n";
+        assert!(compare(&survivors(MISSED), &judgements(judged)).is_ok());
+
+        let told = |judged: &str| compare(&survivors(MISSED), &judgements(judged)).unwrap_err().to_string();
+        assert!(
+            told("- `shared/a.rs: replace f -> bool with true`")
+                .contains("not judged: shared/b.rs: replace <")
+        );
+        assert!(
+            told(&format!("{judged}- `shared/c.rs: delete !`"))
+                .contains("noticed by a test now: shared/c.rs")
+        );
+    }
+}
