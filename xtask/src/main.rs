@@ -62,7 +62,7 @@ enum Command {
     /// Keep the local gateway under load, with restarts and an outage inside.
     Load(bench::Load),
     /// Change every rule of the domain once, and see whether a test notices. Takes long.
-    Mutants,
+    Mutants(mutants::Mutants),
     /// Write docs/openapi.yaml and docs/openapi.html from the types.
     Docs,
     /// Run what continuous integration runs, in its order.
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
             Command::Package => package::run(&workspace),
             Command::Bench(options) => bench::run(&workspace, &options),
             Command::Load(options) => bench::load(&workspace, &options),
-            Command::Mutants => mutants::run(&workspace),
+            Command::Mutants(options) => mutants::run(&workspace, &options),
             Command::Docs => docs::run(&workspace),
             Command::Ci => ci::run(&workspace),
         });

@@ -42,11 +42,20 @@ impl TrustRoots {
     pub fn from_file(file: &str) -> Result<Self, String> {
         let pem =
             std::fs::read(file).map_err(|why| format!("TLS_ROOTS_FILE {file} cannot be read: {why}"))?;
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-        match certificates {
-            Ok(certificates) if !certificates.is_empty() => Ok(Self::Pem(pem)),
-            _ => Err(format!("TLS_ROOTS_FILE {file} holds no PEM certificate, or a damaged one")),
-        }
+        Self::from_pem(pem)
+            .ok_or_else(|| format!("TLS_ROOTS_FILE {file} holds no PEM certificate, or a damaged one"))
+    }
+
+    /// One certificate at least, and each of them one that signatures can be checked with: at any other the connector
+    /// panics.
+    fn from_pem(pem: Vec<u8>) -> Option<Self> {
+        let mut certificates = CertificateDer::pem_slice_iter(&pem).peekable();
+        certificates.peek()?;
+        let is_anchor = |certificate: Result<CertificateDer<'_>, _>| {
+            certificate.is_ok_and(|certificate| webpki::anchor_from_trusted_cert(&certificate).is_ok())
+        };
+        certificates.all(is_anchor).then_some(())?;
+        Some(Self::Pem(pem))
     }
 }
 
@@ -204,4 +213,68 @@ fn http_client(roots: TrustRoots) -> aws_smithy_runtime_api::client::http::Share
         .tls_context(context)
         .pool_idle_timeout(POOL_IDLE)
         .build_https()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::error::SdkError;
+    use data_encoding::BASE64;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Nothing listens there.
+    const NOBODY: &str = "https://127.0.0.1:1";
+
+    /// Files of roots that are right, damaged in their text, and damaged in what the text says.
+    fn file_of_roots() -> impl Strategy<Value = Vec<u8>> {
+        let of_der = |der: Vec<u8>| {
+            let text = BASE64.encode(&der);
+            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").into_bytes()
+        };
+        let root = || proptest::sample::select(&AMAZON_ROOTS[..]).prop_map(<[u8]>::to_vec);
+        let damaged =
+            (root(), any::<proptest::sample::Index>(), any::<u8>()).prop_map(|(mut root, place, byte)| {
+                let place = place.index(root.len());
+                root[place] = byte;
+                root
+            });
+        let block = prop_oneof![
+            3 => root(),
+            2 => damaged,
+            1 => proptest::collection::vec(any::<u8>(), 0..80).prop_map(of_der),
+            1 => "\\PC{0,40}\n".prop_map(String::into_bytes),
+        ];
+        proptest::collection::vec(block, 0..3).prop_map(|blocks| blocks.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn any_file_of_roots_is_taken_or_refused(pem in file_of_roots()) {
+            if let Some(roots) = TrustRoots::from_pem(pem) {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let told = runtime.block_on(async {
+                    let budgets = Budgets { attempts: 1, ..Budgets::LAMBDA };
+                    let config = configured(roots, &budgets)
+                        .region(Region::from_static("us-east-1"))
+                        .credentials_provider(Credentials::new("nobody", "nobody", None, None, "nobody"))
+                        .endpoint_url(NOBODY)
+                        .load()
+                        .await;
+                    aws_sdk_dynamodb::Client::new(&config).list_tables().send().await
+                });
+                prop_assert!(matches!(told, Err(SdkError::DispatchFailure(_))), "{told:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_that_holds_no_certificate_is_refused() {
+        let of_no_certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(TrustRoots::from_pem(of_no_certificate.to_vec()), None);
+        assert_eq!(TrustRoots::from_pem([AMAZON_ROOTS[0], of_no_certificate].concat()), None);
+        assert_eq!(TrustRoots::from_pem(Vec::new()), None);
+        assert!(TrustRoots::from_pem(AMAZON_ROOTS.concat()).is_some());
+    }
 }

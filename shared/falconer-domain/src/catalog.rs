@@ -329,6 +329,35 @@ mod tests {
     }
 
     #[test]
+    fn a_tiers_name_is_its_text() {
+        for name in ["a", "pro_2", "0123456789abcdef"] {
+            let tier = tier(name);
+            assert_eq!((tier.as_str(), format!("{tier} {tier:?}")), (name, format!("{name} {name}")));
+            assert_eq!(tier.printed().as_str(), name.to_uppercase());
+        }
+        for text in ["", "Pro", "pro-2", "pr\u{f6}", "0123456789abcdefg"] {
+            assert_eq!(TierName::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_catalog_says_what_it_was_made_of() {
+        let policy = Policy { seats: 100, transfer_requires_email: true, ..Policy::DEFAULT };
+        let overrides = PolicyOverrides {
+            seats: Some(100),
+            transfer_requires_email: Some(true),
+            ..PolicyOverrides::default()
+        };
+        let tiers = BTreeMap::from([(tier("pro"), Tier::default()), (tier("team"), Tier::default())]);
+        let catalog = Catalog::new(Product::parse("ACME9").unwrap(), &overrides, tiers.clone()).unwrap();
+        assert_eq!(catalog.product().as_str(), "ACME9");
+        assert_eq!(Policy::DEFAULT.with(&catalog.base_policy()), policy);
+        assert_eq!(catalog.policy(&tier("pro"), &PolicyOverrides::default()), Some(policy));
+        assert!(catalog.all_tiers().eq(&tiers) && catalog.tiers().eq(tiers.keys()));
+        assert!(catalog.has(&tier("team")) && !catalog.has(&tier("free")));
+    }
+
+    #[test]
     fn s1s_tiers_keep_s1s_order() {
         let features = |name| built_in().features(&tier(name), &[]).unwrap().join(" ");
         assert_eq!(features("free"), "basic_dashboard manual_trading basic_analytics community_read");
@@ -385,15 +414,19 @@ mod tests {
     fn circles_gaps_and_seatless_tiers_are_refused() {
         let extending = |parent: &str| Tier { extends: Some(tier(parent)), ..Tier::default() };
         let seats = PolicyOverrides { seats: Some(0), ..PolicyOverrides::default() };
+        let too_many = PolicyOverrides { seats: Some(101), ..PolicyOverrides::default() };
         for (tiers, expected) in [
             (vec![("a", extending("b")), ("b", extending("a"))], CatalogError::Circle(tier("a"))),
             (vec![("a", extending("a"))], CatalogError::Circle(tier("a"))),
             (vec![("a", extending("b"))], CatalogError::NoSuchTier(tier("a"), tier("b"))),
             (vec![("a", Tier { policy: seats, ..Tier::default() })], CatalogError::Seats(0)),
+            (vec![("a", Tier { policy: too_many, ..Tier::default() })], CatalogError::Seats(101)),
         ] {
             let tiers = tiers.into_iter().map(|(name, entry)| (tier(name), entry)).collect();
             let built = Catalog::new(Product::parse("QF").unwrap(), &PolicyOverrides::default(), tiers);
             assert_eq!(built, Err(expected));
         }
+        let built = Catalog::new(Product::parse("QF").unwrap(), &seats, BTreeMap::new());
+        assert_eq!(built, Err(CatalogError::Seats(0)));
     }
 }

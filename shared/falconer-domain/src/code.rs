@@ -149,4 +149,14 @@ mod tests {
             assert!(!row.text.ends_with('.') && row.next_step.ends_with('.'), "{row:?}");
         }
     }
+
+    #[test]
+    fn a_code_is_its_row() {
+        for code in Code::ALL.iter().copied() {
+            let row = code.row();
+            assert_eq!((code.name(), code.status(), code.text()), (row.name, row.status, row.text));
+            assert_eq!(Code::named(row.name), Some(code));
+        }
+        assert_eq!(Code::named("valid"), None);
+    }
 }

@@ -266,6 +266,30 @@ mod tests {
             refusal(|order| order.features = vec!["Copy Trading".to_owned()]),
             Some(OrderRefusal::Features)
         );
+        let blank = || Some(" ".to_owned());
+        assert_eq!(refusal(|order| order.user_id = blank()), Some(OrderRefusal::Text("user")));
+        assert_eq!(refusal(|order| order.email = blank()), Some(OrderRefusal::Text("email")));
+        assert_eq!(refusal(|order| order.licensee_name = blank()), Some(OrderRefusal::Text("name")));
+    }
+
+    #[test]
+    fn the_limits_themselves_are_allowed() {
+        for seats in [1, MAX_SEATS] {
+            assert_eq!(refusal(|order| order.seats = Some(seats)), None);
+        }
+        for days in [1, MAX_TERM_DAYS] {
+            assert_eq!(refusal(|order| order.term = Term::Days(days)), None);
+        }
+        let features = |count| vec!["f".to_owned(); count];
+        assert_eq!(refusal(|order| order.features = features(MAX_EXTRA_FEATURES)), None);
+        let one_more = features(MAX_EXTRA_FEATURES + 1);
+        assert_eq!(refusal(|order| order.features = one_more), Some(OrderRefusal::Features));
+        for text in ["a_1", &"f".repeat(MAX_FEATURE_CHARS)] {
+            assert!(is_feature(text), "{text}");
+        }
+        for text in ["", "a-1", "A", &"f".repeat(MAX_FEATURE_CHARS + 1)] {
+            assert!(!is_feature(text), "{text}");
+        }
     }
 
     #[test]
@@ -287,6 +311,10 @@ mod tests {
             assert_eq!((new.license.status, new.license.expires_at), (status, expires_at));
             let email = new.license.email.as_ref().map(Email::as_str);
             assert_eq!((new.license.duration_days, email), (duration_days, Some("user@example.com")));
+            assert_eq!(new.license.waits_for_its_term(), status == Status::Pending);
+            let ended = |millis| new.license.has_expired(UnixMillis(millis));
+            let ends = expires_at.is_some();
+            assert_eq!((ended(86_400_999), ended(86_401_000), ended(86_401_001)), (false, ends, ends));
             let opened = escrow::open(ring.current(), &new.license.id, &new.key_escrow).unwrap();
             assert_eq!(*opened, key.to_string());
             assert_eq!(ring.authenticate(&opened).unwrap().license_id, new.license.id);

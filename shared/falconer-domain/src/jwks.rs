@@ -92,3 +92,30 @@ impl Jwk {
 fn endorsed_bytes(kid: &str, x: &str) -> Vec<u8> {
     [b"falconer/jwk/v1".as_slice(), kid.as_bytes(), x.as_bytes()].join(&0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_endorsed_by_each_older_one_and_by_no_other() {
+        let ring = KeyRing::parse(
+            r#"{"current":"3","legacy":"1","1":"s1 master","2":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                "3":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","4":"cccccccccccccccccccccccccccccccc"}"#,
+        )
+        .unwrap();
+        let keys = &ring.jwks().keys;
+        assert_eq!(keys.iter().map(|key| key.kid.as_str()).collect::<Vec<_>>(), ["2", "3", "4"]);
+        for (place, key) in keys.iter().enumerate() {
+            for (older_place, older) in keys.iter().enumerate() {
+                let public = older.public_key().unwrap();
+                assert_eq!(key.is_endorsed_by(&older.kid, &public), older_place < place, "{key:?} {older:?}");
+            }
+        }
+        let [first, second, third] = keys.as_slice() else { panic!("three keys") };
+        assert!(!third.is_endorsed_by(&first.kid, &second.public_key().unwrap()), "another's signature");
+        for x in ["", "AAAA", "not base64url!"] {
+            assert!(Jwk { x: x.to_owned(), ..first.clone() }.public_key().is_none(), "{x}");
+        }
+    }
+}

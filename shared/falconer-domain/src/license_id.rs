@@ -66,6 +66,7 @@ mod tests {
     fn ids_read_back_what_they_write() {
         let id = LicenseId::from_hash(&[0xAB; 32]);
         assert_eq!(id.as_str().len(), 28);
+        assert_eq!(format!("{id} {id:?}"), format!("{0} {0}", id.as_str()));
         assert_eq!(LicenseId::parse(id.as_str()), Some(id.clone()));
         for text in ["", "lic_", "lic_0", &id.as_str().to_uppercase(), &format!("{id}0")] {
             assert_eq!(LicenseId::parse(text), None, "{text}");

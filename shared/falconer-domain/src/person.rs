@@ -146,6 +146,27 @@ mod tests {
         assert!(read("joined \u{1F469}\u{200D}\u{1F4BB}").is_ok());
     }
 
+    #[test]
+    fn each_character_that_hides_or_turns_is_refused() {
+        for unfit in "\u{200B}\u{200E}\u{200F}\u{2028}\u{202E}\u{2060}\u{206F}\u{FEFF}\u{7F}".chars() {
+            assert!(PersonName::read(&format!("a{unfit}b")).is_err(), "{unfit:?}");
+        }
+    }
+
+    #[test]
+    fn notes_have_lines_and_a_length_and_are_shown_nowhere() {
+        let read = |text: &str| Note::read(text).map(|note| note.map(|note| note.as_str().to_owned()));
+        assert_eq!(read(" two\nlines "), Ok(Some("two\nlines".to_owned())));
+        assert_eq!(read(" \n "), Ok(None));
+        assert_eq!(read(&"ü".repeat(1_000)), Ok(Some("ü".repeat(1_000))));
+        for text in [&"ü".repeat(1_001), "a\tb", "bell\u{7}!"] {
+            assert_eq!(read(text), Err(BadLine { max_chars: 1_000 }), "{text}");
+        }
+        let (note, name) =
+            (Note::read("secret").unwrap().unwrap(), PersonName::read("Anna").unwrap().unwrap());
+        assert_eq!(format!("{note:?} {name:?} {}", name.as_str()), "Note(…) Line(…) Anna");
+    }
+
     proptest! {
         /// What is taken can be stored and read again, or one request would make a row unreadable.
         #[test]

@@ -35,4 +35,11 @@ mod tests {
             assert_eq!(UnixMillis(millis).seconds(), seconds, "{millis}");
         }
     }
+
+    #[test]
+    fn days_have_24_hours_and_time_has_an_end() {
+        assert_eq!(UnixMillis(-5).plus_days(2), UnixMillis(2 * 24 * 3_600_000 - 5));
+        assert_eq!(UnixMillis(i64::MAX - 1).plus_days(1), UnixMillis(i64::MAX));
+        assert_eq!((MILLIS_PER_HOUR, MILLIS_PER_DAY), (3_600_000, 86_400_000));
+    }
 }

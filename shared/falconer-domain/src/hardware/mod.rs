@@ -383,6 +383,46 @@ mod tests {
     fn debug_names_labels_only() {
         let components = ReceivedComponents::from_iter([(Label::Mac, "a-secret-value".to_owned())]);
         assert_eq!(format!("{components:?}"), "[Mac]");
+        let hashed = HashedComponents(BTreeMap::from([(Label::Mac, [7; HASH_BYTES])]));
+        let in_a_lease = components.lease(&[Label::Mac, Label::Cpu]);
+        assert_eq!(format!("{hashed:?} {in_a_lease:?}"), "[Mac] [Mac]");
+        assert_eq!(
+            format!("{:?}", hashed.stored()),
+            "{Mac: StoredComponent { learned_at: None, .. }}",
+            "as it came with the binding"
+        );
+    }
+
+    #[test]
+    fn what_is_stored_differs_by_license_label_and_value() {
+        let ring =
+            crate::KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
+        let of = |license: u8, label, text: &str| {
+            let components = ReceivedComponents::from_iter([(label, text.to_owned())]);
+            let hashed = components.hashed(ring.current(), &LicenseId::from_hash(&[license; 32]));
+            *hashed.get(label).unwrap()
+        };
+        let hash = of(1, Label::Mac, "12345678");
+        assert_eq!(of(1, Label::Mac, "12345678"), hash);
+        for other in
+            [of(2, Label::Mac, "12345678"), of(1, Label::Cpu, "12345678"), of(1, Label::Mac, "12345679")]
+        {
+            assert_ne!(other, hash);
+        }
+        let components = ReceivedComponents::from_iter([(Label::Cpu, "12345678".to_owned())]);
+        assert!(components.lease(&[Label::Mac]).labels().next().is_none(), "a label that is not asked for");
+        assert!(
+            !components.has_strong() && !components.is_empty() && ReceivedComponents::default().is_empty()
+        );
+        assert_eq!(components.iter().collect::<Vec<_>>(), [(Label::Cpu, "12345678")]);
+    }
+
+    #[test]
+    fn a_raw_value_is_trimmed_lower_and_of_single_spaces() {
+        assert_eq!(normalized("  A  b\tC "), Some("a b c".to_owned()));
+        for nothing in ["", "  ", "None", "0000-0000", "ff:ff:ff"] {
+            assert_eq!(normalized(nothing), None, "{nothing}");
+        }
     }
 
     #[test]
@@ -394,5 +434,6 @@ mod tests {
         let id = DeviceId::from_random([0xAB; 10]);
         assert_eq!(DeviceId::parse(id.as_str()), Some(id.clone()));
         assert_eq!((id.as_str().len(), DeviceId::parse("dev_0")), (20, None));
+        assert_eq!(format!("{id}"), id.as_str());
     }
 }

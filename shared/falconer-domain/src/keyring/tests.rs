@@ -79,3 +79,56 @@ fn a_printed_master_is_known_by_its_hash_alone() {
     assert_eq!(refused, Err(KeyRingError::BurnedMaster(GenerationNumber::new(1).unwrap())));
     assert_eq!(ring.check_masters(&BURNED_MASTER_SHA256), Ok(()));
 }
+
+#[test]
+fn a_generation_is_written_as_1_to_31() {
+    for number in 1..=31_u8 {
+        let generation = GenerationNumber::new(number).unwrap();
+        assert_eq!((generation.get(), generation.to_string()), (number, number.to_string()));
+        assert_eq!(GenerationNumber::parse(&number.to_string()), Some(generation));
+    }
+    for text in ["0", "32", "256", "-1", "+1", "01", "", "1 "] {
+        assert_eq!(GenerationNumber::parse(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_ring_knows_who_signs() {
+    let ring = KeyRing::parse(&format!(
+        r#"{{"current":"2","legacy":"1","imported":"31","1":"s1master","2":"{A}","3":"{B}","31":"{B}"}}"#
+    ))
+    .unwrap();
+    let numbers = ring.numbers().map(GenerationNumber::get);
+    assert_eq!(numbers.collect::<Vec<_>>(), [1, 2, 3, 31]);
+    let signs = |number| ring.signs(GenerationNumber::new(number).unwrap());
+    assert_eq!([1, 2, 3, 4, 31].map(signs), [false, true, true, false, false]);
+    let three = ring.generation(GenerationNumber::new(3).unwrap()).unwrap();
+    assert_eq!(format!("{three:?}"), "Generation(3)");
+    assert_eq!(three.signing_key().to_bytes(), *three.subkey(Purpose::LeaseSigning));
+    assert!(ring.generation(GenerationNumber::new(4).unwrap()).is_none());
+    assert_eq!(ring.jwks(), &Jwks::of(&ring));
+}
+
+#[test]
+fn subkeys_of_different_purposes_differ() {
+    let ring = KeyRing::parse(&format!(r#"{{"current":"1","1":"{A}"}}"#)).unwrap();
+    let purposes = [
+        Purpose::LicenseKeyTag,
+        Purpose::LicenseLookup,
+        Purpose::LeaseSigning,
+        Purpose::HardwarePepper,
+        Purpose::KeyEscrow,
+        Purpose::SheetImport,
+    ];
+    let subkeys: std::collections::BTreeSet<_> =
+        purposes.iter().map(|purpose| *ring.current().subkey(*purpose)).collect();
+    assert_eq!(subkeys.len(), purposes.len());
+}
+
+#[test]
+fn a_members_name_is_cut_after_12_characters() {
+    for (name, expected) in [("abcdefghijkl", "\"abcdefghijkl\""), ("abcdefghijklm", "\"abcdefghijkl…\"")] {
+        let said = refusal(&format!(r#"{{"current":"1","1":"{A}","{name}":"1"}}"#));
+        assert!(said.contains(expected), "{said}");
+    }
+}

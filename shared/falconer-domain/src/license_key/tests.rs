@@ -84,6 +84,66 @@ fn legacy_keys_of_two_seconds_differ_and_odd_times_are_refused() {
     }
 }
 
+#[test]
+fn products_and_printed_tiers_are_their_text() {
+    for text in ["QF", "ACME9", "12345678"] {
+        let product = Product::parse(text).unwrap();
+        assert_eq!((product.as_str(), format!("{product} {product:?}")), (text, format!("{text} {text}")));
+    }
+    for text in ["", "Q", "123456789", "qf", "Q-", "Q_"] {
+        assert_eq!(Product::parse(text), None, "{text}");
+    }
+    for text in ["A", "PRO_2", "0123456789ABCDEF"] {
+        assert_eq!(PrintedTier::parse(text).unwrap().as_str(), text);
+    }
+    for text in ["", "pro", "PRO-2", "0123456789ABCDEFG"] {
+        assert!(PrintedTier::parse(text).is_none(), "{text}");
+    }
+}
+
+#[test]
+fn what_may_be_shown_of_each_form() {
+    let legacy =
+        LegacyKey::issue(ring().legacy().unwrap(), PrintedTier::parse("PRO").unwrap(), 1_788_049_460);
+    let legacy = LicenseKey::Legacy(legacy.unwrap());
+    let imported = LicenseKey::parse("ABC-123-XYZ").unwrap();
+    let current = LicenseKey::Current(issue([9; RANDOM_BYTES]));
+    assert_eq!(legacy.masked(), "QF-PRO-\u{2026}-1788049460");
+    assert_eq!(LicenseKey::parse(&legacy.to_string()), Some(legacy.clone()));
+    let product = |key: &LicenseKey| key.product().map(|product| product.as_str().to_owned());
+    assert_eq!(product(&legacy).as_deref(), Some("QF"));
+    assert_eq!(product(&current).as_deref(), Some("QF"));
+    assert_eq!(product(&imported), None);
+}
+
+#[test]
+fn free_text_has_6_to_64_characters_and_none_begins_like_ours() {
+    let is_read = |text: &str| ImportedKey::parse(text).is_some();
+    for (count, expected) in [(5, false), (6, true), (64, true), (65, false)] {
+        assert_eq!(is_read(&"A".repeat(count)), expected, "{count}");
+    }
+    for (text, expected) in [
+        ("QF-PRO-1234567890123456789", false),
+        ("QF-PRO-12345678901234567890", true),
+        (" qf-pro-12345678901234567890 ", true),
+        ("Q-PRO-12345678901234567890", false),
+        ("QF-PR\u{d6}-12345678901234567890", false),
+        ("QF-12345678901234567890", false),
+    ] {
+        assert_eq!(resembles_ours(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn every_dash_is_a_hyphen_and_what_nobody_sees_is_nothing() {
+    for dash in "\u{2010}\u{2012}\u{2015}\u{2212}\u{FE58}\u{FE63}\u{FF0D}".chars() {
+        assert_eq!(spelling::fold(&format!("a{dash}b")), "A-B", "{dash:?}");
+    }
+    for nothing in "\u{00AD}\u{200B}\u{200D}\u{2060}\u{FEFF}\t\u{00A0}".chars() {
+        assert_eq!(spelling::fold(&format!("a{nothing}b")), "AB", "{nothing:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn reading_any_text_never_panics(text in ".{0,160}") {
