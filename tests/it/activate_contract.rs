@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::contract::{
     ACTIVATE, Case, DAY, HOUR, NONCE, Told, ago, given_up, moved_at, new_device, no_transfers, old_device,
-    one_transfer, opaque, put, seat_fields, seen_device, spent, with, with_status, yes,
+    one_transfer, opaque, put, seat_fields, seen_device, with, with_status, yes,
 };
 
 const FREE_SEAT: &[&str] = &["devices", "free_used", "last_request", "version"];
@@ -19,6 +19,8 @@ const COUNTED_SEAT: &[&str] = &["devices", "last_request", "transfers", "transfe
 const SEAT_OF_ANOTHER: &[&str] = &["devices", "last_request", "released", "version"];
 const DEVICE_ONLY: &[&str] = &["devices", "last_request", "version"];
 const NOTHING: &[&str] = &[];
+
+const HINT: &str = "Deactivate the license on one of these devices, or transfer it to this one.";
 
 /// A machine of today's client library asks, and says nothing else.
 fn check(world: &World, name: &str, key: &str, machine: &Machine, body: Value, changed: &[&str]) -> Told {

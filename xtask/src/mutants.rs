@@ -54,13 +54,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Mutants) -> Result<()> {
 
 /// Both are the same, or which are not.
 fn compare(survivors: &BTreeSet<String>, judged: &BTreeSet<String>) -> Result<()> {
-    let list = |what: &str, names: Vec<&String>| {
-        names.into_iter().map(|name| format!("\n  {what}: {name}")).collect::<String>()
-    };
-    let unjudged = list("not judged", survivors.difference(judged).collect());
-    let noticed = list("judged, and noticed by a test now", judged.difference(survivors).collect());
-    if !unjudged.is_empty() || !noticed.is_empty() {
-        bail!("write a test for each change that none notices, or judge it in {JUDGED}:{unjudged}{noticed}");
+    let unjudged = survivors.difference(judged).map(|name| format!("not judged: {name}"));
+    let noticed =
+        judged.difference(survivors).map(|name| format!("judged, and noticed by a test now: {name}"));
+    let lines: Vec<_> = unjudged.chain(noticed).collect();
+    if !lines.is_empty() {
+        bail!(
+            "write a test for each change that none notices, or judge it in {JUDGED}:\n  {}",
+            lines.join("\n  ")
+        );
     }
     println!("{} changes survive, and each is judged in {JUDGED}", survivors.len());
     Ok(())

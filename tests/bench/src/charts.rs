@@ -49,12 +49,12 @@ pub(crate) fn latency(file: &Path, title: &str, curves: &[Curve]) -> Result<()> 
     };
     let picture = Picture {
         title,
-        across: "milliseconds until the answer (each step of the scale is ten times longer)",
+        across: "milliseconds until the answer (each step of the scale is twice as long)",
         up: "percent answered",
-        names: SeriesLabelPosition::LowerRight,
+        names: SeriesLabelPosition::MiddleMiddle,
         lines: curves.iter().map(line).collect(),
     };
-    draw(file, &picture, (shortest..longest).log_scale(), 0.0..100.0)
+    draw(file, &picture, (shortest..longest).log_scale().base(2.0), 0.0..100.0)
 }
 
 /// A month's bill against a month's verifications, beside the small machines.

@@ -5,12 +5,10 @@ use falconer_domain::{Code, KeyRing, Status};
 use falconer_tests::{Fixture, Machine, World, device_id};
 use serde_json::{Value, json};
 
-use super::{DEVICE_ONLY, check};
+use super::{DEVICE_ONLY, HINT, check};
 use crate::contract::{
     ACTIVATE, DAY, HOUR, NONCE, ago, moved_at, old_device, put, seen_device, spent, with, with_status, yes,
 };
-
-const HINT: &str = "Deactivate the license on one of these devices, or transfer it to this one.";
 
 #[test]
 fn a_license_that_grants_nothing() {
