@@ -34,8 +34,8 @@ impl Certificates {
         authority.distinguished_name.push(DnType::CommonName, "Falconer bench authority");
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
-        let certificate =
-            CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&key, &authority)?;
+        let certificate = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?
+            .signed_by(&key, &authority)?;
         let roots = folder.join("roots.pem");
         std::fs::write(&roots, authority.pem())
             .with_context(|| format!("{} cannot be written", roots.display()))?;

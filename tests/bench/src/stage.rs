@@ -67,6 +67,18 @@ impl Stage {
         self.runtime.block_on(future)
     }
 
+    /// Rows of the audit so far.
+    pub(crate) fn recorded(&self) -> Result<usize> {
+        let mut count = 0;
+        let mut request = json!({ "TableName": self.settings.verifications_table, "Select": "COUNT" });
+        loop {
+            let page = self.database.send("Scan", &request)?;
+            count += usize::try_from(page["Count"].as_u64().unwrap_or_default())?;
+            let Some(last) = page.get("LastEvaluatedKey") else { return Ok(count) };
+            request["ExclusiveStartKey"] = last.clone();
+        }
+    }
+
     /// Issues a perpetual license, as the operator's program does.
     pub(crate) fn issue(&self, seats: u32) -> Result<Customer> {
         let product = Product::parse("QF").context("a product")?;
@@ -103,7 +115,8 @@ impl Stage {
             ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("RATE_LIMIT_PER_MINUTE", NEVER_REACHED),
-            ("VERIFIES_PER_LICENSE_PER_MINUTE", NEVER_REACHED),
+            // With its limit a license has a cap on audit rows, and one license asks far oftener here than that.
+            ("VERIFIES_PER_LICENSE_PER_MINUTE", "0"),
         ];
         let extra: BTreeMap<_, _> =
             extra.map(|(variable, value)| (variable.to_owned(), value.to_owned())).into();

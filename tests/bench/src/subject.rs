@@ -149,15 +149,17 @@ impl Roads {
         let secrets = road::address(&stage.secrets.endpoint())?;
         let plain = Road::plain(stage.database.endpoint(), &stage.secrets.endpoint());
         let behind_tls = |name, round_trip: Option<Duration>| -> Result<Road> {
-            let url = |upstream| -> Result<String> {
+            // A name for each, as at AWS: what is known of one handshake shortens none with the other.
+            let url = |host: &str, upstream| -> Result<String> {
                 let mut address = road::behind_tls(&runtime, &certificates, upstream)?;
                 if let Some(round_trip) = round_trip {
                     address = road::delayed(address, round_trip)?;
                 }
-                Ok(format!("https://localhost:{}", address.port()))
+                Ok(format!("https://{host}:{}", address.port()))
             };
             let roots = Some(certificates.roots().to_owned());
-            Ok(Road { name, dynamodb: url(dynamodb)?, secrets: url(secrets)?, roots, round_trip })
+            let (dynamodb, secrets) = (url("localhost", dynamodb)?, url("127.0.0.1", secrets)?);
+            Ok(Road { name, dynamodb, secrets, roots, round_trip })
         };
         let (tls, near, far) = (
             behind_tls("TLS", None)?,

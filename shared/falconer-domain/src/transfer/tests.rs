@@ -280,6 +280,24 @@ fn a_reclaim_takes_the_seat_of_the_device_that_came() {
     assert_eq!(after.license.released.keys().cloned().collect::<Vec<_>>(), [id(2)]);
 }
 
+/// Nobody was bound since it was displaced: then the seat of whoever was bound after it, and of nobody bound with it.
+#[test]
+fn a_reclaim_leaves_alone_who_was_bound_at_the_same_moment() {
+    let first = at(-30 * DAY);
+    for (bound_at, expected) in
+        [(at(-30 * DAY + 1), Ok(Code::Reclaimed)), (first, Err(TransferRefusal::Spent(Spent::Year)))]
+    {
+        let before = License {
+            devices: bound([(2, device(2, bound_at))]),
+            released: out([(1, displaced(device(1, first), at(-HOUR)))]),
+            transfers: vec![at(-2 * DAY); 3],
+            ..taken()
+        };
+        let answer = transfer(&before, &Caller::at(1), Only, NOW).map(|yes| yes.code);
+        assert_eq!(answer, expected, "{bound_at:?}");
+    }
+}
+
 #[test]
 fn a_right_to_reclaim_ends_a_cool_down_after_a_later_transfer() {
     let cooldown = 24 * HOUR;

@@ -96,3 +96,15 @@ fn a_tier_the_catalog_lacks_is_our_failure() {
     let catalog = Catalog::built_in(&license.product).unwrap();
     assert_eq!(Standing::of(license.clone(), &catalog), Err(UnknownTier(Box::new(license))));
 }
+
+#[test]
+fn the_device_is_the_one_that_the_hardware_belongs_to() {
+    let license = License { devices: [device(1), device(2)].into(), ..license() };
+    let catalog = Catalog::built_in(&license.product).unwrap();
+    let standing = Standing::of(license, &catalog).unwrap();
+    for (shown, expected) in [(None, None), (Some(2), Some(device(2).0)), (Some(3), None)] {
+        let hardware = shown.map(hardware);
+        let facts = Facts::gather(&standing, hardware.as_ref(), NOW);
+        assert_eq!(facts.device().map(|found| found.id), expected.as_ref(), "{shown:?}");
+    }
+}
