@@ -16,8 +16,8 @@ const JUDGED: &str = "docs/mutants.md";
 /// What a line there begins with.
 const ITEM: &str = "- `";
 
-/// cargo-mutants: no test noticed some changes, or some made a test run for ever.
-const SURVIVORS: [i32; 2] = [2, 3];
+/// cargo-mutants went to its end, though no test noticed some changes, or some made a test run for ever: which is noticed.
+const FINISHED: [i32; 2] = [2, 3];
 
 /// What somebody may choose of it.
 #[derive(clap::Args)]
@@ -32,13 +32,18 @@ pub(crate) fn run(workspace: &Workspace, options: &Mutants) -> Result<()> {
     let mutants = tools::CARGO_MUTANTS.find(workspace)?;
     let folder = workspace.target("mutants")?;
     let files: Vec<_> = options.files.iter().map(|file| format!("{SOURCES}/{file}")).collect();
+    for file in &files {
+        if !workspace.root.join(file).is_file() {
+            bail!("there is no {file}; name a file as it is called within {SOURCES}");
+        }
+    }
     // The model takes longer than all other tests together: only what they did not notice has to pass it.
     for tests in [&["--", "--lib"][..], &["--iterate", "--", "--tests"]] {
         let mut mutate = workspace.command(&mutants);
         mutate.args(["mutants", "--package", "falconer-domain", "--jobs", "2", "--output"]).arg(&folder);
         mutate.args(files.iter().flat_map(|file| ["--file", file])).args(tests);
         let status = step::watch(&mut mutate)?;
-        if !status.success() && !status.code().is_some_and(|code| SURVIVORS.contains(&code)) {
+        if !status.success() && !status.code().is_some_and(|code| FINISHED.contains(&code)) {
             bail!("cargo-mutants could not do its work: its message is above");
         }
     }
@@ -70,14 +75,27 @@ fn compare(survivors: &BTreeSet<String>, judged: &BTreeSet<String>) -> Result<()
 
 /// `path: change` of every line of `missed.txt`, whose `path:line:column: change` moves with each edit.
 fn survivors(missed: &str) -> BTreeSet<String> {
-    let changes = missed.lines().filter_map(|line| line.splitn(4, ':').collect::<Vec<_>>().try_into().ok());
-    changes.map(|[path, _, _, change]: [&str; 4]| format!("{path}:{change}")).collect()
+    numbered(missed.lines().map(|line| match line.splitn(4, ':').collect::<Vec<_>>().as_slice() {
+        [path, _, _, change] => format!("{path}:{change}"),
+        _ => line.to_owned(),
+    }))
 }
 
 /// The same of every item in the document: what stands between its first backticks.
 fn judgements(document: &str) -> BTreeSet<String> {
     let items = document.lines().filter_map(|line| line.strip_prefix(ITEM));
-    items.filter_map(|item| item.split('`').next()).map(str::to_owned).collect()
+    numbered(items.filter_map(|item| item.split('`').next()).map(str::to_owned))
+}
+
+/// One change may be made at several places of a function: each but the first gets a number.
+fn numbered(names: impl Iterator<Item = String>) -> BTreeSet<String> {
+    let mut set = BTreeSet::new();
+    for name in names {
+        let again = (2..).map(|number| format!("{name} ({number})"));
+        let free = std::iter::once(name.clone()).chain(again).find(|name| !set.contains(name));
+        set.extend(free);
+    }
+    set
 }
 
 #[cfg(test)]

@@ -46,8 +46,7 @@ impl TrustRoots {
             .ok_or_else(|| format!("TLS_ROOTS_FILE {file} holds no PEM certificate, or a damaged one"))
     }
 
-    /// One certificate at least, and each of them one that signatures can be checked with: at any other the connector
-    /// panics.
+    /// One certificate at least, and each of them one that rustls takes as a root: at any other the connector panics.
     fn from_pem(pem: Vec<u8>) -> Option<Self> {
         let mut certificates = CertificateDer::pem_slice_iter(&pem).peekable();
         certificates.peek()?;
@@ -255,7 +254,7 @@ mod tests {
             if let Some(roots) = TrustRoots::from_pem(pem) {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 let told = runtime.block_on(async {
-                    let budgets = Budgets { attempts: 1, ..Budgets::LAMBDA };
+                    let budgets = Budgets { attempts: 1, ..Budgets::OPERATOR };
                     let config = configured(roots, &budgets)
                         .region(Region::from_static("us-east-1"))
                         .credentials_provider(Credentials::new("nobody", "nobody", None, None, "nobody"))

@@ -257,6 +257,9 @@ mod tests {
             (&[], false),
         ] {
             assert_eq!(is_enough_to_bind(&presented(shown)), expected, "{shown:?}");
+            let received: ReceivedComponents =
+                shown.iter().map(|(label, _)| (*label, "12345678".to_owned())).collect();
+            assert_eq!(received.are_enough_to_bind(), expected, "{shown:?}");
         }
     }
 
