@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-/// Milliseconds of what no calendar names, as [`written`] writes it.
+/// Milliseconds of what no year of four digits holds, as [`written`] writes it.
 const MILLIS_SUFFIX: &str = " ms";
 
 /// A text that is no day and no moment.
@@ -16,7 +16,9 @@ pub struct NoMoment(String);
 /// A moment as text that [`from`] reads back to the millisecond.
 #[must_use]
 pub fn written(at: UnixMillis) -> String {
-    Timestamp::from_millisecond(at.0).map_or_else(|_| format!("{}{MILLIS_SUFFIX}", at.0), |at| at.to_string())
+    let moment = Timestamp::from_millisecond(at.0).map(|at| at.to_string());
+    let read_back = moment.ok().filter(|moment| from(moment) == Ok(at));
+    read_back.unwrap_or_else(|| format!("{}{MILLIS_SUFFIX}", at.0))
 }
 
 /// An end as text that [`until`] reads back to the millisecond: a day, where it is the end of one.
@@ -84,6 +86,7 @@ mod tests {
             (0, "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
             (86_399_999, "1970-01-01T23:59:59.999Z", "1970-01-01"),
             (1_800_000_000_001, "2027-01-15T08:00:00.001Z", "2027-01-15T08:00:00.001Z"),
+            (-62_170_000_000_000, "-62170000000000 ms", "-62170000000000 ms"),
             (i64::MAX, "9223372036854775807 ms", "9223372036854775807 ms"),
         ] {
             let at = UnixMillis(millis);
