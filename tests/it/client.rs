@@ -244,7 +244,8 @@ fn a_license_in_a_file_outlives_restarts_and_rotations_and_counts_on_its_machine
     let client = start();
     let license = client.license().unwrap();
     assert_eq!(client.status(), State::Active);
-    assert!(client.has_feature(&license.features[0]) && license.offline_until > Some(until));
+    assert!(client.has_feature(&license.features[0]));
+    assert!(license.offline_until >= Some(until), "both leases may be of one second of the server's clock");
 
     let copy = folder.join("copy.db");
     std::fs::copy(&store, &copy).unwrap();
