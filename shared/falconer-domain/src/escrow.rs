@@ -37,7 +37,7 @@ pub fn open(generation: &Generation, id: &LicenseId, sealed: &[u8]) -> Option<Ze
 }
 
 fn cipher(generation: &Generation) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new((&*generation.subkey(Purpose::KeyEscrow)).into())
+    XChaCha20Poly1305::new((&**generation.subkey(Purpose::KeyEscrow)).into())
 }
 
 #[cfg(test)]

@@ -79,6 +79,16 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// Each of them, in the order of their declaration.
+    pub const ALL: [Self; 6] = [
+        Self::LicenseKeyTag,
+        Self::LicenseLookup,
+        Self::LeaseSigning,
+        Self::HardwarePepper,
+        Self::KeyEscrow,
+        Self::SheetImport,
+    ];
+
     /// The `info` of HKDF.
     #[must_use]
     pub const fn info(self) -> &'static str {
@@ -100,13 +110,14 @@ pub type Subkey = Zeroizing<[u8; 32]>;
 pub struct Generation {
     number: GenerationNumber,
     master: SecretString,
-    // Expanding a seed into a signing key costs more than everything else an answer needs, so it is kept.
+    // What a request derives, the next one needs again: each is derived once, when it is first asked for.
+    subkeys: [OnceLock<Subkey>; Purpose::ALL.len()],
     signing_key: OnceLock<SigningKey>,
 }
 
 impl Generation {
     fn new(number: GenerationNumber, master: SecretString) -> Self {
-        Self { number, master, signing_key: OnceLock::new() }
+        Self { number, master, subkeys: Default::default(), signing_key: OnceLock::new() }
     }
 
     /// This generation's number.
@@ -117,19 +128,21 @@ impl Generation {
 
     /// `HKDF-SHA256(ikm = master, salt = "falconer/v1", info, 32 bytes)`.
     #[must_use]
-    pub fn subkey(&self, purpose: Purpose) -> Subkey {
-        let mut subkey = Zeroizing::new([0; 32]);
-        Hkdf::<Sha256>::new(Some(b"falconer/v1"), self.master_bytes())
-            .expand(purpose.info().as_bytes(), subkey.as_mut())
-            // Unwrap safety: HKDF-SHA256 yields up to 255 × 32 bytes; 32 are asked for.
-            .unwrap();
-        subkey
+    pub fn subkey(&self, purpose: Purpose) -> &Subkey {
+        self.subkeys[purpose as usize].get_or_init(|| {
+            let mut subkey = Zeroizing::new([0; 32]);
+            Hkdf::<Sha256>::new(Some(b"falconer/v1"), self.master_bytes())
+                .expand(purpose.info().as_bytes(), subkey.as_mut())
+                // Unwrap safety: HKDF-SHA256 yields up to 255 × 32 bytes; 32 are asked for.
+                .unwrap();
+            subkey
+        })
     }
 
     /// The key that signs this generation's leases.
     #[must_use]
     pub fn signing_key(&self) -> &SigningKey {
-        self.signing_key.get_or_init(|| SigningKey::from_bytes(&self.subkey(Purpose::LeaseSigning)))
+        self.signing_key.get_or_init(|| SigningKey::from_bytes(self.subkey(Purpose::LeaseSigning)))
     }
 
     /// The master's own bytes: S1's HMAC key.
