@@ -36,6 +36,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     tally.add("stopping the stack leaves no process behind", shutdown::of_a_stack(stack))?;
     tally.add("SIGTERM ends `cargo xtask dev` and all of it", shutdown::of_dev_by_sigterm(workspace))?;
+    tally.add(
+        "`cargo xtask dev` stops at a bad key ring with its sentence",
+        shutdown::of_dev_at_a_bad_ring(workspace),
+    )?;
     tally.close(workspace)
 }
 

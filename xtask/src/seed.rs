@@ -61,11 +61,13 @@ impl Operator<'_> {
         command
     }
 
-    /// A ring with a current generation and a legacy one, unless it is there.
+    /// A ring with a current generation and a legacy one, unless it is there. One that no function could use is refused,
+    /// by the command line's own sentence.
     pub(crate) fn key_ring(&self, secret: &Secret) -> Result<()> {
         if secret.value()?.is_none() {
             self.run(&["keyring", "init"])?;
         }
+        self.run(&["keyring", "list"])?;
         if !secret.has("legacy")? {
             let master = random_master()?;
             step::tell(&mut self.command(&["keyring", "add", "--legacy", "-"]), &master)?;

