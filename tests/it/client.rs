@@ -224,8 +224,8 @@ fn two_rotations_while_offline_change_nothing() {
 #[test]
 fn a_license_in_a_file_outlives_restarts_and_rotations_and_counts_on_its_machine_alone() {
     let (vendor, clock) = (Vendor::new(), Turned::right());
-    let folder = std::env::temp_dir().join(format!("falconer-client-{}", std::process::id()));
-    let store = folder.join("license.db");
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("license.db");
     let start = || vendor.start("first", &clock, &store);
     start().activate(&vendor.key, "", "").unwrap();
     vendor.rotate();
@@ -247,7 +247,7 @@ fn a_license_in_a_file_outlives_restarts_and_rotations_and_counts_on_its_machine
     assert!(client.has_feature(&license.features[0]));
     assert!(license.offline_until >= Some(until), "both leases may be of one second of the server's clock");
 
-    let copy = folder.join("copy.db");
+    let copy = folder.path().join("copy.db");
     std::fs::copy(&store, &copy).unwrap();
     drop(client);
     let copied = vendor.start("second", &clock, &copy);
@@ -255,8 +255,6 @@ fn a_license_in_a_file_outlives_restarts_and_rotations_and_counts_on_its_machine
     vendor.start_server();
     assert_eq!(copied.refresh(), Ok(locked(LockCode::HardwareMismatch)), "and the server says the same");
     assert_eq!(start().refresh(), Ok(State::Active));
-    drop(copied);
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 fn pinned(vendor: &Vendor) -> String {

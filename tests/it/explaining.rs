@@ -7,7 +7,7 @@ use falconer_domain::{Status, UnixMillis};
 use falconer_http::{App, Call};
 use falconer_tests::{Fixture, Machine, World};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
@@ -132,9 +132,16 @@ fn verdict(world: &World, app: &App, request: &Value, at: UnixMillis) -> Value {
 fn explain_and_verify_say_the_same_of_any_license_moment_and_hardware() {
     let world = World::start();
     let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
-    let file = std::env::temp_dir().join(format!("falconer-explaining-{}.json", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("request.json");
     let met = std::cell::RefCell::new(BTreeSet::new());
-    let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: CASES,
+        // Every verdict has to be met: by chance one run in some thousands would miss one.
+        rng_seed: RngSeed::Fixed(1_800_000_000),
+        failure_persistence: None,
+        ..Config::default()
+    });
     let outcome = runner.run(&case(), |case| {
         let key = stored(&world, &case);
         let at = UnixMillis(MIDDLE + case.asked_after);
@@ -156,7 +163,6 @@ fn explain_and_verify_say_the_same_of_any_license_moment_and_hardware() {
         met.borrow_mut().insert(said["code"].as_str().unwrap_or_default().to_owned());
         Ok(())
     });
-    let _ = fs::remove_file(&file);
     outcome.unwrap();
     let met = met.into_inner();
     let all = ["EXPIRED", "HARDWARE_MISMATCH", "NOT_ACTIVATED", "PENDING", "REVOKED", "SUSPENDED", "VALID"];

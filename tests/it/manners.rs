@@ -3,38 +3,31 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use falconer_tests::{Fixture, World, program};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::issuing::falconer;
 use crate::operator::{said, told};
 
 /// A folder of one test, gone with it.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    pub(crate) fn named(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("falconer-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
+    pub(crate) fn new() -> Self {
+        Self(TempDir::new().unwrap())
     }
 
     pub(crate) fn file(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.0.join(name), text).unwrap();
-        self.path(name)
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        path
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.0.path().join(name).to_str().unwrap().to_owned()
     }
 }
 
@@ -102,7 +95,7 @@ fn bare(world: &World, folder: &Folder) -> Command {
 
 #[test]
 fn settings_come_from_flags_the_environment_a_file_or_a_stack() {
-    let (world, folder) = (World::start(), Folder::named("settings"));
+    let (world, folder) = (World::start(), Folder::new());
     let settings = &world.settings;
     let ring = settings.master_key_secret_id.clone();
     let outputs = vec![
@@ -207,7 +200,7 @@ fn tables_fit_the_terminal_and_ids_are_never_broken() {
 
 #[test]
 fn bulk_work_shows_a_bar_at_a_terminal_and_json_shows_nothing_else() {
-    let (world, folder) = (World::start(), Folder::named("progress"));
+    let (world, folder) = (World::start(), Folder::new());
     let mut orders = "tier,days\n".to_owned();
     for _ in 0..400 {
         orders += "pro,30\n";
@@ -241,7 +234,7 @@ fn help_is_plain_where_no_colour_is_wanted() {
 
 #[test]
 fn shells_and_manuals_are_told_every_command() {
-    let folder = Folder::named("pages");
+    let folder = Folder::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = Command::new(program("falconer")).args(["completions", shell]).output().unwrap();
         let script = String::from_utf8(output.stdout).unwrap();
@@ -280,7 +273,7 @@ fn a_minus_sign_is_standard_input_wherever_a_file_is_read() {
         child.wait_with_output().unwrap()
     };
     let sheet = "license_key,status,license_tier\nSOME-OLD-KEY,active,pro\n";
-    let folder = Folder::named("stdin");
+    let folder = Folder::new();
     let (mapping, keys) = (folder.path("mapping.csv"), folder.path("keys.csv"));
     for (arguments, input) in [
         (vec!["show", "-"], format!("{key}\n")),

@@ -46,7 +46,7 @@ fn rows(path: &Path) -> Vec<Value> {
 
 #[test]
 fn a_sheet_moves_in_with_fresh_keys_and_says_what_it_could_not_take() {
-    let (world, folder) = (World::start(), Folder::named("sheet"));
+    let (world, folder) = (World::start(), Folder::new());
     let sheet = format!(
         "\u{FEFF}{HEADER}\r\n\
          ABC-123-XYZ,active,pro,,fixture-hardware-first-mac,fixture-hardware-first-cpu,,\"Person, Fixture\",\
@@ -144,7 +144,7 @@ fn a_sheet_moves_in_with_fresh_keys_and_says_what_it_could_not_take() {
 /// S2's own example with its own key, from the sheet to the end of its life.
 #[test]
 fn an_imported_key_lives_its_whole_life() {
-    let (world, folder) = (with_imported(), Folder::named("kept"));
+    let (world, folder) = (with_imported(), Folder::new());
     let file = folder.file("sheet.csv", &format!("{HEADER}\nABC-123-XYZ,active,pro,,,,,,,,,,\n"));
     let refused = {
         let plain = World::start();
@@ -183,7 +183,7 @@ fn an_imported_key_lives_its_whole_life() {
 
 #[test]
 fn the_table_of_s1_moves_in_under_its_own_keys() {
-    let (world, folder) = (World::start(), Folder::named("postgres"));
+    let (world, folder) = (World::start(), Folder::new());
     // Keys as S1 made them, of licenses that are in no table.
     let legacy = || world.key_alone(Fixture::pro().with_legacy_key());
     let (good, off) = (legacy(), legacy());
@@ -257,7 +257,7 @@ fn every_kind() -> World {
 
 #[test]
 fn what_is_exported_reads_back_without_loss() {
-    let (world, folder) = (every_kind(), Folder::named("export"));
+    let (world, folder) = (every_kind(), Folder::new());
     let (masked, again) = (folder.path("masked.csv"), folder.path("again.csv"));
     assert_eq!(told(&world, &["export", "csv", "--output", &masked])["licenses"], 6);
     assert_eq!(fs::metadata(&masked).unwrap().permissions().mode() & 0o777, 0o600);
@@ -356,7 +356,7 @@ const ROWS: usize = 2_000;
 
 #[test]
 fn an_import_killed_at_any_row_goes_on_and_ends_as_if_it_had_not_been() {
-    let (world, folder) = (World::start(), Folder::named("killed"));
+    let (world, folder) = (World::start(), Folder::new());
     let mut sheet = format!("{HEADER}\n");
     for row in 0..ROWS {
         let bad = if row % 100 == 50 { "gold" } else { "pro" };
@@ -413,7 +413,7 @@ fn an_import_killed_at_any_row_goes_on_and_ends_as_if_it_had_not_been() {
 
 #[test]
 fn an_import_into_a_table_that_fails_says_so_and_goes_on_later() {
-    let (world, folder) = (World::start(), Folder::named("outage"));
+    let (world, folder) = (World::start(), Folder::new());
     let mut sheet = format!("{HEADER}\n");
     for row in 0..200 {
         writeln!(sheet, "CUST-{row:06},active,pro,,,,,,,,,,").unwrap();
@@ -429,7 +429,7 @@ fn an_import_into_a_table_that_fails_says_so_and_goes_on_later() {
 
 #[test]
 fn orders_in_bulk_are_issued_once_however_often_they_are_stopped() {
-    let (world, folder) = (World::start(), Folder::named("orders"));
+    let (world, folder) = (World::start(), Folder::new());
     let header = "tier,user,email,name,days,from_activation,perpetual,seats,features";
     let bad = folder
         .file("bad.csv", &format!("{header}\npro,u,,,30,,yes,,\ngold,u,,,30,,,,\npro,u,nobody,,1,,,,\n"));

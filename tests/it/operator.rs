@@ -6,6 +6,7 @@ use falconer_tests::{Fixture, Machine, World, now};
 use serde_json::{Value, json};
 
 use crate::issuing::falconer;
+use crate::manners::Folder;
 
 pub(crate) fn run(world: &World, arguments: &[&str]) -> Output {
     falconer(world).args(arguments).output().expect("the program runs")
@@ -35,7 +36,7 @@ fn a_license_is_stopped_taken_back_and_ended() {
         (vec!["reinstate", id.as_str()], "VALID"),
         (vec!["revoke", &key, "--reason", "refund"], "REVOKED"),
         (vec!["reinstate", &key], "VALID"),
-        (vec!["extend", &key, "--until", "2027-03-01"], "VALID"),
+        (vec!["extend", &key, "--until", "2099-12-31"], "VALID"),
         (vec!["set-tier", &key, "elite"], "VALID"),
         (vec!["set-seats", &key, "3"], "VALID"),
         (vec!["add-feature", &key, "early_access"], "VALID"),
@@ -165,8 +166,9 @@ fn statistics_count_licenses_and_the_last_days() {
     told(&world, &["suspend", &key]);
     assert_eq!(world.verify(&key).code(), "SUSPENDED");
     world.settle();
-    let chart = std::env::temp_dir().join(format!("falconer-chart-{}.svg", std::process::id()));
-    let counted = told(&world, &["stats", "--days", "2", "--chart", chart.to_str().unwrap()]);
+    let folder = Folder::new();
+    let chart = folder.path("chart.svg");
+    let counted = told(&world, &["stats", "--days", "2", "--chart", &chart]);
     assert_eq!(counted["licenses"], json!({ "free": { "expired": 1 }, "pro": { "suspended": 1 } }));
     assert_eq!(counted["refusals"], json!({ "SEATS_EXHAUSTED": 1, "SUSPENDED": 1 }));
     let all = |member: &str| -> u64 {
@@ -174,7 +176,6 @@ fn statistics_count_licenses_and_the_last_days() {
     };
     assert_eq!((all("activations"), all("transfers"), all("verifications"), all("refusals")), (1, 1, 1, 2));
     assert!(std::fs::read_to_string(&chart).unwrap().starts_with("<svg"));
-    std::fs::remove_file(&chart).unwrap();
 }
 
 /// The verdict is that of the very function the Lambda runs.
@@ -184,13 +185,8 @@ fn explain_says_what_verify_says() {
     let machine = Machine::named("first");
     let expired = world.put(Fixture::pro().ending(now().plus_days(0)));
     let bound = world.put(Fixture::pro().bound(1, &machine, now()));
-    let folder = std::env::temp_dir().join(format!("falconer-explain-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = |name: &str, content: &Value| {
-        let path = folder.join(name);
-        std::fs::write(&path, content.to_string()).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
+    let folder = Folder::new();
+    let file = |name: &str, content: &Value| folder.file(name, &content.to_string());
     let (here, there) =
         (file("here.json", &machine.hardware()), file("there.json", &Machine::named("second").request("")));
     for (key, hardware, code, failed) in [
@@ -210,7 +206,6 @@ fn explain_says_what_verify_says() {
     }
     let before = told(&world, &["explain", &expired, "--at", "2020-01-01"]);
     assert_eq!(before["code"], "VALID", "the clock moves, not the license");
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
@@ -220,13 +215,8 @@ fn a_catalog_is_checked_and_replaced_and_leaves_no_license_behind() {
     let shown = told(&world, &["catalog", "show"]);
     let text = shown["toml"].as_str().unwrap();
     assert_eq!((&shown["stored"], &shown["version"]), (&json!(false), &json!(0)));
-    let folder = std::env::temp_dir().join(format!("falconer-catalog-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
+    let folder = Folder::new();
+    let file = |name: &str, text: &str| folder.file(name, text);
     let same = file("same.toml", text);
     assert_eq!(told(&world, &["catalog", "check", &same])["changes"], json!([]));
     assert_eq!(told(&world, &["catalog", "apply", &same])["outcome"], "unchanged");
@@ -251,7 +241,6 @@ fn a_catalog_is_checked_and_replaced_and_leaves_no_license_behind() {
     assert_eq!(world.verify(key).body["features"], json!(["a"]));
     let rows = world.everything_stored();
     assert!(rows.contains("CATALOG_APPLIED") && rows.contains("catalog#ACME"), "the audit has it");
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

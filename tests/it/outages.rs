@@ -91,6 +91,7 @@ fn a_row_that_does_not_read_is_ours_to_repair() {
         &serde_json::json!({ "license_id": { "S": id.as_str() }, "tier": { "S": "fixture-broken" } }),
     );
     assert_unavailable(&world.verify(&key), "corrupt");
+    world.settle();
     assert!(world.log_text().contains("a row is not readable"), "{}", world.log_text());
 }
 

@@ -37,7 +37,8 @@ const FILES: [(&str, &str); 7] = [
 #[test]
 fn the_reference_is_what_the_program_does() {
     let world = World::start();
-    let folder = std::env::temp_dir().join(format!("falconer-reference-{}", std::process::id()));
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
     let inside = folder.join("cli.in");
     fs::create_dir_all(&inside).unwrap();
     for (name, text) in FILES {
@@ -69,7 +70,6 @@ fn the_reference_is_what_the_program_does() {
         overwritten().unwrap();
     }
     world.settle();
-    fs::remove_dir_all(&folder).unwrap();
     if let Err(why) = outcome {
         std::panic::resume_unwind(why);
     }

@@ -16,6 +16,9 @@ const JUDGED: &str = "docs/mutants.md";
 /// What a line there begins with.
 const ITEM: &str = "- `";
 
+/// What a property tries before anything longer is asked.
+const FEW_CASES: &str = "16";
+
 /// cargo-mutants went to its end, though no test noticed some changes, or some made a test run for ever: which is noticed.
 const FINISHED: [i32; 2] = [2, 3];
 
@@ -37,9 +40,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Mutants) -> Result<()> {
             bail!("there is no {file}; name a file as it is called within {SOURCES}");
         }
     }
-    // The model takes longer than all other tests together: only what they did not notice has to pass it.
-    for tests in [&["--", "--lib"][..], &["--iterate", "--", "--tests"]] {
+    // Most changes are noticed at once. Only what was not has to pass properties of full length, and the model.
+    for (cases, tests) in
+        [(Some(FEW_CASES), &["--cargo-arg=--lib"][..]), (None, &["--cargo-arg=--tests", "--iterate"])]
+    {
         let mut mutate = workspace.command(&mutants);
+        mutate.envs(cases.map(|cases| ("PROPTEST_CASES", cases)));
         mutate.args(["mutants", "--package", "falconer-domain", "--jobs", "2", "--output"]).arg(&folder);
         mutate.args(files.iter().flat_map(|file| ["--file", file])).args(tests);
         let status = step::watch(&mut mutate)?;

@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn a_file_is_there_whole_or_not_at_all_and_keeps_what_was_there() {
-        let folder = std::env::temp_dir().join(format!("falconer-side-file-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         let path = folder.join("mapping.csv");
         let write = |text: &str| {
             let mut file = SideFile::begin(&path).unwrap();
@@ -113,10 +113,10 @@ mod tests {
             file
         };
         drop(write("half"));
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
         write("one").finish().unwrap();
         write("one").finish().unwrap();
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
         write("two").finish().unwrap();
         write("three").finish().unwrap();
         for (name, text) in
@@ -126,12 +126,11 @@ mod tests {
         }
         let late = write("four").finish_first().unwrap_err();
         assert_eq!(late.kind(), std::io::ErrorKind::AlreadyExists);
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 3);
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
             assert_eq!(mode & 0o777, 0o600);
         }
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -226,7 +226,7 @@ mod tests {
         Order {
             product: Product::parse("QF").unwrap(),
             tier: TierName::parse("pro").unwrap(),
-            user_id: Some("user_12345".to_owned()),
+            user_id: Some(" user_12345 ".to_owned()),
             email: Some(" User@Example.com ".to_owned()),
             licensee_name: None,
             term: Term::Days(30),
@@ -311,6 +311,10 @@ mod tests {
             assert_eq!((new.license.status, new.license.expires_at), (status, expires_at));
             let email = new.license.email.as_ref().map(Email::as_str);
             assert_eq!((new.license.duration_days, email), (duration_days, Some("user@example.com")));
+            assert_eq!(
+                (new.license.user_id.as_deref(), new.license.policy.seats),
+                (Some("user_12345"), Some(2))
+            );
             assert_eq!(new.license.waits_for_its_term(), status == Status::Pending);
             let ended = |millis| new.license.has_expired(UnixMillis(millis));
             let ends = expires_at.is_some();

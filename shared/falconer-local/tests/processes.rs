@@ -12,7 +12,7 @@ Resources:
   EchoFunction:
     Type: AWS::Serverless::Function
     Properties:
-      Timeout: 1
+      Timeout: 3
       Environment: { Variables: { COLOUR: green } }
       Events:
         Post: { Type: HttpApi, Properties: { Path: /api/echo, Method: POST } }

@@ -164,7 +164,7 @@ fn json_for_jq(subject: &mut Subject) -> Result<()> {
         ("list --status active --limit 2", ".more", "true"),
         (&format!("show {key}"), ".tier, (.devices | length)", "\"elite\"\n1"),
         (&format!("explain {key}"), "[.checks[] | select(.passed)] | length", "6"),
-        ("stats --days 1", ".days[0].activations >= 1", "true"),
+        ("stats --days 2", "[.days[].activations] | add >= 1", "true"),
         ("keyring list", ".generations[0].role", "\"current\""),
         ("catalog show", ".product", "\"QF\""),
     ];

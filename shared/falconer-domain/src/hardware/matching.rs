@@ -194,6 +194,12 @@ mod tests {
                 2,
                 true,
             ),
+            (
+                &[(Mac, 1), (Cpu, 1), (Board, 1), (Disk, 1), (MachineId, 1), (Hostname, 1)],
+                &[(Mac, 1), (Cpu, 1), (Hostname, 1)],
+                2,
+                true,
+            ),
         ];
         for (stored, shown, threshold, expected) in cases {
             let devices = BTreeMap::from([(id(1), device(stored, 0))]);
@@ -242,6 +248,16 @@ mod tests {
             ("retina".to_owned(), "00".repeat(16)),
         ]);
         assert_eq!(LeaseComponents::from_wire(&foreign), stated(&[(Mac, 0)]));
+    }
+
+    #[test]
+    fn a_lease_states_what_agrees_and_was_not_learned_lately() {
+        let mut stored = device(&[(Mac, 1), (Cpu, 1), (Board, 1), (Disk, 1)], 0).components;
+        let learned = |days: i64| Some(UnixMillis(NOW.0 - days * MILLIS_PER_DAY));
+        stored.get_mut(&Cpu).unwrap().learned_at = learned(MEMORY_DAYS - 1);
+        stored.get_mut(&Board).unwrap().learned_at = learned(MEMORY_DAYS);
+        let shown = presented(&[(Mac, 1), (Cpu, 1), (Board, 1), (Disk, 2), (Hostname, 1)]);
+        assert_eq!(stated(&stored, &shown, NOW), [Mac, Board]);
     }
 
     #[test]

@@ -278,11 +278,6 @@ impl LeaseComponents {
         claim.iter().filter_map(read).collect()
     }
 
-    /// The labels it states.
-    pub fn labels(&self) -> impl Iterator<Item = Label> {
-        self.0.keys().copied()
-    }
-
     /// Label → hex, as the claim `hw` holds it.
     #[must_use]
     pub fn to_wire(&self) -> BTreeMap<String, String> {
@@ -410,11 +405,12 @@ mod tests {
             assert_ne!(other, hash);
         }
         let components = ReceivedComponents::from_iter([(Label::Cpu, "12345678".to_owned())]);
-        assert!(components.lease(&[Label::Mac]).labels().next().is_none(), "a label that is not asked for");
+        assert!(components.lease(&[Label::Mac]).to_wire().is_empty(), "a label that is not asked for");
         assert!(
             !components.has_strong() && !components.is_empty() && ReceivedComponents::default().is_empty()
         );
         assert_eq!(components.iter().collect::<Vec<_>>(), [(Label::Cpu, "12345678")]);
+        assert!(ReceivedComponents::from_iter([(Label::Disk, "12345678".to_owned())]).has_strong());
     }
 
     #[test]

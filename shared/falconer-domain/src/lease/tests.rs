@@ -89,3 +89,20 @@ fn every_changed_character_is_refused() {
         assert!(verify(&changed, &product, trusted).is_err(), "character {place}");
     }
 }
+
+#[test]
+fn a_lease_of_the_longest_length_is_read_and_none_longer() {
+    let ring = ring();
+    let read = |iss: usize| {
+        let claims = Claims { iss: "i".repeat(iss), ..claims(None, &Policy::DEFAULT, false) };
+        let jws = claims.sign(ring.current());
+        let trusted = |_: &str| Some(ring.current().signing_key().verifying_key());
+        (jws.len(), verify(&jws, &Product::parse("QF").unwrap(), trusted))
+    };
+    // Base64 makes four characters of three bytes.
+    let enough = (MAX_LEASE_BYTES - read(0).0) * 3 / 4 + 3;
+    let longest = (0..enough).rev().find(|iss| read(*iss).0 <= MAX_LEASE_BYTES).unwrap();
+    let (length, lease) = read(longest);
+    assert_eq!((length, lease.is_ok()), (16 * 1024, true));
+    assert_eq!(read(longest + 1).1, Err(LeaseError::Malformed));
+}

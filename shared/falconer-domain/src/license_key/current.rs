@@ -131,15 +131,14 @@ fn ungrouped(grouped: &str) -> Option<String> {
     let mut body = String::with_capacity(BODY_CHARS);
     let mut may_split = false;
     for c in grouped.chars() {
-        match c {
-            '-' if may_split && body.len() < BODY_CHARS => may_split = false,
+        may_split = match c {
+            '-' if may_split && body.len() < BODY_CHARS => false,
             '-' => return None,
-            _ if c.is_ascii_alphanumeric() && body.len() < BODY_CHARS => {
+            _ => {
                 body.push(c);
-                may_split = body.len().is_multiple_of(GROUP_CHARS);
+                body.len().is_multiple_of(GROUP_CHARS)
             }
-            _ => return None,
-        }
+        };
     }
     (body.len() == BODY_CHARS).then_some(body)
 }

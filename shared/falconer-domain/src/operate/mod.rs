@@ -167,11 +167,11 @@ pub fn extend(mut license: License, extension: Extension, now: UnixMillis) -> Re
             }
             match (license.expires_at, license.duration_days) {
                 (Some(ends), _) => license.expires_at = Some(ends.max(now).plus_days(days)),
-                (None, Some(duration)) if license.waits_for_its_term() => {
+                (None, Some(duration)) => {
                     let total = duration.checked_add(days).filter(|total| *total <= MAX_TERM_DAYS);
                     license.duration_days = Some(total.ok_or(ExtendRefusal::Days)?);
                 }
-                (None, _) => return Err(ExtendRefusal::Perpetual),
+                (None, None) => return Err(ExtendRefusal::Perpetual),
             }
         }
         Extension::Until(moment) if moment <= now => return Err(ExtendRefusal::Past),

@@ -109,3 +109,20 @@ pub(super) fn demote(released: &mut BTreeMap<DeviceId, Released>) {
 pub(super) fn forget_spent(released: &mut BTreeMap<DeviceId, Released>, policy: &Policy, now: UnixMillis) {
     released.retain(|_, released| released.has_right(policy, now));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_read_back_what_they_write() {
+        for (right, text) in [
+            (Reclaim::Never, "never"),
+            (Reclaim::DuringCooldown, "during_cooldown"),
+            (Reclaim::Always, "always"),
+        ] {
+            assert_eq!((right.as_str(), Reclaim::parse(text)), (text, Some(right)));
+        }
+        assert_eq!(Reclaim::parse("Always"), None);
+    }
+}
