@@ -126,19 +126,17 @@ impl fmt::Display for CurrentKey {
     }
 }
 
-/// The 30 characters without their hyphens, which may stand between groups only.
+/// The 30 characters without the hyphens between groups. One that stands elsewhere stays, and decodes to nothing.
 fn ungrouped(grouped: &str) -> Option<String> {
     let mut body = String::with_capacity(BODY_CHARS);
     let mut may_split = false;
     for c in grouped.chars() {
-        may_split = match c {
-            '-' if may_split && body.len() < BODY_CHARS => false,
-            '-' => return None,
-            _ => {
-                body.push(c);
-                body.len().is_multiple_of(GROUP_CHARS)
-            }
-        };
+        if c == '-' && may_split && body.len() < BODY_CHARS {
+            may_split = false;
+        } else {
+            body.push(c);
+            may_split = body.len().is_multiple_of(GROUP_CHARS);
+        }
     }
     (body.len() == BODY_CHARS).then_some(body)
 }
