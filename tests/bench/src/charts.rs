@@ -51,7 +51,7 @@ pub(crate) fn latency(file: &Path, title: &str, curves: &[Curve]) -> Result<()> 
         title,
         across: "milliseconds until the answer (each step of the scale is twice as long)",
         up: "percent answered",
-        names: SeriesLabelPosition::MiddleMiddle,
+        names: SeriesLabelPosition::LowerRight,
         lines: curves.iter().map(line).collect(),
     };
     draw(file, &picture, (shortest..longest).log_scale().base(2.0), 0.0..100.0)
