@@ -25,7 +25,7 @@ const FINISHED: [i32; 2] = [2, 3];
 /// What somebody may choose of it.
 #[derive(clap::Args)]
 pub(crate) struct Mutants {
-    /// Only these files, as they are called within `shared/falconer-domain/src`. All of them take hours.
+    /// Only these files, as they are called within `shared/falconer-domain/src`. All of them take half an hour.
     #[arg(value_name = "FILE")]
     files: Vec<String>,
 }
