@@ -12,7 +12,6 @@ use falconer_domain::verify::Facts;
 use falconer_domain::{KeyRing, activate, deactivate, transfer};
 use proptest::prelude::*;
 
-use super::tests::license;
 use super::*;
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);

@@ -1,0 +1,66 @@
+use super::*;
+
+mod hostile;
+
+fn license() -> License {
+    let component = StoredComponent { hash: [7; 16], learned_at: Some(UnixMillis(5)) };
+    let device = Device {
+        name: DeviceName::read("Laptop").unwrap(),
+        components: BTreeMap::from([(Label::Mac, component)]),
+        form: ComponentForm::Opaque,
+        bound_at: UnixMillis(1),
+        seen_at: UnixMillis(2),
+    };
+    let released =
+        Released { device: device.clone(), at: UnixMillis(3), may_return: true, reclaim: Reclaim::Always };
+    License {
+        id: LicenseId::parse("lic_ndgc5x34jby0cedfg16y9sz0").unwrap(),
+        product: Product::parse("QF").unwrap(),
+        tier: TierName::parse("pro").unwrap(),
+        status: Status::Active,
+        user_id: Some("user_12345".to_owned()),
+        email: Email::read("a@example.com").unwrap(),
+        licensee_name: PersonName::read("A").unwrap(),
+        licensee_email: Email::read("b@example.com").unwrap(),
+        expires_at: Some(UnixMillis(1_800_000_000_000)),
+        duration_days: Some(30),
+        features: vec!["api_access".to_owned()],
+        policy: PolicyOverrides {
+            seats: Some(2),
+            hardware_required: Some(true),
+            ..PolicyOverrides::default()
+        },
+        devices: BTreeMap::from([(DeviceId::from_random([1; 10]), device)]),
+        released: BTreeMap::from([(DeviceId::from_random([2; 10]), released)]),
+        free_used: 2,
+        transfers: vec![UnixMillis(4)],
+        transfers_total: 5,
+        notes: Note::read("Two\nlines").unwrap(),
+        replaces: LicenseId::parse("lic_ndgc5x34jby0cedfg16y9sz0"),
+        replaced_by: LicenseId::parse("lic_0000000000000000000000000"),
+        generation: GenerationNumber::new(2).unwrap(),
+    }
+}
+
+#[test]
+fn a_license_reads_back_what_was_written() {
+    let item: std::collections::HashMap<_, aws_sdk_dynamodb::types::AttributeValue> =
+        serde_dynamo::to_item(LicenseItem::from(&license())).unwrap();
+    assert_eq!(item["expiry_month"].as_s().unwrap(), "2027-01");
+    let read: LicenseItem = serde_dynamo::from_item(item).unwrap();
+    assert_eq!(read.read().unwrap(), license());
+}
+
+#[test]
+fn an_attribute_that_does_not_read_is_named() {
+    let item = || LicenseItem::from(&license());
+    let two_lines = || Some("two\nlines".to_owned());
+    for (item, expected) in [
+        (LicenseItem { status: "expired".to_owned(), ..item() }, "status"),
+        (LicenseItem { tier: "Pro".to_owned(), ..item() }, "tier"),
+        (LicenseItem { generation: 0, ..item() }, "generation"),
+        (LicenseItem { licensee_email: two_lines(), ..item() }, "licensee_email"),
+    ] {
+        assert_eq!(item.read(), Err(expected));
+    }
+}
