@@ -20,12 +20,12 @@ struct Service {
 }
 
 impl Service {
-    async fn start() -> Self {
+    fn start() -> Self {
         #[expect(clippy::disallowed_methods, reason = "tests read what xtask tells them")]
         let theirs = std::env::var("SECRETS_MANAGER_ENDPOINT").ok();
         let ours = theirs.is_none().then(|| Secrets::start(0).unwrap());
         let endpoint = theirs.unwrap_or_else(|| ours.as_ref().unwrap().endpoint());
-        let clients = Clients::of_stand_ins("http://127.0.0.1:1", &endpoint, Budgets::OPERATOR).await;
+        let clients = Clients::of_stand_ins("http://127.0.0.1:1", &endpoint, Budgets::OPERATOR);
         Self { clients, _ours: ours }
     }
 
@@ -45,7 +45,7 @@ fn generations(text: &SecretString) -> Vec<u8> {
 
 #[tokio::test]
 async fn of_the_service_init_add_promote_and_list() {
-    let service = Service::start().await;
+    let service = Service::start();
     let ring = service.secret("rotation");
     assert!(matches!(ring.read().await, Err(RingWriteError::Missing(_))), "nothing there yet");
     keyring::init(&ring, NOW).await.unwrap();
@@ -64,7 +64,7 @@ async fn of_the_service_init_add_promote_and_list() {
 
 #[tokio::test]
 async fn of_the_service_two_writers_lose_nothing() {
-    let service = Service::start().await;
+    let service = Service::start();
     let ring = service.secret("race");
     keyring::init(&ring, NOW).await.unwrap();
     // Both have read the same version; the slower one is told, and nothing of the faster one is gone.
@@ -84,7 +84,7 @@ async fn of_the_service_two_writers_lose_nothing() {
 
 #[tokio::test]
 async fn of_the_service_many_writers_at_once_lose_nothing() {
-    let service = Service::start().await;
+    let service = Service::start();
     let ring = service.secret("crowd");
     keyring::init(&ring, NOW).await.unwrap();
     let ring = std::sync::Arc::new(ring);
@@ -119,7 +119,7 @@ async fn of_the_service_many_writers_at_once_lose_nothing() {
 
 #[tokio::test]
 async fn a_bad_ring_is_never_written() {
-    let service = Service::start().await;
+    let service = Service::start();
     let ring = service.secret("bad");
     keyring::init(&ring, NOW).await.unwrap();
     let stored = ring.read().await.unwrap();

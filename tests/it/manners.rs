@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
-use falconer_tests::{Fixture, World, program};
+use falconer_tests::{Fixture, World, alone, program};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -223,7 +223,11 @@ fn help_is_plain_where_no_colour_is_wanted() {
         let mut script = Command::new("python3");
         let code = "import pty,sys\nsys.exit(pty.spawn(sys.argv[1:])>>8)";
         script.args(["-c", code]).arg(program("falconer")).args(["list", "--help"]).env("TERM", "xterm");
-        script.stdin(Stdio::null()).env_remove("NO_COLOR").envs(variables.iter().copied());
+        script.stdin(Stdio::null());
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+            script.env_remove(name);
+        }
+        script.envs(variables.iter().copied());
         String::from_utf8_lossy(&script.output().unwrap().stdout).into_owned()
     };
     assert!(help(&[]).contains("\u{1b}["), "coloured at a terminal");
@@ -236,11 +240,11 @@ fn help_is_plain_where_no_colour_is_wanted() {
 fn shells_and_manuals_are_told_every_command() {
     let folder = Folder::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let output = Command::new(program("falconer")).args(["completions", shell]).output().unwrap();
+        let output = alone("falconer").args(["completions", shell]).output().unwrap();
         let script = String::from_utf8(output.stdout).unwrap();
         assert!(script.contains("reset-hardware") && script.contains("keep-keys"), "{shell}");
     }
-    let bash = Command::new(program("falconer")).args(["completions", "bash"]).output().unwrap();
+    let bash = alone("falconer").args(["completions", "bash"]).output().unwrap();
     let file = folder.file("falconer.bash", &String::from_utf8(bash.stdout).unwrap());
     let complete = format!(
         "source {file}; COMP_WORDS=(falconer rev); COMP_CWORD=1; _falconer falconer rev falconer; echo ${{COMPREPLY[*]}}"
@@ -250,11 +254,11 @@ fn shells_and_manuals_are_told_every_command() {
     words.sort_unstable();
     assert_eq!(words, ["reveal", "revoke"]);
 
-    let page = Command::new(program("falconer")).arg("man").output().unwrap();
+    let page = alone("falconer").arg("man").output().unwrap();
     let page = String::from_utf8(page.stdout).unwrap();
     assert!(page.starts_with(".ie") && page.contains(".TH falconer 1"), "{page}");
     let pages = folder.path("man");
-    assert!(Command::new(program("falconer")).args(["man", "--folder", &pages]).status().unwrap().success());
+    assert!(alone("falconer").args(["man", "--folder", &pages]).status().unwrap().success());
     assert!(std::fs::read_dir(&pages).unwrap().count() > 35);
     assert!(
         std::fs::read_to_string(folder.path("man/falconer-import-sheet.1")).unwrap().contains("keep\\-keys")

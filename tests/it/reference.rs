@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use falconer_tests::{Fixture, World, checkout, program};
+use falconer_tests::{Fixture, World, alone, checkout};
 
 use crate::issuing::falconer;
 
@@ -80,7 +79,7 @@ fn the_reference_is_what_the_program_does() {
 fn the_reference_is_complete() {
     let reference = fs::read_to_string(checkout().join("docs/cli.md")).unwrap();
     let help_of = |arguments: &[&str]| {
-        let output = Command::new(program("falconer")).args(arguments).arg("--help").output().unwrap();
+        let output = alone("falconer").args(arguments).arg("--help").output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     let (mut missing, mut seen) = (BTreeSet::new(), 0);

@@ -12,4 +12,4 @@ pub use fixture::{Fixture, LEGACY_MASTER, MASTER_A, MASTER_B, SECRET_WORDS, anon
 pub use leaving::RaisedOnLeaving;
 pub use machine::{Machine, device_id};
 pub use reply::Reply;
-pub use world::{World, WorldOptions, checkout, program};
+pub use world::{World, WorldOptions, alone, checkout, program};

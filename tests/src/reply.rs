@@ -21,7 +21,8 @@ impl Reply {
     /// Nobody answers.
     #[must_use]
     pub fn post(url: &str, headers: &[(String, String)], body: &str) -> Self {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
         let mut request = agent.post(url).content_type("application/json");
         for (name, value) in headers {
             request = request.header(name, value);

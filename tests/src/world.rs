@@ -131,15 +131,12 @@ impl World {
         let gateway = start_gateway(options, &template, &names, &dynamodb, &secrets_tap);
 
         let runtime = Runtime::new().expect("a runtime");
-        let (clients, tapped) = runtime.block_on(async {
-            (
-                Clients::of_stand_ins(database.endpoint(), &secrets.endpoint(), Budgets::OPERATOR).await,
-                Clients::of_stand_ins(&dynamodb.endpoint(), &secrets_tap.endpoint(), Budgets::LAMBDA).await,
-            )
-        });
+        let clients = Clients::of_stand_ins(database.endpoint(), &secrets.endpoint(), Budgets::OPERATOR);
+        let tapped = Clients::of_stand_ins(&dynamodb.endpoint(), &secrets_tap.endpoint(), Budgets::LAMBDA);
         let store = Store::new(&clients, &settings.licenses_table, &settings.verifications_table);
         let agent = Agent::config_builder()
             .http_status_as_error(false)
+            .proxy(None)
             .timeout_global(Some(HTTP_LIMIT))
             .allow_non_standard_methods(true)
             .build()
@@ -172,7 +169,7 @@ impl World {
     /// A program of ours with this world's endpoints and nothing else of AWS.
     #[must_use]
     pub fn program(&self, name: &str) -> std::process::Command {
-        let mut command = std::process::Command::new(program(name));
+        let mut command = alone(name);
         command
             .env("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint())
             .env("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_tap.endpoint())
@@ -495,6 +492,16 @@ fn start_gateway(
         Gateway::start(config).expect("a gateway; `cargo xtask test` builds the functions it starts");
     gateway.wait_until_ready(START_LIMIT).expect("ready functions");
     gateway
+}
+
+/// A program of ours with the search path and nothing else of the caller's environment.
+#[must_use]
+pub fn alone(name: &str) -> std::process::Command {
+    #[expect(clippy::disallowed_methods, reason = "the one variable that a test hands on")]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut command = std::process::Command::new(program(name));
+    command.env_clear().env("PATH", path);
+    command
 }
 
 /// A program of ours.

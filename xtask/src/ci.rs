@@ -9,13 +9,45 @@ use crate::{bench, e2e, step, template, test, tools};
 
 type Step = fn(&Workspace) -> Result<()>;
 
+const TERMINAL: &str = "xtask/python/terminal.py";
+/// Three times what the tests take on two cores, their build included: a program that waits for the keyboard waits
+/// for good.
+const TERMINAL_SECONDS: u32 = 2_400;
+
+/// Settings that no test may see. Nothing listens on port 9.
+const A_DEVELOPERS_SHELL: [(&str, &str); 22] = [
+    ("ALL_PROXY", "http://127.0.0.1:9"),
+    ("AWS_ACCESS_KEY_ID", "local"),
+    ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+    ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
+    ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9"),
+    ("AWS_PROFILE", "nobody"),
+    ("AWS_REGION", "eu-central-1"),
+    ("AWS_SECRET_ACCESS_KEY", "local"),
+    ("AWS_SESSION_TOKEN", "expired"),
+    ("CLICOLOR_FORCE", "1"),
+    ("COLUMNS", "40"),
+    ("FALCONER_ACTOR", "somebody"),
+    ("FALCONER_URL", "http://127.0.0.1:9"),
+    ("LANG", "tr_TR.UTF-8"),
+    ("LICENSES_TABLE", "another-table"),
+    ("MASTER_KEY_SECRET_ID", "another-secret"),
+    ("RUST_BACKTRACE", "1"),
+    ("RUST_LOG", "trace"),
+    ("TZ", "Pacific/Kiritimati"),
+    ("VERIFICATIONS_TABLE", "another-table"),
+    ("VERIFY_AUDIT", "none"),
+    ("http_proxy", "http://127.0.0.1:9"),
+];
+
 /// The cheap ones first.
-const STEPS: [(&str, Step); 7] = [
+const STEPS: [(&str, Step); 8] = [
     ("format", format),
     ("lint", lint),
     ("documentation", documentation),
     ("dependencies", dependencies),
-    ("tests", tests),
+    ("tests in a terminal", tests_in_a_terminal),
+    ("tests without a terminal", tests_without_a_terminal),
     ("end to end", e2e::run),
     ("template", template::run),
 ];
@@ -59,6 +91,18 @@ fn dependencies(workspace: &Workspace) -> Result<()> {
     step::run(&mut deny, "cargo-deny found something: its message is above")
 }
 
-fn tests(workspace: &Workspace) -> Result<()> {
-    test::run(workspace, &test::Options::default())
+/// Every test as a developer runs them who has worked with the local stack: at a terminal, in a shell with job control
+/// that has sourced `target/dev/env` and has tastes of its own.
+fn tests_in_a_terminal(workspace: &Workspace) -> Result<()> {
+    let mut terminal = workspace.command("python3");
+    terminal.arg(TERMINAL).arg(TERMINAL_SECONDS.to_string()).arg("cargo xtask test").envs(A_DEVELOPERS_SHELL);
+    step::run(&mut terminal, "a test failed: the names are above")
+}
+
+/// What looks at its terminal, once more where there is none.
+fn tests_without_a_terminal(workspace: &Workspace) -> Result<()> {
+    for arguments in [&["--bin", "xtask"][..], &["--test", "it", "manners"]] {
+        test::run(workspace, &test::Options::of(arguments))?;
+    }
+    Ok(())
 }

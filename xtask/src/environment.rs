@@ -9,10 +9,6 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-/// An account of the developer's must not leak in: its session token does not fit the dummy key, and a profile would
-/// win over the stand-ins' addresses where it names addresses of its own.
-const FROM_A_REAL_ACCOUNT: [&str; 3] = ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"];
-
 /// Names and values, in the order of the names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment(BTreeMap<String, String>);
@@ -53,11 +49,8 @@ impl Environment {
         value.with_context(|| format!("template.yaml gives the functions no {name}"))
     }
 
-    /// Gives all of them to `command`, and takes away what would mislead it.
+    /// Gives all of them to `command`. What would mislead it is gone already: [`crate::caller`] took it away.
     pub(crate) fn apply(&self, command: &mut Command) {
-        for name in FROM_A_REAL_ACCOUNT {
-            command.env_remove(name);
-        }
         command.envs(&self.0);
     }
 

@@ -3,10 +3,10 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::path::Path;
-use std::process::Child;
 use std::thread;
 
 use anyhow::Result;
+use process_wrap::std::ChildWrapper;
 
 /// Enough to hold a compiler's error or a panic with its place.
 const TAIL_LINES: usize = 25;
@@ -24,13 +24,13 @@ pub(crate) fn tail(log: &Path) -> String {
 }
 
 /// Copies what `child` prints into `log` and onto the terminal, line by line, until it ends.
-pub(crate) fn copy(child: &mut Child, log: &Path) -> Result<()> {
+pub(crate) fn copy(child: &mut dyn ChildWrapper, log: &Path) -> Result<()> {
     let appending = || OpenOptions::new().append(true).open(log);
-    if let Some(stdout) = child.stdout.take() {
+    if let Some(stdout) = child.stdout().take() {
         let log = appending()?;
         thread::spawn(move || copy_lines(stdout, log, io::stdout()));
     }
-    if let Some(stderr) = child.stderr.take() {
+    if let Some(stderr) = child.stderr().take() {
         let log = appending()?;
         thread::spawn(move || copy_lines(stderr, log, io::stderr()));
     }

@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod caller;
 mod ci;
 mod dev;
 mod docs;

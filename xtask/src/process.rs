@@ -1,15 +1,19 @@
-//! Programs that run beside us: started in a process group of their own, stopped with all their descendants.
+//! Programs that run beside us: each in a session of its own, stopped with all its descendants.
+//!
+//! A session of its own has no terminal. A program in a mere process group keeps ours in the background: a shell with
+//! job control stops itself there, and a question at `/dev/tty` waits for good.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::os::unix::process::CommandExt as _;
+use std::mem;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::logs;
@@ -29,22 +33,22 @@ pub(crate) enum Output {
     Log,
     /// Into its log, and onto the terminal.
     LogAndTerminal,
-    /// Onto the terminal: a step whose progress somebody watches.
-    Terminal,
+    /// Where the command sends it: a step whose progress somebody watches.
+    Own,
 }
 
 /// A running program. Dropping it stops it.
 pub(crate) struct Process {
     name: String,
-    child: Child,
+    child: Box<dyn ChildWrapper>,
     log: Option<PathBuf>,
 }
 
 impl Process {
-    /// Starts `command`; what it prints goes to `log` as `output` says.
+    /// Starts `command`, which is used up; what it prints goes to `log` as `output` says.
     pub(crate) fn start(name: &str, command: &mut Command, log: &Path, output: Output) -> Result<Self> {
-        command.stdin(Stdio::null()).process_group(0);
-        let log = if output == Output::Terminal {
+        command.stdin(Stdio::null());
+        let log = if output == Output::Own {
             None
         } else {
             let file = File::create(log).with_context(|| format!("{} cannot be written", log.display()))?;
@@ -56,11 +60,14 @@ impl Process {
             Some(log.to_owned())
         };
         let program = command.get_program().to_owned();
-        let mut child =
-            command.spawn().with_context(|| format!("{} cannot be started", program.display()))?;
-        started().push(pid(&child));
+        let mut command = CommandWrap::from(mem::replace(command, Command::new(&program)));
+        let mut child = command
+            .wrap(ProcessSession)
+            .spawn()
+            .with_context(|| format!("{} cannot be started", program.display()))?;
+        started().push(pid(&*child));
         if let (Output::LogAndTerminal, Some(log)) = (output, &log) {
-            logs::copy(&mut child, log)?;
+            logs::copy(&mut *child, log)?;
         }
         Ok(Self { name: name.to_owned(), child, log })
     }
@@ -92,17 +99,17 @@ impl Process {
 
     /// Asks it to end, it alone, and does not wait.
     pub(crate) fn terminate(&self) {
-        signal(pid(&self.child), Signal::TERM);
+        signal(pid(&*self.child), Signal::TERM);
     }
 
     /// It and all its descendants.
     pub(crate) fn family(&self) -> HashSet<Entry> {
-        process_table::family(&process_table::running(), &HashSet::from([pid(&self.child)]))
+        process_table::family(&process_table::running(), &HashSet::from([pid(&*self.child)]))
     }
 
     /// Asks it to end, and makes it after a while; its descendants too, whatever group they are in.
     pub(crate) fn stop(&mut self) {
-        let own = pid(&self.child);
+        let own = pid(&*self.child);
         let mut family = self.family();
         signal(own, Signal::TERM);
         let begun = Instant::now();
@@ -159,7 +166,7 @@ fn started() -> MutexGuard<'static, Vec<i32>> {
     STARTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn pid(child: &Child) -> i32 {
+fn pid(child: &dyn ChildWrapper) -> i32 {
     i32::try_from(child.id()).unwrap_or_default()
 }
 
@@ -174,24 +181,57 @@ fn signal(pid: i32, signal: Signal) {
 mod tests {
     use super::*;
 
+    /// Two children in sessions of their own, as `cargo lambda watch` gives each function a group of its own.
+    const PARENT: &str = "import subprocess\n\
+        children = [subprocess.Popen(['sleep', '300'], start_new_session=True) for _ in range(2)]\n\
+        [child.wait() for child in children]";
+
+    fn started(program: &str, arguments: &[&str]) -> (Process, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut command = Command::new(program);
+        command.args(arguments);
+        (Process::start(program, &mut command, &log, Output::Log).unwrap(), folder)
+    }
+
+    fn ended(process: &mut Process) -> Option<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            let status = process.ended().unwrap();
+            if status.is_some() || begun.elapsed() > PATIENCE {
+                return status;
+            }
+            thread::sleep(TICK);
+        }
+    }
+
     #[test]
-    fn a_grandchild_in_a_group_of_its_own_is_stopped_too() {
-        let log = std::env::temp_dir().join(format!("falconer-process-{}.log", std::process::id()));
-        // `set -m` gives each background job a group of its own, as `cargo lambda watch` gives each function.
-        let mut shell = Command::new("sh");
-        shell.args(["-c", "set -m; sleep 300 & sleep 300 & wait"]);
-        let mut process = Process::start("shell", &mut shell, &log, Output::Log).unwrap();
+    fn stop_reaches_grandchildren_in_other_sessions() {
+        let (mut process, _folder) = started("python3", &["-c", PARENT]);
         let begun = Instant::now();
         while process.family().len() < 3 && begun.elapsed() < PATIENCE {
             thread::sleep(TICK);
         }
         let family = process.family();
-        assert_eq!(family.len(), 3, "a shell and two sleeps");
+        assert_eq!(family.len(), 3, "a parent and two children");
 
         process.stop();
 
         let table = process_table::running();
         assert!(family.iter().all(|entry| !is_in(entry, &table)));
-        std::fs::remove_file(log).unwrap();
+    }
+
+    /// In a terminal, such a shell used to stop itself in the background, and everything waited for it.
+    #[test]
+    fn a_shell_with_job_control_runs_to_its_end() {
+        let (mut process, _folder) = started("sh", &["-c", "set -m; sleep 0 & wait; exit 7"]);
+        assert_eq!(ended(&mut process).and_then(|status| status.code()), Some(7), "{}", process.log());
+    }
+
+    #[test]
+    fn a_started_program_has_no_terminal() {
+        let (mut process, _folder) = started("sh", &["-c", "exec 3<>/dev/tty"]);
+        let status = ended(&mut process).expect("an end");
+        assert!(!status.success(), "it could ask somebody at the terminal");
     }
 }

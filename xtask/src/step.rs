@@ -1,7 +1,7 @@
 //! Programs that run to their end while somebody watches.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::io::{PipeWriter, Write as _};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -13,7 +13,18 @@ use crate::process::{Output, Process};
 /// Runs `command` with its output on the terminal, under a line that shows it.
 pub(crate) fn watch(command: &mut Command) -> Result<ExitStatus> {
     println!("$ {}", shown(command));
-    let mut process = Process::start("step", command, Path::new(""), Output::Terminal)?;
+    finished(command)
+}
+
+/// [`watch`], with all that it prints, in its order, into `pipe`.
+pub(crate) fn watch_into(command: &mut Command, pipe: PipeWriter) -> Result<ExitStatus> {
+    println!("$ {}", shown(command));
+    command.stdout(pipe.try_clone()?).stderr(pipe);
+    finished(command)
+}
+
+fn finished(command: &mut Command) -> Result<ExitStatus> {
+    let mut process = Process::start("step", command, Path::new(""), Output::Own)?;
     loop {
         if let Some(status) = process.ended()? {
             return Ok(status);

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::step;
+use crate::{caller, step};
 
 /// Variables that `cargo run` sets for the program it runs. Build scripts watch some of them, so that a cargo started
 /// with them would compile their crates anew, and the next one without them again.
@@ -84,5 +84,6 @@ fn command_in(root: &Path, program: &Path) -> Command {
             command.env_remove(&name);
         }
     }
+    caller::forget_settings(&mut command);
     command
 }

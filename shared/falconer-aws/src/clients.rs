@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_types::retry::{ReconnectMode, RetryConfig};
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -137,15 +137,19 @@ impl Clients {
         }
     }
 
-    /// Clients of two stand-ins, for programs that hold them in their own process. No function calls this: what points
-    /// a function elsewhere is its environment.
-    pub async fn of_stand_ins(dynamodb: &str, secrets: &str, budgets: Budgets) -> Self {
+    /// Clients of two stand-ins, for programs that hold them in their own process. They read nothing of the caller's
+    /// environment and profiles. No function calls this: what points a function elsewhere is its environment.
+    #[must_use]
+    pub fn of_stand_ins(dynamodb: &str, secrets: &str, budgets: Budgets) -> Self {
         let nobody = Credentials::new("stand-in", "stand-in", None, None, "stand-in");
-        let config = configured(TrustRoots::Amazon, &budgets)
+        let config = SdkConfig::builder()
+            .behavior_version(behaviour())
+            .http_client(http_client(TrustRoots::Amazon))
+            .retry_config(retries(&budgets))
+            .timeout_config(budgets.timeouts(budgets.read_attempt, budgets.read))
             .region(Region::from_static("us-east-1"))
-            .credentials_provider(nobody)
-            .load()
-            .await;
+            .credentials_provider(SharedCredentialsProvider::new(nobody))
+            .build();
         let of_dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(dynamodb);
         let of_secrets = aws_sdk_secretsmanager::config::Builder::from(&config).endpoint_url(secrets);
         Self {
@@ -181,17 +185,25 @@ impl Operator {
     }
 }
 
+/// The SDK's defaults as of one day: an update of the SDK changes none of them unseen.
+fn behaviour() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
 fn configured(roots: TrustRoots, budgets: &Budgets) -> ConfigLoader {
-    let retry = RetryConfig::standard()
+    aws_config::defaults(behaviour())
+        .http_client(http_client(roots))
+        .retry_config(retries(budgets))
+        .timeout_config(budgets.timeouts(budgets.read_attempt, budgets.read))
+}
+
+fn retries(budgets: &Budgets) -> RetryConfig {
+    RetryConfig::standard()
         .with_max_attempts(budgets.attempts)
         .with_initial_backoff(budgets.backoff.0)
         .with_max_backoff(budgets.backoff.1)
         // A connection on which something odd happened is not used again.
-        .with_reconnect_mode(ReconnectMode::ReconnectOnTransientError);
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http_client(roots))
-        .retry_config(retry)
-        .timeout_config(budgets.timeouts(budgets.read_attempt, budgets.read))
+        .with_reconnect_mode(ReconnectMode::ReconnectOnTransientError)
 }
 
 fn http_client(roots: TrustRoots) -> aws_smithy_runtime_api::client::http::SharedHttpClient {

@@ -241,7 +241,7 @@ mod tests {
         })
         .unwrap();
         let nowhere = "http://127.0.0.1:1";
-        let clients = Clients::of_stand_ins(nowhere, nowhere, Budgets::LAMBDA).await;
+        let clients = Clients::of_stand_ins(nowhere, nowhere, Budgets::LAMBDA);
         let app = App::new(ENDPOINT, settings, &clients);
         Instance { app, endpoint: ENDPOINT, handle, to_record: Mutex::new(None) }
     }

@@ -122,7 +122,8 @@ fn examples() -> PathBuf {
 }
 
 fn post(gateway: &Gateway, query: &str, body: &[u8]) -> (u16, String, String) {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
     let mut response = agent
         .post(format!("{}/api/echo{query}", gateway.url()))
         .header("content-type", "text/plain")

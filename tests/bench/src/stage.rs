@@ -53,11 +53,7 @@ impl Stage {
         let environment = template.environment(&names)?;
         let settings = Settings::read(|name| environment.get(name).cloned())?;
         let runtime = Runtime::new()?;
-        let clients = runtime.block_on(Clients::of_stand_ins(
-            database.endpoint(),
-            &secrets.endpoint(),
-            Budgets::OPERATOR,
-        ));
+        let clients = Clients::of_stand_ins(database.endpoint(), &secrets.endpoint(), Budgets::OPERATOR);
         let store = Store::new(&clients, &settings.licenses_table, &settings.verifications_table);
         Ok(Self { template, names, database, secrets, settings, store, runtime })
     }

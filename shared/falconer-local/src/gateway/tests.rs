@@ -182,7 +182,7 @@ fn config(instances: usize, timeout: Duration) -> Config {
 }
 
 fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+    ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into()
 }
 
 /// What a function's runtime does, one request at a time.

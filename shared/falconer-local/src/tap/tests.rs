@@ -141,6 +141,7 @@ impl Stand {
         let tap = Tap::start(database.endpoint()).unwrap();
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            .proxy(None)
             .timeout_global(Some(Duration::from_secs(2)))
             .build()
             .into();
