@@ -6,7 +6,7 @@ use falconer_domain::Product;
 use falconer_domain::issue::NewLicense;
 use falconer_http::App;
 use falconer_local::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, World, WorldOptions, pass, turned_clock};
+use falconer_tests::{Fixture, Machine, World, WorldOptions, pass, turned_clock};
 use serde_json::{Value, json};
 
 /// A catalog of one tier with one feature, as the operator's item holds it.
@@ -36,8 +36,9 @@ fn a_stored_catalog_replaces_the_built_in_one() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     world.put_item(&catalog("QF", "pro", "only_this"));
-    let reply = world.verify(&key);
-    assert_eq!((reply.code(), &reply.body["features"]), ("VALID", &json!(["only_this"])));
+    assert_eq!(world.verify(&key).body["features"], json!(["only_this"]));
+    let reply = world.activate(&key, &Machine::named("laptop"));
+    assert_eq!((reply.code(), &reply.body["features"]), ("ACTIVATED", &json!(["only_this"])));
     let claims = reply.lease_parts().1;
     assert_eq!((&claims["interval"], &claims["grace"]), (&json!(7_200), &json!(259_200)));
 }

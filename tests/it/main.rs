@@ -14,6 +14,7 @@ mod documents;
 mod events;
 mod explaining;
 mod faults;
+mod fixtures;
 mod history;
 mod issuing;
 mod keyring;

@@ -110,6 +110,7 @@ fn seats_hold_under_any_race() {
     let world = World::with(&WorldOptions { instances: INSTANCES, ..WorldOptions::default() });
     let commits = Matcher::operation("TransactWriteItems");
     world.dynamodb.break_all(commits, Fault::Delay(COMMIT_DELAY));
+    let (mut transferred, mut deactivated) = (0, 0);
     for seats in [1, 2, 5] {
         let (id, told) = race(&world, seats);
         assert!(told.len() >= CALLERS * ROUNDS);
@@ -120,8 +121,11 @@ fn seats_hold_under_any_race() {
         let changes = told.iter().filter(|told| told.changed_something()).count();
         let most = changes + count("UNAVAILABLE");
         assert!((changes..=most).contains(&history.len()), "every change was acknowledged once");
-        assert!(count("TRANSFERRED") > 0 && count("DEACTIVATED") > 0, "the mix was one");
+        transferred += count("TRANSFERRED");
+        deactivated += count("DEACTIVATED");
     }
+    // Of one license few transfers are admitted, so one race alone may see none on a busy machine.
+    assert!(transferred > 0 && deactivated > 0, "{transferred} transfers and {deactivated} deactivations");
     let invocations = world.gateway().invocations();
     for function in CHANGES {
         let of_it: Vec<_> = invocations.iter().filter(|one| one.function == function).cloned().collect();

@@ -1,0 +1,299 @@
+//! What an earlier version wrote and was sent: every later version has to read it.
+//!
+//! `tests/fixtures/VERSION` holds a ring, licenses in every state as the table has them, requests with their answers, events
+//! as the gateway sends them, and leases with the keys that verify them. Nothing in there is ever edited. A change that
+//! breaks one of them is a change for CHANGELOG, and needs a way over.
+
+use std::fs;
+use std::path::PathBuf;
+
+use falconer_domain::hardware::ComponentForm;
+use falconer_domain::issue::NewLicense;
+use falconer_domain::jwks::Jwks;
+use falconer_domain::license::Status;
+use falconer_domain::license_key::Product;
+use falconer_domain::{KeyRing, UnixMillis, lease};
+use falconer_tests::{Fixture, Machine, World, WorldOptions, checkout};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Versions whose records stand in `tests/fixtures`.
+const VERSIONS: [&str; 1] = ["0.2"];
+/// The version that `RECORD_FIXTURES=1` writes, once.
+const RECORDED: &str = "0.2";
+/// Masters of the recorded ring, and of no other.
+const RING: &str = r#"{"current":"3","legacy":"1","imported":"2","1":"fixtures-flask-master","2":"fixtures-imported-0123456789abcdef-0123","3":"fixtures-master-three-0123456789abcdef-01","4":"fixtures-master-four-0123456789abcdef-012"}"#;
+/// The recorded licenses end in 2100, or have ended.
+const FAR: UnixMillis = UnixMillis(4_102_444_800_000);
+const PAST: UnixMillis = UnixMillis(1_700_000_000_000);
+const BOUND: UnixMillis = UnixMillis(1_795_000_000_000);
+
+/// A license as it was stored.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    name: String,
+    key: String,
+    item: Value,
+}
+
+/// A request, and what it was answered. Requests are sent in their order.
+#[derive(Serialize, Deserialize)]
+struct Request {
+    name: String,
+    path: String,
+    content_type: Option<String>,
+    /// As text: it may be no JSON at all.
+    body: String,
+    status: u16,
+    code: String,
+}
+
+/// A signed answer, and what it says.
+#[derive(Serialize, Deserialize)]
+struct Signed {
+    jws: String,
+    valid: bool,
+    code: String,
+}
+
+/// Signed answers, and the keys of the moment.
+#[derive(Serialize, Deserialize)]
+struct Leases {
+    jwks: Value,
+    leases: Vec<Signed>,
+}
+
+fn file(version: &str, name: &str) -> PathBuf {
+    checkout().join("tests/fixtures").join(version).join(name)
+}
+
+fn read<T: for<'de> Deserialize<'de>>(version: &str, name: &str) -> T {
+    let file = file(version, name);
+    let text = fs::read_to_string(&file).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    serde_json::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()))
+}
+
+fn world(ring: &str) -> World {
+    World::with(&WorldOptions { ring: Some(ring.to_owned()), ..WorldOptions::default() })
+}
+
+#[test]
+fn recorded_requests_get_recorded_answers() {
+    for version in VERSIONS {
+        let ring: Value = read(version, "ring.json");
+        let (rows, requests): (Vec<Row>, Vec<Request>) =
+            (read(version, "rows.json"), read(version, "requests.json"));
+        let world = world(&ring.to_string());
+        for row in &rows {
+            world.speak(&row.key);
+            world.put_item(&row.item);
+        }
+        for request in &requests {
+            let reply = send(&world, request);
+            assert_eq!(
+                (reply.status, reply.code()),
+                (request.status, request.code.as_str()),
+                "{version}, {}: {}",
+                request.name,
+                reply.body
+            );
+        }
+        assert!(rows.len() >= 10 && requests.len() >= 20, "{version} has fewer records than it had");
+    }
+}
+
+#[test]
+fn recorded_events_are_answered() {
+    for version in VERSIONS {
+        let ring: Value = read(version, "ring.json");
+        let world = world(&ring.to_string());
+        for row in read::<Vec<Row>>(version, "rows.json") {
+            world.speak(&row.key);
+            world.put_item(&row.item);
+        }
+        let events: Vec<Value> = read(version, "events.json");
+        assert!(!events.is_empty());
+        for recorded in events {
+            let function = recorded["function"].as_str().unwrap();
+            let answer = world.gateway().invoke(function, &recorded["event"]).unwrap().into_json().unwrap();
+            assert_eq!(answer["statusCode"], recorded["status"], "{version}, {function}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn recorded_leases_verify() {
+    for version in VERSIONS {
+        let ring: Value = read(version, "ring.json");
+        let recorded: Leases = read(version, "leases.json");
+        // The same ring publishes the same keys for good.
+        let jwks: Jwks = serde_json::from_value(recorded.jwks.clone()).unwrap();
+        let ours = serde_json::to_value(Jwks::of(&KeyRing::parse(&ring.to_string()).unwrap())).unwrap();
+        assert_eq!(ours, recorded.jwks, "{version}");
+        let product = Product::parse("QF").unwrap();
+        for signed in &recorded.leases {
+            let claims = lease::verify(&signed.jws, &product, |kid| {
+                jwks.keys.iter().find(|key| key.kid == kid)?.public_key()
+            });
+            let claims = claims.unwrap_or_else(|why| panic!("{version}, {}: {why:?}", signed.code));
+            assert_eq!(
+                (claims.valid, claims.code.as_str()),
+                (signed.valid, signed.code.as_str()),
+                "{version}"
+            );
+        }
+        assert!(recorded.leases.iter().any(|signed| signed.valid));
+        assert!(recorded.leases.iter().any(|signed| !signed.valid));
+        assert!(recorded.jwks["keys"].as_array().is_some_and(|keys| keys.len() == 2), "{}", recorded.jwks);
+    }
+}
+
+fn send(world: &World, request: &Request) -> falconer_tests::Reply {
+    let headers: Vec<_> = request.content_type.iter().map(|value| ("content-type", value.as_str())).collect();
+    world.send("POST", &request.path, &headers, request.body.as_bytes())
+}
+
+/// Writes the records of the version at hand, where there are none: `RECORD_FIXTURES=1 cargo xtask test record_fixtures`.
+#[test]
+fn record_fixtures() {
+    #[expect(clippy::disallowed_methods, reason = "asked for by whoever records a version")]
+    let asked = std::env::var_os("RECORD_FIXTURES").is_some();
+    let folder = checkout().join("tests/fixtures").join(RECORDED);
+    if !asked {
+        assert!(folder.exists(), "{} has to be recorded", folder.display());
+        return;
+    }
+    assert!(!folder.exists(), "{} is there already, and is never written over", folder.display());
+    let world = world(RING);
+    let rows = rows(&world);
+    let (requests, leases) = requests(&world, &rows);
+    // As they are before any request: what changes a license was recorded on copies of its own.
+    fs::create_dir_all(&folder).unwrap();
+    write("ring.json", &serde_json::from_str::<Value>(RING).unwrap());
+    write("events.json", &events(&rows));
+    write("rows.json", &rows);
+    write("requests.json", &requests);
+    write("leases.json", &Leases { jwks: world.get("/api/keys").body, leases });
+}
+
+/// Licenses in every state, as the table has them.
+fn rows(world: &World) -> Vec<Row> {
+    let laptop = Machine::named("laptop");
+    let with_status = |status| move |new: &mut NewLicense, _: &_| new.license.status = status;
+    let opaque = |new: &mut NewLicense, _: &_| {
+        for device in new.license.devices.values_mut() {
+            device.form = ComponentForm::Opaque;
+        }
+    };
+    let imported = |text: &'static str, world: &World| {
+        let id = world.license_id(text);
+        move |new: &mut NewLicense, _: &_| new.license.id = id.clone()
+    };
+    let plain = [
+        ("active, perpetual", Fixture::pro()),
+        ("active, with an end", Fixture::of_tier("elite").ending(FAR)),
+        ("active, a device", Fixture::pro().bound(1, &laptop, BOUND)),
+        ("active, a device of an older client", Fixture::pro().bound(1, &laptop, BOUND).with(opaque)),
+        ("active, one of three seats", Fixture::of_tier("elite").seats(3).bound(1, &laptop, BOUND)),
+        ("expired", Fixture::of_tier("free").ending(PAST).bound(1, &laptop, BOUND)),
+        ("pending", Fixture::pro().with(with_status(Status::Pending))),
+        ("suspended", Fixture::pro().bound(1, &laptop, BOUND).with(with_status(Status::Suspended))),
+        ("revoked", Fixture::pro().bound(1, &laptop, BOUND).with(with_status(Status::Revoked))),
+        ("active, a key of the Flask server", Fixture::pro().with_legacy_key()),
+    ];
+    let mut rows: Vec<Row> = plain
+        .into_iter()
+        .map(|(name, fixture)| {
+            let key = world.put(fixture);
+            Row { name: name.to_owned(), item: world.item(&world.license_id(&key)), key }
+        })
+        .collect();
+    for text in ["SHEET-2023-0042", "38b1460a-5104-4067-a91d-77b872934d51"] {
+        world.put(Fixture::pro().with(imported(text, world)));
+        let item = world.item(&world.license_id(text));
+        rows.push(Row { name: "active, an imported key".to_owned(), item, key: text.to_owned() });
+    }
+    rows
+}
+
+/// Requests about the rows, and what they are answered: none of them changes what a later one is about.
+fn requests(world: &World, rows: &[Row]) -> (Vec<Request>, Vec<Signed>) {
+    let json = Some("application/json".to_owned());
+    let laptop = Machine::named("laptop");
+    let mut asked: Vec<(String, &str, Option<String>, String)> = Vec::new();
+    for row in rows {
+        let verify = json!({ "license": row.key, "timestamp": 1_788_049_460_i64, "origin": "fixtures" });
+        asked.push((format!("verify, {}", row.name), "/api/verify", json.clone(), verify.to_string()));
+        let mut here = laptop.request(&row.key);
+        here["nonce"] = "fixtures-nonce-0123456789".into();
+        asked.push((format!("verify here, {}", row.name), "/api/verify", json.clone(), here.to_string()));
+    }
+    let key =
+        |name: &str| &rows.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("no row {name}")).key;
+    let bound = key("active, a device");
+    let spreadsheet = laptop.old_request(key("active, a device of an older client"));
+    let typed = format!("\u{201c}{}\u{201d}.", bound.to_lowercase().replace('-', " "));
+    for (name, path, content_type, body) in [
+        ("a known device", "/api/activate-sync", json.clone(), laptop.request(bound).to_string()),
+        ("the spreadsheet's client", "/api/activate-sync", json.clone(), spreadsheet.to_string()),
+        (
+            "no seat left",
+            "/api/activate-sync",
+            json.clone(),
+            Machine::named("desktop").request(bound).to_string(),
+        ),
+        (
+            "a device that holds no seat",
+            "/api/deactivate",
+            json.clone(),
+            Machine::named("desktop").request(bound).to_string(),
+        ),
+        ("a key as a mail shows it", "/api/verify", json.clone(), json!({ "license": typed }).to_string()),
+        (
+            "members that are nice to have",
+            "/api/activate-sync",
+            Some("text/plain;charset=utf-8".to_owned()),
+            format!(
+                r#"{{"license_key":"{bound}","hardware":{{"mac":"{}","board":"{}","cpu":"{}","colour":"blue"}},"device_name":"half an emoji \\ud83d","timestamp":1e999,"notes":null}}"#,
+                laptop.mac, laptop.board, laptop.cpu
+            ),
+        ),
+        ("another key", "/api/verify", json.clone(), json!({ "license": "QF-PRO-NOPE" }).to_string()),
+        ("no key", "/api/verify", json.clone(), "{}".to_owned()),
+        ("no JSON", "/api/verify", json, "license=QF".to_owned()),
+    ] {
+        asked.push((name.to_owned(), path, content_type, body));
+    }
+    let mut signed = Vec::new();
+    let requests = asked.into_iter().map(|(name, path, content_type, body)| {
+        let mut request =
+            Request { name, path: path.to_owned(), content_type, body, status: 0, code: String::new() };
+        let reply = send(world, &request);
+        request.status = reply.status;
+        reply.code().clone_into(&mut request.code);
+        if let Some(jws) = reply.body["lease"].as_str() {
+            let valid = reply.body["valid"] == true;
+            signed.push(Signed { jws: jws.to_owned(), valid, code: request.code.clone() });
+        }
+        request
+    });
+    (requests.collect(), signed)
+}
+
+/// The gateway's events about the first row, in both encodings of a body.
+fn events(rows: &[Row]) -> Vec<Value> {
+    let body = json!({ "license": rows[0].key }).to_string();
+    ["post", "base64"]
+        .map(|name| {
+            let mut event = crate::events::event("verify", name);
+            let encoded = event["isBase64Encoded"] == true;
+            let encode = |body: &str| data_encoding::BASE64.encode(body.as_bytes());
+            event["body"] = if encoded { encode(&body) } else { body.clone() }.into();
+            json!({ "function": "verify", "event": event, "status": 200 })
+        })
+        .to_vec()
+}
+
+fn write(name: &str, value: &impl Serialize) {
+    fs::write(file(RECORDED, name), serde_json::to_string_pretty(value).unwrap() + "\n").unwrap();
+}
