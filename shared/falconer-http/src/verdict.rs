@@ -9,6 +9,9 @@ use falconer_domain::person::DeviceName;
 use falconer_domain::standing::Standing;
 use serde::Serialize;
 
+use crate::answer::no_names;
+use crate::call::Call;
+
 /// What a perpetual license puts into `expiresAt`, whose readers compare numbers: 9999-12-31T23:59:59Z, since a second
 /// more would be a year of five digits.
 const NEVER_MILLIS: i64 = 253_402_300_799_000;
@@ -40,6 +43,9 @@ pub struct Yes<'a> {
     device: Option<DeviceBody<'a>>,
     checked_at: i64,
     lease: String,
+    /// Members of the request that were not taken as they were sent; absent when all were.
+    #[serde(skip_serializing_if = "no_names")]
+    ignored: &'a [String],
 }
 
 /// A device, as its owner may see it.
@@ -57,6 +63,7 @@ impl<'a> Yes<'a> {
     /// A yes and its lease.
     #[must_use]
     pub fn new(
+        call: &'a Call,
         occasion: &Occasion<'_>,
         signer: &Generation,
         standing: &'a Standing,
@@ -78,6 +85,7 @@ impl<'a> Yes<'a> {
             device: bound.map(|bound| DeviceBody::of(bound.id, bound.device)),
             checked_at: occasion.now.0,
             lease: claims.sign(signer),
+            ignored: call.ignored(),
         }
     }
 }
