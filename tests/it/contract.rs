@@ -218,7 +218,7 @@ impl Endpoint {
     pub(crate) fn problem(&self, code: Code, detail: &str) -> Value {
         let error = if code == Code::InvalidField { detail.trim_end_matches('.') } else { code.text() };
         let members = json!({
-            "type": format!("/docs/errors.md#{}", code.name().to_lowercase()),
+            "type": format!("urn:falconer:problem:{}", code.name().to_lowercase()),
             "title": code.text(),
             "status": code.status(),
             "detail": detail,

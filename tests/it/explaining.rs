@@ -119,11 +119,11 @@ fn stored(world: &World, case: &Case) -> String {
 fn verdict(world: &World, app: &App, request: &Value, at: UnixMillis) -> Value {
     let mut event = event("verify", "post");
     event["body"] = request.to_string().into();
-    let request = lambda_http::request::from_str(&event.to_string()).expect("an event");
     world.wait(async {
-        let call = Call::new(request, at, Instant::now() + Duration::from_secs(60));
+        let call =
+            Call::read(&event.to_string(), at, Instant::now() + Duration::from_secs(60)).expect("a request");
         let answer = verify::handle(app, &call).await;
-        let response = answer.into_response(&call.request_id, verify::ENDPOINT.effect);
+        let response = answer.into_response(&call, verify::ENDPOINT.effect);
         serde_json::from_slice(response.body()).expect("a JSON body")
     })
 }

@@ -50,11 +50,9 @@ impl Instances {
         for app in &self.apps {
             let mut event = event("verify", "post");
             event["body"] = body.to_string().into();
-            let request = lambda_http::request::from_str(&event.to_string()).unwrap();
             let deadline = tokio::time::Instant::now() + verify::ENDPOINT.deadline;
-            let call = Call::new(request, self.now(), deadline);
-            let response =
-                verify::handle(app, &call).await.into_response(&call.request_id, verify::ENDPOINT.effect);
+            let call = Call::read(&event.to_string(), self.now(), deadline).expect("a request");
+            let response = verify::handle(app, &call).await.into_response(&call, verify::ENDPOINT.effect);
             let body: Value = serde_json::from_slice(response.body()).unwrap();
             let lease = body["lease"].as_str().unwrap_or_default();
             let header = lease.split('.').next().unwrap_or_default();

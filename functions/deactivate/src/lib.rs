@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use falconer_domain::deactivate::{self, DeactivateRefusal};
-use falconer_http::{Answer, App, Body, Call, ChangeRequest, Effect, Endpoint, Method, Stop, WarmUp};
+use falconer_http::{Answer, App, Call, ChangeRequest, Effect, Endpoint, Method, Stop, WarmUp};
 
 /// Its name, when it tells an outage, and what it warms up.
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -22,7 +22,7 @@ pub async fn handle(app: &App, call: &Call) -> Answer {
 
 async fn deactivate(app: &App, call: &Call) -> Result<Answer, Stop> {
     call.require(&Method::POST)?;
-    let request = ChangeRequest::read(&Body::read(call)?)?;
+    let request = ChangeRequest::read(call)?;
     app.change(call, &request, |standing, hardware| {
         deactivate::decide(standing, hardware, call.now).map_err(DeactivateRefusal::code)
     })

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use falconer_domain::transfer::{self, TransferRefusal};
-use falconer_http::{Answer, App, Call, Effect, Endpoint, Method, SeatRequest, Stop, WarmUp};
+use falconer_domain::transfer::{self, FromDevice, TransferRefusal};
+use falconer_http::{Answer, App, Body, Call, Effect, Endpoint, Method, SeatRequest, Stop, WarmUp};
 
 /// Its name, when it tells an outage, and what it warms up.
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -23,8 +23,8 @@ pub async fn handle(app: &App, call: &Call) -> Answer {
 
 async fn transfer(app: &App, call: &Call) -> Result<Answer, Stop> {
     call.require(&Method::POST)?;
-    let request = SeatRequest::read(call)?;
-    let from = request.body.from_device()?;
+    let (request, from) = SeatRequest::read_with(call, Body::from_device)?;
+    let from = from.as_deref().map_or(FromDevice::Only, FromDevice::Named);
     app.change(call, &request.change, |standing, hardware| {
         transfer::decide(standing, &request.arrival(hardware), from, call.now).map_err(TransferRefusal::code)
     })

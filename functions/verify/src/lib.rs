@@ -41,7 +41,7 @@ async fn verify(app: &App, call: &Call) -> Result<Answer, Stop> {
         }
         Loaded::Missing { product } => {
             let occasion = app.occasion(call, &vouched, &product, request.nonce.as_ref());
-            no(&occasion, vouched.ring.current(), VerifyRefusal::NotFound, None)
+            no(call, &occasion, vouched.ring.current(), VerifyRefusal::NotFound, None)
         }
     };
     Ok(app.recorded(answer, call, &vouched, request.origin))
@@ -62,7 +62,7 @@ async fn decide(
     };
     let facts = Facts::gather(standing, hardware.as_ref().map(|(_, hashed)| hashed), call.now);
     if let Err(refusal) = facts.decide() {
-        return Ok(no(&occasion, signer, refusal, Some(&standing.terms())));
+        return Ok(no(call, &occasion, signer, refusal, Some(&standing.terms())));
     }
     let bound = facts.device().zip(hardware.as_ref()).map(|(found, (received, hashed))| Bound {
         id: found.id,
@@ -70,16 +70,17 @@ async fn decide(
         components: received.lease(&stated(&found.device.components, hashed, call.now)),
     });
     let code = Code::Valid;
-    Ok(Answer::json(code, &Yes::new(&occasion, signer, standing, code, bound.as_ref())))
+    Ok(Answer::json(code, &Yes::new(call, &occasion, signer, standing, code, bound.as_ref())))
 }
 
 /// The signed no.
 fn no(
+    call: &Call,
     occasion: &Occasion<'_>,
     signer: &Generation,
     refusal: VerifyRefusal,
     terms: Option<&Terms<'_>>,
 ) -> Answer {
     let claims = Claims::refused(occasion, refusal.code(), terms);
-    Answer::refusal(refusal.code(), occasion.request_id, &claims.sign(signer))
+    Answer::refusal(refusal.code(), call, &claims.sign(signer))
 }

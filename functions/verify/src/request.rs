@@ -12,16 +12,17 @@ pub(crate) struct VerifyRequest {
 }
 
 impl VerifyRequest {
-    /// Reads the members that count. S1's `timestamp` does not: a caller's clock decides nothing. Hardware that says
-    /// nothing was not given.
+    /// Reads the members that count. Hardware that says nothing was not given.
     pub(crate) fn read(call: &Call) -> Result<Self, Problem> {
-        let body = Body::read(call)?;
-        let hardware = hardware::read(&body)?.components;
-        Ok(Self {
+        let mut body = Body::read(call)?;
+        let hardware = hardware::read(&mut body)?.components;
+        let request = Self {
             license: body.license()?,
-            origin: body.origin()?,
+            origin: body.origin(),
             nonce: body.nonce()?,
             hardware: (!hardware.is_empty()).then_some(hardware),
-        })
+        };
+        body.finish(call);
+        Ok(request)
     }
 }

@@ -6,6 +6,7 @@ use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use lambda_http::{Body, Response};
 use serde::Serialize;
 
+use crate::call::Call;
 use crate::problem::{Problem, Stop};
 use crate::serve::Effect;
 
@@ -47,13 +48,29 @@ pub(crate) struct RefusalBody<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease: Option<&'a str>,
+    /// Members of the request that were not taken as they were sent; absent when all were.
+    #[serde(skip_serializing_if = "no_names")]
+    ignored: &'a [String],
 }
 
 impl<'a> RefusalBody<'a> {
-    pub(crate) const fn new(code: Code, request_id: &'a str, lease: Option<&'a str>, effect: Effect) -> Self {
+    pub(crate) fn new(code: Code, call: &'a Call, lease: Option<&'a str>, effect: Effect) -> Self {
         let row = code.row();
-        Self { success: effect.failed(), valid: false, error: row.text, code: row.name, request_id, lease }
+        Self {
+            success: effect.failed(),
+            valid: false,
+            error: row.text,
+            code: row.name,
+            request_id: &call.request_id,
+            lease,
+            ignored: call.ignored(),
+        }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the member")]
+pub(crate) const fn no_names(ignored: &&[String]) -> bool {
+    ignored.is_empty()
 }
 
 impl Effect {
@@ -76,8 +93,8 @@ impl Answer {
 
     /// A signed no about a license, of an endpoint that tells.
     #[must_use]
-    pub fn refusal(code: Code, request_id: &str, lease: &str) -> Self {
-        Self::json(code, &RefusalBody::new(code, request_id, Some(lease), Effect::Tells))
+    pub fn refusal(code: Code, call: &Call, lease: &str) -> Self {
+        Self::json(code, &RefusalBody::new(code, call, Some(lease), Effect::Tells))
     }
 
     /// Others were faster, again and again. Nothing is known that could be signed.
@@ -123,27 +140,27 @@ impl Answer {
 
     /// Its wire form.
     #[must_use]
-    pub fn into_response(self, request_id: &str, effect: Effect) -> Response<Body> {
+    pub fn into_response(self, call: &Call, effect: Effect) -> Response<Body> {
         let row = self.code.row();
         let (content_type, body, headers) = match self.content {
             Content::Json(body) => (JSON, body, Vec::new()),
             Content::Problem(problem) => {
-                (PROBLEM_JSON, serialized(&problem.body(request_id, effect)), problem.headers)
+                (PROBLEM_JSON, serialized(&problem.body(&call.request_id, effect)), problem.headers)
             }
             Content::Unsigned { retry_after_seconds } => {
-                let body = serialized(&RefusalBody::new(self.code, request_id, None, effect));
+                let body = serialized(&RefusalBody::new(self.code, call, None, effect));
                 let retry_after = retry_after_seconds.map(|seconds| ("retry-after", seconds.to_string()));
                 (JSON, body, retry_after.into_iter().collect())
             }
         };
         // Our bodies are JSON, and JSON is text: the gateway needs no base64.
-        let body = String::from_utf8(body).unwrap_or_default();
+        let body = if call.is_head() { String::new() } else { String::from_utf8(body).unwrap_or_default() };
         let mut response = Response::builder()
-            .status(row.status)
+            .status(call.status(row.status))
             .header(CONTENT_TYPE, content_type)
             .header(CACHE_CONTROL, self.cache_control);
         // A gateway's id is a header value; one that is not is left out, and the answer goes out without it.
-        if let Ok(request_id) = HeaderValue::from_str(request_id) {
+        if let Ok(request_id) = HeaderValue::from_str(&call.request_id) {
             response = response.header("x-request-id", request_id);
         }
         for (name, value) in headers {

@@ -6,7 +6,7 @@ use falconer_domain::seats::Arrival;
 
 use crate::body::Body;
 use crate::call::Call;
-use crate::fields::{Nonce, Origin, TypedKey};
+use crate::fields::{self, Nonce, Origin, TypedKey};
 use crate::hardware::{self, Hardware};
 use crate::problem::Problem;
 use crate::random;
@@ -21,27 +21,32 @@ pub struct ChangeRequest {
 }
 
 impl ChangeRequest {
-    /// Reads it.
+    /// Reads a call that brings this and no more.
     ///
     /// # Errors
-    /// `MISSING_LICENSE` or `INVALID_FIELD`.
-    pub fn read(body: &Body) -> Result<Self, Problem> {
+    /// Any problem of a body or a field.
+    pub fn read(call: &Call) -> Result<Self, Problem> {
+        let mut body = Body::read(call)?;
+        let request = Self::of(&mut body)?;
+        body.finish(call);
+        Ok(request)
+    }
+
+    fn of(body: &mut Body) -> Result<Self, Problem> {
         Ok(Self {
             license: body.license()?,
             hardware: hardware::read(body)?,
             nonce: body.nonce()?,
-            origin: body.origin()?,
+            origin: body.origin(),
         })
     }
 }
 
-/// A request of a device for a seat. `status`, which S2's clients send, is not among its members: clients set no state.
+/// A request of a device for a seat.
 #[derive(Debug)]
 pub struct SeatRequest {
     /// What every change brings.
     pub change: ChangeRequest,
-    /// The body, for members of the endpoint's own.
-    pub body: Body,
     licensee_name: Option<PersonName>,
     licensee_email: Option<Email>,
     device_name: Option<DeviceName>,
@@ -49,20 +54,33 @@ pub struct SeatRequest {
 }
 
 impl SeatRequest {
-    /// Reads it.
+    /// Reads a call that brings this and no more.
     ///
     /// # Errors
     /// Any problem of a body or a field.
     pub fn read(call: &Call) -> Result<Self, Problem> {
-        let body = Body::read(call)?;
-        Ok(Self {
-            change: ChangeRequest::read(&body)?,
-            licensee_name: body.line(&["licensee_name", "licenseeName"], PersonName::read)?,
-            licensee_email: body.line(&["licensee_email", "licenseeEmail"], Email::read)?,
-            device_name: body.line(&["device_name", "deviceName"], DeviceName::read)?,
+        Ok(Self::read_with(call, |_| Ok(()))?.0)
+    }
+
+    /// Reads a call, and members of the endpoint's own.
+    ///
+    /// # Errors
+    /// Any problem of a body or a field.
+    pub fn read_with<T>(
+        call: &Call,
+        own: impl FnOnce(&mut Body) -> Result<T, Problem>,
+    ) -> Result<(Self, T), Problem> {
+        let mut body = Body::read(call)?;
+        let request = Self {
+            change: ChangeRequest::of(&mut body)?,
+            licensee_name: body.line(&["licensee_name", "licenseeName"], fields::name),
+            licensee_email: body.line(&["licensee_email", "licenseeEmail"], fields::email),
+            device_name: body.line(&["device_name", "deviceName"], fields::name),
             fresh_id: random::device_id()?,
-            body,
-        })
+        };
+        let own = own(&mut body)?;
+        body.finish(call);
+        Ok((request, own))
     }
 
     /// The device that asks, its components hashed as the license stores them.

@@ -1,124 +1,220 @@
-//! The JSON body of a request: checked for size, media type and form, then read member by member.
+//! The JSON body of a request: checked for size and form, then read member by member, for what decides.
+//!
+//! The key, `nonce`, `hardware_format` and `from_device` are exact. Every other member is nice to have: it is taken,
+//! cleaned, cut, or set aside, and the answer names each one that was not taken as it was sent.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use falconer_domain::Code;
-use falconer_domain::person::BadLine;
-use falconer_domain::transfer::FromDevice;
-use serde_json::{Map, Value};
 
 use crate::call::Call;
-use crate::fields::{Nonce, Origin, TypedKey};
+use crate::fields::{Line, Nonce, Origin, TypedKey};
+use crate::members::{self, Given, Member, Members, NO_CHARACTER};
+use crate::notes::{Names, Notes, RefusalStatus};
 use crate::problem::Problem;
 
 /// Largest body taken, after base64 decoding: the largest honest request has some 1.5 KB.
 pub const MAX_BODY_BYTES: usize = 8 * 1024;
 
-/// A JSON object. Members are asked for by all their names; the first present one counts, `null` is absent.
+/// Members that every endpoint takes and none reads: a caller's clock and a caller's status decide nothing.
+const READ_BY_NOBODY: [&str; 2] = ["timestamp", "status"];
+
+/// A JSON object. Members are asked for by all their names; the first name that holds something counts.
 #[derive(Clone)]
-pub struct Body(Map<String, Value>);
+pub struct Body {
+    members: Members,
+    /// One for each member.
+    taken: Vec<Taken>,
+}
+
+/// How much of a member was taken.
+#[derive(Clone, PartialEq, Eq)]
+enum Taken {
+    Nothing,
+    AsSent,
+    /// All but these parts of it.
+    Without(Vec<String>),
+}
 
 /// Values stay out: one of them is the license key.
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Body").field(&self.0.len()).finish()
+        f.debug_tuple("Body").field(&self.taken.len()).finish()
     }
 }
 
 impl Body {
-    /// Reads a call's body.
+    /// Reads a call's body: a JSON object, whatever its content type calls it.
     ///
     /// # Errors
-    /// `BODY_TOO_LARGE`, `UNSUPPORTED_MEDIA_TYPE`, `MALFORMED_JSON`, or `MISSING_LICENSE` for JSON that is no object.
+    /// `BODY_TOO_LARGE`; `MALFORMED_JSON`, or `UNSUPPORTED_MEDIA_TYPE` for what does not even claim to be JSON;
+    /// `MISSING_LICENSE` for JSON that is not an object.
     pub fn read(call: &Call) -> Result<Self, Problem> {
         if call.body.len() > MAX_BODY_BYTES {
             return Err(Problem::new(Code::BodyTooLarge, Code::BodyTooLarge.row().next_step));
         }
-        if call.content_type.as_deref().is_some_and(|given| !is_json(given)) {
-            return Err(Problem::new(Code::UnsupportedMediaType, Code::UnsupportedMediaType.row().next_step));
+        let text = decoded(&call.body);
+        if let Some(members) = object(&text) {
+            return Ok(Self { taken: vec![Taken::Nothing; members.0.len()], members });
         }
-        // serde_json stops at a depth of 128, so a deeply nested body is refused and never overflows the stack.
-        match serde_json::from_slice(&call.body) {
-            Ok(Value::Object(members)) => Ok(Self(members)),
-            Ok(_) => Err(Problem::new(Code::MissingLicense, "The body is JSON but not an object.")),
-            Err(_) => Err(Problem::new(Code::MalformedJson, Code::MalformedJson.row().next_step)),
+        if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() && !text.starts_with('{') {
+            return Err(Problem::new(Code::MissingLicense, "The body is JSON but not an object."));
         }
-    }
-
-    /// A member, by the first of its names that is present.
-    pub(crate) fn member(&self, names: &[&'static str]) -> Option<(&'static str, &Value)> {
-        names.iter().find_map(|name| {
-            let value = self.0.get(*name).filter(|value| !value.is_null())?;
-            Some((*name, value))
-        })
-    }
-
-    /// A text.
-    ///
-    /// # Errors
-    /// `INVALID_FIELD` for any other type.
-    pub(crate) fn text(&self, names: &[&'static str]) -> Result<Option<&str>, Problem> {
-        self.member(names)
-            .map(|(name, value)| value.as_str().ok_or_else(|| Problem::field(name, "must be a string")))
-            .transpose()
+        let code = match &call.content_type {
+            Some(given) if !claims_json(given) => Code::UnsupportedMediaType,
+            _ => Code::MalformedJson,
+        };
+        Err(Problem::new(code, code.row().next_step))
     }
 
     /// The license key as it was typed.
     ///
     /// # Errors
-    /// `MISSING_LICENSE`, or `INVALID_FIELD` when it is no text.
-    pub fn license(&self) -> Result<TypedKey, Problem> {
-        self.text(&["license", "license_key", "licenseKey"])?
-            .map(|typed| TypedKey(typed.to_owned()))
-            .ok_or_else(|| Problem::new(Code::MissingLicense, Code::MissingLicense.row().next_step))
+    /// `MISSING_LICENSE`, or `INVALID_FIELD` when it is not a text.
+    pub fn license(&mut self) -> Result<TypedKey, Problem> {
+        const NAMES: [&str; 3] = ["license", "license_key", "licenseKey"];
+        if let Some(typed) = self.exact_text(&NAMES)? {
+            return Ok(TypedKey(typed));
+        }
+        // A blank text is a key that is wrong, as the Flask server says; no text at all is no key.
+        let blank =
+            self.members.0.iter().any(|member| NAMES.contains(&member.name.as_str()) && member.is_text());
+        let missing = || Problem::new(Code::MissingLicense, Code::MissingLicense.row().next_step);
+        blank.then(|| TypedKey(String::new())).ok_or_else(missing)
     }
 
     /// The caller's nonce.
     ///
     /// # Errors
     /// `INVALID_FIELD`.
-    pub fn nonce(&self) -> Result<Option<Nonce>, Problem> {
-        self.text(&["nonce"])?.map(Nonce::parse).transpose()
-    }
-
-    /// One line about a person or a device, by any of its names. Blank is absent.
-    ///
-    /// # Errors
-    /// `INVALID_FIELD`.
-    pub(crate) fn line<T>(
-        &self,
-        names: &[&'static str],
-        read: fn(&str) -> Result<Option<T>, BadLine>,
-    ) -> Result<Option<T>, Problem> {
-        let Some(text) = self.text(names)? else { return Ok(None) };
-        read(text).map_err(|bad| {
-            let name = self.member(names).map_or("a text", |(name, _)| name);
-            Problem::field(name, &bad.to_string())
-        })
+    pub fn nonce(&mut self) -> Result<Option<Nonce>, Problem> {
+        self.exact_text(&["nonce"])?.map(|text| Nonce::parse(&text)).transpose()
     }
 
     /// The device to move from, as the caller names it.
     ///
     /// # Errors
     /// `INVALID_FIELD`.
-    pub fn from_device(&self) -> Result<FromDevice<'_>, Problem> {
-        let named = self.text(&["from_device", "fromDevice"])?.map(str::trim).filter(|name| !name.is_empty());
-        Ok(named.map_or(FromDevice::Only, FromDevice::Named))
+    pub fn from_device(&mut self) -> Result<Option<String>, Problem> {
+        Ok(self.exact_text(&["from_device", "fromDevice"])?.map(|name| name.trim().to_owned()))
     }
 
     /// Where the caller says it runs.
-    ///
-    /// # Errors
-    /// `INVALID_FIELD`.
-    pub fn origin(&self) -> Result<Option<Origin>, Problem> {
-        self.text(&["origin"])?.map(Origin::parse).transpose()
+    pub fn origin(&mut self) -> Option<Origin> {
+        self.line(&["origin"], Origin::read)
+    }
+
+    /// One line about a person or a device, by any of its names: cleaned, and cut to its limit.
+    pub(crate) fn line<T>(&mut self, names: &[&str], read: fn(&str) -> Option<Line<T>>) -> Option<T> {
+        let (index, member) = self.member(names)?;
+        let (Given::Text(text) | Given::Number(text)) = member.given() else { return None };
+        let Line { value, is_whole } = read(&text)?;
+        if is_whole {
+            self.take(index, names);
+        }
+        Some(value)
+    }
+
+    /// Everything that is left is named, and what the caller wants of the answer is told the call.
+    pub fn finish(mut self, call: &Call) {
+        const STATUS: [&str; 2] = ["refusal_status", "refusalStatus"];
+        let wanted = self.member(&STATUS);
+        let status = wanted.and_then(|(index, member)| Some((index, RefusalStatus::read(&member.given())?)));
+        if let Some((index, _)) = status {
+            self.take(index, &STATUS);
+        }
+        let mut names = Names::default();
+        for (member, taken) in self.members.0.iter().zip(&self.taken) {
+            match taken {
+                Taken::AsSent => {}
+                Taken::Without(parts) => parts.iter().for_each(|part| names.add(part)),
+                Taken::Nothing if member.is_nothing() || is_read_by_nobody(member) => {}
+                Taken::Nothing => names.add(&member.name),
+            }
+        }
+        call.note(Notes { ignored: names.into(), refusal_status: status.map(|(_, status)| status) });
+    }
+
+    /// The member that counts, by the first of its names that holds something.
+    pub(crate) fn member(&self, names: &[&str]) -> Option<(usize, &Member)> {
+        let index = names.iter().find_map(|name| self.members.find(name))?;
+        Some((index, &self.members.0[index]))
+    }
+
+    /// Marks a member as taken in full, and with it those of its other names that say the same.
+    pub(crate) fn take(&mut self, index: usize, names: &[&str]) {
+        let member = &self.members.0[index];
+        for (other, taken) in self.members.0.iter().zip(&mut self.taken) {
+            if names.contains(&other.name.as_str()) && other.says_what(member) {
+                *taken = Taken::AsSent;
+            }
+        }
+    }
+
+    /// Marks a member as taken but for these parts of it.
+    pub(crate) fn take_without(&mut self, index: usize, parts: Vec<String>) {
+        self.taken[index] = Taken::Without(parts);
+    }
+
+    /// A text that is taken as it is, or refused.
+    fn exact_text(&mut self, names: &[&str]) -> Result<Option<String>, Problem> {
+        let Some((index, member)) = self.member(names) else { return Ok(None) };
+        let Given::Text(text) = member.given() else {
+            return Err(Problem::field(&member.name, "must be a string"));
+        };
+        self.take(index, names);
+        Ok(Some(text))
     }
 }
 
-/// `application/json`, or any `application/…+json`, whatever its parameters.
-fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+/// Whether it is one of the members that nobody reads, in the form that clients send.
+fn is_read_by_nobody(member: &Member) -> bool {
+    READ_BY_NOBODY.contains(&member.name.as_str())
+        && match member.given() {
+            Given::Text(text) => !text.contains(NO_CHARACTER),
+            Given::Number(number) => number.parse::<f64>().is_ok_and(f64::is_finite),
+            _ => false,
+        }
+}
+
+/// The body as text. A byte-order mark is no part of it, nor is the byte that ends a string in C. UTF-16, which Windows
+/// calls Unicode, is known by its mark or by its first character; bytes that are not UTF-8 cost no more than the
+/// character they were meant to be.
+fn decoded(body: &[u8]) -> Cow<'_, str> {
+    let unit = |pair: &[u8], of: fn([u8; 2]) -> u16| of([pair[0], pair.get(1).copied().unwrap_or_default()]);
+    let utf16 = |bytes: &[u8], of| {
+        let units = bytes.chunks(2).map(|pair| unit(pair, of));
+        char::decode_utf16(units).map(|read| read.unwrap_or(NO_CHARACTER)).collect::<String>()
+    };
+    let text = match body {
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes).into(),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes).into(),
+        [b'{', 0, ..] => utf16(body, u16::from_le_bytes).into(),
+        [0, b'{', ..] => utf16(body, u16::from_be_bytes).into(),
+        _ => String::from_utf8_lossy(body),
+    };
+    let bare = |text: &str| text.trim_start_matches('\u{FEFF}').trim_end_matches('\0').trim().len();
+    if bare(&text) == text.len() {
+        return text;
+    }
+    text.trim_start_matches('\u{FEFF}').trim_end_matches('\0').trim().to_owned().into()
+}
+
+/// An object, or the object inside a JSON text: a body that was encoded twice.
+fn object(text: &str) -> Option<Members> {
+    Members::read(text).or_else(|| Members::read(&members::text(text)?))
+}
+
+/// Whether any of the content types calls the body JSON: `application/json`, or `application/…+json`, whatever its
+/// parameters. A header that is sent twice arrives as one, joined by a comma.
+fn claims_json(content_types: &str) -> bool {
+    content_types.split(',').any(|content_type| {
+        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        essence == "application/json"
+            || essence == "text/json"
+            || (essence.starts_with("application/") && essence.ends_with("+json"))
+    })
 }
 
 #[cfg(test)]
@@ -127,15 +223,38 @@ mod tests {
 
     #[test]
     fn json_media_types() {
-        for (content_type, expected) in [
+        for (content_types, expected) in [
             ("application/json", true),
             ("Application/JSON; charset=utf-8", true),
             ("application/vnd.falconer+json", true),
+            ("application/json,application/json", true),
+            ("text/plain, application/json", true),
             ("text/plain", false),
             ("application/jsonp", false),
             ("", false),
         ] {
-            assert_eq!(is_json(content_type), expected, "{content_type}");
+            assert_eq!(claims_json(content_types), expected, "{content_types}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_decoded_whatever_wrote_them() {
+        let utf16 = |of: fn(u16) -> [u8; 2], mark: &str| {
+            format!("{mark}{{\"ü\":1}}").encode_utf16().flat_map(of).collect::<Vec<u8>>()
+        };
+        for (body, expected) in [
+            ("{\"ü\":1}".as_bytes().to_vec(), "{\"ü\":1}"),
+            ("\u{FEFF}{\"ü\":1}\n".as_bytes().to_vec(), "{\"ü\":1}"),
+            (b"{\"a\":1}\0".to_vec(), "{\"a\":1}"),
+            (utf16(u16::to_le_bytes, "\u{FEFF}"), "{\"ü\":1}"),
+            (utf16(u16::to_be_bytes, "\u{FEFF}"), "{\"ü\":1}"),
+            (utf16(u16::to_le_bytes, ""), "{\"ü\":1}"),
+            (utf16(u16::to_be_bytes, ""), "{\"ü\":1}"),
+            (b"{\"J\xFCrgen\":1}".to_vec(), "{\"J\u{FFFD}rgen\":1}"),
+            (b"{\0".to_vec(), "{"),
+            (Vec::new(), ""),
+        ] {
+            assert_eq!(decoded(&body), expected, "{body:?}");
         }
     }
 }

@@ -1,15 +1,16 @@
 //! One request, taken out of its event: everything a handler may look at.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use falconer_aws::Address;
 use falconer_domain::{Code, UnixMillis};
-use lambda_http::http::{Method, header};
-use lambda_http::request::RequestContext;
-use lambda_http::{Request, RequestExt};
+use lambda_http::http::Method;
 use tokio::time::Instant;
 
+use crate::event::{HttpRequest, NotARequest};
+use crate::notes::Notes;
 use crate::problem::Problem;
 use crate::random;
 
@@ -31,32 +32,28 @@ pub struct Call {
     method: Method,
     pub(crate) content_type: Option<String>,
     pub(crate) body: Vec<u8>,
+    notes: OnceLock<Notes>,
 }
 
 impl Call {
-    /// Takes a request out of the gateway's event. It is to be answered by `deadline`.
-    #[must_use]
-    pub fn new(request: Request, now: UnixMillis, deadline: Instant) -> Self {
-        let (request_id, source_ip) = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(context)) => {
-                (context.request_id.clone(), context.http.source_ip.clone())
-            }
-            _ => (None, None),
-        };
-        let (parts, body) = request.into_parts();
-        Self {
-            request_id: request_id.filter(|id| !id.is_empty()).unwrap_or_else(random::id),
+    /// Takes a request out of the event that Lambda hands over. It is to be answered by `deadline`.
+    ///
+    /// # Errors
+    /// [`NotARequest`]: the event is another one.
+    pub fn read(event: &str, now: UnixMillis, deadline: Instant) -> Result<Self, NotARequest> {
+        let request = HttpRequest::read(event)?;
+        Ok(Self {
+            request_id: request.request_id.unwrap_or_else(random::id),
             now,
-            address: Address::fold(source_ip.as_deref().unwrap_or_default()),
-            path: parts.uri.path().to_owned(),
+            address: Address::fold(&request.source_ip),
+            path: request.path,
             deadline,
-            method: parts.method,
-            content_type: parts
-                .headers
-                .get(header::CONTENT_TYPE)
-                .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
-            body: body.to_vec(),
-        }
+            // A method that is none is one that no endpoint answers.
+            method: Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::TRACE),
+            content_type: request.content_type,
+            body: request.body,
+            notes: OnceLock::new(),
+        })
     }
 
     /// Asks whether there is time for another call to a service.
@@ -71,16 +68,46 @@ impl Call {
         Ok(())
     }
 
-    /// Lets one method through.
+    /// Lets one method through, and with GET also HEAD.
     ///
     /// # Errors
     /// `METHOD_NOT_ALLOWED` for every other.
     pub fn require(&self, method: &Method) -> Result<(), Problem> {
-        if self.method == *method {
+        if self.method == *method || (self.is_head() && *method == Method::GET) {
             return Ok(());
         }
-        Err(Problem::new(Code::MethodNotAllowed, format!("This endpoint answers {method} only."))
-            .with_header("allow", method.to_string()))
+        let (only, allowed) = if *method == Method::GET {
+            ("GET and HEAD", "GET, HEAD")
+        } else {
+            (method.as_str(), method.as_str())
+        };
+        Err(Problem::new(Code::MethodNotAllowed, format!("This endpoint answers {only} only."))
+            .with_header("allow", allowed))
+    }
+
+    /// Whether the answer's body stays at home.
+    pub(crate) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// Keeps what the request asks of its answer.
+    pub(crate) fn note(&self, notes: Notes) {
+        // A body is read once.
+        let _ = self.notes.set(notes);
+    }
+
+    /// The members that were not taken as they were sent, for the answer.
+    #[must_use]
+    pub fn ignored(&self) -> &[String] {
+        self.notes.get().map_or(&[], |notes| &notes.ignored)
+    }
+
+    /// The status of an answer whose code has this one.
+    pub(crate) fn status(&self, status: u16) -> u16 {
+        match self.notes.get().and_then(|notes| notes.refusal_status) {
+            Some(wanted) if status == 401 => wanted.code(),
+            _ => status,
+        }
     }
 }
 

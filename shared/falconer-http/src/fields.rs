@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use falconer_domain::person::{self, Cleaned, Email, Loss};
+
+use crate::members::NO_CHARACTER;
 use crate::problem::Problem;
 
-/// Longest `origin`, in characters: the width S1's table gave it.
+/// Longest `origin`, in characters: the width of the Flask server's column.
 pub const MAX_ORIGIN_CHARS: usize = 255;
 
 /// A license key as it was typed: any text. The key ring says whether it is one.
@@ -41,22 +44,67 @@ impl Nonce {
 pub struct Origin(String);
 
 impl Origin {
-    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
-        if text.chars().count() > MAX_ORIGIN_CHARS {
-            return Err(Problem::field(
-                "origin",
-                &format!("must have at most {MAX_ORIGIN_CHARS} characters"),
-            ));
-        }
-        if text.chars().any(char::is_control) {
-            return Err(Problem::field("origin", "must not contain control characters"));
-        }
-        Ok(Self(text.to_owned()))
+    /// Reads a line.
+    pub(crate) fn read(text: &str) -> Option<Line<Self>> {
+        let Line { value, is_whole } = name::<MAX_ORIGIN_CHARS>(text)?;
+        Some(Line { value: Self(value.as_str().to_owned()), is_whole })
     }
 }
 
 impl From<Origin> for String {
     fn from(origin: Origin) -> Self {
         origin.0
+    }
+}
+
+/// What was made of a line of text, and whether every character of it is still there.
+pub(crate) struct Line<T> {
+    pub(crate) value: T,
+    pub(crate) is_whole: bool,
+}
+
+/// Reads what somebody or something is called: cleaned, and cut to its limit.
+pub(crate) fn name<const MAX_CHARS: usize>(text: &str) -> Option<Line<person::Line<MAX_CHARS>>> {
+    let Cleaned { kept, loss } = person::Line::clean(&without_holes(text));
+    Some(Line { value: kept?, is_whole: loss == Loss::Nothing && !text.contains(NO_CHARACTER) })
+}
+
+/// Reads an e-mail address. One that is too long is not cut: its beginning is not an address of the same person.
+pub(crate) fn email(text: &str) -> Option<Line<Email>> {
+    let Cleaned { kept, loss } = Email::clean(&without_holes(text));
+    let value = kept.filter(|_| loss != Loss::Cut)?;
+    Some(Line { value, is_whole: loss == Loss::Nothing && !text.contains(NO_CHARACTER) })
+}
+
+/// A text without what stands where there was no character, such as half an emoji.
+fn without_holes(text: &str) -> String {
+    text.replace(NO_CHARACTER, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cleaned_cut_or_nothing() {
+        let read = |text: &str| name::<10>(text).map(|line| (line.value.as_str().to_owned(), line.is_whole));
+        for (text, expected) in [
+            (" Anna's PC ", Some(("Anna's PC", true))),
+            ("Bu\u{308}ro", Some(("B\u{FC}ro", true))),
+            ("half \u{FFFD}\u{FFFD}", Some(("half", false))),
+            ("turned\u{200F}", Some(("turned", false))),
+            ("more than ten", Some(("more than", false))),
+            ("\u{FFFD}\u{7}", None),
+        ] {
+            assert_eq!(read(text), expected.map(|(line, whole)| (line.to_owned(), whole)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_cleaned_and_never_cut() {
+        let read = |text: &str| email(text).map(|line| (line.value.as_str().to_owned(), line.is_whole));
+        assert_eq!(read(" Anna@Example.com "), Some(("anna@example.com".to_owned(), true)));
+        assert_eq!(read("anna\u{200B}@example.com"), Some(("anna@example.com".to_owned(), false)));
+        assert_eq!(read(&format!("{}@example.com", "a".repeat(255))), None);
     }
 }

@@ -20,6 +20,9 @@ pub mod telemetry;
 pub mod verdict;
 
 mod clock;
+mod event;
+mod members;
+mod notes;
 mod random;
 
 pub use answer::Answer;
@@ -27,6 +30,7 @@ pub use app::App;
 pub use arrival::{ChangeRequest, SeatRequest};
 pub use body::Body;
 pub use call::Call;
+pub use event::NotARequest;
 pub use fields::{Nonce, Origin, TypedKey};
 pub use lambda_http::http::Method;
 pub use problem::{Problem, Stop};

@@ -9,6 +9,10 @@ use crate::serve::Effect;
 /// Seconds a caller is asked to wait when it is our failure.
 const UNAVAILABLE_RETRY_SECONDS: u32 = 2;
 
+/// How `type` begins; the code in lower case follows. A name and not an address (RFC 9457, section 3.1.1): a deployment
+/// has no page of its own to lead to, and `docs/errors.md` has a section for each code.
+const TYPE: &str = "urn:falconer:problem:";
+
 /// A request that was not decided: it was badly formed, came too often, or something of ours is down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -60,7 +64,7 @@ impl Problem {
     pub(crate) fn body(&self, request_id: &str, effect: Effect) -> ProblemBody<'_> {
         let row = self.code.row();
         ProblemBody {
-            type_: format!("/docs/errors.md#{}", row.name.to_ascii_lowercase()),
+            type_: format!("{TYPE}{}", row.name.to_ascii_lowercase()),
             title: row.text,
             status: row.status,
             detail: &self.detail,

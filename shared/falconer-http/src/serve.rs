@@ -10,15 +10,17 @@ use std::time::Duration;
 use falconer_aws::clients::TrustRoots;
 use falconer_aws::{AuditRow, Budgets, Clients, Settings};
 use futures_util::FutureExt;
-use lambda_http::lambda_runtime::{Error, LambdaInvocation, Service};
+use lambda_http::lambda_runtime::{Error, LambdaEvent, LambdaInvocation, Runtime, Service};
+use lambda_http::service_fn;
 use lambda_http::tower::layer::layer_fn;
-use lambda_http::{Request, RequestExt, Response, service_fn};
+use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 
 use crate::answer::Answer;
 use crate::app::App;
 use crate::call::Call;
 use crate::clock;
+use crate::event::{NotARequest, Reply};
 use crate::problem::Problem;
 
 /// Longest an instance is kept from its next event by what follows an answer.
@@ -116,12 +118,13 @@ pub async fn run(
     });
     instance.warm_up().await;
     let answering = Arc::clone(&instance);
-    let handler = service_fn(move |request| {
+    // The event as it was written: a reader of ours decides what of it is worth reading, so none is a runtime error.
+    let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let instance = Arc::clone(&answering);
-        async move { Ok::<_, Error>(instance.answer(request).await) }
+        async move { Ok::<_, Error>(instance.answer(event.payload.get(), event.context.deadline).await) }
     });
     let recording = layer_fn(move |inner| Recording { inner, instance: Arc::clone(&instance) });
-    lambda_http::runtime(handler).layer(recording).run().await
+    Runtime::new(handler).layer(recording).run().await
 }
 
 struct Instance {
@@ -146,11 +149,22 @@ impl Instance {
         let _ = tokio::join!(self.app.ring.ring(), store);
     }
 
-    async fn answer(&self, request: Request) -> Response<lambda_http::Body> {
+    async fn answer(&self, event: &str, lambdas_deadline_millis: u64) -> Reply {
         let started = Instant::now();
         let now = clock::now();
-        let deadline = self.deadline(&request, now.0);
-        let call = Call::new(request, now, started + deadline);
+        let deadline = self.deadline(lambdas_deadline_millis, now.0);
+        let call = match Call::read(event, now, started + deadline) {
+            Ok(call) => call,
+            Err(other) => {
+                if let NotARequest::From(sender) = other {
+                    tracing::warn!(
+                        event.sender = sender,
+                        "an event that is not a request of the gateway was refused"
+                    );
+                }
+                return other.reply();
+            }
+        };
         let handled = AssertUnwindSafe((self.handle)(&self.app, &call)).catch_unwind();
         let mut answer = match timeout(deadline, handled).await {
             Ok(Ok(answer)) => answer,
@@ -162,14 +176,13 @@ impl Instance {
         };
         self.app.telemetry.answered(&call, &answer, started.elapsed());
         *self.to_record.lock().unwrap_or_else(PoisonError::into_inner) = answer.take_audit();
-        answer.into_response(&call.request_id, self.endpoint.effect)
+        answer.into_response(&call, self.endpoint.effect).into()
     }
 
     /// The sooner of our own deadline and Lambda's. One that is past on arrival is no deadline: Lambda never sends that,
     /// but `cargo lambda watch` sends 1970.
-    fn deadline(&self, request: &Request, now_millis: i64) -> Duration {
-        let lambdas = request.lambda_context_ref().map_or(0, |context| context.deadline);
-        let left = lambdas.saturating_sub(u64::try_from(now_millis).unwrap_or_default());
+    fn deadline(&self, lambdas_millis: u64, now_millis: i64) -> Duration {
+        let left = lambdas_millis.saturating_sub(u64::try_from(now_millis).unwrap_or_default());
         if left == 0 {
             return self.endpoint.deadline;
         }
@@ -246,20 +259,16 @@ mod tests {
         Instance { app, endpoint: ENDPOINT, handle, to_record: Mutex::new(None) }
     }
 
-    fn request() -> Request {
-        let event = include_str!("../../../events/verify/post.json");
-        lambda_http::request::from_str(event).unwrap()
-    }
-
-    async fn answer(handle: Handle) -> (u16, String) {
+    async fn answer(handle: Handle) -> (u64, String) {
         answer_of(ENDPOINT, handle).await
     }
 
-    async fn answer_of(endpoint: Endpoint, handle: Handle) -> (u16, String) {
+    async fn answer_of(endpoint: Endpoint, handle: Handle) -> (u64, String) {
         let mut instance = instance(handle).await;
         instance.endpoint = endpoint;
-        let response = instance.answer(request()).await;
-        (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
+        let reply = instance.answer(include_str!("../../../events/verify/post.json"), 0).await;
+        let reply = serde_json::to_value(&reply).unwrap();
+        (reply["statusCode"].as_u64().unwrap(), reply["body"].as_str().unwrap().to_owned())
     }
 
     #[tokio::test]
@@ -269,7 +278,7 @@ mod tests {
         })
         .await;
         assert_eq!(status, 500);
-        let expected = r#"{"type":"/docs/errors.md#internal","title":"Internal server error","status":500,"detail":"Report it to the vendor with the request id.","valid":false,"error":"Internal server error","code":"INTERNAL","requestId":"JKJaXmPLvHcESHA="}"#;
+        let expected = r#"{"type":"urn:falconer:problem:internal","title":"Internal server error","status":500,"detail":"Report it to the vendor with the request id.","valid":false,"error":"Internal server error","code":"INTERNAL","requestId":"JKJaXmPLvHcESHA="}"#;
         assert_eq!(body, expected);
     }
 
@@ -295,9 +304,7 @@ mod tests {
             [(5_000, 2_000), (1_200, 1_000), (200, 0), (100, 0), (0, 2_000), (-1_795_000_000_000_i64, 2_000)]
         {
             let now = 1_800_000_000_000_i64;
-            let mut context = lambda_http::Context::default();
-            context.deadline = u64::try_from(now + left_millis).unwrap();
-            let deadline = instance.deadline(&request().with_lambda_context(context), now);
+            let deadline = instance.deadline(u64::try_from(now + left_millis).unwrap(), now);
             assert_eq!(deadline.as_millis(), expected_millis, "{left_millis}");
         }
     }

@@ -10,6 +10,9 @@ use falconer_domain::standing::Standing;
 use falconer_domain::time::LATEST_END;
 use serde::Serialize;
 
+use crate::answer::no_names;
+use crate::call::Call;
+
 /// The bound device a yes is about, and the components that prove it.
 #[derive(Debug)]
 pub struct Bound<'a> {
@@ -37,6 +40,9 @@ pub struct Yes<'a> {
     device: Option<DeviceBody<'a>>,
     checked_at: i64,
     lease: String,
+    /// Members of the request that were not taken as they were sent; absent when all were.
+    #[serde(skip_serializing_if = "no_names")]
+    ignored: &'a [String],
 }
 
 /// A device, as its owner may see it.
@@ -54,6 +60,7 @@ impl<'a> Yes<'a> {
     /// A yes and its lease.
     #[must_use]
     pub fn new(
+        call: &'a Call,
         occasion: &Occasion<'_>,
         signer: &Generation,
         standing: &'a Standing,
@@ -75,6 +82,7 @@ impl<'a> Yes<'a> {
             device: bound.map(|bound| DeviceBody::of(bound.id, bound.device)),
             checked_at: occasion.now.0,
             lease: claims.sign(signer),
+            ignored: call.ignored(),
         }
     }
 }

@@ -264,7 +264,7 @@ def record(license_id, code, now, request_id, origin, address):
 
 def told(problem, request_id):
     body = {
-        "type": f"/docs/errors.md#{problem.code.lower()}",
+        "type": f"urn:falconer:problem:{problem.code.lower()}",
         "title": problem.text,
         "status": problem.status,
         "detail": problem.text + ".",

@@ -37,12 +37,11 @@ async fn handle(app: &App, call: &Call) -> Answer {
 fn call(endpoint: &Endpoint, key: &str, left: Duration) -> Call {
     let mut event = event(endpoint.name, "post");
     event["body"] = Machine::named("here").request(key).to_string().into();
-    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
-    Call::new(request, falconer_tests::now(), Instant::now() + left)
+    Call::read(&event.to_string(), falconer_tests::now(), Instant::now() + left).expect("a request")
 }
 
 fn told(answer: Answer, call: &Call, endpoint: &Endpoint) -> (u16, Value) {
-    let response = answer.into_response(&call.request_id, endpoint.effect);
+    let response = answer.into_response(call, endpoint.effect);
     let body: Value = serde_json::from_slice(response.body()).unwrap();
     (response.status().as_u16(), body["code"].clone())
 }

@@ -3,10 +3,11 @@
 //! | | who computes it | what it is |
 //! | --- | --- | --- |
 //! | received | the client library | `hex(HMAC(canonical key, label ‖ 1F ‖ normalized value))`, or whatever an old client sends |
-//! | stored | the server | `HMAC(pepper, license id ‖ 1F ‖ label ‖ 1F ‖ received)[..16]` |
+//! | stored | the server | `HMAC(pepper, license id ‖ 1F ‖ label ‖ 1F ‖ folded)[..16]`, `folded` being the one spelling of what was received |
 //! | in a lease | the server | the first 16 bytes of `SHA-256(received)` |
 
 mod drift;
+mod folding;
 mod matching;
 
 use std::collections::BTreeMap;
@@ -75,6 +76,15 @@ impl Label {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|label| label.as_str() == text)
+    }
+
+    /// As JSON is written in languages that use camelCase.
+    #[must_use]
+    pub const fn camel_case(self) -> &'static str {
+        match self {
+            Self::MachineId => "machineId",
+            _ => self.as_str(),
+        }
     }
 
     /// Whether this part alone tells two machines apart.
@@ -161,7 +171,7 @@ impl ReceivedComponents {
         self.0.iter().map(|(label, text)| (*label, text.as_str()))
     }
 
-    /// The components as this license would store them.
+    /// The components as this license would store them, whatever spelling they came in.
     #[must_use]
     pub fn hashed(&self, generation: &Generation, license: &LicenseId) -> HashedComponents {
         let pepper = generation.subkey(Purpose::HardwarePepper);
@@ -169,7 +179,8 @@ impl ReceivedComponents {
             self.0
                 .iter()
                 .map(|(label, text)| {
-                    (*label, first_bytes(&mac(pepper.as_ref(), &[license.as_str(), label.as_str(), text])))
+                    let folded = folding::folded(text);
+                    (*label, first_bytes(&mac(pepper.as_ref(), &[license.as_str(), label.as_str(), &folded])))
                 })
                 .collect(),
         )

@@ -141,12 +141,12 @@ impl App {
         let occasion = |product| self.occasion(call, vouched, product, request.nonce.as_ref());
         match settled {
             Settled::Contended => Answer::contended(),
-            Settled::Missing { code, product } => wire::unknown(&occasion(product), signer, *code),
+            Settled::Missing { code, product } => wire::unknown(call, &occasion(product), signer, *code),
             Settled::No { code, standing } => {
-                wire::no(&occasion(&standing.license.product), signer, *code, standing)
+                wire::no(call, &occasion(&standing.license.product), signer, *code, standing)
             }
             Settled::Yes { code: code @ Code::Deactivated, standing, .. } => {
-                wire::freed(&occasion(&standing.license.product), signer, *code, standing)
+                wire::freed(call, &occasion(&standing.license.product), signer, *code, standing)
             }
             Settled::Yes { code, standing, device, hardware } => {
                 let bound = device.as_ref().and_then(|id| standing.license.devices.get_key_value(id));
@@ -154,7 +154,7 @@ impl App {
                     let labels = stated(&device.components, hardware, call.now);
                     Bound { id, device, components: request.hardware.components.lease(&labels) }
                 });
-                wire::yes(&occasion(&standing.license.product), signer, *code, standing, bound.as_ref())
+                wire::yes(call, &occasion(&standing.license.product), signer, *code, standing, bound.as_ref())
             }
         }
     }

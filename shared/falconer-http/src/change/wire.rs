@@ -7,7 +7,8 @@ use falconer_domain::standing::Standing;
 use falconer_domain::{Code, UnixMillis};
 use serde::Serialize;
 
-use crate::answer::{Answer, RefusalBody};
+use crate::answer::{Answer, RefusalBody, no_names};
+use crate::call::Call;
 use crate::serve::Effect;
 use crate::verdict::{Bound, DeviceBody, Yes};
 
@@ -38,6 +39,9 @@ pub(crate) struct FreedBody<'a> {
     checked_at: i64,
     request_id: &'a str,
     lease: String,
+    /// Members of the request that were not taken as they were sent; absent when all were.
+    #[serde(skip_serializing_if = "no_names")]
+    ignored: &'a [String],
 }
 
 /// A refusal, with what helps the person who meets it.
@@ -89,6 +93,7 @@ impl TransfersBody {
 
 /// This device holds a seat.
 pub(super) fn yes(
+    call: &Call,
     occasion: &Occasion<'_>,
     signer: &Generation,
     code: Code,
@@ -97,7 +102,7 @@ pub(super) fn yes(
 ) -> Answer {
     let body = YesBody {
         success: true,
-        yes: Yes::new(occasion, signer, standing, code, bound),
+        yes: Yes::new(call, occasion, signer, standing, code, bound),
         seats: SeatsBody::of(standing),
         transfers: TransfersBody::of(standing, occasion.now),
     };
@@ -105,7 +110,13 @@ pub(super) fn yes(
 }
 
 /// This device holds no seat any more.
-pub(super) fn freed(occasion: &Occasion<'_>, signer: &Generation, code: Code, standing: &Standing) -> Answer {
+pub(super) fn freed(
+    call: &Call,
+    occasion: &Occasion<'_>,
+    signer: &Generation,
+    code: Code,
+    standing: &Standing,
+) -> Answer {
     let body = FreedBody {
         success: true,
         valid: false,
@@ -115,14 +126,21 @@ pub(super) fn freed(occasion: &Occasion<'_>, signer: &Generation, code: Code, st
         checked_at: occasion.now.0,
         request_id: occasion.request_id,
         lease: Claims::refused(occasion, code, Some(&standing.terms())).sign(signer),
+        ignored: call.ignored(),
     };
     Answer::json(code, &body)
 }
 
 /// A signed no, with what helps the person who meets it.
-pub(super) fn no(occasion: &Occasion<'_>, signer: &Generation, code: Code, standing: &Standing) -> Answer {
+pub(super) fn no(
+    call: &Call,
+    occasion: &Occasion<'_>,
+    signer: &Generation,
+    code: Code,
+    standing: &Standing,
+) -> Answer {
     let lease = Claims::refused(occasion, code, Some(&standing.terms())).sign(signer);
-    let refusal = RefusalBody::new(code, occasion.request_id, Some(&lease), Effect::Changes);
+    let refusal = RefusalBody::new(code, call, Some(&lease), Effect::Changes);
     let devices = || standing.license.devices.iter().map(|(id, device)| DeviceBody::of(id, device)).collect();
     let transfers = || TransfersBody::of(standing, occasion.now);
     let body = match code {
@@ -139,7 +157,7 @@ pub(super) fn no(occasion: &Occasion<'_>, signer: &Generation, code: Code, stand
 }
 
 /// A signed no about a license that is not there.
-pub(super) fn unknown(occasion: &Occasion<'_>, signer: &Generation, code: Code) -> Answer {
+pub(super) fn unknown(call: &Call, occasion: &Occasion<'_>, signer: &Generation, code: Code) -> Answer {
     let lease = Claims::refused(occasion, code, None).sign(signer);
-    Answer::json(code, &RefusalBody::new(code, occasion.request_id, Some(&lease), Effect::Changes))
+    Answer::json(code, &RefusalBody::new(code, call, Some(&lease), Effect::Changes))
 }
