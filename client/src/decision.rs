@@ -55,7 +55,7 @@ pub(crate) fn decide(
     own: &LeaseComponents,
 ) -> Decision {
     let about_held = held.is_some_and(|held| held.license_id == claims.sub);
-    let older = held.is_some_and(|held| about_held && claims.iat < held.issued_at.0);
+    let older = held.is_some_and(|held| about_held && claims.at < held.issued_at.0);
     let other = held.is_some() && !about_held && matches!(question, Question::Verify | Question::FreeSeat);
     let freed = matches!(claims.code.as_str(), "DEACTIVATED" | "DEVICE_NOT_BOUND");
     if older || other {
@@ -94,7 +94,7 @@ pub(crate) fn standing(claims: &Claims, own: &LeaseComponents) -> Standing {
 fn term(claims: &Claims) -> Term {
     Term {
         // A lease of a device always says it; without it, the check is due.
-        refresh_at: UnixSeconds(claims.refresh_at.unwrap_or(claims.iat)),
+        refresh_at: UnixSeconds(claims.refresh_at.unwrap_or(claims.at)),
         exp: UnixSeconds(claims.exp),
         license_expires_at: claims.license_expires_at.map(UnixSeconds),
     }

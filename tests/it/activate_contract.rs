@@ -286,8 +286,7 @@ fn a_lost_reply_is_safe_to_repeat() {
     for claim in ["sub", "device", "hw", "hw_threshold", "tier", "features", "interval", "grace"] {
         assert!(!ours[claim].is_null() && ours[claim] == theirs[claim], "{claim}");
     }
-    let span =
-        |claims: &Value, claim: &str| claims[claim].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+    let span = |claims: &Value, claim: &str| claims[claim].as_i64().unwrap() - claims["at"].as_i64().unwrap();
     for claims in [&ours, &theirs] {
         assert_eq!((span(claims, "refresh_at"), span(claims, "exp")), (86_400, 8 * 86_400));
     }
@@ -313,7 +312,7 @@ fn a_lease_ends_with_its_license_and_lives_five_minutes_at_least() {
         let key = put(&world, fixture);
         let body = with(yes(Code::Activated, new_device(Value::Null), (1, 1), no_transfers()), members);
         let claims = check(&world, name, &key, &a, body, FREE_SEAT).reply.lease_parts().1;
-        let span = |claim: &str| claims[claim].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+        let span = |claim: &str| claims[claim].as_i64().unwrap() - claims["at"].as_i64().unwrap();
         // The last one has some seconds less by the time it is asked for.
         assert!((ends_in - 60..=ends_in).contains(&span("exp")), "{name}: {claims}");
         assert!((refresh_in - 60..=refresh_in).contains(&span("refresh_at")), "{name}: {claims}");

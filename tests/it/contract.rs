@@ -148,7 +148,7 @@ pub(crate) fn yes(code: Code, device: Value, seats: (u32, u32), transfers: (u32,
         "valid": true,
         "code": code.name(),
         "tier": "pro",
-        "expiresAt": 253_402_300_799_000_i64,
+        "expiresAt": 253_370_764_800_000_i64,
         "perpetual": true,
         "userId": "user_12345",
         "features": pro_features(),
@@ -315,15 +315,16 @@ impl Endpoint {
         assert_eq!(named(world, &reply, stored), case.body, "{}", case.name);
         check_head(case.name, &reply);
         let told = Told { reply, before, after };
-        let claims = told.reply.lease_parts().1;
-        let iat = claims["iat"].as_i64().unwrap();
-        assert!((sent.seconds()..=answered.seconds()).contains(&iat), "{}: {iat}", case.name);
-        assert_eq!(claims, expected_claims(world, &id, case, &told, iat), "{}", case.name);
+        let (header, claims) = told.reply.lease_parts();
+        let signed_at = claims["at"].as_i64().unwrap();
+        assert!((sent.seconds()..=answered.seconds()).contains(&signed_at), "{}: {signed_at}", case.name);
+        assert_eq!(header, expected_header(world, &told), "{}", case.name);
+        assert_eq!(claims, expected_claims(world, &id, case, &told, signed_at), "{}", case.name);
         if let Some(checked_at) = told.reply.body["checkedAt"].as_i64() {
-            assert_eq!(UnixMillis(checked_at).seconds(), iat, "{}", case.name);
+            assert_eq!(UnixMillis(checked_at).seconds(), signed_at, "{}", case.name);
         }
         check_item(case, &told);
-        assert_eq!(rows, self.expected_rows(&id, case, &told, iat, &rows), "{}", case.name);
+        assert_eq!(rows, self.expected_rows(&id, case, &told, signed_at, &rows), "{}", case.name);
         check_secrecy(case, &told, &rows);
         told
     }
@@ -339,7 +340,7 @@ impl Endpoint {
         id: &LicenseId,
         case: &Case<'_>,
         told: &Told,
-        iat: i64,
+        signed_at: i64,
         rows: &[Value],
     ) -> Vec<Value> {
         let Told { reply, before, after } = told;
@@ -350,7 +351,7 @@ impl Endpoint {
         // A refusal does not say its millisecond: its second stands in the lease.
         let at = rows.first().map_or("", |row| row["at"]["S"].as_str().unwrap());
         let millis: i64 = at.split('#').next().unwrap().parse().unwrap_or_default();
-        assert_eq!(UnixMillis(millis).seconds(), iat, "{}: {at}", case.name);
+        assert_eq!(UnixMillis(millis).seconds(), signed_at, "{}: {at}", case.name);
         let request_id = reply.header("x-request-id").unwrap();
         let mut row = json!({
             "license_id": { "S": id.as_str() },
@@ -379,8 +380,14 @@ impl Endpoint {
     }
 }
 
+/// The header of a yes, or of a no: `DEACTIVATED` is a no as well, since it licenses nothing.
+fn expected_header(world: &World, told: &Told) -> Value {
+    let typ = if told.reply.body["valid"] == true { "lease+jwt" } else { "refusal+jwt" };
+    json!({ "alg": "EdDSA", "typ": typ, "kid": world.ring().current().number().to_string() })
+}
+
 /// Everything the lease says, computed from the request, the answer and the stored license.
-fn expected_claims(world: &World, id: &LicenseId, case: &Case<'_>, told: &Told, iat: i64) -> Value {
+fn expected_claims(world: &World, id: &LicenseId, case: &Case<'_>, told: &Told, at: i64) -> Value {
     let (body, item) = (&told.reply.body, &told.after);
     let number = |value: &Value| value["N"].as_str().map(|digits| digits.parse::<i64>().unwrap());
     let policy = |name: &str, default: i64| number(&item["policy"]["M"][name]).unwrap_or(default);
@@ -389,12 +396,13 @@ fn expected_claims(world: &World, id: &LicenseId, case: &Case<'_>, told: &Told, 
         (policy("check_interval_hours", 24) * 3_600, policy("offline_grace_days", 7) * 86_400);
     let mut claims = json!({
         "iss": world.settings.lease_issuer,
-        "aud": "QF",
+        "aud": if body["valid"] == true { "QF" } else { "QF/refusal" },
         "sub": id.as_str(),
         "jti": told.reply.header("x-request-id"),
-        "iat": iat,
-        "nbf": iat - 300,
-        "exp": iat + 300,
+        "at": at,
+        "iat": at - 300,
+        "nbf": at - 300,
+        "exp": at + 300,
         "valid": body["valid"],
         "code": body["code"],
         "license_expires_at": ends,
@@ -403,19 +411,19 @@ fn expected_claims(world: &World, id: &LicenseId, case: &Case<'_>, told: &Told, 
         claims["nonce"] = nonce.clone();
     }
     if !item.is_null() {
-        let terms =
-            json!({ "tier": "pro", "features": pro_features(), "interval": interval, "grace": grace });
-        claims = with(claims, terms);
+        claims = with(claims, json!({ "tier": "pro", "features": pro_features() }));
     }
     if !case.hw.is_null() {
-        let until = iat + (interval + grace).max(300);
+        let until = at + (interval + grace).max(300);
         let exp = ends.map_or(until, |ends| ends.min(until));
         let bound = json!({
             "device": body["device"]["id"],
             "hw": proof(&case.hw),
             "hw_threshold": policy("hardware_match_threshold", 2),
-            "refresh_at": exp.min(iat + interval),
+            "refresh_at": exp.min(at + interval),
             "exp": exp,
+            "interval": interval,
+            "grace": grace,
         });
         claims = with(claims, bound);
     }

@@ -66,11 +66,13 @@ fn a_yes_says_what_s1_said_and_more() {
     assert!(reply.body["checkedAt"].is_i64());
     let (header, claims) = reply.lease_parts();
     assert_eq!(header, json!({ "alg": "EdDSA", "typ": "lease+jwt", "kid": "1" }));
-    assert_eq!(
-        claims["exp"].as_i64(),
-        claims["iat"].as_i64().map(|iat| iat + 300),
-        "no device, no offline use"
-    );
+    let at = claims["at"].as_i64();
+    assert_eq!(at, reply.body["checkedAt"].as_i64().map(|millis| millis.div_euclid(1_000)));
+    assert_eq!(claims["exp"].as_i64(), at.map(|at| at + 300), "no device, no offline use");
+    for skewed in ["iat", "nbf"] {
+        assert_eq!(claims[skewed].as_i64(), at.map(|at| at - 300), "{skewed} leaves room for a slow clock");
+    }
+    assert_eq!((&claims["interval"], &claims["grace"]), (&Value::Null, &Value::Null));
     assert_eq!(
         (&claims["aud"], &claims["sub"], &claims["jti"], &claims["license_expires_at"]),
         (
@@ -97,11 +99,18 @@ fn a_yes_says_what_s1_said_and_more() {
 
     let key = world.put(Fixture::of_tier("free").with(|new, _| new.license.user_id = None));
     let mut perpetual = yes("free", &free_features(), &Value::Null);
-    perpetual["expiresAt"] = json!(253_402_300_799_000_i64);
+    perpetual["expiresAt"] = json!(253_370_764_800_000_i64);
     perpetual["perpetual"] = json!(true);
     perpetual["userId"] = Value::Null;
     let reply = check(&world, "perpetual", &json!({ "licenseKey": key }), &perpetual);
     assert_eq!(reply.lease_parts().1["license_expires_at"], Value::Null);
+
+    // The last second of the year 9999: a year of five digits in every time zone east of UTC.
+    let key = world.put(Fixture::of_tier("free").ending(UnixMillis(253_402_300_799_000)));
+    perpetual["perpetual"] = json!(false);
+    perpetual["userId"] = yes("free", &free_features(), &Value::Null)["userId"].clone();
+    let reply = check(&world, "too late", &json!({ "license": key }), &perpetual);
+    assert_eq!(reply.lease_parts().1["license_expires_at"], 253_370_764_800_i64);
 }
 
 #[test]
@@ -117,10 +126,12 @@ fn every_refusal_about_a_license() {
     for (code, key) in cases {
         let request = json!({ "license": key, "nonce": NONCE });
         let reply = check(&world, code.name(), &request, &VERIFY.no(code));
-        let claims = reply.lease_parts().1;
+        let (header, claims) = reply.lease_parts();
         assert_eq!(claims["nonce"], NONCE, "a refusal is signed over the caller's nonce");
         assert_eq!(claims["sub"], world.license_id(&key).as_str());
-        assert_eq!(claims["exp"].as_i64(), claims["iat"].as_i64().map(|iat| iat + 300));
+        assert_eq!(claims["exp"].as_i64(), claims["at"].as_i64().map(|at| at + 300));
+        // By nothing that a verifier checks does it pass for a lease.
+        assert_eq!((&header["typ"], &claims["aud"]), (&json!("refusal+jwt"), &json!("QF/refusal")));
     }
 }
 
@@ -166,8 +177,11 @@ fn hardware_decides_last() {
     assert_eq!(claims["hw"].as_object().unwrap().keys().collect::<Vec<_>>(), ["board", "mac"]);
     assert_eq!(claims["device"], device["id"]);
     let day = 86_400;
-    let from_iat = |claim: &str| claims[claim].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
-    assert_eq!((from_iat("refresh_at"), from_iat("exp"), from_iat("nbf")), (day, 8 * day, -300));
+    let from_at = |claim: &str| claims[claim].as_i64().unwrap() - claims["at"].as_i64().unwrap();
+    assert_eq!(
+        (from_at("refresh_at"), from_at("exp"), from_at("iat"), from_at("nbf")),
+        (day, 8 * day, -300, -300)
+    );
     let short = json!({ "license": bound, "hw1": MAC, "hw2": "", "hw3": BOARD });
     check(&world, "S2's short names", &short, &with_device);
 }

@@ -263,13 +263,13 @@ impl<'a> Operation<'a> {
     fn act(&mut self, question: Question, key: &LicenseKey, own: &Fingerprint, signed: &Signed) -> Decision {
         let Signed { claims, jws, .. } = signed;
         let config = &self.shared.config;
-        let (issued_at, tick) = (UnixSeconds(claims.iat), config.clock.now());
+        let (issued_at, tick) = (UnixSeconds(claims.at), config.clock.now());
         let marks = TimeMarks::at(issued_at, tick);
         let decided = Cell::new(Decision::NotOurs);
         self.keep(|record| {
             let held = Known::of(record, config).claims;
             let held =
-                held.as_ref().map(|held| Held { license_id: &held.sub, issued_at: UnixSeconds(held.iat) });
+                held.as_ref().map(|held| Held { license_id: &held.sub, issued_at: UnixSeconds(held.at) });
             decided.set(decide(question, claims, held, &own.stated()));
             match decided.get() {
                 Decision::NotOurs | Decision::NotThisMachine | Decision::Refused | Decision::GivenBack => {}
@@ -404,13 +404,13 @@ impl<'a> Operation<'a> {
 
 /// When the answer of a row was signed.
 fn issued_at(record: &Record, config: &Config) -> Option<i64> {
-    Known::of(record, config).claims.map(|claims| claims.iat)
+    Known::of(record, config).claims.map(|claims| claims.at)
 }
 
 /// Whether what is known now is an older answer of the license that was known before. No process writes that.
 fn goes_back(now: &Known, before: &Known) -> bool {
     let claims = now.claims.as_ref().zip(before.claims.as_ref());
-    claims.is_some_and(|(now, before)| now.sub == before.sub && now.iat < before.iat)
+    claims.is_some_and(|(now, before)| now.sub == before.sub && now.at < before.at)
 }
 
 impl Shared {

@@ -2,18 +2,20 @@
 
 use std::sync::{Arc, Mutex};
 
+use ed25519_dalek::Signer as _;
+
 use falconer_client::transport::{Endpoint, NoReply, Reply};
 use falconer_client::{Licensing, LockCode, State, Transport, UnixSeconds};
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::jwks::Jwks;
-use falconer_domain::lease::Claims;
-use falconer_domain::{Code, LicenseKey};
+use falconer_domain::lease::{Claims, Kind};
+use falconer_domain::{Code, LicenseKey, Product};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    DAY, LEASE_SECONDS, Machine, START, Server, TurnedClock, builder, changed_at_the_end, key, received,
-    ring, unlocked,
+    DAY, LEASE_SECONDS, Machine, START, Server, TurnedClock, builder, changed_at_the_end, key, product,
+    received, ring, unlocked,
 };
 
 const STATUSES: [u16; 24] = [
@@ -81,6 +83,10 @@ enum Signature {
     Good,
     /// By a new generation that a pinned one endorses.
     Endorsed,
+    /// Under the newer name of the algorithm (RFC 9864).
+    NewerAlgorithm,
+    /// With an `iat` of long ago: `at` is the moment.
+    OldIssue,
     Changed,
     /// Of another text.
     OtherPayload,
@@ -90,6 +96,12 @@ enum Signature {
     Forged,
     AlgNone,
     OtherType,
+    /// A yes signed as a refusal, a no signed as a lease.
+    Retyped,
+    /// The audience of a yes on a no, and the other way round.
+    Readdressed,
+    /// Without `at`, as 0.1.0 signed.
+    NoMoment,
     OtherProduct,
     OtherNonce,
     NoNonce,
@@ -99,15 +111,20 @@ enum Signature {
     OtherLicense,
 }
 
-const SIGNATURES: [Signature; 13] = [
+const SIGNATURES: [Signature; 18] = [
     Signature::Good,
     Signature::Endorsed,
+    Signature::NewerAlgorithm,
+    Signature::OldIssue,
     Signature::Changed,
     Signature::OtherPayload,
     Signature::UnknownKey,
     Signature::Forged,
     Signature::AlgNone,
     Signature::OtherType,
+    Signature::Retyped,
+    Signature::Readdressed,
+    Signature::NoMoment,
     Signature::OtherProduct,
     Signature::OtherNonce,
     Signature::NoNonce,
@@ -180,42 +197,63 @@ impl Crafted {
 
 fn sign(mut claims: Claims, signature: Signature) -> String {
     match signature {
-        Signature::OtherProduct => "XX".clone_into(&mut claims.aud),
+        Signature::OtherProduct => claims.aud = claims.kind().audience(&Product::parse("XX").unwrap()),
+        Signature::Readdressed => claims.aud = other_kind(claims.kind()).audience(&product()),
         Signature::OtherNonce => claims.nonce = Some("0".repeat(32)),
         Signature::NoNonce => claims.nonce = None,
-        Signature::Older => claims.iat -= 30 * DAY,
+        Signature::Older => claims.at -= 30 * DAY,
+        Signature::OldIssue => (claims.iat, claims.nbf) = (claims.iat - 30 * DAY, claims.nbf - 30 * DAY),
         Signature::OtherLicense => claims.sub = format!("lic_{}", "0".repeat(24)),
         _ => {}
     }
     let good = |generation: u8| claims.sign(ring(generation).current());
-    let with_header = |header: &str| {
-        let lease = good(1);
-        let (_, rest) = lease.split_once('.').unwrap();
-        format!("{}.{rest}", BASE64URL_NOPAD.encode(header.as_bytes()))
-    };
+    let payload = serde_json::to_value(&claims).unwrap();
+    let typ = claims.kind().media_type();
     match signature {
         Signature::Endorsed => good(3),
         Signature::Changed => changed_at_the_end(&good(1)),
         Signature::OtherPayload => {
             let (lease, other) =
-                (good(1), Claims { iat: claims.iat + 1, ..claims.clone() }.sign(ring(1).current()));
+                (good(1), Claims { at: claims.at + 1, ..claims.clone() }.sign(ring(1).current()));
             let (signed, _) = lease.rsplit_once('.').unwrap();
             format!("{signed}.{}", other.rsplit_once('.').unwrap().1)
         }
         Signature::UnknownKey => good(9),
-        Signature::Forged => with_header(r#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1"}"#)
-            .replace(good(1).rsplit_once('.').unwrap().1, good(9).rsplit_once('.').unwrap().1),
-        Signature::AlgNone => with_header(r#"{"alg":"none","typ":"lease+jwt","kid":"1"}"#),
-        Signature::OtherType => with_header(r#"{"alg":"EdDSA","typ":"JWT","kid":"1"}"#),
+        Signature::Forged => signed(9, "EdDSA", typ, &payload),
+        Signature::NewerAlgorithm => signed(1, "Ed25519", typ, &payload),
+        Signature::AlgNone => signed(1, "none", typ, &payload),
+        Signature::OtherType => signed(1, "EdDSA", "JWT", &payload),
+        Signature::Retyped => signed(1, "EdDSA", other_kind(claims.kind()).media_type(), &payload),
+        Signature::NoMoment => {
+            let mut payload = payload;
+            payload.as_object_mut().unwrap().remove("at");
+            signed(1, "EdDSA", typ, &payload)
+        }
         _ => good(1),
     }
+}
+
+const fn other_kind(kind: Kind) -> Kind {
+    match kind {
+        Kind::Lease => Kind::Refusal,
+        Kind::Refusal => Kind::Lease,
+    }
+}
+
+/// Any header over any claims, with a signature that fits both, under the pinned `kid`.
+fn signed(generation: u8, alg: &str, typ: &str, payload: &Value) -> String {
+    let header = json!({ "alg": alg, "typ": typ, "kid": "1" });
+    let signed = [&header, payload].map(|part| BASE64URL_NOPAD.encode(part.to_string().as_bytes())).join(".");
+    let signature = ring(generation).current().signing_key().sign(signed.as_bytes());
+    format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature.to_bytes()))
 }
 
 /// The design's sentences, once more: only the server's own, fresh, whole word counts, and of refusals only six.
 fn expected(status: u16, body: Body, signature: Signature) -> Option<State> {
     let listened =
         (200..300).contains(&status) || ((400..500).contains(&status) && ![408, 425, 429].contains(&status));
-    if !listened || !matches!(signature, Signature::Good | Signature::Endorsed) {
+    let word = [Signature::Good, Signature::Endorsed, Signature::NewerAlgorithm, Signature::OldIssue];
+    if !listened || !word.contains(&signature) {
         return None;
     }
     let lock = |code| Some(State::Locked { code });
@@ -322,6 +360,6 @@ fn every_status_body_and_signature() {
             }
         }
     }
-    // Eight bodies under two signatures and every status that is listened to.
-    assert_eq!(counted, 4 * 8 * 2 * 14);
+    // Eight bodies under four signatures and every status that is listened to.
+    assert_eq!(counted, 4 * 8 * 4 * 14);
 }

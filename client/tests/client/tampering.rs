@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ed25519_dalek::Signer as _;
 use falconer_client::{Label, Licensing, State};
 use falconer_domain::Code;
 use falconer_domain::encoding::{BASE64URL_NOPAD, HEXLOWER};
@@ -10,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::harness::{DAY, LEASE_SECONDS, Lab, Machine, Weather, key, unlocked};
+use crate::harness::{DAY, LEASE_SECONDS, Lab, Machine, Weather, key, ring, unlocked};
 
 /// A closed store, and everything that lies beside it.
 struct Stored {
@@ -166,6 +167,36 @@ fn a_forged_lease_under_a_good_seal_is_a_forged_lease() {
     database.execute("UPDATE license_info SET lease = ?1, seal = ?2", [forged, good]).unwrap();
     drop(database);
     assert!(!unlocked(&stored.open()));
+}
+
+/// 0.1.0 signed the moment as `iat` and knew no type for a refusal. Its answers are not read, and a check brings new ones.
+#[test]
+fn a_stored_answer_of_the_first_format_is_replaced() {
+    let stored = Stored::new();
+    for (code, valid) in [("VALID", true), ("REVOKED", false)] {
+        let database = rusqlite::Connection::open(stored.path()).unwrap();
+        let lease: String =
+            database.query_row("SELECT lease FROM license_info", [], |row| row.get(0)).unwrap();
+        let payload = lease.split('.').nth(1).unwrap();
+        let mut claims: Value =
+            serde_json::from_slice(&BASE64URL_NOPAD.decode(payload.as_bytes()).unwrap()).unwrap();
+        claims["iat"] = claims.as_object_mut().unwrap().remove("at").unwrap();
+        (claims["code"], claims["valid"]) = (code.into(), valid.into());
+        let header = BASE64URL_NOPAD.encode(br#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1"}"#);
+        let signed = format!("{header}.{}", BASE64URL_NOPAD.encode(claims.to_string().as_bytes()));
+        let signature = ring(1).current().signing_key().sign(signed.as_bytes()).to_bytes();
+        let older = format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature));
+        let columns = "SELECT floor_millis, skew_millis FROM license_info";
+        let (floor, skew) = database.query_row(columns, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let seal = seal(&claims, floor, skew, &older);
+        database.execute("UPDATE license_info SET lease = ?1, seal = ?2", [older, seal]).unwrap();
+        drop(database);
+        let client = stored.open();
+        assert_eq!((client.status(), unlocked(&client)), (State::NotActivated, false), "{code}");
+        assert_eq!(client.refresh(), Ok(State::Active), "{code}");
+        drop(client);
+        assert_eq!(stored.open().status(), State::Active, "{code}");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Leases: signed statements of one decision about one license, kept by clients and checked offline.
 //!
-//! A lease is a JWS in compact form (RFC 7515) with a fixed header, so any JWT library verifies it. Ours accepts one
-//! algorithm and one type, and checks the signature over the bytes received, never over a re-serialization.
+//! A lease is a JWS in compact form (RFC 7515) with a fixed header, so any JWT library verifies it with its defaults. A
+//! signed refusal has a type and an audience of its own: a verifier that checks either never takes it for a lease. Ours
+//! checks the signature over the bytes received, never over a re-serialization.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +16,14 @@ use crate::hardware::{DeviceId, LeaseComponents};
 use crate::keyring::Generation;
 use crate::license_id::LicenseId;
 use crate::license_key::Product;
-use crate::time::UnixMillis;
+use crate::time::{LATEST_END, UnixMillis};
 
-/// The only signature algorithm of a lease (RFC 8037).
+/// The signature algorithm in the header of what we sign (RFC 8037).
 pub const ALGORITHM: &str = "EdDSA";
-/// The only type of a lease.
-pub const TYPE: &str = "lease+jwt";
-/// How far `nbf` lies before `iat`, for clients whose clock is slow.
+/// The algorithms a verifier accepts: one signature under its older name and its newer one (RFC 9864).
+pub const ACCEPTED_ALGORITHMS: [&str; 2] = [ALGORITHM, "Ed25519"];
+/// How far `iat` and `nbf` lie before `at`. Libraries refuse an `iat` or an `nbf` of the future, PyJWT both, and the clock
+/// of a customer may be slow.
 pub const CLOCK_SKEW_SECONDS: i64 = 300;
 /// Life of a lease that allows no offline use: a refusal, or a yes that is bound to no device.
 pub const SHORT_LIFE_SECONDS: i64 = 300;
@@ -31,20 +33,54 @@ pub const MAX_LEASE_BYTES: usize = 16 * 1024;
 const SECONDS_PER_HOUR: i64 = 3_600;
 const SECONDS_PER_DAY: i64 = 86_400;
 
+/// What a signed statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A yes.
+    Lease,
+    /// A no.
+    Refusal,
+}
+
+impl Kind {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Lease, Self::Refusal];
+
+    /// The `typ` of its header.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Lease => "lease+jwt",
+            Self::Refusal => "refusal+jwt",
+        }
+    }
+
+    /// Its `aud`. No product's code has a slash, so a refusal's audience is never a product.
+    #[must_use]
+    pub fn audience(self, product: &Product) -> String {
+        match self {
+            Self::Lease => product.to_string(),
+            Self::Refusal => format!("{product}/refusal"),
+        }
+    }
+}
+
 /// What a lease says. The order of the members is the order of the JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Who signed it, as configured.
     pub iss: String,
-    /// The product.
+    /// The product; of a refusal, the product and `/refusal`.
     pub aud: String,
     /// The license id.
     pub sub: String,
     /// The request it answers.
     pub jti: String,
-    /// When it was signed, in seconds.
+    /// The moment of the decision, in whole seconds, rounded down.
+    pub at: i64,
+    /// [`CLOCK_SKEW_SECONDS`] before `at`, for libraries that compare it with a slow clock.
     pub iat: i64,
-    /// From when it counts.
+    /// The same moment as `iat`.
     pub nbf: i64,
     /// Until when it counts without another answer.
     pub exp: i64,
@@ -75,10 +111,10 @@ pub struct Claims {
     /// From when on the client tries to renew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_at: Option<i64>,
-    /// Seconds between two checks, for display.
+    /// Seconds between two checks, for display; with `device` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<i64>,
-    /// Seconds of offline use after a missed check, for display.
+    /// Seconds of offline use after a missed check, for display; with `device` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace: Option<i64>,
 }
@@ -126,12 +162,13 @@ impl Claims {
     /// A yes. Bound to a device it allows offline use; otherwise it only proves this answer.
     #[must_use]
     pub fn granted(occasion: &Occasion<'_>, code: Code, terms: &Terms<'_>, bound: Option<Bound<'_>>) -> Self {
-        let mut claims = Self::stated(occasion, code, Some(terms));
-        claims.valid = true;
+        let mut claims = Self::stated(Kind::Lease, occasion, code, Some(terms));
         if let Some(Bound { device, components }) = bound {
             let (interval, grace) = spans(terms.policy);
-            claims.exp = offline_until(claims.iat, interval + grace, claims.license_expires_at);
-            claims.refresh_at = Some((claims.iat + interval).min(claims.exp));
+            claims.exp = offline_until(claims.at, interval + grace, claims.license_expires_at);
+            claims.refresh_at = Some((claims.at + interval).min(claims.exp));
+            claims.interval = Some(interval);
+            claims.grace = Some(grace);
             claims.device = Some(device.to_string());
             claims.hw = Some(components.to_wire());
             claims.hw_threshold = Some(terms.policy.hardware_match_threshold);
@@ -142,13 +179,20 @@ impl Claims {
     /// A signed no. `terms` is `None` where no license was found.
     #[must_use]
     pub fn refused(occasion: &Occasion<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
-        Self::stated(occasion, code, terms)
+        Self::stated(Kind::Refusal, occasion, code, terms)
+    }
+
+    /// What it is, by its decision.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        if self.valid { Kind::Lease } else { Kind::Refusal }
     }
 
     /// Signs the claims.
     #[must_use]
     pub fn sign(&self, generation: &Generation) -> String {
-        let header = format!(r#"{{"alg":"{ALGORITHM}","typ":"{TYPE}","kid":"{}"}}"#, generation.number());
+        let (typ, kid) = (self.kind().media_type(), generation.number());
+        let header = format!(r#"{{"alg":"{ALGORITHM}","typ":"{typ}","kid":"{kid}"}}"#);
         // Unwrap safety: strings, numbers and maps of strings always serialize.
         let payload = serde_json::to_vec(self).unwrap();
         let mut jws = BASE64URL_NOPAD.encode(header.as_bytes());
@@ -160,29 +204,30 @@ impl Claims {
         jws
     }
 
-    fn stated(occasion: &Occasion<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
-        let iat = occasion.now.seconds();
-        let spans = terms.map(|terms| spans(terms.policy));
+    fn stated(kind: Kind, occasion: &Occasion<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
+        let at = occasion.now.seconds();
+        let license_end = terms.and_then(|terms| terms.expires_at);
         Self {
             iss: occasion.issuer.to_owned(),
-            aud: occasion.product.to_string(),
+            aud: kind.audience(occasion.product),
             sub: occasion.license_id.to_string(),
             jti: occasion.request_id.to_owned(),
-            iat,
-            nbf: iat - CLOCK_SKEW_SECONDS,
-            exp: iat + SHORT_LIFE_SECONDS,
+            at,
+            iat: at - CLOCK_SKEW_SECONDS,
+            nbf: at - CLOCK_SKEW_SECONDS,
+            exp: at + SHORT_LIFE_SECONDS,
             nonce: occasion.nonce.map(str::to_owned),
-            valid: false,
+            valid: kind == Kind::Lease,
             code: code.name().to_owned(),
             tier: terms.map(|terms| terms.tier.to_string()),
             features: terms.map(|terms| terms.features.to_vec()),
-            license_expires_at: terms.and_then(|terms| terms.expires_at).map(UnixMillis::seconds),
+            license_expires_at: license_end.map(|end| end.min(LATEST_END).seconds()),
             device: None,
             hw: None,
             hw_threshold: None,
             refresh_at: None,
-            interval: spans.map(|(interval, _)| interval),
-            grace: spans.map(|(_, grace)| grace),
+            interval: None,
+            grace: None,
         }
     }
 }
@@ -194,9 +239,9 @@ fn spans(policy: &Policy) -> (i64, i64) {
     )
 }
 
-/// `iat + span`, at least the short life, and never beyond the license itself.
-fn offline_until(iat: i64, span: i64, license_expires_at: Option<i64>) -> i64 {
-    let until = iat + span.max(SHORT_LIFE_SECONDS);
+/// `at + span`, at least the short life, and never beyond the license itself.
+fn offline_until(at: i64, span: i64, license_expires_at: Option<i64>) -> i64 {
+    let until = at + span.max(SHORT_LIFE_SECONDS);
     license_expires_at.map_or(until, |end| until.min(end))
 }
 
@@ -206,10 +251,10 @@ pub enum LeaseError {
     /// Not three base64url parts of JSON, JSON and a signature, or too long.
     #[error("not a lease")]
     Malformed,
-    /// Any algorithm but [`ALGORITHM`].
+    /// Any algorithm but [`ACCEPTED_ALGORITHMS`].
     #[error("wrong algorithm")]
     WrongAlgorithm,
-    /// Any type but [`TYPE`].
+    /// Neither a lease nor a refusal, or not the one of them that the signed decision makes it.
     #[error("wrong type")]
     WrongType,
     /// Signed by a key that is not trusted here.
@@ -223,13 +268,14 @@ pub enum LeaseError {
     WrongAudience,
 }
 
-/// Checks a lease's header, signature and audience and returns what it says. Times are the caller's to judge.
+/// Checks the header, signature, decision and audience of a lease or a refusal and returns what it says. Times are the
+/// caller's to judge, and so is `valid`.
 ///
 /// # Errors
 /// [`LeaseError`]. Nothing of the payload is looked at before the signature holds.
 pub fn verify(
     jws: &str,
-    audience: &Product,
+    product: &Product,
     trusted: impl Fn(&str) -> Option<VerifyingKey>,
 ) -> Result<Claims, LeaseError> {
     if jws.len() > MAX_LEASE_BYTES {
@@ -238,17 +284,19 @@ pub fn verify(
     let (signed, signature) = jws.rsplit_once('.').ok_or(LeaseError::Malformed)?;
     let (header, payload) = signed.split_once('.').ok_or(LeaseError::Malformed)?;
     let header: Header = serde_json::from_slice(&decoded(header)?).map_err(|_| LeaseError::Malformed)?;
-    if header.alg != ALGORITHM {
+    if !ACCEPTED_ALGORITHMS.contains(&header.alg.as_str()) {
         return Err(LeaseError::WrongAlgorithm);
     }
-    if header.typ != TYPE {
-        return Err(LeaseError::WrongType);
-    }
+    let kind = Kind::ALL.into_iter().find(|kind| kind.media_type() == header.typ);
+    let kind = kind.ok_or(LeaseError::WrongType)?;
     let key = trusted(&header.kid).ok_or(LeaseError::UnknownKey)?;
     let signature = Signature::from_slice(&decoded(signature)?).map_err(|_| LeaseError::BadSignature)?;
     key.verify_strict(signed.as_bytes(), &signature).map_err(|_| LeaseError::BadSignature)?;
     let claims: Claims = serde_json::from_slice(&decoded(payload)?).map_err(|_| LeaseError::Malformed)?;
-    if claims.aud != audience.as_str() {
+    if claims.kind() != kind {
+        return Err(LeaseError::WrongType);
+    }
+    if claims.aud != kind.audience(product) {
         return Err(LeaseError::WrongAudience);
     }
     Ok(claims)

@@ -7,6 +7,11 @@ pub const MILLIS_PER_HOUR: i64 = 3_600 * MILLIS_PER_SECOND;
 /// Milliseconds in one day of 24 hours; terms and grace are counted in these.
 pub const MILLIS_PER_DAY: i64 = 86_400 * MILLIS_PER_SECOND;
 
+/// The latest end of a license that is told or may be set, and the `expiresAt` of a perpetual one, since readers of that
+/// member compare numbers: 9999-01-01T00:00:00Z. The last second of 9999 in UTC is in the year 10000 in every time zone
+/// east of it, and calendars such as Python's `datetime` have no such year.
+pub const LATEST_END: UnixMillis = UnixMillis(253_370_764_800_000);
+
 /// A moment in milliseconds since 1970-01-01T00:00:00Z. The domain is handed these; it never reads a clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixMillis(pub i64);

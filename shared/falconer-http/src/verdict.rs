@@ -7,11 +7,8 @@ use falconer_domain::lease::{self, Claims, Occasion};
 use falconer_domain::license::Device;
 use falconer_domain::person::DeviceName;
 use falconer_domain::standing::Standing;
+use falconer_domain::time::LATEST_END;
 use serde::Serialize;
-
-/// What a perpetual license puts into `expiresAt`, whose readers compare numbers: 9999-12-31T23:59:59Z, since a second
-/// more would be a year of five digits.
-const NEVER_MILLIS: i64 = 253_402_300_799_000;
 
 /// The bound device a yes is about, and the components that prove it.
 #[derive(Debug)]
@@ -70,7 +67,7 @@ impl<'a> Yes<'a> {
             valid: true,
             code: code.name(),
             tier: license.tier.as_str(),
-            expires_at: license.expires_at.map_or(NEVER_MILLIS, |at| at.0),
+            expires_at: license.expires_at.map_or(LATEST_END, |at| at.min(LATEST_END)).0,
             perpetual: license.expires_at.is_none(),
             user_id: license.user_id.as_deref(),
             features: &standing.features,

@@ -40,12 +40,14 @@ class Generation:
         self.tag_key = subkey(master, "license-key-tag")
         self.lookup_key = subkey(master, "license-lookup")
         self.signing_key = Ed25519PrivateKey.from_private_bytes(subkey(master, "lease-signing-ed25519"))
-        header = {"alg": "EdDSA", "typ": "lease+jwt", "kid": str(number)}
-        self.header = base64url(compact(header))
+        self.headers = {valid: self.header(typ) for valid, typ in [(True, "lease+jwt"), (False, "refusal+jwt")]}
+
+    def header(self, typ):
+        return base64url(compact({"alg": "EdDSA", "typ": typ, "kid": str(self.number)}))
 
     def sign(self, claims):
-        """A lease: a JWS in compact form."""
-        signed = self.header + b"." + base64url(compact(claims))
+        """A lease or a refusal: a JWS in compact form."""
+        signed = self.headers[claims["valid"]] + b"." + base64url(compact(claims))
         return (signed + b"." + base64url(self.signing_key.sign(signed))).decode()
 
 

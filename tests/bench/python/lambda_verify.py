@@ -31,7 +31,8 @@ WINDOW_SECONDS = 60
 RING_SECONDS = 300
 CATALOG_SECONDS = 60
 SHORT_LIFE_SECONDS = 300
-NEVER_MILLIS = 253_402_300_799_000
+CLOCK_SKEW_SECONDS = 300
+LATEST_END_MILLIS = 253_370_764_800_000
 MAX_BODY_BYTES = 8 * 1024
 
 TEXTS = {
@@ -119,14 +120,17 @@ def verify(event, request_id):
     count(address, now)
     license = read_item(key.license_id)
     code = decide(license, now)
+    product = license["product"] if license else key.product
+    at = now // 1000
     claims = {
         "iss": ISSUER,
-        "aud": license["product"] if license else key.product,
+        "aud": product if code == "VALID" else f"{product}/refusal",
         "sub": key.license_id,
         "jti": request_id,
-        "iat": now // 1000,
-        "nbf": now // 1000 - 300,
-        "exp": now // 1000 + SHORT_LIFE_SECONDS,
+        "at": at,
+        "iat": at - CLOCK_SKEW_SECONDS,
+        "nbf": at - CLOCK_SKEW_SECONDS,
+        "exp": at + SHORT_LIFE_SECONDS,
         "nonce": body.get("nonce"),
         "valid": code == "VALID",
         "code": code,
@@ -210,14 +214,11 @@ def catalog_of(license):
 
 def terms(license):
     """What the license grants, as a lease states it."""
-    catalog = catalog_of(license)
-    rules = policy(catalog, license)
+    ends = min(int(license["expires_at"]), LATEST_END_MILLIS) // 1000 if "expires_at" in license else None
     return {
         "tier": license["tier"],
-        "features": features(catalog, license),
-        "license_expires_at": int(license["expires_at"]) // 1000 if "expires_at" in license else None,
-        "interval": int(rules["check_interval_hours"]) * 3_600,
-        "grace": int(rules["offline_grace_days"]) * 86_400,
+        "features": features(catalog_of(license), license),
+        "license_expires_at": ends,
     }
 
 
@@ -226,7 +227,7 @@ def yes(license, claims, now, lease):
         "valid": True,
         "code": "VALID",
         "tier": license["tier"],
-        "expiresAt": int(license.get("expires_at", NEVER_MILLIS)),
+        "expiresAt": min(int(license.get("expires_at", LATEST_END_MILLIS)), LATEST_END_MILLIS),
         "perpetual": "expires_at" not in license,
         "userId": license.get("user_id"),
         "features": claims["features"],

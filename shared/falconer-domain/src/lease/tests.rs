@@ -47,10 +47,124 @@ fn offline_use_ends_with_interval_and_grace_or_with_the_license() {
         (Some(60), Policy::DEFAULT, false, 300, None),
     ] {
         let claims = claims(expires_in, &policy, bound);
-        assert_eq!(claims.iat, 1_800_000_000);
-        assert_eq!(claims.nbf, claims.iat - 300);
-        assert_eq!(claims.exp - claims.iat, exp, "{expires_in:?} {bound}");
-        assert_eq!(claims.refresh_at.map(|at| at - claims.iat), refresh_at, "{expires_in:?} {bound}");
+        assert_eq!((claims.at, claims.iat, claims.nbf), (1_800_000_000, 1_799_999_700, 1_799_999_700));
+        assert_eq!(claims.exp - claims.at, exp, "{expires_in:?} {bound}");
+        assert_eq!(claims.refresh_at.map(|at| at - claims.at), refresh_at, "{expires_in:?} {bound}");
+        assert_eq!(
+            (claims.interval.is_some(), claims.grace.is_some()),
+            (bound, bound),
+            "with a device alone"
+        );
+    }
+}
+
+#[test]
+fn no_end_later_than_the_latest_is_told() {
+    let latest = LATEST_END.seconds();
+    for (end, told) in
+        [(latest - 1, latest - 1), (latest, latest), (latest + 1, latest), (latest * 2, latest)]
+    {
+        let claims = claims(Some(end - NOW.seconds()), &Policy::DEFAULT, true);
+        assert_eq!(claims.license_expires_at, Some(told), "{end}");
+    }
+}
+
+/// A lease and the refusals of one license: every code, with and without a license, by the same key.
+fn refusals() -> Vec<Claims> {
+    let product = Product::parse("QF").unwrap();
+    let license_id = LicenseId::from_hash(&[1; 32]);
+    let tier = TierName::parse("pro").unwrap();
+    let nonce = Some("nnnnnnnnnnnnnnnnnnnnnn");
+    let occasion = Occasion {
+        issuer: "https://licenses.example.com",
+        product: &product,
+        license_id: &license_id,
+        request_id: "r",
+        nonce,
+        now: NOW,
+    };
+    let terms = Terms { tier: &tier, features: &[], expires_at: None, policy: &Policy::DEFAULT };
+    let refused =
+        |code| [None, Some(&terms)].map(|terms: Option<&Terms<'_>>| Claims::refused(&occasion, code, terms));
+    Code::ALL.iter().copied().flat_map(refused).collect()
+}
+
+/// The recipe of a verifier that a stranger writes: type, audience, signature. Each alone tells a refusal from a lease.
+#[test]
+fn no_refusal_passes_for_a_lease() {
+    let ring = ring();
+    let key = ring.current().signing_key();
+    for claims in refusals() {
+        let jws = claims.sign(ring.current());
+        let (signed, _) = jws.rsplit_once('.').unwrap();
+        let (header, payload) = signed.split_once('.').unwrap();
+        let header: serde_json::Value = serde_json::from_slice(&decoded(header).unwrap()).unwrap();
+        assert_eq!(header["typ"], "refusal+jwt", "{}", claims.code);
+        assert_eq!(claims.aud, "QF/refusal", "{}", claims.code);
+        assert_eq!((claims.interval, claims.grace, claims.exp), (None, None, claims.at + 300));
+        let read = verify(&jws, &Product::parse("QF").unwrap(), |_| Some(key.verifying_key()));
+        assert_eq!(read, Ok(claims.clone()));
+
+        let retyped = BASE64URL_NOPAD.encode(br#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1"}"#);
+        assert_eq!(read_signed(&key, &format!("{retyped}.{payload}")), Err(LeaseError::WrongType));
+    }
+}
+
+#[test]
+fn type_audience_and_decision_must_agree() {
+    let ring = ring();
+    let key = ring.current().signing_key();
+    for (typ, aud, valid, expected) in [
+        ("lease+jwt", "QF", true, Ok(())),
+        ("refusal+jwt", "QF/refusal", false, Ok(())),
+        ("lease+jwt", "QF", false, Err(LeaseError::WrongType)),
+        ("lease+jwt", "QF/refusal", false, Err(LeaseError::WrongType)),
+        ("refusal+jwt", "QF", true, Err(LeaseError::WrongType)),
+        ("refusal+jwt", "QF/refusal", true, Err(LeaseError::WrongType)),
+        ("lease+jwt", "QF/refusal", true, Err(LeaseError::WrongAudience)),
+        ("refusal+jwt", "QF", false, Err(LeaseError::WrongAudience)),
+        ("refusal+jwt", "ACME/refusal", false, Err(LeaseError::WrongAudience)),
+        ("lease+jwt", "qf", true, Err(LeaseError::WrongAudience)),
+        ("LEASE+JWT", "QF", true, Err(LeaseError::WrongType)),
+        ("application/lease+jwt", "QF", true, Err(LeaseError::WrongType)),
+        ("JWT", "QF", true, Err(LeaseError::WrongType)),
+        ("", "QF", true, Err(LeaseError::WrongType)),
+    ] {
+        let claims = Claims { aud: aud.to_owned(), valid, ..claims(None, &Policy::DEFAULT, true) };
+        let header = format!(r#"{{"alg":"EdDSA","typ":"{typ}","kid":"1"}}"#);
+        let parts = [header.into_bytes(), serde_json::to_vec(&claims).unwrap()];
+        let signed = parts.map(|part| BASE64URL_NOPAD.encode(&part)).join(".");
+        assert_eq!(read_signed(&key, &signed).map(drop), expected, "{typ} {aud} {valid}");
+    }
+}
+
+/// What 0.1.0 signed: no `at`, and `iat` the moment itself.
+#[test]
+fn a_lease_without_its_moment_is_not_read() {
+    let ring = ring();
+    let mut claims = serde_json::to_value(claims(None, &Policy::DEFAULT, true)).unwrap();
+    claims.as_object_mut().unwrap().remove("at");
+    let parts = [br#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1"}"#.to_vec(), claims.to_string().into_bytes()];
+    let signed = parts.map(|part| BASE64URL_NOPAD.encode(&part)).join(".");
+    assert_eq!(read_signed(&ring.current().signing_key(), &signed), Err(LeaseError::Malformed));
+}
+
+fn read_signed(key: &ed25519_dalek::SigningKey, signed: &str) -> Result<Claims, LeaseError> {
+    let signature = BASE64URL_NOPAD.encode(&key.sign(signed.as_bytes()).to_bytes());
+    let product = Product::parse("QF").unwrap();
+    verify(&format!("{signed}.{signature}"), &product, |_| Some(key.verifying_key()))
+}
+
+proptest::proptest! {
+    /// Whatever products there are, the audience of one's refusal is none of them.
+    #[test]
+    fn no_product_is_the_audience_of_a_refusal(one in "[A-Z0-9]{2,8}", other in "[A-Z0-9/a-z]{2,16}") {
+        let one = Product::parse(&one).unwrap();
+        let refusal = Kind::Refusal.audience(&one);
+        proptest::prop_assert!(Product::parse(&refusal).is_none());
+        if let Some(other) = Product::parse(&other) {
+            proptest::prop_assert_ne!(refusal, Kind::Lease.audience(&other));
+        }
     }
 }
 
@@ -68,12 +182,18 @@ fn a_header_with_more_than_ours_is_somebody_elses() {
         (r#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1","crit":["b64"]}"#, LeaseError::Malformed),
         (r#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1","alg":"EdDSA"}"#, LeaseError::Malformed),
         (r#"{"alg":"HS256","typ":"lease+jwt","kid":"1"}"#, LeaseError::WrongAlgorithm),
+        (r#"{"alg":"none","typ":"lease+jwt","kid":"1"}"#, LeaseError::WrongAlgorithm),
+        (r#"{"alg":"eddsa","typ":"lease+jwt","kid":"1"}"#, LeaseError::WrongAlgorithm),
+        (r#"{"alg":"Ed448","typ":"lease+jwt","kid":"1"}"#, LeaseError::WrongAlgorithm),
+        (r#"{"alg":"ES256","typ":"lease+jwt","kid":"1"}"#, LeaseError::WrongAlgorithm),
         (r#"{"alg":"EdDSA","kid":"1"}"#, LeaseError::WrongType),
     ] {
         let signed = format!("{}.{payload}", BASE64URL_NOPAD.encode(header.as_bytes()));
-        let signature = BASE64URL_NOPAD.encode(&key.sign(signed.as_bytes()).to_bytes());
-        assert_eq!(verify(&format!("{signed}.{signature}"), &product, trusted), Err(expected), "{header}");
+        assert_eq!(read_signed(&key, &signed), Err(expected), "{header}");
     }
+    // The same signature under its newer name (RFC 9864).
+    let newer = BASE64URL_NOPAD.encode(br#"{"alg":"Ed25519","typ":"lease+jwt","kid":"1"}"#);
+    assert!(read_signed(&key, &format!("{newer}.{payload}")).is_ok());
 }
 
 #[test]
