@@ -13,7 +13,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 HEADER = {"alg": "EdDSA", "typ": "lease+jwt"}
-CLAIMS = ["iss", "aud", "sub", "jti", "iat", "nbf", "exp"]
+CLAIMS = ["iss", "aud", "sub", "jti", "at", "iat", "nbf", "exp"]
+# How far `iat` and `nbf` lie before the moment itself.
+SKEW_SECONDS = 300
 
 
 def decoded(text):
@@ -82,6 +84,10 @@ def main():
         )
     except jwt.PyJWTError as error:
         raise SystemExit(f"PyJWT refuses the lease: {error!r}")
+    if claims["iat"] != claims["nbf"] or claims["iat"] != claims["at"] - SKEW_SECONDS:
+        raise SystemExit(f"iat, nbf and at do not fit: {claims}")
+    if claims["valid"] is not True:
+        raise SystemExit("a refusal has the type of a lease")
     print(json.dumps({"kid": header["kid"], "claims": claims}))
 
 

@@ -1,8 +1,10 @@
 //! `cargo xtask e2e`: the real stack, looked at from outside by programs that share no code with it.
 
 mod checks;
+mod languages;
 mod published;
 mod shutdown;
+mod verifiers;
 
 use anyhow::{Result, bail};
 

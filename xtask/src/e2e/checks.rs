@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
 use ureq::http::Request;
 
-use super::published;
+use super::{published, verifiers};
 use crate::http::{self, Answer};
 use crate::python::Environment;
 use crate::seed::license_key;
@@ -16,8 +16,8 @@ use crate::workspace::Workspace;
 
 const VERIFIER: &str = "tests/e2e/verify_lease.py";
 /// The demo licenses' product, which is the audience of their leases.
-const PRODUCT: &str = "QF";
-const NONCE: &str = "e2e-nonce-0123456789";
+pub(super) const PRODUCT: &str = "QF";
+pub(super) const NONCE: &str = "e2e-nonce-0123456789";
 /// One seat moves once in 24 hours, and the second device did not get it back.
 const REFUSED_THE_SECOND_TIME: [(&str, &str); 2] =
     [("/api/transfer", "TRANSFER_COOLDOWN"), ("/api/deactivate", "DEVICE_NOT_BOUND")];
@@ -33,11 +33,20 @@ pub(super) struct Subject<'a, 'stack> {
 type Check = fn(&mut Subject) -> Result<()>;
 
 /// In an order: rotating comes last, since it changes the ring.
-pub(super) const ALL: [(&str, Check); 14] = [
+pub(super) const ALL: [(&str, Check); 17] = [
     ("health and readiness answer 200", health),
     ("the legacy demo key is valid, with a lease that PyJWT accepts", legacy_key),
     ("every new demo key is valid, with a lease that PyJWT accepts", new_keys),
     ("an activated device gets a lease for offline use that PyJWT accepts", device_lease),
+    (
+        "verifiers in Python, TypeScript and Java say of the vectors what they are, on clocks up to 300 s slow",
+        verifiers::vectors,
+    ),
+    (
+        "they accept every yes of the stack on clocks up to 300 s slow, and no refusal or forgery",
+        verifiers::answers,
+    ),
+    ("the lines of docs/browsers.md check a key", verifiers::page),
     ("the documents' curl lines answer, pasted into a shell twice", readme),
     ("the Bruno collection's requests are answered as they say", published::collection),
     ("schemathesis finds no answer that the OpenAPI document does not describe", published::document),
@@ -107,7 +116,7 @@ fn device_lease(subject: &mut Subject) -> Result<()> {
         let labels: Vec<&String> = claims["hw"].as_object().into_iter().flat_map(Map::keys).collect();
         ensure!(labels == ["board", "cpu", "mac"], "the lease states {labels:?}");
         let seconds = |name: &str| claims[name].as_i64().with_context(|| format!("the lease has no {name}"));
-        let until = seconds("iat")? + seconds("interval")? + seconds("grace")?;
+        let until = seconds("at")? + seconds("interval")? + seconds("grace")?;
         ensure!(seconds("exp")? == until, "the lease ends at {}, not {until}", claims["exp"]);
         let same = device.get_or_insert_with(|| claims["device"].clone());
         ensure!(*same == claims["device"], "{code} with another device: {}", claims["device"]);
@@ -256,9 +265,10 @@ fn rotation(subject: &mut Subject) -> Result<()> {
     subject.stack.start_functions()?;
 
     for (which, key) in [("old", &old_key), ("new", &new_key)] {
-        let (_, kid) = subject
+        let (body, kid) = subject
             .accepted(key, Some(&old_keys))
             .with_context(|| format!("the {which} key after rotating"))?;
+        verifiers::follows(subject, &body, &old_keys)?;
         ensure!(kid != old_kid, "the lease of the {which} key is still signed by {old_kid}");
     }
     Ok(())
@@ -274,7 +284,7 @@ impl Subject<'_, '_> {
         http::post(&format!("{}/api/verify", self.stack.url), &body)
     }
 
-    fn key_set(&self) -> Result<Value> {
+    pub(super) fn key_set(&self) -> Result<Value> {
         let answer = self.get("/api/keys")?;
         ensure!(answer.status == 200, "/api/keys answers {} {}", answer.status, answer.text);
         Ok(answer.json())
