@@ -22,7 +22,7 @@ pub mod verdict;
 mod clock;
 mod random;
 
-pub use answer::Answer;
+pub use answer::{Answer, Asker};
 pub use app::App;
 pub use arrival::{ChangeRequest, SeatRequest};
 pub use body::Body;
