@@ -137,7 +137,7 @@ impl Kind {
         }
         match cause.downcast_ref() {
             Some(IssueError::NoCatalog(_)) => Some(Self::NotFound),
-            Some(IssueError::LegacyProduct) => Some(Self::BadInput),
+            Some(IssueError::Order(_) | IssueError::LegacyProduct) => Some(Self::BadInput),
             Some(IssueError::NoUnusedKey) => Some(Self::Contended),
             Some(IssueError::Differs(..)) => Some(Self::OrderDiffers),
             _ => None,

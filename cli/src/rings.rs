@@ -218,6 +218,7 @@ async fn licenses_of(store: &Store, ring: &KeyRing, number: GenerationNumber) ->
 fn unwrapped(error: KeyringError) -> anyhow::Error {
     match error {
         KeyringError::Write(error) => error.into(),
+        KeyringError::Edit(refusal) => refusal.into(),
         other => other.into(),
     }
 }

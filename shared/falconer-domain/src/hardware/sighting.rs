@@ -40,3 +40,71 @@ impl Sighting {
         (!sent.is_empty()).then_some(Self { sent, nearest })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::KeyRing;
+    use crate::hardware::{ComponentForm, ReceivedComponents};
+    use crate::issue::{Order, Term};
+    use crate::license::Device;
+    use crate::{Catalog, LicenseKey, Product, TierName, UnixMillis};
+
+    fn received(parts: &[(Label, &str)]) -> ReceivedComponents {
+        let mut received = ReceivedComponents::default();
+        for (label, text) in parts {
+            received.insert(*label, text).unwrap();
+        }
+        received
+    }
+
+    #[test]
+    fn a_machine_is_told_by_labels_alone() {
+        let ring = KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
+        let product = Product::parse("QF").unwrap();
+        let catalog = Catalog::built_in(&product).unwrap();
+        let order = Order {
+            product,
+            tier: TierName::parse("pro").unwrap(),
+            user_id: None,
+            email: None,
+            licensee_name: None,
+            term: Term::Perpetual,
+            seats: None,
+            features: Vec::new(),
+        };
+        let key = LicenseKey::parse("QF-PRO-1YQHJ-NQJM8-TQS7R-DW1VG-ET6BN-RKPPT").unwrap();
+        let id = crate::LicenseId::of(ring.current(), &key);
+        let terms = order.check(&catalog).unwrap().terms(id, ring.current().number(), UnixMillis(0));
+        let hashed = |parts: &[(Label, &str)]| received(parts).hashed(ring.current(), &terms.id);
+        let device = |parts: &[(Label, &str)]| Device {
+            name: None,
+            components: hashed(parts).stored(),
+            form: ComponentForm::Opaque,
+            bound_at: UnixMillis(0),
+            seen_at: UnixMillis(0),
+        };
+        let ids = [1, 2].map(|number| DeviceId::from_random([number; 10]));
+        let first = device(&[(Label::Mac, "mac-of-one"), (Label::Cpu, "processor")]);
+        let second =
+            device(&[(Label::Mac, "mac-of-two"), (Label::Cpu, "processor"), (Label::Board, "board-two")]);
+        let devices = BTreeMap::from([(ids[0].clone(), first), (ids[1].clone(), second)]);
+        let license = License { devices, ..terms.clone() };
+        for (parts, nearest) in [
+            (vec![(Label::Mac, "mac-of-three"), (Label::Hostname, "host-three")], None),
+            (vec![(Label::Cpu, "processor")], Some((0, vec![Label::Cpu]))),
+            (
+                vec![(Label::Cpu, "processor"), (Label::Board, "board-two")],
+                Some((1, vec![Label::Board, Label::Cpu])),
+            ),
+        ] {
+            let sighting = Sighting::of(&hashed(&parts), &license).unwrap();
+            let nearest =
+                nearest.map(|(index, agreed): (usize, _)| Nearest { device: ids[index].clone(), agreed });
+            assert_eq!((sighting.sent.len(), sighting.nearest), (parts.len(), nearest), "{parts:?}");
+        }
+        assert_eq!(Sighting::of(&hashed(&[]), &license), None);
+    }
+}
