@@ -173,13 +173,16 @@ pub(crate) struct Issue {
     /// Issue a key of S1's old form, for applications that read nothing else
     #[arg(long)]
     pub(crate) legacy: bool,
+    /// Your own id of the order: it is issued once, however often this is run
+    #[arg(long, value_name = "ID")]
+    pub(crate) order: Option<String>,
     /// Why, for the audit
     #[arg(long)]
     pub(crate) reason: Option<String>,
     /// Issue a license for each row of a CSV file, whose columns are named like these flags
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tier", "user", "email", "name", "from_activation", "seats", "features", "legacy"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tier", "user", "email", "name", "from_activation", "seats", "features", "legacy", "order"])]
     pub(crate) from_csv: Option<PathBuf>,
-    /// Where the keys of --from-csv go [default: FILE.issued.csv]
+    /// Where the keys of --from-csv go [default: FILE.issued.csv]; `-` prints them as well
     #[arg(long, short, value_name = "FILE", requires = "from_csv")]
     pub(crate) output: Option<PathBuf>,
 }
@@ -221,7 +224,7 @@ pub(crate) struct List {
     #[arg(long, group = "filter")]
     pub(crate) email: Option<String>,
     /// Those that end within so many days
-    #[arg(long, group = "filter", value_name = "DAYS")]
+    #[arg(long, group = "filter", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_525))]
     pub(crate) expiring: Option<u32>,
     /// active, pending, suspended or revoked; looks through the whole table
     #[arg(long, group = "filter")]
@@ -242,7 +245,7 @@ pub(crate) struct Extend {
     /// So many days more: from its end on, or from now on where that has passed
     #[arg(long)]
     pub(crate) days: Option<u32>,
-    /// Until the end of this day (YYYY-MM-DD, UTC) or until this moment
+    /// Until the end of this day (YYYY-MM-DD, UTC) or until this moment; in the year 9999 it never ends
     #[arg(long)]
     pub(crate) until: Option<String>,
     /// It never ends
@@ -337,7 +340,7 @@ pub(crate) struct Stats {
     /// How many days back, today included
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
     pub(crate) days: u32,
-    /// Draw the days as a picture (SVG)
+    /// Draw the days as a picture (SVG); `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) chart: Option<PathBuf>,
 }
@@ -363,7 +366,7 @@ pub(crate) struct ImportSheet {
     /// Keep free-text keys instead of issuing fresh ones. They carry no signature: anyone can try to guess one
     #[arg(long)]
     pub(crate) keep_keys: bool,
-    /// Where old and fresh keys are listed [default: FILE.mapping.csv]
+    /// Where old and fresh keys are listed [default: FILE.mapping.csv]; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
 }
@@ -382,7 +385,7 @@ pub(crate) struct ImportPostgres {
 pub(crate) struct ImportFile {
     /// CSV in UTF-8, its first line naming the columns; `-` reads standard input
     pub(crate) file: PathBuf,
-    /// Where rows that cannot be imported go, with the reason [default: FILE.refused.csv]
+    /// Where rows that cannot be imported go, with the reason [default: FILE.refused.csv]; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) refused: Option<PathBuf>,
     /// Why, for the audit
@@ -398,7 +401,7 @@ pub(crate) enum Export {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportCsv {
-    /// Write to this file, which nobody else may read, instead of standard output
+    /// Write to this file, which nobody else may read; `-` is standard output, as without this flag
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Write whole keys instead of masked ones; the audit of each license records it

@@ -8,34 +8,35 @@ use falconer_domain::{Catalog, Product, TierName};
 use serde_json::json;
 
 use crate::arguments::{self, CatalogFile};
+use crate::failure::not_found;
 use crate::inputs;
-use crate::licenses::{Office, print_json};
+use crate::licenses::{Office, product, reason};
+use crate::output;
 
 impl Office<'_> {
     pub(crate) async fn catalog(&self, command: arguments::Catalog) -> Result<()> {
         match command {
-            arguments::Catalog::Show { product } => {
-                let product = Product::parse(&product).context("--product must be 2 to 8 of A-Z and 0-9")?;
+            arguments::Catalog::Show { product: named } => {
+                let product = product(&named)?;
                 let (in_use, version) = self.in_use(&product).await?;
-                let in_use = in_use.with_context(|| {
-                    format!("product {product} has no catalog; `falconer catalog apply` puts one")
+                let in_use = in_use.ok_or_else(|| {
+                    not_found(format!("product {product} has no catalog; `falconer catalog apply` puts one"))
                 })?;
                 let text = catalog::written(&in_use);
                 if self.manners.json {
                     let (product, stored) = (product.as_str(), version > 0);
-                    print_json(
+                    output::document(
                         &json!({ "product": product, "stored": stored, "version": version, "toml": text }),
-                    );
+                    )?;
                 } else {
-                    print!("{text}");
+                    output::verbatim(text.as_bytes())?;
                 }
                 Ok(())
             }
             arguments::Catalog::Check(file) => {
                 let new = read(&file)?;
                 let (in_use, _) = self.in_use(new.product()).await?;
-                self.outcome(&new, &changes(in_use.as_ref(), &new), "checked");
-                Ok(())
+                self.outcome(&new, &changes(in_use.as_ref(), &new), "checked")
             }
             arguments::Catalog::Apply(file) => self.apply(&file).await,
         }
@@ -46,19 +47,17 @@ impl Office<'_> {
         let (in_use, version) = self.in_use(new.product()).await?;
         let changes = changes(in_use.as_ref(), &new);
         if changes.is_empty() {
-            self.outcome(&new, &changes, "unchanged");
-            return Ok(());
+            return self.outcome(&new, &changes, "unchanged");
         }
         self.nobody_is_left_behind(in_use.as_ref(), &new).await?;
         if self.manners.dry_run {
-            self.outcome(&new, &changes, "dry_run");
-            return Ok(());
+            return self.outcome(&new, &changes, "dry_run");
         }
         self.confirm(&format!("replace the catalog of {}", new.product()), &changes)?;
-        let row = self.desk.audit_of_catalog(new.product(), file.reason.as_deref(), self.now)?;
+        let reason = reason(file.reason.as_deref())?;
+        let row = self.desk.audit_of_catalog(new.product(), reason.as_deref(), self.now)?;
         self.store.put_catalog(&new, version, &row, &random::id()?).await?;
-        self.outcome(&new, &changes, "changed");
-        Ok(())
+        self.outcome(&new, &changes, "changed")
     }
 
     /// A license whose tier is gone would be answered 503.
@@ -92,18 +91,20 @@ impl Office<'_> {
         })
     }
 
-    fn outcome(&self, new: &Catalog, changes: &[String], outcome: &str) {
+    fn outcome(&self, new: &Catalog, changes: &[String], outcome: &str) -> Result<()> {
         if self.manners.json {
-            print_json(&json!({ "product": new.product().as_str(), "outcome": outcome, "changes": changes }));
-            return;
+            let document =
+                json!({ "product": new.product().as_str(), "outcome": outcome, "changes": changes });
+            return Ok(output::document(&document)?);
         }
-        self.tell(changes);
-        match outcome {
-            "changed" => println!("Done. Instances follow within a minute."),
-            "dry_run" => println!("Nothing was changed: this was a dry run."),
-            _ if changes.is_empty() => println!("It is the catalog in use."),
-            _ => println!("It is a catalog, and differs from the one in use as above."),
-        }
+        self.tell(changes)?;
+        let sentence = match outcome {
+            "changed" => "Done. Instances follow within a minute.",
+            "dry_run" => "Nothing was changed: this was a dry run.",
+            _ if changes.is_empty() => "It is the catalog in use.",
+            _ => "It is a catalog, and differs from the one in use as above.",
+        };
+        Ok(output::line(sentence)?)
     }
 }
 

@@ -224,6 +224,7 @@ impl<'a> Desk<'a> {
             actor: Some(self.actor.to_owned()),
             reason: reason.map(str::to_owned),
             device: None,
+            hardware: None,
             kept_days: None,
         })
     }

@@ -1,9 +1,9 @@
 //! The command that writes all licenses to a file.
 
-use std::io::Write;
 use std::ops::ControlFlow;
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use falconer::desk::Deed;
 use falconer::moving::export;
 use falconer::moving::side_file::SideFile;
@@ -12,14 +12,28 @@ use falconer_domain::License;
 use serde_json::json;
 
 use crate::arguments::ExportCsv;
-use crate::licenses::{Office, opened, print_json};
+use crate::failure::{Failure, Kind, bad_input};
+use crate::licenses::{Office, opened, reason};
+use crate::output::{self, OutputError, Voice, is_standard_output};
 use crate::progress::Progress;
+
+/// How keys are written.
+#[derive(Clone, Copy)]
+enum Keys<'a> {
+    /// Their last group alone.
+    Masked,
+    /// In clear, with why, for the audit.
+    Revealed(Option<&'a str>),
+}
 
 impl Office<'_> {
     pub(crate) async fn export(&self, arguments: &ExportCsv) -> Result<()> {
-        if self.manners.json && arguments.output.is_none() {
-            bail!("with --json the sheet needs a file of its own; give --output FILE");
+        let path = arguments.output.as_deref().unwrap_or(Path::new("-"));
+        if self.manners.json && is_standard_output(path) {
+            let sentence = "with --json the sheet needs a file of its own; give --output FILE";
+            return Err(bad_input(sentence).into());
         }
+        let reason = reason(arguments.reason.as_deref())?;
         let mut licenses = Vec::new();
         let unreadable = self
             .look_through(|row, birth| {
@@ -32,9 +46,10 @@ impl Office<'_> {
         let count = licenses.len();
         if self.manners.dry_run {
             if self.manners.json {
-                print_json(&json!({ "outcome": "dry_run", "licenses": count }));
+                output::document(&json!({ "outcome": "dry_run", "licenses": count }))?;
             } else {
-                println!("{count} licenses would be exported: this was a dry run.");
+                let sentence = format!("{count} licenses would be exported: this was a dry run.");
+                Voice::beside([path]).line(sentence)?;
             }
             return Ok(());
         }
@@ -42,52 +57,55 @@ impl Office<'_> {
             let lines = ["the audit of each license records that its key was revealed".to_owned()];
             self.confirm(&format!("write {count} keys in clear"), &lines)?;
         }
-        self.export_to(&licenses, arguments).await?;
-        if unreadable > 0 {
-            bail!("the export lacks {unreadable} rows that do not read as licenses");
-        }
-        Ok(())
+        let keys = if arguments.reveal { Keys::Revealed(reason.as_deref()) } else { Keys::Masked };
+        let failed = |why| OutputError::at(path, why);
+        let file = SideFile::begin(path).map_err(failed)?;
+        let file = self.write(&licenses, keys, csv::Writer::from_writer(file), path).await?;
+        file.finish().map_err(failed)?;
+        self.exported(count, unreadable, path)
     }
 
-    async fn export_to(&self, licenses: &[(License, Birth)], arguments: &ExportCsv) -> Result<()> {
-        let count = licenses.len();
-        let Some(path) = &arguments.output else {
-            return self.write(licenses, arguments, std::io::stdout().lock()).await.map(|_| ());
-        };
-        let cannot = || format!("{} cannot be written", path.display());
-        let file = SideFile::begin(path).with_context(cannot)?;
-        let path = self.write(licenses, arguments, file).await?.finish().with_context(cannot)?;
-        if self.manners.json {
-            let path = path.display().to_string();
-            print_json(&json!({ "outcome": "exported", "licenses": count, "file": path }));
-        } else {
-            println!("{count} licenses: {}", path.display());
+    fn exported(&self, count: usize, unreadable: usize, path: &Path) -> Result<()> {
+        let lacking = (unreadable > 0).then(|| {
+            let sentence = format!("the export lacks {unreadable} rows that do not read as licenses");
+            Failure::new(Kind::Damaged, sentence)
+        });
+        let document =
+            json!({ "outcome": "exported", "licenses": count, "file": path.display().to_string() });
+        match lacking {
+            Some(lacking) if self.manners.json => return Err(lacking.after(document).into()),
+            None if self.manners.json => output::document(&document)?,
+            // The sheet alone is there, and a program reads it.
+            _ if is_standard_output(path) => {}
+            _ => output::line(format!("{count} licenses: {}", path.display()))?,
         }
-        Ok(())
+        lacking.map_or(Ok(()), |lacking| Err(lacking.into()))
     }
 
-    async fn write<W: Write>(
+    async fn write(
         &self,
         licenses: &[(License, Birth)],
-        arguments: &ExportCsv,
-        into: W,
-    ) -> Result<W> {
-        let mut writer = csv::Writer::from_writer(into);
-        writer.write_record(export::header())?;
+        keys: Keys<'_>,
+        mut writer: csv::Writer<SideFile>,
+        path: &Path,
+    ) -> Result<SideFile> {
+        let failed = |why: csv::Error| OutputError::at(path, why.into());
+        writer.write_record(export::header()).map_err(failed)?;
         let mut progress = Progress::of(licenses.len() as u64, self.manners);
         for (done, (license, birth)) in licenses.iter().enumerate() {
             let sealed_by = self.ring.generation(license.generation);
-            let key = if arguments.reveal && sealed_by.is_some() {
-                self.revealed(license, birth, arguments.reason.as_deref()).await?
-            } else {
-                // Masked, or sealed by a generation that was retired with it.
-                birth.key_hint.clone()
+            let key = match keys {
+                Keys::Revealed(reason) if sealed_by.is_some() => {
+                    self.revealed(license, birth, reason).await?
+                }
+                // Sealed by a generation that was retired with it.
+                Keys::Revealed(_) | Keys::Masked => birth.key_hint.clone(),
             };
-            writer.write_record(export::row(license, birth, &key))?;
+            writer.write_record(export::row(license, birth, &key)).map_err(failed)?;
             progress.at(done as u64 + 1);
         }
         progress.finish();
-        writer.into_inner().map_err(|why| why.into_error().into())
+        Ok(writer.into_inner().map_err(|why| OutputError::at(path, why.into_error()))?)
     }
 
     /// First the record, then the key: nobody sees one without the other.

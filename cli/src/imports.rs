@@ -8,13 +8,15 @@ use anyhow::{Context, Result, bail};
 use falconer::moving::import::{Import, Imported, Mode, Source};
 use falconer::moving::intake::FreeText;
 use falconer::moving::sheet::Reading;
-use falconer_domain::{Product, TierName};
+use falconer_domain::TierName;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::arguments::{self, ImportFile, ImportPostgres, ImportSheet};
+use crate::failure::{Failure, Kind, bad_input};
 use crate::inputs;
-use crate::licenses::{Office, print_json};
+use crate::licenses::{Office, product, reason};
+use crate::output::{self, Voice};
 use crate::progress::Progress;
 
 impl Office<'_> {
@@ -26,7 +28,7 @@ impl Office<'_> {
     }
 
     async fn import_sheet(&self, sheet: &ImportSheet) -> Result<()> {
-        let product = Product::parse(&sheet.product).context("--product must be 2 to 8 of A-Z and 0-9")?;
+        let product = product(&sheet.product)?;
         let reading = Reading { product, tiers: tiers(&sheet.tier)?, now: self.now };
         let (free_text, what) = if sheet.keep_keys {
             if self.ring.imported().is_none() {
@@ -54,7 +56,7 @@ impl Office<'_> {
             );
         }
         let zone = TimeZone::get(&postgres.timezone)
-            .with_context(|| format!("{} is no time zone (Europe/Berlin)", postgres.timezone))?;
+            .map_err(|_| bad_input(format!("{} is no time zone (Europe/Berlin)", postgres.timezone)))?;
         let what = "timestamps are read as of the zone above; what ends after 2200 never ends";
         let what = format!("{what} ({})", postgres.timezone);
         self.import_file(&postgres.import, &Source::Postgres(zone), Path::new(""), &what).await
@@ -68,6 +70,8 @@ impl Office<'_> {
         what: &str,
     ) -> Result<()> {
         let refused = beside(file.refused.as_deref(), &file.file, "refused")?;
+        self.leaves_output_to_json([mapping, refused.as_path()])?;
+        let reason = reason(file.reason.as_deref())?;
         let bytes = inputs::sheet(&file.file)?;
         let name = file.file.display();
         let sheet = source.open(&bytes).with_context(|| name.to_string())?;
@@ -85,7 +89,7 @@ impl Office<'_> {
             store: self.store,
             ring: self.ring,
             actor: self.actor,
-            reason: file.reason.as_deref(),
+            reason: reason.as_deref(),
             now: self.now,
             mapping,
             refused: &refused,
@@ -93,10 +97,14 @@ impl Office<'_> {
         let mut progress = Progress::of(rows, self.manners);
         let imported = import.run(source, &sheet, mode, |rows| progress.at(rows)).await;
         progress.finish();
-        self.tell_imported(&imported?)
+        self.tell_imported(&imported?, Voice::beside([mapping, refused.as_path()]))
     }
 
-    fn tell_imported(&self, imported: &Imported) -> Result<()> {
+    fn tell_imported(&self, imported: &Imported, voice: Voice) -> Result<()> {
+        let refused = (imported.refused > 0).then(|| {
+            let sentence = format!("{} of {} rows were refused", imported.refused, imported.rows);
+            Failure::new(Kind::RowsRefused, sentence)
+        });
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let outcome = match imported.imported {
             _ if self.manners.dry_run => "dry_run",
@@ -104,27 +112,27 @@ impl Office<'_> {
             _ => "changed",
         };
         if self.manners.json {
-            print_json(&json!({
+            let document = json!({
                 "outcome": outcome, "rows": imported.rows, "imported": imported.imported,
                 "there": imported.there, "refused": imported.refused,
                 "mappingFile": path(&imported.mapping), "refusedFile": path(&imported.refused_file),
-            }));
-        } else {
-            let verb = if self.manners.dry_run { "would be imported" } else { "imported" };
-            let Imported { rows, imported: new, there, refused, .. } = imported;
-            let rows = if *rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-            println!("{rows}: {new} {verb}, {there} there already, {refused} refused.");
-            if let Some(mapping) = path(&imported.mapping) {
-                println!("Old and fresh keys, for mailing: {mapping}");
-            }
-            if let Some(file) = path(&imported.refused_file) {
-                println!("Refused rows and why: {file}. Mend them there and import that file.");
+            });
+            match refused {
+                Some(refused) => return Err(refused.after(document).into()),
+                None => return Ok(output::document(&document)?),
             }
         }
-        if imported.refused > 0 {
-            bail!("{} of {} rows were refused", imported.refused, imported.rows);
+        let verb = if self.manners.dry_run { "would be imported" } else { "imported" };
+        let Imported { rows, imported: new, there, refused: bad, .. } = imported;
+        let rows = if *rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+        voice.line(format!("{rows}: {new} {verb}, {there} there already, {bad} refused."))?;
+        if let Some(mapping) = path(&imported.mapping) {
+            voice.line(format!("Old and fresh keys, for mailing: {mapping}"))?;
         }
-        Ok(())
+        if let Some(file) = path(&imported.refused_file) {
+            voice.line(format!("Refused rows and why: {file}. Mend them there and import that file."))?;
+        }
+        refused.map_or(Ok(()), |refused| Err(refused.into()))
     }
 }
 
@@ -133,9 +141,10 @@ fn tiers(pairs: &[String]) -> Result<BTreeMap<String, TierName>> {
         let (theirs, ours) = pair.split_once('=')?;
         Some((theirs.trim().to_lowercase(), TierName::parse(ours.trim())?))
     };
-    let named =
-        |pair| read(pair).with_context(|| format!("--tier {pair} is not THEIRS=OURS, as Standard=pro"));
-    pairs.iter().map(named).collect()
+    let named = |pair| {
+        read(pair).ok_or_else(|| bad_input(format!("--tier {pair} is not THEIRS=OURS, as Standard=pro")))
+    };
+    Ok(pairs.iter().map(named).collect::<Result<_, _>>()?)
 }
 
 /// The file that a command leaves: the one named, else beside the one it reads.

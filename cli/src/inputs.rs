@@ -3,7 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+
+use crate::failure::bad_input;
 
 /// Longest text of a catalog, a request or a key: whoever names the wrong file learns it here.
 const MAX_TEXT_BYTES: u64 = 1_000_000;
@@ -35,7 +37,8 @@ fn bytes(file: &Path, longest: u64) -> Result<Vec<u8>> {
     };
     source.take(longest + 1).read_to_end(&mut bytes).with_context(|| format!("{name} cannot be read"))?;
     if bytes.len() as u64 > longest {
-        bail!("{name} is longer than {longest} bytes; is it the right file?");
+        let sentence = format!("{name} is longer than {longest} bytes; is it the right file?");
+        return Err(bad_input(sentence).into());
     }
     Ok(bytes)
 }

@@ -1,7 +1,8 @@
 //! Issuing licenses: one at a time or many, never the same key twice.
 
+use falconer_aws::operator::PlacedOrder;
 use falconer_aws::{AuditRow, Store, StoreError};
-use falconer_domain::issue::{CheckedOrder, NewLicense, Order, OrderRefusal};
+use falconer_domain::issue::{CheckedOrder, NewLicense, Order, OrderId, OrderRefusal};
 use falconer_domain::keyring::Generation;
 use falconer_domain::license_key::{CurrentKey, LegacyKey};
 use falconer_domain::{KeyRing, LicenseId, LicenseKey, UnixMillis};
@@ -30,6 +31,14 @@ pub struct Issued {
     pub license: NewLicense,
 }
 
+/// What came of an order with an id.
+pub enum Ordered {
+    /// A license was issued for it now.
+    Issued(Box<Issued>),
+    /// One was issued for it before, or by somebody else at this moment.
+    There(PlacedOrder),
+}
+
 /// Why nothing was issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
@@ -50,11 +59,23 @@ pub enum IssueError {
     /// The clock is outside what S1's format can write, or all keys around now are taken.
     #[error("no unused legacy key is left around this moment; try again later")]
     NoUnusedKey,
+    /// The order was issued before, and was another one.
+    #[error(
+        "order {} was issued as {} with other terms: {}; nothing was issued. Change that license, or give this order \
+         another id",
+        .0.id, .0.license, .1.join("; ")
+    )]
+    Differs(Box<PlacedOrder>, Vec<String>),
+    /// The orders.
+    #[error("the orders cannot be read: {0}; nothing was issued")]
+    Orders(#[source] StoreError),
     /// The catalog.
     #[error("the catalog cannot be read: {0}; nothing was issued")]
     Catalog(#[source] StoreError),
     /// The tables.
-    #[error("{0}; whether the license was stored is not known, and its key is not shown: issue again")]
+    #[error(
+        "{0}; whether the license was stored is not known, and its key is not shown: issue again. With --order nothing is issued twice"
+    )]
     Store(#[from] StoreError),
     /// The operating system.
     #[error("the operating system gave no random bytes: {0}")]
@@ -126,6 +147,54 @@ impl<'a> Issuer<'a> {
             }
         }
         Err(IssueError::NoUnusedKey)
+    }
+
+    /// Issues one license for an order, whoever asks and how often: the order is stored with the license, on the
+    /// condition that it is not there.
+    ///
+    /// # Errors
+    /// As [`Self::issue`]; [`IssueError::Differs`] for an id under which something else was ordered.
+    pub async fn issue_for(
+        &mut self,
+        id: &OrderId,
+        order: &CheckedOrder,
+        form: Form,
+        now: UnixMillis,
+    ) -> Result<Ordered, IssueError> {
+        for _ in 0..MAX_TAKEN {
+            if let Some(there) = self.placed(id, order).await? {
+                return Ok(Ordered::There(there));
+            }
+            let (key, license) = self.prepare(order, form, now)?;
+            let row = self.audit(&license.license.id, now)?;
+            let placed =
+                PlacedOrder { id: id.clone(), license: license.license.id.clone(), terms: order.agreed() };
+            match self.store.issue_for(&placed, &license, &row, &random::id()?).await {
+                Ok(()) => return Ok(Ordered::Issued(Box::new(Issued { key, license }))),
+                // Somebody was faster with the order, or a legacy key is taken: look which.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(IssueError::NoUnusedKey)
+    }
+
+    /// The order, if a license was issued for it.
+    ///
+    /// # Errors
+    /// [`IssueError::Differs`] for an id under which something else was ordered; [`IssueError::Orders`].
+    pub async fn placed(
+        &self,
+        id: &OrderId,
+        order: &CheckedOrder,
+    ) -> Result<Option<PlacedOrder>, IssueError> {
+        let Some(there) = self.store.order(id).await.map_err(IssueError::Orders)? else { return Ok(None) };
+        let differences = there.terms.differences(&order.agreed());
+        if differences.is_empty() {
+            Ok(Some(there))
+        } else {
+            Err(IssueError::Differs(Box::new(there), differences))
+        }
     }
 
     /// The next key and the license it would open; nothing is stored.

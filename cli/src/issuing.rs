@@ -2,20 +2,24 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use falconer::issue::{Form, IssueError, Issued, Issuer};
+use anyhow::{Context, Result};
+use falconer::desk::Deed;
+use falconer::issue::{Form, IssueError, Issued, Issuer, Ordered};
 use falconer::moving::bulk::{Bulk, BulkError};
 use falconer::moving::cells::Sheet;
 use falconer::moving::issuing::{self, Keyed};
 use falconer::random;
-use falconer_domain::issue::{CheckedOrder, Order, Term};
-use falconer_domain::{LicenseId, LicenseKey, Product, TierName};
-use serde_json::json;
+use falconer_aws::operator::PlacedOrder;
+use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
+use falconer_domain::{License, LicenseId, LicenseKey, Product, TierName};
+use serde_json::{Value, json};
 
 use crate::arguments::Issue;
+use crate::failure::{Failure, bad_input};
 use crate::imports::beside;
 use crate::inputs;
-use crate::licenses::{Office, print_json};
+use crate::licenses::{Office, opened, product, reason, unseen};
+use crate::output::{self, OutputError, Voice};
 use crate::progress::Progress;
 use crate::shown;
 
@@ -24,28 +28,91 @@ const MOST_TOLD: usize = 20;
 
 impl Office<'_> {
     pub(crate) async fn issue(&self, issue: Issue) -> Result<()> {
-        let product = Product::parse(&issue.product).context("--product must be 2 to 8 of A-Z and 0-9")?;
+        let product = product(&issue.product)?;
+        let reason = reason(issue.reason.as_deref())?;
         if let Some(file) = &issue.from_csv {
-            let keys = beside(issue.output.as_deref(), file, "issued")?;
-            return self.issue_from_csv(file, &keys, &product, issue.reason.as_deref()).await;
+            return self.issue_to(file, issue.output.as_deref(), &product, reason.as_deref()).await;
         }
         let form = if issue.legacy { Form::Legacy } else { Form::Current };
-        let reason = issue.reason.clone();
+        let id = issue.order.as_deref().map(OrderId::read).transpose();
+        let id = id.map_err(|why| bad_input(why.to_string()))?;
         let mut desk = Issuer::new(self.store, self.ring, self.actor).because(reason.as_deref());
         let order = desk.check(order(issue, product)?).await?;
         if self.manners.dry_run {
-            if self.manners.json {
-                print_json(&json!({ "outcome": "dry_run" }));
-            } else {
-                println!("The order is in order. Nothing was issued: this was a dry run.");
-            }
-            return Ok(());
+            let there = match &id {
+                Some(id) => desk.placed(id, &order).await?,
+                None => None,
+            };
+            return Ok(self.tell_ordered(there.as_ref())?);
         }
-        let issued = desk.issue(&order, form, self.now).await?;
+        let Some(id) = id else {
+            let issued = desk.issue(&order, form, self.now).await?;
+            return Ok(self.hand_over(&issued_now(&issued, &issued.key.to_string(), None))?);
+        };
+        match desk.issue_for(&id, &order, form, self.now).await? {
+            Ordered::Issued(issued) => {
+                Ok(self.hand_over(&issued_now(&issued, &issued.key.to_string(), Some(&id)))?)
+            }
+            Ordered::There(placed) => self.hand_over_again(&placed, reason.as_deref()).await,
+        }
+    }
+
+    fn tell_ordered(&self, there: Option<&PlacedOrder>) -> Result<(), OutputError> {
         if self.manners.json {
-            print_issued_json(&issued);
+            let there = there.map(|placed| placed.license.as_str());
+            return output::document(&json!({ "outcome": "dry_run", "there": there }));
+        }
+        output::line(match there {
+            Some(placed) => format!("Order {} was issued before, as {}.", placed.id, placed.license),
+            None => "The order is in order. Nothing was issued: this was a dry run.".to_owned(),
+        })
+    }
+
+    /// The license of an order that was issued before, or what took its place: the same key again, and the audit says so.
+    async fn hand_over_again(&self, placed: &PlacedOrder, reason: Option<&str>) -> Result<()> {
+        let mut id = placed.license.clone();
+        let row = loop {
+            let row = self.find(id.as_str()).await?;
+            match &row.license.replaced_by {
+                Some(newer) => id = newer.clone(),
+                None => break row,
+            }
+        };
+        let key = opened(self.ring, &row.license, &row.birth()?)?;
+        let deed = Deed { action: "issue", code: "KEY_REVEALED", reason };
+        // First the record, then the key: nobody sees one without the other.
+        self.store.record(&self.desk.audit(&id, deed, self.now)?).await?;
+        let (license, order) = (&row.license, Some(&placed.id));
+        Ok(self.hand_over(&Handed { key: &key, license, order, outcome: Outcome::There })?)
+    }
+
+    /// Prints a key: the only moment at which it is seen.
+    fn hand_over(&self, handed: &Handed<'_>) -> Result<(), Failure> {
+        let printed = if self.manners.json {
+            output::document_to_be_read(&handed.document())
         } else {
-            print_issued(&issued);
+            output::to_be_read(handed.text())
+        };
+        let id = &handed.license.id;
+        printed.map_err(|lost| unseen(&format!("{id} is issued, and its key was not seen"), id, &lost))
+    }
+
+    /// The keys go to a file, which makes a second run safe, and with `-` to standard output too.
+    async fn issue_to(
+        &self,
+        file: &Path,
+        keys: Option<&Path>,
+        product: &Product,
+        reason: Option<&str>,
+    ) -> Result<()> {
+        self.leaves_output_to_json(keys)?;
+        let voice = Voice::beside(keys);
+        let printed = keys.is_some_and(output::is_standard_output);
+        let path = beside(keys.filter(|_| !printed), file, "issued")?;
+        self.issue_from_csv(file, &path, product, reason, voice).await?;
+        if printed && !self.manners.dry_run {
+            let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+            output::verbatim(&text)?;
         }
         Ok(())
     }
@@ -57,17 +124,18 @@ impl Office<'_> {
         keys: &Path,
         product: &Product,
         reason: Option<&str>,
+        voice: Voice,
     ) -> Result<()> {
         let (name, bytes) = (file.display(), inputs::sheet(file)?);
         let orders = Sheet::open(&bytes, &issuing::REQUIRED).with_context(|| name.to_string())?;
         let unknown = orders.unknown(&issuing::COLUMNS);
         if !unknown.is_empty() {
-            bail!("{name}: no column {}; there are {}", unknown.join(", "), issuing::COLUMNS.join(", "));
+            let (unknown, known) = (unknown.join(", "), issuing::COLUMNS.join(", "));
+            return Err(bad_input(format!("{name}: no column {unknown}; there are {known}")).into());
         }
         let checked = self.checked(&orders, product).await?;
         if self.manners.dry_run {
-            self.tell_bulk("dry_run", checked.len() as u64, 0, None);
-            return Ok(());
+            return Ok(self.tell_bulk("dry_run", checked.len() as u64, 0, None, voice)?);
         }
         let (count, name) = (checked.len(), keys.display());
         if keys.exists() {
@@ -82,8 +150,7 @@ impl Office<'_> {
         })?;
         let (stored, there) = self.store_keyed(keyed, reason).await?;
         let outcome = if stored == 0 { "unchanged" } else { "changed" };
-        self.tell_bulk(outcome, stored, there, Some(keys));
-        Ok(())
+        Ok(self.tell_bulk(outcome, stored, there, Some(keys), voice)?)
     }
 
     /// Every order, checked; or what is wrong with those that are not in order, and nothing is issued.
@@ -108,9 +175,10 @@ impl Office<'_> {
             return Ok(checked);
         }
         for line in bad.iter().take(MOST_TOLD) {
-            eprintln!("{line}");
+            output::note(line);
         }
-        bail!("{} of {} orders are not in order; nothing was issued", bad.len(), bad.len() + checked.len())
+        let all = bad.len() + checked.len();
+        Err(bad_input(format!("{} of {all} orders are not in order; nothing was issued", bad.len())).into())
     }
 
     fn make_keys(&self, orders: &Sheet<'_>, checked: &[CheckedOrder], path: &Path) -> Result<()> {
@@ -155,16 +223,25 @@ impl Office<'_> {
         Ok(authentic.license_id)
     }
 
-    fn tell_bulk(&self, outcome: &str, issued: u64, there: u64, keys: Option<&Path>) {
+    fn tell_bulk(
+        &self,
+        outcome: &str,
+        issued: u64,
+        there: u64,
+        keys: Option<&Path>,
+        voice: Voice,
+    ) -> Result<(), OutputError> {
         let keys = keys.map(|keys| keys.display().to_string());
         if self.manners.json {
-            print_json(&json!({ "outcome": outcome, "issued": issued, "there": there, "keysFile": keys }));
-        } else if outcome == "dry_run" {
-            println!("{issued} orders are in order. Nothing was issued: this was a dry run.");
-        } else {
-            println!("{issued} licenses issued, {there} there already.");
-            println!("Their keys: {}", keys.unwrap_or_default());
+            let document = json!({ "outcome": outcome, "issued": issued, "there": there, "keysFile": keys });
+            return output::document(&document);
         }
+        if outcome == "dry_run" {
+            let sentence = format!("{issued} orders are in order. Nothing was issued: this was a dry run.");
+            return voice.line(sentence);
+        }
+        voice.line(format!("{issued} licenses issued, {there} there already."))?;
+        voice.line(format!("Their keys: {}", keys.unwrap_or_default()))
     }
 }
 
@@ -178,7 +255,8 @@ fn stopped(error: BulkError) -> anyhow::Error {
 }
 
 fn order(issue: Issue, product: Product) -> Result<Order> {
-    let tier = TierName::parse(&issue.tier).context("--tier must be 1 to 16 of a-z, 0-9 and _")?;
+    let tier =
+        TierName::parse(&issue.tier).ok_or_else(|| bad_input("--tier must be 1 to 16 of a-z, 0-9 and _"))?;
     let term = match (issue.days, issue.from_activation) {
         (Some(days), true) => Term::DaysFromActivation(days),
         (Some(days), false) => Term::Days(days),
@@ -196,24 +274,57 @@ fn order(issue: Issue, product: Product) -> Result<Order> {
     })
 }
 
-fn print_issued_json(issued: &Issued) {
-    let license = &issued.license.license;
-    print_json(&json!({
-        "licenseKey": issued.key.to_string(),
-        "licenseId": license.id.as_str(),
-        "product": license.product.as_str(),
-        "tier": license.tier.as_str(),
-        "status": license.status.as_str(),
-        "expiresAt": license.expires_at.map(|at| at.0),
-        "durationDays": license.duration_days,
-    }));
+/// A key and its license, as a command hands them over.
+struct Handed<'a> {
+    key: &'a str,
+    license: &'a License,
+    order: Option<&'a OrderId>,
+    outcome: Outcome,
 }
 
-fn print_issued(issued: &Issued) {
-    let license = &issued.license.license;
-    println!("License key  {}", issued.key);
-    println!("License id   {}", license.id);
-    println!("Tier         {}", license.tier);
-    println!("Status       {}", license.status.as_str());
-    println!("Ends         {}", shown::ends(license));
+fn issued_now<'a>(issued: &'a Issued, key: &'a str, order: Option<&'a OrderId>) -> Handed<'a> {
+    Handed { key, license: &issued.license.license, order, outcome: Outcome::Now }
+}
+
+/// When the license was issued.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Now,
+    There,
+}
+
+impl Handed<'_> {
+    fn document(&self) -> Value {
+        let license = self.license;
+        json!({
+            "outcome": match self.outcome { Outcome::Now => "issued", Outcome::There => "there" },
+            "order": self.order.map(OrderId::as_str),
+            "licenseKey": self.key,
+            "licenseId": license.id.as_str(),
+            "product": license.product.as_str(),
+            "tier": license.tier.as_str(),
+            "status": license.status.as_str(),
+            "expiresAt": license.expires_at.map(|at| at.0),
+            "durationDays": license.duration_days,
+        })
+    }
+
+    fn text(&self) -> String {
+        let license = self.license;
+        let mut lines = vec![
+            format!("License key  {}", self.key),
+            format!("License id   {}", license.id),
+            format!("Tier         {}", license.tier),
+            format!("Status       {}", license.status.as_str()),
+            format!("Ends         {}", shown::ends(license)),
+        ];
+        match (self.order, self.outcome) {
+            (Some(order), Outcome::Now) => lines.push(format!("Order        {order}")),
+            (Some(order), Outcome::There) => {
+                lines.push(format!("Order        {order}, issued before: nothing was issued now"));
+            }
+            (None, _) => {}
+        }
+        lines.join("\n")
+    }
 }

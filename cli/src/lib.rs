@@ -2,10 +2,12 @@
 //!
 //! Whatever changes a license goes through the same rules and the same store as the Lambdas, with an audit row that
 //! names the actor.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod catalog;
 pub mod chart;
 pub mod desk;
+pub mod history;
 pub mod in_use;
 pub mod issue;
 pub mod keyring;
@@ -15,6 +17,7 @@ pub mod moving;
 pub mod place;
 pub mod random;
 pub mod stats;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

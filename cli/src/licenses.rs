@@ -5,9 +5,10 @@ use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use falconer::desk::{ChangeError, Deed, Desk, FindError};
-use falconer::moments;
+use falconer::history::Recent;
+use falconer::{moments, words};
 use falconer_aws::Store;
 use falconer_aws::operator::Birth;
 use falconer_aws::store::Row;
@@ -17,17 +18,16 @@ use falconer_domain::license_key::CurrentKey;
 use falconer_domain::operate::{self, Extension, Reset};
 use falconer_domain::person::{Email, Note};
 use falconer_domain::{
-    Catalog, KeyRing, License, LicenseId, LicenseKey, Status, TierName, UnixMillis, escrow,
+    Catalog, KeyRing, License, LicenseId, LicenseKey, Product, Status, TierName, UnixMillis, escrow,
 };
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::arguments::{self, AtTheDesk as Command, Manners};
+use crate::failure::{Failure, Kind, bad_input, not_found};
 use crate::inputs;
+use crate::output::{self, OutputError};
 use crate::shown;
-
-/// Audit rows that `show` prints.
-const LAST_ROWS: usize = 10;
 
 /// A desk with what the commands need around it.
 pub(crate) struct Office<'a> {
@@ -61,7 +61,8 @@ impl Office<'_> {
                 self.edit(&extend.change, "extend", "EXTENDED", edit).await
             }
             Command::SetTier(set) => {
-                let tier = TierName::parse(&set.tier).context("a tier has 1 to 16 of a-z, 0-9 and _")?;
+                let tier = TierName::parse(&set.tier)
+                    .ok_or_else(|| bad_input("a tier has 1 to 16 of a-z, 0-9 and _"))?;
                 let edit = |catalog: &Catalog| {
                     let (tier, catalog) = (tier.clone(), catalog.clone());
                     move |license| operate::set_tier(license, tier.clone(), &catalog)
@@ -116,28 +117,28 @@ impl Office<'_> {
         let row = self.find(license).await?;
         let birth = row.birth()?;
         let standing = self.desk.standing(row.license).await?;
-        let rows = self.store.audit_since(&standing.license.id, UnixMillis(0)).await?;
-        let last = &rows[rows.len().saturating_sub(LAST_ROWS)..];
+        let Recent { rows, refusals, .. } = Recent::to_show(self.store, &standing.license.id).await?;
         if self.manners.json {
             let mut shown = shown::license_json(&standing, &birth, self.now);
-            shown["audit"] = last.iter().map(shown::audit_json).collect();
-            print_json(&shown);
-            return Ok(());
+            shown["audit"] = rows.iter().map(shown::audit_json).collect();
+            shown["refusals"] = refusals.iter().map(shown::audit_json).collect();
+            return Ok(output::document(&shown)?);
         }
-        println!("{}", shown::license_text(&standing, &birth, self.now));
-        if let Some(devices) = shown::devices_text(&standing.license) {
-            println!("\n{devices}");
+        let mut parts = vec![shown::license_text(&standing, &birth, self.now)];
+        parts.extend(shown::devices_text(&standing.license));
+        if !refusals.is_empty() {
+            parts.push(format!("Refused last:\n{}", shown::answers_text(&refusals, &standing.license)));
         }
-        if !last.is_empty() {
-            println!("\n{}", shown::audit_text(last));
+        if !rows.is_empty() {
+            parts.push(shown::audit_text(&rows));
         }
-        Ok(())
+        Ok(output::line(parts.join("\n\n"))?)
     }
 
     async fn list(&self, list: arguments::List) -> Result<()> {
         let status = list.status.as_deref().map(|text| {
             Status::parse(text)
-                .with_context(|| format!("{text} is not active, pending, suspended or revoked"))
+                .ok_or_else(|| bad_input(format!("{text} is not active, pending, suspended or revoked")))
         });
         let mut found = match (&list.user, &list.email, list.expiring, status.transpose()?) {
             (Some(user), ..) => self.read_all(self.store.licenses_of_user(user).await?, list.limit).await?,
@@ -160,12 +161,11 @@ impl Office<'_> {
             for (license, birth) in found {
                 licenses.push(shown::license_json(&self.desk.standing(license).await?, &birth, self.now));
             }
-            print_json(&json!({ "licenses": licenses, "more": more }));
-            return Ok(());
+            return Ok(output::document(&json!({ "licenses": licenses, "more": more }))?);
         }
-        println!("{}", shown::list_text(&found, self.now));
+        output::line(shown::list_text(&found, self.now))?;
         if more {
-            println!("There are more; --limit shows more than {}.", list.limit);
+            output::line(format!("There are more; --limit shows more than {}.", list.limit))?;
         }
         Ok(())
     }
@@ -182,6 +182,7 @@ impl Office<'_> {
         E: std::error::Error + Send + Sync + 'static,
         F: Fn(License) -> Result<License, E>,
     {
+        let reason = reason(change.reason.as_deref())?;
         let row = self.find(&change.of.license).await?;
         let birth = row.birth()?;
         let edit = edit(&self.desk.catalog(&row.license.product).await?);
@@ -195,11 +196,11 @@ impl Office<'_> {
         let (before, after) =
             (shown::license_json(&before, &birth, self.now), shown::license_json(&after, &birth, self.now));
         if self.manners.dry_run {
-            self.tell(&difference(&before, &after));
+            self.tell(&difference(&before, &after))?;
             return self.changed(action, planned, &birth, Outcome::DryRun).await;
         }
         self.confirm(&format!("{action} {} ({})", birth.key_hint, id), &difference(&before, &after))?;
-        let deed = Deed { action, code, reason: change.reason.as_deref() };
+        let deed = Deed { action, code, reason: reason.as_deref() };
         let after = self.desk.change(&id, deed, self.now, edit).await.map_err(unwrapped)?;
         self.changed(action, after, &birth, Outcome::Changed).await
     }
@@ -208,18 +209,18 @@ impl Office<'_> {
         let standing = self.desk.standing(license).await?;
         if self.manners.json {
             let shown = shown::license_json(&standing, birth, self.now);
-            print_json(&json!({ "action": action, "outcome": outcome.as_str(), "license": shown }));
-            return Ok(());
+            let document = json!({ "action": action, "outcome": outcome.as_str(), "license": shown });
+            return Ok(output::document(&document)?);
         }
-        match outcome {
-            Outcome::Changed => println!("Done: {action} {} ({}).", birth.key_hint, standing.license.id),
-            Outcome::DryRun => println!("Nothing was changed: this was a dry run."),
-            Outcome::Unchanged => println!("Nothing to change: it is so already."),
-        }
-        Ok(())
+        Ok(output::line(match outcome {
+            Outcome::Changed => format!("Done: {action} {} ({}).", birth.key_hint, standing.license.id),
+            Outcome::DryRun => "Nothing was changed: this was a dry run.".to_owned(),
+            Outcome::Unchanged => "Nothing to change: it is so already.".to_owned(),
+        })?)
     }
 
     async fn rotate_key(&self, change: &arguments::Change) -> Result<()> {
+        let reason = reason(change.reason.as_deref())?;
         let row = self.find(&change.of.license).await?;
         let birth = row.birth()?;
         let home = self.ring.current();
@@ -237,7 +238,7 @@ impl Office<'_> {
             format!("{} devices bind once more without being counted", row.license.devices.len()),
         ];
         if self.manners.dry_run {
-            self.tell(&lines);
+            self.tell(&lines)?;
             return self.changed("rotate-key", row.license, &birth, Outcome::DryRun).await;
         }
         self.confirm(&format!("rotate-key {} ({})", birth.key_hint, row.license.id), &lines)?;
@@ -248,20 +249,26 @@ impl Office<'_> {
             license: rotated.new.clone(),
             metadata: birth.metadata.clone(),
         };
-        let deed = Deed { action: "rotate-key", code: "KEY_ROTATED", reason: change.reason.as_deref() };
+        let deed = Deed { action: "rotate-key", code: "KEY_ROTATED", reason: reason.as_deref() };
         let rows = [self.desk.audit(&row.license.id, deed, self.now)?, self.desk.audit(&id, deed, self.now)?];
         self.store.replace(&row, &rotated, &new, &rows, &falconer::random::id()?).await?;
-        if self.manners.json {
-            print_json(&json!({
+        let printed = if self.manners.json {
+            output::document_to_be_read(&json!({
                 "licenseKey": key.to_string(), "licenseId": id.as_str(), "replaces": row.license.id.as_str(),
-            }));
+            }))
         } else {
-            println!("License key  {key}\nLicense id   {id}\nReplaces     {}", row.license.id);
-        }
-        Ok(())
+            let old = &row.license.id;
+            output::to_be_read(format!("License key  {key}\nLicense id   {id}\nReplaces     {old}"))
+        };
+        let done = || {
+            let old = &row.license.id;
+            format!("{id} has taken the place of {old}, whose key is revoked; the new key was not seen")
+        };
+        Ok(printed.map_err(|lost| unseen(&done(), &id, &lost))?)
     }
 
     async fn reveal(&self, change: &arguments::Change) -> Result<()> {
+        let reason = reason(change.reason.as_deref())?;
         let row = self.find(&change.of.license).await?;
         let birth = row.birth()?;
         let key = opened(self.ring, &row.license, &birth)?;
@@ -269,30 +276,33 @@ impl Office<'_> {
             return self.changed("reveal", row.license, &birth, Outcome::DryRun).await;
         }
         self.confirm(&format!("reveal {}", birth.key_hint), &["the audit records that you did".to_owned()])?;
-        let deed = Deed { action: "reveal", code: "KEY_REVEALED", reason: change.reason.as_deref() };
+        let deed = Deed { action: "reveal", code: "KEY_REVEALED", reason: reason.as_deref() };
         // First the record, then the key: nobody sees one without the other.
         self.store.record(&self.desk.audit(&row.license.id, deed, self.now)?).await?;
-        if self.manners.json {
-            print_json(&json!({ "licenseKey": *key, "licenseId": row.license.id.as_str() }));
+        let id = &row.license.id;
+        let printed = if self.manners.json {
+            output::document_to_be_read(&json!({ "licenseKey": *key, "licenseId": id.as_str() }))
         } else {
-            println!("{}", *key);
-        }
-        Ok(())
+            output::to_be_read(&*key)
+        };
+        let done = "the audit records that the key was revealed, and it was not seen";
+        Ok(printed.map_err(|lost| unseen(done, id, &lost))?)
     }
 
     async fn erase_subject(&self, erase: &arguments::EraseSubject) -> Result<()> {
-        let email = Email::read(&erase.email)?.context("--email is empty")?;
+        let reason = reason(erase.reason.as_deref())?;
+        let email = Email::read(&erase.email)?.ok_or_else(|| bad_input("--email is empty"))?;
         let found = self
             .scan(usize::MAX, |license| operate::erase_subject(license.clone(), &email).is_some())
             .await?;
         let lines: Vec<_> =
             found.iter().map(|(license, birth)| format!("{} ({})", birth.key_hint, license.id)).collect();
         if self.manners.dry_run {
-            self.tell(&lines);
+            self.tell(&lines)?;
         } else if !found.is_empty() {
             self.confirm("blank this person's name and addresses on", &lines)?;
         }
-        let deed = Deed { action: "erase-subject", code: "SUBJECT_ERASED", reason: erase.reason.as_deref() };
+        let deed = Deed { action: "erase-subject", code: "SUBJECT_ERASED", reason: reason.as_deref() };
         let mut erased = Vec::new();
         for (license, _) in found.iter().filter(|_| !self.manners.dry_run) {
             let edit = |license: License| {
@@ -302,12 +312,11 @@ impl Office<'_> {
             erased.push(license.id.as_str());
         }
         if self.manners.json {
-            print_json(&json!({ "found": lines.len(), "erased": erased, "copiesLiveDays": 35 }));
-        } else {
-            println!("Found on {} licenses, blanked on {}.", lines.len(), erased.len());
-            println!("Point-in-time copies of the table live for 35 days, and hold what it held.");
+            let document = json!({ "found": lines.len(), "erased": erased, "copiesLiveDays": 35 });
+            return Ok(output::document(&document)?);
         }
-        Ok(())
+        output::line(format!("Found on {} licenses, blanked on {}.", lines.len(), erased.len()))?;
+        Ok(output::line("Point-in-time copies of the table live for 35 days, and hold what it held.")?)
     }
 
     /// Looks through the whole table, and says so.
@@ -335,9 +344,9 @@ impl Office<'_> {
         self.say("Looking through the whole table …");
         let unreadable = self.desk.each(visit).await?;
         if unreadable > 0 {
-            eprintln!(
+            output::note(format!(
                 "{unreadable} rows of the table do not read as licenses; verify answers 503 to their keys."
-            );
+            ));
         }
         Ok(unreadable)
     }
@@ -345,7 +354,7 @@ impl Office<'_> {
     /// Tells a person who waits; with `--json` nobody does.
     pub(crate) fn say(&self, sentence: &str) {
         if !self.manners.json {
-            eprintln!("{sentence}");
+            output::note(sentence);
         }
     }
 
@@ -378,11 +387,25 @@ impl Office<'_> {
         })
     }
 
-    pub(crate) fn tell(&self, lines: &[String]) {
-        if !self.manners.json {
-            for line in lines {
-                println!("  {line}");
+    pub(crate) fn tell(&self, lines: &[String]) -> Result<(), OutputError> {
+        if self.manners.json {
+            return Ok(());
+        }
+        lines.iter().try_for_each(|line| output::line(format!("  {line}")))
+    }
+
+    /// With `--json` standard output is the document's, so nothing else may be written to it.
+    pub(crate) fn leaves_output_to_json<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f Path>,
+    ) -> Result<(), Failure> {
+        let taken = files.into_iter().filter(|file| output::is_standard_output(file)).count();
+        match (self.manners.json, taken) {
+            (true, 1..) => {
+                Err(bad_input("with --json standard output has the document; name a file instead of `-`"))
             }
+            (false, 2..) => Err(bad_input("two files cannot both go to standard output; name one of them")),
+            _ => Ok(()),
         }
     }
 
@@ -398,17 +421,33 @@ pub(crate) fn confirm(manners: Manners, what: &str, lines: &[String]) -> Result<
         return Ok(());
     }
     if manners.json || !std::io::stdin().is_terminal() {
-        bail!("nobody is there to confirm this; give --yes, or --dry-run to see what would change");
+        let sentence = "nobody is there to confirm this; give --yes, or --dry-run to see what would change";
+        return Err(Failure::new(Kind::NotConfirmed, sentence).into());
     }
-    eprintln!("{what}:");
+    output::note(format!("{what}:"));
     for line in lines {
-        eprintln!("  {line}");
+        output::note(format!("  {line}"));
     }
     if dialoguer::Confirm::new().with_prompt("Do this?").default(false).interact()? {
         Ok(())
     } else {
-        bail!("nothing was changed")
+        Err(Failure::new(Kind::NotConfirmed, "nothing was changed").into())
     }
+}
+
+/// A reason as the audit keeps it.
+pub(crate) fn reason(given: Option<&str>) -> Result<Option<String>> {
+    Ok(given.map(words::reason).transpose()?.flatten())
+}
+
+/// The product of a flag.
+pub(crate) fn product(code: &str) -> Result<Product, Failure> {
+    Product::parse(code).ok_or_else(|| bad_input("--product must be 2 to 8 of A-Z and 0-9"))
+}
+
+/// A key that was made or revealed and could not be printed is not lost: its license holds it.
+pub(crate) fn unseen(done: &str, id: &LicenseId, lost: &OutputError) -> Failure {
+    Failure::new(Kind::OutputLost, format!("{done} ({lost}): `falconer reveal {id}` prints it"))
 }
 
 /// The key of a license, in clear.
@@ -428,6 +467,8 @@ pub(crate) fn opened(ring: &KeyRing, license: &License, birth: &Birth) -> Result
 fn unwrapped<E: std::error::Error + Send + Sync + 'static>(error: ChangeError<E>) -> anyhow::Error {
     match error {
         ChangeError::Store(error) => error.into(),
+        ChangeError::NoLicense(_) => not_found(error.to_string()).into(),
+        ChangeError::Contended => Failure::new(Kind::Contended, error.to_string()).into(),
         other => other.into(),
     }
 }
@@ -453,28 +494,22 @@ impl Outcome {
     }
 }
 
-pub(crate) fn print_json(document: &Value) {
-    println!("{document}");
-}
-
 /// The members that differ, as `name: before → after`.
 fn difference(before: &Value, after: &Value) -> Vec<String> {
     let members = before.as_object().into_iter().flatten();
     members
         .filter(|(name, value)| after[name.as_str()] != **value && name.as_str() != "features")
-        .map(|(name, value)| match name.as_str() {
-            "devices" | "released" => {
-                format!("{name}: {} → {}", ids(value), ids(&after[name.as_str()]))
+        .flat_map(|(name, value)| match (value, &after[name.as_str()]) {
+            (Value::Object(_), after) => {
+                difference(value, after).into_iter().map(|member| format!("{name}.{member}")).collect()
             }
-            _ => format!("{name}: {value} → {}", after[name.as_str()]),
+            (value, after) => vec![format!(
+                "{name}: {} → {}",
+                shown::member_text(name, value),
+                shown::member_text(name, after)
+            )],
         })
         .collect()
-}
-
-fn ids(devices: &Value) -> String {
-    let ids: Vec<_> =
-        devices.as_array().into_iter().flatten().filter_map(|device| device["id"].as_str()).collect();
-    if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
 }
 
 fn extension(extend: &arguments::Extend) -> Result<Extension> {
@@ -491,5 +526,5 @@ fn devices(ids: &[String]) -> Result<BTreeSet<DeviceId>> {
 
 fn device(id: &str) -> Result<DeviceId> {
     DeviceId::parse(id.trim())
-        .with_context(|| format!("{id} is no device id; `falconer show` lists them (dev_…)"))
+        .ok_or_else(|| bad_input(format!("{id} is no device id; `falconer show` lists them (dev_…)")).into())
 }

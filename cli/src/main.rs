@@ -1,12 +1,18 @@
 //! `falconer`: the operator's command line.
+//!
+//! **Architecture invariant:** nothing is printed but by `output`, which knows closed pipes, full disks and texts that a
+//! terminal would obey; `println!` panics at the first two.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod arguments;
 mod catalogs;
 mod exports;
+mod failure;
 mod imports;
 mod inputs;
 mod issuing;
 mod licenses;
+mod output;
 mod pages;
 mod progress;
 mod rings;
@@ -17,49 +23,37 @@ mod understanding;
 
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use arguments::Arguments;
 use clap::Parser;
+use failure::{Told, not_found};
 use falconer::local;
-use falconer_aws::StoreError;
-use falconer_aws::keyring::RingWriteError;
-use falconer_aws::operator::stacks::StackError;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let outcome = if arguments.local { again_with_local_environment() } else { run::run(arguments) };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("falconer: {}", told(&error));
-            exit_code(&error)
-        }
-    }
-}
-
-/// An error and its causes, each said once: some sentences quote the cause they are about.
-fn told(error: &anyhow::Error) -> String {
-    error.chain().skip(1).fold(error.to_string(), |told, cause| {
-        let cause = cause.to_string();
-        if told.contains(&cause) { told } else { format!("{told}: {cause}") }
-    })
-}
-
-/// 1: refused, and asking again changes nothing. 3: something does not answer; ask again. clap itself ends with 2.
-fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let down = |cause: &(dyn std::error::Error + 'static)| {
-        matches!(cause.downcast_ref(), Some(StoreError::Unavailable(_)))
-            || matches!(cause.downcast_ref(), Some(StackError::Unavailable(_)))
-            || matches!(cause.downcast_ref(), Some(RingWriteError::Unavailable(_)))
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return failure::tell_usage(&error, told_by(asks_for_json())),
     };
-    ExitCode::from(if error.chain().any(down) { 3 } else { 1 })
+    let told = told_by(arguments.manners.json);
+    let outcome = if arguments.local { again_with_local_environment() } else { run::run(arguments) };
+    outcome.unwrap_or_else(|error| failure::tell(&error, told))
+}
+
+const fn told_by(json: bool) -> Told {
+    if json { Told::Document } else { Told::Sentence }
+}
+
+/// Whether `--json` is on a line that does not read.
+fn asks_for_json() -> bool {
+    let arguments = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    arguments.into_iter().any(|argument| argument == "--json")
 }
 
 /// Starts this program anew, without `--local` and with the local stack's variables.
 fn again_with_local_environment() -> Result<ExitCode> {
     let here = std::env::current_dir().context("the current folder cannot be read")?;
     let Some(file) = local::nearest_environment(&here) else {
-        bail!("no local stack found here or above; start one with `cargo xtask dev`");
+        return Err(not_found("no local stack found here or above; start one with `cargo xtask dev`").into());
     };
     let text =
         std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;

@@ -1,12 +1,43 @@
 //! Moments as an operator types them: a day, or a moment of RFC 3339.
 
 use falconer_domain::UnixMillis;
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, date};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
+/// 1970, from where moments count.
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 /// Milliseconds of what no year of four digits holds, as [`written`] writes it.
 const MILLIS_SUFFIX: &str = " ms";
+
+/// A moment for a person, to the minute.
+#[must_use]
+pub fn shown(at: UnixMillis) -> String {
+    in_calendar(at).map_or_else(|| outside(at).to_owned(), |at| at.strftime("%F %R UTC").to_string())
+}
+
+/// The day of a moment, for a person.
+#[must_use]
+pub fn day_shown(at: UnixMillis) -> String {
+    in_calendar(at).map_or_else(|| outside(at).to_owned(), |at| at.strftime("%F").to_string())
+}
+
+/// A moment in UTC, if its year has at most four digits. No time zone is asked: the calendar of a zone ends before its
+/// last day, where other zones have left it.
+fn in_calendar(at: UnixMillis) -> Option<DateTime> {
+    let shown = EPOCH.checked_add(SignedDuration::from_millis(at.0)).ok()?;
+    (shown.year() >= 0).then_some(shown)
+}
+
+/// The Flask server's lifetime licenses may end after the calendar does.
+const fn outside(at: UnixMillis) -> &'static str {
+    if at.0 < 0 { "before the year 0" } else { "after the year 9999" }
+}
+
+fn in_utc(at: DateTime) -> Option<UnixMillis> {
+    let since = at.duration_since(EPOCH);
+    i64::try_from(since.as_millis()).ok().map(UnixMillis)
+}
 
 /// A text that is no day and no moment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +64,7 @@ pub fn end_written(at: UnixMillis) -> String {
 /// # Errors
 /// [`NoMoment`].
 pub fn from(text: &str) -> Result<UnixMillis, NoMoment> {
-    read(text, |day| day.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp()))
+    read(text, |day| day.at(0, 0, 0, 0))
 }
 
 /// The end of a day in UTC, its last millisecond, or a moment: who is licensed until a day is licensed on that day.
@@ -41,26 +72,25 @@ pub fn from(text: &str) -> Result<UnixMillis, NoMoment> {
 /// # Errors
 /// [`NoMoment`].
 pub fn until(text: &str) -> Result<UnixMillis, NoMoment> {
-    read(text, |day| {
-        let last = day.at(23, 59, 59, 999_000_000);
-        last.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
-    })
+    read(text, |day| day.at(23, 59, 59, 999_000_000))
 }
 
-fn read(text: &str, of_day: impl Fn(Date) -> Option<Timestamp>) -> Result<UnixMillis, NoMoment> {
+fn read(text: &str, of_day: impl Fn(Date) -> DateTime) -> Result<UnixMillis, NoMoment> {
     let text = text.trim();
     if let Some(millis) = text.strip_suffix(MILLIS_SUFFIX).and_then(|millis| millis.parse().ok()) {
         return Ok(UnixMillis(millis));
     }
-    let without_zone =
-        || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp());
+    let without_zone = || in_utc(text.strip_suffix(['Z', 'z']).unwrap_or(text).parse().ok()?);
     let moment = match text.parse::<Date>() {
         // Without dashes: as likely a number of another kind.
         _ if text.as_bytes().get(4) != Some(&b'-') => None,
-        Ok(day) if text.len() == "2027-03-01".len() => of_day(day),
-        _ => text.parse::<Timestamp>().ok().or_else(without_zone),
+        Ok(day) if text.len() == "2027-03-01".len() => in_utc(of_day(day)),
+        _ => {
+            let moment = text.parse::<Timestamp>().ok().map(|at| UnixMillis(at.as_millisecond()));
+            moment.or_else(without_zone)
+        }
     };
-    moment.map(|at| UnixMillis(at.as_millisecond())).ok_or_else(|| NoMoment(text.to_owned()))
+    moment.ok_or_else(|| NoMoment(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -78,6 +108,23 @@ mod tests {
         for text in ["", "20270301", "tomorrow", "2027-02-30", "02.01.1970"] {
             assert_eq!(from(text), Err(NoMoment(text.to_owned())));
         }
+    }
+
+    #[test]
+    fn the_last_days_of_the_calendar_are_days() {
+        let last = UnixMillis(253_402_300_799_999);
+        assert_eq!(until("9999-12-31"), Ok(last));
+        assert_eq!(from("9999-12-31"), Ok(UnixMillis(253_402_214_400_000)));
+        assert_eq!(until("9999-12-31T23:59:59Z"), Ok(UnixMillis(253_402_300_799_000)));
+        assert_eq!((shown(last).as_str(), day_shown(last).as_str()), ("9999-12-31 23:59 UTC", "9999-12-31"));
+        for beyond in [last.0 + 1, 345_381_753_599_999, i64::MAX] {
+            assert_eq!(shown(UnixMillis(beyond)), "after the year 9999");
+        }
+        assert_eq!(shown(UnixMillis(i64::MIN)), "before the year 0");
+        assert_eq!(
+            (shown(UnixMillis(0)).as_str(), shown(UnixMillis(-1)).as_str()),
+            ("1970-01-01 00:00 UTC", "1969-12-31 23:59 UTC")
+        );
     }
 
     #[test]

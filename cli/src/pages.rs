@@ -1,27 +1,32 @@
 //! What the program tells shells and manuals about itself.
 
-use std::io;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::arguments::Arguments;
+use crate::output::{self, OutputError};
 
 /// Prints the completions for a shell.
-pub(crate) fn completions(shell: Shell) {
-    clap_complete::generate(shell, &mut Arguments::command(), "falconer", &mut io::stdout());
+pub(crate) fn completions(shell: Shell) -> Result<(), OutputError> {
+    // Into memory first: the generator panics at a pipe that was closed.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "falconer", &mut script);
+    output::verbatim(&script)
 }
 
 /// Prints the manual page, or writes the pages of all commands into a folder.
 pub(crate) fn man(folder: Option<&Path>) -> Result<()> {
     let Some(folder) = folder else {
-        return Ok(clap_mangen::Man::new(Arguments::command()).render(&mut io::stdout())?);
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+        return Ok(output::verbatim(&page)?);
     };
-    std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(Arguments::command(), folder))
-        .with_context(|| format!("the pages cannot be written to {}", folder.display()))
+    let written =
+        std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(Arguments::command(), folder));
+    Ok(written.map_err(|why| OutputError::File(folder.to_owned(), why))?)
 }
 
 #[cfg(test)]

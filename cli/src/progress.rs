@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::arguments::Manners;
+use crate::output;
 
 /// How often a log gets a line.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -46,7 +47,7 @@ impl Progress {
                 let elapsed = began.elapsed().as_secs().max(1);
                 let a_second = (rows / elapsed).max(1);
                 let left = total.saturating_sub(rows) / a_second;
-                eprintln!("{rows} of {total} rows, {a_second} a second, {left} s left");
+                output::note(format!("{rows} of {total} rows, {a_second} a second, {left} s left"));
             }
             Self::Lines { .. } | Self::Silent => {}
         }

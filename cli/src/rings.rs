@@ -16,7 +16,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::arguments::{Keyring, Manners};
-use crate::licenses::{confirm, opened, print_json};
+use crate::failure::bad_input;
+use crate::licenses::{confirm, opened};
+use crate::output::{self, OutputError};
 use crate::shown;
 
 /// Longest master taken from standard input: a mistake such as a whole file ends here.
@@ -38,14 +40,14 @@ impl Rings {
         match command {
             Keyring::Init => {
                 commands::init(&self.writer, self.now).await.map_err(unwrapped)?;
-                self.told("init", None, "The key ring has its first generation. It is the whole back-up: keep an offline copy of the secret.");
+                self.told("init", None, "The key ring has its first generation. It is the whole back-up: keep an offline copy of the secret.")?;
             }
             Keyring::Add { legacy: None } => {
                 let number = commands::add(&self.writer, self.now).await.map_err(unwrapped)?;
                 let sentence = format!(
                     "Generation {number} is published. In 15 minutes `falconer keyring promote` lets it sign."
                 );
-                self.told("add", Some(number), &sentence);
+                self.told("add", Some(number), &sentence)?;
             }
             Keyring::Add { legacy: Some(_) } => {
                 let master = master_from_stdin()?;
@@ -53,13 +55,13 @@ impl Rings {
                     commands::add_legacy(&self.writer, &master, self.now).await.map_err(unwrapped)?;
                 let sentence =
                     format!("Generation {number} accepts S1's keys. Instances follow within five minutes.");
-                self.told("add", Some(number), &sentence);
+                self.told("add", Some(number), &sentence)?;
             }
             Keyring::Promote { now: false } => {
                 let number = commands::promote(&self.writer, self.now).await.map_err(unwrapped)?;
                 let sentence =
                     format!("Generation {number} signs from now on; instances follow within five minutes.");
-                self.told("promote", Some(number), &sentence);
+                self.told("promote", Some(number), &sentence)?;
             }
             Keyring::Promote { now: true } => {
                 let number = commands::promote_now(&self.writer).await.map_err(unwrapped)?;
@@ -69,7 +71,7 @@ impl Rings {
                      minute before you hand any out. A client that fetched the public keys before it was added \
                      ignores leases signed by it until it fetches them again."
                 );
-                self.told("promote", Some(number), &sentence);
+                self.told("promote", Some(number), &sentence)?;
             }
             Keyring::EnableImported => self.enable_imported().await?,
             Keyring::Retire { generation } => self.retire(generation, &store()?).await?,
@@ -90,7 +92,7 @@ impl Rings {
             "Generation {number} looks up free-text keys. Instances follow within five minutes; then \
              `falconer import sheet FILE --keep-keys`."
         );
-        self.told("enable-imported", Some(number), &sentence);
+        self.told("enable-imported", Some(number), &sentence)?;
         Ok(())
     }
 
@@ -99,7 +101,7 @@ impl Rings {
         let draft = Draft::open(stored.text.expose_secret())?;
         let number = draft.retirable(generation)?;
         if !self.manners.json {
-            eprintln!("Looking through the whole table …");
+            output::note("Looking through the whole table …");
         }
         let of = spared(store, draft.ring(), number).await?;
         let mut lines = vec![
@@ -116,7 +118,7 @@ impl Rings {
         spared(store, draft.ring(), number).await?;
         commands::retire(&self.writer, number, self.now).await.map_err(unwrapped)?;
         let sentence = format!("Generation {number} is gone; instances follow within five minutes.");
-        self.told("retire", Some(number), &sentence);
+        self.told("retire", Some(number), &sentence)?;
         Ok(())
     }
 
@@ -129,24 +131,30 @@ impl Rings {
                     "addedAt": listed.added_at.map(|at| at.0),
                 })
             };
-            print_json(&json!({ "generations": listed.iter().map(generation).collect::<Vec<_>>() }));
-            return Ok(());
+            let generations = listed.iter().map(generation).collect::<Vec<_>>();
+            return Ok(output::document(&json!({ "generations": generations }))?);
         }
-        println!("Generation  Role      Added");
+        let mut lines = vec!["Generation  Role      Added".to_owned()];
         for listed in listed {
             let added = listed.added_at.map_or_else(|| "–".to_owned(), shown::moment);
-            println!("{:<10}  {:<8}  {added}", listed.number.to_string(), listed.role);
+            lines.push(format!("{:<10}  {:<8}  {added}", listed.number.to_string(), listed.role));
         }
-        Ok(())
+        Ok(output::line(lines.join("\n"))?)
     }
 
-    fn told(&self, action: &str, number: Option<GenerationNumber>, sentence: &str) {
+    fn told(
+        &self,
+        action: &str,
+        number: Option<GenerationNumber>,
+        sentence: &str,
+    ) -> Result<(), OutputError> {
         if self.manners.json {
             let number = number.map(GenerationNumber::get);
-            print_json(&json!({ "action": action, "outcome": "changed", "generation": number }));
-        } else {
-            println!("{sentence}");
+            return output::document(
+                &json!({ "action": action, "outcome": "changed", "generation": number }),
+            );
         }
+        output::line(sentence)
     }
 }
 
@@ -210,6 +218,7 @@ async fn licenses_of(store: &Store, ring: &KeyRing, number: GenerationNumber) ->
 fn unwrapped(error: KeyringError) -> anyhow::Error {
     match error {
         KeyringError::Write(error) => error.into(),
+        KeyringError::Edit(refusal) => refusal.into(),
         other => other.into(),
     }
 }
@@ -222,13 +231,14 @@ fn master_from_stdin() -> Result<SecretString> {
         .read_to_string(&mut text)
         .context("the master on standard input is not text")?;
     if text.len() as u64 > MAX_MASTER_BYTES {
-        bail!(
-            "standard input is longer than {MAX_MASTER_BYTES} bytes, so it is no master; nothing was changed"
+        let sentence = format!(
+            "standard input is longer than {MAX_MASTER_BYTES} bytes, so it is not a master; nothing was changed"
         );
+        return Err(bad_input(sentence).into());
     }
     let master = text.trim_end_matches(['\r', '\n']);
     if master.is_empty() {
-        bail!("standard input is empty; give S1's MASTER_KEY there");
+        return Err(bad_input("standard input is empty; give S1's MASTER_KEY there").into());
     }
     Ok(master.into())
 }

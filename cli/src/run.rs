@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use falconer::desk::Desk;
 use falconer::place::{self, Settings};
+use falconer::words;
 use falconer_aws::clients::Operator;
 use falconer_aws::keyring::RingWriter;
 use falconer_aws::operator::stacks;
@@ -15,13 +16,17 @@ use falconer_domain::{KeyRing, UnixMillis};
 use secrecy::ExposeSecret;
 
 use crate::arguments::{Arguments, AtTheDesk, Command, Manners, Place};
+use crate::failure::bad_input;
 use crate::licenses::Office;
 use crate::{pages, rings};
+
+/// The actor where nothing names one.
+const NOBODY: &str = "operator";
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { place, manners, command, .. } = arguments;
     match command {
-        Command::Completions { shell } => pages::completions(shell),
+        Command::Completions { shell } => pages::completions(shell)?,
         Command::Man { folder } => pages::man(folder.as_deref())?,
         Command::AtTheDesk(_) | Command::Keyring(_) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -62,7 +67,8 @@ async fn with_office(
     let store = store(clients, settings)?;
     let stored = ring_writer(clients, settings)?.read().await?;
     let ring = KeyRing::parse(stored.text.expose_secret())?;
-    let actor = settings.actor.clone().unwrap_or_else(user_name);
+    let actor = words::actor(&settings.actor.clone().unwrap_or_else(user_name))?;
+    let actor = actor.unwrap_or_else(|| NOBODY.to_owned());
     let desk = Desk::new(&store, &ring, &actor);
     let office = Office { store: &store, ring: &ring, desk, actor: &actor, manners, now: now() };
     office.run(command).await
@@ -83,9 +89,10 @@ fn ring_writer(clients: &Clients, settings: &Settings) -> Result<RingWriter> {
 fn required<'a>(value: Option<&'a str>, variable: &str, flag: &str) -> Result<&'a str> {
     match value {
         Some(value) if !value.is_empty() => Ok(value),
-        _ => bail!(
+        _ => Err(bad_input(format!(
             "say where: give --stack NAME, or set {variable} or give --{flag}, or --local for the local stack"
-        ),
+        ))
+        .into()),
     }
 }
 
@@ -109,7 +116,8 @@ fn file() -> Result<Settings> {
 fn read(file: &Path) -> Result<Settings> {
     let name = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
-    Settings::read(&text).with_context(|| format!("{name} does not read"))
+    // A sentence of its own: what is wrong with the file, not with what it names.
+    Settings::read(&text).map_err(|why| bad_input(format!("{name} does not read: {why}")).into())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge where the clock is read")]
@@ -124,5 +132,5 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn user_name() -> String {
-    variable("USER").or_else(|| variable("USERNAME")).unwrap_or_else(|| "operator".to_owned())
+    variable("USER").or_else(|| variable("USERNAME")).unwrap_or_else(|| NOBODY.to_owned())
 }

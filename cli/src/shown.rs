@@ -2,14 +2,14 @@
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
 use falconer::stats::Statistics;
-use falconer_aws::operator::{AuditRecord, Birth};
+use falconer::{moments, words};
+use falconer_aws::operator::{AuditRecord, Birth, HardwareRecord};
 use falconer_domain::hardware::{ComponentForm, DeviceId};
 use falconer_domain::license::Device;
 use falconer_domain::person::{DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{Released, Seats, Transfers};
 use falconer_domain::standing::Standing;
 use falconer_domain::{License, LicenseId, UnixMillis};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// A license as one JSON object.
@@ -60,7 +60,7 @@ fn device_json(id: &DeviceId, device: &Device) -> Value {
         "components": labels,
         "opaque": device.form == ComponentForm::Opaque,
         "activatedAt": device.bound_at.0,
-        "lastSeenAt": device.seen_at.0,
+        "lastSeenAt": device.last_seen().map(|at| at.0),
     })
 }
 
@@ -69,8 +69,12 @@ pub(crate) fn audit_json(row: &AuditRecord) -> Value {
     json!({
         "at": row.moment().0, "action": row.action, "code": row.code, "requestId": row.request_id,
         "origin": row.origin, "address": row.address, "actor": row.actor, "reason": row.reason,
-        "device": row.device, "changes": row.changes,
+        "device": row.device, "hardware": row.hardware.as_ref().map(hardware_json), "changes": row.changes,
     })
+}
+
+fn hardware_json(hardware: &HardwareRecord) -> Value {
+    json!({ "sent": hardware.sent, "nearest": hardware.nearest, "agreed": hardware.agreed })
 }
 
 /// A license as lines of a name and a value.
@@ -97,7 +101,11 @@ pub(crate) fn license_text(standing: &Standing, birth: &Birth, now: UnixMillis) 
     some("Replaces", license.replaces.as_ref().map(LicenseId::to_string));
     some("Replaced by", license.replaced_by.as_ref().map(LicenseId::to_string));
     some("Note", license.notes.as_ref().map(|note| note.as_str().replace('\n', "\n              ")));
-    let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name:<13} {value}")).collect();
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|(name, value)| (name, if *name == "Note" { words::lines(value) } else { words::line(value) }))
+        .map(|(name, value)| format!("{name:<13} {value}"))
+        .collect();
     lines.join("\n")
 }
 
@@ -112,10 +120,10 @@ pub(crate) fn devices_text(license: &License) -> Option<String> {
         let name = device.name.as_ref().map_or("–", DeviceName::as_str);
         table.add_row([
             id.as_str(),
-            name,
+            &words::line(name),
             &labels.join(", "),
             &moment(device.bound_at),
-            &moment(device.seen_at),
+            &device.last_seen().map_or_else(|| "never".to_owned(), moment),
         ]);
     }
     whole(&mut table, &[0]);
@@ -138,7 +146,11 @@ pub(crate) fn list_text(licenses: &[(License, Birth)], now: UnixMillis) -> Strin
             license.tier.to_string(),
             status(license, now).replace(", ", ",\n"),
             ends,
-            if customer.is_empty() { "–".to_owned() } else { customer.join("\n") },
+            if customer.is_empty() {
+                "–".to_owned()
+            } else {
+                customer.iter().map(|text| words::line(text)).collect::<Vec<_>>().join("\n")
+            },
         ]);
     }
     whole(&mut table, &[0, 1, 2, 3]);
@@ -188,11 +200,12 @@ pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) ->
         let mut what: Vec<_> = told(row).collect();
         what.extend(row.device.clone());
         what.extend(row.reason.as_ref().map(|reason| format!("“{reason}”")));
+        let what: Vec<_> = what.iter().map(|text| words::line(text)).collect();
         table.add_row([
             moment(row.moment()),
-            row.action.clone(),
-            row.code.clone(),
-            who.to_owned(),
+            words::line(&row.action).into_owned(),
+            words::line(&row.code).into_owned(),
+            words::line(who).into_owned(),
             what.join("\n"),
         ]);
     }
@@ -203,11 +216,60 @@ pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) ->
 pub(crate) fn audit_line(row: &AuditRecord) -> String {
     let who = row.actor.as_deref().unwrap_or("–");
     let mut line = format!("{}  {}  {}  {who}", moment(row.moment()), row.action, row.code);
-    for change in told(row) {
+    for change in told(row).chain(row.device.clone()) {
         line.push_str("  ");
         line.push_str(&change);
     }
-    line
+    words::line(&line).into_owned()
+}
+
+/// What requests were answered, and from which device they came.
+pub(crate) fn answers_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>, license: &License) -> String {
+    let mut table = table(&["When", "Asked", "Answer", "From"]);
+    for row in rows {
+        table.add_row(
+            [moment(row.moment()), row.action.clone(), row.code.clone(), asker(row, license)]
+                .map(|cell| words::line(&cell).into_owned()),
+        );
+    }
+    whole(&mut table, &[0, 1, 2]);
+    table.trim_fmt()
+}
+
+/// The device of a request, as far as the audit knows it.
+fn asker(row: &AuditRecord, license: &License) -> String {
+    let named = |id: &String| match DeviceId::parse(id).and_then(|id| license.devices.get(&id)?.name.clone())
+    {
+        Some(name) => format!("{id} ({})", name.as_str()),
+        None => id.clone(),
+    };
+    match (&row.device, &row.hardware) {
+        (Some(id), _) => named(id),
+        (None, Some(HardwareRecord { sent, nearest: Some(nearest), agreed })) => {
+            format!("another device: {} as {}, of {}", agreed.join(", "), named(nearest), sent.join(", "))
+        }
+        (None, Some(HardwareRecord { sent, nearest: None, .. })) => {
+            format!("another device: nothing as any that is bound, of {}", sent.join(", "))
+        }
+        (None, None) => "no hardware sent".to_owned(),
+    }
+}
+
+/// A member of a license's document, as a person reads it.
+pub(crate) fn member_text(name: &str, value: &Value) -> String {
+    let ids = |devices: &Vec<Value>| -> Option<Vec<String>> {
+        devices.iter().map(|device| Some(device["id"].as_str()?.to_owned())).collect()
+    };
+    match value {
+        Value::Null if name == "expiresAt" => "never".to_owned(),
+        Value::Null => "none".to_owned(),
+        Value::Number(millis) if name.ends_with("At") => {
+            millis.as_i64().map_or_else(|| millis.to_string(), |millis| moment(UnixMillis(millis)))
+        }
+        Value::Array(values) if values.is_empty() => "none".to_owned(),
+        Value::Array(values) => ids(values).map_or_else(|| value.to_string(), |ids| ids.join(", ")),
+        other => other.to_string(),
+    }
 }
 
 /// Attributes that a person learns nothing from: they follow from others, or say where the row lies.
@@ -224,6 +286,7 @@ fn told(row: &AuditRecord) -> impl Iterator<Item = String> {
 
 fn changed(name: &str, change: &Value) -> String {
     let side = |side: &str| match &change[side] {
+        Value::Null if name == "expires_at" => "never".to_owned(),
         Value::Null => "–".to_owned(),
         Value::String(text) => text.clone(),
         Value::Number(millis) if name.ends_with("_at") => {
@@ -260,15 +323,12 @@ pub(crate) fn ends(license: &License) -> String {
 
 /// A moment, to the minute.
 pub(crate) fn moment(at: UnixMillis) -> String {
-    // S1's lifetime licenses end after the calendar does.
-    Timestamp::from_millisecond(at.0)
-        .map_or_else(|_| format!("{} ms", at.0), |at| at.strftime("%F %R UTC").to_string())
+    moments::shown(at)
 }
 
 /// A day.
 pub(crate) fn date(at: UnixMillis) -> String {
-    Timestamp::from_millisecond(at.0)
-        .map_or_else(|_| format!("{} ms", at.0), |at| at.strftime("%F").to_string())
+    moments::day_shown(at)
 }
 
 /// Columns that are never folded: what is narrow, or to be pasted.

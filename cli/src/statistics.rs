@@ -5,16 +5,19 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use falconer::chart;
+use falconer::moving::side_file::SideFile;
 use falconer::stats::Statistics;
 use falconer_domain::UnixMillis;
 use serde_json::{Value, json};
 
 use crate::arguments::Stats;
-use crate::licenses::{Office, print_json};
+use crate::licenses::Office;
+use crate::output::{self, OutputError, Voice};
 use crate::shown;
 
 impl Office<'_> {
     pub(crate) async fn stats(&self, stats: &Stats) -> Result<()> {
+        self.leaves_output_to_json(stats.chart.as_deref())?;
         let mut statistics = Statistics::of_days(stats.days, self.now);
         self.look_through(|row, _| {
             statistics.license(&row.license, self.now);
@@ -37,14 +40,14 @@ impl Office<'_> {
             draw(&statistics, file)?;
         }
         if self.manners.json {
-            print_json(&document(&statistics, stats.chart.as_deref()));
-            return Ok(());
+            return Ok(output::document(&document(&statistics, stats.chart.as_deref()))?);
         }
-        println!("{}", shown::licenses_counted(&statistics));
-        println!("\n{}", shown::days_counted(&statistics));
-        println!("\n{}", shown::refusals_counted(&statistics));
-        if let Some(file) = &stats.chart {
-            println!("\nThe picture: {}", file.display());
+        let voice = Voice::beside(stats.chart.as_deref());
+        voice.line(shown::licenses_counted(&statistics))?;
+        voice.line(format!("\n{}", shown::days_counted(&statistics)))?;
+        voice.line(format!("\n{}", shown::refusals_counted(&statistics)))?;
+        if let (Some(file), Voice::Output) = (&stats.chart, voice) {
+            voice.line(format!("\nThe picture: {}", file.display()))?;
         }
         Ok(())
     }
@@ -52,7 +55,7 @@ impl Office<'_> {
 
 fn draw(statistics: &Statistics, file: &Path) -> Result<()> {
     let svg = chart::svg(statistics).map_err(anyhow::Error::msg).context("the picture cannot be drawn")?;
-    std::fs::write(file, svg).with_context(|| format!("{} cannot be written", file.display()))
+    Ok(SideFile::whole(file, svg.as_bytes()).map_err(|why| OutputError::at(file, why))?)
 }
 
 fn document(statistics: &Statistics, chart: Option<&Path>) -> Value {

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use falconer::history::Recent;
 use falconer::moments;
+use falconer_aws::operator::AuditRecord;
 use falconer_domain::hardware::{FLAT_NAMES, HashedComponents, Label, ReceivedComponents};
 use falconer_domain::standing::Standing;
 use falconer_domain::verify::{Check, Compared, Facts, VerifyRefusal};
@@ -12,8 +14,10 @@ use falconer_domain::{Code, UnixMillis};
 use serde_json::{Value, json};
 
 use crate::arguments;
+use crate::failure::bad_input;
 use crate::inputs;
-use crate::licenses::{Office, print_json};
+use crate::licenses::Office;
+use crate::output;
 use crate::shown;
 
 /// How often `--follow` looks.
@@ -23,28 +27,27 @@ impl Office<'_> {
     pub(crate) async fn audit(&self, audit: &arguments::Audit) -> Result<()> {
         let id = self.find(&audit.of.license).await?.license.id;
         let since = audit.since.as_deref().map(moments::from).transpose()?.unwrap_or_default();
+        if self.manners.json && audit.follow {
+            let sentence = "--follow prints as it goes and --json one document at the end; give one of them";
+            return Err(bad_input(sentence).into());
+        }
         let rows = self.store.audit_since(&id, since).await?;
         if self.manners.json {
-            if audit.follow {
-                bail!("--follow prints as it goes and --json one document at the end; give one of them");
-            }
             let rows: Vec<_> = rows.iter().map(shown::audit_json).collect();
-            print_json(&json!({ "licenseId": id.as_str(), "audit": rows }));
-            return Ok(());
+            return Ok(output::document(&json!({ "licenseId": id.as_str(), "audit": rows }))?);
         }
-        println!("{}", shown::audit_text(&rows));
+        output::to_be_read(shown::audit_text(&rows))?;
         let mut last = rows.last().map(|row| row.at.clone()).unwrap_or_default();
-        if !audit.follow {
-            return Ok(());
-        }
-        loop {
+        while audit.follow {
             tokio::time::sleep(FOLLOW_EVERY).await;
-            let rows = self.store.audit_since(&id, since).await?;
-            for row in rows.iter().filter(|row| row.at > last) {
-                println!("{}", shown::audit_line(row));
-            }
+            let rows = match last.as_str() {
+                "" => self.store.audit_since(&id, since).await?,
+                last => self.store.audit_after(&id, last).await?,
+            };
+            rows.iter().try_for_each(|row| output::to_be_read(shown::audit_line(row)))?;
             last = rows.last().map_or(last, |row| row.at.clone());
         }
+        Ok(())
     }
 
     /// The very checks of `POST /api/verify`, with what each compares.
@@ -59,43 +62,50 @@ impl Office<'_> {
         let hashed: Option<HashedComponents> = received
             .filter(|received| !received.is_empty())
             .map(|received| received.hashed(generation, &license.id));
+        let received_nothing = hashed.is_none();
         let standing = self.desk.standing(license).await?;
         let facts = Facts::gather(&standing, hashed.as_ref(), at);
         let checks: Vec<_> = facts.checks().collect();
         let code = facts.decide().map_or_else(VerifyRefusal::code, |()| Code::Valid);
         let between = self.between(&standing, at).await?;
+        let answered = Recent::answers(self.store, &standing.license.id).await?;
         if self.manners.json {
             let checks: Vec<_> = checks.iter().map(check_json).collect();
             let device = facts.device().map(|found| found.id.as_str());
-            print_json(&json!({
+            let rows = |rows: &[AuditRecord]| rows.iter().map(shown::audit_json).collect::<Vec<_>>();
+            return Ok(output::document(&json!({
                 "licenseId": standing.license.id.as_str(), "at": at.0, "code": code.name(),
-                "valid": code == Code::Valid, "checks": checks, "device": device,
-                "audit": between.iter().map(shown::audit_json).collect::<Vec<_>>(),
-            }));
-            return Ok(());
+                "valid": code == Code::Valid, "checks": checks, "device": device, "audit": rows(&between),
+                "refusals": rows(&answered.refusals), "granted": rows(&answered.granted),
+            }))?);
         }
-        println!("{} at {}: {}", standing.license.id, shown::moment(at), code.name());
-        println!("{}. {}\n", code.text(), code.row().next_step);
+        let mut lines = vec![
+            format!("{} at {}: {}", standing.license.id, shown::moment(at), code.name()),
+            format!("{}. {}\n", code.text(), code.row().next_step),
+        ];
         for check in &checks {
             let mark = if check.refusal.is_some() { "no " } else { "yes" };
-            println!("  {mark}  {:<17} {}", check.name, compared(&check.compared));
+            lines.push(format!("  {mark}  {:<17} {}", check.name, compared(&check.compared)));
         }
         if let Some(found) = facts.device() {
-            println!("\nThe hardware is that of {}.", found.id);
+            lines.push(format!("\nThe hardware is that of {}.", found.id));
+        }
+        if received_nothing && !standing.license.devices.is_empty() {
+            lines.push("\nNo hardware was asked about: --hardware FILE asks as a device would.".to_owned());
         }
         if !between.is_empty() {
-            println!("\nThe license as it is today, with the clock at another moment. Between the two:\n");
-            println!("{}", shown::audit_text(&between));
+            lines.push(
+                "\nThe license as it is today, with the clock at another moment. Between the two:\n"
+                    .to_owned(),
+            );
+            lines.push(shown::audit_text(&between));
         }
-        Ok(())
+        lines.extend(last_answers(&answered, &standing));
+        Ok(output::line(lines.join("\n"))?)
     }
 
     /// What happened between another moment and now.
-    async fn between(
-        &self,
-        standing: &Standing,
-        at: UnixMillis,
-    ) -> Result<Vec<falconer_aws::operator::AuditRecord>> {
+    async fn between(&self, standing: &Standing, at: UnixMillis) -> Result<Vec<AuditRecord>> {
         if at >= self.now {
             return Ok(Vec::new());
         }
@@ -103,6 +113,19 @@ impl Office<'_> {
         rows.retain(|row| row.moment() <= self.now);
         Ok(rows)
     }
+}
+
+/// What the last requests were answered, the refused ones first: whoever asks for help was refused.
+fn last_answers(answered: &Recent, standing: &Standing) -> Vec<String> {
+    let license = &standing.license;
+    let table = |title: &str, rows: &[AuditRecord]| {
+        (!rows.is_empty()).then(|| format!("\n{title}\n\n{}", shown::answers_text(rows, license)))
+    };
+    let tables = [
+        table("The last requests that were refused, newest first:", &answered.refusals),
+        table("The last requests that were granted, newest first:", &answered.granted),
+    ];
+    tables.into_iter().flatten().collect()
 }
 
 fn check_json(check: &Check) -> Value {
@@ -142,14 +165,18 @@ fn hardware(file: &Path) -> Result<ReceivedComponents> {
     let name = file.display();
     let text = inputs::text(file)?;
     let document: Value = serde_json::from_str(&text).with_context(|| format!("{name} is not JSON"))?;
-    let document = document.as_object().with_context(|| format!("{name} is not a JSON object"))?;
+    let document = document.as_object().ok_or_else(|| bad_input(format!("{name} is not a JSON object")))?;
     // As in a request, null is absent.
     let given = |name: &str| document.get(name).filter(|value| !value.is_null());
     let mut received = ReceivedComponents::default();
-    let mut insert = |member: &str, label: Label, value: &Value| match value {
-        Value::Null => Ok(()),
-        Value::String(text) => received.insert(label, text).with_context(|| format!("{name}: {member}")),
-        _ => bail!("{name}: {member} must be a string"),
+    let mut insert = |member: &str, label: Label, value: &Value| -> Result<()> {
+        match value {
+            Value::Null => Ok(()),
+            Value::String(text) => received
+                .insert(label, text)
+                .map_err(|why| bad_input(format!("{name}: {member}: {why}")).into()),
+            _ => Err(bad_input(format!("{name}: {member} must be a string")).into()),
+        }
     };
     let flat = FLAT_NAMES.into_iter().map(|set| {
         let present = |(names, label): (&'static [&'static str], Label)| {
@@ -160,11 +187,12 @@ fn hardware(file: &Path) -> Result<ReceivedComponents> {
     let flat = flat.into_iter().find(|present| !present.is_empty());
     match (given("hardware"), flat) {
         (Some(hardware), _) => {
-            let hardware =
-                hardware.as_object().with_context(|| format!("{name}: hardware is not a JSON object"))?;
+            let hardware = hardware
+                .as_object()
+                .ok_or_else(|| bad_input(format!("{name}: hardware is not a JSON object")))?;
             for (member, value) in hardware {
                 let label = Label::parse(member)
-                    .with_context(|| format!("{name}: {member} is no label of a component"))?;
+                    .ok_or_else(|| bad_input(format!("{name}: {member} is no label of a component")))?;
                 insert(member, label, value)?;
             }
         }

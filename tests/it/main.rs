@@ -26,6 +26,7 @@ mod manners;
 mod moving_in;
 mod operator;
 mod outages;
+mod output;
 mod public_keys;
 mod races;
 mod reference;

@@ -117,7 +117,7 @@ fn settings_come_from_flags_the_environment_a_file_or_a_stack() {
     let stack = list(&mut bare(&world, &folder), &["--stack", "prod"]);
     assert!(stack.status.success(), "{}", said(&stack));
     let missing = list(&mut bare(&world, &folder), &["--stack", "nowhere"]);
-    assert_eq!(missing.status.code(), Some(1));
+    assert_eq!(missing.status.code(), Some(4));
     assert!(
         said(&missing).contains("there is no stack nowhere in this account and region"),
         "{}",
@@ -136,9 +136,9 @@ fn settings_come_from_flags_the_environment_a_file_or_a_stack() {
 
     let flags = ["--licenses-table", "wrong", "--verifications-table", "wrong"];
     let wrong = list(&mut bare(&world, &folder), &flags);
-    assert_eq!(wrong.status.code(), Some(3), "a flag beats the file: {}", said(&wrong));
+    assert_eq!(wrong.status.code(), Some(6), "a flag beats the file: {}", said(&wrong));
     let environment = list(bare(&world, &folder).env("LICENSES_TABLE", "wrong"), &[]);
-    assert_eq!(environment.status.code(), Some(3), "and so does the environment");
+    assert_eq!(environment.status.code(), Some(6), "and so does the environment");
     folder.file("falconer.toml", "licence_table = \"typo\"\n");
     let typo = list(&mut bare(&world, &folder), &[]);
     assert!(

@@ -11,8 +11,13 @@ use super::BadRow;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Largest row: half of the 400 KB of an item, whose attributes have names too.
 const MAX_ROW_BYTES: usize = 200_000;
-/// Characters at which spreadsheets begin to calculate, after OWASP's page on CSV injection.
-const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// Characters at which spreadsheets begin to calculate, after OWASP's page on CSV injection; the wide forms are read as
+/// the narrow ones by spreadsheets of East Asia.
+const FORMULA_STARTS: [char; 11] =
+    ['=', '+', '-', '@', '\t', '\r', '\n', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}'];
+/// Characters inside a cell at which a spreadsheet begins another one, if it takes them for what separates cells: Excel
+/// does so in most of Europe, and then knows no quotation marks of ours.
+const INNER_SEPARATORS: [char; 4] = [';', '\t', '\n', '\r'];
 
 /// Why a file is no sheet of the kind asked for.
 #[derive(Debug, thiserror::Error)]
@@ -173,22 +178,38 @@ impl Row<'_> {
     }
 }
 
-/// A text as a cell that no spreadsheet calculates: one that begins like a formula gets an apostrophe, and so does one
-/// that would read as such a cell.
+/// A text as a cell that no spreadsheet calculates: what begins like a formula gets an apostrophe, at the beginning of the
+/// cell and of what a spreadsheet may take for one, and so does what would read as such a cell.
 #[must_use]
 pub fn written(text: &str) -> Cow<'_, str> {
-    if begins_like_a_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+    let cell = each_part(text, |part| Cow::Owned(format!("'{part}")), begins_like_a_formula);
+    if begins_like_a_formula(text) { Cow::Owned(format!("'{cell}")) } else { cell }
 }
 
 fn read(cell: &str) -> Cow<'_, str> {
-    match cell.strip_prefix('\'') {
-        Some(text) if begins_like_a_formula(text) => Cow::Owned(text.to_owned()),
-        _ => Cow::Borrowed(cell),
+    let is_guarded = |part: &str| part.strip_prefix('\'').is_some_and(begins_like_a_formula);
+    let unguarded = |part: &str| part.strip_prefix('\'').unwrap_or(part).to_owned();
+    let text = each_part(cell, |part| Cow::Owned(unguarded(part)), is_guarded);
+    if is_guarded(&text) { Cow::Owned(unguarded(&text)) } else { text }
+}
+
+/// A text, each part of which that follows an inner separator and is as asked for is changed.
+fn each_part<'a>(
+    text: &'a str,
+    change: impl Fn(&str) -> Cow<'_, str>,
+    is_asked_for: impl Fn(&str) -> bool,
+) -> Cow<'a, str> {
+    let mut parts = text.split_inclusive(INNER_SEPARATORS);
+    let first = parts.next().unwrap_or_default();
+    if !parts.clone().any(&is_asked_for) {
+        return Cow::Borrowed(text);
     }
+    let changed = parts.map(|part| if is_asked_for(part) { change(part) } else { Cow::Borrowed(part) });
+    Cow::Owned(std::iter::once(Cow::Borrowed(first)).chain(changed).collect())
 }
 
 fn begins_like_a_formula(text: &str) -> bool {
-    text.trim_start_matches(['\'', ' ']).starts_with(FORMULA_STARTS)
+    text.trim_start_matches(['\'', ' ', '"']).starts_with(FORMULA_STARTS)
 }
 
 #[cfg(test)]
@@ -234,6 +255,13 @@ mod tests {
             ("'=1", "''=1"),
             ("it's", "it's"),
             ("a=b", "a=b"),
+            ("\n=1", "'\n'=1"),
+            ("\u{FF1D}1+1", "'\u{FF1D}1+1"),
+            ("\u{FF20}SUM", "'\u{FF20}SUM"),
+            ("x;=cmd|'/C calc'!A0;", "x;'=cmd|'/C calc'!A0;"),
+            ("[{\"name\":\"x; \"=1\"}]", "[{\"name\":\"x;' \"=1\"}]"),
+            ("a;b\n- c\t+d", "a;b\n'- c\t'+d"),
+            ("it;'s", "it;'s"),
         ] {
             assert_eq!((written(text).as_ref(), read(cell).as_ref()), (cell, text));
         }
@@ -241,9 +269,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_reads_back_and_none_is_a_formula(text in "['=+@a \\-]{0,6}") {
+        fn every_text_reads_back_and_none_is_a_formula(text in "['=+@a;\"\n\r\t\u{FF1D}\u{FF0B} \\-]{0,9}") {
             let cell = written(&text);
-            prop_assert!(!cell.trim_start_matches(' ').starts_with(FORMULA_STARTS));
+            let skipped = [' ', '"'];
+            prop_assert!(!cell.trim_start_matches(skipped).starts_with(FORMULA_STARTS));
+            let calculates = |part: &str| {
+                let part = part.trim_start_matches(skipped);
+                part.starts_with(FORMULA_STARTS) && !part.starts_with(INNER_SEPARATORS)
+            };
+            prop_assert!(!cell.split(INNER_SEPARATORS).any(calculates), "{cell:?}");
             prop_assert_eq!(read(&cell).into_owned(), text.as_str());
         }
     }

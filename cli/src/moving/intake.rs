@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use falconer_domain::hardware::{ComponentForm, DeviceId};
 use falconer_domain::issue::{CheckedOrder, NewLicense};
 use falconer_domain::keyring::Generation;
-use falconer_domain::license::Device;
+use falconer_domain::license::{Device, NEVER_SEEN};
 use falconer_domain::license_key::{CurrentKey, MAX_KEY_BYTES, PrintedTier};
 use falconer_domain::{
     Catalog, KeyRing, License, LicenseId, LicenseKey, PolicyOverrides, Product, UnixMillis, escrow,
@@ -206,7 +206,7 @@ impl<'a> Intake<'a> {
                 components: record.hardware.hashed(home, &license.id).stored(),
                 form: ComponentForm::Opaque,
                 bound_at,
-                seen_at: self.now,
+                seen_at: NEVER_SEEN,
             };
             license.devices.insert(DeviceId::of_sheet(home, &license.id), device);
             license.free_used = 1;

@@ -1,15 +1,28 @@
-//! Files that a command leaves beside the one it reads: they hold keys or people, so they are their owner's alone, and
-//! they are there whole or not at all.
+//! Files that a command leaves: they hold keys or people, so they are their owner's alone, and they are there whole or
+//! not at all. `-` is standard output, and what is no regular file, as a pipe or a device, is written as it stands.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Stdout, Write};
 use std::path::{Path, PathBuf};
+
+/// What stands for standard output.
+const STANDARD_OUTPUT: &str = "-";
 
 /// A file being written under another name.
 pub struct SideFile {
     path: PathBuf,
-    part: PathBuf,
-    writer: Option<BufWriter<File>>,
+    part: Option<PathBuf>,
+    writer: Option<BufWriter<Sink>>,
+}
+
+/// Where bytes go.
+enum Sink {
+    /// To a file of our own, which gets its name at the end.
+    Part(File),
+    /// To what stands there: a pipe, a device.
+    Special(File),
+    /// To standard output.
+    Output(Stdout),
 }
 
 impl SideFile {
@@ -18,8 +31,23 @@ impl SideFile {
     /// # Errors
     /// The folder cannot be written.
     pub fn begin(path: &Path) -> std::io::Result<Self> {
+        let through =
+            |sink| Ok(Self { path: path.to_owned(), part: None, writer: Some(BufWriter::new(sink)) });
+        if path.as_os_str() == STANDARD_OUTPUT {
+            return through(Sink::Output(std::io::stdout()));
+        }
+        let path = match fs::metadata(path) {
+            Ok(there) if there.is_dir() => return Err(std::io::ErrorKind::IsADirectory.into()),
+            // A rename would put a file in the place of the device.
+            Ok(there) if !there.is_file() => {
+                return through(Sink::Special(OpenOptions::new().write(true).open(path)?));
+            }
+            // Through a link to the file it names: a rename would put a file in the place of the link.
+            Ok(_) if path.is_symlink() => fs::canonicalize(path)?,
+            Ok(_) | Err(_) => path.to_owned(),
+        };
         // Of this process alone: two runs beside each other do not write into one.
-        let part = beside(path, &format!("part-{}", std::process::id()));
+        let part = beside(&path, &format!("part-{}", std::process::id()));
         match fs::remove_file(&part) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -28,8 +56,19 @@ impl SideFile {
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let writer = Some(BufWriter::new(options.open(&part)?));
-        Ok(Self { path: path.to_owned(), part, writer })
+        let writer = Some(BufWriter::new(Sink::Part(options.open(&part)?)));
+        Ok(Self { path, part: Some(part), writer })
+    }
+
+    /// A whole file at once, in the place of one that is there.
+    ///
+    /// # Errors
+    /// The disk is full, or the folder cannot be written.
+    pub fn whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        let mut file = Self::begin(path)?;
+        file.write_all(bytes)?;
+        file.flush_to_disk()?;
+        file.put_in_place()
     }
 
     /// Puts the file in its place. One that stands there with another content is kept as `….before-1` and so on:
@@ -39,13 +78,14 @@ impl SideFile {
     /// The disk is full, or the folder cannot be written.
     pub fn finish(mut self) -> std::io::Result<PathBuf> {
         self.flush_to_disk()?;
-        let now = fs::read(&self.part)?;
+        let Some(part) = &self.part else { return Ok(self.path.clone()) };
+        let now = fs::read(part)?;
         if fs::read(&self.path).is_ok_and(|before| before != now) {
             let kept = (1..).map(|number: u32| beside(&self.path, &format!("before-{number}")));
             let kept = kept.into_iter().find(|kept| !kept.exists());
             fs::rename(&self.path, kept.unwrap_or_else(|| beside(&self.path, "before")))?;
         }
-        fs::rename(&self.part, &self.path)?;
+        self.put_in_place()?;
         Ok(self.path.clone())
     }
 
@@ -55,17 +95,55 @@ impl SideFile {
     /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists), besides those of [`Self::finish`].
     pub fn finish_first(mut self) -> std::io::Result<()> {
         self.flush_to_disk()?;
+        let Some(part) = &self.part else { return Ok(()) };
         // Unlike a rename, a link fails where something stands.
-        fs::hard_link(&self.part, &self.path)?;
+        fs::hard_link(part, &self.path)?;
         // What comes next relies on the name being there after a power failure too.
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        sync_folder_of(&self.path)
+    }
+
+    fn put_in_place(&self) -> std::io::Result<()> {
+        let Some(part) = &self.part else { return Ok(()) };
+        fs::rename(part, &self.path)?;
+        sync_folder_of(&self.path)
     }
 
     fn flush_to_disk(&mut self) -> std::io::Result<()> {
-        match self.writer.take() {
-            Some(writer) => writer.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all(),
-            None => Ok(()),
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        match writer.into_inner().map_err(std::io::IntoInnerError::into_error)? {
+            Sink::Part(file) => file.sync_all(),
+            Sink::Special(_) => Ok(()),
+            Sink::Output(mut output) => output.flush(),
+        }
+    }
+}
+
+/// Makes a name last through a power failure.
+#[cfg(unix)]
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Folders do not open as files here, and need not.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "as on the systems where it can fail")]
+fn sync_folder_of(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Part(file) | Self::Special(file) => file.write(bytes),
+            Self::Output(output) => output.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Part(file) | Self::Special(file) => file.flush(),
+            Self::Output(output) => output.flush(),
         }
     }
 }
@@ -94,7 +172,9 @@ impl Write for SideFile {
 impl Drop for SideFile {
     fn drop(&mut self) {
         // Nothing to tell: after `finish` there is none, and an unfinished one is of no use.
-        let _ = fs::remove_file(&self.part);
+        if let Some(part) = &self.part {
+            let _ = fs::remove_file(part);
+        }
     }
 }
 
@@ -127,10 +207,27 @@ mod tests {
         let late = write("four").finish_first().unwrap_err();
         assert_eq!(late.kind(), std::io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_dir(folder).unwrap().count(), 3);
+        SideFile::whole(&path, b"over").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "over");
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 3, "a picture keeps no older ones");
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_devices_stay_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("real.csv"), folder.path().join("link.csv"));
+        fs::write(&file, "before").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        SideFile::whole(&link, b"after").unwrap();
+        assert!(link.is_symlink() && fs::read_to_string(&file).unwrap() == "after");
+        SideFile::whole(Path::new("/dev/null"), b"gone").unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+        assert!(SideFile::begin(folder.path()).is_err());
     }
 }

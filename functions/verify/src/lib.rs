@@ -7,14 +7,14 @@ mod request;
 use std::time::Duration;
 
 use falconer_domain::Code;
-use falconer_domain::hardware::stated;
+use falconer_domain::hardware::{Sighting, stated};
 use falconer_domain::keyring::Generation;
 use falconer_domain::lease::{Claims, Occasion, Terms};
 use falconer_domain::standing::Standing;
 use falconer_domain::verify::{Facts, VerifyRefusal};
 use falconer_http::app::{Loaded, Vouched};
 use falconer_http::verdict::{Bound, Yes};
-use falconer_http::{Answer, App, Call, Effect, Endpoint, Method, Stop, WarmUp};
+use falconer_http::{Answer, App, Asker, Call, Effect, Endpoint, Method, Stop, WarmUp};
 use request::VerifyRequest;
 
 /// Its name, when it tells an outage, and what it warms up.
@@ -60,9 +60,14 @@ async fn decide(
         Some(received) => Some((received, app.hashed(call, vouched, &standing.license, received).await?)),
         None => None,
     };
-    let facts = Facts::gather(standing, hardware.as_ref().map(|(_, hashed)| hashed), call.now);
+    let hashed = hardware.as_ref().map(|(_, hashed)| hashed);
+    let facts = Facts::gather(standing, hashed, call.now);
+    let asker = Asker {
+        device: facts.device().map(|found| found.id.clone()),
+        machine: hashed.and_then(|hashed| Sighting::of(hashed, &standing.license)),
+    };
     if let Err(refusal) = facts.decide() {
-        return Ok(no(call, &occasion, signer, refusal, Some(&standing.terms())));
+        return Ok(no(call, &occasion, signer, refusal, Some(&standing.terms())).asked_by(asker));
     }
     let bound = facts.device().zip(hardware.as_ref()).map(|(found, (received, hashed))| Bound {
         id: found.id,
@@ -70,7 +75,8 @@ async fn decide(
         components: received.lease(&stated(&found.device.components, hashed, call.now)),
     });
     let code = Code::Valid;
-    Ok(Answer::json(code, &Yes::new(call, &occasion, signer, standing, code, bound.as_ref())))
+    let yes = Yes::new(call, &occasion, signer, standing, code, bound.as_ref());
+    Ok(Answer::json(code, &yes).asked_by(asker))
 }
 
 /// The signed no.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use falconer_domain::catalog::{CatalogError, Tier};
-use falconer_domain::hardware::{ComponentForm, DeviceId, Label, StoredComponent};
+use falconer_domain::hardware::{ComponentForm, DeviceId, Label, Sighting, StoredComponent};
 use falconer_domain::issue::NewLicense;
 use falconer_domain::license::Device;
 use falconer_domain::person::{BadLine, DeviceName, Email, Note, PersonName};
@@ -21,7 +21,7 @@ use crate::audit::AuditRow;
 use crate::tables;
 
 /// The shape written today. A reader meets every older one for as long as a license of it lives.
-const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// What the rules see of a license at rest. One item: its devices are inside, so one condition on `version` guards all
 /// of it. No `Debug`: it is about a person.
@@ -192,9 +192,33 @@ pub(crate) struct AuditItem<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hardware: Option<HardwareItem<'a>>,
     /// Seconds, as DynamoDB counts time to live. Rows of changes have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl: Option<i64>,
+}
+
+/// The machine of a request, by names of labels alone.
+#[derive(Debug, Serialize)]
+struct HardwareItem<'a> {
+    sent: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nearest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    agreed: Vec<&'static str>,
+}
+
+impl<'a> From<&'a Sighting> for HardwareItem<'a> {
+    fn from(sighting: &'a Sighting) -> Self {
+        let names = |labels: &[Label]| labels.iter().map(|label| label.as_str()).collect();
+        let nearest = sighting.nearest.as_ref();
+        Self {
+            sent: names(&sighting.sent),
+            nearest: nearest.map(|nearest| nearest.device.as_str()),
+            agreed: nearest.map(|nearest| names(&nearest.agreed)).unwrap_or_default(),
+        }
+    }
 }
 
 impl<'a> From<&'a AuditRow> for AuditItem<'a> {
@@ -211,6 +235,7 @@ impl<'a> From<&'a AuditRow> for AuditItem<'a> {
             actor: row.actor.as_deref(),
             reason: row.reason.as_deref(),
             device: row.device.as_ref().map(DeviceId::as_str),
+            hardware: row.hardware.as_ref().map(HardwareItem::from),
             ttl: row.kept_days.map(|days| row.at.plus_days(days).seconds()),
         }
     }

@@ -1,6 +1,7 @@
 //! Issuing: from what was ordered to a license ready to be stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides, TierName};
 use crate::escrow::{self, NONCE_BYTES};
@@ -8,7 +9,7 @@ use crate::keyring::{Generation, GenerationNumber};
 use crate::license::{License, Status};
 use crate::license_id::LicenseId;
 use crate::license_key::{LicenseKey, PrintedTier, Product};
-use crate::person::{Email, MAX_PERSON_CHARS, PersonName};
+use crate::person::{Email, Line, MAX_PERSON_CHARS, PersonName};
 use crate::time::UnixMillis;
 
 /// Longest term in days: what S1 gave its lifetime licenses.
@@ -19,6 +20,83 @@ pub const MAX_EXTRA_FEATURES: usize = 32;
 /// Longest feature, in characters.
 pub const MAX_FEATURE_CHARS: usize = 64;
 
+/// Longest id of an order, in characters. Those of payment providers have less than 100.
+pub const MAX_ORDER_ID_CHARS: usize = 200;
+
+/// The vendor's own id of an order: one line, trimmed, otherwise as it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OrderId(Line<MAX_ORDER_ID_CHARS>);
+
+/// A text that does not name an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an order's id must have 1 to {MAX_ORDER_ID_CHARS} characters and no control characters")]
+pub struct NoOrderId;
+
+impl OrderId {
+    /// Reads an id.
+    ///
+    /// # Errors
+    /// [`NoOrderId`].
+    pub fn read(text: &str) -> Result<Self, NoOrderId> {
+        Line::read(text).ok().flatten().map(Self).ok_or(NoOrderId)
+    }
+
+    /// The id itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What an order has to ask for to be the same order when it comes again. Nothing of it is about a person: who bought is
+/// corrected, what was bought is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderTerms {
+    /// The product.
+    pub product: Product,
+    /// The tier.
+    pub tier: TierName,
+    /// How long it lasts.
+    pub term: Term,
+    /// Seats, where they differ from the tier's.
+    pub seats: Option<u32>,
+    /// Features beyond the tier's, in the order of the alphabet.
+    pub features: Vec<String>,
+}
+
+impl OrderTerms {
+    /// What differs, as `tier pro and not elite`; nothing, where it is the same order.
+    #[must_use]
+    pub fn differences(&self, asked: &Self) -> Vec<String> {
+        let seats = |seats: Option<u32>| seats.map_or_else(|| "the tier's".to_owned(), |it| it.to_string());
+        let features = |features: &[String]| {
+            if features.is_empty() { "none".to_owned() } else { features.join(", ") }
+        };
+        let members = [
+            ("product", self.product.to_string(), asked.product.to_string()),
+            ("tier", self.tier.to_string(), asked.tier.to_string()),
+            ("term", self.term.to_string(), asked.term.to_string()),
+            ("seats", seats(self.seats), seats(asked.seats)),
+            ("features", features(&self.features), features(&asked.features)),
+        ];
+        let differs = |(_, is, asked): &(&str, String, String)| is != asked;
+        let told = |(name, is, asked)| format!("{name} {is} and not {asked}");
+        members.into_iter().filter(differs).map(told).collect()
+    }
+}
+
 /// How long a license lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Term {
@@ -28,6 +106,16 @@ pub enum Term {
     DaysFromActivation(u32),
     /// For good.
     Perpetual,
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Days(days) => write!(f, "{days} days"),
+            Self::DaysFromActivation(days) => write!(f, "{days} days from the first activation"),
+            Self::Perpetual => f.write_str("perpetual"),
+        }
+    }
 }
 
 /// What was ordered. No `Debug`: it is about a person.
@@ -150,6 +238,14 @@ impl CheckedOrder {
         &self.order.product
     }
 
+    /// What makes it the same order when it comes again.
+    #[must_use]
+    pub fn agreed(&self) -> OrderTerms {
+        let Order { product, tier, term, seats, features, .. } = &self.order;
+        let features = features.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        OrderTerms { product: product.clone(), tier: tier.clone(), term: *term, seats: *seats, features }
+    }
+
     /// The tier as a key prints it.
     #[must_use]
     pub fn printed_tier(&self) -> PrintedTier {
@@ -269,6 +365,49 @@ mod tests {
         assert_eq!(refusal(|order| order.user_id = blank()), Some(OrderRefusal::Text("user")));
         assert_eq!(refusal(|order| order.email = blank()), Some(OrderRefusal::Text("email")));
         assert_eq!(refusal(|order| order.licensee_name = blank()), Some(OrderRefusal::Text("name")));
+    }
+
+    #[test]
+    fn the_same_order_asks_for_the_same() {
+        let agreed = |change: fn(&mut Order)| {
+            let mut order = order();
+            change(&mut order);
+            let catalog = Catalog::built_in(&order.product).unwrap();
+            order.check(&catalog).unwrap().agreed()
+        };
+        let first = agreed(|_| ());
+        let other_person = agreed(|order| {
+            (order.email, order.user_id) = (None, None);
+            order.features = vec!["api_access".to_owned(); 2];
+        });
+        assert_eq!(first.differences(&other_person), Vec::<String>::new());
+        let other = agreed(|order| {
+            order.tier = TierName::parse("elite").unwrap();
+            order.term = Term::Perpetual;
+            order.seats = None;
+            order.features.clear();
+        });
+        let told = first.differences(&other);
+        assert_eq!(
+            told,
+            [
+                "tier pro and not elite",
+                "term 30 days and not perpetual",
+                "seats 2 and not the tier's",
+                "features api_access and not none"
+            ]
+        );
+        let later = agreed(|order| order.term = Term::DaysFromActivation(30));
+        assert_eq!(first.differences(&later), ["term 30 days and not 30 days from the first activation"]);
+    }
+
+    #[test]
+    fn ids_of_orders_are_one_line() {
+        assert_eq!(OrderId::read(" order 1001#b ").unwrap().as_str(), "order 1001#b");
+        assert_eq!(OrderId::read(&"x".repeat(200)).unwrap().to_string().len(), 200);
+        for text in ["", " ", "a\nb", "a\u{1b}b", &"x".repeat(201)] {
+            assert_eq!(OrderId::read(text), Err(NoOrderId), "{text:?}");
+        }
     }
 
     #[test]

@@ -57,8 +57,21 @@ pub struct Device {
     pub form: ComponentForm,
     /// When it first took its seat. Coming back to it, by a return or a reclaim, leaves this as it was.
     pub bound_at: UnixMillis,
-    /// When it last refreshed its binding, to the hour.
+    /// When it last refreshed its binding, to the hour; [`NEVER_SEEN`] for one that came with an import. Ask
+    /// [`Device::last_seen`].
     pub seen_at: UnixMillis,
+}
+
+/// What stands for the moment at which a device was seen that never asked: the beginning of time, so that of several
+/// devices it was not seen for the longest.
+pub const NEVER_SEEN: UnixMillis = UnixMillis(0);
+
+impl Device {
+    /// When it last refreshed its binding, if it ever did.
+    #[must_use]
+    pub fn last_seen(&self) -> Option<UnixMillis> {
+        (self.seen_at != NEVER_SEEN).then_some(self.seen_at)
+    }
 }
 
 /// A license. Its parts that are about a person show nothing of it in `Debug`.

@@ -1,6 +1,7 @@
 //! An answer: status, headers and body, and what the log and the audit say of it.
 
 use falconer_aws::AuditRow;
+use falconer_domain::hardware::{DeviceId, Sighting};
 use falconer_domain::{Code, LicenseId};
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use lambda_http::{Body, Response};
@@ -23,6 +24,16 @@ pub struct Answer {
     cache_control: &'static str,
     license_id: Option<LicenseId>,
     audit: Option<AuditRow>,
+    asker: Asker,
+}
+
+/// Who asks, for the audit.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    /// The bound device it is.
+    pub device: Option<DeviceId>,
+    /// The machine it is on, where it said so.
+    pub machine: Option<Sighting>,
 }
 
 #[derive(Debug)]
@@ -124,6 +135,17 @@ impl Answer {
         self
     }
 
+    /// Who asked, for the row that will record it.
+    #[must_use]
+    pub fn asked_by(mut self, asker: Asker) -> Self {
+        self.asker = asker;
+        self
+    }
+
+    pub(crate) fn take_asker(&mut self) -> Asker {
+        std::mem::take(&mut self.asker)
+    }
+
     /// Its code.
     #[must_use]
     pub const fn code(&self) -> Code {
@@ -171,7 +193,8 @@ impl Answer {
     }
 
     const fn with(code: Code, content: Content) -> Self {
-        Self { code, content, cache_control: "no-store", license_id: None, audit: None }
+        let asker = Asker { device: None, machine: None };
+        Self { code, content, cache_control: "no-store", license_id: None, audit: None, asker }
     }
 }
 

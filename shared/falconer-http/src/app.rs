@@ -213,8 +213,15 @@ impl App {
 
     /// An answer about a license, with the row that will record it once it is posted.
     #[must_use]
-    pub fn recorded(&self, answer: Answer, call: &Call, vouched: &Vouched, origin: Option<Origin>) -> Answer {
+    pub fn recorded(
+        &self,
+        mut answer: Answer,
+        call: &Call,
+        vouched: &Vouched,
+        origin: Option<Origin>,
+    ) -> Answer {
         let license_id = vouched.authentic.license_id.clone();
+        let asker = answer.take_asker();
         let row = AuditRow {
             about: Subject::License(license_id.clone()),
             at: call.now,
@@ -225,7 +232,8 @@ impl App {
             address: Some(call.address.clone()),
             actor: None,
             reason: None,
-            device: None,
+            device: asker.device,
+            hardware: asker.machine,
             kept_days: Some(self.settings.verification_retention_days),
         };
         answer.about(license_id).audited(row)

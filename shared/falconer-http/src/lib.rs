@@ -25,7 +25,7 @@ mod members;
 mod notes;
 mod random;
 
-pub use answer::Answer;
+pub use answer::{Answer, Asker};
 pub use app::App;
 pub use arrival::{ChangeRequest, SeatRequest};
 pub use body::Body;

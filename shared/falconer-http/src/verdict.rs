@@ -53,7 +53,8 @@ pub(crate) struct DeviceBody<'a> {
     id: &'a str,
     name: Option<&'a str>,
     activated_at: i64,
-    last_seen_at: i64,
+    /// Null for a device that an import brought and that has not asked since.
+    last_seen_at: Option<i64>,
 }
 
 impl<'a> Yes<'a> {
@@ -93,7 +94,7 @@ impl<'a> DeviceBody<'a> {
             id: id.as_str(),
             name: device.name.as_ref().map(DeviceName::as_str),
             activated_at: device.bound_at.0,
-            last_seen_at: device.seen_at.0,
+            last_seen_at: device.last_seen().map(|at| at.0),
         }
     }
 }

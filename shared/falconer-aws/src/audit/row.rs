@@ -1,6 +1,6 @@
 //! What is recorded of a decision or a change.
 
-use falconer_domain::hardware::DeviceId;
+use falconer_domain::hardware::{DeviceId, Sighting};
 use falconer_domain::{LicenseId, Product, UnixMillis};
 
 use crate::limiter::Address;
@@ -47,6 +47,8 @@ pub struct AuditRow {
     pub reason: Option<String>,
     /// The device it is about.
     pub device: Option<DeviceId>,
+    /// What a request said about the machine it came from, where it was about one.
+    pub hardware: Option<Sighting>,
     /// Days it is kept; `None` is for good.
     pub kept_days: Option<u32>,
 }
@@ -73,6 +75,7 @@ impl AuditRow {
             actor: Some(actor.to_owned()),
             reason: None,
             device: None,
+            hardware: None,
             kept_days: None,
         }
     }

@@ -1,10 +1,14 @@
 //! What only the operator's command line does with the tables: look through them, and replace keys.
 
 mod bulk;
+mod history;
+mod orders;
 pub mod stacks;
 pub mod tables;
 
 pub use bulk::{Happened, MOST_AT_ONCE};
+pub use history::{AuditRecord, HardwareRecord, HistoryPage};
+pub use orders::PlacedOrder;
 
 use std::collections::HashMap;
 
@@ -33,40 +37,6 @@ pub struct Birth {
     pub key_hint: String,
     /// What another system kept beside it.
     pub metadata: Option<String>,
-}
-
-/// A row of the audit, as it stands: what it says depends on what it is about.
-#[derive(Debug, Deserialize)]
-pub struct AuditRecord {
-    /// 13 digits of milliseconds, `#`, the request's id.
-    pub at: String,
-    /// What was asked.
-    pub action: String,
-    /// What came of it.
-    pub code: String,
-    /// The request.
-    pub request_id: String,
-    /// Where the caller said it runs.
-    pub origin: Option<String>,
-    /// The caller's folded address.
-    pub address: Option<String>,
-    /// Who changed something.
-    pub actor: Option<String>,
-    /// Why.
-    pub reason: Option<String>,
-    /// The device it is about.
-    pub device: Option<String>,
-    /// What changed: attribute → before and after, or one word.
-    #[serde(default)]
-    pub changes: serde_json::Map<String, serde_json::Value>,
-}
-
-impl AuditRecord {
-    /// When it happened.
-    #[must_use]
-    pub fn moment(&self) -> UnixMillis {
-        moment_of(&self.at)
-    }
 }
 
 impl Row {
@@ -150,25 +120,6 @@ impl Store {
         Ok(page)
     }
 
-    /// Pattern 12: what happened to a license since a moment, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
-    pub async fn audit_since(
-        &self,
-        id: &LicenseId,
-        since: UnixMillis,
-    ) -> Result<Vec<AuditRecord>, StoreError> {
-        let query = self
-            .query(self.verifications_table())
-            .consistent_read(true)
-            .key_condition_expression(tables::HAPPENED_SINCE)
-            .expression_attribute_names(tables::AT_NAME.0, tables::AT_NAME.1)
-            .expression_attribute_values(":license_id", AttributeValue::S(id.to_string()))
-            .expression_attribute_values(":since", AttributeValue::S(written_moment(since)));
-        self.items(query).await?.into_iter().map(read).collect()
-    }
-
     /// Pattern 13: a license under a new key, and the end of the one under the old. Both audit rows, or nothing at all.
     ///
     /// # Errors
@@ -219,7 +170,7 @@ impl Store {
         self.transact(vec![put, audit], token).await
     }
 
-    fn query(&self, table: &str) -> QueryFluentBuilder {
+    pub(crate) fn query(&self, table: &str) -> QueryFluentBuilder {
         self.dynamodb().query().table_name(table)
     }
 
@@ -235,7 +186,7 @@ impl Store {
         Ok(items.iter().filter_map(|item| LicenseId::parse(item.get(LICENSE_ID)?.as_s().ok()?)).collect())
     }
 
-    async fn items(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
+    pub(crate) async fn items(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
         let mut pages = query.into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(item) = pages.next().await {

@@ -12,11 +12,22 @@
 //! | 15 | the ids of all licenses | licenses | `Scan` of one attribute | strong | – |
 //! | 16 | issue many licenses with their audit rows | licenses, verifications | `TransactWriteItems` of two puts each | – | none of them is there yet |
 //! | 17 | what happened to all licenses since a moment | verifications | `Scan` | eventual | – |
+//! | 18 | what happened to a license last | verifications | `Query`, backwards, so many rows | strong | – |
+//! | 19 | an order | licenses | `GetItem` `order#shop#ID` | strong | – |
+//! | 20 | issue a license for an order | licenses, verifications | `TransactWriteItems` of three puts | – | none of them is there yet |
 //!
 //! The indexes hold keys alone, so each license they name is read by pattern 1.
 
+use falconer_domain::issue::OrderId;
+
 /// Pattern 14: over a catalog that was put there by hand, without a version, or over none.
 pub const NO_VERSION: &str = "attribute_not_exists(version)";
+
+/// The key of an order's item. `shop` is the vendor itself; orders of payment providers get a word of their own.
+#[must_use]
+pub fn order_key(order: &OrderId) -> String {
+    format!("order#shop#{order}")
+}
 
 /// Index of pattern 8.
 pub const BY_USER_ID: &str = "by_user_id";
@@ -33,6 +44,10 @@ pub const OF_EMAIL: &str = "email = :value";
 pub const ENDING: &str = "expiry_month = :month AND expires_at BETWEEN :from AND :until";
 /// Pattern 12: from a moment on. `at` is a reserved word of DynamoDB.
 pub const HAPPENED_SINCE: &str = "license_id = :license_id AND #at >= :since";
+/// Pattern 12: after a row.
+pub const HAPPENED_AFTER: &str = "license_id = :license_id AND #at > :since";
+/// Pattern 18.
+pub const HAPPENED: &str = "license_id = :license_id";
 /// Pattern 15.
 pub const ID_ALONE: &str = "license_id";
 /// Pattern 17.

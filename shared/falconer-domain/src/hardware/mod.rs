@@ -9,6 +9,7 @@
 mod drift;
 mod folding;
 mod matching;
+mod sighting;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 pub use drift::{MEMORY_DAYS, REST_DAYS, learnable, learned};
 pub use matching::{DeviceMatch, best_match, is_enough_to_bind, stated};
+pub use sighting::{Nearest, Sighting};
 
 use crate::encoding::{CROCKFORD_LOWER, HEXLOWER};
 use crate::keyring::{Generation, Purpose};

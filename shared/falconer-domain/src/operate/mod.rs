@@ -32,6 +32,12 @@ pub enum StatusRefusal {
     Replaced(LicenseId),
 }
 
+/// The first moment at which no license with an end ends: the year 9999, whose last days are the year 10000 in some
+/// zone, which calendars of common languages do not have. It is what a perpetual license tells as its end.
+pub const LATEST_END: UnixMillis = UnixMillis(253_370_764_800_000);
+/// The last day on which a license may end, for sentences.
+const LAST_DAY: &str = "9998-12-31";
+
 /// Why a term stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExtendRefusal {
@@ -41,6 +47,11 @@ pub enum ExtendRefusal {
     /// Days outside 1 to [`MAX_TERM_DAYS`].
     #[error("days must be 1 to {MAX_TERM_DAYS}")]
     Days,
+    /// The end would lie beyond the calendar.
+    #[error(
+        "the license would end after {LAST_DAY}, the last day that works; `--perpetual` lets it never end"
+    )]
+    TooLate,
     /// The end would lie in the past.
     #[error("that moment has passed; `falconer revoke` ends a license at once")]
     Past,
@@ -96,7 +107,7 @@ pub struct NoSuchDevice(pub DeviceId);
 pub enum Extension {
     /// So many days more: from its end on, or from now on where that has passed.
     Days(u32),
-    /// Until a moment.
+    /// Until a moment; one in the year 9999 or later is for good.
     Until(UnixMillis),
     /// For good.
     Perpetual,
@@ -166,7 +177,11 @@ pub fn extend(mut license: License, extension: Extension, now: UnixMillis) -> Re
                 return Err(ExtendRefusal::Days);
             }
             match (license.expires_at, license.duration_days) {
-                (Some(ends), _) => license.expires_at = Some(ends.max(now).plus_days(days)),
+                (Some(ends), _) => {
+                    let end = ends.max(now).plus_days(days);
+                    license.expires_at = Some(end).filter(|end| *end < LATEST_END);
+                    license.expires_at.ok_or(ExtendRefusal::TooLate)?;
+                }
                 (None, Some(duration)) => {
                     let total = duration.checked_add(days).filter(|total| *total <= MAX_TERM_DAYS);
                     license.duration_days = Some(total.ok_or(ExtendRefusal::Days)?);
@@ -175,8 +190,9 @@ pub fn extend(mut license: License, extension: Extension, now: UnixMillis) -> Re
             }
         }
         Extension::Until(moment) if moment <= now => return Err(ExtendRefusal::Past),
-        Extension::Until(moment) => license.expires_at = Some(moment),
-        Extension::Perpetual => {
+        Extension::Until(moment) if moment < LATEST_END => license.expires_at = Some(moment),
+        // 9999-12-31 is how calendars without "never" write it.
+        Extension::Until(_) | Extension::Perpetual => {
             license.expires_at = None;
             license.duration_days = None;
         }

@@ -96,6 +96,15 @@ fn terms_are_extended_from_their_end_or_from_now() {
         (until(day(10)), Extension::Until(day(3)), Ok(until(day(3)))),
         (license(), Extension::Until(day(3)), Ok(until(day(3)))),
         (until(day(10)), Extension::Until(NOW), Err(ExtendRefusal::Past)),
+        (
+            until(day(10)),
+            Extension::Until(UnixMillis(LATEST_END.0 - 1)),
+            Ok(until(UnixMillis(LATEST_END.0 - 1))),
+        ),
+        (until(day(10)), Extension::Until(LATEST_END), Ok(license())),
+        (until(day(10)), Extension::Until(UnixMillis(i64::MAX)), Ok(license())),
+        (until(UnixMillis(LATEST_END.0 - 1)), Extension::Days(1), Err(ExtendRefusal::TooLate)),
+        (until(UnixMillis(i64::MAX)), Extension::Days(MAX_TERM_DAYS), Err(ExtendRefusal::TooLate)),
         (until(day(10)), Extension::Perpetual, Ok(license())),
         (waiting(30), Extension::Perpetual, Ok(License { status: Status::Pending, ..license() })),
     ] {

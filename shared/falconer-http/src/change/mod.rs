@@ -4,12 +4,12 @@ pub(crate) mod wire;
 
 use falconer_aws::store::{Guard, jitter};
 use falconer_aws::{AuditRow, StoreError};
-use falconer_domain::hardware::{DeviceId, HashedComponents, stated};
+use falconer_domain::hardware::{DeviceId, HashedComponents, Sighting, stated};
 use falconer_domain::seats::Outcome;
 use falconer_domain::standing::Standing;
 use falconer_domain::{Code, Product};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Asker};
 use crate::app::{App, Loaded, Vouched};
 use crate::arrival::ChangeRequest;
 use crate::call::Call;
@@ -28,7 +28,7 @@ enum Settled {
     /// A yes, stored where there was something to store. The device holds a seat, or held one.
     Yes { code: Code, standing: Standing, device: Option<DeviceId>, hardware: HashedComponents },
     /// A no about a license.
-    No { code: Code, standing: Standing },
+    No { code: Code, standing: Standing, asker: Asker },
     /// A no about a license that is not there.
     Missing { code: Code, product: Product },
     /// Nothing was decided: others were faster each time.
@@ -85,7 +85,11 @@ impl App {
             }
             let outcome = match decide(Some(&standing), &hardware) {
                 Ok(outcome) => outcome,
-                Err(code) => return Ok(Settled::No { code, standing }),
+                Err(code) => {
+                    let device = standing.device_of(&hardware, call.now);
+                    let machine = Sighting::of(&hardware, &standing.license);
+                    return Ok(Settled::No { code, standing, asker: Asker { device, machine } });
+                }
             };
             if outcome.license == standing.license
                 || self.commit(call, request, &row.guard, &standing, &outcome).await?
@@ -142,8 +146,9 @@ impl App {
         match settled {
             Settled::Contended => Answer::contended(),
             Settled::Missing { code, product } => wire::unknown(call, &occasion(product), signer, *code),
-            Settled::No { code, standing } => {
-                wire::no(call, &occasion(&standing.license.product), signer, *code, standing)
+            Settled::No { code, standing, asker } => {
+                let answer = wire::no(call, &occasion(&standing.license.product), signer, *code, standing);
+                answer.asked_by(asker.clone())
             }
             Settled::Yes { code: code @ Code::Deactivated, standing, .. } => {
                 wire::freed(call, &occasion(&standing.license.product), signer, *code, standing)

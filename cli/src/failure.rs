@@ -1,0 +1,279 @@
+//! How a command ends that does not do what it was asked: a sentence for a person, a code and an exit code for a program.
+
+use std::process::ExitCode;
+
+use falconer::issue::IssueError;
+use falconer::keyring::EditRefusal;
+use falconer::moments::NoMoment;
+use falconer::moving::cells::BadFile;
+use falconer::moving::import::ImportError;
+use falconer::words::TooLong;
+use falconer::{catalog, desk::FindError};
+use falconer_aws::StoreError;
+use falconer_aws::keyring::RingWriteError;
+use falconer_aws::operator::stacks::StackError;
+use falconer_domain::issue::OrderRefusal;
+use falconer_domain::keyring::KeyRingError;
+use falconer_domain::operate::NoSuchTier;
+use falconer_domain::person::BadLine;
+use serde_json::{Value, json};
+
+use crate::output::{self, OutputError};
+
+/// What kind of failure it is. `docs/cli.md` has this table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The rules do not allow it: asking again changes nothing.
+    Refused,
+    /// Nobody was there to confirm, or somebody said no.
+    NotConfirmed,
+    /// The order was issued with other terms.
+    OrderDiffers,
+    /// The line does not read.
+    Usage,
+    /// A value, a file or standard input does not read as what it should be.
+    BadInput,
+    /// What was to be printed is not: the disk is full, most of the time.
+    OutputLost,
+    /// There is no such thing.
+    NotFound,
+    /// Several things are named so.
+    Ambiguous,
+    /// Some rows are refused; the others are done.
+    RowsRefused,
+    /// Something does not answer: ask again.
+    Unreachable,
+    /// Others change the same thing at this moment: ask again.
+    Contended,
+    /// A row or a secret does not read.
+    Damaged,
+}
+
+impl Kind {
+    /// Its code, for programs.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::NotConfirmed => "not_confirmed",
+            Self::OrderDiffers => "order_differs",
+            Self::Usage => "usage",
+            Self::BadInput => "bad_input",
+            Self::OutputLost => "output_lost",
+            Self::NotFound => "not_found",
+            Self::Ambiguous => "ambiguous",
+            Self::RowsRefused => "rows_refused",
+            Self::Unreachable => "unreachable",
+            Self::Contended => "contended",
+            Self::Damaged => "damaged",
+        }
+    }
+
+    /// Its exit code, by what is to be done about it.
+    pub(crate) const fn exit(self) -> u8 {
+        match self {
+            Self::Refused | Self::NotConfirmed | Self::OrderDiffers => 1,
+            // What clap ends with.
+            Self::Usage | Self::BadInput => 2,
+            Self::OutputLost => 3,
+            Self::NotFound | Self::Ambiguous => 4,
+            Self::RowsRefused => 5,
+            Self::Unreachable | Self::Contended => 6,
+            Self::Damaged => 7,
+        }
+    }
+
+    /// The kind of a cause, where its type tells.
+    fn of(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        Self::told(cause)
+            .or_else(|| Self::of_the_aws(cause))
+            .or_else(|| Self::of_naming(cause))
+            .or_else(|| Self::of_input(cause))
+    }
+
+    fn told(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        if let Some(failure) = cause.downcast_ref::<Failure>() {
+            return Some(failure.kind);
+        }
+        if let Some(ImportError::File(..)) = cause.downcast_ref() {
+            return Some(Self::OutputLost);
+        }
+        cause.is::<OutputError>().then_some(Self::OutputLost)
+    }
+
+    fn of_the_aws(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        if let Some(error) = cause.downcast_ref() {
+            return Some(match error {
+                StoreError::Unavailable(_) => Self::Unreachable,
+                StoreError::Conflict => Self::Contended,
+                StoreError::Corrupt(_) => Self::Damaged,
+            });
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return Some(match error {
+                StackError::NoSuchStack(_) => Self::NotFound,
+                StackError::Unavailable(_) => Self::Unreachable,
+            });
+        }
+        cause.downcast_ref().map(|error| match error {
+            RingWriteError::Missing(_) => Self::NotFound,
+            RingWriteError::Exists(_) => Self::Refused,
+            RingWriteError::Moved => Self::Contended,
+            RingWriteError::Bad(_) => Self::Damaged,
+            RingWriteError::Unavailable(_) => Self::Unreachable,
+        })
+    }
+
+    fn of_naming(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        match cause.downcast_ref() {
+            Some(FindError::NoName) => return Some(Self::BadInput),
+            Some(FindError::NoLicense(_)) => return Some(Self::NotFound),
+            Some(FindError::Several(_)) => return Some(Self::Ambiguous),
+            Some(FindError::Store(_)) | None => {}
+        }
+        match cause.downcast_ref() {
+            Some(EditRefusal::NoSuchGeneration(_)) => return Some(Self::NotFound),
+            Some(EditRefusal::NotARing(_)) => return Some(Self::Damaged),
+            _ => {}
+        }
+        match cause.downcast_ref() {
+            Some(IssueError::NoCatalog(_)) => Some(Self::NotFound),
+            Some(IssueError::Order(_) | IssueError::LegacyProduct) => Some(Self::BadInput),
+            Some(IssueError::NoUnusedKey) => Some(Self::Contended),
+            Some(IssueError::Differs(..)) => Some(Self::OrderDiffers),
+            _ => None,
+        }
+    }
+
+    fn of_input(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let does_not_read = cause.is::<NoMoment>()
+            || cause.is::<TooLong>()
+            || cause.is::<OrderRefusal>()
+            || cause.is::<NoSuchTier>()
+            || cause.is::<BadLine>()
+            || cause.is::<BadFile>()
+            || cause.is::<catalog::FileError>()
+            || cause.is::<std::io::Error>()
+            || cause.is::<std::string::FromUtf8Error>()
+            || cause.is::<serde_json::Error>()
+            || cause.is::<toml::de::Error>();
+        if does_not_read {
+            return Some(Self::BadInput);
+        }
+        cause.is::<KeyRingError>().then_some(Self::Damaged)
+    }
+}
+
+/// A failure of a kind that its cause does not tell.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub(crate) struct Failure {
+    kind: Kind,
+    sentence: String,
+    done: Option<Value>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, sentence: impl Into<String>) -> Self {
+        Self { kind, sentence: sentence.into(), done: None }
+    }
+
+    /// With what was done all the same: with `--json` the members of the document that tells the failure.
+    pub(crate) fn after(mut self, done: Value) -> Self {
+        self.done = Some(done);
+        self
+    }
+}
+
+/// A value that does not read.
+pub(crate) fn bad_input(sentence: impl Into<String>) -> Failure {
+    Failure::new(Kind::BadInput, sentence)
+}
+
+/// Something that is not there.
+pub(crate) fn not_found(sentence: impl Into<String>) -> Failure {
+    Failure::new(Kind::NotFound, sentence)
+}
+
+/// How a failure is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// As a sentence on standard error.
+    Sentence,
+    /// As that, and as a JSON document on standard output.
+    Document,
+}
+
+/// Tells a failure, and how the program ends.
+pub(crate) fn tell(error: &anyhow::Error, told: Told) -> ExitCode {
+    let kind = error.chain().find_map(Kind::of).unwrap_or(Kind::Refused);
+    if error.chain().any(is_closed) {
+        // As `head` wants it.
+        return ExitCode::SUCCESS;
+    }
+    let sentence = sentence(error);
+    output::note(format!("falconer: {sentence}"));
+    if told == Told::Document {
+        let done = error.chain().find_map(|cause| cause.downcast_ref::<Failure>()?.done.clone());
+        tell_document(kind, &sentence, done);
+    }
+    ExitCode::from(kind.exit())
+}
+
+/// Tells a line that does not read, as clap has put it.
+pub(crate) fn tell_usage(error: &clap::Error, told: Told) -> ExitCode {
+    // `--help` and `--version` are none.
+    if !error.use_stderr() {
+        return match error.print().map_err(OutputError::of) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(lost) => tell(&lost.into(), Told::Sentence),
+        };
+    }
+    let _ = error.print();
+    if told == Told::Document {
+        let text = error.render().to_string();
+        let first = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
+        let first = first.collect::<Vec<_>>().join(" ");
+        tell_document(Kind::Usage, first.strip_prefix("error: ").unwrap_or(&first), None);
+    }
+    ExitCode::from(Kind::Usage.exit())
+}
+
+fn tell_document(kind: Kind, sentence: &str, done: Option<Value>) {
+    let mut document = done.unwrap_or_else(|| json!({}));
+    document["error"] = json!({ "code": kind.code(), "message": sentence });
+    // Standard error has it too.
+    let _ = output::document(&document);
+}
+
+/// An error and its causes, each said once: some sentences quote the cause they are about.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |told, cause| {
+        let cause = cause.to_string();
+        if told.contains(&cause) { told } else { format!("{told}: {cause}") }
+    })
+}
+
+fn is_closed(cause: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(cause.downcast_ref(), Some(OutputError::Closed))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn the_kind_is_that_of_the_cause() {
+        let kind = |error: anyhow::Error| error.chain().find_map(Kind::of);
+        let down = || StoreError::Unavailable("timed out".to_owned());
+        assert_eq!(kind(anyhow::Error::from(down()).context("while reading")), Some(Kind::Unreachable));
+        assert_eq!(kind(IssueError::Catalog(down()).into()), Some(Kind::Unreachable));
+        assert_eq!(kind(FindError::NoLicense("lic_".to_owned()).into()), Some(Kind::NotFound));
+        let no_file = std::fs::read("/nowhere/at/all").context("cannot be read").unwrap_err();
+        assert_eq!(kind(no_file), Some(Kind::BadInput));
+        let full = OutputError::Standard(std::io::ErrorKind::StorageFull.into());
+        assert_eq!(kind(full.into()), Some(Kind::OutputLost));
+        assert_eq!(kind(anyhow::anyhow!("the rules say no")), None);
+    }
+}

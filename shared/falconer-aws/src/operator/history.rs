@@ -1,0 +1,129 @@
+//! What happened to a license, from its beginning or from its end.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use falconer_domain::{LicenseId, UnixMillis};
+use serde::Deserialize;
+
+use super::{Place, moment_of, tables, written_moment};
+use crate::error::StoreError;
+use crate::store::{Store, read};
+
+/// A row of the audit, as it stands: what it says depends on what it is about.
+#[derive(Debug, Deserialize)]
+pub struct AuditRecord {
+    /// 13 digits of milliseconds, `#`, the request's id.
+    pub at: String,
+    /// What was asked.
+    pub action: String,
+    /// What came of it.
+    pub code: String,
+    /// The request.
+    pub request_id: String,
+    /// Where the caller said it runs.
+    pub origin: Option<String>,
+    /// The caller's folded address.
+    pub address: Option<String>,
+    /// Who changed something.
+    pub actor: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The device it is about.
+    pub device: Option<String>,
+    /// What the request said about the machine it came from.
+    pub hardware: Option<HardwareRecord>,
+    /// What changed: attribute → before and after, or one word.
+    #[serde(default)]
+    pub changes: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The machine of a request, by names of labels alone: no value and no hash of hardware.
+#[derive(Debug, Deserialize)]
+pub struct HardwareRecord {
+    /// The labels it sent.
+    pub sent: Vec<String>,
+    /// The bound device that agrees with it most, where one agrees in anything.
+    pub nearest: Option<String>,
+    /// The labels in which that device agrees with it.
+    #[serde(default)]
+    pub agreed: Vec<String>,
+}
+
+/// Some rows of a license, the newest first.
+#[derive(Debug)]
+pub struct HistoryPage {
+    /// The rows.
+    pub rows: Vec<AuditRecord>,
+    /// Where older ones begin; `None` after the first that there ever was.
+    pub older: Option<Place>,
+}
+
+impl AuditRecord {
+    /// When it happened.
+    #[must_use]
+    pub fn moment(&self) -> UnixMillis {
+        moment_of(&self.at)
+    }
+}
+
+impl Store {
+    /// Pattern 12: what happened to a license since a moment, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+    pub async fn audit_since(
+        &self,
+        id: &LicenseId,
+        since: UnixMillis,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.happened(id, tables::HAPPENED_SINCE, written_moment(since)).await
+    }
+
+    /// Pattern 12: what happened to a license after a row, named by its [`AuditRecord::at`], oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+    pub async fn audit_after(&self, id: &LicenseId, at: &str) -> Result<Vec<AuditRecord>, StoreError> {
+        self.happened(id, tables::HAPPENED_AFTER, at.to_owned()).await
+    }
+
+    /// Pattern 18: a page of the last things that happened to a license, the newest first, and no more rows than that.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+    pub async fn audit_backwards(
+        &self,
+        id: &LicenseId,
+        most: i32,
+        from: Option<Place>,
+    ) -> Result<HistoryPage, StoreError> {
+        let output = self
+            .query(self.verifications_table())
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(most)
+            .key_condition_expression(tables::HAPPENED)
+            .expression_attribute_values(":license_id", AttributeValue::S(id.to_string()))
+            .set_exclusive_start_key(from.map(|place| place.0))
+            .send()
+            .await
+            .map_err(|error| StoreError::of(&error))?;
+        let rows = output.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(HistoryPage { rows, older: output.last_evaluated_key.map(Place) })
+    }
+
+    async fn happened(
+        &self,
+        id: &LicenseId,
+        condition: &str,
+        since: String,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        let query = self
+            .query(self.verifications_table())
+            .consistent_read(true)
+            .key_condition_expression(condition)
+            .expression_attribute_names(tables::AT_NAME.0, tables::AT_NAME.1)
+            .expression_attribute_values(":license_id", AttributeValue::S(id.to_string()))
+            .expression_attribute_values(":since", AttributeValue::S(since));
+        self.items(query).await?.into_iter().map(read).collect()
+    }
+}

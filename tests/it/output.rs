@@ -1,0 +1,626 @@
+//! Output that breaks off loses nothing: closed pipes, full disks, standard output as a file, texts that a terminal would
+//! obey, failures for programs, orders that come twice, and what a person reads about devices, dates and refusals.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::process::{Command, Output, Stdio};
+
+use falconer_aws::AuditRow;
+use falconer_domain::{LicenseId, UnixMillis};
+use falconer_tests::{Fixture, Machine, World, now, program};
+use serde_json::{Value, json};
+
+use crate::issuing::falconer;
+use crate::manners::Folder;
+use crate::operator::{run, said, told};
+
+/// The first moment of the year 9999.
+const LATEST_END: i64 = 253_370_764_800_000;
+
+fn printed(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+/// The program, its standard output a disk that is full.
+fn on_a_full_disk(mut command: Command, arguments: &[&str]) -> Output {
+    let full = File::options().write(true).open("/dev/full").expect("Linux");
+    command.args(arguments).stdout(full).stderr(Stdio::piped());
+    command.spawn().unwrap().wait_with_output().unwrap()
+}
+
+/// The program, its standard output a pipe whose reader has gone.
+fn into_a_closed_pipe(mut command: Command, arguments: &[&str]) -> Output {
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    child.wait_with_output().unwrap()
+}
+
+/// The license that a sentence says how to see.
+fn named_in(sentence: &str) -> String {
+    let start = sentence.find("falconer reveal ").expect("how to see the key") + "falconer reveal ".len();
+    sentence[start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+}
+
+/// The key of a license, and the licenses there are.
+fn revealed(world: &World, id: &str) -> String {
+    let key = told(world, &["reveal", id])["licenseKey"].as_str().expect("a key").to_owned();
+    world.speak(&key);
+    key
+}
+
+fn count_of_licenses(world: &World) -> usize {
+    told(world, &["list", "--all"])["licenses"].as_array().unwrap().len()
+}
+
+#[test]
+fn a_closed_pipe_is_quiet() {
+    let world = World::start();
+    let key = world.put(Fixture::pro().bound(1, &Machine::named("first"), now()));
+    for arguments in [
+        vec!["show", key.as_str()],
+        vec!["show", key.as_str(), "--json"],
+        vec!["list", "--all"],
+        vec!["list", "--all", "--json"],
+        vec!["audit", key.as_str()],
+        vec!["audit", key.as_str(), "--follow"],
+        vec!["explain", key.as_str()],
+        vec!["stats", "--days", "2"],
+        vec!["catalog", "show"],
+        vec!["keyring", "list"],
+        vec!["export", "csv"],
+        vec!["export", "csv", "--output", "-"],
+        vec!["suspend", key.as_str(), "--yes"],
+        vec!["completions", "bash"],
+        vec!["man"],
+        vec!["--help"],
+        vec!["--version"],
+    ] {
+        let output = into_a_closed_pipe(falconer(&world), &arguments);
+        let notes = said(&output);
+        let notes: Vec<_> = notes.lines().filter(|line| !line.starts_with("Looking through ")).collect();
+        assert_eq!((notes, output.status.code()), (vec![], Some(0)), "{arguments:?}");
+    }
+    assert_eq!(told(&world, &["show", &key])["status"], "suspended", "what was asked is done");
+    // Other endings stay what they are.
+    let gone = into_a_closed_pipe(falconer(&world), &["show", "lic_000000000000000000000000", "--json"]);
+    assert_eq!(gone.status.code(), Some(4));
+}
+
+#[test]
+fn a_real_head_reads_one_line() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let program = falconer(&world);
+    let mut shell = Command::new("bash");
+    for (name, value) in program.get_envs() {
+        shell.env(name, value.unwrap());
+    }
+    let line = format!("set -o pipefail; {} show {key} | head -1", program.get_program().to_str().unwrap());
+    let output = shell.args(["-c", &line]).output().unwrap();
+    assert_eq!((said(&output).as_str(), output.status.code()), ("", Some(0)));
+    assert!(printed(&output).starts_with("License id"), "{}", printed(&output));
+}
+
+#[test]
+fn a_key_that_cannot_be_printed_is_not_lost() {
+    let world = World::start();
+    let old = world.put(Fixture::pro());
+    let issue = ["issue", "--tier", "pro", "--days", "30"];
+    let mut issued = 0;
+    for (breaks, json) in [(0, false), (0, true), (1, false), (1, true)] {
+        let break_off = if breaks == 0 { on_a_full_disk } else { into_a_closed_pipe };
+        let manner: &[&str] = if json { &["--json"] } else { &[] };
+        let output = break_off(falconer(&world), &[issue.as_slice(), manner].concat());
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        assert_eq!(said(&output).lines().count(), 1, "{}", said(&output));
+        issued += 1;
+        let id = named_in(&said(&output));
+        let key = revealed(&world, &id);
+        assert_eq!(world.verify(&key).code(), "VALID");
+        assert_eq!(count_of_licenses(&world), issued + 1);
+
+        let again = break_off(falconer(&world), &["reveal", &id, "--yes"]);
+        assert_eq!((again.status.code(), named_in(&said(&again))), (Some(3), id.clone()));
+    }
+
+    let rotated = on_a_full_disk(falconer(&world), &["rotate-key", &old, "--yes"]);
+    assert_eq!(rotated.status.code(), Some(3));
+    assert!(said(&rotated).contains("whose key is revoked"), "{}", said(&rotated));
+    let new = revealed(&world, &named_in(&said(&rotated)));
+    assert_eq!((world.verify(&old).code(), world.verify(&new).code()), ("REVOKED", "VALID"));
+}
+
+#[test]
+fn a_full_disk_is_told_in_one_sentence() {
+    let (world, folder) = (World::start(), Folder::new());
+    let key = world.put(Fixture::pro());
+    for arguments in [
+        vec!["show", key.as_str()],
+        vec!["list", "--all", "--json"],
+        vec!["export", "csv"],
+        vec!["catalog", "show"],
+        vec!["keyring", "list"],
+        vec!["completions", "bash"],
+        vec!["man"],
+        vec!["--help"],
+        vec!["note", key.as_str(), "called", "--yes"],
+        vec!["stats", "--chart", "/dev/full"],
+        vec!["export", "csv", "--output", "/dev/full"],
+    ] {
+        let output = on_a_full_disk(falconer(&world), &arguments);
+        let notes = said(&output);
+        let notes: Vec<_> = notes.lines().filter(|line| !line.starts_with("Looking through ")).collect();
+        assert_eq!((notes.len(), output.status.code()), (1, Some(3)), "{arguments:?}: {notes:?}");
+        assert!(notes[0].contains("cannot be written"), "{arguments:?}: {notes:?}");
+    }
+    assert_eq!(told(&world, &["show", &key])["notes"], "called", "what was asked is done");
+    assert!(!fs::metadata("/dev/full").unwrap().is_file(), "the device is not replaced by a file");
+
+    // Standard error may be full as well; then there is nobody to tell.
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = falconer(&world);
+    let silent = command.args(["list", "--all"]).stderr(full).stdout(Stdio::piped()).output().unwrap();
+    assert_eq!(silent.status.code(), Some(0));
+    assert!(printed(&silent).contains("License, key"));
+    drop(folder);
+}
+
+#[test]
+fn a_minus_sign_is_standard_output() {
+    let (world, folder) = (World::start(), Folder::new());
+    let sheet = folder
+        .file("sheet.csv", "license_key,status,license_tier\nSOME-OLD-KEY,active,pro\nOTHER,sold,pro\n");
+    let orders = folder.file("orders.csv", "tier,days\npro,30\n");
+    let inside = |arguments: &[&str]| {
+        let mut command = falconer(&world);
+        command.current_dir(folder.path(".")).args(arguments).output().unwrap()
+    };
+    for (arguments, code, header, beside) in [
+        (
+            vec!["--yes", "import", "sheet", &sheet, "--mapping", "-"],
+            5,
+            "line,old_key,",
+            "2 rows: 1 imported",
+        ),
+        (vec!["--yes", "import", "sheet", &sheet, "--refused", "-"], 5, "line,reason,", "1 there already"),
+        (vec!["export", "csv", "--output", "-"], 0, "license_key,status,", ""),
+        (vec!["--yes", "export", "csv", "--reveal", "--output", "-"], 0, "license_key,status,", ""),
+        (vec!["stats", "--days", "2", "--chart", "-"], 0, "<svg", "Tier"),
+        (
+            vec!["--yes", "issue", "--from-csv", &orders, "--output", "-"],
+            0,
+            "tier,days,license_key",
+            "1 licenses issued",
+        ),
+    ] {
+        let output = inside(&arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
+        assert!(printed(&output).starts_with(header), "{arguments:?}: {}", printed(&output));
+        assert!(said(&output).contains(beside), "{arguments:?}: {}", said(&output));
+        assert!(!printed(&output).contains("licenses: "), "{arguments:?}: the sheet and nothing else");
+        assert!(!fs::exists(folder.path("-")).unwrap(), "{arguments:?}: a file named -");
+    }
+    for arguments in [
+        vec!["--json", "--yes", "import", "sheet", &sheet, "--mapping", "-"],
+        vec!["--json", "export", "csv", "--output", "-"],
+        vec!["--json", "stats", "--chart", "-"],
+        vec!["--yes", "import", "sheet", &sheet, "--mapping", "-", "--refused", "-"],
+    ] {
+        assert_eq!(inside(&arguments).status.code(), Some(2), "{arguments:?}: two things in one place");
+    }
+}
+
+#[test]
+fn files_are_whole_private_and_behind_links() {
+    let (world, folder) = (World::start(), Folder::new());
+    world.put(Fixture::pro());
+    let (real, link) = (folder.path("real.csv"), folder.path("link.csv"));
+    fs::write(&real, "older\n").unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    assert!(run(&world, &["export", "csv", "--output", &link]).status.success());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "the link stays");
+    assert!(fs::read_to_string(&real).unwrap().starts_with("license_key,"));
+    let chart = folder.path("chart.svg");
+    for _ in 0..2 {
+        assert!(run(&world, &["stats", "--days", "2", "--chart", &chart]).status.success());
+    }
+    for file in [&real, &chart] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    let names: BTreeSet<_> = fs::read_dir(folder.path("."))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let expected = ["chart.svg", "link.csv", "real.csv", "real.csv.before-1"];
+    assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+}
+
+/// What moves a cursor, sets a title, hides or turns around.
+const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m a\u{202e}b\u{2066}\u{200f}\u{200b}\r\nforged";
+
+fn is_hostile(text: &str) -> bool {
+    let hides = |c| matches!(c, '\u{200b}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().any(|c| (c.is_control() && c != '\n') || hides(c))
+}
+
+#[test]
+fn texts_from_elsewhere_are_not_obeyed() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let id = world.license_id(&key);
+    let acting = |actor: &str, arguments: &[&str]| {
+        falconer(&world).env("FALCONER_ACTOR", actor).args(arguments).output().unwrap()
+    };
+    let suspended = acting(HOSTILE, &["--yes", "suspend", &key, "--reason", HOSTILE]);
+    assert!(suspended.status.success(), "{}", said(&suspended));
+    world.settle();
+    let stored = world.audit_rows(&id);
+    let of = |member: &str| stored.last().unwrap()[member]["S"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (of("actor"), of("reason")),
+        ("[2J]0;title31m ab  forged".to_owned(), "[2J]0;title31m ab  forged".to_owned())
+    );
+
+    // Another writer than this one may have stored anything.
+    let row = AuditRow::change(&id, now(), "another", "note", "NOTED", HOSTILE);
+    world.wait(world.store.record(&AuditRow { reason: Some(HOSTILE.to_owned()), ..row })).unwrap();
+    let other = world.put(Fixture::pro().with(|new, _| new.license.user_id = Some(HOSTILE.to_owned())));
+    for arguments in [
+        vec!["show", key.as_str()],
+        vec!["audit", key.as_str()],
+        vec!["show", other.as_str()],
+        vec!["list", "--all"],
+        vec!["explain", key.as_str(), "--at", "2020-01-01"],
+    ] {
+        for manner in [&[][..], &["--json"][..]] {
+            let output = run(&world, &[arguments.as_slice(), manner].concat());
+            assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+            assert!(!is_hostile(&printed(&output)), "{arguments:?} {manner:?}: {:?}", printed(&output));
+            assert!(!printed(&output).lines().any(|line| line.starts_with("forged")), "{arguments:?}");
+        }
+    }
+    let audit = told(&world, &["audit", &key]);
+    let reasons = audit["audit"].as_array().unwrap().iter().map(|row| row["reason"].clone());
+    assert!(reasons.into_iter().any(|reason| reason == HOSTILE), "for a program it says the same");
+    // A sentence repeats what was typed.
+    assert!(!is_hostile(&said(&run(&world, &["show", HOSTILE]))));
+    assert!(!is_hostile(&said(&run(&world, &["list", "--status", HOSTILE]))));
+}
+
+#[test]
+fn reasons_and_actors_are_bounded() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let long = "x".repeat(120_000);
+    for (actor, arguments, sentence) in [
+        ("anna", vec!["--yes", "suspend", &key, "--reason", &long], "the reason has 120000 characters"),
+        ("anna", vec!["issue", "--tier", "pro", "--perpetual", "--reason", &long], "1000 are the most"),
+        ("anna", vec!["--yes", "rotate-key", &key, "--reason", &long], "shorten it"),
+        ("anna", vec!["--yes", "reveal", &key, "--reason", &long], "shorten it"),
+        (
+            long.as_str(),
+            vec!["--yes", "suspend", &key],
+            "the actor has 120000 characters, and 255 are the most",
+        ),
+    ] {
+        let output = falconer(&world).env("FALCONER_ACTOR", actor).args(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{sentence}");
+        assert!(said(&output).contains(sentence) && said(&output).len() < 300, "{}", said(&output));
+    }
+    assert_eq!((world.verify(&key).code(), count_of_licenses(&world)), ("VALID", 1), "nothing was done");
+}
+
+#[test]
+fn one_order_is_one_license() {
+    let world = World::start();
+    let issue = ["issue", "--tier", "pro", "--days", "30", "--email", "fixture.person@example.com"];
+    let order = ["--order", "order 1001#b"];
+    let would = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
+    assert_eq!(would, json!({ "outcome": "dry_run", "there": null }));
+    let first = told(&world, &[&issue[..], &order[..]].concat());
+    let key = first["licenseKey"].as_str().unwrap();
+    world.speak(key);
+    assert_eq!((&first["outcome"], &first["order"]), (&json!("issued"), &json!("order 1001#b")));
+    let second = told(&world, &[&issue[..], &order[..]].concat());
+    assert_eq!(second["outcome"], "there");
+    for member in ["licenseKey", "licenseId", "tier", "status", "expiresAt", "order"] {
+        assert_eq!(second[member], first[member], "{member}");
+    }
+    let text = run(&world, &[&issue[..], &order[..]].concat());
+    assert!(printed(&text).contains(key) && printed(&text).contains("issued before"), "{}", printed(&text));
+    let would = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
+    assert_eq!(would["there"], first["licenseId"]);
+    assert_eq!(count_of_licenses(&world), 1);
+    let id = LicenseId::parse(first["licenseId"].as_str().unwrap()).unwrap();
+    let audit = told(&world, &["audit", id.as_str()]);
+    let codes: Vec<_> = audit["audit"].as_array().unwrap().iter().map(|row| row["code"].clone()).collect();
+    assert_eq!(codes, ["ISSUED", "KEY_REVEALED", "KEY_REVEALED"], "the audit has each time the key was seen");
+
+    for (other, differs) in [
+        (vec!["issue", "--tier", "elite", "--days", "30"], "tier pro and not elite"),
+        (vec!["issue", "--tier", "pro", "--days", "31"], "term 30 days and not 31 days"),
+        (vec!["issue", "--tier", "pro", "--perpetual"], "term 30 days and not perpetual"),
+        (vec!["issue", "--tier", "pro", "--days", "30", "--seats", "2"], "seats the tier's and not 2"),
+        (vec!["issue", "--tier", "pro", "--days", "30", "--feature", "a"], "features none and not a"),
+    ] {
+        let refused = run(&world, &[&other[..], &order[..], &["--json"]].concat());
+        assert_eq!(refused.status.code(), Some(1), "{other:?}");
+        let document: Value = serde_json::from_slice(&refused.stdout).unwrap();
+        assert_eq!(document["error"]["code"], "order_differs");
+        let sentence = document["error"]["message"].as_str().unwrap();
+        assert!(sentence.contains(differs) && sentence.contains("lic_"), "{sentence}");
+    }
+    // What has become of the license since is not what was ordered.
+    told(&world, &["extend", id.as_str(), "--days", "5"]);
+    let rotated = told(&world, &["rotate-key", id.as_str()]);
+    world.speak(rotated["licenseKey"].as_str().unwrap());
+    let again = told(&world, &[&issue[..], &order[..]].concat());
+    assert_eq!(again["licenseKey"], rotated["licenseKey"], "the key that is good now");
+    for bad in ["", "a\nb", &"x".repeat(201)] {
+        assert_eq!(run(&world, &[&issue[..], &["--order", bad]].concat()).status.code(), Some(2), "{bad:?}");
+    }
+    // Lists, exports and counts see licenses alone.
+    assert_eq!(count_of_licenses(&world), 2);
+    let exported = run(&world, &["export", "csv"]);
+    assert_eq!((exported.status.code(), printed(&exported).lines().count()), (Some(0), 3));
+}
+
+#[test]
+fn one_order_at_once_is_one_license() {
+    let world = World::start();
+    for round in 0..3 {
+        let order = format!("order-{round}");
+        let start = |tier: &str| {
+            let mut command = falconer(&world);
+            command.args(["--json", "issue", "--tier", tier, "--perpetual", "--order", &order]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        // Two that ask for the same, and one that asks for something else.
+        let children = [start("pro"), start("pro"), start("elite")];
+        let outputs = children.map(|child| child.wait_with_output().unwrap());
+        let documents = outputs.each_ref().map(|output| {
+            serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|_| panic!("{}", said(output)))
+        });
+        let keys: BTreeSet<_> =
+            documents.iter().filter_map(|document| document["licenseKey"].as_str()).collect();
+        keys.iter().for_each(|key| world.speak(key));
+        assert_eq!(keys.len(), 1, "{documents:?}");
+        let issued = documents.iter().filter(|document| document["outcome"] == "issued").count();
+        assert_eq!((issued, count_of_licenses(&world)), (1, round + 1), "{documents:?}");
+    }
+}
+
+#[test]
+fn failures_are_documents_with_codes() {
+    let (world, folder) = (World::start(), Folder::new());
+    let key = world.put(Fixture::pro());
+    world.put(Fixture::pro());
+    let bad = folder.file("bad.csv", "license_key,status,license_tier\nOTHER,sold,pro\n");
+    let none = folder.path("none.csv");
+    let refused = |arguments: &[&str]| {
+        let output = run(&world, &[&["--json"], arguments].concat());
+        let text = printed(&output);
+        assert_eq!(text.lines().count(), 1, "{arguments:?}: one document: {text}");
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let error = &document["error"];
+        assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{document}");
+        assert!(
+            said(&output).contains("falconer: ") || said(&output).contains("error: "),
+            "{}",
+            said(&output)
+        );
+        (error["code"].as_str().unwrap().to_owned(), output.status.code().unwrap(), document)
+    };
+    for (arguments, code, exit) in [
+        (vec!["show", "lic_000000000000000000000000"], "not_found", 4),
+        (vec!["show", "QF-PRO-…-00000"], "not_found", 4),
+        (vec!["catalog", "show", "--product", "ACME"], "not_found", 4),
+        (vec!["show", "ABC-123-XYZ"], "bad_input", 2),
+        (vec!["extend", &key, "--until", "tomorrow", "--yes"], "bad_input", 2),
+        (vec!["issue", "--tier", "gold", "--perpetual"], "bad_input", 2),
+        (vec!["issue", "--tier", "pro", "--days", "0"], "bad_input", 2),
+        (vec!["import", "sheet", &none, "--yes"], "bad_input", 2),
+        (vec!["list", "--status", "sold"], "bad_input", 2),
+        (vec!["set-tier", &key, "gold", "--yes"], "bad_input", 2),
+        (vec!["show"], "usage", 2),
+        (vec!["frobnicate"], "usage", 2),
+        (vec!["list", "--expiring", "999999"], "usage", 2),
+        (vec!["reinstate", &key, "--yes"], "refused", 1),
+        (vec!["extend", &key, "--days", "0", "--yes"], "refused", 1),
+        (vec!["suspend", &key], "not_confirmed", 1),
+        (vec!["import", "sheet", &bad, "--yes"], "rows_refused", 5),
+    ] {
+        let (said, ended, _) = refused(&arguments);
+        assert_eq!((said.as_str(), ended), (code, exit), "{arguments:?}");
+    }
+    let (_, _, rows) = refused(&["import", "sheet", &bad, "--yes"]);
+    assert_eq!((&rows["rows"], &rows["refused"]), (&json!(1), &json!(1)), "what was done is in it: {rows}");
+    world.dynamodb.break_all(falconer_local::tap::Matcher::any(), falconer_local::tap::Fault::internal());
+    let (code, exit, _) = refused(&["show", &key]);
+    assert_eq!((code.as_str(), exit), ("unreachable", 6));
+    let nowhere =
+        Command::new(program("falconer")).args(["--json", "list", "--all"]).env_clear().output().unwrap();
+    assert_eq!(nowhere.status.code(), Some(2), "{}", said(&nowhere));
+    drop(world);
+}
+
+/// `docs/cli.md` lists every code and exit code that the program has.
+#[test]
+fn codes_of_failures_are_in_the_reference() {
+    let source = fs::read_to_string(falconer_tests::checkout().join("cli/src/failure.rs")).unwrap();
+    let reference = fs::read_to_string(falconer_tests::checkout().join("docs/cli.md")).unwrap();
+    let codes: Vec<_> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \"")?.1.strip_suffix("\","))
+        .collect();
+    assert!(codes.len() > 10, "{codes:?}");
+    for code in codes {
+        assert!(reference.contains(&format!("`{code}`")), "docs/cli.md lacks `{code}`");
+    }
+}
+
+#[test]
+fn dates_are_dates_where_a_person_reads() {
+    let world = World::start();
+    let key = world.put(Fixture::pro().ending(UnixMillis(1_900_000_000_000)));
+    for (arguments, expected) in [
+        (
+            vec!["extend", &key, "--until", "2099-06-30"],
+            "expiresAt: 2030-03-17 17:46 UTC → 2099-06-30 23:59 UTC",
+        ),
+        (vec!["extend", &key, "--perpetual"], "expiresAt: 2030-03-17 17:46 UTC → never"),
+        (vec!["set-seats", &key, "3"], "seats.max: 1 → 3"),
+        (vec!["note", &key, "called"], "notes: none → \"called\""),
+    ] {
+        let output = run(&world, &[&arguments[..], &["--dry-run"]].concat());
+        assert!(printed(&output).contains(expected), "{arguments:?}: {}", printed(&output));
+        let millis = printed(&output).split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 9);
+        assert!(!millis, "{arguments:?}: {}", printed(&output));
+    }
+}
+
+#[test]
+fn a_device_that_never_asked_was_never_seen() {
+    let (world, folder) = (World::start(), Folder::new());
+    let machine = Machine::named("first");
+    let (cpu, board) = (&machine.cpu, &machine.board);
+    let sheet = folder.file(
+        "sheet.csv",
+        &format!("license_key,status,license_tier,hw_component_2,hw_component_3\nSOME-OLD-KEY,active,pro,{cpu},{board}\n"),
+    );
+    told(&world, &["import", "sheet", &sheet]);
+    let id = told(&world, &["list", "--all"])["licenses"][0]["licenseId"].as_str().unwrap().to_owned();
+    let key = revealed(&world, &id);
+    let shown = told(&world, &["show", &id]);
+    assert_eq!(shown["devices"][0]["lastSeenAt"], Value::Null, "{shown}");
+    let text = printed(&run(&world, &["show", &id]));
+    let device = text.lines().find(|line| line.trim_start().starts_with("dev_")).unwrap();
+    assert!(device.trim_end().ends_with("never"), "{text}");
+
+    let asked = json!({ "license": key, "hw_component_2": cpu, "hw_component_3": board });
+    let reply = world.post("/api/verify", &asked);
+    assert_eq!((reply.code(), &reply.body["device"]["lastSeenAt"]), ("VALID", &Value::Null));
+    let others = world.post("/api/activate-sync", &Machine::named("second").old_request(&key));
+    assert_eq!((others.code(), &others.body["devices"][0]["lastSeenAt"]), ("SEATS_EXHAUSTED", &Value::Null));
+    // An export keeps it, and the first request ends it.
+    let backup = folder.path("backup.csv");
+    assert!(run(&world, &["export", "csv", "--output", &backup]).status.success());
+    assert!(fs::read_to_string(&backup).unwrap().contains(r#"""seen_at"":0"#));
+    let seen = world.post("/api/activate-sync", &machine.old_request(&key));
+    assert_eq!(seen.code(), "DRIFTED");
+    assert!(told(&world, &["show", &id])["devices"][0]["lastSeenAt"].as_i64().unwrap() > 1_700_000_000_000);
+}
+
+#[test]
+fn the_end_of_the_calendar_is_told() {
+    let world = World::start();
+    let key = world.put(Fixture::pro().ending(now().plus_days(30)));
+    let extended = |arguments: &[&str]| run(&world, &[&["--yes", "extend", &key], arguments].concat());
+    for arguments in [vec!["--until", "9998-12-31"], vec!["--until", "9999-12-31"]] {
+        let output = extended(&arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    }
+    let reply = world.verify(&key);
+    assert_eq!((reply.code(), &reply.body["perpetual"]), ("VALID", &json!(true)), "9999-12-31 is for good");
+    assert!(extended(&["--until", "9998-12-31"]).status.success());
+    assert_eq!(told(&world, &["show", &key])["expiresAt"], LATEST_END - 1);
+    for arguments in [vec!["--days", "1"], vec!["--days", "999999"]] {
+        let output = extended(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(said(&output).contains("9998-12-31, the last day that works"), "{}", said(&output));
+    }
+    for (arguments, code) in [
+        (vec!["--days", "4294967295"], 1),
+        (vec!["--days", "99999999999"], 2),
+        (vec!["--until", "+010000-01-01"], 2),
+    ] {
+        assert_eq!(extended(&arguments).status.code(), Some(code), "{arguments:?}");
+    }
+    assert_eq!(world.verify(&key).code(), "VALID");
+    // Rows of the Flask server may end after every calendar.
+    let beyond = world.put(Fixture::pro().ending(UnixMillis(345_381_753_599_999)));
+    let shown = printed(&run(&world, &["show", &beyond]));
+    assert!(shown.contains("after the year 9999") && !shown.contains(" ms"), "{shown}");
+    assert_eq!(told(&world, &["explain", &key, "--at", "9999-12-31"])["code"], "EXPIRED");
+}
+
+#[test]
+fn explain_tells_who_was_refused() {
+    let world = World::start();
+    let (mine, theirs) = (Machine::named("first"), Machine::named("second"));
+    let key = world.put(Fixture::pro().bound(1, &mine, now()));
+    let similar = Machine { cpu: mine.cpu.clone(), ..theirs.clone() };
+    assert_eq!(world.post("/api/verify", &similar.request(&key)).code(), "HARDWARE_MISMATCH");
+    assert_eq!(world.activate(&key, &theirs).code(), "SEATS_EXHAUSTED");
+    for _ in 0..25 {
+        assert_eq!(world.post("/api/verify", &mine.request(&key)).code(), "VALID");
+    }
+    world.settle();
+
+    let explained = told(&world, &["explain", &key]);
+    assert_eq!(explained["code"], "VALID");
+    let refusals = explained["refusals"].as_array().unwrap();
+    let codes: Vec<_> = refusals.iter().map(|row| row["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["SEATS_EXHAUSTED", "HARDWARE_MISMATCH"], "newest first");
+    let device = told(&world, &["show", &key])["devices"][0]["id"].clone();
+    assert_eq!(
+        (&refusals[1]["hardware"]["agreed"], &refusals[1]["hardware"]["nearest"]),
+        (&json!(["cpu"]), &device)
+    );
+    assert_eq!(
+        refusals[0]["hardware"],
+        json!({ "sent": ["mac", "board", "cpu"], "nearest": null, "agreed": [] })
+    );
+    assert_eq!(explained["granted"][0]["device"], device);
+    let text = printed(&run(&world, &["explain", &key]));
+    for part in [
+        "The last requests that were refused, newest first:",
+        "HARDWARE_MISMATCH",
+        "another device: cpu as dev_",
+        "(Laptop)",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+
+    let shown = told(&world, &["show", &key]);
+    assert_eq!(shown["refusals"].as_array().unwrap().len(), 2);
+    assert!(shown["audit"].as_array().unwrap().iter().all(|row| row["code"] == "VALID"), "pushed out");
+    assert!(printed(&run(&world, &["show", &key])).contains("HARDWARE_MISMATCH"));
+    // Names of labels, and never what is under them.
+    let rows = format!("{:?}", world.audit_rows(&world.license_id(&key)));
+    for part in [&mine.mac, &mine.cpu, &mine.board, &theirs.mac, &theirs.cpu, &theirs.board] {
+        assert!(!rows.contains(part.as_str()), "{part}");
+    }
+}
+
+#[test]
+fn show_reads_what_it_prints() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let id = world.license_id(&key);
+    world.wait(async {
+        for number in 0..3_000_i64 {
+            let at = UnixMillis(1_700_000_000_000 + number);
+            let row = AuditRow::change(&id, at, &format!("r{number}"), "verify", "VALID", "client");
+            world.store.record(&row).await.unwrap();
+        }
+    });
+    world.forget();
+    let mut command = falconer(&world);
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", world.dynamodb.endpoint());
+    let shown = command.args(["show", &key, "--json"]).output().unwrap();
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["audit"].as_array().unwrap().len(), 10);
+    let queries: Vec<_> = world
+        .dynamodb
+        .records()
+        .into_iter()
+        .filter(|record| record.operation == "Query")
+        .map(|record| (record.request["Limit"].as_i64(), record.request["ScanIndexForward"].as_bool()))
+        .collect();
+    let read: i64 = queries.iter().map(|(limit, _)| limit.expect("a limit")).sum();
+    assert!(read <= 2_010, "{queries:?}");
+    assert!(queries.iter().all(|(_, forward)| *forward == Some(false)), "{queries:?}");
+}
