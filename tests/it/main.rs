@@ -17,6 +17,7 @@ mod faults;
 mod history;
 mod issuing;
 mod keyring;
+mod keys_as_typed;
 mod kills;
 mod limits;
 mod logs;
