@@ -7,7 +7,7 @@ use falconer_aws::operator::Birth;
 use falconer_aws::store::{Row, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::standing::Standing;
-use falconer_domain::{Catalog, KeyRing, License, LicenseId, Product, UnixMillis};
+use falconer_domain::{Catalog, KeyRing, License, LicenseId, LicenseKey, Product, UnixMillis};
 
 use crate::in_use::CatalogsInUse;
 use crate::random;
@@ -90,8 +90,8 @@ impl<'a> Desk<'a> {
         if let Some(id) = LicenseId::parse(text) {
             return self.read(&id).await;
         }
-        if let Ok(authentic) = self.ring.authenticate(text) {
-            return self.read(&authentic.license_id).await;
+        if let Some(id) = self.id_of(text) {
+            return self.read(&id).await;
         }
         let hint = text.replace("...", "…").to_uppercase();
         if !hint.contains(ELLIPSIS) {
@@ -100,11 +100,19 @@ impl<'a> Desk<'a> {
         self.find_by_hint(&hint).await
     }
 
+    /// The id of the license whose key this is. A masked key reads like a key of another system; it is none.
+    fn id_of(&self, text: &str) -> Option<LicenseId> {
+        let authentic = self.ring.authenticate(text).ok()?;
+        let is_masked = text.contains(ELLIPSIS) || text.contains("...");
+        let is_signed = !matches!(authentic.key, LicenseKey::Imported(_));
+        (is_signed || !is_masked).then_some(authentic.license_id)
+    }
+
     /// Whether finding this text takes a look at every license.
     #[must_use]
     pub fn is_hint(&self, text: &str) -> bool {
         let text = text.trim();
-        let named = LicenseId::parse(text).is_some() || self.ring.authenticate(text).is_ok();
+        let named = LicenseId::parse(text).is_some() || self.id_of(text).is_some();
         !named && (text.contains(ELLIPSIS) || text.contains("..."))
     }
 

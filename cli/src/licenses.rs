@@ -143,8 +143,8 @@ impl Office<'_> {
         let mut found = match (&list.user, &list.email, list.expiring, status.transpose()?) {
             (Some(user), ..) => self.read_all(self.store.licenses_of_user(user).await?, list.limit).await?,
             (_, Some(email), ..) => {
-                let email = email.trim().to_lowercase();
-                self.read_all(self.store.licenses_of_email(&email).await?, list.limit).await?
+                let email = Email::read(email)?.context("--email is empty")?;
+                self.read_all(self.store.licenses_of_email(email.as_str()).await?, list.limit).await?
             }
             (_, _, Some(days), _) => {
                 let ids = self.store.licenses_ending(self.now, self.now.plus_days(days)).await?;

@@ -4,13 +4,13 @@
 use std::fmt;
 
 use falconer_domain::LicenseKey;
-use falconer_domain::license_key::MAX_KEY_BYTES;
+use falconer_domain::license_key::MAX_TYPED_BYTES;
 use falconer_domain::person::{Email, MAX_PERSON_CHARS, PersonName};
 
 use crate::advice::Advice;
 use crate::answer::{Refusal, SeatHolder};
 use crate::clock::UnixSeconds;
-use crate::licensing::{ActivateError, Activation, BadInput, Licensing, Pending, TransferError};
+use crate::licensing::{ActivateError, Activation, BadInput, Licensing, Pending, TransferError, can_be_key};
 use crate::state::{LockCode, State};
 
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -42,7 +42,7 @@ impl Field {
 
     const fn max_chars(self) -> usize {
         match self {
-            Self::Key => MAX_KEY_BYTES,
+            Self::Key => MAX_TYPED_BYTES,
             Self::Name | Self::Email => MAX_PERSON_CHARS,
         }
     }
@@ -120,10 +120,11 @@ impl ActivationForm {
         &self.phase
     }
 
-    /// Goes to another field. A complete key that is left is written as it is printed, to be compared with the mail.
+    /// Goes to another field. A complete key that is left is written as it is printed, to be compared with the mail. One
+    /// whose form does not tell what it is stays as it was typed: only the server knows where its hyphens were.
     pub fn focus_on(&mut self, field: Field) {
         let key = &mut self.texts[Field::Key as usize];
-        if let Some(complete) = LicenseKey::parse(key) {
+        if let Some(complete @ (LicenseKey::Current(_) | LicenseKey::Legacy(_))) = LicenseKey::parse(key) {
             *key = complete.to_string();
         }
         self.focus = field;
@@ -172,7 +173,7 @@ impl ActivationForm {
         let [key, name, email] = &self.texts;
         let email_is_wrong =
             Email::read(email).map_or(true, |email| email.is_some_and(|email| !email.looks_right()));
-        let bad = if LicenseKey::parse(key).is_none() {
+        let bad = if !can_be_key(key) {
             (Field::Key, BadInput::Key)
         } else if PersonName::read(name).is_err() {
             (Field::Name, BadInput::Name)

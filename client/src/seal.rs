@@ -33,7 +33,7 @@ pub(crate) fn judge(
 }
 
 fn mac(marks: TimeMarks, answer: &str, key: &LicenseKey, stated: &LeaseComponents) -> Hmac<Sha256> {
-    let canonical = Zeroizing::new(key.to_string());
+    let canonical = Zeroizing::new(key.canonical());
     let mut secret = keyed(canonical.as_bytes());
     for (label, hash) in stated.to_wire() {
         secret.update(label.as_bytes());

@@ -18,6 +18,7 @@ mod fixtures;
 mod history;
 mod issuing;
 mod keyring;
+mod keys_as_typed;
 mod kills;
 mod limits;
 mod logs;

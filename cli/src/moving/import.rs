@@ -122,12 +122,12 @@ impl Source {
     }
 
     /// The products that rows of a file can be of.
-    fn products(&self, sheet: &Sheet<'_>) -> BTreeSet<Product> {
+    fn products(&self, sheet: &Sheet<'_>, ring: &KeyRing) -> BTreeSet<Product> {
         let Self::Sheet(reading, _) = self else { return Product::parse("QF").into_iter().collect() };
         let of_row = |row: Row<'_>| {
             let named = row.cell("product").and_then(|text| Product::parse(&text));
-            let key = row.cell("license_key").and_then(|text| LicenseKey::parse(&text));
-            named.into_iter().chain(key.and_then(|key| key.product().cloned())).collect::<Vec<_>>()
+            let key = row.cell("license_key").and_then(|text| ring.authenticate(&text).ok());
+            named.into_iter().chain(key.and_then(|found| found.key.product().cloned())).collect::<Vec<_>>()
         };
         sheet.rows().flat_map(of_row).chain([reading.product.clone()]).collect()
     }
@@ -148,7 +148,7 @@ impl Import<'_> {
         mode: Mode,
         mut progress: impl FnMut(u64),
     ) -> Result<Imported, ImportError> {
-        let catalogs = self.catalogs(source.products(sheet)).await?;
+        let catalogs = self.catalogs(source.products(sheet, self.ring)).await?;
         let known = self.store.license_ids().await?;
         let mut intake = Intake::new(self.ring, catalogs, source.free_text(), known, self.now);
         let mut bulk = Bulk::into(self.store);

@@ -7,10 +7,9 @@ use falconer_domain::hardware::{ComponentForm, DeviceId};
 use falconer_domain::issue::{CheckedOrder, NewLicense};
 use falconer_domain::keyring::Generation;
 use falconer_domain::license::{Device, NEVER_SEEN};
-use falconer_domain::license_key::{CurrentKey, MAX_KEY_BYTES, PrintedTier};
+use falconer_domain::license_key::{self, CurrentKey, MAX_TYPED_BYTES, Origin, PrintedTier};
 use falconer_domain::{
     Catalog, KeyRing, License, LicenseId, LicenseKey, PolicyOverrides, Product, UnixMillis, escrow,
-    license_key,
 };
 
 use super::own::Own;
@@ -115,20 +114,16 @@ impl<'a> Intake<'a> {
         if let Some(own) = own {
             return self.own_form(key, own);
         }
-        if key.len() > MAX_KEY_BYTES {
+        if key.len() > MAX_TYPED_BYTES {
             return Err(BadRow::KeyTooLong);
         }
-        match (LicenseKey::parse(key), self.free_text) {
-            (Some(LicenseKey::Current(_) | LicenseKey::Legacy(_)), _) => {
-                let authentic = self.ring.authenticate(key).map_err(|_| BadRow::NotAuthentic)?;
-                Ok(Form::Signed(authentic.license_id, authentic.key))
-            }
-            (Some(key @ LicenseKey::Imported(_)), FreeText::Kept) => Ok(Form::Kept(key)),
-            (_, FreeText::Refused) => Err(BadRow::NotAuthentic),
-            // One of ours with a character lost: a fresh key would be a second license.
-            (None, _) if license_key::resembles_ours(key) => Err(BadRow::NotAuthentic),
-            (None, FreeText::Kept) => Err(BadRow::NotKeepable),
-            (imported, FreeText::Replaced) => Ok(Form::Replaced(folded(key), imported)),
+        match (self.ring.origin(key), self.free_text) {
+            (Origin::Signed(authentic), _) => Ok(Form::Signed(authentic.license_id, authentic.key)),
+            // A slip in one of ours: a fresh key would be a second license.
+            (Origin::Mistyped, _) | (_, FreeText::Refused) => Err(BadRow::NotAuthentic),
+            (Origin::Foreign(Some(key)), FreeText::Kept) => Ok(Form::Kept(key)),
+            (Origin::Foreign(None), FreeText::Kept) => Err(BadRow::NotKeepable),
+            (Origin::Foreign(imported), FreeText::Replaced) => Ok(Form::Replaced(folded(key), imported)),
         }
     }
 
@@ -233,7 +228,7 @@ impl Form {
     fn folded(&self) -> String {
         match self {
             Self::Own(own, _) => own.id.to_string(),
-            Self::Signed(_, key) | Self::Kept(key) => key.to_string(),
+            Self::Signed(_, key) | Self::Kept(key) => key.canonical(),
             Self::Replaced(folded, _) => folded.clone(),
         }
     }
@@ -247,9 +242,9 @@ impl Form {
     }
 }
 
-/// A free text without regard to upper and lower case and to the spaces around it, as an imported key is read.
+/// A free text as the reader of keys has it: its letters and digits. A text without any, or a very long one, is itself.
 fn folded(key: &str) -> String {
-    key.trim().to_uppercase()
+    license_key::name(key).unwrap_or_else(|| key.trim().to_uppercase())
 }
 
 fn in_place_of(

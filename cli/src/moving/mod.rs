@@ -89,14 +89,16 @@ pub enum BadRow {
     NotAuthentic,
     /// An imported key has a form.
     #[error(
-        "license_key: to be kept it must have 6 to 64 of A-Z, 0-9 and -; import without --keep-keys for a fresh one"
+        "license_key: to be kept it must have 6 to 64 letters A-Z and digits; import without --keep-keys for a fresh one"
     )]
     NotKeepable,
     /// A free text that does not begin to be a key.
-    #[error("license_key: it must have at most 128 bytes")]
+    #[error("license_key: it must have at most 1024 bytes")]
     KeyTooLong,
     /// The same key twice.
-    #[error("license_key: line {0} has the same key, apart from upper and lower case and spaces around it")]
+    #[error(
+        "license_key: line {0} has the same key, apart from upper and lower case and what separates its groups"
+    )]
     Repeated(u64),
     /// The key of another license.
     #[error("license_key: it does not open license {0}, which the row names")]

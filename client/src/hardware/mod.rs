@@ -110,7 +110,7 @@ pub(crate) struct Fingerprint {
 impl Fingerprint {
     /// Keys what was read, and the install id, once there is one.
     pub(crate) fn of(key: &LicenseKey, raw: &RawComponents, install: Option<&InstallId>) -> Self {
-        let canonical = Zeroizing::new(key.to_string());
+        let canonical = Zeroizing::new(key.canonical());
         let mut received = ReceivedComponents::default();
         let install = install.map(|id| (Label::Install, id.as_str()));
         for (label, value) in raw.0.iter().map(|(label, value)| (*label, value.as_str())).chain(install) {
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!((format!("{raw:?}"), raw.labels().count()), ("[Mac]".to_owned(), 1));
         let first = Fingerprint::of(&key("ABC-123-XYZ"), &raw, None);
         let second = Fingerprint::of(&key("ABC-123-XYY"), &raw, None);
-        let expected = keyed_component("ABC-123-XYZ", Label::Mac, "aa:bb cc");
+        let expected = keyed_component("ABC123XYZ", Label::Mac, "aa:bb cc");
         assert_eq!(first.to_wire(), BTreeMap::from([("mac", expected.as_str())]));
         assert_ne!(first, second);
         assert!(!format!("{first:?}").contains("aa"), "{first:?}");

@@ -26,8 +26,10 @@ use crate::transport::Transport;
 use crate::trust::PublicKeys;
 use desk::{Desk, Operation};
 use falconer_domain::hardware::Label;
+use outcome::Readings;
 
 pub use builder::{Builder, OpenError};
+pub(crate) use outcome::can_be_key;
 pub use outcome::{
     ActivateError, Activation, BadInput, DeactivateError, Deactivation, RefreshError, TransferError,
 };
@@ -228,8 +230,9 @@ impl Licensing {
     /// # Errors
     /// [`ActivateError`]: what was typed is no key, or the server said no. Several tries of five seconds may pass.
     pub fn activate(&self, key: &str, name: &str, email: &str) -> Result<Activation, ActivateError> {
-        let input = outcome::read_input(key, name, email)?;
-        let activated = Operation::begin(&self.shared).activate(&input);
+        let inputs = outcome::read_input(&self.shared.config.product, key, name, email)?;
+        let activated = inputs
+            .first_known(ActivateError::refusal, |input| Operation::begin(&self.shared).activate(&input));
         self.shared.tell();
         activated.map(|waiting| waiting.map_or_else(|| Activation::Done(self.status()), Activation::Waiting))
     }
@@ -252,8 +255,13 @@ impl Licensing {
     /// # Errors
     /// [`TransferError`].
     pub fn transfer(&self, key: Option<&str>, from_device: Option<&str>) -> Result<State, TransferError> {
-        let key = key.map(outcome::read_key).transpose()?;
-        let moved = Operation::begin(&self.shared).transfer(key, from_device);
+        let keys = match key {
+            Some(key) => outcome::read_key(&self.shared.config.product, key)?.map(Some),
+            None => Readings::of(None),
+        };
+        let moved = keys.first_known(TransferError::refusal, |key| {
+            Operation::begin(&self.shared).transfer(key, from_device)
+        });
         self.shared.tell();
         moved.map(|()| self.status())
     }

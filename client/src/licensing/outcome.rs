@@ -1,7 +1,7 @@
 //! What comes of an operation, in words for a program and for its user.
 
-use falconer_domain::LicenseKey;
 use falconer_domain::person::{BadLine, Email, PersonName};
+use falconer_domain::{Code, LicenseKey, Product};
 
 use crate::advice::Advice;
 use crate::answer::{Refusal, Trouble};
@@ -169,18 +169,67 @@ pub(super) struct Input {
     pub(super) person: Person,
 }
 
+/// What a typed key can mean, and so what is asked for with it.
+pub(super) struct Readings<T> {
+    likeliest: T,
+    others: Vec<T>,
+}
+
+impl<T> Readings<T> {
+    pub(super) const fn of(only: T) -> Self {
+        Self { likeliest: only, others: Vec::new() }
+    }
+
+    pub(super) fn map<U>(self, mut each: impl FnMut(T) -> U) -> Readings<U> {
+        Readings { likeliest: each(self.likeliest), others: self.others.into_iter().map(each).collect() }
+    }
+
+    /// Asks with one after the other, as long as the server says that it has never issued such a key. Nothing is stored
+    /// or counted there for that answer.
+    pub(super) fn first_known<A, E>(
+        self,
+        refusal: fn(&E) -> Option<&Refusal>,
+        mut ask: impl FnMut(T) -> Result<A, E>,
+    ) -> Result<A, E> {
+        let mut answer = ask(self.likeliest);
+        for other in self.others {
+            let refused = answer.as_ref().err().and_then(refusal);
+            if !refused.is_some_and(|refusal| refusal.code == Code::InvalidSignature.name()) {
+                break;
+            }
+            answer = ask(other);
+        }
+        answer
+    }
+}
+
 /// Reads what a person typed.
-pub(super) fn read_input(key: &str, name: &str, email: &str) -> Result<Input, BadInput> {
-    let key = read_key(key)?;
+pub(super) fn read_input(
+    product: &Product,
+    key: &str,
+    name: &str,
+    email: &str,
+) -> Result<Readings<Input>, BadInput> {
+    let keys = read_key(product, key)?;
     let name = PersonName::read(name).map_err(|_: BadLine| BadInput::Name)?;
     let email = Email::read(email).map_err(|_: BadLine| BadInput::Email)?;
     if email.as_ref().is_some_and(|email| !email.looks_right()) {
         return Err(BadInput::Email);
     }
-    Ok(Input { key, person: Person { name, email } })
+    let person = Person { name, email };
+    Ok(keys.map(|key| Input { key, person: person.clone() }))
 }
 
-/// Reads a key. Which product it is for, the server says: what a key prints is for people.
-pub(super) fn read_key(key: &str) -> Result<LicenseKey, BadInput> {
-    LicenseKey::parse(key).ok_or(BadInput::Key)
+/// Reads a key. Which product it is for, the server says where the text is a whole key: what it prints is for people.
+pub(super) fn read_key(product: &Product, key: &str) -> Result<Readings<LicenseKey>, BadInput> {
+    let mut keys = LicenseKey::readings(key, product).into_iter().filter(|_| can_be_key(key));
+    let likeliest = keys.next().ok_or(BadInput::Key)?;
+    Ok(Readings { likeliest, others: keys.collect() })
+}
+
+/// Whether a text can be a key of any product. Keys of other systems are any text; but words without a digit among them
+/// are something else that was pasted.
+pub(crate) fn can_be_key(text: &str) -> bool {
+    let is_prose = text.trim().contains(char::is_whitespace) && !text.chars().any(char::is_numeric);
+    !is_prose && LicenseKey::has_reading(text)
 }

@@ -87,6 +87,48 @@ fn a_license_that_ends_while_offline_is_expired_and_not_only_overdue() {
     assert_eq!(lab.client.status(), State::Locked { code: LockCode::Expired });
 }
 
+/// Its parts are keyed by the canonical key, so every spelling has to come to that.
+#[test]
+fn a_key_in_any_spelling_is_one_device() {
+    let lab = Lab::new();
+    lab.client.activate(&key(1), "", "").unwrap();
+    for typed in [
+        key(1).replace('-', ""),
+        key(1).replace('-', " ").to_lowercase(),
+        key(1).replace('-', "_"),
+        key(1).replace('-', "\u{30FC}"),
+        format!("\u{2066}\u{201E}{}\u{201C}.\u{2069}", key(1)),
+        format!("Key: {}", key(1).chars().flat_map(|c| [c, ' ']).filter(|c| *c != '-').collect::<String>()),
+    ] {
+        lab.client.activate(&typed, "", "").unwrap();
+        let (_, sent) = lab.server.state().requests.last().unwrap().clone();
+        assert_eq!(sent["license_key"], key(1), "{typed}");
+        assert_eq!(lab.server.state().devices.len(), 1, "{typed}");
+    }
+}
+
+/// Only the server knows which of the keys was issued that a text can mean.
+#[test]
+fn each_key_that_a_text_can_mean_is_tried() {
+    let lab = Lab::new();
+    lab.server.state().weather = Weather::Unsigned("INVALID_SIGNATURE");
+    let tried = |typed: &str| {
+        lab.server.state().requests.clear();
+        let refused = lab.client.activate(typed, "", "").unwrap_err();
+        assert!(refused.refusal().is_some_and(|refusal| refusal.code == "INVALID_SIGNATURE"), "{refused}");
+        let requests = lab.server.state().requests.clone();
+        requests.iter().map(|(_, body)| body["license_key"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(tried(&key(1)), [key(1)], "a whole key is what it says");
+    let two_words = key(1).replace("PRO", "PRO 2").replace('-', " ");
+    assert_eq!(tried(&two_words), [key(1).replace("PRO", "PRO_2"), key(1).replace("PRO", "PRO2")]);
+    assert_eq!(tried("550e8400 e29b 41d4 a716 446655440000"), ["550E8400-E29B-41D4-A716-446655440000"]);
+    lab.server.state().weather = Weather::Unsigned("NOT_FOUND");
+    lab.server.state().requests.clear();
+    lab.client.activate(&two_words, "", "").unwrap_err();
+    assert_eq!(lab.server.asked().len(), 1, "any other answer is one");
+}
+
 #[test]
 fn what_is_typed_wrong_is_never_sent() {
     let lab = Lab::new();

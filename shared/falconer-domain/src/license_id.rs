@@ -24,7 +24,7 @@ impl LicenseId {
         let mut mac = Hmac::<Sha256>::new_from_slice(generation.subkey(Purpose::LicenseLookup).as_ref())
             // Unwrap safety: HMAC takes a key of any length.
             .unwrap();
-        mac.update(key.to_string().as_bytes());
+        mac.update(key.canonical().as_bytes());
         Self::from_hash(&mac.finalize().into_bytes())
     }
 

@@ -23,6 +23,21 @@ pub(crate) fn is_hidden(c: char) -> bool {
     }
 }
 
+/// The value of a decimal digit of any script: Persian, Arabic and Indian keyboards have digits of their own. Unicode has
+/// them in runs of ten that begin with nought, and no two runs touch but those of mathematical alphabets, which NFKC
+/// makes plain.
+pub(crate) fn decimal(c: char) -> Option<u8> {
+    let is_decimal = |code: u32| {
+        let category = char::from_u32(code).map(|c| CodePointMapData::<GeneralCategory>::new().get(c));
+        category == Some(GeneralCategory::DecimalNumber)
+    };
+    let code = u32::from(c);
+    if !is_decimal(code) {
+        return None;
+    }
+    (0..10).find(|value| !code.checked_sub(u32::from(*value) + 1).is_some_and(is_decimal))
+}
+
 /// A text in its composed form (NFC): however a keyboard or a file system wrote it, the same text.
 pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     ComposingNormalizerBorrowed::new_nfc().normalize(text)
@@ -44,4 +59,34 @@ pub(crate) fn folded(text: &str) -> String {
 /// A text in its composed compatibility form (NFKC): full-width and styled letters are plain ones.
 pub(crate) fn compatible(text: &str) -> Cow<'_, str> {
     ComposingNormalizerBorrowed::new_nfkc().normalize(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_script_counts_to_nine() {
+        let digits: Vec<char> = ('\0'..=char::MAX)
+            .filter(|c| !('\u{1D7CE}'..='\u{1D7FF}').contains(c) && decimal(*c).is_some())
+            .collect();
+        assert!(digits.len() > 600 && digits.len().is_multiple_of(10), "{}", digits.len());
+        for run in digits.chunks(10) {
+            let values: Vec<_> = run.iter().filter_map(|c| decimal(*c)).collect();
+            assert_eq!(values, (0..10).collect::<Vec<u8>>(), "{run:?}");
+        }
+        assert_eq!(decimal('\u{6F7}'), Some(7));
+        assert_eq!((decimal('a'), decimal('\u{B2}'), decimal('\u{4E00}')), (None, None, None));
+    }
+
+    #[test]
+    fn what_counts_for_nothing_is_unicodes_list() {
+        for c in
+            "\u{AD}\u{34F}\u{61C}\u{180E}\u{200B}\u{200E}\u{202E}\u{2060}\u{2069}\u{FE0F}\u{FEFF}\u{E0041}"
+                .chars()
+        {
+            assert!(is_ignorable(c), "{c:?}");
+        }
+        assert!(!"a-_ 0\u{E9}\u{4E00}".chars().any(is_ignorable));
+    }
 }

@@ -14,9 +14,9 @@ use crate::keyring::{Generation, GenerationNumber, Purpose};
 pub const RANDOM_BYTES: usize = 10;
 const TAG_BYTES: usize = 8;
 const RANDOM_CHARS: usize = 16;
-const BODY_CHARS: usize = 30;
+pub(super) const BODY_CHARS: usize = 30;
 const GROUP_CHARS: usize = 5;
-const CROCKFORD_DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+pub(super) const CROCKFORD_DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// A text of the form Falconer issues.
 #[derive(Clone, PartialEq, Eq)]
@@ -80,20 +80,12 @@ impl CurrentKey {
         self.generation
     }
 
+    /// Reads a folded text that has every separator in its place.
     pub(super) fn parse(spelled: &str) -> Option<Self> {
         let mut parts = spelled.splitn(3, '-');
         let product = Product::parse(parts.next()?)?;
         let tier = PrintedTier::parse(parts.next()?)?;
-        let body = ungrouped(parts.next()?)?;
-        let (first, rest) = body.split_at_checked(1)?;
-        let (random, tag) = rest.split_at_checked(RANDOM_CHARS)?;
-        Some(Self {
-            product,
-            tier,
-            generation: generation_of(first.as_bytes()[0])?,
-            random: decoded(random)?,
-            tag: decoded(tag)?,
-        })
+        Some(Code::parse(&ungrouped(parts.next()?)?)?.of(product, tier))
     }
 
     fn mac(&self, generation: &Generation) -> Hmac<Sha256> {
@@ -123,6 +115,32 @@ impl fmt::Display for CurrentKey {
             write!(f, "{digit}")?;
         }
         Ok(())
+    }
+}
+
+/// What the 30 characters say.
+#[derive(Clone, Copy)]
+pub(super) struct Code {
+    generation: GenerationNumber,
+    random: [u8; RANDOM_BYTES],
+    tag: [u8; TAG_BYTES],
+}
+
+impl Code {
+    /// Reads 30 characters without hyphens.
+    pub(super) fn parse(body: &str) -> Option<Self> {
+        let (first, rest) = body.split_at_checked(1)?;
+        let (random, tag) = rest.split_at_checked(RANDOM_CHARS)?;
+        Some(Self {
+            generation: generation_of(first.as_bytes()[0])?,
+            random: decoded(random)?,
+            tag: decoded(tag)?,
+        })
+    }
+
+    /// The key that has this code.
+    pub(super) const fn of(self, product: Product, tier: PrintedTier) -> CurrentKey {
+        CurrentKey { product, tier, generation: self.generation, random: self.random, tag: self.tag }
     }
 }
 

@@ -1,32 +1,58 @@
-//! Free-text keys brought in from S2's sheet. They carry no tag, so anyone can make one up: the ring must enable them.
+//! Keys of other systems, brought in from a sheet: UUIDs, groups of four or six, whatever they are. They carry no tag, so
+//! anyone can make one up: the ring must enable them.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
-use super::{PrintedTier, Product};
+use super::fold::{SEPARATOR, UNDERSCORE};
 
 const MIN_CHARS: usize = 6;
 const MAX_CHARS: usize = 64;
-/// From this many characters after `PRODUCT-TIER-` on, a text is a mistyped Falconer key, not a free one.
-const FALCONER_BODY_CHARS: usize = 20;
 /// Characters of a free-text key that may be shown; its shortest form has six.
 const SHOWN_CHARS: usize = 2;
 
-/// A free-text key.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ImportedKey(String);
+/// A free-text key: its letters and digits. Two that differ in how these are grouped are one key; `Display` shows the
+/// groups that were typed.
+#[derive(Clone)]
+pub struct ImportedKey {
+    /// Groups of `A-Z` and `0-9`, with a hyphen between two.
+    grouped: String,
+}
 
 impl ImportedKey {
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().to_ascii_uppercase();
-        let plain = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-');
-        ((MIN_CHARS..=MAX_CHARS).contains(&text.len()) && plain && !resembles_ours(&text))
-            .then_some(Self(text))
+    /// Reads a folded text that has no form of ours.
+    pub(super) fn of(folded: &str) -> Option<Self> {
+        let groups: Vec<&str> =
+            folded.split([SEPARATOR, UNDERSCORE]).filter(|group| !group.is_empty()).collect();
+        let key = Self { grouped: groups.join("-") };
+        let is_plain = groups.iter().all(|group| group.bytes().all(|b| b.is_ascii_alphanumeric()));
+        (is_plain && (MIN_CHARS..=MAX_CHARS).contains(&key.canonical().len())).then_some(key)
+    }
+
+    /// Its letters and digits alone: the same for every spelling.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        self.grouped.replace(SEPARATOR, "")
+    }
+}
+
+impl PartialEq for ImportedKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical() == other.canonical()
+    }
+}
+
+impl Eq for ImportedKey {}
+
+impl Hash for ImportedKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical().hash(state);
     }
 }
 
 impl fmt::Display for ImportedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.grouped)
     }
 }
 
@@ -34,15 +60,4 @@ pub(super) fn mask(canonical: &str) -> String {
     let shown: String =
         canonical.chars().skip(canonical.chars().count().saturating_sub(SHOWN_CHARS)).collect();
     format!("…{shown}")
-}
-
-/// Whether a text begins like a key that carries a signature, `XX-TIER-` and 20 characters or more: mistyped, perhaps,
-/// and no free text.
-#[must_use]
-pub fn resembles_ours(text: &str) -> bool {
-    let text = text.trim().to_ascii_uppercase();
-    let mut parts = text.splitn(3, '-');
-    let product = parts.next().and_then(Product::parse).is_some();
-    let tier = parts.next().and_then(PrintedTier::parse).is_some();
-    product && tier && parts.next().is_some_and(|body| body.len() >= FALCONER_BODY_CHARS)
 }

@@ -1,4 +1,4 @@
-//! Keys S1 issued: `QF-TIER-SIG-TS`, SIG the first 16 hex digits of `HMAC(master, "QF-TIER-TS")`.
+//! Keys the Flask server issued: `QF-TIER-SIG-TS`, SIG the first 16 hex digits of `HMAC(master, "QF-TIER-TS")`.
 
 use std::fmt;
 
@@ -10,6 +10,10 @@ use crate::encoding::HEXLOWER;
 use crate::keyring::Generation;
 
 const SIGNATURE_BYTES: usize = 8;
+/// Hex digits of the signature.
+pub(super) const SIGNATURE_CHARS: usize = 2 * SIGNATURE_BYTES;
+/// Decimal digits of the time, the likeliest first: ten from 2001 to 2286.
+pub(super) const TIME_CHARS: [usize; 3] = [10, 9, 11];
 
 /// A text of the form S1 issued.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,12 +58,18 @@ impl LegacyKey {
         &self.tier
     }
 
+    /// Reads a folded text that has every separator in its place.
     pub(super) fn parse(spelled: &str) -> Option<Self> {
         let parts: Vec<&str> = spelled.split('-').collect();
         let [Self::PREFIX, tier, signature, time] = parts.as_slice() else { return None };
+        Self::of(PrintedTier::parse(tier)?, signature, time)
+    }
+
+    /// The key with these parts, if each has its form.
+    pub(super) fn of(tier: PrintedTier, signature: &str, time: &str) -> Option<Self> {
         Some(Self {
             product: Product::parse(Self::PREFIX)?,
-            tier: PrintedTier::parse(tier)?,
+            tier,
             signature: HEXLOWER.decode(signature.to_ascii_lowercase().as_bytes()).ok()?.try_into().ok()?,
             timestamp: timestamp(time)?,
         })
@@ -89,5 +99,5 @@ impl fmt::Display for LegacyKey {
 
 /// 9 to 11 decimal digits: 1973 to the year 5138, as S1's `int(time.time())` wrote them.
 fn timestamp(text: &str) -> Option<String> {
-    ((9..=11).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.to_owned())
+    (TIME_CHARS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.to_owned())
 }
