@@ -28,6 +28,7 @@ mod outages;
 mod public_keys;
 mod races;
 mod reference;
+mod requests_as_sent;
 mod rotation;
 mod tidy;
 mod transfer_contract;

@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use falconer_domain::Code;
+use falconer_domain::person::Email;
 
 use crate::call::Call;
-use crate::fields::{Line, Nonce, Origin, TypedKey};
+use crate::fields::{self, Line, Nonce, Origin, TypedKey};
 use crate::members::{self, Given, Member, Members, NO_CHARACTER};
 use crate::notes::{Names, Notes, RefusalStatus};
 use crate::problem::Problem;
@@ -114,6 +115,12 @@ impl Body {
             self.take(index, names);
         }
         Some(value)
+    }
+
+    /// An e-mail address. A number is none.
+    pub(crate) fn address(&mut self, names: &[&str]) -> Option<Email> {
+        let is_text = matches!(self.member(names)?.1.given(), Given::Text(_));
+        is_text.then(|| self.line(names, fields::email)).flatten()
     }
 
     /// Everything that is left is named, and what the caller wants of the answer is told the call.
