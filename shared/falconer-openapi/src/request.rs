@@ -47,7 +47,7 @@ fn request(members: Vec<(&'static str, Value)>) -> Value {
         "type": "object",
         "description": "Names are read in camelCase too. null, \"\", [] and {} are absent. The key, nonce, hardware_format and \
             from_device are exact; every other member that is not as described is cleaned, cut or set aside, and named in \
-            the answer's `ignored`, as is every member that is not named here.",
+            the answer's `ignored`, as is every member that is not named here but `timestamp` and `status`.",
         "properties": properties,
         "required": ["license"],
     })
