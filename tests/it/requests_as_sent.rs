@@ -4,7 +4,6 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use falconer_domain::hardware::ComponentForm;
 use falconer_domain::person::Email;
 use falconer_domain::{Status, UnixMillis};
 use falconer_http::{App, Call};
@@ -16,6 +15,8 @@ use tokio::time::Instant;
 
 use crate::contract::with_status;
 use crate::events::event;
+use crate::manners::Folder;
+use crate::operator::told;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -299,7 +300,8 @@ fn labels_are_read_in_camel_case_and_others_named() {
 fn names_in_ignored_are_bounded_and_hold_no_value() {
     let world = World::start();
     let key = world.put(with_status(Fixture::pro(), Status::Revoked));
-    let many: String = (0..300).map(|number| format!(r#","member-{number}":"value-{number}""#)).collect();
+    let many: Vec<_> = (0..300).map(|number| format!(r#","member-{number}":"value-{number}""#)).collect();
+    let many = many.concat();
     let odd = format!(r#","tu\u001b[31m\u202ern":"value","{}":1"#, "n".repeat(500));
     let body = format!(r#"{{"license":"{key}"{odd}{many}}}"#);
     let reply = post(&world, "/api/verify", &body);
@@ -460,18 +462,20 @@ fn one_machine_is_one_in_every_spelling() {
 }
 
 #[test]
-fn a_sheets_machine_is_one_in_every_spelling() {
-    let world = World::start();
-    let machine = Machine {
-        mac: "AA:BB:CC:DD:EE:0F".to_owned(),
-        board: "BOARD  No 12345".to_owned(),
-        ..Machine::named("a")
-    };
-    let key = world.put(Fixture::pro().bound(1, &machine, now()).with(|new, _| {
-        new.license.devices.values_mut().for_each(|device| device.form = ComponentForm::Opaque);
-    }));
+fn an_imported_machine_is_one_in_every_spelling() {
+    let (world, folder) = (World::start(), Folder::new());
+    let sheet = "license_key,status,license_tier,hw_component_1,hw_component_2,hw_component_3\n\
+                 ABC-123-XYZ,active,pro,AA:BB:CC:DD:EE:0F,,BOARD  No 12345\n";
+    let file = folder.file("customers.csv", sheet);
+    told(&world, &["import", "sheet", &file, "--reason", "moving in"]);
+    let mapping = std::fs::read_to_string(format!("{file}.mapping.csv")).unwrap();
+    let mut reader = csv::Reader::from_reader(mapping.as_bytes());
+    let at = reader.headers().unwrap().iter().position(|name| name == "license_key").unwrap();
+    let key = reader.records().next().unwrap().unwrap()[at].to_owned();
+    world.speak(&key);
     let request = json!({ "license": key, "hw1": "aa-bb-cc-dd-ee-0f", "hw3": "board no 12345" });
     assert_eq!(world.post("/api/verify", &request).code(), "VALID");
+    assert_eq!(world.post("/api/activate-sync", &request).code(), "REFRESHED");
 }
 
 #[test]
@@ -554,7 +558,7 @@ fn anything_else() -> impl Strategy<Value = String> {
             .prop_map(str::to_owned),
     ];
     proptest::collection::vec((name, value), 0..8).prop_map(|members| {
-        members.into_iter().map(|(name, value)| format!(r#""{name}":{value},"#)).collect::<String>()
+        members.into_iter().map(|(name, value)| format!(r#""{name}":{value},"#)).collect::<Vec<_>>().concat()
     })
 }
 
@@ -570,7 +574,7 @@ fn other_parts() -> impl Strategy<Value = String> {
         "[ -!#-\\[\\]-~]{0,140}".prop_map(|text| json!(text).to_string()),
     ];
     proptest::collection::vec((label, value), 0..5).prop_map(|parts| {
-        parts.into_iter().map(|(label, value)| format!(r#""{label}":{value},"#)).collect::<String>()
+        parts.into_iter().map(|(label, value)| format!(r#""{label}":{value},"#)).collect::<Vec<_>>().concat()
     })
 }
 

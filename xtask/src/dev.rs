@@ -32,7 +32,7 @@ pub(crate) struct Options {
     /// Requests a minute from one address; 0 is no limit, since every local caller is 127.0.0.1.
     #[arg(long, value_name = "N", default_value_t = 0)]
     rate_limit: u32,
-    /// Web origins that may call, as the template's parameter AllowedOrigins; without it, the template's default.
+    /// Web origins that may call, as the template's parameter `AllowedOrigins`; without it, the template's default.
     #[arg(long, value_name = "ORIGINS")]
     allowed_origins: Option<String>,
     /// The folder under target for logs and env, so that a test can run beside a developer's own stack.

@@ -135,7 +135,7 @@ impl Body {
         for (member, taken) in self.members.0.iter().zip(&self.taken) {
             match taken {
                 Taken::AsSent => {}
-                Taken::Without(parts) => parts.iter().for_each(|part| names.add(part)),
+                Taken::Without(parts) => names.add_all(parts),
                 Taken::Nothing if member.is_nothing() || is_read_by_nobody(member) => {}
                 Taken::Nothing => names.add(&member.name),
             }

@@ -59,7 +59,7 @@ enum Command {
         /// Where requests go, as `http://127.0.0.1:8000`.
         #[arg(long)]
         upstream: String,
-        /// Another value for the template's parameter AllowedOrigins.
+        /// Another value for the template's parameter `AllowedOrigins`.
         #[arg(long)]
         allowed_origins: Option<String>,
         /// The SAM template with the CORS of its gateway.
