@@ -5,7 +5,7 @@
 #     scripts/smoke-aws.sh
 #
 # It takes API_URL, LICENSES_TABLE, VERIFICATIONS_TABLE and MASTER_KEY_SECRET_ID, the stack's outputs, from the environment,
-# and needs `falconer`, `aws` and `curl`. Run it from an address whose limit of ten requests a minute nobody else uses.
+# and needs `falconer`, `aws` and `curl`. With ALLOWED_ORIGIN it also looks whether pages of that origin may call. Run it from an address whose limit of ten requests a minute nobody else uses.
 set -euo pipefail
 
 : "${API_URL:?the output ApiUrl}" "${LICENSES_TABLE:?the output of that name}"
@@ -68,6 +68,19 @@ ask GET /api/health/ready
 expect "ready: the key ring and DynamoDB answer" 200 '"status":"ok"'
 ask GET /api/keys
 expect "the public keys" 200 '"crv":"Ed25519"'
+head=$(curl -sS --head -o /dev/null -w '%{http_code}' "$API_URL/api/health")
+status=$head answer=
+expect "health, asked with HEAD as monitors do" 200 ''
+if [ -n "${ALLOWED_ORIGIN-}" ]; then
+  # A page of this origin may call, if the browser is told so before.
+  answer=$(curl -sS -X OPTIONS "$API_URL/api/verify" -H "origin: $ALLOWED_ORIGIN" -H 'access-control-request-method: POST' \
+    -H 'access-control-request-headers: content-type' -o /dev/null -D -)
+  status=$(sed -n '1s/^[^ ]* \([0-9]*\).*/\1/p' <<<"$answer")
+  answer=${answer,,}
+  expect "pages of $ALLOWED_ORIGIN may call" 204 'access-control-allow-origin:'
+else
+  echo "--      pages: set ALLOWED_ORIGIN to an origin that AllowedOrigins lists, to see whether its pages may call"
+fi
 ask GET /api/verify
 expect "no route for another method" 404 ''
 ask POST /api/verify 'no json'

@@ -13,8 +13,6 @@ use falconer_http::Effect;
 use falconer_tests::{Fixture, Machine, Reply, World, device_id, now};
 use serde_json::{Value, json};
 
-pub(crate) use refusals::seat_fields;
-
 pub(crate) const HOUR: i64 = 3_600_000;
 pub(crate) const DAY: i64 = 24 * HOUR;
 pub(crate) const NONCE: &str = "nonce-of-sixteen-and-more";

@@ -30,7 +30,7 @@ fn what_is_no_request_or_no_key_costs_no_call_at_all() {
     let world = World::start();
     let good = world.put(Fixture::pro());
     world.forget();
-    for body in ["", "{", "[]", "{}", r#"{"license":7}"#, &format!(r#"{{"license":"{good}","origin":7}}"#)] {
+    for body in ["", "{", "[]", "{}", r#"{"license":7}"#, &format!(r#"{{"license":"{good}","nonce":7}}"#)] {
         assert_eq!(world.send("POST", "/api/verify", &[], body.as_bytes()).status, 400, "{body}");
     }
     for typed in ["", "ABC-123-XYZ", &good.replace("PRO", "FREE"), "QF-PRO-b4243599e011bd9f-1788049460"] {

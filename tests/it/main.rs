@@ -31,6 +31,7 @@ mod output;
 mod public_keys;
 mod races;
 mod reference;
+mod requests_as_sent;
 mod rotation;
 mod tidy;
 mod transfer_contract;

@@ -59,13 +59,13 @@ fn every_function_has_a_resource_events_a_route_and_a_row() {
     for function in &resources {
         assert!(!function.routes.is_empty(), "{} has no route", function.binary);
         for route in &function.routes {
-            let row = format!("| `{} {}` |", route.method, route.path);
+            // HEAD has no row of its own: it is GET without a body.
+            let row = format!("| `{} {}` |", route.method.replace("HEAD", "GET"), route.path);
             assert!(readme.contains(&row), "README.md lacks {row}");
-            let watched = format!(
-                r#""{}" = [{{ function = "{}", method = "{}" }}]"#,
-                route.path, function.binary, route.method
-            );
-            assert!(manifest.contains(&watched), "the watch router lacks {watched}");
+            let path = format!(r#""{}" = ["#, route.path);
+            let line = manifest.lines().find(|line| line.starts_with(&path)).unwrap_or_default();
+            let watched = format!(r#"{{ function = "{}", method = "{}" }}"#, function.binary, route.method);
+            assert!(line.contains(&watched), "the watch router lacks {watched} for {path}");
         }
         let main = read(&format!("functions/{}/src/main.rs", function.binary));
         assert!(main.lines().count() <= 15, "main of {} is longer than 15 lines", function.binary);

@@ -88,7 +88,9 @@ fn a_yes_says_what_s1_said_and_more() {
         "license": legacy.to_lowercase(), "timestamp": 1_234_567_890_000_i64, "origin": "quantum-falcon-cockpit",
         "nonce": NONCE, "unknown": [1],
     });
-    let reply = check(&world, "S1's own request", &full, &yes("free", &free_features(), &Value::Null));
+    let mut expected = yes("free", &free_features(), &Value::Null);
+    expected["ignored"] = json!(["unknown"]);
+    let reply = check(&world, "the Flask server's own request", &full, &expected);
     assert_eq!(reply.lease_parts().1["nonce"], NONCE);
 
     let extras = |new: &mut NewLicense, _: &KeyRing| new.license.features = vec!["api_access".to_owned()];

@@ -32,6 +32,9 @@ pub(crate) struct Options {
     /// Requests a minute from one address; 0 is no limit, since every local caller is 127.0.0.1.
     #[arg(long, value_name = "N", default_value_t = 0)]
     rate_limit: u32,
+    /// Web origins that may call, as the template's parameter `AllowedOrigins`; without it, the template's default.
+    #[arg(long, value_name = "ORIGINS")]
+    allowed_origins: Option<String>,
     /// The folder under target for logs and env, so that a test can run beside a developer's own stack.
     #[arg(long, hide = true, default_value = "dev")]
     folder: String,
@@ -46,6 +49,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         data: data.context("the folder of --data has no path")?,
         concurrency: options.concurrency,
         rate_limit: options.rate_limit,
+        allowed_origins: options.allowed_origins.clone(),
         output: Output::LogAndTerminal,
         folder: options.folder.clone(),
     };

@@ -25,6 +25,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         data: None,
         concurrency: 1,
         rate_limit: 0,
+        allowed_origins: None,
         output: Output::Log,
         folder: "e2e".to_owned(),
     };

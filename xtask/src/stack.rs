@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) data: Option<PathBuf>,
     pub(crate) concurrency: u16,
     pub(crate) rate_limit: u32,
+    /// Another value for the template's parameter of this name.
+    pub(crate) allowed_origins: Option<String>,
     /// Where the functions' output goes.
     pub(crate) output: Output,
     /// The folder under `target` for logs and the `env` file.
@@ -34,6 +36,7 @@ pub(crate) struct Options {
 
 /// A running stack. The fields are dropped in their order: the functions first, what they need after them.
 pub(crate) struct Stack<'a> {
+    front: Option<Process>,
     functions: Option<Process>,
     ministack: Process,
     dynamodb: Process,
@@ -84,6 +87,7 @@ impl<'a> Stack<'a> {
         environment.write(&folder.join("env"))?;
 
         let mut stack = Self {
+            front: None,
             functions: None,
             ministack,
             dynamodb,
@@ -104,6 +108,7 @@ impl<'a> Stack<'a> {
     pub(crate) fn must_run(&mut self) -> Result<()> {
         self.dynamodb.must_run()?;
         self.ministack.must_run()?;
+        self.front.as_mut().map_or(Ok(()), Process::must_run)?;
         self.functions.as_mut().map_or(Ok(()), Process::must_run)
     }
 

@@ -61,7 +61,7 @@ codes! {
     BodyTooLarge, "BODY_TOO_LARGE", 413, "Body too large",
         "Send at most 8 KiB of JSON.";
     UnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", 415, "Body must be JSON",
-        "Send Content-Type: application/json, or none.";
+        "Send one JSON object; Content-Type: application/json says what it is.";
     MalformedJson, "MALFORMED_JSON", 400, "Body is not valid JSON",
         "Send one JSON object, encoded in UTF-8.";
     MissingLicense, "MISSING_LICENSE", 400, "Missing license key",

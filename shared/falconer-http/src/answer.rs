@@ -79,7 +79,6 @@ impl<'a> RefusalBody<'a> {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference to the member")]
 pub(crate) const fn no_names(ignored: &&[String]) -> bool {
     ignored.is_empty()
 }

@@ -74,7 +74,7 @@ impl SeatRequest {
         let request = Self {
             change: ChangeRequest::of(&mut body)?,
             licensee_name: body.line(&["licensee_name", "licenseeName"], fields::name),
-            licensee_email: body.line(&["licensee_email", "licenseeEmail"], fields::email),
+            licensee_email: body.address(&["licensee_email", "licenseeEmail"]),
             device_name: body.line(&["device_name", "deviceName"], fields::name),
             fresh_id: random::device_id()?,
         };

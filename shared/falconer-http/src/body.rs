@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use falconer_domain::Code;
+use falconer_domain::person::Email;
 
 use crate::call::Call;
-use crate::fields::{Line, Nonce, Origin, TypedKey};
+use crate::fields::{self, Line, Nonce, Origin, TypedKey};
 use crate::members::{self, Given, Member, Members, NO_CHARACTER};
 use crate::notes::{Names, Notes, RefusalStatus};
 use crate::problem::Problem;
@@ -116,6 +117,12 @@ impl Body {
         Some(value)
     }
 
+    /// An e-mail address. A number is none.
+    pub(crate) fn address(&mut self, names: &[&str]) -> Option<Email> {
+        let is_text = matches!(self.member(names)?.1.given(), Given::Text(_));
+        is_text.then(|| self.line(names, fields::email)).flatten()
+    }
+
     /// Everything that is left is named, and what the caller wants of the answer is told the call.
     pub fn finish(mut self, call: &Call) {
         const STATUS: [&str; 2] = ["refusal_status", "refusalStatus"];
@@ -128,7 +135,7 @@ impl Body {
         for (member, taken) in self.members.0.iter().zip(&self.taken) {
             match taken {
                 Taken::AsSent => {}
-                Taken::Without(parts) => parts.iter().for_each(|part| names.add(part)),
+                Taken::Without(parts) => names.add_all(parts),
                 Taken::Nothing if member.is_nothing() || is_read_by_nobody(member) => {}
                 Taken::Nothing => names.add(&member.name),
             }

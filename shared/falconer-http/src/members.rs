@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Deepest nesting taken: serde_json's own limit for values that are read. Nothing below the second level is ever read.
+/// Deepest nesting taken: `serde_json`'s own limit for values that are read. Nothing below the second level is ever read.
 const MAX_DEPTH: usize = 127;
 
 /// What stands in a text where there was no character.

@@ -43,6 +43,12 @@ impl RefusalStatus {
 pub(crate) struct Names(Vec<String>);
 
 impl Names {
+    pub(crate) fn add_all(&mut self, names: &[String]) {
+        for name in names {
+            self.add(name);
+        }
+    }
+
     pub(crate) fn add(&mut self, name: &str) {
         let Cleaned { kept, loss } = Line::<MAX_NAME_CHARS>::clean(name);
         let mut harmless = kept.map_or_else(String::new, |line| line.as_str().to_owned());
@@ -69,7 +75,9 @@ mod tests {
 
     fn named(names: &[&str]) -> Vec<String> {
         let mut found = Names::default();
-        names.iter().for_each(|name| found.add(name));
+        for name in names {
+            found.add(name);
+        }
         found.into()
     }
 

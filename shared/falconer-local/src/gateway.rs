@@ -4,7 +4,7 @@
 //! would in AWS with a concurrency limit. An instance takes one event at a time, has a true deadline, is killed when
 //! it misses it, and is started again whenever it dies.
 //!
-//! Not emulated: CORS preflight, throttles, authorizers, stages other than `$default`, response streaming.
+//! Not emulated: throttles, authorizers, stages other than `$default`, response streaming.
 
 mod answer;
 mod config;
@@ -58,12 +58,14 @@ impl Gateway {
     /// The port is in use, or a binary is missing.
     pub fn start(config: Config) -> Result<Self> {
         let runtime = runtime::handle()?;
-        let Config { port, launch, functions } = config;
+        let Config { port, launch, functions, cors } = config;
         let pool = Arc::new(Pool::new(functions)?);
         let programs = pool.programs(&launch)?;
 
         let for_front = Arc::clone(&pool);
-        let front = Server::start(port, move |call| front::handle(Arc::clone(&for_front), call))?;
+        let cors = Arc::new(cors);
+        let front =
+            Server::start(port, move |call| front::handle(Arc::clone(&for_front), Arc::clone(&cors), call))?;
         let for_instances = Arc::clone(&pool);
         let runtime_api =
             Server::start(0, move |call| runtime_api::handle(Arc::clone(&for_instances), call))?;

@@ -3,6 +3,7 @@
 //! - [`dynamodb`]: a DynamoDB in this process, its tables created by reading `template.yaml`;
 //! - [`secrets`]: a small Secrets Manager;
 //! - [`tap`]: a proxy in front of either, which counts requests and breaks them on demand;
+//! - [`cors`]: what the gateway says to pages of other origins, and a proxy that says it for others;
 //! - [`gateway`]: API Gateway and Lambda around the real function binaries;
 //! - [`template`]: the parts of `template.yaml` that all of these read.
 //!
@@ -18,6 +19,7 @@ mod client;
 mod runtime;
 mod server;
 
+pub mod cors;
 pub mod dynamodb;
 pub mod gateway;
 pub mod secrets;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use falconer_local::cors::{Cors, CorsProxy};
 use falconer_local::dynamodb::{DynamoDb, Storage};
 use falconer_local::gateway::{Config, Gateway, Launch};
 use falconer_local::template::Template;
@@ -48,6 +49,23 @@ enum Command {
         #[arg(long, default_value = "template.yaml")]
         template: PathBuf,
     },
+    /// Put the template's CORS in front of another server, until SIGTERM or Ctrl-C.
+    ///
+    /// Prints `ready http://127.0.0.1:PORT` once it listens.
+    Cors {
+        /// Port to listen on; 0 takes any free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Where requests go, as `http://127.0.0.1:8000`.
+        #[arg(long)]
+        upstream: String,
+        /// Another value for the template's parameter `AllowedOrigins`.
+        #[arg(long)]
+        allowed_origins: Option<String>,
+        /// The SAM template with the CORS of its gateway.
+        #[arg(long, default_value = "template.yaml")]
+        template: PathBuf,
+    },
     /// Print the functions' settings, one NAME=value a line.
     Environment {
         /// The SAM template with the names of the settings.
@@ -74,6 +92,15 @@ fn run(command: Command) -> Result<()> {
             serve_dynamodb(port, storage, &template)
         }
         Command::Gateway { binaries, template } => serve_gateway(binaries, &Template::read(&template)?),
+        Command::Cors { port, upstream, allowed_origins, template } => {
+            let template = Template::read(&template)?;
+            let names = template.local_names();
+            let names = match allowed_origins {
+                Some(origins) => names.with("AllowedOrigins", origins),
+                None => names,
+            };
+            serve_cors(port, &upstream, template.cors(&names)?)
+        }
         Command::Environment { template } => {
             let template = Template::read(&template)?;
             for (name, value) in template.environment(&template.local_names())? {
@@ -98,6 +125,19 @@ async fn serve_gateway(binaries: PathBuf, template: &Template) -> Result<()> {
         Gateway::start(Config::from_template(template, &template.local_names(), launch, 1, &environment)?)?;
     gateway.wait_until_ready(START_LIMIT)?;
     println!("ready {}", gateway.url());
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn serve_cors(port: u16, upstream: &str, cors: Cors) -> Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let proxy = CorsProxy::start(port, upstream, cors)?;
+    println!("ready {}", proxy.url());
     tokio::select! {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}

@@ -1,5 +1,6 @@
 //! Reads `template.yaml`: the one place where tables, routes, time-outs and settings are written down.
 
+mod cors;
 mod functions;
 mod names;
 mod resolve;

@@ -28,7 +28,11 @@ fn document() -> Value {
     let paths: Map<_, _> = ENDPOINTS
         .iter()
         .map(|endpoint| {
-            (endpoint.path.to_owned(), json!({ endpoint.method.to_lowercase(): operation(endpoint) }))
+            let mut methods = json!({ endpoint.method.to_lowercase(): operation(endpoint) });
+            if endpoint.method == "GET" {
+                methods["head"] = without_bodies(operation(endpoint));
+            }
+            (endpoint.path.to_owned(), methods)
         })
         .collect();
     json!({
@@ -96,6 +100,9 @@ fn reference(name: &str) -> Value {
 fn operation(endpoint: &Endpoint) -> Value {
     let mut statuses: Vec<u16> =
         endpoint.codes.iter().map(|(code, _)| code.status()).chain([404, 429, 500, 503]).collect();
+    if endpoint.request.is_some() {
+        statuses.push(403);
+    }
     statuses.sort_unstable();
     statuses.dedup();
     let responses: Map<_, _> =
@@ -106,15 +113,35 @@ fn operation(endpoint: &Endpoint) -> Value {
         "responses": responses,
     });
     if let Some(body) = endpoint.request {
-        operation["requestBody"] =
-            json!({ "required": true, "content": { "application/json": { "schema": reference(body) } } });
+        operation["requestBody"] = json!({
+            "required": true,
+            "description": "A JSON object; it is read whatever its content type, or without one.",
+            "content": { "application/json": { "schema": reference(body) } },
+        });
     }
     operation
 }
 
+/// The same for HEAD: GET without a body.
+fn without_bodies(mut operation: Value) -> Value {
+    operation["operationId"] =
+        Value::from(format!("{}-head", operation["operationId"].as_str().unwrap_or_default()));
+    operation["summary"] = Value::from("The same without a body.");
+    for response in operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        response.as_object_mut().map(|response| response.remove("content"));
+    }
+    operation
+}
+
+/// Whether a code is answered with a status: with its own, and where `refusal_status` asks for it, with 403 for 401.
+fn is_answered_with(code: Code, status: u16) -> bool {
+    code.status() == status || (status == 403 && code.status() == 401)
+}
+
 /// An answer of one status: what the function says with it, and what the gateway may say by itself.
 fn response(endpoint: &Endpoint, status: u16) -> Value {
-    let codes: Vec<_> = endpoint.codes.iter().filter(|(code, _)| code.status() == status).copied().collect();
+    let codes: Vec<_> =
+        endpoint.codes.iter().filter(|(code, _)| is_answered_with(*code, status)).copied().collect();
     let mut bodies: Vec<(&str, Value)> = Vec::new();
     for (media, kind) in [("application/json", Kind::Answer), ("application/problem+json", Kind::Problem)] {
         let mut by_schema: Vec<(&str, Vec<&str>)> = Vec::new();

@@ -40,12 +40,14 @@ pub(crate) fn schemas() -> Map<String, Value> {
     .collect()
 }
 
-/// Members that are not named here are ignored. Names are read in camelCase too.
+/// What is described is what is taken as it is sent. Most of the rest is taken less literally, and named in the answer.
 fn request(members: Vec<(&'static str, Value)>) -> Value {
     let properties: Map<_, _> = members.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
     json!({
         "type": "object",
-        "description": "Names are read in camelCase too. What is not named here is ignored.",
+        "description": "Names are read in camelCase too. null, \"\", [] and {} are absent. The key, nonce, hardware_format and \
+            from_device are exact; every other member that is not as described is cleaned, cut or set aside, and named in \
+            the answer's `ignored`, as is every member that is not named here but `timestamp` and `status`.",
         "properties": properties,
         "required": ["license"],
     })
@@ -60,11 +62,12 @@ fn hardware() -> Vec<(&'static str, Value)> {
     let labels: Map<_, _> = Label::ALL.iter().map(|label| (label.as_str().to_owned(), component())).collect();
     let object = json!({
         "type": ["object", "null"],
-        "description": "What the device is recognised by. It wins over the flat members.",
+        "description": "What the device is recognised by. It wins over the flat members. A part with another label, or that is not \
+            as described, is set aside and named in the answer's `ignored`; if no part is left, the answer is INVALID_FIELD.",
         "properties": labels,
-        "additionalProperties": false,
     });
-    let format = json!({ "enum": [1, null], "description": "1: components are keyed by the license key." });
+    let format =
+        json!({ "enum": [1, "1", null], "description": "1: components are keyed by the license key." });
     let flat = ["hw_component_1", "hw_component_2", "hw_component_3", "hw1", "hw2", "hw3"];
     let mut members = vec![("hardware", object), ("hardware_format", format)];
     members.extend(flat.map(|name| (name, flat_component())));
@@ -77,7 +80,15 @@ fn said() -> Vec<(&'static str, Value)> {
         "pattern": "^[!-~]{16,128}$",
         "description": "Comes back inside the lease: it proves that the answer is fresh.",
     });
-    vec![("nonce", nonce), ("origin", text(MAX_ORIGIN_CHARS, "Where the request comes from, for the audit."))]
+    let status = json!({
+        "enum": [403, "403", null],
+        "description": "403: refusals that are 401 are 403, for HTTP clients that drop the body of a 401.",
+    });
+    vec![
+        ("nonce", nonce),
+        ("origin", text(MAX_ORIGIN_CHARS, "Where the request comes from, for the audit.")),
+        ("refusal_status", status),
+    ]
 }
 
 fn person() -> Vec<(&'static str, Value)> {

@@ -62,9 +62,11 @@ pub(super) fn smoke(subject: &mut Subject) -> Result<()> {
     subject.stack.environment.apply(&mut run);
     let path = var_os("PATH").unwrap_or_default();
     run.env("PATH", join_paths([subject.tools.folder()].into_iter().chain(split_paths(&path)))?);
-    run.env("API_URL", &subject.stack.url).env("FALCONER", subject.workspace.program("falconer"));
+    run.env("ALLOWED_ORIGIN", "https://app.example.com")
+        .env("API_URL", &subject.stack.url)
+        .env("FALCONER", subject.workspace.program("falconer"));
     let said = step::ask(&mut run)?;
-    ensure!(said.contains("14 passed, 0 failed"), "it says {said}");
+    ensure!(said.contains("16 passed, 0 failed"), "it says {said}");
     ensure!(everything(subject)? == stored, "it leaves something in the tables: {said}");
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use super::Stack;
+use super::{Stack, stand_ins};
 use crate::http::{self, Answer};
 use crate::process::Process;
 use crate::{interrupt, ports};
@@ -24,9 +24,13 @@ impl Stack<'_> {
     /// Starts the functions and waits until each has answered once: the watcher starts one on its first request.
     pub(crate) fn start_functions(&mut self) -> Result<()> {
         println!("Starting the functions at {}", self.url);
+        self.front = None;
         self.functions = None;
         ports::ensure_free(self.options.port)?;
-        let mut watch = self.watch_command()?;
+        // The watcher would let any page do anything; in AWS the gateway does what the template says, and so does this.
+        let behind = ports::free_port()?;
+        self.front = Some(stand_ins::cors(self.workspace, &self.folder, self.options, behind)?);
+        let mut watch = self.watch_command(behind)?;
         let log = self.folder.join("functions.log");
         self.functions = Some(Process::start("cargo lambda watch", &mut watch, &log, self.options.output)?);
 
@@ -53,13 +57,13 @@ impl Stack<'_> {
         Ok(())
     }
 
-    fn watch_command(&self) -> Result<Command> {
+    fn watch_command(&self, port: u16) -> Result<Command> {
         let ignored = self.folder.join("watch-ignore");
         fs::write(&ignored, self.not_watched())
             .with_context(|| format!("{} cannot be written", ignored.display()))?;
         let mut watch = self.workspace.command(&self.tools.cargo_lambda);
         watch.args(["lambda", "watch", "--invoke-address", "127.0.0.1"]);
-        watch.arg("--invoke-port").arg(self.options.port.to_string());
+        watch.arg("--invoke-port").arg(port.to_string()).arg("--disable-cors");
         watch.arg("--concurrency").arg(self.options.concurrency.to_string());
         if self.options.release {
             watch.arg("--release");

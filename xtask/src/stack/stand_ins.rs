@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::Options;
 use crate::environment::Environment;
 use crate::process::{Output, Process};
 use crate::tools::DevTools;
@@ -53,6 +54,20 @@ pub(super) fn gateway(
     await_stand_in(&mut process, |process| address(process).is_some())?;
     let address = address(&process).context("the gateway said that it is ready")?;
     Ok((process, address))
+}
+
+/// Starts what stands before the watcher: the CORS of the template's gateway.
+pub(super) fn cors(workspace: &Workspace, folder: &Path, options: &Options, behind: u16) -> Result<Process> {
+    let log = folder.join("cors.log");
+    let mut command = workspace.command(workspace.program("falconer-local"));
+    command.args(["cors", "--template", "template.yaml", "--port"]).arg(options.port.to_string());
+    command.arg("--upstream").arg(format!("http://127.0.0.1:{behind}"));
+    if let Some(origins) = &options.allowed_origins {
+        command.arg("--allowed-origins").arg(origins);
+    }
+    let mut process = Process::start("the gateway's CORS", &mut command, &log, Output::Log)?;
+    await_stand_in(&mut process, |process| process.log().contains("ready "))?;
+    Ok(process)
 }
 
 /// Starts Secrets Manager; beside it CloudFormation, for `--stack`, and a second DynamoDB that nothing here uses.

@@ -30,7 +30,8 @@ fn address(text: &str) -> Option<String> {
     }
     // Some systems write 8:0:20 for 08:00:20.
     let short = lengths.len() == 6 && lengths.iter().all(|length| (1..=2).contains(length));
-    (is_hex && short && separator == ':').then(|| groups.iter().map(|group| format!("{group:0>2}")).collect())
+    (is_hex && short && separator == ':')
+        .then(|| groups.iter().map(|group| format!("{group:0>2}")).collect::<Vec<_>>().concat())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::cors::Cors;
 use crate::template::{Names, Route, Template};
 
 /// What a gateway serves, and with what.
@@ -17,6 +18,8 @@ pub struct Config {
     pub launch: Launch,
     /// The functions.
     pub functions: Vec<FunctionConfig>,
+    /// What pages of other origins may do.
+    pub cors: Cors,
 }
 
 /// Where instances come from.
@@ -101,7 +104,7 @@ impl Config {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { port: 0, launch, functions })
+        Ok(Self { port: 0, launch, functions, cors: template.cors(names)? })
     }
 
     /// The same with other settings for one function; a name that is not there changes nothing.

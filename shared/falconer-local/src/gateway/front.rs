@@ -4,26 +4,31 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
+use hyper::header::ORIGIN;
 
 use super::SOURCE_IP_HEADER;
 use super::answer;
 use super::event::{Received, event};
 use super::pool::{Outcome, Pool};
 use crate::ambient;
+use crate::cors::Cors;
 use crate::server::{Call, Reply, json};
 
 /// The largest request an HTTP API takes: 10 MB.
 const LARGEST_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
-pub(super) async fn handle(pool: Arc<Pool>, call: Call) -> Reply {
+pub(super) async fn handle(pool: Arc<Pool>, cors: Arc<Cors>, call: Call) -> Reply {
     // A task of its own: in AWS, too, an invocation goes on when its caller hangs up.
-    let task = tokio::spawn(async move { answer_call(&pool, call).await });
+    let task = tokio::spawn(async move { answer_call(&pool, &cors, call).await });
     task.await.unwrap_or(Reply::Abort)
 }
 
-async fn answer_call(pool: &Pool, mut call: Call) -> Reply {
+async fn answer_call(pool: &Pool, cors: &Cors, mut call: Call) -> Reply {
     if call.body.len() > LARGEST_REQUEST_BYTES {
         return message(413, "Request Entity Too Large");
+    }
+    if let Some(response) = cors.preflight(&call.head) {
+        return Reply::Answer(response);
     }
     let source_ip = match call.head.headers.remove(SOURCE_IP_HEADER) {
         None => call.peer.ip(),
@@ -46,7 +51,10 @@ async fn answer_call(pool: &Pool, mut call: Call) -> Reply {
     let event = Bytes::from(event(&received, &matched).to_string());
     match pool.invoke(function, event).await {
         Ok(Outcome::Answered(body)) => match answer::response(&body, &request_id) {
-            Ok(response) => Reply::Answer(response),
+            Ok(mut response) => {
+                cors.dress(call.head.headers.get(ORIGIN), response.headers_mut());
+                Reply::Answer(response)
+            }
             Err(error) => {
                 pool.remark(function, 0, format!("answered what API Gateway cannot use: {error:#}"));
                 message(500, "Internal Server Error")

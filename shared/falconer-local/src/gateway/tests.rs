@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Config, End, FunctionConfig, Gateway, Launch, Outcome, peak_overlap};
+use crate::cors::Cors;
 use crate::template::Route;
 
 const WHILE: Duration = Duration::from_secs(10);
@@ -178,7 +179,7 @@ fn config(instances: usize, timeout: Duration) -> Config {
         routes: vec![route],
         environment: BTreeMap::new(),
     };
-    Config { port: 0, launch: Launch::External, functions: vec![echo] }
+    Config { port: 0, launch: Launch::External, functions: vec![echo], cors: Cors::default() }
 }
 
 fn agent() -> ureq::Agent {
