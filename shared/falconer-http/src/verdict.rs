@@ -29,6 +29,7 @@ pub struct Yes<'a> {
     valid: bool,
     code: &'static str,
     tier: &'a str,
+    /// Milliseconds; 253370764800000, the first moment of 9999, for a perpetual license. Nothing later is told.
     expires_at: i64,
     perpetual: bool,
     user_id: Option<&'a str>,
@@ -36,6 +37,7 @@ pub struct Yes<'a> {
     license_id: &'a str,
     device: Option<DeviceBody<'a>>,
     checked_at: i64,
+    /// The signed decision: `typ` `lease+jwt`, `aud` the product. With a bound device it allows offline use until `exp`.
     lease: String,
 }
 

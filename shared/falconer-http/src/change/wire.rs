@@ -37,6 +37,7 @@ pub(crate) struct FreedBody<'a> {
     seats: SeatsBody,
     checked_at: i64,
     request_id: &'a str,
+    /// Signed as a refusal, `typ` `refusal+jwt`: a device without a seat has no license. Delete the lease you have.
     lease: String,
 }
 
