@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use falconer_client::LockCode;
 use falconer_domain::Code;
+use falconer_domain::hardware::{self, Label, ReceivedComponents};
+use falconer_domain::time::LATEST_END;
 use falconer_local::template::Template;
 use falconer_tests::{World, checkout};
 
@@ -314,4 +317,96 @@ fn the_openapi_document_has_the_templates_routes() {
         .into_iter()
         .sum();
     assert_eq!(methods, routes.len(), "a method too many");
+}
+
+/// The blocks of a page in one language, as they stand.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let start = format!("\n```{language}\n");
+    text.split(start.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn verifiers_are_the_files_that_are_run() {
+    let mut files = Vec::new();
+    for (folder, extension) in [("python", "py"), ("typescript", "ts"), ("java", "java")] {
+        let folder = checkout().join("examples/verifiers").join(folder);
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files.extend(entries.filter(|file| file.extension().is_some_and(|found| found == extension)));
+    }
+    assert_eq!(files.len(), 7, "{files:?}");
+    let examples: Vec<_> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let pages = ["docs/own-client.md", "docs/browsers.md"].map(page);
+    for language in ["python", "ts", "java"] {
+        for block in pages.iter().flat_map(|text| blocks(text, language)) {
+            assert!(examples.iter().any(|example| example == block), "nothing runs these lines:\n{block}");
+        }
+    }
+    for (file, example) in files.iter().zip(&examples) {
+        let shown = pages.iter().any(|text| text.contains(&format!("\n{example}```")));
+        assert!(shown, "no page shows {}", file.display());
+    }
+}
+
+/// The first cells of the table under a heading.
+fn first_cells(text: &str, heading: &str) -> Vec<String> {
+    let (_, table) = text.split_once(heading).unwrap_or_else(|| panic!("no table {heading}"));
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with("| "));
+    rows.map(|row| row.trim_start_matches("| ").split(" | ").next().unwrap().to_owned()).collect()
+}
+
+fn quoted(cells: &[String]) -> BTreeSet<&str> {
+    cells.iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn the_table_of_claims_is_that_of_the_code() {
+    let cells = first_cells(&page("docs/own-client.md"), "| claim | meaning |");
+    let code = page("shared/falconer-domain/src/lease.rs");
+    let (_, claims) = code.split_once("pub struct Claims {").unwrap();
+    let fields = claims
+        .split("\n}")
+        .next()
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub ")?.split(':').next());
+    assert_eq!(quoted(&cells), fields.collect());
+}
+
+#[test]
+fn own_clients_know_every_refusal_and_which_lock() {
+    let cells = first_cells(&page("docs/own-client.md"), "| answer | what the client does |");
+    let locking: Vec<_> = cells.iter().filter(|cell| cell.contains("REVOKED")).cloned().collect();
+    let signed: BTreeSet<_> = LockCode::SIGNED.into_iter().map(LockCode::name).chain(["sub"]).collect();
+    assert_eq!(quoted(&locking), signed);
+    let named = quoted(&cells);
+    let refusals = Code::ALL.iter().filter(|code| [401, 403, 409, 422].contains(&code.status()));
+    for code in refusals.chain([&Code::Deactivated]) {
+        assert!(named.contains(code.name()), "docs/own-client.md does not say what {} does", code.name());
+    }
+}
+
+#[test]
+fn the_example_of_a_keyed_component_is_right() {
+    let text = page("docs/own-client.md");
+    let value = hardware::normalized("00:1A:2B:3C:4D:5E").unwrap();
+    let sent = hardware::keyed_component("QF-FREE-2P11X-7VJ54-Y6633-RJEHS-K1W1S-7Y9ST", Label::Mac, &value);
+    assert!(text.contains(&format!("| what you send | `{sent}` |")), "{sent}");
+    let mut received = ReceivedComponents::default();
+    received.insert(Label::Mac, &sent).unwrap();
+    let stated = received.lease(&[Label::Mac]).to_wire();
+    assert!(text.contains(&format!("| what `hw` states | `{}` |", stated["mac"])), "{stated:?}");
+    let hashed = falconer_domain::encoding::HEXLOWER.encode(value.as_bytes());
+    assert!(text.contains(&format!("`6d6163` `1f` `{hashed}`")), "{hashed}");
+}
+
+/// 0.1.0 said the last second of 9999, which is the year 10000 east of UTC.
+#[test]
+fn the_end_of_a_perpetual_license_is_told_alike() {
+    let end = LATEST_END.0.to_string();
+    for name in ["README.md", "docs/browsers.md", "docs/openapi.yaml", "CHANGELOG.md"] {
+        assert!(page(name).contains(&end), "{name} does not say {end}");
+    }
+    for name in pages().into_iter().filter(|name| name != Path::new("CHANGELOG.md")) {
+        assert!(!page(&name).contains("253402300799"), "{}", name.display());
+    }
 }

@@ -57,6 +57,7 @@ pub(crate) struct RefusalBody<'a> {
     error: &'static str,
     code: &'static str,
     request_id: &'a str,
+    /// The signed refusal: `typ` `refusal+jwt`, `aud` the product and `/refusal`. It is not a lease.
     #[serde(skip_serializing_if = "Option::is_none")]
     lease: Option<&'a str>,
     /// Members of the request that were not taken as they were sent; absent when all were.

@@ -32,6 +32,7 @@ pub struct Yes<'a> {
     valid: bool,
     code: &'static str,
     tier: &'a str,
+    /// Milliseconds; 253370764800000, the first moment of 9999, for a perpetual license. Nothing later is told.
     expires_at: i64,
     perpetual: bool,
     user_id: Option<&'a str>,
@@ -39,6 +40,7 @@ pub struct Yes<'a> {
     license_id: &'a str,
     device: Option<DeviceBody<'a>>,
     checked_at: i64,
+    /// The signed decision: `typ` `lease+jwt`, `aud` the product. With a bound device it allows offline use until `exp`.
     lease: String,
     /// Members of the request that were not taken as they were sent; absent when all were.
     #[serde(skip_serializing_if = "no_names")]

@@ -38,6 +38,7 @@ pub(crate) struct FreedBody<'a> {
     seats: SeatsBody,
     checked_at: i64,
     request_id: &'a str,
+    /// Signed as a refusal, `typ` `refusal+jwt`: a device without a seat has no license. Delete the lease you have.
     lease: String,
     /// Members of the request that were not taken as they were sent; absent when all were.
     #[serde(skip_serializing_if = "no_names")]
