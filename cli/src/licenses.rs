@@ -86,7 +86,7 @@ impl Office<'_> {
                 self.edit(&of.change, "remove-feature", "FEATURE_REMOVED", edit).await
             }
             Command::Note(note) => {
-                let text = Note::read(&note.text).context("a note")?;
+                let text = Note::read(&words::lines(&note.text)).context("a note")?;
                 let edit = |_: &Catalog| {
                     let notes = text.clone();
                     move |license| Ok::<_, Never>(License { notes: notes.clone(), ..license })

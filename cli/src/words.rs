@@ -2,6 +2,7 @@
 //! it. Nothing of them reaches a terminal that could move its cursor, colour it, or turn letters around.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
@@ -80,7 +81,8 @@ pub fn json(document: &serde_json::Value) -> String {
     for c in text.chars() {
         if is_unprintable(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                escaped.push_str(&format!("\\u{unit:04x}"));
+                // Writing into memory does not fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
             }
         } else {
             escaped.push(c);

@@ -287,6 +287,10 @@ fn texts_from_elsewhere_are_not_obeyed() {
     // A sentence repeats what was typed.
     assert!(!is_hostile(&said(&run(&world, &["show", HOSTILE]))));
     assert!(!is_hostile(&said(&run(&world, &["list", "--status", HOSTILE]))));
+    assert!(!is_hostile(&said(&run(&world, &["list", "--limit", HOSTILE]))), "and so does clap");
+    let noted = run(&world, &["--yes", "note", &key, "first \u{202e}line\nsecond\u{1b} line"]);
+    assert!(noted.status.success(), "{}", said(&noted));
+    assert_eq!(told(&world, &["show", &key])["notes"], "first line\nsecond line");
 }
 
 #[test]
@@ -317,8 +321,8 @@ fn one_order_is_one_license() {
     let world = World::start();
     let issue = ["issue", "--tier", "pro", "--days", "30", "--email", "fixture.person@example.com"];
     let order = ["--order", "order 1001#b"];
-    let would = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
-    assert_eq!(would, json!({ "outcome": "dry_run", "there": null }));
+    let planned = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
+    assert_eq!(planned, json!({ "outcome": "dry_run", "there": null }));
     let first = told(&world, &[&issue[..], &order[..]].concat());
     let key = first["licenseKey"].as_str().unwrap();
     world.speak(key);
@@ -330,8 +334,8 @@ fn one_order_is_one_license() {
     }
     let text = run(&world, &[&issue[..], &order[..]].concat());
     assert!(printed(&text).contains(key) && printed(&text).contains("issued before"), "{}", printed(&text));
-    let would = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
-    assert_eq!(would["there"], first["licenseId"]);
+    let planned = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
+    assert_eq!(planned["there"], first["licenseId"]);
     assert_eq!(count_of_licenses(&world), 1);
     let id = LicenseId::parse(first["licenseId"].as_str().unwrap()).unwrap();
     let audit = told(&world, &["audit", id.as_str()]);
@@ -385,7 +389,9 @@ fn one_order_at_once_is_one_license() {
         });
         let keys: BTreeSet<_> =
             documents.iter().filter_map(|document| document["licenseKey"].as_str()).collect();
-        keys.iter().for_each(|key| world.speak(key));
+        for key in &keys {
+            world.speak(key);
+        }
         assert_eq!(keys.len(), 1, "{documents:?}");
         let issued = documents.iter().filter(|document| document["outcome"] == "issued").count();
         assert_eq!((issued, count_of_licenses(&world)), (1, round + 1), "{documents:?}");
