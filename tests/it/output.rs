@@ -237,6 +237,31 @@ fn files_are_whole_private_and_behind_links() {
     assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
+#[test]
+fn lists_go_on_where_a_page_ended() {
+    let world = World::start();
+    let ids: BTreeSet<String> =
+        (0..7).map(|_| world.license_id(&world.put(Fixture::pro())).to_string()).collect();
+    for filter in
+        [&["--all"][..], &["--status", "active"][..], &["--email", "fixture.person@example.com"][..]]
+    {
+        let (mut seen, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let mut arguments = [&["list", "--limit", "3"], filter].concat();
+            arguments.extend(after.iter().flat_map(|after| ["--after", after.as_str()]));
+            let page = told(&world, &arguments);
+            let licenses = page["licenses"].as_array().unwrap();
+            seen.extend(licenses.iter().map(|license| license["licenseId"].as_str().unwrap().to_owned()));
+            after = page["next"].as_str().map(str::to_owned);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((seen.len(), seen.into_iter().collect::<BTreeSet<_>>()), (7, ids.clone()), "{filter:?}");
+    }
+    assert_eq!(run(&world, &["list", "--all", "--after", "somewhere"]).status.code(), Some(2));
+}
+
 /// What moves a cursor, sets a title, hides or turns around.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m a\u{202e}b\u{2066}\u{200f}\u{200b}\r\nforged";
 
