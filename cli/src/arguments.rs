@@ -235,6 +235,9 @@ pub(crate) struct List {
     /// Stop after so many
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: usize,
+    /// Go on behind this license, the last one of the page before
+    #[arg(long, value_name = "LICENSE_ID")]
+    pub(crate) after: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -69,7 +69,7 @@ impl Office<'_> {
         }
         let of_product =
             |tier: &TierName, product: &Product| product == new.product() && gone.contains(&tier);
-        let left = self.scan(usize::MAX, |license| of_product(&license.tier, &license.product)).await?;
+        let left = self.scan(|license| of_product(&license.tier, &license.product)).await?;
         let mut counts = BTreeMap::new();
         for (license, _) in &left {
             *counts.entry(license.tier.to_string()).or_insert(0) += 1;

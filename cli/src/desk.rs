@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use falconer_aws::audit::Subject;
-use falconer_aws::operator::Birth;
+use falconer_aws::operator::{Birth, Place};
 use falconer_aws::store::{Row, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::standing::Standing;
@@ -140,11 +140,20 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn each(
+    pub async fn each(&self, visit: impl FnMut(Row, Birth) -> ControlFlow<()>) -> Result<usize, StoreError> {
+        self.each_after(None, visit).await
+    }
+
+    /// The same, behind a license; `None` is from the beginning.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn each_after(
         &self,
+        license: Option<&LicenseId>,
         mut visit: impl FnMut(Row, Birth) -> ControlFlow<()>,
     ) -> Result<usize, StoreError> {
-        let (mut place, mut unreadable) = (None, 0);
+        let (mut place, mut unreadable) = (license.map(Place::after), 0);
         loop {
             let page = self.store.page_of_licenses(place).await?;
             unreadable += page.unreadable;

@@ -7,7 +7,7 @@ use falconer::keyring::EditRefusal;
 use falconer::moments::NoMoment;
 use falconer::moving::cells::BadFile;
 use falconer::moving::import::ImportError;
-use falconer::words::TooLong;
+use falconer::words::{self, TooLong};
 use falconer::{catalog, desk::FindError};
 use falconer_aws::StoreError;
 use falconer_aws::keyring::RingWriteError;
@@ -228,9 +228,14 @@ pub(crate) fn tell_usage(error: &clap::Error, told: Told) -> ExitCode {
             Err(lost) => tell(&lost.into(), Told::Sentence),
         };
     }
-    let _ = error.print();
+    let text = error.render().to_string();
+    if words::lines(&text) == text {
+        // In colours, at a terminal.
+        let _ = error.print();
+    } else {
+        output::note(text.trim_end());
+    }
     if told == Told::Document {
-        let text = error.render().to_string();
         let first = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
         let first = first.collect::<Vec<_>>().join(" ");
         tell_document(Kind::Usage, first.strip_prefix("error: ").unwrap_or(&first), None);
@@ -272,6 +277,9 @@ mod tests {
         assert_eq!(kind(FindError::NoLicense("lic_".to_owned()).into()), Some(Kind::NotFound));
         let no_file = std::fs::read("/nowhere/at/all").context("cannot be read").unwrap_err();
         assert_eq!(kind(no_file), Some(Kind::BadInput));
+        let corrupt = StoreError::Corrupt("tier".to_owned());
+        assert_eq!(kind(corrupt.into()), Some(Kind::Damaged));
+        assert_eq!(kind(StoreError::Conflict.into()), Some(Kind::Contended));
         let full = OutputError::Standard(std::io::ErrorKind::StorageFull.into());
         assert_eq!(kind(full.into()), Some(Kind::OutputLost));
         assert_eq!(kind(anyhow::anyhow!("the rules say no")), None);

@@ -47,12 +47,13 @@ impl Recent {
             let page = store.audit_backwards(id, PAGE_ROWS, place).await?;
             looked_at += page.rows.len();
             for row in page.rows {
-                match outcome(&row) {
-                    Some(Outcome::Refused) if recent.refusals.len() < LAST_ANSWERS => {
-                        recent.refusals.push(row)
-                    }
-                    Some(Outcome::Granted) if recent.granted.len() < LAST_ANSWERS => recent.granted.push(row),
-                    _ => {}
+                let kept = match outcome(&row) {
+                    Some(Outcome::Refused) => &mut recent.refusals,
+                    Some(Outcome::Granted) => &mut recent.granted,
+                    None => continue,
+                };
+                if kept.len() < LAST_ANSWERS {
+                    kept.push(row);
                 }
             }
             place = page.older;

@@ -39,6 +39,12 @@ pub(crate) struct Office<'a> {
     pub(crate) now: UnixMillis,
 }
 
+/// Which of many licenses are listed.
+struct PageOf {
+    after: Option<LicenseId>,
+    limit: usize,
+}
+
 impl Office<'_> {
     pub(crate) async fn run(&self, command: Command) -> Result<()> {
         match command {
@@ -86,7 +92,7 @@ impl Office<'_> {
                 self.edit(&of.change, "remove-feature", "FEATURE_REMOVED", edit).await
             }
             Command::Note(note) => {
-                let text = Note::read(&note.text).context("a note")?;
+                let text = Note::read(&words::lines(&note.text)).context("a note")?;
                 let edit = |_: &Catalog| {
                     let notes = text.clone();
                     move |license| Ok::<_, Never>(License { notes: notes.clone(), ..license })
@@ -140,32 +146,41 @@ impl Office<'_> {
             Status::parse(text)
                 .ok_or_else(|| bad_input(format!("{text} is not active, pending, suspended or revoked")))
         });
+        let after = list.after.as_deref().map(|text| {
+            let sentence = || bad_input(format!("--after {text} is not a license id (lic_…)"));
+            LicenseId::parse(text.trim()).ok_or_else(sentence)
+        });
+        let page = PageOf { after: after.transpose()?, limit: list.limit };
         let mut found = match (&list.user, &list.email, list.expiring, status.transpose()?) {
-            (Some(user), ..) => self.read_all(self.store.licenses_of_user(user).await?, list.limit).await?,
+            (Some(user), ..) => self.read_all(self.store.licenses_of_user(user).await?, &page).await?,
             (_, Some(email), ..) => {
                 let email = Email::read(email)?.context("--email is empty")?;
-                self.read_all(self.store.licenses_of_email(email.as_str()).await?, list.limit).await?
+                self.read_all(self.store.licenses_of_email(email.as_str()).await?, &page).await?
             }
             (_, _, Some(days), _) => {
                 let ids = self.store.licenses_ending(self.now, self.now.plus_days(days)).await?;
-                self.read_all(ids, list.limit).await?
+                self.read_all(ids, &page).await?
             }
             (_, _, _, status) => {
-                self.scan(list.limit, |license| status.is_none_or(|it| it == license.status)).await?
+                self.scan_page(&page, |license| status.is_none_or(|it| it == license.status)).await?
             }
         };
         let more = found.len() > list.limit;
         found.truncate(list.limit);
+        let next = found.last().filter(|_| more).map(|(license, _)| license.id.to_string());
         if self.manners.json {
             let mut licenses = Vec::new();
             for (license, birth) in found {
                 licenses.push(shown::license_json(&self.desk.standing(license).await?, &birth, self.now));
             }
-            return Ok(output::document(&json!({ "licenses": licenses, "more": more }))?);
+            return Ok(output::document(&json!({ "licenses": licenses, "more": more, "next": next }))?);
         }
         output::line(shown::list_text(&found, self.now))?;
-        if more {
-            output::line(format!("There are more; --limit shows more than {}.", list.limit))?;
+        if let Some(next) = next {
+            let limit = list.limit;
+            output::line(format!(
+                "There are more: --after {next} goes on, --limit shows more than {limit}."
+            ))?;
         }
         Ok(())
     }
@@ -292,9 +307,7 @@ impl Office<'_> {
     async fn erase_subject(&self, erase: &arguments::EraseSubject) -> Result<()> {
         let reason = reason(erase.reason.as_deref())?;
         let email = Email::read(&erase.email)?.ok_or_else(|| bad_input("--email is empty"))?;
-        let found = self
-            .scan(usize::MAX, |license| operate::erase_subject(license.clone(), &email).is_some())
-            .await?;
+        let found = self.scan(|license| operate::erase_subject(license.clone(), &email).is_some()).await?;
         let lines: Vec<_> =
             found.iter().map(|(license, birth)| format!("{} ({})", birth.key_hint, license.id)).collect();
         if self.manners.dry_run {
@@ -320,17 +333,21 @@ impl Office<'_> {
     }
 
     /// Looks through the whole table, and says so.
-    pub(crate) async fn scan(
+    pub(crate) async fn scan(&self, wanted: impl Fn(&License) -> bool) -> Result<Vec<(License, Birth)>> {
+        self.scan_page(&PageOf { after: None, limit: usize::MAX }, wanted).await
+    }
+
+    async fn scan_page(
         &self,
-        limit: usize,
+        page: &PageOf,
         wanted: impl Fn(&License) -> bool,
     ) -> Result<Vec<(License, Birth)>> {
         let mut found = Vec::new();
-        self.look_through(|row, birth| {
+        self.look_through_after(page.after.as_ref(), |row, birth| {
             if wanted(&row.license) {
                 found.push((row.license, birth));
             }
-            if found.len() > limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if found.len() > page.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .await?;
         Ok(found)
@@ -341,8 +358,16 @@ impl Office<'_> {
         &self,
         visit: impl FnMut(Row, Birth) -> ControlFlow<()>,
     ) -> Result<usize> {
+        self.look_through_after(None, visit).await
+    }
+
+    async fn look_through_after(
+        &self,
+        license: Option<&LicenseId>,
+        visit: impl FnMut(Row, Birth) -> ControlFlow<()>,
+    ) -> Result<usize> {
         self.say("Looking through the whole table …");
-        let unreadable = self.desk.each(visit).await?;
+        let unreadable = self.desk.each_after(license, visit).await?;
         if unreadable > 0 {
             output::note(format!(
                 "{unreadable} rows of the table do not read as licenses; verify answers 503 to their keys."
@@ -358,9 +383,13 @@ impl Office<'_> {
         }
     }
 
-    async fn read_all(&self, ids: Vec<LicenseId>, limit: usize) -> Result<Vec<(License, Birth)>> {
+    async fn read_all(&self, mut ids: Vec<LicenseId>, page: &PageOf) -> Result<Vec<(License, Birth)>> {
+        if let Some(after) = &page.after {
+            let behind = ids.iter().position(|id| id == after).map_or(ids.len(), |place| place + 1);
+            ids.drain(..behind);
+        }
         let mut found = Vec::new();
-        for id in ids.into_iter().take(limit.saturating_add(1)) {
+        for id in ids.into_iter().take(page.limit.saturating_add(1)) {
             if let Some(row) = self.store.license(&id).await? {
                 let birth = row.birth()?;
                 found.push((row.license, birth));

@@ -219,7 +219,7 @@ fn unwrapped(error: KeyringError) -> anyhow::Error {
     match error {
         KeyringError::Write(error) => error.into(),
         KeyringError::Edit(refusal) => refusal.into(),
-        other => other.into(),
+        KeyringError::Random(error) => error.into(),
     }
 }
 

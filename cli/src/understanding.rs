@@ -38,7 +38,10 @@ impl Office<'_> {
         }
         output::to_be_read(shown::audit_text(&rows))?;
         let mut last = rows.last().map(|row| row.at.clone()).unwrap_or_default();
-        while audit.follow {
+        if !audit.follow {
+            return Ok(());
+        }
+        loop {
             tokio::time::sleep(FOLLOW_EVERY).await;
             let rows = match last.as_str() {
                 "" => self.store.audit_since(&id, since).await?,
@@ -47,7 +50,6 @@ impl Office<'_> {
             rows.iter().try_for_each(|row| output::to_be_read(shown::audit_line(row)))?;
             last = rows.last().map_or(last, |row| row.at.clone());
         }
-        Ok(())
     }
 
     /// The very checks of `POST /api/verify`, with what each compares.

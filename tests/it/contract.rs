@@ -365,6 +365,10 @@ impl Endpoint {
         }
         if refused {
             row["ttl"] = json!({ "N": (millis.div_euclid(1_000) + 400 * 86_400).to_string() });
+            check_asker(case, before, &rows[0]);
+            for member in ["device", "hardware"] {
+                rows[0].get(member).into_iter().for_each(|told| row[member] = told.clone());
+            }
         } else {
             assert_eq!(reply.body["checkedAt"], millis, "{}", case.name);
             // Who gave its seat up is named in no member of the answer.
@@ -507,6 +511,22 @@ fn recorded_changes(before: &Value, after: &Value) -> Value {
 }
 
 /// Neither an answer nor a row shows a person, a part of a machine, a hash of one, the key or its escrow.
+/// Of who was refused a row names a bound device and labels, and nothing else.
+fn check_asker(case: &Case<'_>, license: &Value, row: &Value) {
+    let bound = ids(&license["devices"]);
+    let is_bound = |id: &Value| id.is_null() || bound.contains(id.as_str().unwrap());
+    assert!(is_bound(&row["device"]["S"]), "{}: {row}", case.name);
+    let hardware = &row["hardware"]["M"];
+    let labels = |member: &str| -> Vec<Label> {
+        let named = hardware[member]["L"].as_array().into_iter().flatten();
+        named.map(|label| Label::parse(label["S"].as_str().unwrap()).expect("a label")).collect()
+    };
+    let (sent, agreed) = (labels("sent"), labels("agreed"));
+    assert!(agreed.iter().all(|label| sent.contains(label)), "{}: {row}", case.name);
+    assert!(is_bound(&hardware["nearest"]["S"]), "{}: {row}", case.name);
+    assert_eq!(agreed.is_empty(), hardware["nearest"].is_null(), "{}: {row}", case.name);
+}
+
 fn check_secrecy(case: &Case<'_>, told: &Told, rows: &[Value]) {
     let Told { reply, before, after } = told;
     let shown = format!("{:?} {} {:?}", reply.headers, reply.body, reply.lease_parts());

@@ -76,6 +76,7 @@ fn a_sheet_moves_in_with_fresh_keys_and_says_what_it_could_not_take() {
         json!({
             "outcome": "changed", "rows": 6, "imported": 3, "there": 0, "refused": 3,
             "mappingFile": format!("{file}.mapping.csv"), "refusedFile": format!("{file}.refused.csv"),
+            "error": { "code": "rows_refused", "message": "3 of 6 rows were refused" },
         })
     );
     assert_eq!(fs::metadata(&mapping).unwrap().permissions().mode() & 0o777, 0o600);

@@ -237,6 +237,31 @@ fn files_are_whole_private_and_behind_links() {
     assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
+#[test]
+fn lists_go_on_where_a_page_ended() {
+    let world = World::start();
+    let ids: BTreeSet<String> =
+        (0..7).map(|_| world.license_id(&world.put(Fixture::pro())).to_string()).collect();
+    for filter in
+        [&["--all"][..], &["--status", "active"][..], &["--email", "fixture.person@example.com"][..]]
+    {
+        let (mut seen, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let mut arguments = [&["list", "--limit", "3"], filter].concat();
+            arguments.extend(after.iter().flat_map(|after| ["--after", after.as_str()]));
+            let page = told(&world, &arguments);
+            let licenses = page["licenses"].as_array().unwrap();
+            seen.extend(licenses.iter().map(|license| license["licenseId"].as_str().unwrap().to_owned()));
+            after = page["next"].as_str().map(str::to_owned);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((seen.len(), seen.into_iter().collect::<BTreeSet<_>>()), (7, ids.clone()), "{filter:?}");
+    }
+    assert_eq!(run(&world, &["list", "--all", "--after", "somewhere"]).status.code(), Some(2));
+}
+
 /// What moves a cursor, sets a title, hides or turns around.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m a\u{202e}b\u{2066}\u{200f}\u{200b}\r\nforged";
 
@@ -287,6 +312,10 @@ fn texts_from_elsewhere_are_not_obeyed() {
     // A sentence repeats what was typed.
     assert!(!is_hostile(&said(&run(&world, &["show", HOSTILE]))));
     assert!(!is_hostile(&said(&run(&world, &["list", "--status", HOSTILE]))));
+    assert!(!is_hostile(&said(&run(&world, &["list", "--limit", HOSTILE]))), "and so does clap");
+    let noted = run(&world, &["--yes", "note", &key, "first \u{202e}line\nsecond\u{1b} line"]);
+    assert!(noted.status.success(), "{}", said(&noted));
+    assert_eq!(told(&world, &["show", &key])["notes"], "first line\nsecond line");
 }
 
 #[test]
@@ -317,8 +346,8 @@ fn one_order_is_one_license() {
     let world = World::start();
     let issue = ["issue", "--tier", "pro", "--days", "30", "--email", "fixture.person@example.com"];
     let order = ["--order", "order 1001#b"];
-    let would = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
-    assert_eq!(would, json!({ "outcome": "dry_run", "there": null }));
+    let planned = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
+    assert_eq!(planned, json!({ "outcome": "dry_run", "there": null }));
     let first = told(&world, &[&issue[..], &order[..]].concat());
     let key = first["licenseKey"].as_str().unwrap();
     world.speak(key);
@@ -330,8 +359,8 @@ fn one_order_is_one_license() {
     }
     let text = run(&world, &[&issue[..], &order[..]].concat());
     assert!(printed(&text).contains(key) && printed(&text).contains("issued before"), "{}", printed(&text));
-    let would = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
-    assert_eq!(would["there"], first["licenseId"]);
+    let planned = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
+    assert_eq!(planned["there"], first["licenseId"]);
     assert_eq!(count_of_licenses(&world), 1);
     let id = LicenseId::parse(first["licenseId"].as_str().unwrap()).unwrap();
     let audit = told(&world, &["audit", id.as_str()]);
@@ -385,7 +414,9 @@ fn one_order_at_once_is_one_license() {
         });
         let keys: BTreeSet<_> =
             documents.iter().filter_map(|document| document["licenseKey"].as_str()).collect();
-        keys.iter().for_each(|key| world.speak(key));
+        for key in &keys {
+            world.speak(key);
+        }
         assert_eq!(keys.len(), 1, "{documents:?}");
         let issued = documents.iter().filter(|document| document["outcome"] == "issued").count();
         assert_eq!((issued, count_of_licenses(&world)), (1, round + 1), "{documents:?}");

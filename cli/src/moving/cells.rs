@@ -194,11 +194,11 @@ fn read(cell: &str) -> Cow<'_, str> {
 }
 
 /// A text, each part of which that follows an inner separator and is as asked for is changed.
-fn each_part<'a>(
-    text: &'a str,
+fn each_part(
+    text: &str,
     change: impl Fn(&str) -> Cow<'_, str>,
     is_asked_for: impl Fn(&str) -> bool,
-) -> Cow<'a, str> {
+) -> Cow<'_, str> {
     let mut parts = text.split_inclusive(INNER_SEPARATORS);
     let first = parts.next().unwrap_or_default();
     if !parts.clone().any(&is_asked_for) {

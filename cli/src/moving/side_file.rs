@@ -38,8 +38,8 @@ impl SideFile {
         }
         let path = match fs::metadata(path) {
             Ok(there) if there.is_dir() => return Err(std::io::ErrorKind::IsADirectory.into()),
-            // A rename would put a file in the place of the device.
-            Ok(there) if !there.is_file() => {
+            // A rename would put a file in the place of the device, or of what a process has open under such a name.
+            Ok(there) if !there.is_file() || path.starts_with("/dev") || path.starts_with("/proc") => {
                 return through(Sink::Special(OpenOptions::new().write(true).open(path)?));
             }
             // Through a link to the file it names: a rename would put a file in the place of the link.

@@ -211,6 +211,14 @@ fn written_moment(at: UnixMillis) -> String {
 #[derive(Debug)]
 pub struct Place(pub(crate) HashMap<String, AttributeValue>);
 
+impl Place {
+    /// Behind a license, in the order in which [`Store::page_of_licenses`] comes to it.
+    #[must_use]
+    pub fn after(license: &LicenseId) -> Self {
+        Self(HashMap::from([(LICENSE_ID.to_owned(), AttributeValue::S(license.to_string()))]))
+    }
+}
+
 /// Some licenses of all.
 #[derive(Debug)]
 pub struct Page {
