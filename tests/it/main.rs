@@ -31,6 +31,7 @@ mod public_keys;
 mod races;
 mod reference;
 mod rotation;
+mod same_machine;
 mod tidy;
 mod transfer_contract;
 mod verify_contract;
