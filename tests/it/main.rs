@@ -33,6 +33,7 @@ mod races;
 mod reference;
 mod requests_as_sent;
 mod rotation;
+mod same_machine;
 mod tidy;
 mod transfer_contract;
 mod verify_contract;

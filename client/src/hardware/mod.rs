@@ -10,7 +10,7 @@ use std::fmt;
 
 use falconer_domain::LicenseKey;
 use falconer_domain::encoding::HEXLOWER;
-use falconer_domain::hardware::{Label, LeaseComponents, ReceivedComponents, keyed_component, normalized};
+use falconer_domain::hardware::{Label, LeaseComponents, ReceivedComponents, component, keyed_component};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -46,10 +46,10 @@ pub enum Surroundings {
 pub struct RawComponents(BTreeMap<Label, Zeroizing<String>>);
 
 impl RawComponents {
-    /// Takes a value, unless it is a placeholder: two machines without a serial number are not the same machine.
+    /// Takes a value, unless it proves nothing: two machines without a serial number are not the same machine.
     #[must_use]
     pub fn with(mut self, label: Label, raw: &str) -> Self {
-        if let Some(value) = normalized(raw) {
+        if let Some(value) = component(label, raw) {
             self.0.insert(label, Zeroizing::new(value));
         }
         self

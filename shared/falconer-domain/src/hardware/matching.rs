@@ -37,7 +37,7 @@ pub fn best_match<'a>(
         .into_iter()
         .filter_map(|(id, device)| {
             let common = common_labels(&device.components, presented);
-            let found = matches(&device.components, &common, threshold, now);
+            let found = matches(&device.components, presented, threshold, now);
             found.then_some(DeviceMatch { id, device, common })
         })
         .min_by_key(|found| {
@@ -72,9 +72,8 @@ impl LeaseComponents {
             .iter()
             .map(|(label, hash)| (*label, StoredComponent { hash: *hash, learned_at: None }))
             .collect();
-        let common = common_labels(&stored, &HashedComponents(shown.0.clone()));
         // Nothing here was learned, so no moment matters.
-        matches(&stored, &common, threshold, UnixMillis::default())
+        matches(&stored, &HashedComponents(shown.0.clone()), threshold, UnixMillis::default())
     }
 }
 
@@ -113,11 +112,31 @@ pub(super) fn common_labels(stored: &StoredComponents, presented: &HashedCompone
         .collect()
 }
 
-pub(super) fn matches(stored: &StoredComponents, common: &[Label], threshold: u32, now: UnixMillis) -> bool {
+pub(super) fn matches(
+    stored: &StoredComponents,
+    presented: &HashedComponents,
+    threshold: u32,
+    now: UnixMillis,
+) -> bool {
     let threshold = usize::try_from(threshold).unwrap_or(usize::MAX);
-    common.iter().any(|label| is_strong(*label, stored, now))
+    let common = common_labels(stored, presented);
+    let mut strong = common.iter().filter(|label| is_strong(**label, stored, now)).peekable();
+    strong.peek().is_some()
         && common.len() >= threshold.min(stored.len())
         && (stored.len() <= SMALL_DEVICE || common.len() * 2 >= stored.len())
+        && (strong.any(|label| *label != Label::MachineId) || is_no_copy(stored, presented, common.len()))
+}
+
+/// Whether a machine that nothing but `machine_id` tells from others is more than a copy of an image. Copies carry the
+/// machine id, the install id, and often the host name and the processor's model; their other parts differ. So more than
+/// half has to agree where more than three are stored, and at most one part may differ: that one is learned, and the
+/// audit shows it.
+fn is_no_copy(stored: &StoredComponents, presented: &HashedComponents, common: usize) -> bool {
+    let differs = |(label, component): (&Label, &StoredComponent)| {
+        presented.0.get(label).is_some_and(|hash| *hash != component.hash)
+    };
+    let different = stored.iter().filter(|part| differs(*part)).count();
+    different <= 1 && (stored.len() <= SMALL_DEVICE || common * 2 > stored.len())
 }
 
 /// Whether a stored label tells this device from others. One learned within [`MEMORY_DAYS`] does not: whoever presents
@@ -200,6 +219,34 @@ mod tests {
                 2,
                 true,
             ),
+            // Copies of an image share the machine id, and more than half has to agree with it.
+            (
+                &[(MachineId, 1), (Mac, 1), (Cpu, 1), (Hostname, 1)],
+                &[(MachineId, 1), (Mac, 2), (Cpu, 1), (Hostname, 2)],
+                2,
+                false,
+            ),
+            (
+                &[(MachineId, 1), (Mac, 1), (Cpu, 1), (Hostname, 1)],
+                &[(MachineId, 1), (Mac, 2), (Cpu, 1), (Hostname, 1)],
+                2,
+                true,
+            ),
+            (&[(MachineId, 1), (Mac, 1), (Cpu, 1), (Hostname, 1)], &[(MachineId, 1), (Cpu, 1)], 2, false),
+            // Of a copy that kept its name two strong parts differ, however much else agrees.
+            (
+                &[(MachineId, 1), (Mac, 1), (Board, 1), (Cpu, 1), (Hostname, 1), (Install, 1)],
+                &[(MachineId, 1), (Mac, 2), (Board, 2), (Cpu, 1), (Hostname, 1), (Install, 1)],
+                2,
+                false,
+            ),
+            // With another strong part beside it, half is enough, as ever.
+            (
+                &[(MachineId, 1), (Mac, 1), (Board, 1), (Cpu, 1)],
+                &[(MachineId, 1), (Mac, 2), (Board, 1), (Cpu, 2)],
+                2,
+                true,
+            ),
         ];
         for (stored, shown, threshold, expected) in cases {
             let devices = BTreeMap::from([(id(1), device(stored, 0))]);
@@ -274,7 +321,7 @@ mod tests {
         ] {
             assert_eq!(is_enough_to_bind(&presented(shown)), expected, "{shown:?}");
             let received: ReceivedComponents =
-                shown.iter().map(|(label, _)| (*label, "12345678".to_owned())).collect();
+                shown.iter().map(|(label, _)| (*label, "12345679".to_owned())).collect();
             assert_eq!(received.are_enough_to_bind(), expected, "{shown:?}");
         }
     }

@@ -123,6 +123,13 @@ pub fn normalized(raw: &str) -> Option<String> {
     (!placeholders::is_placeholder(&value)).then_some(value)
 }
 
+/// [`normalized`] as a part of a machine: `None` also for what proves nothing as this part alone, such as the address of
+/// an adapter that every installation of a product has.
+#[must_use]
+pub fn component(label: Label, raw: &str) -> Option<String> {
+    normalized(raw).filter(|value| !placeholders::proves_nothing(label, value))
+}
+
 /// What the client library sends for a normalized value.
 #[must_use]
 pub fn keyed_component(canonical_key: &str, label: Label, normalized: &str) -> String {
@@ -139,13 +146,13 @@ pub struct BadComponent;
 pub struct ReceivedComponents(BTreeMap<Label, String>);
 
 impl ReceivedComponents {
-    /// Takes one component. Empty texts, placeholders and well-known hashes of them are absent, not wrong.
+    /// Takes one component. Empty texts, values that prove nothing and their hashes are absent, not wrong.
     ///
     /// # Errors
     /// [`BadComponent`].
     pub fn insert(&mut self, label: Label, text: &str) -> Result<(), BadComponent> {
         let text = text.trim();
-        if normalized(text).is_none() || placeholders::is_hashed_placeholder(text) {
+        if component(label, text).is_none() || placeholders::is_hashed_placeholder(text) {
             return Ok(());
         }
         let printable = text.chars().all(|c| !c.is_control());
@@ -365,10 +372,10 @@ mod tests {
 
     #[test]
     fn components_are_taken_absent_or_refused() {
-        let long = "x".repeat(MAX_COMPONENT_CHARS);
+        let long = "xy".repeat(MAX_COMPONENT_CHARS / 2);
         for (text, expected) in [
-            ("12345678", Ok(true)),
-            ("  12345678\n", Ok(true)),
+            ("12345679", Ok(true)),
+            ("  12345679\n", Ok(true)),
             (long.as_str(), Ok(true)),
             ("", Ok(false)),
             ("   ", Ok(false)),
@@ -377,7 +384,8 @@ mod tests {
             ("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", Ok(false)),
             ("E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855", Ok(false)),
             ("d41d8cd98f00b204e9800998ecf8427e", Ok(false)),
-            ("1234567", Err(BadComponent)),
+            ("7654321", Err(BadComponent)),
+            ("1234567", Ok(false)),
             (&format!("{long}x"), Err(BadComponent)),
             ("1234\u{7}5678", Err(BadComponent)),
         ] {
@@ -410,20 +418,20 @@ mod tests {
             let hashed = components.hashed(ring.current(), &LicenseId::from_hash(&[license; 32]));
             *hashed.get(label).unwrap()
         };
-        let hash = of(1, Label::Mac, "12345678");
-        assert_eq!(of(1, Label::Mac, "12345678"), hash);
+        let hash = of(1, Label::Mac, "12345679");
+        assert_eq!(of(1, Label::Mac, "12345679"), hash);
         for other in
-            [of(2, Label::Mac, "12345678"), of(1, Label::Cpu, "12345678"), of(1, Label::Mac, "12345679")]
+            [of(2, Label::Mac, "12345679"), of(1, Label::Cpu, "12345679"), of(1, Label::Mac, "12345680")]
         {
             assert_ne!(other, hash);
         }
-        let components = ReceivedComponents::from_iter([(Label::Cpu, "12345678".to_owned())]);
+        let components = ReceivedComponents::from_iter([(Label::Cpu, "12345679".to_owned())]);
         assert!(components.lease(&[Label::Mac]).to_wire().is_empty(), "a label that is not asked for");
         assert!(
             !components.has_strong() && !components.is_empty() && ReceivedComponents::default().is_empty()
         );
-        assert_eq!(components.iter().collect::<Vec<_>>(), [(Label::Cpu, "12345678")]);
-        assert!(ReceivedComponents::from_iter([(Label::Disk, "12345678".to_owned())]).has_strong());
+        assert_eq!(components.iter().collect::<Vec<_>>(), [(Label::Cpu, "12345679")]);
+        assert!(ReceivedComponents::from_iter([(Label::Disk, "12345679".to_owned())]).has_strong());
     }
 
     #[test]

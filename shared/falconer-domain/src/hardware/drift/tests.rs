@@ -85,7 +85,7 @@ fn is_match(
     threshold: u32,
     now: UnixMillis,
 ) -> bool {
-    matches(stored, &common_labels(stored, presented), threshold, now)
+    matches(stored, presented, threshold, now)
 }
 
 #[test]

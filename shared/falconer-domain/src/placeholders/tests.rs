@@ -1,0 +1,142 @@
+use std::collections::BTreeSet;
+
+use data_encoding::HEXLOWER;
+use sha2::Digest;
+
+use super::*;
+use crate::hardware::{ReceivedComponents, component};
+
+/// Repeated values and counting digits that older clients have hashed.
+const MORE: [&str; 14] = [
+    "",
+    "0",
+    "1",
+    "0123456789",
+    "123456789",
+    "1234567890",
+    "12345678",
+    "00:00:00:00:00:00",
+    "ff:ff:ff:ff:ff:ff",
+    "00000000-0000-0000-0000-000000000000",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    "01010101-0101-0101-0101-010101010101",
+    "xxxxxxxxxxx",
+    "nnnnnnn",
+];
+
+/// Every value of the table as a program may have hashed it.
+fn spellings() -> BTreeSet<String> {
+    let texts = TEXTS.iter().flat_map(|group| group.values).chain(&MORE).map(|value| (*value).to_owned());
+    let numbers = NUMBERS.iter().flat_map(|group| group.values).flat_map(|value| grouped(value));
+    texts
+        .chain(numbers)
+        .flat_map(|text| [text.to_uppercase(), title(&text), sentence(&text), text])
+        .chain(
+            ["To Be Filled By O.E.M.", "To be filled by O.E.M.", "N/A", "[object Object]", "NotAvailable"]
+                .map(str::to_owned),
+        )
+        .collect()
+}
+
+/// An id or an address with the separators that programs put into it, and without.
+fn grouped(value: &str) -> Vec<String> {
+    let pairs = value.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    let pairs: Vec<_> = pairs.collect();
+    let by = |separator: &str| pairs.join(separator);
+    if pairs.len() == 16 {
+        let fields = [&pairs[..4], &pairs[4..6], &pairs[6..8], &pairs[8..10], &pairs[10..]];
+        vec![by(""), fields.map(<[&str]>::concat).join("-")]
+    } else {
+        vec![by(""), by(":"), by("-")]
+    }
+}
+
+/// `Default String`
+fn title(text: &str) -> String {
+    text.split(' ').map(sentence).collect::<Vec<_>>().join(" ")
+}
+
+/// `Default string`
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+#[test]
+fn hashes_are_those_of_every_spelling() {
+    let starts = spellings().into_iter().flat_map(|text| {
+        [
+            HEXLOWER.encode(&md5::Md5::digest(&text)),
+            HEXLOWER.encode(&sha1::Sha1::digest(&text)),
+            HEXLOWER.encode(&sha2::Sha256::digest(&text)),
+        ]
+    });
+    let computed: BTreeSet<u64> = starts.map(|hex| u64::from_str_radix(&hex[..16], 16).unwrap()).collect();
+    let same = computed.iter().eq(HASHES);
+    if !same {
+        let rows: Vec<_> = computed.iter().map(|start| format!("{start:#018x},")).collect();
+        let rows: String = rows.chunks(6).map(|row| format!("    {}\n", row.join(" "))).collect();
+        println!("pub(super) const HASHES: &[u64] = &[\n{rows}];");
+    }
+    assert!(same, "hashes.rs is not the table's any more; the list above is");
+}
+
+#[test]
+fn values_that_prove_nothing_are_absent() {
+    for text in spellings() {
+        assert_eq!(component(Label::Mac, &text), None, "{text}");
+        assert_eq!(component(Label::MachineId, &text), None, "{text}");
+    }
+    for text in [
+        "02:42:8f:13:37:aa",
+        "00:50:56:C0:00:1F",
+        "0A-00-27-00-00-11",
+        "01:00:5e:00:00:fb",
+        "33:33:00:00:00:01",
+    ] {
+        assert_eq!(component(Label::Mac, text), None, "{text}");
+    }
+    for text in ["1", "12", "abc"] {
+        assert_eq!(component(Label::Board, text), None, "{text}");
+    }
+}
+
+#[test]
+fn values_of_one_machine_are_taken() {
+    for (label, text) in [
+        (Label::Mac, "0e:0f:0f:0f:0f:0f"),
+        (Label::Mac, "00:50:56:12:34:56"),
+        (Label::Mac, "52:54:00:12:34:56"),
+        (Label::Board, "pf3xk9z7"),
+        (Label::Board, "/7j5k2x2/cnws20097r0123/"),
+        (Label::Disk, "s3z9nb0k123456"),
+        (Label::Disk, "024200001234"),
+        (Label::MachineId, "4c4c4544-0042-3510-8052-b3c04f4b4e32"),
+        (Label::Hostname, "pc1"),
+        (Label::Cpu, "amd"),
+    ] {
+        assert!(component(label, text).is_some(), "{text}");
+    }
+}
+
+#[test]
+fn hashes_of_an_older_client_are_absent_in_either_case() {
+    let sent = |text: &str| {
+        let mut received = ReceivedComponents::default();
+        received.insert(Label::Mac, text).unwrap();
+        !received.is_empty()
+    };
+    let hash = HEXLOWER.encode(&sha2::Sha256::digest("00:50:56:C0:00:08"));
+    assert!(!sent(&hash) && !sent(&hash.to_uppercase()));
+    let other = HEXLOWER.encode(&sha2::Sha256::digest("00:50:56:12:34:56"));
+    assert!(sent(&other));
+    // The start of a known hash in a text of another length is a value like any other.
+    assert!(sent(&hash[..20]));
+}
+
+#[test]
+fn every_group_names_its_source() {
+    for group in TEXTS.iter().chain(NUMBERS) {
+        assert!(group.source.len() > 10 && !group.values.is_empty(), "{}", group.source);
+    }
+}
