@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use falconer_local::cors::Cors;
 use falconer_local::gateway::{Config, FunctionConfig, Gateway, Invocation, Launch};
 use serde_json::Value;
 
@@ -36,7 +37,8 @@ impl Seat {
             routes: Vec::new(),
             environment: BTreeMap::new(),
         };
-        let config = Config { port: 0, launch: Launch::External, functions: vec![function] };
+        let config =
+            Config { port: 0, launch: Launch::External, functions: vec![function], cors: Cors::default() };
         Ok(Self { gateway: Gateway::start(config)? })
     }
 
