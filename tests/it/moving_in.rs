@@ -99,7 +99,7 @@ fn a_sheet_moves_in_with_fresh_keys_and_says_what_it_could_not_take() {
         [
             (
                 "5",
-                "license_key: line 2 has the same key, apart from upper and lower case and spaces around it"
+                "license_key: line 2 has the same key, apart from upper and lower case and what separates its groups"
             ),
             ("6", "product QF has no tier gold; it has elite, free, lifetime, pro"),
             ("8", "status: sold is not active, pending, suspended, revoked or expired"),

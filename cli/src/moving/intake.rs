@@ -153,8 +153,12 @@ impl<'a> Intake<'a> {
             Form::Replaced(_, key) => key.as_ref(),
         };
         let kept = free_text.zip(self.ring.imported());
+        let before = match form {
+            Form::Replaced(folded, _) => folded.clone(),
+            _ => free_text.map_or_else(String::new, LicenseKey::to_string),
+        };
         kept.and_then(|(key, generation)| same(LicenseId::of(generation, key)))
-            .or_else(|| self.replaced_before(&form.folded(), catalog))
+            .or_else(|| self.replaced_before(&before, catalog))
     }
 
     fn replaced_before(&self, folded: &str, catalog: &Catalog) -> Option<Settled> {
@@ -229,7 +233,7 @@ impl Form {
         match self {
             Self::Own(own, _) => own.id.to_string(),
             Self::Signed(_, key) | Self::Kept(key) => key.canonical(),
-            Self::Replaced(folded, _) => folded.clone(),
+            Self::Replaced(folded, _) => license_key::name(folded).unwrap_or_else(|| folded.clone()),
         }
     }
 
@@ -242,9 +246,11 @@ impl Form {
     }
 }
 
-/// A free text as the reader of keys has it: its letters and digits. A text without any, or a very long one, is itself.
+/// A free text as the reader of keys has it, in its groups: what a fresh key is derived from. A text that has none, or is
+/// very long, is itself.
 fn folded(key: &str) -> String {
-    license_key::name(key).unwrap_or_else(|| key.trim().to_uppercase())
+    let kept = |folded: &String| !folded.is_empty();
+    license_key::fold(key).filter(kept).unwrap_or_else(|| key.trim().to_uppercase()).replace('_', "-")
 }
 
 fn in_place_of(
