@@ -37,6 +37,9 @@ pub enum NotARequest {
 pub(crate) struct Reply {
     status_code: u16,
     headers: Map<String, Value>,
+    /// Always empty. The gateway does without these two, but `cargo lambda watch` takes no answer that lacks them.
+    multi_value_headers: Map<String, Value>,
+    cookies: [String; 0],
     body: String,
     is_base64_encoded: bool,
 }
@@ -135,7 +138,14 @@ impl NotARequest {
             }
         };
         let headers = Map::from_iter([("content-type".to_owned(), json!("application/json"))]);
-        Reply { status_code, headers, body: body.to_string(), is_base64_encoded: false }
+        Reply {
+            status_code,
+            headers,
+            multi_value_headers: Map::new(),
+            cookies: [],
+            body: body.to_string(),
+            is_base64_encoded: false,
+        }
     }
 }
 
@@ -151,6 +161,8 @@ impl From<Response<Body>> for Reply {
                 .iter()
                 .map(|(name, value)| (name.to_string(), json!(header(value))))
                 .collect(),
+            multi_value_headers: Map::new(),
+            cookies: [],
             // Our bodies are JSON, and JSON is text: the gateway needs no base64.
             body: String::from_utf8_lossy(&body).into_owned(),
             is_base64_encoded: false,
