@@ -373,7 +373,7 @@ fn the_table_of_claims_is_that_of_the_code() {
 }
 
 #[test]
-fn own_clients_know_every_refusal_and_which_lock() {
+fn own_clients_know_every_refusal() {
     let cells = first_cells(&page("docs/own-client.md"), "| answer | what the client does |");
     let locking: Vec<_> = cells.iter().filter(|cell| cell.contains("REVOKED")).cloned().collect();
     let signed: BTreeSet<_> = LockCode::SIGNED.into_iter().map(LockCode::name).chain(["sub"]).collect();
@@ -386,7 +386,7 @@ fn own_clients_know_every_refusal_and_which_lock() {
 }
 
 #[test]
-fn the_example_of_a_keyed_component_is_right() {
+fn keyed_component_example_is_right() {
     let text = page("docs/own-client.md");
     let value = hardware::normalized("00:1A:2B:3C:4D:5E").unwrap();
     let sent = hardware::keyed_component("QF-FREE-2P11X-7VJ54-Y6633-RJEHS-K1W1S-7Y9ST", Label::Mac, &value);
@@ -401,7 +401,7 @@ fn the_example_of_a_keyed_component_is_right() {
 
 /// 0.1.0 said the last second of 9999, which is the year 10000 east of UTC.
 #[test]
-fn the_end_of_a_perpetual_license_is_told_alike() {
+fn perpetual_end_is_told_alike() {
     let end = LATEST_END.0.to_string();
     for name in ["README.md", "docs/browsers.md", "docs/openapi.yaml", "CHANGELOG.md"] {
         assert!(page(name).contains(&end), "{name} does not say {end}");

@@ -96,7 +96,7 @@ enum Signature {
     Forged,
     AlgNone,
     OtherType,
-    /// A yes signed as a refusal, a no signed as a lease.
+    /// A yes in the form of a refusal, a no in the form of a lease: only `valid` tells.
     Retyped,
     /// The audience of a yes on a no, and the other way round.
     Readdressed,
@@ -198,7 +198,9 @@ impl Crafted {
 fn sign(mut claims: Claims, signature: Signature) -> String {
     match signature {
         Signature::OtherProduct => claims.aud = claims.kind().audience(&Product::parse("XX").unwrap()),
-        Signature::Readdressed => claims.aud = other_kind(claims.kind()).audience(&product()),
+        Signature::Retyped | Signature::Readdressed => {
+            claims.aud = other_kind(claims.kind()).audience(&product())
+        }
         Signature::OtherNonce => claims.nonce = Some("0".repeat(32)),
         Signature::NoNonce => claims.nonce = None,
         Signature::Older => claims.at -= 30 * DAY,

@@ -171,7 +171,7 @@ fn a_forged_lease_under_a_good_seal_is_a_forged_lease() {
 
 /// 0.1.0 signed the moment as `iat` and knew no type for a refusal. Its answers are not read, and a check brings new ones.
 #[test]
-fn a_stored_answer_of_the_first_format_is_replaced() {
+fn first_format_answer_is_replaced() {
     let stored = Stored::new();
     for (code, valid) in [("VALID", true), ("REVOKED", false)] {
         let database = rusqlite::Connection::open(stored.path()).unwrap();
