@@ -223,16 +223,15 @@ pub(crate) fn audit_line(row: &AuditRecord) -> String {
     words::line(&line).into_owned()
 }
 
-/// What requests were answered, and from which device they came.
+/// What requests were answered, and from which device they came; two lines each, so that an id fits on one.
 pub(crate) fn answers_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>, license: &License) -> String {
-    let mut table = table(&["When", "Asked", "Answer", "From"]);
+    let mut table = table(&["When", "Asked, answered", "From"]);
     for row in rows {
-        table.add_row(
-            [moment(row.moment()), row.action.clone(), row.code.clone(), asker(row, license)]
-                .map(|cell| words::line(&cell).into_owned()),
-        );
+        let answered = format!("{}\n{}", words::line(&row.action), words::line(&row.code));
+        let from = asker(row, license);
+        table.add_row([moment(row.moment()), answered, words::line(&from).into_owned()]);
     }
-    whole(&mut table, &[0, 1, 2]);
+    whole(&mut table, &[0, 1]);
     table.trim_fmt()
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
-use falconer_tests::{Fixture, World, alone, program};
+use falconer_tests::{Fixture, Machine, World, alone, device_id, now, program};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -179,7 +179,12 @@ fn at_a_terminal(world: &World, columns: u16, arguments: &[&str]) -> String {
 #[test]
 fn tables_fit_the_terminal_and_ids_are_never_broken() {
     let world = World::start();
-    let keys = [world.put(Fixture::pro().seats(3)), world.put(Fixture::of_tier("lifetime"))];
+    let (mine, theirs) = (Machine::named("first"), Machine::named("second"));
+    let keys = [world.put(Fixture::pro().bound(1, &mine, now())), world.put(Fixture::of_tier("lifetime"))];
+    let similar = Machine { cpu: mine.cpu.clone(), ..theirs };
+    assert_eq!(world.post("/api/verify", &similar.request(&keys[0])).code(), "HARDWARE_MISMATCH");
+    world.settle();
+    let device = device_id(1);
     for columns in [80, 160] {
         let listed = at_a_terminal(&world, columns, &["list", "--all"]);
         for key in &keys {
@@ -190,8 +195,12 @@ fn tables_fit_the_terminal_and_ids_are_never_broken() {
             vec!["show", keys[0].as_str()],
             vec!["stats", "--days", "3"],
             vec!["audit", keys[0].as_str()],
+            vec!["explain", keys[0].as_str()],
         ] {
             let shown = at_a_terminal(&world, columns, &arguments);
+            if ["show", "explain"].contains(&arguments[0]) {
+                assert!(shown.contains(device.as_str()), "{arguments:?} at {columns}:\n{shown}");
+            }
             let widest = shown.lines().map(|line| line.trim_end().chars().count()).max().unwrap();
             assert!(widest <= usize::from(columns), "{arguments:?} at {columns}:\n{shown}");
         }
