@@ -4,12 +4,15 @@
 //! which finds out whether the license is there already and makes it otherwise, to [`bulk`], which stores many at once.
 //! A row that cannot be read becomes a [`BadRow`], and the next one is read.
 
+pub mod booleans;
 pub mod bulk;
 pub mod cells;
+pub mod encoding;
 pub mod export;
 pub mod import;
 pub mod intake;
 pub mod issuing;
+pub mod numbers;
 pub mod own;
 pub mod postgres;
 pub mod sheet;
@@ -63,12 +66,12 @@ pub struct Record {
 /// Why a row is not imported, in a sentence for whoever mends it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRow {
-    /// The row has not as many cells as the header.
-    #[error("the row has {0} cells and the header {1}; is a comma or a quotation mark missing?")]
+    /// The row has more cells than the header.
+    #[error("the row has {0} cells and the header {1}; is a quotation mark missing around a cell?")]
     Cells(usize, usize),
-    /// Not text.
-    #[error("the row is not UTF-8 text; export the sheet as CSV in UTF-8")]
-    NotText,
+    /// A quotation mark without another one.
+    #[error("a quotation mark opens in this row and closes nowhere, so that every row below belongs to it")]
+    OpenQuote,
     /// A cell that must not be empty.
     #[error("{0} is empty")]
     Empty(&'static str),
