@@ -40,7 +40,7 @@ pub enum OpenError {
     #[error("the server's address must begin with https; http is for this machine alone")]
     NotPrivate,
     /// The device's name.
-    #[error("a device name has at most {MAX_DEVICE_NAME_CHARS} characters and no control characters")]
+    #[error("a device name has at most {MAX_DEVICE_NAME_CHARS} characters")]
     BadDeviceName,
     /// The system names no folder for an application's data.
     #[error("this system names no folder for application data; choose one with store()")]

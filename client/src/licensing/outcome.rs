@@ -31,7 +31,7 @@ pub enum Deactivation {
 pub enum BadInput {
     /// No form of license key.
     Key,
-    /// A name that is too long or has control characters.
+    /// A name that is too long.
     Name,
     /// An e-mail without an `@` between two parts, or too long.
     Email,

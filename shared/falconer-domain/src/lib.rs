@@ -30,6 +30,7 @@ pub mod transfer;
 pub mod verify;
 
 mod placeholders;
+mod unicode;
 
 pub use catalog::{Catalog, Policy, PolicyOverrides, TierName};
 pub use code::Code;

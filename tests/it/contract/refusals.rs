@@ -13,22 +13,19 @@ const NONCE_RULE: &str = "nonce must be 16 to 128 visible ASCII characters.";
 
 /// Members of a request for a seat that are wrong, and how they are refused.
 pub(crate) fn seat_fields() -> Vec<(&'static str, Value, &'static str)> {
-    let name = "licensee_name must have at most 255 characters and no control characters.";
-    let email = "licensee_email must have at most 255 characters and no control characters.";
-    let device = "device_name must have at most 120 characters and no control characters.";
-    let camel = "deviceName must have at most 120 characters and no control characters.";
+    let name = "licensee_name must have at most 255 characters.";
+    let email = "licensee_email must have at most 255 characters.";
+    let device = "device_name must have at most 120 characters.";
+    let camel = "deviceName must have at most 120 characters.";
     vec![
         ("licensee_name", json!(7), "licensee_name must be a string."),
         ("licensee_name", json!("ü".repeat(256)), name),
-        ("licensee_name", json!("Fixture\u{7}Person"), name),
         ("licenseeName", json!([]), "licenseeName must be a string."),
         ("licensee_email", json!({}), "licensee_email must be a string."),
         ("licensee_email", json!("x".repeat(256)), email),
-        ("licensee_email", json!("fixture.person\n@example.com"), email),
         ("licenseeEmail", json!(true), "licenseeEmail must be a string."),
         ("device_name", json!(["Laptop"]), "device_name must be a string."),
         ("device_name", json!("ü".repeat(121)), device),
-        ("device_name", json!("two\nlines"), device),
         ("deviceName", json!("x".repeat(121)), camel),
     ]
 }

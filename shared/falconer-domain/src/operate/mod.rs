@@ -269,7 +269,7 @@ pub fn reset_hardware(mut license: License, reset: &Reset) -> Result<License, No
 /// Blanks a person's name and addresses wherever this address stands; `None` if it stands nowhere. The license stays.
 #[must_use]
 pub fn erase_subject(mut license: License, email: &Email) -> Option<License> {
-    let is_theirs = |stored: &Option<Email>| stored.as_ref() == Some(email);
+    let is_theirs = |stored: &Option<Email>| stored.as_ref().is_some_and(|stored| stored.is_same_as(email));
     if !is_theirs(&license.email) && !is_theirs(&license.licensee_email) {
         return None;
     }

@@ -102,7 +102,9 @@ impl Arrival<'_> {
     /// else what the first client said; where neither is stored nobody can know it.
     pub(crate) fn names_the_customer(&self, license: &License, policy: &Policy) -> bool {
         let known = license.email.as_ref().or(license.licensee_email.as_ref());
-        !policy.transfer_requires_email || (known.is_some() && known == self.licensee_email)
+        let is_theirs =
+            || known.zip(self.licensee_email).is_some_and(|(known, typed)| known.is_same_as(typed));
+        !policy.transfer_requires_email || is_theirs()
     }
 
     /// A seat that can be had without taking one from a device in use: an opaque device's, which this one is taken to
