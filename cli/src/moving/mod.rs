@@ -7,6 +7,7 @@
 pub mod booleans;
 pub mod bulk;
 pub mod cells;
+pub mod dates;
 pub mod encoding;
 pub mod export;
 pub mod import;
@@ -17,6 +18,7 @@ pub mod own;
 pub mod postgres;
 pub mod sheet;
 pub mod side_file;
+pub mod spoiled;
 
 use falconer_domain::hardware::ReceivedComponents;
 use falconer_domain::issue::{Order, OrderRefusal};
