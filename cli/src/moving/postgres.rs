@@ -277,11 +277,7 @@ fn is_json(text: &str) -> bool {
 /// A cell without a thing taken from it. A file of refused rows is one of ours: it has apostrophes against formulas.
 fn as_it_stands<'a>(row: &'a Row<'_>, column: &str) -> Option<Cow<'a, str>> {
     let text = row.text(column)?;
-    Some(if row.has("line") && row.has("reason") {
-        super::cells::read(text)
-    } else {
-        Cow::Borrowed(text)
-    })
+    Some(if row.has("line") && row.has("reason") { super::cells::read(text) } else { Cow::Borrowed(text) })
 }
 
 fn nullable<'a>(row: &'a Row<'_>, column: &str) -> Option<Cow<'a, str>> {
