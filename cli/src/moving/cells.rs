@@ -8,6 +8,7 @@ use csv::{ByteRecord, ReaderBuilder, StringRecord};
 use encoding_rs::Encoding;
 
 use super::BadRow;
+use super::booleans;
 use super::encoding::{self, Decoded, Mark, NotText};
 use super::numbers::{self, Point};
 
@@ -37,6 +38,12 @@ pub enum BadFile {
     /// The first line is data, or something else.
     #[error("the first line names no column that is needed ({0}); put the names above the rows")]
     NoHeader(String),
+    /// The same of a table that a database program has exported.
+    #[error(
+        "the first line names no column that is needed ({0}); export the table with the names of its columns \
+         (psql: `csv header`), or put them above the rows"
+    )]
+    NoHeaderOfTable(String),
     /// A column stands there twice.
     #[error("the first line names the column {0} twice")]
     Twice(String),
@@ -388,7 +395,9 @@ impl Row<'_> {
 /// that would read as such a cell.
 #[must_use]
 pub fn written(text: &str) -> Cow<'_, str> {
-    if begins_like_a_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+    let reads_otherwise = text.starts_with('\'') && looks_like_a_value(text);
+    let in_danger = begins_like_a_formula(text) || reads_otherwise;
+    if in_danger { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
 /// A cell without what [`written`] or a person has put around it.
@@ -396,10 +405,49 @@ pub(super) fn read(cell: &str) -> Cow<'_, str> {
     // `="0042"` is how people keep a spreadsheet from reading a text as a number; our own never begins like that.
     let kept_as_text = cell.strip_prefix("=\"").and_then(|text| text.strip_suffix('"'));
     match (cell.strip_prefix('\''), kept_as_text) {
-        (Some(text), _) if begins_like_a_formula(text) => Cow::Owned(text.to_owned()),
+        (Some(text), _) if begins_like_a_formula(text) || looks_like_a_value(text) => {
+            Cow::Owned(text.to_owned())
+        }
         (_, Some(text)) if !text.contains('"') => Cow::Owned(text.to_owned()),
         _ => Cow::Borrowed(cell),
     }
+}
+
+/// A text that is not a number, a date or a yes, as a cell that no program takes for one: `0042` keeps its zeros in a
+/// spreadsheet, and `NULL` is not nothing to a data frame.
+#[must_use]
+pub fn written_as_text(text: &str) -> Cow<'_, str> {
+    let in_danger = begins_like_a_formula(text) || looks_like_a_value(text);
+    if in_danger { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// Words that spreadsheets and data frames take for something else than a text.
+const WORDS_OF_PROGRAMS: [&str; 14] = [
+    "null",
+    "none",
+    "nan",
+    "-nan",
+    "na",
+    "n/a",
+    "<na>",
+    "nat",
+    "inf",
+    "-inf",
+    "infinity",
+    "-infinity",
+    "1.#ind",
+    "1.#qnan",
+];
+/// The beginnings of names of months, with a number behind or before them a date.
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+fn looks_like_a_value(text: &str) -> bool {
+    let bare = text.trim_matches([' ', '\'']).to_lowercase();
+    let word = WORDS_OF_PROGRAMS.contains(&bare.as_str()) || booleans::is_constant(&bare);
+    let number = bare.starts_with(|c: char| c.is_numeric() || ".,(#%$€£¥".contains(c));
+    let month = MONTHS.iter().any(|month| bare.starts_with(month)) && bare.contains(|c: char| c.is_numeric());
+    word || number || month
 }
 
 fn begins_like_a_formula(text: &str) -> bool {
@@ -523,9 +571,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn texts_that_look_like_values_stay_texts() {
+        for (text, cell) in [
+            ("0042", "'0042"),
+            ("1e5", "'1e5"),
+            ("TRUE", "'TRUE"),
+            ("wahr", "'wahr"),
+            ("NULL", "'NULL"),
+            (" nan ", "' nan "),
+            ("1/2", "'1/2"),
+            ("12:30", "'12:30"),
+            ("Mar 5", "'Mar 5"),
+            ("$5", "'$5"),
+            (".5", "'.5"),
+            ("'0042", "''0042"),
+            ("=1", "'=1"),
+            ("user_1", "user_1"),
+            ("Marie", "Marie"),
+            ("'quoted'", "'quoted'"),
+            ("{\"a\": 1}", "{\"a\": 1}"),
+        ] {
+            assert_eq!((written_as_text(text).as_ref(), read(cell).as_ref()), (cell, text));
+        }
+    }
+
     proptest! {
         #[test]
-        fn every_text_reads_back_and_none_is_a_formula(text in "['=+@a \\-]{0,6}") {
+        fn every_text_reads_back_as_text(text in "['=0-2.a $nuNUl]{0,6}|\\PC{0,8}|nan|(?i)true|jan 1") {
+            // What people write around a number to keep it as text is not ours.
+            prop_assume!(!text.starts_with("=\""));
+            prop_assert_eq!(read(&written_as_text(&text)).into_owned(), text.as_str());
+        }
+
+        #[test]
+        fn every_text_reads_back_and_none_is_a_formula(text in "['=+@a0 \\-]{0,6}") {
             let cell = written(&text);
             prop_assert!(!cell.trim_start_matches(' ').starts_with(FORMULA_STARTS));
             prop_assert_eq!(read(&cell).into_owned(), text.as_str());

@@ -5,9 +5,12 @@ use falconer_aws::operator::Birth;
 use falconer_domain::person::{Email, Note, PersonName};
 use falconer_domain::{License, LicenseId, UnixMillis};
 
-use super::cells::written;
+use super::cells::{written, written_as_text};
 use super::{own, sheet};
 use crate::moments;
+
+/// Columns that hold what people have written, which may look like anything.
+const TEXTS: [&str; 4] = ["licensee_name", "notes", "user_id", "metadata"];
 
 /// The names of the columns.
 pub fn header() -> impl Iterator<Item = &'static str> {
@@ -55,5 +58,12 @@ pub fn row(license: &License, birth: &Birth, key: &str) -> Vec<String> {
         text(license.replaced_by.as_ref().map(LicenseId::as_str)),
         text(birth.metadata.as_deref()),
     ];
-    sheet.into_iter().chain(own).map(|cell| written(&cell).into_owned()).collect()
+    let cell = |(column, cell): (&str, String)| {
+        if TEXTS.contains(&column) {
+            written_as_text(&cell).into_owned()
+        } else {
+            written(&cell).into_owned()
+        }
+    };
+    header().zip(sheet.into_iter().chain(own)).map(cell).collect()
 }

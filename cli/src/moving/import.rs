@@ -117,10 +117,13 @@ impl Source {
     /// # Errors
     /// [`BadFile`].
     pub fn open<'a>(&self, bytes: &'a [u8]) -> Result<Sheet<'a>, BadFile> {
-        Sheet::open(
-            bytes,
-            if matches!(self, Self::Sheet(..)) { &sheet::REQUIRED } else { &postgres::REQUIRED },
-        )
+        match self {
+            Self::Sheet(..) => Sheet::open(bytes, &sheet::REQUIRED),
+            Self::Postgres(_) => Sheet::open(bytes, &postgres::REQUIRED).map_err(|why| match why {
+                BadFile::NoHeader(names) => BadFile::NoHeaderOfTable(names),
+                other => other,
+            }),
+        }
     }
 
     /// Columns that mean nothing here.
