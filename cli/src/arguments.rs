@@ -346,7 +346,7 @@ pub(crate) struct Stats {
 pub(crate) enum Import {
     /// S2's sheet as CSV, or what `export csv` wrote
     Sheet(ImportSheet),
-    /// S1's table `licenses`, as psql's `\copy … csv header` writes it
+    /// The Flask server's table `licenses`, exported by psql, pgAdmin or pandas with the names of the columns
     Postgres(ImportPostgres),
 }
 
@@ -372,9 +372,21 @@ pub(crate) struct ImportSheet {
 pub(crate) struct ImportPostgres {
     #[command(flatten)]
     pub(crate) import: ImportFile,
-    /// The time zone S1's server ran in, as Europe/Berlin
-    #[arg(long, default_value = "UTC")]
+    /// The time zone the Flask server ran in, as Europe/Berlin: the zone of `expires_at`
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
     pub(crate) timezone: String,
+    /// The time zone of the database's sessions, where it is another one: the zone of `created_at`
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) database_timezone: Option<String>,
+    /// Import although the times in the keys speak for another time zone
+    #[arg(long)]
+    pub(crate) trust_timezone: bool,
+    /// Leave the column `features` behind: the Flask server never looked at it
+    #[arg(long)]
+    pub(crate) without_features: bool,
+    /// Mend what an earlier import of these licenses set, where nobody has changed it since
+    #[arg(long)]
+    pub(crate) update: bool,
 }
 
 /// A file that is imported.

@@ -5,12 +5,16 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use falconer::moving::import::{Import, Imported, Mode, Source};
+use falconer::moving::cells::Sheet;
+use falconer::moving::import::{Import, Imported, Mode, Source, There};
 use falconer::moving::intake::FreeText;
+use falconer::moving::postgres::clock::{Column, Verdict, Wrong};
+use falconer::moving::postgres::{self, Features};
 use falconer::moving::sheet::Reading;
+use falconer::moving::update::{Difference, Mended};
 use falconer_domain::{Product, TierName};
 use jiff::tz::TimeZone;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{self, ImportFile, ImportPostgres, ImportSheet};
 use crate::inputs;
@@ -43,42 +47,82 @@ impl Office<'_> {
             (FreeText::Replaced, "free-text keys are replaced by fresh ones, which have to be mailed")
         };
         let mapping = beside(sheet.mapping.as_deref(), &sheet.import.file, "mapping")?;
-        self.import_file(&sheet.import, &Source::Sheet(reading, free_text), &mapping, what).await
+        let how = How { mapping: &mapping, there: There::Left, what };
+        self.import_file(&sheet.import, &Source::Sheet(reading, free_text), &how, |_| Ok(())).await
     }
 
     async fn import_postgres(&self, postgres: &ImportPostgres) -> Result<()> {
         if self.ring.legacy().is_none() {
             bail!(
-                "the key ring has no legacy generation, so no key of S1 can be told from an invented one; \
-                 `falconer keyring add --legacy -` adds S1's master"
+                "the key ring has no legacy generation, so a key of the Flask server cannot be told from an invented \
+                 one; `falconer keyring add --legacy -` adds its master"
             );
         }
-        let zone = TimeZone::get(&postgres.timezone)
-            .with_context(|| format!("{} is no time zone (Europe/Berlin)", postgres.timezone))?;
-        let what = "timestamps are read as of the zone above; what ends after 2200 never ends";
-        let what = format!("{what} ({})", postgres.timezone);
-        self.import_file(&postgres.import, &Source::Postgres(zone), Path::new(""), &what).await
+        let database_timezone = postgres.database_timezone.as_ref().unwrap_or(&postgres.timezone);
+        let features = if postgres.without_features { Features::LeftBehind } else { Features::Granted };
+        let reading = postgres::Reading {
+            server_zone: zone(&postgres.timezone)?,
+            database_zone: zone(database_timezone)?,
+            features,
+        };
+        let what = format!(
+            "expires_at is read in {}, created_at in {database_timezone}; a license that ends after 2200 never ends",
+            postgres.timezone
+        );
+        let there = if postgres.update { There::Updated } else { There::Left };
+        let how = How { mapping: Path::new(""), there, what: &what };
+        let check = |sheet: &Sheet<'_>| self.check_timezones(postgres, &reading, sheet);
+        let source = Source::Postgres(reading.clone());
+        self.import_file(&postgres.import, &source, &how, check).await
+    }
+
+    /// Stops an import whose times would be hours off, before anything is written.
+    fn check_timezones(
+        &self,
+        postgres: &ImportPostgres,
+        reading: &postgres::Reading,
+        sheet: &Sheet<'_>,
+    ) -> Result<()> {
+        if postgres.trust_timezone {
+            return Ok(());
+        }
+        let judged = |column, zone| postgres::judged(sheet, self.ring, column, zone);
+        if let Verdict::Wrong(wrong) = judged(Column::ExpiresAt, &reading.server_zone) {
+            bail!("{}", other_zone("expires_at", &wrong, &postgres.timezone, "--timezone"));
+        }
+        let Verdict::Wrong(wrong) = judged(Column::CreatedAt, &reading.database_zone) else { return Ok(()) };
+        let (zone, flag) = match &postgres.database_timezone {
+            Some(zone) => (zone, "--database-timezone"),
+            // The ends are right, so it is the database alone that ran in another zone.
+            None if judged(Column::ExpiresAt, &reading.server_zone) == Verdict::Right => {
+                (&postgres.timezone, "--database-timezone")
+            }
+            None => (&postgres.timezone, "--timezone"),
+        };
+        bail!("{}", other_zone("created_at", &wrong, zone, flag));
     }
 
     async fn import_file(
         &self,
         file: &ImportFile,
         source: &Source,
-        mapping: &Path,
-        what: &str,
+        how: &How<'_>,
+        check: impl FnOnce(&Sheet<'_>) -> Result<()>,
     ) -> Result<()> {
         let refused = beside(file.refused.as_deref(), &file.file, "refused")?;
         let bytes = inputs::sheet(&file.file)?;
         let name = file.file.display();
+        let bytes = source.as_csv(&bytes);
         let sheet = source.open(&bytes).with_context(|| name.to_string())?;
         let rows = sheet.count();
         let unknown = source.unknown(&sheet);
         if !unknown.is_empty() {
             self.say(&format!("Columns that mean nothing here and are left out: {}.", unknown.join(", ")));
         }
+        check(&sheet).with_context(|| name.to_string())?;
         let mode = if self.manners.dry_run { Mode::Look } else { Mode::Store };
         if mode == Mode::Store {
-            self.confirm(&format!("import {rows} rows of {name}"), &[what.to_owned()])?;
+            self.confirm(&format!("import {rows} rows of {name}"), &[how.what.to_owned()])?;
         }
         self.say("Looking through the whole table for what is there already …");
         let import = Import {
@@ -87,7 +131,8 @@ impl Office<'_> {
             actor: self.actor,
             reason: file.reason.as_deref(),
             now: self.now,
-            mapping,
+            there: how.there,
+            mapping: how.mapping,
             refused: &refused,
         };
         let mut progress = Progress::of(rows, self.manners);
@@ -100,13 +145,14 @@ impl Office<'_> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let outcome = match imported.imported {
             _ if self.manners.dry_run => "dry_run",
-            0 => "unchanged",
+            0 if imported.mended.iter().all(|mended| mended.changed.is_empty()) => "unchanged",
             _ => "changed",
         };
         if self.manners.json {
             print_json(&json!({
                 "outcome": outcome, "rows": imported.rows, "imported": imported.imported,
                 "there": imported.there, "refused": imported.refused,
+                "noticed": imported.notices.to_json(), "updated": imported.mended.iter().map(mended_json).collect::<Value>(),
                 "mappingFile": path(&imported.mapping), "refusedFile": path(&imported.refused_file),
             }));
         } else {
@@ -114,6 +160,8 @@ impl Office<'_> {
             let Imported { rows, imported: new, there, refused, .. } = imported;
             let rows = if *rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
             println!("{rows}: {new} {verb}, {there} there already, {refused} refused.");
+            imported.notices.sentences().for_each(|sentence| println!("{sentence}"));
+            self.tell_mended(&imported.mended);
             if let Some(mapping) = path(&imported.mapping) {
                 println!("Old and fresh keys, for mailing: {mapping}");
             }
@@ -126,6 +174,102 @@ impl Office<'_> {
         }
         Ok(())
     }
+}
+
+impl Office<'_> {
+    /// What was mended of licenses that were there, or would be.
+    fn tell_mended(&self, mended: &[Mended]) {
+        let changed: Vec<_> = mended.iter().filter(|mended| !mended.changed.is_empty()).collect();
+        let left: Vec<_> = mended.iter().filter(|mended| !mended.left.is_empty()).collect();
+        if !changed.is_empty() {
+            let verb = if self.manners.dry_run { "would be updated" } else { "updated" };
+            println!("{} of those there already {verb}:", changed.len());
+        }
+        for mended in changed.iter().take(MENDED_SHOWN) {
+            let change = |change: &Difference| {
+                format!("{} {} → {}", change.attribute, or_none(&change.before), or_none(&change.after))
+            };
+            let changes: Vec<_> = mended.changed.iter().map(change).collect();
+            println!("  {}  {}", mended.id, changes.join(", "));
+        }
+        if let Some(more @ 1..) = changed.len().checked_sub(MENDED_SHOWN) {
+            println!("  and {more} more; --json lists all of them");
+        }
+        if !left.is_empty() {
+            println!(
+                "{} differ and are left alone, since they were changed here after the import:",
+                left.len()
+            );
+        }
+        for mended in left.iter().take(MENDED_SHOWN) {
+            println!("  {}  {}", mended.id, mended.left.join(", "));
+        }
+        if let Some(more @ 1..) = left.len().checked_sub(MENDED_SHOWN) {
+            println!("  and {more} more; --json lists all of them");
+        }
+    }
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "none" } else { text }
+}
+
+/// How a file is imported, besides what its source says.
+struct How<'a> {
+    mapping: &'a Path,
+    there: There,
+    /// For the question before it begins.
+    what: &'a str,
+}
+
+fn zone(name: &str) -> Result<TimeZone> {
+    TimeZone::get(name).with_context(|| format!("{name} is no time zone (Europe/Berlin)"))
+}
+
+/// Licenses whose differences are printed; `--json` has all of them.
+const MENDED_SHOWN: usize = 20;
+/// Zones that are named in a message.
+const ZONES_SHOWN: usize = 5;
+/// Offsets that are named in a message: a zone with summer time has two.
+const OFFSETS_SHOWN: usize = 3;
+
+/// Says that a column was written in another zone, and how to read it in the right one.
+fn other_zone(column: &str, wrong: &Wrong, zone: &str, flag: &str) -> String {
+    let Wrong { compared, off, offsets_seconds, fitting } = wrong;
+    let offsets: Vec<_> = offsets_seconds.iter().take(OFFSETS_SHOWN).map(|seconds| hours(*seconds)).collect();
+    let offsets = offsets.join(" or ");
+    let begun = format!(
+        "{column} was not written in {zone}: {off} of {compared} rows are off by {offsets} from the second that their \
+         own key holds. Nothing was written."
+    );
+    let Some(first) = fitting.first() else {
+        return format!(
+            "{begun} No single time zone fits: part the file by the zones the server has run in, or import it as it \
+             is with --trust-timezone."
+        );
+    };
+    let more = fitting.len().saturating_sub(ZONES_SHOWN);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let zones = fitting.iter().take(ZONES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!("{begun} Zones that fit: {zones}{more}. Give the right one, as `{flag} {first}`.")
+}
+
+/// Seconds as hours and minutes with their sign: `+1:00`.
+fn hours(seconds: i64) -> String {
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let minutes = seconds.abs() / 60;
+    format!("{sign}{}:{:02}", minutes / 60, minutes % 60)
+}
+
+fn mended_json(mended: &Mended) -> Value {
+    let changes: serde_json::Map<_, _> = mended
+        .changed
+        .iter()
+        .map(|change| {
+            (change.attribute.to_owned(), json!({ "before": change.before, "after": change.after }))
+        })
+        .collect();
+    json!({ "licenseId": mended.id.as_str(), "changes": changes, "leftAlone": mended.left })
 }
 
 fn tiers(pairs: &[String]) -> Result<BTreeMap<String, TierName>> {

@@ -29,6 +29,7 @@ mod public_keys;
 mod races;
 mod reference;
 mod rotation;
+mod tables_as_exported;
 mod tidy;
 mod transfer_contract;
 mod verify_contract;

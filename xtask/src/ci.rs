@@ -5,18 +5,19 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
-use crate::{bench, e2e, step, template, test, tools};
+use crate::{bench, e2e, moving, step, template, test, tools};
 
 type Step = fn(&Workspace) -> Result<()>;
 
 /// The cheap ones first.
-const STEPS: [(&str, Step); 7] = [
+const STEPS: [(&str, Step); 8] = [
     ("format", format),
     ("lint", lint),
     ("documentation", documentation),
     ("dependencies", dependencies),
     ("tests", tests),
     ("end to end", e2e::run),
+    ("moving in and out", moving::run),
     ("template", template::run),
 ];
 

@@ -318,6 +318,7 @@ impl Row<'_> {
     /// A cell by its column's name, trimmed; blank cells and missing columns are `None`.
     #[must_use]
     pub fn cell(&self, column: &str) -> Option<Cow<'_, str>> {
+        self.cells.as_ref().ok()?;
         let text = trimmed(self.text(column)?);
         (!text.is_empty()).then(|| read(text))
     }
@@ -325,7 +326,19 @@ impl Row<'_> {
     /// A cell exactly as it stands; `None` for a missing column.
     #[must_use]
     pub fn text(&self, column: &str) -> Option<&str> {
-        self.cells.as_ref().ok()?.get(*self.columns.get(column)?)
+        let index = *self.columns.get(column)?;
+        match &self.cells {
+            Ok(cells) => cells.get(index),
+            // Most of the row may be of no account, as the metadata of a table is.
+            Err(BadRow::TooLarge(_)) => std::str::from_utf8(self.raw.get(index)?).ok(),
+            Err(_) => None,
+        }
+    }
+
+    /// Whether the file has a column.
+    #[must_use]
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.contains_key(column)
     }
 
     /// A cell read as a whole number.
@@ -378,7 +391,8 @@ pub fn written(text: &str) -> Cow<'_, str> {
     if begins_like_a_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
-fn read(cell: &str) -> Cow<'_, str> {
+/// A cell without what [`written`] or a person has put around it.
+pub(super) fn read(cell: &str) -> Cow<'_, str> {
     // `="0042"` is how people keep a spreadsheet from reading a text as a number; our own never begins like that.
     let kept_as_text = cell.strip_prefix("=\"").and_then(|text| text.strip_suffix('"'));
     match (cell.strip_prefix('\''), kept_as_text) {

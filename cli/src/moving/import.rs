@@ -1,17 +1,20 @@
 //! A whole file into the tables: every row that can be, each bad one noted, nothing twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use falconer_aws::{AuditRow, Store, StoreError};
-use falconer_domain::{Catalog, KeyRing, LicenseId, LicenseKey, Product, UnixMillis};
-use jiff::tz::TimeZone;
+use falconer_domain::issue::NewLicense;
+use falconer_domain::{Catalog, KeyRing, LicenseId, LicenseKey, Product, Status, UnixMillis};
 
 use super::bulk::{Bulk, BulkError};
 use super::cells::{BadFile, Row, Sheet, written};
 use super::intake::{FreeText, Intake, Keyed, SettleError, Settled};
+use super::noticed::{Noticed, Notices};
 use super::sheet::Reading;
 use super::side_file::SideFile;
+use super::update::{self, Mended, Update};
 use super::{BadRow, Incoming, own, postgres, sheet};
 use crate::in_use::CatalogsInUse;
 use crate::random;
@@ -21,8 +24,8 @@ use crate::random;
 pub enum Source {
     /// S2's sheet, or our own export.
     Sheet(Reading, FreeText),
-    /// S1's table, whose server ran in a time zone.
-    Postgres(TimeZone),
+    /// The Flask server's table.
+    Postgres(postgres::Reading),
 }
 
 /// Who imports what into where. The paths are of the files that are left behind.
@@ -37,6 +40,8 @@ pub struct Import<'a> {
     pub reason: Option<&'a str>,
     /// When.
     pub now: UnixMillis,
+    /// What is done about licenses that are there already.
+    pub there: There,
     /// For the customers whose key is another one now.
     pub mapping: &'a Path,
     /// For whoever mends the bad rows.
@@ -52,6 +57,15 @@ pub enum Mode {
     Look,
 }
 
+/// What is done about rows whose license is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum There {
+    /// Nothing.
+    Left,
+    /// What an earlier import set and the file has otherwise is mended.
+    Updated,
+}
+
 /// What came of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Imported {
@@ -61,6 +75,10 @@ pub struct Imported {
     pub imported: u64,
     /// Rows whose license is there already.
     pub there: u64,
+    /// Those of them that are mended now, or that would be, or that differ and are left alone.
+    pub mended: Vec<Mended>,
+    /// What there is to tell about the licenses stored now.
+    pub notices: Notices,
     /// Bad rows.
     pub refused: u64,
     /// Where the fresh keys stand, if there are any.
@@ -84,6 +102,16 @@ pub enum ImportError {
 }
 
 impl Source {
+    /// The bytes of a file as CSV.
+    #[must_use]
+    pub fn as_csv<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let converted = match self {
+            Self::Sheet(..) => None,
+            Self::Postgres(_) => postgres::copied_text::to_csv(bytes),
+        };
+        converted.map_or(Cow::Borrowed(bytes), Cow::Owned)
+    }
+
     /// Reads the header of a file of this kind.
     ///
     /// # Errors
@@ -107,10 +135,10 @@ impl Source {
         sheet.unknown(&known)
     }
 
-    fn read(&self, row: &Row<'_>) -> Result<Incoming, BadRow> {
+    fn read(&self, row: &Row<'_>) -> Result<(Incoming, postgres::Notes), BadRow> {
         match self {
-            Self::Sheet(reading, _) => sheet::read(row, reading),
-            Self::Postgres(zone) => postgres::read(row, zone),
+            Self::Sheet(reading, _) => sheet::read(row, reading).map(|incoming| (incoming, Vec::new())),
+            Self::Postgres(reading) => postgres::read(row, reading),
         }
     }
 
@@ -150,7 +178,9 @@ impl Import<'_> {
     ) -> Result<Imported, ImportError> {
         let catalogs = self.catalogs(source.products(sheet)).await?;
         let known = self.store.license_ids().await?;
-        let mut intake = Intake::new(self.ring, catalogs, source.free_text(), known, self.now);
+        // To be compared, a license that is there has to be made as if it were not.
+        let hidden = if self.there == There::Updated { HashSet::new() } else { known.clone() };
+        let mut intake = Intake::new(self.ring, catalogs.clone(), source.free_text(), hidden, self.now);
         let mut bulk = Bulk::into(self.store);
         let mut mapping = Table::at(self.mapping, MAPPING_HEADER.iter().map(|name| (*name).to_owned()));
         let header = NOTED.into_iter().chain(sheet.header.iter().filter(|name| !is_noted(name)));
@@ -159,17 +189,24 @@ impl Import<'_> {
         for row in sheet.rows() {
             outcome.rows += 1;
             progress(outcome.rows);
-            let settled = match source.read(&row).map_err(SettleError::Row) {
-                Ok(incoming) => {
+            let (settled, notes) = match source.read(&row).map_err(SettleError::Row) {
+                Ok((incoming, notes)) => {
                     let person = Person::of(&incoming);
-                    intake.settle(row.line, incoming).map(|settled| (settled, person))
+                    (intake.settle(row.line, incoming).map(|settled| (settled, person)), notes)
                 }
-                Err(why) => Err(why),
+                Err(why) => (Err(why), Vec::new()),
             };
             let (id, keyed, person, came_to) = match settled {
+                Ok((Settled::New(new, keyed), person)) if known.contains(&new.license.id) => {
+                    outcome.there += 1;
+                    outcome.mended.extend(self.mended(&new, mode).await?);
+                    (new.license.id.clone(), keyed, person, "there")
+                }
                 Ok((Settled::New(new, keyed), person)) => {
                     let id = new.license.id.clone();
                     outcome.imported += 1;
+                    let notes = notes.into_iter().chain(self.noticed(&new, &catalogs));
+                    notes.for_each(|(noticed, detail)| outcome.notices.note(noticed, row.line, detail));
                     if mode == Mode::Store {
                         let audit = self.audit(&id)?;
                         bulk.push(*new, audit).await.map_err(bulk_error)?;
@@ -200,6 +237,26 @@ impl Import<'_> {
         Ok(outcome)
     }
 
+    async fn mended(&self, file: &NewLicense, mode: Mode) -> Result<Option<Mended>, ImportError> {
+        let update = Update { store: self.store, actor: self.actor, reason: self.reason, now: self.now };
+        match mode {
+            Mode::Store => update.mend(file).await.map_err(bulk_error),
+            Mode::Look => Ok(update.look(file).await?),
+        }
+    }
+
+    /// What there is to tell about a license that is stored now, whatever file it comes from.
+    fn noticed(&self, new: &NewLicense, catalogs: &BTreeMap<Product, Catalog>) -> postgres::Notes {
+        let license = &new.license;
+        let features = |extras: &[String]| {
+            catalogs.get(&license.product).and_then(|catalog| catalog.features(&license.tier, extras))
+        };
+        let more = features(&license.features) != features(&[]);
+        let ended = license.status != Status::Revoked && license.has_expired(self.now);
+        let noticed = [(Noticed::MoreFeatures, more), (Noticed::Ended, ended)];
+        noticed.into_iter().filter(|(_, is_so)| *is_so).map(|(noticed, _)| (noticed, None)).collect()
+    }
+
     async fn catalogs(&self, products: BTreeSet<Product>) -> Result<BTreeMap<Product, Catalog>, StoreError> {
         let (in_use, mut catalogs) = (CatalogsInUse::of(self.store), BTreeMap::new());
         for product in products {
@@ -211,7 +268,8 @@ impl Import<'_> {
     }
 
     fn audit(&self, id: &LicenseId) -> Result<AuditRow, getrandom::Error> {
-        let row = AuditRow::change(id, self.now, &random::id()?, "import", "IMPORTED", self.actor);
+        let row =
+            AuditRow::change(id, self.now, &random::id()?, update::ACTION, update::IMPORTED, self.actor);
         Ok(AuditRow { reason: self.reason.map(str::to_owned), ..row })
     }
 }

@@ -288,6 +288,7 @@ fn restored(
 fn recorded(new: &mut NewLicense, record: Record) {
     new.metadata = record.metadata;
     let license = &mut new.license;
+    license.user_id = record.user_id.or(license.user_id.take());
     license.status = record.status;
     license.expires_at = record.expires_at;
     license.duration_days = record.duration_days;

@@ -14,11 +14,13 @@ pub mod import;
 pub mod intake;
 pub mod issuing;
 pub mod numbers;
+pub mod noticed;
 pub mod own;
 pub mod postgres;
 pub mod sheet;
 pub mod side_file;
 pub mod spoiled;
+pub mod update;
 
 use falconer_domain::hardware::ReceivedComponents;
 use falconer_domain::issue::{Order, OrderRefusal};
@@ -51,6 +53,8 @@ pub struct Record {
     pub duration_days: Option<u32>,
     /// When it was issued, if the row says.
     pub created_at: Option<UnixMillis>,
+    /// The vendor's own id of the customer, where it is kept as it is; else the order has it.
+    pub user_id: Option<String>,
     /// The e-mail that a client said.
     pub licensee_email: Option<Email>,
     /// What it is bound to, as the client sent it.

@@ -76,6 +76,7 @@ pub fn read(row: &Row<'_>, reading: &Reading) -> Result<Incoming, BadRow> {
             expires_at: terms.expires_at,
             duration_days: terms.duration_days,
             created_at: row.parsed("created_at", moments::from)?,
+            user_id: None,
             licensee_email,
             hardware: hardware(row)?,
             transfers,

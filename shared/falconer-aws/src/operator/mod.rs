@@ -4,7 +4,7 @@ mod bulk;
 pub mod stacks;
 pub mod tables;
 
-pub use bulk::{Happened, MOST_AT_ONCE};
+pub use bulk::{Amended, Happened, MOST_AT_ONCE};
 
 use std::collections::HashMap;
 
