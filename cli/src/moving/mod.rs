@@ -14,7 +14,6 @@ pub mod import;
 pub mod intake;
 pub mod issuing;
 pub mod noticed;
-pub mod noticed;
 pub mod numbers;
 pub mod own;
 pub mod postgres;
