@@ -243,7 +243,8 @@ fn columns_of(header: &StringRecord) -> BTreeMap<String, usize> {
 }
 
 /// A column's name as it counts: in lower case, blanks and hyphens as underscores, without what nobody sees.
-fn folded_name(name: &str) -> String {
+#[must_use]
+pub fn folded_name(name: &str) -> String {
     let seen: String = name.chars().filter(|c| !is_unseen(*c)).collect();
     let parts =
         seen.split(|c: char| c.is_whitespace() || c == '-' || c == '_').filter(|part| !part.is_empty());
@@ -339,6 +340,12 @@ impl Row<'_> {
     #[must_use]
     pub fn has(&self, column: &str) -> bool {
         self.columns.contains_key(column)
+    }
+
+    /// What parts the cells of the row.
+    #[must_use]
+    pub const fn separator(&self) -> u8 {
+        self.separator
     }
 
     /// A cell read as a whole number.
