@@ -179,6 +179,9 @@ pub(crate) struct Issue {
     /// Issue a license for each row of a CSV file, whose columns are named like these flags
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tier", "user", "email", "name", "from_activation", "seats", "features", "legacy"])]
     pub(crate) from_csv: Option<PathBuf>,
+    /// The encoding of --from-csv, if it is not UTF-8 or UTF-16, as windows-1252
+    #[arg(long, value_name = "NAME", requires = "from_csv")]
+    pub(crate) encoding: Option<String>,
     /// Where the keys of --from-csv go [default: FILE.issued.csv]
     #[arg(long, short, value_name = "FILE", requires = "from_csv")]
     pub(crate) output: Option<PathBuf>,

@@ -34,15 +34,13 @@ impl Office<'_> {
 
     async fn import_sheet(&self, sheet: &ImportSheet) -> Result<()> {
         let product = Product::parse(&sheet.product).context("--product must be 2 to 8 of A-Z and 0-9")?;
-        let reading = Reading {
-            tiers: tiers(&sheet.tier)?,
-            statuses: statuses(&sheet.status)?,
-            zone: zone(&sheet.timezone)?,
-            order: sheet.dates.map(order),
-            never: sheet.never.clone(),
-            undated: undated(&sheet.undated)?,
-            ..Reading::new(product, self.now)
-        };
+        let mut reading = Reading::new(product, self.now);
+        reading.tiers = tiers(&sheet.tier)?;
+        reading.statuses = statuses(&sheet.status)?;
+        reading.zone = zone(&sheet.timezone)?;
+        reading.order = sheet.dates.map(order);
+        reading.never.clone_from(&sheet.never);
+        reading.undated = undated(&sheet.undated)?;
         let only = only(&sheet.only)?;
         let (free_text, what) = if sheet.keep_keys {
             if self.ring.imported().is_none() {

@@ -7,9 +7,9 @@ use std::io::Read;
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 use encoding_rs::Encoding;
 
-use super::BadRow;
 use super::encoding::{self, Decoded, Mark, NotText};
 use super::numbers::{self, Point};
+use super::{BadRow, booleans, dates, spoiled};
 
 /// Largest row: half of the 400 KB of an item, whose attributes have names too.
 const MAX_ROW_BYTES: usize = 200_000;
@@ -398,12 +398,46 @@ pub fn written(text: &str) -> Cow<'_, str> {
     if begins_like_a_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
+/// A text that stays one: what a spreadsheet program or a data frame would read as a number, a date, a yes or nothing, and
+/// save as something else, gets an apostrophe. [`written`] has the rest.
+#[must_use]
+pub fn kept_as_text(text: &str) -> Cow<'_, str> {
+    if is_changed(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// Whether a program that opens and saves a text would write another one: `0042`, `1E5`, `1/2`, `MAR1`, `TRUE`, `NA`.
+fn is_changed(text: &str) -> bool {
+    let bare = text.trim_start_matches('\'').trim();
+    let digits = bare.bytes().all(|byte| byte.is_ascii_digit());
+    if bare.is_empty() || begins_like_a_formula(text) || (digits && is_plain_number(bare)) {
+        return false;
+    }
+    let (month, number) = bare.split_at(bare.find(|c: char| !c.is_alphabetic()).unwrap_or(bare.len()));
+    let is_number = |c: char| c.is_ascii_digit() || ".,:/ eE+-%()$€£¥'’\u{A0}".contains(c);
+    let folded = bare.to_lowercase();
+    bare.contains(|c: char| c.is_ascii_digit()) && bare.chars().all(is_number)
+        || dates::read(bare).is_ok()
+        || dates::is_day_of_a_month(bare)
+        || number.contains(|c: char| c.is_ascii_digit()) && dates::is_month(month)
+        || (bare.starts_with(|c: char| c.is_ascii_digit())
+            && (folded.ends_with("am") || folded.ends_with("pm")))
+        || booleans::is_constant(bare)
+        || spoiled::is_nothing(bare)
+        || spoiled::is_error(bare)
+        || ["inf", "infinity"].contains(&folded.as_str())
+}
+
+/// A number that a spreadsheet writes as it has read it: fifteen digits at most, the first not zero.
+fn is_plain_number(digits: &str) -> bool {
+    digits == "0" || (digits.len() <= 15 && !digits.starts_with('0'))
+}
+
 /// A cell without what [`written`] or a person has put around it.
 pub(super) fn read(cell: &str) -> Cow<'_, str> {
     // `="0042"` is how people keep a spreadsheet from reading a text as a number; our own never begins like that.
     let kept_as_text = cell.strip_prefix("=\"").and_then(|text| text.strip_suffix('"'));
     match (cell.strip_prefix('\''), kept_as_text) {
-        (Some(text), _) if begins_like_a_formula(text) => Cow::Owned(text.to_owned()),
+        (Some(text), _) if begins_like_a_formula(text) || is_changed(text) => Cow::Owned(text.to_owned()),
         (_, Some(text)) if !text.contains('"') => Cow::Owned(text.to_owned()),
         _ => Cow::Borrowed(cell),
     }
@@ -530,7 +564,62 @@ mod tests {
         }
     }
 
+    #[test]
+    fn texts_that_programs_change_are_kept_as_texts() {
+        for text in [
+            "0042",
+            "1E5",
+            "1/2",
+            "12:30",
+            "1,000",
+            "50%",
+            "2027-03-01",
+            "MAR1",
+            "May 2026",
+            "1-Mar",
+            "TRUE",
+            "wahr",
+            "NA",
+            "null",
+            "None",
+            "#N/A",
+            "1234567890123456",
+            "5 pm",
+            "inf",
+            "(5)",
+            "1.0",
+            "'0042",
+            "'TRUE",
+        ] {
+            assert_eq!(kept_as_text(text), format!("'{text}"));
+            assert_eq!(read(&kept_as_text(text)), text);
+        }
+        for text in [
+            "1001",
+            "0",
+            "3M Company",
+            "Mary",
+            "Anna",
+            "it's",
+            "'quoted'",
+            "user_1",
+            "[1,2]",
+            "{\"a\": 1}",
+            "two words",
+        ] {
+            assert_eq!((kept_as_text(text).as_ref(), read(text).as_ref()), (text, text));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_text_that_is_kept_reads_back(text in "['=+0-9eE./:a-dTRUENAmr -]{0,8}") {
+            let text = text.trim();
+            let kept = kept_as_text(text);
+            let cell = written(&kept);
+            prop_assert_eq!(read(&cell).into_owned(), text, "{}", cell);
+        }
+
         #[test]
         fn every_text_reads_back_and_none_is_a_formula(text in "['=+@a \\-]{0,6}") {
             let cell = written(&text);

@@ -16,7 +16,7 @@ use falconer_domain::{
 use super::bulk::{Bulk, BulkError};
 use super::cells::{BadFile, Row, Sheet, written};
 use super::dates::Undecided;
-use super::encoding::Mark;
+use super::encoding::{BYTE_ORDER_MARK, Mark};
 use super::intake::{FreeText, Intake, Keyed, Repeated, SettleError, Settled};
 use super::noticed::{Noticed, Notices};
 use super::sheet::{Reading, Undated};
@@ -402,8 +402,6 @@ const MAPPING_HEADER: [&str; 11] = [
     "seats",
     "outcome",
 ];
-/// What a file begins with whose letters a spreadsheet program would not read otherwise.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Words of a sheet that are not known here, with how many rows have each.
 #[derive(Debug, Default, PartialEq, Eq)]
