@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// The operator's desk of a Falconer license authority.
 ///
@@ -179,6 +179,9 @@ pub(crate) struct Issue {
     /// Issue a license for each row of a CSV file, whose columns are named like these flags
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tier", "user", "email", "name", "from_activation", "seats", "features", "legacy"])]
     pub(crate) from_csv: Option<PathBuf>,
+    /// The encoding of --from-csv, if it is not UTF-8 or UTF-16, as windows-1252
+    #[arg(long, value_name = "NAME", requires = "from_csv")]
+    pub(crate) encoding: Option<String>,
     /// Where the keys of --from-csv go [default: FILE.issued.csv]
     #[arg(long, short, value_name = "FILE", requires = "from_csv")]
     pub(crate) output: Option<PathBuf>,
@@ -344,7 +347,7 @@ pub(crate) struct Stats {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// S2's sheet as CSV, or what `export csv` wrote
+    /// The spreadsheet as CSV, or what `export csv` wrote
     Sheet(ImportSheet),
     /// The Flask server's table `licenses`, exported by psql, pgAdmin or pandas with the names of the columns
     Postgres(ImportPostgres),
@@ -360,12 +363,39 @@ pub(crate) struct ImportSheet {
     /// The sheet's name of a tier and ours; may be repeated
     #[arg(long, value_name = "THEIRS=OURS")]
     pub(crate) tier: Vec<String>,
+    /// The sheet's word for a status and ours, as gesperrt=suspended; may be repeated
+    #[arg(long, value_name = "THEIRS=OURS")]
+    pub(crate) status: Vec<String>,
+    /// Whether its dates begin with the day or with the month, where the sheet itself does not tell
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) dates: Option<DateOrder>,
+    /// The time zone in which its days end, as Europe/Berlin
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
+    pub(crate) timezone: String,
+    /// A text or a date in `expiry_date` that means that the license never ends; may be repeated
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) never: Vec<String>,
+    /// An active license with a duration and no end: `new-term` with its next activation, `refuse`, or `from:COLUMN`
+    #[arg(long, default_value = "new-term", value_name = "WHAT")]
+    pub(crate) undated: String,
     /// Keep free-text keys instead of issuing fresh ones. They carry no signature: anyone can try to guess one
     #[arg(long)]
     pub(crate) keep_keys: bool,
     /// Where old and fresh keys are listed [default: FILE.mapping.csv]
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
+    /// List only keys of licenses that are this: active, pending, suspended, revoked or expired; may be repeated
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) only: Vec<String>,
+}
+
+/// Whether dates begin with the day or with the month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DateOrder {
+    /// 31/12/2026
+    Dmy,
+    /// 12/31/2026
+    Mdy,
 }
 
 #[derive(Debug, Args)]
@@ -392,8 +422,11 @@ pub(crate) struct ImportPostgres {
 /// A file that is imported.
 #[derive(Debug, Args)]
 pub(crate) struct ImportFile {
-    /// CSV in UTF-8, its first line naming the columns; `-` reads standard input
+    /// CSV, its first line naming the columns; `-` reads standard input
     pub(crate) file: PathBuf,
+    /// Its encoding, if it is not UTF-8 or UTF-16, as windows-1252
+    #[arg(long, value_name = "NAME")]
+    pub(crate) encoding: Option<String>,
     /// Where rows that cannot be imported go, with the reason [default: FILE.refused.csv]
     #[arg(long, value_name = "FILE")]
     pub(crate) refused: Option<PathBuf>,

@@ -5,18 +5,21 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use falconer::moving::cells::Sheet;
-use falconer::moving::import::{Import, Imported, Mode, Source, There};
+use encoding_rs::Encoding;
+use falconer::moving::cells::{Sheet, folded_name};
+use falconer::moving::dates::DayOrder;
+use falconer::moving::encoding;
+use falconer::moving::import::{Import, Imported, Mode, Source, There, Words};
 use falconer::moving::intake::FreeText;
 use falconer::moving::postgres::clock::{Column, Verdict, Wrong};
 use falconer::moving::postgres::{self, Features};
-use falconer::moving::sheet::Reading;
+use falconer::moving::sheet::{Reading, Standing, Undated};
 use falconer::moving::update::{Difference, Mended};
 use falconer_domain::{Product, TierName};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::arguments::{self, ImportFile, ImportPostgres, ImportSheet};
+use crate::arguments::{self, DateOrder, ImportFile, ImportPostgres, ImportSheet};
 use crate::inputs;
 use crate::licenses::{Office, print_json};
 use crate::progress::Progress;
@@ -31,7 +34,14 @@ impl Office<'_> {
 
     async fn import_sheet(&self, sheet: &ImportSheet) -> Result<()> {
         let product = Product::parse(&sheet.product).context("--product must be 2 to 8 of A-Z and 0-9")?;
-        let reading = Reading { product, tiers: tiers(&sheet.tier)?, now: self.now };
+        let mut reading = Reading::new(product, self.now);
+        reading.tiers = tiers(&sheet.tier)?;
+        reading.statuses = statuses(&sheet.status)?;
+        reading.zone = zone(&sheet.timezone)?;
+        reading.order = sheet.dates.map(order);
+        reading.never.clone_from(&sheet.never);
+        reading.undated = undated(&sheet.undated)?;
+        let only = only(&sheet.only)?;
         let (free_text, what) = if sheet.keep_keys {
             if self.ring.imported().is_none() {
                 bail!(
@@ -47,8 +57,16 @@ impl Office<'_> {
             (FreeText::Replaced, "free-text keys are replaced by fresh ones, which have to be mailed")
         };
         let mapping = beside(sheet.mapping.as_deref(), &sheet.import.file, "mapping")?;
-        let how = How { mapping: &mapping, there: There::Left, what };
-        self.import_file(&sheet.import, &Source::Sheet(reading, free_text), &how, |_| Ok(())).await
+        let how = How { mapping: &mapping, only: &only, there: There::Left, what };
+        let check = |file: &Sheet<'_>| {
+            if let Undated::From(column) = &reading.undated
+                && !file.has(column)
+            {
+                bail!("--undated: the first line names no column {column}");
+            }
+            Ok(())
+        };
+        self.import_file(&sheet.import, Source::Sheet(reading.clone(), free_text), &how, check).await
     }
 
     async fn import_postgres(&self, postgres: &ImportPostgres) -> Result<()> {
@@ -70,10 +88,10 @@ impl Office<'_> {
             postgres.timezone
         );
         let there = if postgres.update { There::Updated } else { There::Left };
-        let how = How { mapping: Path::new(""), there, what: &what };
+        let how = How { mapping: Path::new(""), only: &[], there, what: &what };
         let check = |sheet: &Sheet<'_>| self.check_timezones(postgres, &reading, sheet);
         let source = Source::Postgres(reading.clone());
-        self.import_file(&postgres.import, &source, &how, check).await
+        self.import_file(&postgres.import, source, &how, check).await
     }
 
     /// Stops an import whose times would be hours off, before anything is written.
@@ -105,21 +123,26 @@ impl Office<'_> {
     async fn import_file(
         &self,
         file: &ImportFile,
-        source: &Source,
+        source: Source,
         how: &How<'_>,
         check: impl FnOnce(&Sheet<'_>) -> Result<()>,
     ) -> Result<()> {
         let refused = beside(file.refused.as_deref(), &file.file, "refused")?;
+        if refused == file.file {
+            bail!("--refused must name another file than the one that is imported");
+        }
+        let encoding = file.encoding.as_deref().map(encoding).transpose()?;
         let bytes = inputs::sheet(&file.file)?;
         let name = file.file.display();
         let bytes = source.as_csv(&bytes);
-        let sheet = source.open(&bytes).with_context(|| name.to_string())?;
-        let rows = sheet.count();
+        let sheet = source.open(encoding, &bytes).with_context(|| name.to_string())?;
+        let rows = source.rows(&sheet).fold(0, |count, _| count + 1);
         let unknown = source.unknown(&sheet);
         if !unknown.is_empty() {
             self.say(&format!("Columns that mean nothing here and are left out: {}.", unknown.join(", ")));
         }
         check(&sheet).with_context(|| name.to_string())?;
+        let source = source.surveyed(&sheet).with_context(|| format!("{name}: nothing was imported"))?;
         let mode = if self.manners.dry_run { Mode::Look } else { Mode::Store };
         if mode == Mode::Store {
             self.confirm(&format!("import {rows} rows of {name}"), &[how.what.to_owned()])?;
@@ -133,10 +156,11 @@ impl Office<'_> {
             now: self.now,
             there: how.there,
             mapping: how.mapping,
+            only: how.only,
             refused: &refused,
         };
         let mut progress = Progress::of(rows, self.manners);
-        let imported = import.run(source, &sheet, mode, |rows| progress.at(rows)).await;
+        let imported = import.run(&source, &sheet, mode, |rows| progress.at(rows)).await;
         progress.finish();
         self.tell_imported(&imported?)
     }
@@ -153,6 +177,7 @@ impl Office<'_> {
                 "outcome": outcome, "rows": imported.rows, "imported": imported.imported,
                 "there": imported.there, "refused": imported.refused,
                 "noticed": imported.notices.to_json(), "updated": imported.mended.iter().map(mended_json).collect::<Value>(),
+                "words": words_json(&imported.words), "removedFile": path(&imported.removed),
                 "mappingFile": path(&imported.mapping), "refusedFile": path(&imported.refused_file),
             }));
         } else {
@@ -162,8 +187,18 @@ impl Office<'_> {
             println!("{rows}: {new} {verb}, {there} there already, {refused} refused.");
             imported.notices.sentences().for_each(|sentence| println!("{sentence}"));
             self.tell_mended(&imported.mended);
+            tell_words(&imported.words);
             if let Some(mapping) = path(&imported.mapping) {
                 println!("Old and fresh keys, for mailing: {mapping}");
+            }
+            if imported.unmapped > 0 {
+                println!(
+                    "{} fresh keys are of other licenses than --only names, and are not listed.",
+                    imported.unmapped
+                );
+            }
+            if let Some(removed) = path(&imported.removed) {
+                println!("No row is refused any more; {removed} of an earlier run is removed.");
             }
             if let Some(file) = path(&imported.refused_file) {
                 println!("Refused rows and why: {file}. Mend them there and import that file.");
@@ -214,6 +249,7 @@ fn or_none(text: &str) -> &str {
 /// How a file is imported, besides what its source says.
 struct How<'a> {
     mapping: &'a Path,
+    only: &'a [String],
     there: There,
     /// For the question before it begins.
     what: &'a str,
@@ -269,14 +305,85 @@ fn mended_json(mended: &Mended) -> Value {
     json!({ "licenseId": mended.id.as_str(), "changes": changes, "leftAlone": mended.left })
 }
 
+/// Words of one column that a message lists; the file of refused rows has all of them.
+const WORDS_SHOWN: usize = 10;
+
+/// The words of each column that are not known, with how many rows have each.
+fn tell_words(words: &Words) {
+    for (column, words) in words.by_column() {
+        let of_rows = |(word, rows): &(&str, u64)| {
+            format!("{word} ({rows} {})", if *rows == 1 { "row" } else { "rows" })
+        };
+        let shown: Vec<_> = words.iter().take(WORDS_SHOWN).map(of_rows).collect();
+        let more = words.len() - shown.len();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let flag = if column == "status" { "--status" } else { "--tier" };
+        println!(
+            "{column} has words that are not known: {}{more}. {flag} THEIRS=OURS translates each.",
+            shown.join(", ")
+        );
+    }
+}
+
+fn words_json(words: &Words) -> Value {
+    let words = words.by_column().into_iter().flat_map(|(column, words)| {
+        words.into_iter().map(move |(word, rows)| json!({ "column": column, "word": word, "rows": rows }))
+    });
+    words.collect()
+}
+
 fn tiers(pairs: &[String]) -> Result<BTreeMap<String, TierName>> {
-    let read = |pair: &String| {
-        let (theirs, ours) = pair.split_once('=')?;
-        Some((theirs.trim().to_lowercase(), TierName::parse(ours.trim())?))
+    let ours = |text: &str| TierName::parse(&text.to_lowercase());
+    pairs.iter().map(|pair| translated(pair, ours, "--tier", "Standard=pro")).collect()
+}
+
+fn statuses(pairs: &[String]) -> Result<BTreeMap<String, Standing>> {
+    let ours = |text: &str| Standing::parse(&text.to_lowercase());
+    pairs.iter().map(|pair| translated(pair, ours, "--status", "gesperrt=suspended")).collect()
+}
+
+/// A word of the sheet, in lower case, and what it means here.
+fn translated<T>(
+    pair: &str,
+    ours: impl Fn(&str) -> Option<T>,
+    flag: &str,
+    example: &str,
+) -> Result<(String, T)> {
+    let read = pair
+        .split_once('=')
+        .and_then(|(theirs, meant)| Some((theirs.trim().to_lowercase(), ours(meant.trim())?)));
+    read.with_context(|| format!("{flag} {pair} is not THEIRS=OURS, as {example}"))
+}
+
+fn only(words: &[String]) -> Result<Vec<String>> {
+    let read = |word: &String| {
+        let word = word.trim().to_lowercase();
+        Standing::parse(&word).with_context(|| {
+            format!("--only {word} is not active, pending, suspended, revoked or expired")
+        })?;
+        Ok(word)
     };
-    let named =
-        |pair| read(pair).with_context(|| format!("--tier {pair} is not THEIRS=OURS, as Standard=pro"));
-    pairs.iter().map(named).collect()
+    words.iter().map(read).collect()
+}
+
+const fn order(order: DateOrder) -> DayOrder {
+    match order {
+        DateOrder::Dmy => DayOrder::DayFirst,
+        DateOrder::Mdy => DayOrder::MonthFirst,
+    }
+}
+
+fn undated(what: &str) -> Result<Undated> {
+    match what.split_once(':') {
+        None if what == "new-term" => Ok(Undated::NewTerm),
+        None if what == "refuse" => Ok(Undated::Refused),
+        Some(("from", column)) if !column.trim().is_empty() => Ok(Undated::From(folded_name(column))),
+        _ => bail!("--undated {what} is not new-term, refuse or from:COLUMN"),
+    }
+}
+
+pub(crate) fn encoding(name: &str) -> Result<&'static Encoding> {
+    encoding::named(name).with_context(|| format!("--encoding {name} is not an encoding, as windows-1252"))
 }
 
 /// The file that a command leaves: the one named, else beside the one it reads.

@@ -13,7 +13,7 @@ use falconer_domain::{LicenseId, LicenseKey, Product, TierName};
 use serde_json::json;
 
 use crate::arguments::Issue;
-use crate::imports::beside;
+use crate::imports::{self, beside};
 use crate::inputs;
 use crate::licenses::{Office, print_json};
 use crate::progress::Progress;
@@ -27,7 +27,9 @@ impl Office<'_> {
         let product = Product::parse(&issue.product).context("--product must be 2 to 8 of A-Z and 0-9")?;
         if let Some(file) = &issue.from_csv {
             let keys = beside(issue.output.as_deref(), file, "issued")?;
-            return self.issue_from_csv(file, &keys, &product, issue.reason.as_deref()).await;
+            return self
+                .issue_from_csv(file, &keys, &product, issue.reason.as_deref(), issue.encoding.as_deref())
+                .await;
         }
         let form = if issue.legacy { Form::Legacy } else { Form::Current };
         let reason = issue.reason.clone();
@@ -57,9 +59,12 @@ impl Office<'_> {
         keys: &Path,
         product: &Product,
         reason: Option<&str>,
+        encoding: Option<&str>,
     ) -> Result<()> {
         let (name, bytes) = (file.display(), inputs::sheet(file)?);
-        let orders = Sheet::open(&bytes, &issuing::REQUIRED).with_context(|| name.to_string())?;
+        let encoding = encoding.map(imports::encoding).transpose()?;
+        let orders =
+            Sheet::open_in(encoding, &bytes, &issuing::REQUIRED).with_context(|| name.to_string())?;
         let unknown = orders.unknown(&issuing::COLUMNS);
         if !unknown.is_empty() {
             bail!("{name}: no column {}; there are {}", unknown.join(", "), issuing::COLUMNS.join(", "));
@@ -70,16 +75,25 @@ impl Office<'_> {
             return Ok(());
         }
         let (count, name) = (checked.len(), keys.display());
-        if keys.exists() {
-            self.confirm(&format!("issue {count} licenses"), &[format!("with the keys that {name} has")])?;
-        } else {
-            self.confirm(&format!("issue {count} licenses"), &[format!("their keys go to {name}")])?;
-            self.make_keys(&orders, &checked, keys)?;
+        let keys_of = |made: &[u8]| {
+            issuing::read_keys(made, &orders, product).with_context(|| {
+                format!("{} has the keys of another file; name another one with --output", keys.display())
+            })
+        };
+        let read = || std::fs::read(keys).with_context(|| format!("{name} cannot be read"));
+        // An empty one is the place that a stopped run has taken.
+        let made = if keys.exists() { read()? } else { Vec::new() };
+        let there = if made.is_empty() { 0 } else { keys_of(&made)?.len() };
+        let line = match (there, count - there) {
+            (0, _) => format!("their keys go to {name}"),
+            (_, 0) => format!("with the keys that {name} has"),
+            (_, new) => format!("with the keys that {name} has, and {new} more that are added to it"),
+        };
+        self.confirm(&format!("issue {count} licenses"), &[line])?;
+        if there < count {
+            self.make_keys(&orders, &made, &checked[there..], keys)?;
         }
-        let made = std::fs::read(keys).with_context(|| format!("{name} cannot be read"))?;
-        let keyed = issuing::read_keys(&made, &orders, product).with_context(|| {
-            format!("{} has the keys of another file; name another one with --output", keys.display())
-        })?;
+        let keyed = keys_of(&read()?)?;
         let (stored, there) = self.store_keyed(keyed, reason).await?;
         let outcome = if stored == 0 { "unchanged" } else { "changed" };
         self.tell_bulk(outcome, stored, there, Some(keys));
@@ -90,7 +104,7 @@ impl Office<'_> {
     async fn checked(&self, orders: &Sheet<'_>, product: &Product) -> Result<Vec<CheckedOrder>> {
         let issuer = Issuer::new(self.store, self.ring, self.actor);
         let (mut checked, mut bad) = (Vec::new(), Vec::new());
-        for row in orders.rows() {
+        for row in issuing::rows(orders) {
             let order = match issuing::order(&row, product) {
                 Ok(order) => issuer.check(order).await,
                 Err(why) => {
@@ -113,14 +127,27 @@ impl Office<'_> {
         bail!("{} of {} orders are not in order; nothing was issued", bad.len(), bad.len() + checked.len())
     }
 
-    fn make_keys(&self, orders: &Sheet<'_>, checked: &[CheckedOrder], path: &Path) -> Result<()> {
+    /// Keys for the orders that have none, below those that `made` has already.
+    fn make_keys(
+        &self,
+        orders: &Sheet<'_>,
+        made: &[u8],
+        checked: &[CheckedOrder],
+        path: &Path,
+    ) -> Result<()> {
         let mut issuer = Issuer::new(self.store, self.ring, self.actor);
         let mut keys = Vec::with_capacity(checked.len());
         for order in checked {
             let (key, new) = issuer.prepare(order, Form::Current, self.now)?;
             keys.push((key, new.license.id.to_string()));
         }
-        issuing::write_keys(path, orders, keys, self.now).with_context(|| {
+        let there = issuing::rows(orders).count() - keys.len();
+        let written = if made.is_empty() {
+            issuing::write_keys(path, orders, keys, self.now)
+        } else {
+            issuing::add_keys(path, (made, orders), (there, keys), self.now)
+        };
+        written.with_context(|| {
             format!("{} cannot be written, or somebody was faster; nothing was issued", path.display())
         })
     }

@@ -7,10 +7,9 @@ use std::io::Read;
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 use encoding_rs::Encoding;
 
-use super::BadRow;
-use super::booleans;
 use super::encoding::{self, Decoded, Mark, NotText};
 use super::numbers::{self, Point};
+use super::{BadRow, booleans, dates, spoiled};
 
 /// Largest row: half of the 400 KB of an item, whose attributes have names too.
 const MAX_ROW_BYTES: usize = 200_000;
@@ -250,7 +249,8 @@ fn columns_of(header: &StringRecord) -> BTreeMap<String, usize> {
 }
 
 /// A column's name as it counts: in lower case, blanks and hyphens as underscores, without what nobody sees.
-fn folded_name(name: &str) -> String {
+#[must_use]
+pub fn folded_name(name: &str) -> String {
     let seen: String = name.chars().filter(|c| !is_unseen(*c)).collect();
     let parts =
         seen.split(|c: char| c.is_whitespace() || c == '-' || c == '_').filter(|part| !part.is_empty());
@@ -348,6 +348,12 @@ impl Row<'_> {
         self.columns.contains_key(column)
     }
 
+    /// What parts the cells of the row.
+    #[must_use]
+    pub const fn separator(&self) -> u8 {
+        self.separator
+    }
+
     /// A cell read as a whole number.
     ///
     /// # Errors
@@ -395,9 +401,41 @@ impl Row<'_> {
 /// that would read as such a cell.
 #[must_use]
 pub fn written(text: &str) -> Cow<'_, str> {
-    let reads_otherwise = text.starts_with('\'') && looks_like_a_value(text);
-    let in_danger = begins_like_a_formula(text) || reads_otherwise;
-    if in_danger { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+    if begins_like_a_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// A text that stays one: what a spreadsheet program or a data frame would read as a number, a date, a yes or nothing, and
+/// save as something else, gets an apostrophe. [`written`] has the rest.
+#[must_use]
+pub fn kept_as_text(text: &str) -> Cow<'_, str> {
+    if is_changed(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// Whether a program that opens and saves a text would write another one: `0042`, `1E5`, `1/2`, `MAR1`, `TRUE`, `NA`.
+fn is_changed(text: &str) -> bool {
+    let bare = text.trim_start_matches('\'').trim();
+    let digits = bare.bytes().all(|byte| byte.is_ascii_digit());
+    if bare.is_empty() || begins_like_a_formula(text) || (digits && is_plain_number(bare)) {
+        return false;
+    }
+    let (month, number) = bare.split_at(bare.find(|c: char| !c.is_alphabetic()).unwrap_or(bare.len()));
+    let is_number = |c: char| c.is_ascii_digit() || ".,:/ eE+-%()$€£¥'’\u{A0}".contains(c);
+    let folded = bare.to_lowercase();
+    bare.contains(|c: char| c.is_ascii_digit()) && bare.chars().all(is_number)
+        || dates::read(bare).is_ok()
+        || dates::is_day_of_a_month(bare)
+        || number.contains(|c: char| c.is_ascii_digit()) && dates::is_month(month)
+        || (bare.starts_with(|c: char| c.is_ascii_digit())
+            && (folded.ends_with("am") || folded.ends_with("pm")))
+        || booleans::is_constant(bare)
+        || spoiled::is_nothing(bare)
+        || spoiled::is_error(bare)
+        || ["inf", "infinity"].contains(&folded.as_str())
+}
+
+/// A number that a spreadsheet writes as it has read it: fifteen digits at most, the first not zero.
+fn is_plain_number(digits: &str) -> bool {
+    digits == "0" || (digits.len() <= 15 && !digits.starts_with('0'))
 }
 
 /// A cell without what [`written`] or a person has put around it.
@@ -405,49 +443,10 @@ pub(super) fn read(cell: &str) -> Cow<'_, str> {
     // `="0042"` is how people keep a spreadsheet from reading a text as a number; our own never begins like that.
     let kept_as_text = cell.strip_prefix("=\"").and_then(|text| text.strip_suffix('"'));
     match (cell.strip_prefix('\''), kept_as_text) {
-        (Some(text), _) if begins_like_a_formula(text) || looks_like_a_value(text) => {
-            Cow::Owned(text.to_owned())
-        }
+        (Some(text), _) if begins_like_a_formula(text) || is_changed(text) => Cow::Owned(text.to_owned()),
         (_, Some(text)) if !text.contains('"') => Cow::Owned(text.to_owned()),
         _ => Cow::Borrowed(cell),
     }
-}
-
-/// A text that is not a number, a date or a yes, as a cell that no program takes for one: `0042` keeps its zeros in a
-/// spreadsheet, and `NULL` is not nothing to a data frame.
-#[must_use]
-pub fn written_as_text(text: &str) -> Cow<'_, str> {
-    let in_danger = begins_like_a_formula(text) || looks_like_a_value(text);
-    if in_danger { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
-}
-
-/// Words that spreadsheets and data frames take for something else than a text.
-const WORDS_OF_PROGRAMS: [&str; 14] = [
-    "null",
-    "none",
-    "nan",
-    "-nan",
-    "na",
-    "n/a",
-    "<na>",
-    "nat",
-    "inf",
-    "-inf",
-    "infinity",
-    "-infinity",
-    "1.#ind",
-    "1.#qnan",
-];
-/// The beginnings of names of months, with a number behind or before them a date.
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-
-fn looks_like_a_value(text: &str) -> bool {
-    let bare = text.trim_matches([' ', '\'']).to_lowercase();
-    let word = WORDS_OF_PROGRAMS.contains(&bare.as_str()) || booleans::is_constant(&bare);
-    let number = bare.starts_with(|c: char| c.is_numeric() || ".,(#%$€£¥".contains(c));
-    let month = MONTHS.iter().any(|month| bare.starts_with(month)) && bare.contains(|c: char| c.is_numeric());
-    word || number || month
 }
 
 fn begins_like_a_formula(text: &str) -> bool {
@@ -572,40 +571,63 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_look_like_values_stay_texts() {
-        for (text, cell) in [
-            ("0042", "'0042"),
-            ("1e5", "'1e5"),
-            ("TRUE", "'TRUE"),
-            ("wahr", "'wahr"),
-            ("NULL", "'NULL"),
-            (" nan ", "' nan "),
-            ("1/2", "'1/2"),
-            ("12:30", "'12:30"),
-            ("Mar 5", "'Mar 5"),
-            ("$5", "'$5"),
-            (".5", "'.5"),
-            ("'0042", "''0042"),
-            ("=1", "'=1"),
-            ("user_1", "user_1"),
-            ("Marie", "Marie"),
-            ("'quoted'", "'quoted'"),
-            ("{\"a\": 1}", "{\"a\": 1}"),
+    fn texts_that_programs_change_are_kept_as_texts() {
+        for text in [
+            "0042",
+            "1E5",
+            "1/2",
+            "12:30",
+            "1,000",
+            "50%",
+            "2027-03-01",
+            "MAR1",
+            "May 2026",
+            "1-Mar",
+            "TRUE",
+            "wahr",
+            "NA",
+            "null",
+            "None",
+            "#N/A",
+            "1234567890123456",
+            "5 pm",
+            "inf",
+            "(5)",
+            "1.0",
+            "'0042",
+            "'TRUE",
         ] {
-            assert_eq!((written_as_text(text).as_ref(), read(cell).as_ref()), (cell, text));
+            assert_eq!(kept_as_text(text), format!("'{text}"));
+            assert_eq!(read(&kept_as_text(text)), text);
+        }
+        for text in [
+            "1001",
+            "0",
+            "3M Company",
+            "Mary",
+            "Anna",
+            "it's",
+            "'quoted'",
+            "user_1",
+            "[1,2]",
+            "{\"a\": 1}",
+            "two words",
+        ] {
+            assert_eq!((kept_as_text(text).as_ref(), read(text).as_ref()), (text, text));
         }
     }
 
     proptest! {
         #[test]
-        fn every_text_reads_back_as_text(text in "['=0-2.a $nuNUl]{0,6}|\\PC{0,8}|nan|(?i)true|jan 1") {
-            // What people write around a number to keep it as text is not ours.
-            prop_assume!(!text.starts_with("=\""));
-            prop_assert_eq!(read(&written_as_text(&text)).into_owned(), text.as_str());
+        fn every_text_that_is_kept_reads_back(text in "['=+0-9eE./:a-dTRUENAmr -]{0,8}") {
+            let text = text.trim();
+            let kept = kept_as_text(text);
+            let cell = written(&kept);
+            prop_assert_eq!(read(&cell).into_owned(), text, "{}", cell);
         }
 
         #[test]
-        fn every_text_reads_back_and_none_is_a_formula(text in "['=+@a0 \\-]{0,6}") {
+        fn every_text_reads_back_and_none_is_a_formula(text in "['=+@a \\-]{0,6}") {
             let cell = written(&text);
             prop_assert!(!cell.trim_start_matches(' ').starts_with(FORMULA_STARTS));
             prop_assert_eq!(read(&cell).into_owned(), text.as_str());

@@ -303,6 +303,12 @@ fn with_month_name(text: &str) -> Option<Result<Date, NoDate>> {
     Some(i8::try_from(day).ok().and_then(|day| date(year, month, day)).ok_or(NoDate::NotADate))
 }
 
+/// Whether a word names a month.
+#[must_use]
+pub fn is_month(word: &str) -> bool {
+    month_of(&word.to_lowercase()).is_some()
+}
+
 /// A month by its name or an abbreviation of three letters or more that begins the names of no other one.
 fn month_of(word: &str) -> Option<i8> {
     let begins = |names: &[&str; 7]| names.iter().any(|name| name.starts_with(word));

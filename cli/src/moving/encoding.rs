@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
+/// What a file begins with whose letters a spreadsheet program would not read otherwise.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Bytes that are looked at to find UTF-16 without a byte-order mark.
 const LOOKED_AT: usize = 400;
 /// First bytes of files that spreadsheet programs keep as their own, and what such a file is.

@@ -5,12 +5,9 @@ use falconer_aws::operator::Birth;
 use falconer_domain::person::{Email, Note, PersonName};
 use falconer_domain::{License, LicenseId, UnixMillis};
 
-use super::cells::{written, written_as_text};
+use super::cells::{kept_as_text, written};
 use super::{own, sheet};
 use crate::moments;
-
-/// Columns that hold what people have written, which may look like anything.
-const TEXTS: [&str; 4] = ["licensee_name", "notes", "user_id", "metadata"];
 
 /// The names of the columns.
 pub fn header() -> impl Iterator<Item = &'static str> {
@@ -20,13 +17,13 @@ pub fn header() -> impl Iterator<Item = &'static str> {
 /// A license as a row. `key` is its key, masked or not.
 #[must_use]
 pub fn row(license: &License, birth: &Birth, key: &str) -> Vec<String> {
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let text = |text: Option<&str>| kept_as_text(text.unwrap_or_default()).into_owned();
     let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
     let moment = |at: Option<UnixMillis>| at.map(moments::written).unwrap_or_default();
     let sheet = [
-        key.to_owned(),
+        text(Some(key)),
         license.status.as_str().to_owned(),
-        license.tier.to_string(),
+        text(Some(license.tier.as_str())),
         number(license.duration_days),
         // What a client sent is nowhere in clear; the column `devices` has what is at rest.
         String::new(),
@@ -43,9 +40,9 @@ pub fn row(license: &License, birth: &Birth, key: &str) -> Vec<String> {
         license.id.to_string(),
         text(license.user_id.as_deref()),
         text(license.email.as_ref().map(Email::as_str)),
-        license.product.to_string(),
+        text(Some(license.product.as_str())),
         number(license.policy.seats),
-        license.features.join(" "),
+        text(Some(&license.features.join(" "))),
         own::devices(&license.devices),
         own::released(&license.released),
         license.free_used.to_string(),
@@ -58,12 +55,5 @@ pub fn row(license: &License, birth: &Birth, key: &str) -> Vec<String> {
         text(license.replaced_by.as_ref().map(LicenseId::as_str)),
         text(birth.metadata.as_deref()),
     ];
-    let cell = |(column, cell): (&str, String)| {
-        if TEXTS.contains(&column) {
-            written_as_text(&cell).into_owned()
-        } else {
-            written(&cell).into_owned()
-        }
-    };
-    header().zip(sheet.into_iter().chain(own)).map(cell).collect()
+    sheet.into_iter().chain(own).map(|cell| written(&cell).into_owned()).collect()
 }

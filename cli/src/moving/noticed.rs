@@ -21,6 +21,22 @@ pub enum Noticed {
     SetAside(&'static str),
     /// The metadata is too large for the license's row.
     MetadataLeftOut,
+    /// The term of an active license begins anew with its next activation.
+    NewTerm,
+    /// The end was counted from another column.
+    Counted,
+    /// A placeholder that the operator named means that the license never ends.
+    Never,
+    /// The row has parts of a device, and they prove nothing.
+    WithoutDevice,
+    /// A cell has lost what hides or what is around an address.
+    Cleaned(&'static str),
+    /// A cell was too long, and has lost its end.
+    Cut(&'static str),
+    /// A cell that only informs does not read.
+    LeftOut(&'static str),
+    /// What a client entered as its e-mail does not look like one.
+    NotAnAddress,
 }
 
 impl Noticed {
@@ -32,15 +48,41 @@ impl Noticed {
             Self::MoreFeatures => "more_features",
             Self::SetAside(_) => "set_aside",
             Self::MetadataLeftOut => "metadata_left_out",
+            Self::NewTerm => "new_term",
+            Self::Counted => "counted",
+            Self::Never => "never",
+            Self::WithoutDevice => "without_device",
+            Self::Cleaned(_) => "cleaned",
+            Self::Cut(_) => "cut",
+            Self::LeftOut(_) => "left_out",
+            Self::NotAnAddress => "not_an_address",
+        }
+    }
+
+    /// The column it is about, where it is about one.
+    const fn column(self) -> Option<&'static str> {
+        match self {
+            Self::SetAside(column) | Self::Cleaned(column) | Self::Cut(column) | Self::LeftOut(column) => {
+                Some(column)
+            }
+            Self::ActiveIsNull
+            | Self::Ended
+            | Self::MoreFeatures
+            | Self::MetadataLeftOut
+            | Self::NewTerm
+            | Self::Counted
+            | Self::Never
+            | Self::WithoutDevice
+            | Self::NotAnAddress => None,
         }
     }
 
     /// What happens to so many licenses, for people.
     fn sentence(self, licenses: usize) -> String {
-        let (them, are, have, get) = if licenses == 1 {
-            ("1 license".to_owned(), "is", "has", "gets")
+        let (them, are, have, get, end) = if licenses == 1 {
+            ("1 license".to_owned(), "is", "has", "gets", "ends")
         } else {
-            (format!("{licenses} licenses"), "are", "have", "get")
+            (format!("{licenses} licenses"), "are", "have", "get", "end")
         };
         match self {
             Self::ActiveIsNull => format!("{them} {are} revoked, since `active` is empty"),
@@ -48,6 +90,22 @@ impl Noticed {
             Self::MoreFeatures => format!("{them} {get} features that the Flask server never granted"),
             Self::SetAside(column) => format!("{them}: {column} does not fit and is kept as metadata"),
             Self::MetadataLeftOut => format!("{them}: the metadata is too large and is left out"),
+            Self::NewTerm => {
+                format!("{them} {have} a duration and no end: a new term begins at the next activation")
+            }
+            Self::Counted => format!("{them} {have} no end: it is counted from the column of --undated"),
+            Self::Never => format!("{them} never {end}, by --never"),
+            Self::WithoutDevice => {
+                format!("{them} {are} imported without a device, and bound at the next activation")
+            }
+            Self::Cleaned(column) => format!("{them}: {column} is cleaned"),
+            Self::Cut(column) => format!("{them}: {column} is too long and is cut"),
+            Self::LeftOut(column) => format!("{them}: {column} does not read and is left out"),
+            Self::NotAnAddress => {
+                format!(
+                    "{them}: licensee_email does not look like an address, so that `list --email` does not find it"
+                )
+            }
         }
     }
 }
@@ -86,7 +144,7 @@ impl Notices {
             let lines: Vec<_> = places.iter().map(|(line, _)| line).collect();
             let details: Vec<_> = places.iter().filter_map(|(_, detail)| detail.as_ref()).collect();
             let mut notice = json!({ "what": noticed.code(), "licenses": places.len(), "lines": lines });
-            if let Noticed::SetAside(column) = noticed {
+            if let Some(column) = noticed.column() {
                 notice["column"] = json!(column);
             }
             if !details.is_empty() {

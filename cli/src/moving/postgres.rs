@@ -25,7 +25,7 @@ use self::literal::Literal;
 use super::booleans::boolean;
 use super::cells::{Row, Sheet};
 use super::noticed::Noticed;
-use super::{BadRow, Incoming, Record};
+use super::{BadRow, Incoming, Notes, Record};
 
 /// The columns that are read; `id` is a number that nothing else refers to.
 pub const COLUMNS: [&str; 9] =
@@ -64,9 +64,6 @@ pub enum Features {
     /// They are left behind.
     LeftBehind,
 }
-
-/// What is noticed about a row, with a detail where there is one to tell.
-pub type Notes = Vec<(Noticed, Option<String>)>;
 
 /// Reads a row.
 ///

@@ -8,6 +8,10 @@ const MAX_ERROR_CHARS: usize = 20;
 const NOTHING: [&str; 12] =
     ["nan", "none", "null", "(null)", "<na>", "nat", "n/a", "na", "\\n", "undefined", "[object object]", "-"];
 
+/// The same in a cell that may hold a name, where capitals tell: some people are called Null or Na.
+const ABSENT: [&str; 10] =
+    ["nan", "NaN", "None", "NULL", "null", "<NA>", "NaT", "\\N", "undefined", "[object Object]"];
+
 /// Whether a cell shows an error: `#N/A`, `#REF!`, their translations, `Err:502`, or a column that is too narrow.
 #[must_use]
 pub fn is_error(text: &str) -> bool {
@@ -25,6 +29,12 @@ pub fn is_error(text: &str) -> bool {
 #[must_use]
 pub fn is_nothing(text: &str) -> bool {
     NOTHING.contains(&text.trim().to_lowercase().as_str())
+}
+
+/// Whether a cell of any kind says that there is nothing.
+#[must_use]
+pub fn is_absent(text: &str) -> bool {
+    ABSENT.contains(&text.trim())
 }
 
 /// Whether a cell cannot be the key that somebody entered: an error, a number that was rounded or turned into another
