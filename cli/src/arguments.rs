@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// The operator's desk of a Falconer license authority.
 ///
@@ -182,6 +182,9 @@ pub(crate) struct Issue {
     /// Issue a license for each row of a CSV file, whose columns are named like these flags
     #[arg(long, value_name = "FILE", conflicts_with_all = ["tier", "user", "email", "name", "from_activation", "seats", "features", "legacy", "order"])]
     pub(crate) from_csv: Option<PathBuf>,
+    /// The encoding of --from-csv, if it is not UTF-8 or UTF-16, as windows-1252
+    #[arg(long, value_name = "NAME", requires = "from_csv")]
+    pub(crate) encoding: Option<String>,
     /// Where the keys of --from-csv go [default: FILE.issued.csv]; `-` prints them as well
     #[arg(long, short, value_name = "FILE", requires = "from_csv")]
     pub(crate) output: Option<PathBuf>,
@@ -350,9 +353,9 @@ pub(crate) struct Stats {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
-    /// S2's sheet as CSV, or what `export csv` wrote
+    /// The spreadsheet as CSV, or what `export csv` wrote
     Sheet(ImportSheet),
-    /// S1's table `licenses`, as psql's `\copy … csv header` writes it
+    /// The Flask server's table `licenses`, exported by psql, pgAdmin or pandas with the names of the columns
     Postgres(ImportPostgres),
 }
 
@@ -366,28 +369,70 @@ pub(crate) struct ImportSheet {
     /// The sheet's name of a tier and ours; may be repeated
     #[arg(long, value_name = "THEIRS=OURS")]
     pub(crate) tier: Vec<String>,
+    /// The sheet's word for a status and ours, as gesperrt=suspended; may be repeated
+    #[arg(long, value_name = "THEIRS=OURS")]
+    pub(crate) status: Vec<String>,
+    /// Whether its dates begin with the day or with the month, where the sheet itself does not tell
+    #[arg(long, value_name = "ORDER")]
+    pub(crate) dates: Option<DateOrder>,
+    /// The time zone in which its days end, as Europe/Berlin
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
+    pub(crate) timezone: String,
+    /// A text or a date in `expiry_date` that means that the license never ends; may be repeated
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) never: Vec<String>,
+    /// An active license with a duration and no end: `new-term` with its next activation, `refuse`, or `from:COLUMN`
+    #[arg(long, default_value = "new-term", value_name = "WHAT")]
+    pub(crate) undated: String,
     /// Keep free-text keys instead of issuing fresh ones. They carry no signature: anyone can try to guess one
     #[arg(long)]
     pub(crate) keep_keys: bool,
     /// Where old and fresh keys are listed [default: FILE.mapping.csv]; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
+    /// List only keys of licenses that are this: active, pending, suspended, revoked or expired; may be repeated
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) only: Vec<String>,
+}
+
+/// Whether dates begin with the day or with the month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DateOrder {
+    /// 31/12/2026
+    Dmy,
+    /// 12/31/2026
+    Mdy,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportPostgres {
     #[command(flatten)]
     pub(crate) import: ImportFile,
-    /// The time zone S1's server ran in, as Europe/Berlin
-    #[arg(long, default_value = "UTC")]
+    /// The time zone the Flask server ran in, as Europe/Berlin: the zone of `expires_at`
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
     pub(crate) timezone: String,
+    /// The time zone of the database's sessions, where it is another one: the zone of `created_at`
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) database_timezone: Option<String>,
+    /// Import although the times in the keys speak for another time zone
+    #[arg(long)]
+    pub(crate) trust_timezone: bool,
+    /// Leave the column `features` behind: the Flask server never looked at it
+    #[arg(long)]
+    pub(crate) without_features: bool,
+    /// Mend what an earlier import of these licenses set, where nobody has changed it since
+    #[arg(long)]
+    pub(crate) update: bool,
 }
 
 /// A file that is imported.
 #[derive(Debug, Args)]
 pub(crate) struct ImportFile {
-    /// CSV in UTF-8, its first line naming the columns; `-` reads standard input
+    /// CSV, its first line naming the columns; `-` reads standard input
     pub(crate) file: PathBuf,
+    /// Its encoding, if it is not UTF-8 or UTF-16, as windows-1252
+    #[arg(long, value_name = "NAME")]
+    pub(crate) encoding: Option<String>,
     /// Where rows that cannot be imported go, with the reason [default: FILE.refused.csv]; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) refused: Option<PathBuf>,

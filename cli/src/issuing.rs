@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::Issue;
 use crate::failure::{Failure, bad_input};
-use crate::imports::beside;
+use crate::imports::{self, beside};
 use crate::inputs;
 use crate::licenses::{Office, opened, product, reason, unseen};
 use crate::output::{self, OutputError, Voice};
@@ -31,7 +31,8 @@ impl Office<'_> {
         let product = product(&issue.product)?;
         let reason = reason(issue.reason.as_deref())?;
         if let Some(file) = &issue.from_csv {
-            return self.issue_to(file, issue.output.as_deref(), &product, reason.as_deref()).await;
+            let encoding = issue.encoding.as_deref();
+            return self.issue_to(file, issue.output.as_deref(), &product, reason.as_deref(), encoding).await;
         }
         let form = if issue.legacy { Form::Legacy } else { Form::Current };
         let id = issue.order.as_deref().map(OrderId::read).transpose();
@@ -104,12 +105,13 @@ impl Office<'_> {
         keys: Option<&Path>,
         product: &Product,
         reason: Option<&str>,
+        encoding: Option<&str>,
     ) -> Result<()> {
         self.leaves_output_to_json(keys)?;
         let voice = Voice::beside(keys);
         let printed = keys.is_some_and(output::is_standard_output);
         let path = beside(keys.filter(|_| !printed), file, "issued")?;
-        self.issue_from_csv(file, &path, product, reason, voice).await?;
+        self.issue_from_csv(file, &path, product, reason, voice, encoding).await?;
         if printed && !self.manners.dry_run {
             let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
             output::verbatim(&text)?;
@@ -125,9 +127,12 @@ impl Office<'_> {
         product: &Product,
         reason: Option<&str>,
         voice: Voice,
+        encoding: Option<&str>,
     ) -> Result<()> {
         let (name, bytes) = (file.display(), inputs::sheet(file)?);
-        let orders = Sheet::open(&bytes, &issuing::REQUIRED).with_context(|| name.to_string())?;
+        let encoding = encoding.map(imports::encoding).transpose()?;
+        let orders =
+            Sheet::open_in(encoding, &bytes, &issuing::REQUIRED).with_context(|| name.to_string())?;
         let unknown = orders.unknown(&issuing::COLUMNS);
         if !unknown.is_empty() {
             let (unknown, known) = (unknown.join(", "), issuing::COLUMNS.join(", "));
@@ -138,16 +143,25 @@ impl Office<'_> {
             return Ok(self.tell_bulk("dry_run", checked.len() as u64, 0, None, voice)?);
         }
         let (count, name) = (checked.len(), keys.display());
-        if keys.exists() {
-            self.confirm(&format!("issue {count} licenses"), &[format!("with the keys that {name} has")])?;
-        } else {
-            self.confirm(&format!("issue {count} licenses"), &[format!("their keys go to {name}")])?;
-            self.make_keys(&orders, &checked, keys)?;
+        let keys_of = |made: &[u8]| {
+            issuing::read_keys(made, &orders, product).with_context(|| {
+                format!("{} has the keys of another file; name another one with --output", keys.display())
+            })
+        };
+        let read = || std::fs::read(keys).with_context(|| format!("{name} cannot be read"));
+        // An empty one is the place that a stopped run has taken.
+        let made = if keys.exists() { read()? } else { Vec::new() };
+        let there = if made.is_empty() { 0 } else { keys_of(&made)?.len() };
+        let line = match (there, count - there) {
+            (0, _) => format!("their keys go to {name}"),
+            (_, 0) => format!("with the keys that {name} has"),
+            (_, new) => format!("with the keys that {name} has, and {new} more that are added to it"),
+        };
+        self.confirm(&format!("issue {count} licenses"), &[line])?;
+        if there < count {
+            self.make_keys(&orders, &made, &checked[there..], keys)?;
         }
-        let made = std::fs::read(keys).with_context(|| format!("{name} cannot be read"))?;
-        let keyed = issuing::read_keys(&made, &orders, product).with_context(|| {
-            format!("{} has the keys of another file; name another one with --output", keys.display())
-        })?;
+        let keyed = keys_of(&read()?)?;
         let (stored, there) = self.store_keyed(keyed, reason).await?;
         let outcome = if stored == 0 { "unchanged" } else { "changed" };
         Ok(self.tell_bulk(outcome, stored, there, Some(keys), voice)?)
@@ -157,7 +171,7 @@ impl Office<'_> {
     async fn checked(&self, orders: &Sheet<'_>, product: &Product) -> Result<Vec<CheckedOrder>> {
         let issuer = Issuer::new(self.store, self.ring, self.actor);
         let (mut checked, mut bad) = (Vec::new(), Vec::new());
-        for row in orders.rows() {
+        for row in issuing::rows(orders) {
             let order = match issuing::order(&row, product) {
                 Ok(order) => issuer.check(order).await,
                 Err(why) => {
@@ -181,14 +195,27 @@ impl Office<'_> {
         Err(bad_input(format!("{} of {all} orders are not in order; nothing was issued", bad.len())).into())
     }
 
-    fn make_keys(&self, orders: &Sheet<'_>, checked: &[CheckedOrder], path: &Path) -> Result<()> {
+    /// Keys for the orders that have none, below those that `made` has already.
+    fn make_keys(
+        &self,
+        orders: &Sheet<'_>,
+        made: &[u8],
+        checked: &[CheckedOrder],
+        path: &Path,
+    ) -> Result<()> {
         let mut issuer = Issuer::new(self.store, self.ring, self.actor);
         let mut keys = Vec::with_capacity(checked.len());
         for order in checked {
             let (key, new) = issuer.prepare(order, Form::Current, self.now)?;
             keys.push((key, new.license.id.to_string()));
         }
-        issuing::write_keys(path, orders, keys, self.now).with_context(|| {
+        let there = issuing::rows(orders).count() - keys.len();
+        let written = if made.is_empty() {
+            issuing::write_keys(path, orders, keys, self.now)
+        } else {
+            issuing::add_keys(path, (made, orders), (there, keys), self.now)
+        };
+        written.with_context(|| {
             format!("{} cannot be written, or somebody was faster; nothing was issued", path.display())
         })
     }

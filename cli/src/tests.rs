@@ -1,7 +1,5 @@
 //! Every reader of what an operator hands in: files, sheets, dates. No bytes make it panic, and what it takes reads back.
 
-use std::collections::BTreeMap;
-
 use falconer_domain::{Product, UnixMillis};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -95,12 +93,16 @@ fn of_sheet() -> Vec<&'static str> {
 
 /// Reads it as everything that a file can be.
 fn read_as_all(bytes: &[u8]) {
-    let reading =
-        sheet::Reading { product: product(), tiers: BTreeMap::new(), now: UnixMillis(1_800_000_000_000) };
+    let reading = sheet::Reading::new(product(), UnixMillis(1_800_000_000_000));
+    let table = postgres::Reading {
+        server_zone: TimeZone::UTC,
+        database_zone: TimeZone::UTC,
+        features: postgres::Features::Granted,
+    };
     if let Ok(file) = Sheet::open(bytes, &[]) {
         for row in file.rows() {
-            let _ = sheet::read(&row, &reading).map(drop);
-            let _ = postgres::read(&row, &TimeZone::UTC).map(drop);
+            drop(sheet::read(&row, &reading));
+            let _ = postgres::read(&row, &table).map(drop);
             let _ = own::read(&row).map(drop);
         }
         let _ = read_keys(bytes, &file, &product()).map(drop);

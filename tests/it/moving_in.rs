@@ -26,7 +26,7 @@ fn with_imported() -> World {
     World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() })
 }
 
-fn writes(world: &World) -> usize {
+pub(crate) fn writes(world: &World) -> usize {
     let records = world.dynamodb.records();
     records
         .iter()
@@ -75,6 +75,7 @@ fn a_sheet_moves_in_with_fresh_keys_and_says_what_it_could_not_take() {
         report,
         json!({
             "outcome": "changed", "rows": 6, "imported": 3, "there": 0, "refused": 3,
+            "noticed": [{ "what": "ended", "licenses": 1, "lines": [7] }], "updated": [],
             "mappingFile": format!("{file}.mapping.csv"), "refusedFile": format!("{file}.refused.csv"),
             "error": { "code": "rows_refused", "message": "3 of 6 rows were refused" },
         })

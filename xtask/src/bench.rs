@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use crate::python;
+use crate::packages::{self, Package};
 use crate::step;
 use crate::tools;
 use crate::workspace::Workspace;
@@ -19,10 +19,6 @@ const RIVAL_NAMES: [&str; 3] = ["hello", "bare-calls", "sdk-defaults"];
 const FUNCTIONS: &str = "functions";
 const RIVALS: &str = "rivals";
 const RESULTS: &str = "docs/results";
-/// Where Debian's packages put PostgreSQL, one folder a version.
-const POSTGRESQL: &str = "/usr/lib/postgresql";
-/// Where the documents lie that the project started from, and how the one with the Flask server begins.
-const SEEDS: (&str, &str) = ("../shared/seeds", "000_");
 
 const BUILD_FAILED: &str = "the build failed: the compiler's message is above";
 
@@ -58,11 +54,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
         step::run(&mut build, BUILD_FAILED)?;
     }
     let python = tools::BENCH.install(workspace)?.program("python");
-    if python::on_path("valgrind").is_none() {
-        install(workspace, "valgrind", "counts instructions")?;
-    }
-    if seed.is_some() && !has_postgresql() {
-        install(workspace, "postgresql", "is the Flask server's database")?;
+    packages::ensure(workspace, &Package::VALGRIND)?;
+    if seed.is_some() {
+        packages::ensure(workspace, &Package::POSTGRESQL)?;
     }
 
     let status = status_of_client(workspace)?;
@@ -127,39 +121,13 @@ fn seed(workspace: &Workspace, named: Option<&Path>) -> Result<Option<PathBuf>> 
         let seed = fs::canonicalize(named).with_context(|| format!("{} is not there", named.display()))?;
         return Ok(Some(seed));
     }
-    let (folder, beginning) = SEEDS;
-    let found = fs::read_dir(workspace.root.join(folder)).ok().and_then(|entries| {
-        let mut paths = entries.flatten().map(|entry| entry.path());
-        paths.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(beginning)))
-    });
+    let found = packages::seed(workspace);
     if found.is_none() {
+        let (folder, beginning) = packages::SEEDS;
         println!(
             "The comparison with the Flask server is left out: there is no {folder}/{beginning}… beside the checkout. \
              Name the document that holds the server with --seed FILE."
         );
     }
     Ok(found)
-}
-
-fn has_postgresql() -> bool {
-    let versions = fs::read_dir(POSTGRESQL).into_iter().flatten().flatten();
-    versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())
-}
-
-/// Installs one of Debian's packages, or says what to install.
-fn install(workspace: &Workspace, package: &str, what_it_does: &str) -> Result<()> {
-    let apt_get = python::on_path("apt-get").filter(|_| rustix::process::geteuid().is_root());
-    let Some(apt_get) = apt_get else {
-        bail!(
-            "{package} is not installed; it {what_it_does}: install it (on Debian and Ubuntu `sudo apt-get install \
-             {package}`) and run the command again"
-        );
-    };
-    let mut install = workspace.command(apt_get);
-    install.args(["install", "-y", package]).env("DEBIAN_FRONTEND", "noninteractive");
-    let sentence = format!(
-        "{package} could not be installed: apt's message is above; after `apt-get update` it may, so run that and the \
-         command again"
-    );
-    step::run(&mut install, &sentence)
 }

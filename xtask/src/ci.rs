@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
-use crate::{bench, e2e, step, template, test, tools};
+use crate::{bench, e2e, moving, step, template, test, tools};
 
 type Step = fn(&Workspace) -> Result<()>;
 
@@ -49,6 +49,7 @@ const STEPS: [(&str, Step); 8] = [
     ("tests in a terminal", tests_in_a_terminal),
     ("tests without a terminal", tests_without_a_terminal),
     ("end to end", e2e::run),
+    ("moving in and out", moving::run),
     ("template", template::run),
 ];
 

@@ -1,4 +1,4 @@
-//! The project's only automation: `cargo xtask dev | test | e2e | template | package | bench | load | mutants | docs | ci`.
+//! The project's only automation: `cargo xtask dev | test | e2e | moving | template | package | bench | load | mutants | docs | ci`.
 //!
 //! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
 //! there after seconds and a change in them never rebuilds it.
@@ -17,8 +17,10 @@ mod environment;
 mod http;
 mod interrupt;
 mod logs;
+mod moving;
 mod mutants;
 mod package;
+mod packages;
 mod ports;
 mod process;
 mod process_table;
@@ -54,6 +56,8 @@ enum Command {
     Test(test::Options),
     /// Bring the stack up and look at it from outside, with tools that share no code with it.
     E2e,
+    /// Move a table in from a real PostgreSQL, and our export through LibreOffice, openpyxl, pandas and psql.
+    Moving,
     /// Hold template.yaml against the tools that deploy it.
     Template,
     /// Build what `sam deploy` would upload, optimized, and look at it. Takes long.
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
             Command::Dev(options) => dev::run(&workspace, &options),
             Command::Test(options) => test::run(&workspace, &options),
             Command::E2e => e2e::run(&workspace),
+            Command::Moving => moving::run(&workspace),
             Command::Template => template::run(&workspace),
             Command::Package => package::run(&workspace),
             Command::Bench(options) => bench::run(&workspace, &options),

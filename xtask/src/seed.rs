@@ -54,6 +54,19 @@ impl Operator<'_> {
         step::ask(&mut self.command(arguments))
     }
 
+    /// Runs it, and returns what it printed, also where it says that rows were refused.
+    pub(crate) fn try_run(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.command(arguments).stdin(std::process::Stdio::null()).output()?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(
+            matches!(output.status.code(), Some(0 | 1)),
+            "falconer failed ({}): {said}",
+            output.status
+        );
+        Ok(printed + &said)
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.workspace.command(self.workspace.program("falconer"));
         command.args(arguments);

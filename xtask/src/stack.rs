@@ -8,7 +8,8 @@ mod stand_ins;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 use crate::environment::Environment;
 use crate::ports;
@@ -120,6 +121,13 @@ impl<'a> Stack<'a> {
     /// Copies the key ring to where `--data` keeps it.
     pub(crate) fn keep(&self) -> Result<()> {
         self.secret.keep()
+    }
+
+    /// The master of the ring's legacy generation: what the Flask server of this stack would have signed with.
+    pub(crate) fn legacy_master(&self) -> Result<String> {
+        let ring: Value = serde_json::from_str(&self.secret.value()?.unwrap_or_default())?;
+        let master = ring["legacy"].as_str().and_then(|generation| ring[generation].as_str());
+        master.map(str::to_owned).context("the key ring has no legacy generation")
     }
 
     /// The operator's command line on this stack.

@@ -71,6 +71,21 @@ pub(crate) const BENCH: Toolset = Toolset {
     bare_packages: &[],
 };
 
+/// Programs that write tables and sheets, and the Flask server of the seed document.
+pub(crate) const MOVING: Toolset = Toolset {
+    name: "moving",
+    what: "what writes tables and sheets (pandas, openpyxl, psycopg2, Flask)",
+    packages: &[
+        "Flask==3.1.3",
+        "Flask-Cors==6.0.5",
+        "Flask-Limiter==4.1.1",
+        "openpyxl==3.1.5",
+        "pandas==3.1.1",
+        "psycopg2-binary==2.9.13",
+    ],
+    bare_packages: &[],
+};
+
 /// What the local stack is made of, beside our own programs.
 pub(crate) struct DevTools {
     pub(crate) cargo_lambda: PathBuf,

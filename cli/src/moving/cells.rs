@@ -1,14 +1,16 @@
 //! Rows of a CSV file by the names in its header, and cells that no spreadsheet takes for a formula.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
+use encoding_rs::Encoding;
 
-use super::BadRow;
+use super::encoding::{self, Decoded, Mark, NotText};
+use super::numbers::{self, Point};
+use super::{BadRow, booleans, dates, spoiled};
 
-/// What Excel and Google Sheets write in front of UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Largest row: half of the 400 KB of an item, whose attributes have names too.
 const MAX_ROW_BYTES: usize = 200_000;
 /// Characters at which spreadsheets begin to calculate, after OWASP's page on CSV injection; the wide forms are read as
@@ -19,6 +21,15 @@ const FORMULA_STARTS: [char; 11] =
 /// does so in most of Europe, and then knows no quotation marks of ours.
 const INNER_SEPARATORS: [char; 4] = [';', '\t', '\n', '\r'];
 
+/// What may part the cells of a row, the most usual first.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// A line that Excel writes and reads in front of the header, with the separator behind it.
+const SEPARATOR_LINE: &str = "sep=";
+/// Stands behind the last row while a file is read. Where a row has swallowed it, a quotation mark was never closed.
+const END_OF_FILE: &[u8] = b"\n\x01end";
+/// Names of a first line that a message shows: more than any sheet of the kind has.
+const MOST_NAMES_SHOWN: usize = 40;
+
 /// Why a file is no sheet of the kind asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum BadFile {
@@ -28,18 +39,34 @@ pub enum BadFile {
     /// A column is missing.
     #[error("the first line lacks the column {0}; it names {1}")]
     NoColumn(&'static str, String),
+    /// The first line is data, or something else.
+    #[error("the first line names no column that is needed ({0}); put the names above the rows")]
+    NoHeader(String),
+    /// The same of a table that a database program has exported.
+    #[error(
+        "the first line names no column that is needed ({0}); export the table with the names of its columns \
+         (psql: `csv header`), or put them above the rows"
+    )]
+    NoHeaderOfTable(String),
     /// A column stands there twice.
     #[error("the first line names the column {0} twice")]
     Twice(String),
+    /// Not text.
+    #[error(transparent)]
+    NotText(#[from] NotText),
     /// Not CSV.
-    #[error("the first line does not read as CSV in UTF-8: {0}")]
+    #[error("the first line does not read as CSV: {0}")]
     Csv(#[from] csv::Error),
 }
 
-/// The bytes of a CSV file, its header read.
+/// A CSV file as text, its header read.
 #[derive(Debug)]
 pub struct Sheet<'a> {
-    bytes: &'a [u8],
+    text: Cow<'a, str>,
+    mark: Mark,
+    separator: u8,
+    /// Where the rows begin: behind the header.
+    body: u64,
     /// The header, as it stands.
     pub header: StringRecord,
     columns: BTreeMap<String, usize>,
@@ -50,36 +77,85 @@ pub struct Sheet<'a> {
 pub struct Row<'a> {
     /// The line it begins on.
     pub line: u64,
-    /// Its cells, in the order of the header.
+    /// Its cells, one for each name of the header.
     pub cells: Result<StringRecord, BadRow>,
     /// The same as they stand, for handing them back.
     pub raw: ByteRecord,
     columns: &'a BTreeMap<String, usize>,
+    separator: u8,
 }
 
 impl<'a> Sheet<'a> {
-    /// Reads the header. Names count without regard to case and to spaces around them.
+    /// Reads the header of a file in UTF-8 or UTF-16.
     ///
     /// # Errors
     /// [`BadFile`].
     pub fn open(bytes: &'a [u8], required: &[&'static str]) -> Result<Self, BadFile> {
-        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        let header = ReaderBuilder::new().flexible(true).from_reader(bytes).headers()?.clone();
-        if header.iter().all(str::is_empty) {
-            return Err(BadFile::Empty);
-        }
-        let mut columns = BTreeMap::new();
-        for (index, name) in header.iter().enumerate() {
-            let name = name.trim().to_lowercase();
-            if !name.is_empty() && columns.insert(name.clone(), index).is_some() {
-                return Err(BadFile::Twice(name));
+        Self::open_in(None, bytes, required)
+    }
+
+    /// Reads the header of a file that may be in another encoding. The separator is the one with which the header names
+    /// the most of what is required. Names count without regard to case, and to blanks and hyphens for underscores.
+    ///
+    /// # Errors
+    /// [`BadFile`].
+    pub fn open_in(
+        encoding: Option<&'static Encoding>,
+        bytes: &'a [u8],
+        required: &[&'static str],
+    ) -> Result<Self, BadFile> {
+        let Decoded { text, mark } = encoding::decode(bytes, encoding)?;
+        let (named, after) = separator_line(&text);
+        let mut best: Option<(usize, Self)> = None;
+        for separator in named.into_iter().chain(SEPARATORS) {
+            let Some((header, body)) = first_record(&text, after, separator)? else {
+                return Err(BadFile::Empty);
+            };
+            let columns = columns_of(&header);
+            let found = required.iter().filter(|name| columns.contains_key(**name)).count();
+            let score = found * MAX_ROW_BYTES + columns.len();
+            if best.as_ref().is_none_or(|(most, _)| score > *most) {
+                best = Some((score, Self { text: text.clone(), mark, separator, body, header, columns }));
             }
         }
-        if let Some(missing) = required.iter().find(|name| !columns.contains_key(**name)) {
-            let named: Vec<_> = columns.keys().map(String::as_str).collect();
+        let (_, sheet) = best.ok_or(BadFile::Empty)?;
+        sheet.with_columns(required)
+    }
+
+    fn with_columns(self, required: &[&'static str]) -> Result<Self, BadFile> {
+        if let Some(missing) = required.iter().find(|name| !self.columns.contains_key(**name)) {
+            // A first line that names nothing known may be a row: no part of a key or of a person is shown.
+            if !required.iter().any(|name| self.columns.contains_key(*name)) {
+                return Err(BadFile::NoHeader(required.join(", ")));
+            }
+            let named = self.columns.keys().map(String::as_str).filter(|name| looks_like_a_name(name));
+            let named: Vec<_> = named.take(MOST_NAMES_SHOWN).collect();
             return Err(BadFile::NoColumn(missing, named.join(", ")));
         }
-        Ok(Self { bytes, header, columns })
+        let mut seen = BTreeSet::new();
+        match self.header.iter().map(folded_name).find(|name| !name.is_empty() && !seen.insert(name.clone()))
+        {
+            Some(name) => Err(BadFile::Twice(name)),
+            None => Ok(self),
+        }
+    }
+
+    /// What parts the cells of a row: a comma, a semicolon, a tab or a bar.
+    #[must_use]
+    pub const fn separator(&self) -> u8 {
+        self.separator
+    }
+
+    /// Whether a file written for the same program needs a byte-order mark.
+    #[must_use]
+    pub const fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// Whether the header names a column.
+    #[must_use]
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.contains_key(column)
     }
 
     /// Columns that are none of these.
@@ -88,31 +164,141 @@ impl<'a> Sheet<'a> {
         self.columns.keys().map(String::as_str).filter(|name| !known.contains(name)).collect()
     }
 
-    /// Rows below the header; blank lines are none.
+    /// Rows below the header that are not blank.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.rows().fold(0, |count, _| count + 1)
     }
 
-    /// The rows below the header.
+    /// The rows below the header. Rows of blank cells are none; missing cells are blank, and surplus blank cells nothing.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        let reader = ReaderBuilder::new().flexible(true).from_reader(self.bytes);
-        let mut lines = Lines { bytes: self.bytes, byte: 0, line: 1 };
+        let bytes = self.text.as_bytes();
+        let body = usize::try_from(self.body).unwrap_or(usize::MAX).min(bytes.len());
+        let reader = reader(self.separator).from_reader(bytes[body..].chain(END_OF_FILE));
+        let mut lines = Lines { bytes, byte: 0, line: 1 };
         reader.into_byte_records().filter_map(move |record| {
             // Reading bytes from memory, with any number of cells in a row, does not fail.
             let raw = record.ok()?;
-            let (found, named) = (raw.len(), self.header.len());
-            let cells = if raw.as_slice().len() > MAX_ROW_BYTES {
-                Err(BadRow::TooLarge(raw.as_slice().len()))
-            } else if found == named {
-                StringRecord::from_byte_record(raw.clone()).map_err(|_| BadRow::NotText)
-            } else {
-                Err(BadRow::Cells(found, named))
+            let (raw, cells) = match swallowed_the_end(&raw) {
+                Swallowed::Nothing => {
+                    let cells = self.fitted(&raw);
+                    (raw, cells)
+                }
+                Swallowed::IsTheEnd => return None,
+                Swallowed::TheEnd(raw) => (raw, Err(BadRow::OpenQuote)),
             };
-            let line = lines.of_record_at(raw.position().map_or(0, csv::Position::byte));
-            Some(Row { line, cells, raw, columns: &self.columns })
+            if raw.iter().all(is_blank) {
+                return None;
+            }
+            let line = lines.of_record_at(self.body + raw.position().map_or(0, csv::Position::byte));
+            Some(Row { line, cells, raw, columns: &self.columns, separator: self.separator })
         })
     }
+
+    /// As many cells as the header has.
+    fn fitted(&self, raw: &ByteRecord) -> Result<StringRecord, BadRow> {
+        let (found, named) = (raw.len(), self.header.len());
+        if raw.as_slice().len() > MAX_ROW_BYTES {
+            return Err(BadRow::TooLarge(raw.as_slice().len()));
+        }
+        if raw.iter().skip(named).any(|cell| !is_blank(cell)) {
+            return Err(BadRow::Cells(found, named));
+        }
+        let missing = std::iter::repeat_n(&b""[..], named.saturating_sub(found));
+        let cells = raw.iter().take(named).chain(missing).collect();
+        // A cell of text is text: cells end at characters of ASCII.
+        StringRecord::from_byte_record(cells).map_err(|_| BadRow::OpenQuote)
+    }
+}
+
+fn reader(separator: u8) -> ReaderBuilder {
+    let mut builder = ReaderBuilder::new();
+    builder.flexible(true).has_headers(false).delimiter(separator);
+    builder
+}
+
+/// The separator that a first line `sep=;` names, and where the line after it begins.
+fn separator_line(text: &str) -> (Option<u8>, usize) {
+    let line = text.split_inclusive(['\r', '\n']).next().unwrap_or_default();
+    let bare = line.trim_end_matches(['\r', '\n']).trim_matches('"');
+    let named = bare.get(..SEPARATOR_LINE.len()).filter(|start| start.eq_ignore_ascii_case(SEPARATOR_LINE));
+    match (named, bare.as_bytes()) {
+        (Some(_), [_, _, _, _, separator]) if SEPARATORS.contains(separator) => {
+            (Some(*separator), line.len())
+        }
+        _ => (None, 0),
+    }
+}
+
+/// The first row that is not blank, and where the next one begins.
+fn first_record(text: &str, after: usize, separator: u8) -> Result<Option<(StringRecord, u64)>, csv::Error> {
+    let mut reader = reader(separator).from_reader(&text.as_bytes()[after..]);
+    let mut record = StringRecord::new();
+    while reader.read_record(&mut record)? {
+        if !record.iter().all(|cell| is_blank(cell.as_bytes())) {
+            return Ok(Some((record, after as u64 + reader.position().byte())));
+        }
+    }
+    Ok(None)
+}
+
+fn columns_of(header: &StringRecord) -> BTreeMap<String, usize> {
+    let mut columns = BTreeMap::new();
+    for (index, name) in header.iter().enumerate() {
+        let name = folded_name(name);
+        if !name.is_empty() {
+            columns.entry(name).or_insert(index);
+        }
+    }
+    columns
+}
+
+/// A column's name as it counts: in lower case, blanks and hyphens as underscores, without what nobody sees.
+#[must_use]
+pub fn folded_name(name: &str) -> String {
+    let seen: String = name.chars().filter(|c| !is_unseen(*c)).collect();
+    let parts =
+        seen.split(|c: char| c.is_whitespace() || c == '-' || c == '_').filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("_").to_lowercase()
+}
+
+/// Whether a message may show what stands in a first line: words and small numbers, as names of columns are.
+fn looks_like_a_name(name: &str) -> bool {
+    let is_part = |part: &str| {
+        let number = part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        number || part.chars().all(char::is_alphabetic)
+    };
+    name.chars().count() <= 32 && name.split('_').all(is_part)
+}
+
+/// What programs leave at the ends of cells and nobody sees: byte-order marks and blanks without a width.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{FEFF}' | '\u{200B}' | '\u{2060}' | '\u{200E}' | '\u{200F}')
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || is_unseen(c))
+}
+
+fn is_blank(cell: &[u8]) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|cell| trimmed(cell).is_empty())
+}
+
+enum Swallowed {
+    Nothing,
+    IsTheEnd,
+    TheEnd(ByteRecord),
+}
+
+fn swallowed_the_end(raw: &ByteRecord) -> Swallowed {
+    let (last, alone) = (raw.iter().next_back().unwrap_or_default(), &END_OF_FILE[1..]);
+    if raw.len() == 1 && last == alone {
+        return Swallowed::IsTheEnd;
+    }
+    let Some(cell) = last.strip_suffix(END_OF_FILE) else { return Swallowed::Nothing };
+    let mut kept = ByteRecord::from(raw.iter().take(raw.len() - 1).chain([cell]).collect::<Vec<_>>());
+    kept.set_position(raw.position().cloned());
+    Swallowed::TheEnd(kept)
 }
 
 /// Counts lines up to a record. The reader's own count stands still before blank lines and the second half of a CR LF.
@@ -144,9 +330,46 @@ impl Row<'_> {
     /// A cell by its column's name, trimmed; blank cells and missing columns are `None`.
     #[must_use]
     pub fn cell(&self, column: &str) -> Option<Cow<'_, str>> {
-        let cells = self.cells.as_ref().ok()?;
-        let text = cells.get(*self.columns.get(column)?)?.trim();
+        self.cells.as_ref().ok()?;
+        let text = trimmed(self.text(column)?);
         (!text.is_empty()).then(|| read(text))
+    }
+
+    /// A cell exactly as it stands; `None` for a missing column.
+    #[must_use]
+    pub fn text(&self, column: &str) -> Option<&str> {
+        let index = *self.columns.get(column)?;
+        match &self.cells {
+            Ok(cells) => cells.get(index),
+            // Most of the row may be of no account, as the metadata of a table is.
+            Err(BadRow::TooLarge(_)) => std::str::from_utf8(self.raw.get(index)?).ok(),
+            Err(_) => None,
+        }
+    }
+
+    /// Whether the file has a column.
+    #[must_use]
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.contains_key(column)
+    }
+
+    /// What parts the cells of the row.
+    #[must_use]
+    pub const fn separator(&self) -> u8 {
+        self.separator
+    }
+
+    /// A cell read as a whole number.
+    ///
+    /// # Errors
+    /// [`BadRow::Cell`].
+    pub fn whole(&self, column: &'static str) -> Result<Option<u64>, BadRow> {
+        self.parsed(column, |text| numbers::whole(text, self.point()))
+    }
+
+    /// What a point means in this file.
+    const fn point(&self) -> Point {
+        if self.separator == b';' { Point::PartsThousands } else { Point::Unknown }
     }
 
     /// A cell that must not be blank.
@@ -157,11 +380,12 @@ impl Row<'_> {
         self.cell(column).ok_or(BadRow::Empty(column))
     }
 
-    /// Names in a cell, parted by spaces or semicolons.
+    /// Names in a cell, parted by blanks, commas or semicolons.
     #[must_use]
     pub fn names(&self, column: &str) -> Vec<String> {
         let cell = self.cell(column).unwrap_or_default();
-        let names = cell.split(|c: char| c == ';' || c.is_whitespace()).filter(|name| !name.is_empty());
+        let names =
+            cell.split(|c: char| c == ';' || c == ',' || c.is_whitespace()).filter(|name| !name.is_empty());
         names.map(str::to_owned).collect()
     }
 
@@ -186,11 +410,54 @@ pub fn written(text: &str) -> Cow<'_, str> {
     if begins_like_a_formula(text) { Cow::Owned(format!("'{cell}")) } else { cell }
 }
 
-fn read(cell: &str) -> Cow<'_, str> {
+/// A text that stays one: what a spreadsheet program or a data frame would read as a number, a date, a yes or nothing, and
+/// save as something else, gets an apostrophe. [`written`] has the rest.
+#[must_use]
+pub fn kept_as_text(text: &str) -> Cow<'_, str> {
+    if is_changed(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// Whether a program that opens and saves a text would write another one: `0042`, `1E5`, `1/2`, `MAR1`, `TRUE`, `NA`.
+fn is_changed(text: &str) -> bool {
+    let bare = text.trim_start_matches('\'').trim();
+    let digits = bare.bytes().all(|byte| byte.is_ascii_digit());
+    if bare.is_empty() || begins_like_a_formula(text) || (digits && is_plain_number(bare)) {
+        return false;
+    }
+    let (month, number) = bare.split_at(bare.find(|c: char| !c.is_alphabetic()).unwrap_or(bare.len()));
+    let is_number = |c: char| c.is_ascii_digit() || ".,:/ eE+-%()$€£¥'’\u{A0}".contains(c);
+    let folded = bare.to_lowercase();
+    bare.contains(|c: char| c.is_ascii_digit()) && bare.chars().all(is_number)
+        || dates::read(bare).is_ok()
+        || dates::is_day_of_a_month(bare)
+        || number.contains(|c: char| c.is_ascii_digit()) && dates::is_month(month)
+        || (bare.starts_with(|c: char| c.is_ascii_digit())
+            && (folded.ends_with("am") || folded.ends_with("pm")))
+        || booleans::is_constant(bare)
+        || spoiled::is_nothing(bare)
+        || spoiled::is_error(bare)
+        || ["inf", "infinity"].contains(&folded.as_str())
+}
+
+/// A number that a spreadsheet writes as it has read it: fifteen digits at most, the first not zero.
+fn is_plain_number(digits: &str) -> bool {
+    digits == "0" || (digits.len() <= 15 && !digits.starts_with('0'))
+}
+
+/// A cell without what [`written`], [`kept_as_text`] or a person has put around it.
+pub(super) fn read(cell: &str) -> Cow<'_, str> {
+    // `="0042"` is how people keep a spreadsheet from reading a text as a number; our own never begins like that.
+    let by_hand = cell.strip_prefix("=\"").and_then(|text| text.strip_suffix('"'));
+    if let Some(text) = by_hand.filter(|text| !text.contains('"')) {
+        return Cow::Owned(text.to_owned());
+    }
     let is_guarded = |part: &str| part.strip_prefix('\'').is_some_and(begins_like_a_formula);
     let unguarded = |part: &str| part.strip_prefix('\'').unwrap_or(part).to_owned();
     let text = each_part(cell, |part| Cow::Owned(unguarded(part)), is_guarded);
-    if is_guarded(&text) { Cow::Owned(unguarded(&text)) } else { text }
+    match text.strip_prefix('\'') {
+        Some(inner) if begins_like_a_formula(inner) || is_changed(inner) => Cow::Owned(inner.to_owned()),
+        _ => text,
+    }
 }
 
 /// A text, each part of which that follows an inner separator and is as asked for is changed.
@@ -227,7 +494,7 @@ mod tests {
         assert_eq!(rows[0].cell("notes").as_deref(), Some("one, two\nthree"));
         assert_eq!((rows[1].line, rows[1].cell("license_key").as_deref()), (5, Some("B")));
         assert_eq!((rows[1].cell("notes"), rows[1].cell("tier")), (None, None));
-        assert_eq!(rows[2].cells, Err(BadRow::Cells(1, 2)));
+        assert_eq!((rows[2].line, rows[2].cell("license_key").as_deref()), (6, Some("C")));
         assert_eq!(sheet.unknown(&["license_key"]), ["notes"]);
     }
 
@@ -235,14 +502,83 @@ mod tests {
     fn what_is_no_sheet_is_said() {
         for (text, sentence) in [
             ("", "the file is empty; its first line must name the columns"),
-            ("a,b\n", "the first line lacks the column license_key; it names a, b"),
-            ("license_key,License_Key\n", "the first line names the column license_key twice"),
+            (
+                "status,QF-PRO-1YQHJ,Column_1\n",
+                "the first line lacks the column license_key; it names column_1, status",
+            ),
+            (
+                "QF-PRO-1YQHJ-NQJM8,active,pro\n",
+                "the first line names no column that is needed (license_key, status); put the names above the rows",
+            ),
+            ("license_key,status,License_Key\n", "the first line names the column license_key twice"),
         ] {
-            let said = Sheet::open(text.as_bytes(), &["license_key"]).unwrap_err().to_string();
+            let said = Sheet::open(text.as_bytes(), &["license_key", "status"]).unwrap_err().to_string();
             assert_eq!(said, sentence);
         }
-        let latin = Sheet::open(b"license_key\nM\xFCller\n", &["license_key"]).unwrap();
-        assert_eq!(latin.rows().next().unwrap().cells, Err(BadRow::NotText));
+    }
+
+    #[test]
+    fn every_separator_is_found() {
+        let cells = [["License Key", "STATUS", "notes"], ["A-1", "active", "one; two, three|four\tfive"]];
+        for separator in SEPARATORS {
+            let line = |cells: [&str; 3]| {
+                let quoted = cells.map(|cell| format!("\"{cell}\""));
+                quoted.join(&char::from(separator).to_string())
+            };
+            let mark = char::from(separator);
+            for before in [
+                String::new(),
+                format!("sep={mark}\r\n"),
+                format!("\"SEP={mark}\"\n"),
+                format!("{mark} {mark}\n"),
+            ] {
+                let text = format!("{before}{}\n{}\n", line(cells[0]), line(cells[1]));
+                let sheet = Sheet::open(text.as_bytes(), &["license_key", "status"]);
+                let sheet = sheet.unwrap_or_else(|why| panic!("{why}: {text:?}"));
+                let rows: Vec<_> = sheet.rows().collect();
+                assert_eq!((sheet.separator(), rows.len()), (separator, 1), "{text}");
+                assert_eq!(rows[0].line, 2 + u64::from(!before.is_empty()), "{text}");
+                assert_eq!(rows[0].cell("notes").as_deref(), Some(cells[1][2]));
+            }
+        }
+        let one = Sheet::open(b"tier\npro\n", &["tier"]).unwrap();
+        assert_eq!((one.separator(), one.count()), (b',', 1));
+    }
+
+    #[test]
+    fn blank_is_nothing() {
+        let text =
+            "license_key,status,notes\n,,\nA\n , \u{A0},\u{FEFF}\nB,active,x,,,\n,,,,,,\nC,active,x,,y\n";
+        let sheet = Sheet::open(text.as_bytes(), &["license_key"]).unwrap();
+        let rows: Vec<_> = sheet.rows().collect();
+        let lines: Vec<_> = rows.iter().map(|row| row.line).collect();
+        assert_eq!(lines, [3, 5, 7]);
+        assert_eq!((rows[0].cell("notes"), rows[1].cell("notes").as_deref()), (None, Some("x")));
+        assert_eq!(rows[2].cells, Err(BadRow::Cells(5, 3)));
+        assert_eq!(rows[1].raw.len(), 6, "handed back as it stands");
+    }
+
+    #[test]
+    fn a_quotation_mark_that_never_closes_is_said() {
+        let text = "license_key,name\nA,Ann\nB,\"Bob\nC,Cid\nD,Dan";
+        let sheet = Sheet::open(text.as_bytes(), &["license_key"]).unwrap();
+        let rows: Vec<_> = sheet.rows().collect();
+        assert_eq!((rows.len(), rows[0].cell("name").as_deref()), (2, Some("Ann")));
+        assert_eq!((rows[1].line, &rows[1].cells), (3, &Err(BadRow::OpenQuote)));
+        assert_eq!(rows[1].raw.iter().next_back(), Some(&b"Bob\nC,Cid\nD,Dan"[..]));
+        for closed in ["license_key,name\nA,\"Bob\"", "license_key,name\nA,\"Bob\"\n\n"] {
+            let sheet = Sheet::open(closed.as_bytes(), &["license_key"]).unwrap();
+            assert_eq!(sheet.rows().next().unwrap().cell("name").as_deref(), Some("Bob"));
+        }
+    }
+
+    #[test]
+    fn a_text_that_was_kept_from_being_a_number_is_the_text() {
+        for (cell, text) in
+            [("=\"0042\"", "0042"), ("=\"\"", ""), ("=\"a\"&\"b\"", "=\"a\"&\"b\""), ("=1+1", "=1+1")]
+        {
+            assert_eq!(read(cell), text);
+        }
     }
 
     #[test]
@@ -267,7 +603,62 @@ mod tests {
         }
     }
 
+    #[test]
+    fn texts_that_programs_change_are_kept_as_texts() {
+        for text in [
+            "0042",
+            "1E5",
+            "1/2",
+            "12:30",
+            "1,000",
+            "50%",
+            "2027-03-01",
+            "MAR1",
+            "May 2026",
+            "1-Mar",
+            "TRUE",
+            "wahr",
+            "NA",
+            "null",
+            "None",
+            "#N/A",
+            "1234567890123456",
+            "5 pm",
+            "inf",
+            "(5)",
+            "1.0",
+            "'0042",
+            "'TRUE",
+        ] {
+            assert_eq!(kept_as_text(text), format!("'{text}"));
+            assert_eq!(read(&kept_as_text(text)), text);
+        }
+        for text in [
+            "1001",
+            "0",
+            "3M Company",
+            "Mary",
+            "Anna",
+            "it's",
+            "'quoted'",
+            "user_1",
+            "[1,2]",
+            "{\"a\": 1}",
+            "two words",
+        ] {
+            assert_eq!((kept_as_text(text).as_ref(), read(text).as_ref()), (text, text));
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_text_that_is_kept_reads_back(text in "['=+0-9eE./:a-dTRUENAmr -]{0,8}") {
+            let text = text.trim();
+            let kept = kept_as_text(text);
+            let cell = written(&kept);
+            prop_assert_eq!(read(&cell).into_owned(), text, "{}", cell);
+        }
+
         #[test]
         fn every_text_reads_back_and_none_is_a_formula(text in "['=+@a;\"\n\r\t\u{FF1D}\u{FF0B} \\-]{0,9}") {
             let cell = written(&text);

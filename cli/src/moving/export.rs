@@ -5,7 +5,7 @@ use falconer_aws::operator::Birth;
 use falconer_domain::person::{Email, Note, PersonName};
 use falconer_domain::{License, LicenseId, UnixMillis};
 
-use super::cells::written;
+use super::cells::{kept_as_text, written};
 use super::{own, sheet};
 use crate::moments;
 
@@ -17,13 +17,13 @@ pub fn header() -> impl Iterator<Item = &'static str> {
 /// A license as a row. `key` is its key, masked or not.
 #[must_use]
 pub fn row(license: &License, birth: &Birth, key: &str) -> Vec<String> {
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let text = |text: Option<&str>| kept_as_text(text.unwrap_or_default()).into_owned();
     let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
     let moment = |at: Option<UnixMillis>| at.map(moments::written).unwrap_or_default();
     let sheet = [
-        key.to_owned(),
+        text(Some(key)),
         license.status.as_str().to_owned(),
-        license.tier.to_string(),
+        text(Some(license.tier.as_str())),
         number(license.duration_days),
         // What a client sent is nowhere in clear; the column `devices` has what is at rest.
         String::new(),
@@ -40,9 +40,9 @@ pub fn row(license: &License, birth: &Birth, key: &str) -> Vec<String> {
         license.id.to_string(),
         text(license.user_id.as_deref()),
         text(license.email.as_ref().map(Email::as_str)),
-        license.product.to_string(),
+        text(Some(license.product.as_str())),
         number(license.policy.seats),
-        license.features.join(" "),
+        text(Some(&license.features.join(" "))),
         own::devices(&license.devices),
         own::released(&license.released),
         license.free_used.to_string(),

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use falconer_domain::hardware::{ComponentForm, DeviceId};
-use falconer_domain::issue::{CheckedOrder, NewLicense};
+use falconer_domain::issue::{CheckedOrder, NewLicense, Order, OrderRefusal, Term};
 use falconer_domain::keyring::Generation;
 use falconer_domain::license::{Device, NEVER_SEEN};
 use falconer_domain::license_key::{self, CurrentKey, MAX_TYPED_BYTES, Origin, PrintedTier};
@@ -13,7 +13,7 @@ use falconer_domain::{
 };
 
 use super::own::Own;
-use super::{BadRow, Incoming, Record};
+use super::{BadRow, BadRows, Draft, Record};
 use crate::random;
 
 /// What stands for the hidden part of a masked key.
@@ -51,11 +51,77 @@ pub enum Keyed {
 #[derive(Debug, thiserror::Error)]
 pub enum SettleError {
     /// The row.
-    #[error(transparent)]
-    Row(#[from] BadRow),
+    #[error("{0}")]
+    Row(BadRows),
     /// The operating system.
     #[error("the operating system gave no random bytes: {0}")]
     Random(#[from] getrandom::Error),
+}
+
+impl From<BadRows> for SettleError {
+    fn from(reasons: BadRows) -> Self {
+        Self::Row(reasons)
+    }
+}
+
+impl From<BadRow> for SettleError {
+    fn from(reason: BadRow) -> Self {
+        Self::Row(BadRows(vec![reason]))
+    }
+}
+
+/// Rows of one file that have one key among them: which of their licenses it is cannot be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repeated {
+    groups: Vec<Vec<u64>>,
+    group_of: HashMap<u64, usize>,
+}
+
+impl Repeated {
+    /// Finds them among the lines and keys of all rows.
+    #[must_use]
+    pub fn among<'k>(keys: impl Iterator<Item = (u64, std::borrow::Cow<'k, str>)>) -> Self {
+        let mut lines: HashMap<String, Vec<u64>> = HashMap::new();
+        for (line, key) in keys {
+            lines.entry(one_key(&key)).or_default().push(line);
+        }
+        let groups: Vec<_> = lines.into_values().filter(|lines| lines.len() > 1).collect();
+        let group_of = groups.iter().enumerate();
+        let group_of =
+            group_of.flat_map(|(group, lines)| lines.iter().map(move |line| (*line, group))).collect();
+        Self { groups, group_of }
+    }
+
+    fn lines_of(&self, line: u64) -> Option<&[u64]> {
+        self.group_of.get(&line).and_then(|group| self.groups.get(*group)).map(Vec::as_slice)
+    }
+}
+
+/// What two spellings of one key have in common.
+fn one_key(key: &str) -> String {
+    LicenseKey::parse(key).map_or_else(|| folded(key), |key| key.to_string())
+}
+
+/// Everything about an order that the catalog or the rules of an order refuse: what was refused is put right, and the
+/// rest looked at again.
+fn misfits(mut order: Order, catalog: &Catalog) -> Vec<BadRow> {
+    let mut reasons = Vec::new();
+    while let Err(why) = order.clone().check(catalog) {
+        match &why {
+            OrderRefusal::NoSuchTier(..) => match catalog.tiers().next() {
+                Some(tier) => order.tier = tier.clone(),
+                None => return vec![why.into()],
+            },
+            OrderRefusal::Seats => order.seats = None,
+            OrderRefusal::Days => order.term = Term::Perpetual,
+            OrderRefusal::Text("user") => order.user_id = None,
+            OrderRefusal::Text("name") => order.licensee_name = None,
+            OrderRefusal::Text(_) | OrderRefusal::Email => order.email = None,
+            OrderRefusal::Features => order.features = Vec::new(),
+        }
+        reasons.push(why.into());
+    }
+    reasons
 }
 
 /// Settles the rows of one file, one after the other.
@@ -66,6 +132,7 @@ pub struct Intake<'a> {
     free_text: FreeText,
     known: HashSet<LicenseId>,
     lines: HashMap<String, u64>,
+    repeated: Repeated,
     now: UnixMillis,
 }
 
@@ -79,34 +146,71 @@ impl<'a> Intake<'a> {
         known: HashSet<LicenseId>,
         now: UnixMillis,
     ) -> Self {
-        Self { ring, catalogs, free_text, known, lines: HashMap::new(), now }
+        Self { ring, catalogs, free_text, known, lines: HashMap::new(), repeated: Repeated::default(), now }
+    }
+
+    /// The same, refusing the rows that have one key among them.
+    #[must_use]
+    pub fn without(self, repeated: Repeated) -> Self {
+        Self { repeated, ..self }
     }
 
     /// Settles the row that begins on a line.
     ///
     /// # Errors
-    /// [`SettleError::Row`], and the next row may be settled; [`SettleError::Random`].
-    pub fn settle(&mut self, line: u64, incoming: Incoming) -> Result<Settled, SettleError> {
-        let Incoming { key, names_product, mut order, record, own } = incoming;
-        let form = self.form(&key, own)?;
-        if let Some(product) = form.key().and_then(LicenseKey::product) {
+    /// [`SettleError::Row`], with every reason, and the next row may be settled; [`SettleError::Random`].
+    pub fn settle(&mut self, line: u64, draft: Draft) -> Result<Settled, SettleError> {
+        let Draft { key, names_product, mut order, record, own, mut reasons, notes: _ } = draft;
+        let form = match key.map(|key| self.form(&key, own)) {
+            Some(Ok(form)) => Some(form),
+            Some(Err(why)) => {
+                reasons.push(why);
+                None
+            }
+            None => None,
+        };
+        if let (Some(product), Some(order)) =
+            (form.as_ref().and_then(Form::key).and_then(LicenseKey::product), &mut order)
+        {
             if names_product && *product != order.product {
-                return Err(BadRow::OtherProduct(product.clone(), order.product).into());
+                reasons.push(BadRow::OtherProduct(product.clone(), order.product.clone()));
             }
             order.product = product.clone();
         }
-        match self.lines.entry(form.folded()) {
-            Entry::Occupied(first) => return Err(BadRow::Repeated(*first.get()).into()),
-            Entry::Vacant(free) => free.insert(line),
+        reasons.extend(self.repeated(line, form.as_ref()));
+        let Some(order) = order else { return Err(BadRows(reasons).into()) };
+        let Some(catalog) = self.catalogs.get(&order.product) else {
+            reasons.push(BadRow::NoCatalog(order.product));
+            return Err(BadRows(reasons).into());
         };
-        let product = &order.product;
-        let catalog = self.catalogs.get(product).ok_or_else(|| BadRow::NoCatalog(product.clone()))?;
+        let (form, record) = match (form, record) {
+            (Some(form), Some(record)) if reasons.is_empty() => (form, record),
+            _ => {
+                reasons.extend(misfits(order, catalog));
+                return Err(BadRows(reasons).into());
+            }
+        };
         if let Some(there) = self.there(&form, catalog) {
             return Ok(there);
         }
-        let order = order.check(catalog).map_err(BadRow::Order)?;
+        let order = order.clone().check(catalog).map_err(|_| BadRows(misfits(order, catalog)))?;
         let (new, keyed) = self.make(form, &order, record)?;
         Ok(Settled::New(Box::new(new), keyed))
+    }
+
+    /// Whether another row has the same key. The second look is at the key as it is stored: what the first one did not
+    /// find there is found before it is lost.
+    fn repeated(&mut self, line: u64, form: Option<&Form>) -> Option<BadRow> {
+        if let Some(lines) = self.repeated.lines_of(line) {
+            return Some(BadRow::Repeated(lines.to_vec()));
+        }
+        match self.lines.entry(form?.folded()) {
+            Entry::Occupied(first) => Some(BadRow::Repeated(vec![*first.get(), line])),
+            Entry::Vacant(free) => {
+                free.insert(line);
+                None
+            }
+        }
     }
 
     /// What a row's key is.
@@ -289,6 +393,7 @@ fn restored(
 fn recorded(new: &mut NewLicense, record: Record) {
     new.metadata = record.metadata;
     let license = &mut new.license;
+    license.user_id = record.user_id.or(license.user_id.take());
     license.status = record.status;
     license.expires_at = record.expires_at;
     license.duration_days = record.duration_days;

@@ -96,10 +96,28 @@ impl SideFile {
     pub fn finish_first(mut self) -> std::io::Result<()> {
         self.flush_to_disk()?;
         let Some(part) = &self.part else { return Ok(()) };
-        // Unlike a rename, a link fails where something stands.
-        fs::hard_link(part, &self.path)?;
+        named_first(part, &self.path, |part, path| fs::hard_link(part, path))?;
         // What comes next relies on the name being there after a power failure too.
         sync_folder_of(&self.path)
+    }
+
+    /// Puts the file in the place of one that has these bytes and no others by now.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) where somebody was faster, besides those of [`Self::finish`].
+    pub fn finish_over(mut self, before: &[u8]) -> std::io::Result<()> {
+        self.flush_to_disk()?;
+        let there = OpenOptions::new().read(true).write(true).open(&self.path)?;
+        // Of those who have read these bytes one replaces the file while the others wait, and then find another one. A
+        // locked file of Windows cannot be read by its name, so that two runs at the same moment are not told apart there.
+        #[cfg(unix)]
+        there.lock()?;
+        if fs::read(&self.path)? != before {
+            return Err(std::io::ErrorKind::AlreadyExists.into());
+        }
+        #[cfg(not(unix))]
+        drop(there);
+        self.put_in_place()
     }
 
     fn put_in_place(&self) -> std::io::Result<()> {
@@ -145,6 +163,22 @@ impl Write for Sink {
             Self::Part(file) | Self::Special(file) => file.flush(),
             Self::Output(output) => output.flush(),
         }
+    }
+}
+
+/// Gives a file its name, if nothing has it. Unlike a rename, a link fails where something stands; some disks and shares
+/// know no links, and there the name is taken by an empty file first.
+fn named_first(
+    part: &Path,
+    path: &Path,
+    link: impl Fn(&Path, &Path) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    match link(part, path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().write(true).create_new(true).open(path)?;
+            fs::rename(part, path)
+        }
+        outcome => outcome,
     }
 }
 
@@ -207,6 +241,21 @@ mod tests {
         let late = write("four").finish_first().unwrap_err();
         assert_eq!(late.kind(), std::io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_dir(folder).unwrap().count(), 3);
+        // On a disk that knows no links, the first one has the name all the same.
+        let no_links = |_: &Path, _: &Path| Err(std::io::ErrorKind::Unsupported.into());
+        let (part, taken, free) = (folder.join("part"), folder.join("mapping.csv"), folder.join("free.csv"));
+        for (path, first) in [(&taken, false), (&free, true)] {
+            fs::write(&part, "five").unwrap();
+            let named = named_first(&part, path, no_links);
+            assert_eq!(named.is_ok(), first);
+            assert!(first || named.unwrap_err().kind() == std::io::ErrorKind::AlreadyExists);
+        }
+        assert_eq!(fs::read_to_string(&free).unwrap(), "five");
+        // Over what is there, if it is what the writer has read.
+        let over = |before: &str| write("six").finish_over(before.as_bytes());
+        assert_eq!(over("two").unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        over("three").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "six");
         SideFile::whole(&path, b"over").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "over");
         assert_eq!(fs::read_dir(folder).unwrap().count(), 3, "a picture keeps no older ones");

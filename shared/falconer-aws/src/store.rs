@@ -173,8 +173,18 @@ impl Store {
         after: &License,
         row: &AuditRow,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let (was, is) = (written(&LicenseItem::from(before))?, written(&LicenseItem::from(after))?);
-        let audit = audit_item(row, &was, &is)?;
+        self.changed(guard, &written(&LicenseItem::from(before))?, written(&LicenseItem::from(after))?, row)
+    }
+
+    /// A row in which some attributes were others before, and its audit row.
+    pub(crate) fn changed(
+        &self,
+        guard: &Guard,
+        was: &Item,
+        is: Item,
+        row: &AuditRow,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let audit = audit_item(row, was, &is)?;
         let mut item = guard.item.clone();
         item.retain(|name, _| !was.contains_key(name));
         item.extend(is);

@@ -32,13 +32,15 @@ fn settled(
     let sheet = Sheet::open(text.as_bytes(), &sheet::REQUIRED).unwrap();
     let product = Product::parse("QF").unwrap();
     let catalogs = BTreeMap::from([(product.clone(), Catalog::built_in(&product).unwrap())]);
-    let reading = Reading { product, tiers: BTreeMap::new(), now: NOW };
+    let reading = Reading::new(product, NOW);
     let known = known.iter().map(|id| (*id).clone()).collect();
-    let mut intake = Intake::new(ring, catalogs, free_text, known, NOW);
-    let rows = sheet.rows().map(|row| {
-        let incoming = sheet::read(&row, &reading).map_err(|why| why.to_string())?;
-        intake.settle(row.line, incoming).map_err(|why| why.to_string())
-    });
+    let keys: Vec<_> =
+        sheet.rows().map(|row| (row.line, row.cell("license_key").unwrap().into_owned())).collect();
+    let repeated = Repeated::among(keys.into_iter().map(|(line, key)| (line, key.into())));
+    let mut intake = Intake::new(ring, catalogs, free_text, known, NOW).without(repeated);
+    let rows = sheet
+        .rows()
+        .map(|row| intake.settle(row.line, sheet::read(&row, &reading)).map_err(|why| why.to_string()));
     rows.collect()
 }
 
@@ -135,15 +137,38 @@ fn keys_that_carry_a_signature_are_kept_or_refused() {
 }
 
 #[test]
-fn texts_that_are_the_same_after_folding_are_reported() {
-    let rows = "ABC-123-XYZ,active,pro,,,,\nOTHER-1,active,pro,,,,\nabc-123-xyz,active,pro,,,,\nABC-123-XYZ,active,pro,,,,";
+fn texts_that_are_the_same_after_folding_are_all_refused() {
+    let rows = "ABC-123-XYZ,active,pro,,,,\nOTHER-1,active,pro,,,,\nabc-123-xyz,sold,pro,,,,\nABC-123-XYZ,active,pro,,,,";
     for mode in [FreeText::Replaced, FreeText::Kept] {
         let settled = settled(&usual(), mode, &[], rows);
-        assert!(settled[0].is_ok() && settled[1].is_ok());
-        for again in &settled[2..] {
-            assert!(refused(again).starts_with("license_key: line 2 has the same key"), "{}", refused(again));
+        assert!(settled[1].is_ok());
+        for one in [0, 2, 3] {
+            let said = refused(&settled[one]);
+            assert!(
+                said.contains("license_key: lines 2, 4 and 5 have one key") && !said.contains("ABC"),
+                "{said}"
+            );
         }
+        assert!(refused(&settled[2]).contains("status: sold"), "with every other reason");
     }
+}
+
+#[test]
+fn every_reason_of_a_row_is_said_at_once() {
+    let settled = settled(
+        &usual(),
+        FreeText::Kept,
+        &[],
+        "ABC,sold,gold,,,,\nABC 1,active,gold,,,,\nABC-1234,active,gold,,,,",
+    );
+    assert_eq!(
+        refused(&settled[0]),
+        "status: sold is not active, pending, suspended, revoked or expired; --status sold=suspended says what it means; \
+         license_key: to be kept it must have 6 to 64 of A-Z, 0-9 and -; import without --keep-keys for a fresh one; \
+         product QF has no tier gold; it has elite, free, lifetime, pro"
+    );
+    assert!(refused(&settled[1]).ends_with("product QF has no tier gold; it has elite, free, lifetime, pro"));
+    assert_eq!(refused(&settled[2]), "product QF has no tier gold; it has elite, free, lifetime, pro");
 }
 
 #[test]

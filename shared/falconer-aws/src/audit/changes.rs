@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 /// Attributes about a person: that they changed is recorded, what they say is not.
-const ABOUT_PEOPLE: [&str; 4] = ["email", "licensee_name", "licensee_email", "notes"];
+const ABOUT_PEOPLE: [&str; 5] = ["email", "licensee_name", "licensee_email", "notes", "metadata"];
 /// Attributes that hold hashes of hardware: only the devices' ids are recorded.
 const DEVICES: [&str; 2] = ["devices", "released"];
 /// A list that may be long: only its length is recorded.

@@ -4,18 +4,30 @@ use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use falconer_domain::issue::NewLicense;
-use falconer_domain::{LicenseId, UnixMillis};
+use falconer_domain::{License, LicenseId, UnixMillis};
 use serde::Deserialize;
 
 use super::{Place, tables};
 use crate::audit::AuditRow;
 use crate::error::StoreError;
-use crate::store::{Store, read};
+use crate::items::LicenseItem;
+use crate::store::{Item, Row, Store, read, written};
 use crate::tables::LICENSE_ID;
 
 /// Licenses that [`Store::issue_many`] takes: DynamoDB takes 100 items and 4 MB in one transaction, each license is two
 /// items, and one with a hundred devices has some 80 KB.
 pub const MOST_AT_ONCE: usize = 25;
+
+/// A license that came from another system, as it will be, with what no rule looks at.
+#[derive(Clone, Copy)]
+pub struct Amended<'a> {
+    /// What the rules see.
+    pub license: &'a License,
+    /// When it was issued.
+    pub created_at: UnixMillis,
+    /// What the other system kept beside it.
+    pub metadata: Option<&'a str>,
+}
 
 /// A row of the audit, as statistics see it.
 #[derive(Clone, Debug, Deserialize)]
@@ -74,6 +86,23 @@ impl Store {
         self.transact(items, token).await
     }
 
+    /// Pattern 6 for an import: also what commands do not change, the moment a license was issued and its metadata.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the row is not the one that was read any more; [`StoreError::Unavailable`].
+    pub async fn amend(
+        &self,
+        before: &Row,
+        amended: Amended<'_>,
+        row: &AuditRow,
+        token: &str,
+    ) -> Result<(), StoreError> {
+        let birth = before.birth()?;
+        let was = imported(&before.license, UnixMillis(birth.created_at), birth.metadata.as_deref())?;
+        let is = imported(amended.license, amended.created_at, amended.metadata)?;
+        self.transact(self.changed(&before.guard, &was, is, row)?, token).await
+    }
+
     /// Pattern 17: a page of what happened since a moment, in no order, and where the next page begins. The whole table
     /// is read, and paid for.
     ///
@@ -100,4 +129,14 @@ impl Store {
         let rows = output.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
         Ok((rows, output.last_evaluated_key.map(Place)))
     }
+}
+
+/// The attributes that an import sets.
+fn imported(license: &License, created_at: UnixMillis, metadata: Option<&str>) -> Result<Item, StoreError> {
+    let mut item = written(&LicenseItem::from(license))?;
+    item.insert("created_at".to_owned(), AttributeValue::N(created_at.0.to_string()));
+    if let Some(metadata) = metadata {
+        item.insert("metadata".to_owned(), AttributeValue::S(metadata.to_owned()));
+    }
+    Ok(item)
 }

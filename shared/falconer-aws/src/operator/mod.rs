@@ -6,7 +6,7 @@ mod orders;
 pub mod stacks;
 pub mod tables;
 
-pub use bulk::{Happened, MOST_AT_ONCE};
+pub use bulk::{Amended, Happened, MOST_AT_ONCE};
 pub use history::{AuditRecord, HardwareRecord, HistoryPage};
 pub use orders::PlacedOrder;
 
