@@ -41,7 +41,7 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 22] = [
 ];
 
 /// The cheap ones first.
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 9] = [
     ("format", format),
     ("lint", lint),
     ("documentation", documentation),

@@ -55,6 +55,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         data: None,
         concurrency: 1,
         rate_limit: 0,
+        allowed_origins: None,
         output: Output::Log,
         folder: "moving".to_owned(),
     };
