@@ -29,6 +29,7 @@ mod public_keys;
 mod races;
 mod reference;
 mod rotation;
+mod sheets_as_sent;
 mod tables_as_exported;
 mod tidy;
 mod transfer_contract;
