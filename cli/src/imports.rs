@@ -231,10 +231,7 @@ impl Office<'_> {
             println!("  and {more} more; --json lists all of them");
         }
         if !left.is_empty() {
-            println!(
-                "{} differ and are left alone, since they were changed here after the import:",
-                left.len()
-            );
+            println!("{} differ in what was changed or issued here, which is left alone:", left.len());
         }
         for mended in left.iter().take(MENDED_SHOWN) {
             println!("  {}  {}", mended.id, mended.left.join(", "));

@@ -17,8 +17,8 @@ use crate::moving_in::writes;
 use crate::operator::{run, said, told};
 
 const HEADER: &str = "id,license_key,user_id,email,tier,expires_at,created_at,active,features,metadata";
-/// 2025-01-15T10:00:00Z, in winter; half a year later it is summer in Berlin.
-const WINTER: i64 = 1_736_935_200;
+/// 2025-01-15T10:07:31Z, in winter and at no quarter of an hour; half a year later it is summer in Berlin.
+const WINTER: i64 = 1_736_935_651;
 const HALF_A_YEAR: i64 = 181 * 86_400;
 
 /// The key that the Flask server made at this second.
@@ -135,7 +135,8 @@ fn table(world: &World, server: &str, database: &str) -> (String, Vec<String>) {
         let seconds = WINTER + row * 3_607 + if row % 2 == 0 { 0 } else { HALF_A_YEAR };
         let key = key(world, "PRO", seconds);
         let (ends, created) = (local(seconds, 36_500, server), local(seconds + 1, 0, database));
-        writeln!(text, "{row},{key},user_{row},,pro,{ends}.25,{created}.5,t,,").unwrap();
+        writeln!(text, "{row},{key},user_{row},person{row}@example.com,pro,{ends}.25,{created}.5,t,,")
+            .unwrap();
         keys.push(key);
     }
     (text, keys)
@@ -201,7 +202,8 @@ fn a_second_run_mends_what_the_first_one_set() {
     let ids: Vec<_> = keys.iter().map(|key| world.license_id(key)).collect();
     told(&world, &["extend", &keys[0], "--until", "2098-01-01"]);
     told(&world, &["suspend", &keys[1]]);
-    told(&world, &["rotate-key", &keys[2]]);
+    world.speak(told(&world, &["rotate-key", &keys[2]])["licenseKey"].as_str().unwrap());
+    told(&world, &["erase-subject", "--email", "person4@example.com"]);
     let issued = world.put(falconer_tests::Fixture::pro().with_legacy_key());
     let before = ids.iter().map(|id| world.stored(id)).collect::<Vec<_>>();
     let mut more = text.clone();
@@ -223,7 +225,7 @@ fn a_second_run_mends_what_the_first_one_set() {
         (before[3].expires_at.unwrap(), UnixMillis(before[3].expires_at.unwrap().0 - 7_200_000));
     let line = dry.lines().find(|line| line.contains(ids[3].as_str()));
     let shown = |at: UnixMillis| falconer::moments::written(at);
-    assert!(dry.contains("3 differ and are left alone"), "{dry}");
+    assert!(dry.contains("5 differ in what was changed or issued here"), "{dry}");
     if let Some(line) = line {
         assert!(line.contains(&format!("expires_at {} → {}", shown(was), shown(will))), "{line}");
     }
@@ -246,6 +248,11 @@ fn a_second_run_mends_what_the_first_one_set() {
     );
     assert_eq!(of(&ids[2])["changes"], json!({}), "a replaced license is left alone");
     assert_eq!(world.stored(&ids[2]), before[2]);
+    assert!(of(&ids[4])["leftAlone"].as_array().unwrap().contains(&json!("email")), "a person stays blanked");
+    assert_eq!(
+        (world.stored(&ids[4]).email, ends(&ids[4]).0),
+        (None, before[4].expires_at.unwrap().0 - 3_600_000)
+    );
     assert_eq!(of(&world.license_id(&issued))["changes"], json!({}), "it was issued here");
     world.settle();
     let audit = world.audit_rows(&ids[3]);

@@ -32,7 +32,8 @@ def asked(url, action, body):
     headers = {
         "content-type": "application/x-amz-json-1.0",
         "x-amz-target": f"DynamoDB_20120810.{action}",
-        # A stand-in does not look at it.
+        # A stand-in wants to see that it is there, and does not look at it.
+        "x-amz-date": "20250101T000000Z",
         "authorization": "AWS4-HMAC-SHA256 Credential=local/20250101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, "
         "Signature=0",
     }

@@ -89,7 +89,7 @@ METADATA = [
 KEYS = [
     ("foreign master", lambda sign, tier, ts: f"QF-{tier}-0011223344556677-{ts}"),
     ("free text", lambda sign, tier, ts: f"CUSTOMER-KEY-{ts}"),
-    ("lower prefix", lambda sign, tier, ts: f"qf-{tier}-{sign(f'QF-{tier}-{ts}')}-{ts}"),
+    ("spelled otherwise", lambda sign, tier, ts: f"qf-{tier}-{sign(f'QF-{tier}-{ts}')}-{ts}"),
     ("not the generator's", lambda sign, tier, ts: f"QF-{tier}-{sign(f'QF-{tier}-{ts}.5')}-{ts}.5"),
     ("not the generator's", lambda sign, tier, ts: f"QF-{tier.lower()}-{sign(f'QF-{tier.lower()}-{ts}')}-{ts}"),
     ("not the generator's", lambda sign, tier, ts: f"QF-{tier}-{sign(f'QF-{tier}-0')}-0"),

@@ -37,6 +37,12 @@ pub enum BadFile {
     /// The first line is data, or something else.
     #[error("the first line names no column that is needed ({0}); put the names above the rows")]
     NoHeader(String),
+    /// The same of a table that a database program has exported.
+    #[error(
+        "the first line names no column that is needed ({0}); export the table with the names of its columns \
+         (psql: `csv header`), or put them above the rows"
+    )]
+    NoHeaderOfTable(String),
     /// A column stands there twice.
     #[error("the first line names the column {0} twice")]
     Twice(String),

@@ -14,7 +14,7 @@ use falconer_domain::{
 };
 
 use super::bulk::{Bulk, BulkError};
-use super::cells::{BadFile, Row, Sheet, written};
+use super::cells::{BadFile, Row, Sheet, read, written};
 use super::dates::Undecided;
 use super::encoding::{BYTE_ORDER_MARK, Mark};
 use super::intake::{FreeText, Intake, Keyed, Repeated, SettleError, Settled};
@@ -136,8 +136,15 @@ impl Source {
         encoding: Option<&'static Encoding>,
         bytes: &'a [u8],
     ) -> Result<Sheet<'a>, BadFile> {
-        let is_sheet = matches!(self, Self::Sheet(..));
-        Sheet::open_in(encoding, bytes, if is_sheet { &sheet::REQUIRED } else { &postgres::REQUIRED })
+        match self {
+            Self::Sheet(..) => Sheet::open_in(encoding, bytes, &sheet::REQUIRED),
+            Self::Postgres(_) => {
+                Sheet::open_in(encoding, bytes, &postgres::REQUIRED).map_err(|why| match why {
+                    BadFile::NoHeader(names) => BadFile::NoHeaderOfTable(names),
+                    other => other,
+                })
+            }
+        }
     }
 
     /// The same source, knowing what only the whole file tells.
@@ -468,6 +475,7 @@ impl<'a> Table<'a> {
         let cells = cells.filter(|(index, _)| !sheet.header.get(*index).is_some_and(is_noted));
         // The import takes the apostrophe away again that keeps a spreadsheet from calculating.
         let escaped = |cell: &[u8]| match std::str::from_utf8(cell) {
+            Ok(text) if text.starts_with('\'') && read(text) != text => format!("'{text}").into_bytes(),
             Ok(text) => written(text).into_owned().into_bytes(),
             Err(_) => cell.to_vec(),
         };

@@ -13,7 +13,7 @@ use falconer_domain::{Product, Status, TierName, UnixMillis};
 use jiff::tz::TimeZone;
 
 use super::booleans;
-use super::cells::{Row, Sheet};
+use super::cells::{self, Row, Sheet};
 use super::dates::{self, DayOrder, Survey, Undecided, When};
 use super::noticed::Noticed;
 use super::own::{self, Own};
@@ -222,7 +222,11 @@ pub fn read(row: &Row<'_>, reading: &Reading) -> Draft {
             expires_at: terms.expires_at,
             duration_days: terms.duration_days,
             created_at,
-            user_id: None,
+            // Our own export has it as it is, blanks around it included.
+            user_id: row
+                .text("user_id")
+                .filter(|text| is_own && !text.is_empty())
+                .map(|text| cells::read(text).into()),
             licensee_email,
             hardware,
             transfers,
