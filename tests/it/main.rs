@@ -34,6 +34,7 @@ mod reference;
 mod requests_as_sent;
 mod rotation;
 mod same_machine;
+mod sheets_as_sent;
 mod tables_as_exported;
 mod tidy;
 mod transfer_contract;

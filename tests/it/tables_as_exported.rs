@@ -17,8 +17,8 @@ use crate::moving_in::writes;
 use crate::operator::{run, said, told};
 
 const HEADER: &str = "id,license_key,user_id,email,tier,expires_at,created_at,active,features,metadata";
-/// 2025-01-15T10:00:00Z, in winter; half a year later it is summer in Berlin.
-const WINTER: i64 = 1_736_935_200;
+/// 2025-01-15T10:07:31Z, in winter and at no quarter of an hour; half a year later it is summer in Berlin.
+const WINTER: i64 = 1_736_935_651;
 const HALF_A_YEAR: i64 = 181 * 86_400;
 
 /// The key that the Flask server made at this second.

@@ -71,8 +71,9 @@ pub fn read(row: &Row<'_>) -> Result<Option<Own>, BadRow> {
         })
     };
     let Some(license_id) = id("license_id")? else { return Ok(None) };
-    let generation = row.required("generation")?;
-    let generation = GenerationNumber::parse(&generation);
+    row.required("generation")?;
+    // A data frame writes a whole number with decimals as soon as another row has none.
+    let generation = row.whole("generation")?.and_then(|number| GenerationNumber::parse(&number.to_string()));
     let devices: Vec<DeviceCell> = json(row, "devices")?.unwrap_or_default();
     let released: Vec<ReleasedCell> = json(row, "released")?.unwrap_or_default();
     let bad = |column| move || BadRow::cell(column, "it is not as it was exported");
@@ -94,7 +95,10 @@ pub fn read(row: &Row<'_>) -> Result<Option<Own>, BadRow> {
             .collect::<Option<_>>()
             .ok_or_else(bad("released"))?,
         free_used: row
-            .parsed("free_used", |text| text.parse().map_err(|_| "it must be a number"))?
+            .whole("free_used")?
+            .map(u32::try_from)
+            .transpose()
+            .map_err(|_| BadRow::cell("free_used", "it must be a number"))?
             .unwrap_or_default(),
         transfers: transfers.into_iter().map(UnixMillis).collect(),
         policy: policy_of(json(row, "policy")?),
