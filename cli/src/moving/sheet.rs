@@ -601,7 +601,7 @@ mod tests {
     #[test]
     fn the_other_columns() {
         let read = incoming(
-            "ABC-123,active,Standard,,aaaaaaaa,e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855,,\
+            "ABC-123,active,Standard,,card-one,e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855,,\
              \"Person, Test\",Test@Example.com,,3,2026-12-01 10:00:00,\"two\r\nlines\"",
         )
         .unwrap_or_else(|why| panic!("{why}"));

@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "six");
         SideFile::whole(&path, b"over").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "over");
-        assert_eq!(fs::read_dir(folder).unwrap().count(), 3, "a picture keeps no older ones");
+        assert_eq!(fs::read_dir(folder).unwrap().count(), 4, "a picture keeps no older ones");
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
