@@ -181,6 +181,9 @@ fn signal(pid: i32, signal: Signal) {
 mod tests {
     use super::*;
 
+    /// Python takes seconds to start on a busy machine.
+    const START_PATIENCE: Duration = Duration::from_mins(1);
+
     /// Two children in sessions of their own, as `cargo lambda watch` gives each function a group of its own.
     const PARENT: &str = "import subprocess\n\
         children = [subprocess.Popen(['sleep', '300'], start_new_session=True) for _ in range(2)]\n\
@@ -198,7 +201,7 @@ mod tests {
         let begun = Instant::now();
         loop {
             let status = process.ended().unwrap();
-            if status.is_some() || begun.elapsed() > PATIENCE {
+            if status.is_some() || begun.elapsed() > START_PATIENCE {
                 return status;
             }
             thread::sleep(TICK);
@@ -209,7 +212,7 @@ mod tests {
     fn stop_reaches_grandchildren_in_other_sessions() {
         let (mut process, _folder) = started("python3", &["-c", PARENT]);
         let begun = Instant::now();
-        while process.family().len() < 3 && begun.elapsed() < PATIENCE {
+        while process.family().len() < 3 && begun.elapsed() < START_PATIENCE {
             thread::sleep(TICK);
         }
         let family = process.family();
