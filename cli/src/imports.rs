@@ -234,8 +234,8 @@ impl Office<'_> {
             let change = |change: &Difference| {
                 format!("{} {} → {}", change.attribute, or_none(&change.before), or_none(&change.after))
             };
-            let changes: Vec<_> = mended.changed.iter().map(change).collect();
-            voice.line(format!("  {}  {}", mended.id, changes.join(", ")))?;
+            let told: Vec<_> = mended.changed.iter().map(change).collect();
+            voice.line(format!("  {}  {}", mended.id, told.join(", ")))?;
         }
         if let Some(more @ 1..) = changed.len().checked_sub(MENDED_SHOWN) {
             voice.line(format!("  and {more} more; --json lists all of them"))?;

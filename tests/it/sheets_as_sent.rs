@@ -371,8 +371,8 @@ fn orders_added_below_are_issued_and_no_other_again() {
     assert_eq!(run(&world, &["--yes", "issue", "--from-csv", &file]).status.code(), Some(1));
     assert_eq!(licenses(&world), 4);
     // Two runs of one longer file at once: each order once.
-    let more: String = (0..40).map(|order| format!("pro,more_{order},30\n")).collect();
-    folder.file("orders.csv", &format!("{first}pro,one,30\nfree,three,14\n{more}"));
+    let more: Vec<_> = (0..40).map(|order| format!("pro,more_{order},30")).collect();
+    folder.file("orders.csv", &format!("{first}pro,one,30\nfree,three,14\n{}\n", more.join("\n")));
     let runs = [(); 2].map(|()| {
         let mut command = falconer(&world);
         command.args(["--yes", "issue", "--from-csv", &file]).stdout(Stdio::null()).stderr(Stdio::null());

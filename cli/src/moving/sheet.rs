@@ -289,7 +289,6 @@ impl Desk<'_> {
     fn key(&mut self, own: Option<&Own>) -> Option<String> {
         match (self.row.cell("license_key"), own) {
             (None, Some(_)) => Some(String::new()),
-            (Some(key), Some(_)) => Some(key.into_owned()),
             // An own column does not read, which is said; the key says nothing more.
             (_, None) if self.row.cell("license_id").is_some() => None,
             (None, None) => {
@@ -300,7 +299,7 @@ impl Desk<'_> {
                 self.reasons.push(BadRow::SpoiledKey);
                 None
             }
-            (Some(key), None) => Some(key.into_owned()),
+            (Some(key), _) => Some(key.into_owned()),
         }
     }
 
@@ -358,6 +357,10 @@ impl Desk<'_> {
     }
 
     /// When the license ends: `Some(None)` is never, `None` is not known.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one says whether the cell was read, the inner one whether it holds something"
+    )]
     fn ends(&mut self, own: Option<&Own>, first: Option<UnixMillis>) -> Option<Option<UnixMillis>> {
         let column = "expiry_date";
         let Some(text) = given(self.row, column) else { return Some(None) };
@@ -397,6 +400,10 @@ impl Desk<'_> {
         Some(ends)
     }
 
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one says whether the cell was read, the inner one whether it holds something"
+    )]
     fn duration(&mut self) -> Option<Option<u32>> {
         let column = "license_duration_days";
         if given(self.row, column).is_none() {
@@ -475,6 +482,10 @@ impl Desk<'_> {
         received
     }
 
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one says whether the cell was read, the inner one whether it holds something"
+    )]
     fn seats(&mut self) -> Option<Option<u32>> {
         if given(self.row, "seats").is_none() {
             return Some(None);

@@ -199,7 +199,7 @@ fn sign(mut claims: Claims, signature: Signature) -> String {
     match signature {
         Signature::OtherProduct => claims.aud = claims.kind().audience(&Product::parse("XX").unwrap()),
         Signature::Retyped | Signature::Readdressed => {
-            claims.aud = other_kind(claims.kind()).audience(&product())
+            claims.aud = other_kind(claims.kind()).audience(&product());
         }
         Signature::OtherNonce => claims.nonce = Some("0".repeat(32)),
         Signature::NoNonce => claims.nonce = None,

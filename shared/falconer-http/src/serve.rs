@@ -247,7 +247,7 @@ mod tests {
     };
 
     /// An instance whose services lead nowhere.
-    async fn instance(handle: Handle) -> Instance {
+    fn instance(handle: Handle) -> Instance {
         let settings = Settings::read(|name| {
             (!name.ends_with("MINUTE") && !name.ends_with("DAYS") && name != "VERIFY_AUDIT")
                 .then(|| "none".to_owned())
@@ -264,7 +264,7 @@ mod tests {
     }
 
     async fn answer_of(endpoint: Endpoint, handle: Handle) -> (u64, String) {
-        let mut instance = instance(handle).await;
+        let mut instance = instance(handle);
         instance.endpoint = endpoint;
         let reply = instance.answer(include_str!("../../../events/verify/post.json"), 0).await;
         let reply = serde_json::to_value(&reply).unwrap();
@@ -299,7 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn lambdas_deadline_counts_when_it_is_sooner_and_still_ahead() {
-        let instance = instance(|_, _| Box::pin(std::future::pending())).await;
+        let instance = instance(|_, _| Box::pin(std::future::pending()));
         for (left_millis, expected_millis) in
             [(5_000, 2_000), (1_200, 1_000), (200, 0), (100, 0), (0, 2_000), (-1_795_000_000_000_i64, 2_000)]
         {

@@ -106,7 +106,7 @@ fn no_refusal_passes_for_a_lease() {
         assert_eq!(read, Ok(claims.clone()));
 
         let retyped = BASE64URL_NOPAD.encode(br#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1"}"#);
-        assert_eq!(read_signed(&key, &format!("{retyped}.{payload}")), Err(LeaseError::WrongType));
+        assert_eq!(read_signed(key, &format!("{retyped}.{payload}")), Err(LeaseError::WrongType));
     }
 }
 
@@ -134,7 +134,7 @@ fn type_audience_and_decision_must_agree() {
         let header = format!(r#"{{"alg":"EdDSA","typ":"{typ}","kid":"1"}}"#);
         let parts = [header.into_bytes(), serde_json::to_vec(&claims).unwrap()];
         let signed = parts.map(|part| BASE64URL_NOPAD.encode(&part)).join(".");
-        assert_eq!(read_signed(&key, &signed).map(drop), expected, "{typ} {aud} {valid}");
+        assert_eq!(read_signed(key, &signed).map(drop), expected, "{typ} {aud} {valid}");
     }
 }
 
@@ -146,7 +146,7 @@ fn a_lease_without_its_moment_is_not_read() {
     claims.as_object_mut().unwrap().remove("at");
     let parts = [br#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1"}"#.to_vec(), claims.to_string().into_bytes()];
     let signed = parts.map(|part| BASE64URL_NOPAD.encode(&part)).join(".");
-    assert_eq!(read_signed(&ring.current().signing_key(), &signed), Err(LeaseError::Malformed));
+    assert_eq!(read_signed(ring.current().signing_key(), &signed), Err(LeaseError::Malformed));
 }
 
 fn read_signed(key: &ed25519_dalek::SigningKey, signed: &str) -> Result<Claims, LeaseError> {
@@ -189,11 +189,11 @@ fn a_header_with_more_than_ours_is_somebody_elses() {
         (r#"{"alg":"EdDSA","kid":"1"}"#, LeaseError::WrongType),
     ] {
         let signed = format!("{}.{payload}", BASE64URL_NOPAD.encode(header.as_bytes()));
-        assert_eq!(read_signed(&key, &signed), Err(expected), "{header}");
+        assert_eq!(read_signed(key, &signed), Err(expected), "{header}");
     }
     // The same signature under its newer name (RFC 9864).
     let newer = BASE64URL_NOPAD.encode(br#"{"alg":"Ed25519","typ":"lease+jwt","kid":"1"}"#);
-    assert!(read_signed(&key, &format!("{newer}.{payload}")).is_ok());
+    assert!(read_signed(key, &format!("{newer}.{payload}")).is_ok());
 }
 
 #[test]

@@ -75,8 +75,8 @@ fn hashes_are_those_of_every_spelling() {
     let same = computed.iter().eq(HASHES);
     if !same {
         let rows: Vec<_> = computed.iter().map(|start| format!("{start:#018x},")).collect();
-        let rows: String = rows.chunks(6).map(|row| format!("    {}\n", row.join(" "))).collect();
-        println!("pub(super) const HASHES: &[u64] = &[\n{rows}];");
+        let rows: Vec<_> = rows.chunks(6).map(|row| format!("    {}", row.join(" "))).collect();
+        println!("pub(super) const HASHES: &[u64] = &[\n{}\n];", rows.join("\n"));
     }
     assert!(same, "hashes.rs is not the table's any more; the list above is");
 }
