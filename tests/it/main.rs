@@ -29,6 +29,7 @@ mod public_keys;
 mod races;
 mod reference;
 mod rotation;
+mod seat_stories;
 mod tidy;
 mod transfer_contract;
 mod verify_contract;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use falconer_aws::audit::Subject;
+use falconer_aws::audit::{RowPart, Subject};
 use falconer_aws::limiter::Counted;
 use falconer_aws::store::Row;
 use falconer_aws::{
@@ -214,9 +214,21 @@ impl App {
     /// An answer about a license, with the row that will record it once it is posted.
     #[must_use]
     pub fn recorded(&self, answer: Answer, call: &Call, vouched: &Vouched, origin: Option<Origin>) -> Answer {
-        let license_id = vouched.authentic.license_id.clone();
-        let row = AuditRow {
-            about: Subject::License(license_id.clone()),
+        let row = self.passing_row(&answer, call, vouched, origin);
+        answer.about(vouched.authentic.license_id.clone()).audited(row)
+    }
+
+    /// The row of an answer, kept as long as verifications are.
+    pub(crate) fn passing_row(
+        &self,
+        answer: &Answer,
+        call: &Call,
+        vouched: &Vouched,
+        origin: Option<Origin>,
+    ) -> AuditRow {
+        AuditRow {
+            part: RowPart::Whole,
+            about: Subject::License(vouched.authentic.license_id.clone()),
             at: call.now,
             request_id: call.request_id.clone(),
             action: self.endpoint.name,
@@ -227,8 +239,7 @@ impl App {
             reason: None,
             device: None,
             kept_days: Some(self.settings.verification_retention_days),
-        };
-        answer.about(license_id).audited(row)
+        }
     }
 
     /// Imported keys carry no tag, so anyone can make one up: the counter is charged before anything is read, and a

@@ -35,6 +35,15 @@ impl ChangeRequest {
     }
 }
 
+/// What a device asks of its seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// To have one, also if it holds none yet.
+    ToHold,
+    /// To be seen in the one it holds, and nothing if it holds none.
+    ToBeSeen,
+}
+
 /// A request of a device for a seat. `status`, which S2's clients send, is not among its members: clients set no state.
 #[derive(Debug)]
 pub struct SeatRequest {

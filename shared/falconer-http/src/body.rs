@@ -7,6 +7,7 @@ use falconer_domain::person::BadLine;
 use falconer_domain::transfer::FromDevice;
 use serde_json::{Map, Value};
 
+use crate::arrival::Asks;
 use crate::call::Call;
 use crate::fields::{Nonce, Origin, TypedKey};
 use crate::problem::Problem;
@@ -104,6 +105,32 @@ impl Body {
     pub fn from_device(&self) -> Result<FromDevice<'_>, Problem> {
         let named = self.text(&["from_device", "fromDevice"])?.map(str::trim).filter(|name| !name.is_empty());
         Ok(named.map_or(FromDevice::Only, FromDevice::Named))
+    }
+
+    /// What a device asks of its seat: `refresh` is `true` where it only wants to be seen. Languages without booleans
+    /// write 1 or a text; a value that is neither takes no seat by accident.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD`.
+    pub fn asks(&self) -> Result<Asks, Problem> {
+        let Some((name, value)) = self.member(&["refresh"]) else { return Ok(Asks::ToHold) };
+        let refreshes = match value {
+            Value::Bool(flag) => Some(*flag),
+            Value::Number(number) if number.as_f64() == Some(1.0) => Some(true),
+            Value::Number(number) if number.as_f64() == Some(0.0) => Some(false),
+            Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" => Some(true),
+                "" | "false" | "0" => Some(false),
+                _ => None,
+            },
+            Value::Array(none) if none.is_empty() => Some(false),
+            _ => None,
+        };
+        match refreshes {
+            Some(true) => Ok(Asks::ToBeSeen),
+            Some(false) => Ok(Asks::ToHold),
+            None => Err(Problem::field(name, "must be true or false")),
+        }
     }
 
     /// Where the caller says it runs.

@@ -24,7 +24,7 @@ mod random;
 
 pub use answer::Answer;
 pub use app::App;
-pub use arrival::{ChangeRequest, SeatRequest};
+pub use arrival::{Asks, ChangeRequest, SeatRequest};
 pub use body::Body;
 pub use call::Call;
 pub use fields::{Nonce, Origin, TypedKey};

@@ -11,7 +11,7 @@ use super::{Place, tables};
 use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::store::{Store, read};
-use crate::tables::LICENSE_ID;
+use crate::tables::{CALLER, LICENSE_ID};
 
 /// Licenses that [`Store::issue_many`] takes: DynamoDB takes 100 items and 4 MB in one transaction, each license is two
 /// items, and one with a hundred devices has some 80 KB.
@@ -97,7 +97,10 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::of(&error))?;
-        let rows = output.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
+        let rows = output.items.unwrap_or_default().into_iter().map(read);
+        let rows: Vec<Happened> = rows.collect::<Result<_, _>>()?;
+        // The row of a change's caller tells of the same request.
+        let rows = rows.into_iter().filter(|row| !row.at.ends_with(CALLER)).collect();
         Ok((rows, output.last_evaluated_key.map(Place)))
     }
 }

@@ -20,7 +20,7 @@ use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::{AuditItem, CatalogItem, expiry_month, next_month};
 use crate::store::{Item, Row, Store, put_if, put_over, read, written};
-use crate::tables::{LICENSE_ID, NOT_THERE};
+use crate::tables::{CALLER, LICENSE_ID, NOT_THERE};
 
 /// What a license was born with.
 #[derive(Deserialize)]
@@ -150,7 +150,8 @@ impl Store {
         Ok(page)
     }
 
-    /// Pattern 12: what happened to a license since a moment, oldest first.
+    /// Pattern 12: what happened to a license since a moment, oldest first. A change has from where it was asked, as long
+    /// as that is kept.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
@@ -166,7 +167,8 @@ impl Store {
             .expression_attribute_names(tables::AT_NAME.0, tables::AT_NAME.1)
             .expression_attribute_values(":license_id", AttributeValue::S(id.to_string()))
             .expression_attribute_values(":since", AttributeValue::S(written_moment(since)));
-        self.items(query).await?.into_iter().map(read).collect()
+        let rows = self.items(query).await?.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(with_callers(rows))
     }
 
     /// Pattern 13: a license under a new key, and the end of the one under the old. Both audit rows, or nothing at all.
@@ -243,6 +245,21 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// Puts the rows of callers into those they belong to, which stand right before them.
+fn with_callers(rows: Vec<AuditRecord>) -> Vec<AuditRecord> {
+    let mut whole: Vec<AuditRecord> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(of) = row.at.strip_suffix(CALLER) else {
+            whole.push(row);
+            continue;
+        };
+        if let Some(change) = whole.iter_mut().rfind(|change| change.at == of) {
+            (change.origin, change.address) = (row.origin, row.address);
+        }
+    }
+    whole
 }
 
 /// The moment in the sort key of an audit row.
