@@ -8,7 +8,7 @@
 //! | 4 | record a verification | verifications | `PutItem` `license_id`, `at` | – | not there yet |
 //! | 5 | issue a license with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | neither is there yet |
 //! | 6 | change a license with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | the version read; the row not there yet |
-//! | 6b | change what says nothing | licenses | `PutItem` `license_id` | – | the version read |
+//! | 6b | change what says nothing of a license | licenses | `PutItem` `license_id` | – | the version read |
 //! | 7 | warm the connection, and `ready` | licenses | `GetItem` of a row that never exists | eventual | – |
 //!
 //! No function scans. Shapes are in `template.yaml` alone.
