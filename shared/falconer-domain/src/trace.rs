@@ -78,7 +78,7 @@ mod tests {
             (
                 "a part",
                 with(|device| {
-                    device.components.insert(Label::Disk, learned.clone());
+                    device.components.insert(Label::Disk, learned);
                 }),
                 Trace::Lasting,
             ),
