@@ -274,10 +274,10 @@ fn a_change_takes_one_read_and_one_transaction() {
             let tables = [&world.settings.licenses_table, &world.settings.verifications_table];
             assert_eq!(commit.resources.iter().collect::<Vec<_>>(), tables, "{code}");
             assert!(commit.units().write <= 6.0, "{code}: {} units", commit.units().write);
-            let caller = of("PutItem").unwrap();
-            assert!(caller.started >= commit.finished.unwrap(), "{code}: after the answer");
+            let row_beside = of("PutItem").unwrap();
+            assert!(row_beside.started >= commit.finished.unwrap(), "{code}: after the answer");
             assert_eq!(
-                (&caller.resources[0], caller.units().write),
+                (&row_beside.resources[0], row_beside.units().write),
                 (&world.settings.verifications_table, 1.0)
             );
         }
@@ -310,7 +310,7 @@ fn a_quiet_change_is_one_put() {
         assert_eq!(records.len(), 2 + written.len(), "{name}: {:?}", operations(&world));
         let tables: Vec<_> = written.iter().map(|record| &record.resources[0]).collect();
         assert_eq!(tables, puts, "{name}");
-        assert!(written.iter().all(|record| record.units().write == 1.0), "{name}");
+        assert!(written.iter().all(|record| record.units().write <= 1.0), "{name}");
         if let Some(first) = written.first() {
             let condition = first.request["ConditionExpression"].as_str();
             assert_eq!(condition, Some("version = :version"), "{name}: over the version that was read");
