@@ -266,6 +266,9 @@ pub(crate) struct SetTier {
     pub(crate) change: Change,
     /// A tier of the product's catalog
     pub(crate) tier: String,
+    /// A device that loses its seat, where the tier has fewer; may be repeated
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) release: Vec<String>,
 }
 
 #[derive(Debug, Args)]

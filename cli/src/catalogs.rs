@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use falconer::{catalog, random};
-use falconer_domain::{Catalog, Product, TierName};
+use falconer_domain::{Catalog, License, LicenseId, PolicyOverrides, Product, TierName};
 use serde_json::json;
 
 use crate::arguments::{self, CatalogFile};
@@ -12,6 +12,9 @@ use crate::failure::not_found;
 use crate::inputs;
 use crate::licenses::{Office, product, reason};
 use crate::output;
+
+/// Licenses that a warning names: they fit on two lines.
+const NAMED_LICENSES: usize = 3;
 
 impl Office<'_> {
     pub(crate) async fn catalog(&self, command: arguments::Catalog) -> Result<()> {
@@ -50,14 +53,39 @@ impl Office<'_> {
             return self.outcome(&new, &changes, "unchanged");
         }
         self.nobody_is_left_behind(in_use.as_ref(), &new).await?;
+        let oversold = self.more_devices_than_seats(in_use.as_ref(), &new).await?;
         if self.manners.dry_run {
-            return self.outcome(&new, &changes, "dry_run");
+            return self.applied(&new, &changes, &oversold, "dry_run");
         }
-        self.confirm(&format!("replace the catalog of {}", new.product()), &changes)?;
+        let shown: Vec<_> = changes.iter().cloned().chain(warning(&oversold)).collect();
+        self.confirm(&format!("replace the catalog of {}", new.product()), &shown)?;
         let reason = reason(file.reason.as_deref())?;
         let row = self.desk.audit_of_catalog(new.product(), reason.as_deref(), self.now)?;
         self.store.put_catalog(&new, version, &row, &random::id()?).await?;
-        self.outcome(&new, &changes, "changed")
+        self.applied(&new, &changes, &oversold, "changed")
+    }
+
+    /// The licenses that would have more devices than seats. Their devices stay, and no other is bound until they fit; an
+    /// operator who sees that may say `falconer set-seats` or `set-tier` instead.
+    async fn more_devices_than_seats(
+        &self,
+        in_use: Option<&Catalog>,
+        new: &Catalog,
+    ) -> Result<Vec<LicenseId>> {
+        let Some(in_use) = in_use.filter(|in_use| takes_seats_away(in_use, new)) else {
+            return Ok(Vec::new());
+        };
+        let seats = |catalog: &Catalog, license: &License| {
+            catalog.policy(&license.tier, &license.policy).map(|policy| policy.seats)
+        };
+        let is_concerned = |license: &License| {
+            license.product == *new.product()
+                && seats(new, license).is_some_and(|seats| license.bound() > seats)
+                // Those that have too many already are no news.
+                && seats(new, license) < seats(in_use, license)
+        };
+        let concerned = self.scan(is_concerned).await?;
+        Ok(concerned.into_iter().map(|(license, _)| license.id).collect())
     }
 
     /// A license whose tier is gone would be answered 503.
@@ -91,6 +119,24 @@ impl Office<'_> {
         })
     }
 
+    fn applied(
+        &self,
+        new: &Catalog,
+        changes: &[String],
+        oversold: &[LicenseId],
+        outcome: &str,
+    ) -> Result<()> {
+        if self.manners.json {
+            let oversold: Vec<_> = oversold.iter().map(LicenseId::as_str).collect();
+            return Ok(output::document(&json!({
+                "product": new.product().as_str(), "outcome": outcome, "changes": changes,
+                "moreDevicesThanSeats": oversold,
+            }))?);
+        }
+        let warned: Vec<_> = changes.iter().cloned().chain(warning(oversold)).collect();
+        self.outcome(new, &warned, outcome)
+    }
+
     fn outcome(&self, new: &Catalog, changes: &[String], outcome: &str) -> Result<()> {
         if self.manners.json {
             let document =
@@ -113,6 +159,33 @@ fn changes(in_use: Option<&Catalog>, new: &Catalog) -> Vec<String> {
         Some(in_use) => catalog::difference(in_use, new),
         None => vec![format!("+ the first catalog of {}", new.product())],
     }
+}
+
+/// Whether a license of any tier that stays could have fewer seats.
+fn takes_seats_away(in_use: &Catalog, new: &Catalog) -> bool {
+    let seats = |catalog: &Catalog, tier: &TierName| {
+        catalog.policy(tier, &PolicyOverrides::default()).map(|policy| policy.seats)
+    };
+    in_use.tiers().any(|tier| seats(new, tier).is_some_and(|after| Some(after) < seats(in_use, tier)))
+}
+
+/// What an operator has to know, with a few ids to begin with; `--json` names them all.
+fn warning(oversold: &[LicenseId]) -> Vec<String> {
+    if oversold.is_empty() {
+        return Vec::new();
+    }
+    let licenses = if oversold.len() == 1 { "license" } else { "licenses" };
+    let some: Vec<_> = oversold.iter().take(NAMED_LICENSES).map(LicenseId::as_str).collect();
+    let more = if oversold.len() > some.len() { ", …" } else { "" };
+    vec![
+        format!(
+            "{} {licenses} would have more devices than seats: {}{more}",
+            oversold.len(),
+            some.join(", ")
+        ),
+        "their devices go on, and no other is bound; `falconer set-seats` with --release decides which go"
+            .to_owned(),
+    ]
 }
 
 fn read(file: &CatalogFile) -> Result<Catalog> {

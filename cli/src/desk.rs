@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use falconer_aws::audit::Subject;
+use falconer_aws::audit::{RowPart, Subject};
 use falconer_aws::operator::{Birth, Place};
 use falconer_aws::store::{Row, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
@@ -231,6 +231,7 @@ impl<'a> Desk<'a> {
         now: UnixMillis,
     ) -> Result<AuditRow, getrandom::Error> {
         Ok(AuditRow {
+            part: RowPart::Whole,
             about: Subject::Catalog(product.clone()),
             at: now,
             request_id: random::id()?,

@@ -14,7 +14,7 @@ use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::stacks::StackError;
 use falconer_domain::issue::OrderRefusal;
 use falconer_domain::keyring::KeyRingError;
-use falconer_domain::operate::NoSuchTier;
+use falconer_domain::operate::TierRefusal;
 use falconer_domain::person::BadLine;
 use serde_json::{Value, json};
 
@@ -148,7 +148,7 @@ impl Kind {
         let does_not_read = cause.is::<NoMoment>()
             || cause.is::<TooLong>()
             || cause.is::<OrderRefusal>()
-            || cause.is::<NoSuchTier>()
+            || matches!(cause.downcast_ref(), Some(TierRefusal::NoSuchTier(_)))
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()
             || cause.is::<catalog::FileError>()

@@ -69,9 +69,10 @@ impl Office<'_> {
             Command::SetTier(set) => {
                 let tier = TierName::parse(&set.tier)
                     .ok_or_else(|| bad_input("a tier has 1 to 16 of a-z, 0-9 and _"))?;
+                let release = devices(&set.release)?;
                 let edit = |catalog: &Catalog| {
-                    let (tier, catalog) = (tier.clone(), catalog.clone());
-                    move |license| operate::set_tier(license, tier.clone(), &catalog)
+                    let (tier, catalog, release) = (tier.clone(), catalog.clone(), release.clone());
+                    move |license| operate::set_tier(license, tier.clone(), &catalog, &release)
                 };
                 self.edit(&set.change, "set-tier", "TIER_SET", edit).await
             }
@@ -250,7 +251,10 @@ impl Office<'_> {
         let lines = vec![
             format!("{} is revoked, and says so to whoever uses it", birth.key_hint),
             format!("{} takes its place, with the same terms and seats", key.masked()),
-            format!("{} devices bind once more without being counted", row.license.devices.len()),
+            format!(
+                "its seats are vacant: the {} devices bind once more, uncounted",
+                row.license.devices.len()
+            ),
         ];
         if self.manners.dry_run {
             self.tell(&lines)?;

@@ -10,8 +10,8 @@ use falconer_tests::{Fixture, Machine, World, device_id};
 use serde_json::{Value, json};
 
 use crate::contract::{
-    ACTIVATE, Case, DAY, HOUR, NONCE, Told, ago, given_up, moved_at, new_device, no_transfers, old_device,
-    one_transfer, opaque, put, seen_device, with, with_status, yes,
+    ACTIVATE, Case, DAY, HOUR, NONCE, Told, ago, caller_of, given_up, moved_at, new_device, no_transfers,
+    old_device, one_transfer, opaque, put, seen_device, with, with_status, yes,
 };
 
 const FREE_SEAT: &[&str] = &["devices", "free_used", "last_request", "version"];
@@ -462,8 +462,6 @@ fn the_audit_row_of_an_activation() {
         "action": { "S": "activate-sync" },
         "code": { "S": "ACTIVATED" },
         "request_id": { "S": request_id },
-        "origin": { "S": "fixture-app" },
-        "address": { "S": "203.0.113.1" },
         "actor": { "S": "client" },
         "device": { "S": device },
         "changes": { "M": {
@@ -473,7 +471,8 @@ fn the_audit_row_of_an_activation() {
         } },
     });
     world.settle();
-    assert_eq!(world.audit_rows(&id), [row]);
+    let caller = caller_of(&row, "203.0.113.1", Some("fixture-app"));
+    assert_eq!(world.audit_rows(&id), [row, caller]);
 }
 
 // ---- What every endpoint refuses

@@ -8,6 +8,7 @@ use falconer_domain::hardware::{ComponentForm, DeviceId, Label, ReceivedComponen
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease;
 use falconer_domain::seats::{Reclaim, Released};
+use falconer_domain::trace::Trace;
 use falconer_domain::{Code, LicenseId, Product, Status, UnixMillis};
 use falconer_http::Effect;
 use falconer_tests::{Fixture, Machine, Reply, World, device_id, now};
@@ -332,7 +333,9 @@ impl Endpoint {
         self.check(world, &Case { name, key, request, body, hw: Value::Null, changed: &[] })
     }
 
-    /// No row for a yes that changes nothing; else one, and nothing in it beside this.
+    /// No row for a yes that changes nothing or nothing that says anything; one that goes after a while for a refusal and
+    /// for another name of a device; else one that stays, and beside it one that says from where it was asked and goes.
+    /// Nothing is in them beside this.
     fn expected_rows(
         &self,
         id: &LicenseId,
@@ -343,7 +346,8 @@ impl Endpoint {
     ) -> Vec<Value> {
         let Told { reply, before, after } = told;
         let refused = reply.body["success"] == false;
-        if !refused && case.changed.is_empty() {
+        let trace = trace(case, told);
+        if !refused && trace == Trace::None {
             return Vec::new();
         }
         // A refusal does not say its millisecond: its second stands in the lease.
@@ -358,13 +362,8 @@ impl Endpoint {
             "action": { "S": self.name },
             "code": { "S": reply.code() },
             "request_id": { "S": request_id },
-            "address": { "S": "203.0.113.1" },
         });
-        if let Some(origin) = case.request.get("origin") {
-            row["origin"] = json!({ "S": origin });
-        }
         if refused {
-            row["ttl"] = json!({ "N": (millis.div_euclid(1_000) + 400 * 86_400).to_string() });
             check_asker(case, before, &rows[0]);
             for member in ["device", "hardware"] {
                 rows[0].get(member).into_iter().for_each(|told| row[member] = told.clone());
@@ -375,11 +374,56 @@ impl Endpoint {
             let gone = ids(&before["devices"]).difference(&ids(&after["devices"])).next().cloned();
             let device = reply.body["device"]["id"].as_str().map(str::to_owned).or(gone);
             row["device"] = json!({ "S": device.expect("a device") });
-            row["actor"] = json!({ "S": "client" });
-            row["changes"] = json!({ "M": recorded_changes(before, after) });
         }
-        vec![row]
+        let mut caller = row.clone();
+        caller["address"] = json!({ "S": "203.0.113.1" });
+        caller["ttl"] = json!({ "N": (millis.div_euclid(1_000) + 400 * 86_400).to_string() });
+        if let Some(origin) = case.request.get("origin") {
+            caller["origin"] = json!({ "S": origin });
+        }
+        if refused || trace == Trace::Passing {
+            return vec![caller];
+        }
+        caller["at"] = json!({ "S": format!("{millis:013}#{request_id}#caller") });
+        row["actor"] = json!({ "S": "client" });
+        row["changes"] = json!({ "M": recorded_changes(before, after) });
+        vec![row, caller]
     }
+}
+
+/// What the audit keeps of what differs, told from the items alone.
+fn trace(case: &Case<'_>, told: &Told) -> Trace {
+    let Told { before, after, .. } = told;
+    let devices = |item: &Value, without: &[&str]| {
+        let mut devices = item["devices"]["M"].clone();
+        for device in devices.as_object_mut().into_iter().flat_map(|devices| devices.values_mut()) {
+            device["M"].as_object_mut().unwrap().retain(|name, _| !without.contains(&name.as_str()));
+        }
+        devices
+    };
+    let quiet = ["devices", "last_request", "version"];
+    let differ = |without: &[&str]| devices(before, without) != devices(after, without);
+    if case.changed.iter().any(|name| !quiet.contains(name)) || differ(&["seen_at", "opaque", "name"]) {
+        Trace::Lasting
+    } else if differ(&["seen_at", "opaque"]) {
+        Trace::Passing
+    } else {
+        Trace::None
+    }
+}
+
+/// The sibling of a change's row: from where it was asked.
+pub(crate) fn caller_of(row: &Value, address: &str, origin: Option<&str>) -> Value {
+    let mut caller = row.clone();
+    let members = caller.as_object_mut().expect("a row");
+    members.retain(|name, _| !["actor", "changes"].contains(&name.as_str()));
+    let at = row["at"]["S"].as_str().expect("a moment");
+    let millis: i64 = at.split('#').next().unwrap().parse().expect("milliseconds");
+    members.insert("at".to_owned(), json!({ "S": format!("{at}#caller") }));
+    members.insert("address".to_owned(), json!({ "S": address }));
+    members.insert("ttl".to_owned(), json!({ "N": (millis.div_euclid(1_000) + 400 * 86_400).to_string() }));
+    members.extend(origin.map(|origin| ("origin".to_owned(), json!({ "S": origin }))));
+    caller
 }
 
 /// The header of a yes, or of a no: `DEACTIVATED` is a no as well, since it licenses nothing.

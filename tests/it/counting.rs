@@ -233,7 +233,8 @@ fn a_row_says_who_asked_for_what_and_when_it_may_go() {
     assert!(!item.to_string().contains(&key), "no key in the table");
 }
 
-/// P3: two sequential round trips for a change, one for an answer that changes nothing.
+/// P3: two sequential round trips for a change, one for an answer that changes nothing. After the answer of a change its
+/// caller's row, and in a transaction twice what the same puts would take alone.
 #[test]
 fn a_change_takes_one_read_and_one_transaction() {
     let world = limited();
@@ -242,11 +243,11 @@ fn a_change_takes_one_read_and_one_transaction() {
     for endpoint in ["activate-sync", "transfer", "deactivate"] {
         world.post(&format!("/api/{endpoint}"), &first.request(&world.put(Fixture::pro())));
     }
-    let (commit, row) = (Some("TransactWriteItems"), Some("PutItem"));
-    for (code, endpoint, machine, write) in [
+    let (commit, row) = (&["TransactWriteItems", "PutItem"][..], &["PutItem"][..]);
+    for (code, endpoint, machine, writes) in [
         ("ACTIVATED", "activate-sync", &first, commit),
-        ("REFRESHED", "activate-sync", &first, None),
-        ("ALREADY_BOUND", "transfer", &first, None),
+        ("REFRESHED", "activate-sync", &first, &[]),
+        ("ALREADY_BOUND", "transfer", &first, &[]),
         ("TRANSFERRED", "transfer", &second, commit),
         ("DEACTIVATED", "deactivate", &second, commit),
         ("DEVICE_NOT_BOUND", "deactivate", &second, row),
@@ -256,8 +257,9 @@ fn a_change_takes_one_read_and_one_transaction() {
         assert_eq!(world.post(&format!("/api/{endpoint}"), &machine.request(&key)).code(), code);
         world.settle();
         let called: BTreeSet<_> = operations(&world).into_iter().collect();
-        let expected = ["GetItem", "UpdateItem"].into_iter().chain(write).map(str::to_owned).collect();
-        assert_eq!((operations(&world).len(), called), (2 + write.iter().count(), expected), "{code}");
+        let expected =
+            ["GetItem", "UpdateItem"].iter().chain(writes).map(|name| (*name).to_owned()).collect();
+        assert_eq!((operations(&world).len(), called), (2 + writes.len(), expected), "{code}");
         let records = world.dynamodb.records();
         let of = |operation: &str| records.iter().find(|record| record.operation == operation);
         let (read, count) = (of("GetItem").unwrap(), of("UpdateItem").unwrap());
@@ -271,6 +273,47 @@ fn a_change_takes_one_read_and_one_transaction() {
             );
             let tables = [&world.settings.licenses_table, &world.settings.verifications_table];
             assert_eq!(commit.resources.iter().collect::<Vec<_>>(), tables, "{code}");
+            assert!(commit.units().write <= 6.0, "{code}: {} units", commit.units().write);
+            let row_beside = of("PutItem").unwrap();
+            assert!(row_beside.started >= commit.finished.unwrap(), "{code}: after the answer");
+            assert_eq!(
+                (&row_beside.resources[0], row_beside.units().write),
+                (&world.settings.verifications_table, 1.0)
+            );
+        }
+    }
+}
+
+/// A change that says nothing is one put of the license over the version read, and a name's row comes after the answer.
+#[test]
+fn a_quiet_change_is_one_put() {
+    let world = limited();
+    let machine = Machine::named("first");
+    let hours_ago = |hours: i64| UnixMillis(falconer_tests::now().0 - hours * 3_600_000);
+    let key = world.put(Fixture::pro().bound(1, &machine, hours_ago(0)));
+    world.activate(&key, &machine);
+    for (name, hours, device_name, puts) in [
+        ("within the hour", 0, "Laptop", &[][..]),
+        ("after hours", 2, "Laptop", &[&world.settings.licenses_table][..]),
+        ("another name", 2, "Desk", &[&world.settings.licenses_table, &world.settings.verifications_table]),
+    ] {
+        let key = world.put(Fixture::pro().bound(1, &machine, hours_ago(hours)));
+        world.settle();
+        world.forget();
+        let mut request = machine.request(&key);
+        request["device_name"] = json!(device_name);
+        let reply = world.post_from(&format!("203.0.113.{hours}"), "/api/activate-sync", &request);
+        assert_eq!(reply.code(), "REFRESHED", "{name}");
+        world.settle();
+        let records = world.dynamodb.records();
+        let written: Vec<_> = records.iter().filter(|record| record.operation == "PutItem").collect();
+        assert_eq!(records.len(), 2 + written.len(), "{name}: {:?}", operations(&world));
+        let tables: Vec<_> = written.iter().map(|record| &record.resources[0]).collect();
+        assert_eq!(tables, puts, "{name}");
+        assert!(written.iter().all(|record| record.units().write <= 1.0), "{name}");
+        if let Some(first) = written.first() {
+            let condition = first.request["ConditionExpression"].as_str();
+            assert_eq!(condition, Some("version = :version"), "{name}: over the version that was read");
         }
     }
 }

@@ -6,8 +6,8 @@ use falconer_tests::{Fixture, Machine, World, device_id};
 use serde_json::{Value, json};
 
 use crate::contract::{
-    ACTIVATE, Case, DAY, DEACTIVATE, NONCE, Told, VERIFY, ago, named, new_device, put, seen_device, with,
-    with_status, yes,
+    ACTIVATE, Case, DAY, DEACTIVATE, NONCE, Told, VERIFY, ago, caller_of, named, new_device, put,
+    seen_device, with, with_status, yes,
 };
 
 const FREED: &[&str] = &["devices", "last_request", "released", "version"];
@@ -150,7 +150,6 @@ fn the_audit_row_of_a_deactivation() {
         "action": { "S": "deactivate" },
         "code": { "S": "DEACTIVATED" },
         "request_id": { "S": request_id },
-        "address": { "S": "203.0.113.1" },
         "actor": { "S": "client" },
         "device": device,
         "changes": { "M": {
@@ -159,7 +158,8 @@ fn the_audit_row_of_a_deactivation() {
         } },
     });
     world.settle();
-    assert_eq!(world.audit_rows(&id), [row]);
+    let caller = caller_of(&row, "203.0.113.1", None);
+    assert_eq!(world.audit_rows(&id), [row, caller]);
 }
 
 // ---- The refusals

@@ -34,6 +34,7 @@ mod reference;
 mod requests_as_sent;
 mod rotation;
 mod same_machine;
+mod seat_stories;
 mod sheets_as_sent;
 mod tables_as_exported;
 mod tidy;

@@ -9,8 +9,8 @@ use falconer_tests::{Fixture, Machine, World, device_id};
 use serde_json::{Value, json};
 
 use crate::contract::{
-    Case, DAY, HOUR, NONCE, TRANSFER, Told, VERIFY, ago, given_up, moved_at, named, new_device, no_transfers,
-    old_device, one_transfer, opaque, put, seen_device, spent, with, with_status, yes,
+    Case, DAY, HOUR, NONCE, TRANSFER, Told, VERIFY, ago, caller_of, given_up, moved_at, named, new_device,
+    no_transfers, old_device, one_transfer, opaque, put, seen_device, spent, with, with_status, yes,
 };
 
 const MOVED: &[&str] = &["devices", "last_request", "released", "transfers", "transfers_total", "version"];
@@ -265,8 +265,6 @@ fn the_audit_row_of_a_transfer() {
         "action": { "S": "transfer" },
         "code": { "S": "TRANSFERRED" },
         "request_id": { "S": request_id },
-        "origin": { "S": "fixture-app" },
-        "address": { "S": "2001:db8:1:2::/64" },
         "actor": { "S": "client" },
         "device": new,
         "changes": { "M": {
@@ -278,7 +276,8 @@ fn the_audit_row_of_a_transfer() {
         } },
     });
     world.settle();
-    assert_eq!(world.audit_rows(&id), [row]);
+    let caller = caller_of(&row, "2001:db8:1:2::/64", Some("fixture-app"));
+    assert_eq!(world.audit_rows(&id), [row, caller]);
 }
 
 // ---- The refusals

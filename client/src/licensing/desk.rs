@@ -21,12 +21,15 @@ use crate::hardware::{FORMAT, Fingerprint, InstallId};
 use crate::retry::tried;
 use crate::seal;
 use crate::state::Standing;
-use crate::store::{KeptKey, Opened, Person, Record, Store};
+use crate::store::{KeptKey, Opened, Person, Record, Sent, Store};
 use crate::timeline::{Marks, TimeMarks, Timeline};
 use crate::transport::Endpoint;
 use crate::trust::Trust;
 
 const NONCE_BYTES: usize = 16;
+/// How often the server stores that this machine is in use. Verify changes no license, so it has to be told; a person
+/// whose seats are taken chooses between machines by the day they were last seen.
+const SEEN_EVERY_SECONDS: i64 = 7 * 86_400;
 
 /// The store, and what it says.
 pub(super) struct Desk {
@@ -129,15 +132,19 @@ impl<'a> Operation<'a> {
         });
     }
 
-    /// Asks whether the stored license is still good here; then, if this machine is not quite what the server saw last,
-    /// shows it to the server. That cannot take a seat: the server has just said that this device holds one.
+    /// Asks whether the stored license is still good here; then, if this machine is not quite what the server saw last, or
+    /// was shown to it a week ago, shows it to the server. That takes no seat, whatever has happened since.
     fn check(&mut self) -> Result<(), RefreshError> {
         let Known { key: Some(key), own: Some(own), .. } = self.desk.known.clone() else { return Ok(()) };
         match self.ask(Endpoint::Verify, Question::Verify, &key, &own, members(&key, &own)) {
             Heard::Decided(Decision::Lease, _) => {
-                if self.desk.record.sent.as_deref() != Some(&own.digest()) {
-                    let person = Person::default();
-                    self.take_seat(Endpoint::Activate, &key, &person, None);
+                if self.is_to_be_shown(&own) {
+                    self.ask_for_seat(
+                        Endpoint::Activate,
+                        &key,
+                        &Person::default(),
+                        [("refresh", json!(true))],
+                    );
                 }
                 Ok(())
             }
@@ -153,6 +160,14 @@ impl<'a> Operation<'a> {
         }
     }
 
+    /// Whether the server saw this machine otherwise last, or a week ago by its own time.
+    fn is_to_be_shown(&self, own: &Fingerprint) -> bool {
+        let now = self.desk.known.claims.as_ref().map_or(0, |claims| claims.at);
+        let is_recent = |at: i64| at <= now && now < at.saturating_add(SEEN_EVERY_SECONDS);
+        let was_shown = |sent: &Sent| sent.digest == own.digest() && is_recent(sent.at.0);
+        !self.desk.record.sent.as_ref().is_some_and(was_shown)
+    }
+
     /// Asks for a seat, with an install id where the hardware is too little.
     pub(super) fn take_seat(
         &mut self,
@@ -161,20 +176,31 @@ impl<'a> Operation<'a> {
         person: &Person,
         from_device: Option<&str>,
     ) -> Heard {
+        self.ask_for_seat(endpoint, key, person, from_device.map(|id| ("from_device", json!(id))))
+    }
+
+    fn ask_for_seat(
+        &mut self,
+        endpoint: Endpoint,
+        key: &LicenseKey,
+        person: &Person,
+        further: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Heard {
         let own = self.fingerprint(key);
         let mut members = members(key, &own);
         members.insert("device_name".to_owned(), json!(self.shared.config.device.name));
         let texts = [
             ("licensee_name", person.name.as_ref().map(PersonName::as_str)),
             ("licensee_email", person.email.as_ref().map(Email::as_str)),
-            ("from_device", from_device),
         ];
         members.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text?)))));
+        members.extend(further.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let heard = self.ask(endpoint, Question::TakeSeat, key, &own, members);
         if matches!(heard, Heard::Decided(Decision::Lease, _)) {
-            let digest = own.digest();
+            let at = self.desk.known.claims.as_ref().map_or(0, |claims| claims.at);
+            let sent = Sent { digest: own.digest(), at: UnixSeconds(at) };
             self.keep(|record| {
-                record.sent = Some(digest.clone());
+                record.sent = Some(sent.clone());
                 if *person != Person::default() {
                     record.person = person.clone();
                 }

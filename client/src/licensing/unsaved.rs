@@ -46,7 +46,11 @@ fn newer(own: Option<i64>, disk: Option<i64>) -> bool {
 mod tests {
     use super::*;
     use crate::clock::UnixSeconds;
-    use crate::store::Waiting;
+    use crate::store::{Sent, Waiting};
+
+    fn sent(digest: &str) -> Sent {
+        Sent { digest: digest.to_owned(), at: UnixSeconds(9) }
+    }
 
     fn row(answer: &str) -> Record {
         Record { answer: Some(answer.to_owned()), ..Record::default() }
@@ -81,10 +85,10 @@ mod tests {
         let own = Record {
             waiting: Some(Waiting::Deactivate),
             failed_at: Some(UnixSeconds(5)),
-            sent: Some("own".to_owned()),
+            sent: Some(sent("own")),
             ..row("1")
         };
-        let disk = Record { sent: Some("disk".to_owned()), failed_at: Some(UnixSeconds(3)), ..row("1") };
+        let disk = Record { sent: Some(sent("disk")), failed_at: Some(UnixSeconds(3)), ..row("1") };
         let kept = rebased(&disk, &row("1"), &own, signed);
         assert_eq!(kept, Record { sent: disk.sent.clone(), ..own.clone() });
         assert_eq!(rebased(&row("1"), &row("1"), &own, signed), own);

@@ -49,6 +49,29 @@ pub(crate) enum Waiting {
     Deactivate,
 }
 
+/// What the server was shown of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// A hash of the components.
+    pub(crate) digest: String,
+    /// When, by the server's time.
+    pub(crate) at: UnixSeconds,
+}
+
+impl Sent {
+    /// One text for the column: the hash, and after an at sign the second. A version that wrote none finds another text,
+    /// and shows the machine once more.
+    fn written(&self) -> String {
+        format!("{}@{}", self.digest, self.at.0)
+    }
+
+    /// Any text; what was not written so is a hash of long ago.
+    fn read(text: &str) -> Self {
+        let (digest, at) = text.split_once('@').unwrap_or((text, ""));
+        Self { digest: digest.to_owned(), at: UnixSeconds(at.parse().unwrap_or_default()) }
+    }
+}
+
 /// The row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -61,8 +84,8 @@ pub(crate) struct Record {
     pub(crate) answer: Option<String>,
     /// The JWKS that the newest keys came from.
     pub(crate) keys: Option<String>,
-    /// A hash of the components that `activate-sync` saw last.
-    pub(crate) sent: Option<String>,
+    /// The components that `activate-sync` saw last, and when.
+    pub(crate) sent: Option<Sent>,
     /// The random id, where hardware was too little.
     pub(crate) install: Option<InstallId>,
     /// When a check failed, if none has succeeded since.
@@ -241,7 +264,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
         },
         answer: row.get("lease")?,
         keys: row.get("trusted_keys")?,
-        sent: row.get("sent_components")?,
+        sent: row.get::<_, Option<String>>("sent_components")?.map(|text| Sent::read(&text)),
         install: row.get::<_, Option<String>>("install_id")?.map(InstallId::kept),
         failed_at: row.get::<_, Option<i64>>("failed_at_seconds")?.map(UnixSeconds),
         marks: TimeMarks {
@@ -274,7 +297,7 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
             record.person.email.as_ref().map(Email::as_str),
             record.answer,
             record.keys,
-            record.sent,
+            record.sent.as_ref().map(Sent::written),
             record.install.as_ref().map(InstallId::as_str),
             record.failed_at.map(|at| at.0),
             record.marks.floor.0,

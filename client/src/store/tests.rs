@@ -1,5 +1,9 @@
 use super::*;
 
+fn sent(digest: &str) -> Sent {
+    Sent { digest: digest.to_owned(), at: UnixSeconds(9) }
+}
+
 fn record() -> Record {
     Record {
         key: Some(KeptKey("QF-PRO-KEY".to_owned())),
@@ -9,7 +13,7 @@ fn record() -> Record {
         },
         answer: Some("header.claims.signature".to_owned()),
         keys: Some("{}".to_owned()),
-        sent: Some("digest".to_owned()),
+        sent: Some(sent("digest")),
         install: Some(InstallId::from_random([3; InstallId::BYTES])),
         failed_at: Some(UnixSeconds(7)),
         marks: TimeMarks { floor: UnixMillis(-5), skew_millis: i64::MAX },
@@ -42,10 +46,25 @@ fn two_programs_lose_nothing_of_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("license.db");
     let (mut first, mut second) = (open(&path).unwrap().store, open(&path).unwrap().store);
-    first.update(|row| row.sent = Some("first".to_owned())).unwrap();
+    first.update(|row| row.sent = Some(sent("first"))).unwrap();
     second.update(|row| row.failed_at = Some(UnixSeconds(1))).unwrap();
     let row = first.read().unwrap();
-    assert_eq!((row.sent.as_deref(), row.failed_at), (Some("first"), Some(UnixSeconds(1))));
+    assert_eq!((row.sent, row.failed_at), (Some(sent("first")), Some(UnixSeconds(1))));
+}
+
+/// An older version wrote the hash alone, and the column may say anything.
+#[test]
+fn what_was_sent_reads_back_from_any_text() {
+    for (text, digest, at) in [
+        ("digest@1800000000", "digest", 1_800_000_000),
+        ("digest", "digest", 0),
+        ("digest@", "digest", 0),
+        ("digest@soon", "digest", 0),
+        ("", "", 0),
+    ] {
+        assert_eq!(Sent::read(text), Sent { digest: digest.to_owned(), at: UnixSeconds(at) }, "{text}");
+    }
+    assert_eq!(Sent::read(&sent("a").written()), sent("a"));
 }
 
 /// SQLite's own limit, for systems where no small disk can be mounted.

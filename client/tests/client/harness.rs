@@ -312,6 +312,7 @@ impl ServerState {
             (Endpoint::Verify, _, None) if self.devices.is_empty() => (Code::NotActivated, None),
             (Endpoint::Verify, _, None) => (Code::HardwareMismatch, None),
             (_, _, Some(id)) => (Code::Refreshed, Some(id)),
+            (_, _, None) if body["refresh"] == true => (Code::HardwareMismatch, None),
             (_, _, None) if self.devices.len() < self.policy.seats as usize => {
                 (Code::Activated, Some(self.bind(stated.clone())))
             }

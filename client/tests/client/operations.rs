@@ -320,6 +320,33 @@ fn a_refresh_asks_to_verify_and_shows_a_changed_part_once() {
     assert_eq!(lab.server.asked(), [Endpoint::Verify, Endpoint::Activate, Endpoint::Verify]);
 }
 
+/// Verify changes no license, so once a week the server is told that this machine is in use; nobody's seat is taken by it.
+#[test]
+fn once_a_week_the_server_hears_of_its_use() {
+    let lab = Lab::activated();
+    lab.server.state().requests.clear();
+    let mut shown = Vec::new();
+    for day in 1..=15 {
+        lab.clock.pass(DAY);
+        assert_eq!(lab.client.refresh(), Ok(State::Active));
+        let requests = std::mem::take(&mut lab.server.state().requests);
+        assert_eq!(requests[0].0, Endpoint::Verify, "first whether it is good at all");
+        for (endpoint, body) in &requests[1..] {
+            assert_eq!((*endpoint, &body["refresh"]), (Endpoint::Activate, &true.into()));
+            shown.push(day);
+        }
+    }
+    assert_eq!(shown, [7, 14]);
+    // Where the week's request failed, the next check asks again, and the license goes on meanwhile.
+    lab.clock.pass(7 * DAY);
+    lab.weather(Weather::Down);
+    assert!(lab.client.refresh().is_err());
+    lab.weather(Weather::Fair);
+    lab.server.state().requests.clear();
+    assert_eq!(lab.client.refresh(), Ok(State::Active));
+    assert_eq!(lab.server.asked(), [Endpoint::Verify, Endpoint::Activate]);
+}
+
 #[test]
 fn verify_alone_never_takes_a_seat() {
     let lab = Lab::activated();

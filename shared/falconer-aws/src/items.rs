@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::audit::AuditRow;
+use crate::audit::{AuditRow, RowPart};
 use crate::tables;
 
 /// The shape written today. A reader meets every older one for as long as a license of it lives.
@@ -221,11 +221,19 @@ impl<'a> From<&'a Sighting> for HardwareItem<'a> {
     }
 }
 
+fn audit_key(row: &AuditRow) -> String {
+    let key = tables::audit_key(row.at, &row.request_id);
+    match row.part {
+        RowPart::Whole => key,
+        RowPart::Caller => key + tables::CALLER,
+    }
+}
+
 impl<'a> From<&'a AuditRow> for AuditItem<'a> {
     fn from(row: &'a AuditRow) -> Self {
         Self {
             license_id: row.about.partition(),
-            at: tables::audit_key(row.at, &row.request_id),
+            at: audit_key(row),
             schema: SCHEMA,
             action: row.action,
             code: row.code,

@@ -136,6 +136,35 @@ impl Store {
         self.transact(self.change(guard, before, after, row)?, token).await
     }
 
+    /// Pattern 6b: what a decision made of a license where that says nothing, and so has no audit row.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the row is not the one that was read any more, or is our own already, from an attempt
+    /// whose reply was lost: load and look. [`StoreError::Unavailable`]: whether it was stored is not known.
+    pub async fn save(
+        &self,
+        guard: &Guard,
+        before: &License,
+        after: &License,
+        last_request: LastRequest<'_>,
+    ) -> Result<(), StoreError> {
+        let item = guard.item_after(
+            &written(&LicenseItem::from(before))?,
+            written(&LicenseItem::from(after))?,
+            last_request,
+        )?;
+        self.dynamodb
+            .put_item()
+            .table_name(&self.licenses)
+            .set_item(Some(item))
+            .condition_expression(tables::SAME_VERSION)
+            .expression_attribute_values(tables::VERSION_VALUE, AttributeValue::N(guard.version.to_string()))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StoreError::of(&error))
+    }
+
     /// Pattern 7: opens the connection and shows that the table answers.
     ///
     /// # Errors
@@ -185,12 +214,7 @@ impl Store {
         row: &AuditRow,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let audit = audit_item(row, was, &is)?;
-        let mut item = guard.item.clone();
-        item.retain(|name, _| !was.contains_key(name));
-        item.extend(is);
-        let last_request = LastRequestItem { id: row.request_id.clone(), code: row.code.to_owned() };
-        let version = guard.version + 1;
-        item.extend(written(&GuardItem { version, last_request: Some(last_request) })?);
+        let item = guard.item_after(was, is, LastRequest { id: &row.request_id, code: row.code })?;
         Ok(vec![put_over(&self.licenses, item, guard.version)?, put_new(&self.verifications, audit)?])
     }
 
@@ -283,7 +307,27 @@ impl Store {
     }
 }
 
+/// The request that writes a license, and what it is answered.
+#[derive(Clone, Copy, Debug)]
+pub struct LastRequest<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The code of its answer.
+    pub code: &'a str,
+}
+
 impl Guard {
+    /// The row as it will be: `is` in the place of `was`, and everything else as it was read.
+    fn item_after(&self, was: &Item, is: Item, last_request: LastRequest<'_>) -> Result<Item, StoreError> {
+        let mut item = self.item.clone();
+        item.retain(|name, _| !was.contains_key(name));
+        item.extend(is);
+        let last_request =
+            LastRequestItem { id: last_request.id.to_owned(), code: last_request.code.to_owned() };
+        item.extend(written(&GuardItem { version: self.version + 1, last_request: Some(last_request) })?);
+        Ok(item)
+    }
+
     /// The code this request was answered with, if it is the one that wrote the row: its own write, whose reply was
     /// lost.
     #[must_use]

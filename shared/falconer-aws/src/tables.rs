@@ -8,6 +8,7 @@
 //! | 4 | record a verification | verifications | `PutItem` `license_id`, `at` | – | not there yet |
 //! | 5 | issue a license with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | neither is there yet |
 //! | 6 | change a license with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | the version read; the row not there yet |
+//! | 6b | change what says nothing of a license | licenses | `PutItem` `license_id` | – | the version read |
 //! | 7 | warm the connection, and `ready` | licenses | `GetItem` of a row that never exists | eventual | – |
 //!
 //! No function scans. Shapes are in `template.yaml` alone.
@@ -32,9 +33,9 @@ pub const TTL_NAME: (&str, &str) = ("#ttl", "ttl");
 /// Patterns 4, 5 and 6: never over an existing row.
 pub const NOT_THERE: &str = "attribute_not_exists(license_id)";
 
-/// Pattern 6: only over the very row that was decided about.
+/// Patterns 6 and 6b: only over the very row that was decided about.
 pub const SAME_VERSION: &str = "version = :version";
-/// Pattern 6: the version read.
+/// Patterns 6 and 6b: the version read.
 pub const VERSION_VALUE: &str = ":version";
 
 /// The key of a product's catalog item.
@@ -49,6 +50,9 @@ pub fn catalog_key(product: &Product) -> String {
 pub fn audit_key(at: UnixMillis, request_id: &str) -> String {
     format!("{:013}#{request_id}", at.0)
 }
+
+/// What the sort key of a row of [`RowPart::Caller`](crate::audit::RowPart) ends with, after that of the row it belongs to.
+pub const CALLER: &str = "#caller";
 
 #[cfg(test)]
 mod tests {

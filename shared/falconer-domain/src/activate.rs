@@ -6,6 +6,7 @@ use crate::license::License;
 use crate::seats::{Arrival, Outcome, Spent};
 use crate::standing::{Fallen, Standing};
 use crate::time::{MILLIS_PER_HOUR, UnixMillis};
+use crate::verify::{Facts, VerifyRefusal};
 
 /// A refresh that has nothing else to write leaves the row alone for this long.
 pub const SEEN_MILLIS: i64 = MILLIS_PER_HOUR;
@@ -55,15 +56,31 @@ pub fn decide(
     let Standing { license, policy, .. } = standing;
     standing.upright(now).map_err(ActivateRefusal::Fallen)?;
     if let Some(device) = standing.device_of(arrival.hardware, now) {
-        return Ok(refresh(license, arrival, device, now));
+        return Ok(seen(license, arrival, device, now));
     }
     let seat = arrival.open_seat(license, policy, now).ok_or(ActivateRefusal::SeatsExhausted)?;
     let (license, device) = arrival.take(&seat, license, policy, now).map_err(ActivateRefusal::Spent)?;
     Ok(Outcome { code: Code::Activated, license, device })
 }
 
+/// Decides about a request that takes no seat: a device that holds one is seen, any other hears what verify says.
+///
+/// # Errors
+/// Verify's own [`VerifyRefusal`].
+pub fn refresh(
+    standing: Option<&Standing>,
+    arrival: &Arrival<'_>,
+    now: UnixMillis,
+) -> Result<Outcome, VerifyRefusal> {
+    let standing = standing.ok_or(VerifyRefusal::NotFound)?;
+    let facts = Facts::gather(standing, Some(arrival.hardware), now);
+    facts.decide()?;
+    let device = facts.device().ok_or(VerifyRefusal::HardwareMismatch)?.id.clone();
+    Ok(seen(&standing.license, arrival, device, now))
+}
+
 /// A device that holds its seat: it may have changed in one part, and was seen.
-fn refresh(before: &License, arrival: &Arrival<'_>, id: DeviceId, now: UnixMillis) -> Outcome {
+fn seen(before: &License, arrival: &Arrival<'_>, id: DeviceId, now: UnixMillis) -> Outcome {
     let mut license = before.clone();
     arrival.introduce(&mut license, &id);
     license.begin_term(now);

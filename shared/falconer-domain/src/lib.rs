@@ -26,6 +26,7 @@ pub mod person;
 pub mod seats;
 pub mod standing;
 pub mod time;
+pub mod trace;
 pub mod transfer;
 pub mod verify;
 

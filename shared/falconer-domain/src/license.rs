@@ -128,6 +128,12 @@ impl License {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 
+    /// How many devices hold a seat.
+    #[must_use]
+    pub fn bound(&self) -> u32 {
+        u32::try_from(self.devices.len()).unwrap_or(u32::MAX)
+    }
+
     /// Whether its term begins with its first binding. Until then it has to be pending, or it would never end.
     #[must_use]
     pub const fn waits_for_its_term(&self) -> bool {

@@ -1,4 +1,5 @@
-//! Two machines, one seat, two instances of the service: every order in which it can happen, by a model checker.
+//! Two or three machines, one or two seats, an operator who resets them, two instances of the service: every order in
+//! which it can happen, by a model checker.
 //!
 //! A network loses, doubles and reorders requests. An instance takes one, loads the row, decides, commits, and answers;
 //! between any two of these another instance may do anything. The decisions are the domain's own functions, the rest is
@@ -23,6 +24,7 @@ use falconer_domain::hardware::{
 };
 use falconer_domain::issue::{Order, Term};
 use falconer_domain::license_key::CurrentKey;
+use falconer_domain::operate::{Reset, reset_hardware};
 use falconer_domain::seats::{Arrival, Outcome};
 use falconer_domain::standing::Standing;
 use falconer_domain::transfer::{FromDevice, TransferRefusal};
@@ -32,13 +34,14 @@ use falconer_domain::{
 };
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
-const SEATS: u32 = 1;
 /// Of the service: enough for any race of two.
 const INSTANCES: usize = 2;
 const COOLDOWN_HOURS: u32 = 24;
 /// One step of the clock: a cool-down is over.
 const STEP_MILLIS: i64 = 25 * 3_600_000;
 const BEGIN: UnixMillis = UnixMillis(1_800_000_000_000);
+/// Where the number of a machine stands in ids, that of none.
+const OPERATOR: usize = 255;
 /// As in the shell: decided once, and again after each of these lost races but the last.
 const MAX_DECISIONS: u8 = 3;
 
@@ -60,10 +63,12 @@ struct World {
     doubles: u8,
     /// Steps that the clock makes.
     clock_steps: u8,
+    seats: u32,
+    wishes: &'static [Wish],
     catalog: Catalog,
     /// The license before anything has happened to it.
     issued: License,
-    hardware: [HashedComponents; 2],
+    hardware: Vec<HashedComponents>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,11 +76,18 @@ enum Wish {
     Activate,
     Transfer,
     Deactivate,
+    /// The operator's: every seat is vacant and free of count.
+    Reset,
 }
+
+/// What clients wish.
+const OF_CLIENTS: &[Wish] = &[Wish::Activate, Wish::Transfer, Wish::Deactivate];
+/// With an operator beside them.
+const OF_ALL: &[Wish] = &[Wish::Activate, Wish::Deactivate, Wish::Reset];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Request {
-    /// Which machine sends it, 0 or 1.
+    /// Which machine sends it, from 0 on.
     machine: usize,
     wish: Wish,
     is_copy: bool,
@@ -111,6 +123,8 @@ enum Paid {
     Nothing,
     Free,
     Counted,
+    /// An operator gave so many free bindings back.
+    GivenBack(u32),
 }
 
 /// An audit row: what one commit did to the row it was decided about.
@@ -118,13 +132,13 @@ enum Paid {
 struct Entry {
     code: Code,
     bound: Option<DeviceId>,
-    freed: Option<DeviceId>,
+    freed: BTreeSet<DeviceId>,
     paid: Paid,
 }
 
 impl Entry {
     fn is_about(&self, device: &DeviceId) -> bool {
-        [&self.bound, &self.freed].into_iter().flatten().any(|id| id == device)
+        self.bound.as_ref() == Some(device) || self.freed.contains(device)
     }
 }
 
@@ -167,7 +181,7 @@ struct State {
     in_flight: Vec<Request>,
     copies: u8,
     /// How many of its requests have been taken, for each machine.
-    taken: [u8; 2],
+    taken: Vec<u8>,
     /// The busy instances, in the order in which they took what they are busy with.
     busy: Vec<(Call, Next)>,
     /// What clients have been told of each device, unless a later commit has ended it.
@@ -187,7 +201,14 @@ enum Action {
 }
 
 impl World {
+    /// One seat, two machines.
     fn new(condition: Condition, requests: usize) -> Self {
+        let small = Self::of(1, 2, OF_CLIENTS);
+        Self { condition, requests, doubles: 1, clock_steps: 1, ..small }
+    }
+
+    /// So many seats and machines, each request delivered once and all of them at one moment.
+    fn of(seats: u32, machines: usize, wishes: &'static [Wish]) -> Self {
         let ring = KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
         let tier = TierName::parse("pro").unwrap();
         let product = Product::parse("QF").unwrap();
@@ -203,19 +224,20 @@ impl World {
                 email: None,
                 licensee_name: None,
                 term: Term::Perpetual,
-                seats: Some(SEATS),
+                seats: Some(seats),
                 features: Vec::new(),
             },
         );
-        let hardware = |machine: &str| {
+        let hardware = |machine: usize| {
             let mut received = ReceivedComponents::default();
             for label in [Label::Mac, Label::Board, Label::Cpu] {
-                received.insert(label, &format!("{machine} {}", label.as_str())).unwrap();
+                received.insert(label, &format!("machine {machine} {}", label.as_str())).unwrap();
             }
             received.hashed(ring.current(), &issued.id)
         };
-        let hardware = [hardware("machine A"), hardware("machine B")];
-        Self { condition, requests, doubles: 1, clock_steps: 1, catalog, issued, hardware }
+        let hardware = (0..machines).map(hardware).collect();
+        let (condition, requests, doubles, clock_steps) = (Condition::Version, 4, 0, 0);
+        Self { condition, requests, doubles, clock_steps, seats, wishes, catalog, issued, hardware }
     }
 
     fn standing(&self, license: &License) -> Standing {
@@ -243,16 +265,30 @@ impl World {
             Wish::Deactivate => {
                 deactivate::decide(Some(&standing), hardware, call.now).map_err(DeactivateRefusal::code)
             }
+            // Whoever resets is told that their own device, which never had a seat, has none.
+            Wish::Reset => Ok(Outcome {
+                code: Code::Deactivated,
+                license: reset_hardware(license.clone(), &Reset::All).unwrap(),
+                device: device_id(OPERATOR, 0),
+            }),
         }
     }
 
-    /// The license when it is new, and when machine A has long been bound.
+    /// The license when it is new, and when the first machines have long been bound to all of its seats.
     fn beginnings(&self) -> [License; 2] {
-        let request = Request { machine: 0, wish: Wish::Activate, is_copy: false };
-        let long_ago = UnixMillis(BEGIN.0 - 100 * STEP_MILLIS);
-        let call = Call { request, now: long_ago, fresh_id: device_id(0, 0), lost_races: 0 };
-        let held = self.decide(&call, &self.issued).unwrap().license;
+        let mut held = self.issued.clone();
+        for machine in 0..usize::try_from(self.seats).unwrap() {
+            let request = Request { machine, wish: Wish::Activate, is_copy: false };
+            let long_ago = UnixMillis(BEGIN.0 - 100 * STEP_MILLIS);
+            let call = Call { request, now: long_ago, fresh_id: device_id(machine, 0), lost_races: 0 };
+            held = self.decide(&call, &held).unwrap().license;
+        }
         [self.issued.clone(), held]
+    }
+
+    /// Whether nobody has more machines than seats: then none of them ever pays.
+    const fn is_roomy(&self) -> bool {
+        self.hardware.len() <= self.seats as usize
     }
 
     fn proceed(&self, state: &mut State, nth: usize) {
@@ -293,12 +329,13 @@ impl World {
         let entry = Entry {
             code,
             bound: is.devices.keys().find(|id| !was.devices.contains_key(*id)).cloned(),
-            freed: was.devices.keys().find(|id| !is.devices.contains_key(*id)).cloned(),
-            paid: match (is.free_used - was.free_used, is.transfers_total - was.transfers_total) {
-                (0, 0) => Paid::Nothing,
-                (1, 0) => Paid::Free,
-                (0, 1) => Paid::Counted,
-                both => panic!("one binding is counted once: {both:?}"),
+            freed: was.devices.keys().filter(|id| !is.devices.contains_key(*id)).cloned().collect(),
+            paid: match (was.free_used, is.free_used, is.transfers_total - was.transfers_total) {
+                (was, is, 0) if was == is => Paid::Nothing,
+                (was, is, 0) if is == was + 1 => Paid::Free,
+                (was, is, 1) if was == is => Paid::Counted,
+                (was, is, 0) if is < was => Paid::GivenBack(was - is),
+                all => panic!("one binding is counted once: {all:?}"),
             },
         };
         Next::Commit(Row { license: Arc::new(license), version: row.version + 1 }, entry, promise)
@@ -350,9 +387,7 @@ impl State {
     fn told_by_log(&self) -> BTreeSet<&DeviceId> {
         let mut bound: BTreeSet<_> = self.began_with.iter().collect();
         for Entry { bound: came, freed, .. } in &self.log {
-            if let Some(freed) = freed {
-                bound.remove(freed);
-            }
+            bound.retain(|device| !freed.contains(*device));
             bound.extend(came);
         }
         bound
@@ -360,6 +395,19 @@ impl State {
 
     fn paid(&self, how: Paid) -> usize {
         self.log.iter().filter(|entry| entry.paid == how).count()
+    }
+
+    fn given_back(&self) -> usize {
+        let given_back = |entry: &Entry| match entry.paid {
+            Paid::GivenBack(bindings) => bindings as usize,
+            _ => 0,
+        };
+        self.log.iter().map(given_back).sum()
+    }
+
+    /// Bindings that cost nothing.
+    fn returns(&self) -> usize {
+        self.log.iter().filter(|entry| entry.code == Code::Activated && entry.paid == Paid::Nothing).count()
     }
 
     /// Whether an instance is about to answer so.
@@ -375,7 +423,7 @@ impl State {
     }
 }
 
-const SEAT: &str = "one device in the seat, in the row and in the log";
+const SEAT: &str = "no more devices than seats, in the row and in the log";
 const PROMISES: &str = "what was acknowledged is stored, unless ended by a later commit";
 const AUDIT: &str = "one audit row for each version";
 const COUNTS: &str = "free and counted bindings are those of the log";
@@ -385,7 +433,8 @@ impl Model for World {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let requests = every_choice(self.requests);
+        let machines = self.hardware.len();
+        let requests = every_choice(self.requests, machines, self.wishes);
         let begin = |license: License, in_flight: Vec<Request>| State {
             clock: 0,
             began_with: license.devices.keys().cloned().collect(),
@@ -393,14 +442,14 @@ impl Model for World {
             log: Vec::new(),
             in_flight,
             copies: 0,
-            taken: [0; 2],
+            taken: vec![0; machines],
             busy: Vec::new(),
             promised: BTreeMap::new(),
         };
         let [new, held] = self.beginnings();
         // The machines are alike while neither is bound, so it does not matter which of them sends more.
         let is_first_ahead = |requests: &&Vec<Request>| {
-            requests.iter().filter(|sent| sent.machine == 0).count() * 2 >= requests.len()
+            machines > 2 || requests.iter().filter(|sent| sent.machine == 0).count() * 2 >= requests.len()
         };
         let of_new =
             requests.iter().filter(is_first_ahead).map(|requests| begin(new.clone(), requests.clone()));
@@ -444,9 +493,10 @@ impl Model for World {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always(SEAT, |_, state: &State| {
-                state.row.license.devices.len() <= 1 && state.told_by_log().len() <= 1
+        let mut properties = vec![
+            Property::always(SEAT, |world: &Self, state: &State| {
+                state.row.license.devices.len() <= world.seats as usize
+                    && state.told_by_log().len() <= world.seats as usize
             }),
             Property::always(PROMISES, |_, state: &State| {
                 let bound = &state.row.license.devices;
@@ -461,7 +511,7 @@ impl Model for World {
             Property::always(COUNTS, |_, state: &State| {
                 let License { free_used, transfers, transfers_total, .. } = &*state.row.license;
                 let counted = state.paid(Paid::Counted);
-                usize::try_from(*free_used) == Ok(state.began_with.len() + state.paid(Paid::Free))
+                *free_used as usize + state.given_back() == state.began_with.len() + state.paid(Paid::Free)
                     && (transfers.len(), usize::try_from(*transfers_total)) == (counted, Ok(counted))
             }),
             Property::always("no machine holds two seats", |world: &Self, state: &State| {
@@ -471,11 +521,53 @@ impl Model for World {
                     devices.filter(|device| best_match([*device], hardware, 2, now).is_some()).count() <= 1
                 })
             }),
-            Property::always("a cool-down lies between two counted bindings", |_, state: &State| {
-                let cooldown = i64::from(COOLDOWN_HOURS) * 3_600_000;
-                let transfers = &state.row.license.transfers;
-                transfers.windows(2).all(|two| (two[1].0 - two[0].0).abs() >= cooldown)
-            }),
+            Property::always(
+                "who has no more machines than seats never pays",
+                |world: &Self, state: &State| {
+                    !world.is_roomy()
+                        || (state.paid(Paid::Counted) == 0 && !state.answers(Code::TransferCooldown))
+                },
+            ),
+            Property::always(
+                "a cool-down has as many counted bindings as seats",
+                |world: &Self, state: &State| {
+                    let cooldown = i64::from(COOLDOWN_HOURS) * 3_600_000;
+                    let transfers = &state.row.license.transfers;
+                    let one_more = world.seats as usize + 1;
+                    transfers.windows(one_more).all(|of| (of[one_more - 1].0 - of[0].0).abs() >= cooldown)
+                },
+            ),
+        ];
+        properties.extend(self.reached());
+        properties
+    }
+}
+
+impl World {
+    /// What has to happen in some order of events, or the rest would say little.
+    fn reached(&self) -> Vec<Property<Self>> {
+        if self.wishes == OF_ALL {
+            return vec![
+                Property::sometimes("a reset gives bindings back", |_, state: &State| {
+                    state.given_back() == 2
+                }),
+                Property::sometimes("two machines return", |_, state: &State| state.returns() == 2),
+            ];
+        }
+        if self.seats > 1 {
+            return vec![
+                Property::sometimes("a seat is reclaimed", |_, state: &State| state.answers(Code::Reclaimed)),
+                Property::sometimes("a vacant seat is counted", |_, state: &State| {
+                    let counted =
+                        |entry: &Entry| entry.code == Code::Activated && entry.paid == Paid::Counted;
+                    state.log.iter().any(counted)
+                }),
+                Property::sometimes("a return beside another device", |_, state: &State| {
+                    state.returns() == 1
+                }),
+            ];
+        }
+        vec![
             Property::sometimes("a seat is reclaimed", |_, state: &State| state.answers(Code::Reclaimed)),
             Property::sometimes("a lost race is decided again, and commits", |_, state: &State| {
                 let won = |(call, next): &(Call, Next)| {
@@ -504,10 +596,12 @@ impl Model for World {
 }
 
 /// Every choice of so many requests, regardless of their order.
-fn every_choice(of: usize) -> Vec<Vec<Request>> {
-    let wishes = [Wish::Activate, Wish::Transfer, Wish::Deactivate];
-    let kinds: Vec<_> =
-        (0..2).flat_map(|machine| wishes.map(|wish| Request { machine, wish, is_copy: false })).collect();
+fn every_choice(of: usize, machines: usize, wishes: &[Wish]) -> Vec<Vec<Request>> {
+    let request = |machine| move |wish: &Wish| Request { machine, wish: *wish, is_copy: false };
+    let kinds = (0..machines).flat_map(|machine| wishes.iter().map(request(machine)));
+    // There is one operator.
+    let mut kinds: Vec<_> = kinds.filter(|kind| kind.wish != Wish::Reset || kind.machine == 0).collect();
+    kinds.sort_unstable();
     let mut choices = vec![Vec::new()];
     for _ in 0..of {
         choices = choices
@@ -526,6 +620,17 @@ fn every_choice(of: usize) -> Vec<Vec<Request>> {
 fn one_seat_holds_in_every_order_of_events() {
     let checker = World::new(Condition::Version, 3).checker().spawn_bfs().join();
     checker.assert_properties();
+}
+
+/// Every machine may be reinstalled, and the operator resets at any moment: nobody pays, and two seats stay two.
+#[test]
+fn as_many_machines_as_seats_never_pay() {
+    World::of(2, 2, OF_ALL).checker().spawn_bfs().join().assert_properties();
+}
+
+#[test]
+fn two_seats_hold_three_machines_in_turns() {
+    World { requests: 3, ..World::of(2, 3, OF_CLIENTS) }.checker().spawn_bfs().join().assert_properties();
 }
 
 /// The checker can fail: what the version guards breaks without it.

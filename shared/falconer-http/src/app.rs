@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use falconer_aws::audit::Subject;
+use falconer_aws::audit::{RowPart, Subject};
 use falconer_aws::limiter::Counted;
 use falconer_aws::store::Row;
 use falconer_aws::{
@@ -220,10 +220,22 @@ impl App {
         vouched: &Vouched,
         origin: Option<Origin>,
     ) -> Answer {
-        let license_id = vouched.authentic.license_id.clone();
+        let row = self.passing_row(&mut answer, call, vouched, origin);
+        answer.about(vouched.authentic.license_id.clone()).audited(row)
+    }
+
+    /// The row of an answer, kept as long as verifications are.
+    pub(crate) fn passing_row(
+        &self,
+        answer: &mut Answer,
+        call: &Call,
+        vouched: &Vouched,
+        origin: Option<Origin>,
+    ) -> AuditRow {
         let asker = answer.take_asker();
-        let row = AuditRow {
-            about: Subject::License(license_id.clone()),
+        AuditRow {
+            part: RowPart::Whole,
+            about: Subject::License(vouched.authentic.license_id.clone()),
             at: call.now,
             request_id: call.request_id.clone(),
             action: self.endpoint.name,
@@ -235,8 +247,7 @@ impl App {
             device: asker.device,
             hardware: asker.machine,
             kept_days: Some(self.settings.verification_retention_days),
-        };
-        answer.about(license_id).audited(row)
+        }
     }
 
     /// Imported keys carry no tag, so anyone can make one up: the counter is charged before anything is read, and a

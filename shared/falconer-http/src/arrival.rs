@@ -42,6 +42,15 @@ impl ChangeRequest {
     }
 }
 
+/// What a device asks of its seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// To have one, also if it holds none yet.
+    ToHold,
+    /// To be seen in the one it holds, and nothing if it holds none.
+    ToBeSeen,
+}
+
 /// A request of a device for a seat.
 #[derive(Debug)]
 pub struct SeatRequest {

@@ -9,6 +9,7 @@ use std::fmt;
 use falconer_domain::Code;
 use falconer_domain::person::Email;
 
+use crate::arrival::Asks;
 use crate::call::Call;
 use crate::fields::{self, Line, Nonce, Origin, TypedKey};
 use crate::members::{self, Given, Member, Members, NO_CHARACTER};
@@ -99,6 +100,33 @@ impl Body {
     /// `INVALID_FIELD`.
     pub fn from_device(&mut self) -> Result<Option<String>, Problem> {
         Ok(self.exact_text(&["from_device", "fromDevice"])?.map(|name| name.trim().to_owned()))
+    }
+
+    /// What a device asks of its seat: `refresh` is `true` where it only wants to be seen. Languages without booleans
+    /// write 1 or a text; a value that is neither takes no seat by accident.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD`.
+    pub fn asks(&mut self) -> Result<Asks, Problem> {
+        const NAMES: [&str; 1] = ["refresh"];
+        let Some((index, member)) = self.member(&NAMES) else { return Ok(Asks::ToHold) };
+        let refreshes = match member.given() {
+            Given::Flag(flag) => Some(flag),
+            Given::Number(number) => match number.parse::<f64>() {
+                Ok(1.0) => Some(true),
+                Ok(0.0) => Some(false),
+                _ => None,
+            },
+            Given::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
+                _ => None,
+            },
+            Given::Nothing | Given::Object(_) | Given::Other => None,
+        };
+        let refreshes = refreshes.ok_or_else(|| Problem::field(&member.name, "must be true or false"))?;
+        self.take(index, &NAMES);
+        Ok(if refreshes { Asks::ToBeSeen } else { Asks::ToHold })
     }
 
     /// Where the caller says it runs.

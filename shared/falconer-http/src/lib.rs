@@ -27,7 +27,7 @@ mod random;
 
 pub use answer::{Answer, Asker};
 pub use app::App;
-pub use arrival::{ChangeRequest, SeatRequest};
+pub use arrival::{Asks, ChangeRequest, SeatRequest};
 pub use body::Body;
 pub use call::Call;
 pub use event::NotARequest;

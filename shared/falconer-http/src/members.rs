@@ -37,7 +37,9 @@ pub(crate) enum Given {
     Number(String),
     /// An object with members.
     Object(Members),
-    /// `true`, `false`, or a list.
+    /// `true` or `false`.
+    Flag(bool),
+    /// A list.
     Other,
 }
 
@@ -89,6 +91,8 @@ impl Member {
             },
             Some(b'[') if written[1..].trim_start().starts_with(']') => Given::Nothing,
             Some(b'n') => Given::Nothing,
+            Some(b't') => Given::Flag(true),
+            Some(b'f') => Given::Flag(false),
             Some(b'-' | b'0'..=b'9') => Given::Number(written.to_owned()),
             _ => Given::Other,
         }
@@ -195,6 +199,7 @@ mod tests {
             Some(Given::Text(text)) => format!("text {text}"),
             Some(Given::Number(number)) => format!("number {number}"),
             Some(Given::Object(members)) => format!("object {}", members.0.len()),
+            Some(Given::Flag(flag)) => format!("flag {flag}"),
             Some(Given::Other) => "other".to_owned(),
         }
     }

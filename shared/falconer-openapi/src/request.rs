@@ -26,9 +26,10 @@ fn flat_component() -> Value {
 pub(crate) fn schemas() -> Map<String, Value> {
     let verify = [key(), hardware(), said()].concat();
     let deactivate = [key(), hardware(), said()].concat();
-    let activate = [key(), hardware(), said(), person()].concat();
+    let seat = [key(), hardware(), said(), person()].concat();
+    let activate = [seat.clone(), vec![refresh()]].concat();
     let from = ("from_device", text(MAX_PERSON_CHARS, "The device to move from, where several are bound."));
-    let transfer = [activate.clone(), vec![from]].concat();
+    let transfer = [seat, vec![from]].concat();
     [
         ("VerifyRequest", verify),
         ("ActivateSyncRequest", activate),
@@ -89,6 +90,12 @@ fn said() -> Vec<(&'static str, Value)> {
         ("origin", text(MAX_ORIGIN_CHARS, "Where the request comes from, for the audit.")),
         ("refusal_status", status),
     ]
+}
+
+fn refresh() -> (&'static str, Value) {
+    let what = "True: take no seat. A device that holds one is seen, any other hears what verify says. 1, 0 and texts of \
+        these values are read too.";
+    ("refresh", json!({ "type": ["boolean", "null"], "description": what }))
 }
 
 fn person() -> Vec<(&'static str, Value)> {

@@ -5,5 +5,5 @@ mod row;
 mod writer;
 
 pub(crate) use changes::changes;
-pub use row::{AuditRow, Subject};
+pub use row::{AuditRow, RowPart, Subject};
 pub use writer::{AUDIT_BUDGET, AuditOutcome, AuditWriter};

@@ -24,9 +24,20 @@ impl Subject {
     }
 }
 
+/// What a row tells of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowPart {
+    /// All there is.
+    Whole,
+    /// From where a change was asked, beside the row that says what changed and is kept for good.
+    Caller,
+}
+
 /// One audit row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
+    /// What of the request it tells.
+    pub part: RowPart,
     /// What it is about.
     pub about: Subject,
     /// When.
@@ -54,7 +65,8 @@ pub struct AuditRow {
 }
 
 impl AuditRow {
-    /// The row of a change to a license: kept for good, and written in the same transaction.
+    /// The row of a change to a license: kept for good, and written in the same transaction. Where a client asked for it
+    /// is no part of it.
     #[must_use]
     pub fn change(
         license_id: &LicenseId,
@@ -65,6 +77,7 @@ impl AuditRow {
         actor: &str,
     ) -> Self {
         Self {
+            part: RowPart::Whole,
             about: Subject::License(license_id.clone()),
             at,
             request_id: request_id.to_owned(),

@@ -1,4 +1,4 @@
-//! The record of what was decided, written after the answer and never in its way.
+//! The record of what was decided and from where a change was asked, written after the answer and never in its way.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub const AUDIT_BUDGET: Duration = Duration::from_millis(300);
 const FAILURES_BEFORE_PAUSE: u32 = 3;
 /// … and for how long it is then left alone.
 const PAUSE: Duration = Duration::from_secs(30);
-/// Rows of verify for one license, minute and instance: a leaked key cannot run up the bill.
+/// Rows for one license, minute and instance: a leaked key cannot run up the bill.
 const ROWS_PER_LICENSE_PER_MINUTE: u32 = 10;
 
 /// What became of a row.
@@ -35,7 +35,7 @@ pub enum AuditOutcome {
     Paused,
 }
 
-/// Writes verify's rows.
+/// Writes the rows that go after a while: of verifications, of refusals, of the callers of changes.
 #[derive(Debug)]
 pub struct AuditWriter {
     verify_audit: VerifyAudit,
@@ -61,7 +61,7 @@ impl AuditWriter {
         }
     }
 
-    /// Writes a verification's row within [`AUDIT_BUDGET`], or lets it go.
+    /// Writes a row within [`AUDIT_BUDGET`], or lets it go.
     pub async fn write(&self, store: &Store, row: &AuditRow) -> AuditOutcome {
         if self.verify_audit == VerifyAudit::Refusals && row.code == Code::Valid.name() {
             return AuditOutcome::NotAsked;

@@ -12,7 +12,7 @@ use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::LicenseItem;
 use crate::store::{Item, Row, Store, read, written};
-use crate::tables::LICENSE_ID;
+use crate::tables::{CALLER, LICENSE_ID};
 
 /// Licenses that [`Store::issue_many`] takes: DynamoDB takes 100 items and 4 MB in one transaction, each license is two
 /// items, and one with a hundred devices has some 80 KB.
@@ -126,7 +126,10 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::of(&error))?;
-        let rows = output.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
+        let rows = output.items.unwrap_or_default().into_iter().map(read);
+        let rows: Vec<Happened> = rows.collect::<Result<_, _>>()?;
+        // The row of a change's caller tells of the same request.
+        let rows = rows.into_iter().filter(|row| !row.at.ends_with(CALLER)).collect();
         Ok((rows, output.last_evaluated_key.map(Place)))
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{Place, moment_of, tables, written_moment};
 use crate::error::StoreError;
 use crate::store::{Store, read};
+use crate::tables::CALLER;
 
 /// A row of the audit, as it stands: what it says depends on what it is about.
 #[derive(Debug, Deserialize)]
@@ -63,6 +64,11 @@ impl AuditRecord {
     pub fn moment(&self) -> UnixMillis {
         moment_of(&self.at)
     }
+
+    /// Whether it only says from where a change was asked.
+    fn is_of_a_caller(&self) -> bool {
+        self.at.ends_with(CALLER)
+    }
 }
 
 impl Store {
@@ -86,11 +92,31 @@ impl Store {
         self.happened(id, tables::HAPPENED_AFTER, at.to_owned()).await
     }
 
-    /// Pattern 18: a page of the last things that happened to a license, the newest first, and no more rows than that.
+    /// Pattern 18: a page of the last things that happened to a license, the newest first: at most that many, fewer where
+    /// changes have a row that says from where they were asked.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
     pub async fn audit_backwards(
+        &self,
+        id: &LicenseId,
+        most: i32,
+        from: Option<Place>,
+    ) -> Result<HistoryPage, StoreError> {
+        let mut page = self.rows_backwards(id, most, from).await?;
+        // The row of a caller comes right before its change.
+        if page.rows.last().is_some_and(AuditRecord::is_of_a_caller) && page.older.is_some() {
+            let rest = self.rows_backwards(id, 1, page.older.take()).await?;
+            page.rows.extend(rest.rows);
+            page.older = rest.older;
+        }
+        page.rows.reverse();
+        page.rows = with_callers(page.rows);
+        page.rows.reverse();
+        Ok(page)
+    }
+
+    async fn rows_backwards(
         &self,
         id: &LicenseId,
         most: i32,
@@ -124,6 +150,22 @@ impl Store {
             .expression_attribute_names(tables::AT_NAME.0, tables::AT_NAME.1)
             .expression_attribute_values(":license_id", AttributeValue::S(id.to_string()))
             .expression_attribute_values(":since", AttributeValue::S(since));
-        self.items(query).await?.into_iter().map(read).collect()
+        let rows = self.items(query).await?.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(with_callers(rows))
     }
+}
+
+/// Puts the rows of callers into those they belong to, which stand right before them.
+fn with_callers(rows: Vec<AuditRecord>) -> Vec<AuditRecord> {
+    let mut whole: Vec<AuditRecord> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(of) = row.at.strip_suffix(CALLER) else {
+            whole.push(row);
+            continue;
+        };
+        if let Some(change) = whole.iter_mut().rfind(|change| change.at == of) {
+            (change.origin, change.address) = (row.origin, row.address);
+        }
+    }
+    whole
 }

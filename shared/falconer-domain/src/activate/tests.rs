@@ -249,8 +249,7 @@ fn the_first_keyed_binding_replaces_the_opaque_device_unseen_for_longest() {
     let replaced = second.devices.remove(&id(1)).unwrap();
     second.devices.insert(fresh_id(6), device(6, at(SECOND)));
     second.released.insert(id(1), replaced_at(at(SECOND), replaced));
-    // The first one replaced may still reclaim, for its own cool-down.
-    second.released.get_mut(&id(2)).unwrap().may_return = false;
+    // The first one replaced may still reclaim, for its own cool-down, and return: the fourth seat is vacant.
     assert_eq!(
         activate(&first, &Caller::at(6), at(SECOND)),
         Ok(outcome(Code::Activated, fresh_id(6), second.clone()))

@@ -63,12 +63,31 @@ pub enum SeatsRefusal {
     /// Outside 1 to [`MAX_SEATS`].
     #[error("seats must be 1 to {MAX_SEATS}")]
     Seats,
+    /// Devices would be left without a seat.
+    #[error(transparent)]
+    Release(#[from] ReleaseRefusal),
+}
+
+/// Why a tier stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TierRefusal {
+    /// The catalog lacks it.
+    #[error("the product has no tier {0}; `falconer catalog show` lists its tiers")]
+    NoSuchTier(TierName),
+    /// Devices would be left without a seat.
+    #[error(transparent)]
+    Release(#[from] ReleaseRefusal),
+}
+
+/// Why devices keep their seats.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReleaseRefusal {
     /// More devices are bound than there would be seats.
     #[error("{bound} devices are bound; name {} of them with --release", bound - seats)]
     Bound {
         /// Devices bound.
         bound: u32,
-        /// Seats asked for.
+        /// Seats there would be.
         seats: u32,
     },
     /// A device that is not bound.
@@ -91,11 +110,6 @@ pub enum FeatureRefusal {
     )]
     Missing,
 }
-
-/// A tier the catalog lacks.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the product has no tier {0}; `falconer catalog show` lists its tiers")]
-pub struct NoSuchTier(pub TierName);
 
 /// A device that is not bound.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -200,40 +214,49 @@ pub fn extend(mut license: License, extension: Extension, now: UnixMillis) -> Re
     Ok(license)
 }
 
-/// Gives a license another tier.
+/// Gives a license another tier. A tier with fewer seats than there are devices only if those that lose theirs are named.
 ///
 /// # Errors
-/// [`NoSuchTier`].
-pub fn set_tier(mut license: License, tier: TierName, catalog: &Catalog) -> Result<License, NoSuchTier> {
-    if !catalog.has(&tier) {
-        return Err(NoSuchTier(tier));
-    }
+/// [`TierRefusal`].
+pub fn set_tier(
+    mut license: License,
+    tier: TierName,
+    catalog: &Catalog,
+    release: &BTreeSet<DeviceId>,
+) -> Result<License, TierRefusal> {
+    let Some(policy) = catalog.policy(&tier, &license.policy) else {
+        return Err(TierRefusal::NoSuchTier(tier));
+    };
     license.tier = tier;
-    Ok(license)
+    Ok(fitted(license, policy.seats, release)?)
 }
 
-/// Gives a license seats of its own. Fewer than there are devices only if those that lose theirs are named: nobody's
-/// machine stops by surprise.
+/// Gives a license seats of its own. Fewer than there are devices only if those that lose theirs are named.
 ///
 /// # Errors
 /// [`SeatsRefusal`].
 pub fn set_seats(
-    mut license: License,
+    license: License,
     seats: u32,
     release: &BTreeSet<DeviceId>,
 ) -> Result<License, SeatsRefusal> {
     if !(1..=MAX_SEATS).contains(&seats) {
         return Err(SeatsRefusal::Seats);
     }
-    for id in release {
-        license.devices.remove(id).ok_or_else(|| SeatsRefusal::NoSuchDevice(id.clone()))?;
-    }
-    let bound = u32::try_from(license.devices.len()).unwrap_or(u32::MAX);
-    if bound > seats {
-        return Err(SeatsRefusal::Bound { bound, seats });
-    }
+    let mut license = fitted(license, seats, release)?;
     license.policy.seats = Some(seats);
     Ok(license)
+}
+
+/// A license whose devices fit so many seats: nobody's machine stops by surprise. A device that is released gives its
+/// free binding back, as a reset does.
+fn fitted(mut license: License, seats: u32, release: &BTreeSet<DeviceId>) -> Result<License, ReleaseRefusal> {
+    for id in release {
+        license.devices.remove(id).ok_or_else(|| ReleaseRefusal::NoSuchDevice(id.clone()))?;
+        license.free_used = license.free_used.saturating_sub(1);
+    }
+    let bound = license.bound();
+    if bound > seats { Err(ReleaseRefusal::Bound { bound, seats }) } else { Ok(license) }
 }
 
 /// Adds a feature of the license's own.
@@ -261,24 +284,27 @@ pub fn remove_feature(mut license: License, feature: &str) -> Result<License, Fe
     if license.features.len() == before { Err(FeatureRefusal::Missing) } else { Ok(license) }
 }
 
-/// Frees seats and gives their free bindings back, so that the next ones are not counted. A device that is reset has no
-/// right to come back uncounted.
+/// Frees seats so that the next bindings to them are not counted.
+///
+/// [`Reset::All`] makes every seat vacant and free of count. It takes every right of former devices: none can take a seat
+/// back from the device that is bound next, and none loses by it, since a free binding replaces its uncounted return.
+/// [`Reset::One`] frees the seat of one device, and every seat that stands vacant beside it; the device has no right to
+/// come back, and others keep theirs.
 ///
 /// # Errors
 /// [`NoSuchDevice`].
 pub fn reset_hardware(mut license: License, reset: &Reset) -> Result<License, NoSuchDevice> {
-    let before = license.devices.len();
     match reset {
         Reset::One(id) => {
             license.devices.remove(id).ok_or_else(|| NoSuchDevice(id.clone()))?;
+            license.free_used = license.free_used.saturating_sub(1).min(license.bound());
         }
         Reset::All => {
             license.devices.clear();
             license.released.clear();
+            license.free_used = 0;
         }
     }
-    let removed = u32::try_from(before - license.devices.len()).unwrap_or(u32::MAX);
-    license.free_used = license.free_used.saturating_sub(removed);
     Ok(license)
 }
 

@@ -1,8 +1,9 @@
 //! A new key for a license whose old one has leaked.
 
-use crate::hardware::ComponentForm;
+use std::collections::BTreeMap;
+
 use crate::keyring::GenerationNumber;
-use crate::license::{Device, License, Status};
+use crate::license::{License, Status};
 use crate::license_id::LicenseId;
 use crate::operate::StatusRefusal;
 
@@ -15,8 +16,10 @@ pub struct Rotated {
     pub old: License,
 }
 
-/// Replaces a license by one with another key: the same terms, counts and devices. Stored hardware hangs on the license
-/// id, so no device matches under the new one; each is marked opaque, and so binds once more without being counted.
+/// Replaces a license by one with another key: the same terms, and the transfers that were counted. It begins with every
+/// seat vacant and free of count. Stored hardware hangs on the license id, so no device matches under the new one, and the
+/// records of devices would only hold seats that nobody can use. The old key binds nothing any more, so the seats are
+/// for those who have the new one. Transfers stay counted: a new key is no way to fresh ones.
 ///
 /// # Errors
 /// [`StatusRefusal::Replaced`]: it has been replaced before.
@@ -28,10 +31,10 @@ pub fn rotate(
     if let Some(replaced_by) = license.replaced_by {
         return Err(StatusRefusal::Replaced(replaced_by));
     }
-    let opaque = |device: &Device| Device { form: ComponentForm::Opaque, ..device.clone() };
     let new = License {
-        devices: license.devices.iter().map(|(id, device)| (id.clone(), opaque(device))).collect(),
-        released: std::collections::BTreeMap::new(),
+        devices: BTreeMap::new(),
+        released: BTreeMap::new(),
+        free_used: 0,
         replaces: Some(license.id.clone()),
         generation,
         id: id.clone(),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalog::{PolicyOverrides, Tier};
 use crate::hardware::ComponentForm;
 use crate::keyring::GenerationNumber;
 use crate::license_key::Product;
@@ -35,7 +36,7 @@ fn in_use() -> License {
         free_used: 3,
         transfers: vec![NOW],
         transfers_total: 4,
-        policy: crate::catalog::PolicyOverrides { seats: Some(3), ..Default::default() },
+        policy: PolicyOverrides { seats: Some(3), ..PolicyOverrides::default() },
         ..license()
     }
 }
@@ -115,7 +116,8 @@ fn terms_are_extended_from_their_end_or_from_now() {
 #[test]
 fn seats_are_taken_from_named_devices_alone() {
     let with = |seats, left: &[u8]| {
-        let mut after = in_use();
+        let released = 2 - u32::try_from(left.len()).unwrap();
+        let mut after = License { free_used: 3 - released, ..in_use() };
         after.devices.retain(|id, _| left.iter().any(|number| *id == device_id(*number)));
         after.policy.seats = Some(seats);
         after
@@ -123,20 +125,52 @@ fn seats_are_taken_from_named_devices_alone() {
     for (seats, release, expected) in [
         (5, vec![], Ok(with(5, &[1, 2]))),
         (2, vec![], Ok(with(2, &[1, 2]))),
-        (1, vec![], Err(SeatsRefusal::Bound { bound: 2, seats: 1 })),
+        (1, vec![], Err(SeatsRefusal::Release(ReleaseRefusal::Bound { bound: 2, seats: 1 }))),
         (1, vec![2], Ok(with(1, &[1]))),
         (1, vec![1, 2], Ok(with(1, &[]))),
-        (1, vec![3], Err(SeatsRefusal::NoSuchDevice(device_id(3)))),
+        (1, vec![3], Err(SeatsRefusal::Release(ReleaseRefusal::NoSuchDevice(device_id(3))))),
         (0, vec![], Err(SeatsRefusal::Seats)),
         (101, vec![], Err(SeatsRefusal::Seats)),
     ] {
         let release = release.iter().map(|number| device_id(*number)).collect();
         assert_eq!(set_seats(in_use(), seats, &release), expected, "{seats} {release:?}");
     }
-    assert_eq!(
-        SeatsRefusal::Bound { bound: 5, seats: 2 }.to_string(),
-        "5 devices are bound; name 3 of them with --release"
-    );
+    for message in [
+        SeatsRefusal::Release(ReleaseRefusal::Bound { bound: 5, seats: 2 }).to_string(),
+        TierRefusal::Release(ReleaseRefusal::Bound { bound: 5, seats: 2 }).to_string(),
+    ] {
+        assert_eq!(message, "5 devices are bound; name 3 of them with --release");
+    }
+}
+
+/// Seats of a tier, whether it or the policy of all says them, and a license's own, which go with it.
+#[test]
+fn a_smaller_tier_asks_for_names_too() {
+    let tier = |name| TierName::parse(name).unwrap();
+    let of_seats = |seats| PolicyOverrides { seats, ..PolicyOverrides::default() };
+    let tiers = [("pro", Some(3)), ("solo", None), ("team", Some(2))];
+    let tiers = tiers.map(|(name, seats)| (tier(name), Tier { policy: of_seats(seats), ..Tier::default() }));
+    let catalog =
+        Catalog::new(license().product, &PolicyOverrides::default(), tiers.into_iter().collect()).unwrap();
+    let of_tier = License { policy: of_seats(None), ..in_use() };
+    let bound = |seats| Err(TierRefusal::Release(ReleaseRefusal::Bound { bound: 2, seats }));
+    for (before, to, release, expected) in [
+        (&of_tier, "team", vec![], Ok((2, 3))),
+        (&of_tier, "solo", vec![], bound(1)),
+        (&of_tier, "solo", vec![1], Ok((1, 2))),
+        (&of_tier, "solo", vec![1, 2], Ok((0, 1))),
+        (&of_tier, "solo", vec![3], Err(TierRefusal::Release(ReleaseRefusal::NoSuchDevice(device_id(3))))),
+        (&of_tier, "gold", vec![], Err(TierRefusal::NoSuchTier(tier("gold")))),
+        (&in_use(), "solo", vec![], Ok((2, 3))),
+    ] {
+        let release = release.iter().map(|number| device_id(*number)).collect();
+        let after = set_tier(before.clone(), tier(to), &catalog, &release);
+        let told = after.map(|after| {
+            assert_eq!(after.tier, tier(to));
+            (after.devices.len(), after.free_used)
+        });
+        assert_eq!(told, expected, "{to} {release:?}");
+    }
 }
 
 #[test]
@@ -155,42 +189,49 @@ fn features_and_tiers() {
 
     let catalog = Catalog::built_in(&Product::parse("QF").unwrap()).unwrap();
     let tier = |name| TierName::parse(name).unwrap();
-    assert_eq!(set_tier(license(), tier("elite"), &catalog).unwrap().tier, tier("elite"));
-    assert_eq!(set_tier(license(), tier("gold"), &catalog), Err(NoSuchTier(tier("gold"))));
+    let nobody = BTreeSet::new();
+    assert_eq!(set_tier(license(), tier("elite"), &catalog, &nobody).unwrap().tier, tier("elite"));
+    assert_eq!(
+        set_tier(license(), tier("gold"), &catalog, &nobody),
+        Err(TierRefusal::NoSuchTier(tier("gold")))
+    );
 }
 
 #[test]
 fn a_reset_gives_bindings_back_and_leaves_no_right() {
     let one = reset_hardware(in_use(), &Reset::One(device_id(1))).unwrap();
-    assert_eq!((one.devices.len(), one.free_used, one.released.len()), (1, 2, 1));
+    assert_eq!((one.devices.len(), one.free_used, one.released.len()), (1, 1, 1), "both vacant seats");
     assert!(!one.released.contains_key(&device_id(1)));
     let all = reset_hardware(in_use(), &Reset::All).unwrap();
-    assert_eq!((all.devices.len(), all.free_used, all.released.len()), (0, 1, 0));
+    assert_eq!((all.devices.len(), all.free_used, all.released.len()), (0, 0, 0));
     assert_eq!((all.transfers, all.transfers_total), (vec![NOW], 4), "what was counted stays counted");
     assert_eq!(
         reset_hardware(in_use(), &Reset::One(device_id(3))),
         Err(NoSuchDevice(device_id(3))),
         "a device that only was bound"
     );
-    let never = License { free_used: 0, ..in_use() };
-    assert_eq!(reset_hardware(never, &Reset::All).unwrap().free_used, 0);
+    for (free_used, after_one) in [(0, 0), (1, 0), (2, 1), (3, 1)] {
+        let before = License { free_used, ..in_use() };
+        assert_eq!(reset_hardware(before.clone(), &Reset::All).unwrap().free_used, 0, "{free_used}");
+        let one = reset_hardware(before, &Reset::One(device_id(1))).unwrap();
+        assert_eq!(one.free_used, after_one, "{free_used}");
+    }
+    let nothing_left =
+        License { devices: BTreeMap::new(), released: BTreeMap::new(), free_used: 0, ..in_use() };
+    assert_eq!(reset_hardware(nothing_left.clone(), &Reset::All), Ok(nothing_left));
 }
 
 #[test]
-fn a_new_key_copies_everything_but_the_devices_hashes_worth() {
+fn a_new_key_begins_with_vacant_seats_and_the_same_counts() {
     let generation = GenerationNumber::new(7).unwrap();
     let Rotated { new, old } = rotate(in_use(), other(), generation).unwrap();
     assert_eq!(old, License { status: Status::Revoked, replaced_by: Some(other()), ..in_use() });
-    assert!(new.devices.values().all(|device| device.form == ComponentForm::Opaque));
-    let mut devices = in_use().devices;
-    for device in devices.values_mut() {
-        device.form = ComponentForm::Opaque;
-    }
     let expected = License {
         id: other(),
         generation,
-        devices,
+        devices: BTreeMap::new(),
         released: BTreeMap::new(),
+        free_used: 0,
         replaces: Some(license().id),
         ..in_use()
     };

@@ -30,7 +30,7 @@ impl Seats {
     /// The seats of a license under its policy.
     #[must_use]
     pub fn of(license: &License, policy: &Policy) -> Self {
-        Self { used: u32::try_from(license.devices.len()).unwrap_or(u32::MAX), max: policy.seats }
+        Self { used: license.bound(), max: policy.seats }
     }
 
     const fn has_room(self) -> bool {
@@ -155,6 +155,8 @@ impl Arrival<'_> {
         now: UnixMillis,
     ) -> Result<(License, DeviceId), Spent> {
         let mut after = license.clone();
+        // Seats that were taken away have taken their first bindings along; given back, they have them again.
+        after.free_used = after.free_used.min(policy.seats);
         let former = self.former(license, policy, now).and_then(|id| after.released.remove_entry(&id));
         // Its own seat or a vacant one; to somebody else's it is like any other, or two could take turns uncounted.
         let comes_back = former.is_some() && matches!(seat, Seat::Vacant | Seat::Reclaimed(_));
@@ -169,9 +171,10 @@ impl Arrival<'_> {
             Some((id, released)) if comes_back => (id, Device { seen_at: now, ..released.device }),
             _ => (self.fresh_id.clone(), self.new_device(license.next_moment(now))),
         };
-        released::supersede(&mut after.released);
-        after.displace(seat, license.next_moment(now));
+        let displaced = after.displace(seat, license.next_moment(now));
         after.devices.insert(id.clone(), device);
+        let vacant = policy.seats.saturating_sub(after.bound());
+        released::keep_what_fits(&mut after.released, vacant, displaced.as_ref(), now);
         after.begin_term(now);
         self.introduce(&mut after, &id);
         released::forget_spent(&mut after.released, policy, now);
@@ -222,16 +225,17 @@ impl License {
         Ok(Paid::Transfer)
     }
 
-    fn displace(&mut self, seat: &Seat, at: UnixMillis) {
+    /// Takes the seat from its device, and says which that was.
+    fn displace(&mut self, seat: &Seat, at: UnixMillis) -> Option<DeviceId> {
         let (id, reclaim) = match seat {
-            Seat::Vacant => return,
+            Seat::Vacant => return None,
             // A reclaim displaces nobody with the right to do the same.
             Seat::Reclaimed(id) => (id, Reclaim::Never),
             // If it was replaced by a stranger, it has a cool-down to say so; that is no transfer, so it takes no right away.
             Seat::Opaque(id) => (id, Reclaim::DuringCooldown),
             Seat::MovedFrom(id) => (id, Reclaim::Always),
         };
-        let Some(mut device) = self.devices.remove(id) else { return };
+        let mut device = self.devices.remove(id)?;
         match seat {
             Seat::MovedFrom(_) => released::demote(&mut self.released),
             // Once for each: should it come back, it is replaced like any other.
@@ -239,6 +243,7 @@ impl License {
             Seat::Vacant | Seat::Reclaimed(_) => {}
         }
         self.released.insert(id.clone(), Released { device, at, may_return: true, reclaim });
+        Some(id.clone())
     }
 
     /// Frees a seat at its device's own wish.

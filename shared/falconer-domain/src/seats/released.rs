@@ -2,7 +2,7 @@
 //!
 //! | how it lost the seat | return: back to a vacant seat | reclaim: back even from another device |
 //! | --- | --- | --- |
-//! | it gave it up, or a reclaim took it | until another device is bound, 365 days at most | once a counted binding has taken a seat it could have returned to, as below |
+//! | it gave it up, or a reclaim took it | until others have filled the seats, 365 days at most | once a counted binding has taken a seat it could have returned to, as below |
 //! | a transfer took it | the same | always, until a later transfer displaces another; then for one cool-down after its own |
 //! | a keyed device took it in place of this opaque one | the same | for one cool-down |
 //!
@@ -10,6 +10,13 @@
 //! transfers may follow each other at once, and the second would take the right from the owner whom the first has
 //! displaced; so every displaced device keeps it for the length of a cool-down. With one seat the two rules are the same.
 
+//!
+//! **Returns.** A seat is remembered for the device that left it. With each binding, those that may return stay so many
+//! that they and the bound devices fit the seats, the latest to leave first. So no more machines than seats come and go
+//! uncounted, and as many as there are seats do: ten machines of one license can all be reinstalled in any order. The
+//! device that this very binding displaced may return besides.
+
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::transfers::YEAR_DAYS;
@@ -25,7 +32,7 @@ pub struct Released {
     pub device: Device,
     /// When it lost the seat.
     pub at: UnixMillis,
-    /// Whether no other device was bound since.
+    /// Whether a seat is remembered for it.
     pub may_return: bool,
     /// Whether it may take the seat from another device.
     pub reclaim: Reclaim,
@@ -91,9 +98,18 @@ pub(super) fn displace_absent(released: &mut BTreeMap<DeviceId, Released>, now: 
     }
 }
 
-/// Another device was bound: nobody is only reinstalling any more.
-pub(super) fn supersede(released: &mut BTreeMap<DeviceId, Released>) {
-    for other in released.values_mut() {
+/// A device was bound and so many seats are vacant: so many devices may return, those that left last, and `displaced`,
+/// whose seat it took.
+pub(super) fn keep_what_fits(
+    released: &mut BTreeMap<DeviceId, Released>,
+    vacant: u32,
+    displaced: Option<&DeviceId>,
+    now: UnixMillis,
+) {
+    let vacant = usize::try_from(vacant).unwrap_or(usize::MAX);
+    let mut others: Vec<_> = released.iter_mut().filter(|(id, _)| Some(*id) != displaced).collect();
+    others.sort_by_key(|(id, other)| (Reverse(other.has_return(now)), Reverse(other.at), *id));
+    for (_, other) in others.into_iter().skip(vacant) {
         other.may_return = false;
     }
 }

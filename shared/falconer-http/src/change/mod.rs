@@ -2,11 +2,13 @@
 
 pub(crate) mod wire;
 
-use falconer_aws::store::{Guard, jitter};
+use falconer_aws::audit::RowPart;
+use falconer_aws::store::{Guard, LastRequest, jitter};
 use falconer_aws::{AuditRow, StoreError};
 use falconer_domain::hardware::{DeviceId, HashedComponents, Sighting, stated};
 use falconer_domain::seats::Outcome;
 use falconer_domain::standing::Standing;
+use falconer_domain::trace::Trace;
 use falconer_domain::{Code, Product};
 
 use crate::answer::{Answer, Asker};
@@ -26,7 +28,7 @@ const CLIENT: &str = "client";
 /// What came of a request.
 enum Settled {
     /// A yes, stored where there was something to store. The device holds a seat, or held one.
-    Yes { code: Code, standing: Standing, device: Option<DeviceId>, hardware: HashedComponents },
+    Yes { code: Code, standing: Standing, device: Option<DeviceId>, hardware: HashedComponents, trace: Trace },
     /// A no about a license.
     No { code: Code, standing: Standing, asker: Asker },
     /// A no about a license that is not there.
@@ -36,8 +38,8 @@ enum Settled {
 }
 
 impl App {
-    /// Decides about a license and stores what comes of it, in one transaction with its audit row. `decide` is pure: it
-    /// is asked again for each state of the license that turns out not to be the latest.
+    /// Decides about a license and stores what comes of it: in one transaction with its audit row, where it says anything.
+    /// `decide` is pure: it is asked again for each state of the license that turns out not to be the latest.
     ///
     /// # Errors
     /// [`Stop`]: the key is none, too many requests, or something of ours is down.
@@ -49,13 +51,21 @@ impl App {
     ) -> Result<Answer, Stop> {
         let vouched = self.authenticate(call, &request.license).await?;
         let settled = self.settle(call, &vouched, request, decide).await?;
-        let answer = self.answer(call, &vouched, request, &settled);
-        let license_id = vouched.authentic.license_id.clone();
-        match settled {
-            // Its row stands in the table, if it changed anything.
-            Settled::Yes { .. } => Ok(answer.about(license_id)),
-            _ => Ok(self.recorded(answer, call, &vouched, request.origin.clone())),
-        }
+        let mut answer = self.answer(call, &vouched, request, &settled);
+        let origin = request.origin.clone();
+        let row = self.passing_row(&mut answer, call, &vouched, origin);
+        let row = match settled {
+            Settled::Yes { trace: Trace::None, .. } => {
+                return Ok(answer.about(vouched.authentic.license_id));
+            }
+            // What it changed stands in the table already.
+            Settled::Yes { trace: Trace::Lasting, device, .. } => {
+                AuditRow { part: RowPart::Caller, device, ..row }
+            }
+            Settled::Yes { trace: Trace::Passing, device, .. } => AuditRow { device, ..row },
+            Settled::No { .. } | Settled::Missing { .. } | Settled::Contended => row,
+        };
+        Ok(answer.about(vouched.authentic.license_id).audited(row))
     }
 
     async fn settle(
@@ -78,7 +88,8 @@ impl App {
             {
                 // The race was lost to ourselves: our own write, whose reply did not reach us.
                 let device = standing.device_of(&hardware, call.now);
-                return Ok(Settled::Yes { code, standing, device, hardware });
+                let trace = if code == Code::Refreshed { Trace::None } else { Trace::Lasting };
+                return Ok(Settled::Yes { code, standing, device, hardware, trace });
             }
             if lost_races == MAX_DECISIONS {
                 break;
@@ -91,12 +102,13 @@ impl App {
                     return Ok(Settled::No { code, standing, asker: Asker { device, machine } });
                 }
             };
+            let trace = Trace::of(&standing.license, &outcome.license);
             if outcome.license == standing.license
-                || self.commit(call, request, &row.guard, &standing, &outcome).await?
+                || self.store_outcome(call, &row.guard, &standing, &outcome, trace).await?
             {
                 let Outcome { code, license, device } = outcome;
                 let standing = Standing { license, ..standing };
-                return Ok(Settled::Yes { code, standing, device: Some(device), hardware });
+                return Ok(Settled::Yes { code, standing, device: Some(device), hardware, trace });
             }
             self.telemetry.lost_race();
             tracing::info!(license.id = %vouched.authentic.license_id, "a row changed meanwhile: deciding again");
@@ -110,30 +122,29 @@ impl App {
     }
 
     /// Whether it was stored; not, if the row is not the one that was decided about any more.
-    async fn commit(
+    async fn store_outcome(
         &self,
         call: &Call,
-        request: &ChangeRequest,
         guard: &Guard,
         before: &Standing,
         outcome: &Outcome,
+        trace: Trace,
     ) -> Result<bool, Stop> {
         call.begin()?;
-        let license_id = &outcome.license.id;
-        let audit = AuditRow {
-            origin: request.origin.clone().map(String::from),
-            address: Some(call.address.clone()),
-            device: Some(outcome.device.clone()),
-            ..AuditRow::change(
-                license_id,
-                call.now,
-                &call.request_id,
-                self.endpoint.name,
-                outcome.code.name(),
-                CLIENT,
-            )
+        let Outcome { license, code, device } = outcome;
+        let stored = match trace {
+            Trace::None | Trace::Passing => {
+                let last_request = LastRequest { id: &call.request_id, code: code.name() };
+                self.store.save(guard, &before.license, license, last_request).await
+            }
+            Trace::Lasting => {
+                let (id, action) = (&call.request_id, self.endpoint.name);
+                let row = AuditRow::change(&license.id, call.now, id, action, code.name(), CLIENT);
+                let row = AuditRow { device: Some(device.clone()), ..row };
+                self.store.commit(guard, &before.license, license, &row, &random::id()).await
+            }
         };
-        match self.store.commit(guard, &before.license, &outcome.license, &audit, &random::id()).await {
+        match stored {
             Ok(()) => Ok(true),
             Err(StoreError::Conflict) => Ok(false),
             Err(error) => Err(self.store_failed(&error)),
@@ -153,7 +164,7 @@ impl App {
             Settled::Yes { code: code @ Code::Deactivated, standing, .. } => {
                 wire::freed(call, &occasion(&standing.license.product), signer, *code, standing)
             }
-            Settled::Yes { code, standing, device, hardware } => {
+            Settled::Yes { code, standing, device, hardware, trace: _ } => {
                 let bound = device.as_ref().and_then(|id| standing.license.devices.get_key_value(id));
                 let bound = bound.map(|(id, device)| {
                     let labels = stated(&device.components, hardware, call.now);

@@ -1,5 +1,6 @@
 //! Stories: what many machines do to one license, one after the other, and what holds after every step.
 
+mod reinstalls;
 mod siege;
 
 use super::*;

@@ -1,0 +1,222 @@
+//! Customers who have no more machines than seats and only reinstall them, and an operator who resets, gives new keys and
+//! changes the number of seats: nobody pays for that, and nobody gets more by it.
+
+use super::*;
+use crate::operate::{self, Reset};
+
+/// Something that happens to a license.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Asks(Machine, Wish),
+    ResetsAll,
+    /// One of the bound devices.
+    ResetsNth(u8),
+    GivesANewKey,
+    /// Takes seats away until so many are left, naming the devices that lose theirs.
+    SetsSeats(u8),
+}
+
+impl Story {
+    /// Sets seats; where that leaves too few, the devices bound first lose theirs.
+    fn resize(&mut self, seats: u32) {
+        let surplus = self.license.devices.len().saturating_sub(usize::try_from(seats).unwrap());
+        let release = self.license.devices.keys().take(surplus).cloned().collect();
+        self.license = operate::set_seats(self.license.clone(), seats, &release).unwrap();
+        self.policy.seats = seats;
+    }
+
+    fn suffer_deed(&mut self, deed: Deed) -> Option<Result<Code, Code>> {
+        match deed {
+            Deed::Asks(machine, wish) => return Some(self.ask(machine, wish)),
+            Deed::ResetsAll => self.reset(&Reset::All),
+            Deed::ResetsNth(nth) => {
+                let mut bound = self.license.devices.keys().cycle();
+                if let Some(id) = bound.nth(usize::from(nth)).cloned() {
+                    self.reset(&Reset::One(id));
+                }
+            }
+            Deed::GivesANewKey => {
+                let (id, generation) = (LicenseId::from_hash(&[2; 32]), self.license.generation);
+                self.license = operate::rotate(self.license.clone(), id, generation).unwrap().new;
+            }
+            Deed::SetsSeats(seats) => self.resize(u32::from(seats)),
+        }
+        None
+    }
+
+    fn reset(&mut self, reset: &Reset) {
+        self.license = operate::reset_hardware(self.license.clone(), reset).unwrap();
+    }
+}
+
+fn deeds(machines: impl Strategy<Value = Machine>) -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        8 => (machines, wishes()).prop_map(|(machine, wish)| Deed::Asks(machine, wish)),
+        1 => Just(Deed::ResetsAll),
+        1 => (0_u8..4).prop_map(Deed::ResetsNth),
+        1 => Just(Deed::GivesANewKey),
+        1 => (1_u8..=4).prop_map(Deed::SetsSeats),
+    ]
+}
+
+/// Each deed an hour or two after the one before: all of it within the year that a return lasts.
+fn hours() -> impl Strategy<Value = i64> {
+    (0_i64..60).prop_map(|hours| hours * HOUR + SECOND)
+}
+
+fn keyed(number: u8) -> Machine {
+    Machine { number, has_old_client: false }
+}
+
+/// Reimages every machine of a license at once, so often, and says what was counted.
+fn reimaged(seats: u8, times: u32, days_between: i64) -> (License, Vec<Result<Code, Code>>) {
+    let mut story = Story::begin(Policy { seats: seats.into(), ..Policy::DEFAULT });
+    let mut answers = Vec::new();
+    for time in 0..=times {
+        for number in 0..seats {
+            answers.push(story.ask(keyed(number), Wish::Activate));
+            story.wait(SECOND);
+        }
+        if time < times {
+            story.wait(days_between * DAY);
+            for number in 0..seats {
+                story.suffer(keyed(number), Wish::Deactivate);
+                story.wait(SECOND);
+            }
+        }
+    }
+    (story.license, answers)
+}
+
+#[test]
+fn reimaging_every_machine_four_times_a_year_is_free() {
+    for (seats, times, days_between) in
+        [(1, 4, 90), (2, 1, 1), (2, 4, 90), (10, 1, 1), (10, 4, 90), (100, 2, 180)]
+    {
+        let (license, answers) = reimaged(seats, times, days_between);
+        assert!(answers.iter().all(|answer| *answer == Ok(Code::Activated)), "{seats} seats: {answers:?}");
+        let kept =
+            (license.transfers_total, license.free_used, license.devices.len(), license.released.len());
+        assert_eq!(kept, (0, u32::from(seats), usize::from(seats), 0), "{seats} seats, {times} times");
+    }
+}
+
+/// A third machine on two seats pays as ever, and no two machines take turns on one seat.
+#[test]
+fn machines_beyond_the_seats_pay() {
+    let mut story = Story::begin(Policy { seats: 2, max_transfers: 0, ..Policy::DEFAULT });
+    let [a, b, c] = [1, 2, 3].map(keyed);
+    for machine in [a, b] {
+        assert_eq!(story.ask(machine, Wish::Activate), Ok(Code::Activated));
+        story.wait(SECOND);
+    }
+    for machine in [a, b] {
+        assert_eq!(story.ask(machine, Wish::Deactivate), Ok(Code::Deactivated));
+        story.wait(SECOND);
+        assert_eq!(story.ask(c, Wish::Activate), Err(Code::TransferLimitReached));
+    }
+    let mut story = Story::begin(Policy { seats: 2, max_transfers: 1, ..Policy::DEFAULT });
+    for machine in [a, b] {
+        story.suffer(machine, Wish::Activate);
+        story.wait(SECOND);
+    }
+    story.suffer(a, Wish::Deactivate);
+    assert_eq!(story.ask(c, Wish::Activate), Ok(Code::Activated));
+    assert_eq!((story.license.transfers_total, story.license.devices.len()), (1, 2));
+    story.wait(SECOND);
+    story.suffer(b, Wish::Deactivate);
+    // B left last, and A's seat is C's: one seat is vacant, and B's alone.
+    let may_return: Vec<_> = story.license.released.values().filter(|one| one.may_return).collect();
+    assert_eq!(may_return.len(), 1);
+}
+
+/// A first machine that comes back finds its seat although another was bound for the first time meanwhile.
+#[test]
+fn a_first_binding_ends_no_return_that_fits() {
+    let mut story = Story::begin(Policy { seats: 3, max_transfers: 0, ..Policy::DEFAULT });
+    let [a, b, c] = [1, 2, 3].map(keyed);
+    for (machine, wish) in
+        [(a, Wish::Activate), (a, Wish::Deactivate), (b, Wish::Activate), (a, Wish::Activate)]
+    {
+        assert!(story.ask(machine, wish).is_ok(), "{machine:?} {wish:?}");
+        story.wait(SECOND);
+    }
+    assert_eq!(story.ask(c, Wish::Activate), Ok(Code::Activated), "three machines, three seats");
+    assert_eq!((story.license.free_used, story.license.transfers_total), (3, 0));
+}
+
+proptest! {
+    #![proptest_config(cases(600))]
+
+    /// Who has no more machines than seats is never refused and never counted, whatever the operator does.
+    #[test]
+    fn who_only_reinstalls_is_never_counted(
+        machines in 1_u8..=4,
+        more_seats in 0_u8..=2,
+        deeds in proptest::collection::vec((hours(), deeds(pool(0..=3, false))), 1..=60),
+    ) {
+        let seats = u32::from(machines + more_seats);
+        let mut story = Story::begin(Policy { seats, max_transfers: 0, ..Policy::DEFAULT });
+        for (wait, deed) in deeds {
+            story.wait(wait);
+            let answer = match deed {
+                Deed::Asks(machine, wish) => {
+                    let machine = keyed(machine.number % machines);
+                    // From another machine of theirs it would be a move.
+                    let wish = if matches!(wish, Wish::Deactivate) { wish } else { Wish::Activate };
+                    story.suffer_deed(Deed::Asks(machine, wish)).map(|answer| (answer, wish))
+                }
+                // Taken away, and given back before anybody notices or only after the next request.
+                Deed::SetsSeats(fewer) => {
+                    story.resize(u32::from(fewer).min(seats));
+                    if wait / HOUR % 2 == 0 {
+                        story.suffer(keyed(fewer % machines), Wish::Activate);
+                        story.wait(SECOND);
+                    }
+                    story.resize(seats);
+                    None
+                }
+                deed => story.suffer_deed(deed).map(|answer| (answer, Wish::Activate)),
+            };
+            if let Some((answer, Wish::Activate)) = answer {
+                prop_assert!(answer.is_ok(), "{deed:?}: {answer:?} of {:?}", story.license);
+            }
+            prop_assert_eq!(story.license.transfers_total, 0);
+            prop_assert!(story.license.bound() <= seats);
+        }
+    }
+
+    /// Nobody gets more devices than seats, or more counted transfers than the windows have room for, by any deed.
+    #[test]
+    fn no_deed_gives_more_devices_than_seats(
+        policy in policies(ANY_COOLDOWN),
+        deeds in proptest::collection::vec(
+            (waits(), any::<bool>().prop_flat_map(|old| deeds(pool(0..=6, old)))), 1..=60,
+        ),
+    ) {
+        let mut story = Story::begin(policy);
+        let mut counted_at: Vec<UnixMillis> = Vec::new();
+        for (wait, deed) in deeds {
+            story.wait(wait);
+            let (before, now) = (story.license.clone(), story.now);
+            story.suffer_deed(deed);
+            let after = &story.license;
+            prop_assert!(after.bound() <= story.policy.seats, "{deed:?}: {after:?}");
+            let counted = after.transfers_total - before.transfers_total;
+            if counted > 0 {
+                let year = counted_at.iter().filter(|at| at.0 > now.0 - YEAR_DAYS * DAY).count();
+                let room = story.policy.max_transfers * story.policy.seats;
+                prop_assert!(u32::try_from(year).unwrap() < room, "{deed:?}");
+                prop_assert_eq!(counted, 1);
+                counted_at.push(now);
+            }
+            let returns = after.released.values().filter(|one| one.has_return(now)).count();
+            let most = usize::try_from(story.policy.seats).unwrap() + 1;
+            prop_assert!(
+                !matches!(deed, Deed::Asks(..)) || before == *after || after.devices.len() + returns <= most
+                    || after.devices.len() < before.devices.len(),
+                "{deed:?}: {} bound, {returns} may return", after.devices.len()
+            );
+        }
+    }
+}
