@@ -219,7 +219,7 @@ mod tests {
             ("-0.50", "number -0.50"),
             (r#"{"b":1,"b":2}"#, "object 2"),
             ("[1]", "other"),
-            ("false", "other"),
+            ("false", "flag false"),
             ("NaN", "no object"),
             (r#""\ud83""#, "no object"),
             ("1]", "no object"),
