@@ -14,6 +14,8 @@ pub mod moments;
 pub mod moving;
 pub mod place;
 pub mod random;
+pub mod rotation;
+pub mod sealed;
 pub mod stats;
 
 #[cfg(test)]

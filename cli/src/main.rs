@@ -10,6 +10,7 @@ mod licenses;
 mod pages;
 mod progress;
 mod rings;
+mod rotations;
 mod run;
 mod shown;
 mod statistics;

@@ -240,7 +240,8 @@ impl Person {
     }
 }
 
-const MAPPING_HEADER: [&str; 7] =
+/// The columns of a list of old and new keys.
+pub(crate) const MAPPING_HEADER: [&str; 7] =
     ["line", "old_key", "license_key", "license_id", "licensee_name", "licensee_email", "outcome"];
 
 /// A CSV file that is begun with its first row.
