@@ -199,7 +199,7 @@ fn application(keys: &Jwks, way: &Way, machine: &'static str, clock: &Turned, st
 
 /// Everything a distrusted generation still does for its customers, and nothing that anybody else would believe.
 #[test]
-fn a_distrusted_generation_vouches_and_signs_nothing() {
+fn vouches_for_keys_and_signs_nothing() {
     let world = World::start();
     let machine = Machine::named("first");
     let key = world.put(Fixture::pro().seats(2).bound(1, &machine, UnixMillis(5)));
@@ -246,7 +246,7 @@ fn a_distrusted_generation_vouches_and_signs_nothing() {
 
 /// An instance goes on with the ring it holds for 300 s, and publishes the distrusted key that long.
 #[test]
-fn an_instance_publishes_it_for_300_s_and_no_longer() {
+fn reaches_an_instance_within_300_s() {
     let world = World::start();
     promote(&world);
     let runtime = turned_clock();
@@ -271,7 +271,7 @@ fn an_instance_publishes_it_for_300_s_and_no_longer() {
 
 /// What a hand may have written: every function serves, each entry that reads counts, and somebody is told.
 #[test]
-fn a_bad_distrust_takes_no_function_down() {
+fn bad_member_takes_no_function_down() {
     for (member, kids_after, doubted) in [
         (json!("1"), vec!["3"], false),
         (json!("1,two"), vec!["3"], true),
@@ -296,7 +296,7 @@ fn a_bad_distrust_takes_no_function_down() {
 
 /// The drill of docs/runbook.md, from the leak to the end of the generation.
 #[test]
-fn a_leak_is_survived_from_drill_to_retirement() {
+fn a_leak_is_survived_to_retirement() {
     let world = World::start();
     let customers = [Fixture::pro(), Fixture::of_tier("elite"), Fixture::pro().with_legacy_key()];
     let customers = customers.map(|fixture| world.put(fixture));
@@ -355,7 +355,7 @@ fn a_leak_is_survived_from_drill_to_retirement() {
 
 /// Today's client library, which pins a generation: what it hears of the distrust, and what it goes on believing.
 #[test]
-fn an_application_that_pins_it_hears_as_documented() {
+fn pinned_applications_hear_as_documented() {
     let world = World::start();
     let (way, clock, folder) = (Way::to(&world), Turned::right(), Folder::new());
     let store = |name: &str| folder.path(name);
@@ -401,7 +401,7 @@ fn an_application_that_pins_it_hears_as_documented() {
 
 /// Every change of the ring asks; where nobody is there to answer it refuses, and a dry run says what would happen.
 #[test]
-fn every_change_of_the_ring_asks_and_a_dry_run_tells() {
+fn every_ring_change_asks_and_dry_runs() {
     let world = World::start();
     let empty = World::with(&WorldOptions { ring: None, ..WorldOptions::default() });
     told(&world, &["keyring", "add"]);
@@ -437,7 +437,7 @@ fn every_change_of_the_ring_asks_and_a_dry_run_tells() {
 }
 
 #[test]
-fn what_cannot_be_distrusted_says_what_to_do() {
+fn refusals_say_what_to_do() {
     let world = World::start();
     let refused = |arguments: &[&str]| {
         let output = run(&world, &[&["--yes"], arguments].concat());
@@ -516,7 +516,7 @@ fn rotation(world: &World, mapping: &str) -> Command {
 }
 
 #[test]
-fn a_rotation_killed_at_any_row_gives_each_one_key() {
+fn rotation_killed_anywhere_gives_one_key() {
     const LICENSES: usize = 200;
     let (world, ids) = many(LICENSES);
     let folder = Folder::new();
@@ -556,7 +556,7 @@ fn a_rotation_killed_at_any_row_gives_each_one_key() {
 }
 
 #[test]
-fn two_rotations_at_once_give_each_license_one_key() {
+fn two_rotations_at_once_give_one_key() {
     let (world, ids) = many(60);
     let folder = Folder::new();
     let files = ["one.csv", "two.csv"].map(|name| folder.path(name));
@@ -576,7 +576,7 @@ fn two_rotations_at_once_give_each_license_one_key() {
 
 /// A list that cannot be written costs no key, and a table that fails is asked again later.
 #[test]
-fn keys_are_not_lost_when_the_list_or_the_table_fails() {
+fn no_key_is_lost_when_the_list_fails() {
     let (world, ids) = many(20);
     let folder = Folder::new();
     let nowhere = rotation(&world, &folder.path("no-such-folder/mapping.csv")).output().unwrap();
@@ -614,7 +614,7 @@ fn listed_count(mapping: &str) -> usize {
 
 /// Licenses that somebody rotated one by one, or ended, before the generation is rotated as a whole.
 #[test]
-fn a_rotation_lists_only_keys_that_customers_need() {
+fn rotation_lists_only_keys_in_use() {
     let world = World::start();
     let put = || world.license_id(&world.put(Fixture::pro()));
     let (within, across, ended, twice) = (put(), put(), put(), put());

@@ -145,7 +145,7 @@ async fn of_the_service_many_writers_at_once_lose_nothing() {
 }
 
 #[tokio::test]
-async fn of_the_service_a_distrust_is_written_and_taken_back() {
+async fn of_the_service_distrust_and_trust() {
     let service = Service::start();
     let ring = service.secret("distrust");
     keyring::init(&ring, NOW).await.unwrap();
@@ -168,7 +168,7 @@ async fn of_the_service_a_distrust_is_written_and_taken_back() {
 /// After `retire` the master is found by no stage: not by the one that Secrets Manager sets itself, and not by one that
 /// an interrupted writer has left behind.
 #[tokio::test]
-async fn of_the_service_no_stage_names_a_retired_master() {
+async fn of_the_service_retire_moves_the_stages() {
     let service = Service::start();
     let (name, ring) = service.named("retired");
     keyring::init(&ring, NOW).await.unwrap();
