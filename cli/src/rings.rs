@@ -370,8 +370,8 @@ async fn spared(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Resu
     let of = licenses_of(store, ring, number).await?;
     if of.living > 0 {
         bail!(
-            "{} licenses of generation {number} live; `falconer rotate-key --generation {number}` gives all of them \
-             new keys; revoke those that shall have none, before it can go",
+            "{} licenses of generation {number} live, so it cannot go yet; revoke those that have ended, and give the \
+             others new keys by `falconer rotate-key --generation {number}`",
             of.living
         );
     }
