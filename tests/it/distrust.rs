@@ -643,3 +643,26 @@ fn rotation_lists_only_keys_in_use() {
     });
     assert_eq!(told(&world, &["keyring", "retire", "1"])["outcome"], "changed");
 }
+
+/// The ring is changed and the stages are not yet moved: the same command, run again, moves them.
+#[test]
+fn retire_is_finished_by_the_next_run() {
+    let world = World::start();
+    promote(&world);
+    let previous = || world.secrets.staged(&world.settings.master_key_secret_id, "AWSPREVIOUS").unwrap();
+    world.secrets_tap.break_all(Matcher::operation("DescribeSecret"), Fault::internal());
+    let stopped = run(&world, &["--yes", "keyring", "retire", "1"]);
+    assert_eq!(stopped.status.code(), Some(3), "{}", said(&stopped));
+    assert!(said(&stopped).contains("run `falconer keyring retire 1` again"), "{}", said(&stopped));
+    assert!(previous().contains(MASTER_A), "the ring before is still named by a stage");
+    assert!(!roles(&world).contains_key(&1), "and generation 1 has left the ring");
+    world.secrets_tap.heal();
+    let finished = run(&world, &["--yes", "keyring", "retire", "1"]);
+    let printed = String::from_utf8(finished.stdout.clone()).unwrap();
+    assert!(
+        printed.starts_with("Generation 1 has left the key ring already.\n"),
+        "{printed}{}",
+        said(&finished)
+    );
+    assert!(!previous().contains(MASTER_A));
+}
