@@ -115,8 +115,8 @@ pub(crate) enum AtTheDesk {
     Note(Note),
     /// Free seats and give their bindings back
     ResetHardware(ResetHardware),
-    /// Replace a leaked key: a new license with the same terms, the old one revoked
-    RotateKey(Change),
+    /// Replace a leaked key, or all keys of a generation: new licenses with the same terms, the old ones revoked
+    RotateKey(RotateKey),
     /// Decrypt and print the key of a license; the audit records it
     Reveal(Change),
     /// Blank a person's name and addresses wherever an e-mail stands
@@ -312,6 +312,23 @@ pub(crate) struct ResetHardware {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").required(true).args(["license", "generation"])))]
+pub(crate) struct RotateKey {
+    /// Its key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard input
+    #[arg(value_name = "LICENSE")]
+    pub(crate) license: Option<String>,
+    /// All licenses that need this generation of the key ring, each once; can be stopped and started again
+    #[arg(long, value_name = "NUMBER", conflicts_with = "license")]
+    pub(crate) generation: Option<u8>,
+    /// Where old and new keys are listed, for mailing [default: generation-NUMBER.mapping.csv]
+    #[arg(long, value_name = "FILE", requires = "generation")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Why, for the audit
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct EraseSubject {
     /// The person's e-mail
     #[arg(long)]
@@ -503,6 +520,17 @@ pub(crate) enum Keyring {
         /// Do not wait for the 15 minutes
         #[arg(long)]
         now: bool,
+    },
+    /// Believe nothing that a generation signs, as after a leak: it leaves /api/keys and endorses none. Its license keys
+    /// go on working
+    Distrust {
+        /// Its number, as `keyring list` shows it
+        generation: u8,
+    },
+    /// Take a distrust back, where the master was never in other hands
+    Trust {
+        /// Its number, as `keyring list` shows it
+        generation: u8,
     },
     /// Accept free-text keys brought in from a sheet; they carry no signature, so anyone can try to guess one
     EnableImported,

@@ -16,6 +16,8 @@ pub mod moments;
 pub mod moving;
 pub mod place;
 pub mod random;
+pub mod rotation;
+pub mod sealed;
 pub mod stats;
 pub mod words;
 

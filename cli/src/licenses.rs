@@ -108,7 +108,14 @@ impl Office<'_> {
                 let edit = |_: &Catalog| |license| operate::reset_hardware(license, &which);
                 self.edit(&reset.change, "reset-hardware", "HARDWARE_RESET", edit).await
             }
-            Command::RotateKey(change) => self.rotate_key(&change).await,
+            Command::RotateKey(rotate) => match (rotate.generation, &rotate.license) {
+                (Some(generation), _) => self.rotate_generation(generation, &rotate).await,
+                (None, license) => {
+                    let license = license.clone().unwrap_or_default();
+                    let of = arguments::OfLicense { license };
+                    self.rotate_key(&arguments::Change { of, reason: rotate.reason }).await
+                }
+            },
             Command::Reveal(change) => self.reveal(&change).await,
             Command::EraseSubject(erase) => self.erase_subject(&erase).await,
             Command::Audit(audit) => self.audit(&audit).await,
@@ -485,15 +492,7 @@ pub(crate) fn unseen(done: &str, id: &LicenseId, lost: &OutputError) -> Failure 
 
 /// The key of a license, in clear.
 pub(crate) fn opened(ring: &KeyRing, license: &License, birth: &Birth) -> Result<Zeroizing<String>> {
-    let generation = ring.generation(license.generation).with_context(|| {
-        format!("the key ring lacks the generation that sealed the key of {}; restore the ring", license.id)
-    })?;
-    escrow::open(generation, &license.id, &birth.key_escrow).with_context(|| {
-        format!(
-            "the sealed key of {} does not open: the row was changed by hand, or the ring is another one's",
-            license.id
-        )
-    })
+    Ok(falconer::sealed::opened(ring, license, birth)?)
 }
 
 /// A failure of the store as itself, so that the exit code tells what is down from what is refused.

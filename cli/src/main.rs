@@ -16,6 +16,7 @@ mod output;
 mod pages;
 mod progress;
 mod rings;
+mod rotations;
 mod run;
 mod shown;
 mod statistics;

@@ -98,7 +98,8 @@ fn the_commands_of_the_documents_work() {
         });
         for command in commands.filter(|command| !command.contains('<')) {
             let arguments: Vec<_> = command.split_whitespace().collect();
-            let output = crate::issuing::falconer(&world).args(&arguments).output().unwrap();
+            // As a person who is asked and says yes.
+            let output = crate::issuing::falconer(&world).arg("--yes").args(&arguments).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
             // A generation that was added a moment ago is promoted a quarter of an hour later, as the documents say.
             let early = arguments == ["keyring", "promote"] && said.contains("wait until 15 have passed");

@@ -140,14 +140,14 @@ fn the_audit_names_the_actor_and_the_tables_hold_no_key() {
 #[test]
 fn the_ring_through_the_program() {
     let world = World::with(&falconer_tests::WorldOptions { ring: None, ..Default::default() });
-    let keyring = |arguments: &[&str]| run(falconer(&world), &[&["keyring"], arguments].concat());
+    let keyring = |arguments: &[&str]| run(falconer(&world), &[&["--yes", "keyring"], arguments].concat());
     let missing = keyring(&["list"]);
     assert!(said(&missing).contains("run `falconer keyring init`"), "{}", said(&missing));
     assert!(keyring(&["init"]).status.success());
     assert!(!keyring(&["init"]).status.success(), "never over an existing ring");
 
     let mut add = falconer(&world);
-    add.args(["keyring", "add", "--legacy", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    add.args(["--yes", "keyring", "add", "--legacy", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = add.spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"masters-of-s1\n").unwrap();
     assert!(child.wait_with_output().unwrap().status.success());
@@ -195,7 +195,9 @@ fn a_generation_goes_only_when_no_license_needs_it() {
     let gone = keyring(&["retire", "1"]);
     assert_eq!(
         String::from_utf8_lossy(&gone.stdout),
-        "Generation 1 is gone; instances follow within five minutes.\n"
+        "Generation 1 has left the key ring; instances follow within five minutes.\n\
+         No stage of the secret names a version with its master any more. AWS deletes such versions in its own time, \
+         not at once.\n"
     );
     let secret = world.secrets.current(&world.settings.master_key_secret_id).unwrap();
     assert!(!secret.contains(falconer_tests::MASTER_A) && !secret.contains(falconer_tests::LEGACY_MASTER));

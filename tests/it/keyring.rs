@@ -7,15 +7,17 @@ use falconer::keyring::Draft;
 use falconer::keyring::commands as keyring;
 use falconer_aws::keyring::{RingWriteError, RingWriter};
 use falconer_aws::{Budgets, Clients};
-use falconer_domain::{KeyRing, UnixMillis};
+use falconer_domain::{GenerationNumber, KeyRing, UnixMillis};
 use falconer_local::secrets::Secrets;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// Somebody's secrets, and clients of them.
 struct Service {
     clients: Clients,
+    endpoint: String,
     _ours: Option<Secrets>,
 }
 
@@ -26,12 +28,37 @@ impl Service {
         let ours = theirs.is_none().then(|| Secrets::start(0).unwrap());
         let endpoint = theirs.unwrap_or_else(|| ours.as_ref().unwrap().endpoint());
         let clients = Clients::of_stand_ins("http://127.0.0.1:1", &endpoint, Budgets::OPERATOR);
-        Self { clients, _ours: ours }
+        Self { clients, endpoint, _ours: ours }
+    }
+
+    /// An operation that our own writer does not make, as another operator's tool would.
+    fn ask(&self, operation: &str, request: &Value) -> Value {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
+        let mut answer = ureq::Agent::from(agent)
+            .post(&self.endpoint)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("secretsmanager.{operation}"))
+            // Nobody looks at the signature; ministack finds the service by its scope.
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/secretsmanager/aws4_request",
+            )
+            .send(request.to_string())
+            .unwrap();
+        assert_eq!(answer.status(), 200, "{operation}");
+        answer.body_mut().read_json().unwrap()
     }
 
     /// Access to a secret of this name and a suffix that no other run has used.
     fn secret(&self, name: &str) -> RingWriter {
-        RingWriter::new(&self.clients, &format!("{name}-{}", falconer::random::id().unwrap()))
+        self.named(name).1
+    }
+
+    /// The same, with the whole name.
+    fn named(&self, name: &str) -> (String, RingWriter) {
+        let name = format!("{name}-{}", falconer::random::id().unwrap());
+        let ring = RingWriter::new(&self.clients, &name);
+        (name, ring)
     }
 }
 
@@ -56,7 +83,7 @@ async fn of_the_service_init_add_promote_and_list() {
     let added = keyring::add(&ring, NOW).await.unwrap();
     assert_eq!((legacy.get(), added.get()), (2, 3));
     assert_eq!(keyring::promote_now(&ring).await.unwrap(), added);
-    let listed = keyring::list(&ring).await.unwrap();
+    let listed = keyring::open(&ring).await.unwrap().list();
     let roles: Vec<_> = listed.iter().map(|listed| (listed.number.get(), listed.role)).collect();
     assert_eq!(roles, [(1, "verifies"), (2, "legacy"), (3, "current")]);
     assert!(listed.iter().all(|listed| listed.added_at == Some(NOW)));
@@ -115,6 +142,67 @@ async fn of_the_service_many_writers_at_once_lose_nothing() {
         acknowledged,
         "every acknowledged generation stands"
     );
+}
+
+#[tokio::test]
+async fn of_the_service_distrust_and_trust() {
+    let service = Service::start();
+    let ring = service.secret("distrust");
+    keyring::init(&ring, NOW).await.unwrap();
+    let refused = keyring::distrust(&ring, 1).await.unwrap_err().to_string();
+    assert!(refused.contains("generation 1 signs"), "{refused}");
+    keyring::add(&ring, NOW).await.unwrap();
+    keyring::promote_now(&ring).await.unwrap();
+    let roles = async || {
+        let listed = keyring::open(&ring).await.unwrap().list();
+        listed.iter().map(|listed| listed.role).collect::<Vec<_>>()
+    };
+    assert_eq!(keyring::distrust(&ring, 1).await.unwrap().get(), 1);
+    assert_eq!(roles().await, ["distrusted", "current"]);
+    assert_eq!(keyring::add(&ring, NOW).await.unwrap().get(), 3);
+    assert_eq!(roles().await, ["distrusted", "current", "waiting"], "another change keeps it");
+    assert_eq!(keyring::trust(&ring, 1).await.unwrap().get(), 1);
+    assert_eq!(roles().await, ["verifies", "current", "waiting"]);
+}
+
+/// After `retire` the master is found by no stage: not by the one that Secrets Manager sets itself, and not by one that
+/// an interrupted writer has left behind.
+#[tokio::test]
+async fn of_the_service_retire_moves_the_stages() {
+    let service = Service::start();
+    let (name, ring) = service.named("retired");
+    keyring::init(&ring, NOW).await.unwrap();
+    let first: Value = serde_json::from_str(ring.read().await.unwrap().text.expose_secret()).unwrap();
+    let master = first["1"].as_str().unwrap();
+    keyring::add(&ring, NOW).await.unwrap();
+    keyring::promote_now(&ring).await.unwrap();
+    // A writer that stopped half-way: its version has the old master and a stage of its own.
+    let stale = ring.read().await.unwrap();
+    let put = json!({
+        "SecretId": name, "SecretString": stale.text.expose_secret(), "VersionStages": ["falconer-interrupted"],
+        "ClientRequestToken": falconer::random::id().unwrap(),
+    });
+    service.ask("PutSecretValue", &put);
+
+    keyring::retire(&ring, GenerationNumber::new(1).unwrap(), NOW).await.unwrap();
+    let described = service.ask("DescribeSecret", &json!({ "SecretId": name }));
+    let staged = described["VersionIdsToStages"].as_object().unwrap();
+    let mut texts = Vec::new();
+    for (version, stages) in staged.iter().filter(|(_, stages)| **stages != json!([])) {
+        let read = service.ask("GetSecretValue", &json!({ "SecretId": name, "VersionId": version }));
+        let text = read["SecretString"].as_str().unwrap();
+        assert!(!text.contains(master), "{stages} name the version with the retired master");
+        texts.push((stages.to_string(), text.to_owned()));
+    }
+    assert!(texts.iter().any(|(stages, _)| stages.contains("AWSCURRENT")), "{staged:?}");
+    assert_eq!(generations(&ring.read().await.unwrap().text), [2]);
+    // The way back from a mistaken value still leads to a good ring.
+    for (stages, text) in texts {
+        assert_eq!(generations(&text.into()), [2], "{stages:?}");
+    }
+    // Once more, as after a run whose second half failed: nothing is left to do.
+    keyring::unstage(&ring, GenerationNumber::new(1).unwrap()).await.unwrap();
+    assert_eq!(keyring::add(&ring, NOW).await.unwrap().get(), 3, "and the ring is changed as ever");
 }
 
 #[tokio::test]

@@ -330,7 +330,7 @@ fn what_is_exported_reads_back_without_loss() {
 }
 
 /// Starts a command and kills it when DynamoDB has seen so many transactions of it; whether it was still running.
-fn killed(world: &World, mut command: Command, transactions: usize) -> bool {
+pub(crate) fn killed(world: &World, mut command: Command, transactions: usize) -> bool {
     world.forget();
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while child.try_wait().unwrap().is_none() && writes(world) < transactions {

@@ -78,12 +78,12 @@ impl Operator<'_> {
     /// by the command line's own sentence.
     pub(crate) fn key_ring(&self, secret: &Secret) -> Result<()> {
         if secret.value()?.is_none() {
-            self.run(&["keyring", "init"])?;
+            self.run(&["--yes", "keyring", "init"])?;
         }
         self.run(&["keyring", "list"])?;
         if !secret.has("legacy")? {
             let master = random_master()?;
-            step::tell(&mut self.command(&["keyring", "add", "--legacy", "-"]), &master)?;
+            step::tell(&mut self.command(&["--yes", "keyring", "add", "--legacy", "-"]), &master)?;
         }
         secret.keep()
     }

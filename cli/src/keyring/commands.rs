@@ -5,7 +5,7 @@ use falconer_domain::UnixMillis;
 use falconer_domain::keyring::GenerationNumber;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Draft, EditRefusal, Listed};
+use super::{Draft, EditRefusal};
 use crate::random;
 
 /// Random bytes of a new master, written as 43 characters of base64url.
@@ -22,9 +22,24 @@ pub enum KeyringError {
     /// The edit.
     #[error(transparent)]
     Edit(#[from] EditRefusal),
+    /// The generation has left the ring, and its master has not left every version that a stage names.
+    #[error(
+        "generation {0} has left the key ring, but a stage of the secret may still name a version with its master: \
+         {1}; run `falconer keyring retire {0}` again"
+    )]
+    StillStaged(GenerationNumber, #[source] RingWriteError),
     /// The operating system.
     #[error("the operating system gave no random bytes: {0}")]
     Random(#[from] getrandom::Error),
+}
+
+/// The ring as it stands, to be edited.
+///
+/// # Errors
+/// [`KeyringError`].
+pub async fn open(writer: &RingWriter) -> Result<Draft, KeyringError> {
+    let stored = writer.read().await?;
+    Ok(Draft::open(stored.text.expose_secret())?)
 }
 
 /// Makes the secret with its first generation.
@@ -66,16 +81,52 @@ pub async fn enable_imported(writer: &RingWriter, now: UnixMillis) -> Result<Gen
     edit(writer, |draft| draft.enable_imported(master.expose_secret(), now)).await
 }
 
-/// Takes a generation out of the ring. Whoever calls this has made sure that no license of it lives.
+/// Takes a generation out of the ring, and the stages away from every version of the secret that holds its master.
+/// Whoever calls this has made sure that no license of it lives.
 ///
 /// # Errors
-/// [`KeyringError`]; the ring is then as it was.
+/// [`KeyringError::StillStaged`] when the first is done and the second is not; otherwise the ring is as it was.
 pub async fn retire(
     writer: &RingWriter,
     number: GenerationNumber,
     now: UnixMillis,
 ) -> Result<GenerationNumber, KeyringError> {
-    edit(writer, |draft| draft.retire(number, now)).await
+    edit(writer, |draft| draft.retire(number, now)).await?;
+    unstage(writer, number).await
+}
+
+/// Takes the stages away from every version of the secret that holds the master of a generation that has left the ring.
+///
+/// # Errors
+/// [`KeyringError::StillStaged`].
+pub async fn unstage(
+    writer: &RingWriter,
+    number: GenerationNumber,
+) -> Result<GenerationNumber, KeyringError> {
+    // A number is never given out again, so the member is that master and no other.
+    let member = number.to_string();
+    let holds = |text: &str| {
+        let members = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
+        members.is_ok_and(|members| members.contains_key(&member))
+    };
+    let unstaged = writer.unstage(holds, &random::id()?).await;
+    unstaged.map(|()| number).map_err(|why| KeyringError::StillStaged(number, why))
+}
+
+/// Takes a generation's signatures for nothing.
+///
+/// # Errors
+/// [`KeyringError`]; the ring is then as it was.
+pub async fn distrust(writer: &RingWriter, number: u8) -> Result<GenerationNumber, KeyringError> {
+    edit(writer, |draft| draft.distrust(number)).await
+}
+
+/// Takes a distrust back.
+///
+/// # Errors
+/// [`KeyringError`]; the ring is then as it was.
+pub async fn trust(writer: &RingWriter, number: u8) -> Result<GenerationNumber, KeyringError> {
+    edit(writer, |draft| draft.trust(number)).await
 }
 
 /// Makes the waiting generation sign, if it has waited long enough.
@@ -92,15 +143,6 @@ pub async fn promote(writer: &RingWriter, now: UnixMillis) -> Result<GenerationN
 /// [`KeyringError`]; the ring is then as it was.
 pub async fn promote_now(writer: &RingWriter) -> Result<GenerationNumber, KeyringError> {
     edit(writer, Draft::promote_now).await
-}
-
-/// Every generation and what it does.
-///
-/// # Errors
-/// [`KeyringError`].
-pub async fn list(writer: &RingWriter) -> Result<Vec<Listed>, KeyringError> {
-    let stored = writer.read().await?;
-    Ok(Draft::open(stored.text.expose_secret())?.list())
 }
 
 async fn edit(

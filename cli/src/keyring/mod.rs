@@ -2,7 +2,9 @@
 
 pub mod commands;
 
-use falconer_domain::keyring::{GenerationNumber, MAX_GENERATION};
+use std::collections::BTreeSet;
+
+use falconer_domain::keyring::{DISTRUSTED, Generation, GenerationNumber, MAX_GENERATION};
 use falconer_domain::{KeyRing, UnixMillis};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -34,9 +36,27 @@ pub enum EditRefusal {
     /// No such generation.
     #[error("the key ring has no generation {0}; `falconer keyring list` shows those it has")]
     NoSuchGeneration(u8),
+    /// It was taken out before.
+    #[error("generation {0} has left the key ring already")]
+    Retired(GenerationNumber),
     /// The one that signs.
     #[error("generation {0} signs; promote another one before this one can go")]
     Current(GenerationNumber),
+    /// The one that signs cannot be distrusted.
+    #[error(
+        "generation {0} signs; `falconer keyring add` and `falconer keyring promote --now` put another one in its \
+         place, then this one can be distrusted"
+    )]
+    DistrustCurrent(GenerationNumber),
+    /// It signs nothing that anybody could believe.
+    #[error(
+        "generation {0} is the {1} one: it signs nothing and is published nowhere, so there is nothing to distrust; \
+         `falconer rotate-key --generation {0}` gives its licenses new keys"
+    )]
+    NeverSigns(GenerationNumber, &'static str),
+    /// Not distrusted.
+    #[error("generation {0} is not distrusted; `falconer keyring list` shows those that are")]
+    NotDistrusted(GenerationNumber),
     /// Nothing stands by.
     #[error("no generation is waiting to be promoted; `falconer keyring add` adds one")]
     NothingToPromote,
@@ -53,7 +73,7 @@ pub enum EditRefusal {
 pub struct Listed {
     /// The generation.
     pub number: GenerationNumber,
-    /// What it does: `current`, `legacy`, `imported`, `waiting`, `verifies`.
+    /// What it does: `current`, `legacy`, `imported`, `distrusted`, `waiting`, `verifies`.
     pub role: &'static str,
     /// When it was added, if the ring says.
     pub added_at: Option<UnixMillis>,
@@ -84,7 +104,13 @@ impl Draft {
     pub fn open(text: &str) -> Result<Self, EditRefusal> {
         let ring = KeyRing::parse(text).map_err(|why| EditRefusal::NotARing(why.to_string()))?;
         let members = serde_json::from_str(text).map_err(|_| EditRefusal::NotARing("not JSON".to_owned()))?;
-        Ok(Self { members, ring })
+        let mut draft = Self { members, ring };
+        // The member may stand there twice, and the map has the last one alone. One that does not read stays as it is
+        // until somebody distrusts anew: what it should have said is not known.
+        if !draft.ring.has_unreadable_distrust() {
+            draft.write_distrusted(&draft.named_distrusted());
+        }
+        Ok(draft)
     }
 
     /// The ring as it stands.
@@ -132,23 +158,94 @@ impl Draft {
         master: &str,
         now: UnixMillis,
     ) -> Result<(GenerationNumber, SecretString), EditRefusal> {
-        if let Some(imported) = self.ring.imported() {
-            return Err(EditRefusal::ImportedExists(imported.number()));
-        }
+        self.imported_next()?;
         let number = self.insert(master, now)?;
         self.members.insert("imported".to_owned(), number.to_string().into());
         Ok((number, self.text()))
     }
 
+    /// Takes a generation's word for nothing any more: it is not published, and endorses none. It goes on vouching for
+    /// license keys.
+    ///
+    /// # Errors
+    /// [`EditRefusal::NoSuchGeneration`], [`EditRefusal::DistrustCurrent`] or [`EditRefusal::NeverSigns`].
+    pub fn distrust(mut self, number: u8) -> Result<(GenerationNumber, SecretString), EditRefusal> {
+        let number = self.held(number)?;
+        let role = |named: Option<&Generation>| named.is_some_and(|named| named.number() == number);
+        if number == self.ring.current().number() {
+            return Err(EditRefusal::DistrustCurrent(number));
+        }
+        if role(self.ring.legacy()) {
+            return Err(EditRefusal::NeverSigns(number, "legacy"));
+        }
+        if role(self.ring.imported()) {
+            return Err(EditRefusal::NeverSigns(number, "imported"));
+        }
+        let mut distrusted = self.named_distrusted();
+        distrusted.insert(number);
+        self.write_distrusted(&distrusted);
+        Ok((number, self.text()))
+    }
+
+    /// Takes a distrust back.
+    ///
+    /// # Errors
+    /// [`EditRefusal::NoSuchGeneration`] or [`EditRefusal::NotDistrusted`].
+    pub fn trust(mut self, number: u8) -> Result<(GenerationNumber, SecretString), EditRefusal> {
+        let number = self.held(number)?;
+        let mut distrusted = self.named_distrusted();
+        if !distrusted.remove(&number) {
+            return Err(EditRefusal::NotDistrusted(number));
+        }
+        self.write_distrusted(&distrusted);
+        Ok((number, self.text()))
+    }
+
+    /// Whether a generation is distrusted already, and the ring says so in a form that reads.
+    #[must_use]
+    pub fn is_distrusted(&self, number: GenerationNumber) -> bool {
+        self.ring.is_distrusted(number) && !self.ring.has_unreadable_distrust()
+    }
+
+    /// What is wrong with `x-distrusted`, in sentences: only a hand can have written it so.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<String> {
+        let unreadable = self.ring.has_unreadable_distrust().then(|| {
+            format!(
+                "A part of {DISTRUSTED} in the key ring does not read, and distrusts nothing. \
+                 `falconer keyring distrust N`, or `trust N`, writes the member anew."
+            )
+        });
+        let current = self.ring.current().number();
+        let named = self.ring.distrusts_by_name(current).then(|| {
+            format!(
+                "{DISTRUSTED} in the key ring names generation {current}, which signs. The entry counts as soon as \
+                 another generation is promoted."
+            )
+        });
+        unreadable.into_iter().chain(named).collect()
+    }
+
+    /// The number of the generation that would look up free-text keys.
+    ///
+    /// # Errors
+    /// [`EditRefusal::ImportedExists`] or [`EditRefusal::Full`].
+    pub fn imported_next(&self) -> Result<GenerationNumber, EditRefusal> {
+        match self.ring.imported() {
+            Some(imported) => Err(EditRefusal::ImportedExists(imported.number())),
+            None => self.next(),
+        }
+    }
+
     /// The generation of a number, if it may go at all. Whether a license of it lives is another question.
     ///
     /// # Errors
-    /// [`EditRefusal::NoSuchGeneration`] or [`EditRefusal::Current`].
+    /// [`EditRefusal::NoSuchGeneration`], [`EditRefusal::Retired`] or [`EditRefusal::Current`].
     pub fn retirable(&self, number: u8) -> Result<GenerationNumber, EditRefusal> {
-        let missing = EditRefusal::NoSuchGeneration(number);
-        let generation =
-            GenerationNumber::new(number).filter(|number| self.ring.generation(*number).is_some());
-        match generation.ok_or(missing)? {
+        let retired = GenerationNumber::new(number)
+            .filter(|number| self.members.contains_key(&format!("{RETIRED_PREFIX}{number}")));
+        let held = self.held(number).map_err(|missing| retired.map_or(missing, EditRefusal::Retired));
+        match held? {
             current if current == self.ring.current().number() => Err(EditRefusal::Current(current)),
             other => Ok(other),
         }
@@ -172,6 +269,10 @@ impl Draft {
             }
         }
         self.members.insert(format!("{RETIRED_PREFIX}{number}"), now.0.to_string().into());
+        let mut distrusted = self.named_distrusted();
+        if distrusted.remove(&number) {
+            self.write_distrusted(&distrusted);
+        }
         Ok((number, self.text()))
     }
 
@@ -210,6 +311,8 @@ impl Draft {
                 "legacy"
             } else if self.ring.imported().is_some_and(|imported| imported.number() == number) {
                 "imported"
+            } else if self.ring.is_distrusted(number) {
+                "distrusted"
             } else if waiting == Some(number) {
                 "waiting"
             } else {
@@ -220,11 +323,19 @@ impl Draft {
         self.ring.numbers().map(listed).collect()
     }
 
-    fn insert(&mut self, master: &str, now: UnixMillis) -> Result<GenerationNumber, EditRefusal> {
+    /// The number that the next generation gets.
+    ///
+    /// # Errors
+    /// [`EditRefusal::Full`].
+    pub fn next(&self) -> Result<GenerationNumber, EditRefusal> {
         // Above every other, never in a gap: endorsements run from older to newer, and newer is higher.
         let retired = self.members.keys().filter_map(|name| name.strip_prefix(RETIRED_PREFIX)?.parse().ok());
         let highest = self.ring.numbers().map(GenerationNumber::get).chain(retired).max().unwrap_or(0);
-        let number = GenerationNumber::new(highest + 1).ok_or(EditRefusal::Full)?;
+        GenerationNumber::new(highest + 1).ok_or(EditRefusal::Full)
+    }
+
+    fn insert(&mut self, master: &str, now: UnixMillis) -> Result<GenerationNumber, EditRefusal> {
+        let number = self.next()?;
         self.members.insert(number.to_string(), master.into());
         self.members.insert(format!("{ADDED_PREFIX}{number}"), now.0.to_string().into());
         Ok(number)
@@ -232,8 +343,27 @@ impl Draft {
 
     fn waiting(&self) -> Result<GenerationNumber, EditRefusal> {
         let current = self.ring.current().number();
-        let newest = self.ring.signing().map(falconer_domain::keyring::Generation::number).max();
+        let newest = self.ring.signing().map(Generation::number).max();
         newest.filter(|newest| *newest > current).ok_or(EditRefusal::NothingToPromote)
+    }
+
+    /// The generation of a number, if the ring holds it.
+    fn held(&self, number: u8) -> Result<GenerationNumber, EditRefusal> {
+        let held = GenerationNumber::new(number).filter(|number| self.ring.generation(*number).is_some());
+        held.ok_or(EditRefusal::NoSuchGeneration(number))
+    }
+
+    fn named_distrusted(&self) -> BTreeSet<GenerationNumber> {
+        self.ring.numbers().filter(|number| self.ring.distrusts_by_name(*number)).collect()
+    }
+
+    fn write_distrusted(&mut self, distrusted: &BTreeSet<GenerationNumber>) {
+        let numbers: Vec<_> = distrusted.iter().map(GenerationNumber::to_string).collect();
+        if numbers.is_empty() {
+            self.members.remove(DISTRUSTED);
+        } else {
+            self.members.insert(DISTRUSTED.to_owned(), numbers.join(",").into());
+        }
     }
 
     fn added_at(&self, number: GenerationNumber) -> Option<UnixMillis> {
@@ -319,5 +449,107 @@ mod tests {
         }
         assert_eq!(draft(&ring).add(A, NOW).err(), Some(EditRefusal::Full));
         assert_eq!(draft(&ring).list().len(), usize::from(MAX_GENERATION));
+    }
+
+    fn number(number: u8) -> GenerationNumber {
+        GenerationNumber::new(number).unwrap()
+    }
+
+    /// Generations 1, 2 (current), 3 (waiting), 4 legacy, 5 imported.
+    fn of_every_role() -> SecretString {
+        let ring = draft(&Draft::first(A, NOW)).add(A, NOW).unwrap().1;
+        let ring = draft(&ring).promote_now().unwrap().1;
+        let ring = draft(&ring).add(A, NOW).unwrap().1;
+        let ring = draft(&ring).add_legacy("s1 master", NOW).unwrap().1;
+        draft(&ring).enable_imported(A, NOW).unwrap().1
+    }
+
+    fn member(ring: &SecretString) -> Option<String> {
+        let members: Map<String, Value> = serde_json::from_str(ring.expose_secret()).unwrap();
+        members.get(DISTRUSTED).map(|value| value.as_str().unwrap().to_owned())
+    }
+
+    fn roles(ring: &SecretString) -> Vec<&'static str> {
+        draft(ring).list().iter().map(|listed| listed.role).collect()
+    }
+
+    #[test]
+    fn a_generation_is_distrusted_and_trusted_again() {
+        let ring = of_every_role();
+        assert_eq!((member(&ring), roles(&ring)[0]), (None, "verifies"));
+        let (distrusted, ring) = draft(&ring).distrust(1).unwrap();
+        assert_eq!((distrusted, member(&ring).as_deref()), (number(1), Some("1")));
+        assert_eq!(roles(&ring), ["distrusted", "current", "waiting", "legacy", "imported"]);
+        let again = draft(&ring).distrust(1).unwrap().1;
+        assert_eq!(member(&again), member(&ring), "once");
+        let (_, both) = draft(&ring).distrust(3).unwrap();
+        assert_eq!(member(&both).as_deref(), Some("1,3"));
+        assert_eq!(roles(&both)[2], "distrusted");
+        assert_eq!(draft(&both).promote_now().err(), Some(EditRefusal::NothingToPromote), "3 never signs");
+        let (_, one) = draft(&both).trust(1).unwrap();
+        assert_eq!(member(&one).as_deref(), Some("3"));
+        let (_, none) = draft(&one).trust(3).unwrap();
+        assert_eq!((member(&none), roles(&none)), (None, roles(&of_every_role())));
+    }
+
+    #[test]
+    fn what_cannot_be_distrusted_is_refused_by_its_reason() {
+        let ring = of_every_role();
+        for (distrusted, refusal) in [
+            (2, EditRefusal::DistrustCurrent(number(2))),
+            (4, EditRefusal::NeverSigns(number(4), "legacy")),
+            (5, EditRefusal::NeverSigns(number(5), "imported")),
+            (9, EditRefusal::NoSuchGeneration(9)),
+            (0, EditRefusal::NoSuchGeneration(0)),
+            (32, EditRefusal::NoSuchGeneration(32)),
+        ] {
+            assert_eq!(draft(&ring).distrust(distrusted).err(), Some(refusal), "{distrusted}");
+        }
+        assert_eq!(draft(&ring).trust(1).err(), Some(EditRefusal::NotDistrusted(number(1))));
+        assert_eq!(draft(&ring).trust(9).err(), Some(EditRefusal::NoSuchGeneration(9)));
+    }
+
+    /// Whatever else changes the ring keeps the distrust, and a generation that goes takes its own along.
+    #[test]
+    fn every_other_edit_keeps_the_distrust() {
+        let ring = draft(&of_every_role()).distrust(1).unwrap().1;
+        let added = draft(&ring).add(A, NOW).unwrap().1;
+        let promoted = draft(&added).promote_now().unwrap().1;
+        assert_eq!(draft(&promoted).ring().current().number(), number(6));
+        let two = draft(&promoted).distrust(2).unwrap().1;
+        let retired = draft(&two).retire(number(3), LATER).unwrap().1;
+        assert_eq!(member(&retired).as_deref(), Some("1,2"));
+        let gone = draft(&retired).retire(number(1), LATER).unwrap().1;
+        assert_eq!(member(&gone).as_deref(), Some("2"));
+        assert_eq!(draft(&gone).retirable(1).err(), Some(EditRefusal::Retired(number(1))));
+        assert_eq!(draft(&gone).distrust(1).err(), Some(EditRefusal::NoSuchGeneration(1)));
+        assert_eq!(member(&draft(&gone).retire(number(2), LATER).unwrap().1), None);
+    }
+
+    /// What a hand has written: nothing is lost by the next edit, and `distrust` makes it well again.
+    #[test]
+    fn a_distrust_written_by_hand_is_kept_and_mended() {
+        let by_hand = |json: &str| -> SecretString {
+            let ring =
+                of_every_role().expose_secret().replacen('{', &format!(r#"{{"x-distrusted":{json},"#), 1);
+            ring.into()
+        };
+        for (json, after_add, after_distrust, doubts) in [
+            (r#""1 ,3""#, Some("1,3"), Some("1,3"), 0),
+            (r#""1","x-distrusted":"3""#, Some("1,3"), Some("1,3"), 0),
+            (r#""9""#, None, Some("1"), 0),
+            (r#""2""#, Some("2"), Some("1,2"), 1),
+            (r#""3;1""#, Some("3;1"), Some("1"), 1),
+            (r#""2,one""#, Some("2,one"), Some("1,2"), 2),
+        ] {
+            let ring = by_hand(json);
+            assert_eq!(draft(&ring).doubts().len(), doubts, "{json}");
+            assert_eq!(member(&draft(&ring).add(A, NOW).unwrap().1).as_deref(), after_add, "{json}");
+            let mended = draft(&ring).distrust(1).unwrap().1;
+            assert_eq!(member(&mended).as_deref(), after_distrust, "{json}");
+            assert!(!draft(&mended).ring().has_unreadable_distrust(), "{json}");
+        }
+        let mended = draft(&by_hand("[1]")).distrust(1).unwrap().1;
+        assert_eq!(member(&mended).as_deref(), Some("1"));
     }
 }

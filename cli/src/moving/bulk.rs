@@ -13,7 +13,7 @@ use crate::random;
 
 /// Transactions under way at a time: enough to keep a table busy that is some 10 ms away, and far from its limit of
 /// 1,000 writes a second for a partition.
-const UNDER_WAY: usize = 8;
+pub(crate) const UNDER_WAY: usize = 8;
 
 /// Why not everything was stored.
 #[derive(Debug, thiserror::Error)]

@@ -234,7 +234,7 @@ impl<'a> Intake<'a> {
     /// A row of our own export names its license; a key that is not masked must open it.
     fn own_form(&self, key: &str, own: Own) -> Result<Form, BadRow> {
         let generation = self.ring.generation(own.generation);
-        let generation = generation.filter(|generation| self.ring.signs(generation.number()));
+        let generation = generation.filter(|generation| self.ring.vouches(generation.number()));
         let generation = generation.ok_or(BadRow::NoGeneration(own.generation))?;
         // Every ring has a generation 1: only what it has sealed shows that it is the same one.
         let sealed = escrow::open(generation, &own.id, &own.key_escrow).ok_or(BadRow::OtherRing)?;
@@ -269,7 +269,7 @@ impl<'a> Intake<'a> {
         if self.known.is_empty() {
             return None;
         }
-        self.ring.signing().find_map(|generation| {
+        self.ring.vouching().find_map(|generation| {
             catalog.tiers().find_map(|tier| {
                 let (id, key) = in_place_of(folded, generation, catalog.product().clone(), tier.printed());
                 self.known.contains(&id).then_some(Settled::There(id, Keyed::Fresh(key)))

@@ -12,7 +12,7 @@ use crate::keyring::KeyRing;
 /// The answer of `GET /api/keys`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwks {
-    /// One key per lease-signing generation, oldest first.
+    /// One key per lease-signing generation, oldest first. A distrusted generation is absent, and endorses none.
     pub keys: Vec<Jwk>,
 }
 
@@ -116,6 +116,25 @@ mod tests {
         assert!(!third.is_endorsed_by(&first.kid, &second.public_key().unwrap()), "another's signature");
         for x in ["", "AAAA", "not base64url!"] {
             assert!(Jwk { x: x.to_owned(), ..first.clone() }.public_key().is_none(), "{x}");
+        }
+    }
+
+    #[test]
+    fn a_distrusted_generation_is_absent_and_endorses_none() {
+        let masters = r#""1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","2":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+                         "3":"cccccccccccccccccccccccccccccccc""#;
+        let of = |members: &str| KeyRing::parse(&format!(r#"{{"current":"3",{members}{masters}}}"#)).unwrap();
+        let before = of("").jwks().keys.clone();
+        for (distrusted, kids) in [("1", vec!["2", "3"]), ("2", vec!["1", "3"]), ("1,2", vec!["3"])] {
+            let keys = of(&format!(r#""x-distrusted":"{distrusted}","#)).jwks().keys.clone();
+            assert_eq!(keys.iter().map(|key| key.kid.as_str()).collect::<Vec<_>>(), kids);
+            for key in &keys {
+                let endorsing = key.endorsed_by.keys().map(String::as_str);
+                assert!(endorsing.into_iter().all(|kid| kids.contains(&kid)), "{key:?}");
+                let was = before.iter().find(|was| was.kid == key.kid).unwrap();
+                assert_eq!(was.x, key.x, "the keys of the others are as they were");
+                assert!(key.endorsed_by.iter().all(|(kid, signature)| was.endorsed_by[kid] == *signature));
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 //! It arrives as the flat JSON object that Secrets Manager keeps, for example
 //! `{"current":"2","legacy":"1","1":"…","2":"…"}`, and is checked whole before anything uses it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -11,6 +11,7 @@ use ed25519_dalek::SigningKey;
 use hkdf::Hkdf;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -29,6 +30,10 @@ const BURNED_MASTER_SHA256: [u8; 32] = [
     0x1d, 0xea, 0xd3, 0x12, 0xec, 0x40, 0x0e, 0x44, 0xa5, 0x3d, 0x73, 0xa7, 0x17, 0x3a, 0xfe, 0x40, 0x4d,
     0x65, 0x9a, 0x51, 0xba, 0xec, 0x7b, 0x08, 0xe4, 0x89, 0x34, 0x1c, 0x33, 0x27, 0xba, 0x81,
 ];
+
+/// The member that names the generations whose master may be in other hands, as `"1,2"`. A reader that does not know it
+/// passes over it like any other note, so that a rollback of the functions starts.
+pub const DISTRUSTED: &str = "x-distrusted";
 
 /// The number of a master in the ring, 1 to [`MAX_GENERATION`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,6 +169,7 @@ pub struct KeyRing {
     current: GenerationNumber,
     legacy: Option<GenerationNumber>,
     imported: Option<GenerationNumber>,
+    distrusted: Distrusted,
     // Endorsements are a signature for every pair of generations; anyone may ask for them.
     jwks: OnceLock<Jwks>,
 }
@@ -206,13 +212,20 @@ impl KeyRing {
         let Members(members) = serde_json::from_str(text).map_err(|_| KeyRingError::NotAnObject)?;
         let mut generations = BTreeMap::new();
         let mut roles: BTreeMap<&'static str, String> = BTreeMap::new();
+        let mut distrusted = Distrusted::default();
         for (name, value) in members {
+            if name == DISTRUSTED {
+                distrusted.add(value.as_ref().map(ExposeSecret::expose_secret));
+                continue;
+            }
+            if name.starts_with(NOTE_PREFIX) {
+                continue;
+            }
+            let value = value.ok_or(KeyRingError::NotAnObject)?;
             let repeated = if let Some(role) = ROLES.into_iter().find(|role| *role == name) {
                 roles.insert(role, value.expose_secret().to_owned()).is_some()
             } else if let Some(number) = GenerationNumber::parse(&name) {
                 generations.insert(number, Generation::new(number, value)).is_some()
-            } else if name.starts_with("x-") {
-                false
             } else {
                 return Err(KeyRingError::UnknownMember(shown(&name)));
             };
@@ -229,7 +242,7 @@ impl KeyRing {
         };
         let (current, legacy, imported) =
             (role("current")?.ok_or(KeyRingError::NoCurrent)?, role("legacy")?, role("imported")?);
-        let ring = Self { generations, current, legacy, imported, jwks: OnceLock::new() };
+        let ring = Self { generations, current, legacy, imported, distrusted, jwks: OnceLock::new() };
         ring.check_roles()?;
         ring.check_masters(&BURNED_MASTER_SHA256)?;
         Ok(ring)
@@ -271,15 +284,48 @@ impl KeyRing {
         self.generations.keys().copied()
     }
 
-    /// The generations that issue keys and sign leases, ascending; `legacy` and `imported` never do.
+    /// The generations whose signatures count, ascending: those that vouch for license keys, without the distrusted.
     pub fn signing(&self) -> impl Iterator<Item = &Generation> {
-        self.generations.values().filter(|generation| self.signs(generation.number))
+        self.vouching().filter(|generation| !self.is_distrusted(generation.number))
     }
 
-    /// Whether this generation may issue keys and sign leases.
+    /// Whether this generation may sign leases, endorse younger generations, and be published.
     #[must_use]
     pub fn signs(&self, number: GenerationNumber) -> bool {
+        self.vouches(number) && !self.is_distrusted(number)
+    }
+
+    /// The generations that vouch for license keys of Falconer's own form, ascending, distrusted or not. `legacy` and
+    /// `imported` vouch for other forms alone.
+    pub fn vouching(&self) -> impl Iterator<Item = &Generation> {
+        self.generations.values().filter(|generation| self.vouches(generation.number))
+    }
+
+    /// Whether this generation vouches for license keys of Falconer's own form. Every customer's key goes on working
+    /// after its generation is distrusted.
+    #[must_use]
+    pub fn vouches(&self, number: GenerationNumber) -> bool {
         self.generations.contains_key(&number) && self.legacy != Some(number) && self.imported != Some(number)
+    }
+
+    /// Whether the ring holds this generation and distrusts it. `current` is never distrusted, whatever a hand has
+    /// written into the ring: without a generation that signs, every customer would be refused.
+    #[must_use]
+    pub fn is_distrusted(&self, number: GenerationNumber) -> bool {
+        self.current != number && self.distrusts_by_name(number)
+    }
+
+    /// Whether `x-distrusted` names a generation of the ring, be it `current`. The entry counts as soon as another
+    /// generation is `current`.
+    #[must_use]
+    pub fn distrusts_by_name(&self, number: GenerationNumber) -> bool {
+        self.generations.contains_key(&number) && self.distrusted.numbers.contains(&number)
+    }
+
+    /// Whether a part of `x-distrusted` does not read. The other parts count all the same.
+    #[must_use]
+    pub const fn has_unreadable_distrust(&self) -> bool {
+        self.distrusted.has_unreadable
     }
 
     fn check_roles(&self) -> Result<(), KeyRingError> {
@@ -311,6 +357,32 @@ impl KeyRing {
 }
 
 const ROLES: [&str; 3] = ["current", "legacy", "imported"];
+/// How members begin that mean nothing to the ring.
+const NOTE_PREFIX: &str = "x-";
+
+/// What `x-distrusted` says. Each entry is read by itself. A bad entry is not the end of the ring, since a function that
+/// starts with a bad ring answers 503 to every customer; and it does not take the good entries along.
+#[derive(Debug, Default)]
+struct Distrusted {
+    numbers: BTreeSet<GenerationNumber>,
+    has_unreadable: bool,
+}
+
+impl Distrusted {
+    /// Adds what one member says, `None` if it is not a text. Where the member stands twice, both count.
+    fn add(&mut self, value: Option<&str>) {
+        let Some(text) = value else {
+            self.has_unreadable = true;
+            return;
+        };
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            match GenerationNumber::parse(entry) {
+                Some(number) => drop(self.numbers.insert(number)),
+                None => self.has_unreadable = true,
+            }
+        }
+    }
+}
 
 fn shown(member: &str) -> String {
     let mut shown: String =
@@ -321,8 +393,8 @@ fn shown(member: &str) -> String {
     format!("\"{shown}\"")
 }
 
-/// The members in order, duplicates kept: `serde_json::Map` would silently keep the last.
-struct Members(Vec<(String, SecretString)>);
+/// The members in order, duplicates kept: `serde_json::Map` would silently keep the last. `None` is not a text.
+struct Members(Vec<(String, Option<SecretString>)>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -331,15 +403,19 @@ impl<'de> Deserialize<'de> for Members {
             type Value = Members;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a flat object of strings")
+                f.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
                 let mut members = Vec::new();
                 while let Some((name, value)) =
-                    map.next_entry::<String, String>().map_err(de::Error::custom)?
+                    map.next_entry::<String, Value>().map_err(de::Error::custom)?
                 {
-                    members.push((name, SecretString::from(value)));
+                    let text = match value {
+                        Value::String(text) => Some(SecretString::from(text)),
+                        _ => None,
+                    };
+                    members.push((name, text));
                 }
                 Ok(Members(members))
             }

@@ -6,7 +6,7 @@ use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::hardware::{DeviceId, Label, LeaseComponents, ReceivedComponents, normalized};
 use falconer_domain::jwks::{Jwk, Jwks};
 use falconer_domain::lease::{self, LeaseError};
-use falconer_domain::license_key::PrintedTier;
+use falconer_domain::license_key::{CurrentKey, PrintedTier};
 use falconer_domain::person::{Email, Note, PersonName};
 use falconer_domain::seats::Reclaim;
 use falconer_domain::{GenerationNumber, KeyRing, LicenseId, LicenseKey, Product, Status, TierName};
@@ -117,6 +117,40 @@ proptest! {
         let text = if cut { format!("{header}.{payload}") } else { format!("{header}.{payload}.{signature}") };
         let read = lease::verify(&text, &Product::parse("QF").unwrap(), |kid| (kid == "1").then_some(key));
         prop_assert!(read.is_err() && read != Err(LeaseError::WrongAudience), "{}: {:?}", text, read);
+    }
+
+    /// Whatever stands in `x-distrusted`: the ring opens, `current` signs, every customer's key is authentic, and who is
+    /// published is who is not distrusted.
+    #[test]
+    fn no_distrust_takes_the_ring_down_or_a_key_along(
+        entries in proptest::collection::vec(prop_oneof!["[0-9]{1,3}", " ?[1-5] ?", texts()], 0..6),
+        kind in 0..4,
+    ) {
+        let text = entries.join(",");
+        let member = match kind {
+            0 => serde_json::json!(entries),
+            1 => serde_json::json!({ "1": text }),
+            _ => serde_json::json!(text),
+        };
+        let ring = serde_json::json!({
+            "current": "2", "1": format!("{MASTER}-1"), "2": format!("{MASTER}-2"), "3": format!("{MASTER}-3"),
+            "x-distrusted": member,
+        });
+        let ring = KeyRing::parse(&ring.to_string()).unwrap();
+        prop_assert!(ring.signs(ring.current().number()));
+        let (product, tier) = (Product::parse("QF").unwrap(), PrintedTier::parse("PRO").unwrap());
+        for number in [1, 2, 3].map(|number| GenerationNumber::new(number).unwrap()) {
+            let generation = ring.generation(number).unwrap();
+            let key = CurrentKey::issue(generation, product.clone(), tier.clone(), [7; 10]);
+            let key = LicenseKey::Current(key);
+            prop_assert_eq!(ring.authenticate(&key.to_string()).unwrap().generation, number);
+            let published = ring.jwks().keys.iter().any(|jwk| jwk.kid == number.to_string());
+            let endorses = ring.jwks().keys.iter().any(|jwk| jwk.endorsed_by.contains_key(&number.to_string()));
+            let named = kind > 1 && text.split(',').any(|entry| entry.trim() == number.to_string());
+            prop_assert_eq!(published, !named || number == ring.current().number());
+            prop_assert!(published || !endorses);
+            prop_assert_eq!(ring.distrusts_by_name(number), named);
+        }
     }
 
     #[test]

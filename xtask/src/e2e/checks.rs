@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use ureq::http::Request;
 
@@ -32,8 +32,8 @@ pub(super) struct Subject<'a, 'stack> {
 
 type Check = fn(&mut Subject) -> Result<()>;
 
-/// In an order: rotating comes last, since it changes the ring.
-pub(super) const ALL: [(&str, Check); 17] = [
+/// In an order: rotating and distrusting come last, since they change the ring.
+pub(super) const ALL: [(&str, Check); 18] = [
     ("health and readiness answer 200", health),
     ("the legacy demo key is valid, with a lease that PyJWT accepts", legacy_key),
     ("every new demo key is valid, with a lease that PyJWT accepts", new_keys),
@@ -65,6 +65,10 @@ pub(super) const ALL: [(&str, Check); 17] = [
     (
         "after add and promote new leases carry the new kid, and a client that knows the old one trusts it",
         rotation,
+    ),
+    (
+        "after distrust PyJWT refuses a lease of the distrusted generation, and the key goes on working",
+        distrust,
     ),
 ];
 
@@ -256,8 +260,8 @@ fn rotation(subject: &mut Subject) -> Result<()> {
     let (_, old_kid) = subject.accepted(&old_key, None)?;
 
     let operator = subject.stack.operator();
-    operator.run(&["keyring", "add"])?;
-    operator.run(&["keyring", "promote", "--now"])?;
+    operator.run(&["--yes", "keyring", "add"])?;
+    operator.run(&["--yes", "keyring", "promote", "--now"])?;
     let issued =
         operator.run(&["issue", "--json", "--tier", "pro", "--user", "demo_rotated", "--days", "1"])?;
     let new_key = license_key(&issued)?;
@@ -271,6 +275,29 @@ fn rotation(subject: &mut Subject) -> Result<()> {
         verifiers::follows(subject, &body, &old_keys)?;
         ensure!(kid != old_kid, "the lease of the {which} key is still signed by {old_kid}");
     }
+    Ok(())
+}
+
+/// A genuine lease stands for a forged one: to whoever reads `/api/keys` both are signed by the same key.
+fn distrust(subject: &mut Subject) -> Result<()> {
+    let key = subject.stack.keys.of("pro").to_owned();
+    let lease = subject.verify(&key)?.json();
+    let (_, leaked) = subject.judged(&lease, None)?;
+
+    let operator = subject.stack.operator();
+    operator.run(&["--yes", "keyring", "add"])?;
+    operator.run(&["--yes", "keyring", "promote", "--now"])?;
+    operator.run(&["--yes", "keyring", "distrust", &leaked])?;
+    subject.stack.start_functions()?;
+
+    let Err(refused) = subject.judged(&lease, None) else { bail!("a lease signed by {leaked} is accepted") };
+    let refused = format!("{refused:#}");
+    ensure!(
+        refused.contains(&format!("/api/keys has no key {leaked}")),
+        "refused for another reason: {refused}"
+    );
+    let (_, kid) = subject.accepted(&key, None).context("the key of the distrusted generation")?;
+    ensure!(kid != leaked, "new leases are still signed by {leaked}");
     Ok(())
 }
 

@@ -155,6 +155,10 @@ impl RingCell {
             .await
             .map_err(|error| format!("Secrets Manager: {}", kind(&error)))?;
         let text = output.secret_string().ok_or("the secret is not text")?;
-        KeyRing::parse(text).map_err(|why| why.to_string())
+        let ring = KeyRing::parse(text).map_err(|why| why.to_string())?;
+        if ring.has_unreadable_distrust() {
+            tracing::warn!("a part of the key ring's x-distrusted does not read; it distrusts nothing");
+        }
+        Ok(ring)
     }
 }

@@ -14,6 +14,8 @@ use crate::clients::Clients;
 use crate::error::kind;
 
 const CURRENT: &str = "AWSCURRENT";
+/// The stage that Secrets Manager itself puts on the version that was current before.
+const PREVIOUS: &str = "AWSPREVIOUS";
 /// Prefix of the stage a version carries until it becomes current, so that it is never without one.
 const STAGED_PREFIX: &str = "falconer-";
 
@@ -26,6 +28,13 @@ pub struct StoredRing {
     pub text: SecretString,
     /// When this version was made, in milliseconds.
     pub created_at_millis: Option<i64>,
+}
+
+/// A stage and the version it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Staged {
+    stage: String,
+    version: String,
 }
 
 /// Why the secret was not changed. No variant holds a value of it.
@@ -82,6 +91,12 @@ impl RingWriter {
         }
     }
 
+    /// The refusal to write a first ring where one stands.
+    #[must_use]
+    pub fn exists(&self) -> RingWriteError {
+        RingWriteError::Exists(self.secret_id.clone())
+    }
+
     /// Makes the secret with its first ring, or puts the first ring into a secret that holds nothing. `token` is a fresh
     /// UUID and becomes the version's id.
     ///
@@ -90,7 +105,7 @@ impl RingWriter {
     pub async fn create(&self, text: &SecretString, token: &str) -> Result<(), RingWriteError> {
         KeyRing::parse(text.expose_secret())?;
         match self.read().await {
-            Ok(_) => return Err(RingWriteError::Exists(self.secret_id.clone())),
+            Ok(_) => return Err(self.exists()),
             Err(RingWriteError::Missing(_)) => {}
             Err(error) => return Err(error),
         }
@@ -157,6 +172,53 @@ impl RingWriter {
         moved
     }
 
+    /// Takes the stages away from every version whose text `is_stale`, so that none is found by a stage any more. The ring
+    /// is written once more where `AWSPREVIOUS` names such a version: the stage moves with the next version, and with
+    /// nothing else. `token` is a fresh UUID.
+    ///
+    /// # Errors
+    /// [`RingWriteError::Moved`] when the current ring is stale itself, or another version has become current.
+    pub async fn unstage(&self, is_stale: impl Fn(&str) -> bool, token: &str) -> Result<(), RingWriteError> {
+        let current = self.read().await?;
+        if is_stale(current.text.expose_secret()) {
+            return Err(RingWriteError::Moved);
+        }
+        if self.stale_stages(&is_stale).await?.iter().any(|staged| staged.stage == PREVIOUS) {
+            self.replace(&current, &current.text, token).await?;
+        }
+        // Left behind by a writer that was interrupted, or put there by somebody else.
+        for Staged { stage, version } in self.stale_stages(&is_stale).await? {
+            self.remove_stage(&stage, &version).await?;
+        }
+        Ok(())
+    }
+
+    async fn stale_stages(&self, is_stale: impl Fn(&str) -> bool) -> Result<Vec<Staged>, RingWriteError> {
+        let described = self.secrets.describe_secret().secret_id(&self.secret_id).send().await;
+        let described = described.map_err(|error| RingWriteError::Unavailable(kind(&error)))?;
+        let mut stale = Vec::new();
+        for (version, stages) in described.version_ids_to_stages.unwrap_or_default() {
+            // Nothing is said of versions without a stage; they cannot be lost to one.
+            if !stages.is_empty()
+                && self.text_of(&version).await?.is_some_and(|text| is_stale(text.expose_secret()))
+            {
+                stale.extend(stages.into_iter().map(|stage| Staged { stage, version: version.clone() }));
+            }
+        }
+        Ok(stale)
+    }
+
+    /// The text of a version; `None` where it is no text, or has been swept away meanwhile.
+    async fn text_of(&self, version: &str) -> Result<Option<SecretString>, RingWriteError> {
+        let output =
+            self.secrets.get_secret_value().secret_id(&self.secret_id).version_id(version).send().await;
+        match output {
+            Ok(output) => Ok(output.secret_string.map(SecretString::from)),
+            Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
+            Err(error) => Err(RingWriteError::Unavailable(kind(&error))),
+        }
+    }
+
     /// Puts a version under a stage of its own, so that it is never without one. The version's id and the stage.
     async fn put_aside(&self, text: &SecretString, token: &str) -> Result<(String, String), RingWriteError> {
         let staged = format!("{STAGED_PREFIX}{token}");
@@ -196,7 +258,13 @@ impl RingWriter {
 
     /// A version without any stage is swept away by Secrets Manager; a leftover stage is harmless, so failing is too.
     async fn drop_stage(&self, stage: &str, version: &str) {
-        let dropped = self
+        if let Err(error) = self.remove_stage(stage, version).await {
+            tracing::debug!(error = error.to_string(), "staging label left behind");
+        }
+    }
+
+    async fn remove_stage(&self, stage: &str, version: &str) -> Result<(), RingWriteError> {
+        let removed = self
             .secrets
             .update_secret_version_stage()
             .secret_id(&self.secret_id)
@@ -204,8 +272,6 @@ impl RingWriter {
             .remove_from_version_id(version)
             .send()
             .await;
-        if let Err(error) = dropped {
-            tracing::debug!(error = kind(&error), "staging label left behind");
-        }
+        removed.map(drop).map_err(|error| RingWriteError::Unavailable(kind(&error)))
     }
 }

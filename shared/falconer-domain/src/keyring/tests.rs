@@ -123,3 +123,78 @@ fn a_members_name_is_cut_after_12_characters() {
         assert!(said.contains(expected), "{said}");
     }
 }
+
+/// A ring whose `x-distrusted` is this JSON: generations 1, 2 and 4 of Falconer's form, 3 current, 30 legacy, 31 imported.
+fn distrusting(member: &str) -> KeyRing {
+    let masters =
+        ["1", "2", "3", "4", "30", "31"].map(|number| format!(r#""{number}":"{A}{number}""#)).join(",");
+    let text =
+        format!(r#"{{"current":"3","legacy":"30","imported":"31",{masters},"x-distrusted":{member}}}"#);
+    KeyRing::parse(&text).expect(&text)
+}
+
+fn numbers(numbers: impl Iterator<Item = GenerationNumber>) -> Vec<u8> {
+    numbers.map(GenerationNumber::get).collect()
+}
+
+#[test]
+fn each_entry_of_the_distrust_is_read_by_itself() {
+    for (member, signing, reads) in [
+        (r#""""#, vec![1, 2, 3, 4], true),
+        (r#""1""#, vec![2, 3, 4], true),
+        (r#""1,2""#, vec![3, 4], true),
+        (r#"" 2 ,1,""#, vec![3, 4], true),
+        (r#""1,1,1""#, vec![2, 3, 4], true),
+        (r#""4""#, vec![1, 2, 3], true),
+        // A generation that is not there, or that never signs, is nobody's loss.
+        (r#""9""#, vec![1, 2, 3, 4], true),
+        (r#""30,31""#, vec![1, 2, 3, 4], true),
+        // Without a generation that signs, nobody would be served.
+        (r#""3""#, vec![1, 2, 3, 4], true),
+        (r#""1,2,3,4""#, vec![3], true),
+        // What does not read takes nothing along, neither the ring nor the entries beside it.
+        (r#""1,two""#, vec![2, 3, 4], false),
+        (r#""1;2""#, vec![1, 2, 3, 4], false),
+        (r#""01,+2,-1,32,0,999999999999999999999""#, vec![1, 2, 3, 4], false),
+        (r#""\u0000\ud83d\ude00,2""#, vec![1, 3, 4], false),
+        ("1", vec![1, 2, 3, 4], false),
+        ("null", vec![1, 2, 3, 4], false),
+        (r#"["1","2"]"#, vec![1, 2, 3, 4], false),
+        (r#"{"1":true}"#, vec![1, 2, 3, 4], false),
+        (r#""1","x-distrusted":"2""#, vec![3, 4], true),
+        (r#""1","x-distrusted":7"#, vec![2, 3, 4], false),
+    ] {
+        let ring = distrusting(member);
+        assert_eq!(numbers(ring.signing().map(Generation::number)), signing, "{member}");
+        assert_eq!(!ring.has_unreadable_distrust(), reads, "{member}");
+        assert_eq!(ring.current().number().get(), 3, "{member}");
+        // A customer's key does not depend on who signs.
+        assert_eq!(numbers(ring.vouching().map(Generation::number)), [1, 2, 3, 4], "{member}");
+        assert_eq!(ring.jwks().keys.iter().map(|key| key.kid.parse().unwrap()).collect::<Vec<u8>>(), signing);
+    }
+}
+
+#[test]
+fn a_distrusted_current_is_named_and_signs() {
+    let ring = distrusting(r#""3,1""#);
+    let of = |number| {
+        let number = GenerationNumber::new(number).unwrap();
+        (ring.distrusts_by_name(number), ring.is_distrusted(number), ring.signs(number))
+    };
+    assert_eq!(
+        [1, 2, 3, 9].map(of),
+        [(true, true, false), (false, false, true), (true, false, true), (false, false, false)]
+    );
+}
+
+#[test]
+fn a_note_may_be_anything_and_a_role_a_text_alone() {
+    for note in ["1", "null", "[]", "{}", "\"text\""] {
+        let text = format!(r#"{{"current":"1","1":"{A}","x-note":{note}}}"#);
+        assert!(KeyRing::parse(&text).is_ok(), "{text}");
+    }
+    for member in [r#""current":1"#, r#""current":"1","2":7"#, r#""current":"1","legacy":null"#] {
+        let said = refusal(&format!(r#"{{{member},"1":"{A}"}}"#));
+        assert!(said.contains("flat JSON object of strings"), "{member}: {said}");
+    }
+}

@@ -91,16 +91,16 @@ impl KeyRing {
     }
 
     fn vouched(&self, key: LicenseKey) -> Result<Authentic, NotAuthentic> {
-        let generation = self.vouching(&key)?;
+        let generation = self.voucher_of(&key)?;
         let license_id = LicenseId::of(generation, &key);
         Ok(Authentic { generation: generation.number(), license_id, key })
     }
 
-    fn vouching(&self, key: &LicenseKey) -> Result<&Generation, NotAuthentic> {
+    fn voucher_of(&self, key: &LicenseKey) -> Result<&Generation, NotAuthentic> {
         let (generation, vouched) = match key {
             LicenseKey::Current(key) => {
                 let generation = self.generation(key.generation()).ok_or(NotAuthentic::UnknownGeneration)?;
-                (generation, self.signs(generation.number()) && key.is_tagged_by(generation))
+                (generation, self.vouches(generation.number()) && key.is_tagged_by(generation))
             }
             LicenseKey::Legacy(key) => {
                 let generation = self.legacy().ok_or(NotAuthentic::UnknownGeneration)?;

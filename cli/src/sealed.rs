@@ -1,0 +1,47 @@
+//! What a license's sealed key says: the key itself, and which generations of the ring the license needs.
+
+use falconer_aws::operator::Birth;
+use falconer_domain::{GenerationNumber, KeyRing, License, LicenseId, Status, escrow};
+use zeroize::Zeroizing;
+
+/// Why a sealed key does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsealed {
+    /// The ring lacks the generation that sealed it.
+    #[error("the key ring lacks the generation that sealed the key of {0}; restore the ring")]
+    NoGeneration(LicenseId),
+    /// The bytes are not what that generation has sealed.
+    #[error("the sealed key of {0} does not open: the row was changed by hand, or the ring is another one's")]
+    Changed(LicenseId),
+}
+
+/// The key of a license, in clear.
+///
+/// # Errors
+/// [`Unsealed`].
+pub fn opened(ring: &KeyRing, license: &License, birth: &Birth) -> Result<Zeroizing<String>, Unsealed> {
+    let missing = || Unsealed::NoGeneration(license.id.clone());
+    let generation = ring.generation(license.generation).ok_or_else(missing)?;
+    let key = escrow::open(generation, &license.id, &birth.key_escrow);
+    key.ok_or_else(|| Unsealed::Changed(license.id.clone()))
+}
+
+/// Whether a license needs a generation: for its hashed hardware and its sealed key, or because the generation vouches
+/// for its key.
+///
+/// # Errors
+/// [`Unsealed`].
+pub fn needs(
+    ring: &KeyRing,
+    number: GenerationNumber,
+    license: &License,
+    birth: &Birth,
+) -> Result<bool, Unsealed> {
+    // Revoked, and sealed by a generation that went before: nothing can be asked of it any more.
+    if license.status == Status::Revoked && ring.generation(license.generation).is_none() {
+        return Ok(false);
+    }
+    let key = opened(ring, license, birth)?;
+    let vouches = ring.authenticate(&key).is_ok_and(|authentic| authentic.generation == number);
+    Ok(vouches || license.generation == number)
+}
