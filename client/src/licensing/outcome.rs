@@ -194,7 +194,7 @@ impl<T> Readings<T> {
         let mut answer = ask(self.likeliest);
         for other in self.others {
             let refused = answer.as_ref().err().and_then(refusal);
-            if !refused.is_some_and(|refusal| refusal.code == Code::InvalidSignature.name()) {
+            if refused.is_none_or(|refusal| refusal.code != Code::InvalidSignature.name()) {
                 break;
             }
             answer = ask(other);
