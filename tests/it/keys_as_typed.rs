@@ -180,7 +180,7 @@ fn a_slip_in_a_key_of_ours_is_refused_by_an_import() {
     let swapped = format!("{}{}{}{}", &key[..8], &key[9..10], &key[8..9], &key[10..]);
     let slips: Vec<_> =
         [lost, key.replacen("PRO", "PRQ", 1), swapped].into_iter().filter(|slip| *slip != key).collect();
-    let rows = slips.iter().map(|slip| format!("{slip},active,pro\n")).collect::<String>();
+    let rows = slips.iter().map(|slip| format!("{slip},active,pro")).collect::<Vec<_>>().join("\n");
     let sheet = folder.file("slips.csv", &format!("license_key,status,license_tier\n{rows}"));
     for keep in [&["--keep-keys"][..], &[]] {
         let import: Vec<&str> =

@@ -263,7 +263,7 @@ fn an_application_knows_the_key_it_will_be() {
         LicenseKey::readings(typed, &product).iter().map(LicenseKey::to_string).collect()
     };
     for key in [issue([5; RANDOM_BYTES]).to_string(), legacy("LIFETIME").to_string()] {
-        assert_eq!(readings(&key), [key.clone()]);
+        assert_eq!(readings(&key), std::slice::from_ref(&key));
         for typed in [key.replace('-', ""), key.replace('-', " ").to_lowercase(), format!("Key {key}")] {
             assert_eq!(readings(&typed)[0], key, "{typed}");
         }
@@ -360,12 +360,12 @@ fn spelled(canonical: &str, choices: &[u8], separator: &str, around: (&str, &str
             '-' => typed.push_str(separator),
             '0' if is_current && place > code_at && choice & 1 == 1 => typed.push('o'),
             '1' if is_current && place > code_at && choice & 1 == 1 => typed.push('l'),
-            'I' if choice & 6 == 2 => typed.push('\u{131}'),
-            c if choice & 6 == 4 => typed.push(char::from_u32(u32::from(c) + 0xFEE0).unwrap()),
-            c if choice & 6 == 6 => typed.extend(c.to_lowercase()),
+            'I' if choice & 0b110 == 0b010 => typed.push('\u{131}'),
+            c if choice & 0b110 == 0b100 => typed.push(char::from_u32(u32::from(c) + 0xFEE0).unwrap()),
+            c if choice & 0b110 == 0b110 => typed.extend(c.to_lowercase()),
             c => typed.push(c),
         }
-        if choice & 24 == 24 {
+        if choice & 0b1_1000 == 0b1_1000 {
             typed.push(['\u{200B}', '\u{2066}', '\u{AD}', '\u{FE0F}'][usize::from(choice >> 6)]);
         }
     }
