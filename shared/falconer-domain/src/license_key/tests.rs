@@ -268,6 +268,8 @@ fn an_application_knows_the_key_it_will_be() {
             assert_eq!(readings(&typed)[0], key, "{typed}");
         }
     }
+    // Another key beside the right one would be sent if the server refused that, and be keyed by another text.
+    assert_eq!(readings(&issue([5; RANDOM_BYTES]).to_string().replace('-', "")).len(), 1);
     let underscored = of_tier("QF", "PRO_2", [5; RANDOM_BYTES]).to_string();
     assert_eq!(readings(&underscored.replace(['-', '_'], " "))[0], underscored);
     assert!(readings(&underscored.replace('-', "")).contains(&underscored));

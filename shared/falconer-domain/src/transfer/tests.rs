@@ -417,6 +417,7 @@ fn the_email_is_the_operators_or_the_first_clients() {
         // As a person compares: whatever the accents are written in, the width, and what nobody sees.
         ("zo\u{EB}@example.com", "", "Zoe\u{308}@example.com\u{200B}", true),
         ("anna@example.com", "", "\u{FF41}nna\u{FF20}example.com", true),
+        ("\u{130}lker@example.com", "", "ilker@example.com", true),
         ("", "berta@example.com", "anna@example.com", false),
         // None is stored, so none is right; nor does saying one write it down first.
         ("", "", "anna@example.com", false),
