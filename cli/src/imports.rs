@@ -224,8 +224,8 @@ impl Office<'_> {
             let change = |change: &Difference| {
                 format!("{} {} → {}", change.attribute, or_none(&change.before), or_none(&change.after))
             };
-            let changes: Vec<_> = mended.changed.iter().map(change).collect();
-            println!("  {}  {}", mended.id, changes.join(", "));
+            let differences: Vec<_> = mended.changed.iter().map(change).collect();
+            println!("  {}  {}", mended.id, differences.join(", "));
         }
         if let Some(more @ 1..) = changed.len().checked_sub(MENDED_SHOWN) {
             println!("  and {more} more; --json lists all of them");

@@ -282,9 +282,8 @@ fn with_month_name(text: &str) -> Option<Result<Date, NoDate>> {
     let (words, numbers): (Vec<_>, Vec<_>) = parts.partition(|part| part.starts_with(char::is_alphabetic));
     let month = match words.iter().filter(|word| !["de", "of"].contains(*word)).collect::<Vec<_>>()[..] {
         [] => return None,
-        [word] => month_of(word),
-        // The day of the week in front tells nothing new.
-        [_, word] => month_of(word),
+        // A day of the week in front tells nothing new.
+        [word] | [_, word] => month_of(word),
         _ => None,
     };
     let number = |text: &str| {

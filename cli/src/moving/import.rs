@@ -433,7 +433,9 @@ impl Words {
         for ((column, word), rows) in &self.0 {
             columns.entry(*column).or_default().push((word.as_str(), *rows));
         }
-        columns.values_mut().for_each(|words| words.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows)));
+        for words in columns.values_mut() {
+            words.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
+        }
         columns
     }
 }
