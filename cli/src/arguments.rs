@@ -375,7 +375,7 @@ pub(crate) struct Stats {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
     /// The spreadsheet as CSV, or what `export csv` wrote
-    Sheet(ImportSheet),
+    Sheet(Box<ImportSheet>),
     /// The Flask server's table `licenses`, exported by psql, pgAdmin or pandas with the names of the columns
     Postgres(ImportPostgres),
 }

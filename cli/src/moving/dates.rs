@@ -248,8 +248,9 @@ fn serial(text: &str) -> Option<Result<When, NoDate>> {
 fn day_and_time(text: &str) -> Option<(&str, Time)> {
     let Some(colon) = text.find(':') else { return Some((text, Time::MIN)) };
     let start = text[..colon].rfind(|c: char| c.is_whitespace() || c == 'T')?;
-    let (day, time) = (text[..start].trim_end_matches([',', ' ']), &text[start + 1..]);
-    Some((day, time_of_day(time.trim_start_matches('T'))?))
+    let (day, time) = text.split_at(start);
+    let time = time.trim_start_matches(|c: char| c.is_whitespace() || c == 'T');
+    Some((day.trim_end_matches([',', ' ']), time_of_day(time)?))
 }
 
 /// `0:00`, `00:00:00`, `12:00:00.000 AM`.

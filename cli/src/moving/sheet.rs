@@ -260,6 +260,7 @@ struct Terms {
     duration_days: Option<u32>,
 }
 
+#[expect(clippy::option_option, reason = "outside whether a cell reads, inside whether there is one")]
 impl Desk<'_> {
     fn take<T>(&mut self, read: Result<T, BadRow>) -> Option<T> {
         read.map_err(|why| self.reasons.push(why)).ok()
@@ -791,6 +792,75 @@ mod tests {
                 Some((Status::Suspended, Some(UnixMillis(1_893_542_399_999 - 3_600_000)))),
                 "{date}"
             );
+        }
+    }
+
+    /// A license, and how a program writes a sheet of them.
+    type Sold = (u32, i32, Option<u32>);
+
+    const STYLES: [fn(jiff::civil::Date) -> String; 5] = [
+        |day| day.to_string(),
+        |day| format!("{day} 00:00:00"),
+        |day| day.strftime("%d.%m.%Y").to_string(),
+        |day| day.strftime("%m/%d/%Y 12:00:00 AM").to_string(),
+        |day| day.strftime("%d/%m/%y").to_string(),
+    ];
+
+    /// The sheet of some licenses in one style, separator and encoding, with blank rows in it.
+    fn saved(sold: &[Sold], style: usize, separator: u8, encoding: usize, blank_every: usize) -> Vec<u8> {
+        let mut writer =
+            csv::WriterBuilder::new().delimiter(separator).flexible(true).from_writer(Vec::new());
+        writer
+            .write_record(["License Key", "status", "license_tier", "licensee_name", "expiry_date", "seats"])
+            .unwrap();
+        for (row, (number, day, seats)) in sold.iter().enumerate() {
+            if row % blank_every == 0 {
+                writer.write_record(["", " ", "", ""]).unwrap();
+            }
+            let day =
+                jiff::civil::Date::constant(2030, 1, 1).checked_add(jiff::Span::new().days(*day)).unwrap();
+            let mut cells = vec![
+                format!("KEY-{number}"),
+                "active".into(),
+                "PRO".into(),
+                "J\u{FC}rgen; M, B".into(),
+                STYLES[style](day),
+            ];
+            cells.extend(seats.map(|seats| format!("{seats}.0")));
+            writer.write_record(&cells).unwrap();
+        }
+        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        match encoding {
+            0 => text.into_bytes(),
+            1 => format!("\u{FEFF}{text}").into_bytes(),
+            2 => std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect(),
+            3 => std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect(),
+            _ => encoding_rs::WINDOWS_1252.encode(&text).0.into_owned(),
+        }
+    }
+
+    /// What a sheet says: key, name, end and seats of each license.
+    fn said(bytes: &[u8], order: Option<DayOrder>) -> Vec<(String, String, Option<UnixMillis>, Option<u32>)> {
+        let sheet = Sheet::open_in(super::super::encoding::named("windows-1252"), bytes, &REQUIRED).unwrap();
+        let reading = Reading { order, ..usual() }.surveyed(&sheet).unwrap();
+        let rows = sheet.rows().map(|row| {
+            let draft = read(&row, &reading);
+            assert_eq!(draft.reasons, []);
+            let order = draft.order.unwrap();
+            (draft.key.unwrap(), order.licensee_name.unwrap(), draft.record.unwrap().expires_at, order.seats)
+        });
+        rows.collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_sheet_says_the_same_however_it_is_saved(
+            sold in proptest::collection::vec((1_000_u32..9_999, 0_i32..14_000, proptest::option::of(1_u32..100)), 1..6),
+            style in 0_usize..5, separator in 0_usize..4, encoding in 0_usize..5, blank_every in 1_usize..4,
+        ) {
+            let order = if style == 3 { DayOrder::MonthFirst } else { DayOrder::DayFirst };
+            let bytes = saved(&sold, style, b",;\t|"[separator], encoding, blank_every);
+            proptest::prop_assert_eq!(said(&bytes, Some(order)), said(&saved(&sold, 0, b',', 0, 9), None));
         }
     }
 }
