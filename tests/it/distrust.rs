@@ -439,21 +439,22 @@ fn every_ring_change_asks_and_dry_runs() {
 #[test]
 fn refusals_say_what_to_do() {
     let world = World::start();
-    let refused = |arguments: &[&str]| {
+    let refused = |arguments: &[&str], code: i32| {
         let output = run(&world, &[&["--yes"], arguments].concat());
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         said(&output)
     };
     let before = world.secrets.current(&world.settings.master_key_secret_id);
-    for (arguments, sentence) in [
-        (["keyring", "distrust", "1"], "`falconer keyring promote --now` put another one in its place"),
-        (["keyring", "distrust", "2"], "generation 2 is the legacy one: it signs nothing"),
-        (["keyring", "distrust", "9"], "the key ring has no generation 9"),
-        (["keyring", "trust", "1"], "generation 1 is not distrusted"),
-        (["rotate-key", "--generation", "1"], "generation 1 makes the new keys"),
-        (["rotate-key", "--generation", "9"], "the key ring has no generation 9"),
+    for (arguments, code, sentence) in [
+        (["keyring", "distrust", "1"], 1, "`falconer keyring promote --now` put another one in its place"),
+        (["keyring", "distrust", "2"], 1, "generation 2 is the legacy one: it signs nothing"),
+        (["keyring", "distrust", "9"], 4, "the key ring has no generation 9"),
+        (["keyring", "trust", "1"], 1, "generation 1 is not distrusted"),
+        (["rotate-key", "--generation", "1"], 1, "generation 1 makes the new keys"),
+        (["rotate-key", "--generation", "9"], 4, "the key ring has no generation 9"),
     ] {
-        assert!(refused(&arguments).contains(sentence), "{arguments:?}: {}", refused(&arguments));
+        let told = refused(&arguments, code);
+        assert!(told.contains(sentence), "{arguments:?}: {told}");
     }
     assert_eq!(world.secrets.current(&world.settings.master_key_secret_id), before);
     promote(&world);
@@ -584,7 +585,7 @@ fn no_key_is_lost_when_the_list_fails() {
     assert!(said(&nowhere).contains("the same command lists every new key again"), "{}", said(&nowhere));
     let left = told(&world, &["--dry-run", "rotate-key", "--generation", "1"]);
     assert_eq!(left["rotated"], 19, "found out before the first license was changed");
-    // A folder stands where the file is to be put: found out after the last one.
+    // A folder stands where the file is to be put: found out before the first one too.
     let taken = folder.path("taken.csv");
     fs::create_dir(&taken).unwrap();
     fs::write(folder.path("taken.csv/inside"), "").unwrap();
@@ -593,13 +594,17 @@ fn no_key_is_lost_when_the_list_fails() {
     assert!(said(&failed).contains("taken.csv cannot be written"), "{}", said(&failed));
     let mapping = folder.path("mapping.csv");
     let report: Value = serde_json::from_slice(&rotation(&world, &mapping).output().unwrap().stdout).unwrap();
-    assert_eq!((&report["rotated"], &report["there"]), (&json!(0), &json!(19)), "no key was lost");
+    assert_eq!((&report["rotated"], &report["there"]), (&json!(19), &json!(0)));
+    // A list that was lost is written again, with the same keys.
+    let (first, again) = (listed(&world, &mapping), folder.path("again.csv"));
+    assert!(rotation(&world, &again).output().unwrap().status.success());
+    assert_eq!(listed(&world, &again), first, "no key was lost");
     is_rotated_once(&world, &ids, &listed(&world, &mapping));
 
     let (world, ids) = many(20);
     world.dynamodb.break_all(Matcher::operation("TransactWriteItems"), Fault::internal());
     let down = rotation(&world, &mapping).output().unwrap();
-    assert_eq!(down.status.code(), Some(3), "{}", said(&down));
+    assert_eq!(down.status.code(), Some(6), "{}", said(&down));
     assert!(said(&down).contains("the same command goes on from there"), "{}", said(&down));
     world.dynamodb.heal();
     assert!(rotation(&world, &mapping).output().unwrap().status.success());
@@ -652,7 +657,7 @@ fn retire_is_finished_by_the_next_run() {
     let previous = || world.secrets.staged(&world.settings.master_key_secret_id, "AWSPREVIOUS").unwrap();
     world.secrets_tap.break_all(Matcher::operation("DescribeSecret"), Fault::internal());
     let stopped = run(&world, &["--yes", "keyring", "retire", "1"]);
-    assert_eq!(stopped.status.code(), Some(3), "{}", said(&stopped));
+    assert_eq!(stopped.status.code(), Some(6), "{}", said(&stopped));
     assert!(said(&stopped).contains("run `falconer keyring retire 1` again"), "{}", said(&stopped));
     assert!(previous().contains(MASTER_A), "the ring before is still named by a stage");
     assert!(!roles(&world).contains_key(&1), "and generation 1 has left the ring");
