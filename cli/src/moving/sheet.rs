@@ -358,10 +358,6 @@ impl Desk<'_> {
     }
 
     /// When the license ends: `Some(None)` is never, `None` is not known.
-    #[expect(
-        clippy::option_option,
-        reason = "the outer one says whether the cell was read, the inner one whether it holds something"
-    )]
     fn ends(&mut self, own: Option<&Own>, first: Option<UnixMillis>) -> Option<Option<UnixMillis>> {
         let column = "expiry_date";
         let Some(text) = given(self.row, column) else { return Some(None) };
@@ -401,10 +397,6 @@ impl Desk<'_> {
         Some(ends)
     }
 
-    #[expect(
-        clippy::option_option,
-        reason = "the outer one says whether the cell was read, the inner one whether it holds something"
-    )]
     fn duration(&mut self) -> Option<Option<u32>> {
         let column = "license_duration_days";
         if given(self.row, column).is_none() {
@@ -483,10 +475,6 @@ impl Desk<'_> {
         received
     }
 
-    #[expect(
-        clippy::option_option,
-        reason = "the outer one says whether the cell was read, the inner one whether it holds something"
-    )]
     fn seats(&mut self) -> Option<Option<u32>> {
         if given(self.row, "seats").is_none() {
             return Some(None);
