@@ -66,7 +66,6 @@ pub(crate) struct Place {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one value for the whole run of the program")]
 pub(crate) enum Command {
     #[command(flatten)]
     AtTheDesk(AtTheDesk),

@@ -70,7 +70,7 @@ impl Rings {
     }
 
     async fn add(&self) -> Result<()> {
-        let number = self.planned(|draft| draft.next()).await?;
+        let number = self.planned(Draft::next).await?;
         let lines = [
             format!(
                 "generation {number} is published, endorsed by the older ones, and signs when it is promoted"
@@ -196,7 +196,7 @@ impl Rings {
 
     async fn enable_imported(&self) -> Result<()> {
         // The master is made when the change is made; the plan needs none.
-        let number = self.planned(|draft| draft.imported_next()).await?;
+        let number = self.planned(Draft::imported_next).await?;
         let price = [
             "free-text keys carry no signature: anyone can try to guess one, and each try costs a read"
                 .to_owned(),
@@ -312,7 +312,7 @@ impl Rings {
             return Ok(true);
         }
         if self.manners.json {
-            self.outcome(action, number, "dry_run")?;
+            outcome(action, number, "dry_run")?;
         } else {
             output::line(format!("{what}:"))?;
             for line in lines {
@@ -325,22 +325,23 @@ impl Rings {
 
     fn told(&self, action: &str, number: Option<GenerationNumber>, sentence: &str) -> Result<()> {
         if self.manners.json {
-            return self.outcome(action, number, "changed");
+            return outcome(action, number, "changed");
         }
         Ok(output::line(sentence)?)
     }
 
     fn unchanged(&self, action: &str, number: GenerationNumber) -> Result<()> {
         if self.manners.json {
-            return self.outcome(action, Some(number), "unchanged");
+            return outcome(action, Some(number), "unchanged");
         }
         Ok(output::line("Nothing to change: it is so already.")?)
     }
+}
 
-    fn outcome(&self, action: &str, number: Option<GenerationNumber>, outcome: &str) -> Result<()> {
-        let number = number.map(GenerationNumber::get);
-        Ok(output::document(&json!({ "action": action, "outcome": outcome, "generation": number }))?)
-    }
+/// What became of a change of the ring, for programs.
+fn outcome(action: &str, number: Option<GenerationNumber>, outcome: &str) -> Result<()> {
+    let number = number.map(GenerationNumber::get);
+    Ok(output::document(&json!({ "action": action, "outcome": outcome, "generation": number }))?)
 }
 
 /// What a person is reminded of, whenever the ring becomes another one.
