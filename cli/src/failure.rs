@@ -6,7 +6,10 @@ use falconer::issue::IssueError;
 use falconer::keyring::EditRefusal;
 use falconer::moments::NoMoment;
 use falconer::moving::cells::BadFile;
+use falconer::moving::dates::Undecided;
 use falconer::moving::import::ImportError;
+use falconer::rotation::RotationError;
+use falconer::sealed::Unsealed;
 use falconer::words::{self, TooLong};
 use falconer::{catalog, desk::FindError};
 use falconer_aws::StoreError;
@@ -97,6 +100,14 @@ impl Kind {
         if let Some(ImportError::File(..)) = cause.downcast_ref() {
             return Some(Self::OutputLost);
         }
+        match cause.downcast_ref() {
+            Some(RotationError::File(..)) => return Some(Self::OutputLost),
+            Some(RotationError::Contended(_)) => return Some(Self::Contended),
+            _ => {}
+        }
+        if cause.is::<Unsealed>() {
+            return Some(Self::Damaged);
+        }
         cause.is::<OutputError>().then_some(Self::OutputLost)
     }
 
@@ -151,6 +162,7 @@ impl Kind {
             || matches!(cause.downcast_ref(), Some(TierRefusal::NoSuchTier(_)))
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()
+            || cause.is::<Undecided>()
             || cause.is::<catalog::FileError>()
             || cause.is::<std::io::Error>()
             || cause.is::<std::string::FromUtf8Error>()

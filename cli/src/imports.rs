@@ -132,8 +132,11 @@ impl Office<'_> {
         let refused = beside(file.refused.as_deref(), &file.file, "refused")?;
         self.leaves_output_to_json([how.mapping, refused.as_path()])?;
         let reason = reason(file.reason.as_deref())?;
-        if refused == file.file {
-            return Err(bad_input("--refused must name another file than the one that is imported").into());
+        for (flag, written) in [("--refused", refused.as_path()), ("--mapping", how.mapping)] {
+            if is_same_file(written, &file.file) {
+                let sentence = format!("{flag} must name another file than the one that is imported");
+                return Err(bad_input(sentence).into());
+            }
         }
         let encoding = file.encoding.as_deref().map(encoding).transpose()?;
         let bytes = inputs::sheet(&file.file)?;
@@ -258,6 +261,12 @@ impl Office<'_> {
 
 fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
+}
+
+/// Whether two paths lead to one file, by whatever way.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    one == other || real(one).is_some_and(|one| real(other) == Some(one))
 }
 
 /// How a file is imported, besides what its source says.

@@ -35,7 +35,7 @@ impl OutputError {
 
 /// Whether a file stands for standard output.
 pub(crate) fn is_standard_output(file: &Path) -> bool {
-    file.as_os_str() == "-"
+    falconer::moving::side_file::is_standard_output(file)
 }
 
 /// A line, or some, for a person.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::arguments::RotateKey;
 use crate::licenses::{Office, reason};
-use crate::output;
+use crate::output::{self, Voice};
 use crate::progress::Progress;
 
 impl Office<'_> {
@@ -18,6 +18,8 @@ impl Office<'_> {
         let number = self.rotatable(generation)?;
         let mapping = rotate.mapping.clone();
         let mapping = mapping.unwrap_or_else(|| PathBuf::from(format!("generation-{number}.mapping.csv")));
+        self.leaves_output_to_json([mapping.as_path()])?;
+        let voice = Voice::beside([mapping.as_path()]);
         let reason = reason(rotate.reason.as_deref())?;
         let rotation = Rotation {
             store: self.store,
@@ -49,7 +51,7 @@ impl Office<'_> {
         let mut progress = Progress::of((open + replaced) as u64, self.manners);
         let done = rotation.run(plan, &mapping, |licenses| progress.at(licenses)).await;
         progress.finish();
-        self.tell_done(number, &done.map_err(unwrapped)?)
+        self.tell_done(number, &done.map_err(unwrapped)?, voice)
     }
 
     fn rotatable(&self, generation: u8) -> Result<GenerationNumber> {
@@ -83,7 +85,7 @@ impl Office<'_> {
         Ok(())
     }
 
-    fn tell_done(&self, number: GenerationNumber, done: &Done) -> Result<()> {
+    fn tell_done(&self, number: GenerationNumber, done: &Done, voice: Voice) -> Result<()> {
         let mapping = done.mapping.as_ref().map(|mapping| mapping.display().to_string());
         if self.manners.json {
             let outcome = if done.rotated == 0 { "unchanged" } else { "changed" };
@@ -92,11 +94,11 @@ impl Office<'_> {
                 "rotated": done.rotated, "there": done.there, "mappingFile": mapping,
             }))?);
         }
-        output::line(format!("{} licenses have new keys, {} had them already.", done.rotated, done.there))?;
+        voice.line(format!("{} licenses have new keys, {} had them already.", done.rotated, done.there))?;
         if let Some(mapping) = mapping {
-            output::line(format!("Old and new keys, for mailing: {mapping}"))?;
+            voice.line(format!("Old and new keys, for mailing: {mapping}"))?;
         }
-        Ok(output::line(format!(
+        Ok(voice.line(format!(
             "When they are mailed, `falconer keyring retire {number}` takes the generation out of the ring."
         ))?)
     }

@@ -581,7 +581,7 @@ fn no_key_is_lost_when_the_list_fails() {
     let (world, ids) = many(20);
     let folder = Folder::new();
     let nowhere = rotation(&world, &folder.path("no-such-folder/mapping.csv")).output().unwrap();
-    assert_eq!(nowhere.status.code(), Some(1));
+    assert_eq!(nowhere.status.code(), Some(3));
     assert!(said(&nowhere).contains("the same command lists every new key again"), "{}", said(&nowhere));
     let left = told(&world, &["--dry-run", "rotate-key", "--generation", "1"]);
     assert_eq!(left["rotated"], 19, "found out before the first license was changed");
@@ -590,7 +590,7 @@ fn no_key_is_lost_when_the_list_fails() {
     fs::create_dir(&taken).unwrap();
     fs::write(folder.path("taken.csv/inside"), "").unwrap();
     let failed = rotation(&world, &taken).output().unwrap();
-    assert_eq!(failed.status.code(), Some(1));
+    assert_eq!(failed.status.code(), Some(3));
     assert!(said(&failed).contains("taken.csv cannot be written"), "{}", said(&failed));
     let mapping = folder.path("mapping.csv");
     let report: Value = serde_json::from_slice(&rotation(&world, &mapping).output().unwrap().stdout).unwrap();

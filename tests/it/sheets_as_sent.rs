@@ -128,7 +128,7 @@ fn a_doubtful_date_stops_the_run_and_is_shown() {
     );
     for arguments in [&["--yes", "import", "sheet", &file][..], &["import", "sheet", &file, "--dry-run"]] {
         let output = run(&world, arguments);
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(2));
         for part in [
             "nothing was imported",
             "line 3 has 03/04/2099",
@@ -221,7 +221,11 @@ fn a_placeholder_is_never_an_end_that_has_passed() {
         "{reasons:?}"
     );
     assert_eq!(reasons[1].0, "4");
-    let report = told(&world, &["import", "sheet", &file, "--never", "1970-01-01", "--never", "lifetime"]);
+    let refused = format!("{file}.refused.csv");
+    let never = ["import", "sheet", &file, "--never", "1970-01-01", "--never", "lifetime"];
+    assert!(run(&world, &[&["--dry-run"], &never[..]].concat()).status.success());
+    assert!(Path::new(&refused).exists(), "somebody may be mending it; a dry run imports nothing");
+    let report = told(&world, &never);
     assert_eq!(report["imported"], 3);
     let mapping = rows(Path::new(report["mappingFile"].as_str().unwrap()));
     for (row, code) in mapping.iter().zip(["VALID", "EXPIRED", "VALID"]) {
@@ -231,6 +235,20 @@ fn a_placeholder_is_never_an_end_that_has_passed() {
     }
     assert!(!Path::new(&format!("{file}.refused.csv")).exists(), "it is not true any more");
     assert_eq!(report["removedFile"], format!("{file}.refused.csv"));
+}
+
+/// Refused once or twice, a cell is what it was: apostrophes that guard it are not guarded again.
+#[test]
+fn a_refused_row_keeps_its_cells() {
+    let (world, folder) = (World::start(), Folder::new());
+    let head = "license_key,status,license_tier,licensee_name,notes";
+    let file = folder.file("guarded.csv", &format!("{head}\nKEEP-1234,sold,pro,'=1+1,'0042\n"));
+    for _ in 0..2 {
+        assert_eq!(run(&world, &["--yes", "import", "sheet", &file]).status.code(), Some(5));
+        let refused = fs::read_to_string(format!("{file}.refused.csv")).unwrap();
+        assert!(refused.contains(",'=1+1,'0042"), "{refused}");
+        fs::write(&file, &refused).unwrap();
+    }
 }
 
 #[test]

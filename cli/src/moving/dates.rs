@@ -447,7 +447,13 @@ impl Survey {
         match (&self.day_first, &self.month_first) {
             (Some(day), Some(month)) => Err(Undecided::Both(column.to_owned(), day.clone(), month.clone())),
             (Some(_), None) => Ok(Some(DayOrder::DayFirst)),
-            (None, Some(_)) => Ok(Some(DayOrder::MonthFirst)),
+            // Points begin with the day, unless a cell with points says otherwise.
+            (None, Some(month)) => match &self.points {
+                Some((points, ..)) if !month.text.contains('.') => {
+                    Err(Undecided::Both(column.to_owned(), points.clone(), month.clone()))
+                }
+                _ => Ok(Some(DayOrder::MonthFirst)),
+            },
             (None, None) => match (&self.doubtful, &self.points) {
                 (Some(cell), _) => doubtful(cell),
                 (None, Some(_)) => Ok(Some(DayOrder::DayFirst)),
@@ -551,6 +557,10 @@ mod tests {
         );
         let said = column(&["31/12/2026", "12/31/2026"]).unwrap_err().to_string();
         assert!(said.contains("line 2 has 31/12/2026, which begins with the day"), "{said}");
+        // A slash does not turn around what points say.
+        let said = column(&["03.04.2027", "12/31/2026"]).unwrap_err().to_string();
+        assert!(said.contains("line 2 has 03.04.2027, which begins with the day"), "{said}");
+        assert_eq!(column(&["03.04.2027", "12.31.2026"]), Ok(Some(DayOrder::MonthFirst)));
         let read = read("03/04/2027").unwrap();
         let resolved = |order| read.resolved(order).map(|when| when.to_string());
         assert_eq!(resolved(Some(DayOrder::DayFirst)).as_deref(), Ok("2027-04-03"));

@@ -242,6 +242,7 @@ impl Import<'_> {
         let mut mapping = Table::at(self.mapping, sheet, MAPPING_HEADER.into_iter().map(str::to_owned));
         let header = NOTED.into_iter().chain(sheet.header.iter().filter(|name| !is_noted(name)));
         let mut refused = Table::at(self.refused, sheet, header.map(str::to_owned));
+        let cells = Cells::of(source, sheet);
         let mut outcome = Imported::default();
         for row in source.rows(sheet) {
             outcome.rows += 1;
@@ -273,7 +274,7 @@ impl Import<'_> {
                 Err(SettleError::Row(why)) => {
                     outcome.refused += 1;
                     outcome.words.count(&why);
-                    refused.bad_row(&row, &why, sheet)?;
+                    refused.bad_row(&row, &why, sheet, cells)?;
                     continue;
                 }
                 Err(SettleError::Random(why)) => return Err(why.into()),
@@ -292,7 +293,8 @@ impl Import<'_> {
         outcome.there += stored.there;
         outcome.mapping = mapping.finish()?;
         outcome.refused_file = refused.finish()?;
-        if outcome.refused == 0 {
+        // A dry run has made nothing untrue.
+        if outcome.refused == 0 && mode == Mode::Store {
             outcome.removed = self.without_untrue()?;
         }
         Ok(outcome)
@@ -470,14 +472,24 @@ impl<'a> Table<'a> {
         self.row(cells.map(|cell| written(cell).into_owned().into_bytes()))
     }
 
-    fn bad_row(&mut self, row: &Row<'_>, why: &BadRows, sheet: &Sheet<'_>) -> Result<(), ImportError> {
+    fn bad_row(
+        &mut self,
+        row: &Row<'_>,
+        why: &BadRows,
+        sheet: &Sheet<'_>,
+        cells_are: Cells,
+    ) -> Result<(), ImportError> {
         let noted = [row.line.to_string().into_bytes(), why.to_string().into_bytes()];
         // As they stand, not as they were read: nothing of a row is lost by being refused.
         let cells = row.raw.iter().enumerate();
         let cells = cells.filter(|(index, _)| !sheet.header.get(*index).is_some_and(is_noted));
         // The import takes the apostrophe away again that keeps a spreadsheet from calculating.
         let escaped = |cell: &[u8]| match std::str::from_utf8(cell) {
-            Ok(text) if text.starts_with('\'') && read(text) != text => format!("'{text}").into_bytes(),
+            Ok(text) if read(text) != text => match cells_are {
+                Cells::Guarded => cell.to_vec(),
+                Cells::Plain if text.starts_with('\'') => format!("'{text}").into_bytes(),
+                Cells::Plain => written(text).into_owned().into_bytes(),
+            },
             Ok(text) => written(text).into_owned().into_bytes(),
             Err(_) => cell.to_vec(),
         };
@@ -506,6 +518,25 @@ impl<'a> Table<'a> {
         let Some(writer) = self.writer else { return Ok(None) };
         let file = writer.into_inner().map_err(|why| failed(why.into_error()))?;
         file.finish().map(Some).map_err(failed)
+    }
+}
+
+/// Whether the cells of a file have apostrophes that keep a spreadsheet from calculating, which reading takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cells {
+    /// A sheet, our own export, and a file of refused rows.
+    Guarded,
+    /// A table as a database has written it: an apostrophe is a part of the text.
+    Plain,
+}
+
+impl Cells {
+    fn of(source: &Source, sheet: &Sheet<'_>) -> Self {
+        let is_of_refused_rows = NOTED.into_iter().all(|name| sheet.has(name));
+        match source {
+            Source::Postgres(_) if !is_of_refused_rows => Self::Plain,
+            _ => Self::Guarded,
+        }
     }
 }
 

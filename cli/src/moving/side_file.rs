@@ -6,7 +6,14 @@ use std::io::{BufWriter, Stdout, Write};
 use std::path::{Path, PathBuf};
 
 /// What stands for standard output.
-const STANDARD_OUTPUT: &str = "-";
+const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
+/// Whether a path is another word for standard output. Opened by its name it would be written from its beginning, over
+/// what stands there.
+#[must_use]
+pub fn is_standard_output(path: &Path) -> bool {
+    STANDARD_OUTPUT.into_iter().any(|name| path == Path::new(name))
+}
 
 /// A file being written under another name.
 pub struct SideFile {
@@ -33,7 +40,7 @@ impl SideFile {
     pub fn begin(path: &Path) -> std::io::Result<Self> {
         let through =
             |sink| Ok(Self { path: path.to_owned(), part: None, writer: Some(BufWriter::new(sink)) });
-        if path.as_os_str() == STANDARD_OUTPUT {
+        if is_standard_output(path) {
             return through(Sink::Output(std::io::stdout()));
         }
         let path = match fs::metadata(path) {
