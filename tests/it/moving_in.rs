@@ -109,7 +109,7 @@ fn a_sheet_moves_in_with_fresh_keys_and_says_what_it_could_not_take() {
             ("6", "product QF has no tier gold; it has elite, free, lifetime, pro"),
             (
                 "8",
-                "status: sold is not active, pending, suspended, revoked or expired; --status sold=suspended says what \
+                "status: sold is not active, pending, suspended, revoked or expired; --status sold=OURS says what \
                  it means"
             ),
         ]

@@ -123,11 +123,11 @@ pub fn told(cell: &str) -> String {
 }
 
 /// How to say what a word means; nothing where the word itself is not shown.
-fn translation(flag: &str, value: &str, example: &str) -> String {
+fn translation(flag: &str, value: &str) -> String {
     match value {
         hidden if hidden.starts_with(NOT_TOLD) => String::new(),
-        words if words.contains(' ') => format!("; {flag} '{words}={example}' says what it means"),
-        word => format!("; {flag} {word}={example} says what it means"),
+        words if words.contains(' ') => format!("; {flag} '{words}=OURS' says what it means"),
+        word => format!("; {flag} {word}=OURS says what it means"),
     }
 }
 
@@ -173,7 +173,7 @@ pub enum BadRow {
     #[error("{0}: {1}")]
     Cell(&'static str, String),
     /// A word that the sheet uses for something.
-    #[error("{column}: {value} is not {known}{}", translation(flag, value, example))]
+    #[error("{column}: {value} is not {known}{}", translation(flag, value))]
     Word {
         /// The column.
         column: &'static str,
@@ -183,8 +183,6 @@ pub enum BadRow {
         known: &'static str,
         /// The flag that translates it.
         flag: &'static str,
-        /// What it could mean.
-        example: &'static str,
     },
     /// A date that means that there is none.
     #[error(

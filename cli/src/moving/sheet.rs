@@ -314,7 +314,6 @@ impl Desk<'_> {
             value: told(&written),
             known: "the name of a tier",
             flag: "--tier",
-            example: "pro",
         };
         self.take(TierName::parse(&written).ok_or_else(unknown))
     }
@@ -327,7 +326,6 @@ impl Desk<'_> {
             value: told(&written),
             known: "active, pending, suspended, revoked or expired",
             flag: "--status",
-            example: "suspended",
         };
         self.take(standing.ok_or_else(unknown))
     }
@@ -629,12 +627,12 @@ mod tests {
             ("A-1234,,pro,,,,,,,,,,", "status is empty"),
             (
                 "A-1234,sold,pro,,,,,,,,,,",
-                "status: sold is not active, pending, suspended, revoked or expired; --status sold=suspended says what \
+                "status: sold is not active, pending, suspended, revoked or expired; --status sold=OURS says what \
                  it means",
             ),
             (
                 "A-1234,active,Pro Plus,,,,,,,,,,",
-                "license_tier: pro plus is not the name of a tier; --tier 'pro plus=pro' says what it means",
+                "license_tier: pro plus is not the name of a tier; --tier 'pro plus=OURS' says what it means",
             ),
             ("A-1234,active,pro,0,,,,,,,,,", "license_duration_days: it must be 1 to 999999, or empty"),
             (
@@ -652,7 +650,7 @@ mod tests {
             ),
             (
                 "A-1234,sold,pro,zero,,,,,,soon,,,",
-                "status: sold is not active, pending, suspended, revoked or expired; --status sold=suspended says what \
+                "status: sold is not active, pending, suspended, revoked or expired; --status sold=OURS says what \
                  it means; expiry_date: soon is not a date; write it as 2027-03-01, or leave it empty for a license that \
                  never ends; license_duration_days: it must be a whole number",
             ),

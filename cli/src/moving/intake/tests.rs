@@ -163,7 +163,7 @@ fn every_reason_of_a_row_is_said_at_once() {
     );
     assert_eq!(
         refused(&settled[0]),
-        "status: sold is not active, pending, suspended, revoked or expired; --status sold=suspended says what it means; \
+        "status: sold is not active, pending, suspended, revoked or expired; --status sold=OURS says what it means; \
          license_key: to be kept it must have 6 to 64 letters A-Z and digits; import without --keep-keys for a fresh one; \
          product QF has no tier gold; it has elite, free, lifetime, pro"
     );
