@@ -33,13 +33,13 @@ pub(crate) struct Endpoint {
     bare: Code,
 }
 
-pub(crate) const VERIFY: Endpoint = Endpoint { name: "verify", effect: Effect::Tells, bare: Code::Valid };
+pub(crate) const VERIFY: Endpoint = Endpoint { name: "verify", effect: Effect::ReadOnly, bare: Code::Valid };
 pub(crate) const ACTIVATE: Endpoint =
-    Endpoint { name: "activate-sync", effect: Effect::Changes, bare: Code::FingerprintTooWeak };
+    Endpoint { name: "activate-sync", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
 pub(crate) const TRANSFER: Endpoint =
-    Endpoint { name: "transfer", effect: Effect::Changes, bare: Code::FingerprintTooWeak };
+    Endpoint { name: "transfer", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
 pub(crate) const DEACTIVATE: Endpoint =
-    Endpoint { name: "deactivate", effect: Effect::Changes, bare: Code::DeviceNotBound };
+    Endpoint { name: "deactivate", effect: Effect::Mutating, bare: Code::DeviceNotBound };
 
 /// A request about a license, and everything that has to come of it.
 pub(crate) struct Case<'a> {
@@ -228,8 +228,8 @@ impl Endpoint {
 
     fn failed(&self, body: Value) -> Value {
         match self.effect {
-            Effect::Tells => body,
-            Effect::Changes => with(body, json!({ "success": false })),
+            Effect::ReadOnly => body,
+            Effect::Mutating => with(body, json!({ "success": false })),
         }
     }
 }

@@ -17,7 +17,7 @@ use falconer_client::{
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::{self, Claims};
 use falconer_domain::{KeyRing, LicenseId, Product, Status, UnixMillis};
-use falconer_http::{App, Call};
+use falconer_http::{App, Request};
 use falconer_local::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_A, Machine, World, WorldOptions, now, turned_clock};
 use serde_json::{Value, json};
@@ -254,8 +254,8 @@ fn reaches_an_instance_within_300_s() {
     let kids = async || {
         let deadline = tokio::time::Instant::now() + keys::ENDPOINT.deadline;
         let event = event("keys", "get").to_string();
-        let call = Call::read(&event, UnixMillis(now().0), deadline).expect("a request");
-        let response = keys::handle(&app, &call).await.into_response(&call, keys::ENDPOINT.effect);
+        let request = Request::read(&event, UnixMillis(now().0), deadline).expect("a request");
+        let response = app.respond(&request).await.into_http(&request, app.endpoint.effect);
         let jwks: Jwks = serde_json::from_slice(response.body()).unwrap();
         jwks.keys.into_iter().map(|key| key.kid).collect::<Vec<_>>()
     };

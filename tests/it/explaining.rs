@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use falconer_domain::{Status, UnixMillis};
-use falconer_http::{App, Call};
+use falconer_http::{App, Request};
 use falconer_tests::{Fixture, Machine, World};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -120,10 +120,9 @@ fn verdict(world: &World, app: &App, request: &Value, at: UnixMillis) -> Value {
     let mut event = event("verify", "post");
     event["body"] = request.to_string().into();
     world.wait(async {
-        let call =
-            Call::read(&event.to_string(), at, Instant::now() + Duration::from_secs(60)).expect("a request");
-        let answer = verify::handle(app, &call).await;
-        let response = answer.into_response(&call, verify::ENDPOINT.effect);
+        let request = Request::read(&event.to_string(), at, Instant::now() + Duration::from_secs(60))
+            .expect("a request");
+        let response = app.respond(&request).await.into_http(&request, app.endpoint.effect);
         serde_json::from_slice(response.body()).expect("a JSON body")
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use falconer_domain::person::Email;
 use falconer_domain::{Status, UnixMillis};
-use falconer_http::{App, Call};
+use falconer_http::{App, Request};
 use falconer_tests::{Fixture, Machine, Reply, World, now};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -593,8 +593,8 @@ fn verdict(world: &World, app: &App, body: &str) -> Value {
     event["body"] = body.into();
     world.wait(async {
         let deadline = Instant::now() + Duration::from_secs(60);
-        let call = Call::read(&event.to_string(), now(), deadline).expect("a request");
-        let response = verify::handle(app, &call).await.into_response(&call, verify::ENDPOINT.effect);
+        let request = Request::read(&event.to_string(), now(), deadline).expect("a request");
+        let response = app.respond(&request).await.into_http(&request, app.endpoint.effect);
         serde_json::from_slice(response.body()).expect("a JSON body")
     })
 }

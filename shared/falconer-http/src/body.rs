@@ -9,12 +9,12 @@ use std::fmt;
 use falconer_domain::Code;
 use falconer_domain::person::Email;
 
-use crate::arrival::Asks;
-use crate::call::Call;
-use crate::fields::{self, Line, Nonce, Origin, TypedKey};
-use crate::members::{self, Given, Member, Members, NO_CHARACTER};
+use crate::change_request::SeatPurpose;
+use crate::fields::{self, Credentials, Line, Nonce, Origin, TypedKey};
+use crate::json_members::{self, Given, Member, Members, REPLACEMENT};
 use crate::notes::{Names, Notes, RefusalStatus};
 use crate::problem::Problem;
+use crate::request::Request;
 
 /// Largest body taken, after base64 decoding: the largest honest request has some 1.5 KB.
 pub const MAX_BODY_BYTES: usize = 8 * 1024;
@@ -47,27 +47,35 @@ impl fmt::Debug for Body {
 }
 
 impl Body {
-    /// Reads a call's body: a JSON object, whatever its content type calls it.
+    /// Reads a request's body: a JSON object, whatever its content type calls it.
     ///
     /// # Errors
     /// `BODY_TOO_LARGE`; `MALFORMED_JSON`, or `UNSUPPORTED_MEDIA_TYPE` for what does not even claim to be JSON;
     /// `MISSING_LICENSE` for JSON that is not an object.
-    pub fn read(call: &Call) -> Result<Self, Problem> {
-        if call.body.len() > MAX_BODY_BYTES {
+    pub fn read(request: &Request) -> Result<Self, Problem> {
+        if request.body.len() > MAX_BODY_BYTES {
             return Err(Problem::new(Code::BodyTooLarge, Code::BodyTooLarge.row().next_step));
         }
-        let text = decoded(&call.body);
+        let text = decoded(&request.body);
         if let Some(members) = object(&text) {
             return Ok(Self { taken: vec![Taken::Nothing; members.0.len()], members });
         }
         if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() && !text.starts_with('{') {
             return Err(Problem::new(Code::MissingLicense, "The body is JSON but not an object."));
         }
-        let code = match &call.content_type {
+        let code = match &request.content_type {
             Some(given) if !claims_json(given) => Code::UnsupportedMediaType,
             _ => Code::MalformedJson,
         };
         Err(Problem::new(code, code.row().next_step))
+    }
+
+    /// The license key, nonce and origin, which every endpoint with a body reads.
+    ///
+    /// # Errors
+    /// `MISSING_LICENSE` or `INVALID_FIELD`.
+    pub fn credentials(&mut self) -> Result<Credentials, Problem> {
+        Ok(Credentials { license: self.license()?, nonce: self.nonce()?, origin: self.origin() })
     }
 
     /// The license key as it was typed.
@@ -107,9 +115,9 @@ impl Body {
     ///
     /// # Errors
     /// `INVALID_FIELD`.
-    pub fn asks(&mut self) -> Result<Asks, Problem> {
+    pub fn purpose(&mut self) -> Result<SeatPurpose, Problem> {
         const NAMES: [&str; 1] = ["refresh"];
-        let Some((index, member)) = self.member(&NAMES) else { return Ok(Asks::ToHold) };
+        let Some((index, member)) = self.member(&NAMES) else { return Ok(SeatPurpose::Hold) };
         let refreshes = match member.given() {
             Given::Flag(flag) => Some(flag),
             Given::Number(number) => match number.parse::<f64>() {
@@ -126,7 +134,7 @@ impl Body {
         };
         let refreshes = refreshes.ok_or_else(|| Problem::field(&member.name, "must be true or false"))?;
         self.take(index, &NAMES);
-        Ok(if refreshes { Asks::ToBeSeen } else { Asks::ToHold })
+        Ok(if refreshes { SeatPurpose::Refresh } else { SeatPurpose::Hold })
     }
 
     /// Where the caller says it runs.
@@ -151,8 +159,8 @@ impl Body {
         is_text.then(|| self.line(names, fields::email)).flatten()
     }
 
-    /// Everything that is left is named, and what the caller wants of the answer is told the call.
-    pub fn finish(mut self, call: &Call) {
+    /// Everything that is left is named, and what the caller wants of the answer is told the request.
+    pub fn finish(mut self, request: &Request) {
         const STATUS: [&str; 2] = ["refusal_status", "refusalStatus"];
         let wanted = self.member(&STATUS);
         let status = wanted.and_then(|(index, member)| Some((index, RefusalStatus::read(&member.given())?)));
@@ -168,7 +176,7 @@ impl Body {
                 Taken::Nothing => names.add(&member.name),
             }
         }
-        call.note(Notes { ignored: names.into(), refusal_status: status.map(|(_, status)| status) });
+        request.note(Notes { ignored: names.into(), refusal_status: status.map(|(_, status)| status) });
     }
 
     /// The member that counts, by the first of its names that holds something.
@@ -207,7 +215,7 @@ impl Body {
 fn is_read_by_nobody(member: &Member) -> bool {
     READ_BY_NOBODY.contains(&member.name.as_str())
         && match member.given() {
-            Given::Text(text) => !text.contains(NO_CHARACTER),
+            Given::Text(text) => !text.contains(REPLACEMENT),
             Given::Number(number) => number.parse::<f64>().is_ok_and(f64::is_finite),
             _ => false,
         }
@@ -220,7 +228,7 @@ fn decoded(body: &[u8]) -> Cow<'_, str> {
     let unit = |pair: &[u8], of: fn([u8; 2]) -> u16| of([pair[0], pair.get(1).copied().unwrap_or_default()]);
     let utf16 = |bytes: &[u8], of| {
         let units = bytes.chunks(2).map(|pair| unit(pair, of));
-        char::decode_utf16(units).map(|read| read.unwrap_or(NO_CHARACTER)).collect::<String>()
+        char::decode_utf16(units).map(|read| read.unwrap_or(REPLACEMENT)).collect::<String>()
     };
     let text = match body {
         [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes).into(),
@@ -238,7 +246,7 @@ fn decoded(body: &[u8]) -> Cow<'_, str> {
 
 /// An object, or the object inside a JSON text: a body that was encoded twice.
 fn object(text: &str) -> Option<Members> {
-    Members::read(text).or_else(|| Members::read(&members::text(text)?))
+    Members::read(text).or_else(|| Members::read(&json_members::text(text)?))
 }
 
 /// Whether any of the content types calls the body JSON: `application/json`, or `application/…+json`, whatever its

@@ -5,7 +5,7 @@ use falconer_domain::hardware::{
 };
 
 use crate::body::Body;
-use crate::members::{Given, Member, Members, NO_CHARACTER};
+use crate::json_members::{Given, Member, Members, REPLACEMENT};
 use crate::problem::Problem;
 
 /// The form of components that today's client library sends; older clients name none.
@@ -120,7 +120,7 @@ impl Found {
     /// Takes a part, and says whether it could be taken.
     fn add(&mut self, label: Label, field: &str, part: &Member) -> bool {
         let taken = match part.given() {
-            Given::Text(text) if !text.contains(NO_CHARACTER) => self.components.insert(label, &text).is_ok(),
+            Given::Text(text) if !text.contains(REPLACEMENT) => self.components.insert(label, &text).is_ok(),
             Given::Text(_) => false,
             // A serial number of digits, as a language wrote it that thinks it a number.
             Given::Number(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => {

@@ -52,7 +52,7 @@ fn document() -> Value {
 
 fn schemas() -> Map<String, Value> {
     let mut schemas = request::schemas();
-    for (name, schema) in falconer_http::schema::bodies() {
+    for (name, schema) in falconer_http::openapi::bodies() {
         schemas.insert(name, serde_json::to_value(schema).unwrap_or_default());
     }
     // What these two functions say is a struct of theirs, or of the domain's.

@@ -13,6 +13,5 @@ async fn main() -> Result<(), Error> {
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     // The budgets are for transactions, which `verify` has none of.
     let clients = Clients::of(&config, Budgets::LAMBDA);
-    let handle: falconer_http::serve::Handle = |app, call| Box::pin(verify::handle(app, call));
-    falconer_http::serve::run(verify::ENDPOINT, handle, settings, &clients).await
+    falconer_http::serve::run(verify::ENDPOINT, settings, &clients).await
 }

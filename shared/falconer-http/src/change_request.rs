@@ -1,60 +1,53 @@
-//! Requests that change a license, parsed.
+//! Bodies of requests that change a license.
 
 use falconer_domain::hardware::{DeviceId, HashedComponents};
 use falconer_domain::person::{DeviceName, Email, PersonName};
 use falconer_domain::seats::Arrival;
 
 use crate::body::Body;
-use crate::call::Call;
-use crate::fields::{self, Nonce, Origin, TypedKey};
+use crate::fields::{self, Credentials};
 use crate::hardware::{self, Hardware};
 use crate::problem::Problem;
 use crate::random;
+use crate::request::Request;
 
-/// What every request to change a license brings.
+/// The members of every request that changes a license.
 #[derive(Debug)]
 pub struct ChangeRequest {
-    pub(crate) license: TypedKey,
+    pub(crate) credentials: Credentials,
     pub(crate) hardware: Hardware,
-    pub(crate) nonce: Option<Nonce>,
-    pub(crate) origin: Option<Origin>,
 }
 
 impl ChangeRequest {
-    /// Reads a call that brings this and no more.
+    /// Reads a body that has these members alone.
     ///
     /// # Errors
     /// Any problem of a body or a field.
-    pub fn read(call: &Call) -> Result<Self, Problem> {
-        let mut body = Body::read(call)?;
-        let request = Self::of(&mut body)?;
-        body.finish(call);
-        Ok(request)
+    pub fn read(request: &Request) -> Result<Self, Problem> {
+        let mut body = Body::read(request)?;
+        let read = Self::of(&mut body)?;
+        body.finish(request);
+        Ok(read)
     }
 
     fn of(body: &mut Body) -> Result<Self, Problem> {
-        Ok(Self {
-            license: body.license()?,
-            hardware: hardware::read(body)?,
-            nonce: body.nonce()?,
-            origin: body.origin(),
-        })
+        Ok(Self { credentials: body.credentials()?, hardware: hardware::read(body)? })
     }
 }
 
-/// What a device asks of its seat.
+/// The purpose of a request to activate-sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asks {
-    /// To have one, also if it holds none yet.
-    ToHold,
-    /// To be seen in the one it holds, and nothing if it holds none.
-    ToBeSeen,
+pub enum SeatPurpose {
+    /// Hold a seat, also if the device has none yet.
+    Hold,
+    /// Update the seat that the device holds. A device without one does not get one.
+    Refresh,
 }
 
-/// A request of a device for a seat.
+/// A request for a seat.
 #[derive(Debug)]
 pub struct SeatRequest {
-    /// What every change brings.
+    /// The members of every change.
     pub change: ChangeRequest,
     licensee_name: Option<PersonName>,
     licensee_email: Option<Email>,
@@ -63,24 +56,24 @@ pub struct SeatRequest {
 }
 
 impl SeatRequest {
-    /// Reads a call that brings this and no more.
+    /// Reads a body that has these members alone.
     ///
     /// # Errors
     /// Any problem of a body or a field.
-    pub fn read(call: &Call) -> Result<Self, Problem> {
-        Ok(Self::read_with(call, |_| Ok(()))?.0)
+    pub fn read(request: &Request) -> Result<Self, Problem> {
+        Ok(Self::read_with(request, |_| Ok(()))?.0)
     }
 
-    /// Reads a call, and members of the endpoint's own.
+    /// Reads a body, with further members that the endpoint reads itself.
     ///
     /// # Errors
     /// Any problem of a body or a field.
     pub fn read_with<T>(
-        call: &Call,
+        request: &Request,
         own: impl FnOnce(&mut Body) -> Result<T, Problem>,
     ) -> Result<(Self, T), Problem> {
-        let mut body = Body::read(call)?;
-        let request = Self {
+        let mut body = Body::read(request)?;
+        let read = Self {
             change: ChangeRequest::of(&mut body)?,
             licensee_name: body.line(&["licensee_name", "licenseeName"], fields::name),
             licensee_email: body.address(&["licensee_email", "licenseeEmail"]),
@@ -88,11 +81,11 @@ impl SeatRequest {
             fresh_id: random::device_id()?,
         };
         let own = own(&mut body)?;
-        body.finish(call);
-        Ok((request, own))
+        body.finish(request);
+        Ok((read, own))
     }
 
-    /// The device that asks, its components hashed as the license stores them.
+    /// The asking device, its components hashed as the license stores them.
     #[must_use]
     pub fn arrival<'a>(&'a self, hardware: &'a HashedComponents) -> Arrival<'a> {
         Arrival {

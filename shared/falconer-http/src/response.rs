@@ -1,24 +1,24 @@
-//! An answer: status, headers and body, and what the log and the audit say of it.
+//! An answer: status, headers and body, with the facts that log and audit record.
 
 use falconer_aws::AuditRow;
 use falconer_domain::hardware::{DeviceId, Sighting};
 use falconer_domain::{Code, LicenseId};
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use lambda_http::{Body, Response};
+use lambda_http::{Body, http};
 use serde::Serialize;
 
-use crate::call::Call;
-use crate::problem::{Problem, Stop};
-use crate::serve::Effect;
+use crate::endpoint::Effect;
+use crate::problem::{Problem, Rejection};
+use crate::request::Request;
 
 const JSON: &str = "application/json";
 /// Seconds a caller is asked to wait when others were faster: the crowd will have passed.
 const CONTENDED_RETRY_SECONDS: u32 = 1;
 const PROBLEM_JSON: &str = "application/problem+json";
 
-/// What a handler returns.
+/// The answer of a handler.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     code: Code,
     content: Content,
     cache_control: &'static str,
@@ -27,12 +27,12 @@ pub struct Answer {
     asker: Asker,
 }
 
-/// Who asks, for the audit.
+/// The asking device, for the audit.
 #[derive(Clone, Debug, Default)]
 pub struct Asker {
-    /// The bound device it is.
+    /// The bound device, if it is one.
     pub device: Option<DeviceId>,
-    /// The machine it is on, where it said so.
+    /// The machine, if the request names its hardware.
     pub machine: Option<Sighting>,
 }
 
@@ -40,17 +40,17 @@ pub struct Asker {
 enum Content {
     Json(Vec<u8>),
     Problem(Problem),
-    /// A no without a lease: about no license, or without a decision.
+    /// A no without a lease: not about a license, or without a decision.
     Unsigned {
         retry_after_seconds: Option<u32>,
     },
 }
 
-/// What every refusal says. S1's members first.
+/// The members of every refusal. Those of the Flask server come first.
 #[derive(Debug, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Refusal))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RefusalResponse))]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RefusalBody<'a> {
+pub(crate) struct RefusalResponse<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     success: Option<bool>,
     valid: bool,
@@ -65,17 +65,17 @@ pub(crate) struct RefusalBody<'a> {
     ignored: &'a [String],
 }
 
-impl<'a> RefusalBody<'a> {
-    pub(crate) fn new(code: Code, call: &'a Call, lease: Option<&'a str>, effect: Effect) -> Self {
+impl<'a> RefusalResponse<'a> {
+    pub(crate) fn new(code: Code, request: &'a Request, lease: Option<&'a str>, effect: Effect) -> Self {
         let row = code.row();
         Self {
             success: effect.failed(),
             valid: false,
             error: row.text,
             code: row.name,
-            request_id: &call.request_id,
+            request_id: &request.request_id,
             lease,
-            ignored: call.ignored(),
+            ignored: request.ignored(),
         }
     }
 }
@@ -84,58 +84,47 @@ pub(crate) const fn no_names(ignored: &&[String]) -> bool {
     ignored.is_empty()
 }
 
-impl Effect {
-    /// The member `success` of an answer that is no yes.
-    pub(crate) const fn failed(self) -> Option<bool> {
-        match self {
-            Self::Tells => None,
-            Self::Changes => Some(false),
-        }
-    }
-}
-
-impl Answer {
-    /// A body of the endpoint's own, with the status of its code.
+impl Response {
+    /// An endpoint's own body, with the status of its code.
     #[must_use]
     pub fn json(code: Code, body: &impl Serialize) -> Self {
         // Unwrap safety: wire structs hold strings, numbers, lists and maps of strings, which always serialize.
         Self::with(code, Content::Json(serde_json::to_vec(body).unwrap()))
     }
 
-    /// A signed no about a license, of an endpoint that tells.
-    #[must_use]
-    pub fn refusal(code: Code, call: &Call, lease: &str) -> Self {
-        Self::json(code, &RefusalBody::new(code, call, Some(lease), Effect::Tells))
+    /// A signed no about a license.
+    pub(crate) fn refusal(code: Code, request: &Request, lease: &str, effect: Effect) -> Self {
+        Self::json(code, &RefusalResponse::new(code, request, Some(lease), effect))
     }
 
-    /// Others were faster, again and again. Nothing is known that could be signed.
+    /// An unsigned no: other requests were faster each time, so there is no decision to sign.
     pub(crate) const fn contended() -> Self {
         let retry_after_seconds = Some(CONTENDED_RETRY_SECONDS);
         Self::with(Code::ConcurrentUpdate, Content::Unsigned { retry_after_seconds })
     }
 
-    /// What caches may do; without this, nothing.
+    /// Allows caching, which is forbidden by default.
     #[must_use]
     pub const fn cached(mut self, cache_control: &'static str) -> Self {
         self.cache_control = cache_control;
         self
     }
 
-    /// The license it is about, for the log.
+    /// Names the license, for the log.
     #[must_use]
     pub fn about(mut self, license_id: LicenseId) -> Self {
         self.license_id = Some(license_id);
         self
     }
 
-    /// The row to write after it has been posted.
+    /// Adds the audit row, which is written after the response is posted.
     #[must_use]
     pub fn audited(mut self, row: AuditRow) -> Self {
         self.audit = Some(row);
         self
     }
 
-    /// Who asked, for the row that will record it.
+    /// Names the asking device, for the audit row.
     #[must_use]
     pub fn asked_by(mut self, asker: Asker) -> Self {
         self.asker = asker;
@@ -146,7 +135,7 @@ impl Answer {
         std::mem::take(&mut self.asker)
     }
 
-    /// Its code.
+    /// The code: status, text, metric and audit entry follow from it.
     #[must_use]
     pub const fn code(&self) -> Code {
         self.code
@@ -160,29 +149,30 @@ impl Answer {
         self.audit.take()
     }
 
-    /// Its wire form.
+    /// The HTTP response.
     #[must_use]
-    pub fn into_response(self, call: &Call, effect: Effect) -> Response<Body> {
+    pub fn into_http(self, request: &Request, effect: Effect) -> http::Response<Body> {
         let row = self.code.row();
         let (content_type, body, headers) = match self.content {
             Content::Json(body) => (JSON, body, Vec::new()),
             Content::Problem(problem) => {
-                (PROBLEM_JSON, serialized(&problem.body(&call.request_id, effect)), problem.headers)
+                (PROBLEM_JSON, serialized(&problem.body(&request.request_id, effect)), problem.headers)
             }
             Content::Unsigned { retry_after_seconds } => {
-                let body = serialized(&RefusalBody::new(self.code, call, None, effect));
+                let body = serialized(&RefusalResponse::new(self.code, request, None, effect));
                 let retry_after = retry_after_seconds.map(|seconds| ("retry-after", seconds.to_string()));
                 (JSON, body, retry_after.into_iter().collect())
             }
         };
         // Our bodies are JSON, and JSON is text: the gateway needs no base64.
-        let body = if call.is_head() { String::new() } else { String::from_utf8(body).unwrap_or_default() };
-        let mut response = Response::builder()
-            .status(call.status(row.status))
+        let body =
+            if request.is_head() { String::new() } else { String::from_utf8(body).unwrap_or_default() };
+        let mut response = http::Response::builder()
+            .status(request.status(row.status))
             .header(CONTENT_TYPE, content_type)
             .header(CACHE_CONTROL, self.cache_control);
-        // A gateway's id is a header value; one that is not is left out, and the answer goes out without it.
-        if let Ok(request_id) = HeaderValue::from_str(&call.request_id) {
+        // Every id of the gateway is a valid header value. Any other id is left out.
+        if let Ok(request_id) = HeaderValue::from_str(&request.request_id) {
             response = response.header("x-request-id", request_id);
         }
         for (name, value) in headers {
@@ -198,18 +188,18 @@ impl Answer {
     }
 }
 
-impl From<Stop> for Answer {
-    fn from(stop: Stop) -> Self {
+impl From<Rejection> for Response {
+    fn from(stop: Rejection) -> Self {
         match stop {
-            Stop::Problem(problem) => problem.into(),
-            Stop::InvalidSignature => {
+            Rejection::Problem(problem) => problem.into(),
+            Rejection::InvalidSignature => {
                 Self::with(Code::InvalidSignature, Content::Unsigned { retry_after_seconds: None })
             }
         }
     }
 }
 
-impl From<Problem> for Answer {
+impl From<Problem> for Response {
     fn from(problem: Problem) -> Self {
         Self::with(problem.code, Content::Problem(problem))
     }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 const MAX_DEPTH: usize = 127;
 
 /// What stands in a text where there was no character.
-pub(crate) const NO_CHARACTER: char = char::REPLACEMENT_CHARACTER;
+pub(crate) const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
 /// An object.
 #[derive(Clone, Default)]

@@ -1,4 +1,4 @@
-//! The yes about a license: S1's members under S1's names and types, and what came later.
+//! The body of a yes: the members of the Flask server under their names and types, and the newer ones.
 
 use falconer_domain::Code;
 use falconer_domain::hardware::{DeviceId, LeaseComponents};
@@ -10,35 +10,35 @@ use falconer_domain::standing::Standing;
 use falconer_domain::time::LATEST_END;
 use serde::Serialize;
 
-use crate::answer::no_names;
-use crate::call::Call;
+use crate::request::Request;
+use crate::response::no_names;
 
-/// The bound device a yes is about, and the components that prove it.
+/// The bound device of a yes, with the components that prove it.
 #[derive(Debug)]
-pub struct Bound<'a> {
-    /// Its id.
+pub struct BoundDevice<'a> {
+    /// The device's id.
     pub id: &'a DeviceId,
-    /// What is stored of it.
+    /// The stored device.
     pub device: &'a Device,
-    /// What its lease states.
+    /// The components that the lease states.
     pub components: LeaseComponents,
 }
 
-/// A yes, as JSON.
+/// A yes.
 #[derive(Debug, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Yes))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = VerifyResponse))]
 #[serde(rename_all = "camelCase")]
-pub struct Yes<'a> {
+pub struct VerifyResponse<'a> {
     valid: bool,
     code: &'static str,
     tier: &'a str,
-    /// Milliseconds; 253370764800000, the first moment of 9999, for a perpetual license. Nothing later is told.
+    /// Milliseconds; 253370764800000, the first moment of 9999, for a perpetual license. Later ends are reported as this one.
     expires_at: i64,
     perpetual: bool,
     user_id: Option<&'a str>,
     features: &'a [String],
     license_id: &'a str,
-    device: Option<DeviceBody<'a>>,
+    device: Option<DeviceResponse<'a>>,
     checked_at: i64,
     /// The signed decision: `typ` `lease+jwt`, `aud` the product. With a bound device it allows offline use until `exp`.
     lease: String,
@@ -51,7 +51,7 @@ pub struct Yes<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Device))]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct DeviceBody<'a> {
+pub(crate) struct DeviceResponse<'a> {
     id: &'a str,
     name: Option<&'a str>,
     activated_at: i64,
@@ -59,16 +59,14 @@ pub(crate) struct DeviceBody<'a> {
     last_seen_at: Option<i64>,
 }
 
-impl<'a> Yes<'a> {
-    /// A yes and its lease.
-    #[must_use]
-    pub fn new(
-        call: &'a Call,
+impl<'a> VerifyResponse<'a> {
+    pub(crate) fn new(
+        request: &'a Request,
         occasion: &Occasion<'_>,
         signer: &Generation,
         standing: &'a Standing,
         code: Code,
-        bound: Option<&Bound<'a>>,
+        bound: Option<&BoundDevice<'a>>,
     ) -> Self {
         let in_lease = bound.map(|bound| lease::Bound { device: bound.id, components: &bound.components });
         let claims = Claims::granted(occasion, code, &standing.terms(), in_lease);
@@ -82,15 +80,15 @@ impl<'a> Yes<'a> {
             user_id: license.user_id.as_deref(),
             features: &standing.features,
             license_id: license.id.as_str(),
-            device: bound.map(|bound| DeviceBody::of(bound.id, bound.device)),
+            device: bound.map(|bound| DeviceResponse::of(bound.id, bound.device)),
             checked_at: occasion.now.0,
             lease: claims.sign(signer),
-            ignored: call.ignored(),
+            ignored: request.ignored(),
         }
     }
 }
 
-impl<'a> DeviceBody<'a> {
+impl<'a> DeviceResponse<'a> {
     pub(crate) fn of(id: &'a DeviceId, device: &'a Device) -> Self {
         Self {
             id: id.as_str(),

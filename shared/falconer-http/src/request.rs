@@ -1,4 +1,4 @@
-//! One request, taken out of its event: everything a handler may look at.
+//! A request, read from its Lambda event.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -9,24 +9,24 @@ use falconer_domain::{Code, UnixMillis};
 use lambda_http::http::Method;
 use tokio::time::Instant;
 
-use crate::event::{HttpRequest, NotARequest};
+use crate::lambda_event::{HttpRequest, NotARequest};
 use crate::notes::Notes;
 use crate::problem::Problem;
 use crate::random;
 
-/// With less time left than this nothing is begun: it would hardly come back in time.
-const LEAST_TIME: Duration = Duration::from_millis(500);
+/// Least time for a call to a service. With less, its answer would hardly come in time.
+const MIN_REMAINING: Duration = Duration::from_millis(500);
 
 /// A request.
 #[derive(Clone)]
-pub struct Call {
-    /// The gateway's id of it, in every answer, log line and audit row.
+pub struct Request {
+    /// The gateway's id, repeated in the answer, its log lines and its audit row.
     pub request_id: String,
-    /// Its one moment.
+    /// The moment of arrival. No other clock is read for this request.
     pub now: UnixMillis,
-    /// Where it came from, as the gateway saw it: never a header.
+    /// The sender, as the gateway saw it: never a header.
     pub address: Address,
-    /// Its path.
+    /// The path of the URL.
     pub path: String,
     deadline: Instant,
     method: Method,
@@ -35,11 +35,11 @@ pub struct Call {
     notes: OnceLock<Notes>,
 }
 
-impl Call {
-    /// Takes a request out of the event that Lambda hands over. It is to be answered by `deadline`.
+impl Request {
+    /// Reads a request from a Lambda event. The answer is due at `deadline`.
     ///
     /// # Errors
-    /// [`NotARequest`]: the event is another one.
+    /// [`NotARequest`]: the event has another sender.
     pub fn read(event: &str, now: UnixMillis, deadline: Instant) -> Result<Self, NotARequest> {
         let request = HttpRequest::read(event)?;
         Ok(Self {
@@ -48,7 +48,7 @@ impl Call {
             address: Address::fold(&request.source_ip),
             path: request.path,
             deadline,
-            // A method that is none is one that no endpoint answers.
+            // An invalid method becomes one that no endpoint answers.
             method: Method::from_bytes(request.method.as_bytes()).unwrap_or(Method::TRACE),
             content_type: request.content_type,
             body: request.body,
@@ -56,19 +56,19 @@ impl Call {
         })
     }
 
-    /// Asks whether there is time for another call to a service.
+    /// Asks whether there is time for another request to a service.
     ///
     /// # Errors
     /// `UNAVAILABLE` when there is not.
     pub fn begin(&self) -> Result<(), Problem> {
-        if self.deadline.saturating_duration_since(Instant::now()) < LEAST_TIME {
-            tracing::warn!("too little time left to begin another call");
+        if self.deadline.saturating_duration_since(Instant::now()) < MIN_REMAINING {
+            tracing::warn!("too little time left to begin another request");
             return Err(Problem::unavailable());
         }
         Ok(())
     }
 
-    /// Lets one method through, and with GET also HEAD.
+    /// Checks the method. `GET` includes `HEAD`.
     ///
     /// # Errors
     /// `METHOD_NOT_ALLOWED` for every other.
@@ -85,18 +85,18 @@ impl Call {
             .with_header("allow", allowed))
     }
 
-    /// Whether the answer's body stays at home.
+    /// True for a request whose answer has no body.
     pub(crate) fn is_head(&self) -> bool {
         self.method == Method::HEAD
     }
 
-    /// Keeps what the request asks of its answer.
+    /// Keeps the notes that the body leaves for the answer.
     pub(crate) fn note(&self, notes: Notes) {
         // A body is read once.
         let _ = self.notes.set(notes);
     }
 
-    /// The members that were not taken as they were sent, for the answer.
+    /// Names of the members that were not taken as they were sent, for the answer.
     #[must_use]
     pub fn ignored(&self) -> &[String] {
         self.notes.get().map_or(&[], |notes| &notes.ignored)
@@ -112,9 +112,9 @@ impl Call {
 }
 
 /// The body holds a license key, and the address is a person's.
-impl fmt::Debug for Call {
+impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Call");
+        let mut shown = f.debug_struct("Request");
         shown.field("request_id", &self.request_id).field("path", &self.path).finish_non_exhaustive()
     }
 }
