@@ -137,7 +137,7 @@ fn pages() -> Vec<PathBuf> {
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
             .map(Into::into)
             .into();
-    for folder in ["docs", "docs/adr"] {
+    for folder in ["docs", "docs/adr", "docs/spec"] {
         let entries = fs::read_dir(checkout().join(folder)).unwrap().map(Result::unwrap);
         let files = entries.map(|entry| Path::new(folder).join(entry.file_name()));
         pages.extend(files.filter(|file| file.extension().is_some_and(|extension| extension == "md")));
@@ -197,7 +197,9 @@ fn every_command_of_the_documents_is_run_or_needs_an_account() {
                 known.contains(task.split_whitespace().next().unwrap_or_default())
             } else {
                 // `cargo xtask e2e` sources the file and pastes these pages' lines of curl.
-                ["README.md", "docs/migrating-from-apps-script.md"].iter().any(|one| name == Path::new(one))
+                ["README.md", "docs/local-stack.md", "docs/migrating-from-apps-script.md"]
+                    .iter()
+                    .any(|one| name == Path::new(one))
                     && (command.starts_with("curl ") || command == "source target/dev/env")
             };
             assert!(good, "{}: nothing runs {command:?}, and it is not marked `sh account`", name.display());
