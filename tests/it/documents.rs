@@ -89,7 +89,7 @@ fn every_test_of_the_reliability_page_exists() {
 fn the_commands_of_the_documents_work() {
     let world = World::start();
     let mut run = 0;
-    for document in ["README.md", "docs/operations.md"] {
+    for document in ["README.md", "docs/local-stack.md", "docs/operations.md"] {
         let text = fs::read_to_string(checkout().join(document)).unwrap();
         let commands = text.lines().filter_map(|line| {
             let line = line.split('#').next().unwrap_or_default().trim();
@@ -183,7 +183,7 @@ fn every_command_of_the_documents_is_run_or_needs_an_account() {
         .collect();
     assert!(known.contains("dev") && known.contains("package"), "{known:?}");
     // `documents::the_commands_of_the_documents_work` runs these pages' commands of `falconer`.
-    let run = ["README.md", "docs/operations.md", "docs/cli.md"];
+    let run = ["README.md", "docs/local-stack.md", "docs/operations.md", "docs/cli.md"];
     let mut seen = 0;
     for name in pages() {
         let is_run = run.iter().any(|one| name == Path::new(one));
@@ -406,7 +406,7 @@ fn keyed_component_example_is_right() {
 #[test]
 fn perpetual_end_is_told_alike() {
     let end = LATEST_END.0.to_string();
-    for name in ["README.md", "docs/browsers.md", "docs/openapi.yaml", "CHANGELOG.md"] {
+    for name in ["docs/spec/formats.md", "docs/browsers.md", "docs/openapi.yaml", "CHANGELOG.md"] {
         assert!(page(name).contains(&end), "{name} does not say {end}");
     }
     for name in pages().into_iter().filter(|name| name != Path::new("CHANGELOG.md")) {
