@@ -37,7 +37,11 @@ async fn verify(app: &App, call: &Call) -> Result<Answer, Stop> {
     let answer = match app.load(call, &vouched).await? {
         Loaded::Found { row, catalog } => {
             let standing = app.standing(call, row.license, &catalog).await?;
-            decide(app, call, &vouched, &request, &standing).await?
+            let answer = decide(app, call, &vouched, &request, &standing).await?;
+            if standing.license.erased_at.is_some() {
+                return Ok(app.recorded_without_caller(answer, call, &vouched));
+            }
+            answer
         }
         Loaded::Missing { product } => {
             let occasion = app.occasion(call, &vouched, &product, request.nonce.as_ref());

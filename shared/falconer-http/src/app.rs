@@ -224,6 +224,13 @@ impl App {
         answer.about(vouched.authentic.license_id.clone()).audited(row)
     }
 
+    /// The same about a license whose person was erased: from where it was asked is not recorded.
+    #[must_use]
+    pub fn recorded_without_caller(&self, mut answer: Answer, call: &Call, vouched: &Vouched) -> Answer {
+        let row = self.passing_row(&mut answer, call, vouched, None).without_caller();
+        answer.about(vouched.authentic.license_id.clone()).audited(row)
+    }
+
     /// The row of an answer, kept as long as verifications are.
     pub(crate) fn passing_row(
         &self,

@@ -9,7 +9,7 @@ use falconer_domain::hardware::{DeviceId, HashedComponents, Sighting, stated};
 use falconer_domain::seats::Outcome;
 use falconer_domain::standing::Standing;
 use falconer_domain::trace::Trace;
-use falconer_domain::{Code, Product};
+use falconer_domain::{Code, License, Product};
 
 use crate::answer::{Answer, Asker};
 use crate::app::{App, Loaded, Vouched};
@@ -37,6 +37,15 @@ enum Settled {
     Contended,
 }
 
+impl Settled {
+    const fn license(&self) -> Option<&License> {
+        match self {
+            Self::Yes { standing, .. } | Self::No { standing, .. } => Some(&standing.license),
+            Self::Missing { .. } | Self::Contended => None,
+        }
+    }
+}
+
 impl App {
     /// Decides about a license and stores what comes of it: in one transaction with its audit row, where it says anything.
     /// `decide` is pure: it is asked again for each state of the license that turns out not to be the latest.
@@ -54,8 +63,14 @@ impl App {
         let mut answer = self.answer(call, &vouched, request, &settled);
         let origin = request.origin.clone();
         let row = self.passing_row(&mut answer, call, &vouched, origin);
+        let is_erased = settled.license().is_some_and(|license| license.erased_at.is_some());
+        let row = if is_erased { row.without_caller() } else { row };
         let row = match settled {
             Settled::Yes { trace: Trace::None, .. } => {
+                return Ok(answer.about(vouched.authentic.license_id));
+            }
+            // There is no caller to tell of.
+            Settled::Yes { trace: Trace::Lasting, .. } if is_erased => {
                 return Ok(answer.about(vouched.authentic.license_id));
             }
             // What it changed stands in the table already.
