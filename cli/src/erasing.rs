@@ -37,14 +37,18 @@ const METADATA: &str = "metadata of an import";
 const COPIES_LIVE_DAYS: u32 = 35;
 
 /// What an erasure leaves, and until when.
-const REMAINS: [(&str, &str); 6] = [
-    ("the licenses themselves: keys (sealed), terms, counts, moments, keyed hashes of hardware", "for good"),
-    ("the actors of audit rows, and the reason of this erasure: the operators' own words", "for good"),
+const REMAINS: [(&str, &str); 7] = [
+    ("the licenses, with their sealed keys, terms, counts, moments and keyed hashes of hardware", "for good"),
+    ("actors of audit rows and the reason of this erasure, the operators' own words", "for good"),
     ("copies of the tables for point-in-time recovery", "for 35 days"),
-    ("counters of requests by address", "for minutes; DynamoDB deletes them within days"),
-    ("logs of the functions: license ids and no person", "as long as the log groups keep them"),
+    ("counters of requests by address", "for some minutes, and until DynamoDB has deleted them"),
     (
-        "what lies outside the tables: exports, lists of keys, mapping files, mails, your shop",
+        "address and origin of a request that was being answered in these seconds",
+        "for VERIFICATION_RETENTION_DAYS, or until --license erases again",
+    ),
+    ("logs of the functions, with license ids and no person", "as long as their groups keep them"),
+    (
+        "what lies outside the tables, as exports, lists of keys, mapping files, mails, your shop",
         "until you delete it",
     ),
 ];
@@ -128,6 +132,7 @@ impl Office<'_> {
             let chain = self.chain_of(&one.row.license, known).await?;
             subjects.extend(chain.into_iter().filter(|member| member.is_nobody_elses(&one.row.license)));
         }
+        direct.sort_by(|one, other| one.age().cmp(&other.age()));
         subjects.extend(direct);
         others.retain(|(id, _)| !subjects.iter().any(|subject| subject.row.license.id == *id));
         Ok(Found { subjects, mentions: others, unreadable })
@@ -265,11 +270,11 @@ impl Office<'_> {
             Mode::Count => output::line("Nothing was changed: this was a dry run.")?,
             Mode::Erase => {
                 output::line("What the application says of a person is no longer stored on these licenses.")?;
+                output::line("\nWhat remains:")?;
+                for (what, until) in REMAINS {
+                    output::line(format!("  {until}: {what}"))?;
+                }
             }
-        }
-        output::line("\nWhat remains:")?;
-        for (what, until) in REMAINS {
-            output::line(format!("  {what}: {until}"))?;
         }
         lacking.map_or(Ok(()), |lacking| Err(lacking.into()))
     }
@@ -278,6 +283,11 @@ impl Office<'_> {
 impl Subject {
     fn id(&self) -> LicenseId {
         self.row.license.id.clone()
+    }
+
+    /// Its place in a list that is the same in every run.
+    fn age(&self) -> (i64, &str) {
+        (self.birth.created_at, self.row.license.id.as_str())
     }
 
     fn parts(&self) -> Vec<&'static str> {
@@ -310,7 +320,8 @@ impl Erased {
             Mode::Count => "would be rewritten",
             Mode::Erase => "rewritten",
         };
-        format!("{}; {} audit rows {would}", self.what(), self.audit_rows)
+        let rows = if self.audit_rows == 1 { "audit row" } else { "audit rows" };
+        format!("{}; {} {rows} {would}", self.what(), self.audit_rows)
     }
 }
 
