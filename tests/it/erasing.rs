@@ -2,13 +2,13 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER};
 use falconer_local::gateway::SOURCE_IP_HEADER;
 use falconer_local::tap::Fault;
-use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
+use falconer_tests::{Fixture, Machine, RaisedOnLeaving, Reply, World, WorldOptions};
 use serde_json::{Value, json};
 
 use crate::issuing::falconer;
@@ -445,4 +445,40 @@ fn stopped_after(world: &World, writes: usize, arguments: &[&str]) -> bool {
     child.wait().unwrap();
     world.dynamodb.heal();
     !ended
+}
+
+/// Requests that are under way while a person is erased meet the license before or after, and store nobody.
+#[test]
+fn requests_under_way_bring_nobody_back() {
+    let world = World::with(&WorldOptions { instances: 2, ..WorldOptions::default() });
+    let key = issued(&world, &ORDER);
+    let machine = Machine::named("one");
+    asked(&world, "activate-sync", &machine, &key, "ACTIVATED");
+    let id = world.license_id(&key);
+    let (url, done) = (world.gateway().url(), AtomicBool::new(false));
+    let (machine, key, url, done) = (&machine, &key, &url, &done);
+    std::thread::scope(|scope| {
+        let leaving = RaisedOnLeaving(done);
+        for caller in 0..4 {
+            scope.spawn(move || {
+                for round in 0.. {
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let mut body = machine.request(key);
+                    body["device_name"] = json!(format!("Quillon's frobnicator {caller}-{round}"));
+                    body["licensee_name"] = json!("Quillon Zorblax");
+                    let _ = Reply::post(&format!("{url}/api/activate-sync"), &[], &body.to_string());
+                }
+            });
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        let erased = told(&world, &["erase-subject", "--email", "quillon.zorblax@example.com"]);
+        assert_eq!(erased["found"], 1, "{erased}");
+        std::thread::sleep(Duration::from_millis(300));
+        drop(leaving);
+    });
+    let [items, rows, _] = left(&world);
+    assert_eq!((items, rows), (vec![], vec![]));
+    assert!(world.stored(&id).erased_at.is_some());
 }
