@@ -118,7 +118,7 @@ pub(crate) enum AtTheDesk {
     RotateKey(RotateKey),
     /// Decrypt and print the key of a license; the audit records it
     Reveal(Change),
-    /// Blank a person's name and addresses wherever an e-mail stands
+    /// Erase a person from licenses and their history; the licenses go on working
     EraseSubject(EraseSubject),
     /// Print what happened to a license
     Audit(Audit),
@@ -328,11 +328,15 @@ pub(crate) struct RotateKey {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("whom").required(true).args(["email", "license"])))]
 pub(crate) struct EraseSubject {
-    /// The person's e-mail
+    /// The person's e-mail, as you entered it or as the application told it; looks through the whole table
     #[arg(long)]
-    pub(crate) email: String,
-    /// Why, for the audit
+    pub(crate) email: Option<String>,
+    /// The person of this license (its key, its id or its masked key), of those it replaced and of those that replaced it
+    #[arg(long)]
+    pub(crate) license: Option<String>,
+    /// Why, for the audit; it must not name the person
     #[arg(long)]
     pub(crate) reason: Option<String>,
 }

@@ -315,34 +315,6 @@ impl Office<'_> {
         Ok(printed.map_err(|lost| unseen(done, id, &lost))?)
     }
 
-    async fn erase_subject(&self, erase: &arguments::EraseSubject) -> Result<()> {
-        let reason = reason(erase.reason.as_deref())?;
-        let email = Email::read(&erase.email)?.ok_or_else(|| bad_input("--email is empty"))?;
-        let found = self.scan(|license| operate::erase_subject(license.clone(), &email).is_some()).await?;
-        let lines: Vec<_> =
-            found.iter().map(|(license, birth)| format!("{} ({})", birth.key_hint, license.id)).collect();
-        if self.manners.dry_run {
-            self.tell(&lines)?;
-        } else if !found.is_empty() {
-            self.confirm("blank this person's name and addresses on", &lines)?;
-        }
-        let deed = Deed { action: "erase-subject", code: "SUBJECT_ERASED", reason: reason.as_deref() };
-        let mut erased = Vec::new();
-        for (license, _) in found.iter().filter(|_| !self.manners.dry_run) {
-            let edit = |license: License| {
-                Ok::<_, Never>(operate::erase_subject(license.clone(), &email).unwrap_or(license))
-            };
-            self.desk.change(&license.id, deed, self.now, edit).await.map_err(unwrapped)?;
-            erased.push(license.id.as_str());
-        }
-        if self.manners.json {
-            let document = json!({ "found": lines.len(), "erased": erased, "copiesLiveDays": 35 });
-            return Ok(output::document(&document)?);
-        }
-        output::line(format!("Found on {} licenses, blanked on {}.", lines.len(), erased.len()))?;
-        Ok(output::line("Point-in-time copies of the table live for 35 days, and hold what it held.")?)
-    }
-
     /// Looks through the whole table, and says so.
     pub(crate) async fn scan(&self, wanted: impl Fn(&License) -> bool) -> Result<Vec<(License, Birth)>> {
         self.scan_page(&PageOf { after: None, limit: usize::MAX }, wanted).await

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod catalogs;
+mod erasing;
 mod exports;
 mod failure;
 mod imports;

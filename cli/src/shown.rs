@@ -46,6 +46,7 @@ pub(crate) fn license_json(standing: &Standing, birth: &Birth, now: UnixMillis) 
         "devices": license.devices.iter().map(|(id, device)| device_json(id, device)).collect::<Vec<_>>(),
         "released": license.released.iter().map(release).collect::<Vec<_>>(),
         "notes": license.notes.as_ref().map(Note::as_str),
+        "erasedAt": license.erased_at.map(|at| at.0),
         "replaces": license.replaces.as_ref().map(LicenseId::as_str),
         "replacedBy": license.replaced_by.as_ref().map(LicenseId::as_str),
         "generation": license.generation.get(),
@@ -97,6 +98,10 @@ pub(crate) fn license_text(standing: &Standing, birth: &Birth, now: UnixMillis) 
     some("E-mail", license.email.as_ref().map(|email| email.as_str().to_owned()));
     some("Licensee", license.licensee_name.as_ref().map(|name| name.as_str().to_owned()));
     some("Their e-mail", license.licensee_email.as_ref().map(|email| email.as_str().to_owned()));
+    some(
+        "Erased",
+        license.erased_at.map(|at| format!("{}; the application's words are not stored", moment(at))),
+    );
     some("Features", (!license.features.is_empty()).then(|| license.features.join(", ")));
     some("Replaces", license.replaces.as_ref().map(LicenseId::to_string));
     some("Replaced by", license.replaced_by.as_ref().map(LicenseId::to_string));
@@ -147,7 +152,7 @@ pub(crate) fn list_text(licenses: &[(License, Birth)], now: UnixMillis) -> Strin
             status(license, now).replace(", ", ",\n"),
             ends,
             if customer.is_empty() {
-                "–".to_owned()
+                if license.erased_at.is_some() { "erased".to_owned() } else { "–".to_owned() }
             } else {
                 customer.iter().map(|text| words::line(text)).collect::<Vec<_>>().join("\n")
             },

@@ -92,6 +92,12 @@ impl Office<'_> {
         if let Some(found) = facts.device() {
             lines.push(format!("\nThe hardware is that of {}.", found.id));
         }
+        if let Some(erased_at) = standing.license.erased_at {
+            lines.push(format!(
+                "\nIts person was erased on {}: names and addresses are gone, and with them where its requests came from.",
+                shown::moment(erased_at)
+            ));
+        }
         if received_nothing && !standing.license.devices.is_empty() {
             lines.push("\nNo hardware was asked about: --hardware FILE asks as a device would.".to_owned());
         }

@@ -12,6 +12,7 @@ mod deactivate_contract;
 mod deployment;
 mod distrust;
 mod documents;
+mod erasing;
 mod events;
 mod explaining;
 mod faults;

@@ -115,19 +115,6 @@ fn a_reset_gives_the_binding_back() {
 }
 
 #[test]
-fn a_person_is_erased_and_the_license_stays() {
-    let world = World::start();
-    let (theirs, others) =
-        (world.put(Fixture::pro()), world.put(Fixture::pro().with(|new, _| new.license.email = None)));
-    let erased = told(&world, &["erase-subject", "--email", "Fixture.Person@example.com"]);
-    assert_eq!((&erased["found"], erased["erased"].as_array().unwrap().len()), (&json!(1), 1));
-    assert_eq!(world.verify(&theirs).code(), "VALID");
-    let stored = world.item(&world.license_id(&theirs)).to_string();
-    assert!(!stored.contains("fixture.person") && !stored.contains("Fixture Person"), "{stored}");
-    assert!(world.stored(&world.license_id(&others)).licensee_name.is_some());
-}
-
-#[test]
 fn lists_find_what_they_are_asked_for() {
     let world = World::start();
     let soon = world.put(Fixture::pro().ending(now().plus_days(10)));

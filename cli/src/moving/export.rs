@@ -54,6 +54,7 @@ pub fn row(license: &License, birth: &Birth, key: &str) -> Vec<String> {
         text(license.replaces.as_ref().map(LicenseId::as_str)),
         text(license.replaced_by.as_ref().map(LicenseId::as_str)),
         text(birth.metadata.as_deref()),
+        moment(license.erased_at),
     ];
     sheet.into_iter().chain(own).map(|cell| written(&cell).into_owned()).collect()
 }

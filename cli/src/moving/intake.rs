@@ -383,6 +383,7 @@ fn restored(
         free_used: own.free_used,
         replaces: own.replaces,
         replaced_by: own.replaced_by,
+        erased_at: own.erased_at,
         ..terms
     };
     let mut new = NewLicense { license, created_at, key_escrow: own.key_escrow, key_hint, metadata: None };

@@ -14,9 +14,10 @@ use serde_json::{Map, Value};
 use super::BadRow;
 use super::cells::Row;
 use crate::catalog::PolicyTable;
+use crate::moments;
 
 /// Their names, in the order they are written behind S2's.
-pub const COLUMNS: [&str; 17] = [
+pub const COLUMNS: [&str; 18] = [
     "license_id",
     "user_id",
     "email",
@@ -34,6 +35,7 @@ pub const COLUMNS: [&str; 17] = [
     "replaces",
     "replaced_by",
     "metadata",
+    "erased_at",
 ];
 
 /// What a license has besides what a sheet says. No `Debug`: it holds the sealed key.
@@ -58,6 +60,8 @@ pub struct Own {
     pub replaces: Option<LicenseId>,
     /// The license that replaced it.
     pub replaced_by: Option<LicenseId>,
+    /// When its person was erased.
+    pub erased_at: Option<UnixMillis>,
 }
 
 /// Reads the columns of a row that names a license id; `None` for one that names none.
@@ -104,6 +108,7 @@ pub fn read(row: &Row<'_>) -> Result<Option<Own>, BadRow> {
         policy: policy_of(json(row, "policy")?),
         replaces: id("replaces")?,
         replaced_by: id("replaced_by")?,
+        erased_at: row.parsed("erased_at", moments::from)?,
     }))
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use falconer_aws::operator::{Amended, AuditRecord};
+use falconer_aws::operator::{Amended, AuditRecord, ERASING};
 use falconer_aws::store::{Row, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::NewLicense;
@@ -22,8 +22,8 @@ pub const ACTION: &str = "import";
 pub const IMPORTED: &str = "IMPORTED";
 /// What the audit says of a license that a later import has mended.
 const MENDED: &str = "IMPORT_UPDATED";
-/// What blanks a person. Nothing about that person comes back.
-const ERASING: &str = "erase-subject";
+/// What an import may say of a person; nothing of it comes back to an erased license.
+const ABOUT_A_PERSON: [&str; 3] = ["email", "user_id", "metadata"];
 /// How often a change is decided before it is given up, when others change the same license at the same moment.
 const MAX_DECISIONS: u32 = 5;
 /// What a text about a person is shown as.
@@ -134,7 +134,7 @@ fn changed_since(audit: &[AuditRecord]) -> ChangedSince {
     let others = audit.iter().filter(|row| row.action != ACTION);
     let mut attributes: BTreeSet<_> = others.clone().flat_map(|row| row.changes.keys().cloned()).collect();
     if others.into_iter().any(|row| row.action == ERASING) {
-        attributes.extend(["email", "user_id", "metadata"].map(str::to_owned));
+        attributes.extend(ABOUT_A_PERSON.map(str::to_owned));
     }
     ChangedSince::Attributes(attributes)
 }
@@ -200,7 +200,9 @@ impl There<'_> {
     }
 
     fn decide(self, file: &NewLicense, differing: Vec<Difference>, since: &ChangedSince) -> Decision {
+        let is_erased = self.license.erased_at.is_some();
         let may = |attribute: &str| match since {
+            _ if is_erased && ABOUT_A_PERSON.contains(&attribute) => false,
             ChangedSince::NotImported => false,
             ChangedSince::Attributes(changed) => {
                 self.license.replaced_by.is_none() && !changed.contains(attribute)

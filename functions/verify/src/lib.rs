@@ -27,7 +27,11 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, Rejection>
     let response = match session.load().await? {
         Loaded::Found { row, catalog } => {
             let standing = session.standing(row.license, &catalog).await?;
-            decide(&session, &standing, hardware.as_ref()).await?
+            let response = decide(&session, &standing, hardware.as_ref()).await?;
+            if standing.license.erased_at.is_some() {
+                return Ok(session.record_without_caller(response));
+            }
+            response
         }
         Loaded::Missing { product } => session.refuse(Code::NotFound, &product, None),
     };

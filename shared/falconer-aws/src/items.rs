@@ -65,6 +65,8 @@ pub(crate) struct LicenseItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     replaces: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced_by: Option<String>,
@@ -285,6 +287,7 @@ impl From<&License> for LicenseItem {
             transfers: license.transfers.iter().map(|at| at.0).collect(),
             transfers_total: license.transfers_total,
             notes: license.notes.as_ref().map(|note| note.as_str().to_owned()),
+            erased_at: license.erased_at.map(|at| at.0),
             replaces: license.replaces.as_ref().map(LicenseId::to_string),
             replaced_by: license.replaced_by.as_ref().map(LicenseId::to_string),
             generation: license.generation.get(),
@@ -320,6 +323,7 @@ impl LicenseItem {
             transfers: self.transfers.into_iter().map(UnixMillis).collect(),
             transfers_total: self.transfers_total,
             notes: line(self.notes.as_deref(), Note::read).map_err(|_| "notes")?,
+            erased_at: self.erased_at.map(UnixMillis),
             replaces: license_id(self.replaces, "replaces")?,
             replaced_by: license_id(self.replaced_by, "replaced_by")?,
             generation: GenerationNumber::new(self.generation).ok_or("generation")?,
@@ -503,4 +507,4 @@ pub(crate) fn next_month(month: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use sha2::{Digest, Sha256};
+
 use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides, TierName};
+use crate::encoding::HEXLOWER;
 use crate::escrow::{self, NONCE_BYTES};
 use crate::keyring::{Generation, GenerationNumber};
 use crate::license::{License, Status};
@@ -45,6 +48,14 @@ impl OrderId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// What is kept of the id of an erased order: enough to know it again, and no text. It has no key, so whoever has the
+    /// table and guesses the id can confirm the guess.
+    #[must_use]
+    pub fn hidden(&self) -> String {
+        let hash = Sha256::new_with_prefix(b"falconer/order/v1\0").chain_update(self.as_str()).finalize();
+        HEXLOWER.encode(&hash)
     }
 }
 
@@ -300,6 +311,7 @@ impl CheckedOrder {
             transfers: Vec::new(),
             transfers_total: 0,
             notes: None,
+            erased_at: None,
             replaces: None,
             replaced_by: None,
             generation,

@@ -113,6 +113,9 @@ pub struct License {
     pub transfers_total: u32,
     /// What the operator wrote down about it; may name a person.
     pub notes: Option<Note>,
+    /// When its person was erased. From then on nothing that a client says about a person is stored, until the operator
+    /// enters a new customer.
+    pub erased_at: Option<UnixMillis>,
     /// The license whose key this one's replaced.
     pub replaces: Option<LicenseId>,
     /// The license that replaced this one: it never comes back.

@@ -190,6 +190,20 @@ pub fn holds(text: &str, part: &str) -> bool {
     unicode::folded(text).contains(&unicode::folded(part))
 }
 
+/// Whether a text has another one in it as a word, or as some, both as [`is_same`] compares them: `anna` in `Anna, by
+/// mail` and not in `annals`.
+#[must_use]
+pub fn mentions(text: &str, part: &str) -> bool {
+    let (text, part) = (unicode::folded(text), unicode::folded(part));
+    let is_within_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let mut places = text.match_indices(&part);
+    !part.is_empty()
+        && places.any(|(at, found)| {
+            !is_within_word(text[..at].chars().next_back())
+                && !is_within_word(text[at + found.len()..].chars().next())
+        })
+}
+
 #[derive(Clone, Copy)]
 enum Form {
     /// White space that ends lines is a space.

@@ -9,7 +9,7 @@ use falconer_domain::hardware::{DeviceId, HashedComponents, Sighting, stated};
 use falconer_domain::seats::Outcome;
 use falconer_domain::standing::Standing;
 use falconer_domain::trace::Trace;
-use falconer_domain::{Code, Product};
+use falconer_domain::{Code, License, Product};
 
 use crate::app::App;
 use crate::change_request::ChangeRequest;
@@ -44,6 +44,15 @@ enum ChangeOutcome {
     Contended,
 }
 
+impl ChangeOutcome {
+    const fn license(&self) -> Option<&License> {
+        match self {
+            Self::Granted { standing, .. } | Self::Refused { standing, .. } => Some(&standing.license),
+            Self::Missing { .. } | Self::Contended => None,
+        }
+    }
+}
+
 /// A pure decision. It is asked again for each state of the license that turns out not to be the latest.
 pub trait Decide: Fn(Option<&Standing>, &HashedComponents) -> Result<Outcome, Code> {}
 impl<F: Fn(Option<&Standing>, &HashedComponents) -> Result<Outcome, Code>> Decide for F {}
@@ -64,8 +73,14 @@ impl App {
         let outcome = session.change(body, decide).await?;
         let mut response = session.respond(body, &outcome);
         let row = session.passing_row(&mut response);
+        let is_erased = outcome.license().is_some_and(|license| license.erased_at.is_some());
+        let row = if is_erased { row.without_caller() } else { row };
         let row = match outcome {
             ChangeOutcome::Granted { trace: Trace::None, .. } => {
+                return Ok(response.about(session.authentic.license_id));
+            }
+            // The caller's part is not recorded.
+            ChangeOutcome::Granted { trace: Trace::Lasting, .. } if is_erased => {
                 return Ok(response.about(session.authentic.license_id));
             }
             // The transaction has stored the other part of the row.

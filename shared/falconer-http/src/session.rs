@@ -170,6 +170,13 @@ impl Session<'_> {
         response.about(self.authentic.license_id).audited(row)
     }
 
+    /// An answer about a license whose person was erased. Its row does not hold the caller's address and origin.
+    #[must_use]
+    pub fn record_without_caller(self, mut response: Response) -> Response {
+        let row = self.passing_row(&mut response).without_caller();
+        response.about(self.authentic.license_id).audited(row)
+    }
+
     /// The row of an answer. It is kept as long as verifications are.
     pub(crate) fn passing_row(&self, response: &mut Response) -> AuditRow {
         let asker = response.take_asker();

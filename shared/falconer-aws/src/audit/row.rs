@@ -65,6 +65,12 @@ pub struct AuditRow {
 }
 
 impl AuditRow {
+    /// The same without the place it was asked from, where that is not to be known: the license's person was erased.
+    #[must_use]
+    pub fn without_caller(self) -> Self {
+        Self { origin: None, address: None, ..self }
+    }
+
     /// The row of a change to a license: kept for good, and written in the same transaction. Where a client asked for it
     /// is no part of it.
     #[must_use]

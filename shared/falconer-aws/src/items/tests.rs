@@ -36,10 +36,19 @@ fn license() -> License {
         transfers: vec![UnixMillis(4)],
         transfers_total: 5,
         notes: Note::read("Two\nlines").unwrap(),
+        erased_at: Some(UnixMillis(6)),
         replaces: LicenseId::parse("lic_ndgc5x34jby0cedfg16y9sz0"),
         replaced_by: LicenseId::parse("lic_0000000000000000000000000"),
         generation: GenerationNumber::new(2).unwrap(),
     }
+}
+
+/// The names of everything that the rules see of a license at rest.
+#[cfg(feature = "operator")]
+pub(crate) fn attributes() -> Vec<String> {
+    let item: std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue> =
+        serde_dynamo::to_item(LicenseItem::from(&license())).unwrap();
+    item.into_keys().collect()
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! What only the operator's command line does with the tables: look through them, and replace keys.
 
 mod bulk;
+mod erasure;
 mod history;
 mod orders;
 pub mod stacks;
 pub mod tables;
 
 pub use bulk::{Amended, Happened, MOST_AT_ONCE};
+pub use erasure::{ERASING, OrdersPage, TellingPage, TellingRow};
 pub use history::{AuditRecord, HardwareRecord, HistoryPage};
 pub use orders::PlacedOrder;
 

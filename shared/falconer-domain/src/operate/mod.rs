@@ -1,6 +1,7 @@
 //! What an operator does to a license. Each operation takes the license as it stands and returns it as it will be; the
 //! store writes it under the version that was read, with an audit row that names actor and reason.
 
+mod erasure;
 mod rotation;
 
 use std::collections::BTreeSet;
@@ -10,9 +11,9 @@ use crate::hardware::DeviceId;
 use crate::issue::{MAX_EXTRA_FEATURES, MAX_TERM_DAYS, is_feature};
 use crate::license::{License, Status};
 use crate::license_id::LicenseId;
-use crate::person::Email;
 use crate::time::UnixMillis;
 
+pub use erasure::{Personal, erase, holds_address, lift_erasure, names_person, personal};
 pub use rotation::{Rotated, rotate};
 
 /// Why a license's status stays as it is.
@@ -306,23 +307,6 @@ pub fn reset_hardware(mut license: License, reset: &Reset) -> Result<License, No
         }
     }
     Ok(license)
-}
-
-/// Blanks a person's name and addresses wherever this address stands; `None` if it stands nowhere. The license stays.
-#[must_use]
-pub fn erase_subject(mut license: License, email: &Email) -> Option<License> {
-    let is_theirs = |stored: &Option<Email>| stored.as_ref().is_some_and(|stored| stored.is_same_as(email));
-    if !is_theirs(&license.email) && !is_theirs(&license.licensee_email) {
-        return None;
-    }
-    if is_theirs(&license.email) {
-        license.email = None;
-    }
-    if is_theirs(&license.licensee_email) {
-        license.licensee_email = None;
-    }
-    license.licensee_name = None;
-    Some(license)
 }
 
 #[cfg(test)]

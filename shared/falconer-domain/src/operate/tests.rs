@@ -237,20 +237,3 @@ fn a_new_key_begins_with_vacant_seats_and_the_same_counts() {
     };
     assert_eq!(new, expected);
 }
-
-#[test]
-fn a_person_is_blanked_wherever_their_address_stands() {
-    let email = |text: &str| Email::read(text).unwrap();
-    let name = crate::person::PersonName::read("A").unwrap();
-    let of = |own: &str, client: &str| License {
-        email: email(own),
-        licensee_email: email(client),
-        licensee_name: name.clone(),
-        ..license()
-    };
-    let gone = email("gone@example.com").unwrap();
-    assert_eq!(erase_subject(of("gone@example.com", "gone@example.com"), &gone), Some(license()));
-    let kept = License { email: email("b@example.com"), ..license() };
-    assert_eq!(erase_subject(of("b@example.com", "gone@example.com"), &gone), Some(kept));
-    assert_eq!(erase_subject(of("b@example.com", ""), &gone), None);
-}

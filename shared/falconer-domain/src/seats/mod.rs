@@ -99,12 +99,14 @@ impl Arrival<'_> {
     }
 
     /// Whether it brings the e-mail that the policy asks for before a device loses its seat. The operator's entry counts,
-    /// else what the first client said; where neither is stored nobody can know it.
+    /// else what the first client said; where neither is stored nobody can know it. Of an erased license the authority
+    /// itself has forgotten it, so none is asked for: the customer would be locked out for good.
     pub(crate) fn names_the_customer(&self, license: &License, policy: &Policy) -> bool {
         let known = license.email.as_ref().or(license.licensee_email.as_ref());
         let is_theirs =
             || known.zip(self.licensee_email).is_some_and(|(known, typed)| known.is_same_as(typed));
-        !policy.transfer_requires_email || is_theirs()
+        let is_forgotten = known.is_none() && license.erased_at.is_some();
+        !policy.transfer_requires_email || is_forgotten || is_theirs()
     }
 
     /// A seat that can be had without taking one from a device in use: an opaque device's, which this one is taken to
@@ -181,8 +183,12 @@ impl Arrival<'_> {
         Ok((after, id))
     }
 
-    /// Writes down who the customer is where that is not known yet, and what the device is called now.
+    /// Writes down who the customer is where that is not known yet, and what the device is called now. Nothing of it on a
+    /// license whose person was erased.
     pub(crate) fn introduce(&self, license: &mut License, id: &DeviceId) {
+        if license.erased_at.is_some() {
+            return;
+        }
         if license.licensee_name.is_none() {
             license.licensee_name = self.licensee_name.cloned();
         }

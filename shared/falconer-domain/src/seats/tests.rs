@@ -53,6 +53,7 @@ pub(crate) fn license() -> License {
         transfers: Vec::new(),
         transfers_total: 0,
         notes: None,
+        erased_at: None,
         replaces: None,
         replaced_by: None,
         generation: GenerationNumber::new(1).unwrap(),
