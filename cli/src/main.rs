@@ -12,6 +12,7 @@ mod imports;
 mod inputs;
 mod issuing;
 mod licenses;
+mod lists;
 mod output;
 mod pages;
 mod progress;

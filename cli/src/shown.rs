@@ -6,6 +6,7 @@ use falconer::{moments, words};
 use falconer_aws::operator::{AuditRecord, Birth, HardwareRecord};
 use falconer_domain::hardware::{ComponentForm, DeviceId};
 use falconer_domain::license::Device;
+use falconer_domain::operate::{self, OwnValue};
 use falconer_domain::person::{DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{Released, Seats, Transfers};
 use falconer_domain::standing::Standing;
@@ -45,11 +46,33 @@ pub(crate) fn license_json(standing: &Standing, birth: &Birth, now: UnixMillis) 
         },
         "devices": license.devices.iter().map(|(id, device)| device_json(id, device)).collect::<Vec<_>>(),
         "released": license.released.iter().map(release).collect::<Vec<_>>(),
+        "ownPolicy": own_policy_json(license),
         "notes": license.notes.as_ref().map(Note::as_str),
         "replaces": license.replaces.as_ref().map(LicenseId::as_str),
         "replacedBy": license.replaced_by.as_ref().map(LicenseId::as_str),
         "generation": license.generation.get(),
     })
+}
+
+/// What the license sets differently from its tier, each member under its name in catalogs; `null` where it does not.
+fn own_policy_json(license: &License) -> Value {
+    let value = |value| match value {
+        OwnValue::Number(number) => json!(number),
+        OwnValue::Flag(flag) => json!(flag),
+    };
+    operate::own_policy(&license.policy).map(|(name, own)| (name.to_owned(), json!(own.map(value)))).collect()
+}
+
+/// The same for a person; `None` where the license has nothing of its own.
+fn own_policy_text(license: &License) -> Option<String> {
+    let own = operate::own_policy(&license.policy).filter_map(|(name, own)| {
+        Some(match own? {
+            OwnValue::Number(number) => format!("{name} {number}"),
+            OwnValue::Flag(flag) => format!("{name} {flag}"),
+        })
+    });
+    let own: Vec<_> = own.collect();
+    (!own.is_empty()).then(|| own.join(", "))
 }
 
 fn device_json(id: &DeviceId, device: &Device) -> Value {
@@ -98,6 +121,7 @@ pub(crate) fn license_text(standing: &Standing, birth: &Birth, now: UnixMillis) 
     some("Licensee", license.licensee_name.as_ref().map(|name| name.as_str().to_owned()));
     some("Their e-mail", license.licensee_email.as_ref().map(|email| email.as_str().to_owned()));
     some("Features", (!license.features.is_empty()).then(|| license.features.join(", ")));
+    some("Own policy", own_policy_text(license));
     some("Replaces", license.replaces.as_ref().map(LicenseId::to_string));
     some("Replaced by", license.replaced_by.as_ref().map(LicenseId::to_string));
     some("Note", license.notes.as_ref().map(|note| note.as_str().replace('\n', "\n              ")));
@@ -134,8 +158,7 @@ pub(crate) fn devices_text(license: &License) -> Option<String> {
 pub(crate) fn list_text(licenses: &[(License, Birth)], now: UnixMillis) -> String {
     let mut table = table(&["License, key", "Tier", "Status", "Ends", "Customer"]);
     for (license, birth) in licenses {
-        let email = license.email.as_ref().map(Email::as_str);
-        let customer: Vec<_> = license.user_id.as_deref().into_iter().chain(email).collect();
+        let customer = customer(license);
         let ends = match (license.expires_at, license.duration_days) {
             (Some(at), _) => date(at),
             (None, Some(days)) => format!("+{days} days"),
@@ -155,6 +178,16 @@ pub(crate) fn list_text(licenses: &[(License, Birth)], now: UnixMillis) -> Strin
     }
     whole(&mut table, &[0, 1, 2, 3]);
     if licenses.is_empty() { "There is no such license.".to_owned() } else { table.trim_fmt() }
+}
+
+/// Who the customer is: what the operator entered, then what the application's dialog said and the operator did not.
+fn customer(license: &License) -> Vec<&str> {
+    let entered = license.email.as_ref();
+    let typed = license.licensee_email.as_ref();
+    let typed = typed.filter(|typed| entered.is_none_or(|entered| !entered.is_same_as(typed)));
+    let name = license.licensee_name.as_ref().map(PersonName::as_str);
+    let emails = entered.into_iter().chain(typed).map(Email::as_str);
+    license.user_id.as_deref().into_iter().chain(emails).chain(name).collect()
 }
 
 /// Licenses by tier and status, counted.

@@ -10,6 +10,7 @@ mod contract;
 mod counting;
 mod deactivate_contract;
 mod deployment;
+mod desk;
 mod distrust;
 mod documents;
 mod events;

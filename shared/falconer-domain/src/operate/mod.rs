@@ -1,6 +1,8 @@
 //! What an operator does to a license. Each operation takes the license as it stands and returns it as it will be; the
 //! store writes it under the version that was read, with an audit row that names actor and reason.
 
+mod customer;
+mod policy;
 mod rotation;
 
 use std::collections::BTreeSet;
@@ -13,6 +15,8 @@ use crate::license_id::LicenseId;
 use crate::person::Email;
 use crate::time::UnixMillis;
 
+pub use customer::{Correction, set_customer};
+pub use policy::{BadSetting, OwnValue, PolicyChange, PolicyRefusal, own_policy, set_policy};
 pub use rotation::{Rotated, rotate};
 
 /// Why a license's status stays as it is.
