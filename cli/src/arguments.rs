@@ -94,6 +94,8 @@ pub(crate) enum AtTheDesk {
     Show(OfLicense),
     /// List licenses: all of them, of a user, of an e-mail, of a name, ending soon, or with a status
     List(List),
+    /// Find licenses by what a customer writes: a key, old or new, a part of a name or an address, an id
+    Find(Find),
     /// Stop a license until it is reinstated
     Suspend(Change),
     /// Take a suspended or revoked license back
@@ -144,9 +146,9 @@ pub(crate) enum AtTheDesk {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("term").required(true).args(["days", "perpetual", "from_csv"])))]
 pub(crate) struct Issue {
-    /// The product's code, 2 to 8 of A-Z and 0-9
-    #[arg(long, default_value = "QF")]
-    pub(crate) product: String,
+    /// The product's code, 2 to 8 of A-Z and 0-9 [env: FALCONER_PRODUCT]
+    #[arg(long)]
+    pub(crate) product: Option<String>,
     /// The tier, one of the product's catalog
     #[arg(long, required_unless_present = "from_csv", default_value = "", hide_default_value = true)]
     pub(crate) tier: String,
@@ -248,6 +250,20 @@ pub(crate) struct List {
     /// Go on behind this license, the last one of the page before
     #[arg(long, value_name = "LICENSE_ID")]
     pub(crate) after: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// A key in whatever text it is in, its last group, a name, an address, an order or a part of them; `-` reads
+    /// standard input
+    #[arg(required = true, value_name = "TEXT")]
+    pub(crate) text: Vec<String>,
+    /// Look through the whole table also where a key, an id or an index has found something
+    #[arg(long)]
+    pub(crate) everywhere: bool,
+    /// Stop after so many
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
 }
 
 #[derive(Debug, Args)]
@@ -422,9 +438,9 @@ pub(crate) enum Import {
 pub(crate) struct ImportSheet {
     #[command(flatten)]
     pub(crate) import: ImportFile,
-    /// The product of rows that name none
-    #[arg(long, default_value = "QF")]
-    pub(crate) product: String,
+    /// The product of rows that name none [env: FALCONER_PRODUCT]
+    #[arg(long)]
+    pub(crate) product: Option<String>,
     /// The sheet's name of a tier and ours; may be repeated
     #[arg(long, value_name = "THEIRS=OURS")]
     pub(crate) tier: Vec<String>,
@@ -523,9 +539,9 @@ pub(crate) struct ExportCsv {
 pub(crate) enum Catalog {
     /// Print a product's catalog: the stored one, else the built-in one
     Show {
-        /// The product's code
-        #[arg(long, default_value = "QF")]
-        product: String,
+        /// The product's code [env: FALCONER_PRODUCT]
+        #[arg(long)]
+        product: Option<String>,
     },
     /// Say whether a file is a catalog, and how it differs from the one in use
     Check(CatalogFile),

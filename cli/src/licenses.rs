@@ -17,9 +17,7 @@ use falconer_domain::issue::NewLicense;
 use falconer_domain::license_key::CurrentKey;
 use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::{Email, Note};
-use falconer_domain::{
-    Catalog, KeyRing, License, LicenseId, LicenseKey, Product, TierName, UnixMillis, escrow,
-};
+use falconer_domain::{Catalog, KeyRing, License, LicenseId, LicenseKey, TierName, UnixMillis, escrow};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -35,6 +33,7 @@ pub(crate) struct Office<'a> {
     pub(crate) ring: &'a KeyRing,
     pub(crate) desk: Desk<'a>,
     pub(crate) actor: &'a str,
+    pub(crate) product: Option<&'a str>,
     pub(crate) manners: Manners,
     pub(crate) now: UnixMillis,
 }
@@ -51,6 +50,7 @@ impl Office<'_> {
             Command::Issue(issue) => self.issue(*issue).await,
             Command::Show(of) => self.show(&of.license).await,
             Command::List(list) => self.list(list).await,
+            Command::Find(find) => self.find_text(&find).await,
             Command::Suspend(change) => {
                 self.edit(&change, "suspend", "SUSPENDED", |_| operate::suspend).await
             }
@@ -436,11 +436,6 @@ pub(crate) fn confirm(manners: Manners, what: &str, lines: &[String]) -> Result<
 /// A reason as the audit keeps it.
 pub(crate) fn reason(given: Option<&str>) -> Result<Option<String>> {
     Ok(given.map(words::reason).transpose()?.flatten())
-}
-
-/// The product of a flag.
-pub(crate) fn product(code: &str) -> Result<Product, Failure> {
-    Product::parse(code).ok_or_else(|| bad_input("--product must be 2 to 8 of A-Z and 0-9"))
 }
 
 /// A key that was made or revealed and could not be printed is not lost: its license holds it.

@@ -1,5 +1,7 @@
 //! How a license looks: as JSON of a stable shape, and as lines for a person.
 
+use std::collections::BTreeSet;
+
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
 use falconer::stats::Statistics;
 use falconer::{moments, words};
@@ -91,7 +93,7 @@ fn device_json(id: &DeviceId, device: &Device) -> Value {
 pub(crate) fn audit_json(row: &AuditRecord) -> Value {
     json!({
         "at": row.moment().0, "action": row.action, "code": row.code, "requestId": row.request_id,
-        "origin": row.origin, "address": row.address, "actor": row.actor, "reason": row.reason,
+        "origin": row.origin, "address": row.address, "actor": row.actor, "identity": row.identity, "reason": row.reason,
         "device": row.device, "hardware": row.hardware.as_ref().map(hardware_json), "changes": row.changes,
     })
 }
@@ -229,7 +231,6 @@ pub(crate) fn refusals_counted(statistics: &Statistics) -> String {
 pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) -> String {
     let mut table = table(&["When", "Action", "Code", "Who", "What"]);
     for row in rows {
-        let who = row.actor.as_deref().unwrap_or("–");
         let mut what: Vec<_> = told(row).collect();
         what.extend(row.device.clone());
         what.extend(row.reason.as_ref().map(|reason| format!("“{reason}”")));
@@ -238,16 +239,23 @@ pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) ->
             moment(row.moment()),
             words::line(&row.action).into_owned(),
             words::line(&row.code).into_owned(),
-            words::line(who).into_owned(),
+            who(row).map(|text| words::line(text).into_owned()).collect::<Vec<_>>().join("\n"),
             what.join("\n"),
         ]);
     }
     table.trim_fmt()
 }
 
+/// Who did it: the name that the actor gave, and below it the one that AWS knows, without its account; `--json` has it
+/// whole.
+fn who(row: &AuditRecord) -> impl Iterator<Item = &str> {
+    let identity = row.identity.as_deref().map(|arn| arn.splitn(6, ':').nth(5).unwrap_or(arn));
+    std::iter::once(row.actor.as_deref().unwrap_or("–")).chain(identity)
+}
+
 /// An audit row on one line, for those that arrive while somebody watches.
 pub(crate) fn audit_line(row: &AuditRecord) -> String {
-    let who = row.actor.as_deref().unwrap_or("–");
+    let who = who(row).collect::<Vec<_>>().join(" ");
     let mut line = format!("{}  {}  {}  {who}", moment(row.moment()), row.action, row.code);
     for change in told(row).chain(row.device.clone()) {
         line.push_str("  ");
@@ -309,11 +317,22 @@ const NOT_TOLD: [&str; 4] = ["expiry_month", "generation", "license_id", "produc
 
 /// What changed, as a person reads it.
 fn told(row: &AuditRecord) -> impl Iterator<Item = String> {
-    let changes = row
-        .changes
-        .iter()
-        .filter(|(name, change)| !NOT_TOLD.contains(&name.as_str()) && change["after"] != json!({}));
-    changes.map(|(name, change)| changed(name, change))
+    let told = |(name, change): (&String, &Value)| match name.as_str() {
+        "policy" => members_changed(change),
+        name if NOT_TOLD.contains(&name) || change["after"] == json!({}) => Vec::new(),
+        name => vec![changed(name, change)],
+    };
+    row.changes.iter().flat_map(told)
+}
+
+/// The members of an object that changed, each like a change of its own.
+fn members_changed(change: &Value) -> Vec<String> {
+    let side = |side: &str| change[side].as_object().cloned().unwrap_or_default();
+    let (before, after) = (side("before"), side("after"));
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let differing = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    let one = |name: &String| changed(name, &json!({ "before": before.get(name), "after": after.get(name) }));
+    differing.map(one).collect()
 }
 
 fn changed(name: &str, change: &Value) -> String {

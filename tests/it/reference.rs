@@ -30,7 +30,7 @@ const FILES: [(&str, &str); 7] = [
         "{\"license\": \"…\", \"hw_component_2\": \"other-pc-cpu\", \"hw_component_3\": \"other-pc-board\"}\n",
     ),
     ("catalog.toml", ""),
-    ("falconer.toml", "actor = \"anna\"\n"),
+    ("falconer.toml", "actor = \"anna\"\nproduct = \"QF\"\n"),
 ];
 
 #[test]

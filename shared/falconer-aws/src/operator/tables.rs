@@ -15,6 +15,7 @@
 //! | 18 | what happened to a license last | verifications | `Query`, backwards, so many rows | strong | – |
 //! | 19 | an order | licenses | `GetItem` `order#shop#ID` | strong | – |
 //! | 20 | issue a license for an order | licenses, verifications | `TransactWriteItems` of three puts | – | none of them is there yet |
+//! | 23 | the products that have a stored catalog | licenses | `Scan` of one attribute | strong | – |
 //!
 //! The indexes hold keys alone, so each license they name is read by pattern 1.
 
@@ -52,6 +53,8 @@ pub const HAPPENED: &str = "license_id = :license_id";
 pub const ID_ALONE: &str = "license_id";
 /// Pattern 17.
 pub const SINCE: &str = "#at >= :since";
+/// Pattern 23.
+pub const CATALOGS: &str = "begins_with(license_id, :prefix)";
 /// Pattern 17: what statistics look at. `action` is a reserved word of DynamoDB too.
 pub const FOR_STATISTICS: &str = "license_id, #at, #action, code";
 /// The reserved word.
