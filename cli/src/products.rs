@@ -36,8 +36,8 @@ impl Office<'_> {
             return Ok(Named::Is(read(code, "FALCONER_PRODUCT, or `product` in falconer.toml,")?));
         }
         self.say(
-            "No product is named, so the whole table is looked through for catalogs; FALCONER_PRODUCT, or `product` in \
-             falconer.toml, spares that.",
+            "Looking through the whole table for catalogs, since no product is named: FALCONER_PRODUCT, or `product` in \
+             falconer.toml, spares that …",
         );
         let stored = self.store.products().await?;
         if stored.iter().all(|product| product.as_str() == BUILT_IN) {

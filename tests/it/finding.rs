@@ -198,7 +198,7 @@ fn no_product_is_assumed_where_another_has_a_catalog() {
     let issue = ["issue", "--tier", "one", "--perpetual"];
     let plain = run(&world, &["issue", "--tier", "pro", "--perpetual", "--dry-run"]);
     assert!(
-        plain.status.success() && said(&plain).contains("looked through for catalogs"),
+        plain.status.success() && said(&plain).contains("Looking through the whole table for catalogs"),
         "{}",
         said(&plain)
     );
