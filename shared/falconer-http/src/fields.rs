@@ -4,8 +4,8 @@ use std::fmt;
 
 use falconer_domain::person::{self, Cleaned, Email, Loss};
 
-use crate::members::NO_CHARACTER;
 use crate::problem::Problem;
+use falconer_domain::members::NO_CHARACTER;
 
 /// Longest `origin`, in characters: the width of the Flask server's column.
 pub const MAX_ORIGIN_CHARS: usize = 255;

@@ -21,7 +21,6 @@ pub mod verdict;
 
 mod clock;
 mod event;
-mod members;
 mod notes;
 mod random;
 
