@@ -32,6 +32,7 @@ mod moving_in;
 mod operator;
 mod outages;
 mod output;
+mod permissions;
 mod public_keys;
 mod races;
 mod reference;
