@@ -92,8 +92,10 @@ pub(crate) enum AtTheDesk {
     Issue(Box<Issue>),
     /// Show a license: terms, devices, transfers left, what happened last
     Show(OfLicense),
-    /// List licenses: of a user, of an e-mail, ending soon, or with a status
+    /// List licenses: all of them, of a user, of an e-mail, of a name, ending soon, or with a status
     List(List),
+    /// Find licenses by what a customer writes: a key, old or new, a part of a name or an address, an id
+    Find(Find),
     /// Stop a license until it is reinstated
     Suspend(Change),
     /// Take a suspended or revoked license back
@@ -110,6 +112,10 @@ pub(crate) enum AtTheDesk {
     AddFeature(Feature),
     /// Take away a feature that the license has of its own
     RemoveFeature(Feature),
+    /// Give a license rules of its own: grace, transfers, check interval and the other members of a policy
+    SetPolicy(SetPolicy),
+    /// Correct who the customer is: e-mail, your own id, name
+    SetCustomer(SetCustomer),
     /// Write a note on a license, over the one before
     Note(Note),
     /// Free seats and give their bindings back
@@ -140,9 +146,9 @@ pub(crate) enum AtTheDesk {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("term").required(true).args(["days", "perpetual", "from_csv"])))]
 pub(crate) struct Issue {
-    /// The product's code, 2 to 8 of A-Z and 0-9
-    #[arg(long, default_value = "QF")]
-    pub(crate) product: String,
+    /// The product's code, 2 to 8 of A-Z and 0-9 [env: FALCONER_PRODUCT]
+    #[arg(long)]
+    pub(crate) product: Option<String>,
     /// The tier, one of the product's catalog
     #[arg(long, required_unless_present = "from_csv", default_value = "", hide_default_value = true)]
     pub(crate) tier: String,
@@ -218,21 +224,24 @@ pub(crate) struct Revoke {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("filter").required(true)))]
+#[command(group(ArgGroup::new("filter")))]
 pub(crate) struct List {
     /// Your own id of the customer
     #[arg(long, group = "filter")]
     pub(crate) user: Option<String>,
-    /// The e-mail entered when it was issued
+    /// The e-mail you entered; where none has it, the one typed in the application, which looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) email: Option<String>,
+    /// The customer's name, or a part of it; looks through the whole table
+    #[arg(long, group = "filter")]
+    pub(crate) name: Option<String>,
     /// Those that end within so many days
     #[arg(long, group = "filter", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_525))]
     pub(crate) expiring: Option<u32>,
     /// active, pending, suspended or revoked; looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) status: Option<String>,
-    /// All of them; looks through the whole table
+    /// All of them, as without a filter; looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) all: bool,
     /// Stop after so many
@@ -241,6 +250,20 @@ pub(crate) struct List {
     /// Go on behind this license, the last one of the page before
     #[arg(long, value_name = "LICENSE_ID")]
     pub(crate) after: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// A key in whatever text it is in, its last group, a name, an address, an order or a part of them; `-` reads
+    /// standard input
+    #[arg(required = true, value_name = "TEXT")]
+    pub(crate) text: Vec<String>,
+    /// Look through the whole table also where a key, an id or an index has found something
+    #[arg(long)]
+    pub(crate) everywhere: bool,
+    /// Stop after so many
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
 }
 
 #[derive(Debug, Args)]
@@ -279,6 +302,38 @@ pub(crate) struct SetSeats {
     /// A device that loses its seat; may be repeated
     #[arg(long, value_name = "DEVICE")]
     pub(crate) release: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("rules").required(true).multiple(true).args(["settings", "reset"])))]
+pub(crate) struct SetPolicy {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// A member of a policy and its value, as offline_grace_days=30; NAME= gives the member back to the tier
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Give every member back to the tier that is not set here
+    #[arg(long)]
+    pub(crate) reset: bool,
+    /// A device that loses its seat, where there are fewer seats then; may be repeated
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) release: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("entries").required(true).multiple(true).args(["email", "user", "name"])))]
+pub(crate) struct SetCustomer {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// The customer's e-mail; an empty one clears it
+    #[arg(long)]
+    pub(crate) email: Option<String>,
+    /// Your own id of the customer; an empty one clears it
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// The customer's name; an empty one clears it
+    #[arg(long)]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -387,9 +442,9 @@ pub(crate) enum Import {
 pub(crate) struct ImportSheet {
     #[command(flatten)]
     pub(crate) import: ImportFile,
-    /// The product of rows that name none
-    #[arg(long, default_value = "QF")]
-    pub(crate) product: String,
+    /// The product of rows that name none [env: FALCONER_PRODUCT]
+    #[arg(long)]
+    pub(crate) product: Option<String>,
     /// The sheet's name of a tier and ours; may be repeated
     #[arg(long, value_name = "THEIRS=OURS")]
     pub(crate) tier: Vec<String>,
@@ -488,9 +543,9 @@ pub(crate) struct ExportCsv {
 pub(crate) enum Catalog {
     /// Print a product's catalog: the stored one, else the built-in one
     Show {
-        /// The product's code
-        #[arg(long, default_value = "QF")]
-        product: String,
+        /// The product's code [env: FALCONER_PRODUCT]
+        #[arg(long)]
+        product: Option<String>,
     },
     /// Say whether a file is a catalog, and how it differs from the one in use
     Check(CatalogFile),

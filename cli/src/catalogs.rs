@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::arguments::{self, CatalogFile};
 use crate::failure::not_found;
 use crate::inputs;
-use crate::licenses::{Office, product, reason};
+use crate::licenses::{Office, reason};
 use crate::output;
 
 /// Licenses that a warning names: they fit on two lines.
@@ -20,7 +20,7 @@ impl Office<'_> {
     pub(crate) async fn catalog(&self, command: arguments::Catalog) -> Result<()> {
         match command {
             arguments::Catalog::Show { product: named } => {
-                let product = product(&named)?;
+                let product = self.product(named.as_deref()).await?;
                 let (in_use, version) = self.in_use(&product).await?;
                 let in_use = in_use.ok_or_else(|| {
                     not_found(format!("product {product} has no catalog; `falconer catalog apply` puts one"))

@@ -17,7 +17,7 @@ use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::stacks::StackError;
 use falconer_domain::issue::OrderRefusal;
 use falconer_domain::keyring::KeyRingError;
-use falconer_domain::operate::TierRefusal;
+use falconer_domain::operate::{BadSetting, TierRefusal};
 use falconer_domain::person::BadLine;
 use serde_json::{Value, json};
 
@@ -160,6 +160,7 @@ impl Kind {
             || cause.is::<TooLong>()
             || cause.is::<OrderRefusal>()
             || matches!(cause.downcast_ref(), Some(TierRefusal::NoSuchTier(_)))
+            || cause.is::<BadSetting>()
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()
             || cause.is::<Undecided>()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use encoding_rs::Encoding;
-use falconer::moving::cells::{Sheet, folded_name};
+use falconer::moving::cells::{Row, Sheet, folded_name};
 use falconer::moving::dates::DayOrder;
 use falconer::moving::encoding;
 use falconer::moving::import::{Import, Imported, Mode, Source, There, Words};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::arguments::{self, DateOrder, ImportFile, ImportPostgres, ImportSheet};
 use crate::failure::{Failure, Kind, bad_input};
 use crate::inputs;
-use crate::licenses::{Office, product, reason};
+use crate::licenses::{Office, reason};
 use crate::output::{self, Voice};
 use crate::progress::Progress;
 
@@ -35,7 +35,7 @@ impl Office<'_> {
     }
 
     async fn import_sheet(&self, sheet: &ImportSheet) -> Result<()> {
-        let product = product(&sheet.product)?;
+        let (product, unsaid) = self.named_product(sheet.product.as_deref()).await?.of_rows();
         let mut reading = Reading::new(product, self.now);
         reading.tiers = tiers(&sheet.tier)?;
         reading.statuses = statuses(&sheet.status)?;
@@ -61,6 +61,15 @@ impl Office<'_> {
         let mapping = beside(sheet.mapping.as_deref(), &sheet.import.file, "mapping")?;
         let how = How { mapping: &mapping, only: &only, there: There::Left, what };
         let check = |file: &Sheet<'_>| {
+            // A row of our own export names its product, and so does a key that the ring has made.
+            let key_names_it = |row: &Row<'_>| {
+                let authentic = row.cell("license_key").and_then(|key| self.ring.authenticate(&key).ok());
+                authentic.is_some_and(|authentic| authentic.key.product().is_some())
+            };
+            let names_it = |row: Row<'_>| row.cell("product").is_some() || key_names_it(&row);
+            if let Some(unsaid) = unsaid.filter(|_| !file.rows().all(names_it)) {
+                return Err(unsaid.into());
+            }
             if let Undated::From(column) = &reading.undated
                 && !file.has(column)
             {

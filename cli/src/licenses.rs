@@ -15,11 +15,9 @@ use falconer_aws::store::Row;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::issue::NewLicense;
 use falconer_domain::license_key::CurrentKey;
-use falconer_domain::operate::{self, Extension, Reset};
-use falconer_domain::person::{Email, Note};
-use falconer_domain::{
-    Catalog, KeyRing, License, LicenseId, LicenseKey, Product, Status, TierName, UnixMillis, escrow,
-};
+use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
+use falconer_domain::person::Note;
+use falconer_domain::{Catalog, KeyRing, License, LicenseId, LicenseKey, TierName, UnixMillis, escrow};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -35,14 +33,15 @@ pub(crate) struct Office<'a> {
     pub(crate) ring: &'a KeyRing,
     pub(crate) desk: Desk<'a>,
     pub(crate) actor: &'a str,
+    pub(crate) product: Option<&'a str>,
     pub(crate) manners: Manners,
     pub(crate) now: UnixMillis,
 }
 
 /// Which of many licenses are listed.
-struct PageOf {
-    after: Option<LicenseId>,
-    limit: usize,
+pub(crate) struct PageOf {
+    pub(crate) after: Option<LicenseId>,
+    pub(crate) limit: usize,
 }
 
 impl Office<'_> {
@@ -51,6 +50,7 @@ impl Office<'_> {
             Command::Issue(issue) => self.issue(*issue).await,
             Command::Show(of) => self.show(&of.license).await,
             Command::List(list) => self.list(list).await,
+            Command::Find(find) => self.find_text(&find).await,
             Command::Suspend(change) => {
                 self.edit(&change, "suspend", "SUSPENDED", |_| operate::suspend).await
             }
@@ -91,6 +91,23 @@ impl Office<'_> {
             Command::RemoveFeature(of) => {
                 let edit = |_: &Catalog| |license| operate::remove_feature(license, &of.feature);
                 self.edit(&of.change, "remove-feature", "FEATURE_REMOVED", edit).await
+            }
+            Command::SetPolicy(set) => {
+                let change = if set.reset { PolicyChange::reset() } else { PolicyChange::default() };
+                let change = change.and(set.settings.iter().map(String::as_str))?;
+                let release = devices(&set.release)?;
+                let edit = |catalog: &Catalog| {
+                    let (catalog, change, release) = (catalog.clone(), change.clone(), release.clone());
+                    move |license| operate::set_policy(license, &change, &catalog, &release)
+                };
+                self.edit(&set.change, "set-policy", "POLICY_SET", edit).await
+            }
+            Command::SetCustomer(set) => {
+                let entries = [&set.user, &set.email, &set.name].map(|entry| entry.as_deref());
+                let correction = Correction::read(entries[0], entries[1], entries[2])?;
+                let edit =
+                    |_: &Catalog| move |license| Ok::<_, Never>(operate::set_customer(license, &correction));
+                self.edit(&set.change, "set-customer", "CUSTOMER_SET", edit).await
             }
             Command::Note(note) => {
                 let text = Note::read(&words::lines(&note.text)).context("a note")?;
@@ -147,50 +164,6 @@ impl Office<'_> {
             parts.push(shown::audit_text(&rows));
         }
         Ok(output::line(parts.join("\n\n"))?)
-    }
-
-    async fn list(&self, list: arguments::List) -> Result<()> {
-        let status = list.status.as_deref().map(|text| {
-            Status::parse(text)
-                .ok_or_else(|| bad_input(format!("{text} is not active, pending, suspended or revoked")))
-        });
-        let after = list.after.as_deref().map(|text| {
-            let sentence = || bad_input(format!("--after {text} is not a license id (lic_…)"));
-            LicenseId::parse(text.trim()).ok_or_else(sentence)
-        });
-        let page = PageOf { after: after.transpose()?, limit: list.limit };
-        let mut found = match (&list.user, &list.email, list.expiring, status.transpose()?) {
-            (Some(user), ..) => self.read_all(self.store.licenses_of_user(user).await?, &page).await?,
-            (_, Some(email), ..) => {
-                let email = Email::read(email)?.context("--email is empty")?;
-                self.read_all(self.store.licenses_of_email(email.as_str()).await?, &page).await?
-            }
-            (_, _, Some(days), _) => {
-                let ids = self.store.licenses_ending(self.now, self.now.plus_days(days)).await?;
-                self.read_all(ids, &page).await?
-            }
-            (_, _, _, status) => {
-                self.scan_page(&page, |license| status.is_none_or(|it| it == license.status)).await?
-            }
-        };
-        let more = found.len() > list.limit;
-        found.truncate(list.limit);
-        let next = found.last().filter(|_| more).map(|(license, _)| license.id.to_string());
-        if self.manners.json {
-            let mut licenses = Vec::new();
-            for (license, birth) in found {
-                licenses.push(shown::license_json(&self.desk.standing(license).await?, &birth, self.now));
-            }
-            return Ok(output::document(&json!({ "licenses": licenses, "more": more, "next": next }))?);
-        }
-        output::line(shown::list_text(&found, self.now))?;
-        if let Some(next) = next {
-            let limit = list.limit;
-            output::line(format!(
-                "There are more: --after {next} goes on, --limit shows more than {limit}."
-            ))?;
-        }
-        Ok(())
     }
 
     /// Shows what will change, asks, and changes it.
@@ -320,7 +293,7 @@ impl Office<'_> {
         self.scan_page(&PageOf { after: None, limit: usize::MAX }, wanted).await
     }
 
-    async fn scan_page(
+    pub(crate) async fn scan_page(
         &self,
         page: &PageOf,
         wanted: impl Fn(&License) -> bool,
@@ -364,21 +337,6 @@ impl Office<'_> {
         if !self.manners.json {
             output::note(sentence);
         }
-    }
-
-    async fn read_all(&self, mut ids: Vec<LicenseId>, page: &PageOf) -> Result<Vec<(License, Birth)>> {
-        if let Some(after) = &page.after {
-            let behind = ids.iter().position(|id| id == after).map_or(ids.len(), |place| place + 1);
-            ids.drain(..behind);
-        }
-        let mut found = Vec::new();
-        for id in ids.into_iter().take(page.limit.saturating_add(1)) {
-            if let Some(row) = self.store.license(&id).await? {
-                let birth = row.birth()?;
-                found.push((row.license, birth));
-            }
-        }
-        Ok(found)
     }
 
     pub(crate) async fn find(&self, license: &str) -> Result<Row> {
@@ -450,11 +408,6 @@ pub(crate) fn confirm(manners: Manners, what: &str, lines: &[String]) -> Result<
 /// A reason as the audit keeps it.
 pub(crate) fn reason(given: Option<&str>) -> Result<Option<String>> {
     Ok(given.map(words::reason).transpose()?.flatten())
-}
-
-/// The product of a flag.
-pub(crate) fn product(code: &str) -> Result<Product, Failure> {
-    Product::parse(code).ok_or_else(|| bad_input("--product must be 2 to 8 of A-Z and 0-9"))
 }
 
 /// A key that was made or revealed and could not be printed is not lost: its license holds it.

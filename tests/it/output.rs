@@ -106,7 +106,7 @@ fn a_real_head_reads_one_line() {
 fn a_key_that_cannot_be_printed_is_not_lost() {
     let world = World::start();
     let old = world.put(Fixture::pro());
-    let issue = ["issue", "--tier", "pro", "--days", "30"];
+    let issue = ["issue", "--product", "QF", "--tier", "pro", "--days", "30"];
     let mut issued = 0;
     for (breaks, json) in [(0, false), (0, true), (1, false), (1, true)] {
         let break_off = if breaks == 0 { on_a_full_disk } else { into_a_closed_pipe };

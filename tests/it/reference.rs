@@ -30,7 +30,7 @@ const FILES: [(&str, &str); 7] = [
         "{\"license\": \"…\", \"hw_component_2\": \"other-pc-cpu\", \"hw_component_3\": \"other-pc-board\"}\n",
     ),
     ("catalog.toml", ""),
-    ("falconer.toml", "actor = \"anna\"\n"),
+    ("falconer.toml", "actor = \"anna\"\nproduct = \"QF\"\n"),
 ];
 
 #[test]
@@ -106,7 +106,7 @@ fn the_reference_is_complete() {
 }
 
 /// The first words of a section of a help text.
-fn section(help: &str, title: &str) -> Vec<String> {
+pub(crate) fn section(help: &str, title: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != title).skip(1);
     let lines = lines.take_while(|line| line.starts_with("  "));
     let names =

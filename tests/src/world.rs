@@ -12,6 +12,7 @@ use falconer_domain::{KeyRing, License, LicenseId, UnixMillis};
 use falconer_local::dynamodb::{DynamoDb, Storage};
 use falconer_local::gateway::{Config, End, Gateway, Invocation, Launch, SOURCE_IP_HEADER};
 use falconer_local::secrets::Secrets;
+use falconer_local::sts::Sts;
 use falconer_local::tap::Tap;
 use falconer_local::template::{Names, Template};
 use serde_json::Value;
@@ -80,6 +81,8 @@ pub struct World {
     pub dynamodb: Tap,
     /// The tap in front of Secrets Manager.
     pub secrets_tap: Tap,
+    /// The tap in front of the Security Token Service, which operators alone ask.
+    pub sts: Tap,
     /// The secrets behind it.
     pub secrets: Secrets,
     /// Names of tables and the secret.
@@ -95,6 +98,7 @@ pub struct World {
     spoken: RefCell<Vec<String>>,
     database: DynamoDb,
     instances: usize,
+    _sts: Sts,
 }
 
 impl World {
@@ -118,6 +122,8 @@ impl World {
         dynamodb.measure_capacity();
         let secrets = Secrets::start(0).expect("a Secrets Manager");
         let secrets_tap = Tap::start(secrets.endpoint()).expect("a tap");
+        let service = Sts::start(0).expect("a Security Token Service");
+        let sts = Tap::start(service.endpoint()).expect("a tap");
         if let Some(ring) = &options.ring {
             secrets.put(names.of("MasterKeySecret").expect("a secret"), ring);
         }
@@ -145,6 +151,7 @@ impl World {
             gateway,
             dynamodb,
             secrets_tap,
+            sts,
             secrets,
             settings,
             clients,
@@ -155,6 +162,7 @@ impl World {
             spoken: RefCell::default(),
             database,
             instances: options.instances * FUNCTIONS.len(),
+            _sts: service,
         };
         world.forget();
         world
@@ -173,6 +181,7 @@ impl World {
         command
             .env("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint())
             .env("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_tap.endpoint())
+            .env("AWS_ENDPOINT_URL_STS", self.sts.endpoint())
             .env("AWS_ACCESS_KEY_ID", "stand-in")
             .env("AWS_SECRET_ACCESS_KEY", "stand-in")
             .env("AWS_REGION", "us-east-1")
@@ -196,6 +205,7 @@ impl World {
     pub fn forget(&self) {
         self.dynamodb.forget();
         self.secrets_tap.forget();
+        self.sts.forget();
     }
 
     /// The ring as it stands in the secret.

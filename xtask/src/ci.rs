@@ -15,12 +15,13 @@ const TERMINAL: &str = "xtask/python/terminal.py";
 const TERMINAL_SECONDS: u32 = 2_400;
 
 /// Settings that no test may see. Nothing listens on port 9.
-const A_DEVELOPERS_SHELL: [(&str, &str); 22] = [
+const A_DEVELOPERS_SHELL: [(&str, &str); 24] = [
     ("ALL_PROXY", "http://127.0.0.1:9"),
     ("AWS_ACCESS_KEY_ID", "local"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
     ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9"),
+    ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9"),
     ("AWS_PROFILE", "nobody"),
     ("AWS_REGION", "eu-central-1"),
     ("AWS_SECRET_ACCESS_KEY", "local"),
@@ -28,6 +29,7 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 22] = [
     ("CLICOLOR_FORCE", "1"),
     ("COLUMNS", "40"),
     ("FALCONER_ACTOR", "somebody"),
+    ("FALCONER_PRODUCT", "ANOTHER"),
     ("FALCONER_URL", "http://127.0.0.1:9"),
     ("LANG", "tr_TR.UTF-8"),
     ("LICENSES_TABLE", "another-table"),

@@ -357,6 +357,17 @@ fn folded(key: &str) -> String {
     license_key::fold(key).filter(kept).unwrap_or_else(|| key.trim().to_uppercase()).replace('_', "-")
 }
 
+/// The id of the license that an import gave a fresh key in the place of a free text.
+#[must_use]
+pub fn id_in_place_of(
+    key: &str,
+    generation: &Generation,
+    product: &Product,
+    tier: &PrintedTier,
+) -> LicenseId {
+    in_place_of(&folded(key), generation, product.clone(), tier.clone()).0
+}
+
 fn in_place_of(
     folded: &str,
     generation: &Generation,

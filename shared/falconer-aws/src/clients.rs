@@ -160,13 +160,14 @@ impl Clients {
     }
 }
 
-/// What an operator's machine calls: the two services, and the one that knows where they are.
+/// What an operator's machine calls: the two services, the one that knows where they are, and the one that knows who asks.
 #[cfg(feature = "operator")]
 #[derive(Clone, Debug)]
 pub struct Operator {
     /// The two services.
     pub clients: Clients,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
 }
 
 #[cfg(feature = "operator")]
@@ -181,6 +182,7 @@ impl Operator {
         Self {
             clients: Clients::of(&config, Budgets::OPERATOR),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
         }
     }
 }

@@ -32,6 +32,9 @@ pub struct Store {
     licenses: String,
     verifications: String,
     transaction: TimeoutConfig,
+    /// Who an operator's credentials say is asking; nobody's in a function.
+    #[cfg(feature = "operator")]
+    caller: Option<crate::operator::Caller>,
 }
 
 impl Store {
@@ -43,6 +46,8 @@ impl Store {
             licenses: licenses.to_owned(),
             verifications: verifications.to_owned(),
             transaction: clients.budgets.transaction(),
+            #[cfg(feature = "operator")]
+            caller: None,
         }
     }
 
@@ -96,11 +101,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn record(&self, row: &AuditRow) -> Result<(), StoreError> {
+        let mut item = written(&AuditItem::from(row))?;
+        self.sign(&mut item).await;
         let written = self
             .dynamodb
             .put_item()
             .table_name(&self.verifications)
-            .set_item(Some(written(&AuditItem::from(row))?))
+            .set_item(Some(item))
             .condition_expression(tables::NOT_THERE)
             .send()
             .await
@@ -222,9 +229,15 @@ impl Store {
     /// look like somebody else's.
     pub(crate) async fn transact(
         &self,
-        items: Vec<TransactWriteItem>,
+        mut items: Vec<TransactWriteItem>,
         token: &str,
     ) -> Result<(), StoreError> {
+        // Once for all tries: another transaction under the same token is refused.
+        for put in items.iter_mut().filter_map(|item| item.put.as_mut()) {
+            if put.table_name == self.verifications {
+                self.sign(&mut put.item).await;
+            }
+        }
         let mut sent = 1;
         loop {
             let timeouts = aws_sdk_dynamodb::config::Builder::new().timeout_config(self.transaction.clone());
@@ -292,8 +305,32 @@ impl Guard {
     }
 }
 
+#[cfg(not(feature = "operator"))]
+impl Store {
+    /// A function changes nothing in its own name.
+    #[expect(
+        clippy::unused_async,
+        clippy::unused_self,
+        reason = "as for an operator, whose name has to be asked for"
+    )]
+    async fn sign(&self, _row: &mut Item) {}
+}
+
 #[cfg(feature = "operator")]
 impl Store {
+    /// The same tables; every audit row that is written carries the caller's identity, where AWS tells it.
+    #[must_use]
+    pub fn signed_by(self, caller: crate::operator::Caller) -> Self {
+        Self { caller: Some(caller), ..self }
+    }
+
+    async fn sign(&self, row: &mut Item) {
+        let Some(caller) = &self.caller else { return };
+        if let Some(arn) = caller.arn().await {
+            row.insert(tables::IDENTITY.to_owned(), AttributeValue::S(arn.to_owned()));
+        }
+    }
+
     pub(crate) const fn dynamodb(&self) -> &Client {
         &self.dynamodb
     }

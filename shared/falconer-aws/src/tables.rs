@@ -38,11 +38,17 @@ pub const SAME_VERSION: &str = "version = :version";
 /// Patterns 6 and 6b: the version read.
 pub const VERSION_VALUE: &str = ":version";
 
+/// How the key of a catalog's item begins.
+pub const CATALOG_PREFIX: &str = "catalog#";
+
 /// The key of a product's catalog item.
 #[must_use]
 pub fn catalog_key(product: &Product) -> String {
-    format!("catalog#{product}")
+    format!("{CATALOG_PREFIX}{product}")
 }
+
+/// Attribute of an operator's audit row: who the credentials said is asking.
+pub const IDENTITY: &str = "identity";
 
 /// The sort key of an audit row: 13 digits of milliseconds, so that text order is time order until the year 2286, then
 /// the request id, so that two requests of one millisecond both stand.

@@ -217,22 +217,9 @@ impl Order {
         {
             return Err(OrderRefusal::Days);
         }
-        let named = |name| move |_| OrderRefusal::Text(name);
-        let blank = |text: &Option<String>| {
-            text.as_deref().is_some_and(|text| PersonName::clean(text).kept.is_none())
-        };
-        for (name, text) in [("user", &self.user_id), ("email", &self.email), ("name", &self.licensee_name)] {
-            if blank(text) {
-                return Err(OrderRefusal::Text(name));
-            }
-        }
-        let line = |text: &Option<String>| PersonName::read(text.as_deref().unwrap_or_default());
-        let user_id = line(&self.user_id).map_err(named("user"))?.map(|line| line.as_str().to_owned());
-        let licensee_name = line(&self.licensee_name).map_err(named("name"))?;
-        let email = Email::read(self.email.as_deref().unwrap_or_default()).map_err(named("email"))?;
-        if email.as_ref().is_some_and(|email| !email.looks_right()) {
-            return Err(OrderRefusal::Email);
-        }
+        let user_id = self.user_id.as_deref().map(user_id).transpose()?;
+        let email = self.email.as_deref().map(email).transpose()?;
+        let licensee_name = self.licensee_name.as_deref().map(customers_name).transpose()?;
         if self.features.len() > MAX_EXTRA_FEATURES
             || !self.features.iter().all(|feature| is_feature(feature))
         {
@@ -317,6 +304,36 @@ impl CheckedOrder {
             generation,
         }
     }
+}
+
+/// Reads the vendor's own id of a customer.
+///
+/// # Errors
+/// [`OrderRefusal::Text`]: it is too long, or nothing of it can be seen.
+pub fn user_id(text: &str) -> Result<String, OrderRefusal> {
+    line("user", text).map(|line| line.as_str().to_owned())
+}
+
+/// Reads a customer's name.
+///
+/// # Errors
+/// As [`user_id`].
+pub fn customers_name(text: &str) -> Result<PersonName, OrderRefusal> {
+    line("name", text)
+}
+
+/// Reads a customer's e-mail.
+///
+/// # Errors
+/// As [`user_id`]; [`OrderRefusal::Email`] where it does not look like one.
+pub fn email(text: &str) -> Result<Email, OrderRefusal> {
+    let refused = OrderRefusal::Text("email");
+    let email = Email::read(text).ok().flatten().ok_or(refused)?;
+    if email.looks_right() { Ok(email) } else { Err(OrderRefusal::Email) }
+}
+
+fn line(name: &'static str, text: &str) -> Result<PersonName, OrderRefusal> {
+    PersonName::read(text).ok().flatten().ok_or(OrderRefusal::Text(name))
 }
 
 /// Whether a text is a feature's name: 1 to [`MAX_FEATURE_CHARS`] of `a-z`, `0-9` and `_`.

@@ -21,6 +21,7 @@ pub mod lease;
 pub mod license;
 pub mod license_id;
 pub mod license_key;
+pub mod members;
 pub mod operate;
 pub mod person;
 pub mod seats;

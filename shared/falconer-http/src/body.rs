@@ -3,15 +3,14 @@
 //! The key, `nonce`, `hardware_format` and `from_device` are exact. Every other member is nice to have: it is taken,
 //! cleaned, cut, or set aside, and the answer names each one that was not taken as it was sent.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use falconer_domain::Code;
+use falconer_domain::members::{self, Given, Member, Members, NO_CHARACTER};
 use falconer_domain::person::Email;
 
 use crate::change_request::SeatPurpose;
 use crate::fields::{self, Credentials, Line, Nonce, Origin, TypedKey};
-use crate::json_members::{self, Given, Member, Members, REPLACEMENT};
 use crate::notes::{Names, Notes, RefusalStatus};
 use crate::problem::Problem;
 use crate::request::Request;
@@ -56,8 +55,8 @@ impl Body {
         if request.body.len() > MAX_BODY_BYTES {
             return Err(Problem::new(Code::BodyTooLarge, Code::BodyTooLarge.row().next_step));
         }
-        let text = decoded(&request.body);
-        if let Some(members) = object(&text) {
+        let text = members::decoded(&request.body);
+        if let Some(members) = members::object(&text) {
             return Ok(Self { taken: vec![Taken::Nothing; members.0.len()], members });
         }
         if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() && !text.starts_with('{') {
@@ -179,6 +178,11 @@ impl Body {
         request.note(Notes { ignored: names.into(), refusal_status: status.map(|(_, status)| status) });
     }
 
+    /// Returns all members.
+    pub(crate) const fn members(&self) -> &Members {
+        &self.members
+    }
+
     /// The member that counts, by the first of its names that holds something.
     pub(crate) fn member(&self, names: &[&str]) -> Option<(usize, &Member)> {
         let index = names.iter().find_map(|name| self.members.find(name))?;
@@ -215,38 +219,10 @@ impl Body {
 fn is_read_by_nobody(member: &Member) -> bool {
     READ_BY_NOBODY.contains(&member.name.as_str())
         && match member.given() {
-            Given::Text(text) => !text.contains(REPLACEMENT),
+            Given::Text(text) => !text.contains(NO_CHARACTER),
             Given::Number(number) => number.parse::<f64>().is_ok_and(f64::is_finite),
             _ => false,
         }
-}
-
-/// The body as text. A byte-order mark is no part of it, nor is the byte that ends a string in C. UTF-16, which Windows
-/// calls Unicode, is known by its mark or by its first character; bytes that are not UTF-8 cost no more than the
-/// character they were meant to be.
-fn decoded(body: &[u8]) -> Cow<'_, str> {
-    let unit = |pair: &[u8], of: fn([u8; 2]) -> u16| of([pair[0], pair.get(1).copied().unwrap_or_default()]);
-    let utf16 = |bytes: &[u8], of| {
-        let units = bytes.chunks(2).map(|pair| unit(pair, of));
-        char::decode_utf16(units).map(|read| read.unwrap_or(REPLACEMENT)).collect::<String>()
-    };
-    let text = match body {
-        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes).into(),
-        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes).into(),
-        [b'{', 0, ..] => utf16(body, u16::from_le_bytes).into(),
-        [0, b'{', ..] => utf16(body, u16::from_be_bytes).into(),
-        _ => String::from_utf8_lossy(body),
-    };
-    let bare = |text: &str| text.trim_start_matches('\u{FEFF}').trim_end_matches('\0').trim().len();
-    if bare(&text) == text.len() {
-        return text;
-    }
-    text.trim_start_matches('\u{FEFF}').trim_end_matches('\0').trim().to_owned().into()
-}
-
-/// An object, or the object inside a JSON text: a body that was encoded twice.
-fn object(text: &str) -> Option<Members> {
-    Members::read(text).or_else(|| Members::read(&json_members::text(text)?))
 }
 
 /// Whether any of the content types calls the body JSON: `application/json`, or `application/…+json`, whatever its
@@ -277,27 +253,6 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(claims_json(content_types), expected, "{content_types}");
-        }
-    }
-
-    #[test]
-    fn bodies_are_decoded_whatever_wrote_them() {
-        let utf16 = |of: fn(u16) -> [u8; 2], mark: &str| {
-            format!("{mark}{{\"ü\":1}}").encode_utf16().flat_map(of).collect::<Vec<u8>>()
-        };
-        for (body, expected) in [
-            ("{\"ü\":1}".as_bytes().to_vec(), "{\"ü\":1}"),
-            ("\u{FEFF}{\"ü\":1}\n".as_bytes().to_vec(), "{\"ü\":1}"),
-            (b"{\"a\":1}\0".to_vec(), "{\"a\":1}"),
-            (utf16(u16::to_le_bytes, "\u{FEFF}"), "{\"ü\":1}"),
-            (utf16(u16::to_be_bytes, "\u{FEFF}"), "{\"ü\":1}"),
-            (utf16(u16::to_le_bytes, ""), "{\"ü\":1}"),
-            (utf16(u16::to_be_bytes, ""), "{\"ü\":1}"),
-            (b"{\"J\xFCrgen\":1}".to_vec(), "{\"J\u{FFFD}rgen\":1}"),
-            (b"{\0".to_vec(), "{"),
-            (Vec::new(), ""),
-        ] {
-            assert_eq!(decoded(&body), expected, "{body:?}");
         }
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use falconer_domain::person::{self, Cleaned, Email, Loss};
 
-use crate::json_members::REPLACEMENT;
 use crate::problem::Problem;
+use falconer_domain::members::NO_CHARACTER;
 
 /// Longest `origin`, in characters: the width of the Flask server's column.
 pub const MAX_ORIGIN_CHARS: usize = 255;
@@ -77,19 +77,19 @@ pub(crate) struct Line<T> {
 /// Reads what somebody or something is called: cleaned, and cut to its limit.
 pub(crate) fn name<const MAX_CHARS: usize>(text: &str) -> Option<Line<person::Line<MAX_CHARS>>> {
     let Cleaned { kept, loss } = person::Line::clean(&without_holes(text));
-    Some(Line { value: kept?, is_whole: loss == Loss::Nothing && !text.contains(REPLACEMENT) })
+    Some(Line { value: kept?, is_whole: loss == Loss::Nothing && !text.contains(NO_CHARACTER) })
 }
 
 /// Reads an e-mail address. One that is too long is not cut: its beginning is not an address of the same person.
 pub(crate) fn email(text: &str) -> Option<Line<Email>> {
     let Cleaned { kept, loss } = Email::clean(&without_holes(text));
     let value = kept.filter(|_| loss != Loss::Cut)?;
-    Some(Line { value, is_whole: loss == Loss::Nothing && !text.contains(REPLACEMENT) })
+    Some(Line { value, is_whole: loss == Loss::Nothing && !text.contains(NO_CHARACTER) })
 }
 
 /// A text without what stands where there was no character, such as half an emoji.
 fn without_holes(text: &str) -> String {
-    text.replace(REPLACEMENT, "")
+    text.replace(NO_CHARACTER, "")
 }
 
 #[cfg(test)]

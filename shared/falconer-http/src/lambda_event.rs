@@ -10,7 +10,7 @@ use lambda_http::http::Response;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::json_members::{Given, Members};
+use falconer_domain::members::{Given, Members};
 
 /// An HTTP request, as an HTTP API describes it in payload format 2.0.
 pub(crate) struct HttpRequest {

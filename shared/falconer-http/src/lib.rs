@@ -21,7 +21,6 @@ pub mod telemetry;
 pub mod verify_response;
 
 mod clock;
-mod json_members;
 mod lambda_event;
 mod notes;
 mod random;

@@ -2,7 +2,7 @@
 
 use falconer_domain::person::{Cleaned, Line, Loss};
 
-use crate::json_members::Given;
+use falconer_domain::members::Given;
 
 /// Most names in one answer: the body holds some hundreds of members at most, and a person reads the first few.
 const MAX_NAMES: usize = 20;

@@ -2,6 +2,7 @@
 //!
 //! - [`dynamodb`]: a DynamoDB in this process, its tables created by reading `template.yaml`;
 //! - [`secrets`]: a small Secrets Manager;
+//! - [`sts`]: a small Security Token Service;
 //! - [`tap`]: a proxy in front of either, which counts requests and breaks them on demand;
 //! - [`cors`]: what the gateway says to pages of other origins, and a proxy that says it for others;
 //! - [`gateway`]: API Gateway and Lambda around the real function binaries;
@@ -23,5 +24,6 @@ pub mod cors;
 pub mod dynamodb;
 pub mod gateway;
 pub mod secrets;
+pub mod sts;
 pub mod tap;
 pub mod template;

@@ -26,6 +26,8 @@ pub struct AuditRecord {
     pub address: Option<String>,
     /// Who changed something.
     pub actor: Option<String>,
+    /// Who an operator's credentials said that was.
+    pub identity: Option<String>,
     /// Why.
     pub reason: Option<String>,
     /// The device it is about.

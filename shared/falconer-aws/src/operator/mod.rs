@@ -3,6 +3,7 @@
 mod bulk;
 mod erasure;
 mod history;
+mod identity;
 mod orders;
 pub mod stacks;
 pub mod tables;
@@ -10,9 +11,10 @@ pub mod tables;
 pub use bulk::{Amended, Happened, MOST_AT_ONCE};
 pub use erasure::{ERASING, OrdersPage, TellingPage, TellingRow};
 pub use history::{AuditRecord, HardwareRecord, HistoryPage};
+pub use identity::Caller;
 pub use orders::PlacedOrder;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -26,7 +28,7 @@ use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::{AuditItem, CatalogItem, expiry_month, next_month};
 use crate::store::{Item, Row, Store, put_if, put_over, read, written};
-use crate::tables::{LICENSE_ID, NOT_THERE};
+use crate::tables::{CATALOG_PREFIX, LICENSE_ID, NOT_THERE};
 
 /// What a license was born with.
 #[derive(Deserialize)]
@@ -120,6 +122,31 @@ impl Store {
             }
         }
         Ok(page)
+    }
+
+    /// Pattern 28: the products that have a stored catalog. The whole table is read, and paid for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn products(&self) -> Result<BTreeSet<Product>, StoreError> {
+        let mut pages = self
+            .dynamodb()
+            .scan()
+            .table_name(self.licenses_table())
+            .consistent_read(true)
+            .filter_expression(tables::CATALOGS)
+            .projection_expression(tables::ID_ALONE)
+            .expression_attribute_values(":prefix", AttributeValue::S(CATALOG_PREFIX.to_owned()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = BTreeSet::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| StoreError::of(&error))?;
+            let code = item.get(LICENSE_ID).and_then(|id| id.as_s().ok()?.strip_prefix(CATALOG_PREFIX));
+            found.extend(code.and_then(Product::parse));
+        }
+        Ok(found)
     }
 
     /// Pattern 13: a license under a new key, and the end of the one under the old. Both audit rows, or nothing at all.

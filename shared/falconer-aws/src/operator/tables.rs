@@ -22,6 +22,7 @@
 //! | 25 | the orders of some licenses | licenses | `Scan`, filtered | strong | – |
 //! | 26 | hide the id of an order | licenses | `GetItem`, then `TransactWriteItems` of a put and a delete | strong | the one not there yet; the other is |
 //! | 27 | an order whose id is hidden | licenses | `GetItem` `order#hidden#HASH` | strong | – |
+//! | 28 | the products that have a stored catalog | licenses | `Scan` of one attribute | strong | – |
 //!
 //! The indexes hold keys alone, so each license they name is read by pattern 1.
 
@@ -68,6 +69,8 @@ pub const HAPPENED: &str = "license_id = :license_id";
 pub const ID_ALONE: &str = "license_id";
 /// Pattern 17.
 pub const SINCE: &str = "#at >= :since";
+/// Pattern 28.
+pub const CATALOGS: &str = "begins_with(license_id, :prefix)";
 /// Pattern 17: what statistics look at. `action` is a reserved word of DynamoDB too.
 pub const FOR_STATISTICS: &str = "license_id, #at, #action, code";
 /// The reserved word.

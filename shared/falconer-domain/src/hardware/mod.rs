@@ -9,6 +9,7 @@
 mod drift;
 mod folding;
 mod matching;
+mod received;
 mod sighting;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 pub use drift::{MEMORY_DAYS, REST_DAYS, learnable, learned};
 pub use matching::{DeviceMatch, best_match, is_enough_to_bind, stated};
+pub use received::{Fault, Hardware, Used};
 pub use sighting::{Nearest, Sighting};
 
 use crate::encoding::{CROCKFORD_LOWER, HEXLOWER};

@@ -1,7 +1,9 @@
 //! What an operator does to a license. Each operation takes the license as it stands and returns it as it will be; the
 //! store writes it under the version that was read, with an audit row that names actor and reason.
 
+mod customer;
 mod erasure;
+mod policy;
 mod rotation;
 
 use std::collections::BTreeSet;
@@ -13,7 +15,9 @@ use crate::license::{License, Status};
 use crate::license_id::LicenseId;
 use crate::time::UnixMillis;
 
+pub use customer::{Correction, set_customer};
 pub use erasure::{Personal, erase, holds_address, lift_erasure, names_person, personal};
+pub use policy::{BadSetting, OwnValue, PolicyChange, PolicyRefusal, own_policy, set_policy};
 pub use rotation::{Rotated, rotate};
 
 /// Why a license's status stays as it is.

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::record::{consumed, resources};
 use super::{Fault, Record, Seen, Shared, lock};
 use crate::server::{Call, Reply, json};
+use crate::sts;
 
 /// The content type of errors the tap makes up: the SDK reads the body whatever it says.
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
@@ -39,7 +40,7 @@ impl Shared {
         // Numbered under the lock, so that the records stand in the order of their numbers.
         let mut records = lock(&self.records);
         let seen = Seen {
-            operation: operation(&call.head),
+            operation: operation(call),
             resources: resources(&request),
             number: self.next_number.fetch_add(1, Ordering::Relaxed),
         };
@@ -132,7 +133,7 @@ fn reply(response: Response<Bytes>) -> Response<Full<Bytes>> {
 
 /// The body, asking for what the request costs. Only DynamoDB's item operations know the member.
 fn with_capacity(call: &Call) -> Bytes {
-    let operation = operation(&call.head);
+    let operation = operation(call);
     let about_items = ["Item", "Query", "Scan"].iter().any(|part| operation.contains(part));
     let is_dynamodb = target(&call.head).starts_with("DynamoDB_");
     match serde_json::from_slice::<Value>(&call.body) {
@@ -144,9 +145,11 @@ fn with_capacity(call: &Call) -> Bytes {
     }
 }
 
-fn operation(head: &Parts) -> String {
-    let target = target(head);
-    target.rsplit('.').next().unwrap_or(target).to_owned()
+/// By its header, or by the form in its body.
+fn operation(call: &Call) -> String {
+    let target = target(&call.head);
+    let named = target.rsplit('.').next().filter(|named| !named.is_empty());
+    named.or_else(|| sts::action(&call.body)).unwrap_or_default().to_owned()
 }
 
 fn target(head: &Parts) -> &str {

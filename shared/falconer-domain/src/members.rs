@@ -1,9 +1,10 @@
-//! The members of a JSON object as they were written: a value that cannot be read spoils no other member.
+//! Members of the JSON of requests, as they were written: a value that cannot be read spoils no other member.
 //!
 //! Each value stays as it was sent until it is asked for, so a number without bounds in a member that nobody reads is
 //! skipped. Texts are read as bytes: half of a surrogate pair, which JavaScript makes of an emoji that it cuts, becomes
 //! U+FFFD instead of an error.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -13,21 +14,22 @@ use serde_json::value::RawValue;
 const MAX_DEPTH: usize = 127;
 
 /// What stands in a text where there was no character.
-pub(crate) const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
+pub const NO_CHARACTER: char = char::REPLACEMENT_CHARACTER;
 
 /// An object.
 #[derive(Clone, Default)]
-pub(crate) struct Members(pub(crate) Vec<Member>);
+pub struct Members(pub Vec<Member>);
 
 /// One member of it.
 #[derive(Clone)]
-pub(crate) struct Member {
-    pub(crate) name: String,
+pub struct Member {
+    /// Its name, as it was written.
+    pub name: String,
     value: Box<RawValue>,
 }
 
 /// A value, as far as requests use values.
-pub(crate) enum Given {
+pub enum Given {
     /// What languages write for nothing: `null`, a text of white space, an empty list, an empty object. PHP writes an
     /// empty map as `[]`. The text `null` is a text: people are called that.
     Nothing,
@@ -45,22 +47,26 @@ pub(crate) enum Given {
 
 impl Members {
     /// Reads a text that holds one object. `None` where it holds anything else, or nests too deep.
-    pub(crate) fn read(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
         (depth(text) <= MAX_DEPTH).then(|| serde_json::from_str(text).ok()).flatten()
     }
 
     /// The last member of this name that holds something.
-    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<usize> {
         self.0.iter().rposition(|member| member.name == name && !member.is_nothing())
     }
 
     /// What the last member of this name holds.
-    pub(crate) fn get(&self, name: &str) -> Given {
+    #[must_use]
+    pub fn get(&self, name: &str) -> Given {
         self.find(name).map_or(Given::Nothing, |index| self.0[index].given())
     }
 
     /// A text.
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
         match self.get(name) {
             Given::Text(text) => Some(text),
             _ => None,
@@ -68,7 +74,8 @@ impl Members {
     }
 
     /// An object.
-    pub(crate) fn object(&self, name: &str) -> Option<Self> {
+    #[must_use]
+    pub fn object(&self, name: &str) -> Option<Self> {
         match self.get(name) {
             Given::Object(members) => Some(members),
             _ => None,
@@ -78,7 +85,8 @@ impl Members {
 
 impl Member {
     /// Its value.
-    pub(crate) fn given(&self) -> Given {
+    #[must_use]
+    pub fn given(&self) -> Given {
         let written = self.value.get();
         match written.as_bytes().first() {
             Some(b'"') => match text(written) {
@@ -98,29 +106,65 @@ impl Member {
         }
     }
 
-    pub(crate) fn is_nothing(&self) -> bool {
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
         matches!(self.given(), Given::Nothing)
     }
 
     /// Whether it is `true`.
-    pub(crate) fn is_true(&self) -> bool {
+    #[must_use]
+    pub fn is_true(&self) -> bool {
         self.value.get() == "true"
     }
 
     /// Whether it is a text, blank or not.
-    pub(crate) fn is_text(&self) -> bool {
+    #[must_use]
+    pub fn is_text(&self) -> bool {
         self.value.get().starts_with('"')
     }
 
     /// Whether another member says the same.
-    pub(crate) fn says_what(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn says_what(&self, other: &Self) -> bool {
         self.value.get() == other.value.get()
     }
 }
 
 /// The text of a JSON text.
-pub(crate) fn text(written: &str) -> Option<String> {
+#[must_use]
+pub fn text(written: &str) -> Option<String> {
     serde_json::from_str::<Text>(written).ok().map(|text| text.0)
+}
+
+/// The body as text. A byte-order mark is no part of it, nor is the byte that ends a string in C. UTF-16, which Windows
+/// calls Unicode, is known by its mark or by its first character; bytes that are not UTF-8 cost no more than the
+/// character they were meant to be.
+#[must_use]
+pub fn decoded(body: &[u8]) -> Cow<'_, str> {
+    let unit = |pair: &[u8], of: fn([u8; 2]) -> u16| of([pair[0], pair.get(1).copied().unwrap_or_default()]);
+    let utf16 = |bytes: &[u8], of| {
+        let units = bytes.chunks(2).map(|pair| unit(pair, of));
+        char::decode_utf16(units).map(|read| read.unwrap_or(NO_CHARACTER)).collect::<String>()
+    };
+    let text = match body {
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes).into(),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes).into(),
+        [b'{', 0, ..] => utf16(body, u16::from_le_bytes).into(),
+        [0, b'{', ..] => utf16(body, u16::from_be_bytes).into(),
+        _ => String::from_utf8_lossy(body),
+    };
+    let bare = |text: &str| text.trim_start_matches('\u{FEFF}').trim_end_matches('\0').trim().len();
+    if bare(&text) == text.len() {
+        return text;
+    }
+    text.trim_start_matches('\u{FEFF}').trim_end_matches('\0').trim().to_owned().into()
+}
+
+/// An object, or the object inside a JSON text: a body that was encoded twice.
+#[must_use]
+pub fn object(text: &str) -> Option<Members> {
+    Members::read(text).or_else(|| Members::read(&self::text(text)?))
 }
 
 /// Nesting outside texts.
@@ -243,5 +287,26 @@ mod tests {
         assert!(Members::read(&nested(MAX_DEPTH + 1)).is_none());
         let text = format!(r#"{{"a":"{}\"{}"}}"#, "[".repeat(500), "{".repeat(500));
         assert!(Members::read(&text).is_some());
+    }
+
+    #[test]
+    fn bodies_are_decoded_whatever_wrote_them() {
+        let utf16 = |of: fn(u16) -> [u8; 2], mark: &str| {
+            format!("{mark}{{\"ü\":1}}").encode_utf16().flat_map(of).collect::<Vec<u8>>()
+        };
+        for (body, expected) in [
+            ("{\"ü\":1}".as_bytes().to_vec(), "{\"ü\":1}"),
+            ("\u{FEFF}{\"ü\":1}\n".as_bytes().to_vec(), "{\"ü\":1}"),
+            (b"{\"a\":1}\0".to_vec(), "{\"a\":1}"),
+            (utf16(u16::to_le_bytes, "\u{FEFF}"), "{\"ü\":1}"),
+            (utf16(u16::to_be_bytes, "\u{FEFF}"), "{\"ü\":1}"),
+            (utf16(u16::to_le_bytes, ""), "{\"ü\":1}"),
+            (utf16(u16::to_be_bytes, ""), "{\"ü\":1}"),
+            (b"{\"J\xFCrgen\":1}".to_vec(), "{\"J\u{FFFD}rgen\":1}"),
+            (b"{\0".to_vec(), "{"),
+            (Vec::new(), ""),
+        ] {
+            assert_eq!(decoded(&body), expected, "{body:?}");
+        }
     }
 }
