@@ -173,3 +173,78 @@ fn is_last_group(group: &str, hint: &str) -> bool {
 fn look_alikes(group: &str) -> String {
     group.replace('O', "0").replace(['I', 'L'], "1")
 }
+
+#[cfg(test)]
+mod tests {
+    use falconer_domain::license_key::CurrentKey;
+    use falconer_domain::{Product, TierName};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ring() -> KeyRing {
+        KeyRing::parse(r#"{"current":"1","1":"a-master-of-a-test-0123456789abcdef"}"#).unwrap()
+    }
+
+    fn key(ring: &KeyRing) -> LicenseKey {
+        let tier = TierName::parse("pro").unwrap().printed();
+        LicenseKey::Current(CurrentKey::issue(ring.current(), Product::parse("ACME").unwrap(), tier, [7; 10]))
+    }
+
+    fn named(text: &str) -> usize {
+        Sought::read(text).map_or(0, |sought| sought.named(&ring()).len())
+    }
+
+    #[test]
+    fn a_key_is_found_in_what_surrounds_it() {
+        let key = key(&ring()).to_string();
+        for text in [
+            key.clone(),
+            format!("<{key}>"),
+            format!("Your key:{key}."),
+            format!("key={key}&product=ACME"),
+            format!("https://example.com/?a=1&key={}#top", key.to_lowercase()),
+            format!("> > {}", key.replace('-', "- ")),
+            format!("{key} {key}"),
+            key.chars().map(|c| format!("{c} ")).collect(),
+        ] {
+            assert_eq!(named(&text), 1, "{text}");
+        }
+        for text in ["", "\u{200B}", "lic_", "hello", &key[1..], &key[..key.len() - 1]] {
+            assert_eq!(named(text), 0, "{text}");
+        }
+        assert_eq!(named("see LIC_000000000000000000000000, please"), 1);
+    }
+
+    #[test]
+    fn the_last_group_is_compared_as_keys_are_read() {
+        for (group, hint, expected) in [
+            ("RKPPT", "QF-PRO-…-RKPPT", true),
+            ("RKPP0", "QF-PRO-…-RKPPO", true),
+            ("1700000000", "QF-PRO-…-1700000000", true),
+            ("YZ", "…YZ", true),
+            ("PRO", "QF-PRO-…-RKPPT", false),
+            ("", "…", false),
+        ] {
+            assert_eq!(is_last_group(group, hint), expected, "{group} {hint}");
+        }
+        let groups = |text: &str| Sought::read(text).unwrap().groups().collect::<Vec<_>>();
+        assert_eq!(groups("ends with rkppo."), ["ENDS", "W1TH", "RKPP0"]);
+        assert_eq!((groups("a …yz"), groups("a yz")), (vec!["YZ".to_owned()], vec![]));
+    }
+
+    proptest! {
+        /// Whatever is pasted, nothing panics, and what is looked up is bounded.
+        #[test]
+        fn any_text_is_looked_for(text in "([\\PC\\pC]|[ -~]|[A-Z0-9-]{5} ){0,60}") {
+            let ring = ring();
+            let catalogs: Vec<_> = Catalog::built_in(&Product::parse("QF").unwrap()).into_iter().collect();
+            if let Some(sought) = Sought::read(&text) {
+                prop_assert!(sought.named(&ring).is_empty());
+                prop_assert!(sought.of_free_texts(&ring, &catalogs).len() <= MAX_LOOKED_UP);
+                prop_assert!(sought.addresses().all(|address| address.looks_right()));
+                let _ = (sought.user_id(), sought.order(), sought.has_mistyped_key(&ring));
+            }
+        }
+    }
+}

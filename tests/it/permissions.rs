@@ -172,12 +172,12 @@ fn documented() -> BTreeMap<String, Calls> {
         let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
         let ticked =
             |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
-        let mut calls = Calls::new();
+        let mut needed = Calls::new();
         for (column, cell) in COLUMNS.iter().zip(&cells[1..]) {
-            calls.extend(ticked(cell).into_iter().map(|call| format!("{column} {call}")));
+            needed.extend(ticked(cell).into_iter().map(|call| format!("{column} {call}")));
         }
         for command in ticked(cells[0]) {
-            assert!(table.insert(command.clone(), calls.clone()).is_none(), "{command} is there twice");
+            assert!(table.insert(command.clone(), needed.clone()).is_none(), "{command} is there twice");
         }
     }
     table

@@ -308,11 +308,7 @@ impl Guard {
 #[cfg(not(feature = "operator"))]
 impl Store {
     /// A function changes nothing in its own name.
-    #[expect(
-        clippy::unused_async,
-        clippy::unused_self,
-        reason = "as for an operator, whose name has to be asked for"
-    )]
+    #[expect(clippy::unused_async, reason = "as for an operator, whose name has to be asked for")]
     async fn sign(&self, _row: &mut Item) {}
 }
 
