@@ -117,6 +117,11 @@ impl App {
     /// `RATE_LIMITED`; `UNAVAILABLE` when the license or the catalog cannot be read.
     pub async fn load(&self, call: &Call, vouched: &Vouched) -> Result<Loaded, Stop> {
         let Authentic { key, license_id, .. } = &vouched.authentic;
+        // A refusal for being over a limit, or a failure of ours, says in the log whose request it was. An imported key is
+        // any text until its license is found.
+        if key.product().is_some() {
+            self.telemetry.concerns(license_id);
+        }
         self.limiter.admit(&call.address, license_id, call.now)?;
         let Some(product) = key.product() else { return self.load_imported(call, license_id).await };
         call.begin()?;
