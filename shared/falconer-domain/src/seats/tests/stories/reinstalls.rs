@@ -155,6 +155,29 @@ fn a_first_binding_ends_no_return_that_fits() {
     assert_eq!((story.license.free_used, story.license.transfers_total), (3, 0));
 }
 
+/// Seats that are taken away for a while, by an operator or a catalog, cost nobody who had one a transfer afterwards.
+#[test]
+fn seats_given_back_are_free_again() {
+    for by_catalog in [true, false] {
+        let mut story = Story::begin(Policy { seats: 2, max_transfers: 0, ..Policy::DEFAULT });
+        let [a, b] = [1, 2].map(keyed);
+        for wish in [Wish::Activate, Wish::Deactivate] {
+            for machine in [a, b] {
+                assert!(story.ask(machine, wish).is_ok());
+                story.wait(SECOND);
+            }
+        }
+        let set =
+            |story: &mut Story, seats| if by_catalog { story.is_resized(seats) } else { story.resize(seats) };
+        set(&mut story, 1);
+        assert_eq!(story.ask(a, Wish::Activate), Ok(Code::Activated));
+        story.wait(SECOND);
+        set(&mut story, 2);
+        assert_eq!(story.ask(b, Wish::Activate), Ok(Code::Activated));
+        assert_eq!((story.license.transfers_total, story.license.bound()), (0, 2));
+    }
+}
+
 proptest! {
     #![proptest_config(cases(600))]
 
