@@ -187,9 +187,22 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// [`StoreError`]; [`StoreError::Corrupt`] where its catalog lacks its tier.
     pub async fn standing(&self, license: License) -> Result<Standing, StoreError> {
+        let tier = license.tier.clone();
+        self.standing_if_known(license).await?.ok_or_else(|| {
+            StoreError::Corrupt(format!(
+                "the catalog lacks the tier {tier}; `falconer set-tier` gives the license another one, and \
+                 `falconer catalog apply` brings the tier back"
+            ))
+        })
+    }
+
+    /// The same; `None` where the catalog lacks the license's tier.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn standing_if_known(&self, license: License) -> Result<Option<Standing>, StoreError> {
         let catalog = self.catalog(&license.product).await?;
-        Standing::of(license, &catalog)
-            .map_err(|unknown| StoreError::Corrupt(format!("the catalog lacks the tier {}", unknown.0.tier)))
+        Ok(Standing::of(license, &catalog).ok())
     }
 
     /// Changes a license, in one transaction with its audit row, and returns it as it is then. `edit` is asked again

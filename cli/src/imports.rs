@@ -300,17 +300,19 @@ const OFFSETS_SHOWN: usize = 3;
 
 /// Says that a column was written in another zone, and how to read it in the right one.
 fn other_zone(column: &str, wrong: &Wrong, zone: &str, flag: &str) -> String {
-    let Wrong { compared, off, offsets_seconds, fitting } = wrong;
+    let Wrong { compared, off, lines, offsets_seconds, fitting } = wrong;
     let offsets: Vec<_> = offsets_seconds.iter().take(OFFSETS_SHOWN).map(|seconds| hours(*seconds)).collect();
     let offsets = offsets.join(" or ");
+    let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
     let begun = format!(
         "{column} was not written in {zone}: {off} of {compared} rows are off by {offsets} from the second that their \
-         own key holds. Nothing was written."
+         own key holds, beginning with the lines {}. Nothing was written.",
+        lines.join(", ")
     );
     let Some(first) = fitting.first() else {
         return format!(
-            "{begun} No single time zone fits: part the file by the zones the server has run in, or import it as it \
-             is with --trust-timezone."
+            "{begun} No single time zone fits: part the file by the zones the server has run in, mend these rows if \
+             they are few, or import it as it is with --trust-timezone."
         );
     };
     let more = fitting.len().saturating_sub(ZONES_SHOWN);

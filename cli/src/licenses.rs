@@ -17,7 +17,8 @@ use falconer_domain::issue::NewLicense;
 use falconer_domain::license_key::CurrentKey;
 use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::Note;
-use falconer_domain::{Catalog, KeyRing, License, LicenseId, LicenseKey, TierName, UnixMillis, escrow};
+use falconer_domain::standing::Standing;
+use falconer_domain::{Catalog, KeyRing, License, LicenseId, LicenseKey, Status, TierName, UnixMillis, escrow};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -187,15 +188,19 @@ impl Office<'_> {
         if planned == row.license {
             return self.changed(action, planned, &birth, Outcome::Unchanged).await;
         }
-        let before = self.desk.standing(row.license).await?;
+        let tier = row.license.tier.clone();
         let after = self.desk.standing(planned.clone()).await?;
-        let (before, after) =
-            (shown::license_json(&before, &birth, self.now), shown::license_json(&after, &birth, self.now));
+        let shown = |standing: &Standing| shown::license_json(standing, &birth, self.now);
+        // A tier that the catalog lacks is what `set-tier` is there to replace.
+        let lines = match self.desk.standing_if_known(row.license).await? {
+            Some(before) => difference(&shown(&before), &shown(&after)),
+            None => vec![format!("tier: \"{tier}\", which the catalog lacks → \"{}\"", after.license.tier)],
+        };
         if self.manners.dry_run {
-            self.tell(&difference(&before, &after))?;
+            self.tell(&lines)?;
             return self.changed(action, planned, &birth, Outcome::DryRun).await;
         }
-        self.confirm(&format!("{action} {} ({})", birth.key_hint, id), &difference(&before, &after))?;
+        self.confirm(&format!("{action} {} ({})", birth.key_hint, id), &lines)?;
         let deed = Deed { action, code, reason: reason.as_deref() };
         let after = self.desk.change(&id, deed, self.now, edit).await.map_err(unwrapped)?;
         self.changed(action, after, &birth, Outcome::Changed).await
@@ -228,7 +233,7 @@ impl Office<'_> {
         ));
         let id = LicenseId::of(home, &key);
         let rotated = operate::rotate(row.license.clone(), id.clone(), home.number())?;
-        let lines = vec![
+        let mut lines = vec![
             format!("{} is revoked, and says so to whoever uses it", birth.key_hint),
             format!("{} takes its place, with the same terms and seats", key.masked()),
             format!(
@@ -236,6 +241,10 @@ impl Office<'_> {
                 row.license.devices.len()
             ),
         ];
+        if matches!(row.license.status, Status::Suspended | Status::Revoked) {
+            let status = row.license.status.as_str();
+            lines.push(format!("the new license is {status} too; `falconer reinstate` opens it"));
+        }
         if self.manners.dry_run {
             self.tell(&lines)?;
             return self.changed("rotate-key", row.license, &birth, Outcome::DryRun).await;

@@ -39,6 +39,7 @@ mod races;
 mod reference;
 mod requests_as_sent;
 mod rotation;
+mod runbook;
 mod same_machine;
 mod seat_stories;
 mod sheets_as_sent;

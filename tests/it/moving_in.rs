@@ -495,3 +495,40 @@ fn orders_in_bulk_are_issued_once_however_often_they_are_stopped() {
     let output = run(&world, &["--yes", "issue", "--from-csv", &file]);
     assert!(said(&output).contains("line 3 does not hold the key that was made"), "{}", said(&output));
 }
+
+/// The list of an import that is run again is mailed again: it has no key that opens nothing.
+#[test]
+fn keys_replaced_since_are_not_listed_again() {
+    let (world, folder) = (World::start(), Folder::new());
+    let sheet = "license_key,status,license_tier,licensee_email\n\
+                 ABC-123-XYZ-1,active,pro,a@example.com\n\
+                 ABC-123-XYZ-2,active,pro,b@example.com\n\
+                 ABC-123-XYZ-3,active,pro,c@example.com\n\
+                 ABC-123-XYZ-4,revoked,pro,d@example.com\n";
+    let file = folder.file("customers.csv", sheet);
+    let mapping = format!("{file}.mapping.csv");
+    told(&world, &["import", "sheet", &file]);
+    let first = rows(Path::new(&mapping));
+    let of = |row: usize, cell: &str| first[row][cell].as_str().unwrap().to_owned();
+    (0..4).for_each(|row| world.speak(&of(row, "license_key")));
+    let mut newest = of(1, "license_id");
+    // Twice: the list names the license that is there now.
+    for _ in 0..2 {
+        let rotated = told(&world, &["rotate-key", &newest]);
+        world.speak(rotated["licenseKey"].as_str().unwrap());
+        newest = rotated["licenseId"].as_str().unwrap().to_owned();
+    }
+    told(&world, &["revoke", &of(2, "license_id"), "--reason", "refund"]);
+    let report = told(&world, &["import", "sheet", &file]);
+    assert_eq!((&report["outcome"], &report["there"]), (&json!("unchanged"), &json!(4)));
+    let again = rows(Path::new(&mapping));
+    for (row, key, id, outcome) in [
+        (0, of(0, "license_key"), of(0, "license_id"), "there"),
+        (1, String::new(), newest, "replaced"),
+        (2, String::new(), of(2, "license_id"), "revoked"),
+        (3, of(3, "license_key"), of(3, "license_id"), "there"),
+    ] {
+        let cells = ["license_key", "license_id", "outcome"].map(|cell| again[row][cell].as_str().unwrap());
+        assert_eq!(cells, [key.as_str(), id.as_str(), outcome], "row {row}");
+    }
+}

@@ -348,7 +348,7 @@ pub fn judged(sheet: &Sheet<'_>, ring: &KeyRing, column: Column, zone: &TimeZone
         let key = ring.authenticate(&required(&row, "license_key").ok()?).ok()?.key;
         let LicenseKey::Legacy(key) = key else { return None };
         let key_seconds = key.to_string().rsplit('-').next()?.parse().ok()?;
-        Some(Evidence { key_seconds, written })
+        Some(Evidence { line: row.line, key_seconds, written })
     };
     let rows: Vec<_> = sheet.rows().filter_map(evidence).collect();
     clock::judge(column, &rows, zone)

@@ -637,7 +637,7 @@ mod tests {
             ("A-1234,active,pro,0,,,,,,,,,", "license_duration_days: it must be 1 to 999999, or empty"),
             (
                 "A-1234,active,pro,1.000,,,,,,,,,",
-                "license_duration_days: it can mean 1 or 1000; write it without a point",
+                "license_duration_days: it can mean 1 or 1000; write it in digits alone",
             ),
             (
                 "A-1234,active,pro,,,,,,,soon,,,",

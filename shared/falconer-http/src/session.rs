@@ -65,6 +65,11 @@ impl Session<'_> {
     /// `RATE_LIMITED`; `UNAVAILABLE` when the license or the catalog cannot be read.
     pub async fn load(&self) -> Result<Loaded, Rejection> {
         let (app, request) = (self.app, self.request);
+        // A refusal over a limit and a failure name the license in the log. An imported key is any text until its license
+        // is found.
+        if self.authentic.key.product().is_some() {
+            app.telemetry.concerns(self.license_id());
+        }
         app.limiter.admit(&request.address, self.license_id(), request.now)?;
         let Some(product) = self.authentic.key.product() else { return self.load_imported().await };
         request.begin()?;

@@ -23,7 +23,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use falconer_aws::AuditOutcome;
-use falconer_domain::UnixMillis;
+use falconer_domain::{LicenseId, UnixMillis};
 use serde_json::{Map, Value, json};
 
 use crate::request::Request;
@@ -63,6 +63,8 @@ pub struct Telemetry {
 #[derive(Debug, Default)]
 struct Line {
     answered: Option<Answered>,
+    /// The license of the request's key, for an answer that does not name one.
+    license_id: Option<String>,
     store_errors: u32,
     audit_drops: u32,
     audit_capped: u32,
@@ -83,6 +85,11 @@ struct Answered {
 impl Telemetry {
     pub(crate) fn new(function: &'static str) -> Self {
         Self { function, line: Mutex::default() }
+    }
+
+    /// Notes the license of the request's key, for the log line of any answer.
+    pub(crate) fn concerns(&self, license_id: &LicenseId) {
+        self.line().license_id = Some(license_id.to_string());
     }
 
     pub(crate) fn store_error(&self) {
@@ -138,6 +145,7 @@ impl Telemetry {
 impl Line {
     fn render(self, function: &'static str, ring_age: Option<Duration>) -> Option<String> {
         let Answered { at, request_id, code, license_id, latency } = self.answered?;
+        let license_id = license_id.or(self.license_id);
         let counts = [
             (code, 1),
             (STORE_ERRORS, self.store_errors),

@@ -14,6 +14,8 @@ enum Deed {
     GivesANewKey,
     /// Takes seats away until so many are left, naming the devices that lose theirs.
     SetsSeats(u8),
+    /// A tier of the catalog has so many seats from now on; nobody is named, and nobody loses one.
+    CatalogHasSeats(u8),
 }
 
 impl Story {
@@ -22,6 +24,12 @@ impl Story {
         let surplus = self.license.devices.len().saturating_sub(usize::try_from(seats).unwrap());
         let release = self.license.devices.keys().take(surplus).cloned().collect();
         self.license = operate::set_seats(self.license.clone(), seats, &release).unwrap();
+        self.policy.seats = seats;
+    }
+
+    /// Has another number of seats, however many devices are bound.
+    fn is_resized(&mut self, seats: u32) {
+        self.license.policy.seats = Some(seats);
         self.policy.seats = seats;
     }
 
@@ -40,6 +48,7 @@ impl Story {
                 self.license = operate::rotate(self.license.clone(), id, generation).unwrap().new;
             }
             Deed::SetsSeats(seats) => self.resize(u32::from(seats)),
+            Deed::CatalogHasSeats(seats) => self.is_resized(u32::from(seats)),
         }
         None
     }
@@ -56,6 +65,7 @@ fn deeds(machines: impl Strategy<Value = Machine>) -> impl Strategy<Value = Deed
         1 => (0_u8..4).prop_map(Deed::ResetsNth),
         1 => Just(Deed::GivesANewKey),
         1 => (1_u8..=4).prop_map(Deed::SetsSeats),
+        1 => (1_u8..=4).prop_map(Deed::CatalogHasSeats),
     ]
 }
 
@@ -145,6 +155,29 @@ fn a_first_binding_ends_no_return_that_fits() {
     assert_eq!((story.license.free_used, story.license.transfers_total), (3, 0));
 }
 
+/// Seats that are taken away for a while, by an operator or a catalog, cost nobody who had one a transfer afterwards.
+#[test]
+fn seats_given_back_are_free_again() {
+    for by_catalog in [true, false] {
+        let mut story = Story::begin(Policy { seats: 2, max_transfers: 0, ..Policy::DEFAULT });
+        let [a, b] = [1, 2].map(keyed);
+        for wish in [Wish::Activate, Wish::Deactivate] {
+            for machine in [a, b] {
+                assert!(story.ask(machine, wish).is_ok());
+                story.wait(SECOND);
+            }
+        }
+        let set =
+            |story: &mut Story, seats| if by_catalog { story.is_resized(seats) } else { story.resize(seats) };
+        set(&mut story, 1);
+        assert_eq!(story.ask(a, Wish::Activate), Ok(Code::Activated));
+        story.wait(SECOND);
+        set(&mut story, 2);
+        assert_eq!(story.ask(b, Wish::Activate), Ok(Code::Activated));
+        assert_eq!((story.license.transfers_total, story.license.bound()), (0, 2));
+    }
+}
+
 proptest! {
     #![proptest_config(cases(600))]
 
@@ -176,6 +209,16 @@ proptest! {
                     story.resize(seats);
                     None
                 }
+                // The same by a catalog, which names nobody.
+                Deed::CatalogHasSeats(fewer) => {
+                    story.is_resized(u32::from(fewer).min(seats));
+                    if wait / HOUR % 2 == 0 {
+                        story.suffer(keyed(fewer % machines), Wish::Activate);
+                        story.wait(SECOND);
+                    }
+                    story.is_resized(seats);
+                    None
+                }
                 deed => story.suffer_deed(deed).map(|answer| (answer, Wish::Activate)),
             };
             if let Some((answer, Wish::Activate)) = answer {
@@ -201,7 +244,11 @@ proptest! {
             let (before, now) = (story.license.clone(), story.now);
             story.suffer_deed(deed);
             let after = &story.license;
-            prop_assert!(after.bound() <= story.policy.seats, "{deed:?}: {after:?}");
+            // A catalog that shrinks leaves those who are bound, and then nobody is added to them.
+            prop_assert!(after.bound() <= story.policy.seats.max(before.bound()), "{deed:?}: {after:?}");
+            let is_shrunk = |deed| matches!(deed, Deed::CatalogHasSeats(_));
+            let fits = before.bound() <= story.policy.seats;
+            prop_assert!(is_shrunk(deed) || !fits || after.bound() <= story.policy.seats, "{deed:?}: {after:?}");
             let counted = after.transfers_total - before.transfers_total;
             if counted > 0 {
                 let year = counted_at.iter().filter(|at| at.0 > now.0 - YEAR_DAYS * DAY).count();
@@ -211,7 +258,7 @@ proptest! {
                 counted_at.push(now);
             }
             let returns = after.released.values().filter(|one| one.has_return(now)).count();
-            let most = usize::try_from(story.policy.seats).unwrap() + 1;
+            let most = usize::try_from(story.policy.seats.max(after.bound())).unwrap() + 1;
             // Each binding leaves no more returns than fit. A refresh binds nobody, and finds what fewer seats have left.
             let binds = after.devices.keys().any(|id| !before.devices.contains_key(id));
             prop_assert!(
