@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER};
+use falconer_domain::person::Email;
 use falconer_local::gateway::SOURCE_IP_HEADER;
 use falconer_local::tap::Fault;
 use falconer_tests::{Fixture, Machine, RaisedOnLeaving, Reply, World, WorldOptions};
@@ -378,16 +379,51 @@ fn an_address_in_a_text_is_told_and_left() {
 #[test]
 fn an_erased_customer_still_transfers() {
     let world = World::start();
-    let policy = |new: &mut falconer_domain::issue::NewLicense| {
-        new.license.policy.transfer_requires_email = Some(true);
-    };
-    let key = world.put(Fixture::pro().with(move |new, _| policy(new)));
+    let asks_for_email =
+        Fixture::pro().with(|new, _| new.license.policy.transfer_requires_email = Some(true));
+    let key = world.put(asks_for_email);
     let (first, second) = (Machine::named("first"), Machine::named("second"));
     assert_eq!(world.activate(&key, &first).code(), "ACTIVATED");
     assert_eq!(world.transfer(&key, &second).code(), "EMAIL_MISMATCH");
     told(&world, &["erase-subject", "--license", &key]);
     assert_eq!(world.transfer(&key, &second).code(), "TRANSFERRED");
     assert_eq!(world.activate(&key, &first).code(), "SEATS_EXHAUSTED");
+}
+
+/// Licenses whose keys were rotated are of one customer: they go along, unless they have another address.
+#[test]
+fn rotated_licenses_go_along() {
+    let world = World::start();
+    let rotated = |key: &str| {
+        let new = told(&world, &["rotate-key", key])["licenseKey"].as_str().unwrap().to_owned();
+        world.speak(&new);
+        new
+    };
+    let nameless = ["--perpetual", "--name", "Quillon Zorblax"];
+    let old = issued(&world, &nameless);
+    let new = rotated(&rotated(&old));
+    asked(&world, "activate-sync", &Machine::named("one"), &new, "ACTIVATED");
+    let erased = told(&world, &["erase-subject", "--email", "grumplewick@example.net"]);
+    assert_eq!(erased["found"], 3, "{erased}");
+    let other = issued(&world, &nameless);
+    rotated(&other);
+    let erased = told(&world, &["erase-subject", "--license", &other]);
+    assert_eq!(erased["found"], 2, "{erased}");
+    let [items, rows, _] = left(&world);
+    assert_eq!((items, rows), (vec![], vec![]));
+
+    let sold_on = world.put(Fixture::pro());
+    let id = world.license_id(&sold_on);
+    let newer = id.clone();
+    let theirs = move |new: &mut falconer_domain::issue::NewLicense| {
+        new.license.email = Email::read("quillon@example.com").unwrap();
+        new.license.replaced_by = Some(newer);
+    };
+    let before = world.item(&id);
+    world.put(Fixture::pro().with(move |new, _| theirs(new)));
+    let erased = told(&world, &["erase-subject", "--email", "quillon@example.com"]);
+    assert_eq!(erased["found"], 1, "{erased}");
+    assert_eq!(world.item(&id), before, "somebody else has it now");
 }
 
 /// Stopped at each of its writes, and given once more: as if it had not been stopped.
