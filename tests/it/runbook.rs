@@ -167,7 +167,7 @@ fn named_with(world: &World, code: &str) -> BTreeSet<String> {
     lines.filter_map(|line| Some(line["license.id"].as_str()?.to_owned())).collect()
 }
 
-fn only(id: impl ToString) -> BTreeSet<String> {
+fn only(id: &(impl ToString + ?Sized)) -> BTreeSet<String> {
     BTreeSet::from([id.to_string()])
 }
 
@@ -282,7 +282,7 @@ fn release_that_reads_other_hardware() {
     assert_eq!(world.activate(&key, &read_anew("first")).code(), "ACTIVATED");
     with_new.hears("VALID");
     entry.reads("One license: a shared key, so go to [a leaked license key](#a-leaked-license-key).");
-    assert_eq!(named_with(&world, "HARDWARE_MISMATCH"), only(world.license_id(&key)));
+    assert_eq!(named_with(&world, "HARDWARE_MISMATCH"), only(&world.license_id(&key)));
     entry.ends();
 }
 
@@ -298,7 +298,7 @@ fn every_seat_taken() {
     let customer = Customer::at(&world, &key, &new);
     customer.hears("SEATS_EXHAUSTED");
     entry.reads("Many devices find every seat taken. One license: a shared key.");
-    assert_eq!(named_with(&world, "SEATS_EXHAUSTED"), only(world.license_id(&key)));
+    assert_eq!(named_with(&world, "SEATS_EXHAUSTED"), only(&world.license_id(&key)));
     entry.is_shown_by(
         "Many licenses after a release: as above, old customers look like new devices.",
         ("runbook", "release_that_reads_other_hardware"),
@@ -323,7 +323,7 @@ fn no_transfer_left() {
     let customer = Customer::new(&world, "/api/transfer", Machine::named("new").request(&key));
     customer.hears("TRANSFER_LIMIT_REACHED");
     entry.reads("Many licenses have no transfer left. As above; `falconer reset-hardware <license> --all` helps one customer:");
-    assert_eq!(named_with(&world, "TRANSFER_LIMIT_REACHED"), only(world.license_id(&key)));
+    assert_eq!(named_with(&world, "TRANSFER_LIMIT_REACHED"), only(&world.license_id(&key)));
     entry.does("falconer reset-hardware <license> --all", &[&key]);
     customer.hears("ACTIVATED");
     entry.reads("each seat takes a device again, and the next move after that is refused as before.");
@@ -392,7 +392,7 @@ fn seats_are_taken_back() {
         "[a leaked license key](#a-leaked-license-key), for each `license.id` of the lines with `RECLAIMED`.",
     );
     let named = named_with(&world, "RECLAIMED");
-    assert_eq!(named, only(world.license_id(&key)));
+    assert_eq!(named, only(&world.license_id(&key)));
     let leaked = Entry::of(&world, "A leaked license key");
     let (new, _) = new_key(&world, &leaked.does("falconer rotate-key <license>", &[named.first().unwrap()]));
     assert_eq!(world.activate(&new, &owner).code(), "ACTIVATED");
@@ -486,7 +486,7 @@ fn too_many_requests() {
         "Many requests are over a limit. `license.id` in the log lines with `RATE_LIMITED` says whether it is one \
          license; if it is, see [a leaked license key](#a-leaked-license-key).",
     );
-    assert_eq!(named_with(&world, "RATE_LIMITED"), only(world.license_id(&key)));
+    assert_eq!(named_with(&world, "RATE_LIMITED"), only(&world.license_id(&key)));
     let leaked = Entry::of(&world, "A leaked license key");
     let (new, _) = new_key(&world, &leaked.does("falconer rotate-key <license>", &[&key]));
     assert_eq!(world.activate(&new, &machine).code(), "ACTIVATED", "whoever floods the old key stops nobody");
