@@ -199,7 +199,8 @@ pub(crate) struct Issue {
 /// One license.
 #[derive(Debug, Args)]
 pub(crate) struct OfLicense {
-    /// Its key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard input
+    /// The key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard
+    /// input
     #[arg(value_name = "LICENSE")]
     pub(crate) license: String,
 }
@@ -368,7 +369,8 @@ pub(crate) struct ResetHardware {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["license", "generation"])))]
 pub(crate) struct RotateKey {
-    /// Its key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard input
+    /// The key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard
+    /// input
     #[arg(value_name = "LICENSE")]
     pub(crate) license: Option<String>,
     /// All licenses that need this generation of the key ring, each once; can be stopped and started again
@@ -388,7 +390,8 @@ pub(crate) struct EraseSubject {
     /// The person's e-mail, as you entered it or as the application told it; looks through the whole table
     #[arg(long)]
     pub(crate) email: Option<String>,
-    /// The person of this license (its key, its id or its masked key), of those it replaced and of those that replaced it
+    /// The person of this license (its key, its id or its masked key), of those it replaced and of those that replaced
+    /// it
     #[arg(long)]
     pub(crate) license: Option<String>,
     /// Why, for the audit; it must not name the person
@@ -451,7 +454,7 @@ pub(crate) struct ImportSheet {
     /// The sheet's word for a status and ours, as gesperrt=suspended; may be repeated
     #[arg(long, value_name = "THEIRS=OURS")]
     pub(crate) status: Vec<String>,
-    /// Whether its dates begin with the day or with the month, where the sheet itself does not tell
+    /// True if its dates begin with the day or with the month, where the sheet itself does not tell
     #[arg(long, value_name = "ORDER")]
     pub(crate) dates: Option<DateOrder>,
     /// The time zone in which its days end, as Europe/Berlin
@@ -474,7 +477,7 @@ pub(crate) struct ImportSheet {
     pub(crate) only: Vec<String>,
 }
 
-/// Whether dates begin with the day or with the month.
+/// True if dates begin with the day or with the month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DateOrder {
     /// 31/12/2026
@@ -509,7 +512,7 @@ pub(crate) struct ImportPostgres {
 pub(crate) struct ImportFile {
     /// CSV, its first line naming the columns; `-` reads standard input
     pub(crate) file: PathBuf,
-    /// Its encoding, if it is not UTF-8 or UTF-16, as windows-1252
+    /// The encoding, if it is not UTF-8 or UTF-16, as windows-1252
     #[arg(long, value_name = "NAME")]
     pub(crate) encoding: Option<String>,
     /// Where rows that cannot be imported go, with the reason [default: FILE.refused.csv]; `-` is standard output
@@ -579,22 +582,22 @@ pub(crate) enum Keyring {
         #[arg(long)]
         now: bool,
     },
-    /// Believe nothing that a generation signs, as after a leak: it leaves /api/keys and endorses none. Its license keys
-    /// go on working
+    /// Believe nothing that a generation signs, as after a leak: it leaves /api/keys and endorses none. Its license
+    /// keys go on working
     Distrust {
-        /// Its number, as `keyring list` shows it
+        /// The number, as `keyring list` shows it
         generation: u8,
     },
     /// Take a distrust back, where the master was never in other hands
     Trust {
-        /// Its number, as `keyring list` shows it
+        /// The number, as `keyring list` shows it
         generation: u8,
     },
     /// Accept free-text keys brought in from a sheet; they carry no signature, so anyone can try to guess one
     EnableImported,
     /// Take a generation out of the ring; refused while a license of it lives
     Retire {
-        /// Its number, as `keyring list` shows it
+        /// The number, as `keyring list` shows it
         generation: u8,
     },
     /// Show every generation and what it does, never a master

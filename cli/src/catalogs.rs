@@ -65,8 +65,8 @@ impl Office<'_> {
         self.applied(&new, &changes, &oversold, "changed")
     }
 
-    /// The licenses that would have more devices than seats. Their devices stay, and no other is bound until they fit; an
-    /// operator who sees that may say `falconer set-seats` or `set-tier` instead.
+    /// The licenses that would have more devices than seats. Their devices stay, and no other is bound until they fit;
+    /// an operator who sees that may say `falconer set-seats` or `set-tier` instead.
     async fn more_devices_than_seats(
         &self,
         in_use: Option<&Catalog>,
@@ -161,7 +161,7 @@ fn changes(in_use: Option<&Catalog>, new: &Catalog) -> Vec<String> {
     }
 }
 
-/// Whether a license of any tier that stays could have fewer seats.
+/// Returns true if a license of any tier that stays could have fewer seats.
 fn takes_seats_away(in_use: &Catalog, new: &Catalog) -> bool {
     let seats = |catalog: &Catalog, tier: &TierName| {
         catalog.policy(tier, &PolicyOverrides::default()).map(|policy| policy.seats)

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use falconer::desk::Deed;
 use falconer::random;
 use falconer_aws::StoreError;
-use falconer_aws::operator::{Birth, ERASING};
+use falconer_aws::operator::{ERASING, IssuanceRecord};
 use falconer_aws::store::{Row, jitter};
 use falconer_domain::issue::OrderId;
 use falconer_domain::operate::{self, Personal};
@@ -66,7 +66,7 @@ struct Found {
 /// A license of the person.
 struct Subject {
     row: Row,
-    birth: Birth,
+    issuance: IssuanceRecord,
 }
 
 /// What was, or would be, erased of a license.
@@ -115,12 +115,12 @@ impl Office<'_> {
     async fn found_by_address(&self, email: &Email) -> Result<Found> {
         let (mut begun, mut direct, mut others) = (Vec::new(), Vec::new(), Vec::new());
         let unreadable = self
-            .look_through(|row, birth| {
+            .look_through(|row, issuance| {
                 if operate::holds_address(&row.license, email) {
-                    direct.push(Subject { row, birth });
+                    direct.push(Subject { row, issuance });
                 } else if row.is_being_erased() {
-                    begun.push(Subject { row, birth });
-                } else if let Some(place) = mentioned(&row.license, &birth, email) {
+                    begun.push(Subject { row, issuance });
+                } else if let Some(place) = mentioned(&row.license, &issuance, email) {
                     others.push((row.license.id, place));
                 }
                 ControlFlow::Continue(())
@@ -142,9 +142,9 @@ impl Office<'_> {
     /// The license, after those whose key it replaced and those that replaced its key: they are of the same customer.
     async fn found_by_license(&self, license: &str) -> Result<Found> {
         let row = self.find(license).await?;
-        let birth = row.birth()?;
+        let issuance = row.issuance()?;
         let mut subjects = self.chain_of(&row.license, BTreeSet::from([row.license.id.clone()])).await?;
-        subjects.push(Subject { row, birth });
+        subjects.push(Subject { row, issuance });
         Ok(Found { subjects, mentions: Vec::new(), unreadable: 0 })
     }
 
@@ -155,8 +155,8 @@ impl Office<'_> {
             let Some(id) = id.filter(|id| known.insert(id.clone())) else { continue };
             let Some(row) = self.store.license(&id).await? else { continue };
             open.extend(neighbours(&row.license));
-            let birth = row.birth()?;
-            chain.push(Subject { row, birth });
+            let issuance = row.issuance()?;
+            chain.push(Subject { row, issuance });
             if chain.len() == MAX_CHAIN {
                 break;
             }
@@ -187,7 +187,7 @@ impl Office<'_> {
 
     async fn erased(&self, subject: &Subject, deed: Deed<'_>, mode: Mode) -> Result<Erased> {
         let license = &subject.row.license;
-        let (id, key_hint, parts) = (license.id.clone(), subject.birth.key_hint.clone(), subject.parts());
+        let (id, key_hint, parts) = (license.id.clone(), subject.issuance.key_hint.clone(), subject.parts());
         if mode == Mode::Count {
             let audit_rows = self.history_blanked(license, mode).await?;
             return Ok(Erased { id, key_hint, parts, audit_rows });
@@ -208,7 +208,7 @@ impl Office<'_> {
             let gone = || not_found(format!("there is no license {id}"));
             let row = self.store.license(id).await?.ok_or_else(gone)?;
             let after = operate::erase(row.license.clone(), self.now);
-            if after == row.license && row.birth()?.metadata.is_none() {
+            if after == row.license && row.issuance()?.metadata.is_none() {
                 return Ok(after);
             }
             let audit = self.desk.audit(id, deed, self.now)?;
@@ -286,23 +286,23 @@ impl Subject {
         self.row.license.id.clone()
     }
 
-    /// Its place in a list that is the same in every run.
+    /// Returns the place in a list that is the same in every run.
     fn age(&self) -> (i64, &str) {
-        (self.birth.created_at, self.row.license.id.as_str())
+        (self.issuance.created_at, self.row.license.id.as_str())
     }
 
     fn parts(&self) -> Vec<&'static str> {
         let parts = operate::personal(&self.row.license).into_iter().map(Personal::as_str);
-        parts.chain(self.birth.metadata.as_ref().map(|_| METADATA)).collect()
+        parts.chain(self.issuance.metadata.as_ref().map(|_| METADATA)).collect()
     }
 
     fn line(&self) -> String {
-        Erased { id: self.id(), key_hint: self.birth.key_hint.clone(), parts: self.parts(), audit_rows: 0 }
+        Erased { id: self.id(), key_hint: self.issuance.key_hint.clone(), parts: self.parts(), audit_rows: 0 }
             .what()
     }
 
-    /// Whether a license that took the place of another one, or whose place that took, is of the same customer for all
-    /// that is known: no address is stored, and no other id.
+    /// Returns true if a license that took the place of another one, or whose place that took, is of the same customer
+    /// for all that is known: no address is stored, and no other id.
     fn is_nobody_elses(&self, of: &License) -> bool {
         let License { email, licensee_email, user_id, .. } = &self.row.license;
         email.is_none() && licensee_email.is_none() && (user_id.is_none() || *user_id == of.user_id)
@@ -331,11 +331,11 @@ fn address(text: &str) -> Result<Email> {
 }
 
 /// Where the address is in a text about a license that is not the person's by its own address.
-fn mentioned(license: &License, birth: &Birth, email: &Email) -> Option<&'static str> {
+fn mentioned(license: &License, issuance: &IssuanceRecord, email: &Email) -> Option<&'static str> {
     let named = |text: Option<&str>| text.is_some_and(|text| mentions(text, email.as_str()));
     if named(license.notes.as_ref().map(Note::as_str)) {
         Some("note")
-    } else if named(birth.metadata.as_deref()) {
+    } else if named(issuance.metadata.as_deref()) {
         Some(METADATA)
     } else {
         None

@@ -1,9 +1,9 @@
-//! What support pastes to find a license: a key, old or new, in a line of a mail; the last group of one; a part of a name
-//! or an address. What it says of licenses can be looked up, or compared with each license there is.
+//! What support pastes to find a license: a key, old or new, in a line of a mail; the last group of one; a part of a
+//! name or an address. What it says of licenses can be looked up, or compared with each license there is.
 
 use std::collections::BTreeSet;
 
-use falconer_aws::operator::Birth;
+use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::issue::OrderId;
 use falconer_domain::keyring::Generation;
 use falconer_domain::license_key::{self, Origin};
@@ -54,8 +54,8 @@ impl Sought {
         unique(ids.chain(keys))
     }
 
-    /// The licenses of free texts: a kept one is its own key, and an import gave the others a key that follows from them.
-    /// At most [`MAX_LOOKED_UP`].
+    /// The licenses of free texts: a kept one is its own key, and an import gave the others a key that follows from
+    /// them. At most [`MAX_LOOKED_UP`].
     #[must_use]
     pub fn of_free_texts(&self, ring: &KeyRing, catalogs: &[Catalog]) -> Vec<LicenseId> {
         let texts: Vec<_> =
@@ -94,7 +94,7 @@ impl Sought {
         OrderId::read(&self.text).ok()
     }
 
-    /// Whether a key in it has a slip: it has the form of one of ours, and no master of the ring has made it.
+    /// Returns true if a key in it has a slip: it has the form of one of ours, and no master of the ring has made it.
     #[must_use]
     pub fn has_mistyped_key(&self, ring: &KeyRing) -> bool {
         let is_long = |text: &&String| {
@@ -103,9 +103,9 @@ impl Sought {
         self.words.iter().filter(is_long).any(|word| matches!(ring.origin(word), Origin::Mistyped))
     }
 
-    /// Whether a license is one of those that it can mean.
+    /// Returns true if a license is one of those that it can mean.
     #[must_use]
-    pub fn fits(&self, license: &License, birth: &Birth, ring: &KeyRing) -> bool {
+    pub fn fits(&self, license: &License, issuance: &IssuanceRecord, ring: &KeyRing) -> bool {
         let entered = license.user_id.as_deref();
         let name = license.licensee_name.as_ref().map(PersonName::as_str);
         let addresses = || [&license.email, &license.licensee_email].into_iter().flatten();
@@ -114,11 +114,11 @@ impl Sought {
             || addresses().any(|stored| holds(stored.as_str()))
             || self.addresses().any(|address| addresses().any(|stored| stored.is_same_as(&address)))
             || entered.is_some_and(|entered| self.words.iter().any(|word| is_that_id(word, entered)))
-            || self.groups().any(|group| is_last_group(&group, &birth.key_hint))
+            || self.groups().any(|group| is_last_group(&group, &issuance.key_hint))
             || ring.generation(license.generation).is_some_and(|home| self.was_replaced_by(license, home))
     }
 
-    /// Whether the license has the key that an import gave to one of the free texts.
+    /// Returns true if the license has the key that an import gave to one of the free texts.
     fn was_replaced_by(&self, license: &License, home: &Generation) -> bool {
         let (product, tier) = (&license.product, license.tier.printed());
         self.free_texts().any(|text| intake::id_in_place_of(&text, home, product, &tier) == license.id)
@@ -157,13 +157,14 @@ fn unique(ids: impl Iterator<Item = LicenseId>) -> Vec<LicenseId> {
     ids.filter(|id| seen.insert(id.clone())).collect()
 }
 
-/// Whether a word, without what is around it in a sentence, is a customer's id. A word without a digit is one too rarely.
+/// Returns true if a word, without what is around it in a sentence, is a customer's id. A word without a digit is one
+/// too rarely.
 fn is_that_id(word: &str, id: &str) -> bool {
     let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
     bare.contains(|c: char| c.is_ascii_digit()) && (person::is_same(bare, id) || person::is_same(word, id))
 }
 
-/// Whether a group is the one that a masked key shows.
+/// Returns true if a group is the one that a masked key shows.
 fn is_last_group(group: &str, hint: &str) -> bool {
     let shown = hint.rsplit(['-', '…']).next().unwrap_or_default();
     !shown.is_empty() && look_alikes(&shown.to_uppercase()) == *group

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use falconer::finding::Sought;
-use falconer_aws::operator::Birth;
+use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::{Catalog, License, LicenseId, Product};
 use serde_json::json;
 
@@ -33,8 +33,8 @@ impl Office<'_> {
         found.truncate(find.limit);
         if self.manners.json {
             let mut licenses = Vec::new();
-            for (license, birth) in found {
-                licenses.push(shown::license_json(&self.desk.standing(license).await?, &birth, self.now));
+            for (license, issuance) in found {
+                licenses.push(shown::license_json(&self.desk.standing(license).await?, &issuance, self.now));
             }
             let through = way == Way::LookedThrough;
             let document = json!({ "licenses": licenses, "more": more, "lookedThrough": through });
@@ -62,9 +62,9 @@ impl Office<'_> {
             );
         }
         let mut known: BTreeSet<LicenseId> = found.iter().map(|(license, _)| license.id.clone()).collect();
-        self.look_through(|row, birth| {
-            if sought.fits(&row.license, &birth, self.ring) && known.insert(row.license.id.clone()) {
-                found.push((row.license, birth));
+        self.look_through(|row, issuance| {
+            if sought.fits(&row.license, &issuance, self.ring) && known.insert(row.license.id.clone()) {
+                found.push((row.license, issuance));
             }
             if found.len() > page.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
@@ -73,7 +73,7 @@ impl Office<'_> {
     }
 
     /// What keys, ids, orders and the indexes name. A key names its license whatever else is in the text.
-    async fn looked_up(&self, sought: &Sought, page: &PageOf) -> Result<Vec<(License, Birth)>> {
+    async fn looked_up(&self, sought: &Sought, page: &PageOf) -> Result<Vec<(License, IssuanceRecord)>> {
         let named = self.read_with_successors(sought.named(self.ring), page).await?;
         if !named.is_empty() {
             return Ok(named);
@@ -111,7 +111,7 @@ impl Office<'_> {
         &self,
         ids: Vec<LicenseId>,
         page: &PageOf,
-    ) -> Result<Vec<(License, Birth)>> {
+    ) -> Result<Vec<(License, IssuanceRecord)>> {
         let mut known = BTreeSet::new();
         let mut found = Vec::new();
         for id in ids {
@@ -119,9 +119,9 @@ impl Office<'_> {
             for _ in 0..MOST_ROTATIONS {
                 let Some(id) = next.take().filter(|id| known.insert(id.clone())) else { break };
                 let Some(row) = self.store.license(&id).await? else { break };
-                let birth = row.birth()?;
+                let issuance = row.issuance()?;
                 next.clone_from(&row.license.replaced_by);
-                found.push((row.license, birth));
+                found.push((row.license, issuance));
             }
             if found.len() > page.limit {
                 break;

@@ -13,7 +13,7 @@ use falconer::moving::import::{Import, Imported, Mode, Source, There, Words};
 use falconer::moving::intake::FreeText;
 use falconer::moving::postgres::clock::{Column, Verdict, Wrong};
 use falconer::moving::postgres::{self, Features};
-use falconer::moving::sheet::{Reading, Standing, Undated};
+use falconer::moving::sheet::{EffectiveLicense, Reading, Undated};
 use falconer::moving::update::{Difference, Mended};
 use falconer_domain::TierName;
 use jiff::tz::TimeZone;
@@ -272,7 +272,7 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
 }
 
-/// Whether two paths lead to one file, by whatever way.
+/// Returns true if two paths lead to one file, by whatever way.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     one == other || real(one).is_some_and(|one| real(other) == Some(one))
@@ -372,8 +372,8 @@ fn tiers(pairs: &[String]) -> Result<BTreeMap<String, TierName>> {
     pairs.iter().map(|pair| translated(pair, ours, "--tier", "Standard=pro")).collect()
 }
 
-fn statuses(pairs: &[String]) -> Result<BTreeMap<String, Standing>> {
-    let ours = |text: &str| Standing::parse(&text.to_lowercase());
+fn statuses(pairs: &[String]) -> Result<BTreeMap<String, EffectiveLicense>> {
+    let ours = |text: &str| EffectiveLicense::parse(&text.to_lowercase());
     pairs.iter().map(|pair| translated(pair, ours, "--status", "gesperrt=suspended")).collect()
 }
 
@@ -393,7 +393,7 @@ fn translated<T>(
 fn only(words: &[String]) -> Result<Vec<String>> {
     let read = |word: &String| {
         let word = word.trim().to_lowercase();
-        Standing::parse(&word).ok_or_else(|| {
+        EffectiveLicense::parse(&word).ok_or_else(|| {
             bad_input(format!("--only {word} is not active, pending, suspended, revoked or expired"))
         })?;
         Ok(word)

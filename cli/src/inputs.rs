@@ -28,7 +28,7 @@ pub(crate) fn sheet(file: &Path) -> Result<Vec<u8>> {
     bytes(file, MAX_SHEET_BYTES)
 }
 
-/// Whether a file stands for standard input.
+/// Returns true if a file stands for standard input.
 pub(crate) fn is_standard_input(file: &Path) -> bool {
     file.as_os_str() == "-"
 }

@@ -74,7 +74,8 @@ impl Office<'_> {
         })
     }
 
-    /// The license of an order that was issued before, or what took its place: the same key again, and the audit says so.
+    /// The license of an order that was issued before, or what took its place: the same key again, and the audit says
+    /// so.
     async fn hand_over_again(&self, placed: &PlacedOrder, reason: Option<&str>) -> Result<()> {
         let mut id = placed.license.clone();
         let row = loop {
@@ -84,7 +85,7 @@ impl Office<'_> {
                 None => break row,
             }
         };
-        let key = opened(self.ring, &row.license, &row.birth()?)?;
+        let key = opened(self.ring, &row.license, &row.issuance()?)?;
         let deed = Deed { action: "issue", code: "KEY_REVEALED", reason };
         // First the record, then the key: nobody sees one without the other.
         self.store.record(&self.desk.audit(&id, deed, self.now)?).await?;

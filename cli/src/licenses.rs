@@ -10,15 +10,17 @@ use falconer::desk::{ChangeError, Deed, Desk, FindError};
 use falconer::history::Recent;
 use falconer::{moments, words};
 use falconer_aws::Store;
-use falconer_aws::operator::Birth;
+use falconer_aws::operator::IssuanceRecord;
 use falconer_aws::store::Row;
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::issue::NewLicense;
 use falconer_domain::license_key::CurrentKey;
 use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::Note;
-use falconer_domain::standing::Standing;
-use falconer_domain::{Catalog, KeyRing, License, LicenseId, LicenseKey, Status, TierName, UnixMillis, escrow};
+use falconer_domain::{
+    Catalog, KeyRing, License, LicenseId, LicenseKey, Status, TierName, UnixMillis, escrow,
+};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -147,16 +149,16 @@ impl Office<'_> {
 
     async fn show(&self, license: &str) -> Result<()> {
         let row = self.find(license).await?;
-        let birth = row.birth()?;
+        let issuance = row.issuance()?;
         let standing = self.desk.standing(row.license).await?;
         let Recent { rows, refusals, .. } = Recent::to_show(self.store, &standing.license.id).await?;
         if self.manners.json {
-            let mut shown = shown::license_json(&standing, &birth, self.now);
+            let mut shown = shown::license_json(&standing, &issuance, self.now);
             shown["audit"] = rows.iter().map(shown::audit_json).collect();
             shown["refusals"] = refusals.iter().map(shown::audit_json).collect();
             return Ok(output::document(&shown)?);
         }
-        let mut parts = vec![shown::license_text(&standing, &birth, self.now)];
+        let mut parts = vec![shown::license_text(&standing, &issuance, self.now)];
         parts.extend(shown::devices_text(&standing.license));
         if !refusals.is_empty() {
             parts.push(format!("Refused last:\n{}", shown::answers_text(&refusals, &standing.license)));
@@ -181,16 +183,16 @@ impl Office<'_> {
     {
         let reason = reason(change.reason.as_deref())?;
         let row = self.find(&change.of.license).await?;
-        let birth = row.birth()?;
+        let issuance = row.issuance()?;
         let edit = edit(&self.desk.catalog(&row.license.product).await?);
         let planned = edit(row.license.clone())?;
         let id = row.license.id.clone();
         if planned == row.license {
-            return self.changed(action, planned, &birth, Outcome::Unchanged).await;
+            return self.changed(action, planned, &issuance, Outcome::Unchanged).await;
         }
         let tier = row.license.tier.clone();
         let after = self.desk.standing(planned.clone()).await?;
-        let shown = |standing: &Standing| shown::license_json(standing, &birth, self.now);
+        let shown = |standing: &EffectiveLicense| shown::license_json(standing, &issuance, self.now);
         // A tier that the catalog lacks is what `set-tier` is there to replace.
         let lines = match self.desk.standing_if_known(row.license).await? {
             Some(before) => difference(&shown(&before), &shown(&after)),
@@ -198,23 +200,29 @@ impl Office<'_> {
         };
         if self.manners.dry_run {
             self.tell(&lines)?;
-            return self.changed(action, planned, &birth, Outcome::DryRun).await;
+            return self.changed(action, planned, &issuance, Outcome::DryRun).await;
         }
-        self.confirm(&format!("{action} {} ({})", birth.key_hint, id), &lines)?;
+        self.confirm(&format!("{action} {} ({})", issuance.key_hint, id), &lines)?;
         let deed = Deed { action, code, reason: reason.as_deref() };
         let after = self.desk.change(&id, deed, self.now, edit).await.map_err(unwrapped)?;
-        self.changed(action, after, &birth, Outcome::Changed).await
+        self.changed(action, after, &issuance, Outcome::Changed).await
     }
 
-    async fn changed(&self, action: &str, license: License, birth: &Birth, outcome: Outcome) -> Result<()> {
+    async fn changed(
+        &self,
+        action: &str,
+        license: License,
+        issuance: &IssuanceRecord,
+        outcome: Outcome,
+    ) -> Result<()> {
         let standing = self.desk.standing(license).await?;
         if self.manners.json {
-            let shown = shown::license_json(&standing, birth, self.now);
+            let shown = shown::license_json(&standing, issuance, self.now);
             let document = json!({ "action": action, "outcome": outcome.as_str(), "license": shown });
             return Ok(output::document(&document)?);
         }
         Ok(output::line(match outcome {
-            Outcome::Changed => format!("Done: {action} {} ({}).", birth.key_hint, standing.license.id),
+            Outcome::Changed => format!("Done: {action} {} ({}).", issuance.key_hint, standing.license.id),
             Outcome::DryRun => "Nothing was changed: this was a dry run.".to_owned(),
             Outcome::Unchanged => "Nothing to change: it is so already.".to_owned(),
         })?)
@@ -223,7 +231,7 @@ impl Office<'_> {
     async fn rotate_key(&self, change: &arguments::Change) -> Result<()> {
         let reason = reason(change.reason.as_deref())?;
         let row = self.find(&change.of.license).await?;
-        let birth = row.birth()?;
+        let issuance = row.issuance()?;
         let home = self.ring.current();
         let key = LicenseKey::Current(CurrentKey::issue(
             home,
@@ -234,7 +242,7 @@ impl Office<'_> {
         let id = LicenseId::of(home, &key);
         let rotated = operate::rotate(row.license.clone(), id.clone(), home.number())?;
         let mut lines = vec![
-            format!("{} is revoked, and says so to whoever uses it", birth.key_hint),
+            format!("{} is revoked, and says so to whoever uses it", issuance.key_hint),
             format!("{} takes its place, with the same terms and seats", key.masked()),
             format!(
                 "its seats are vacant: the {} devices bind once more, uncounted",
@@ -247,15 +255,15 @@ impl Office<'_> {
         }
         if self.manners.dry_run {
             self.tell(&lines)?;
-            return self.changed("rotate-key", row.license, &birth, Outcome::DryRun).await;
+            return self.changed("rotate-key", row.license, &issuance, Outcome::DryRun).await;
         }
-        self.confirm(&format!("rotate-key {} ({})", birth.key_hint, row.license.id), &lines)?;
+        self.confirm(&format!("rotate-key {} ({})", issuance.key_hint, row.license.id), &lines)?;
         let new = NewLicense {
             key_escrow: escrow::seal(home, &id, &key.to_string(), falconer::random::bytes()?),
             key_hint: key.masked(),
             created_at: self.now,
             license: rotated.new.clone(),
-            metadata: birth.metadata.clone(),
+            metadata: issuance.metadata.clone(),
         };
         let deed = Deed { action: "rotate-key", code: "KEY_ROTATED", reason: reason.as_deref() };
         let rows = [self.desk.audit(&row.license.id, deed, self.now)?, self.desk.audit(&id, deed, self.now)?];
@@ -278,12 +286,15 @@ impl Office<'_> {
     async fn reveal(&self, change: &arguments::Change) -> Result<()> {
         let reason = reason(change.reason.as_deref())?;
         let row = self.find(&change.of.license).await?;
-        let birth = row.birth()?;
-        let key = opened(self.ring, &row.license, &birth)?;
+        let issuance = row.issuance()?;
+        let key = opened(self.ring, &row.license, &issuance)?;
         if self.manners.dry_run {
-            return self.changed("reveal", row.license, &birth, Outcome::DryRun).await;
+            return self.changed("reveal", row.license, &issuance, Outcome::DryRun).await;
         }
-        self.confirm(&format!("reveal {}", birth.key_hint), &["the audit records that you did".to_owned()])?;
+        self.confirm(
+            &format!("reveal {}", issuance.key_hint),
+            &["the audit records that you did".to_owned()],
+        )?;
         let deed = Deed { action: "reveal", code: "KEY_REVEALED", reason: reason.as_deref() };
         // First the record, then the key: nobody sees one without the other.
         self.store.record(&self.desk.audit(&row.license.id, deed, self.now)?).await?;
@@ -298,7 +309,10 @@ impl Office<'_> {
     }
 
     /// Looks through the whole table, and says so.
-    pub(crate) async fn scan(&self, wanted: impl Fn(&License) -> bool) -> Result<Vec<(License, Birth)>> {
+    pub(crate) async fn scan(
+        &self,
+        wanted: impl Fn(&License) -> bool,
+    ) -> Result<Vec<(License, IssuanceRecord)>> {
         self.scan_page(&PageOf { after: None, limit: usize::MAX }, wanted).await
     }
 
@@ -306,11 +320,11 @@ impl Office<'_> {
         &self,
         page: &PageOf,
         wanted: impl Fn(&License) -> bool,
-    ) -> Result<Vec<(License, Birth)>> {
+    ) -> Result<Vec<(License, IssuanceRecord)>> {
         let mut found = Vec::new();
-        self.look_through_after(page.after.as_ref(), |row, birth| {
+        self.look_through_after(page.after.as_ref(), |row, issuance| {
             if wanted(&row.license) {
-                found.push((row.license, birth));
+                found.push((row.license, issuance));
             }
             if found.len() > page.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
@@ -321,7 +335,7 @@ impl Office<'_> {
     /// Looks at every license, and says so; returns how many rows did not read.
     pub(crate) async fn look_through(
         &self,
-        visit: impl FnMut(Row, Birth) -> ControlFlow<()>,
+        visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize> {
         self.look_through_after(None, visit).await
     }
@@ -329,7 +343,7 @@ impl Office<'_> {
     async fn look_through_after(
         &self,
         license: Option<&LicenseId>,
-        visit: impl FnMut(Row, Birth) -> ControlFlow<()>,
+        visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize> {
         self.say("Looking through the whole table …");
         let unreadable = self.desk.each_after(license, visit).await?;
@@ -425,8 +439,12 @@ pub(crate) fn unseen(done: &str, id: &LicenseId, lost: &OutputError) -> Failure 
 }
 
 /// The key of a license, in clear.
-pub(crate) fn opened(ring: &KeyRing, license: &License, birth: &Birth) -> Result<Zeroizing<String>> {
-    Ok(falconer::sealed::opened(ring, license, birth)?)
+pub(crate) fn opened(
+    ring: &KeyRing,
+    license: &License,
+    issuance: &IssuanceRecord,
+) -> Result<Zeroizing<String>> {
+    Ok(falconer::sealed::opened(ring, license, issuance)?)
 }
 
 /// A failure of the store as itself, so that the exit code tells what is down from what is refused.

@@ -1,7 +1,7 @@
 //! The command that lists licenses.
 
 use anyhow::Result;
-use falconer_aws::operator::Birth;
+use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::person::{self, Email, PersonName};
 use falconer_domain::{License, LicenseId, Status};
 use serde_json::json;
@@ -23,7 +23,7 @@ pub(crate) enum Way {
 
 /// Some licenses, one more than the page has where there are more.
 pub(crate) struct Listed {
-    pub(crate) found: Vec<(License, Birth)>,
+    pub(crate) found: Vec<(License, IssuanceRecord)>,
     pub(crate) way: Way,
 }
 
@@ -40,8 +40,8 @@ impl Office<'_> {
         let next = found.last().filter(|_| more).map(|(license, _)| license.id.to_string());
         if self.manners.json {
             let mut licenses = Vec::new();
-            for (license, birth) in found {
-                licenses.push(shown::license_json(&self.desk.standing(license).await?, &birth, self.now));
+            for (license, issuance) in found {
+                licenses.push(shown::license_json(&self.desk.standing(license).await?, &issuance, self.now));
             }
             let through = way == Way::LookedThrough;
             return Ok(output::document(
@@ -120,7 +120,7 @@ impl Office<'_> {
         &self,
         mut ids: Vec<LicenseId>,
         page: &PageOf,
-    ) -> Result<Vec<(License, Birth)>> {
+    ) -> Result<Vec<(License, IssuanceRecord)>> {
         if let Some(after) = &page.after {
             let behind = ids.iter().position(|id| id == after).map_or(ids.len(), |place| place + 1);
             ids.drain(..behind);
@@ -128,8 +128,8 @@ impl Office<'_> {
         let mut found = Vec::new();
         for id in ids.into_iter().take(page.limit.saturating_add(1)) {
             if let Some(row) = self.store.license(&id).await? {
-                let birth = row.birth()?;
-                found.push((row.license, birth));
+                let issuance = row.issuance()?;
+                found.push((row.license, issuance));
             }
         }
         Ok(found)

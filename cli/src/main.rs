@@ -48,7 +48,7 @@ const fn told_by(json: bool) -> Told {
     if json { Told::Document } else { Told::Sentence }
 }
 
-/// Whether `--json` is on a line that does not read.
+/// Returns true if `--json` is on a line that does not read.
 fn asks_for_json() -> bool {
     let arguments = std::env::args_os().skip(1).take_while(|argument| argument != "--");
     arguments.into_iter().any(|argument| argument == "--json")

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_beat_the_environment_and_that_the_file() {
+    fn flag_beats_environment_beats_file() {
         let flags = settings("licenses_table = 'flag'");
         let environment = Settings::of_environment(|name| match name {
             "LICENSES_TABLE" | "VERIFICATIONS_TABLE" => Some("environment".to_owned()),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_on_the_line_beats_what_stands_around() {
+    fn stack_argument_beats_environment() {
         let around = settings("licenses_table = 'around'\nactor = 'anna'\nstack = 'file'\nproduct = 'ACME'");
         let flags = settings("stack = 'line'\nmaster_key_secret_id = 'flag'");
         let together = Settings::together(flags, around.clone(), Settings::default());
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_means_nothing_is_named() {
+    fn unknown_member_is_named() {
         let said = Settings::read("licence_table = 'x'").unwrap_err().to_string();
         assert!(said.contains("licence_table"), "{said}");
     }

@@ -26,8 +26,8 @@ impl Office<'_> {
         }
     }
 
-    /// The flag, else the setting. Where there is neither, the built-in product, as long as no other one has a catalog: a
-    /// key of the wrong product opens nothing, and nobody sees it before a customer does.
+    /// The flag, else the setting. Where there is neither, the built-in product, as long as no other one has a catalog:
+    /// a key of the wrong product opens nothing, and nobody sees it before a customer does.
     pub(crate) async fn named_product(&self, flag: Option<&str>) -> Result<Named> {
         if let Some(code) = flag {
             return Ok(Named::Is(read(code, "--product")?));

@@ -5,21 +5,21 @@ use std::collections::BTreeSet;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
 use falconer::stats::Statistics;
 use falconer::{moments, words};
-use falconer_aws::operator::{AuditRecord, Birth, HardwareRecord};
+use falconer_aws::operator::{AuditRecord, HardwareRecord, IssuanceRecord};
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{ComponentForm, DeviceId};
 use falconer_domain::license::Device;
 use falconer_domain::operate::{self, OwnValue};
 use falconer_domain::person::{DeviceName, Email, Note, PersonName};
-use falconer_domain::seats::{Released, Seats, Transfers};
-use falconer_domain::standing::Standing;
+use falconer_domain::seats::{FormerDevice, Seats, TransferQuota};
 use falconer_domain::{License, LicenseId, UnixMillis};
 use serde_json::{Value, json};
 
 /// A license as one JSON object.
-pub(crate) fn license_json(standing: &Standing, birth: &Birth, now: UnixMillis) -> Value {
-    let Standing { license, policy, features } = standing;
-    let (seats, transfers) = (Seats::of(license, policy), Transfers::of(license, policy, now));
-    let release = |(id, released): (&DeviceId, &Released)| {
+pub(crate) fn license_json(standing: &EffectiveLicense, issuance: &IssuanceRecord, now: UnixMillis) -> Value {
+    let EffectiveLicense { license, policy, features } = standing;
+    let (seats, transfers) = (Seats::of(license, policy), TransferQuota::of(license, policy, now));
+    let release = |(id, released): (&DeviceId, &FormerDevice)| {
         let mut shown = device_json(id, &released.device);
         shown["releasedAt"] = json!(released.at.0);
         shown["reclaim"] = json!(released.reclaim.as_str());
@@ -27,12 +27,12 @@ pub(crate) fn license_json(standing: &Standing, birth: &Birth, now: UnixMillis) 
     };
     json!({
         "licenseId": license.id.as_str(),
-        "keyHint": birth.key_hint,
+        "keyHint": issuance.key_hint,
         "product": license.product.as_str(),
         "tier": license.tier.as_str(),
         "status": license.status.as_str(),
         "expired": license.has_expired(now),
-        "createdAt": birth.created_at,
+        "createdAt": issuance.created_at,
         "expiresAt": license.expires_at.map(|at| at.0),
         "durationDays": license.duration_days,
         "userId": license.user_id,
@@ -104,18 +104,22 @@ fn hardware_json(hardware: &HardwareRecord) -> Value {
 }
 
 /// A license as lines of a name and a value.
-pub(crate) fn license_text(standing: &Standing, birth: &Birth, now: UnixMillis) -> String {
-    let Standing { license, policy, .. } = standing;
-    let (seats, transfers) = (Seats::of(license, policy), Transfers::of(license, policy, now));
+pub(crate) fn license_text(
+    standing: &EffectiveLicense,
+    issuance: &IssuanceRecord,
+    now: UnixMillis,
+) -> String {
+    let EffectiveLicense { license, policy, .. } = standing;
+    let (seats, transfers) = (Seats::of(license, policy), TransferQuota::of(license, policy, now));
     let mut lines = vec![
         ("License id", license.id.to_string()),
-        ("Key", birth.key_hint.clone()),
+        ("Key", issuance.key_hint.clone()),
         ("Tier", format!("{} of {}", license.tier, license.product)),
         ("Status", status(license, now)),
-        ("Issued", moment(UnixMillis(birth.created_at))),
+        ("Issued", moment(UnixMillis(issuance.created_at))),
         ("Ends", ends(license)),
         ("Seats", format!("{} of {}", seats.used, seats.max)),
-        ("Transfers", format!("{} of {} in 365 days", transfers.used, transfers.max)),
+        ("TransferQuota", format!("{} of {} in 365 days", transfers.used, transfers.max)),
     ];
     let mut some = |name, value: Option<String>| lines.extend(value.map(|value| (name, value)));
     some("Next one", transfers.next_at.map(moment));
@@ -162,9 +166,9 @@ pub(crate) fn devices_text(license: &License) -> Option<String> {
 }
 
 /// Licenses, two lines each: the id, which somebody will paste, never breaks, whatever the terminal's width.
-pub(crate) fn list_text(licenses: &[(License, Birth)], now: UnixMillis) -> String {
+pub(crate) fn list_text(licenses: &[(License, IssuanceRecord)], now: UnixMillis) -> String {
     let mut table = table(&["License, key", "Tier", "Status", "Ends", "Customer"]);
-    for (license, birth) in licenses {
+    for (license, issuance) in licenses {
         let customer = customer(license);
         let ends = match (license.expires_at, license.duration_days) {
             (Some(at), _) => date(at),
@@ -172,7 +176,7 @@ pub(crate) fn list_text(licenses: &[(License, Birth)], now: UnixMillis) -> Strin
             (None, None) => "never".to_owned(),
         };
         table.add_row([
-            format!("{}\n{}", license.id, birth.key_hint),
+            format!("{}\n{}", license.id, issuance.key_hint),
             license.tier.to_string(),
             status(license, now).replace(", ", ",\n"),
             ends,
@@ -212,7 +216,7 @@ pub(crate) fn licenses_counted(statistics: &Statistics) -> String {
 
 /// Days, one on a line.
 pub(crate) fn days_counted(statistics: &Statistics) -> String {
-    let mut table = table(&["Day (UTC)", "Activations", "Transfers", "Verifications", "Refusals"]);
+    let mut table = table(&["Day (UTC)", "Activations", "TransferQuota", "Verifications", "Refusals"]);
     for (start, day) in &statistics.days {
         let counts = [day.activations, day.transfers, day.verifications, day.refusals];
         table.add_row([date(UnixMillis(*start))].into_iter().chain(counts.map(|count| count.to_string())));

@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 use falconer::history::Recent;
 use falconer::moments;
 use falconer_aws::operator::AuditRecord;
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{Hardware, HashedComponents, Label, Used};
 use falconer_domain::members;
-use falconer_domain::standing::Standing;
 use falconer_domain::verify::{Check, Compared, Facts, VerifyRefusal};
 use falconer_domain::{Code, UnixMillis};
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ impl Office<'_> {
     }
 
     /// What happened between another moment and now.
-    async fn between(&self, standing: &Standing, at: UnixMillis) -> Result<Vec<AuditRecord>> {
+    async fn between(&self, standing: &EffectiveLicense, at: UnixMillis) -> Result<Vec<AuditRecord>> {
         if at >= self.now {
             return Ok(Vec::new());
         }
@@ -129,7 +129,7 @@ impl Office<'_> {
 }
 
 /// What the last requests were answered, the refused ones first: whoever asks for help was refused.
-fn last_answers(answered: &Recent, standing: &Standing) -> Vec<String> {
+fn last_answers(answered: &Recent, standing: &EffectiveLicense) -> Vec<String> {
     let license = &standing.license;
     let table = |title: &str, rows: &[AuditRecord]| {
         (!rows.is_empty()).then(|| format!("\n{title}\n\n{}", shown::answers_text(rows, license)))

@@ -20,7 +20,7 @@ const DAY: i64 = 86_400;
 /// Check interval and grace of the built-in policy.
 const LEASE_SECONDS: i64 = 8 * DAY;
 
-/// A client's clock, which stands still until it is turned. Its server's goes on.
+/// A client's clock, which advances only when a test turns it. The server's clock goes on.
 #[derive(Clone)]
 struct Turned(Arc<Mutex<Tick>>);
 

@@ -63,7 +63,7 @@ fn kids(jwks: &Jwks) -> Vec<&str> {
     jwks.keys.iter().map(|key| key.kid.as_str()).collect()
 }
 
-/// What any library for JWTs makes of a lease and of the keys that are published.
+/// The verdict of any JWT library on a lease and the published keys.
 fn verifies(lease: &str, jwks: &Jwks) -> bool {
     let key = |kid: &str| jwks.keys.iter().find(|key| key.kid == kid)?.public_key();
     lease::verify(lease, &product(), key).is_ok()
@@ -78,7 +78,8 @@ fn roles(world: &World) -> BTreeMap<u64, String> {
     generations.map(role).collect()
 }
 
-/// A way to the server, on which somebody may sit who has a master: while the ring is there, every answer is a forged yes.
+/// A way to the server, on which somebody may sit who has a master: while the ring is there, every answer is a forged
+/// yes.
 #[derive(Clone)]
 struct Way {
     server: HttpTransport,
@@ -145,12 +146,12 @@ fn forged(ring: &KeyRing, request: &Value) -> String {
     claims.sign(ring.current())
 }
 
-/// What the leak gave away.
+/// The leaked master.
 fn leaked() -> KeyRing {
     KeyRing::parse(&json!({ "current": "1", "1": MASTER_A }).to_string()).unwrap()
 }
 
-/// A client's clock, which stands still until it is turned.
+/// A client's clock, which advances only when a test turns it.
 #[derive(Clone)]
 struct Turned(Arc<Mutex<Tick>>);
 
@@ -199,7 +200,7 @@ fn application(keys: &Jwks, way: &Way, machine: &'static str, clock: &Turned, st
 
 /// Everything a distrusted generation still does for its customers, and nothing that anybody else would believe.
 #[test]
-fn vouches_for_keys_and_signs_nothing() {
+fn authenticates_keys_signs_nothing() {
     let world = World::start();
     let machine = Machine::named("first");
     let key = world.put(Fixture::pro().seats(2).bound(1, &machine, UnixMillis(5)));
@@ -269,7 +270,7 @@ fn reaches_an_instance_within_300_s() {
     });
 }
 
-/// What a hand may have written: every function serves, each entry that reads counts, and somebody is told.
+/// A ring edited by hand: every function serves, each readable entry counts, and the operator hears of the others.
 #[test]
 fn bad_member_takes_no_function_down() {
     for (member, kids_after, doubted) in [
@@ -344,7 +345,7 @@ fn a_leak_is_survived_to_retirement() {
         let reply = world.verify(new);
         assert_eq!((reply.code(), &reply.body["licenseId"]), ("VALID", &row["license_id"]));
     }
-    // S1's key is vouched for by S1's generation, which is still there; the others' generation is not.
+    // The Flask server's key belongs to its own generation, which is still there; the others' generation is gone.
     assert_eq!(world.verify(&customers[0]).code(), "INVALID_SIGNATURE");
     assert_eq!(world.verify(&customers[2]).code(), "REVOKED");
     let secret = &world.settings.master_key_secret_id;
@@ -355,7 +356,7 @@ fn a_leak_is_survived_to_retirement() {
 
 /// Today's client library, which pins a generation: what it hears of the distrust, and what it goes on believing.
 #[test]
-fn pinned_applications_hear_as_documented() {
+fn pinned_clients_hear_as_documented() {
     let world = World::start();
     let (way, clock, folder) = (Way::to(&world), Turned::right(), Folder::new());
     let store = |name: &str| folder.path(name);
@@ -401,7 +402,7 @@ fn pinned_applications_hear_as_documented() {
 
 /// Every change of the ring asks; where nobody is there to answer it refuses, and a dry run says what would happen.
 #[test]
-fn every_ring_change_asks_and_dry_runs() {
+fn ring_changes_ask_and_can_dry_run() {
     let world = World::start();
     let empty = World::with(&WorldOptions { ring: None, ..WorldOptions::default() });
     told(&world, &["keyring", "add"]);
@@ -517,7 +518,7 @@ fn rotation(world: &World, mapping: &str) -> Command {
 }
 
 #[test]
-fn rotation_killed_anywhere_gives_one_key() {
+fn killed_rotation_gives_one_key() {
     const LICENSES: usize = 200;
     let (world, ids) = many(LICENSES);
     let folder = Folder::new();
@@ -585,7 +586,7 @@ fn no_key_is_lost_when_the_list_fails() {
     assert!(said(&nowhere).contains("the same command lists every new key again"), "{}", said(&nowhere));
     let left = told(&world, &["--dry-run", "rotate-key", "--generation", "1"]);
     assert_eq!(left["rotated"], 19, "found out before the first license was changed");
-    // A folder stands where the file is to be put: found out before the first one too.
+    // A folder has the name of the file: found before the first license too.
     let taken = folder.path("taken.csv");
     fs::create_dir(&taken).unwrap();
     fs::write(folder.path("taken.csv/inside"), "").unwrap();

@@ -18,7 +18,7 @@ use crate::operator::{run, said, told};
 
 /// Every text about the person has one of these in it, and nothing else in a world has.
 const TRACES: [&str; 4] = ["quillon", "zorblax", "grumplewick", "frobnicator"];
-/// Where the person's machines are.
+/// The person's machines.
 const ADDRESSES: [&str; 2] = ["203.0.113.77", "198.51.100.23"];
 
 /// Licenses, verifications, rate limits: their items as text.
@@ -46,7 +46,7 @@ fn hidden(word: &str) -> Vec<String> {
     shifted.chain([HEXLOWER.encode(word.as_bytes())]).collect()
 }
 
-/// Which of these words are in a table, plain in any case or encoded.
+/// Finds the words that a table holds, in any case, plain or encoded.
 fn found<'a>(table: &str, words: &[&'a str]) -> Vec<&'a str> {
     let lower = table.to_lowercase();
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
@@ -58,7 +58,7 @@ fn found<'a>(table: &str, words: &[&'a str]) -> Vec<&'a str> {
     words.iter().filter(|word| is_in(word)).copied().collect()
 }
 
-/// What is left of the person, table by table.
+/// Returns the traces of the person, table by table.
 fn left(world: &World) -> [Vec<&'static str>; 3] {
     let words: Vec<_> = TRACES.iter().chain(&ADDRESSES).copied().collect();
     tables(world).map(|table| found(&table, &words))
@@ -74,7 +74,7 @@ fn a_search_finds_words_however_they_are_written() {
     assert!(found("nothing of anybody", &TRACES).is_empty());
 }
 
-/// What the application says of its person and machine.
+/// The application's members about its person and machine.
 fn speaking(machine: &Machine, key: &str) -> Value {
     let mut body = machine.request(key);
     for (name, value) in [
@@ -119,8 +119,8 @@ const ORDER: [&str; 10] = [
     "--seats=2",
 ];
 
-/// The licenses of one person: the one that was bought, and the one that took its place; one that was imported; one that
-/// only the application has told about; one with a name alone.
+/// The licenses of one person: the one that was bought, and the one that took its place; one that was imported; one
+/// that only the application has told about; one with a name alone.
 struct Licenses {
     old: String,
     new: String,
@@ -460,8 +460,8 @@ fn an_erasure_stopped_anywhere_is_finished() {
     assert!(stopped >= 6, "{stopped} were stopped in the middle");
 }
 
-/// Lets so many writes of a command through, holds the next one back for ever, and kills the command there; whether there
-/// was a next one.
+/// Lets so many writes of a command through, holds the next one back for ever, and kills the command there; whether
+/// there was a next one.
 fn stopped_after(world: &World, writes: usize, arguments: &[&str]) -> bool {
     let seen = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&seen);

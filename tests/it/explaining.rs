@@ -115,7 +115,7 @@ fn stored(world: &World, case: &Case) -> String {
     world.put(fixture)
 }
 
-/// What the function answers, in this process, at a moment.
+/// Returns the function's answer at a moment, in this process.
 fn verdict(world: &World, app: &App, request: &Value, at: UnixMillis) -> Value {
     let mut event = event("verify", "post");
     event["body"] = request.to_string().into();
@@ -128,7 +128,7 @@ fn verdict(world: &World, app: &App, request: &Value, at: UnixMillis) -> Value {
 }
 
 #[test]
-fn explain_and_verify_say_the_same_of_any_license_moment_and_hardware() {
+fn agrees_with_verify_on_any_license() {
     let world = World::start();
     let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! The AWS identity beside the actor: in every row that an operator writes, asked for once, and never in a change's way.
+//! The AWS identity beside the actor: in every row that an operator writes, asked for once, and never in a change's
+//! way.
 
 use std::time::{Duration, Instant};
 
@@ -95,7 +96,7 @@ fn an_identity_never_costs_the_change() {
     assert_eq!(world.audit_rows(&world.license_id(&key))[3]["identity"]["S"], CALLER);
 }
 
-/// What a client changes is not signed: the functions ask nobody.
+/// A client's change does not have an identity: functions do not ask STS.
 #[test]
 fn functions_ask_for_no_identity() {
     let world = World::start();

@@ -1,4 +1,4 @@
-//! Falconer's integration tests: the real function binaries between real stand-ins.
+//! Falconer's integration tests: the real function binaries, with emulated services.
 
 mod activate_contract;
 mod apps_script;

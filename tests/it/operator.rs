@@ -16,7 +16,7 @@ pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What a command prints with `--json --yes`.
+/// The output of a command with `--json --yes`.
 pub(crate) fn told(world: &World, arguments: &[&str]) -> Value {
     let output = run(world, &[&["--json", "--yes"], arguments].concat());
     assert!(output.status.success(), "{arguments:?}: {}", said(&output));
@@ -27,7 +27,7 @@ pub(crate) fn told(world: &World, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn a_license_is_stopped_taken_back_and_ended() {
+fn edits_reach_verify_and_audit() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let id = world.license_id(&key);
@@ -74,7 +74,7 @@ fn a_license_is_stopped_taken_back_and_ended() {
 }
 
 #[test]
-fn a_leaked_key_is_replaced_and_its_devices_bind_once_more() {
+fn rotated_key_binds_devices_again() {
     let world = World::start();
     let machine = Machine::named("first");
     let old = world.put(Fixture::pro());
@@ -115,7 +115,7 @@ fn a_reset_gives_the_binding_back() {
 }
 
 #[test]
-fn lists_find_what_they_are_asked_for() {
+fn list_filters_licenses() {
     let world = World::start();
     let soon = world.put(Fixture::pro().ending(now().plus_days(10)));
     world.put(Fixture::pro().ending(now().plus_days(400)));
@@ -137,7 +137,7 @@ fn lists_find_what_they_are_asked_for() {
 }
 
 #[test]
-fn statistics_count_licenses_and_the_last_days() {
+fn stats_count_licenses_and_days() {
     let world = World::start();
     let (first, second) = (Machine::named("first"), Machine::named("second"));
     let key = world.put(Fixture::pro());
@@ -167,7 +167,7 @@ fn statistics_count_licenses_and_the_last_days() {
 
 /// The verdict is that of the very function the Lambda runs.
 #[test]
-fn explain_says_what_verify_says() {
+fn explain_agrees_with_verify() {
     let world = World::start();
     let machine = Machine::named("first");
     let expired = world.put(Fixture::pro().ending(now().plus_days(0)));
@@ -196,7 +196,7 @@ fn explain_says_what_verify_says() {
 }
 
 #[test]
-fn a_catalog_is_checked_and_replaced_and_leaves_no_license_behind() {
+fn catalog_apply_protects_licenses() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let shown = told(&world, &["catalog", "show"]);
@@ -231,7 +231,7 @@ fn a_catalog_is_checked_and_replaced_and_leaves_no_license_behind() {
 }
 
 #[test]
-fn manners() {
+fn commands_confirm_and_exit_by_code() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let before = world.item(&world.license_id(&key));

@@ -1,4 +1,4 @@
-//! What an operator's credentials need for each command: docs/operations.md, held against what the commands call.
+//! The rights that each command needs: compares docs/operations.md with the calls of the commands.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +13,7 @@ use crate::manners::Folder;
 use crate::operator::{said, told};
 use crate::reference::section;
 
-/// What a command calls: an action, and on what.
+/// A call of a command: an action, and its resource.
 type Calls = BTreeSet<String>;
 
 /// The table's columns after the commands.

@@ -34,7 +34,7 @@ const FILES: [(&str, &str); 7] = [
 ];
 
 #[test]
-fn the_reference_is_what_the_program_does() {
+fn reference_matches_the_program() {
     let world = World::start();
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -74,7 +74,7 @@ fn the_reference_is_what_the_program_does() {
     }
 }
 
-/// Every command and flag that the program knows stands in the reference.
+/// The reference has every command and flag of the program.
 #[test]
 fn the_reference_is_complete() {
     let reference = fs::read_to_string(checkout().join("docs/cli.md")).unwrap();

@@ -1,6 +1,6 @@
-//! What docs/runbook.md says of a customer in trouble, done to the letter: the customer comes into that trouble over HTTP,
-//! an operator follows the page, and the customer's very same request is answered yes. Commands are taken from the page,
-//! and each of its sentences has to be read by a story, so a changed page is a changed test.
+//! What docs/runbook.md says of a customer in trouble, done to the letter: the customer comes into that trouble over
+//! HTTP, an operator follows the page, and the customer's very same request is answered yes. Commands are taken from
+//! the page, and each of its sentences has to be read by a story, so a changed page is a changed test.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -54,7 +54,7 @@ fn commands(text: &str) -> BTreeSet<String> {
 struct Entry<'a> {
     world: &'a World,
     heading: &'static str,
-    /// What nobody has read yet.
+    /// The commands that no story has run.
     unread: RefCell<String>,
     /// Commands that nobody has run yet.
     to_do: RefCell<BTreeSet<String>>,
@@ -85,7 +85,7 @@ impl<'a> Entry<'a> {
         self.reads(sentence);
     }
 
-    /// Runs a command of the section. Its placeholders stand for these words, in order.
+    /// Runs a command of the section, with these words for its placeholders, in order.
     fn does(&self, command: &str, words: &[&str]) -> Value {
         told(self.world, &as_arguments(&self.takes(command, words)))
     }
@@ -144,7 +144,8 @@ impl<'a> Customer<'a> {
         Self { world, path, body }
     }
 
-    /// Who starts the application on a machine, after it was bound: verify, and activate-sync for a machine that is new.
+    /// Who starts the application on a machine, after it was bound: verify, and activate-sync for a machine that is
+    /// new.
     fn at(world: &'a World, key: &str, machine: &Machine) -> Self {
         Self::new(world, "/api/activate-sync", machine.request(key))
     }

@@ -1,4 +1,4 @@
-//! What can drift: folders, resources, routes, settings, dependencies, the frozen secret.
+//! Checks against drift: folders, resources, routes, settings, dependencies, the frozen secret.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -50,7 +50,7 @@ pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_function_has_a_resource_events_a_route_and_a_row() {
+fn every_function_is_fully_declared() {
     let (functions, readme, manifest) = (folders("functions"), read("README.md"), read("Cargo.toml"));
     let resources = template().functions().unwrap();
     let binaries: BTreeSet<_> = resources.iter().map(|function| function.binary.clone()).collect();
@@ -73,7 +73,7 @@ fn every_function_has_a_resource_events_a_route_and_a_row() {
 }
 
 #[test]
-fn the_template_sets_what_the_functions_read() {
+fn template_sets_every_setting() {
     let read: BTreeSet<_> = Settings::NAMES.into_iter().filter(|name| *name != "TLS_ROOTS_FILE").collect();
     for function in template().functions().unwrap() {
         let set: BTreeSet<_> = function.variable_names().collect();
@@ -82,7 +82,7 @@ fn the_template_sets_what_the_functions_read() {
 }
 
 #[test]
-fn the_secret_is_frozen_and_outlives_the_stack() {
+fn secret_is_frozen_and_retained() {
     let text = read("template.yaml");
     assert!(
         text.contains(FROZEN_SECRET),
@@ -135,7 +135,7 @@ fn dependencies_point_one_way() {
     }
 }
 
-/// What a package links, one crate a line.
+/// The crates that a package links, one a line.
 fn linked_by(package: &str) -> String {
     #[expect(clippy::disallowed_methods, reason = "cargo tells its tests where it is")]
     let cargo = std::env::var_os("CARGO").expect("cargo's own path");
@@ -148,7 +148,7 @@ fn linked_by(package: &str) -> String {
 }
 
 #[test]
-fn what_an_application_links_has_no_runtime_no_sdk_and_no_stand_in() {
+fn client_links_no_runtime_or_sdk() {
     let tree = linked_by("falconer-client");
     assert!(
         tree.contains("rusqlite v0") && tree.contains("ring v0.17") && tree.contains("falconer-domain v"),
@@ -161,7 +161,7 @@ fn what_an_application_links_has_no_runtime_no_sdk_and_no_stand_in() {
 }
 
 #[test]
-fn what_ships_links_one_modern_tls_stack() {
+fn functions_link_one_tls_stack() {
     let tree = linked_by("verify");
     assert!(tree.contains("lambda_http v1") && tree.contains("ring v0.17"), "{tree}");
     for banned in [
@@ -179,7 +179,7 @@ fn what_ships_links_one_modern_tls_stack() {
 }
 
 #[test]
-fn the_workspace_names_its_release_profile() {
+fn manifest_has_profile_and_reasons() {
     let manifest = read("Cargo.toml");
     for line in
         ["opt-level = \"s\"", "lto = \"fat\"", "codegen-units = 1", "strip = true", "panic = \"unwind\""]
@@ -194,7 +194,7 @@ fn the_workspace_names_its_release_profile() {
 }
 
 #[test]
-fn the_domain_touches_nothing_outside() {
+fn domain_is_pure() {
     for file in rust_files(&checkout().join("shared/falconer-domain/src")) {
         let text = fs::read_to_string(&file).unwrap();
         for banned in ["std::time", "std::env", "std::fs", "std::net", "async ", "getrandom", "Instant"] {

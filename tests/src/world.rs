@@ -46,7 +46,7 @@ pub fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a parent folder").to_owned()
 }
 
-/// What a world is made of.
+/// The configuration of a stack.
 pub struct WorldOptions {
     /// Instances of each function.
     pub instances: usize,
@@ -174,7 +174,7 @@ impl World {
         &self.gateway
     }
 
-    /// A program of ours with this world's endpoints and nothing else of AWS.
+    /// A program with this stack's endpoints and nothing else of AWS.
     #[must_use]
     pub fn program(&self, name: &str) -> std::process::Command {
         let mut command = alone(name);
@@ -196,7 +196,7 @@ impl World {
         self.instances
     }
 
-    /// Runs a future of ours.
+    /// Runs a future to its end.
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
@@ -208,10 +208,10 @@ impl World {
         self.sts.forget();
     }
 
-    /// The ring as it stands in the secret.
+    /// The ring in the secret.
     ///
     /// # Panics
-    /// There is none.
+    /// It does not exist.
     #[must_use]
     pub fn ring(&self) -> KeyRing {
         let text = self.secrets.current(&self.settings.master_key_secret_id).expect("a ring");
@@ -236,7 +236,7 @@ impl World {
         key
     }
 
-    /// Puts a raw item, in DynamoDB's own JSON, into the licenses table: what no code of ours would write.
+    /// Puts a raw item, in DynamoDB's own JSON, into the licenses table, as no function would write it.
     ///
     /// # Panics
     /// DynamoDB refuses.
@@ -245,7 +245,7 @@ impl World {
         self.database.send("PutItem", &body).expect("a stored item");
     }
 
-    /// An item of the licenses table as it stands, in DynamoDB's own JSON; `null` if there is none.
+    /// An item of the licenses table in DynamoDB's own JSON; `null` if it does not exist.
     ///
     /// # Panics
     /// DynamoDB refuses.
@@ -262,7 +262,7 @@ impl World {
     /// The license that an item describes, as the rules see it.
     ///
     /// # Panics
-    /// There is none.
+    /// It does not exist.
     #[must_use]
     pub fn stored(&self, id: &LicenseId) -> License {
         self.wait(self.store.license(id)).expect("an answer").expect("a license").license
@@ -441,7 +441,7 @@ impl World {
         lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
     }
 
-    /// Texts of this world that stand in its logs and must not.
+    /// Forbidden texts that its logs contain.
     #[must_use]
     pub fn spilled(&self) -> Vec<String> {
         let log = self.log_text().to_lowercase();
@@ -504,7 +504,7 @@ fn start_gateway(
     gateway
 }
 
-/// A program of ours with the search path and nothing else of the caller's environment.
+/// A program with the search path and nothing else of the caller's environment.
 #[must_use]
 pub fn alone(name: &str) -> std::process::Command {
     #[expect(clippy::disallowed_methods, reason = "the one variable that a test hands on")]
@@ -514,13 +514,13 @@ pub fn alone(name: &str) -> std::process::Command {
     command
 }
 
-/// A program of ours.
+/// A built program.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     binaries().join(name)
 }
 
-/// Where `cargo xtask test` has put the functions; beside the tests' own target folder otherwise.
+/// The folder of the functions' binaries: set by `cargo xtask test`, else beside the tests' own target folder.
 fn binaries() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "tests read what xtask tells them")]
     let told = std::env::var_os("FALCONER_BIN_DIR").map(PathBuf::from);

@@ -1,7 +1,7 @@
 //! Days and moments as spreadsheets, data frames and people write them.
 //!
-//! Whether `03/04/2027` begins with the day is decided for a whole column: by a cell that reads in one order alone, or by
-//! the operator. What cannot be decided is not guessed.
+//! Whether `03/04/2027` begins with the day is decided for a whole column: by a cell that reads in one order alone, or
+//! by the operator. What cannot be decided is not guessed.
 
 use falconer_domain::UnixMillis;
 use jiff::Timestamp;
@@ -36,7 +36,7 @@ const MONTHS: [[&str; 7]; 12] = [
     ["december", "dezember", "décembre", "diciembre", "dicembre", "december", "dezembro"],
 ];
 
-/// Whether a date begins with the day or with the month.
+/// True if a date begins with the day or with the month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DayOrder {
     /// `31/12/2026`.
@@ -67,7 +67,7 @@ pub enum Written {
         day_first: Option<When>,
         /// What it is with the month first.
         month_first: Option<When>,
-        /// Whether points are between the numbers: no calendar writes the month first like that.
+        /// True if points are between the numbers: no calendar writes the month first like that.
         style: Style,
     },
 }
@@ -150,7 +150,7 @@ impl Written {
 }
 
 impl When {
-    /// Its first moment.
+    /// Returns the first moment.
     #[must_use]
     pub fn start(self, zone: &TimeZone) -> UnixMillis {
         match self {
@@ -160,7 +160,7 @@ impl When {
         }
     }
 
-    /// Its last millisecond: who is licensed until a day is licensed on that day.
+    /// Returns the last millisecond: who is licensed until a day is licensed on that day.
     #[must_use]
     pub fn end(self, zone: &TimeZone) -> UnixMillis {
         match self {
@@ -305,7 +305,7 @@ fn with_month_name(text: &str) -> Option<Result<Date, NoDate>> {
     Some(i8::try_from(day).ok().and_then(|day| date(year, month, day)).ok_or(NoDate::NotADate))
 }
 
-/// Whether a word names a month.
+/// Returns true if a word names a month.
 #[must_use]
 pub fn is_month(word: &str) -> bool {
     month_of(&word.to_lowercase()).is_some()
@@ -325,7 +325,8 @@ fn month_of(word: &str) -> Option<i8> {
     }
 }
 
-/// Whether a text is a day of a month without a year, `1-Mar` or `Mar-01`, as a spreadsheet shows what it took for one.
+/// Returns true if a text is a day of a month without a year, `1-Mar` or `Mar-01`, as a spreadsheet shows what it took
+/// for one.
 #[must_use]
 pub fn is_day_of_a_month(text: &str) -> bool {
     let folded = text.trim().to_lowercase().replace(". ", "-");
@@ -398,7 +399,7 @@ pub struct Survey {
     points: Option<(Example, When, When)>,
     /// A cell that may begin with the year, as `26/12/31`.
     year_first: Option<(Example, Date)>,
-    /// Whether a cell cannot, so that no cell of the column does.
+    /// True if a cell cannot, so that no cell of the column does.
     ends_with_year: bool,
 }
 
@@ -507,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_a_day_however_it_is_written() {
+    fn reads_days_in_every_notation() {
         for text in [
             "2099-06-30",
             "2099-06-30 00:00:00",
@@ -546,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_a_moment() {
+    fn reads_moments_in_every_notation() {
         for (text, moment) in [
             ("2099-06-30 12:30:00", "2099-06-30T12:30:00"),
             ("2099/06/30 3:04 PM", "2099-06-30T15:04:00"),
@@ -562,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn day_and_month_are_told_apart_by_their_column() {
+    fn column_decides_day_month_order() {
         let column = |cells: &[&str]| {
             let mut survey = Survey::default();
             (2..).zip(cells).for_each(|(line, cell)| survey.see(line, cell));
@@ -608,7 +609,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_says_why() {
+    fn rejects_non_dates_with_a_reason() {
         for (text, why) in [
             ("", NoDate::NotADate),
             ("soon", NoDate::NotADate),
@@ -650,7 +651,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_day_reads_the_same_in_every_style(days in 0_i32..36_000) {
+        fn day_reads_alike_in_every_style(days in 0_i32..36_000) {
             let day = Date::constant(2000, 1, 1).checked_add(jiff::Span::new().days(days)).unwrap();
             let (y, m, d) = (day.year(), day.month(), day.day());
             let serial = SERIAL_ZERO.until(day).unwrap().get_days();

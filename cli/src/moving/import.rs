@@ -567,7 +567,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Whether the cells of a file have apostrophes that keep a spreadsheet from calculating, which reading takes away.
+/// True if the cells of a file have apostrophes that keep a spreadsheet from calculating, which reading takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cells {
     /// A sheet, our own export, and a file of refused rows.

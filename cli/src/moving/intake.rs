@@ -198,8 +198,8 @@ impl<'a> Intake<'a> {
         Ok(Settled::New(Box::new(new), keyed))
     }
 
-    /// Whether another row has the same key. The second look is at the key as it is stored: what the first one did not
-    /// find there is found before it is lost.
+    /// Returns true if another row has the same key. The second look is at the key as it is stored: what the first one
+    /// did not find there is found before it is lost.
     fn repeated(&mut self, line: u64, form: Option<&Form>) -> Option<BadRow> {
         if let Some(lines) = self.repeated.lines_of(line) {
             return Some(BadRow::Repeated(lines.to_vec()));
@@ -350,8 +350,8 @@ impl Form {
     }
 }
 
-/// A free text as the reader of keys has it, in its groups: what a fresh key is derived from. A text that has none, or is
-/// very long, is itself.
+/// A free text as the reader of keys has it, in its groups: what a fresh key is derived from. A text that has none, or
+/// is very long, is itself.
 fn folded(key: &str) -> String {
     let kept = |folded: &String| !folded.is_empty();
     license_key::fold(key).filter(kept).unwrap_or_else(|| key.trim().to_uppercase()).replace('_', "-")

@@ -160,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_reads_in_every_spelling_of_it(number in 1_001_u64..100_000_000) {
+        fn any_number_in_any_spelling(number in 1_001_u64..100_000_000) {
             let digits = number.to_string();
             let grouped = |mark: &str| {
                 let reversed: Vec<u8> = digits.bytes().rev().collect();

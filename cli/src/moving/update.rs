@@ -1,8 +1,8 @@
 //! A second run of an import that mends what the first one brought in.
 //!
 //! The rule: an import may change what an import has set, and nothing else. A license that was not imported is left
-//! alone, and so is one that was replaced, and so is each attribute that anybody has changed since, by a command or by a
-//! client. The audit of the license says who changed what; its rows of changes are kept for good.
+//! alone, and so is one that was replaced, and so is each attribute that anybody has changed since, by a command or by
+//! a client. The audit of the license says who changed what; its rows of changes are kept for good.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +45,7 @@ pub struct Update<'a> {
 /// An attribute that the file has otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Its name.
+    /// The name.
     pub attribute: &'static str,
     /// What it is in the table, as a person reads it.
     pub before: String,
@@ -102,11 +102,11 @@ impl Update<'_> {
 
     async fn decide(&self, file: &NewLicense) -> Result<Option<(Row, Decision)>, StoreError> {
         let Some(row) = self.store.license(&file.license.id).await? else { return Ok(None) };
-        let birth = row.birth()?;
+        let issuance = row.issuance()?;
         let there = There {
             license: &row.license,
-            created_at: UnixMillis(birth.created_at),
-            metadata: birth.metadata.as_deref(),
+            created_at: UnixMillis(issuance.created_at),
+            metadata: issuance.metadata.as_deref(),
         };
         let differing = there.differing(file, self.now);
         if differing.is_empty() {

@@ -14,7 +14,7 @@ use falconer_client::{
 use falconer_domain::catalog::Policy;
 use falconer_domain::hardware::{DeviceId, LeaseComponents, ReceivedComponents};
 use falconer_domain::jwks::Jwks;
-use falconer_domain::lease::{Bound, Claims, Occasion, Terms};
+use falconer_domain::lease::{Bound, Claims, LeaseContext, Terms};
 use falconer_domain::license_key::{CurrentKey, PrintedTier};
 use falconer_domain::{Code, KeyRing, LicenseKey, Product, TierName};
 use serde_json::{Value, json};
@@ -364,7 +364,7 @@ impl ServerState {
     ) -> Claims {
         let license_id = falconer_domain::LicenseId::of(ring(1).current(), typed);
         let (product, tier) = (product(), TierName::parse("pro").unwrap());
-        let occasion = Occasion {
+        let occasion = LeaseContext {
             issuer: "https://licenses.example.com",
             product: &product,
             license_id: &license_id,

@@ -6,7 +6,7 @@ use falconer_client::{Clock, PublicKeys, SystemClock, Transport};
 use falconer_domain::catalog::Policy;
 use falconer_domain::hardware::{DeviceId, Label, ReceivedComponents};
 use falconer_domain::jwks::Jwks;
-use falconer_domain::lease::{Bound, Claims, Occasion, Terms};
+use falconer_domain::lease::{Bound, Claims, LeaseContext, Terms};
 use falconer_domain::license_key::{CurrentKey, PrintedTier};
 use falconer_domain::{Code, KeyRing, LicenseId, LicenseKey, Product, TierName};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ impl Vendor {
             shown.insert(Label::parse(label).unwrap(), text.as_str().unwrap()).unwrap();
         }
         let license_id = LicenseId::of(self.ring.current(), &key);
-        let occasion = Occasion {
+        let occasion = LeaseContext {
             issuer: "https://licenses.example.com",
             product: &self.product,
             license_id: &license_id,

@@ -6,7 +6,7 @@
 
 use falconer_domain::activate::{self, ActivateRefusal};
 use falconer_domain::verify::VerifyRefusal;
-use falconer_http::{App, Body, Endpoint, Rejection, Request, Response, SeatPurpose, SeatRequest};
+use falconer_http::{App, Body, Endpoint, Rejection, Request, Response, SeatChangeRequest, SeatPurpose};
 
 /// Endpoint configuration.
 pub const ENDPOINT: Endpoint =
@@ -17,15 +17,15 @@ pub const ENDPOINT: Endpoint =
 /// # Errors
 /// [`Rejection`]: no decision was possible.
 pub async fn handle(app: &App, request: &Request) -> Result<Response, Rejection> {
-    let (body, purpose) = SeatRequest::read_with(request, Body::purpose)?;
+    let (body, purpose) = SeatChangeRequest::read_with(request, Body::purpose)?;
     app.change(request, &body.change, |standing, hardware| {
-        let arrival = body.arrival(hardware);
+        let seat_request = body.seat_request(hardware);
         match purpose {
             SeatPurpose::Hold => {
-                activate::decide(standing, &arrival, request.now).map_err(ActivateRefusal::code)
+                activate::decide(standing, &seat_request, request.now).map_err(ActivateRefusal::code)
             }
             SeatPurpose::Refresh => {
-                activate::refresh(standing, &arrival, request.now).map_err(VerifyRefusal::code)
+                activate::refresh(standing, &seat_request, request.now).map_err(VerifyRefusal::code)
             }
         }
     })

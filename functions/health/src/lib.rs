@@ -63,7 +63,7 @@ async fn check(app: &App) -> Result<(), Dependency> {
     if ring.is_err() || age.is_none_or(|age| age > MAX_RING_AGE) {
         return Err(Dependency::SecretsManager);
     }
-    app.store.reach().await.map_err(|_| Dependency::DynamoDb)
+    app.store.ping().await.map_err(|_| Dependency::DynamoDb)
 }
 
 impl Dependency {

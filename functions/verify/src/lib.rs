@@ -6,8 +6,8 @@
 mod request;
 
 use falconer_domain::Code;
-use falconer_domain::hardware::{ReceivedComponents, Sighting, stated};
-use falconer_domain::standing::Standing;
+use falconer_domain::effective_license::EffectiveLicense;
+use falconer_domain::hardware::{ReceivedComponents, Sighting, lease_labels};
 use falconer_domain::verify::Facts;
 use falconer_http::verify_response::BoundDevice;
 use falconer_http::{App, Asker, Endpoint, Loaded, Method, Rejection, Request, Response, Session};
@@ -40,7 +40,7 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, Rejection>
 
 async fn decide(
     session: &Session<'_>,
-    standing: &Standing,
+    standing: &EffectiveLicense,
     received: Option<&ReceivedComponents>,
 ) -> Result<Response, Rejection> {
     let (license, now) = (&standing.license, session.request.now);
@@ -61,7 +61,7 @@ async fn decide(
     let bound = facts.device().zip(hardware.as_ref()).map(|(found, (received, hashed))| BoundDevice {
         id: found.id,
         device: found.device,
-        components: received.lease(&stated(&found.device.components, hashed, now)),
+        components: received.lease(&lease_labels(&found.device.components, hashed, now)),
     });
     let granted = session.grant(Code::Valid, standing, bound.as_ref());
     Ok(Response::json(Code::Valid, &granted).asked_by(asker))

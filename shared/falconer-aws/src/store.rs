@@ -32,7 +32,7 @@ pub struct Store {
     licenses: String,
     verifications: String,
     transaction: TimeoutConfig,
-    /// Who an operator's credentials say is asking; nobody's in a function.
+    /// The identity of an operator's credentials; absent in a function.
     #[cfg(feature = "operator")]
     caller: Option<crate::operator::Caller>,
 }
@@ -123,7 +123,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the license exists already; [`StoreError::Unavailable`].
     pub async fn issue(&self, new: &NewLicense, row: &AuditRow, token: &str) -> Result<(), StoreError> {
-        self.transact(self.birth(new, row)?, token).await
+        self.transact(self.issuance(new, row)?, token).await
     }
 
     /// Pattern 6: what a decision made of a license, and its audit row, both or neither. Attributes that no rule looks
@@ -134,7 +134,7 @@ impl Store {
     /// [`StoreError::Unavailable`]: whether it was stored is not known.
     pub async fn commit(
         &self,
-        guard: &Guard,
+        guard: &RowVersion,
         before: &License,
         after: &License,
         row: &AuditRow,
@@ -146,11 +146,11 @@ impl Store {
     /// Pattern 6b: what a decision made of a license where that says nothing, and so has no audit row.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the row is not the one that was read any more, or is our own already, from an attempt
-    /// whose reply was lost: load and look. [`StoreError::Unavailable`]: whether it was stored is not known.
+    /// [`StoreError::Conflict`] when the row is not the one that was read any more, or is our own already, from an
+    /// attempt whose reply was lost: load and look. [`StoreError::Unavailable`]: whether it was stored is not known.
     pub async fn save(
         &self,
-        guard: &Guard,
+        guard: &RowVersion,
         before: &License,
         after: &License,
         last_request: LastRequest<'_>,
@@ -176,7 +176,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn reach(&self) -> Result<(), StoreError> {
+    pub async fn ping(&self) -> Result<(), StoreError> {
         self.dynamodb
             .get_item()
             .table_name(&self.licenses)
@@ -188,7 +188,7 @@ impl Store {
     }
 
     /// A new license and its audit row.
-    pub(crate) fn birth(
+    pub(crate) fn issuance(
         &self,
         new: &NewLicense,
         row: &AuditRow,
@@ -204,7 +204,7 @@ impl Store {
     /// A changed license and its audit row.
     pub(crate) fn change(
         &self,
-        guard: &Guard,
+        guard: &RowVersion,
         before: &License,
         after: &License,
         row: &AuditRow,
@@ -215,7 +215,7 @@ impl Store {
     /// A row in which some attributes were others before, and its audit row.
     pub(crate) fn changed(
         &self,
-        guard: &Guard,
+        guard: &RowVersion,
         was: &Item,
         is: Item,
         row: &AuditRow,
@@ -225,8 +225,8 @@ impl Store {
         Ok(vec![put_over(&self.licenses, item, guard.version)?, put_new(&self.verifications, audit)?])
     }
 
-    /// All of it or nothing. The SDK's retries and ours go under one token, so a lost reply cannot make our own write
-    /// look like somebody else's.
+    /// Writes all items or none. All attempts share one token, so after a lost reply a repeated write cannot
+    /// look like another request's.
     pub(crate) async fn transact(
         &self,
         mut items: Vec<TransactWriteItem>,
@@ -267,23 +267,23 @@ impl Store {
 /// A license as it was read, and what guards its next write.
 #[derive(Debug)]
 pub struct Row {
-    /// What the rules see.
+    /// The license, in the form of the rules.
     pub license: License,
-    /// What a write is to be conditional on.
-    pub guard: Guard,
+    /// The version that a write is conditional on.
+    pub guard: RowVersion,
 }
 
 /// The version of a row, the request that wrote it last, and everything in it. `Debug` shows no attribute: some are
 /// about a person.
-pub struct Guard {
+pub struct RowVersion {
     version: u64,
     last_request: Option<LastRequestItem>,
     item: Item,
 }
 
-impl fmt::Debug for Guard {
+impl fmt::Debug for RowVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("RowVersion").field("version", &self.version).finish_non_exhaustive()
     }
 }
 
@@ -294,12 +294,12 @@ impl Row {
         let GuardItem { version, last_request } = read(guarding)?;
         let license: LicenseItem = read(item.clone())?;
         let license = license.read().map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))?;
-        Ok(Self { license, guard: Guard { version, last_request, item } })
+        Ok(Self { license, guard: RowVersion { version, last_request, item } })
     }
 }
 
 #[cfg(feature = "operator")]
-impl Guard {
+impl RowVersion {
     pub(crate) const fn item(&self) -> &Item {
         &self.item
     }
@@ -343,13 +343,13 @@ impl Store {
 /// The request that writes a license, and what it is answered.
 #[derive(Clone, Copy, Debug)]
 pub struct LastRequest<'a> {
-    /// Its id.
+    /// The id.
     pub id: &'a str,
     /// The code of its answer.
     pub code: &'a str,
 }
 
-impl Guard {
+impl RowVersion {
     /// The row as it will be: `is` in the place of `was`, and everything else as it was read.
     fn item_after(&self, was: &Item, is: Item, last_request: LastRequest<'_>) -> Result<Item, StoreError> {
         let mut item = self.item.clone();

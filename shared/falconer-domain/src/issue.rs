@@ -15,7 +15,7 @@ use crate::license_key::{LicenseKey, PrintedTier, Product};
 use crate::person::{Email, Line, MAX_PERSON_CHARS, PersonName};
 use crate::time::UnixMillis;
 
-/// Longest term in days: what S1 gave its lifetime licenses.
+/// Longest term in days: the term of the Flask server's lifetime licenses.
 pub const MAX_TERM_DAYS: u32 = 999_999;
 /// Extra features a license may have, and the longest of them: together 2 KB, so that a license without devices stays
 /// within the 4 KB of one read unit.
@@ -50,8 +50,8 @@ impl OrderId {
         self.0.as_str()
     }
 
-    /// What is kept of the id of an erased order: enough to know it again, and no text. It has no key, so whoever has the
-    /// table and guesses the id can confirm the guess.
+    /// What is kept of the id of an erased order: enough to know it again, and no text. It has no key, so whoever has
+    /// the table and guesses the id can confirm the guess.
     #[must_use]
     pub fn hidden(&self) -> String {
         let hash = Sha256::new_with_prefix(b"falconer/order/v1\0").chain_update(self.as_str()).finalize();
@@ -71,8 +71,8 @@ impl fmt::Debug for OrderId {
     }
 }
 
-/// What an order has to ask for to be the same order when it comes again. Nothing of it is about a person: who bought is
-/// corrected, what was bought is not.
+/// The terms that make a repeated order the same order. They hold nothing about a person: a buyer's name may be
+/// corrected, the purchase may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderTerms {
     /// The product.
@@ -88,7 +88,7 @@ pub struct OrderTerms {
 }
 
 impl OrderTerms {
-    /// What differs, as `tier pro and not elite`; nothing, where it is the same order.
+    /// Lists the differences, as `tier pro and not elite`; empty for the same order.
     #[must_use]
     pub fn differences(&self, asked: &Self) -> Vec<String> {
         let seats = |seats: Option<u32>| seats.map_or_else(|| "the tier's".to_owned(), |it| it.to_string());
@@ -129,7 +129,7 @@ impl fmt::Display for Term {
     }
 }
 
-/// What was ordered. No `Debug`: it is about a person.
+/// An order. No `Debug`: it is about a person.
 #[derive(Clone)]
 pub struct Order {
     /// The product.
@@ -187,15 +187,15 @@ pub struct CheckedOrder {
 /// No `Debug`: it is about a person, and holds the sealed key.
 #[derive(Clone)]
 pub struct NewLicense {
-    /// What the rules see.
+    /// The license, in the form of the rules.
     pub license: License,
-    /// When it is issued.
+    /// The moment of issue.
     pub created_at: UnixMillis,
     /// The sealed key.
     pub key_escrow: Vec<u8>,
     /// The masked key.
     pub key_hint: String,
-    /// What another system kept beside the license; no rule looks at it.
+    /// Metadata from another system, which no rule reads.
     pub metadata: Option<String>,
 }
 
@@ -236,7 +236,7 @@ impl CheckedOrder {
         &self.order.product
     }
 
-    /// What makes it the same order when it comes again.
+    /// Returns the terms that make a repeated order the same order.
     #[must_use]
     pub fn agreed(&self) -> OrderTerms {
         let Order { product, tier, term, seats, features, .. } = &self.order;
@@ -336,7 +336,7 @@ fn line(name: &'static str, text: &str) -> Result<PersonName, OrderRefusal> {
     PersonName::read(text).ok().flatten().ok_or(OrderRefusal::Text(name))
 }
 
-/// Whether a text is a feature's name: 1 to [`MAX_FEATURE_CHARS`] of `a-z`, `0-9` and `_`.
+/// Returns true if a text is a feature's name: 1 to [`MAX_FEATURE_CHARS`] of `a-z`, `0-9` and `_`.
 #[must_use]
 pub fn is_feature(text: &str) -> bool {
     (1..=MAX_FEATURE_CHARS).contains(&text.len())
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_order_asks_for_the_same() {
+    fn differences_name_changed_terms() {
         let agreed = |change: fn(&mut Order)| {
             let mut order = order();
             change(&mut order);
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_themselves_are_allowed() {
+    fn limits_are_inclusive() {
         for seats in [1, MAX_SEATS] {
             assert_eq!(refusal(|order| order.seats = Some(seats)), None);
         }
@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_start_now_at_activation_or_never_end() {
+    fn terms_start_now_or_at_activation() {
         let ring = KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
         let now = UnixMillis(1_000);
         for (term, status, expires_at, duration_days) in [

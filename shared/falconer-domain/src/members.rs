@@ -10,10 +10,11 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Deepest nesting taken: `serde_json`'s own limit for values that are read. Nothing below the second level is ever read.
+/// Deepest nesting taken: `serde_json`'s own limit for values that are read. Nothing below the second level is ever
+/// read.
 const MAX_DEPTH: usize = 127;
 
-/// What stands in a text where there was no character.
+/// The replacement for invalid characters in a text.
 pub const NO_CHARACTER: char = char::REPLACEMENT_CHARACTER;
 
 /// An object.
@@ -23,14 +24,14 @@ pub struct Members(pub Vec<Member>);
 /// One member of it.
 #[derive(Clone)]
 pub struct Member {
-    /// Its name, as it was written.
+    /// The name, as it was written.
     pub name: String,
     value: Box<RawValue>,
 }
 
 /// A value, as far as requests use values.
 pub enum Given {
-    /// What languages write for nothing: `null`, a text of white space, an empty list, an empty object. PHP writes an
+    /// Nothing, as languages write it: `null`, a text of white space, an empty list, an empty object. PHP writes an
     /// empty map as `[]`. The text `null` is a text: people are called that.
     Nothing,
     /// A text.
@@ -58,7 +59,7 @@ impl Members {
         self.0.iter().rposition(|member| member.name == name && !member.is_nothing())
     }
 
-    /// What the last member of this name holds.
+    /// Returns the value of the last member of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Given {
         self.find(name).map_or(Given::Nothing, |index| self.0[index].given())
@@ -84,7 +85,7 @@ impl Members {
 }
 
 impl Member {
-    /// Its value.
+    /// Returns the value.
     #[must_use]
     pub fn given(&self) -> Given {
         let written = self.value.get();
@@ -106,25 +107,25 @@ impl Member {
         }
     }
 
-    /// Whether it says nothing.
+    /// Returns true if it says nothing.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         matches!(self.given(), Given::Nothing)
     }
 
-    /// Whether it is `true`.
+    /// Returns true if it is `true`.
     #[must_use]
     pub fn is_true(&self) -> bool {
         self.value.get() == "true"
     }
 
-    /// Whether it is a text, blank or not.
+    /// Returns true if it is a text, blank or not.
     #[must_use]
     pub fn is_text(&self) -> bool {
         self.value.get().starts_with('"')
     }
 
-    /// Whether another member says the same.
+    /// Returns true if another member says the same.
     #[must_use]
     pub fn says_what(&self, other: &Self) -> bool {
         self.value.get() == other.value.get()
@@ -137,7 +138,7 @@ pub fn text(written: &str) -> Option<String> {
     serde_json::from_str::<Text>(written).ok().map(|text| text.0)
 }
 
-/// The body as text. A byte-order mark is no part of it, nor is the byte that ends a string in C. UTF-16, which Windows
+/// Decodes a body, without a byte-order mark and without the byte that ends a string in C. UTF-16, which Windows
 /// calls Unicode, is known by its mark or by its first character; bytes that are not UTF-8 cost no more than the
 /// character they were meant to be.
 #[must_use]
@@ -209,7 +210,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// A text in which everything that is no character is U+FFFD.
+/// A text in which everything invalid is U+FFFD.
 struct Text(String);
 
 impl<'de> Deserialize<'de> for Text {

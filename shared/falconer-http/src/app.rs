@@ -2,7 +2,7 @@
 
 use falconer_aws::limiter::Counted;
 use falconer_aws::{
-    AuditWriter, CatalogCache, Clients, Counter, Limiter, RingCell, Settings, Store, StoreError,
+    AuditWriter, CatalogCache, Clients, Counter, KeyRingCache, Limiter, Settings, Store, StoreError,
 };
 use falconer_domain::NotAuthentic;
 
@@ -22,7 +22,7 @@ pub struct App {
     /// Settings from the environment.
     pub settings: Settings,
     /// The cached key ring.
-    pub ring: RingCell,
+    pub ring: KeyRingCache,
     /// Access to the tables.
     pub store: Store,
     pub(crate) telemetry: Telemetry,
@@ -38,7 +38,7 @@ impl App {
         let (per_address, per_license) =
             (settings.rate_limit_per_minute, settings.verifies_per_license_per_minute);
         Self {
-            ring: RingCell::new(clients, &settings.master_key_secret_id),
+            ring: KeyRingCache::new(clients, &settings.master_key_secret_id),
             store: Store::new(clients, &settings.licenses_table, &settings.verifications_table),
             telemetry: Telemetry::new(endpoint.name),
             audit: AuditWriter::new(&settings),
@@ -76,7 +76,7 @@ impl App {
         let mut checked = ring.authenticate(&credentials.license.0);
         if checked.as_ref().err() == Some(&NotAuthentic::UnknownGeneration) {
             request.begin()?;
-            ring = self.ring.young_ring().await?;
+            ring = self.ring.fresh_ring().await?;
             checked = ring.authenticate(&credentials.license.0);
         }
         let Ok(authentic) = checked else {

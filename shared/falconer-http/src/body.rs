@@ -86,7 +86,7 @@ impl Body {
         if let Some(typed) = self.exact_text(&NAMES)? {
             return Ok(TypedKey(typed));
         }
-        // A blank text is a key that is wrong, as the Flask server says; no text at all is no key.
+        // A blank text is an invalid key, as in the Flask server; without any text the key is missing.
         let blank =
             self.members.0.iter().any(|member| NAMES.contains(&member.name.as_str()) && member.is_text());
         let missing = || Problem::new(Code::MissingLicense, Code::MissingLicense.row().next_step);
@@ -109,7 +109,7 @@ impl Body {
         Ok(self.exact_text(&["from_device", "fromDevice"])?.map(|name| name.trim().to_owned()))
     }
 
-    /// What a device asks of its seat: `refresh` is `true` where it only wants to be seen. Languages without booleans
+    /// Reads the purpose of a request for a seat: `refresh` is `true` for an update alone. Languages without booleans
     /// write 1 or a text; a value that is neither takes no seat by accident.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl Body {
         Ok(if refreshes { SeatPurpose::Refresh } else { SeatPurpose::Hold })
     }
 
-    /// Where the caller says it runs.
+    /// Reads the caller's own account of its origin.
     pub fn origin(&mut self) -> Option<Origin> {
         self.line(&["origin"], Origin::read)
     }
@@ -152,13 +152,13 @@ impl Body {
         Some(value)
     }
 
-    /// An e-mail address. A number is none.
+    /// Reads an e-mail address, which is never a number.
     pub(crate) fn address(&mut self, names: &[&str]) -> Option<Email> {
         let is_text = matches!(self.member(names)?.1.given(), Given::Text(_));
         is_text.then(|| self.line(names, fields::email)).flatten()
     }
 
-    /// Everything that is left is named, and what the caller wants of the answer is told the request.
+    /// Names the members that were not taken, and notes the caller's wishes for the answer.
     pub fn finish(mut self, request: &Request) {
         const STATUS: [&str; 2] = ["refusal_status", "refusalStatus"];
         let wanted = self.member(&STATUS);
@@ -215,7 +215,7 @@ impl Body {
     }
 }
 
-/// Whether it is one of the members that nobody reads, in the form that clients send.
+/// Returns true if it is one of the members that nobody reads, in the form that clients send.
 fn is_read_by_nobody(member: &Member) -> bool {
     READ_BY_NOBODY.contains(&member.name.as_str())
         && match member.given() {
@@ -225,8 +225,8 @@ fn is_read_by_nobody(member: &Member) -> bool {
         }
 }
 
-/// Whether any of the content types calls the body JSON: `application/json`, or `application/…+json`, whatever its
-/// parameters. A header that is sent twice arrives as one, joined by a comma.
+/// Returns true if any of the content types calls the body JSON: `application/json`, or `application/…+json`, whatever
+/// its parameters. A header that is sent twice arrives as one, joined by a comma.
 fn claims_json(content_types: &str) -> bool {
     content_types.split(',').any(|content_type| {
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -3,11 +3,11 @@
 pub(crate) mod response;
 
 use falconer_aws::audit::RowPart;
-use falconer_aws::store::{Guard, LastRequest, jitter};
+use falconer_aws::store::{LastRequest, RowVersion, jitter};
 use falconer_aws::{AuditRow, StoreError};
-use falconer_domain::hardware::{DeviceId, HashedComponents, Sighting, stated};
+use falconer_domain::effective_license::EffectiveLicense;
+use falconer_domain::hardware::{DeviceId, HashedComponents, Sighting, lease_labels};
 use falconer_domain::seats::Outcome;
-use falconer_domain::standing::Standing;
 use falconer_domain::trace::Trace;
 use falconer_domain::{Code, License, Product};
 
@@ -31,13 +31,13 @@ enum ChangeOutcome {
     /// A yes, stored where anything changed. The device holds a seat, or held one.
     Granted {
         code: Code,
-        standing: Standing,
+        standing: EffectiveLicense,
         device: Option<DeviceId>,
         hardware: HashedComponents,
         trace: Trace,
     },
     /// A no about a license.
-    Refused { code: Code, standing: Standing, asker: Asker },
+    Refused { code: Code, standing: EffectiveLicense, asker: Asker },
     /// A no about a license that does not exist.
     Missing { code: Code, product: Product },
     /// No decision: other requests were faster each time.
@@ -54,8 +54,8 @@ impl ChangeOutcome {
 }
 
 /// A pure decision. It is asked again for each state of the license that turns out not to be the latest.
-pub trait Decide: Fn(Option<&Standing>, &HashedComponents) -> Result<Outcome, Code> {}
-impl<F: Fn(Option<&Standing>, &HashedComponents) -> Result<Outcome, Code>> Decide for F {}
+pub trait Decide: Fn(Option<&EffectiveLicense>, &HashedComponents) -> Result<Outcome, Code> {}
+impl<F: Fn(Option<&EffectiveLicense>, &HashedComponents) -> Result<Outcome, Code>> Decide for F {}
 
 impl App {
     /// Decides about a license and stores the result, in one transaction with its audit row where the change is worth
@@ -128,7 +128,7 @@ impl Session<'_> {
                 || self.store(&row.guard, &standing, &outcome, trace).await?
             {
                 let Outcome { code, license, device } = outcome;
-                let standing = Standing { license, ..standing };
+                let standing = EffectiveLicense { license, ..standing };
                 return Ok(ChangeOutcome::Granted { code, standing, device: Some(device), hardware, trace });
             }
             self.app.telemetry.lost_race();
@@ -145,8 +145,8 @@ impl Session<'_> {
     /// Stores an outcome. `false` if the row has changed since the decision.
     async fn store(
         &self,
-        guard: &Guard,
-        before: &Standing,
+        guard: &RowVersion,
+        before: &EffectiveLicense,
         outcome: &Outcome,
         trace: Trace,
     ) -> Result<bool, Rejection> {
@@ -192,7 +192,7 @@ impl Session<'_> {
             ChangeOutcome::Granted { code, standing, device, hardware, trace: _ } => {
                 let bound = device.as_ref().and_then(|id| standing.license.devices.get_key_value(id));
                 let bound = bound.map(|(id, device)| {
-                    let labels = stated(&device.components, hardware, self.request.now);
+                    let labels = lease_labels(&device.components, hardware, self.request.now);
                     BoundDevice { id, device, components: body.hardware.components.lease(&labels) }
                 });
                 self.grant_seat(*code, standing, bound.as_ref())

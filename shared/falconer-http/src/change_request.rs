@@ -2,7 +2,7 @@
 
 use falconer_domain::hardware::{DeviceId, HashedComponents};
 use falconer_domain::person::{DeviceName, Email, PersonName};
-use falconer_domain::seats::Arrival;
+use falconer_domain::seats::SeatRequest;
 
 use crate::body::Body;
 use crate::fields::{self, Credentials};
@@ -46,7 +46,7 @@ pub enum SeatPurpose {
 
 /// A request for a seat.
 #[derive(Debug)]
-pub struct SeatRequest {
+pub struct SeatChangeRequest {
     /// The members of every change.
     pub change: ChangeRequest,
     licensee_name: Option<PersonName>,
@@ -55,7 +55,7 @@ pub struct SeatRequest {
     fresh_id: DeviceId,
 }
 
-impl SeatRequest {
+impl SeatChangeRequest {
     /// Reads a body that has these members alone.
     ///
     /// # Errors
@@ -87,8 +87,8 @@ impl SeatRequest {
 
     /// The asking device, its components hashed as the license stores them.
     #[must_use]
-    pub fn arrival<'a>(&'a self, hardware: &'a HashedComponents) -> Arrival<'a> {
-        Arrival {
+    pub fn seat_request<'a>(&'a self, hardware: &'a HashedComponents) -> SeatRequest<'a> {
+        SeatRequest {
             hardware,
             form: self.change.hardware.form,
             device_name: self.device_name.as_ref(),

@@ -50,7 +50,7 @@ impl Nonce {
     }
 }
 
-/// What a caller says about where it runs: for the audit, believed by nobody.
+/// The caller's own account of its origin. The audit has it; no decision uses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
 
@@ -68,7 +68,7 @@ impl From<Origin> for String {
     }
 }
 
-/// What was made of a line of text, and whether every character of it is still there.
+/// A cleaned line of text, with a mark if it is whole.
 pub(crate) struct Line<T> {
     pub(crate) value: T,
     pub(crate) is_whole: bool,
@@ -87,7 +87,7 @@ pub(crate) fn email(text: &str) -> Option<Line<Email>> {
     Some(Line { value, is_whole: loss == Loss::Nothing && !text.contains(NO_CHARACTER) })
 }
 
-/// A text without what stands where there was no character, such as half an emoji.
+/// Removes the replacements of invalid characters, such as half an emoji.
 fn without_holes(text: &str) -> String {
     text.replace(NO_CHARACTER, "")
 }

@@ -1,4 +1,4 @@
-//! What Lambda hands over: a request of the gateway, a ping that keeps an instance warm, or an event that was sent to
+//! Lambda events: a request of the gateway, a ping that keeps an instance warm, or an event that was sent to
 //! the wrong function.
 //!
 //! Only what counts is read. A header with bytes of another century, or a context with members of a newer gateway, is
@@ -55,7 +55,7 @@ impl HttpRequest {
         let Some(method) = http.text("method") else {
             return Err(NotARequest::From(other_gateway(&context)));
         };
-        // A function URL speaks the same format, but has no throttle, no CORS and no routes of ours in front.
+        // A function URL has the same format, but neither throttle, CORS nor routes in front.
         if context.text("domainName").is_some_and(|name| name.contains(".lambda-url.")) {
             return Err(NotARequest::From("a function URL"));
         }

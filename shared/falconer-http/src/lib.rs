@@ -27,7 +27,7 @@ mod random;
 
 pub use app::App;
 pub use body::Body;
-pub use change_request::{ChangeRequest, SeatPurpose, SeatRequest};
+pub use change_request::{ChangeRequest, SeatChangeRequest, SeatPurpose};
 pub use endpoint::{Effect, Endpoint, Handler, HandlerFuture, WarmUp};
 pub use fields::{Credentials, Nonce, Origin, TypedKey};
 pub use lambda_event::NotARequest;

@@ -9,8 +9,8 @@ use crate::endpoint::Effect;
 /// Seconds that a caller is asked to wait after a failure of the service.
 const UNAVAILABLE_RETRY_SECONDS: u32 = 2;
 
-/// Prefix of `type`; the code in lower case follows. It is a name and not an address (RFC 9457, section 3.1.1), because a
-/// deployment has no page of its own to lead to. `docs/errors.md` has a section for each code.
+/// Prefix of `type`; the code in lower case follows. It is a name and not an address (RFC 9457, section 3.1.1), because
+/// a deployment has no page of its own to lead to. `docs/errors.md` has a section for each code.
 const TYPE: &str = "urn:falconer:problem:";
 
 /// A request without a decision: it is malformed, came too often, or a service is down.

@@ -178,7 +178,7 @@ impl Response {
         for (name, value) in headers {
             response = response.header(name, value);
         }
-        // Unwrap safety: every other name and value is ours, in plain ASCII.
+        // Unwrap safety: every other name and value is a constant or a number, in plain ASCII.
         response.body(Body::Text(body)).unwrap()
     }
 

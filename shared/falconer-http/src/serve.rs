@@ -95,7 +95,7 @@ impl Instance {
     async fn warm_up(&self) {
         let store = async {
             if self.app.endpoint.warm_up == WarmUp::RingAndStore
-                && let Err(error) = self.app.store.reach().await
+                && let Err(error) = self.app.store.ping().await
             {
                 tracing::warn!(error = %error, "DynamoDB not reached during warm-up; the first request tries again");
             }

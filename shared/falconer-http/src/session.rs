@@ -5,9 +5,9 @@ use std::sync::Arc;
 use falconer_aws::AuditRow;
 use falconer_aws::audit::{RowPart, Subject};
 use falconer_aws::store::Row;
+use falconer_domain::effective_license::{EffectiveLicense, UnknownTier};
 use falconer_domain::hardware::{HashedComponents, ReceivedComponents};
-use falconer_domain::lease::{Claims, Occasion, Terms};
-use falconer_domain::standing::{Standing, UnknownTier};
+use falconer_domain::lease::{Claims, LeaseContext, Terms};
 use falconer_domain::{Authentic, Catalog, Code, KeyRing, License, LicenseId, Product};
 
 use crate::app::App;
@@ -65,8 +65,8 @@ impl Session<'_> {
     /// `RATE_LIMITED`; `UNAVAILABLE` when the license or the catalog cannot be read.
     pub async fn load(&self) -> Result<Loaded, Rejection> {
         let (app, request) = (self.app, self.request);
-        // A refusal over a limit and a failure name the license in the log. An imported key is any text until its license
-        // is found.
+        // A refusal over a limit and a failure name the license in the log. An imported key is any text until its
+        // license is found.
         if self.authentic.key.product().is_some() {
             app.telemetry.concerns(self.license_id());
         }
@@ -106,15 +106,15 @@ impl Session<'_> {
     ///
     /// # Errors
     /// `UNAVAILABLE`: an unknown tier is never silently `free`.
-    pub async fn standing(&self, license: License, catalog: &Catalog) -> Result<Standing, Rejection> {
-        let UnknownTier(license) = match Standing::of(license, catalog) {
+    pub async fn standing(&self, license: License, catalog: &Catalog) -> Result<EffectiveLicense, Rejection> {
+        let UnknownTier(license) = match EffectiveLicense::of(license, catalog) {
             Ok(standing) => return Ok(standing),
             Err(unknown) => unknown,
         };
         self.request.begin()?;
         let reread = self.app.catalogs.reread(&self.app.store, &license.product).await;
         let catalog = reread.map_err(|error| self.app.store_failed(&error))?;
-        Standing::of(*license, &catalog).map_err(|UnknownTier(license)| {
+        EffectiveLicense::of(*license, &catalog).map_err(|UnknownTier(license)| {
             self.app.telemetry.unknown_tier();
             tracing::error!(license.id = %license.id, tier = %license.tier, "the catalog lacks a license's tier");
             Problem::unavailable().into()
@@ -135,7 +135,7 @@ impl Session<'_> {
             return Ok(received.hashed(generation, &license.id));
         }
         self.request.begin()?;
-        let ring = self.app.ring.young_ring().await?;
+        let ring = self.app.ring.fresh_ring().await?;
         let Some(generation) = ring.generation(license.generation) else {
             tracing::error!(license.id = %license.id, "the key ring lacks a license's generation");
             return Err(Problem::unavailable().into());
@@ -148,7 +148,7 @@ impl Session<'_> {
     pub fn grant<'b>(
         &'b self,
         code: Code,
-        standing: &'b Standing,
+        standing: &'b EffectiveLicense,
         device: Option<&BoundDevice<'b>>,
     ) -> VerifyResponse<'b> {
         let context = self.lease_context(&standing.license.product);
@@ -203,8 +203,8 @@ impl Session<'_> {
     }
 
     /// The claims that every lease of a request shares.
-    fn lease_context<'b>(&'b self, product: &'b Product) -> Occasion<'b> {
-        Occasion {
+    fn lease_context<'b>(&'b self, product: &'b Product) -> LeaseContext<'b> {
+        LeaseContext {
             issuer: &self.app.settings.lease_issuer,
             product,
             license_id: self.license_id(),

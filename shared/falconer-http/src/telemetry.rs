@@ -12,7 +12,8 @@
 //! | `ConflictRetries` | count of writes that lost a race and were decided again | when one was |
 //! | `UnknownTier` | count of licenses whose tier the catalog lacks | when one was met |
 //!
-//! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+//! Format:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 //! The line is written by hand because CloudWatch wants `_aws` at the root, where the subscriber's JSON never puts it.
 //!
 //! **Architecture invariant:** no license key, hardware value, secret, e-mail, name or address reaches this line; its

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tokio::time::{Duration, Instant};
 
 use crate::body::MAX_BODY_BYTES;
-use crate::{Body, ChangeRequest, Effect, Problem, Request, SeatRequest, hardware};
+use crate::{Body, ChangeRequest, Effect, Problem, Request, SeatChangeRequest, hardware};
 
 /// Names of members in all their spellings, and one unknown name.
 const NAMES: [&str; 20] = [
@@ -75,7 +75,7 @@ fn read(request: &Request) -> Result<(), Problem> {
     body.from_device()?;
     hardware::read(&mut body)?;
     ChangeRequest::read(request)?;
-    SeatRequest::read(request)?;
+    SeatChangeRequest::read(request)?;
     Ok(())
 }
 

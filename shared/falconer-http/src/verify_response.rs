@@ -1,12 +1,12 @@
 //! The body of a yes: the members of the Flask server under their names and types, and the newer ones.
 
 use falconer_domain::Code;
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{DeviceId, LeaseComponents};
 use falconer_domain::keyring::Generation;
-use falconer_domain::lease::{self, Claims, Occasion};
+use falconer_domain::lease::{self, Claims, LeaseContext};
 use falconer_domain::license::Device;
 use falconer_domain::person::DeviceName;
-use falconer_domain::standing::Standing;
 use falconer_domain::time::LATEST_END;
 use serde::Serialize;
 
@@ -32,7 +32,8 @@ pub struct VerifyResponse<'a> {
     valid: bool,
     code: &'static str,
     tier: &'a str,
-    /// Milliseconds; 253370764800000, the first moment of 9999, for a perpetual license. Later ends are reported as this one.
+    /// Milliseconds; 253370764800000, the first moment of 9999, for a perpetual license. Later ends are reported as
+    /// this one.
     expires_at: i64,
     perpetual: bool,
     user_id: Option<&'a str>,
@@ -40,7 +41,8 @@ pub struct VerifyResponse<'a> {
     license_id: &'a str,
     device: Option<DeviceResponse<'a>>,
     checked_at: i64,
-    /// The signed decision: `typ` `lease+jwt`, `aud` the product. With a bound device it allows offline use until `exp`.
+    /// The signed decision: `typ` `lease+jwt`, `aud` the product. With a bound device it allows offline use until
+    /// `exp`.
     lease: String,
     /// Members of the request that were not taken as they were sent; absent when all were.
     #[serde(skip_serializing_if = "no_names")]
@@ -62,14 +64,14 @@ pub(crate) struct DeviceResponse<'a> {
 impl<'a> VerifyResponse<'a> {
     pub(crate) fn new(
         request: &'a Request,
-        occasion: &Occasion<'_>,
+        context: &LeaseContext<'_>,
         signer: &Generation,
-        standing: &'a Standing,
+        standing: &'a EffectiveLicense,
         code: Code,
         bound: Option<&BoundDevice<'a>>,
     ) -> Self {
         let in_lease = bound.map(|bound| lease::Bound { device: bound.id, components: &bound.components });
-        let claims = Claims::granted(occasion, code, &standing.terms(), in_lease);
+        let claims = Claims::granted(context, code, &standing.terms(), in_lease);
         let license = &standing.license;
         Self {
             valid: true,
@@ -81,7 +83,7 @@ impl<'a> VerifyResponse<'a> {
             features: &standing.features,
             license_id: license.id.as_str(),
             device: bound.map(|bound| DeviceResponse::of(bound.id, bound.device)),
-            checked_at: occasion.now.0,
+            checked_at: context.now.0,
             lease: claims.sign(signer),
             ignored: request.ignored(),
         }

@@ -10,7 +10,7 @@ pub(crate) struct Endpoint {
     pub(crate) summary: &'static str,
     /// The schema of its body.
     pub(crate) request: Option<&'static str>,
-    /// Its codes, each with the schema of the answer.
+    /// The codes, each with the schema of the answer.
     pub(crate) codes: &'static [(Code, &'static str)],
 }
 

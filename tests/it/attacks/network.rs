@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::issuing::falconer;
 
-/// What is done to the requests and answers of an application.
+/// The faults of the network between an application and its server.
 type Meddling = Box<dyn Fn(&HttpTransport, Endpoint, Option<&str>) -> Result<Reply, NoReply> + Send>;
 
 /// The way to the server, and whoever sits on it.
@@ -58,7 +58,7 @@ impl Transport for Way {
     }
 }
 
-/// A client's clock, which stands still.
+/// A client's clock that does not advance.
 #[derive(Clone)]
 struct Still(Tick);
 
@@ -118,7 +118,7 @@ fn ends_with_the_truth(way: &Way, client: &Licensing) {
 }
 
 #[test]
-fn an_old_valid_answer_played_again_says_nothing() {
+fn replayed_answer_is_ignored() {
     let (_world, way, client) = revoked();
     let held = client.license();
     let recorded = way.heard.lock().unwrap().clone().expect("an answer");
@@ -133,7 +133,7 @@ fn an_old_valid_answer_played_again_says_nothing() {
 
 /// A whole authority of somebody else's, with a license of the same key's product, and its own public keys.
 #[test]
-fn a_forged_server_is_not_believed_whatever_keys_it_offers() {
+fn forged_server_is_not_believed() {
     let (_world, way, client) = revoked();
     let held = client.license();
     for generation in ["1", "9"] {
@@ -183,7 +183,7 @@ fn downgraded(yes: &Reply, header: Option<&str>, asked: &str) -> Reply {
 }
 
 #[test]
-fn an_answer_stripped_of_its_signature_unlocks_and_locks_nothing() {
+fn unsigned_answer_changes_nothing() {
     let (world, way, client) = revoked();
     let held = client.license();
     let yes = way.heard.lock().unwrap().clone().expect("an answer");
@@ -202,7 +202,7 @@ fn an_answer_stripped_of_its_signature_unlocks_and_locks_nothing() {
         assert_eq!(client.license(), held, "{header:?}");
     }
     ends_with_the_truth(&way, &client);
-    // And a signed no is not made a yes by what stands beside it.
+    // And unsigned members do not turn a signed no into a yes.
     let key = world.put(Fixture::pro());
     let other = application(&world, &way, "second");
     other.activate(&key, "", "").expect("an activation");
@@ -221,7 +221,7 @@ fn an_answer_stripped_of_its_signature_unlocks_and_locks_nothing() {
 /// A proxy that shows the bound machine's hardware in the name of another gets that one a signed yes. It is about the
 /// bound machine, so the application on the other one does not act on it.
 #[test]
-fn an_answer_about_other_hardware_is_about_another_machine() {
+fn answer_for_other_hardware_is_refused() {
     let world = World::start();
     let way = Way::to(&world);
     let key = world.put(Fixture::pro());

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::events::event;
 
-/// What the design promises. The rest up to the gateway's 30 s and the function's 5 s is slack.
+/// The promised times. The rest up to the gateway's 30 s and the function's 5 s is slack.
 const VERIFY_WITHIN: Duration = Duration::from_millis(2_500);
 const CHANGE_WITHIN: Duration = Duration::from_millis(4_500);
 
@@ -48,7 +48,7 @@ fn license(world: &World, endpoint: &Endpoint) -> String {
 }
 
 #[test]
-fn an_outage_that_hangs_is_told_within_each_endpoints_deadline() {
+fn hanging_outage_meets_the_deadline() {
     let world = World::start();
     for (endpoint, promised) in endpoints() {
         assert!(endpoint.deadline <= promised, "{}", endpoint.name);
@@ -92,7 +92,7 @@ fn an_outage_that_hangs_is_told_within_each_endpoints_deadline() {
 }
 
 #[test]
-fn nothing_is_begun_with_less_than_half_a_second_left() {
+fn starts_nothing_in_last_half_second() {
     let world = World::start();
     for (endpoint, _) in endpoints() {
         let app = App::new(endpoint.clone(), world.settings.clone(), &world.tapped);

@@ -15,7 +15,8 @@ const QUARTER_HOUR: i64 = 900;
 const DAY: i64 = 86_400;
 /// No zone is farther from UTC.
 const MAX_OFFSET: i64 = 15 * 3_600;
-/// The key is made first; then the row is inserted, over a connection that may be slow. Two clocks may differ by a little.
+/// The key is made first; then the row is inserted, over a connection that may be slow. Two clocks may differ by a
+/// little.
 const SECONDS_BEFORE: i64 = 2;
 const SECONDS_AFTER: i64 = 30;
 /// Rows that are looked at in every zone there is. Many more take long and say no more.
@@ -24,8 +25,9 @@ const MAX_ROWS_COMPARED: usize = 2_000;
 const FITTING_PERCENT: usize = 90;
 /// With fewer rows than this whose timestamps can be compared, a table has been changed, and says nothing.
 const SPEAKING_PERCENT: usize = 25;
-/// A zone is right although so many rows differ from it: a timestamp that somebody set anew may look like one of another
-/// zone. It does by chance for one in 26, since 33 seconds of each quarter of an hour pass; twice that is allowed.
+/// A zone is right although so many rows differ from it: a timestamp that somebody set anew may look like one of
+/// another zone. It does by chance for one in 26, since 33 seconds of each quarter of an hour pass; twice that is
+/// allowed.
 const STRAYS_PERCENT_OF_SILENT: usize = 8;
 /// And of the rows that can be compared so many, for single rows that were typed.
 const STRAYS_PERCENT_OF_SPEAKING: usize = 1;
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_that_was_forgotten_is_named() {
+    fn names_the_forgotten_zone() {
         for column in [Column::CreatedAt, Column::ExpiresAt] {
             for (name, offsets) in [
                 ("Europe/Berlin", &[3_600, 7_200][..]),
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_that_were_changed_say_nothing() {
+    fn altered_timestamps_give_no_verdict() {
         let berlin = zone("Europe/Berlin");
         let noon = |row: Evidence| Evidence { written: row.written.date().at(12, 0, 0, 0), ..row };
         let rows: Vec<_> = table(&berlin, Column::ExpiresAt).into_iter().map(noon).collect();
@@ -264,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_rows_changed_hide_nothing_more() {
+    fn verdict_survives_altered_rows() {
         let berlin = zone("Europe/Berlin");
         let mut rows = table(&berlin, Column::CreatedAt);
         for row in rows.iter_mut().step_by(3) {
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_moved_fits_no_zone() {
+    fn moved_server_fits_no_zone() {
         let mut rows = table(&zone("Europe/Berlin"), Column::CreatedAt);
         rows.truncate(450);
         rows.extend(table(&zone("Asia/Tokyo"), Column::CreatedAt).into_iter().skip(450));
@@ -312,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hour_that_a_change_of_clocks_repeats_is_of_its_zone() {
+    fn repeated_dst_hour_fits_its_zone() {
         let berlin = zone("Europe/Berlin");
         // 2025-10-26T00:30:00Z and 01:30:00Z are both half past two.
         for key_seconds in [1_761_438_600, 1_761_442_200] {
@@ -323,7 +325,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_table_is_judged_wrong_in_its_own_zone(
+        fn own_zone_is_never_wrong(
             number in 0_usize..600,
             seconds in proptest::collection::vec((1_000_000_000_i64..4_000_000_000, 0_i64..=SECONDS_AFTER), 1..20),
         ) {

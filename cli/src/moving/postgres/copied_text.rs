@@ -1,4 +1,5 @@
-//! The text format of PostgreSQL's COPY: cells parted by tabs, `\N` for NULL, backslashes before what would be in the way.
+//! The text format of PostgreSQL's COPY: cells parted by tabs, `\N` for NULL, backslashes before what would be in the
+//! way.
 //!
 //! It looks like CSV with tabs and is not: quotation marks are ordinary characters in it.
 
@@ -23,9 +24,9 @@ pub fn to_csv(bytes: &[u8]) -> Option<Vec<u8>> {
     writer.into_inner().ok()
 }
 
-/// Whether the first line is parted by tabs, and no cell is quoted as in CSV. A NULL spelled `\N` settles it, since a cell
-/// of such a file may begin and end with a quotation mark too. Without one, a backslash that stands alone says that a
-/// program wrote the file which puts none before another: COPY would have written two.
+/// Returns true if the first line is parted by tabs, and no cell is quoted as in CSV. A NULL spelled `\N` settles it,
+/// since a cell of such a file may begin and end with a quotation mark too. Without one, a backslash that stands alone
+/// says that a program wrote the file which puts none before another: COPY would have written two.
 fn is_copied_text(bytes: &[u8]) -> bool {
     let quoted = |cell: &[u8]| cell.len() > 1 && cell.starts_with(b"\"") && cell.ends_with(b"\"");
     let opens_quoted = |line: &[u8]| cells(line).any(|cell| cell.starts_with(b"\""));
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_nulls_and_backslashes_become_csv() {
+    fn converts_nulls_and_escapes_to_csv() {
         let text = "license_key\tuser_id\tfeatures\r\n\
                     K\t\"quoted\\tname\"\t{\"a\\\\\"b\",c}\n\
                     L\t\\\\N\\x41\\101\\q\t\\N\n\
@@ -149,7 +150,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = to_csv(&bytes);
         }
     }

@@ -1,4 +1,4 @@
-//! What an audit row says of a change: the attributes that differ, before and after.
+//! The changes in an audit row: the attributes that differ, before and after.
 
 use std::collections::HashMap;
 
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_told_and_people_and_hardware_are_not() {
+    fn changes_omit_people_and_hardware() {
         let device = |hash: &str| map(&[("components", text(hash))]);
         let before = item(&[
             ("status", text("pending")),

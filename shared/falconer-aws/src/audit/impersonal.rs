@@ -29,10 +29,10 @@ const IMPERSONAL: [&str; 20] = [
 ];
 /// What may be told of attributes about people.
 const WORDS: [&str; 4] = [SET, CHANGED, REMOVED, ERASED];
-/// What is told of those whose person is erased.
+/// The word for a change about an erased person.
 const ERASED: &str = "erased";
 
-/// What is left of a row's changes where its person is erased; `None` where they say nothing of one.
+/// Returns a row's changes without its erased person; `None` where they do not mention a person.
 pub(crate) fn impersonal(changes: &AttributeValue) -> Option<AttributeValue> {
     let AttributeValue::M(told) = changes else { return Some(AttributeValue::M(Item::new())) };
     let is_word = |change: &AttributeValue| change.as_s().is_ok_and(|word| WORDS.contains(&word.as_str()));
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(impersonal(&text("Anna")), Some(map(&[])));
     }
 
-    /// Whoever adds an attribute to licenses decides here whether it is about a person.
+    /// A new attribute of licenses needs a decision here: is it about a person?
     #[test]
     fn every_attribute_is_about_a_person_or_not() {
         for name in crate::items::tests::attributes() {

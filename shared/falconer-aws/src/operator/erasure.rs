@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use falconer_domain::issue::OrderId;
 use falconer_domain::{License, LicenseId, UnixMillis};
 
-use super::{Place, moment_of, tables};
+use super::{PageToken, moment_of, tables};
 use crate::audit::{AuditRow, impersonal};
 use crate::error::StoreError;
 use crate::items::LicenseItem;
@@ -18,11 +18,11 @@ use crate::tables::{LICENSE_ID, NOT_THERE};
 
 /// The attribute of a license whose audit rows are not all done. No rule looks at it.
 const BEING_ERASED: &str = "being_erased";
-/// What an import may have kept of a person; no rule looks at it.
+/// Metadata of an import, which may name a person. No rule reads it.
 const METADATA: &str = "metadata";
 /// Rows in one read: some 30 KB.
 const PAGE_ROWS: i32 = 100;
-/// What the audit calls an erasure.
+/// The audit's action of an erasure.
 pub const ERASING: &str = "erase-subject";
 /// The sort key of audit rows.
 const AT: &str = "at";
@@ -41,20 +41,20 @@ pub struct TellingRow {
 pub struct TellingPage {
     /// Those that say something about a person.
     pub rows: Vec<TellingRow>,
-    /// Where the next page begins; `None` after the last.
-    pub next: Option<Place>,
+    /// The start of the next page; `None` after the last.
+    pub next: Option<PageToken>,
 }
 
 /// Orders for which some licenses were issued.
 pub struct OrdersPage {
     /// Their ids, which are the vendor's and may name a person.
     pub orders: Vec<OrderId>,
-    /// Where the next page begins; `None` after the last.
-    pub next: Option<Place>,
+    /// The start of the next page; `None` after the last.
+    pub next: Option<PageToken>,
 }
 
 impl Row {
-    /// Whether an erasure of it has begun and its audit rows are not all done.
+    /// Returns true if an erasure of it has begun and its audit rows are not all done.
     #[must_use]
     pub fn is_being_erased(&self) -> bool {
         self.guard.item().contains_key(BEING_ERASED)
@@ -103,8 +103,8 @@ impl Store {
         unless_gone(ended.map(drop))
     }
 
-    /// Pattern 23: a page of a license's history, and those of its rows that say something about a person. `erased_at` is
-    /// when the license was erased: the reasons of its erasures from then on are the operator's, and stay.
+    /// Pattern 23: a page of a license's history, and those of its rows that say something about a person. `erased_at`
+    /// is when the license was erased: the reasons of its erasures from then on are the operator's, and stay.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -112,7 +112,7 @@ impl Store {
         &self,
         id: &LicenseId,
         erased_at: Option<UnixMillis>,
-        from: Option<Place>,
+        from: Option<PageToken>,
     ) -> Result<TellingPage, StoreError> {
         let output = self
             .query(self.verifications_table())
@@ -126,11 +126,11 @@ impl Store {
             .map_err(|error| StoreError::of(&error))?;
         let rows = output.items.unwrap_or_default().into_iter();
         let rows = rows.filter_map(|item| TellingRow::read(&item, erased_at)).collect();
-        Ok(TellingPage { rows, next: output.last_evaluated_key.map(Place) })
+        Ok(TellingPage { rows, next: output.last_evaluated_key.map(PageToken) })
     }
 
-    /// Pattern 24: takes out of an audit row from where it was asked, why, and which words about a person changed. A row
-    /// that went away meanwhile is none.
+    /// Pattern 24: takes out of an audit row from where it was asked, why, and which words about a person changed. A
+    /// row that went away meanwhile is none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -163,7 +163,7 @@ impl Store {
     pub async fn orders_of(
         &self,
         licenses: &BTreeSet<LicenseId>,
-        from: Option<Place>,
+        from: Option<PageToken>,
     ) -> Result<OrdersPage, StoreError> {
         let output = self
             .dynamodb()
@@ -184,11 +184,11 @@ impl Store {
             OrderId::read(key.strip_prefix(tables::ORDERS)?).ok()
         };
         let orders = output.items.unwrap_or_default().into_iter().filter_map(theirs).collect();
-        Ok(OrdersPage { orders, next: output.last_evaluated_key.map(Place) })
+        Ok(OrdersPage { orders, next: output.last_evaluated_key.map(PageToken) })
     }
 
-    /// Pattern 26: an order under a hash of its id, in the place of the one under the id itself: both or neither. The order
-    /// is still not issued twice.
+    /// Pattern 26: an order under a hash of its id, in the place of the one under the id itself: both or neither. The
+    /// order is still not issued twice.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
@@ -226,7 +226,7 @@ impl TellingRow {
     }
 }
 
-/// What went away meanwhile, or was done by somebody else, is done.
+/// A row that was deleted or hidden meanwhile counts as done.
 fn unless_gone(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
     match outcome {
         Err(StoreError::Conflict) => Ok(()),

@@ -1,4 +1,4 @@
-//! Who the operator's credentials say is asking: a name in the audit that nobody can type.
+//! The identity of an operator's credentials: a name in the audit that nobody can type.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What only the operator's command line does with the tables: look through them, and replace keys.
+//! Table access for operators alone: scans, and the replacement of keys.
 
 mod bulk;
 mod erasure;
@@ -8,7 +8,7 @@ mod orders;
 pub mod stacks;
 pub mod tables;
 
-pub use bulk::{Amended, Happened, MOST_AT_ONCE};
+pub use bulk::{Amended, AuditSummary, MOST_AT_ONCE};
 pub use erasure::{ERASING, OrdersPage, TellingPage, TellingRow};
 pub use history::{AuditRecord, HardwareRecord, HistoryPage};
 pub use identity::Caller;
@@ -30,25 +30,25 @@ use crate::items::{AuditItem, CatalogItem, expiry_month, next_month};
 use crate::store::{Item, Row, Store, put_if, put_over, read, written};
 use crate::tables::{CATALOG_PREFIX, LICENSE_ID, NOT_THERE};
 
-/// What a license was born with.
+/// The facts of a license's issue.
 #[derive(Deserialize)]
-pub struct Birth {
-    /// When it was issued, in milliseconds.
+pub struct IssuanceRecord {
+    /// The moment of issue, in milliseconds.
     pub created_at: i64,
-    /// Its key, sealed.
+    /// The key, sealed.
     pub key_escrow: ByteBuf,
-    /// Its key, masked.
+    /// The key, masked.
     pub key_hint: String,
-    /// What another system kept beside it.
+    /// Metadata from another system.
     pub metadata: Option<String>,
 }
 
 impl Row {
-    /// What the license was born with.
+    /// Reads the facts of the license's issue.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`].
-    pub fn birth(&self) -> Result<Birth, StoreError> {
+    pub fn issuance(&self) -> Result<IssuanceRecord, StoreError> {
         read(self.guard.item().clone())
     }
 }
@@ -95,12 +95,12 @@ impl Store {
         Ok(found)
     }
 
-    /// Pattern 11: a page of all licenses, and where the next one begins. Catalogs, which lie in the same table, are left
-    /// out; rows that do not read are counted.
+    /// Pattern 11: a page of all licenses, and where the next one begins. Catalogs, which lie in the same table, are
+    /// left out; rows that do not read are counted.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn page_of_licenses(&self, from: Option<Place>) -> Result<Page, StoreError> {
+    pub async fn page_of_licenses(&self, from: Option<PageToken>) -> Result<Page, StoreError> {
         let output = self
             .dynamodb()
             .scan()
@@ -110,7 +110,8 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::of(&error))?;
-        let mut page = Page { rows: Vec::new(), unreadable: 0, next: output.last_evaluated_key.map(Place) };
+        let mut page =
+            Page { rows: Vec::new(), unreadable: 0, next: output.last_evaluated_key.map(PageToken) };
         let is_license = |item: &Item| {
             let id = item.get(LICENSE_ID).and_then(|id| id.as_s().ok());
             id.is_some_and(|id| LicenseId::parse(id).is_some())
@@ -152,7 +153,8 @@ impl Store {
     /// Pattern 13: a license under a new key, and the end of the one under the old. Both audit rows, or nothing at all.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the old license changed meanwhile or the new one exists; [`StoreError::Unavailable`].
+    /// [`StoreError::Conflict`] when the old license changed meanwhile or the new one exists;
+    /// [`StoreError::Unavailable`].
     pub async fn replace(
         &self,
         old: &Row,
@@ -163,7 +165,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let [about_old, about_new] = rows;
         let mut items = self.change(&old.guard, &old.license, &rotated.old, about_old)?;
-        items.extend(self.birth(new, about_new)?);
+        items.extend(self.issuance(new, about_new)?);
         self.transact(items, token).await
     }
 
@@ -236,11 +238,11 @@ fn written_moment(at: UnixMillis) -> String {
     format!("{:013}", at.0.max(0))
 }
 
-/// Where a page begins.
+/// The start of a page.
 #[derive(Debug)]
-pub struct Place(pub(crate) HashMap<String, AttributeValue>);
+pub struct PageToken(pub(crate) HashMap<String, AttributeValue>);
 
-impl Place {
+impl PageToken {
     /// Behind a license, in the order in which [`Store::page_of_licenses`] comes to it.
     #[must_use]
     pub fn after(license: &LicenseId) -> Self {
@@ -255,6 +257,6 @@ pub struct Page {
     pub rows: Vec<Row>,
     /// How many did not read.
     pub unreadable: usize,
-    /// Where the next page begins; `None` after the last.
-    pub next: Option<Place>,
+    /// The start of the next page; `None` after the last.
+    pub next: Option<PageToken>,
 }

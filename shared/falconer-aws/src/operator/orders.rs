@@ -15,11 +15,11 @@ use crate::tables::{LICENSE_ID, NOT_THERE};
 /// An order for which a license was issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacedOrder {
-    /// Its id.
+    /// The id.
     pub id: OrderId,
     /// The license.
     pub license: LicenseId,
-    /// What was ordered.
+    /// The terms of the order.
     pub terms: OrderTerms,
 }
 
@@ -85,7 +85,7 @@ impl Store {
         row: &AuditRow,
         token: &str,
     ) -> Result<(), StoreError> {
-        let mut items = self.birth(new, row)?;
+        let mut items = self.issuance(new, row)?;
         items.push(put_if(self.licenses_table(), written(&OrderItem::from(order))?, NOT_THERE)?);
         self.transact(items, token).await
     }
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_reads_back_what_was_written() {
+    fn order_reads_back() {
         for (term, seats) in
             [(Term::Days(30), None), (Term::DaysFromActivation(7), Some(2)), (Term::Perpetual, Some(100))]
         {

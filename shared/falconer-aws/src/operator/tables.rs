@@ -1,4 +1,4 @@
-//! What the operator's command line asks of DynamoDB, besides the patterns of [`crate::tables`]. No function links this.
+//! Access patterns of operators, besides those of [`crate::tables`]. No function links this module.
 //!
 //! | # | access pattern | table | operation | consistency | condition |
 //! | --- | --- | --- | --- | --- | --- |

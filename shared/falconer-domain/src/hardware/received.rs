@@ -11,12 +11,12 @@ const OBJECT: &str = "hardware";
 /// The member with the form of the parts.
 const FORMAT: [&str; 2] = ["hardware_format", "hardwareFormat"];
 
-/// What a machine says of itself.
+/// The hardware in a request.
 #[derive(Clone, Debug)]
 pub struct Hardware {
-    /// Its components; those that say nothing (empty cells, placeholders and their hashes) are absent.
+    /// The components; those that say nothing (empty cells, placeholders and their hashes) are absent.
     pub components: ReceivedComponents,
-    /// What they are made of.
+    /// The content of the components.
     pub form: ComponentForm,
     /// The members that were read, and how much of each.
     pub used: Vec<Used>,
@@ -31,13 +31,13 @@ pub enum Used {
     Without(usize, Vec<String>),
 }
 
-/// What cannot be used of it.
+/// An unusable part of it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} {rule}")]
 pub struct Fault {
     /// The member.
     pub field: String,
-    /// What it has to be.
+    /// The rule it breaks.
     pub rule: String,
 }
 
@@ -78,7 +78,7 @@ impl Hardware {
         found.whole(ComponentForm::Opaque)
     }
 
-    /// Whether a request says anything of its machine.
+    /// Returns true if a request says anything of its machine.
     #[must_use]
     pub fn is_in(request: &Members) -> bool {
         let flat = FLAT_NAMES.into_iter().flatten().flat_map(|(names, _)| names.iter().copied());
@@ -131,7 +131,7 @@ fn read_flat(request: &Members) -> Found {
     found
 }
 
-/// What was found of a machine.
+/// The parts that were found.
 #[derive(Default)]
 struct Found {
     components: ReceivedComponents,

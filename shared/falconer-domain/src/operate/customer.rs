@@ -5,7 +5,7 @@ use crate::license::License;
 use crate::operate::lift_erasure;
 use crate::person::{Email, PersonName};
 
-/// What is entered of a customer in the place of what the license says.
+/// New entries for the customer of a license.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Correction {
     user_id: Entry<String>,
@@ -68,9 +68,9 @@ impl Correction {
 
 /// Corrects who the customer is.
 ///
-/// The address that the first client sent stays beside the operator's. A transfer that has to name the customer's e-mail
-/// is compared with the operator's where there is one: the corrected address counts from the next request on. Where it
-/// was cleared, the client's address counts again.
+/// The address that the first client sent stays beside the operator's. A transfer that has to name the customer's
+/// e-mail is compared with the operator's where there is one: the corrected address counts from the next request on.
+/// Where it was cleared, the client's address counts again.
 ///
 /// An erased license to which the operator enters somebody is a customer's again: the mark of the erasure goes.
 #[must_use]

@@ -1,21 +1,21 @@
 //! Erasing a person from a license that goes on working.
 //!
 //! What stays tells a license from another and lets it be used: terms, counts, moments, keyed hashes of hardware. The
-//! hashes stay because a seat hangs on them: without them every device of the customer would have to bind anew. The mark
-//! [`License::erased_at`] keeps the next request from bringing the person back.
+//! hashes stay because a seat hangs on them: without them every device of the customer would have to bind anew. The
+//! mark [`License::erased_at`] keeps the next request from bringing the person back.
 
 use std::collections::BTreeMap;
 
 use crate::hardware::DeviceId;
 use crate::license::{Device, License};
 use crate::person::{Email, PersonName, mentions};
-use crate::seats::Released;
+use crate::seats::FormerDevice;
 use crate::time::UnixMillis;
 
 /// Shortest word of a name that tells a person: shorter ones are `de`, `van` and initials.
 const LEAST_NAME_CHARS: usize = 3;
 
-/// What a license may hold about a person.
+/// The personal data that a license may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Personal {
     /// The vendor's own id of the customer.
@@ -28,7 +28,7 @@ pub enum Personal {
     TheirEmail,
     /// The operator's note.
     Note,
-    /// What the customer calls a device, bound or released.
+    /// The customer's name of a device, bound or released.
     DeviceNames,
 }
 
@@ -62,14 +62,14 @@ impl Personal {
     }
 }
 
-/// What a license holds about a person.
+/// Returns the personal data that a license holds.
 #[must_use]
 pub fn personal(license: &License) -> Vec<Personal> {
     Personal::ALL.into_iter().filter(|part| part.is_in(license)).collect()
 }
 
-/// Whether a license is of the person with this address: the operator entered it, the application told it, or the vendor
-/// uses it as the customer's id.
+/// Returns true if a license is of the person with this address: the operator entered it, the application told it, or
+/// the vendor uses it as the customer's id.
 #[must_use]
 pub fn holds_address(license: &License, email: &Email) -> bool {
     let stored = [&license.email, &license.licensee_email];
@@ -77,7 +77,7 @@ pub fn holds_address(license: &License, email: &Email) -> bool {
         || license.user_id.as_deref().is_some_and(|id| crate::person::is_same(id, email.as_str()))
 }
 
-/// Whether a text names the person of a license: by id, address, name or a word of the name.
+/// Returns true if a text names the person of a license: by id, address, name or a word of the name.
 #[must_use]
 pub fn names_person(license: &License, text: &str) -> bool {
     let emails = [&license.email, &license.licensee_email].into_iter().flatten().map(Email::as_str);
@@ -115,8 +115,8 @@ pub fn erase(license: License, now: UnixMillis) -> License {
         replaced_by,
         generation,
     } = license;
-    let nameless_released = |(id, released): (DeviceId, Released)| {
-        (id, Released { device: nameless(released.device), ..released })
+    let nameless_released = |(id, released): (DeviceId, FormerDevice)| {
+        (id, FormerDevice { device: nameless(released.device), ..released })
     };
     License {
         id,

@@ -7,7 +7,7 @@ use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides};
 use crate::hardware::DeviceId;
 use crate::license::License;
 
-/// Where a member of a policy is, by the kind of its values.
+/// The place of a policy's member, by the kind of its values.
 #[derive(Clone, Copy)]
 enum Member {
     Number(fn(&mut PolicyOverrides) -> &mut Option<u32>),
@@ -57,7 +57,7 @@ pub enum PolicyRefusal {
     Release(#[from] ReleaseRefusal),
 }
 
-/// What becomes of the members of a license's own policy.
+/// A change of a license's own policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyChange {
     /// Members that are not its own any more.
@@ -66,7 +66,7 @@ pub struct PolicyChange {
     set: PolicyOverrides,
 }
 
-/// Which members are given back to the tier.
+/// The members that the tier rules again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum PolicyCleared {
     All,

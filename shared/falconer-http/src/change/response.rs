@@ -1,7 +1,7 @@
 //! Bodies of the endpoints that change a license.
 
-use falconer_domain::seats::{Seats, Transfers};
-use falconer_domain::standing::Standing;
+use falconer_domain::effective_license::EffectiveLicense;
+use falconer_domain::seats::{Seats, TransferQuota};
 use falconer_domain::{Code, UnixMillis};
 use serde::Serialize;
 
@@ -77,15 +77,16 @@ struct TransfersResponse {
 }
 
 impl SeatsResponse {
-    fn of(standing: &Standing) -> Self {
+    fn of(standing: &EffectiveLicense) -> Self {
         let Seats { used, max } = Seats::of(&standing.license, &standing.policy);
         Self { used, max }
     }
 }
 
 impl TransfersResponse {
-    fn of(standing: &Standing, now: UnixMillis) -> Self {
-        let Transfers { used, max, next_at, .. } = Transfers::of(&standing.license, &standing.policy, now);
+    fn of(standing: &EffectiveLicense, now: UnixMillis) -> Self {
+        let TransferQuota { used, max, next_at, .. } =
+            TransferQuota::of(&standing.license, &standing.policy, now);
         Self { used, max, next_at: next_at.map(|at| at.0) }
     }
 }
@@ -95,7 +96,7 @@ impl Session<'_> {
     pub(super) fn grant_seat(
         &self,
         code: Code,
-        standing: &Standing,
+        standing: &EffectiveLicense,
         device: Option<&BoundDevice<'_>>,
     ) -> Response {
         let body = SeatResponse {
@@ -108,7 +109,7 @@ impl Session<'_> {
     }
 
     /// A confirmation: this device no longer holds a seat.
-    pub(super) fn confirm_deactivation(&self, code: Code, standing: &Standing) -> Response {
+    pub(super) fn confirm_deactivation(&self, code: Code, standing: &EffectiveLicense) -> Response {
         let license = &standing.license;
         let body = DeactivateResponse {
             success: true,
@@ -125,7 +126,7 @@ impl Session<'_> {
     }
 
     /// A signed no, with the facts that help its reader.
-    pub(super) fn refuse_seat(&self, code: Code, standing: &Standing) -> Response {
+    pub(super) fn refuse_seat(&self, code: Code, standing: &EffectiveLicense) -> Response {
         let license = &standing.license;
         let lease = self.signed_refusal(code, &license.product, Some(&standing.terms()));
         let refusal = RefusalResponse::new(code, self.request, Some(&lease), Effect::Mutating);

@@ -22,7 +22,7 @@ fn named(device: Device, name: &str) -> Device {
 
 /// Two seats, one held and one given up, and a person in every place that a license has for one.
 fn full() -> License {
-    let released = Released {
+    let released = FormerDevice {
         device: named(device(2, at(-2 * DAY)), "Anna's tower"),
         at: at(-DAY),
         may_return: true,
@@ -119,7 +119,7 @@ fn an_erased_license_asks_for_no_address() {
     };
     let decide = |license: &License, caller: &Caller| {
         let standing = standing(license);
-        let moved = transfer::decide(Some(&standing), &caller.arrival(), FromDevice::Only, at(0));
+        let moved = transfer::decide(Some(&standing), &caller.seat_request(), FromDevice::Only, at(0));
         moved.map(|outcome| outcome.code)
     };
     let (silent, speaking) = (Caller::at(3), Caller::at(3).named("PC", "Anna", "anna@example.com"));
@@ -148,8 +148,8 @@ enum Wish {
 }
 
 proptest! {
-    /// Whatever clients ask after an erasure, in whatever order and with whatever they say of themselves, and whatever the
-    /// operator does that enters no person: nothing about a person is stored.
+    /// Whatever clients ask after an erasure, in whatever order and with whatever they say of themselves, and whatever
+    /// the operator does that enters no person: nothing about a person is stored.
     #[test]
     fn nothing_brings_an_erased_person_back(
         steps in prop::collection::vec(
@@ -173,12 +173,12 @@ proptest! {
             let caller = if old_client { caller.with_old_client().showing(&drifted) } else { caller };
             let standing = standing(&license);
             let outcome: Option<Outcome> = match wish {
-                Wish::Activate => activate::decide(Some(&standing), &caller.arrival(), now).ok(),
-                Wish::Refresh => activate::refresh(Some(&standing), &caller.arrival(), now).ok(),
+                Wish::Activate => activate::decide(Some(&standing), &caller.seat_request(), now).ok(),
+                Wish::Refresh => activate::refresh(Some(&standing), &caller.seat_request(), now).ok(),
                 Wish::Transfer => {
                     let from = standing.license.devices.keys().next().map(ToString::to_string);
                     let from = from.as_deref().map_or(FromDevice::Only, FromDevice::Named);
-                    transfer::decide(Some(&standing), &caller.arrival(), from, now).ok()
+                    transfer::decide(Some(&standing), &caller.seat_request(), from, now).ok()
                 }
                 Wish::Deactivate => deactivate::decide(Some(&standing), &caller.hardware, now).ok(),
                 Wish::Operator => {
@@ -205,7 +205,7 @@ proptest! {
 fn an_erased_device_comes_back_nameless() {
     let erased = erase(full(), at(0));
     let caller = Caller::at(2).named("Anna's tower", "Anna", "anna@example.com");
-    let outcome = activate::decide(Some(&standing(&erased)), &caller.arrival(), at(HOUR)).unwrap();
+    let outcome = activate::decide(Some(&standing(&erased)), &caller.seat_request(), at(HOUR)).unwrap();
     assert_eq!(outcome.device, crate::seats::tests::id(2), "a return, as before the erasure");
     assert_eq!(outcome.license.devices[&outcome.device].name, None);
     assert_eq!(outcome.license.devices[&outcome.device].form, ComponentForm::Keyed);

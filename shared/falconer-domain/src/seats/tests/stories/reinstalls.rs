@@ -1,5 +1,5 @@
-//! Customers who have no more machines than seats and only reinstall them, and an operator who resets, gives new keys and
-//! changes the number of seats: nobody pays for that, and nobody gets more by it.
+//! Customers who have no more machines than seats and only reinstall them, and an operator who resets, gives new keys
+//! and changes the number of seats: nobody pays for that, and nobody gets more by it.
 
 use super::*;
 use crate::operate::{self, Reset};
@@ -99,7 +99,7 @@ fn reimaged(seats: u8, times: u32, days_between: i64) -> (License, Vec<Result<Co
 }
 
 #[test]
-fn reimaging_every_machine_four_times_a_year_is_free() {
+fn reimaging_four_times_a_year_is_free() {
     for (seats, times, days_between) in
         [(1, 4, 90), (2, 1, 1), (2, 4, 90), (10, 1, 1), (10, 4, 90), (100, 2, 180)]
     {
@@ -113,7 +113,7 @@ fn reimaging_every_machine_four_times_a_year_is_free() {
 
 /// A third machine on two seats pays as ever, and no two machines take turns on one seat.
 #[test]
-fn machines_beyond_the_seats_pay() {
+fn machines_beyond_seats_are_counted() {
     let mut story = Story::begin(Policy { seats: 2, max_transfers: 0, ..Policy::DEFAULT });
     let [a, b, c] = [1, 2, 3].map(keyed);
     for machine in [a, b] {
@@ -142,7 +142,7 @@ fn machines_beyond_the_seats_pay() {
 
 /// A first machine that comes back finds its seat although another was bound for the first time meanwhile.
 #[test]
-fn a_first_binding_ends_no_return_that_fits() {
+fn first_binding_keeps_other_returns() {
     let mut story = Story::begin(Policy { seats: 3, max_transfers: 0, ..Policy::DEFAULT });
     let [a, b, c] = [1, 2, 3].map(keyed);
     for (machine, wish) in
@@ -181,9 +181,9 @@ fn seats_given_back_are_free_again() {
 proptest! {
     #![proptest_config(cases(600))]
 
-    /// Who has no more machines than seats is never refused and never counted, whatever the operator does.
+    /// A customer with no more machines than seats is never refused and never counted, whatever the operator does.
     #[test]
-    fn who_only_reinstalls_is_never_counted(
+    fn reinstalls_are_never_counted(
         machines in 1_u8..=4,
         more_seats in 0_u8..=2,
         deeds in proptest::collection::vec((hours(), deeds(pool(0..=3, false))), 1..=60),
@@ -231,7 +231,7 @@ proptest! {
 
     /// Nobody gets more devices than seats, or more counted transfers than the windows have room for, by any deed.
     #[test]
-    fn no_deed_gives_more_devices_than_seats(
+    fn no_action_exceeds_the_seats(
         policy in policies(ANY_COOLDOWN),
         deeds in proptest::collection::vec(
             (waits(), any::<bool>().prop_flat_map(|old| deeds(pool(0..=6, old)))), 1..=60,
@@ -259,7 +259,8 @@ proptest! {
             }
             let returns = after.released.values().filter(|one| one.has_return(now)).count();
             let most = usize::try_from(story.policy.seats.max(after.bound())).unwrap() + 1;
-            // Each binding leaves no more returns than fit. A refresh binds nobody, and finds what fewer seats have left.
+            // Each binding leaves no more returns than fit. A refresh binds nobody, and finds what fewer seats have
+            // left.
             let binds = after.devices.keys().any(|id| !before.devices.contains_key(id));
             prop_assert!(
                 !matches!(deed, Deed::Asks(..)) || !binds || after.devices.len() + returns <= most,

@@ -20,15 +20,15 @@ pub(crate) const fn seconds_left(now: UnixMillis) -> i64 {
     WINDOW_SECONDS - now.seconds().rem_euclid(WINDOW_SECONDS)
 }
 
-/// Counts per thing and window. When it is full of the current window, further things go uncounted: what it protects is
-/// this instance's work, and the shared counter still stands behind it.
+/// Counts for each key in a window. When the current window is full, further keys are not counted: it protects only
+/// this instance's work, and the shared counter still counts them.
 #[derive(Debug)]
-pub(crate) struct Windows<K> {
+pub(crate) struct FixedWindowCounter<K> {
     window: i64,
     counts: HashMap<K, u32>,
 }
 
-impl<K: Eq + Hash> Windows<K> {
+impl<K: Eq + Hash> FixedWindowCounter<K> {
     pub(crate) fn new() -> Self {
         Self { window: i64::MIN, counts: HashMap::new() }
     }
@@ -44,7 +44,7 @@ impl<K: Eq + Hash> Windows<K> {
         *count
     }
 
-    /// Whether `thing` was counted in the current window.
+    /// Returns true if `thing` was counted in the current window.
     pub(crate) fn contains(&mut self, thing: &K, now: UnixMillis) -> bool {
         self.turn(now);
         self.counts.contains_key(thing)
@@ -70,8 +70,8 @@ mod tests {
     }
 
     #[test]
-    fn counts_start_over_with_the_window_and_stay_bounded() {
-        let mut windows = Windows::new();
+    fn counts_reset_and_stay_bounded() {
+        let mut windows = FixedWindowCounter::new();
         let (first, second) = (UnixMillis(59_999), UnixMillis(60_000));
         assert_eq!((windows.count(0, first), windows.count(0, first)), (1, 2));
         assert_eq!(windows.count(0, second), 1);

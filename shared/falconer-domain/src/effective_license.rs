@@ -17,27 +17,27 @@ pub struct UnknownTier(
 
 /// A license, its policy and its features.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct EffectiveLicense {
     /// The license.
     pub license: License,
-    /// Its rules, after every override.
+    /// The rules, after every override.
     pub policy: Policy,
-    /// Its tier's features, then its own.
+    /// The tier's features, then its own.
     pub features: Vec<String>,
 }
 
 /// Why a license grants nothing to any device, now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fallen {
+pub enum Inactive {
     /// The operator revoked it.
     Revoked,
     /// The operator suspended it.
     Suspended,
-    /// Its end has come.
+    /// The end has come.
     Expired,
 }
 
-impl Fallen {
+impl Inactive {
     /// The refusal's row in the table of codes.
     #[must_use]
     pub const fn code(self) -> Code {
@@ -49,7 +49,7 @@ impl Fallen {
     }
 }
 
-impl Standing {
+impl EffectiveLicense {
     /// Puts a license under its catalog's rules.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Standing {
         best_match(&self.license.devices, hardware, threshold, now).map(|found| found.id.clone())
     }
 
-    /// What the license grants, for the lease and the answer.
+    /// Returns the terms that the license grants, for the lease and the answer.
     #[must_use]
     pub fn terms(&self) -> Terms<'_> {
         Terms {
@@ -82,15 +82,15 @@ impl Standing {
         }
     }
 
-    /// Whether a device may be bound or refreshed at all. A pending license may: that is what it waits for.
+    /// Returns true if a device may be bound or refreshed at all. A pending license may: that is what it waits for.
     ///
     /// # Errors
-    /// [`Fallen`], in the order the answers are decided.
-    pub(crate) fn upright(&self, now: UnixMillis) -> Result<(), Fallen> {
+    /// [`Inactive`], in the order the answers are decided.
+    pub(crate) fn check_active(&self, now: UnixMillis) -> Result<(), Inactive> {
         match self.license.status {
-            Status::Revoked => Err(Fallen::Revoked),
-            Status::Suspended => Err(Fallen::Suspended),
-            Status::Active | Status::Pending if self.license.has_expired(now) => Err(Fallen::Expired),
+            Status::Revoked => Err(Inactive::Revoked),
+            Status::Suspended => Err(Inactive::Suspended),
+            Status::Active | Status::Pending if self.license.has_expired(now) => Err(Inactive::Expired),
             Status::Active | Status::Pending => Ok(()),
         }
     }
