@@ -258,10 +258,22 @@ STRONG = ("machine_id", "mac", "board", "disk")
 
 # A part of the table of what proves nothing: the values that the vectors use, and their neighbours.
 TEXTS = {
-    "none", "unknown", "default string", "to be filled by o.e.m.", "not specified", "system serial number",
-    "uninitialized", "undefined", "n/a", "null", "unavailable", "notavailable", "[object object]",
-    "mb-1234567890", "sys-1234567890",
-}  # fmt: skip
+    "none",
+    "unknown",
+    "default string",
+    "to be filled by o.e.m.",
+    "not specified",
+    "system serial number",
+    "uninitialized",
+    "undefined",
+    "n/a",
+    "null",
+    "unavailable",
+    "notavailable",
+    "[object object]",
+    "mb-1234567890",
+    "sys-1234567890",
+}
 NUMBERS = {"03000200040005000006000700080009", "204153594eff", "001c42000008"}
 # VMware's host adapters, VirtualBox's host-only network, Docker's bridges and containers.
 SHARED_PREFIXES = ("005056c0", "0a002700", "0242")
@@ -321,11 +333,7 @@ def is_enough(components):
 
 def fits(hw, threshold, own):
     """Whether a machine that shows `own` is the one that a lease states."""
-    lease = {
-        label: text
-        for label, text in hw.items()
-        if label in LABELS and re.fullmatch(r"[0-9a-f]{32}", text)
-    }
+    lease = {label: text for label, text in hw.items() if label in LABELS and re.fullmatch(r"[0-9a-f]{32}", text)}
     equal = [label for label in lease if own.get(label) == lease[label]]
     strong_labels = [label for label in lease if label in STRONG] or ["install"]
     strong = [label for label in equal if label in strong_labels]
@@ -535,9 +543,4 @@ def expected_hardware(given):
     return expect
 
 
-EXPECTED = {
-    "lease": expected_lease,
-    "trust": expected_trust,
-    "state": expected_state,
-    "hardware": expected_hardware,
-}
+EXPECTED = {"lease": expected_lease, "trust": expected_trust, "state": expected_state, "hardware": expected_hardware}

@@ -24,11 +24,7 @@ HOUR, DAY, YEAR = 3_600, 86_400, 365 * 86_400
 INTERVAL, GRACE = DAY, 7 * DAY
 REFRESH_AT, EXP = T + INTERVAL, T + INTERVAL + GRACE
 
-PC = {
-    "mac": "3C:7C:3F:1A:2B:4D",
-    "board": "PF3XK9Z7",
-    "cpu": "GenuineIntel Intel(R) Core(TM) i7-1185G7 @ 3.00GHz",
-}
+PC = {"mac": "3C:7C:3F:1A:2B:4D", "board": "PF3XK9Z7", "cpu": "GenuineIntel Intel(R) Core(TM) i7-1185G7 @ 3.00GHz"}
 OTHER_PC = {"mac": "A4:BB:6D:99:00:13", "board": "5CG1234ABC", "cpu": PC["cpu"]}
 
 
@@ -54,9 +50,15 @@ class Signer:
     def jwk(self, endorsers=(), **more):
         endorsed_by = {older.kid: older.endorse(self.kid, self.x) for older in endorsers}
         return {
-            "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig",
-            "kid": self.kid, "x": self.x, "endorsed_by": endorsed_by, **more,
-        }  # fmt: skip
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "alg": "EdDSA",
+            "use": "sig",
+            "kid": self.kid,
+            "x": self.x,
+            "endorsed_by": endorsed_by,
+            **more,
+        }
 
 
 ONE, TWO, THREE = Signer("1"), Signer("2"), Signer("3")
@@ -85,10 +87,22 @@ def hw(machine, license_key=LICENSE_KEY):
 def claims(code="VALID", at=T, **changes):
     """What a server states. A change to `None` of a claim that no server states as `null` leaves the claim out."""
     stated = {
-        "iss": ISSUER, "aud": PRODUCT, "sub": LICENSE_ID, "jti": "req-1", "at": at, "iat": at - 300, "nbf": at - 300,
-        "exp": at + 300, "nonce": NONCE, "valid": True, "code": code, "tier": "pro", "features": FEATURES,
-        "license_expires_at": None, **changes,
-    }  # fmt: skip
+        "iss": ISSUER,
+        "aud": PRODUCT,
+        "sub": LICENSE_ID,
+        "jti": "req-1",
+        "at": at,
+        "iat": at - 300,
+        "nbf": at - 300,
+        "exp": at + 300,
+        "nonce": NONCE,
+        "valid": True,
+        "code": code,
+        "tier": "pro",
+        "features": FEATURES,
+        "license_expires_at": None,
+        **changes,
+    }
     return {name: value for name, value in stated.items() if value is not None or name == "license_expires_at"}
 
 
@@ -96,9 +110,15 @@ def lease(machine=PC, at=T, interval=INTERVAL, grace=GRACE, ends=None, license_k
     """The claims of a yes with a device: good for offline use."""
     exp = min(at + interval + grace, ends if ends is not None else at + interval + grace)
     device = {
-        "exp": exp, "license_expires_at": ends, "device": DEVICE, "hw": hw(machine, license_key), "hw_threshold": 2,
-        "refresh_at": min(at + interval, exp), "interval": interval, "grace": grace,
-    }  # fmt: skip
+        "exp": exp,
+        "license_expires_at": ends,
+        "device": DEVICE,
+        "hw": hw(machine, license_key),
+        "hw_threshold": 2,
+        "refresh_at": min(at + interval, exp),
+        "interval": interval,
+        "grace": grace,
+    }
     return claims(at=at, **{**device, **changes})
 
 
@@ -138,11 +158,22 @@ def said(stated, status=None, signer=ONE, text=None, **members):
 
 # The refusals about a license that are signed, with their status (docs/errors.md).
 STATUS = {
-    "NOT_FOUND": 401, "REVOKED": 401, "SUSPENDED": 401, "PENDING": 401, "EXPIRED": 401, "NOT_ACTIVATED": 401,
-    "HARDWARE_MISMATCH": 401, "FINGERPRINT_TOO_WEAK": 422, "DEVICE_NOT_BOUND": 409, "DEVICE_REQUIRED": 422,
-    "EMAIL_MISMATCH": 403, "SEATS_EXHAUSTED": 409, "TRANSFER_LIMIT_REACHED": 403, "TRANSFER_COOLDOWN": 403,
+    "NOT_FOUND": 401,
+    "REVOKED": 401,
+    "SUSPENDED": 401,
+    "PENDING": 401,
+    "EXPIRED": 401,
+    "NOT_ACTIVATED": 401,
+    "HARDWARE_MISMATCH": 401,
+    "FINGERPRINT_TOO_WEAK": 422,
+    "DEVICE_NOT_BOUND": 409,
+    "DEVICE_REQUIRED": 422,
+    "EMAIL_MISMATCH": 403,
+    "SEATS_EXHAUSTED": 409,
+    "TRANSFER_LIMIT_REACHED": 403,
+    "TRANSFER_COOLDOWN": 403,
     "DEACTIVATED": 200,
-}  # fmt: skip
+}
 
 PORTAL = {
     "status": 200,
