@@ -2,8 +2,8 @@
 
     make.py [--check]
 
-Each case says beforehand what has to come out. The reference has to agree, or nothing is written: neither a slip in a
-case nor one in the reference becomes an expectation.
+Each case says beforehand the main part of what has to come out. The reference has to agree, or nothing is written:
+neither a slip in a case nor one in the reference becomes an expectation.
 """
 
 import json

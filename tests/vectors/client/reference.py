@@ -1,7 +1,8 @@
-"""What a client concludes, written from the documents alone. See docs/spec/clients.md.
+"""What a client concludes, by the rules of docs/spec/clients.md.
 
-It shares no code with Falconer. docs/own-client.md, docs/devices.md, docs/integrating.md and docs/spec/clients.md are
-its sources. `make.py` computes the expectations of the vectors with it.
+It shares no code with Falconer. Beside that page, docs/own-client.md, docs/devices.md and docs/integrating.md are its
+sources; the samples of what proves nothing are of the table that the page names. `make.py` computes the expectations of
+the vectors with it.
 """
 
 import base64

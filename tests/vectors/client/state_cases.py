@@ -645,6 +645,38 @@ def a_wrong_clock(case):
         restart(clock(-YEAR - 2 * HOUR, 0)),
     )
     case(
+        "clock-fast-set-right-later",
+        "A clock that was a year fast is set right two days later. What passed unseen before is hidden.",
+        "ACTIVE",
+        fast,
+        restart(clock(2 * DAY, 0)),
+    )
+    case(
+        "clock-slow-set-right-and-turned-back",
+        "A clock that was a year slow is set right, and later turned back by a day.",
+        "CLOCK_SUSPECT",
+        slow,
+        restart(clock(2 * HOUR, 0)),
+        restart(clock(-DAY, 0)),
+    )
+    case(
+        "clock-of-another-origin",
+        "After a restart the monotonic clock has another origin, which says nothing.",
+        "ACTIVE",
+        activate(),
+        restart(clock(HOUR, 30 * DAY)),
+    )
+    case(
+        "failure-forgotten-with-a-check",
+        "A check failed while the clock was set forward. One has succeeded since.",
+        "REFRESH_DUE",
+        activate(),
+        restart(clock(YEAR, 0)),
+        refresh(clock(YEAR, 5)),
+        refresh(clock(11 * HOUR, 10), yes(11 * HOUR, 2), 2),
+        look(clock(11 * HOUR + INTERVAL, 10 + INTERVAL)),
+    )
+    case(
         "clock-told-by-a-later-check",
         "A check a day later tells the time anew.",
         "ACTIVE",
