@@ -119,7 +119,7 @@ pub(crate) fn license_text(
         ("Issued", moment(UnixMillis(issuance.created_at))),
         ("Ends", ends(license)),
         ("Seats", format!("{} of {}", seats.used, seats.max)),
-        ("TransferQuota", format!("{} of {} in 365 days", transfers.used, transfers.max)),
+        ("Transfers", format!("{} of {} in 365 days", transfers.used, transfers.max)),
     ];
     let mut some = |name, value: Option<String>| lines.extend(value.map(|value| (name, value)));
     some("Next one", transfers.next_at.map(moment));
@@ -216,7 +216,7 @@ pub(crate) fn licenses_counted(statistics: &Statistics) -> String {
 
 /// Days, one on a line.
 pub(crate) fn days_counted(statistics: &Statistics) -> String {
-    let mut table = table(&["Day (UTC)", "Activations", "TransferQuota", "Verifications", "Refusals"]);
+    let mut table = table(&["Day (UTC)", "Activations", "Transfers", "Verifications", "Refusals"]);
     for (start, day) in &statistics.days {
         let counts = [day.activations, day.transfers, day.verifications, day.refusals];
         table.add_row([date(UnixMillis(*start))].into_iter().chain(counts.map(|count| count.to_string())));

@@ -116,8 +116,36 @@ fn at_the_desk(world: &World) -> BTreeMap<String, Calls> {
     run("find", &["nobody", "--everywhere"]);
     run("find", &["fixture.person@example.com"]);
     run("stats", &["--days", "1"]);
-    run("issue", &["--product", "QF", "--tier", "pro", "--days", "30", "--order", "1"]);
-    run("issue", &["--product", "QF", "--tier", "pro", "--days", "30", "--order", "1"]);
+    run(
+        "issue",
+        &[
+            "--product",
+            "QF",
+            "--tier",
+            "pro",
+            "--days",
+            "30",
+            "--order",
+            "1",
+            "--email",
+            "fixture.person@example.com",
+        ],
+    );
+    run(
+        "issue",
+        &[
+            "--product",
+            "QF",
+            "--tier",
+            "pro",
+            "--days",
+            "30",
+            "--order",
+            "1",
+            "--email",
+            "fixture.person@example.com",
+        ],
+    );
     run("issue", &["--product", "QF", "--from-csv", &orders]);
     run("catalog show", &["--product", "QF"]);
     run("catalog check", &[&catalog]);
