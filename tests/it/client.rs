@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use falconer_client::{
-    ActivateError, Activation, Builder, Clock, Deactivation, Hardware, HttpTransport, Label, Licensing,
-    LockCode, Pending, PublicKeys, RawComponents, RefreshError, State, Tick, Trouble, UnixMillis,
+    ActivateError, Activation, Builder, Clock, ClockReading, Deactivation, Hardware, HttpTransport, Label,
+    Licensing, LockCode, Pending, PublicKeys, RawComponents, RefreshError, RequestFailure, State, UnixMillis,
     UnixSeconds,
 };
 use falconer_local::tap::{Fault, Matcher, Tap};
@@ -22,12 +22,12 @@ const LEASE_SECONDS: i64 = 8 * DAY;
 
 /// A client's clock, which stands still until it is turned. Its server's goes on.
 #[derive(Clone)]
-struct Turned(Arc<Mutex<Tick>>);
+struct Turned(Arc<Mutex<ClockReading>>);
 
 impl Turned {
     /// That of a machine whose clock is right.
     fn right() -> Self {
-        Self(Arc::new(Mutex::new(Tick { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(ClockReading { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
     }
 
     fn pass(&self, seconds: i64) {
@@ -38,7 +38,7 @@ impl Turned {
 }
 
 impl Clock for Turned {
-    fn now(&self) -> Tick {
+    fn now(&self) -> ClockReading {
         *self.0.lock().unwrap()
     }
 
@@ -143,7 +143,11 @@ fn a_license_outlives_its_server_to_the_second_and_no_longer() {
     assert_eq!(client.status(), State::RefreshDue);
     for day in 2..8 {
         clock.pass(DAY);
-        assert_eq!(client.refresh(), Err(RefreshError::NoAnswer(Trouble::Unreachable)), "day {day}");
+        assert_eq!(
+            client.refresh(),
+            Err(RefreshError::RequestFailed(RequestFailure::Unreachable)),
+            "day {day}"
+        );
         assert_eq!(client.status(), State::Grace { until: UnixSeconds(activated_at.0 + LEASE_SECONDS) });
     }
     clock.pass(activated_at.0 + LEASE_SECONDS - client.now().0 - 1);
@@ -266,7 +270,10 @@ fn an_activation_whose_answer_is_lost_takes_one_seat() {
     let vendor = Vendor::new();
     let (client, _) = vendor.application("first");
     vendor.way.break_all(Matcher::any(), Fault::DropReply);
-    assert!(matches!(client.activate(&vendor.key, "", ""), Ok(Activation::Waiting(Trouble::Unreachable))));
+    assert!(matches!(
+        client.activate(&vendor.key, "", ""),
+        Ok(Activation::Waiting(RequestFailure::Unreachable))
+    ));
     assert_eq!((client.status(), client.pending()), (State::NotActivated, Some(Pending::Activate)));
     let id = vendor.world.license_id(&vendor.key);
     assert_eq!(vendor.world.stored(&id).devices.len(), 1, "it happened");

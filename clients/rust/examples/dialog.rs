@@ -7,13 +7,14 @@
 //!
 //! All that is decided is decided by the library's [`ActivationForm`]; this file draws it and sends it keys.
 
+#[path = "setup/environment.rs"]
 mod setup;
 
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
-use falconer_client::{ActivationForm, Dashboard, Field, Licensing, Next, Outcome, Phase, State};
+use falconer_client::{ActivationForm, Dashboard, Field, Licensing, NextAction, Phase, State, SubmitOutcome};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Style, Stylize};
@@ -42,7 +43,7 @@ struct Dialog {
     licensing: Licensing,
     form: ActivationForm,
     screen: Screen,
-    work: Option<Receiver<Outcome>>,
+    work: Option<Receiver<SubmitOutcome>>,
     frames: usize,
 }
 
@@ -130,7 +131,7 @@ impl Dialog {
     }
 
     /// The library blocks: it works on a thread of its own, and the screen stays alive.
-    fn start(&mut self, work: impl FnOnce(&Licensing) -> Outcome + Send + 'static) {
+    fn start(&mut self, work: impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static) {
         let ((done, result), licensing) = (channel(), self.licensing.clone());
         self.work = Some(result);
         std::thread::spawn(move || done.send(work(&licensing)));
@@ -167,7 +168,7 @@ impl Dialog {
             let focused = self.form.focus() == field && self.form.phase() != &Phase::Working;
             let cursor = if focused { "▏" } else { "" };
             let style = if focused { Style::new().cyan() } else { Style::new() };
-            let text = format!("{}{cursor}", self.form.shown(field));
+            let text = format!("{}{cursor}", self.form.display_text(field));
             let block = Block::bordered().title(format!(" {} ", field.caption())).border_style(style);
             frame.render_widget(Paragraph::new(text).block(block), *place);
         }
@@ -182,15 +183,15 @@ impl Dialog {
                 Text::from("Paste the key from the mail you were sent. Name and e-mail may stay empty.")
             }
             Phase::Working => Text::from(format!("Asking the license server{}", ".".repeat(self.frames % 4))),
-            Phase::Waiting(advice) => Text::from(vec![
-                Line::from(advice.sentence).yellow(),
-                Line::from(advice.next_step),
+            Phase::Waiting(message) => Text::from(vec![
+                Line::from(message.sentence).yellow(),
+                Line::from(message.next_step),
                 Line::from("The activation is saved and will be sent by itself."),
             ]),
             Phase::Done => Text::from("Activated."),
-            Phase::Failed { advice, next } => {
-                let mut lines = vec![Line::from(advice.sentence).red(), Line::from(advice.next_step)];
-                if let Next::MoveHere(holders) = next {
+            Phase::Failed { message, next } => {
+                let mut lines = vec![Line::from(message.sentence).red(), Line::from(message.next_step)];
+                if let NextAction::MoveHere(holders) = next {
                     lines.extend(holders.iter().map(|holder| {
                         let mark = if self.form.chosen_holder() == Some(holder) { "›" } else { " " };
                         let name = holder.name.as_deref().unwrap_or("a device without a name");
@@ -205,7 +206,7 @@ impl Dialog {
     fn keys(&self) -> Line<'static> {
         let keys = match self.form.phase() {
             Phase::Working => "",
-            Phase::Failed { next: Next::MoveHere(_), .. } => {
+            Phase::Failed { next: NextAction::MoveHere(_), .. } => {
                 " Ctrl-T move to this device   Ctrl-N next device   Enter activate  "
             }
             _ => " Tab next field   Enter activate  ",
@@ -217,7 +218,7 @@ impl Dialog {
 
 fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
     let [body, keys] = Layout::vertical([Constraint::Min(10), Constraint::Length(1)]).areas(frame.area());
-    let state = dashboard.state.advice();
+    let state = dashboard.state.user_message();
     let on = if dashboard.unlocked { "on" } else { "off" };
     let row = |name: &str, text: String| Line::from(vec![format!("{name:<14}").dim(), text.into()]);
     let mut lines = vec![
@@ -242,7 +243,7 @@ fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
 
 /// Whether there is a seat on another device that could be moved here.
 fn can_move_here(state: State) -> bool {
-    matches!(ActivationForm::for_state(state).phase(), Phase::Failed { next: Next::MoveHere(_), .. })
+    matches!(ActivationForm::for_state(state).phase(), Phase::Failed { next: NextAction::MoveHere(_), .. })
 }
 
 fn in_days(days: i64) -> String {

@@ -2,7 +2,7 @@
 //! `{"state":…,"code":…,"tier":…,"features":[…],"until":s|null,"pending":…,"message":…,"nextStep":…}`.
 //!
 //! `code` is that of the lock, else of the refusal that the command met; `features` are those that are on; `until` is the
-//! second in which they end without another answer; `pending` is `activate`, `deactivate`, `give_back` or null. It exits
+//! second in which they end without another answer; `pending` is `activate`, `deactivate`, `release_seat` or null. It exits
 //! with 0 whenever a state could be told, refused or not; with 2 for a command it does not know, with 1 where nothing could
 //! be opened.
 //!
@@ -12,11 +12,14 @@
 //! cargo run -q -p falconer-client --example headless -- status
 //! ```
 
+#[path = "setup/environment.rs"]
 mod setup;
 
 use std::process::ExitCode;
 
-use falconer_client::{Activation, Advice, Deactivation, Licensing, Pending, Refusal, State, Trouble};
+use falconer_client::{
+    Activation, Deactivation, Licensing, Pending, Refusal, RequestFailure, State, UserMessage,
+};
 use serde::Serialize;
 
 const USAGE: &str =
@@ -24,7 +27,7 @@ const USAGE: &str =
 
 /// What a command has to say beside the state.
 struct Said {
-    advice: Advice,
+    message: UserMessage,
     code: Option<String>,
 }
 
@@ -74,31 +77,32 @@ impl<'a> Command<'a> {
             Self::Status => None,
             Self::Activate { key, name, email } => match licensing.activate(key, name, email) {
                 Ok(Activation::Done(_)) => None,
-                Ok(Activation::Waiting(trouble)) => Some(Said::trouble(trouble)),
-                Err(error) => Some(Said::about(error.advice(), error.refusal())),
+                Ok(Activation::Waiting(failure)) => Some(Said::failure(failure)),
+                Err(error) => Some(Said::about(error.user_message(), error.refusal())),
             },
             Self::Refresh => {
-                licensing.refresh().err().map(|error| Said::about(error.advice(), error.refusal()))
+                licensing.refresh().err().map(|error| Said::about(error.user_message(), error.refusal()))
             }
-            Self::Transfer { key } => {
-                licensing.transfer(key, None).err().map(|error| Said::about(error.advice(), error.refusal()))
-            }
+            Self::Transfer { key } => licensing
+                .transfer(key, None)
+                .err()
+                .map(|error| Said::about(error.user_message(), error.refusal())),
             Self::Deactivate => match licensing.deactivate() {
                 Ok(Deactivation::Done) => None,
-                Ok(Deactivation::Waiting(trouble)) => Some(Said::trouble(trouble)),
-                Err(error) => Some(Said::about(error.advice(), error.refusal())),
+                Ok(Deactivation::Waiting(failure)) => Some(Said::failure(failure)),
+                Err(error) => Some(Said::about(error.user_message(), error.refusal())),
             },
         }
     }
 }
 
 impl Said {
-    fn about(advice: Advice, refusal: Option<&Refusal>) -> Self {
-        Self { advice, code: refusal.map(|refusal| refusal.code.clone()) }
+    fn about(message: UserMessage, refusal: Option<&Refusal>) -> Self {
+        Self { message, code: refusal.map(|refusal| refusal.code.clone()) }
     }
 
-    fn trouble(trouble: Trouble) -> Self {
-        Self { advice: trouble.advice(), code: None }
+    fn failure(failure: RequestFailure) -> Self {
+        Self { message: failure.user_message(), code: None }
     }
 }
 
@@ -111,9 +115,9 @@ fn report(licensing: &Licensing, said: Option<Said>) -> String {
         State::Locked { code } => Some(code.name().to_owned()),
         _ => None,
     };
-    let waits = licensing.pending().map(Pending::advice);
-    let advice = said.as_ref().map(|said| said.advice).or(waits).or_else(|| licensing.notice());
-    let advice = advice.unwrap_or_else(|| state.advice());
+    let waits = licensing.pending().map(Pending::user_message);
+    let message = said.as_ref().map(|said| said.message).or(waits).or_else(|| licensing.notice());
+    let message = message.unwrap_or_else(|| state.user_message());
     let report = Report {
         state: state.name(),
         code: locked.or_else(|| said.and_then(|said| said.code)),
@@ -121,8 +125,8 @@ fn report(licensing: &Licensing, said: Option<Said>) -> String {
         features: features.unwrap_or_default(),
         until: until.map(|until| until.0),
         pending: licensing.pending().map(Pending::name),
-        message: advice.sentence,
-        next_step: advice.next_step,
+        message: message.sentence,
+        next_step: message.next_step,
     };
     serde_json::to_string(&report).unwrap_or_default()
 }

@@ -5,11 +5,11 @@ use falconer_domain::lease::{self, Claims, LeaseError};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::advice::Advice;
 use crate::clock::UnixSeconds;
 use crate::state::{LockCode, State};
 use crate::transport::{NoReply, Reply};
-use crate::trust::Trust;
+use crate::trust::TrustedKeys;
+use crate::user_message::UserMessage;
 
 /// Longest text of an answer that is shown or kept: a code, an id, a name.
 const MAX_TEXT_CHARS: usize = 120;
@@ -18,20 +18,20 @@ const MAX_HOLDERS: usize = 100;
 
 /// An answer, before anybody acts on it.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum ServerAnswer {
     /// Signed, fresh, and for this product. Only this can change anything.
-    Signed(Box<Signed>),
+    Signed(Box<SignedAnswer>),
     /// A no that nobody signed: about no license, or about the request itself.
     Unsigned(Refusal),
     /// Signed by a key that is not known yet.
     UnknownKey,
     /// No answer that says anything.
-    Trouble(Trouble),
+    Failed(RequestFailure),
 }
 
 /// The server's word.
 #[derive(Debug)]
-pub(crate) struct Signed {
+pub(crate) struct SignedAnswer {
     /// What was signed.
     pub(crate) claims: Claims,
     /// The lease, verbatim.
@@ -42,7 +42,7 @@ pub(crate) struct Signed {
 
 /// Why there is no answer to act on. None of these changes the state; they only let the clock run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Trouble {
+pub enum RequestFailure {
     /// Nobody answered, or not in time.
     Unreachable,
     /// The server is busy or down: 408, 425, 429 or 5xx.
@@ -53,27 +53,27 @@ pub enum Trouble {
     /// Somebody else answered: a captive portal, a proxy, a page.
     NotTheServer,
     /// The signature does not hold, or is of a key that is not trusted.
-    NotTrusted,
+    UntrustedSignature,
     /// The signature holds and the answer is to another question: another nonce, an older one, another license.
-    NotOurs,
+    NotForThisRequest,
     /// A yes about some other machine.
-    NotThisMachine,
+    OtherMachine,
     /// The license is for another product.
     OtherProduct,
     /// The operating system gave no random bytes, so nothing was sent.
     NothingSent,
 }
 
-impl Trouble {
+impl RequestFailure {
     /// As the log names it.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
             Self::Busy { .. } => "busy",
             Self::NotTheServer => "not the server",
-            Self::NotTrusted => "not trusted",
-            Self::NotOurs => "not ours",
-            Self::NotThisMachine => "not this machine",
+            Self::UntrustedSignature => "untrusted signature",
+            Self::NotForThisRequest => "not for this request",
+            Self::OtherMachine => "other machine",
             Self::OtherProduct => "other product",
             Self::NothingSent => "nothing sent",
         }
@@ -81,34 +81,36 @@ impl Trouble {
 
     /// A sentence and a next step for the user.
     #[must_use]
-    pub const fn advice(&self) -> Advice {
+    pub const fn user_message(&self) -> UserMessage {
         match self {
-            Self::Unreachable => Advice::new(
+            Self::Unreachable => UserMessage::new(
                 "The license server could not be reached.",
                 "Check the internet connection, then try again.",
             ),
-            Self::Busy { .. } => Advice::new("The license server is busy.", "Try again in a few minutes."),
-            Self::NotTheServer => Advice::new(
+            Self::Busy { .. } => {
+                UserMessage::new("The license server is busy.", "Try again in a few minutes.")
+            }
+            Self::NotTheServer => UserMessage::new(
                 "Something between this device and the license server answered in its place.",
                 "If this network asks you to sign in, do that in a browser first; then try again.",
             ),
-            Self::NotTrusted => Advice::new(
+            Self::UntrustedSignature => UserMessage::new(
                 "The answer does not come from the vendor's license server.",
                 "Try again on another network; if it stays so, update the application or ask the vendor.",
             ),
-            Self::NotOurs => Advice::new(
+            Self::NotForThisRequest => UserMessage::new(
                 "The answer does not belong to what was asked.",
                 "Try again; if it stays so, ask the vendor.",
             ),
-            Self::NotThisMachine => Advice::new(
+            Self::OtherMachine => UserMessage::new(
                 "The answer is about another device than this one.",
                 "Try again; if it stays so, ask the vendor.",
             ),
-            Self::OtherProduct => Advice::new(
+            Self::OtherProduct => UserMessage::new(
                 "This license key is for another product.",
                 "Look for the key of this product, or ask the vendor.",
             ),
-            Self::NothingSent => Advice::new(
+            Self::NothingSent => UserMessage::new(
                 "This device offered no random numbers, so nothing was sent.",
                 "Restart the device, then try again.",
             ),
@@ -139,9 +141,9 @@ impl Refusal {
 
     /// A sentence and a next step for the user.
     #[must_use]
-    pub fn advice(&self) -> Advice {
+    pub fn user_message(&self) -> UserMessage {
         if let Some(code) = LockCode::of_refusal(&self.code) {
-            return State::Locked { code }.advice();
+            return State::Locked { code }.user_message();
         }
         let (sentence, next_step) = match self.code.as_str() {
             "INVALID_SIGNATURE" => (
@@ -174,7 +176,7 @@ impl Refusal {
             ),
             _ => ("The license server refused.", "Ask the vendor, and tell the code."),
         };
-        Advice::new(sentence, next_step)
+        UserMessage::new(sentence, next_step)
     }
 }
 
@@ -190,38 +192,51 @@ pub struct SeatHolder {
 }
 
 /// Reads an answer: by status, by form, by signature, in this order. `nonce` is the one that was sent.
-pub(crate) fn read(reply: Result<&Reply, &NoReply>, product: &Product, nonce: &str, trust: &Trust) -> Answer {
-    let Ok(reply) = reply else { return Answer::Trouble(Trouble::Unreachable) };
+pub(crate) fn read(
+    reply: Result<&Reply, &NoReply>,
+    product: &Product,
+    nonce: &str,
+    trust: &TrustedKeys,
+) -> ServerAnswer {
+    let Ok(reply) = reply else { return ServerAnswer::Failed(RequestFailure::Unreachable) };
     match reply.status {
         408 | 425 | 429 | 500.. => {
-            return Answer::Trouble(Trouble::Busy { retry_after_seconds: reply.retry_after_seconds });
+            return ServerAnswer::Failed(RequestFailure::Busy {
+                retry_after_seconds: reply.retry_after_seconds,
+            });
         }
         200..300 | 400..500 => {}
-        _ => return Answer::Trouble(Trouble::NotTheServer),
+        _ => return ServerAnswer::Failed(RequestFailure::NotTheServer),
     }
     let Ok(body) = serde_json::from_slice::<Body>(&reply.body) else {
-        return Answer::Trouble(Trouble::NotTheServer);
+        return ServerAnswer::Failed(RequestFailure::NotTheServer);
     };
     let refusal = body.refusal();
     match body.lease {
         Some(jws) => signed(jws, refusal, product, nonce, trust),
         // A yes that nobody signed is nobody's yes.
-        None if reply.status >= 400 && !refusal.code.is_empty() => Answer::Unsigned(refusal),
-        None => Answer::Trouble(Trouble::NotTheServer),
+        None if reply.status >= 400 && !refusal.code.is_empty() => ServerAnswer::Unsigned(refusal),
+        None => ServerAnswer::Failed(RequestFailure::NotTheServer),
     }
 }
 
-fn signed(jws: String, refusal: Refusal, product: &Product, nonce: &str, trust: &Trust) -> Answer {
+fn signed(
+    jws: String,
+    refusal: Refusal,
+    product: &Product,
+    nonce: &str,
+    trust: &TrustedKeys,
+) -> ServerAnswer {
     match lease::verify(&jws, product, |kid| trust.key(kid)) {
         Ok(claims) if claims.nonce.as_deref() == Some(nonce) => {
             // What was signed is what was said, whatever stands beside it.
             let refusal = Refusal { code: short(&claims.code), ..refusal };
-            Answer::Signed(Box::new(Signed { claims, jws, refusal }))
+            ServerAnswer::Signed(Box::new(SignedAnswer { claims, jws, refusal }))
         }
-        Ok(_) => Answer::Trouble(Trouble::NotOurs),
-        Err(LeaseError::WrongAudience) => Answer::Trouble(Trouble::OtherProduct),
-        Err(LeaseError::UnknownKey) => Answer::UnknownKey,
-        Err(_) => Answer::Trouble(Trouble::NotTrusted),
+        Ok(_) => ServerAnswer::Failed(RequestFailure::NotForThisRequest),
+        Err(LeaseError::WrongAudience) => ServerAnswer::Failed(RequestFailure::OtherProduct),
+        Err(LeaseError::UnknownKey) => ServerAnswer::UnknownKey,
+        Err(_) => ServerAnswer::Failed(RequestFailure::UntrustedSignature),
     }
 }
 

@@ -17,7 +17,7 @@ impl From<UnixMillis> for UnixSeconds {
 
 /// Both clocks of a machine at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tick {
+pub struct ClockReading {
     /// The clock that people set, and set wrong.
     pub wall: UnixMillis,
     /// The clock that nobody can set, from any origin. It may stand still while the machine sleeps.
@@ -27,7 +27,7 @@ pub struct Tick {
 /// Where time comes from: [`SystemClock`], or a test's own.
 pub trait Clock: Send + Sync {
     /// This instant.
-    fn now(&self) -> Tick;
+    fn now(&self) -> ClockReading;
 
     /// Lets time pass between two tries of one request.
     fn sleep(&self, time: Duration);
@@ -54,15 +54,15 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    fn now(&self) -> Tick {
+    fn now(&self) -> ClockReading {
         #[expect(
             clippy::disallowed_methods,
-            reason = "the edge of the library; everything else is handed a Tick"
+            reason = "the edge of the library; everything else is handed a ClockReading"
         )]
         let wall = SystemTime::now();
         // A clock before 1970 is as wrong as one at 1970.
         let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Tick {
+        ClockReading {
             wall: UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
             monotonic: self.origin.elapsed(),
         }

@@ -4,7 +4,7 @@ use falconer_domain::hardware::LeaseComponents;
 use falconer_domain::lease::Claims;
 
 use crate::clock::UnixSeconds;
-use crate::state::{LockCode, Standing, Term};
+use crate::state::{LeaseTerm, LockCode, StoredDecision};
 
 /// What was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +16,12 @@ pub(crate) enum Question {
     /// Free this device's seat.
     FreeSeat,
     /// Free its seat of another license than the stored one, which is wanted no longer.
-    GiveBack,
+    ReleaseSeat,
 }
 
 /// The last signed answer that counted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Held<'a> {
+pub(crate) struct CurrentAnswer<'a> {
     /// Its license.
     pub(crate) license_id: &'a str,
     /// When it was signed.
@@ -38,20 +38,20 @@ pub(crate) enum Decision {
     /// The seat is free; what is stored is forgotten.
     Freed,
     /// The seat of the other license is free.
-    GivenBack,
+    SeatReleased,
     /// A no that leaves the state alone.
     Refused,
     /// It is older than what is stored, or about another license, or no answer to this question.
-    NotOurs,
+    Unrelated,
     /// A yes that is about no device, or about another machine than this one.
-    NotThisMachine,
+    OtherMachine,
 }
 
 /// Decides. `own` is what this machine shows.
 pub(crate) fn decide(
     question: Question,
     claims: &Claims,
-    held: Option<Held<'_>>,
+    held: Option<CurrentAnswer<'_>>,
     own: &LeaseComponents,
 ) -> Decision {
     let about_held = held.is_some_and(|held| held.license_id == claims.sub);
@@ -59,14 +59,14 @@ pub(crate) fn decide(
     let other = held.is_some() && !about_held && matches!(question, Question::Verify | Question::FreeSeat);
     let freed = matches!(claims.code.as_str(), "DEACTIVATED" | "DEVICE_NOT_BOUND");
     if older || other {
-        return Decision::NotOurs;
+        return Decision::Unrelated;
     }
     match (claims.valid, question) {
-        (true, Question::FreeSeat | Question::GiveBack) => Decision::NotOurs,
-        (true, _) if counts_on(claims, own) => Decision::Lease,
-        (true, _) => Decision::NotThisMachine,
+        (true, Question::FreeSeat | Question::ReleaseSeat) => Decision::Unrelated,
+        (true, _) if is_lease_of(claims, own) => Decision::Lease,
+        (true, _) => Decision::OtherMachine,
         (false, Question::FreeSeat) if freed => Decision::Freed,
-        (false, Question::GiveBack) if freed => Decision::GivenBack,
+        (false, Question::ReleaseSeat) if freed => Decision::SeatReleased,
         (false, _) => match LockCode::of_refusal(&claims.code) {
             Some(code) if about_held => Decision::Lock(code),
             _ => Decision::Refused,
@@ -75,7 +75,7 @@ pub(crate) fn decide(
 }
 
 /// Whether a lease counts on a machine: it names a device, and what it states of it matches.
-pub(crate) fn counts_on(claims: &Claims, own: &LeaseComponents) -> bool {
+pub(crate) fn is_lease_of(claims: &Claims, own: &LeaseComponents) -> bool {
     let (Some(_), Some(hw), Some(threshold)) = (&claims.device, &claims.hw, claims.hw_threshold) else {
         return false;
     };
@@ -83,16 +83,16 @@ pub(crate) fn counts_on(claims: &Claims, own: &LeaseComponents) -> bool {
 }
 
 /// What a stored answer, its signature verified again, means on this machine.
-pub(crate) fn standing(claims: &Claims, own: &LeaseComponents) -> Standing {
+pub(crate) fn stored_decision(claims: &Claims, own: &LeaseComponents) -> StoredDecision {
     match LockCode::of_refusal(&claims.code) {
-        _ if claims.valid && counts_on(claims, own) => Standing::Leased(term(claims)),
-        Some(code) if !claims.valid => Standing::Refused(code),
-        _ => Standing::Nothing,
+        _ if claims.valid && is_lease_of(claims, own) => StoredDecision::Leased(term(claims)),
+        Some(code) if !claims.valid => StoredDecision::Refused(code),
+        _ => StoredDecision::NoLicense,
     }
 }
 
-fn term(claims: &Claims) -> Term {
-    Term {
+fn term(claims: &Claims) -> LeaseTerm {
+    LeaseTerm {
         // A lease of a device always says it; without it, the check is due.
         refresh_at: UnixSeconds(claims.refresh_at.unwrap_or(claims.at)),
         exp: UnixSeconds(claims.exp),

@@ -7,11 +7,13 @@ use falconer_domain::LicenseKey;
 use falconer_domain::license_key::MAX_TYPED_BYTES;
 use falconer_domain::person::{Email, MAX_PERSON_CHARS, PersonName};
 
-use crate::advice::Advice;
 use crate::answer::{Refusal, SeatHolder};
 use crate::clock::UnixSeconds;
-use crate::licensing::{ActivateError, Activation, BadInput, Licensing, Pending, TransferError, can_be_key};
+use crate::licensing::{
+    ActivateError, Activation, InvalidInput, Licensing, Pending, TransferError, can_be_key,
+};
 use crate::state::{LockCode, State};
+use crate::user_message::UserMessage;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
@@ -58,19 +60,19 @@ pub enum Phase {
     /// It did not work. The fields can be corrected.
     Failed {
         /// What to tell.
-        advice: Advice,
+        message: UserMessage,
         /// What can be offered.
-        next: Next,
+        next: NextAction,
     },
     /// No answer; the activation waits and will be sent.
-    Waiting(Advice),
+    Waiting(UserMessage),
     /// Done: the dashboard is next.
     Done,
 }
 
 /// What a dialog offers after a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextAction {
     /// Correct this field.
     Correct(Field),
     /// Try the same again later.
@@ -103,7 +105,8 @@ impl ActivationForm {
     pub fn for_state(state: State) -> Self {
         let mut form = Self::new();
         if let State::Locked { code: LockCode::HardwareMismatch } = state {
-            form.phase = Phase::Failed { advice: state.advice(), next: Next::MoveHere(Vec::new()) };
+            form.phase =
+                Phase::Failed { message: state.user_message(), next: NextAction::MoveHere(Vec::new()) };
         }
         form
     }
@@ -159,7 +162,7 @@ impl ActivationForm {
 
     /// What may be shown of a field. A complete key that is not being typed is masked: somebody may look over a shoulder.
     #[must_use]
-    pub fn shown(&self, field: Field) -> String {
+    pub fn display_text(&self, field: Field) -> String {
         let text = &self.texts[field as usize];
         match LicenseKey::parse(text) {
             Some(key) if field == Field::Key && self.focus != Field::Key => key.masked(),
@@ -169,39 +172,41 @@ impl ActivationForm {
 
     /// The first thing that cannot be right, before anything is sent.
     #[must_use]
-    pub fn problem(&self) -> Option<(Field, Advice)> {
+    pub fn invalid_field(&self) -> Option<(Field, UserMessage)> {
         let [key, name, email] = &self.texts;
         let email_is_wrong =
             Email::read(email).map_or(true, |email| email.is_some_and(|email| !email.looks_right()));
         let bad = if !can_be_key(key) {
-            (Field::Key, BadInput::Key)
+            (Field::Key, InvalidInput::Key)
         } else if PersonName::read(name).is_err() {
-            (Field::Name, BadInput::Name)
+            (Field::Name, InvalidInput::Name)
         } else if email_is_wrong {
-            (Field::Email, BadInput::Email)
+            (Field::Email, InvalidInput::Email)
         } else {
             return None;
         };
-        Some((bad.0, bad.1.advice()))
+        Some((bad.0, bad.1.user_message()))
     }
 
     /// Goes to work, if nothing is plainly wrong: returns the activation, to be run where it may wait, with its result
     /// given to [`finish`](Self::finish).
     #[must_use]
-    pub fn submit(&mut self) -> Option<impl FnOnce(&Licensing) -> Outcome + Send + 'static> {
-        if let Some((field, advice)) = self.problem() {
+    pub fn submit(&mut self) -> Option<impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static> {
+        if let Some((field, message)) = self.invalid_field() {
             self.focus = field;
-            self.phase = Phase::Failed { advice, next: Next::Correct(field) };
+            self.phase = Phase::Failed { message, next: NextAction::Correct(field) };
             return None;
         }
         self.phase = Phase::Working;
         let [key, name, email] = self.texts.clone();
-        Some(move |licensing: &Licensing| Outcome(Tried::Activate(licensing.activate(&key, &name, &email))))
+        Some(move |licensing: &Licensing| {
+            SubmitOutcome(Tried::Activate(licensing.activate(&key, &name, &email)))
+        })
     }
 
     /// Chooses the next of several holders.
     pub fn choose_next_holder(&mut self) {
-        if let Phase::Failed { next: Next::MoveHere(holders), .. } = &self.phase {
+        if let Phase::Failed { next: NextAction::MoveHere(holders), .. } = &self.phase {
             self.chosen = (self.chosen + 1) % holders.len().max(1);
         }
     }
@@ -210,37 +215,37 @@ impl ActivationForm {
     #[must_use]
     pub fn chosen_holder(&self) -> Option<&SeatHolder> {
         match &self.phase {
-            Phase::Failed { next: Next::MoveHere(holders), .. } => holders.get(self.chosen),
+            Phase::Failed { next: NextAction::MoveHere(holders), .. } => holders.get(self.chosen),
             _ => None,
         }
     }
 
     /// Moves the license here, where that is offered: to be run like what [`submit`](Self::submit) returns.
     #[must_use]
-    pub fn move_here(&mut self) -> Option<impl FnOnce(&Licensing) -> Outcome + Send + 'static> {
-        let Phase::Failed { next: Next::MoveHere(_), .. } = &self.phase else { return None };
+    pub fn move_here(&mut self) -> Option<impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static> {
+        let Phase::Failed { next: NextAction::MoveHere(_), .. } = &self.phase else { return None };
         let from = self.chosen_holder().map(|holder| holder.id.clone());
         self.phase = Phase::Working;
         let key = Some(self.texts[Field::Key as usize].clone()).filter(|key| !key.trim().is_empty());
         Some(move |licensing: &Licensing| {
-            Outcome(Tried::Transfer(licensing.transfer(key.as_deref(), from.as_deref())))
+            SubmitOutcome(Tried::Transfer(licensing.transfer(key.as_deref(), from.as_deref())))
         })
     }
 
     /// Takes the result of what was run.
-    pub fn finish(&mut self, outcome: Outcome) {
+    pub fn finish(&mut self, outcome: SubmitOutcome) {
         self.chosen = 0;
         self.phase = match outcome.0 {
             Tried::Activate(Ok(Activation::Done(_))) | Tried::Transfer(Ok(_)) => Phase::Done,
-            Tried::Activate(Ok(Activation::Waiting(trouble))) => Phase::Waiting(trouble.advice()),
+            Tried::Activate(Ok(Activation::Waiting(failure))) => Phase::Waiting(failure.user_message()),
             Tried::Activate(Err(error)) => {
-                Phase::Failed { advice: error.advice(), next: after_activation(&error) }
+                Phase::Failed { message: error.user_message(), next: after_activation(&error) }
             }
             Tried::Transfer(Err(error)) => {
-                Phase::Failed { advice: error.advice(), next: after_transfer(&error) }
+                Phase::Failed { message: error.user_message(), next: after_transfer(&error) }
             }
         };
-        if let Phase::Failed { next: Next::Correct(field), .. } = &self.phase {
+        if let Phase::Failed { next: NextAction::Correct(field), .. } = &self.phase {
             self.focus = *field;
         }
     }
@@ -260,7 +265,7 @@ impl fmt::Debug for ActivationForm {
 
 /// What came of work that the form asked for.
 #[derive(Debug)]
-pub struct Outcome(Tried);
+pub struct SubmitOutcome(Tried);
 
 #[derive(Debug)]
 enum Tried {
@@ -290,7 +295,7 @@ pub struct Dashboard {
     /// What waits to be sent.
     pub pending: Option<Pending>,
     /// What to tell about the store.
-    pub notice: Option<Advice>,
+    pub notice: Option<UserMessage>,
 }
 
 impl Dashboard {
@@ -319,39 +324,39 @@ const fn days(seconds: i64) -> i64 {
     if seconds <= 0 { 0 } else { (seconds - 1) / SECONDS_PER_DAY + 1 }
 }
 
-fn field_of(bad: BadInput) -> Field {
+fn field_of(bad: InvalidInput) -> Field {
     match bad {
-        BadInput::Key | BadInput::NoKey => Field::Key,
-        BadInput::Name => Field::Name,
-        BadInput::Email => Field::Email,
+        InvalidInput::Key | InvalidInput::MissingKey => Field::Key,
+        InvalidInput::Name => Field::Name,
+        InvalidInput::Email => Field::Email,
     }
 }
 
-fn after_activation(error: &ActivateError) -> Next {
+fn after_activation(error: &ActivateError) -> NextAction {
     match error {
-        ActivateError::Input(bad) => Next::Correct(field_of(*bad)),
+        ActivateError::Input(bad) => NextAction::Correct(field_of(*bad)),
         ActivateError::Refused(refusal) => after(refusal),
-        ActivateError::Elsewhere(_) => Next::AskVendor,
+        ActivateError::Mismatch(_) => NextAction::AskVendor,
     }
 }
 
-fn after_transfer(error: &TransferError) -> Next {
+fn after_transfer(error: &TransferError) -> NextAction {
     match error {
-        TransferError::Input(bad) => Next::Correct(field_of(*bad)),
+        TransferError::Input(bad) => NextAction::Correct(field_of(*bad)),
         TransferError::Refused(refusal) => after(refusal),
-        TransferError::NoAnswer(_) => Next::TryAgain,
+        TransferError::RequestFailed(_) => NextAction::TryAgain,
     }
 }
 
 /// What helps after a refusal.
-fn after(refusal: &Refusal) -> Next {
+fn after(refusal: &Refusal) -> NextAction {
     match refusal.code.as_str() {
         "SEATS_EXHAUSTED" | "DEVICE_REQUIRED" | "HARDWARE_MISMATCH" => {
-            Next::MoveHere(refusal.holders.clone())
+            NextAction::MoveHere(refusal.holders.clone())
         }
-        "INVALID_SIGNATURE" | "NOT_FOUND" => Next::Correct(Field::Key),
-        "EMAIL_MISMATCH" => Next::Correct(Field::Email),
-        "CONCURRENT_UPDATE" | "TRANSFER_COOLDOWN" => Next::TryAgain,
-        _ => Next::AskVendor,
+        "INVALID_SIGNATURE" | "NOT_FOUND" => NextAction::Correct(Field::Key),
+        "EMAIL_MISMATCH" => NextAction::Correct(Field::Email),
+        "CONCURRENT_UPDATE" | "TRANSFER_COOLDOWN" => NextAction::TryAgain,
+        _ => NextAction::AskVendor,
     }
 }

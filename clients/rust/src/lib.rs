@@ -17,13 +17,13 @@
 //! if licensing.has_feature("copy_trading") {
 //!     println!("copying trades");
 //! }
-//! println!("{}", licensing.status().advice());
+//! println!("{}", licensing.status().user_message());
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! Everything blocks and nothing needs a runtime. [`Licensing::status`] and [`Licensing::has_feature`] do no I/O; what
-//! asks the server may take [three tries](retry) of [five seconds](transport::TRY_TIMEOUT), so call it from a thread that
+//! asks the server may take [three tries](retry) of [five seconds](transport::ATTEMPT_TIMEOUT), so call it from a thread that
 //! may wait.
 //!
 //! **Invariant:** only a signed answer changes what the application may do. Outages, portals, forgeries and replays let
@@ -40,8 +40,8 @@
 //! use std::sync::Arc;
 //! use std::sync::atomic::{AtomicBool, Ordering};
 //!
-//! use falconer_client::transport::{Endpoint, NoReply, Reply};
-//! use falconer_client::{Activation, Licensing, RefreshError, State, Transport, Trouble};
+//! use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+//! use falconer_client::{Activation, Licensing, RefreshError, State, Transport, RequestFailure};
 //!
 //! /// A network that can be cut.
 //! struct Wire {
@@ -50,7 +50,7 @@
 //! }
 //!
 //! impl Transport for Wire {
-//!     fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+//!     fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
 //!         if self.is_cut.load(Ordering::Relaxed) { Err(NoReply) } else { self.server.send(endpoint, body) }
 //!     }
 //! }
@@ -73,14 +73,13 @@
 //! assert_eq!(licensing.activate(&key, "Anna Example", "")?, Activation::Done(State::Active));
 //!
 //! is_cut.store(true, Ordering::Relaxed);
-//! assert_eq!(licensing.refresh(), Err(RefreshError::NoAnswer(Trouble::Unreachable)));
+//! assert_eq!(licensing.refresh(), Err(RefreshError::RequestFailed(RequestFailure::Unreachable)));
 //! assert_eq!(licensing.status(), State::Active);
 //! assert!(licensing.has_feature("copy_trading"));
 //! # Ok(())
 //! # }
 //! ```
 
-mod advice;
 mod answer;
 mod clock;
 mod decision;
@@ -95,20 +94,21 @@ mod store;
 mod timeline;
 pub mod transport;
 mod trust;
+mod user_message;
 
-pub use advice::Advice;
-pub use answer::{Refusal, SeatHolder, Trouble};
-pub use clock::{Clock, SystemClock, Tick, UnixSeconds};
+pub use answer::{Refusal, RequestFailure, SeatHolder};
+pub use clock::{Clock, ClockReading, SystemClock, UnixSeconds};
 pub use falconer_domain::UnixMillis;
 pub use falconer_domain::hardware::Label;
-pub use form::{ActivationForm, Dashboard, Field, Next, Outcome, Phase};
-pub use hardware::{Hardware, RawComponents, Surroundings, SystemHardware};
+pub use form::{ActivationForm, Dashboard, Field, NextAction, Phase, SubmitOutcome};
+pub use hardware::{Hardware, Platform, RawComponents, SystemHardware};
 pub use licensing::{
-    ActivateError, Activation, BadInput, Builder, DeactivateError, Deactivation, Device, License, Licensing,
-    OpenError, Pending, RefreshError, Refresher, TransferError,
+    ActivateError, Activation, Builder, DeactivateError, Deactivation, Device, InvalidInput, License,
+    Licensing, OpenError, Pending, RefreshError, Refresher, TransferError,
 };
 pub use random::{NoRandomness, Random, SystemRandom};
-pub use state::{Evidence, LockCode, Standing, State, Term, Verdict, judge};
-pub use timeline::{Marks, Reading, TOLERANCE_MILLIS};
+pub use state::{Evaluation, Evidence, LeaseTerm, LockCode, State, StoredDecision, evaluate};
+pub use timeline::{CLOCK_TOLERANCE_MILLIS, CheckpointIntegrity, ReconciledTime};
 pub use transport::{HttpTransport, Transport};
-pub use trust::{BadPublicKeys, PublicKeys};
+pub use trust::{PublicKeys, PublicKeysError};
+pub use user_message::UserMessage;

@@ -6,15 +6,15 @@ use crate::clock::Clock;
 use crate::random::Random;
 use crate::transport::{NoReply, Reply};
 
-/// Tries of one request, the first included.
-pub const MAX_TRIES: u32 = 3;
+/// RefreshHistory of one request, the first included.
+pub const MAX_ATTEMPTS: u32 = 3;
 /// The longest pause before the second try; it doubles. Clients that failed together come back apart.
-pub const BASE_PAUSE: Duration = Duration::from_millis(500);
+pub const BASE_BACKOFF: Duration = Duration::from_millis(500);
 /// A server that asks for more than this is not waited for: somebody sits in front of the screen.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// Sends until somebody answers for good, or the tries are used up. Returns the last answer.
-pub(crate) fn tried(
+pub(crate) fn send_with_retry(
     clock: &dyn Clock,
     random: &dyn Random,
     mut send: impl FnMut() -> Result<Reply, NoReply>,
@@ -23,10 +23,10 @@ pub(crate) fn tried(
     loop {
         let answer = send();
         let Some(asked) = asked_to_wait(answer.as_ref()) else { return answer };
-        if tries >= MAX_TRIES || asked > MAX_RETRY_AFTER {
+        if tries >= MAX_ATTEMPTS || asked > MAX_RETRY_AFTER {
             return answer;
         }
-        clock.sleep(asked.max(jitter(random, BASE_PAUSE * 2_u32.pow(tries - 1))));
+        clock.sleep(asked.max(jitter(random, BASE_BACKOFF * 2_u32.pow(tries - 1))));
         tries += 1;
     }
 }
@@ -60,15 +60,15 @@ mod tests {
     use falconer_domain::UnixMillis;
 
     use super::*;
-    use crate::clock::Tick;
+    use crate::clock::ClockReading;
     use crate::random::NoRandomness;
 
     #[derive(Default)]
     struct Slept(Mutex<Vec<Duration>>);
 
     impl Clock for Slept {
-        fn now(&self) -> Tick {
-            Tick { wall: UnixMillis(0), monotonic: Duration::ZERO }
+        fn now(&self) -> ClockReading {
+            ClockReading { wall: UnixMillis(0), monotonic: Duration::ZERO }
         }
 
         fn sleep(&self, time: Duration) {
@@ -108,7 +108,7 @@ mod tests {
             (Ok(reply(503, Some(u64::MAX))), millis(&[])),
         ] {
             let (clock, mut sent) = (Slept::default(), 0);
-            let last = tried(&clock, &Always(0xFF), || {
+            let last = send_with_retry(&clock, &Always(0xFF), || {
                 sent += 1;
                 answer.clone()
             });

@@ -12,27 +12,32 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::timeline::{Marks, TimeMarks};
+use crate::timeline::{CheckpointIntegrity, TimeCheckpoint};
 
 /// Seals marks together with the answer they came with.
-pub(crate) fn seal(marks: TimeMarks, answer: &str, key: &LicenseKey, stated: &LeaseComponents) -> String {
+pub(crate) fn seal(
+    marks: TimeCheckpoint,
+    answer: &str,
+    key: &LicenseKey,
+    stated: &LeaseComponents,
+) -> String {
     HEXLOWER.encode(&mac(marks, answer, key, stated).finalize().into_bytes())
 }
 
 /// Whether marks are the ones that were sealed.
-pub(crate) fn judge(
+pub(crate) fn evaluate(
     kept: Option<&str>,
-    marks: TimeMarks,
+    marks: TimeCheckpoint,
     answer: &str,
     key: &LicenseKey,
     stated: &LeaseComponents,
-) -> Marks {
+) -> CheckpointIntegrity {
     let kept = kept.and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok()).unwrap_or_default();
     let fits = mac(marks, answer, key, stated).verify_slice(&kept).is_ok();
-    if fits { Marks::Kept } else { Marks::Changed }
+    if fits { CheckpointIntegrity::Intact } else { CheckpointIntegrity::Tampered }
 }
 
-fn mac(marks: TimeMarks, answer: &str, key: &LicenseKey, stated: &LeaseComponents) -> Hmac<Sha256> {
+fn mac(marks: TimeCheckpoint, answer: &str, key: &LicenseKey, stated: &LeaseComponents) -> Hmac<Sha256> {
     let canonical = Zeroizing::new(key.canonical());
     let mut secret = keyed(canonical.as_bytes());
     for (label, hash) in stated.to_wire() {
@@ -64,19 +69,22 @@ mod tests {
     fn a_changed_mark_another_answer_another_key_or_machine_breaks_the_seal() {
         let key = |text| LicenseKey::parse(text).unwrap();
         let stated = |byte| LeaseComponents::from_iter([(Label::Mac, [byte; 16])]);
-        let marks = TimeMarks { floor: UnixMillis(5), skew_millis: -7 };
+        let marks = TimeCheckpoint { floor: UnixMillis(5), skew_millis: -7 };
         let kept = seal(marks, "a lease", &key("ABC-123-XYZ"), &stated(1));
         let fits = |kept: &str, marks, answer, text, byte| {
-            judge(Some(kept), marks, answer, &key(text), &stated(byte)) == Marks::Kept
+            evaluate(Some(kept), marks, answer, &key(text), &stated(byte)) == CheckpointIntegrity::Intact
         };
         assert!(fits(&kept, marks, "a lease", "ABC-123-XYZ", 1));
-        assert!(!fits(&kept, TimeMarks { floor: UnixMillis(4), ..marks }, "a lease", "ABC-123-XYZ", 1));
-        assert!(!fits(&kept, TimeMarks { skew_millis: -8, ..marks }, "a lease", "ABC-123-XYZ", 1));
+        assert!(!fits(&kept, TimeCheckpoint { floor: UnixMillis(4), ..marks }, "a lease", "ABC-123-XYZ", 1));
+        assert!(!fits(&kept, TimeCheckpoint { skew_millis: -8, ..marks }, "a lease", "ABC-123-XYZ", 1));
         assert!(!fits(&kept, marks, "an older lease", "ABC-123-XYZ", 1));
         assert!(!fits(&kept, marks, "a lease", "ABC-123-XYY", 1));
         assert!(!fits(&kept, marks, "a lease", "ABC-123-XYZ", 2));
         assert!(!fits(&kept[2..], marks, "a lease", "ABC-123-XYZ", 1));
         assert!(!fits("", marks, "a lease", "ABC-123-XYZ", 1));
-        assert_eq!(judge(None, marks, "a lease", &key("ABC-123-XYZ"), &stated(1)), Marks::Changed);
+        assert_eq!(
+            evaluate(None, marks, "a lease", &key("ABC-123-XYZ"), &stated(1)),
+            CheckpointIntegrity::Tampered
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! What the application may do now, from what is known: a pure function, looked up in one screen.
 
-use crate::advice::Advice;
 use crate::clock::UnixSeconds;
-use crate::timeline::{Marks, Reading};
+use crate::timeline::{CheckpointIntegrity, ReconciledTime};
+use crate::user_message::UserMessage;
 
 /// Where this installation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,18 +80,18 @@ impl LockCode {
 
 /// What is known of the license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum StoredDecision {
     /// Nothing that counts here: never activated, deactivated, or a lease of another machine.
-    Nothing,
+    NoLicense,
     /// A lease of this machine.
-    Leased(Term),
+    Leased(LeaseTerm),
     /// A locking refusal, and no valid answer since.
     Refused(LockCode),
 }
 
 /// The moments of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Term {
+pub struct LeaseTerm {
     /// From when on to renew.
     pub refresh_at: UnixSeconds,
     /// When offline use ends; that second itself is past it.
@@ -104,16 +104,16 @@ pub struct Term {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The license.
-    pub standing: Standing,
+    pub decision: StoredDecision,
     /// The clocks.
-    pub time: Reading,
+    pub time: ReconciledTime,
     /// When a check last failed, if none has succeeded since.
     pub failed_at: Option<UnixSeconds>,
 }
 
 /// What follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Evaluation {
     /// The state.
     pub state: State,
     /// Whether the features of the lease are on.
@@ -122,26 +122,26 @@ pub struct Verdict {
 
 /// The state, and whether the features are on.
 #[must_use]
-pub fn judge(evidence: &Evidence) -> Verdict {
+pub fn evaluate(evidence: &Evidence) -> Evaluation {
     let now = evidence.time.now();
-    let (state, unlocked) = match evidence.standing {
-        Standing::Nothing => (State::NotActivated, false),
-        Standing::Refused(code) => (State::Locked { code }, false),
+    let (state, unlocked) = match evidence.decision {
+        StoredDecision::NoLicense => (State::NotActivated, false),
+        StoredDecision::Refused(code) => (State::Locked { code }, false),
         // Of marks that were changed nobody knows how late it is. Assuming the best would reward the change.
-        Standing::Leased(term) if evidence.time.is_suspect() => {
-            (State::ClockSuspect, evidence.time.marks == Marks::Kept && now < term.exp)
+        StoredDecision::Leased(term) if evidence.time.is_suspect() => {
+            (State::ClockSuspect, evidence.time.integrity == CheckpointIntegrity::Intact && now < term.exp)
         }
-        Standing::Leased(term) if now >= term.exp => (State::Locked { code: ended(&term, now) }, false),
-        Standing::Leased(term) if now < term.refresh_at => (State::Active, true),
-        Standing::Leased(term) if evidence.failed_at.is_some_and(|at| at >= term.refresh_at) => {
+        StoredDecision::Leased(term) if now >= term.exp => (State::Locked { code: ended(&term, now) }, false),
+        StoredDecision::Leased(term) if now < term.refresh_at => (State::Active, true),
+        StoredDecision::Leased(term) if evidence.failed_at.is_some_and(|at| at >= term.refresh_at) => {
             (State::Grace { until: term.exp }, true)
         }
-        Standing::Leased(_) => (State::RefreshDue, true),
+        StoredDecision::Leased(_) => (State::RefreshDue, true),
     };
-    Verdict { state, unlocked }
+    Evaluation { state, unlocked }
 }
 
-fn ended(term: &Term, now: UnixSeconds) -> LockCode {
+fn ended(term: &LeaseTerm, now: UnixSeconds) -> LockCode {
     let license_ended = term.license_expires_at.is_some_and(|at| at <= now);
     if license_ended { LockCode::Expired } else { LockCode::LeaseExpired }
 }
@@ -162,23 +162,23 @@ impl State {
 
     /// A sentence and a next step for the user.
     #[must_use]
-    pub const fn advice(&self) -> Advice {
+    pub const fn user_message(&self) -> UserMessage {
         match self {
-            Self::NotActivated => Advice::new(
+            Self::NotActivated => UserMessage::new(
                 "This device is not activated.",
                 "Enter the license key you were sent, and activate.",
             ),
-            Self::Active => Advice::new("The license is active.", "Nothing to do."),
-            Self::RefreshDue => Advice::new(
+            Self::Active => UserMessage::new("The license is active.", "Nothing to do."),
+            Self::RefreshDue => UserMessage::new(
                 "The license is active and will be checked again.",
                 "Nothing to do; the check runs by itself while this device is online.",
             ),
-            Self::Grace { .. } => Advice::new(
+            Self::Grace { .. } => UserMessage::new(
                 "The license server could not be reached; everything goes on working for now.",
                 "Connect this device to the internet before offline use ends.",
             ),
-            Self::Locked { code } => code.advice(),
-            Self::ClockSuspect => Advice::new(
+            Self::Locked { code } => code.user_message(),
+            Self::ClockSuspect => UserMessage::new(
                 "This device's clock does not fit what was seen before.",
                 "Set date and time right, connect to the internet, and check the license once.",
             ),
@@ -187,32 +187,32 @@ impl State {
 }
 
 impl LockCode {
-    const fn advice(self) -> Advice {
+    const fn user_message(self) -> UserMessage {
         match self {
-            Self::Revoked => Advice::new(
+            Self::Revoked => UserMessage::new(
                 "The vendor has ended this license.",
                 "Ask the vendor why; if a new key was mailed to you, activate with that one.",
             ),
-            Self::Suspended => Advice::new(
+            Self::Suspended => UserMessage::new(
                 "The vendor has stopped this license for now.",
                 "Ask the vendor; once it is reinstated, check the license again.",
             ),
             Self::Pending => {
-                Advice::new("This license has not been activated yet.", "Activate it on this device.")
+                UserMessage::new("This license has not been activated yet.", "Activate it on this device.")
             }
-            Self::Expired => Advice::new(
+            Self::Expired => UserMessage::new(
                 "This license has ended.",
                 "Renew it with the vendor, then check the license again.",
             ),
-            Self::NotActivated => Advice::new(
+            Self::NotActivated => UserMessage::new(
                 "This device no longer holds a seat of the license.",
                 "Activate the license on this device again.",
             ),
-            Self::HardwareMismatch => Advice::new(
+            Self::HardwareMismatch => UserMessage::new(
                 "The license is in use on another device.",
                 "Move it to this device, or go on using the other one.",
             ),
-            Self::LeaseExpired => Advice::new(
+            Self::LeaseExpired => UserMessage::new(
                 "Offline use has ended.",
                 "Connect this device to the internet and check the license; then everything works again.",
             ),

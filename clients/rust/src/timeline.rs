@@ -3,30 +3,30 @@
 //! Two marks are kept. The *floor* is the latest moment that is known to have passed: told by the server, or shown by the
 //! local clock, and then carried on by the monotonic clock. The *skew* is how far the local clock stood behind the
 //! server's at the last answer, so that a clock which is plainly wrong, a dead battery or a local time taken for UTC,
-//! harms nobody who can reach the server once, nor does setting it right afterwards, even in part: [`understood`].
+//! harms nobody who can reach the server once, nor does setting it right afterwards, even in part: [`reconcile_clock`].
 
 use std::time::Duration;
 
 use falconer_domain::UnixMillis;
 
-use crate::clock::{Tick, UnixSeconds};
+use crate::clock::{ClockReading, UnixSeconds};
 
 /// How far the local clock may fall behind the floor before it counts as turned back: more than any summer time.
-pub const TOLERANCE_MILLIS: i64 = 3_600_000;
+pub const CLOCK_TOLERANCE_MILLIS: i64 = 3_600_000;
 
 /// The marks as they are kept between two runs. Both only ever change together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TimeMarks {
+pub(crate) struct TimeCheckpoint {
     /// The latest moment known to have passed, in milliseconds.
     pub floor: UnixMillis,
     /// Milliseconds to add to the local clock to have the server's.
     pub skew_millis: i64,
 }
 
-impl TimeMarks {
+impl TimeCheckpoint {
     /// What an answer proves that was signed just now, as the clocks stand.
     #[must_use]
-    pub(crate) fn at(issued_at: UnixSeconds, tick: Tick) -> Self {
+    pub(crate) fn at(issued_at: UnixSeconds, tick: ClockReading) -> Self {
         let floor = UnixMillis(issued_at.0.saturating_mul(1_000));
         Self { floor, skew_millis: floor.0.saturating_sub(tick.wall.0) }
     }
@@ -34,25 +34,25 @@ impl TimeMarks {
 
 /// Whether the kept marks are the ones that were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marks {
+pub enum CheckpointIntegrity {
     /// Their seal holds.
-    Kept,
+    Intact,
     /// Somebody or something changed them: they say nothing.
-    Changed,
+    Tampered,
 }
 
-/// The clocks at one instant, understood.
+/// The clocks at one instant, reconcile_clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct ReconciledTime {
     /// The local clock, its skew taken out unless it was corrected since.
     pub local: UnixMillis,
     /// The latest moment known to have passed.
     pub floor: UnixMillis,
     /// Whether the marks behind both can be believed.
-    pub marks: Marks,
+    pub integrity: CheckpointIntegrity,
 }
 
-impl Reading {
+impl ReconciledTime {
     /// The moment that counts: the later of the two.
     #[must_use]
     pub fn now(&self) -> UnixSeconds {
@@ -62,64 +62,68 @@ impl Reading {
     /// Whether the local clock was turned back, or nobody knows.
     #[must_use]
     pub fn is_suspect(&self) -> bool {
-        self.marks == Marks::Changed || is_turned_back(self.local, self.floor)
+        self.integrity == CheckpointIntegrity::Tampered || is_turned_back(self.local, self.floor)
     }
 }
 
 /// Time as this run of the program has seen it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeline {
-    kept: TimeMarks,
-    believed: Marks,
+    kept: TimeCheckpoint,
+    believed: CheckpointIntegrity,
     /// The monotonic clock when the floor was last moved.
     moved_at: Duration,
 }
 
 impl Timeline {
-    /// Takes up the marks of an earlier run; those of a first run are [`TimeMarks::default`].
+    /// Takes up the marks of an earlier run; those of a first run are [`TimeCheckpoint::default`].
     #[must_use]
-    pub(crate) const fn resumed(kept: TimeMarks, believed: Marks, tick: Tick) -> Self {
+    pub(crate) const fn resumed(
+        kept: TimeCheckpoint,
+        believed: CheckpointIntegrity,
+        tick: ClockReading,
+    ) -> Self {
         Self { kept, believed, moved_at: tick.monotonic }
     }
 
     /// Looks at the clocks, and moves the floor up to what they show.
-    pub(crate) fn observe(&mut self, tick: Tick) -> Reading {
+    pub(crate) fn observe(&mut self, tick: ClockReading) -> ReconciledTime {
         let elapsed = tick.monotonic.saturating_sub(self.moved_at);
         let elapsed_millis = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
         // Whole milliseconds only: the rest would be lost a little at every look.
         self.moved_at += Duration::from_millis(elapsed_millis.unsigned_abs());
         let carried = UnixMillis(self.kept.floor.0.saturating_add(elapsed_millis));
         let local;
-        (local, self.kept) = understood(tick.wall, TimeMarks { floor: carried, ..self.kept });
-        Reading { local, floor: self.kept.floor, marks: self.believed }
+        (local, self.kept) = reconcile_clock(tick.wall, TimeCheckpoint { floor: carried, ..self.kept });
+        ReconciledTime { local, floor: self.kept.floor, integrity: self.believed }
     }
 
     /// An answer proved that it is `issued_at`: that is the floor now, downwards too, and the local clock is right. It does
     /// not make marks good that were changed: what does is an answer about the license that they belong to.
-    pub(crate) fn accept(&mut self, issued_at: UnixSeconds, tick: Tick) {
-        *self = Self::resumed(TimeMarks::at(issued_at, tick), self.believed, tick);
+    pub(crate) fn accept(&mut self, issued_at: UnixSeconds, tick: ClockReading) {
+        *self = Self::resumed(TimeCheckpoint::at(issued_at, tick), self.believed, tick);
     }
 
     /// Takes up marks that another program kept of the same answer. Each may have seen time pass that the other has not,
     /// so the later floor counts.
-    pub(crate) fn join(&mut self, kept: TimeMarks, believed: Marks, tick: Tick) {
+    pub(crate) fn join(&mut self, kept: TimeCheckpoint, believed: CheckpointIntegrity, tick: ClockReading) {
         self.observe(tick);
         let floor = match believed {
-            Marks::Kept => self.kept.floor.max(kept.floor),
-            Marks::Changed => self.kept.floor,
+            CheckpointIntegrity::Intact => self.kept.floor.max(kept.floor),
+            CheckpointIntegrity::Tampered => self.kept.floor,
         };
-        *self = Self::resumed(TimeMarks { floor, ..kept }, believed, tick);
+        *self = Self::resumed(TimeCheckpoint { floor, ..kept }, believed, tick);
     }
 
     /// The marks, to be kept.
     #[must_use]
-    pub(crate) const fn marks(&self) -> TimeMarks {
+    pub(crate) const fn marks(&self) -> TimeCheckpoint {
         self.kept
     }
 
     /// Whether they can be believed.
     #[must_use]
-    pub(crate) const fn believed(&self) -> Marks {
+    pub(crate) const fn believed(&self) -> CheckpointIntegrity {
         self.believed
     }
 }
@@ -128,17 +132,18 @@ impl Timeline {
 /// last answer, only the floor can tell. A clock that goes forward may have been set, or the machine slept: that counts as
 /// time. Only somebody's hand turns one back; what it shows then is not held against the user, and the skew is measured
 /// anew at the floor.
-fn understood(wall: UnixMillis, marks: TimeMarks) -> (UnixMillis, TimeMarks) {
-    let TimeMarks { floor, skew_millis } = marks;
+fn reconcile_clock(wall: UnixMillis, marks: TimeCheckpoint) -> (UnixMillis, TimeCheckpoint) {
+    let TimeCheckpoint { floor, skew_millis } = marks;
     let left_alone = UnixMillis(wall.0.saturating_add(skew_millis));
     let is_back = |local| is_turned_back(local, floor);
-    let shows = |local: UnixMillis| (local, TimeMarks { floor: floor.max(local), skew_millis });
-    let measured_anew = |floor: UnixMillis| TimeMarks { floor, skew_millis: floor.0.saturating_sub(wall.0) };
+    let shows = |local: UnixMillis| (local, TimeCheckpoint { floor: floor.max(local), skew_millis });
+    let measured_anew =
+        |floor: UnixMillis| TimeCheckpoint { floor, skew_millis: floor.0.saturating_sub(wall.0) };
     match (is_back(left_alone), is_back(wall)) {
         // It was slow and is still behind: either nobody touched it, or it was turned back further.
         (_, true) if skew_millis > 0 => shows(left_alone),
         // It was slow by more than is tolerated and has been set right.
-        (_, false) if skew_millis > TOLERANCE_MILLIS => (wall, measured_anew(floor.max(wall))),
+        (_, false) if skew_millis > CLOCK_TOLERANCE_MILLIS => (wall, measured_anew(floor.max(wall))),
         (_, false) if skew_millis > 0 => shows(wall),
         (false, _) => shows(left_alone),
         // It was fast and was turned back, to the right time or not quite: nobody can tell.
@@ -148,7 +153,7 @@ fn understood(wall: UnixMillis, marks: TimeMarks) -> (UnixMillis, TimeMarks) {
 }
 
 const fn is_turned_back(local: UnixMillis, floor: UnixMillis) -> bool {
-    local.0 < floor.0.saturating_sub(TOLERANCE_MILLIS)
+    local.0 < floor.0.saturating_sub(CLOCK_TOLERANCE_MILLIS)
 }
 
 #[cfg(test)]
@@ -157,13 +162,13 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
 
-    const fn tick(wall: i64, monotonic_seconds: u64) -> Tick {
-        Tick { wall: UnixMillis(wall), monotonic: Duration::from_secs(monotonic_seconds) }
+    const fn tick(wall: i64, monotonic_seconds: u64) -> ClockReading {
+        ClockReading { wall: UnixMillis(wall), monotonic: Duration::from_secs(monotonic_seconds) }
     }
 
     #[test]
     fn the_floor_follows_the_later_clock_and_never_falls() {
-        let mut time = Timeline::resumed(TimeMarks::default(), Marks::Kept, tick(0, 0));
+        let mut time = Timeline::resumed(TimeCheckpoint::default(), CheckpointIntegrity::Intact, tick(0, 0));
         time.accept(UnixSeconds(10_000), tick(10_000_000, 0));
         for (wall, seconds, now) in [
             (10_000_000, 0, 10_000),
@@ -185,8 +190,8 @@ mod tests {
     fn more_than_an_hour_back_is_suspect_and_an_answer_clears_it() {
         let start = 1_800_000_000_000;
         for (back, suspect) in [(0, false), (HOUR, false), (HOUR + 1, true), (50 * 365 * 24 * HOUR, true)] {
-            let marks = TimeMarks { floor: UnixMillis(start), skew_millis: 0 };
-            let mut time = Timeline::resumed(marks, Marks::Kept, tick(start - back, 0));
+            let marks = TimeCheckpoint { floor: UnixMillis(start), skew_millis: 0 };
+            let mut time = Timeline::resumed(marks, CheckpointIntegrity::Intact, tick(start - back, 0));
             assert_eq!(time.observe(tick(start - back, 0)).is_suspect(), suspect, "{back}");
             time.accept(UnixSeconds(start / 1_000), tick(start - back, 5));
             assert!(!time.observe(tick(start - back, 9)).is_suspect(), "{back}");
@@ -219,7 +224,8 @@ mod tests {
             let at = |shown: i64, passed: i64| {
                 tick(answered + shown + passed, u64::try_from(passed / 1_000).unwrap())
             };
-            let mut time = Timeline::resumed(TimeMarks::default(), Marks::Kept, at(ahead, 0));
+            let mut time =
+                Timeline::resumed(TimeCheckpoint::default(), CheckpointIntegrity::Intact, at(ahead, 0));
             time.accept(UnixSeconds(answered / 1_000), at(ahead, 0));
             assert_eq!(time.observe(at(ahead, passed)).now().0, (answered + passed) / 1_000);
             for _ in 0..2 {
@@ -235,7 +241,11 @@ mod tests {
     fn a_clock_that_was_set_counts_from_then_on() {
         let answered = 1_800_000_000_000;
         for ahead in [-100 * HOUR, 100 * HOUR] {
-            let mut time = Timeline::resumed(TimeMarks::default(), Marks::Kept, tick(answered + ahead, 0));
+            let mut time = Timeline::resumed(
+                TimeCheckpoint::default(),
+                CheckpointIntegrity::Intact,
+                tick(answered + ahead, 0),
+            );
             time.accept(UnixSeconds(answered / 1_000), tick(answered + ahead, 0));
             for (shown, slept) in [(0, 0), (0, 50), (-2, 50), (0, 60)] {
                 let reading = time.observe(tick(answered + (shown + slept) * HOUR, 0));
@@ -250,9 +260,9 @@ mod tests {
         for floor in [i64::MIN, 0, i64::MAX] {
             for skew_millis in [i64::MIN, 0, i64::MAX] {
                 for wall in [i64::MIN, 0, i64::MAX] {
-                    let marks = TimeMarks { floor: UnixMillis(floor), skew_millis };
-                    let mut time = Timeline::resumed(marks, Marks::Kept, tick(wall, 0));
-                    time.observe(Tick { wall: UnixMillis(wall), monotonic: Duration::MAX });
+                    let marks = TimeCheckpoint { floor: UnixMillis(floor), skew_millis };
+                    let mut time = Timeline::resumed(marks, CheckpointIntegrity::Intact, tick(wall, 0));
+                    time.observe(ClockReading { wall: UnixMillis(wall), monotonic: Duration::MAX });
                     time.accept(UnixSeconds(i64::MAX), tick(wall, 0));
                     time.accept(UnixSeconds(i64::MIN), tick(wall, 0));
                 }
@@ -262,9 +272,12 @@ mod tests {
 
     #[test]
     fn many_short_looks_add_up() {
-        let mut time = Timeline::resumed(TimeMarks::default(), Marks::Kept, tick(0, 0));
+        let mut time = Timeline::resumed(TimeCheckpoint::default(), CheckpointIntegrity::Intact, tick(0, 0));
         for look in 1..=1_000_u64 {
-            time.observe(Tick { wall: UnixMillis(-1), monotonic: Duration::from_micros(look * 1_500) });
+            time.observe(ClockReading {
+                wall: UnixMillis(-1),
+                monotonic: Duration::from_micros(look * 1_500),
+            });
         }
         assert_eq!(time.marks().floor, UnixMillis(1_500));
     }

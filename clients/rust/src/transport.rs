@@ -6,13 +6,13 @@ use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
 /// How long one try may take, from the look-up of the name to the last byte.
-pub const TRY_TIMEOUT: Duration = Duration::from_secs(5);
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest answer that is read. The largest honest one, a hundred devices, has some 20 KB.
 pub const MAX_REPLY_BYTES: u64 = 64 * 1024;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
+pub enum ApiEndpoint {
     /// `POST /api/verify`.
     Verify,
     /// `POST /api/activate-sync`.
@@ -25,7 +25,7 @@ pub enum Endpoint {
     Keys,
 }
 
-impl Endpoint {
+impl ApiEndpoint {
     /// The path below the server's address.
     #[must_use]
     pub const fn path(self) -> &'static str {
@@ -72,7 +72,7 @@ pub trait Transport: Send + Sync {
     ///
     /// # Errors
     /// [`NoReply`] where no whole answer came, whatever the reason.
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply>;
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply>;
 }
 
 /// HTTPS with the certificates that the operating system trusts, and its proxy settings from the environment.
@@ -93,7 +93,7 @@ impl HttpTransport {
         let agent = if plain { agent.proxy(None) } else { agent };
         let agent = agent
             .tls_config(tls)
-            .timeout_global(Some(TRY_TIMEOUT))
+            .timeout_global(Some(ATTEMPT_TIMEOUT))
             .http_status_as_error(false)
             // A portal that redirects to its own page is no answer, and a license key goes nowhere else.
             .max_redirects(0)
@@ -106,7 +106,7 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let url = format!("{}{}", self.server, endpoint.path());
         let answer = match body {
             Some(body) => self.agent.post(url).content_type("application/json").send(body),

@@ -15,7 +15,7 @@ pub struct PublicKeys(BTreeMap<String, VerifyingKey>);
 
 /// Why a text holds no public keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadPublicKeys {
+pub enum PublicKeysError {
     /// Not the JSON of `GET /api/keys`.
     #[error(
         "this is not the JSON of /api/keys; save that answer into a file and build the application with it"
@@ -23,7 +23,7 @@ pub enum BadPublicKeys {
     NotJwks,
     /// A key that is none, or the same `kid` twice.
     #[error("a key of this JSON is no Ed25519 key, or a kid stands there twice")]
-    BadKey,
+    InvalidKey,
     /// No key at all.
     #[error("this JSON holds no key")]
     Empty,
@@ -33,17 +33,17 @@ impl PublicKeys {
     /// Reads the answer of `GET /api/keys`, as it was saved when the application was built.
     ///
     /// # Errors
-    /// [`BadPublicKeys`].
-    pub fn parse(jwks: &str) -> Result<Self, BadPublicKeys> {
-        let jwks: Jwks = serde_json::from_str(jwks).map_err(|_| BadPublicKeys::NotJwks)?;
+    /// [`PublicKeysError`].
+    pub fn parse(jwks: &str) -> Result<Self, PublicKeysError> {
+        let jwks: Jwks = serde_json::from_str(jwks).map_err(|_| PublicKeysError::NotJwks)?;
         let mut keys = BTreeMap::new();
         for jwk in &jwks.keys {
-            let key = usable(jwk).ok_or(BadPublicKeys::BadKey)?;
+            let key = usable(jwk).ok_or(PublicKeysError::InvalidKey)?;
             if keys.insert(jwk.kid.clone(), key).is_some() {
-                return Err(BadPublicKeys::BadKey);
+                return Err(PublicKeysError::InvalidKey);
             }
         }
-        if keys.is_empty() { Err(BadPublicKeys::Empty) } else { Ok(Self(keys)) }
+        if keys.is_empty() { Err(PublicKeysError::Empty) } else { Ok(Self(keys)) }
     }
 
     /// No key: no answer will ever count, and no license unlock anything.
@@ -62,11 +62,11 @@ impl PublicKeys {
 
 /// The keys that count now.
 #[derive(Clone, Debug)]
-pub(crate) struct Trust {
+pub(crate) struct TrustedKeys {
     keys: BTreeMap<String, VerifyingKey>,
 }
 
-impl Trust {
+impl TrustedKeys {
     /// Only the keys an application was built with.
     pub(crate) fn pinned(pins: &PublicKeys) -> Self {
         Self { keys: pins.0.clone() }
@@ -86,7 +86,7 @@ impl Trust {
     ///
     /// Whoever sits on the network writes what is fetched. So an endorsement counts only where it verifies, it never
     /// takes the place of another, and whatever is served nothing is trusted less than before.
-    pub(crate) fn merged(pins: &PublicKeys, kept: Option<&str>, fetched: &str) -> Option<String> {
+    pub(crate) fn merge(pins: &PublicKeys, kept: Option<&str>, fetched: &str) -> Option<String> {
         let read = |text: &str| serde_json::from_str::<Jwks>(text).ok();
         let fetched = read(fetched).filter(|jwks| jwks.keys.len() <= MAX_FETCHED_KEYS)?;
         let mut merged = kept.and_then(read).unwrap_or(Jwks { keys: Vec::new() });
@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn accepted(pins: &PublicKeys, jwks: &Jwks) -> Vec<String> {
-        Trust::extended(pins, &serde_json::to_string(jwks).unwrap()).keys.into_keys().collect()
+        TrustedKeys::extended(pins, &serde_json::to_string(jwks).unwrap()).keys.into_keys().collect()
     }
 
     #[test]
@@ -195,8 +195,8 @@ mod tests {
         assert_eq!(accepted(&pins(1), &renamed), ["1"]);
         let mut replaced = jwks(2);
         replaced.keys[0].x = jwks(3).keys[2].x.clone();
-        let trust = Trust::extended(&pins(1), &serde_json::to_string(&replaced).unwrap());
-        assert_eq!(trust.key("1"), Trust::pinned(&pins(1)).key("1"), "a pin stays what it was");
+        let trust = TrustedKeys::extended(&pins(1), &serde_json::to_string(&replaced).unwrap());
+        assert_eq!(trust.key("1"), TrustedKeys::pinned(&pins(1)).key("1"), "a pin stays what it was");
         assert_eq!(accepted(&PublicKeys::none(), &jwks(3)), [""; 0]);
         assert_eq!(
             accepted(&pins(2).without("1").without("2"), &jwks(2)),
@@ -204,24 +204,24 @@ mod tests {
             "a dropped pin endorses nothing"
         );
         for garbage in ["", "{}", "[]", "<html>", r#"{"keys":[{}]}"#] {
-            assert_eq!(Trust::extended(&pins(1), garbage).keys.len(), 1, "{garbage}");
+            assert_eq!(TrustedKeys::extended(&pins(1), garbage).keys.len(), 1, "{garbage}");
         }
     }
 
     #[test]
     fn what_was_trusted_stays_so_when_the_server_drops_an_old_generation() {
         let text = |jwks: &Jwks| serde_json::to_string(jwks).unwrap();
-        let kept = Trust::merged(&pins(1), None, &text(&jwks(2))).unwrap();
+        let kept = TrustedKeys::merge(&pins(1), None, &text(&jwks(2))).unwrap();
         let mut newer = jwks(3);
         newer.keys.retain(|jwk| jwk.kid == "3");
         newer.keys[0].endorsed_by.remove("1");
         assert_eq!(accepted(&pins(1), &newer), ["1"], "alone it says nothing to who knows 1");
-        let merged = Trust::merged(&pins(1), Some(&kept), &text(&newer)).unwrap();
-        assert!(Trust::extended(&pins(1), &merged).key("3").is_some());
+        let merged = TrustedKeys::merge(&pins(1), Some(&kept), &text(&newer)).unwrap();
+        assert!(TrustedKeys::extended(&pins(1), &merged).key("3").is_some());
         let mut forged = jwks(2);
         forged.keys[1].x = jwks(3).keys[2].x.clone();
         assert_eq!(
-            Trust::merged(&pins(1), Some(&kept), &text(&forged)),
+            TrustedKeys::merge(&pins(1), Some(&kept), &text(&forged)),
             None,
             "what nobody endorses is not kept"
         );
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn no_fetched_list_takes_away_what_was_trusted() {
         let text = |jwks: &Jwks| serde_json::to_string(jwks).unwrap();
-        let kept = Trust::merged(&pins(1), None, &text(&jwks(2))).unwrap();
+        let kept = TrustedKeys::merge(&pins(1), None, &text(&jwks(2))).unwrap();
         // The real key under an endorsement that nobody made.
         let mut spoiled = jwks(2);
         spoiled.keys.retain(|jwk| jwk.kid == "2");
@@ -248,8 +248,8 @@ mod tests {
             flood.keys.push(junk);
         }
         for forged in [spoiled, beside, flood] {
-            let after = Trust::merged(&pins(1), Some(&kept), &text(&forged)).unwrap_or(kept.clone());
-            let known: Vec<_> = Trust::extended(&pins(1), &after).keys.into_keys().collect();
+            let after = TrustedKeys::merge(&pins(1), Some(&kept), &text(&forged)).unwrap_or(kept.clone());
+            let known: Vec<_> = TrustedKeys::extended(&pins(1), &after).keys.into_keys().collect();
             assert_eq!(known, ["1", "2"], "{forged:?}");
             assert!(!after.contains("AA\""), "{after}");
         }
@@ -258,21 +258,24 @@ mod tests {
     #[test]
     fn a_full_ring_fetched_on_top_of_a_full_ring_is_still_learned_from() {
         let text = |jwks: &Jwks| serde_json::to_string(jwks).unwrap();
-        let kept = Trust::merged(&pins(1), None, &text(&jwks(2))).unwrap();
+        let kept = TrustedKeys::merge(&pins(1), None, &text(&jwks(2))).unwrap();
         let mut newer = jwks(3);
         while newer.keys.len() < MAX_FETCHED_KEYS {
             let mut junk = jwks(3).keys[2].clone();
             junk.kid = (100 + newer.keys.len()).to_string();
             newer.keys.push(junk);
         }
-        let merged = Trust::merged(&pins(1), Some(&kept), &text(&newer)).unwrap();
-        assert_eq!(Trust::extended(&pins(1), &merged).keys.into_keys().collect::<Vec<_>>(), ["1", "2", "3"]);
+        let merged = TrustedKeys::merge(&pins(1), Some(&kept), &text(&newer)).unwrap();
+        assert_eq!(
+            TrustedKeys::extended(&pins(1), &merged).keys.into_keys().collect::<Vec<_>>(),
+            ["1", "2", "3"]
+        );
     }
 
     #[test]
     fn pins_are_read_whole_or_not_at_all() {
-        assert_eq!(PublicKeys::parse("<html>"), Err(BadPublicKeys::NotJwks));
-        assert_eq!(PublicKeys::parse(r#"{"keys":[]}"#), Err(BadPublicKeys::Empty));
+        assert_eq!(PublicKeys::parse("<html>"), Err(PublicKeysError::NotJwks));
+        assert_eq!(PublicKeys::parse(r#"{"keys":[]}"#), Err(PublicKeysError::Empty));
         let mut doubled = jwks(1);
         doubled.keys.push(doubled.keys[0].clone());
         let mut broken = jwks(1);
@@ -280,7 +283,10 @@ mod tests {
         let mut other_curve = jwks(1);
         other_curve.keys[0].crv = "X25519".to_owned();
         for jwks in [doubled, broken, other_curve] {
-            assert_eq!(PublicKeys::parse(&serde_json::to_string(&jwks).unwrap()), Err(BadPublicKeys::BadKey));
+            assert_eq!(
+                PublicKeys::parse(&serde_json::to_string(&jwks).unwrap()),
+                Err(PublicKeysError::InvalidKey)
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Surroundings;
+use super::Platform;
 
 /// Files that container engines leave at the root.
 const CONTAINER_MARKS: [&str; 3] = ["/.dockerenv", "/run/.containerenv", "/run/systemd/container"];
@@ -70,21 +70,17 @@ fn serial_of(disk: &Path) -> Option<String> {
 }
 
 /// Container, virtual machine, or neither, by marks that any user may read.
-pub(super) fn surroundings() -> Surroundings {
+pub(super) fn platform() -> Platform {
     let first_process = fs::read_to_string("/proc/1/cgroup").unwrap_or_default();
     let contained = CONTAINER_MARKS.iter().any(|mark| Path::new(mark).exists())
         || ["docker", "kubepods", "lxc", "containerd"].iter().any(|engine| first_process.contains(engine));
     if contained {
-        return Surroundings::Container;
+        return Platform::Container;
     }
     let maker = ["sys_vendor", "product_name", "bios_vendor"]
         .map(|file| fs::read_to_string(Path::new("/sys/class/dmi/id").join(file)).unwrap_or_default());
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    if is_virtual(&maker.concat(), &processor) {
-        Surroundings::VirtualMachine
-    } else {
-        Surroundings::Physical
-    }
+    if is_virtual(&maker.concat(), &processor) { Platform::VirtualMachine } else { Platform::Physical }
 }
 
 /// By what the maker is called, or by the processor's own flag.

@@ -4,7 +4,7 @@
 use falconer_domain::hardware::Label;
 use sysinfo::{CpuRefreshKind, Motherboard, Networks, RefreshKind, System};
 
-use super::{Hardware, RawComponents, Surroundings};
+use super::{Hardware, Platform, RawComponents};
 
 /// What the operating system says of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,7 +14,7 @@ impl Hardware for SystemHardware {
     fn read(&self) -> RawComponents {
         let found = [
             (Label::MachineId, machine_uid::get().ok()),
-            (Label::Mac, first_card()),
+            (Label::Mac, first_network_card()),
             (Label::Board, Motherboard::new().ok().and_then(|board| board.serial_number())),
             (Label::Disk, system_disk()),
             (Label::Cpu, processor()),
@@ -26,21 +26,21 @@ impl Hardware for SystemHardware {
         })
     }
 
-    fn surroundings(&self) -> Surroundings {
+    fn platform(&self) -> Platform {
         #[cfg(target_os = "linux")]
-        return super::linux::surroundings();
+        return super::linux::platform();
         #[cfg(not(target_os = "linux"))]
-        Surroundings::Physical
+        Platform::Physical
     }
 }
 
 /// The address of the first network card, by name, that is a card: made by somebody, and no bridge, tunnel or guest.
-fn first_card() -> Option<String> {
+fn first_network_card() -> Option<String> {
     let networks = Networks::new_with_refreshed_list().ok()?;
     let mut cards: Vec<_> = networks
         .iter()
         .map(|(name, card)| (name.to_string_lossy().into_owned(), card.mac_address()))
-        .filter(|(name, address)| is_made_by_somebody(address.0) && is_physical(name))
+        .filter(|(name, address)| is_universal_address(address.0) && is_physical(name))
         .map(|(name, address)| (name, address.to_string()))
         .collect();
     cards.sort();
@@ -49,7 +49,7 @@ fn first_card() -> Option<String> {
 
 /// Neither for many (a group address) nor given out on this machine alone (locally administered, as privacy addresses
 /// of wireless cards and those of containers are).
-const fn is_made_by_somebody(address: [u8; 6]) -> bool {
+const fn is_universal_address(address: [u8; 6]) -> bool {
     const GROUP: u8 = 0b01;
     const LOCAL: u8 = 0b10;
     address[0] & (GROUP | LOCAL) == 0
@@ -86,7 +86,7 @@ mod tests {
         for (first, expected) in
             [(0x00, true), (0xA4, true), (0x02, false), (0x01, false), (0x33, false), (0xDA, false)]
         {
-            assert_eq!(is_made_by_somebody([first, 0, 0, 0, 0, 1]), expected, "{first:#x}");
+            assert_eq!(is_universal_address([first, 0, 0, 0, 0, 1]), expected, "{first:#x}");
         }
     }
 }

@@ -7,11 +7,11 @@ use directories::ProjectDirs;
 use falconer_domain::Product;
 use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
 
-use super::desk::Desk;
-use super::known::Known;
+use super::desk::SessionState;
+use super::verified_record::VerifiedRecord;
 use super::{Config, Device, Licensing, Memory, Pending, Shared};
 use crate::clock::{Clock, SystemClock};
-use crate::hardware::{Hardware, RawComponents, Surroundings, SystemHardware};
+use crate::hardware::{Hardware, Platform, RawComponents, SystemHardware};
 use crate::random::{Random, SystemRandom};
 use crate::state::State;
 use crate::store;
@@ -32,26 +32,26 @@ const FILE: &str = "license.db";
 pub enum OpenError {
     /// The product's code.
     #[error("a product code has 2 to 8 characters of A-Z and 0-9; use the one your license keys begin with")]
-    BadProduct,
+    InvalidProduct,
     /// The server's address.
     #[error("the server's address must look like https://licenses.example.com")]
-    BadServer,
+    InvalidServer,
     /// Plain HTTP to another machine: the license key would travel in clear.
     #[error("the server's address must begin with https; http is for this machine alone")]
-    NotPrivate,
+    InsecureServer,
     /// The device's name.
     #[error("a device name has at most {MAX_DEVICE_NAME_CHARS} characters")]
-    BadDeviceName,
+    InvalidDeviceName,
     /// The system names no folder for an application's data.
     #[error("this system names no folder for application data; choose one with store()")]
-    NoFolder,
+    NoDataFolder,
     /// SQLite itself does not start.
     #[error("the store cannot even be kept in memory; is the machine out of it?")]
-    NoStore,
+    StoreUnavailable,
 }
 
-enum Place {
-    OfSystem,
+enum StoreLocation {
+    DataFolder,
     File(PathBuf),
     Memory,
 }
@@ -62,7 +62,7 @@ pub struct Builder {
     product: String,
     server: String,
     pins: PublicKeys,
-    place: Place,
+    place: StoreLocation,
     transport: Option<Box<dyn Transport>>,
     clock: Box<dyn Clock>,
     random: Box<dyn Random>,
@@ -78,7 +78,7 @@ impl Builder {
             product: product.to_owned(),
             server: server.to_owned(),
             pins,
-            place: Place::OfSystem,
+            place: StoreLocation::DataFolder,
             transport: None,
             clock: Box::new(SystemClock::new()),
             random: Box::new(SystemRandom),
@@ -92,13 +92,13 @@ impl Builder {
     /// Keeps the license in this file. Without it: `license.db` in the folder that the system gives the user for the data
     /// of an application named like the product.
     pub fn store(mut self, path: impl AsRef<Path>) -> Self {
-        self.place = Place::File(path.as_ref().to_owned());
+        self.place = StoreLocation::File(path.as_ref().to_owned());
         self
     }
 
     /// Keeps the license in memory: forgotten with the program. For tests, and for machines that keep nothing.
     pub fn store_in_memory(mut self) -> Self {
-        self.place = Place::Memory;
+        self.place = StoreLocation::Memory;
         self
     }
 
@@ -153,14 +153,14 @@ impl Builder {
     /// # Errors
     /// [`OpenError`].
     pub fn open(self) -> Result<Licensing, OpenError> {
-        let product = Product::parse(&self.product).ok_or(OpenError::BadProduct)?;
+        let product = Product::parse(&self.product).ok_or(OpenError::InvalidProduct)?;
         check_server(&self.server)?;
         let opened = match &self.place {
-            Place::Memory => store::open_in_memory(),
-            Place::File(path) => store::open(path),
-            Place::OfSystem => store::open(&folder(&product)?.join(FILE)),
+            StoreLocation::Memory => store::open_in_memory(),
+            StoreLocation::File(path) => store::open(path),
+            StoreLocation::DataFolder => store::open(&folder(&product)?.join(FILE)),
         };
-        let opened = opened.map_err(|_| OpenError::NoStore)?;
+        let opened = opened.map_err(|_| OpenError::StoreUnavailable)?;
         let raw = match &self.machine_id {
             Some(id) => RawComponents::all(id),
             None => self.hardware.read(),
@@ -175,7 +175,7 @@ impl Builder {
             raw,
             on_change: self.on_change,
         };
-        let desk = Desk::new(opened, &config);
+        let desk = SessionState::new(opened, &config);
         let memory = memory(&desk, &config);
         let shared = Shared {
             memory: Mutex::new(memory),
@@ -190,8 +190,8 @@ impl Builder {
     }
 }
 
-fn memory(desk: &Desk, config: &Config) -> Memory {
-    let Known { key, claims, standing, marks, .. } = desk.known.clone();
+fn memory(desk: &SessionState, config: &Config) -> Memory {
+    let VerifiedRecord { key, claims, standing, marks, .. } = desk.known.clone();
     let record = &desk.record;
     Memory {
         standing,
@@ -205,50 +205,50 @@ fn memory(desk: &Desk, config: &Config) -> Memory {
 }
 
 fn check_server(server: &str) -> Result<(), OpenError> {
-    let address: ureq::http::Uri = server.parse().map_err(|_| OpenError::BadServer)?;
-    let host = address.host().filter(|host| !host.is_empty()).ok_or(OpenError::BadServer)?;
+    let address: ureq::http::Uri = server.parse().map_err(|_| OpenError::InvalidServer)?;
+    let host = address.host().filter(|host| !host.is_empty()).ok_or(OpenError::InvalidServer)?;
     let loopback =
         |address: &str| address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     let here = host == "localhost" || loopback(host.trim_matches(['[', ']']));
     match address.scheme_str() {
         Some("https") => Ok(()),
         Some("http") if here => Ok(()),
-        Some("http") => Err(OpenError::NotPrivate),
-        _ => Err(OpenError::BadServer),
+        Some("http") => Err(OpenError::InsecureServer),
+        _ => Err(OpenError::InvalidServer),
     }
 }
 
 fn folder(product: &Product) -> Result<PathBuf, OpenError> {
-    let folders = ProjectDirs::from("", "", product.as_str()).ok_or(OpenError::NoFolder)?;
+    let folders = ProjectDirs::from("", "", product.as_str()).ok_or(OpenError::NoDataFolder)?;
     Ok(folders.data_local_dir().to_owned())
 }
 
 fn device(builder: &Builder, raw: &RawComponents) -> Result<Device, OpenError> {
-    let surroundings = builder.hardware.surroundings();
+    let platform = builder.hardware.platform();
     let given = match &builder.device_name {
-        Some(name) => DeviceName::read(name).map_err(|_| OpenError::BadDeviceName)?,
+        Some(name) => DeviceName::read(name).map_err(|_| OpenError::InvalidDeviceName)?,
         None => None,
     };
-    let name = given.map_or_else(|| default_name(surroundings), |name| name.as_str().to_owned());
+    let name = given.map_or_else(|| default_name(platform), |name| name.as_str().to_owned());
     let name = match builder.machine_id {
         Some(_) => overridden(&name),
         None => name,
     };
-    Ok(Device { name, labels: raw.labels().collect(), surroundings })
+    Ok(Device { name, labels: raw.labels().collect(), platform })
 }
 
 /// Nothing of the machine: a host name is often its owner's.
-fn default_name(surroundings: Surroundings) -> String {
+fn default_name(platform: Platform) -> String {
     let system = match std::env::consts::OS {
         "linux" => "Linux",
         "macos" => "macOS",
         "windows" => "Windows",
         other => other,
     };
-    let kind = match surroundings {
-        Surroundings::Physical => "computer",
-        Surroundings::Container => "container",
-        Surroundings::VirtualMachine => "virtual machine",
+    let kind = match platform {
+        Platform::Physical => "computer",
+        Platform::Container => "container",
+        Platform::VirtualMachine => "virtual machine",
     };
     format!("{system} {kind}")
 }
@@ -270,13 +270,13 @@ mod tests {
             ("https://licenses.example.com/prod/", Ok(())),
             ("http://127.0.0.1:9000", Ok(())),
             ("http://localhost:9000", Ok(())),
-            ("http://licenses.example.com", Err(OpenError::NotPrivate)),
+            ("http://licenses.example.com", Err(OpenError::InsecureServer)),
             ("http://[::1]:9000", Ok(())),
-            ("http://127.example.com", Err(OpenError::NotPrivate)),
-            ("ftp://licenses.example.com", Err(OpenError::BadServer)),
-            ("licenses.example.com", Err(OpenError::BadServer)),
-            ("", Err(OpenError::BadServer)),
-            ("https://", Err(OpenError::BadServer)),
+            ("http://127.example.com", Err(OpenError::InsecureServer)),
+            ("ftp://licenses.example.com", Err(OpenError::InvalidServer)),
+            ("licenses.example.com", Err(OpenError::InvalidServer)),
+            ("", Err(OpenError::InvalidServer)),
+            ("https://", Err(OpenError::InvalidServer)),
         ] {
             assert_eq!(check_server(server), expected, "{server}");
         }

@@ -9,22 +9,22 @@ use falconer_domain::encoding::HEXLOWER;
 use falconer_domain::person::{Email, PersonName};
 use serde_json::{Map, Value, json};
 
-use super::known::{self, Known};
+use super::merge::merge;
 use super::outcome::RefreshError;
-use super::unsaved::rebased;
+use super::verified_record::{self, VerifiedRecord};
 use super::{Config, Pending, Shared};
-use crate::advice::Advice;
-use crate::answer::{self, Answer, Refusal, Signed, Trouble};
+use crate::answer::{self, Refusal, RequestFailure, ServerAnswer, SignedAnswer};
 use crate::clock::UnixSeconds;
-use crate::decision::{Decision, Held, Question, decide};
-use crate::hardware::{FORMAT, Fingerprint, InstallId};
-use crate::retry::tried;
+use crate::decision::{CurrentAnswer, Decision, Question, decide};
+use crate::hardware::{Fingerprint, HARDWARE_FORMAT, InstallId};
+use crate::retry::send_with_retry;
 use crate::seal;
-use crate::state::Standing;
-use crate::store::{KeptKey, Opened, Person, Record, Sent, Store};
-use crate::timeline::{Marks, TimeMarks, Timeline};
-use crate::transport::Endpoint;
-use crate::trust::Trust;
+use crate::state::StoredDecision;
+use crate::store::{Licensee, Opened, Record, SentComponents, Store, StoredKey};
+use crate::timeline::{CheckpointIntegrity, TimeCheckpoint, Timeline};
+use crate::transport::ApiEndpoint;
+use crate::trust::TrustedKeys;
+use crate::user_message::UserMessage;
 
 const NONCE_BYTES: usize = 16;
 /// How often the server stores that this machine is in use. Verify changes no license, so it has to be told; a person
@@ -32,44 +32,44 @@ const NONCE_BYTES: usize = 16;
 const SEEN_EVERY_SECONDS: i64 = 7 * 86_400;
 
 /// The store, and what it says.
-pub(super) struct Desk {
+pub(super) struct SessionState {
     store: Store,
     pub(super) record: Record,
-    pub(super) known: Known,
-    pub(super) notice: Option<Advice>,
+    pub(super) known: VerifiedRecord,
+    pub(super) notice: Option<UserMessage>,
     /// Where `record` holds something that could not be written: the row as the disk had it last.
     unsaved: Option<Record>,
     /// Who activated last, also where that was refused: a transfer that follows may have to tell the e-mail.
-    pub(super) typed: Person,
+    pub(super) typed: Licensee,
 }
 
-impl Desk {
+impl SessionState {
     pub(super) fn new(opened: Opened, config: &Config) -> Self {
         let Opened { store, notice } = opened;
         let record = store.read().unwrap_or_default();
-        let known = Known::of(&record, config);
+        let known = VerifiedRecord::of(&record, config);
         let typed = record.person.clone();
         Self { store, record, known, notice, unsaved: None, typed }
     }
 }
 
 /// What came of one question.
-pub(super) enum Heard {
+pub(super) enum Exchange {
     /// Signed and fresh.
     Decided(Decision, Refusal),
     /// A no that nobody signed.
     Unsigned(Refusal),
     /// Nothing that says anything.
-    Trouble(Trouble),
+    Failed(RequestFailure),
 }
 
 /// One operation. While it runs no other does.
-pub(super) struct Operation<'a> {
+pub(super) struct Session<'a> {
     shared: &'a Shared,
-    pub(super) desk: MutexGuard<'a, Desk>,
+    pub(super) desk: MutexGuard<'a, SessionState>,
 }
 
-impl<'a> Operation<'a> {
+impl<'a> Session<'a> {
     /// Waits for the one before, and takes up what another process may have stored meanwhile.
     pub(super) fn begin(shared: &'a Shared) -> Self {
         let desk = shared.desk.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,8 +80,8 @@ impl<'a> Operation<'a> {
 
     /// See [`Licensing::refresh`](super::Licensing::refresh).
     pub(super) fn refresh(&mut self) -> Result<(), RefreshError> {
-        let waited = self.desk.record.waiting.is_some();
-        let sent = self.send_what_waits();
+        let waited = self.desk.record.pending.is_some();
+        let sent = self.send_pending();
         if waited && sent.is_ok() {
             return Ok(());
         }
@@ -103,31 +103,31 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Keeps how late it is, under a seal. Only a lease needs it. Marks that were changed stay as they are: a new seal would
+    /// Keeps how late it is, under a seal. Only a lease needs it. CheckpointIntegrity that were changed stay as they are: a new seal would
     /// make them good. Where another process kept the time since, the later floor counts.
     fn write_time(&mut self) {
         let config = &self.shared.config;
         let (marks, believed) = self.shared.marks();
         let (answer, read) = (self.desk.record.answer.clone(), self.desk.record.marks);
         self.keep(|record| {
-            let Known {
-                standing: Standing::Leased(_),
-                marks: Marks::Kept,
+            let VerifiedRecord {
+                standing: StoredDecision::Leased(_),
+                marks: CheckpointIntegrity::Intact,
                 claims: Some(claims),
                 key: Some(key),
                 ..
-            } = Known::of(record, config)
+            } = VerifiedRecord::of(record, config)
             else {
                 return;
             };
             let answer = record.answer.as_ref().filter(|kept| Some(*kept) == answer.as_ref());
-            let (Some(answer), Marks::Kept) = (answer, believed) else { return };
+            let (Some(answer), CheckpointIntegrity::Intact) = (answer, believed) else { return };
             let marks = if record.marks == read {
                 marks
             } else {
-                TimeMarks { floor: record.marks.floor.max(marks.floor), ..record.marks }
+                TimeCheckpoint { floor: record.marks.floor.max(marks.floor), ..record.marks }
             };
-            record.seal = Some(seal::seal(marks, answer, &key, &known::stated(&claims)));
+            record.seal = Some(seal::seal(marks, answer, &key, &verified_record::stated(&claims)));
             record.marks = marks;
         });
     }
@@ -135,27 +135,29 @@ impl<'a> Operation<'a> {
     /// Asks whether the stored license is still good here; then, if this machine is not quite what the server saw last, or
     /// was shown to it a week ago, shows it to the server. That takes no seat, whatever has happened since.
     fn check(&mut self) -> Result<(), RefreshError> {
-        let Known { key: Some(key), own: Some(own), .. } = self.desk.known.clone() else { return Ok(()) };
-        match self.ask(Endpoint::Verify, Question::Verify, &key, &own, members(&key, &own)) {
-            Heard::Decided(Decision::Lease, _) => {
+        let VerifiedRecord { key: Some(key), own: Some(own), .. } = self.desk.known.clone() else {
+            return Ok(());
+        };
+        match self.ask(ApiEndpoint::Verify, Question::Verify, &key, &own, members(&key, &own)) {
+            Exchange::Decided(Decision::Lease, _) => {
                 if self.is_to_be_shown(&own) {
                     self.ask_for_seat(
-                        Endpoint::Activate,
+                        ApiEndpoint::Activate,
                         &key,
-                        &Person::default(),
+                        &Licensee::default(),
                         [("refresh", json!(true))],
                     );
                 }
                 Ok(())
             }
-            Heard::Decided(Decision::Lock(_), _) => Ok(()),
-            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
+            Exchange::Decided(Decision::Lock(_), _) => Ok(()),
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
                 self.failed();
                 Err(RefreshError::Refused(refusal))
             }
-            Heard::Trouble(trouble) => {
+            Exchange::Failed(failure) => {
                 self.failed();
-                Err(RefreshError::NoAnswer(trouble))
+                Err(RefreshError::RequestFailed(failure))
             }
         }
     }
@@ -164,28 +166,28 @@ impl<'a> Operation<'a> {
     fn is_to_be_shown(&self, own: &Fingerprint) -> bool {
         let now = self.desk.known.claims.as_ref().map_or(0, |claims| claims.at);
         let is_recent = |at: i64| at <= now && now < at.saturating_add(SEEN_EVERY_SECONDS);
-        let was_shown = |sent: &Sent| sent.digest == own.digest() && is_recent(sent.at.0);
+        let was_shown = |sent: &SentComponents| sent.digest == own.digest() && is_recent(sent.at.0);
         !self.desk.record.sent.as_ref().is_some_and(was_shown)
     }
 
     /// Asks for a seat, with an install id where the hardware is too little.
     pub(super) fn take_seat(
         &mut self,
-        endpoint: Endpoint,
+        endpoint: ApiEndpoint,
         key: &LicenseKey,
-        person: &Person,
+        person: &Licensee,
         from_device: Option<&str>,
-    ) -> Heard {
+    ) -> Exchange {
         self.ask_for_seat(endpoint, key, person, from_device.map(|id| ("from_device", json!(id))))
     }
 
     fn ask_for_seat(
         &mut self,
-        endpoint: Endpoint,
+        endpoint: ApiEndpoint,
         key: &LicenseKey,
-        person: &Person,
+        person: &Licensee,
         further: impl IntoIterator<Item = (&'static str, Value)>,
-    ) -> Heard {
+    ) -> Exchange {
         let own = self.fingerprint(key);
         let mut members = members(key, &own);
         members.insert("device_name".to_owned(), json!(self.shared.config.device.name));
@@ -196,12 +198,12 @@ impl<'a> Operation<'a> {
         members.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text?)))));
         members.extend(further.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let heard = self.ask(endpoint, Question::TakeSeat, key, &own, members);
-        if matches!(heard, Heard::Decided(Decision::Lease, _)) {
+        if matches!(heard, Exchange::Decided(Decision::Lease, _)) {
             let at = self.desk.known.claims.as_ref().map_or(0, |claims| claims.at);
-            let sent = Sent { digest: own.digest(), at: UnixSeconds(at) };
+            let sent = SentComponents { digest: own.digest(), at: UnixSeconds(at) };
             self.keep(|record| {
                 record.sent = Some(sent.clone());
-                if *person != Person::default() {
+                if *person != Licensee::default() {
                     record.person = person.clone();
                 }
             });
@@ -214,7 +216,7 @@ impl<'a> Operation<'a> {
         let raw = &self.shared.config.raw;
         let own = Fingerprint::of(key, raw, self.desk.record.install.as_ref());
         let mut random = [0; InstallId::BYTES];
-        if own.is_enough() || self.shared.config.random.fill(&mut random).is_err() {
+        if own.can_bind() || self.shared.config.random.fill(&mut random).is_err() {
             return own;
         }
         let install = InstallId::from_random(random);
@@ -225,45 +227,50 @@ impl<'a> Operation<'a> {
     /// One question and what it does.
     pub(super) fn ask(
         &mut self,
-        endpoint: Endpoint,
+        endpoint: ApiEndpoint,
         question: Question,
         key: &LicenseKey,
         own: &Fingerprint,
         members: Map<String, Value>,
-    ) -> Heard {
+    ) -> Exchange {
         let heard = match self.exchange(endpoint, members) {
-            Answer::Signed(signed) => {
+            ServerAnswer::Signed(signed) => {
                 let decision = self.act(question, key, own, &signed);
                 match decision {
-                    Decision::NotOurs => Heard::Trouble(Trouble::NotOurs),
-                    Decision::NotThisMachine => Heard::Trouble(Trouble::NotThisMachine),
-                    _ => Heard::Decided(decision, signed.refusal),
+                    Decision::Unrelated => Exchange::Failed(RequestFailure::NotForThisRequest),
+                    Decision::OtherMachine => Exchange::Failed(RequestFailure::OtherMachine),
+                    _ => Exchange::Decided(decision, signed.refusal),
                 }
             }
-            Answer::Unsigned(refusal) => Heard::Unsigned(refusal),
-            Answer::UnknownKey => Heard::Trouble(Trouble::NotTrusted),
-            Answer::Trouble(trouble) => Heard::Trouble(trouble),
+            ServerAnswer::Unsigned(refusal) => Exchange::Unsigned(refusal),
+            ServerAnswer::UnknownKey => Exchange::Failed(RequestFailure::UntrustedSignature),
+            ServerAnswer::Failed(failure) => Exchange::Failed(failure),
         };
         self.log(endpoint, &heard);
         heard
     }
 
     /// Sends, and reads what comes back; where an unknown key signed it, after learning the keys.
-    fn exchange(&mut self, endpoint: Endpoint, mut members: Map<String, Value>) -> Answer {
+    fn exchange(&mut self, endpoint: ApiEndpoint, mut members: Map<String, Value>) -> ServerAnswer {
         let Config { transport, clock, random, product, .. } = &self.shared.config;
         let mut bytes = [0; NONCE_BYTES];
         if random.fill(&mut bytes).is_err() {
-            return Answer::Trouble(Trouble::NothingSent);
+            return ServerAnswer::Failed(RequestFailure::NothingSent);
         }
         let nonce = HEXLOWER.encode(&bytes);
         members.insert("nonce".to_owned(), json!(nonce));
         let body = Value::Object(members).to_string();
-        let reply = tried(&**clock, &**random, || transport.send(endpoint, Some(&body)));
+        let reply = send_with_retry(&**clock, &**random, || transport.send(endpoint, Some(&body)));
         let read = |record: &Record| {
-            answer::read(reply.as_ref(), product, &nonce, &known::trust(record, &self.shared.config))
+            answer::read(
+                reply.as_ref(),
+                product,
+                &nonce,
+                &verified_record::trusted_keys(record, &self.shared.config),
+            )
         };
         match read(&self.desk.record) {
-            Answer::UnknownKey => {
+            ServerAnswer::UnknownKey => {
                 self.learn_keys();
                 read(&self.desk.record)
             }
@@ -274,11 +281,11 @@ impl<'a> Operation<'a> {
     /// Fetches the server's keys and keeps those that a trusted one endorses.
     fn learn_keys(&mut self) {
         let Config { transport, clock, random, pins, .. } = &self.shared.config;
-        let reply = tried(&**clock, &**random, || transport.send(Endpoint::Keys, None));
+        let reply = send_with_retry(&**clock, &**random, || transport.send(ApiEndpoint::Keys, None));
         let Ok(reply) = reply else { return };
         let Ok(fetched) = std::str::from_utf8(&reply.body) else { return };
         self.keep(|record| {
-            if let Some(keys) = Trust::merged(pins, record.keys.as_deref(), fetched) {
+            if let Some(keys) = TrustedKeys::merge(pins, record.keys.as_deref(), fetched) {
                 record.keys = Some(keys);
             }
         });
@@ -286,25 +293,33 @@ impl<'a> Operation<'a> {
 
     /// Does what a signed answer says. What it says of the time counts with it. Another process may hear something newer
     /// at any moment, so it is held against what is stored when nobody else can write.
-    fn act(&mut self, question: Question, key: &LicenseKey, own: &Fingerprint, signed: &Signed) -> Decision {
-        let Signed { claims, jws, .. } = signed;
+    fn act(
+        &mut self,
+        question: Question,
+        key: &LicenseKey,
+        own: &Fingerprint,
+        signed: &SignedAnswer,
+    ) -> Decision {
+        let SignedAnswer { claims, jws, .. } = signed;
         let config = &self.shared.config;
         let (issued_at, tick) = (UnixSeconds(claims.at), config.clock.now());
-        let marks = TimeMarks::at(issued_at, tick);
-        let decided = Cell::new(Decision::NotOurs);
+        let marks = TimeCheckpoint::at(issued_at, tick);
+        let decided = Cell::new(Decision::Unrelated);
         self.keep(|record| {
-            let held = Known::of(record, config).claims;
-            let held =
-                held.as_ref().map(|held| Held { license_id: &held.sub, issued_at: UnixSeconds(held.at) });
+            let held = VerifiedRecord::of(record, config).claims;
+            let held = held
+                .as_ref()
+                .map(|held| CurrentAnswer { license_id: &held.sub, issued_at: UnixSeconds(held.at) });
             decided.set(decide(question, claims, held, &own.stated()));
             match decided.get() {
-                Decision::NotOurs | Decision::NotThisMachine | Decision::Refused | Decision::GivenBack => {}
+                Decision::Unrelated | Decision::OtherMachine | Decision::Refused | Decision::SeatReleased => {
+                }
                 Decision::Lease => {
-                    record.key = Some(KeptKey(key.to_string()));
+                    record.key = Some(StoredKey(key.to_string()));
                     record.answer = Some(jws.clone());
                     record.failed_at = None;
                     record.marks = marks;
-                    record.seal = Some(seal::seal(marks, jws, key, &known::stated(claims)));
+                    record.seal = Some(seal::seal(marks, jws, key, &verified_record::stated(claims)));
                 }
                 Decision::Lock(_) => {
                     record.answer = Some(jws.clone());
@@ -312,20 +327,20 @@ impl<'a> Operation<'a> {
                     (record.marks, record.seal) = (marks, None);
                 }
                 Decision::Freed => {
-                    record.give_up();
+                    record.abandon_activation();
                     // The install id is the machine's, and the keys are the vendor's.
                     *record = Record {
                         keys: record.keys.take(),
                         install: record.install.take(),
-                        given_up: std::mem::take(&mut record.given_up),
+                        abandoned_keys: std::mem::take(&mut record.abandoned_keys),
                         ..Record::default()
                     };
                 }
             }
         });
         match decided.get() {
-            Decision::Freed => self.desk.typed = Person::default(),
-            Decision::Refused | Decision::GivenBack => {
+            Decision::Freed => self.desk.typed = Licensee::default(),
+            Decision::Refused | Decision::SeatReleased => {
                 self.shared.memory().time.accept(issued_at, tick);
                 self.write_time();
             }
@@ -347,7 +362,7 @@ impl<'a> Operation<'a> {
         let (own, unsaved) = (&desk.record, &desk.unsaved);
         let kept = desk.store.update(|record| {
             if let Some(base) = unsaved {
-                *record = rebased(record, base, own, |row| issued_at(row, &shared.config));
+                *record = merge(record, base, own, |row| issued_at(row, &shared.config));
             }
             change(record);
         });
@@ -356,7 +371,7 @@ impl<'a> Operation<'a> {
                 desk.unsaved = None;
                 self.take_up(record);
             }
-            Err(trouble) => {
+            Err(failure) => {
                 let mut record = desk.record.clone();
                 change(&mut record);
                 if desk.unsaved.is_none() {
@@ -365,8 +380,8 @@ impl<'a> Operation<'a> {
                     }
                     desk.unsaved = Some(desk.record.clone());
                 }
-                desk.notice = Some(trouble.advice_in_use());
-                tracing::warn!(trouble = ?trouble, "the license could not be saved");
+                desk.notice = Some(failure.user_message_while_running());
+                tracing::warn!(error = ?failure, "license not saved; kept in memory");
                 self.take_up(record);
             }
         }
@@ -379,7 +394,7 @@ impl<'a> Operation<'a> {
         let record = match &mut desk.unsaved {
             None => row,
             Some(base) => {
-                let record = rebased(&row, base, &desk.record, |row| issued_at(row, &shared.config));
+                let record = merge(&row, base, &desk.record, |row| issued_at(row, &shared.config));
                 *base = row;
                 record
             }
@@ -398,7 +413,7 @@ impl<'a> Operation<'a> {
         let tick = config.clock.now();
         let desk = &mut *self.desk;
         let before = std::mem::replace(&mut desk.record, record);
-        let known = Known::of(&desk.record, config);
+        let known = VerifiedRecord::of(&desk.record, config);
         let known_before = std::mem::replace(&mut desk.known, known);
         let (record, known) = (&desk.record, &desk.known);
         let mut memory = self.shared.memory();
@@ -416,10 +431,10 @@ impl<'a> Operation<'a> {
         }
     }
 
-    fn log(&mut self, endpoint: Endpoint, heard: &Heard) {
+    fn log(&mut self, endpoint: ApiEndpoint, heard: &Exchange) {
         let outcome = match heard {
-            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => refusal.code.as_str(),
-            Heard::Trouble(trouble) => trouble.name(),
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => refusal.code.as_str(),
+            Exchange::Failed(failure) => failure.name(),
         };
         tracing::info!(endpoint = endpoint.path(), outcome, "license server asked");
         let now = self.shared.memory().look(&self.shared.config).local;
@@ -430,18 +445,18 @@ impl<'a> Operation<'a> {
 
 /// When the answer of a row was signed.
 fn issued_at(record: &Record, config: &Config) -> Option<i64> {
-    Known::of(record, config).claims.map(|claims| claims.at)
+    VerifiedRecord::of(record, config).claims.map(|claims| claims.at)
 }
 
 /// Whether what is known now is an older answer of the license that was known before. No process writes that.
-fn goes_back(now: &Known, before: &Known) -> bool {
+fn goes_back(now: &VerifiedRecord, before: &VerifiedRecord) -> bool {
     let claims = now.claims.as_ref().zip(before.claims.as_ref());
     claims.is_some_and(|(now, before)| now.sub == before.sub && now.at < before.at)
 }
 
 impl Shared {
     /// How late it is, to be kept.
-    fn marks(&self) -> (TimeMarks, Marks) {
+    fn marks(&self) -> (TimeCheckpoint, CheckpointIntegrity) {
         let mut memory = self.memory();
         memory.look(&self.config);
         (memory.time.marks(), memory.time.believed())
@@ -452,7 +467,7 @@ impl Shared {
 pub(super) fn members(key: &LicenseKey, own: &Fingerprint) -> Map<String, Value> {
     let members = json!({
         "license_key": key.to_string(),
-        "hardware_format": FORMAT,
+        "hardware_format": HARDWARE_FORMAT,
         "hardware": own.to_wire(),
     });
     match members {

@@ -6,39 +6,39 @@
 
 use falconer_domain::LicenseKey;
 
-use super::desk::{Heard, Operation, members};
-use super::outcome::{ActivateError, BadInput, DeactivateError, Input, RefreshError, TransferError};
-use crate::answer::Trouble;
+use super::desk::{Exchange, Session, members};
+use super::outcome::{ActivateError, DeactivateError, Input, InvalidInput, RefreshError, TransferError};
+use crate::answer::RequestFailure;
 use crate::decision::{Decision, Question};
-use crate::store::{KeptKey, Record, Waiting};
-use crate::transport::Endpoint;
+use crate::store::{PendingRequest, Record, StoredKey};
+use crate::transport::ApiEndpoint;
 
-impl Operation<'_> {
+impl Session<'_> {
     /// See [`Licensing::activate`](super::Licensing::activate). Returns why it waits, if it does.
-    pub(super) fn activate(&mut self, input: &Input) -> Result<Option<Trouble>, ActivateError> {
+    pub(super) fn activate(&mut self, input: &Input) -> Result<Option<RequestFailure>, ActivateError> {
         let Input { key, person } = input;
         self.desk.typed = person.clone();
         let stored = self.desk.record.key.clone();
-        match self.take_seat(Endpoint::Activate, key, person, None) {
-            Heard::Decided(Decision::Lease, _) => {
-                self.wish(key, stored.as_ref(), None);
+        match self.take_seat(ApiEndpoint::Activate, key, person, None) {
+            Exchange::Decided(Decision::Lease, _) => {
+                self.replace_pending(key, stored.as_ref(), None);
                 Ok(None)
             }
-            Heard::Unsigned(refusal) if !refusal.is_about_the_request() => {
+            Exchange::Unsigned(refusal) if !refusal.is_about_the_request() => {
                 Err(ActivateError::Refused(refusal))
             }
-            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
-                self.forget_waiting(key);
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
+                self.clear_pending(key);
                 Err(ActivateError::Refused(refusal))
             }
-            Heard::Trouble(trouble @ (Trouble::NotThisMachine | Trouble::OtherProduct)) => {
-                self.forget_waiting(key);
-                Err(ActivateError::Elsewhere(trouble))
+            Exchange::Failed(failure @ (RequestFailure::OtherMachine | RequestFailure::OtherProduct)) => {
+                self.clear_pending(key);
+                Err(ActivateError::Mismatch(failure))
             }
-            Heard::Trouble(trouble) => {
-                self.wish(key, stored.as_ref(), Some(&Waiting::Activate(kept(key))));
+            Exchange::Failed(failure) => {
+                self.replace_pending(key, stored.as_ref(), Some(&PendingRequest::Activate(kept(key))));
                 self.keep(|record| record.person = person.clone());
-                Ok(Some(trouble))
+                Ok(Some(failure))
             }
         }
     }
@@ -49,79 +49,81 @@ impl Operation<'_> {
         key: Option<LicenseKey>,
         from_device: Option<&str>,
     ) -> Result<(), TransferError> {
-        let key = key.or_else(|| self.desk.known.key.clone()).ok_or(BadInput::NoKey)?;
+        let key = key.or_else(|| self.desk.known.key.clone()).ok_or(InvalidInput::MissingKey)?;
         let (person, stored) = (self.desk.typed.clone(), self.desk.record.key.clone());
-        match self.take_seat(Endpoint::Transfer, &key, &person, from_device) {
-            Heard::Decided(Decision::Lease, _) => {
-                self.wish(&key, stored.as_ref(), None);
+        match self.take_seat(ApiEndpoint::Transfer, &key, &person, from_device) {
+            Exchange::Decided(Decision::Lease, _) => {
+                self.replace_pending(&key, stored.as_ref(), None);
                 Ok(())
             }
-            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => Err(TransferError::Refused(refusal)),
-            Heard::Trouble(trouble) => Err(TransferError::NoAnswer(trouble)),
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
+                Err(TransferError::Refused(refusal))
+            }
+            Exchange::Failed(failure) => Err(TransferError::RequestFailed(failure)),
         }
     }
 
     /// See [`Licensing::deactivate`](super::Licensing::deactivate). Returns why it waits, if it does.
-    pub(super) fn deactivate(&mut self) -> Result<Option<Trouble>, DeactivateError> {
+    pub(super) fn deactivate(&mut self) -> Result<Option<RequestFailure>, DeactivateError> {
         if let Some(key) = self.desk.known.key.clone()
-            && let Some(trouble) = self.free_seat(&key)?
+            && let Some(failure) = self.free_seat(&key)?
         {
-            return Ok(Some(trouble));
+            return Ok(Some(failure));
         }
-        self.keep(Record::give_up);
-        match self.give_back() {
+        self.keep(Record::abandon_activation);
+        match self.release_seats() {
             Ok(()) => Ok(None),
-            Err(RefreshError::NoAnswer(trouble)) => Ok(Some(trouble)),
+            Err(RefreshError::RequestFailed(failure)) => Ok(Some(failure)),
             Err(RefreshError::Refused(refusal)) => Err(DeactivateError::Refused(refusal)),
         }
     }
 
     /// Frees the seat of the stored license. Returns why that waits, if it does.
-    fn free_seat(&mut self, key: &LicenseKey) -> Result<Option<Trouble>, DeactivateError> {
+    fn free_seat(&mut self, key: &LicenseKey) -> Result<Option<RequestFailure>, DeactivateError> {
         let stored = kept(key);
         match self.ask_to_free(Question::FreeSeat, key) {
-            Heard::Decided(Decision::Freed, _) => Ok(None),
-            Heard::Unsigned(refusal) if !refusal.is_about_the_request() => {
+            Exchange::Decided(Decision::Freed, _) => Ok(None),
+            Exchange::Unsigned(refusal) if !refusal.is_about_the_request() => {
                 Err(DeactivateError::Refused(refusal))
             }
-            Heard::Decided(_, refusal) | Heard::Unsigned(refusal) => {
-                self.wish(key, Some(&stored), None);
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
+                self.replace_pending(key, Some(&stored), None);
                 Err(DeactivateError::Refused(refusal))
             }
-            Heard::Trouble(trouble) => {
-                self.wish(key, Some(&stored), Some(&Waiting::Deactivate));
-                Ok(Some(trouble))
+            Exchange::Failed(failure) => {
+                self.replace_pending(key, Some(&stored), Some(&PendingRequest::Deactivate));
+                Ok(Some(failure))
             }
         }
     }
 
     /// Sends what waits. What the server answers for good ends the waiting.
-    pub(super) fn send_what_waits(&mut self) -> Result<(), RefreshError> {
-        let sent = match self.desk.record.waiting.clone() {
-            Some(Waiting::Activate(key)) => self.send_activation(&key),
-            Some(Waiting::Deactivate) => self.send_deactivation(),
+    pub(super) fn send_pending(&mut self) -> Result<(), RefreshError> {
+        let sent = match self.desk.record.pending.clone() {
+            Some(PendingRequest::Activate(key)) => self.send_activation(&key),
+            Some(PendingRequest::Deactivate) => self.send_deactivation(),
             None => Ok(()),
         };
         match sent {
             // Nobody is there to take a key back either.
-            Err(RefreshError::NoAnswer(_)) => sent,
+            Err(RefreshError::RequestFailed(_)) => sent,
             Ok(()) | Err(RefreshError::Refused(_)) => {
-                let given_back = self.give_back();
+                let given_back = self.release_seats();
                 sent.and(given_back)
             }
         }
     }
 
-    fn send_activation(&mut self, key: &KeptKey) -> Result<(), RefreshError> {
+    fn send_activation(&mut self, key: &StoredKey) -> Result<(), RefreshError> {
         let Some(key) = LicenseKey::parse(&key.0) else {
-            self.keep(|record| record.waiting = None);
+            self.keep(|record| record.pending = None);
             return Ok(());
         };
         let person = self.desk.record.person.clone();
         match self.activate(&Input { key, person }) {
             Ok(None) | Err(ActivateError::Input(_)) => Ok(()),
-            Ok(Some(trouble)) | Err(ActivateError::Elsewhere(trouble)) => {
-                Err(RefreshError::NoAnswer(trouble))
+            Ok(Some(failure)) | Err(ActivateError::Mismatch(failure)) => {
+                Err(RefreshError::RequestFailed(failure))
             }
             Err(ActivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
         }
@@ -130,48 +132,53 @@ impl Operation<'_> {
     fn send_deactivation(&mut self) -> Result<(), RefreshError> {
         match self.deactivate() {
             Ok(None) => Ok(()),
-            Ok(Some(trouble)) => Err(RefreshError::NoAnswer(trouble)),
+            Ok(Some(failure)) => Err(RefreshError::RequestFailed(failure)),
             Err(DeactivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
         }
     }
 
     /// Frees the seats of keys that are wanted no longer, up to the first that has to wait on.
-    fn give_back(&mut self) -> Result<(), RefreshError> {
-        for given_up in self.desk.record.given_up.clone() {
-            if let Some(key) = LicenseKey::parse(&given_up.0) {
+    fn release_seats(&mut self) -> Result<(), RefreshError> {
+        for abandoned_keys in self.desk.record.abandoned_keys.clone() {
+            if let Some(key) = LicenseKey::parse(&abandoned_keys.0) {
                 let is_stored = self.desk.known.key.as_ref() == Some(&key);
-                let question = if is_stored { Question::FreeSeat } else { Question::GiveBack };
+                let question = if is_stored { Question::FreeSeat } else { Question::ReleaseSeat };
                 match self.ask_to_free(question, &key) {
-                    Heard::Unsigned(refusal) if !refusal.is_about_the_request() => {
+                    Exchange::Unsigned(refusal) if !refusal.is_about_the_request() => {
                         return Err(RefreshError::Refused(refusal));
                     }
-                    Heard::Trouble(trouble) => return Err(RefreshError::NoAnswer(trouble)),
+                    Exchange::Failed(failure) => return Err(RefreshError::RequestFailed(failure)),
                     // Free, or a key that the server does not know: nothing is left to be freed.
-                    Heard::Decided(..) | Heard::Unsigned(_) => {}
+                    Exchange::Decided(..) | Exchange::Unsigned(_) => {}
                 }
             }
-            self.keep(|record| record.given_up.retain(|key| *key != given_up));
+            self.keep(|record| record.abandoned_keys.retain(|key| *key != abandoned_keys));
         }
         Ok(())
     }
 
-    fn ask_to_free(&mut self, question: Question, key: &LicenseKey) -> Heard {
+    fn ask_to_free(&mut self, question: Question, key: &LicenseKey) -> Exchange {
         let own = self.fingerprint(key);
-        self.ask(Endpoint::Deactivate, question, key, &own, members(key, &own))
+        self.ask(ApiEndpoint::Deactivate, question, key, &own, members(key, &own))
     }
 
-    fn wish(&mut self, key: &LicenseKey, stored: Option<&KeptKey>, waiting: Option<&Waiting>) {
+    fn replace_pending(
+        &mut self,
+        key: &LicenseKey,
+        stored: Option<&StoredKey>,
+        waiting: Option<&PendingRequest>,
+    ) {
         let key = kept(key);
-        self.keep(|record| record.wish(&key, stored, waiting.cloned()));
+        self.keep(|record| record.replace_pending(&key, stored, waiting.cloned()));
     }
 
     /// An activation that was answered for good waits no longer.
-    fn forget_waiting(&mut self, key: &LicenseKey) {
-        let answered = Waiting::Activate(kept(key));
-        self.keep(|record| record.waiting = record.waiting.take().filter(|waiting| *waiting != answered));
+    fn clear_pending(&mut self, key: &LicenseKey) {
+        let answered = PendingRequest::Activate(kept(key));
+        self.keep(|record| record.pending = record.pending.take().filter(|waiting| *waiting != answered));
     }
 }
 
-fn kept(key: &LicenseKey) -> KeptKey {
-    KeptKey(key.to_string())
+fn kept(key: &LicenseKey) -> StoredKey {
+    StoredKey(key.to_string())
 }

@@ -3,10 +3,10 @@
 use falconer_domain::person::{BadLine, Email, PersonName};
 use falconer_domain::{Code, LicenseKey, Product};
 
-use crate::advice::Advice;
-use crate::answer::{Refusal, Trouble};
+use crate::answer::{Refusal, RequestFailure};
 use crate::state::State;
-use crate::store::Person;
+use crate::store::Licensee;
+use crate::user_message::UserMessage;
 
 /// What came of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Activation {
     /// The server answered yes; the state from now on.
     Done(State),
     /// No answer that counts: it waits, and will be sent by a refresh.
-    Waiting(Trouble),
+    Waiting(RequestFailure),
 }
 
 /// What came of a deactivation.
@@ -23,12 +23,12 @@ pub enum Deactivation {
     /// The seat is free and the license forgotten, or there was none.
     Done,
     /// No answer that counts: it waits, and will be sent by a refresh.
-    Waiting(Trouble),
+    Waiting(RequestFailure),
 }
 
 /// Something typed that cannot be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BadInput {
+pub enum InvalidInput {
     /// No form of license key.
     Key,
     /// A name that is too long.
@@ -36,27 +36,27 @@ pub enum BadInput {
     /// An e-mail without an `@` between two parts, or too long.
     Email,
     /// No license was activated here, and no key was given.
-    NoKey,
+    MissingKey,
 }
 
-impl BadInput {
+impl InvalidInput {
     /// A sentence and a next step for the user.
     #[must_use]
-    pub const fn advice(self) -> Advice {
+    pub const fn user_message(self) -> UserMessage {
         match self {
-            Self::Key => Advice::new(
+            Self::Key => UserMessage::new(
                 "This is not a license key.",
                 "Compare it with the mail it came in; copying and pasting is safest.",
             ),
             Self::Name => {
-                Advice::new("This name cannot be used.", "Enter one line of at most 255 characters.")
+                UserMessage::new("This name cannot be used.", "Enter one line of at most 255 characters.")
             }
-            Self::Email => Advice::new(
+            Self::Email => UserMessage::new(
                 "This is not an e-mail address.",
                 "Enter one like anna@example.com, or leave the field empty.",
             ),
-            Self::NoKey => {
-                Advice::new("No license was activated here.", "Enter the license key you were sent.")
+            Self::MissingKey => {
+                UserMessage::new("No license was activated here.", "Enter the license key you were sent.")
             }
         }
     }
@@ -66,22 +66,22 @@ impl BadInput {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActivateError {
     /// What was typed. Nothing was sent.
-    Input(BadInput),
+    Input(InvalidInput),
     /// The server said no.
     Refused(Refusal),
     /// The server's word, about another machine or another product than this one.
-    Elsewhere(Trouble),
+    Mismatch(RequestFailure),
 }
 
 /// Why a transfer did not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransferError {
     /// What was typed. Nothing was sent.
-    Input(BadInput),
+    Input(InvalidInput),
     /// The server said no.
     Refused(Refusal),
     /// No answer that counts. It may have happened; trying again is safe.
-    NoAnswer(Trouble),
+    RequestFailed(RequestFailure),
 }
 
 /// Why a refresh brought nothing new.
@@ -90,7 +90,7 @@ pub enum RefreshError {
     /// A refusal that locks nothing.
     Refused(Refusal),
     /// No answer that counts.
-    NoAnswer(Trouble),
+    RequestFailed(RequestFailure),
 }
 
 /// Why a deactivation did not happen.
@@ -102,12 +102,12 @@ pub enum DeactivateError {
 
 /// Sentences and `Display` of an error: by variant, from the advice of what it holds.
 macro_rules! advised {
-    ($($error:ident { $($pattern:pat => $advice:expr),+ $(,)? })+) => {$(
+    ($($error:ident { $($pattern:pat => $message:expr),+ $(,)? })+) => {$(
         impl $error {
             /// A sentence and a next step for the user.
             #[must_use]
-            pub fn advice(&self) -> Advice {
-                match self { $($pattern => $advice),+ }
+            pub fn user_message(&self) -> UserMessage {
+                match self { $($pattern => $message),+ }
             }
 
             /// The server's no, if it is one.
@@ -123,7 +123,7 @@ macro_rules! advised {
 
         impl std::fmt::Display for $error {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.advice().fmt(f)
+                self.user_message().fmt(f)
             }
         }
 
@@ -133,32 +133,32 @@ macro_rules! advised {
 
 advised! {
     ActivateError {
-        Self::Input(bad) => bad.advice(),
-        Self::Refused(refusal) => refusal.advice(),
-        Self::Elsewhere(trouble) => trouble.advice(),
+        Self::Input(bad) => bad.user_message(),
+        Self::Refused(refusal) => refusal.user_message(),
+        Self::Mismatch(failure) => failure.user_message(),
     }
     TransferError {
-        Self::Input(bad) => bad.advice(),
-        Self::Refused(refusal) => refusal.advice(),
-        Self::NoAnswer(trouble) => trouble.advice(),
+        Self::Input(bad) => bad.user_message(),
+        Self::Refused(refusal) => refusal.user_message(),
+        Self::RequestFailed(failure) => failure.user_message(),
     }
     RefreshError {
-        Self::Refused(refusal) => refusal.advice(),
-        Self::NoAnswer(trouble) => trouble.advice(),
+        Self::Refused(refusal) => refusal.user_message(),
+        Self::RequestFailed(failure) => failure.user_message(),
     }
     DeactivateError {
-        Self::Refused(refusal) => refusal.advice(),
+        Self::Refused(refusal) => refusal.user_message(),
     }
 }
 
-impl From<BadInput> for ActivateError {
-    fn from(bad: BadInput) -> Self {
+impl From<InvalidInput> for ActivateError {
+    fn from(bad: InvalidInput) -> Self {
         Self::Input(bad)
     }
 }
 
-impl From<BadInput> for TransferError {
-    fn from(bad: BadInput) -> Self {
+impl From<InvalidInput> for TransferError {
+    fn from(bad: InvalidInput) -> Self {
         Self::Input(bad)
     }
 }
@@ -166,22 +166,22 @@ impl From<BadInput> for TransferError {
 /// An activation, as it was typed.
 pub(super) struct Input {
     pub(super) key: LicenseKey,
-    pub(super) person: Person,
+    pub(super) person: Licensee,
 }
 
 /// What a typed key can mean, and so what is asked for with it.
-pub(super) struct Readings<T> {
+pub(super) struct Candidates<T> {
     likeliest: T,
     others: Vec<T>,
 }
 
-impl<T> Readings<T> {
+impl<T> Candidates<T> {
     pub(super) const fn of(only: T) -> Self {
         Self { likeliest: only, others: Vec::new() }
     }
 
-    pub(super) fn map<U>(self, mut each: impl FnMut(T) -> U) -> Readings<U> {
-        Readings { likeliest: each(self.likeliest), others: self.others.into_iter().map(each).collect() }
+    pub(super) fn map<U>(self, mut each: impl FnMut(T) -> U) -> Candidates<U> {
+        Candidates { likeliest: each(self.likeliest), others: self.others.into_iter().map(each).collect() }
     }
 
     /// Asks with one after the other, as long as the server says that it has never issued such a key. Nothing is stored
@@ -209,22 +209,22 @@ pub(super) fn read_input(
     key: &str,
     name: &str,
     email: &str,
-) -> Result<Readings<Input>, BadInput> {
+) -> Result<Candidates<Input>, InvalidInput> {
     let keys = read_key(product, key)?;
-    let name = PersonName::read(name).map_err(|_: BadLine| BadInput::Name)?;
-    let email = Email::read(email).map_err(|_: BadLine| BadInput::Email)?;
+    let name = PersonName::read(name).map_err(|_: BadLine| InvalidInput::Name)?;
+    let email = Email::read(email).map_err(|_: BadLine| InvalidInput::Email)?;
     if email.as_ref().is_some_and(|email| !email.looks_right()) {
-        return Err(BadInput::Email);
+        return Err(InvalidInput::Email);
     }
-    let person = Person { name, email };
+    let person = Licensee { name, email };
     Ok(keys.map(|key| Input { key, person: person.clone() }))
 }
 
 /// Reads a key. Which product it is for, the server says where the text is a whole key: what it prints is for people.
-pub(super) fn read_key(product: &Product, key: &str) -> Result<Readings<LicenseKey>, BadInput> {
+pub(super) fn read_key(product: &Product, key: &str) -> Result<Candidates<LicenseKey>, InvalidInput> {
     let mut keys = LicenseKey::readings(key, product).into_iter().filter(|_| can_be_key(key));
-    let likeliest = keys.next().ok_or(BadInput::Key)?;
-    Ok(Readings { likeliest, others: keys.collect() })
+    let likeliest = keys.next().ok_or(InvalidInput::Key)?;
+    Ok(Candidates { likeliest, others: keys.collect() })
 }
 
 /// Whether a text can be a key of any product. Keys of other systems are any text; but words without a digit among them

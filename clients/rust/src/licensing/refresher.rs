@@ -6,41 +6,41 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Shared;
-use super::desk::Operation;
+use super::desk::Session;
 use super::outcome::RefreshError;
-use super::schedule::{Situation, until_next};
-use crate::answer::Trouble;
-use crate::clock::Tick;
+use super::schedule::{ScheduleInputs, delay_until_next};
+use crate::answer::RequestFailure;
+use crate::clock::ClockReading;
 use crate::retry::jitter;
-use crate::state::{LockCode, Standing, State};
+use crate::state::{LockCode, State, StoredDecision};
 
 /// How often the thread looks up: often enough to announce a change, and to lose little of the time that has passed when
 /// the program is killed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How much time may pass unkept.
-const KEEP_EVERY: Duration = Duration::from_secs(60);
+const PERSIST_INTERVAL: Duration = Duration::from_secs(60);
 /// Clients that start at the same moment, at nine in the morning, ask at different ones.
-const SPREAD: Duration = Duration::from_secs(2);
+const START_JITTER: Duration = Duration::from_secs(2);
 
 /// The running thread. Dropping it lets the thread end, without waiting for an answer that is still out.
 pub struct Refresher {
-    stop: Arc<Stop>,
+    stop: Arc<StopSignal>,
     /// Kept for `Debug`: whether it runs.
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Stop {
+struct StopSignal {
     asked: Mutex<bool>,
     rung: Condvar,
 }
 
 /// What the thread remembers of its tries.
 #[derive(Default)]
-struct Tries {
+struct RefreshHistory {
     failures: u32,
     asked_to_wait: Duration,
-    last: Option<Tick>,
+    last: Option<ClockReading>,
     /// The state at the last look.
     seen: Option<State>,
     /// When the time was kept last.
@@ -50,7 +50,7 @@ struct Tries {
 impl Refresher {
     pub(super) fn start(shared: &Arc<Shared>) -> Self {
         let shared = Arc::downgrade(shared);
-        let stop = Arc::new(Stop::default());
+        let stop = Arc::new(StopSignal::default());
         let (listening, name) = (Arc::clone(&stop), "falconer-refresher".to_owned());
         // Without a thread nothing is refreshed by itself; an application that calls refresh() goes on as before.
         let thread = std::thread::Builder::new().name(name).spawn(move || run(&shared, &listening)).ok();
@@ -76,35 +76,35 @@ impl std::fmt::Debug for Refresher {
 }
 
 /// Lives as long as somebody holds the license and nobody has dropped the refresher.
-fn run(shared: &Weak<Shared>, stop: &Stop) {
-    let mut tries = Tries::default();
-    let spread = shared.upgrade().map(|shared| jitter(&*shared.config.random, SPREAD));
+fn run(shared: &Weak<Shared>, stop: &StopSignal) {
+    let mut tries = RefreshHistory::default();
+    let spread = shared.upgrade().map(|shared| jitter(&*shared.config.random, START_JITTER));
     let mut wait = spread.unwrap_or_default();
-    while !stop.rings_within(wait) {
+    while !stop.stopped_within(wait) {
         let Some(shared) = shared.upgrade() else { return };
-        wait = tries.look_up(&shared).clamp(Duration::from_millis(10), LOOK_EVERY);
+        wait = tries.poll(&shared).clamp(Duration::from_millis(10), POLL_INTERVAL);
     }
 }
 
-impl Tries {
+impl RefreshHistory {
     /// Does what is due, and tells until when nothing is.
-    fn look_up(&mut self, shared: &Shared) -> Duration {
+    fn poll(&mut self, shared: &Shared) -> Duration {
         shared.tell();
         let now = shared.config.clock.now().monotonic;
-        if now.saturating_sub(self.kept) >= KEEP_EVERY {
+        if now.saturating_sub(self.kept) >= PERSIST_INTERVAL {
             self.kept = now;
-            Operation::begin(shared).keep_time(Duration::from_secs(1));
+            Session::begin(shared).keep_time(Duration::from_secs(1));
         }
-        self.begin_anew_when_locked(shared.verdict().state);
-        let wait = until_next(&situation(shared, self)).unwrap_or(LOOK_EVERY);
+        self.reset_backoff_when_locked(shared.verdict().state);
+        let wait = delay_until_next(&situation(shared, self)).unwrap_or(POLL_INTERVAL);
         if wait.is_zero() {
-            self.note(shared);
+            self.refresh(shared);
         }
         wait
     }
 
     /// Somebody is locked out by time alone: the pauses that grew meanwhile count no longer.
-    fn begin_anew_when_locked(&mut self, state: State) {
+    fn reset_backoff_when_locked(&mut self, state: State) {
         let overdue = State::Locked { code: LockCode::LeaseExpired };
         if state == overdue && self.seen != Some(overdue) {
             *self = Self { kept: self.kept, ..Self::default() };
@@ -113,12 +113,12 @@ impl Tries {
     }
 
     /// Asks, and remembers how it went.
-    fn note(&mut self, shared: &Shared) {
-        let result = Operation::begin(shared).refresh();
+    fn refresh(&mut self, shared: &Shared) {
+        let result = Session::begin(shared).refresh();
         self.last = Some(shared.config.clock.now());
         (self.failures, self.asked_to_wait) = match result {
             Ok(()) => (0, Duration::ZERO),
-            Err(RefreshError::NoAnswer(Trouble::Busy { retry_after_seconds })) => {
+            Err(RefreshError::RequestFailed(RequestFailure::Busy { retry_after_seconds })) => {
                 (self.failures.saturating_add(1), Duration::from_secs(retry_after_seconds.unwrap_or(0)))
             }
             Err(_) => (self.failures.saturating_add(1), Duration::ZERO),
@@ -127,16 +127,16 @@ impl Tries {
     }
 }
 
-fn situation(shared: &Shared, tries: &Tries) -> Situation {
+fn situation(shared: &Shared, tries: &RefreshHistory) -> ScheduleInputs {
     let tick = shared.config.clock.now();
     let mut memory = shared.memory();
     let now = memory.look(&shared.config).now();
     let state: State = memory.verdict(&shared.config).state;
     let refresh_at = match memory.standing {
-        Standing::Leased(term) => Some(term.refresh_at),
+        StoredDecision::Leased(term) => Some(term.refresh_at),
         _ => None,
     };
-    Situation {
+    ScheduleInputs {
         state,
         now,
         refresh_at,
@@ -149,14 +149,14 @@ fn situation(shared: &Shared, tries: &Tries) -> Situation {
 }
 
 /// The monotonic clock may stand still while the machine sleeps, and the other one may be turned.
-fn since(last: Tick, now: Tick) -> Duration {
+fn since(last: ClockReading, now: ClockReading) -> Duration {
     let wall = now.wall.0.saturating_sub(last.wall.0).max(0).unsigned_abs();
     now.monotonic.saturating_sub(last.monotonic).max(Duration::from_millis(wall))
 }
 
-impl Stop {
+impl StopSignal {
     /// Waits, and tells whether it is over.
-    fn rings_within(&self, time: Duration) -> bool {
+    fn stopped_within(&self, time: Duration) -> bool {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.rung.wait_timeout_while(asked, time, |asked| !*asked);
         *waited.unwrap_or_else(PoisonError::into_inner).0
@@ -169,8 +169,11 @@ mod tests {
 
     use super::*;
 
-    const fn tick(wall_seconds: i64, monotonic_seconds: u64) -> Tick {
-        Tick { wall: UnixMillis(wall_seconds * 1_000), monotonic: Duration::from_secs(monotonic_seconds) }
+    const fn tick(wall_seconds: i64, monotonic_seconds: u64) -> ClockReading {
+        ClockReading {
+            wall: UnixMillis(wall_seconds * 1_000),
+            monotonic: Duration::from_secs(monotonic_seconds),
+        }
     }
 
     #[test]
@@ -186,19 +189,19 @@ mod tests {
     #[test]
     fn the_end_of_offline_use_is_asked_about_at_once() {
         let overdue = State::Locked { code: LockCode::LeaseExpired };
-        let mut tries = Tries {
+        let mut tries = RefreshHistory {
             failures: 9,
             asked_to_wait: Duration::from_secs(9),
             last: Some(tick(0, 0)),
             seen: Some(State::ClockSuspect),
             kept: Duration::from_secs(5),
         };
-        tries.begin_anew_when_locked(State::RefreshDue);
+        tries.reset_backoff_when_locked(State::RefreshDue);
         assert_eq!(tries.failures, 9);
-        tries.begin_anew_when_locked(overdue);
+        tries.reset_backoff_when_locked(overdue);
         assert_eq!((tries.failures, tries.last, tries.kept), (0, None, Duration::from_secs(5)));
         (tries.failures, tries.last) = (1, Some(tick(1, 1)));
-        tries.begin_anew_when_locked(overdue);
+        tries.reset_backoff_when_locked(overdue);
         assert_eq!((tries.failures, tries.last), (1, Some(tick(1, 1))), "once");
     }
 }

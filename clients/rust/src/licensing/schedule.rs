@@ -12,7 +12,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// What the plan depends on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Situation {
+pub(super) struct ScheduleInputs {
     pub(super) state: State,
     pub(super) now: UnixSeconds,
     /// When a good license wants to be renewed.
@@ -21,7 +21,7 @@ pub(super) struct Situation {
     pub(super) has_key: bool,
     /// Whether something waits to be sent.
     pub(super) waits: bool,
-    /// Tries in a row that brought nothing, and how long the server asked to be left alone.
+    /// RefreshHistory in a row that brought nothing, and how long the server asked to be left alone.
     pub(super) failures: u32,
     pub(super) asked_to_wait: Duration,
     /// Since the last try of this run; `None` before the first.
@@ -29,7 +29,7 @@ pub(super) struct Situation {
 }
 
 /// How long from now until the server is asked; `None` is not before something changes.
-pub(super) fn until_next(situation: &Situation) -> Option<Duration> {
+pub(super) fn delay_until_next(situation: &ScheduleInputs) -> Option<Duration> {
     let overdue = match situation.state {
         _ if situation.waits => true,
         State::NotActivated if !situation.has_key => return None,
@@ -102,7 +102,7 @@ mod tests {
             (REVOKED, false, 0, 0, None, seconds(0)),
             (REVOKED, false, 0, 0, seconds(600), seconds(3_000)),
         ] {
-            let situation = Situation {
+            let situation = ScheduleInputs {
                 state,
                 now: NOW,
                 refresh_at: Some(UnixSeconds(NOW.0 + 500)),
@@ -112,7 +112,7 @@ mod tests {
                 asked_to_wait: Duration::from_secs(asked),
                 since_last,
             };
-            assert_eq!(until_next(&situation), expected, "{situation:?}");
+            assert_eq!(delay_until_next(&situation), expected, "{situation:?}");
         }
     }
 
@@ -121,7 +121,7 @@ mod tests {
         for (failures, since_last, expected) in
             [(0, None, 0), (0, Some(0), 3_600), (1, Some(600), 3_000), (1, Some(3_600), 0)]
         {
-            let situation = Situation {
+            let situation = ScheduleInputs {
                 state: State::NotActivated,
                 now: NOW,
                 refresh_at: None,
@@ -131,7 +131,7 @@ mod tests {
                 asked_to_wait: Duration::ZERO,
                 since_last: since_last.map(Duration::from_secs),
             };
-            assert_eq!(until_next(&situation), Some(Duration::from_secs(expected)), "{situation:?}");
+            assert_eq!(delay_until_next(&situation), Some(Duration::from_secs(expected)), "{situation:?}");
         }
     }
 }

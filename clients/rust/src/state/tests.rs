@@ -1,23 +1,33 @@
 use super::*;
-use crate::timeline::TOLERANCE_MILLIS;
+use crate::timeline::CLOCK_TOLERANCE_MILLIS;
 use falconer_domain::UnixMillis;
 
 const REFRESH_AT: i64 = 1_800_086_400;
 const EXP: i64 = 1_800_691_200;
 const HOUR: i64 = 3_600;
 
-fn term(license_expires_at: Option<i64>) -> Standing {
-    Standing::Leased(Term {
+fn term(license_expires_at: Option<i64>) -> StoredDecision {
+    StoredDecision::Leased(LeaseTerm {
         refresh_at: UnixSeconds(REFRESH_AT),
         exp: UnixSeconds(EXP),
         license_expires_at: license_expires_at.map(UnixSeconds),
     })
 }
 
-fn at(standing: Standing, local: i64, floor: i64, marks: Marks, failed_at: Option<i64>) -> Verdict {
-    judge(&Evidence {
-        standing,
-        time: Reading { local: UnixMillis(local * 1_000), floor: UnixMillis(floor * 1_000), marks },
+fn at(
+    standing: StoredDecision,
+    local: i64,
+    floor: i64,
+    integrity: CheckpointIntegrity,
+    failed_at: Option<i64>,
+) -> Evaluation {
+    evaluate(&Evidence {
+        decision: standing,
+        time: ReconciledTime {
+            local: UnixMillis(local * 1_000),
+            floor: UnixMillis(floor * 1_000),
+            integrity,
+        },
         failed_at: failed_at.map(UnixSeconds),
     })
 }
@@ -53,8 +63,8 @@ fn the_table_of_a_lease() {
         (EXP - HOUR - 1, EXP, None, None, State::ClockSuspect, false),
         (0, EXP, None, Some(EXP), State::ClockSuspect, false),
     ] {
-        let verdict = at(term(license_ends), local, floor, Marks::Kept, failed_at);
-        assert_eq!(verdict, Verdict { state, unlocked }, "{local} {floor} {failed_at:?} {license_ends:?}");
+        let verdict = at(term(license_ends), local, floor, CheckpointIntegrity::Intact, failed_at);
+        assert_eq!(verdict, Evaluation { state, unlocked }, "{local} {floor} {failed_at:?} {license_ends:?}");
     }
 }
 
@@ -72,8 +82,8 @@ fn every_combination_follows_the_sentences() {
         EXP + HOUR,
         i64::MAX / 1_000,
     ];
-    let standings = LockCode::SIGNED.map(Standing::Refused).into_iter().chain([
-        Standing::Nothing,
+    let standings = LockCode::SIGNED.map(StoredDecision::Refused).into_iter().chain([
+        StoredDecision::NoLicense,
         term(None),
         term(Some(EXP)),
         term(Some(EXP + HOUR)),
@@ -82,10 +92,10 @@ fn every_combination_follows_the_sentences() {
     for standing in standings {
         for local in moments {
             for floor in moments {
-                for marks in [Marks::Kept, Marks::Changed] {
+                for integrity in [CheckpointIntegrity::Intact, CheckpointIntegrity::Tampered] {
                     for failed_at in [None, Some(0), Some(REFRESH_AT), Some(EXP)] {
-                        let verdict = at(standing, local, floor, marks, failed_at);
-                        check(standing, local, floor, marks, verdict);
+                        let verdict = at(standing, local, floor, integrity, failed_at);
+                        check(standing, local, floor, integrity, verdict);
                         seen.insert(verdict.state.name());
                     }
                 }
@@ -95,22 +105,31 @@ fn every_combination_follows_the_sentences() {
     assert_eq!(seen.len(), 6, "{seen:?}");
 }
 
-fn check(standing: Standing, local: i64, floor: i64, marks: Marks, verdict: Verdict) {
+fn check(
+    standing: StoredDecision,
+    local: i64,
+    floor: i64,
+    integrity: CheckpointIntegrity,
+    verdict: Evaluation,
+) {
     let now = local.max(floor);
-    let suspect = marks == Marks::Changed || local * 1_000 < floor * 1_000 - TOLERANCE_MILLIS;
+    let suspect =
+        integrity == CheckpointIntegrity::Tampered || local * 1_000 < floor * 1_000 - CLOCK_TOLERANCE_MILLIS;
     match (standing, verdict.state) {
-        (Standing::Nothing, state) => assert_eq!(state, State::NotActivated),
-        (Standing::Refused(code), state) => assert_eq!(state, locked(code)),
-        (Standing::Leased(_), State::ClockSuspect) => assert!(suspect),
-        (Standing::Leased(_), State::Locked { code }) => {
+        (StoredDecision::NoLicense, state) => assert_eq!(state, State::NotActivated),
+        (StoredDecision::Refused(code), state) => assert_eq!(state, locked(code)),
+        (StoredDecision::Leased(_), State::ClockSuspect) => assert!(suspect),
+        (StoredDecision::Leased(_), State::Locked { code }) => {
             assert!(!suspect && now >= EXP);
             assert!(matches!(code, LockCode::Expired | LockCode::LeaseExpired), "no refusal, no such code");
         }
-        (Standing::Leased(_), State::Active) => assert!(!suspect && now < REFRESH_AT),
-        (Standing::Leased(_), _) => assert!(!suspect && (REFRESH_AT..EXP).contains(&now)),
+        (StoredDecision::Leased(_), State::Active) => assert!(!suspect && now < REFRESH_AT),
+        (StoredDecision::Leased(_), _) => assert!(!suspect && (REFRESH_AT..EXP).contains(&now)),
     }
-    let features = matches!(standing, Standing::Leased(_)) && now < EXP && marks == Marks::Kept;
-    assert_eq!(verdict.unlocked, features, "{standing:?} {local} {floor} {marks:?}");
+    let features = matches!(standing, StoredDecision::Leased(_))
+        && now < EXP
+        && integrity == CheckpointIntegrity::Intact;
+    assert_eq!(verdict.unlocked, features, "{standing:?} {local} {floor} {integrity:?}");
 }
 
 #[test]
@@ -118,8 +137,8 @@ fn every_state_says_what_to_do_next() {
     let mut states = vec![State::NotActivated, State::Active, State::RefreshDue, GRACE, State::ClockSuspect];
     states.extend(LockCode::SIGNED.into_iter().chain([LockCode::LeaseExpired]).map(locked));
     for state in states {
-        let advice = state.advice();
-        assert!(advice.sentence.ends_with('.') && advice.next_step.ends_with('.'), "{advice}");
+        let message = state.user_message();
+        assert!(message.sentence.ends_with('.') && message.next_step.ends_with('.'), "{message}");
     }
 }
 

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::{self, Kind};
-use super::{Record, Store, StoreTrouble, write};
-use crate::advice::Advice;
+use super::{Record, Store, StoreError, write};
+use crate::user_message::UserMessage;
 
 /// How long to wait for another process to finish its write; each takes milliseconds.
-const BUSY: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often to look whether another process has opened.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-const NEWER: Advice = Advice::new(
+const NEWER: UserMessage = UserMessage::new(
     "The saved license was written by a newer version of this application.",
     "Update the application; until then activate again each time it starts.",
 );
@@ -24,57 +24,57 @@ const NEWER: Advice = Advice::new(
 pub(crate) struct Opened {
     pub(crate) store: Store,
     /// What the user has to know, if something has to be known.
-    pub(crate) notice: Option<Advice>,
+    pub(crate) notice: Option<UserMessage>,
 }
 
 /// Opens or makes the file at `path`. Where it cannot be written, what can be read of it counts and later changes are
 /// kept in memory.
-pub(crate) fn open(path: &Path) -> Result<Opened, StoreTrouble> {
+pub(crate) fn open(path: &Path) -> Result<Opened, StoreError> {
     if let Some(folder) = path.parent() {
-        // Trouble with the folder shows when the file is made.
+        // RequestFailure with the folder shows when the file is made.
         let _ = fs::create_dir_all(folder);
     }
-    let turn = my_turn(path);
-    match attempt(path) {
+    let turn = lock_for_open(path);
+    match try_open(path) {
         Ok(store) => Ok(Opened { store, notice: None }),
-        Err(Failed::Newer) => Ok(Opened { store: in_memory(&Record::default())?, notice: Some(NEWER) }),
-        Err(Failed::Trouble(StoreTrouble::Damaged)) if turn.is_some() => after_damage(path),
-        Err(Failed::Trouble(trouble)) => unwritable(path, trouble),
+        Err(OpenFailure::Newer) => Ok(Opened { store: in_memory(&Record::default())?, notice: Some(NEWER) }),
+        Err(OpenFailure::Store(StoreError::Damaged)) if turn.is_some() => replace_damaged(path),
+        Err(OpenFailure::Store(error)) => open_unwritable(path, error),
     }
 }
 
 /// A store that ends with the program.
-pub(crate) fn open_in_memory() -> Result<Opened, StoreTrouble> {
+pub(crate) fn open_in_memory() -> Result<Opened, StoreError> {
     Ok(Opened { store: in_memory(&Record::default())?, notice: None })
 }
 
-enum Failed {
+enum OpenFailure {
     Newer,
-    Trouble(StoreTrouble),
+    Store(StoreError),
 }
 
-impl<E: Into<StoreTrouble>> From<E> for Failed {
+impl<E: Into<StoreError>> From<E> for OpenFailure {
     fn from(error: E) -> Self {
-        Self::Trouble(error.into())
+        Self::Store(error.into())
     }
 }
 
-fn attempt(path: &Path) -> Result<Store, Failed> {
+fn try_open(path: &Path) -> Result<Store, OpenFailure> {
     make_private(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(LOCK_TIMEOUT)?;
     match schema::kind(&connection)? {
-        Kind::Ours | Kind::Empty => {}
-        Kind::Newer => return Err(Failed::Newer),
-        Kind::Foreign => return Err(StoreTrouble::Damaged.into()),
+        Kind::Current | Kind::Empty => {}
+        Kind::Newer => return Err(OpenFailure::Newer),
+        Kind::Foreign => return Err(StoreError::Damaged.into()),
     }
     harden(&connection)?;
     schema::create(&mut connection)?;
     check(&connection)?;
     let store = Store { connection };
     store.read()?;
-    store.settle();
+    store.truncate_wal();
     Ok(store)
 }
 
@@ -87,25 +87,25 @@ fn harden(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// A few pages, so all of it is looked at.
-fn check(connection: &Connection) -> Result<(), StoreTrouble> {
+fn check(connection: &Connection) -> Result<(), StoreError> {
     let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(()) } else { Err(StoreTrouble::Damaged) }
+    if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged) }
 }
 
 /// The file holds a license key: its owner alone may read it. SQLite gives the files beside it the same mode.
-fn make_private(path: &Path) -> Result<(), StoreTrouble> {
+fn make_private(path: &Path) -> Result<(), StoreError> {
     match private().create_new(true).open(path) {
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
             std::io::ErrorKind::AlreadyExists => {
-                close_to_others(path);
+                restrict_permissions(path);
                 Ok(())
             }
-            std::io::ErrorKind::StorageFull => Err(StoreTrouble::Full),
+            std::io::ErrorKind::StorageFull => Err(StoreError::Full),
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-                Err(StoreTrouble::ReadOnly)
+                Err(StoreError::ReadOnly)
             }
-            _ => Err(StoreTrouble::Other),
+            _ => Err(StoreError::Unavailable),
         },
     }
 }
@@ -121,7 +121,7 @@ fn private() -> OpenOptions {
 
 /// A file that was restored or copied may have come with any mode. What cannot be closed is used all the same.
 #[cfg(unix)]
-fn close_to_others(path: &Path) {
+fn restrict_permissions(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     for ending in ["", "-wal", "-shm"] {
         let path = with_ending(path, ending);
@@ -135,29 +135,29 @@ fn close_to_others(path: &Path) {
 
 /// Elsewhere the user's own folder is closed to others.
 #[cfg(not(unix))]
-fn close_to_others(_: &Path) {}
+fn restrict_permissions(_: &Path) {}
 
 /// The right to open, and to set aside what cannot be opened: of several programs that find a wreck at once, one sets it
 /// aside and makes a new file, and the others find that one. Without it they would set aside the new file too, with the
 /// license in it. `None` where nothing can be written, or another program holds on to it.
-fn my_turn(path: &Path) -> Option<File> {
+fn lock_for_open(path: &Path) -> Option<File> {
     // The file stays: deleted, it could be locked twice.
     let file = private().create(true).truncate(false).open(with_ending(path, ".lock")).ok()?;
     let begun = Instant::now();
     while file.try_lock().is_err() {
-        if begun.elapsed() >= BUSY {
+        if begun.elapsed() >= LOCK_TIMEOUT {
             return None;
         }
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(POLL_INTERVAL);
     }
     Some(file)
 }
 
 /// Sets a wreck aside and begins anew.
-fn after_damage(path: &Path) -> Result<Opened, StoreTrouble> {
-    let notice = Some(StoreTrouble::Damaged.advice());
+fn replace_damaged(path: &Path) -> Result<Opened, StoreError> {
+    let notice = Some(StoreError::Damaged.user_message());
     if set_aside(path).is_ok()
-        && let Ok(store) = attempt(path)
+        && let Ok(store) = try_open(path)
     {
         return Ok(Opened { store, notice });
     }
@@ -185,9 +185,9 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// What can be read counts; what changes is forgotten with the program.
-fn unwritable(path: &Path, trouble: StoreTrouble) -> Result<Opened, StoreTrouble> {
+fn open_unwritable(path: &Path, error: StoreError) -> Result<Opened, StoreError> {
     let record = read_only(path).unwrap_or_default();
-    Ok(Opened { store: in_memory(&record)?, notice: Some(trouble.advice()) })
+    Ok(Opened { store: in_memory(&record)?, notice: Some(error.user_message()) })
 }
 
 /// Reads a file without writing anything, its log included. With a log that was not moved into it the file may be older
@@ -199,7 +199,7 @@ fn read_only(path: &Path) -> Option<Record> {
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(immutable(path)?, flags).ok()?;
-    let ours = schema::kind(&connection).ok()? == Kind::Ours;
+    let ours = schema::kind(&connection).ok()? == Kind::Current;
     (ours && check(&connection).is_ok()).then(|| Store { connection }.read().ok()).flatten()
 }
 
@@ -212,7 +212,7 @@ fn immutable(path: &Path) -> Option<String> {
     Some(format!("file:{slash}{escaped}?immutable=1"))
 }
 
-fn in_memory(record: &Record) -> Result<Store, StoreTrouble> {
+fn in_memory(record: &Record) -> Result<Store, StoreError> {
     let mut connection = Connection::open_in_memory()?;
     schema::create(&mut connection)?;
     write(&connection, record)?;

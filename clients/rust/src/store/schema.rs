@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::StoreTrouble;
+use super::StoreError;
 
 /// "FLCN": what makes a SQLite file one of ours.
 const APPLICATION_ID: i32 = 0x464C_434E;
@@ -42,26 +42,26 @@ pub(super) enum Kind {
     /// Nothing yet.
     Empty,
     /// Ours, of this version.
-    Ours,
+    Current,
     /// Ours, of a version to come. It is left alone.
     Newer,
     /// Somebody else's.
     Foreign,
 }
 
-pub(super) fn kind(connection: &Connection) -> Result<Kind, StoreTrouble> {
+pub(super) fn kind(connection: &Connection) -> Result<Kind, StoreError> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(match (pragma("application_id")?, pragma("user_version")?) {
         (0, 0) if tables == 0 => Kind::Empty,
-        (APPLICATION_ID, VERSION) => Kind::Ours,
+        (APPLICATION_ID, VERSION) => Kind::Current,
         (APPLICATION_ID, version) if version > VERSION => Kind::Newer,
         _ => Kind::Foreign,
     })
 }
 
 /// Makes the tables, all or none of them.
-pub(super) fn create(connection: &mut Connection) -> Result<(), StoreTrouble> {
+pub(super) fn create(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     // Another process may have been faster.
     if kind(&transaction)? == Kind::Empty {

@@ -1,13 +1,13 @@
 use super::*;
 
-fn sent(digest: &str) -> Sent {
-    Sent { digest: digest.to_owned(), at: UnixSeconds(9) }
+fn sent(digest: &str) -> SentComponents {
+    SentComponents { digest: digest.to_owned(), at: UnixSeconds(9) }
 }
 
 fn record() -> Record {
     Record {
-        key: Some(KeptKey("QF-PRO-KEY".to_owned())),
-        person: Person {
+        key: Some(StoredKey("QF-PRO-KEY".to_owned())),
+        person: Licensee {
             name: PersonName::read("Anna Example").unwrap(),
             email: Email::read("anna@example.com").unwrap(),
         },
@@ -16,10 +16,10 @@ fn record() -> Record {
         sent: Some(sent("digest")),
         install: Some(InstallId::from_random([3; InstallId::BYTES])),
         failed_at: Some(UnixSeconds(7)),
-        marks: TimeMarks { floor: UnixMillis(-5), skew_millis: i64::MAX },
+        marks: TimeCheckpoint { floor: UnixMillis(-5), skew_millis: i64::MAX },
         seal: Some("seal".to_owned()),
-        waiting: Some(Waiting::Activate(KeptKey("QF-PRO-OTHER".to_owned()))),
-        given_up: ["QF-PRO-THIRD", "QF-PRO-FOURTH"].map(|key| KeptKey(key.to_owned())).to_vec(),
+        pending: Some(PendingRequest::Activate(StoredKey("QF-PRO-OTHER".to_owned()))),
+        abandoned_keys: ["QF-PRO-THIRD", "QF-PRO-FOURTH"].map(|key| StoredKey(key.to_owned())).to_vec(),
     }
 }
 
@@ -29,9 +29,9 @@ fn a_row_reads_back_what_was_written() {
     let path = folder.path().join("license.db");
     let mut store = open(&path).unwrap().store;
     assert_eq!(store.read().unwrap(), Record::default());
-    for waiting in [record().waiting, Some(Waiting::Deactivate), None] {
-        let given_up = record().given_up.into_iter().filter(|_| waiting.is_some()).collect();
-        let expected = Record { waiting, given_up, ..record() };
+    for pending in [record().pending, Some(PendingRequest::Deactivate), None] {
+        let abandoned_keys = record().abandoned_keys.into_iter().filter(|_| pending.is_some()).collect();
+        let expected = Record { pending, abandoned_keys, ..record() };
         assert_eq!(store.update(|row| *row = expected.clone()).unwrap(), expected);
         assert_eq!(open(&path).unwrap().store.read().unwrap(), expected);
     }
@@ -62,9 +62,13 @@ fn what_was_sent_reads_back_from_any_text() {
         ("digest@soon", "digest", 0),
         ("", "", 0),
     ] {
-        assert_eq!(Sent::read(text), Sent { digest: digest.to_owned(), at: UnixSeconds(at) }, "{text}");
+        assert_eq!(
+            SentComponents::read(text),
+            SentComponents { digest: digest.to_owned(), at: UnixSeconds(at) },
+            "{text}"
+        );
     }
-    assert_eq!(Sent::read(&sent("a").written()), sent("a"));
+    assert_eq!(SentComponents::read(&sent("a").written()), sent("a"));
 }
 
 /// SQLite's own limit, for systems where no small disk can be mounted.
@@ -79,7 +83,7 @@ fn what_does_not_fit_leaves_the_row_as_it_was() {
     };
     limit(&store, pages);
     let longer = |row: &mut Record| row.answer = Some("x".repeat(20_000));
-    assert_eq!(store.update(longer), Err(StoreTrouble::Full));
+    assert_eq!(store.update(longer), Err(StoreError::Full));
     assert_eq!(store.read().unwrap(), record());
     limit(&store, 1_000);
     store.update(longer).unwrap();
@@ -87,9 +91,9 @@ fn what_does_not_fit_leaves_the_row_as_it_was() {
 
 #[test]
 fn every_trouble_says_what_to_do() {
-    for trouble in [StoreTrouble::Full, StoreTrouble::ReadOnly, StoreTrouble::Damaged, StoreTrouble::Other] {
-        for advice in [trouble.advice(), trouble.advice_in_use()] {
-            assert!(advice.sentence.ends_with('.') && advice.next_step.ends_with('.'), "{advice}");
+    for error in [StoreError::Full, StoreError::ReadOnly, StoreError::Damaged, StoreError::Unavailable] {
+        for message in [error.user_message(), error.user_message_while_running()] {
+            assert!(message.sentence.ends_with('.') && message.next_step.ends_with('.'), "{message}");
         }
     }
 }

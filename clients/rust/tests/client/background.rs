@@ -5,22 +5,22 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{Pending, State, Transport};
 
-use crate::harness::{DAY, Lab, Machine, Server, Weather, builder, key};
+use crate::harness::{DAY, Machine, NetworkFault, Server, TestSetup, builder, key};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Lets an answer through when told to.
 struct Held {
     server: Server,
-    asked: Sender<Endpoint>,
+    asked: Sender<ApiEndpoint>,
     released: Mutex<Receiver<()>>,
 }
 
 impl Transport for Held {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let _ = self.asked.send(endpoint);
         let _ = self.released.lock().unwrap().recv();
         self.server.send(endpoint, body)
@@ -29,15 +29,16 @@ impl Transport for Held {
 
 #[test]
 fn start_up_and_looks_never_wait_for_the_server() {
-    let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+    let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let path = folder.path().join("license.db");
-    lab.on(&path).activate(&key(1), "", "").unwrap();
-    lab.clock.pass(2 * DAY);
+    setup.on(&path).activate(&key(1), "", "").unwrap();
+    setup.clock.pass(2 * DAY);
     let ((asked, asks), (release, released)) = (channel(), channel());
-    let held = Held { server: lab.server.clone(), asked, released: Mutex::new(released) };
-    let client = builder(&lab.server, &lab.clock, &lab.machine).transport(held).store(&path).open().unwrap();
+    let held = Held { server: setup.server.clone(), asked, released: Mutex::new(released) };
+    let client =
+        builder(&setup.server, &setup.clock, &setup.machine).transport(held).store(&path).open().unwrap();
     let refresher = client.start_refresher();
-    assert_eq!(asks.recv_timeout(LIMIT), Ok(Endpoint::Verify), "it asks by itself");
+    assert_eq!(asks.recv_timeout(LIMIT), Ok(ApiEndpoint::Verify), "it asks by itself");
     // The answer is out, and everything else goes on.
     assert_eq!(client.status(), State::RefreshDue);
     assert!(client.has_feature(crate::harness::FEATURE) && client.license().is_some());
@@ -48,17 +49,17 @@ fn start_up_and_looks_never_wait_for_the_server() {
 
 #[test]
 fn what_waits_is_sent_when_the_server_is_back_and_listeners_hear_of_it() {
-    let lab = Lab::new();
+    let setup = TestSetup::new();
     let heard = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&heard);
-    let client = builder(&lab.server, &lab.clock, &lab.machine)
+    let client = builder(&setup.server, &setup.clock, &setup.machine)
         .on_change(move |state| listener.lock().unwrap().push(state))
         .open()
         .unwrap();
-    lab.weather(Weather::Down);
+    setup.set_fault(NetworkFault::Down);
     client.activate(&key(1), "", "").unwrap();
     assert_eq!(client.pending(), Some(Pending::Activate));
-    lab.weather(Weather::Fair);
+    setup.set_fault(NetworkFault::None);
     let _refresher = client.start_refresher();
     assert_eq!(client.wait_for_change(State::NotActivated, LIMIT), State::Active);
     // Who looks may know it before the listener does.
@@ -66,8 +67,8 @@ fn what_waits_is_sent_when_the_server_is_back_and_listeners_hear_of_it() {
         std::thread::sleep(Duration::from_millis(1));
     }
     // What changes by time alone is announced too.
-    lab.weather(Weather::Down);
-    lab.clock.pass(DAY);
+    setup.set_fault(NetworkFault::Down);
+    setup.clock.pass(DAY);
     let grace = loop {
         match client.wait_for_change(State::RefreshDue, LIMIT) {
             State::Active => {}
@@ -85,14 +86,14 @@ fn what_waits_is_sent_when_the_server_is_back_and_listeners_hear_of_it() {
 /// Two parts changed at once: the lease does not count, and the server knows the machine by what it learned.
 #[test]
 fn a_stored_key_is_asked_about_even_where_its_lease_does_not_count() {
-    let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+    let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let path = folder.path().join("license.db");
-    lab.on(&path).activate(&key(1), "", "").unwrap();
+    setup.on(&path).activate(&key(1), "", "").unwrap();
     let office = Machine::named("office");
-    let elsewhere = lab.of(&folder.path().join("another.db"), &office);
-    lab.server.state().devices.clear();
+    let elsewhere = setup.of(&folder.path().join("another.db"), &office);
+    setup.server.state().devices.clear();
     elsewhere.activate(&key(1), "", "").unwrap();
-    let client = lab.of(&path, &office);
+    let client = setup.of(&path, &office);
     assert_eq!(client.status(), State::NotActivated);
     let _refresher = client.start_refresher();
     assert_eq!(client.wait_for_change(State::NotActivated, LIMIT), State::Active);
@@ -100,20 +101,20 @@ fn a_stored_key_is_asked_about_even_where_its_lease_does_not_count() {
 
 #[test]
 fn a_wait_ends_when_nothing_happens() {
-    let lab = Lab::new();
+    let setup = TestSetup::new();
     assert_eq!(
-        lab.client.wait_for_change(State::NotActivated, Duration::from_millis(5)),
+        setup.client.wait_for_change(State::NotActivated, Duration::from_millis(5)),
         State::NotActivated
     );
-    assert_eq!(lab.client.wait_for_change(State::Active, LIMIT), State::NotActivated, "another already");
+    assert_eq!(setup.client.wait_for_change(State::Active, LIMIT), State::NotActivated, "another already");
 }
 
 #[test]
 fn the_refresher_ends_with_the_license() {
-    let lab = Lab::activated();
-    let refresher = lab.client.start_refresher();
+    let setup = TestSetup::activated();
+    let refresher = setup.client.start_refresher();
     assert!(format!("{refresher:?}").contains("running: true"));
-    drop(lab);
+    drop(setup);
     for _ in 0..60_000 {
         if format!("{refresher:?}").contains("running: false") {
             return;

@@ -2,7 +2,7 @@
 
 use falconer_client::{Activation, Licensing, State};
 
-use crate::harness::{Lab, key, unlocked};
+use crate::harness::{TestSetup, key, unlocked};
 
 fn activates_all_the_same(client: &Licensing) {
     assert_eq!(client.activate(&key(1), "", ""), Ok(Activation::Done(State::Active)));
@@ -129,17 +129,17 @@ mod linux {
 
     fn a_full_disk_here() {
         let disk = Mounted::tmpfs("256k");
-        let (lab, path) = (Lab::new(), disk.path().join("license.db"));
+        let (setup, path) = (TestSetup::new(), disk.path().join("license.db"));
         disk.fill();
-        let client = lab.on(&path);
+        let client = setup.on(&path);
         activates_all_the_same(&client);
         let notice = client.notice().expect("a word about it");
         assert!(notice.sentence.contains("full") && notice.next_step.contains("Free some space"), "{notice}");
         drop(client);
-        assert_eq!(lab.on(&path).status(), State::NotActivated, "nothing was kept");
+        assert_eq!(setup.on(&path).status(), State::NotActivated, "nothing was kept");
         disk.make_room();
-        activates_all_the_same(&lab.on(&path));
-        let client = lab.on(&path);
+        activates_all_the_same(&setup.on(&path));
+        let client = setup.on(&path);
         assert_eq!((client.status(), client.notice()), (State::Active, None));
     }
 
@@ -153,14 +153,14 @@ mod linux {
 
     fn a_disk_that_fills_up_here() {
         let disk = Mounted::tmpfs("256k");
-        let (lab, path) = (Lab::new(), disk.path().join("license.db"));
-        let client = lab.on(&path);
+        let (setup, path) = (TestSetup::new(), disk.path().join("license.db"));
+        let client = setup.on(&path);
         activates_all_the_same(&client);
         disk.fill();
-        lab.clock.pass(DAY);
+        setup.clock.pass(DAY);
         assert_eq!(client.refresh(), Ok(State::Active), "in memory");
         drop(client);
-        let client = lab.on(&path);
+        let client = setup.on(&path);
         assert!(
             unlocked(&client),
             "what was saved before still counts: {:?} {:?}",
@@ -169,7 +169,7 @@ mod linux {
         );
         drop(client);
         disk.make_room();
-        let client = lab.on(&path);
+        let client = setup.on(&path);
         assert!(unlocked(&client));
         assert_eq!((client.refresh(), client.notice()), (Ok(State::Active), None));
     }
@@ -178,12 +178,12 @@ mod linux {
     #[test]
     fn a_read_only_copy_that_was_not_closed_is_not_taken_for_what_it_was_before() {
         let (disk, folder) = (Mounted::tmpfs("256k"), tempfile::tempdir().unwrap());
-        let (lab, path) = (Lab::new(), folder.path().join("license.db"));
-        let client = lab.on(&path);
+        let (setup, path) = (TestSetup::new(), folder.path().join("license.db"));
+        let client = setup.on(&path);
         activates_all_the_same(&client);
         let reader = rusqlite::Connection::open(&path).unwrap();
         reader.execute_batch("BEGIN; SELECT * FROM license_info").unwrap();
-        lab.server.state().license = Code::Revoked;
+        setup.server.state().license = Code::Revoked;
         assert!(matches!(client.refresh(), Ok(State::Locked { .. })));
         let log = fs::read(path.with_extension("db-wal")).unwrap();
         assert!(!log.is_empty(), "the reader keeps the log from being moved into the file");
@@ -191,7 +191,7 @@ mod linux {
         fs::copy(&path, &copy).unwrap();
         fs::write(copy.with_extension("db-wal"), log).unwrap();
         disk.remount("ro");
-        let client = lab.on(&copy);
+        let client = setup.on(&copy);
         assert!(!unlocked(&client) && client.notice().is_some(), "{:?}", client.status());
     }
 
@@ -202,31 +202,31 @@ mod linux {
 
     fn a_read_only_disk_is_read_and_here() {
         let disk = Mounted::tmpfs("256k");
-        let (lab, path) = (Lab::new(), disk.path().join("license.db"));
-        activates_all_the_same(&lab.on(&path));
+        let (setup, path) = (TestSetup::new(), disk.path().join("license.db"));
+        activates_all_the_same(&setup.on(&path));
         disk.remount("ro");
-        let client = lab.on(&path);
+        let client = setup.on(&path);
         assert_eq!(client.status(), State::Active);
         assert!(client.notice().unwrap().sentence.contains("may not be written"), "{:?}", client.notice());
-        lab.clock.pass(DAY);
+        setup.clock.pass(DAY);
         assert_eq!(client.refresh(), Ok(State::Active), "in memory");
         drop(client);
-        assert_eq!(lab.on(&path).status(), State::RefreshDue, "as it was saved");
-        let nothing = lab.on(&disk.path().join("another.db"));
+        assert_eq!(setup.on(&path).status(), State::RefreshDue, "as it was saved");
+        let nothing = setup.on(&disk.path().join("another.db"));
         activates_all_the_same(&nothing);
         assert!(nothing.notice().is_some());
         disk.remount("rw");
-        assert_eq!(lab.on(&path).notice(), None);
+        assert_eq!(setup.on(&path).notice(), None);
     }
 }
 
 #[test]
 fn a_path_that_cannot_be_a_file_opens_in_memory_and_says_so() {
-    let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+    let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let file = folder.path().join("a-file");
     std::fs::write(&file, "text").unwrap();
     for path in [folder.path().to_owned(), file.join("license.db")] {
-        let client = lab.on(&path);
+        let client = setup.on(&path);
         activates_all_the_same(&client);
         assert!(client.notice().is_some(), "{}", path.display());
     }

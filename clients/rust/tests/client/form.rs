@@ -1,9 +1,9 @@
 //! The dialog's model, as a user meets it.
 
-use falconer_client::{ActivationForm, Dashboard, Field, LockCode, Next, Phase, State, UnixMillis};
+use falconer_client::{ActivationForm, Dashboard, Field, LockCode, NextAction, Phase, State, UnixMillis};
 use falconer_domain::Code;
 
-use crate::harness::{DAY, FEATURE, Lab, Machine, START, Weather, builder, key};
+use crate::harness::{DAY, FEATURE, Machine, NetworkFault, START, TestSetup, builder, key};
 
 fn filled(key: &str) -> ActivationForm {
     let mut form = ActivationForm::new();
@@ -19,24 +19,27 @@ fn filled(key: &str) -> ActivationForm {
 fn keys_are_entered_forgivingly_and_masked_when_left() {
     let mut form = ActivationForm::new();
     form.enter(&format!("  {}\r\n", key(1).to_lowercase().replace('-', "\u{2013}")));
-    assert!(form.shown(Field::Key).contains("qf\u{2013}pro"), "as it is typed");
+    assert!(form.display_text(Field::Key).contains("qf\u{2013}pro"), "as it is typed");
     form.focus_next();
-    let masked = form.shown(Field::Key);
+    let masked = form.display_text(Field::Key);
     assert!(masked.starts_with("QF-PRO-…-") && masked.len() < 24, "{masked}");
     form.focus_on(Field::Key);
-    assert_eq!(form.shown(Field::Key), key(1), "as it is printed");
+    assert_eq!(form.display_text(Field::Key), key(1), "as it is printed");
     assert!(!format!("{form:?}").contains("PRO"));
     form.erase();
     form.focus_next();
-    assert!(form.shown(Field::Key).starts_with('…'), "with a character lost it could be another system's");
+    assert!(
+        form.display_text(Field::Key).starts_with('…'),
+        "with a character lost it could be another system's"
+    );
     form.focus_on(Field::Key);
     (0..key(1).len()).for_each(|_| form.erase());
     form.enter("QF-PR");
     form.focus_next();
-    assert_eq!(form.shown(Field::Key), "QF-PR", "what is no key is not masked");
+    assert_eq!(form.display_text(Field::Key), "QF-PR", "what is no key is not masked");
     let mut long = ActivationForm::new();
     long.enter(&"x".repeat(10_000));
-    assert_eq!(long.shown(Field::Key).len(), 1_024);
+    assert_eq!(long.display_text(Field::Key).len(), 1_024);
 }
 
 /// The form knows no product: where hyphens are lost, what was typed stays, and the server is asked for the right key.
@@ -45,25 +48,25 @@ fn a_key_without_hyphens_is_taken_and_masked() {
     for typed in
         [key(1).replace('-', ""), format!("Lizenzschl\u{FC}ssel {}", key(1).replace('-', " ").to_lowercase())]
     {
-        let lab = Lab::new();
+        let setup = TestSetup::new();
         let mut form = filled(&typed);
-        assert_eq!(form.problem(), None, "{typed}");
+        assert_eq!(form.invalid_field(), None, "{typed}");
         let work = form.submit().unwrap();
-        form.finish(work(&lab.client));
+        form.finish(work(&setup.client));
         assert_eq!(form.phase(), &Phase::Done, "{typed}");
-        let (_, sent) = lab.server.state().requests[0].clone();
+        let (_, sent) = setup.server.state().requests[0].clone();
         assert_eq!(sent["license_key"], key(1), "{typed}");
     }
 }
 
 #[test]
 fn what_is_wrong_is_told_beside_its_field_and_nothing_is_sent() {
-    let lab = Lab::new();
+    let setup = TestSetup::new();
     let mut form = filled("not a key");
     assert!(form.submit().is_none());
-    let Phase::Failed { advice, next } = form.phase().clone() else { panic!("{:?}", form.phase()) };
-    assert_eq!((next, form.focus()), (Next::Correct(Field::Key), Field::Key));
-    assert!(advice.next_step.contains("mail"), "{advice}");
+    let Phase::Failed { message, next } = form.phase().clone() else { panic!("{:?}", form.phase()) };
+    assert_eq!((next, form.focus()), (NextAction::Correct(Field::Key), Field::Key));
+    assert!(message.next_step.contains("mail"), "{message}");
     form.enter("x");
     assert_eq!(form.phase(), &Phase::Editing, "typing takes the message away");
     let mut form = filled(&key(1));
@@ -74,38 +77,38 @@ fn what_is_wrong_is_told_beside_its_field_and_nothing_is_sent() {
     form.enter("anna");
     assert!(form.submit().is_none());
     assert_eq!(form.focus(), Field::Email);
-    assert_eq!(lab.server.asked(), []);
+    assert_eq!(setup.server.asked(), []);
 }
 
 #[test]
 fn from_the_first_key_to_the_dashboard() {
-    let lab = Lab::new();
-    lab.server.state().expires_at = Some(UnixMillis(START.0 + 30 * DAY * 1_000));
-    assert_eq!(Dashboard::of(&lab.client), None);
+    let setup = TestSetup::new();
+    setup.server.state().expires_at = Some(UnixMillis(START.0 + 30 * DAY * 1_000));
+    assert_eq!(Dashboard::of(&setup.client), None);
     let mut form = filled(&key(1));
     let work = form.submit().unwrap();
     assert_eq!(form.phase(), &Phase::Working);
     form.enter("ignored");
     form.erase();
-    form.finish(work(&lab.client));
+    form.finish(work(&setup.client));
     assert_eq!(form.phase(), &Phase::Done);
-    let dashboard = Dashboard::of(&lab.client).unwrap();
+    let dashboard = Dashboard::of(&setup.client).unwrap();
     assert_eq!((dashboard.state, dashboard.unlocked), (State::Active, true));
     assert_eq!((dashboard.tier.as_str(), dashboard.features.as_slice()), ("pro", &[FEATURE.to_owned()][..]));
     assert_eq!((dashboard.days_left, dashboard.offline_days_left), (Some(30), Some(8)));
-    lab.clock.pass(DAY + 1);
-    assert_eq!(Dashboard::of(&lab.client).unwrap().days_left, Some(29));
+    setup.clock.pass(DAY + 1);
+    assert_eq!(Dashboard::of(&setup.client).unwrap().days_left, Some(29));
     assert_eq!(dashboard.device, "Linux computer".replace("Linux", &dashboard.device[..5]));
 }
 
 #[test]
 fn a_taken_seat_is_offered_to_be_moved() {
-    let lab = Lab::activated();
-    let office = builder(&lab.server, &lab.clock, &Machine::named("office")).open().unwrap();
+    let setup = TestSetup::activated();
+    let office = builder(&setup.server, &setup.clock, &Machine::named("office")).open().unwrap();
     let mut form = filled(&key(1));
     let work = form.submit().unwrap();
     form.finish(work(&office));
-    let Phase::Failed { next: Next::MoveHere(holders), .. } = form.phase().clone() else {
+    let Phase::Failed { next: NextAction::MoveHere(holders), .. } = form.phase().clone() else {
         panic!("{:?}", form.phase())
     };
     assert_eq!(holders.len(), 1);
@@ -117,34 +120,34 @@ fn a_taken_seat_is_offered_to_be_moved() {
     assert_eq!((form.phase(), office.status()), (&Phase::Done, State::Active));
 
     // The one that lost it is offered the same at its next start.
-    lab.client.refresh().unwrap();
-    let mut form = ActivationForm::for_state(lab.client.status());
+    setup.client.refresh().unwrap();
+    let mut form = ActivationForm::for_state(setup.client.status());
     let work = form.move_here().unwrap();
-    form.finish(work(&lab.client));
-    assert_eq!((form.phase(), lab.client.status()), (&Phase::Done, State::Active));
+    form.finish(work(&setup.client));
+    assert_eq!((form.phase(), setup.client.status()), (&Phase::Done, State::Active));
     assert!(ActivationForm::for_state(State::Locked { code: LockCode::Revoked }).move_here().is_none());
 }
 
 #[test]
 fn outages_wait_and_refusals_say_what_helps() {
-    let lab = Lab::new();
-    lab.weather(Weather::Portal);
+    let setup = TestSetup::new();
+    setup.set_fault(NetworkFault::Portal);
     let mut form = filled(&key(1));
     let work = form.submit().unwrap();
-    form.finish(work(&lab.client));
-    let Phase::Waiting(advice) = form.phase() else { panic!("{:?}", form.phase()) };
-    assert!(advice.next_step.contains("sign in"), "{advice}");
-    lab.weather(Weather::Fair);
+    form.finish(work(&setup.client));
+    let Phase::Waiting(message) = form.phase() else { panic!("{:?}", form.phase()) };
+    assert!(message.next_step.contains("sign in"), "{message}");
+    setup.set_fault(NetworkFault::None);
     for (code, next) in [
-        (Code::NotFound, Next::Correct(Field::Key)),
-        (Code::EmailMismatch, Next::Correct(Field::Email)),
-        (Code::TransferCooldown, Next::TryAgain),
-        (Code::Revoked, Next::AskVendor),
+        (Code::NotFound, NextAction::Correct(Field::Key)),
+        (Code::EmailMismatch, NextAction::Correct(Field::Email)),
+        (Code::TransferCooldown, NextAction::TryAgain),
+        (Code::Revoked, NextAction::AskVendor),
     ] {
-        lab.server.state().license = code;
+        setup.server.state().license = code;
         let mut form = filled(&key(1));
         let work = form.submit().unwrap();
-        form.finish(work(&lab.client));
+        form.finish(work(&setup.client));
         assert!(matches!(form.phase(), Phase::Failed { next: offered, .. } if *offered == next), "{code:?}");
     }
 }

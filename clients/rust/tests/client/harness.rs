@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
-use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{
-    Builder, Clock, Hardware, Label, Licensing, NoRandomness, PublicKeys, Random, RawComponents, Tick,
-    Transport, UnixMillis, UnixSeconds,
+    Builder, Clock, ClockReading, Hardware, Label, Licensing, NoRandomness, PublicKeys, Random,
+    RawComponents, Transport, UnixMillis, UnixSeconds,
 };
 use falconer_domain::catalog::Policy;
 use falconer_domain::hardware::{DeviceId, LeaseComponents, ReceivedComponents};
@@ -27,7 +27,7 @@ pub(crate) const FEATURE: &str = "copy_trading";
 
 /// Time as it really is, and as the machine shows it.
 #[derive(Clone, Debug)]
-pub(crate) struct TurnedClock(Arc<Mutex<Times>>);
+pub(crate) struct TestClock(Arc<Mutex<Times>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Times {
@@ -36,7 +36,7 @@ struct Times {
     monotonic: Duration,
 }
 
-impl TurnedClock {
+impl TestClock {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(Times { real: START.0, turned: 0, monotonic: Duration::ZERO })))
     }
@@ -78,10 +78,10 @@ impl TurnedClock {
     }
 }
 
-impl Clock for TurnedClock {
-    fn now(&self) -> Tick {
+impl Clock for TestClock {
+    fn now(&self) -> ClockReading {
         let times = *self.0.lock().unwrap();
-        Tick { wall: UnixMillis(times.real + times.turned), monotonic: times.monotonic }
+        ClockReading { wall: UnixMillis(times.real + times.turned), monotonic: times.monotonic }
     }
 
     fn sleep(&self, time: Duration) {
@@ -136,8 +136,8 @@ impl Hardware for Machine {
 
 /// What stands between client and server, or is wrong with the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Weather {
-    Fair,
+pub(crate) enum NetworkFault {
+    None,
     /// Nobody answers.
     Down,
     /// The server did what was asked; its answer is lost.
@@ -178,7 +178,7 @@ pub(crate) struct Moment {
 
 pub(crate) struct ServerState {
     pub(crate) ring: &'static KeyRing,
-    pub(crate) weather: Weather,
+    pub(crate) fault: NetworkFault,
     /// What the license is refused with; `Code::Valid` is none.
     pub(crate) license: Code,
     pub(crate) expires_at: Option<UnixMillis>,
@@ -187,9 +187,9 @@ pub(crate) struct ServerState {
     /// What reached the client whole.
     pub(crate) delivered: Vec<Delivered>,
     /// Every request: endpoint and body.
-    pub(crate) requests: Vec<(Endpoint, Value)>,
+    pub(crate) requests: Vec<(ApiEndpoint, Value)>,
     replays: BTreeMap<&'static str, Reply>,
-    clock: TurnedClock,
+    clock: TestClock,
 }
 
 /// The server, and the way to it.
@@ -225,10 +225,10 @@ pub(crate) fn key(number: u8) -> String {
 }
 
 impl Server {
-    pub(crate) fn new(clock: &TurnedClock) -> Self {
+    pub(crate) fn new(clock: &TestClock) -> Self {
         Self(Arc::new(Mutex::new(ServerState {
             ring: ring(1),
-            weather: Weather::Fair,
+            fault: NetworkFault::None,
             license: Code::Valid,
             expires_at: None,
             policy: Policy { seats: 1, ..Policy::DEFAULT },
@@ -244,13 +244,13 @@ impl Server {
         self.0.lock().unwrap()
     }
 
-    pub(crate) fn asked(&self) -> Vec<Endpoint> {
+    pub(crate) fn asked(&self) -> Vec<ApiEndpoint> {
         self.state().requests.iter().map(|(endpoint, _)| *endpoint).collect()
     }
 }
 
 impl Transport for Server {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let mut state = self.state();
         let body: Value = body.map_or(Value::Null, |body| serde_json::from_str(body).unwrap());
         state.requests.push((endpoint, body.clone()));
@@ -259,31 +259,33 @@ impl Transport for Server {
 }
 
 impl ServerState {
-    fn answer(&mut self, endpoint: Endpoint, body: &Value) -> Result<Reply, NoReply> {
-        let weather = self.weather;
-        match weather {
-            Weather::Down => return Err(NoReply),
-            Weather::Status(status) => return Ok(reply(status, b"".to_vec())),
-            Weather::Unsigned(code) => {
+    fn answer(&mut self, endpoint: ApiEndpoint, body: &Value) -> Result<Reply, NoReply> {
+        let fault = self.fault;
+        match fault {
+            NetworkFault::Down => return Err(NoReply),
+            NetworkFault::Status(status) => return Ok(reply(status, b"".to_vec())),
+            NetworkFault::Unsigned(code) => {
                 return Ok(reply(409, json!({ "code": code, "valid": false }).to_string().into_bytes()));
             }
-            Weather::Portal => return Ok(reply(200, b"<html>Welcome to the hotel</html>".to_vec())),
+            NetworkFault::Portal => return Ok(reply(200, b"<html>Welcome to the hotel</html>".to_vec())),
             _ => {}
         }
-        if endpoint == Endpoint::Keys {
+        if endpoint == ApiEndpoint::Keys {
             return Ok(reply(200, serde_json::to_vec(&Jwks::of(self.ring)).unwrap()));
         }
         let mut good = self.decide(endpoint, body);
-        match weather {
-            Weather::LostReply => return Err(NoReply),
-            Weather::Replay => {
+        match fault {
+            NetworkFault::LostReply => return Err(NoReply),
+            NetworkFault::Replay => {
                 let replay = self.replays.get(endpoint.path()).cloned();
                 return Ok(replay.unwrap_or_else(|| reply(502, b"".to_vec())));
             }
-            Weather::Truncated => good.body.truncate(good.body.len() / 2),
-            Weather::BadSignature => good.body = with_lease(&good.body, |lease| changed_at_the_end(&lease)),
+            NetworkFault::Truncated => good.body.truncate(good.body.len() / 2),
+            NetworkFault::BadSignature => {
+                good.body = with_lease(&good.body, |lease| changed_at_the_end(&lease))
+            }
             _ => {
-                if weather == Weather::Fair {
+                if fault == NetworkFault::None {
                     self.replays.entry(endpoint.path()).or_insert_with(|| good.clone());
                 }
             }
@@ -292,7 +294,7 @@ impl ServerState {
     }
 
     /// The server's decision, in short: seats, hardware, status.
-    fn decide(&mut self, endpoint: Endpoint, body: &Value) -> Reply {
+    fn decide(&mut self, endpoint: ApiEndpoint, body: &Value) -> Reply {
         let typed = LicenseKey::parse(body["license_key"].as_str().unwrap()).unwrap();
         let shown = received(&body["hardware"]);
         let stated = shown.lease(&Label::ALL);
@@ -302,21 +304,21 @@ impl ServerState {
             .find(|(_, stored)| stored.are_matched_by(&stated, 2))
             .map(|(id, _)| id.clone());
         let (code, device) = match (endpoint, self.license, known) {
-            (Endpoint::Deactivate, _, Some(id)) => {
+            (ApiEndpoint::Deactivate, _, Some(id)) => {
                 self.devices.remove(&id);
                 (Code::Deactivated, None)
             }
-            (Endpoint::Deactivate, _, None) => (Code::DeviceNotBound, None),
+            (ApiEndpoint::Deactivate, _, None) => (Code::DeviceNotBound, None),
             (_, code, _) if code != Code::Valid => (code, None),
-            (Endpoint::Verify, _, Some(id)) => (Code::Valid, Some(id)),
-            (Endpoint::Verify, _, None) if self.devices.is_empty() => (Code::NotActivated, None),
-            (Endpoint::Verify, _, None) => (Code::HardwareMismatch, None),
+            (ApiEndpoint::Verify, _, Some(id)) => (Code::Valid, Some(id)),
+            (ApiEndpoint::Verify, _, None) if self.devices.is_empty() => (Code::NotActivated, None),
+            (ApiEndpoint::Verify, _, None) => (Code::HardwareMismatch, None),
             (_, _, Some(id)) => (Code::Refreshed, Some(id)),
             (_, _, None) if body["refresh"] == true => (Code::HardwareMismatch, None),
             (_, _, None) if self.devices.len() < self.policy.seats as usize => {
                 (Code::Activated, Some(self.bind(stated.clone())))
             }
-            (Endpoint::Transfer, _, None) => {
+            (ApiEndpoint::Transfer, _, None) => {
                 self.devices.pop_first();
                 (Code::Transferred, Some(self.bind(stated.clone())))
             }
@@ -342,14 +344,14 @@ impl ServerState {
         device: Option<(&DeviceId, &ReceivedComponents)>,
         nonce: Option<&str>,
     ) -> String {
-        let signer = match self.weather {
-            Weather::Forged => ring(9),
+        let signer = match self.fault {
+            NetworkFault::Forged => ring(9),
             _ => self.ring,
         };
-        let nonce = if self.weather == Weather::OtherNonce { Some("somebody-elses-nonce") } else { nonce };
+        let nonce = if self.fault == NetworkFault::OtherNonce { Some("somebody-elses-nonce") } else { nonce };
         let claims = self.claims(typed, code, device, nonce);
         let lease = claims.sign(signer.current());
-        if self.weather == Weather::Fair {
+        if self.fault == NetworkFault::None {
             self.delivered.push(Delivered { code, at: self.clock.truly() });
         }
         lease
@@ -414,7 +416,7 @@ pub(crate) fn changed_at_the_end(lease: &str) -> String {
 /// A client on a machine, by way of a server or of what stands before it.
 pub(crate) fn builder(
     transport: &(impl Transport + Clone + 'static),
-    clock: &TurnedClock,
+    clock: &TestClock,
     machine: &Machine,
 ) -> Builder {
     Licensing::builder("QF", "https://licenses.example.com", pins())
@@ -426,16 +428,16 @@ pub(crate) fn builder(
 }
 
 /// The usual world: a server, a clock, a machine, and a client that keeps its license in memory.
-pub(crate) struct Lab {
-    pub(crate) clock: TurnedClock,
+pub(crate) struct TestSetup {
+    pub(crate) clock: TestClock,
     pub(crate) server: Server,
     pub(crate) machine: Machine,
     pub(crate) client: Licensing,
 }
 
-impl Lab {
+impl TestSetup {
     pub(crate) fn new() -> Self {
-        let clock = TurnedClock::new();
+        let clock = TestClock::new();
         let (server, machine) = (Server::new(&clock), Machine::named("home"));
         let client = builder(&server, &clock, &machine).open().unwrap();
         Self { clock, server, machine, client }
@@ -443,9 +445,9 @@ impl Lab {
 
     /// The same, activated.
     pub(crate) fn activated() -> Self {
-        let lab = Self::new();
-        lab.client.activate(&key(1), "Anna Example", "anna@example.com").unwrap();
-        lab
+        let setup = Self::new();
+        setup.client.activate(&key(1), "Anna Example", "anna@example.com").unwrap();
+        setup
     }
 
     /// A client on a file.
@@ -458,8 +460,8 @@ impl Lab {
         builder(&self.server, &self.clock, machine).store(path).open().unwrap()
     }
 
-    pub(crate) fn weather(&self, weather: Weather) {
-        self.server.state().weather = weather;
+    pub(crate) fn set_fault(&self, fault: NetworkFault) {
+        self.server.state().fault = fault;
     }
 
     pub(crate) fn real_seconds(&self) -> UnixSeconds {

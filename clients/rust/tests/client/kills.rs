@@ -8,7 +8,7 @@ use std::time::Duration;
 use falconer_client::State;
 use falconer_domain::Code;
 
-use crate::harness::{DAY, Lab, key, unlocked};
+use crate::harness::{DAY, TestSetup, key, unlocked};
 
 /// Names the folder to the child, which is this test program again, and its day.
 const FOLDER: &str = "FALCONER_TEST_FOLDER";
@@ -38,14 +38,14 @@ fn start(test: &str, folder: &Path, day: u64) -> Child {
 fn child_that_writes() {
     let (Some(folder), Some(day)) = (told(FOLDER), told(DAY_OF_CHILD)) else { return };
     let folder = Path::new(&folder);
-    let lab = Lab::new();
+    let setup = TestSetup::new();
     // Later than the child before: a server's time does not run backwards.
-    lab.clock.pass(day.parse::<i64>().unwrap() * DAY);
-    let client = lab.on(&folder.join("license.db"));
+    setup.clock.pass(day.parse::<i64>().unwrap() * DAY);
+    let client = setup.on(&folder.join("license.db"));
     client.activate(&key(1), "Anna", "").unwrap();
     for round in 0_u64.. {
-        lab.clock.pass(1);
-        lab.server.state().license = if round % 2 == 0 { Code::Revoked } else { Code::Valid };
+        setup.clock.pass(1);
+        setup.server.state().license = if round % 2 == 0 { Code::Revoked } else { Code::Valid };
         client.refresh().unwrap();
         fs::write(folder.join("alive"), round.to_string()).unwrap();
     }
@@ -69,7 +69,7 @@ fn a_program_killed_at_any_moment_leaves_a_store_that_opens() {
         std::thread::sleep(Duration::from_micros(round * 397 % 20_000));
         child.kill().unwrap();
         child.wait().unwrap();
-        let client = Lab::new().on(&path);
+        let client = TestSetup::new().on(&path);
         assert_eq!(client.notice(), None, "round {round}");
         match client.status() {
             State::Locked { .. } => seen.0 += 1,

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{PublicKeys, State, Transport, UnixSeconds};
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::jwks::Jwks;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::harness::{DAY, LEASE_SECONDS, Machine, START, Server, TurnedClock, builder, key, ring, unlocked};
+use crate::harness::{DAY, LEASE_SECONDS, Machine, START, Server, TestClock, builder, key, ring, unlocked};
 
 /// The server, until somebody says something in its place.
 #[derive(Clone)]
@@ -19,7 +19,7 @@ struct Anybody {
 }
 
 impl Transport for Anybody {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let says = self.says.lock().unwrap().clone();
         says.map_or_else(|| self.server.send(endpoint, body), Ok)
     }
@@ -111,7 +111,7 @@ proptest! {
     /// Whatever comes, at whatever status, from whichever endpoint: what is known and what is on is as before.
     #[test]
     fn no_bytes_of_the_network_change_anything(replies in proptest::collection::vec(reply(), 1..4)) {
-        let clock = TurnedClock::new();
+        let clock = TestClock::new();
         let server = Server::new(&clock);
         let anybody = Anybody { server, says: Arc::default() };
         let client = builder(&anybody, &clock, &Machine::named("home")).open().unwrap();
@@ -132,7 +132,7 @@ proptest! {
     /// And none of it makes one of a machine without a license.
     #[test]
     fn no_bytes_of_the_network_activate_anything(reply in reply()) {
-        let clock = TurnedClock::new();
+        let clock = TestClock::new();
         let anybody = Anybody { server: Server::new(&clock), says: Arc::new(Mutex::new(Some(reply))) };
         let client = builder(&anybody, &clock, &Machine::named("home")).open().unwrap();
         let _ = client.activate(&key(1), "", "");

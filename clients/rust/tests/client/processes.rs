@@ -4,24 +4,26 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use falconer_client::transport::{Endpoint, NoReply, Reply};
-use falconer_client::{Clock, Licensing, LockCode, State, Tick, Transport};
+use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+use falconer_client::{Clock, ClockReading, Licensing, LockCode, State, Transport};
 use falconer_domain::Code;
 
-use crate::harness::{DAY, LEASE_SECONDS, Lab, Server, TurnedClock, Weather, builder, key, unlocked};
+use crate::harness::{
+    DAY, LEASE_SECONDS, NetworkFault, Server, TestClock, TestSetup, builder, key, unlocked,
+};
 
 const REVOKED: State = State::Locked { code: LockCode::Revoked };
 
-/// A lab whose license lies in a file.
+/// A setup whose license lies in a file.
 struct Shared {
-    lab: Lab,
+    setup: TestSetup,
     folder: tempfile::TempDir,
 }
 
 impl Shared {
     /// With one program that has activated.
     fn activated() -> (Self, Licensing) {
-        let shared = Self { lab: Lab::new(), folder: tempfile::tempdir().unwrap() };
+        let shared = Self { setup: TestSetup::new(), folder: tempfile::tempdir().unwrap() };
         let client = shared.open();
         client.activate(&key(1), "", "").unwrap();
         (shared, client)
@@ -32,7 +34,7 @@ impl Shared {
     }
 
     fn open(&self) -> Licensing {
-        self.lab.on(&self.path())
+        self.setup.on(&self.path())
     }
 
     fn database(&self) -> rusqlite::Connection {
@@ -48,15 +50,15 @@ impl Shared {
 fn an_old_lease_put_back_while_the_program_runs_opens_nothing_and_is_never_sealed() {
     let (shared, client) = Shared::activated();
     let older = shared.lease();
-    shared.lab.clock.pass(DAY / 2);
-    shared.lab.server.state().license = Code::Revoked;
+    shared.setup.clock.pass(DAY / 2);
+    shared.setup.server.state().license = Code::Revoked;
     assert_eq!(client.refresh(), Ok(REVOKED));
-    shared.lab.weather(Weather::Down);
+    shared.setup.set_fault(NetworkFault::Down);
     shared.database().execute("UPDATE license_info SET lease = ?1", [older]).unwrap();
     for _ in 0..3 {
         assert!(client.refresh().is_err());
         assert!(!unlocked(&client), "{:?}", client.status());
-        shared.lab.clock.pass(120);
+        shared.setup.clock.pass(120);
     }
     drop(client);
     assert!(!unlocked(&shared.open()), "and no later start finds it sealed");
@@ -65,9 +67,9 @@ fn an_old_lease_put_back_while_the_program_runs_opens_nothing_and_is_never_seale
 #[test]
 fn a_mark_changed_while_the_program_runs_is_never_sealed() {
     let (shared, client) = Shared::activated();
-    shared.lab.weather(Weather::Down);
+    shared.setup.set_fault(NetworkFault::Down);
     shared.database().execute("UPDATE license_info SET floor_millis = floor_millis - 1", []).unwrap();
-    shared.lab.clock.pass(120);
+    shared.setup.clock.pass(120);
     assert!(client.refresh().is_err());
     assert_eq!((client.status(), unlocked(&client)), (State::ClockSuspect, false));
     drop(client);
@@ -79,14 +81,14 @@ type Act = Box<dyn FnOnce() + Send>;
 /// Does something at the next look at the clock after an answer came in: when it was read, before it is kept.
 #[derive(Clone)]
 struct Meanwhile {
-    clock: TurnedClock,
+    clock: TestClock,
     server: Server,
     answered: Arc<Mutex<Option<Act>>>,
     next_look: Arc<Mutex<Option<Act>>>,
 }
 
 impl Transport for Meanwhile {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let reply = self.server.send(endpoint, body);
         *self.next_look.lock().unwrap() = self.answered.lock().unwrap().take();
         reply
@@ -94,7 +96,7 @@ impl Transport for Meanwhile {
 }
 
 impl Clock for Meanwhile {
-    fn now(&self) -> Tick {
+    fn now(&self) -> ClockReading {
         let act = self.next_look.lock().unwrap().take();
         if let Some(act) = act {
             act();
@@ -110,21 +112,21 @@ impl Clock for Meanwhile {
 #[test]
 fn an_answer_that_was_overtaken_does_not_replace_the_newer_one() {
     let (shared, client) = Shared::activated();
-    let (lab, other) = (&shared.lab, shared.open());
+    let (setup, other) = (&shared.setup, shared.open());
     drop(client);
-    let (server, clock) = (lab.server.clone(), lab.clock.clone());
+    let (server, clock) = (setup.server.clone(), setup.clock.clone());
     let revoke: Act = Box::new(move || {
         clock.pass(3);
         server.state().license = Code::Revoked;
         assert_eq!(other.refresh(), Ok(REVOKED));
     });
     let meanwhile = Meanwhile {
-        clock: lab.clock.clone(),
-        server: lab.server.clone(),
+        clock: setup.clock.clone(),
+        server: setup.server.clone(),
         answered: Arc::default(),
         next_look: Arc::default(),
     };
-    let client = builder(&lab.server, &lab.clock, &lab.machine)
+    let client = builder(&setup.server, &setup.clock, &setup.machine)
         .transport(meanwhile.clone())
         .clock(meanwhile.clone())
         .store(shared.path())
@@ -140,16 +142,16 @@ fn an_answer_that_was_overtaken_does_not_replace_the_newer_one() {
 fn what_could_not_be_written_does_not_replace_what_another_program_wrote_since() {
     let (shared, client) = Shared::activated();
     let other = shared.open();
-    shared.lab.clock.pass(10);
+    shared.setup.clock.pass(10);
     let database = shared.database();
     database.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert_eq!(client.refresh(), Ok(State::Active), "in memory");
     assert!(client.notice().is_some());
     database.execute_batch("ROLLBACK").unwrap();
-    shared.lab.clock.pass(10);
-    shared.lab.server.state().license = Code::Revoked;
+    shared.setup.clock.pass(10);
+    shared.setup.server.state().license = Code::Revoked;
     assert_eq!(other.refresh(), Ok(REVOKED));
-    shared.lab.weather(Weather::Down);
+    shared.setup.set_fault(NetworkFault::Down);
     assert!(client.refresh().is_err());
     assert_eq!(client.status(), REVOKED);
     assert_eq!(shared.open().status(), REVOKED);
@@ -159,16 +161,16 @@ fn what_could_not_be_written_does_not_replace_what_another_program_wrote_since()
 fn what_could_not_be_written_is_written_later_where_nothing_newer_stands() {
     let (shared, client) = Shared::activated();
     let other = shared.open();
-    shared.lab.server.state().license = Code::Revoked;
-    shared.lab.clock.pass(120);
+    shared.setup.server.state().license = Code::Revoked;
+    shared.setup.clock.pass(120);
     let database = shared.database();
     database.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert_eq!(client.refresh(), Ok(REVOKED), "in memory");
     database.execute_batch("ROLLBACK").unwrap();
     // The other program keeps its time meanwhile: that is no newer answer.
-    shared.lab.clock.pass(120);
+    shared.setup.clock.pass(120);
     drop(other);
-    shared.lab.weather(Weather::Down);
+    shared.setup.set_fault(NetworkFault::Down);
     assert!(client.refresh().is_err());
     assert_eq!(client.status(), REVOKED);
     assert_eq!(shared.open().status(), REVOKED);
@@ -177,17 +179,17 @@ fn what_could_not_be_written_is_written_later_where_nothing_newer_stands() {
 #[test]
 fn two_programs_do_not_rewind_each_others_time() {
     let (shared, client) = Shared::activated();
-    shared.lab.weather(Weather::Down);
+    shared.setup.set_fault(NetworkFault::Down);
     // The clock is wrong from now on, so only running time counts.
-    shared.lab.clock.turn(-30 * DAY);
+    shared.setup.clock.turn(-30 * DAY);
     for _ in 0..8 {
         let behind = shared.open();
-        shared.lab.clock.pass(DAY);
+        shared.setup.clock.pass(DAY);
         let _ = client.status();
         drop(behind);
         // Starts at what is on disk, and keeps its own time a little later.
         let other = shared.open();
-        shared.lab.clock.pass(2);
+        shared.setup.clock.pass(2);
         drop(other);
         assert!(client.refresh().is_err());
     }
@@ -198,12 +200,12 @@ fn two_programs_do_not_rewind_each_others_time() {
 #[test]
 fn a_program_that_starts_from_older_marks_does_not_write_them_over_newer_ones() {
     let (shared, client) = Shared::activated();
-    shared.lab.weather(Weather::Down);
-    shared.lab.clock.turn(-30 * DAY);
-    shared.lab.clock.pass(5 * DAY);
+    shared.setup.set_fault(NetworkFault::Down);
+    shared.setup.clock.turn(-30 * DAY);
+    shared.setup.clock.pass(5 * DAY);
     // What was kept is five days old: this one knows no better, and the first cannot tell it before it writes.
     let other = shared.open();
-    shared.lab.clock.pass(2);
+    shared.setup.clock.pass(2);
     assert!(other.refresh().is_err());
     assert!(client.refresh().is_err());
     let until = |client: &Licensing| client.now().0 - crate::harness::START.0 / 1_000;
@@ -216,14 +218,14 @@ fn a_program_that_starts_from_older_marks_does_not_write_them_over_newer_ones() 
 fn a_refusal_makes_no_changed_mark_good() {
     let refusals: [fn(&Shared, &Licensing); 2] = [
         |shared, client| {
-            shared.lab.server.state().devices.clear();
+            shared.setup.server.state().devices.clear();
             let office = crate::harness::Machine::named("office");
-            let elsewhere = builder(&shared.lab.server, &shared.lab.clock, &office).open().unwrap();
+            let elsewhere = builder(&shared.setup.server, &shared.setup.clock, &office).open().unwrap();
             elsewhere.activate(&key(2), "", "").unwrap();
             assert!(client.activate(&key(2), "", "").is_err(), "another license, whose seat is taken");
         },
         |shared, client| {
-            shared.lab.server.state().license = Code::NotFound;
+            shared.setup.server.state().license = Code::NotFound;
             assert!(client.refresh().is_err());
         },
     ];

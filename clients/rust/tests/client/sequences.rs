@@ -6,7 +6,7 @@ use falconer_client::{Label, Licensing, LockCode, State};
 use falconer_domain::Code;
 use proptest::prelude::*;
 
-use crate::harness::{DAY, FEATURE, LEASE_SECONDS, Lab, Machine, Moment, Weather, key, unlocked};
+use crate::harness::{DAY, FEATURE, LEASE_SECONDS, Machine, Moment, NetworkFault, TestSetup, key, unlocked};
 use crate::truth::{Truth, Word};
 
 #[derive(Clone, Debug)]
@@ -22,29 +22,29 @@ enum Step {
     TurnRight,
     /// The program ends and starts again.
     Restart,
-    /// The server is asked, through this weather.
-    Refresh(Weather),
-    Activate(Weather),
+    /// The server is asked, through this fault.
+    Refresh(NetworkFault),
+    Activate(NetworkFault),
     /// The operator changes the license.
     License(Code),
     /// A network card is replaced.
     Repair,
 }
 
-fn weather() -> impl Strategy<Value = Weather> {
+fn fault() -> impl Strategy<Value = NetworkFault> {
     prop_oneof![
-        4 => Just(Weather::Fair),
-        2 => Just(Weather::Down),
+        4 => Just(NetworkFault::None),
+        2 => Just(NetworkFault::Down),
         1 => proptest::sample::select(vec![
-            Weather::LostReply,
-            Weather::Status(503),
-            Weather::Status(429),
-            Weather::Portal,
-            Weather::Truncated,
-            Weather::BadSignature,
-            Weather::Forged,
-            Weather::Replay,
-            Weather::OtherNonce,
+            NetworkFault::LostReply,
+            NetworkFault::Status(503),
+            NetworkFault::Status(429),
+            NetworkFault::Portal,
+            NetworkFault::Truncated,
+            NetworkFault::BadSignature,
+            NetworkFault::Forged,
+            NetworkFault::Replay,
+            NetworkFault::OtherNonce,
         ]),
     ]
 }
@@ -67,15 +67,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (-7_200..7_200_i64).prop_map(Step::Turn),
         1 => Just(Step::TurnRight),
         2 => Just(Step::Restart),
-        4 => weather().prop_map(Step::Refresh),
-        1 => weather().prop_map(Step::Activate),
+        4 => fault().prop_map(Step::Refresh),
+        1 => fault().prop_map(Step::Activate),
         2 => proptest::sample::select(codes).prop_map(Step::License),
         1 => Just(Step::Repair),
     ]
 }
 
 struct Run {
-    lab: Lab,
+    setup: TestSetup,
     folder: tempfile::TempDir,
     machine: Machine,
     client: Option<Licensing>,
@@ -87,12 +87,12 @@ impl Run {
     /// With a license, activated by a clock that stands so far ahead.
     fn new(clock_ahead: i64) -> Self {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        let (lab, machine) = (Lab::new(), Machine::named("home"));
-        lab.clock.turn(clock_ahead);
-        let client = lab.of(&folder.path().join("license.db"), &machine);
+        let (setup, machine) = (TestSetup::new(), Machine::named("home"));
+        setup.clock.turn(clock_ahead);
+        let client = setup.of(&folder.path().join("license.db"), &machine);
         client.activate(&key(1), "", "").unwrap();
-        let truth = Truth::after(&lab.server.state().delivered[0], clock_ahead);
-        Self { lab, folder, machine, client: Some(client), restarts: 0, truth }
+        let truth = Truth::after(&setup.server.state().delivered[0], clock_ahead);
+        Self { setup, folder, machine, client: Some(client), restarts: 0, truth }
     }
 
     fn path(&self) -> PathBuf {
@@ -101,7 +101,7 @@ impl Run {
 
     fn restart(&mut self) {
         self.client = None;
-        self.client = Some(self.lab.of(&self.path(), &self.machine));
+        self.client = Some(self.setup.of(&self.path(), &self.machine));
         self.restarts += 1;
     }
 
@@ -111,21 +111,21 @@ impl Run {
 
     fn take(&mut self, step: &Step) {
         match step {
-            Step::Pass(seconds) => self.lab.clock.pass(*seconds),
+            Step::Pass(seconds) => self.setup.clock.pass(*seconds),
             Step::Off(seconds) => {
                 self.client = None;
-                self.lab.clock.pass_unseen(*seconds);
+                self.setup.clock.pass_unseen(*seconds);
                 self.restart();
             }
-            Step::Sleep(seconds) => self.lab.clock.pass_unseen(*seconds),
-            Step::Turn(seconds) => self.set_clock(|run| run.lab.clock.turn(*seconds)),
-            Step::TurnRight => self.set_clock(|run| run.lab.clock.turn_right()),
+            Step::Sleep(seconds) => self.setup.clock.pass_unseen(*seconds),
+            Step::Turn(seconds) => self.set_clock(|run| run.setup.clock.turn(*seconds)),
+            Step::TurnRight => self.set_clock(|run| run.setup.clock.turn_right()),
             Step::Restart => self.restart(),
-            Step::Refresh(weather) => self.through(*weather, |client| drop(client.refresh())),
-            Step::Activate(weather) => {
-                self.through(*weather, |client| drop(client.activate(&key(1), "", "")));
+            Step::Refresh(fault) => self.through(*fault, |client| drop(client.refresh())),
+            Step::Activate(fault) => {
+                self.through(*fault, |client| drop(client.activate(&key(1), "", "")));
             }
-            Step::License(code) => self.lab.server.state().license = *code,
+            Step::License(code) => self.setup.server.state().license = *code,
             Step::Repair => {
                 let spare = Machine::named(&format!("spare-{}", self.restarts));
                 self.machine = self.machine.clone().with_part_of(Label::Mac, &spare);
@@ -135,22 +135,22 @@ impl Run {
     }
 
     fn set_clock(&mut self, set: impl FnOnce(&Self)) {
-        let from = self.lab.clock.ahead_seconds();
+        let from = self.setup.clock.ahead_seconds();
         set(self);
-        self.truth.set(from, self.lab.clock.ahead_seconds());
+        self.truth.set(from, self.setup.clock.ahead_seconds());
     }
 
-    fn through(&mut self, weather: Weather, ask: impl FnOnce(&Licensing)) {
-        let before = self.lab.server.state().delivered.len();
-        self.lab.weather(weather);
+    fn through(&mut self, fault: NetworkFault, ask: impl FnOnce(&Licensing)) {
+        let before = self.setup.server.state().delivered.len();
+        self.setup.set_fault(fault);
         ask(self.client());
-        for answer in &self.lab.server.state().delivered[before..] {
-            self.truth.hears(answer, self.lab.clock.ahead_seconds());
+        for answer in &self.setup.server.state().delivered[before..] {
+            self.truth.hears(answer, self.setup.clock.ahead_seconds());
         }
     }
 
     fn check(&self) -> Result<(), TestCaseError> {
-        let (client, now) = (self.client(), self.lab.clock.truly());
+        let (client, now) = (self.client(), self.setup.clock.truly());
         let (state, on) = (client.status(), unlocked(client));
         let signed = match self.truth.word {
             Word::No(code) => {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use ed25519_dalek::Signer as _;
 
-use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{Licensing, LockCode, State, Transport, UnixSeconds};
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::hardware::DeviceId;
@@ -14,7 +14,7 @@ use falconer_domain::{Code, LicenseKey, Product};
 use serde_json::{Value, json};
 
 use crate::harness::{
-    DAY, LEASE_SECONDS, Machine, START, Server, TurnedClock, builder, changed_at_the_end, key, product,
+    DAY, LEASE_SECONDS, Machine, START, Server, TestClock, builder, changed_at_the_end, key, product,
     received, ring, unlocked,
 };
 
@@ -140,14 +140,14 @@ struct Crafted {
 }
 
 impl Transport for Crafted {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let (status, kind, signature) = *self.next.lock().unwrap();
         match endpoint {
-            Endpoint::Keys => {
+            ApiEndpoint::Keys => {
                 let keys = ring(if signature == Signature::Endorsed { 3 } else { 1 });
                 Ok(reply(200, serde_json::to_vec(&Jwks::of(keys)).unwrap()))
             }
-            Endpoint::Verify => {
+            ApiEndpoint::Verify => {
                 let request: Value = serde_json::from_str(body.unwrap()).unwrap();
                 Ok(reply(status, self.body(kind, signature, &request)))
             }
@@ -315,7 +315,7 @@ struct Table {
 
 impl Table {
     fn new(before: &Before) -> Self {
-        let clock = TurnedClock::new();
+        let clock = TestClock::new();
         let server = Server::new(&clock);
         let next = Arc::new(Mutex::new((200, Body::Raw(b""), Signature::Good)));
         let crafted = Crafted { server, next };

@@ -11,17 +11,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::harness::{DAY, LEASE_SECONDS, Lab, Machine, Weather, key, ring, unlocked};
+use crate::harness::{DAY, LEASE_SECONDS, Machine, NetworkFault, TestSetup, key, ring, unlocked};
 
 /// A closed store, and everything that lies beside it.
 struct Stored {
-    lab: Lab,
+    setup: TestSetup,
     folder: tempfile::TempDir,
 }
 
 impl Stored {
     fn new() -> Self {
-        let stored = Self { lab: Lab::new(), folder: folder_in_memory() };
+        let stored = Self { setup: TestSetup::new(), folder: folder_in_memory() };
         stored.open().activate(&key(1), "Anna Example", "anna@example.com").unwrap();
         stored
     }
@@ -31,7 +31,7 @@ impl Stored {
     }
 
     fn open(&self) -> Licensing {
-        self.lab.on(&self.path())
+        self.setup.on(&self.path())
     }
 }
 
@@ -47,9 +47,9 @@ fn verdicts(stored: &Stored, bytes: &[u8], moments: &[i64]) -> Vec<bool> {
     let starts = moments.iter().enumerate().map(|(number, seconds)| {
         let path = folder.path().join(format!("license-{number}.db"));
         fs::write(&path, bytes).unwrap();
-        stored.lab.clock.turn(*seconds);
-        let verdict = unlocked(&stored.lab.on(&path));
-        stored.lab.clock.turn(-seconds);
+        stored.setup.clock.turn(*seconds);
+        let verdict = unlocked(&stored.setup.on(&path));
+        stored.setup.clock.turn(-seconds);
         verdict
     });
     starts.collect()
@@ -87,7 +87,7 @@ fn no_byte_of_a_lease_makes_it_last_longer() {
 fn no_byte_of_a_locked_store_unlocks_it() {
     let stored = Stored::new();
     let client = stored.open();
-    stored.lab.server.state().license = Code::Revoked;
+    stored.setup.server.state().license = Code::Revoked;
     assert!(matches!(client.refresh(), Ok(State::Locked { .. })));
     drop(client);
     no_change_unlocks(&stored, &[0, -DAY]);
@@ -97,11 +97,11 @@ fn no_byte_of_a_locked_store_unlocks_it() {
 fn no_byte_of_an_overdue_store_unlocks_it_with_the_clock_turned_back() {
     let stored = Stored::new();
     let client = stored.open();
-    stored.lab.weather(Weather::Down);
-    stored.lab.clock.pass(LEASE_SECONDS + DAY);
+    stored.setup.set_fault(NetworkFault::Down);
+    stored.setup.clock.pass(LEASE_SECONDS + DAY);
     assert!(!unlocked(&client));
     drop(client);
-    stored.lab.clock.turn(-LEASE_SECONDS);
+    stored.setup.clock.turn(-LEASE_SECONDS);
     assert_eq!(stored.open().status(), State::ClockSuspect);
     no_change_unlocks(&stored, &[0]);
 }
@@ -126,8 +126,8 @@ fn a_lease_put_back_from_a_copy_does_not_fit_the_newer_marks() {
     let stored = Stored::new();
     let database = rusqlite::Connection::open(stored.path()).unwrap();
     let older: String = database.query_row("SELECT lease FROM license_info", [], |row| row.get(0)).unwrap();
-    stored.lab.clock.pass(DAY);
-    stored.lab.server.state().license = Code::Revoked;
+    stored.setup.clock.pass(DAY);
+    stored.setup.server.state().license = Code::Revoked;
     let _ = stored.open().refresh();
     database.execute("UPDATE license_info SET lease = ?1", [older]).unwrap();
     assert!(!unlocked(&stored.open()));
@@ -214,7 +214,7 @@ fn a_copy_on_another_machine_says_nothing() {
     ] {
         let copy = stored.folder.path().join("copy.db");
         fs::copy(stored.path(), &copy).unwrap();
-        let client = stored.lab.of(&copy, machine);
+        let client = stored.setup.of(&copy, machine);
         assert_eq!(
             (client.status(), unlocked(&client)),
             (expected, expected == State::Active),
@@ -222,7 +222,7 @@ fn a_copy_on_another_machine_says_nothing() {
         );
     }
     // And the server says the same, signed.
-    let copied = stored.lab.of(&stored.path(), &rebuilt);
+    let copied = stored.setup.of(&stored.path(), &rebuilt);
     assert!(matches!(copied.refresh(), Ok(State::Locked { .. })));
 }
 
@@ -240,20 +240,20 @@ fn wrecks_and_foreign_files_are_set_aside_and_never_deleted() {
     };
     let cut = fs::read(Stored::new().path()).unwrap()[..2_500].to_vec();
     for content in [b"not a database at all, but long enough to be looked at".repeat(40), foreign, cut] {
-        let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+        let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
         let path = folder.path().join("license.db");
         fs::write(&path, &content).unwrap();
-        let client = lab.on(&path);
+        let client = setup.on(&path);
         assert_eq!(client.status(), State::NotActivated);
         let notice = client.notice().expect("a word about it");
         assert!(notice.sentence.contains("set aside") && notice.next_step.contains("internet"), "{notice}");
         assert_eq!(fs::read(folder.path().join("license.db.damaged-1")).unwrap(), content);
         client.activate(&key(1), "", "").unwrap();
         drop(client);
-        let client = lab.on(&path);
+        let client = setup.on(&path);
         assert_eq!((client.status(), client.notice()), (State::Active, None), "from now on all is well");
         fs::write(&path, b"again").unwrap();
-        drop((client, lab.on(&path)));
+        drop((client, setup.on(&path)));
         assert_eq!(fs::read(folder.path().join("license.db.damaged-2")).unwrap(), b"again");
     }
 }
@@ -262,14 +262,14 @@ fn wrecks_and_foreign_files_are_set_aside_and_never_deleted() {
 fn of_programs_that_find_a_wreck_at_once_one_sets_it_aside() {
     const PROGRAMS: usize = 6;
     for round in 0..20 {
-        let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+        let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
         let path = folder.path().join("license.db");
         let wreck = format!("wreck {round}");
         fs::write(&path, &wreck).unwrap();
         let at_once = std::sync::Barrier::new(PROGRAMS);
         let program = || {
             at_once.wait();
-            let client = lab.on(&path);
+            let client = setup.on(&path);
             // Who comes late finds nothing wrong.
             let notice = client.notice();
             assert!(notice.is_none_or(|notice| notice.sentence.contains("set aside")), "{notice:?}");
@@ -279,7 +279,7 @@ fn of_programs_that_find_a_wreck_at_once_one_sets_it_aside() {
         std::thread::scope(|scope| (0..PROGRAMS).for_each(|_| drop(scope.spawn(program))));
         assert_eq!(fs::read(folder.path().join("license.db.damaged-1")).unwrap(), wreck.as_bytes());
         assert!(!folder.path().join("license.db.damaged-2").exists(), "a good file was set aside");
-        let client = lab.on(&path);
+        let client = setup.on(&path);
         assert_eq!((client.status(), client.notice()), (State::Active, None));
     }
 }
@@ -322,19 +322,19 @@ fn a_file_that_others_could_read_is_closed_to_them() {
     let folder = stored.folder.path().join("a-folder");
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-    drop(stored.lab.on(&folder));
+    drop(stored.setup.on(&folder));
     assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o755, "a folder");
 }
 
 #[test]
 fn nothing_that_was_set_aside_is_ever_replaced() {
-    let (lab, folder) = (Lab::new(), tempfile::tempdir().unwrap());
+    let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let path = folder.path().join("license.db");
     fs::write(folder.path().join("license.db.damaged-1-wal"), b"kept").unwrap();
     for number in 2..=25 {
         let wreck = format!("wreck {number}");
         fs::write(&path, &wreck).unwrap();
-        drop(lab.on(&path));
+        drop(setup.on(&path));
         let aside = folder.path().join(format!("license.db.damaged-{number}"));
         assert_eq!(fs::read(aside).unwrap(), wreck.as_bytes());
     }
@@ -365,7 +365,7 @@ fn damage_while_the_program_runs_is_told_as_it_is() {
     let client = stored.open();
     let database = rusqlite::Connection::open(stored.path()).unwrap();
     database.execute_batch("ALTER TABLE license_info RENAME COLUMN lease TO least").unwrap();
-    stored.lab.clock.pass(DAY);
+    stored.setup.clock.pass(DAY);
     assert_eq!(client.refresh(), Ok(State::Active), "in memory");
     let notice = client.notice().unwrap();
     assert!(!notice.sentence.contains("set aside") && notice.sentence.contains("damaged"), "{notice}");

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use falconer_client::{LockCode, TOLERANCE_MILLIS};
+use falconer_client::{CLOCK_TOLERANCE_MILLIS, LockCode};
 use falconer_domain::Code;
 
 use crate::harness::{Delivered, LEASE_SECONDS, Moment};
 
 /// How far a clock may stand behind and count as right, in seconds.
-const TOLERANCE: i64 = TOLERANCE_MILLIS / 1_000;
+const TOLERANCE: i64 = CLOCK_TOLERANCE_MILLIS / 1_000;
 
 /// What the last answers were, and what was done to the clock since.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 // A vendor's server in memory: every device gets a seat, and every answer is signed. The runnable example of the
 // documentation and the bench include it as a module of their own.
 
-use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{Clock, PublicKeys, SystemClock, Transport};
 use falconer_domain::catalog::Policy;
 use falconer_domain::hardware::{DeviceId, Label, ReceivedComponents};
@@ -59,11 +59,11 @@ impl Vendor {
 }
 
 impl Transport for Vendor {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let question = serde_json::from_str(body.ok_or(NoReply)?).unwrap();
         let code = match endpoint {
-            Endpoint::Activate => Code::Activated,
-            Endpoint::Verify => Code::Valid,
+            ApiEndpoint::Activate => Code::Activated,
+            ApiEndpoint::Verify => Code::Valid,
             _ => return Err(NoReply),
         };
         let body = json!({ "code": code.name(), "lease": self.signed(code, &question) }).to_string();

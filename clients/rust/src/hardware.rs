@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 pub use system::SystemHardware;
 
 /// The form of components this library sends, as requests name it: keyed by the license key.
-pub(crate) const FORMAT: u8 = 1;
+pub(crate) const HARDWARE_FORMAT: u8 = 1;
 
 /// Where hardware values come from: [`SystemHardware`], or a test's own.
 pub trait Hardware: Send + Sync {
@@ -25,14 +25,14 @@ pub trait Hardware: Send + Sync {
     fn read(&self) -> RawComponents;
 
     /// Where the program runs. Reported, and nothing depends on it.
-    fn surroundings(&self) -> Surroundings {
-        Surroundings::Physical
+    fn platform(&self) -> Platform {
+        Platform::Physical
     }
 }
 
 /// What a program runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Surroundings {
+pub enum Platform {
     /// A machine, as far as anybody can tell.
     Physical,
     /// A container. Its file system and its host name may be new at every start.
@@ -121,7 +121,7 @@ impl Fingerprint {
     }
 
     /// Whether a server would give this machine a seat.
-    pub(crate) fn is_enough(&self) -> bool {
+    pub(crate) fn can_bind(&self) -> bool {
         self.received.are_enough_to_bind()
     }
 
@@ -172,8 +172,8 @@ mod tests {
     fn an_install_id_makes_enough_of_too_little() {
         let raw = RawComponents::default().with(Label::Hostname, "host-name");
         let install = InstallId::from_random([7; 16]);
-        assert!(!Fingerprint::of(&key("ABC-123-XYZ"), &raw, None).is_enough());
-        assert!(Fingerprint::of(&key("ABC-123-XYZ"), &raw, Some(&install)).is_enough());
+        assert!(!Fingerprint::of(&key("ABC-123-XYZ"), &raw, None).can_bind());
+        assert!(Fingerprint::of(&key("ABC-123-XYZ"), &raw, Some(&install)).can_bind());
         assert_eq!(format!("{install:?}"), "InstallId(…)");
     }
 
@@ -190,6 +190,6 @@ mod tests {
         let labels = |raw: &RawComponents| raw.labels().collect::<Vec<_>>();
         assert_eq!(labels(&first), labels(&second), "the same machine, twice");
         assert!(first.0 == second.0, "the same values, twice");
-        let _ = system.surroundings();
+        let _ = system.platform();
     }
 }

@@ -13,10 +13,10 @@ use falconer_domain::UnixMillis;
 use falconer_domain::person::{Email, PersonName};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
 
-use crate::advice::Advice;
 use crate::clock::UnixSeconds;
 use crate::hardware::InstallId;
-use crate::timeline::TimeMarks;
+use crate::timeline::TimeCheckpoint;
+use crate::user_message::UserMessage;
 
 pub(crate) use open::{Opened, open, open_in_memory};
 
@@ -25,40 +25,40 @@ const MAX_LOG_ROWS: i64 = 500;
 
 /// Who uses the license, as it was typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Person {
+pub(crate) struct Licensee {
     pub(crate) name: Option<PersonName>,
     pub(crate) email: Option<Email>,
 }
 
 /// A license key at rest and on its way. Shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct KeptKey(pub(crate) String);
+pub(crate) struct StoredKey(pub(crate) String);
 
-impl fmt::Debug for KeptKey {
+impl fmt::Debug for StoredKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeptKey(…)")
+        f.write_str("StoredKey(…)")
     }
 }
 
-/// What waits to be sent. There is one at most; a later one takes its place: [`Record::wish`].
+/// What waits to be sent. There is one at most; a later one takes its place: [`Record::replace_pending`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Waiting {
+pub(crate) enum PendingRequest {
     /// An activation, by key.
-    Activate(KeptKey),
+    Activate(StoredKey),
     /// Freeing this device's seat.
     Deactivate,
 }
 
 /// What the server was shown of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sent {
+pub(crate) struct SentComponents {
     /// A hash of the components.
     pub(crate) digest: String,
     /// When, by the server's time.
     pub(crate) at: UnixSeconds,
 }
 
-impl Sent {
+impl SentComponents {
     /// One text for the column: the hash, and after an at sign the second. A version that wrote none finds another text,
     /// and shows the machine once more.
     fn written(&self) -> String {
@@ -76,54 +76,59 @@ impl Sent {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record {
     /// The key of the stored license, canonical.
-    pub(crate) key: Option<KeptKey>,
+    pub(crate) key: Option<StoredKey>,
     /// Who activated last.
-    pub(crate) person: Person,
+    pub(crate) person: Licensee,
     /// The last signed answer that counted, verbatim: a lease, or the refusal that locks. One of them: a refusal that
     /// stood beside the lease could be cut out.
     pub(crate) answer: Option<String>,
     /// The JWKS that the newest keys came from.
     pub(crate) keys: Option<String>,
     /// The components that `activate-sync` saw last, and when.
-    pub(crate) sent: Option<Sent>,
+    pub(crate) sent: Option<SentComponents>,
     /// The random id, where hardware was too little.
     pub(crate) install: Option<InstallId>,
     /// When a check failed, if none has succeeded since.
     pub(crate) failed_at: Option<UnixSeconds>,
     /// Time, as it was last seen.
-    pub(crate) marks: TimeMarks,
+    pub(crate) marks: TimeCheckpoint,
     /// The seal over those marks.
     pub(crate) seal: Option<String>,
     /// What waits to be sent.
-    pub(crate) waiting: Option<Waiting>,
+    pub(crate) pending: Option<PendingRequest>,
     /// Keys that are wanted no longer and may hold a seat all the same: it is to be freed.
-    pub(crate) given_up: Vec<KeptKey>,
+    pub(crate) abandoned_keys: Vec<StoredKey>,
 }
 
 impl Record {
     /// What is wanted now, about `key`, takes the place of what waits. `stored` is the key of the license before that.
-    pub(crate) fn wish(&mut self, key: &KeptKey, stored: Option<&KeptKey>, waiting: Option<Waiting>) {
-        let before = match self.waiting.take() {
-            Some(Waiting::Activate(before)) => Some(before),
-            Some(Waiting::Deactivate) => stored.cloned(),
+    pub(crate) fn replace_pending(
+        &mut self,
+        key: &StoredKey,
+        stored: Option<&StoredKey>,
+        pending: Option<PendingRequest>,
+    ) {
+        let before = match self.pending.take() {
+            Some(PendingRequest::Activate(before)) => Some(before),
+            Some(PendingRequest::Deactivate) => stored.cloned(),
             None => None,
         };
-        self.given_up.extend(before);
-        self.given_up.retain(|given_up| given_up != key);
-        self.waiting = waiting;
+        self.abandoned_keys.extend(before);
+        self.abandoned_keys.retain(|abandoned_keys| abandoned_keys != key);
+        self.pending = pending;
     }
 
     /// An activation that waits is wanted no longer. Its answer may only have been lost, and its seat been taken.
-    pub(crate) fn give_up(&mut self) {
-        if let Some(Waiting::Activate(key)) = self.waiting.take() {
-            self.given_up.push(key);
+    pub(crate) fn abandon_activation(&mut self) {
+        if let Some(PendingRequest::Activate(key)) = self.pending.take() {
+            self.abandoned_keys.push(key);
         }
     }
 }
 
 /// Why something could not be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StoreTrouble {
+pub(crate) enum StoreError {
     /// The disk is full, or fails.
     Full,
     /// The folder or the file may not be written.
@@ -131,26 +136,26 @@ pub(crate) enum StoreTrouble {
     /// Not SQLite's, or not ours, or destroyed.
     Damaged,
     /// Another process has it, or the system refuses; it may pass.
-    Other,
+    Unavailable,
 }
 
-impl StoreTrouble {
+impl StoreError {
     /// What the user is told.
-    pub(crate) const fn advice(self) -> Advice {
+    pub(crate) const fn user_message(self) -> UserMessage {
         match self {
-            Self::Full => Advice::new(
+            Self::Full => UserMessage::new(
                 "The disk is full or failing, so the license cannot be saved.",
                 "Free some space, then start the application again.",
             ),
-            Self::ReadOnly => Advice::new(
+            Self::ReadOnly => UserMessage::new(
                 "The folder of the license may not be written, so nothing new can be saved.",
                 "Let your user write to the application's data folder, then start the application again.",
             ),
-            Self::Damaged => Advice::new(
+            Self::Damaged => UserMessage::new(
                 "The saved license was damaged; it was set aside.",
                 "Connect this device to the internet and activate the license once more.",
             ),
-            Self::Other => Advice::new(
+            Self::Unavailable => UserMessage::new(
                 "The saved license could not be used.",
                 "Close other copies of the application and start it again.",
             ),
@@ -158,20 +163,20 @@ impl StoreTrouble {
     }
 }
 
-impl StoreTrouble {
+impl StoreError {
     /// The same where it comes up in the midst of a run: a file in use is not set aside before the next start.
-    pub(crate) const fn advice_in_use(self) -> Advice {
+    pub(crate) const fn user_message_while_running(self) -> UserMessage {
         match self {
-            Self::Damaged => Advice::new(
+            Self::Damaged => UserMessage::new(
                 "The saved license was damaged while the application runs, so nothing new can be saved.",
                 "Start the application again; it may ask you to activate once more, online.",
             ),
-            Self::Full | Self::ReadOnly | Self::Other => self.advice(),
+            Self::Full | Self::ReadOnly | Self::Unavailable => self.user_message(),
         }
     }
 }
 
-impl From<rusqlite::Error> for StoreTrouble {
+impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => Self::Full,
@@ -186,7 +191,7 @@ impl From<rusqlite::Error> for StoreTrouble {
                 | ErrorCode::TypeMismatch
                 | ErrorCode::Unknown,
             ) => Self::Damaged,
-            Some(_) => Self::Other,
+            Some(_) => Self::Unavailable,
         }
     }
 }
@@ -198,13 +203,13 @@ pub(crate) struct Store {
 
 impl Store {
     /// Reads the row; an empty one, if there is none.
-    pub(crate) fn read(&self) -> Result<Record, StoreTrouble> {
+    pub(crate) fn read(&self) -> Result<Record, StoreError> {
         Ok(self.connection.query_row(SELECT, [], from_row).optional()?.unwrap_or_default())
     }
 
     /// Reads the row, changes it, writes it back; nobody else writes meanwhile. Returns it as it is then, and moves it out
     /// of the log of SQLite into the file, so that cutting the log off brings nothing older back.
-    pub(crate) fn update(&mut self, change: impl FnOnce(&mut Record)) -> Result<Record, StoreTrouble> {
+    pub(crate) fn update(&mut self, change: impl FnOnce(&mut Record)) -> Result<Record, StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before = transaction.query_row(SELECT, [], from_row).optional()?.unwrap_or_default();
         let mut record = before.clone();
@@ -212,13 +217,13 @@ impl Store {
         if record != before {
             write(&transaction, &record)?;
             transaction.commit()?;
-            self.settle();
+            self.truncate_wal();
         }
         Ok(record)
     }
 
     /// Adds a row to the log: what was asked, and the code or the trouble that came back. Nothing personal.
-    pub(crate) fn log(&mut self, at: UnixMillis, action: &str, outcome: &str) -> Result<(), StoreTrouble> {
+    pub(crate) fn log(&mut self, at: UnixMillis, action: &str, outcome: &str) -> Result<(), StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
             "INSERT INTO license_validation_log (at_seconds, action, outcome) VALUES (?1, ?2, ?3)",
@@ -229,12 +234,12 @@ impl Store {
             params![MAX_LOG_ROWS],
         )?;
         transaction.commit()?;
-        self.settle();
+        self.truncate_wal();
         Ok(())
     }
 
     /// Another process may be reading; then the next write does it.
-    fn settle(&self) {
+    fn truncate_wal(&self) {
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 }
@@ -254,41 +259,41 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
     let name: Option<String> = row.get("licensee_name")?;
     let email: Option<String> = row.get("licensee_email")?;
     let pending: Option<String> = row.get("pending")?;
-    let pending_key = row.get::<_, Option<String>>("pending_key")?.map(KeptKey);
-    let given_up: String = row.get::<_, Option<String>>("given_up_keys")?.unwrap_or_default();
+    let pending_key = row.get::<_, Option<String>>("pending_key")?.map(StoredKey);
+    let abandoned_keys: String = row.get::<_, Option<String>>("given_up_keys")?.unwrap_or_default();
     Ok(Record {
-        key: row.get::<_, Option<String>>("license_key")?.map(KeptKey),
-        person: Person {
+        key: row.get::<_, Option<String>>("license_key")?.map(StoredKey),
+        person: Licensee {
             name: name.and_then(|name| PersonName::read(&name).ok().flatten()),
             email: email.and_then(|email| Email::read(&email).ok().flatten()),
         },
         answer: row.get("lease")?,
         keys: row.get("trusted_keys")?,
-        sent: row.get::<_, Option<String>>("sent_components")?.map(|text| Sent::read(&text)),
+        sent: row.get::<_, Option<String>>("sent_components")?.map(|text| SentComponents::read(&text)),
         install: row.get::<_, Option<String>>("install_id")?.map(InstallId::kept),
         failed_at: row.get::<_, Option<i64>>("failed_at_seconds")?.map(UnixSeconds),
-        marks: TimeMarks {
+        marks: TimeCheckpoint {
             floor: UnixMillis(row.get("floor_millis")?),
             skew_millis: row.get("skew_millis")?,
         },
         seal: row.get("seal")?,
-        waiting: match (pending.as_deref(), pending_key) {
-            (Some("activate"), Some(key)) => Some(Waiting::Activate(key)),
-            (Some("deactivate"), _) => Some(Waiting::Deactivate),
+        pending: match (pending.as_deref(), pending_key) {
+            (Some("activate"), Some(key)) => Some(PendingRequest::Activate(key)),
+            (Some("deactivate"), _) => Some(PendingRequest::Deactivate),
             _ => None,
         },
-        given_up: given_up.lines().map(|key| KeptKey(key.to_owned())).collect(),
+        abandoned_keys: abandoned_keys.lines().map(|key| StoredKey(key.to_owned())).collect(),
     })
 }
 
 fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
-    let (pending, pending_key) = match &record.waiting {
+    let (pending, pending_key) = match &record.pending {
         None => (None, None),
-        Some(Waiting::Activate(key)) => (Some("activate"), Some(&key.0)),
-        Some(Waiting::Deactivate) => (Some("deactivate"), None),
+        Some(PendingRequest::Activate(key)) => (Some("activate"), Some(&key.0)),
+        Some(PendingRequest::Deactivate) => (Some("deactivate"), None),
     };
     // No key holds a line break.
-    let given_up: Vec<_> = record.given_up.iter().map(|key| key.0.as_str()).collect();
+    let abandoned_keys: Vec<_> = record.abandoned_keys.iter().map(|key| key.0.as_str()).collect();
     connection.execute(
         UPSERT,
         params![
@@ -297,7 +302,7 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
             record.person.email.as_ref().map(Email::as_str),
             record.answer,
             record.keys,
-            record.sent.as_ref().map(Sent::written),
+            record.sent.as_ref().map(SentComponents::written),
             record.install.as_ref().map(InstallId::as_str),
             record.failed_at.map(|at| at.0),
             record.marks.floor.0,
@@ -305,7 +310,7 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
             record.seal,
             pending,
             pending_key,
-            Some(given_up.join("\n")).filter(|keys| !keys.is_empty()),
+            Some(abandoned_keys.join("\n")).filter(|keys| !keys.is_empty()),
         ],
     )
 }

@@ -2,12 +2,12 @@
 
 mod builder;
 mod desk;
-mod known;
+mod merge;
 mod outbox;
 mod outcome;
 mod refresher;
 mod schedule;
-mod unsaved;
+mod verified_record;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,28 +15,28 @@ use std::time::{Duration, Instant};
 use falconer_domain::lease::Claims;
 use falconer_domain::{LicenseKey, Product};
 
-use crate::advice::Advice;
 use crate::clock::{Clock, UnixSeconds};
-use crate::hardware::{RawComponents, Surroundings};
+use crate::hardware::{Platform, RawComponents};
 use crate::random::Random;
-use crate::state::{Evidence, Standing, State, Verdict, judge};
-use crate::store::{Record, Waiting};
-use crate::timeline::{Reading, Timeline};
+use crate::state::{Evaluation, Evidence, State, StoredDecision, evaluate};
+use crate::store::{PendingRequest, Record};
+use crate::timeline::{ReconciledTime, Timeline};
 use crate::transport::Transport;
 use crate::trust::PublicKeys;
-use desk::{Desk, Operation};
+use crate::user_message::UserMessage;
+use desk::{Session, SessionState};
 use falconer_domain::hardware::Label;
-use outcome::Readings;
+use outcome::Candidates;
 
 pub use builder::{Builder, OpenError};
 pub(crate) use outcome::can_be_key;
 pub use outcome::{
-    ActivateError, Activation, BadInput, DeactivateError, Deactivation, RefreshError, TransferError,
+    ActivateError, Activation, DeactivateError, Deactivation, InvalidInput, RefreshError, TransferError,
 };
 pub use refresher::Refresher;
 
 /// How often a wait looks at the clock: what changes by time alone announces itself to nobody.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A licensed installation. Cheap to clone; every clone is the same one.
 ///
@@ -55,16 +55,16 @@ pub enum Pending {
     /// Freeing this device's seat.
     Deactivate,
     /// Freeing the seat that an earlier key may have taken: its activation waited when another key took its place.
-    GiveBack,
+    ReleaseSeat,
 }
 
 impl Pending {
     /// What waits in a row; first what the user wants now.
     fn of(record: &Record) -> Option<Self> {
-        match &record.waiting {
-            Some(Waiting::Activate(_)) => Some(Self::Activate),
-            Some(Waiting::Deactivate) => Some(Self::Deactivate),
-            None => (!record.given_up.is_empty()).then_some(Self::GiveBack),
+        match &record.pending {
+            Some(PendingRequest::Activate(_)) => Some(Self::Activate),
+            Some(PendingRequest::Deactivate) => Some(Self::Deactivate),
+            None => (!record.abandoned_keys.is_empty()).then_some(Self::ReleaseSeat),
         }
     }
 
@@ -74,23 +74,23 @@ impl Pending {
         match self {
             Self::Activate => "activate",
             Self::Deactivate => "deactivate",
-            Self::GiveBack => "give_back",
+            Self::ReleaseSeat => "release_seat",
         }
     }
 
     /// A sentence and a next step for the user.
     #[must_use]
-    pub const fn advice(self) -> Advice {
+    pub const fn user_message(self) -> UserMessage {
         match self {
-            Self::Activate => Advice::new(
+            Self::Activate => UserMessage::new(
                 "The activation is saved and waits for the license server.",
                 "Connect this device to the internet, then check the license: it is sent with that.",
             ),
-            Self::Deactivate => Advice::new(
+            Self::Deactivate => UserMessage::new(
                 "The deactivation is saved and waits for the license server.",
                 "Connect this device to the internet, then check the license; it works until that is sent.",
             ),
-            Self::GiveBack => Advice::new(
+            Self::ReleaseSeat => UserMessage::new(
                 "The key that was tried before may hold a seat for this device, which is to be freed.",
                 "Connect this device to the internet, then check the license: it is sent with that.",
             ),
@@ -126,7 +126,7 @@ pub struct Device {
     /// The kinds of hardware found. The values are told to nobody.
     pub labels: Vec<Label>,
     /// What it runs on.
-    pub surroundings: Surroundings,
+    pub platform: Platform,
 }
 
 struct Config {
@@ -142,20 +142,20 @@ struct Config {
 
 /// What a look needs, in memory.
 struct Memory {
-    standing: Standing,
+    standing: StoredDecision,
     claims: Option<Claims>,
     key: Option<LicenseKey>,
     failed_at: Option<UnixSeconds>,
     pending: Option<Pending>,
-    notice: Option<Advice>,
+    notice: Option<UserMessage>,
     time: Timeline,
 }
 
 struct Shared {
     config: Config,
     memory: Mutex<Memory>,
-    /// Held through a whole exchange with the server.
-    desk: Mutex<Desk>,
+    /// CurrentAnswer through a whole exchange with the server.
+    desk: Mutex<SessionState>,
     /// The state that listeners know.
     told: Mutex<State>,
     changed: Condvar,
@@ -214,7 +214,7 @@ impl Licensing {
 
     /// What the user has to know about the place where the license is saved: a full disk, a damaged file. `None` is well.
     #[must_use]
-    pub fn notice(&self) -> Option<Advice> {
+    pub fn notice(&self) -> Option<UserMessage> {
         self.shared.memory().notice
     }
 
@@ -231,8 +231,8 @@ impl Licensing {
     /// [`ActivateError`]: what was typed is no key, or the server said no. Several tries of five seconds may pass.
     pub fn activate(&self, key: &str, name: &str, email: &str) -> Result<Activation, ActivateError> {
         let inputs = outcome::read_input(&self.shared.config.product, key, name, email)?;
-        let activated = inputs
-            .first_known(ActivateError::refusal, |input| Operation::begin(&self.shared).activate(&input));
+        let activated =
+            inputs.first_known(ActivateError::refusal, |input| Session::begin(&self.shared).activate(&input));
         self.shared.tell();
         activated.map(|waiting| waiting.map_or_else(|| Activation::Done(self.status()), Activation::Waiting))
     }
@@ -244,7 +244,7 @@ impl Licensing {
     /// [`RefreshError`]: no answer that counts, or a refusal that locks nothing. The state is as it was, or `Grace`. Where
     /// something waited, it tells what came of that; the stored license was checked all the same.
     pub fn refresh(&self) -> Result<State, RefreshError> {
-        let refreshed = Operation::begin(&self.shared).refresh();
+        let refreshed = Session::begin(&self.shared).refresh();
         self.shared.tell();
         refreshed.map(|()| self.status())
     }
@@ -257,10 +257,10 @@ impl Licensing {
     pub fn transfer(&self, key: Option<&str>, from_device: Option<&str>) -> Result<State, TransferError> {
         let keys = match key {
             Some(key) => outcome::read_key(&self.shared.config.product, key)?.map(Some),
-            None => Readings::of(None),
+            None => Candidates::of(None),
         };
         let moved = keys.first_known(TransferError::refusal, |key| {
-            Operation::begin(&self.shared).transfer(key, from_device)
+            Session::begin(&self.shared).transfer(key, from_device)
         });
         self.shared.tell();
         moved.map(|()| self.status())
@@ -272,7 +272,7 @@ impl Licensing {
     /// # Errors
     /// [`DeactivateError`]: the server said no.
     pub fn deactivate(&self) -> Result<Deactivation, DeactivateError> {
-        let freed = Operation::begin(&self.shared).deactivate();
+        let freed = Session::begin(&self.shared).deactivate();
         self.shared.tell();
         freed.map(|waiting| waiting.map_or(Deactivation::Done, Deactivation::Waiting))
     }
@@ -294,7 +294,7 @@ impl Licensing {
                 return state;
             }
             let told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
-            drop(self.shared.changed.wait_timeout(told, left.min(LOOK_EVERY)));
+            drop(self.shared.changed.wait_timeout(told, left.min(POLL_INTERVAL)));
         }
     }
 }
@@ -311,7 +311,7 @@ impl Shared {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> Evaluation {
         self.memory().verdict(&self.config)
     }
 
@@ -334,17 +334,17 @@ impl Shared {
 impl Drop for Shared {
     /// What has passed is kept, as far as the disk allows.
     fn drop(&mut self) {
-        Operation::begin(self).keep_time(Duration::from_secs(1));
+        Session::begin(self).keep_time(Duration::from_secs(1));
     }
 }
 
 impl Memory {
-    fn look(&mut self, config: &Config) -> Reading {
+    fn look(&mut self, config: &Config) -> ReconciledTime {
         self.time.observe(config.clock.now())
     }
 
-    fn verdict(&mut self, config: &Config) -> Verdict {
+    fn verdict(&mut self, config: &Config) -> Evaluation {
         let time = self.look(config);
-        judge(&Evidence { standing: self.standing, time, failed_at: self.failed_at })
+        evaluate(&Evidence { decision: self.standing, time, failed_at: self.failed_at })
     }
 }

@@ -5,7 +5,7 @@ use crate::store::Record;
 
 /// The row on disk, with what `own` changed since `base` was read from there, as far as the disk has nothing newer.
 /// `issued_at` tells when the answer of a row was signed, if it has one that counts.
-pub(super) fn rebased(
+pub(super) fn merge(
     disk: &Record,
     base: &Record,
     own: &Record,
@@ -26,8 +26,8 @@ pub(super) fn rebased(
         person: later(&disk.person, &base.person, &own.person),
         keys: later(&disk.keys, &base.keys, &own.keys),
         install: later(&disk.install, &base.install, &own.install),
-        waiting: later(&disk.waiting, &base.waiting, &own.waiting),
-        given_up: later(&disk.given_up, &base.given_up, &own.given_up),
+        pending: later(&disk.pending, &base.pending, &own.pending),
+        abandoned_keys: later(&disk.abandoned_keys, &base.abandoned_keys, &own.abandoned_keys),
         ..license
     }
 }
@@ -46,10 +46,10 @@ fn newer(own: Option<i64>, disk: Option<i64>) -> bool {
 mod tests {
     use super::*;
     use crate::clock::UnixSeconds;
-    use crate::store::{Sent, Waiting};
+    use crate::store::{PendingRequest, SentComponents};
 
-    fn sent(digest: &str) -> Sent {
-        Sent { digest: digest.to_owned(), at: UnixSeconds(9) }
+    fn sent(digest: &str) -> SentComponents {
+        SentComponents { digest: digest.to_owned(), at: UnixSeconds(9) }
     }
 
     fn row(answer: &str) -> Record {
@@ -70,27 +70,31 @@ mod tests {
             ("2", "1", "1", "2"),
             ("no answer", "1", "2", "no answer"),
         ] {
-            let kept = rebased(&row(disk), &row(base), &row(own), signed);
+            let kept = merge(&row(disk), &row(base), &row(own), signed);
             assert_eq!(kept.answer.as_deref(), Some(expected), "{disk} {base} {own}");
         }
-        let given_up = Record::default();
-        assert_eq!(rebased(&given_up, &row("1"), &row("2"), signed), given_up);
-        assert_eq!(rebased(&row("1"), &row("1"), &given_up, signed), given_up);
+        let abandoned_keys = Record::default();
+        assert_eq!(merge(&abandoned_keys, &row("1"), &row("2"), signed), abandoned_keys);
+        assert_eq!(merge(&row("1"), &row("1"), &abandoned_keys, signed), abandoned_keys);
         let kept_time = Record { seal: Some("newer".to_owned()), ..row("1") };
-        assert_eq!(rebased(&kept_time, &row("1"), &given_up, signed), given_up, "time is no answer");
+        assert_eq!(
+            merge(&kept_time, &row("1"), &abandoned_keys, signed),
+            abandoned_keys,
+            "time is no answer"
+        );
     }
 
     #[test]
     fn each_other_field_is_the_disks_where_it_changed_there() {
         let own = Record {
-            waiting: Some(Waiting::Deactivate),
+            pending: Some(PendingRequest::Deactivate),
             failed_at: Some(UnixSeconds(5)),
             sent: Some(sent("own")),
             ..row("1")
         };
         let disk = Record { sent: Some(sent("disk")), failed_at: Some(UnixSeconds(3)), ..row("1") };
-        let kept = rebased(&disk, &row("1"), &own, signed);
+        let kept = merge(&disk, &row("1"), &own, signed);
         assert_eq!(kept, Record { sent: disk.sent.clone(), ..own.clone() });
-        assert_eq!(rebased(&row("1"), &row("1"), &own, signed), own);
+        assert_eq!(merge(&row("1"), &row("1"), &own, signed), own);
     }
 }
