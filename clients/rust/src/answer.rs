@@ -132,7 +132,7 @@ pub struct Refusal {
 impl Refusal {
     /// Whether the same request would be refused again, whoever says so without a signature: these are the codes of a
     /// server that has no license to sign about. Any other unsigned word may be anybody's, or means to try again.
-    pub(crate) fn is_about_the_request(&self) -> bool {
+    pub(crate) fn is_final_without_signature(&self) -> bool {
         matches!(
             self.code.as_str(),
             "INVALID_SIGNATURE" | "INVALID_FIELD" | "MISSING_LICENSE" | "FINGERPRINT_TOO_WEAK"

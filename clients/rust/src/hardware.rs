@@ -131,7 +131,7 @@ impl Fingerprint {
     }
 
     /// As leases state it.
-    pub(crate) fn stated(&self) -> LeaseComponents {
+    pub(crate) fn lease_components(&self) -> LeaseComponents {
         self.received.lease(&Label::ALL)
     }
 

@@ -1,17 +1,37 @@
 //! The handle an application holds.
+//!
+//! A license passes through three forms, each derived from the one before it:
+//!
+//! ```text
+//!  store::Record      the row on disk: text that anybody may have edited
+//!      │  VerifiedRecord::of: signature, hardware, seal
+//!      ▼
+//!  VerifiedRecord     the part of the row that is proved on this machine
+//!      │  Session::adopt: after each read and each write
+//!      ▼
+//!  Memory             what `status` and `has_feature` look at, with the running clock
+//! ```
+//!
+//! A `Session` (one at a time, held through a whole exchange with the server) changes the first and derives the others.
+//! Its three parts are `session` (requests and answers), `persist` (reading, writing, merging the row) and
+//! `time_keeping` (the time in the row); `outbox` decides about requests that have to wait. Looks lock the memory alone, so they
+//! never wait for the network.
 
 mod builder;
-mod desk;
 mod merge;
 mod outbox;
 mod outcome;
+mod persist;
 mod refresher;
 mod schedule;
+mod session;
+mod time_keeping;
 mod verified_record;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use falconer_domain::hardware::Label;
 use falconer_domain::lease::Claims;
 use falconer_domain::{LicenseKey, Product};
 
@@ -24,9 +44,8 @@ use crate::timeline::{ReconciledTime, Timeline};
 use crate::transport::Transport;
 use crate::trust::PublicKeys;
 use crate::user_message::UserMessage;
-use desk::{Session, SessionState};
-use falconer_domain::hardware::Label;
 use outcome::Candidates;
+use session::{Session, SessionState};
 
 pub use builder::{Builder, OpenError};
 pub(crate) use outcome::can_be_key;
@@ -35,31 +54,32 @@ pub use outcome::{
 };
 pub use refresher::Refresher;
 
-/// How often a wait looks at the clock: what changes by time alone announces itself to nobody.
+/// Interval at which a wait evaluates the state anew: a change by time alone wakes nobody.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A licensed installation. Cheap to clone; every clone is the same one.
+/// A licensed installation. Cheap to clone; all clones share one license.
 ///
-/// What asks the server waits for another such call to end, so that answers count in the order of their questions;
+/// Calls that ask the server run one after another, so that answers count in the order of their requests.
 /// [`status`](Self::status) and the other looks never wait for the network.
 #[derive(Clone)]
 pub struct Licensing {
     shared: Arc<Shared>,
 }
 
-/// Something that waits to be sent until the server can be reached.
+/// A request that waits until the server can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pending {
-    /// An activation.
+    /// An activation of this device.
     Activate,
-    /// Freeing this device's seat.
+    /// A deactivation: frees the seat of this device.
     Deactivate,
-    /// Freeing the seat that an earlier key may have taken: its activation waited when another key took its place.
+    /// Freeing the seat of an earlier key. That key's activation was waiting when another key replaced it, and it may have
+    /// taken a seat although its answer was lost.
     ReleaseSeat,
 }
 
 impl Pending {
-    /// What waits in a row; first what the user wants now.
+    /// The request that waits in a row. A wish of the user comes before seats to release.
     fn of(record: &Record) -> Option<Self> {
         match &record.pending {
             Some(PendingRequest::Activate(_)) => Some(Self::Activate),
@@ -68,7 +88,7 @@ impl Pending {
         }
     }
 
-    /// As machines read it.
+    /// Name for programs: `activate`, `deactivate` or `release_seat`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -78,54 +98,54 @@ impl Pending {
         }
     }
 
-    /// A sentence and a next step for the user.
+    /// Sentence and next step for the user.
     #[must_use]
     pub const fn user_message(self) -> UserMessage {
         match self {
             Self::Activate => UserMessage::new(
                 "The activation is saved and waits for the license server.",
-                "Connect this device to the internet, then check the license: it is sent with that.",
+                "Connect this device to the internet, then check the license: the check sends it.",
             ),
             Self::Deactivate => UserMessage::new(
                 "The deactivation is saved and waits for the license server.",
-                "Connect this device to the internet, then check the license; it works until that is sent.",
+                "Connect this device to the internet, then check the license. Until then the license works.",
             ),
             Self::ReleaseSeat => UserMessage::new(
-                "The key that was tried before may hold a seat for this device, which is to be freed.",
-                "Connect this device to the internet, then check the license: it is sent with that.",
+                "The license key tried before may still hold a seat for this device.",
+                "Connect this device to the internet, then check the license: the check frees that seat.",
             ),
         }
     }
 }
 
-/// What the last signed answer says of the license. It is there in every state that has one, locked ones too; whether
-/// the features are on is another question: [`Licensing::has_feature`].
+/// The license as the last signed answer describes it. Locked states have one too; [`Licensing::has_feature`] says
+/// whether its features are on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct License {
-    /// The license's id, `lic_…`.
+    /// License id, `lic_…`; safe to log.
     pub id: String,
-    /// Its key as it may be shown, `QF-PRO-…-4BYWJ`.
+    /// License key in a form that may be shown, `QF-PRO-…-4BYWJ`.
     pub masked_key: String,
-    /// Its tier.
+    /// Tier of the catalog, `pro`.
     pub tier: Option<String>,
-    /// Its features.
+    /// Features of the tier and of this license.
     pub features: Vec<String>,
-    /// When it ends; `None` is perpetual.
+    /// End of the license; `None` for a perpetual one.
     pub expires_at: Option<UnixSeconds>,
-    /// This device's id, where it holds a seat.
+    /// Id of this device, where it holds a seat.
     pub device_id: Option<String>,
-    /// Until when it works without another answer; `None` where it does not work now.
+    /// End of offline use; `None` while the features are off.
     pub offline_until: Option<UnixSeconds>,
 }
 
-/// This device, as the library sees it.
+/// This device, as the server and other users of the license see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// What other devices' users see it called.
+    /// Name that other users of the license see.
     pub name: String,
-    /// The kinds of hardware found. The values are told to nobody.
+    /// Kinds of hardware components that were found. Their values never leave the process.
     pub labels: Vec<Label>,
-    /// What it runs on.
+    /// Physical machine, container or virtual machine.
     pub platform: Platform,
 }
 
@@ -140,54 +160,54 @@ struct Config {
     on_change: Option<Box<dyn Fn(State) + Send + Sync>>,
 }
 
-/// What a look needs, in memory.
+/// Everything that a look needs, without disk and network.
 struct Memory {
-    standing: StoredDecision,
+    decision: StoredDecision,
     claims: Option<Claims>,
     key: Option<LicenseKey>,
     failed_at: Option<UnixSeconds>,
     pending: Option<Pending>,
     notice: Option<UserMessage>,
-    time: Timeline,
+    timeline: Timeline,
 }
 
 struct Shared {
     config: Config,
     memory: Mutex<Memory>,
-    /// CurrentAnswer through a whole exchange with the server.
-    desk: Mutex<SessionState>,
-    /// The state that listeners know.
-    told: Mutex<State>,
+    /// Locked through a whole exchange with the server.
+    session: Mutex<SessionState>,
+    /// State of the last notification.
+    notified: Mutex<State>,
     changed: Condvar,
 }
 
 impl Licensing {
-    /// Begins with what every application has to say: the product's code (`QF`), the server's address
-    /// (`https://licenses.example.com`), and the public keys it was built with.
+    /// Starts a builder with the three settings that have no default: the product's code (`QF`), the server's address
+    /// (`https://licenses.example.com`), and the public keys that the application was built with.
     pub fn builder(product: &str, server: &str, public_keys: PublicKeys) -> Builder {
         Builder::new(product, server, public_keys)
     }
 
-    /// Where the installation stands at this instant. No network, no disk.
+    /// Evaluates the state at this instant, without network or disk.
     #[must_use]
     pub fn status(&self) -> State {
-        self.shared.verdict().state
+        self.shared.evaluation().state
     }
 
-    /// Whether a feature is on at this instant. No network, no disk.
+    /// Returns true while a feature is on. Evaluated at this instant, without network or disk.
     #[must_use]
     pub fn has_feature(&self, name: &str) -> bool {
         let mut memory = self.shared.memory();
-        let unlocked = memory.verdict(&self.shared.config).unlocked;
+        let unlocked = memory.evaluation(&self.shared.config).unlocked;
         let features = memory.claims.as_ref().and_then(|claims| claims.features.as_ref());
         unlocked && features.is_some_and(|features| features.iter().any(|feature| feature == name))
     }
 
-    /// What is known of the license.
+    /// Describes the license; `None` where no signed answer about this machine is stored.
     #[must_use]
     pub fn license(&self) -> Option<License> {
         let mut memory = self.shared.memory();
-        let unlocked = memory.verdict(&self.shared.config).unlocked;
+        let unlocked = memory.evaluation(&self.shared.config).unlocked;
         let (claims, key) = memory.claims.as_ref().zip(memory.key.as_ref())?;
         Some(License {
             id: claims.sub.clone(),
@@ -200,60 +220,63 @@ impl Licensing {
         })
     }
 
-    /// The moment that counts now: the later of the local clock and what is known to have passed.
+    /// Returns the moment that the library goes by: the later of the local clock and the time known to have passed.
     #[must_use]
     pub fn now(&self) -> UnixSeconds {
-        self.shared.memory().look(&self.shared.config).now()
+        self.shared.memory().observe_time(&self.shared.config).now()
     }
 
-    /// What waits to be sent.
+    /// Returns the request that waits for the server, if there is one.
     #[must_use]
     pub fn pending(&self) -> Option<Pending> {
         self.shared.memory().pending
     }
 
-    /// What the user has to know about the place where the license is saved: a full disk, a damaged file. `None` is well.
+    /// Reports a problem with the place where the license is saved, such as a full disk or a damaged file. `None` means
+    /// that the license is saved.
     #[must_use]
     pub fn notice(&self) -> Option<UserMessage> {
         self.shared.memory().notice
     }
 
-    /// This device.
+    /// Describes this device as it was read when the library was opened.
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.shared.config.device
     }
 
-    /// Takes a seat for this device. Name and e-mail may be empty. Where the server cannot be reached the activation
-    /// waits, the state stays as it is, and a later [`refresh`](Self::refresh) sends it.
+    /// Takes a seat for this device; name and e-mail may be empty. Where the server cannot be reached, the activation
+    /// waits, the state stays as it is, and a later [`refresh`](Self::refresh) sends it. May take several attempts of five
+    /// seconds.
     ///
     /// # Errors
-    /// [`ActivateError`]: what was typed is no key, or the server said no. Several tries of five seconds may pass.
+    /// [`ActivateError`], where the key cannot be one or the server refused.
     pub fn activate(&self, key: &str, name: &str, email: &str) -> Result<Activation, ActivateError> {
         let inputs = outcome::read_input(&self.shared.config.product, key, name, email)?;
         let activated =
             inputs.first_known(ActivateError::refusal, |input| Session::begin(&self.shared).activate(&input));
-        self.shared.tell();
+        self.shared.notify_if_changed();
         activated.map(|waiting| waiting.map_or_else(|| Activation::Done(self.status()), Activation::Waiting))
     }
 
-    /// Asks the server whether the license is still good here, after sending what waits. Never takes a seat, but for
-    /// an activation that waits. A locking refusal is an answer: the state is `Locked` then.
+    /// Sends the pending request, if there is one, then verifies the stored license with the server. Takes a seat only for
+    /// a pending activation. A refusal that locks is a result and no error: the state is then `Locked`.
     ///
     /// # Errors
-    /// [`RefreshError`]: no answer that counts, or a refusal that locks nothing. The state is as it was, or `Grace`. Where
-    /// something waited, it tells what came of that; the stored license was checked all the same.
+    /// [`RefreshError`], where no answer counts or a refusal locks nothing. The state stays, or becomes `Grace`. With a
+    /// pending request the error reports that request; the stored license was checked all the same.
     pub fn refresh(&self) -> Result<State, RefreshError> {
         let refreshed = Session::begin(&self.shared).refresh();
-        self.shared.tell();
+        self.shared.notify_if_changed();
         refreshed.map(|()| self.status())
     }
 
-    /// Moves a seat to this device: of `key`, or of the license that was activated here. `from_device` names the device
-    /// that loses it, where several hold one. Needs the server.
+    /// Moves a seat to this device. `key` is the license's key; `None` means the license that was activated here.
+    /// `from_device` is the id of the device that loses its seat, needed where several hold one. Never waits for a server
+    /// that cannot be reached.
     ///
     /// # Errors
-    /// [`TransferError`].
+    /// [`TransferError`], where the key cannot be one, the server refused, or no answer counts.
     pub fn transfer(&self, key: Option<&str>, from_device: Option<&str>) -> Result<State, TransferError> {
         let keys = match key {
             Some(key) => outcome::read_key(&self.shared.config.product, key)?.map(Some),
@@ -262,28 +285,28 @@ impl Licensing {
         let moved = keys.first_known(TransferError::refusal, |key| {
             Session::begin(&self.shared).transfer(key, from_device)
         });
-        self.shared.tell();
+        self.shared.notify_if_changed();
         moved.map(|()| self.status())
     }
 
-    /// Frees this device's seat and forgets the license. Where the server cannot be reached it waits, and the license
-    /// goes on working until it is sent.
+    /// Frees the seat of this device and forgets the license. Where the server cannot be reached, the request waits and
+    /// the license works until it is sent.
     ///
     /// # Errors
-    /// [`DeactivateError`]: the server said no.
+    /// [`DeactivateError`], where the server refused.
     pub fn deactivate(&self) -> Result<Deactivation, DeactivateError> {
         let freed = Session::begin(&self.shared).deactivate();
-        self.shared.tell();
+        self.shared.notify_if_changed();
         freed.map(|waiting| waiting.map_or(Deactivation::Done, Deactivation::Waiting))
     }
 
-    /// Starts the thread that keeps the license fresh, until the result is dropped. Returns at once.
+    /// Starts a background thread that refreshes the license in time. Returns at once; dropping the result stops it.
     #[must_use = "the thread ends when this is dropped"]
     pub fn start_refresher(&self) -> Refresher {
         Refresher::start(&self.shared)
     }
 
-    /// Waits until the state is another than `seen`, at most so long, and returns it.
+    /// Blocks until the state differs from `seen` or `at_most` has passed, and returns the state.
     #[must_use]
     pub fn wait_for_change(&self, seen: State, at_most: Duration) -> State {
         let started = Instant::now();
@@ -293,8 +316,8 @@ impl Licensing {
             if state != seen || left.is_zero() {
                 return state;
             }
-            let told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
-            drop(self.shared.changed.wait_timeout(told, left.min(POLL_INTERVAL)));
+            let notified = self.shared.notified.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(self.shared.changed.wait_timeout(notified, left.min(POLL_INTERVAL)));
         }
     }
 }
@@ -306,24 +329,24 @@ impl std::fmt::Debug for Licensing {
 }
 
 impl Shared {
-    /// A thread that panicked while it held the memory left it whole: it is replaced by plain assignments.
+    /// Ignores lock poisoning: the memory is changed by plain assignments, so a panic leaves it whole.
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn verdict(&self) -> Evaluation {
-        self.memory().verdict(&self.config)
+    fn evaluation(&self) -> Evaluation {
+        self.memory().evaluation(&self.config)
     }
 
-    /// Tells those who wait that the state has changed, if it has. No lock is held while the listener runs.
-    fn tell(&self) {
-        let state = self.verdict().state;
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if *told == state {
+    /// Wakes waiting threads and calls the listener, if the state has changed. The listener runs without a lock held.
+    fn notify_if_changed(&self) {
+        let state = self.evaluation().state;
+        let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
+        if *notified == state {
             return;
         }
-        *told = state;
-        drop(told);
+        *notified = state;
+        drop(notified);
         self.changed.notify_all();
         if let Some(listener) = &self.config.on_change {
             listener(state);
@@ -332,19 +355,19 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// What has passed is kept, as far as the disk allows.
+    /// Stores the time that has passed, as far as the disk allows.
     fn drop(&mut self) {
         Session::begin(self).keep_time(Duration::from_secs(1));
     }
 }
 
 impl Memory {
-    fn look(&mut self, config: &Config) -> ReconciledTime {
-        self.time.observe(config.clock.now())
+    fn observe_time(&mut self, config: &Config) -> ReconciledTime {
+        self.timeline.observe(config.clock.now())
     }
 
-    fn verdict(&mut self, config: &Config) -> Evaluation {
-        let time = self.look(config);
-        evaluate(&Evidence { decision: self.standing, time, failed_at: self.failed_at })
+    fn evaluation(&mut self, config: &Config) -> Evaluation {
+        let time = self.observe_time(config);
+        evaluate(&Evidence { decision: self.decision, time, failed_at: self.failed_at })
     }
 }

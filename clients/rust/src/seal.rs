@@ -25,7 +25,7 @@ pub(crate) fn seal(
 }
 
 /// Whether marks are the ones that were sealed.
-pub(crate) fn evaluate(
+pub(crate) fn check(
     kept: Option<&str>,
     marks: TimeCheckpoint,
     answer: &str,
@@ -72,7 +72,7 @@ mod tests {
         let marks = TimeCheckpoint { floor: UnixMillis(5), skew_millis: -7 };
         let kept = seal(marks, "a lease", &key("ABC-123-XYZ"), &stated(1));
         let fits = |kept: &str, marks, answer, text, byte| {
-            evaluate(Some(kept), marks, answer, &key(text), &stated(byte)) == CheckpointIntegrity::Intact
+            check(Some(kept), marks, answer, &key(text), &stated(byte)) == CheckpointIntegrity::Intact
         };
         assert!(fits(&kept, marks, "a lease", "ABC-123-XYZ", 1));
         assert!(!fits(&kept, TimeCheckpoint { floor: UnixMillis(4), ..marks }, "a lease", "ABC-123-XYZ", 1));
@@ -83,7 +83,7 @@ mod tests {
         assert!(!fits(&kept[2..], marks, "a lease", "ABC-123-XYZ", 1));
         assert!(!fits("", marks, "a lease", "ABC-123-XYZ", 1));
         assert_eq!(
-            evaluate(None, marks, "a lease", &key("ABC-123-XYZ"), &stated(1)),
+            check(None, marks, "a lease", &key("ABC-123-XYZ"), &stated(1)),
             CheckpointIntegrity::Tampered
         );
     }

@@ -78,20 +78,20 @@ pub(crate) struct Record {
     /// The key of the stored license, canonical.
     pub(crate) key: Option<StoredKey>,
     /// Who activated last.
-    pub(crate) person: Licensee,
+    pub(crate) licensee: Licensee,
     /// The last signed answer that counted, verbatim: a lease, or the refusal that locks. One of them: a refusal that
     /// stood beside the lease could be cut out.
     pub(crate) answer: Option<String>,
     /// The JWKS that the newest keys came from.
-    pub(crate) keys: Option<String>,
+    pub(crate) trusted_keys: Option<String>,
     /// The components that `activate-sync` saw last, and when.
-    pub(crate) sent: Option<SentComponents>,
+    pub(crate) sent_components: Option<SentComponents>,
     /// The random id, where hardware was too little.
-    pub(crate) install: Option<InstallId>,
+    pub(crate) install_id: Option<InstallId>,
     /// When a check failed, if none has succeeded since.
     pub(crate) failed_at: Option<UnixSeconds>,
     /// Time, as it was last seen.
-    pub(crate) marks: TimeCheckpoint,
+    pub(crate) checkpoint: TimeCheckpoint,
     /// The seal over those marks.
     pub(crate) seal: Option<String>,
     /// What waits to be sent.
@@ -263,16 +263,18 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
     let abandoned_keys: String = row.get::<_, Option<String>>("given_up_keys")?.unwrap_or_default();
     Ok(Record {
         key: row.get::<_, Option<String>>("license_key")?.map(StoredKey),
-        person: Licensee {
+        licensee: Licensee {
             name: name.and_then(|name| PersonName::read(&name).ok().flatten()),
             email: email.and_then(|email| Email::read(&email).ok().flatten()),
         },
         answer: row.get("lease")?,
-        keys: row.get("trusted_keys")?,
-        sent: row.get::<_, Option<String>>("sent_components")?.map(|text| SentComponents::read(&text)),
-        install: row.get::<_, Option<String>>("install_id")?.map(InstallId::kept),
+        trusted_keys: row.get("trusted_keys")?,
+        sent_components: row
+            .get::<_, Option<String>>("sent_components")?
+            .map(|text| SentComponents::read(&text)),
+        install_id: row.get::<_, Option<String>>("install_id")?.map(InstallId::kept),
         failed_at: row.get::<_, Option<i64>>("failed_at_seconds")?.map(UnixSeconds),
-        marks: TimeCheckpoint {
+        checkpoint: TimeCheckpoint {
             floor: UnixMillis(row.get("floor_millis")?),
             skew_millis: row.get("skew_millis")?,
         },
@@ -298,15 +300,15 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
         UPSERT,
         params![
             record.key.as_ref().map(|key| &key.0),
-            record.person.name.as_ref().map(PersonName::as_str),
-            record.person.email.as_ref().map(Email::as_str),
+            record.licensee.name.as_ref().map(PersonName::as_str),
+            record.licensee.email.as_ref().map(Email::as_str),
             record.answer,
-            record.keys,
-            record.sent.as_ref().map(SentComponents::written),
-            record.install.as_ref().map(InstallId::as_str),
+            record.trusted_keys,
+            record.sent_components.as_ref().map(SentComponents::written),
+            record.install_id.as_ref().map(InstallId::as_str),
             record.failed_at.map(|at| at.0),
-            record.marks.floor.0,
-            record.marks.skew_millis,
+            record.checkpoint.floor.0,
+            record.checkpoint.skew_millis,
             record.seal,
             pending,
             pending_key,

@@ -117,13 +117,13 @@ impl Timeline {
 
     /// The marks, to be kept.
     #[must_use]
-    pub(crate) const fn marks(&self) -> TimeCheckpoint {
+    pub(crate) const fn checkpoint(&self) -> TimeCheckpoint {
         self.kept
     }
 
     /// Whether they can be believed.
     #[must_use]
-    pub(crate) const fn believed(&self) -> CheckpointIntegrity {
+    pub(crate) const fn integrity(&self) -> CheckpointIntegrity {
         self.believed
     }
 }
@@ -279,6 +279,6 @@ mod tests {
                 monotonic: Duration::from_micros(look * 1_500),
             });
         }
-        assert_eq!(time.marks().floor, UnixMillis(1_500));
+        assert_eq!(time.checkpoint().floor, UnixMillis(1_500));
     }
 }

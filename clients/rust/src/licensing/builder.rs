@@ -7,7 +7,7 @@ use directories::ProjectDirs;
 use falconer_domain::Product;
 use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
 
-use super::desk::SessionState;
+use super::session::SessionState;
 use super::verified_record::VerifiedRecord;
 use super::{Config, Device, Licensing, Memory, Pending, Shared};
 use crate::clock::{Clock, SystemClock};
@@ -175,32 +175,33 @@ impl Builder {
             raw,
             on_change: self.on_change,
         };
-        let desk = SessionState::new(opened, &config);
-        let memory = memory(&desk, &config);
+        let session = SessionState::new(opened, &config);
+        let memory = memory(&session, &config);
         let shared = Shared {
             memory: Mutex::new(memory),
-            desk: Mutex::new(desk),
-            told: Mutex::new(State::NotActivated),
+            session: Mutex::new(session),
+            notified: Mutex::new(State::NotActivated),
             changed: Condvar::new(),
             config,
         };
         // Who opens knows the first state; listeners hear of changes.
-        *shared.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = shared.verdict().state;
+        *shared.notified.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            shared.evaluation().state;
         Ok(Licensing { shared: Arc::new(shared) })
     }
 }
 
-fn memory(desk: &SessionState, config: &Config) -> Memory {
-    let VerifiedRecord { key, claims, standing, marks, .. } = desk.known.clone();
-    let record = &desk.record;
+fn memory(state: &SessionState, config: &Config) -> Memory {
+    let VerifiedRecord { key, claims, decision, integrity, .. } = state.verified.clone();
+    let record = &state.record;
     Memory {
-        standing,
+        decision,
         claims,
         key,
         failed_at: record.failed_at,
         pending: Pending::of(record),
-        notice: desk.notice,
-        time: Timeline::resumed(record.marks, marks, config.clock.now()),
+        notice: state.notice,
+        timeline: Timeline::resumed(record.checkpoint, integrity, config.clock.now()),
     }
 }
 

@@ -1,10 +1,9 @@
-//! What to make of a row that could not be written, once the disk can be written again. Another process may have written
-//! something else meanwhile. Pure.
+//! Three-way merge of a row that could not be written with the row on disk, which another process may have changed. Pure.
 
 use crate::store::Record;
 
-/// The row on disk, with what `own` changed since `base` was read from there, as far as the disk has nothing newer.
-/// `issued_at` tells when the answer of a row was signed, if it has one that counts.
+/// Applies the changes from `base` (the row as last read) to `own` onto `disk`, as far as the disk has nothing newer.
+/// `issued_at` returns the second in which the answer of a row was signed, if that answer verifies.
 pub(super) fn merge(
     disk: &Record,
     base: &Record,
@@ -14,31 +13,31 @@ pub(super) fn merge(
     let license = if own.answer == base.answer {
         Record {
             failed_at: disk.failed_at.max(own.failed_at),
-            sent: later(&disk.sent, &base.sent, &own.sent),
+            sent_components: merge_field(&disk.sent_components, &base.sent_components, &own.sent_components),
             ..disk.clone()
         }
-    } else if disk.answer == base.answer || newer(issued_at(own), issued_at(disk)) {
+    } else if disk.answer == base.answer || is_newer(issued_at(own), issued_at(disk)) {
         own.clone()
     } else {
         disk.clone()
     };
     Record {
-        person: later(&disk.person, &base.person, &own.person),
-        keys: later(&disk.keys, &base.keys, &own.keys),
-        install: later(&disk.install, &base.install, &own.install),
-        pending: later(&disk.pending, &base.pending, &own.pending),
-        abandoned_keys: later(&disk.abandoned_keys, &base.abandoned_keys, &own.abandoned_keys),
+        licensee: merge_field(&disk.licensee, &base.licensee, &own.licensee),
+        trusted_keys: merge_field(&disk.trusted_keys, &base.trusted_keys, &own.trusted_keys),
+        install_id: merge_field(&disk.install_id, &base.install_id, &own.install_id),
+        pending: merge_field(&disk.pending, &base.pending, &own.pending),
+        abandoned_keys: merge_field(&disk.abandoned_keys, &base.abandoned_keys, &own.abandoned_keys),
         ..license
     }
 }
 
-/// What the disk says, unless it says what it said before.
-fn later<T: Clone + PartialEq>(disk: &T, base: &T, own: &T) -> T {
+/// Takes the value on disk where the disk has changed since `base`, else the process's own.
+fn merge_field<T: Clone + PartialEq>(disk: &T, base: &T, own: &T) -> T {
     if disk == base { own.clone() } else { disk.clone() }
 }
 
-/// A license that was given up on disk stays so: without an answer there nobody knows which came later.
-fn newer(own: Option<i64>, disk: Option<i64>) -> bool {
+/// A deactivation on disk counts as newer: without an answer there, nothing proves which came later.
+fn is_newer(own: Option<i64>, disk: Option<i64>) -> bool {
     own.zip(disk).is_some_and(|(own, disk)| own > disk)
 }
 
@@ -56,7 +55,7 @@ mod tests {
         Record { answer: Some(answer.to_owned()), ..Record::default() }
     }
 
-    /// Answers of these tests are the moment they were signed.
+    /// In these tests an answer is the second in which it was signed.
     fn signed(row: &Record) -> Option<i64> {
         row.answer.as_ref()?.parse().ok()
     }
@@ -73,15 +72,11 @@ mod tests {
             let kept = merge(&row(disk), &row(base), &row(own), signed);
             assert_eq!(kept.answer.as_deref(), Some(expected), "{disk} {base} {own}");
         }
-        let abandoned_keys = Record::default();
-        assert_eq!(merge(&abandoned_keys, &row("1"), &row("2"), signed), abandoned_keys);
-        assert_eq!(merge(&row("1"), &row("1"), &abandoned_keys, signed), abandoned_keys);
+        let deactivated = Record::default();
+        assert_eq!(merge(&deactivated, &row("1"), &row("2"), signed), deactivated);
+        assert_eq!(merge(&row("1"), &row("1"), &deactivated, signed), deactivated);
         let kept_time = Record { seal: Some("newer".to_owned()), ..row("1") };
-        assert_eq!(
-            merge(&kept_time, &row("1"), &abandoned_keys, signed),
-            abandoned_keys,
-            "time is no answer"
-        );
+        assert_eq!(merge(&kept_time, &row("1"), &deactivated, signed), deactivated, "time is no answer");
     }
 
     #[test]
@@ -89,12 +84,13 @@ mod tests {
         let own = Record {
             pending: Some(PendingRequest::Deactivate),
             failed_at: Some(UnixSeconds(5)),
-            sent: Some(sent("own")),
+            sent_components: Some(sent("own")),
             ..row("1")
         };
-        let disk = Record { sent: Some(sent("disk")), failed_at: Some(UnixSeconds(3)), ..row("1") };
+        let disk =
+            Record { sent_components: Some(sent("disk")), failed_at: Some(UnixSeconds(3)), ..row("1") };
         let kept = merge(&disk, &row("1"), &own, signed);
-        assert_eq!(kept, Record { sent: disk.sent.clone(), ..own.clone() });
+        assert_eq!(kept, Record { sent_components: disk.sent_components.clone(), ..own.clone() });
         assert_eq!(merge(&row("1"), &row("1"), &own, signed), own);
     }
 }

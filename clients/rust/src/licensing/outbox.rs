@@ -1,30 +1,30 @@
-//! Taking and freeing seats, and what of that waits to be sent: one wish of the user, and keys to give back.
+//! Taking and freeing seats, and the requests that wait for the server: one wish of the user, and keys to release.
 //!
-//! **Invariant:** no key is forgotten that may hold a seat which nobody uses. An activation whose answer never came may
-//! have taken one. It waits until the server has answered it for good; where another wish takes its place, its key is given
-//! back at the next refresh.
+//! **Invariant:** a key that may hold an unused seat is never forgotten. An activation without an answer may have taken
+//! one. It waits until the server has answered it for good; where another request replaces it, the next refresh releases
+//! the seat of its key.
 
 use falconer_domain::LicenseKey;
 
-use super::desk::{Exchange, Session, members};
 use super::outcome::{ActivateError, DeactivateError, Input, InvalidInput, RefreshError, TransferError};
+use super::session::{Exchange, Session, request_members};
 use crate::answer::RequestFailure;
 use crate::decision::{Decision, Question};
 use crate::store::{PendingRequest, Record, StoredKey};
 use crate::transport::ApiEndpoint;
 
 impl Session<'_> {
-    /// See [`Licensing::activate`](super::Licensing::activate). Returns why it waits, if it does.
+    /// See [`Licensing::activate`](super::Licensing::activate). Returns the reason for waiting, if it waits.
     pub(super) fn activate(&mut self, input: &Input) -> Result<Option<RequestFailure>, ActivateError> {
-        let Input { key, person } = input;
-        self.desk.typed = person.clone();
-        let stored = self.desk.record.key.clone();
-        match self.take_seat(ApiEndpoint::Activate, key, person, None) {
+        let Input { key, licensee } = input;
+        self.state.typed = licensee.clone();
+        let stored = self.state.record.key.clone();
+        match self.take_seat(ApiEndpoint::Activate, key, licensee, None) {
             Exchange::Decided(Decision::Lease, _) => {
                 self.replace_pending(key, stored.as_ref(), None);
                 Ok(None)
             }
-            Exchange::Unsigned(refusal) if !refusal.is_about_the_request() => {
+            Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => {
                 Err(ActivateError::Refused(refusal))
             }
             Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
@@ -36,8 +36,8 @@ impl Session<'_> {
                 Err(ActivateError::Mismatch(failure))
             }
             Exchange::Failed(failure) => {
-                self.replace_pending(key, stored.as_ref(), Some(&PendingRequest::Activate(kept(key))));
-                self.keep(|record| record.person = person.clone());
+                self.replace_pending(key, stored.as_ref(), Some(&PendingRequest::Activate(to_stored(key))));
+                self.keep(|record| record.licensee = licensee.clone());
                 Ok(Some(failure))
             }
         }
@@ -49,9 +49,9 @@ impl Session<'_> {
         key: Option<LicenseKey>,
         from_device: Option<&str>,
     ) -> Result<(), TransferError> {
-        let key = key.or_else(|| self.desk.known.key.clone()).ok_or(InvalidInput::MissingKey)?;
-        let (person, stored) = (self.desk.typed.clone(), self.desk.record.key.clone());
-        match self.take_seat(ApiEndpoint::Transfer, &key, &person, from_device) {
+        let key = key.or_else(|| self.state.verified.key.clone()).ok_or(InvalidInput::MissingKey)?;
+        let (licensee, stored) = (self.state.typed.clone(), self.state.record.key.clone());
+        match self.take_seat(ApiEndpoint::Transfer, &key, &licensee, from_device) {
             Exchange::Decided(Decision::Lease, _) => {
                 self.replace_pending(&key, stored.as_ref(), None);
                 Ok(())
@@ -63,9 +63,9 @@ impl Session<'_> {
         }
     }
 
-    /// See [`Licensing::deactivate`](super::Licensing::deactivate). Returns why it waits, if it does.
+    /// See [`Licensing::deactivate`](super::Licensing::deactivate). Returns the reason for waiting, if it waits.
     pub(super) fn deactivate(&mut self) -> Result<Option<RequestFailure>, DeactivateError> {
-        if let Some(key) = self.desk.known.key.clone()
+        if let Some(key) = self.state.verified.key.clone()
             && let Some(failure) = self.free_seat(&key)?
         {
             return Ok(Some(failure));
@@ -78,12 +78,12 @@ impl Session<'_> {
         }
     }
 
-    /// Frees the seat of the stored license. Returns why that waits, if it does.
+    /// Frees the seat of the stored license. Returns the reason for waiting, if it waits.
     fn free_seat(&mut self, key: &LicenseKey) -> Result<Option<RequestFailure>, DeactivateError> {
-        let stored = kept(key);
+        let stored = to_stored(key);
         match self.ask_to_free(Question::FreeSeat, key) {
             Exchange::Decided(Decision::Freed, _) => Ok(None),
-            Exchange::Unsigned(refusal) if !refusal.is_about_the_request() => {
+            Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => {
                 Err(DeactivateError::Refused(refusal))
             }
             Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
@@ -97,19 +97,19 @@ impl Session<'_> {
         }
     }
 
-    /// Sends what waits. What the server answers for good ends the waiting.
+    /// Sends the pending request, then releases abandoned seats. A final answer of the server ends the waiting.
     pub(super) fn send_pending(&mut self) -> Result<(), RefreshError> {
-        let sent = match self.desk.record.pending.clone() {
+        let sent = match self.state.record.pending.clone() {
             Some(PendingRequest::Activate(key)) => self.send_activation(&key),
             Some(PendingRequest::Deactivate) => self.send_deactivation(),
             None => Ok(()),
         };
         match sent {
-            // Nobody is there to take a key back either.
+            // Without a server the abandoned keys cannot be released either.
             Err(RefreshError::RequestFailed(_)) => sent,
             Ok(()) | Err(RefreshError::Refused(_)) => {
-                let given_back = self.release_seats();
-                sent.and(given_back)
+                let released = self.release_seats();
+                sent.and(released)
             }
         }
     }
@@ -119,8 +119,8 @@ impl Session<'_> {
             self.keep(|record| record.pending = None);
             return Ok(());
         };
-        let person = self.desk.record.person.clone();
-        match self.activate(&Input { key, person }) {
+        let licensee = self.state.record.licensee.clone();
+        match self.activate(&Input { key, licensee }) {
             Ok(None) | Err(ActivateError::Input(_)) => Ok(()),
             Ok(Some(failure)) | Err(ActivateError::Mismatch(failure)) => {
                 Err(RefreshError::RequestFailed(failure))
@@ -137,48 +137,48 @@ impl Session<'_> {
         }
     }
 
-    /// Frees the seats of keys that are wanted no longer, up to the first that has to wait on.
+    /// Frees the seats of abandoned keys, up to the first one that has to go on waiting.
     fn release_seats(&mut self) -> Result<(), RefreshError> {
-        for abandoned_keys in self.desk.record.abandoned_keys.clone() {
-            if let Some(key) = LicenseKey::parse(&abandoned_keys.0) {
-                let is_stored = self.desk.known.key.as_ref() == Some(&key);
+        for abandoned in self.state.record.abandoned_keys.clone() {
+            if let Some(key) = LicenseKey::parse(&abandoned.0) {
+                let is_stored = self.state.verified.key.as_ref() == Some(&key);
                 let question = if is_stored { Question::FreeSeat } else { Question::ReleaseSeat };
                 match self.ask_to_free(question, &key) {
-                    Exchange::Unsigned(refusal) if !refusal.is_about_the_request() => {
+                    Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => {
                         return Err(RefreshError::Refused(refusal));
                     }
                     Exchange::Failed(failure) => return Err(RefreshError::RequestFailed(failure)),
-                    // Free, or a key that the server does not know: nothing is left to be freed.
+                    // The seat is free, or the server does not know the key: nothing is left to release.
                     Exchange::Decided(..) | Exchange::Unsigned(_) => {}
                 }
             }
-            self.keep(|record| record.abandoned_keys.retain(|key| *key != abandoned_keys));
+            self.keep(|record| record.abandoned_keys.retain(|key| *key != abandoned));
         }
         Ok(())
     }
 
     fn ask_to_free(&mut self, question: Question, key: &LicenseKey) -> Exchange {
         let own = self.fingerprint(key);
-        self.ask(ApiEndpoint::Deactivate, question, key, &own, members(key, &own))
+        self.ask(ApiEndpoint::Deactivate, question, key, &own, request_members(key, &own))
     }
 
     fn replace_pending(
         &mut self,
         key: &LicenseKey,
         stored: Option<&StoredKey>,
-        waiting: Option<&PendingRequest>,
+        pending: Option<&PendingRequest>,
     ) {
-        let key = kept(key);
-        self.keep(|record| record.replace_pending(&key, stored, waiting.cloned()));
+        let key = to_stored(key);
+        self.keep(|record| record.replace_pending(&key, stored, pending.cloned()));
     }
 
-    /// An activation that was answered for good waits no longer.
+    /// Removes the pending activation of `key`, which has its final answer.
     fn clear_pending(&mut self, key: &LicenseKey) {
-        let answered = PendingRequest::Activate(kept(key));
-        self.keep(|record| record.pending = record.pending.take().filter(|waiting| *waiting != answered));
+        let answered = PendingRequest::Activate(to_stored(key));
+        self.keep(|record| record.pending = record.pending.take().filter(|pending| *pending != answered));
     }
 }
 
-fn kept(key: &LicenseKey) -> StoredKey {
+fn to_stored(key: &LicenseKey) -> StoredKey {
     StoredKey(key.to_string())
 }

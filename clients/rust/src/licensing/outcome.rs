@@ -166,7 +166,7 @@ impl From<InvalidInput> for TransferError {
 /// An activation, as it was typed.
 pub(super) struct Input {
     pub(super) key: LicenseKey,
-    pub(super) person: Licensee,
+    pub(super) licensee: Licensee,
 }
 
 /// What a typed key can mean, and so what is asked for with it.
@@ -216,8 +216,8 @@ pub(super) fn read_input(
     if email.as_ref().is_some_and(|email| !email.looks_right()) {
         return Err(InvalidInput::Email);
     }
-    let person = Licensee { name, email };
-    Ok(keys.map(|key| Input { key, person: person.clone() }))
+    let licensee = Licensee { name, email };
+    Ok(keys.map(|key| Input { key, licensee: licensee.clone() }))
 }
 
 /// Reads a key. Which product it is for, the server says where the text is a whole key: what it prints is for people.

@@ -6,9 +6,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Shared;
-use super::desk::Session;
 use super::outcome::RefreshError;
 use super::schedule::{ScheduleInputs, delay_until_next};
+use super::session::Session;
 use crate::answer::RequestFailure;
 use crate::clock::ClockReading;
 use crate::retry::jitter;
@@ -89,13 +89,13 @@ fn run(shared: &Weak<Shared>, stop: &StopSignal) {
 impl RefreshHistory {
     /// Does what is due, and tells until when nothing is.
     fn poll(&mut self, shared: &Shared) -> Duration {
-        shared.tell();
+        shared.notify_if_changed();
         let now = shared.config.clock.now().monotonic;
         if now.saturating_sub(self.kept) >= PERSIST_INTERVAL {
             self.kept = now;
             Session::begin(shared).keep_time(Duration::from_secs(1));
         }
-        self.reset_backoff_when_locked(shared.verdict().state);
+        self.reset_backoff_when_locked(shared.evaluation().state);
         let wait = delay_until_next(&situation(shared, self)).unwrap_or(POLL_INTERVAL);
         if wait.is_zero() {
             self.refresh(shared);
@@ -123,16 +123,16 @@ impl RefreshHistory {
             }
             Err(_) => (self.failures.saturating_add(1), Duration::ZERO),
         };
-        shared.tell();
+        shared.notify_if_changed();
     }
 }
 
 fn situation(shared: &Shared, tries: &RefreshHistory) -> ScheduleInputs {
     let tick = shared.config.clock.now();
     let mut memory = shared.memory();
-    let now = memory.look(&shared.config).now();
-    let state: State = memory.verdict(&shared.config).state;
-    let refresh_at = match memory.standing {
+    let now = memory.observe_time(&shared.config).now();
+    let state: State = memory.evaluation(&shared.config).state;
+    let refresh_at = match memory.decision {
         StoredDecision::Leased(term) => Some(term.refresh_at),
         _ => None,
     };

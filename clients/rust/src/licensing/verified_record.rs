@@ -1,4 +1,4 @@
-//! What the row of the store means on this machine, believed as far as it can be proved.
+//! The stored row, verified: the meaning that it has on this machine, as far as signatures and seals prove it.
 
 use falconer_domain::LicenseKey;
 use falconer_domain::hardware::LeaseComponents;
@@ -13,53 +13,55 @@ use crate::store::Record;
 use crate::timeline::CheckpointIntegrity;
 use crate::trust::TrustedKeys;
 
-/// What is known.
+/// Everything that could be proved of a [`Record`].
 #[derive(Clone, Debug)]
 pub(super) struct VerifiedRecord {
     /// The key of the stored license.
     pub(super) key: Option<LicenseKey>,
-    /// This machine, as that license knows it.
-    pub(super) own: Option<Fingerprint>,
-    /// The stored answer, its signature verified again.
+    /// This machine, hashed with that key.
+    pub(super) fingerprint: Option<Fingerprint>,
+    /// Claims of the stored answer; present only where its signature verifies.
     pub(super) claims: Option<Claims>,
-    /// What follows for this machine.
-    pub(super) standing: StoredDecision,
-    /// Whether the time marks can be believed.
-    pub(super) marks: CheckpointIntegrity,
+    /// Meaning of those claims for this machine.
+    pub(super) decision: StoredDecision,
+    /// Result of comparing the time checkpoint with its seal.
+    pub(super) integrity: CheckpointIntegrity,
 }
 
 impl VerifiedRecord {
-    /// Proves what can be proved of a row.
+    /// Verifies signature, hardware and seal of a row.
     pub(super) fn of(record: &Record, config: &Config) -> Self {
         let key = record.key.as_ref().and_then(|key| LicenseKey::parse(&key.0));
-        let own = key.as_ref().map(|key| Fingerprint::of(key, &config.raw, record.install.as_ref()));
+        let fingerprint =
+            key.as_ref().map(|key| Fingerprint::of(key, &config.raw, record.install_id.as_ref()));
         let claims = record.answer.as_ref().and_then(|answer| {
-            let trust = trusted_keys(record, config);
-            lease::verify(answer, &config.product, |kid| trust.key(kid)).ok()
+            let trusted = trusted_keys(record, config);
+            lease::verify(answer, &config.product, |kid| trusted.key(kid)).ok()
         });
-        let standing = match (&claims, &own) {
-            (Some(claims), Some(own)) => decision::stored_decision(claims, &own.stated()),
+        let decision = match (&claims, &fingerprint) {
+            (Some(claims), Some(own)) => decision::stored_decision(claims, &own.lease_components()),
             _ => StoredDecision::NoLicense,
         };
-        let marks = match (&claims, &key, &record.answer, standing) {
+        let integrity = match (&claims, &key, &record.answer, decision) {
             (Some(claims), Some(key), Some(answer), StoredDecision::Leased(_)) => {
-                seal::evaluate(record.seal.as_deref(), record.marks, answer, key, &stated(claims))
+                let stated = lease_components(claims);
+                seal::check(record.seal.as_deref(), record.checkpoint, answer, key, &stated)
             }
             _ => CheckpointIntegrity::Intact,
         };
-        Self { key, own, claims, standing, marks }
+        Self { key, fingerprint, claims, decision, integrity }
     }
 }
 
-/// The keys that count, with those that came from the network.
+/// The pinned keys and the stored ones that they endorse.
 pub(super) fn trusted_keys(record: &Record, config: &Config) -> TrustedKeys {
     record
-        .keys
+        .trusted_keys
         .as_ref()
         .map_or_else(|| TrustedKeys::pinned(&config.pins), |keys| TrustedKeys::extended(&config.pins, keys))
 }
 
-/// The components a lease states; none for a refusal.
-pub(super) fn stated(claims: &Claims) -> LeaseComponents {
+/// Components that a lease states; empty for a refusal.
+pub(super) fn lease_components(claims: &Claims) -> LeaseComponents {
     claims.hw.as_ref().map(LeaseComponents::from_wire).unwrap_or_default()
 }

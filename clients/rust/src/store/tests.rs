@@ -7,16 +7,16 @@ fn sent(digest: &str) -> SentComponents {
 fn record() -> Record {
     Record {
         key: Some(StoredKey("QF-PRO-KEY".to_owned())),
-        person: Licensee {
+        licensee: Licensee {
             name: PersonName::read("Anna Example").unwrap(),
             email: Email::read("anna@example.com").unwrap(),
         },
         answer: Some("header.claims.signature".to_owned()),
-        keys: Some("{}".to_owned()),
-        sent: Some(sent("digest")),
-        install: Some(InstallId::from_random([3; InstallId::BYTES])),
+        trusted_keys: Some("{}".to_owned()),
+        sent_components: Some(sent("digest")),
+        install_id: Some(InstallId::from_random([3; InstallId::BYTES])),
         failed_at: Some(UnixSeconds(7)),
-        marks: TimeCheckpoint { floor: UnixMillis(-5), skew_millis: i64::MAX },
+        checkpoint: TimeCheckpoint { floor: UnixMillis(-5), skew_millis: i64::MAX },
         seal: Some("seal".to_owned()),
         pending: Some(PendingRequest::Activate(StoredKey("QF-PRO-OTHER".to_owned()))),
         abandoned_keys: ["QF-PRO-THIRD", "QF-PRO-FOURTH"].map(|key| StoredKey(key.to_owned())).to_vec(),
@@ -46,10 +46,10 @@ fn two_programs_lose_nothing_of_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("license.db");
     let (mut first, mut second) = (open(&path).unwrap().store, open(&path).unwrap().store);
-    first.update(|row| row.sent = Some(sent("first"))).unwrap();
+    first.update(|row| row.sent_components = Some(sent("first"))).unwrap();
     second.update(|row| row.failed_at = Some(UnixSeconds(1))).unwrap();
     let row = first.read().unwrap();
-    assert_eq!((row.sent, row.failed_at), (Some(sent("first")), Some(UnixSeconds(1))));
+    assert_eq!((row.sent_components, row.failed_at), (Some(sent("first")), Some(UnixSeconds(1))));
 }
 
 /// An older version wrote the hash alone, and the column may say anything.
