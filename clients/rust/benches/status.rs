@@ -1,5 +1,5 @@
-//! How long `status()` takes with a valid lease, on a store in a file. Prints one line of JSON, in nanoseconds, for
-//! `cargo xtask bench`. No figure is asserted; that nobody is asked is: the network of the measured client panics.
+//! Measures `status()` with a valid lease and a store in a file. Prints one line of JSON, in nanoseconds, for `cargo
+//! xtask bench`. It asserts no figure, but its network panics, so it proves that `status()` sends nothing.
 
 #[path = "../tests/vendor/vendor.rs"]
 mod vendor;
@@ -13,10 +13,10 @@ use vendor::Vendor;
 
 /// Enough for a steady 99th percentile.
 const CALLS: usize = 100_000;
-/// Calls before those that count, so that caches are warm.
+/// Calls before the measurement, which fill caches.
 const WARM_UP: usize = 1_000;
 
-/// A network that nobody may use.
+/// Network that panics when used.
 struct NoNetwork;
 
 impl Transport for NoNetwork {
@@ -25,7 +25,7 @@ impl Transport for NoNetwork {
     }
 }
 
-/// The same machine wherever this runs.
+/// Hardware that is the same wherever the bench runs.
 struct Desktop;
 
 impl Hardware for Desktop {
@@ -57,7 +57,7 @@ fn main() {
     println!("{}", json!({ "status_ns": { "p50": percentile(50), "p99": percentile(99) } }));
 }
 
-/// One call. A license that is not valid is another, shorter way through the code: then there is nothing to measure.
+/// Times one call. Other states take a shorter path through the code, so the license must be active.
 fn status_nanoseconds(licensing: &Licensing) -> u128 {
     let begun = Instant::now();
     let state = std::hint::black_box(licensing.status());

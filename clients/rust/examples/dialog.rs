@@ -1,11 +1,11 @@
-//! The activation dialog in a terminal: key, name, e-mail, Activate; then the dashboard.
+//! The activation dialog in a terminal: a form for key, name and e-mail, then the dashboard.
 //!
 //! ```sh
 //! export FALCONER_URL=http://127.0.0.1:9000 FALCONER_STORE=/tmp/license
 //! cargo run -q -p falconer-client --example dialog
 //! ```
 //!
-//! All that is decided is decided by the library's [`ActivationForm`]; this file draws it and sends it keys.
+//! The library's [`ActivationForm`] makes every decision; this file draws it and forwards keys.
 
 #[path = "setup/environment.rs"]
 mod setup;
@@ -22,7 +22,7 @@ use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Padding, Paragraph, Wrap};
 use ratatui::{DefaultTerminal, Frame};
 
-/// How often the screen is drawn while nothing is typed: often enough for the dots of "Activating" to move.
+/// Interval between two frames, short enough to animate the dots.
 const FRAME: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
@@ -79,7 +79,7 @@ impl Dialog {
         }
     }
 
-    /// Whether the dialog goes on.
+    /// Handles a key; false ends the dialog.
     fn press(&mut self, key: KeyEvent) -> bool {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match (self.screen, key.code) {
@@ -110,7 +110,7 @@ impl Dialog {
         self.licensing.license().is_some()
     }
 
-    /// While the server is asked, the form that waits for the answer stays.
+    /// Shows a form, unless another one still waits for its answer.
     fn show_form(&mut self, form: ActivationForm) {
         self.screen = Screen::Form;
         if self.work.is_none() {
@@ -130,7 +130,7 @@ impl Dialog {
         }
     }
 
-    /// The library blocks: it works on a thread of its own, and the screen stays alive.
+    /// Runs blocking work on a thread of its own, so that the screen stays alive.
     fn start(&mut self, work: impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static) {
         let ((done, result), licensing) = (channel(), self.licensing.clone());
         self.work = Some(result);
@@ -241,7 +241,7 @@ fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
     frame.render_widget(Line::from(offered).dim(), keys);
 }
 
-/// Whether there is a seat on another device that could be moved here.
+/// True if a seat on another device could be moved here.
 fn can_move_here(state: State) -> bool {
     matches!(ActivationForm::for_state(state).phase(), Phase::Failed { next: NextAction::MoveHere(_), .. })
 }

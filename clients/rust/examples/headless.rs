@@ -1,10 +1,9 @@
-//! Licensing from a script, one command a run. The last line it prints is JSON:
+//! Licensing from a script, one command a run. The last line of output is JSON:
 //! `{"state":…,"code":…,"tier":…,"features":[…],"until":s|null,"pending":…,"message":…,"nextStep":…}`.
 //!
-//! `code` is that of the lock, else of the refusal that the command met; `features` are those that are on; `until` is the
-//! second in which they end without another answer; `pending` is `activate`, `deactivate`, `release_seat` or null. It exits
-//! with 0 whenever a state could be told, refused or not; with 2 for a command it does not know, with 1 where nothing could
-//! be opened.
+//! `code` is the reason of a lock, or else the code of a refusal. `features` lists those that are on. `until` is the
+//! second in which they go off without another answer. `pending` is `activate`, `deactivate`, `release_seat` or null.
+//! The exit code is 0 if a state could be printed, 1 if the license could not be opened, 2 for an unknown command.
 //!
 //! ```sh
 //! export FALCONER_URL=http://127.0.0.1:9000 FALCONER_STORE=/tmp/license
@@ -25,8 +24,8 @@ use serde::Serialize;
 const USAGE: &str =
     "usage: headless activate KEY NAME EMAIL | status | refresh | transfer [KEY] | deactivate";
 
-/// What a command has to say beside the state.
-struct Said {
+/// Result of a command, beside the state.
+struct CommandResult {
     message: UserMessage,
     code: Option<String>,
 }
@@ -40,8 +39,8 @@ fn main() -> ExitCode {
     };
     match setup::open() {
         Ok(licensing) => {
-            let said = command.run(&licensing);
-            println!("{}", report(&licensing, said));
+            let result = command.run(&licensing);
+            println!("{}", report(&licensing, result));
             ExitCode::SUCCESS
         }
         Err(sentence) => {
@@ -72,31 +71,32 @@ impl<'a> Command<'a> {
         }
     }
 
-    fn run(&self, licensing: &Licensing) -> Option<Said> {
+    fn run(&self, licensing: &Licensing) -> Option<CommandResult> {
         match *self {
             Self::Status => None,
             Self::Activate { key, name, email } => match licensing.activate(key, name, email) {
                 Ok(Activation::Done(_)) => None,
-                Ok(Activation::Waiting(failure)) => Some(Said::failure(failure)),
-                Err(error) => Some(Said::about(error.user_message(), error.refusal())),
+                Ok(Activation::Waiting(failure)) => Some(CommandResult::failure(failure)),
+                Err(error) => Some(CommandResult::about(error.user_message(), error.refusal())),
             },
-            Self::Refresh => {
-                licensing.refresh().err().map(|error| Said::about(error.user_message(), error.refusal()))
-            }
+            Self::Refresh => licensing
+                .refresh()
+                .err()
+                .map(|error| CommandResult::about(error.user_message(), error.refusal())),
             Self::Transfer { key } => licensing
                 .transfer(key, None)
                 .err()
-                .map(|error| Said::about(error.user_message(), error.refusal())),
+                .map(|error| CommandResult::about(error.user_message(), error.refusal())),
             Self::Deactivate => match licensing.deactivate() {
                 Ok(Deactivation::Done) => None,
-                Ok(Deactivation::Waiting(failure)) => Some(Said::failure(failure)),
-                Err(error) => Some(Said::about(error.user_message(), error.refusal())),
+                Ok(Deactivation::Waiting(failure)) => Some(CommandResult::failure(failure)),
+                Err(error) => Some(CommandResult::about(error.user_message(), error.refusal())),
             },
         }
     }
 }
 
-impl Said {
+impl CommandResult {
     fn about(message: UserMessage, refusal: Option<&Refusal>) -> Self {
         Self { message, code: refusal.map(|refusal| refusal.code.clone()) }
     }
@@ -106,8 +106,8 @@ impl Said {
     }
 }
 
-/// The last line.
-fn report(licensing: &Licensing, said: Option<Said>) -> String {
+/// Writes the last line of output.
+fn report(licensing: &Licensing, result: Option<CommandResult>) -> String {
     let (state, license) = (licensing.status(), licensing.license());
     let until = license.as_ref().and_then(|license| license.offline_until);
     let features = license.as_ref().filter(|_| until.is_some()).map(|license| license.features.clone());
@@ -116,11 +116,11 @@ fn report(licensing: &Licensing, said: Option<Said>) -> String {
         _ => None,
     };
     let waits = licensing.pending().map(Pending::user_message);
-    let message = said.as_ref().map(|said| said.message).or(waits).or_else(|| licensing.notice());
+    let message = result.as_ref().map(|result| result.message).or(waits).or_else(|| licensing.notice());
     let message = message.unwrap_or_else(|| state.user_message());
     let report = Report {
         state: state.name(),
-        code: locked.or_else(|| said.and_then(|said| said.code)),
+        code: locked.or_else(|| result.and_then(|result| result.code)),
         tier: license.and_then(|license| license.tier),
         features: features.unwrap_or_default(),
         until: until.map(|until| until.0),

@@ -1,4 +1,4 @@
-//! What came back, and whether it is the server's word.
+//! Parsing and authenticating the server's answers.
 
 use falconer_domain::Product;
 use falconer_domain::lease::{self, Claims, LeaseError};
@@ -11,61 +11,61 @@ use crate::transport::{NoReply, Reply};
 use crate::trust::TrustedKeys;
 use crate::user_message::UserMessage;
 
-/// Longest text of an answer that is shown or kept: a code, an id, a name.
+/// Longest text that is taken from an answer to be shown or stored: a code, an id, a name.
 const MAX_TEXT_CHARS: usize = 120;
-/// A license has at most a hundred seats.
+/// Longest list of devices that is read; a license has at most 100 seats.
 const MAX_HOLDERS: usize = 100;
 
-/// An answer, before anybody acts on it.
+/// An answer, parsed and authenticated, before anything acts on it.
 #[derive(Debug)]
 pub(crate) enum ServerAnswer {
-    /// Signed, fresh, and for this product. Only this can change anything.
+    /// Signed, fresh, and for this product. Nothing else can change the license.
     Signed(Box<SignedAnswer>),
-    /// A no that nobody signed: about no license, or about the request itself.
+    /// A refusal without a signature, about the request or about a key that the server does not know.
     Unsigned(Refusal),
-    /// Signed by a key that is not known yet.
+    /// Signed by a key that this client does not know yet.
     UnknownKey,
-    /// No answer that says anything.
+    /// An answer that decides nothing, or none.
     Failed(RequestFailure),
 }
 
-/// The server's word.
+/// An answer whose signature verifies.
 #[derive(Debug)]
 pub(crate) struct SignedAnswer {
-    /// What was signed.
     pub(crate) claims: Claims,
-    /// The lease, verbatim.
+    /// The token as received. It is stored verbatim, so that it can be verified again.
     pub(crate) jws: String,
-    /// What the body says beside it, for display.
+    /// Code and seat holders for display. The code comes from the claims, the rest from the unauthenticated body.
     pub(crate) refusal: Refusal,
 }
 
-/// Why there is no answer to act on. None of these changes the state; they only let the clock run.
+/// Reason why a request brought no answer to act on. The state does not change; only time goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RequestFailure {
-    /// Nobody answered, or not in time.
+    /// No answer arrived in time.
     Unreachable,
-    /// The server is busy or down: 408, 425, 429 or 5xx.
+    /// The server is busy or down: status 408, 425, 429 or 5xx.
     Busy {
-        /// When it wants to be asked again.
+        /// Wait that the server asks for, from `Retry-After`.
         retry_after_seconds: Option<u64>,
     },
-    /// Somebody else answered: a captive portal, a proxy, a page.
+    /// Another system answered in the server's place: a captive portal, a proxy, a web page.
     NotTheServer,
-    /// The signature does not hold, or is of a key that is not trusted.
+    /// The signature does not verify, or its key is not trusted.
     UntrustedSignature,
-    /// The signature holds and the answer is to another question: another nonce, an older one, another license.
+    /// The signature verifies, but the answer belongs to another request: its nonce differs, it is older than the
+    /// stored answer, or it is about another license.
     NotForThisRequest,
-    /// A yes about some other machine.
+    /// A valid lease for another machine than this one.
     OtherMachine,
-    /// The license is for another product.
+    /// A lease for another product.
     OtherProduct,
-    /// The operating system gave no random bytes, so nothing was sent.
+    /// The operating system supplied no random bytes for a nonce, so no request was sent.
     NothingSent,
 }
 
 impl RequestFailure {
-    /// As the log names it.
+    /// Name for the log.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
@@ -79,7 +79,7 @@ impl RequestFailure {
         }
     }
 
-    /// A sentence and a next step for the user.
+    /// Sentence and next step for the user.
     #[must_use]
     pub const fn user_message(&self) -> UserMessage {
         match self {
@@ -92,46 +92,47 @@ impl RequestFailure {
             }
             Self::NotTheServer => UserMessage::new(
                 "Something between this device and the license server answered in its place.",
-                "If this network asks you to sign in, do that in a browser first; then try again.",
+                "If this network asks you to sign in, do that in a browser first, then try again.",
             ),
             Self::UntrustedSignature => UserMessage::new(
                 "The answer does not come from the vendor's license server.",
-                "Try again on another network; if it stays so, update the application or ask the vendor.",
+                "Try again on another network. If this continues, update the application or ask the vendor.",
             ),
             Self::NotForThisRequest => UserMessage::new(
-                "The answer does not belong to what was asked.",
-                "Try again; if it stays so, ask the vendor.",
+                "The answer belongs to another request.",
+                "Try again. If this continues, ask the vendor.",
             ),
             Self::OtherMachine => UserMessage::new(
-                "The answer is about another device than this one.",
-                "Try again; if it stays so, ask the vendor.",
+                "The answer is about another device.",
+                "Try again. If this continues, ask the vendor.",
             ),
             Self::OtherProduct => UserMessage::new(
                 "This license key is for another product.",
                 "Look for the key of this product, or ask the vendor.",
             ),
             Self::NothingSent => UserMessage::new(
-                "This device offered no random numbers, so nothing was sent.",
+                "The operating system supplied no random numbers, so nothing was sent.",
                 "Restart the device, then try again.",
             ),
         }
     }
 }
 
-/// A no of the server, with what helps the person who meets it.
+/// A refusal by the server, with the details that help the user to go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
-    /// The code as the server wrote it, `SEATS_EXHAUSTED`; one that is not known here is kept as it is.
+    /// Code as the server wrote it, `SEATS_EXHAUSTED`. Unknown codes are kept unchanged.
     pub code: String,
-    /// The devices that hold the seats, where the server lists them.
+    /// Devices that hold the seats, where the server lists them.
     pub holders: Vec<SeatHolder>,
-    /// When the license can move again, where the server says it.
+    /// Earliest moment of the next transfer, where the server states it.
     pub next_transfer_at: Option<UnixSeconds>,
 }
 
 impl Refusal {
-    /// Whether the same request would be refused again, whoever says so without a signature: these are the codes of a
-    /// server that has no license to sign about. Any other unsigned word may be anybody's, or means to try again.
+    /// True for codes that are final even without a signature, since the server has no license to sign about: it does
+    /// not know the key, or rejects the request itself. Any other unsigned refusal could come from anybody or invites
+    /// another attempt.
     pub(crate) fn is_final_without_signature(&self) -> bool {
         matches!(
             self.code.as_str(),
@@ -139,7 +140,7 @@ impl Refusal {
         )
     }
 
-    /// A sentence and a next step for the user.
+    /// Sentence and next step for the user.
     #[must_use]
     pub fn user_message(&self) -> UserMessage {
         if let Some(code) = LockCode::of_refusal(&self.code) {
@@ -148,7 +149,7 @@ impl Refusal {
         let (sentence, next_step) = match self.code.as_str() {
             "INVALID_SIGNATURE" => (
                 "The vendor's server does not know this license key.",
-                "Compare it with the mail it came in, character by character.",
+                "Compare it with the mail that it came in, character by character.",
             ),
             "NOT_FOUND" => ("The key is genuine, but its license was not found.", "Ask the vendor."),
             "SEATS_EXHAUSTED" => (
@@ -156,10 +157,10 @@ impl Refusal {
                 "Move it to this device, or deactivate it there first.",
             ),
             "DEVICE_REQUIRED" => {
-                ("Several devices use this license.", "Choose the device that this one shall replace.")
+                ("Several devices use this license.", "Choose the device that this one replaces.")
             }
             "TRANSFER_LIMIT_REACHED" => (
-                "The license has moved as often as it may for now.",
+                "The license has reached its limit of transfers for now.",
                 "Use it on the device that has it, or ask the vendor to reset its devices.",
             ),
             "TRANSFER_COOLDOWN" => (
@@ -174,24 +175,24 @@ impl Refusal {
                 "This device offers too little to recognise it by.",
                 "Ask the vendor how to license a device like this one.",
             ),
-            _ => ("The license server refused.", "Ask the vendor, and tell the code."),
+            _ => ("The license server refused.", "Ask the vendor and name the code."),
         };
         UserMessage::new(sentence, next_step)
     }
 }
 
-/// A device that holds a seat of the license.
+/// A device that holds a seat of the license, as the server lists it for a user who may move that seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatHolder {
-    /// Its id: what `transfer` takes as `from_device`.
+    /// Device id; the argument `from_device` of a transfer.
     pub id: String,
-    /// What its user called it.
+    /// Name that its user gave it.
     pub name: Option<String>,
-    /// When it was last seen.
+    /// Moment at which the server last saw it.
     pub last_seen_at: Option<UnixSeconds>,
 }
 
-/// Reads an answer: by status, by form, by signature, in this order. `nonce` is the one that was sent.
+/// Reads a reply in the order status, JSON, signature, nonce. `nonce` is the one that was sent.
 pub(crate) fn read(
     reply: Result<&Reply, &NoReply>,
     product: &Product,
@@ -214,7 +215,7 @@ pub(crate) fn read(
     let refusal = body.refusal();
     match body.lease {
         Some(jws) => signed(jws, refusal, product, nonce, trust),
-        // A yes that nobody signed is nobody's yes.
+        // Ignore an unsigned success: anyone could have sent it.
         None if reply.status >= 400 && !refusal.code.is_empty() => ServerAnswer::Unsigned(refusal),
         None => ServerAnswer::Failed(RequestFailure::NotTheServer),
     }
@@ -229,7 +230,7 @@ fn signed(
 ) -> ServerAnswer {
     match lease::verify(&jws, product, |kid| trust.key(kid)) {
         Ok(claims) if claims.nonce.as_deref() == Some(nonce) => {
-            // What was signed is what was said, whatever stands beside it.
+            // Take the code from the signed claims; the body is not authenticated.
             let refusal = Refusal { code: short(&claims.code), ..refusal };
             ServerAnswer::Signed(Box::new(SignedAnswer { claims, jws, refusal }))
         }
@@ -240,7 +241,7 @@ fn signed(
     }
 }
 
-/// The members of a body that are looked at. Those for display are read one by one: a server may change them.
+/// Members of the body. The optional ones are read one by one, so that a change in one of them loses no other.
 #[derive(Deserialize)]
 struct Body {
     #[serde(default)]
@@ -280,7 +281,7 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().map(short)
 }
 
-/// Bounded and without control characters: it ends on a screen and in a log.
+/// Cuts to [`MAX_TEXT_CHARS`] and drops control characters: the text is shown on screens and written to logs.
 fn short(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MAX_TEXT_CHARS).collect()
 }

@@ -1,10 +1,10 @@
-//! Time, as the library is handed it. The one file that reads the machine's clocks.
+//! Time, injected. No other file reads the machine's clocks.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use falconer_domain::UnixMillis;
 
-/// Seconds since 1970-01-01T00:00:00Z, as leases count them.
+/// Seconds since 1970-01-01T00:00:00Z, the unit of leases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixSeconds(pub i64);
 
@@ -18,18 +18,18 @@ impl From<UnixMillis> for UnixSeconds {
 /// Both clocks of a machine at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockReading {
-    /// The clock that people set, and set wrong.
+    /// Wall clock. Its user can set it, and set it wrong.
     pub wall: UnixMillis,
-    /// The clock that nobody can set, from any origin. It may stand still while the machine sleeps.
+    /// Monotonic clock with any origin. Nobody can set it; it may stop while the machine sleeps.
     pub monotonic: Duration,
 }
 
-/// Where time comes from: [`SystemClock`], or a test's own.
+/// Source of time: [`SystemClock`], or a test's own.
 pub trait Clock: Send + Sync {
-    /// This instant.
+    /// Reads both clocks.
     fn now(&self) -> ClockReading;
 
-    /// Lets time pass between two tries of one request.
+    /// Pauses between two attempts of one request.
     fn sleep(&self, time: Duration);
 }
 
@@ -40,7 +40,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// Counts monotonic time from now on.
+    /// Starts the monotonic clock at zero.
     #[must_use]
     pub fn new() -> Self {
         Self { origin: Instant::now() }
@@ -60,7 +60,7 @@ impl Clock for SystemClock {
             reason = "the edge of the library; everything else is handed a ClockReading"
         )]
         let wall = SystemTime::now();
-        // A clock before 1970 is as wrong as one at 1970.
+        // A clock before 1970 is read as 1970; both are wrong.
         let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         ClockReading {
             wall: UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),

@@ -1,4 +1,4 @@
-//! What a signed answer does. Pure: the whole of "What a client does with it" in `formats.md` but the signature.
+//! Effect of a signed answer on the stored license. Pure; [`answer`](crate::answer) has checked the signature before.
 
 use falconer_domain::hardware::LeaseComponents;
 use falconer_domain::lease::Claims;
@@ -6,48 +6,46 @@ use falconer_domain::lease::Claims;
 use crate::clock::UnixSeconds;
 use crate::state::{LeaseTerm, LockCode, StoredDecision};
 
-/// What was asked.
+/// Purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
-    /// Is the stored license still good on this device?
+    /// Check the stored license on this device.
     Verify,
-    /// Give this device a seat, by activation or transfer. The license may be another than the stored one.
+    /// Take a seat for this device, by activation or transfer, possibly of another license than the stored one.
     TakeSeat,
-    /// Free this device's seat.
+    /// Free this device's seat of the stored license.
     FreeSeat,
-    /// Free its seat of another license than the stored one, which is wanted no longer.
+    /// Free this device's seat of another license, whose key was abandoned.
     ReleaseSeat,
 }
 
-/// The last signed answer that counted.
+/// The stored answer that a new one is compared with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CurrentAnswer<'a> {
-    /// Its license.
     pub(crate) license_id: &'a str,
-    /// When it was signed.
     pub(crate) issued_at: UnixSeconds,
 }
 
-/// What an answer does.
+/// Effect of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// It is the lease from now on.
+    /// The answer becomes the stored lease.
     Lease,
-    /// It locks.
+    /// The stored license is locked.
     Lock(LockCode),
-    /// The seat is free; what is stored is forgotten.
+    /// The seat is free; the stored license is forgotten.
     Freed,
-    /// The seat of the other license is free.
+    /// The seat of the abandoned key is free.
     SeatReleased,
-    /// A no that leaves the state alone.
+    /// A refusal that changes nothing.
     Refused,
-    /// It is older than what is stored, or about another license, or no answer to this question.
+    /// Ignored: older than the stored answer, about another license, or an answer to another kind of request.
     Unrelated,
-    /// A yes that is about no device, or about another machine than this one.
+    /// Ignored: a lease without a device, or for another machine.
     OtherMachine,
 }
 
-/// Decides. `own` is what this machine shows.
+/// Decides the effect of an answer. `own` holds the components of this machine.
 pub(crate) fn decide(
     question: Question,
     claims: &Claims,
@@ -74,7 +72,7 @@ pub(crate) fn decide(
     }
 }
 
-/// Whether a lease counts on a machine: it names a device, and what it states of it matches.
+/// True if the lease names a device and its components match this machine.
 pub(crate) fn is_lease_of(claims: &Claims, own: &LeaseComponents) -> bool {
     let (Some(_), Some(hw), Some(threshold)) = (&claims.device, &claims.hw, claims.hw_threshold) else {
         return false;
@@ -82,7 +80,7 @@ pub(crate) fn is_lease_of(claims: &Claims, own: &LeaseComponents) -> bool {
     LeaseComponents::from_wire(hw).are_matched_by(own, threshold)
 }
 
-/// What a stored answer, its signature verified again, means on this machine.
+/// Meaning of a stored answer on this machine, after its signature was verified again.
 pub(crate) fn stored_decision(claims: &Claims, own: &LeaseComponents) -> StoredDecision {
     match LockCode::of_refusal(&claims.code) {
         _ if claims.valid && is_lease_of(claims, own) => StoredDecision::Leased(term(claims)),
@@ -93,7 +91,7 @@ pub(crate) fn stored_decision(claims: &Claims, own: &LeaseComponents) -> StoredD
 
 fn term(claims: &Claims) -> LeaseTerm {
     LeaseTerm {
-        // A lease of a device always says it; without it, the check is due.
+        // A lease with a device always has `refresh_at`; without it the next check is due at once.
         refresh_at: UnixSeconds(claims.refresh_at.unwrap_or(claims.at)),
         exp: UnixSeconds(claims.exp),
         license_expires_at: claims.license_expires_at.map(UnixSeconds),

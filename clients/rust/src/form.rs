@@ -1,5 +1,5 @@
-//! The activation dialog without a screen: what is typed, what may be shown, what happens next. A toolkit draws it and
-//! sends it keys; `examples/dialog.rs` does so in a terminal.
+//! The activation dialog without a screen. A toolkit draws this model and forwards keys to it; `examples/dialog.rs`
+//! does so in a terminal.
 
 use std::fmt;
 
@@ -17,22 +17,22 @@ use crate::user_message::UserMessage;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// A field of the form.
+/// An input field of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
-    /// The license key.
+    /// License key, in any spelling.
     Key,
-    /// The licensee's name.
+    /// Name of the licensee; may stay empty.
     Name,
-    /// The licensee's e-mail.
+    /// E-mail address of the licensee; may stay empty.
     Email,
 }
 
 impl Field {
-    /// Every field, from top to bottom.
+    /// All fields, from top to bottom.
     pub const ALL: [Self; 3] = [Self::Key, Self::Name, Self::Email];
 
-    /// What stands beside it.
+    /// English label to draw beside the field.
     #[must_use]
     pub const fn caption(self) -> &'static str {
         match self {
@@ -50,57 +50,57 @@ impl Field {
     }
 }
 
-/// Where the dialog is.
+/// Step of the dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Something is typed.
+    /// The user is typing.
     Editing,
-    /// The server is asked; nothing can be typed.
+    /// A request is under way; input is ignored.
     Working,
-    /// It did not work. The fields can be corrected.
+    /// The attempt failed. The fields can be corrected.
     Failed {
-        /// What to tell.
+        /// Message to show.
         message: UserMessage,
-        /// What can be offered.
+        /// Action to offer.
         next: NextAction,
     },
-    /// No answer; the activation waits and will be sent.
+    /// The server could not be reached; the activation is saved and will be sent later.
     Waiting(UserMessage),
-    /// Done: the dashboard is next.
+    /// The license is active; show the dashboard.
     Done,
 }
 
-/// What a dialog offers after a failure.
+/// Action that a dialog offers after a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextAction {
     /// Correct this field.
     Correct(Field),
     /// Try the same again later.
     TryAgain,
-    /// Move the license here. With several holders, one has to be chosen.
+    /// Move the license to this device. The user chooses among several holders.
     MoveHere(Vec<SeatHolder>),
-    /// Nothing here helps; the vendor does.
+    /// Ask the vendor; nothing in the dialog helps.
     AskVendor,
 }
 
-/// The form. `Debug` shows nothing of what is typed.
+/// Model of the activation form. Its `Debug` output hides the input.
 #[derive(Clone)]
 pub struct ActivationForm {
     texts: [String; 3],
     focus: Field,
     phase: Phase,
-    /// The holder that is chosen for a move.
+    /// Index of the holder that would lose its seat.
     chosen: usize,
 }
 
 impl ActivationForm {
-    /// An empty form, ready for the key.
+    /// Starts an empty form with the focus on the key.
     #[must_use]
     pub fn new() -> Self {
         Self { texts: Default::default(), focus: Field::Key, phase: Phase::Editing, chosen: 0 }
     }
 
-    /// The form that a state asks for: where another device has the seat, it offers to move the license here.
+    /// Starts the form for a state: where another device has the seat, the form offers to move the license here.
     #[must_use]
     pub fn for_state(state: State) -> Self {
         let mut form = Self::new();
@@ -111,20 +111,20 @@ impl ActivationForm {
         form
     }
 
-    /// The field that takes what is typed.
+    /// Returns the field that receives input.
     #[must_use]
     pub const fn focus(&self) -> Field {
         self.focus
     }
 
-    /// Where the dialog is.
+    /// Returns the current step, with the message to show.
     #[must_use]
     pub const fn phase(&self) -> &Phase {
         &self.phase
     }
 
-    /// Goes to another field. A complete key that is left is written as it is printed, to be compared with the mail. One
-    /// whose form does not tell what it is stays as it was typed: only the server knows where its hyphens were.
+    /// Moves the focus. A complete key that loses the focus is rewritten as it is printed, so that the user can compare
+    /// it. A key without its own form stays as typed, because only the server knows its hyphens.
     pub fn focus_on(&mut self, field: Field) {
         let key = &mut self.texts[Field::Key as usize];
         if let Some(complete @ (LicenseKey::Current(_) | LicenseKey::Legacy(_))) = LicenseKey::parse(key) {
@@ -133,12 +133,13 @@ impl ActivationForm {
         self.focus = field;
     }
 
-    /// Goes to the next field, from the last to the first.
+    /// Moves the focus to the next field; after the last comes the first.
     pub fn focus_next(&mut self) {
         self.focus_on(Field::ALL[(self.focus as usize + 1) % Field::ALL.len()]);
     }
 
-    /// Types or pastes. Control characters, line ends of a pasted mail among them, become spaces; what is too long ends.
+    /// Adds typed or pasted text to the focused field. Control characters, such as line ends of a pasted mail, become
+    /// spaces; text beyond the field's limit is dropped.
     pub fn enter(&mut self, text: &str) {
         if self.phase == Phase::Working {
             return;
@@ -152,7 +153,7 @@ impl ActivationForm {
         }
     }
 
-    /// Takes the last character back.
+    /// Deletes the last character of the focused field.
     pub fn erase(&mut self) {
         if self.phase != Phase::Working {
             self.phase = Phase::Editing;
@@ -160,7 +161,8 @@ impl ActivationForm {
         }
     }
 
-    /// What may be shown of a field. A complete key that is not being typed is masked: somebody may look over a shoulder.
+    /// Returns the text to draw. A complete key is masked while its field has no focus, so that nobody can read it over
+    /// a shoulder.
     #[must_use]
     pub fn display_text(&self, field: Field) -> String {
         let text = &self.texts[field as usize];
@@ -170,7 +172,7 @@ impl ActivationForm {
         }
     }
 
-    /// The first thing that cannot be right, before anything is sent.
+    /// Finds the first field whose text cannot be valid, with the message to show beside it.
     #[must_use]
     pub fn invalid_field(&self) -> Option<(Field, UserMessage)> {
         let [key, name, email] = &self.texts;
@@ -188,8 +190,8 @@ impl ActivationForm {
         Some((bad.0, bad.1.user_message()))
     }
 
-    /// Goes to work, if nothing is plainly wrong: returns the activation, to be run where it may wait, with its result
-    /// given to [`finish`](Self::finish).
+    /// Starts the activation if the fields can be valid. Run the returned closure on a thread that may block, and pass
+    /// its result to [`finish`](Self::finish).
     #[must_use]
     pub fn submit(&mut self) -> Option<impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static> {
         if let Some((field, message)) = self.invalid_field() {
@@ -204,14 +206,14 @@ impl ActivationForm {
         })
     }
 
-    /// Chooses the next of several holders.
+    /// Chooses the next holder in the list; after the last comes the first.
     pub fn choose_next_holder(&mut self) {
         if let Phase::Failed { next: NextAction::MoveHere(holders), .. } = &self.phase {
             self.chosen = (self.chosen + 1) % holders.len().max(1);
         }
     }
 
-    /// The holder that would lose its seat.
+    /// Returns the holder that would lose its seat.
     #[must_use]
     pub fn chosen_holder(&self) -> Option<&SeatHolder> {
         match &self.phase {
@@ -220,7 +222,8 @@ impl ActivationForm {
         }
     }
 
-    /// Moves the license here, where that is offered: to be run like what [`submit`](Self::submit) returns.
+    /// Starts a transfer to this device where one is offered. Run the returned closure like that of
+    /// [`submit`](Self::submit).
     #[must_use]
     pub fn move_here(&mut self) -> Option<impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static> {
         let Phase::Failed { next: NextAction::MoveHere(_), .. } = &self.phase else { return None };
@@ -232,7 +235,7 @@ impl ActivationForm {
         })
     }
 
-    /// Takes the result of what was run.
+    /// Takes the result of a finished closure and moves to the next step.
     pub fn finish(&mut self, outcome: SubmitOutcome) {
         self.chosen = 0;
         self.phase = match outcome.0 {
@@ -263,7 +266,7 @@ impl fmt::Debug for ActivationForm {
     }
 }
 
-/// What came of work that the form asked for.
+/// Result of a closure that the form returned.
 #[derive(Debug)]
 pub struct SubmitOutcome(Tried);
 
@@ -273,33 +276,33 @@ enum Tried {
     Transfer(Result<State, TransferError>),
 }
 
-/// What a dialog shows of a license that is there.
+/// Contents of a dashboard for an existing license.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dashboard {
-    /// The state, with its sentence.
+    /// Current state; [`State::user_message`] has its sentence.
     pub state: State,
-    /// The tier.
+    /// Tier of the license, `pro`; empty where the answer names none.
     pub tier: String,
-    /// The features.
+    /// Features of the license, also while they are off.
     pub features: Vec<String>,
-    /// Whether they are on.
+    /// True while the features are on.
     pub unlocked: bool,
-    /// The key, masked.
+    /// License key in a form that may be shown.
     pub masked_key: String,
-    /// Days until the license ends, the last one begun counted whole; `None` is perpetual.
+    /// Days until the license ends, a begun day counted whole; `None` for a perpetual license.
     pub days_left: Option<i64>,
-    /// Days that it still works without the server.
+    /// Days that the license still works without the server; `None` while its features are off.
     pub offline_days_left: Option<i64>,
-    /// What this device is called.
+    /// Name of this device.
     pub device: String,
-    /// What waits to be sent.
+    /// Request that waits for the server.
     pub pending: Option<Pending>,
-    /// What to tell about the store.
+    /// Problem with the saved license, such as a full disk.
     pub notice: Option<UserMessage>,
 }
 
 impl Dashboard {
-    /// What there is to show now; `None` where there is no license.
+    /// Collects the contents; `None` without a license.
     #[must_use]
     pub fn of(licensing: &Licensing) -> Option<Self> {
         let (license, now) = (licensing.license()?, licensing.now());
@@ -319,7 +322,7 @@ impl Dashboard {
     }
 }
 
-/// Whole days, one that has begun counted as one.
+/// Rounds up to whole days.
 const fn days(seconds: i64) -> i64 {
     if seconds <= 0 { 0 } else { (seconds - 1) / SECONDS_PER_DAY + 1 }
 }
@@ -348,7 +351,6 @@ fn after_transfer(error: &TransferError) -> NextAction {
     }
 }
 
-/// What helps after a refusal.
 fn after(refusal: &Refusal) -> NextAction {
     match refusal.code.as_str() {
         "SEATS_EXHAUSTED" | "DEVICE_REQUIRED" | "HARDWARE_MISMATCH" => {

@@ -1,5 +1,5 @@
-//! What this machine is known by. Raw values stay in this module's types: they are hashed with the license key before
-//! anything is sent or kept, and no `Debug` shows them.
+//! Hardware components of this machine. Raw values stay in this module's types: they are hashed with the license key
+//! before anything is sent or stored, and `Debug` hides them.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -16,37 +16,37 @@ use zeroize::Zeroizing;
 
 pub use system::SystemHardware;
 
-/// The form of components this library sends, as requests name it: keyed by the license key.
+/// Value of `hardware_format` in requests: components keyed by the license key.
 pub(crate) const HARDWARE_FORMAT: u8 = 1;
 
-/// Where hardware values come from: [`SystemHardware`], or a test's own.
+/// Source of hardware values: [`SystemHardware`], or a test's own.
 pub trait Hardware: Send + Sync {
-    /// Reads what there is. Called once, when the library is opened.
+    /// Reads all components. Called once, when the library is opened.
     fn read(&self) -> RawComponents;
 
-    /// Where the program runs. Reported, and nothing depends on it.
+    /// Detects the platform. It is reported to the application and changes nothing else.
     fn platform(&self) -> Platform {
         Platform::Physical
     }
 }
 
-/// What a program runs on.
+/// Kind of machine that a program runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Platform {
-    /// A machine, as far as anybody can tell.
+    /// A physical machine, or one that shows no sign of being another.
     Physical,
-    /// A container. Its file system and its host name may be new at every start.
+    /// A container. Its file system and host name may be new at every start.
     Container,
-    /// A virtual machine. It can be copied as it is.
+    /// A virtual machine. It can be copied whole.
     VirtualMachine,
 }
 
-/// Raw values, normalized, placeholders dropped. Wiped when dropped.
+/// Raw components: normalized, without placeholders, wiped when dropped.
 #[derive(Clone, Default)]
 pub struct RawComponents(BTreeMap<Label, Zeroizing<String>>);
 
 impl RawComponents {
-    /// Takes a value, unless it proves nothing: two machines without a serial number are not the same machine.
+    /// Adds a component, unless its value identifies nothing: "To be filled by O.E.M." is the same on many machines.
     #[must_use]
     pub fn with(mut self, label: Label, raw: &str) -> Self {
         if let Some(value) = component(label, raw) {
@@ -55,12 +55,12 @@ impl RawComponents {
         self
     }
 
-    /// The labels that were found.
+    /// Iterates over the labels of the components.
     pub fn labels(&self) -> impl Iterator<Item = Label> {
         self.0.keys().copied()
     }
 
-    /// The same text for every label: what `FALCONER_MACHINE_ID` makes of a machine.
+    /// Sets every label to one text; the effect of `FALCONER_MACHINE_ID`.
     #[must_use]
     pub(crate) fn all(text: &str) -> Self {
         Label::ALL.into_iter().fold(Self::default(), |components, label| components.with(label, text))
@@ -73,12 +73,11 @@ impl fmt::Debug for RawComponents {
     }
 }
 
-/// A random id that stands in for hardware where there is too little of it.
+/// Random id that supplements hardware which is too little to bind.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct InstallId(String);
 
 impl InstallId {
-    /// Bytes of a new id.
     pub(crate) const BYTES: usize = 16;
 
     pub(crate) fn from_random(random: [u8; Self::BYTES]) -> Self {
@@ -100,42 +99,41 @@ impl fmt::Debug for InstallId {
     }
 }
 
-/// This machine, as one license knows it: every component keyed by the license key, so that two licenses cannot tell
-/// that they run on one machine.
+/// Components of this machine, keyed by one license key. Two licenses cannot find out that they run on one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     received: ReceivedComponents,
 }
 
 impl Fingerprint {
-    /// Keys what was read, and the install id, once there is one.
+    /// Hashes the raw components and the install id with the license key.
     pub(crate) fn of(key: &LicenseKey, raw: &RawComponents, install: Option<&InstallId>) -> Self {
         let canonical = Zeroizing::new(key.canonical());
         let mut received = ReceivedComponents::default();
         let install = install.map(|id| (Label::Install, id.as_str()));
         for (label, value) in raw.0.iter().map(|(label, value)| (*label, value.as_str())).chain(install) {
-            // A keyed component is 64 hex digits, which no rule refuses.
+            // A keyed component is 64 hex digits, which every reader accepts.
             let _ = received.insert(label, &keyed_component(&canonical, label, value));
         }
         Self { received }
     }
 
-    /// Whether a server would give this machine a seat.
+    /// True if the components are enough for the server to bind a device.
     pub(crate) fn can_bind(&self) -> bool {
         self.received.are_enough_to_bind()
     }
 
-    /// As requests hold it.
+    /// Components in the form of a request.
     pub(crate) fn to_wire(&self) -> BTreeMap<&'static str, &str> {
         self.received.iter().map(|(label, text)| (label.as_str(), text)).collect()
     }
 
-    /// As leases state it.
+    /// Components in the form of a lease.
     pub(crate) fn lease_components(&self) -> LeaseComponents {
         self.received.lease(&Label::ALL)
     }
 
-    /// One text for all of them, to see whether they have changed.
+    /// Hash over all components, for noticing a change.
     pub(crate) fn digest(&self) -> String {
         let mut hash = Sha256::new();
         for (label, component) in self.received.iter() {

@@ -1,5 +1,4 @@
-//! What an application links to be licensed by Falconer: activation, offline use, refresh in the background, transfer,
-//! features.
+//! Licensing for applications: activation, offline use, background refresh, transfer and features of a Falconer license.
 //!
 //! ```no_run
 //! use falconer_client::{Licensing, PublicKeys, State};
@@ -22,16 +21,16 @@
 //! # }
 //! ```
 //!
-//! Everything blocks and nothing needs a runtime. [`Licensing::status`] and [`Licensing::has_feature`] do no I/O; what
-//! asks the server may take [three tries](retry) of [five seconds](transport::ATTEMPT_TIMEOUT), so call it from a thread that
-//! may wait.
+//! All calls block; no async runtime is needed. [`Licensing::status`] and [`Licensing::has_feature`] do no I/O. A call
+//! that asks the server may take [three attempts](retry) of [five seconds](transport::ATTEMPT_TIMEOUT) for each request,
+//! so make it on a thread that may block.
 //!
-//! **Invariant:** only a signed answer changes what the application may do. Outages, portals, forgeries and replays let
-//! the clock run, and nothing else.
+//! **Invariant:** only a signed answer changes the license. During outages and after portals, forgeries and replays, the
+//! stored lease counts until its end.
 //!
-//! Time, randomness, the network and the hardware are handed in ([`Clock`], [`Random`], [`Transport`], [`Hardware`]), each
-//! with a default that is the real one, so that an application can test years of its life in a second. This one loses its
-//! network after the activation (`Vendor` is a server in memory, and a [`Transport`] too):
+//! Time, randomness, network and hardware are traits ([`Clock`], [`Random`], [`Transport`], [`Hardware`]) with real
+//! defaults, so that an application can test years of its life in a second. This example cuts the network after the
+//! activation; `Vendor` is a server in memory that implements [`Transport`]:
 //!
 //! ```
 //! # mod vendor { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vendor/vendor.rs")); }
@@ -43,7 +42,7 @@
 //! use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 //! use falconer_client::{Activation, Licensing, RefreshError, State, Transport, RequestFailure};
 //!
-//! /// A network that can be cut.
+//! /// A network with a switch.
 //! struct Wire {
 //!     server: Vendor,
 //!     is_cut: Arc<AtomicBool>,

@@ -1,20 +1,21 @@
-//! Random bytes, as the library is handed them. The one file that asks the operating system.
+//! Random bytes, injected. No other file asks the operating system for them.
 
-/// The operating system gave no random bytes.
+/// The operating system supplied no random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no random bytes")]
 pub struct NoRandomness;
 
-/// Where random bytes come from: [`SystemRandom`], or a test's own.
+/// Source of random bytes: [`SystemRandom`], or a test's own.
 pub trait Random: Send + Sync {
-    /// Fills a buffer with bytes that nobody can foretell.
+    /// Fills a buffer with bytes that nobody can predict.
     ///
     /// # Errors
-    /// [`NoRandomness`]; then nothing is sent, since a nonce that can be foretold proves nothing.
+    /// [`NoRandomness`]. The request is then not sent, because an answer to a predictable nonce could be a recorded
+    /// one.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness>;
 }
 
-/// The operating system's.
+/// Random generator of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 

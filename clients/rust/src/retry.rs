@@ -1,4 +1,4 @@
-//! Trying again: three times in all, with full jitter, and as the server asks.
+//! Retries: three attempts with full jitter, which respect the server's `Retry-After`.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use crate::clock::Clock;
 use crate::random::Random;
 use crate::transport::{NoReply, Reply};
 
-/// RefreshHistory of one request, the first included.
+/// Attempts of one request, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;
-/// The longest pause before the second try; it doubles. Clients that failed together come back apart.
+/// Longest pause before the second attempt; it doubles after that. Jitter spreads clients that failed together.
 pub const BASE_BACKOFF: Duration = Duration::from_millis(500);
-/// A server that asks for more than this is not waited for: somebody sits in front of the screen.
+/// Longest `Retry-After` that is waited for: a person sits in front of the screen.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// Sends until somebody answers for good, or the tries are used up. Returns the last answer.
+/// Sends until an answer is final or the attempts are used up. Returns the last answer.
 pub(crate) fn send_with_retry(
     clock: &dyn Clock,
     random: &dyn Random,
@@ -31,8 +31,8 @@ pub(crate) fn send_with_retry(
     }
 }
 
-/// How long an answer asks to wait before the next try; `None` if another try would bring the same. 409 is the server's
-/// word for a lost race too: that one asks, and a seat that is taken does not.
+/// Pause that an answer asks for before the next attempt; `None` if another attempt would get the same answer. A 409 is
+/// retried only with `Retry-After`: then the request lost a race. A taken seat is a 409 without it.
 fn asked_to_wait(answer: Result<&Reply, &NoReply>) -> Option<Duration> {
     let Ok(reply) = answer else { return Some(Duration::ZERO) };
     let asked = reply.retry_after_seconds.map(Duration::from_secs);
@@ -43,10 +43,10 @@ fn asked_to_wait(answer: Result<&Reply, &NoReply>) -> Option<Duration> {
     }
 }
 
-/// Anything from nothing to `longest`.
+/// Random duration between zero and `longest`.
 pub(crate) fn jitter(random: &dyn Random, longest: Duration) -> Duration {
     let mut bytes = [0; 4];
-    // Without randomness the longest pause is as good as any.
+    // Without random bytes, take the longest pause.
     if random.fill(&mut bytes).is_err() {
         return longest;
     }

@@ -1,9 +1,9 @@
-//! A seal over the time marks: a mark that is changed in the file no longer fits. A deterrent and no more, since all it
-//! is keyed with is on the machine, and this is the source.
+//! A seal over the time checkpoint, so that an edited checkpoint is noticed. It is a deterrent: everything it is keyed
+//! with is on the machine, and this is its source.
 //!
-//! It is keyed by the license key and by the components that the lease states, and it covers the lease too: an older lease
-//! put back under newer marks does not fit. It does not depend on what the machine shows today. The lease does that, and
-//! a changed network card must not make the clock suspect.
+//! The seal is keyed by the license key and the components that the lease states, and it covers the lease, so an older
+//! lease under a newer checkpoint does not fit. It does not depend on the machine's current components: a changed
+//! network card must not make the clock suspect.
 
 use falconer_domain::LicenseKey;
 use falconer_domain::encoding::HEXLOWER;
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::timeline::{CheckpointIntegrity, TimeCheckpoint};
 
-/// Seals marks together with the answer they came with.
+/// Seals a checkpoint together with the answer that it came with.
 pub(crate) fn seal(
     marks: TimeCheckpoint,
     answer: &str,
@@ -24,7 +24,7 @@ pub(crate) fn seal(
     HEXLOWER.encode(&mac(marks, answer, key, stated).finalize().into_bytes())
 }
 
-/// Whether marks are the ones that were sealed.
+/// Compares a checkpoint with its seal.
 pub(crate) fn check(
     kept: Option<&str>,
     marks: TimeCheckpoint,

@@ -1,53 +1,55 @@
-//! What the application may do now, from what is known: a pure function, looked up in one screen.
+//! The state of an installation: a pure function of what is stored and of the time.
 
 use crate::clock::UnixSeconds;
 use crate::timeline::{CheckpointIntegrity, ReconciledTime};
 use crate::user_message::UserMessage;
 
-/// Where this installation stands.
+/// State of an installation. Applications read it; [`Licensing::has_feature`](crate::Licensing::has_feature) decides
+/// what they unlock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// No license that counts on this machine.
+    /// No license counts on this machine. Features are off.
     NotActivated,
-    /// The license is good and was checked lately.
+    /// The license is valid and was checked recently. Features are on.
     Active,
-    /// Still good; time to check again.
+    /// The license is valid and the next check is due. Features are on.
     RefreshDue,
-    /// Still good; the last check got no answer.
+    /// The license is valid, but the last check got no answer. Features are on.
     Grace {
-        /// When offline use ends.
+        /// End of offline use.
         until: UnixSeconds,
     },
-    /// The vendor's server said no, or offline use has ended.
+    /// The server refused the license, or offline use has ended. Features are off.
     Locked {
-        /// Why.
+        /// Reason.
         code: LockCode,
     },
-    /// The clock was turned back, or what is kept about time was changed. One check online clears it.
+    /// The clock was turned back, or the stored time was edited. One online check clears it. Features are on until the
+    /// lease ends; after an edit they are off.
     ClockSuspect,
 }
 
-/// Why an installation is locked.
+/// Reason why an installation is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockCode {
     /// The vendor ended the license.
     Revoked,
     /// The vendor stopped the license for a while.
     Suspended,
-    /// The license waits for its first activation.
+    /// The license awaits its first activation.
     Pending,
-    /// The license itself has ended.
+    /// The term of the license has ended.
     Expired,
     /// No device holds a seat of the license.
     NotActivated,
-    /// Other devices hold the seats.
+    /// Other devices hold the seats of the license.
     HardwareMismatch,
     /// Offline use has ended: a check is overdue.
     LeaseExpired,
 }
 
 impl LockCode {
-    /// The codes that only a signed refusal brings.
+    /// Codes that only a signed refusal can set.
     pub const SIGNED: [Self; 6] = [
         Self::Revoked,
         Self::Suspended,
@@ -57,7 +59,7 @@ impl LockCode {
         Self::HardwareMismatch,
     ];
 
-    /// As machines read it.
+    /// Code for programs, `HARDWARE_MISMATCH`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -71,63 +73,64 @@ impl LockCode {
         }
     }
 
-    /// The locking refusal of this name. Every other code, known or not, locks nobody out.
+    /// Finds the locking refusal of this name. Every other code, known or unknown, locks nothing.
     #[must_use]
     pub fn of_refusal(code: &str) -> Option<Self> {
         Self::SIGNED.into_iter().find(|lock| lock.name() == code)
     }
 }
 
-/// What is known of the license.
+/// Meaning of the stored answer on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredDecision {
-    /// Nothing that counts here: never activated, deactivated, or a lease of another machine.
+    /// No license counts: never activated, deactivated, or a lease of another machine.
     NoLicense,
     /// A lease of this machine.
     Leased(LeaseTerm),
-    /// A locking refusal, and no valid answer since.
+    /// A locking refusal, without a valid lease since.
     Refused(LockCode),
 }
 
-/// The moments of a lease.
+/// Points in time of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseTerm {
-    /// From when on to renew.
+    /// Start of the period in which to renew the lease.
     pub refresh_at: UnixSeconds,
-    /// When offline use ends; that second itself is past it.
+    /// End of offline use; from this second on the lease does not count.
     pub exp: UnixSeconds,
-    /// When the license ends; `None` is perpetual.
+    /// End of the license; `None` for a perpetual one.
     pub license_expires_at: Option<UnixSeconds>,
 }
 
-/// Everything the state follows from.
+/// Inputs of [`evaluate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// The license.
+    /// Meaning of the stored answer.
     pub decision: StoredDecision,
-    /// The clocks.
+    /// Time at which to evaluate it.
     pub time: ReconciledTime,
-    /// When a check last failed, if none has succeeded since.
+    /// Moment of the last failed check, if none has succeeded since.
     pub failed_at: Option<UnixSeconds>,
 }
 
-/// What follows.
+/// Result of [`evaluate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evaluation {
-    /// The state.
+    /// State to show.
     pub state: State,
-    /// Whether the features of the lease are on.
+    /// True while the features of the lease are on.
     pub unlocked: bool,
 }
 
-/// The state, and whether the features are on.
+/// Evaluates the state, and whether the features are on.
 #[must_use]
 pub fn evaluate(evidence: &Evidence) -> Evaluation {
     let now = evidence.time.now();
     let (state, unlocked) = match evidence.decision {
         StoredDecision::NoLicense => (State::NotActivated, false),
         StoredDecision::Refused(code) => (State::Locked { code }, false),
-        // Of marks that were changed nobody knows how late it is. Assuming the best would reward the change.
+        // If the checkpoint was tampered with, the elapsed time is unknown, so features stay off. Anything else would
+        // reward the edit.
         StoredDecision::Leased(term) if evidence.time.is_suspect() => {
             (State::ClockSuspect, evidence.time.integrity == CheckpointIntegrity::Intact && now < term.exp)
         }
@@ -147,7 +150,7 @@ fn ended(term: &LeaseTerm, now: UnixSeconds) -> LockCode {
 }
 
 impl State {
-    /// Its name, without what it holds.
+    /// Name of the variant, without its fields.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -160,7 +163,7 @@ impl State {
         }
     }
 
-    /// A sentence and a next step for the user.
+    /// Sentence and next step for the user.
     #[must_use]
     pub const fn user_message(&self) -> UserMessage {
         match self {
@@ -171,16 +174,16 @@ impl State {
             Self::Active => UserMessage::new("The license is active.", "Nothing to do."),
             Self::RefreshDue => UserMessage::new(
                 "The license is active and will be checked again.",
-                "Nothing to do; the check runs by itself while this device is online.",
+                "Nothing to do: the check runs by itself while this device is online.",
             ),
             Self::Grace { .. } => UserMessage::new(
-                "The license server could not be reached; everything goes on working for now.",
+                "The license server could not be reached. Everything keeps working for now.",
                 "Connect this device to the internet before offline use ends.",
             ),
             Self::Locked { code } => code.user_message(),
             Self::ClockSuspect => UserMessage::new(
-                "This device's clock does not fit what was seen before.",
-                "Set date and time right, connect to the internet, and check the license once.",
+                "This device's clock does not match the time seen before.",
+                "Correct date and time, connect to the internet, and check the license once.",
             ),
         }
     }
@@ -191,11 +194,11 @@ impl LockCode {
         match self {
             Self::Revoked => UserMessage::new(
                 "The vendor has ended this license.",
-                "Ask the vendor why; if a new key was mailed to you, activate with that one.",
+                "Ask the vendor why. If you were sent a new key, activate with that one.",
             ),
             Self::Suspended => UserMessage::new(
                 "The vendor has stopped this license for now.",
-                "Ask the vendor; once it is reinstated, check the license again.",
+                "Ask the vendor. Once the license is reinstated, check it again.",
             ),
             Self::Pending => {
                 UserMessage::new("This license has not been activated yet.", "Activate it on this device.")
@@ -210,11 +213,11 @@ impl LockCode {
             ),
             Self::HardwareMismatch => UserMessage::new(
                 "The license is in use on another device.",
-                "Move it to this device, or go on using the other one.",
+                "Move it to this device, or keep using the other one.",
             ),
             Self::LeaseExpired => UserMessage::new(
                 "Offline use has ended.",
-                "Connect this device to the internet and check the license; then everything works again.",
+                "Connect this device to the internet and check the license. Then everything works again.",
             ),
         }
     }

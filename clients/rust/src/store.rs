@@ -1,8 +1,7 @@
-//! What is kept between two runs: one row of SQLite, and a log.
+//! Storage between two runs: one row of SQLite, and a log.
 //!
-//! Nothing in the file is believed. The lease is verified again at every start, keys are endorsed again, marks are held
-//! against their seal; the file only saves asking the server. Where it cannot be used the library goes on in memory and
-//! says what to do about it.
+//! The file is not trusted. Every start verifies the lease, the endorsements and the seal again; the file only saves
+//! requests to the server. Where it cannot be used, the library works in memory and says how to repair it.
 
 mod open;
 mod schema;
@@ -20,17 +19,17 @@ use crate::user_message::UserMessage;
 
 pub(crate) use open::{Opened, open, open_in_memory};
 
-/// Rows of the log that are kept: a few months of daily checks.
+/// Number of log rows that are kept: a few months of daily checks.
 const MAX_LOG_ROWS: i64 = 500;
 
-/// Who uses the license, as it was typed.
+/// Licensee, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Licensee {
     pub(crate) name: Option<PersonName>,
     pub(crate) email: Option<Email>,
 }
 
-/// A license key at rest and on its way. Shown nowhere.
+/// A license key for storage and requests. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct StoredKey(pub(crate) String);
 
@@ -40,68 +39,69 @@ impl fmt::Debug for StoredKey {
     }
 }
 
-/// What waits to be sent. There is one at most; a later one takes its place: [`Record::replace_pending`].
+/// The one request that waits for the server. A later request replaces it: [`Record::replace_pending`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PendingRequest {
-    /// An activation, by key.
+    /// Activation with a key.
     Activate(StoredKey),
     /// Freeing this device's seat.
     Deactivate,
 }
 
-/// What the server was shown of this machine.
+/// Components that the server saw last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SentComponents {
-    /// A hash of the components.
+    /// Hash of the components.
     pub(crate) digest: String,
-    /// When, by the server's time.
+    /// Moment by the server's time.
     pub(crate) at: UnixSeconds,
 }
 
 impl SentComponents {
-    /// One text for the column: the hash, and after an at sign the second. A version that wrote none finds another text,
-    /// and shows the machine once more.
+    /// Writes hash and second as `hash@second`. Version 0.1.0 wrote the hash alone; its row then differs, and the
+    /// components are sent once more.
     fn written(&self) -> String {
         format!("{}@{}", self.digest, self.at.0)
     }
 
-    /// Any text; what was not written so is a hash of long ago.
+    /// Reads any text. A text without a second counts as sent in 1970.
     fn read(text: &str) -> Self {
         let (digest, at) = text.split_once('@').unwrap_or((text, ""));
         Self { digest: digest.to_owned(), at: UnixSeconds(at.parse().unwrap_or_default()) }
     }
 }
 
-/// The row.
+/// The stored row. [`VerifiedRecord`](crate::licensing) is the part of it that is proved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// The key of the stored license, canonical.
+    /// Key of the stored license.
     pub(crate) key: Option<StoredKey>,
-    /// Who activated last.
+    /// Licensee of the last activation.
     pub(crate) licensee: Licensee,
-    /// The last signed answer that counted, verbatim: a lease, or the refusal that locks. One of them: a refusal that
-    /// stood beside the lease could be cut out.
+    /// Last signed answer that counted, verbatim: a lease or a locking refusal. One column holds both, so that nobody
+    /// can cut a refusal out from beside a lease.
     pub(crate) answer: Option<String>,
-    /// The JWKS that the newest keys came from.
+    /// JWKS of the keys that were fetched and endorsed.
     pub(crate) trusted_keys: Option<String>,
-    /// The components that `activate-sync` saw last, and when.
+    /// Components that `activate-sync` saw last.
     pub(crate) sent_components: Option<SentComponents>,
-    /// The random id, where hardware was too little.
+    /// Random id, made where hardware was too little.
     pub(crate) install_id: Option<InstallId>,
-    /// When a check failed, if none has succeeded since.
+    /// Moment of the last failed check, if none has succeeded since.
     pub(crate) failed_at: Option<UnixSeconds>,
-    /// Time, as it was last seen.
+    /// Time at the last write.
     pub(crate) checkpoint: TimeCheckpoint,
-    /// The seal over those marks.
+    /// Seal over the checkpoint.
     pub(crate) seal: Option<String>,
-    /// What waits to be sent.
+    /// Request that waits for the server.
     pub(crate) pending: Option<PendingRequest>,
-    /// Keys that are wanted no longer and may hold a seat all the same: it is to be freed.
+    /// Abandoned keys that may still hold a seat, which has to be released.
     pub(crate) abandoned_keys: Vec<StoredKey>,
 }
 
 impl Record {
-    /// What is wanted now, about `key`, takes the place of what waits. `stored` is the key of the license before that.
+    /// Replaces the pending request by one about `key`. The key of the replaced request is abandoned; `stored` is the
+    /// key that a replaced deactivation was about.
     pub(crate) fn replace_pending(
         &mut self,
         key: &StoredKey,
@@ -118,7 +118,7 @@ impl Record {
         self.pending = pending;
     }
 
-    /// An activation that waits is wanted no longer. Its answer may only have been lost, and its seat been taken.
+    /// Abandons a pending activation. Its seat may have been taken although the answer was lost.
     pub(crate) fn abandon_activation(&mut self) {
         if let Some(PendingRequest::Activate(key)) = self.pending.take() {
             self.abandoned_keys.push(key);
@@ -126,21 +126,21 @@ impl Record {
     }
 }
 
-/// Why something could not be kept.
+/// Reason why the license could not be saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreError {
-    /// The disk is full, or fails.
+    /// The disk is full or failing.
     Full,
-    /// The folder or the file may not be written.
+    /// Folder or file cannot be written.
     ReadOnly,
-    /// Not SQLite's, or not ours, or destroyed.
+    /// The file is not SQLite, belongs to another program, or is corrupt.
     Damaged,
-    /// Another process has it, or the system refuses; it may pass.
+    /// Another process holds the file, or the system refuses; the failure may pass.
     Unavailable,
 }
 
 impl StoreError {
-    /// What the user is told.
+    /// Message for a failure at the start.
     pub(crate) const fn user_message(self) -> UserMessage {
         match self {
             Self::Full => UserMessage::new(
@@ -152,7 +152,7 @@ impl StoreError {
                 "Let your user write to the application's data folder, then start the application again.",
             ),
             Self::Damaged => UserMessage::new(
-                "The saved license was damaged; it was set aside.",
+                "The saved license was damaged and has been set aside.",
                 "Connect this device to the internet and activate the license once more.",
             ),
             Self::Unavailable => UserMessage::new(
@@ -164,12 +164,12 @@ impl StoreError {
 }
 
 impl StoreError {
-    /// The same where it comes up in the midst of a run: a file in use is not set aside before the next start.
+    /// Message for a failure in a running program: a file in use is set aside only at the next start.
     pub(crate) const fn user_message_while_running(self) -> UserMessage {
         match self {
             Self::Damaged => UserMessage::new(
-                "The saved license was damaged while the application runs, so nothing new can be saved.",
-                "Start the application again; it may ask you to activate once more, online.",
+                "The saved license was damaged while the application was running, so nothing new can be saved.",
+                "Start the application again. It may ask you to activate once more, online.",
             ),
             Self::Full | Self::ReadOnly | Self::Unavailable => self.user_message(),
         }
@@ -180,10 +180,10 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => Self::Full,
-            // Files beside a file in a folder that may not be written cannot be opened.
+            // In a folder that cannot be written, SQLite cannot open the files beside the database.
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly,
-            // Without a code it is a row that does not read as ours. Unknown is what SQLite says of a statement that does
-            // not fit the tables; ours all do.
+            // No code: the row does not have our types. `Unknown`: a statement does not fit the tables, and every
+            // statement of ours fits them.
             None
             | Some(
                 ErrorCode::DatabaseCorrupt
@@ -196,19 +196,19 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// The open store. Everything it does is one transaction.
+/// The open database. Each method is one transaction.
 pub(crate) struct Store {
     connection: Connection,
 }
 
 impl Store {
-    /// Reads the row; an empty one, if there is none.
+    /// Reads the row; an absent row reads as the default.
     pub(crate) fn read(&self) -> Result<Record, StoreError> {
         Ok(self.connection.query_row(SELECT, [], from_row).optional()?.unwrap_or_default())
     }
 
-    /// Reads the row, changes it, writes it back; nobody else writes meanwhile. Returns it as it is then, and moves it out
-    /// of the log of SQLite into the file, so that cutting the log off brings nothing older back.
+    /// Reads, changes and writes the row in one transaction, and returns it. Afterwards SQLite's log is moved into the
+    /// file, so that cutting the log off cannot bring an older row back.
     pub(crate) fn update(&mut self, change: impl FnOnce(&mut Record)) -> Result<Record, StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before = transaction.query_row(SELECT, [], from_row).optional()?.unwrap_or_default();
@@ -222,7 +222,7 @@ impl Store {
         Ok(record)
     }
 
-    /// Adds a row to the log: what was asked, and the code or the trouble that came back. Nothing personal.
+    /// Adds a row to the log: endpoint, and code or failure. Personal data is not logged.
     pub(crate) fn log(&mut self, at: UnixMillis, action: &str, outcome: &str) -> Result<(), StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
@@ -238,7 +238,7 @@ impl Store {
         Ok(())
     }
 
-    /// Another process may be reading; then the next write does it.
+    /// Another process may be reading; the next write then truncates the log.
     fn truncate_wal(&self) {
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
@@ -294,7 +294,7 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
         Some(PendingRequest::Activate(key)) => (Some("activate"), Some(&key.0)),
         Some(PendingRequest::Deactivate) => (Some("deactivate"), None),
     };
-    // No key holds a line break.
+    // Keys contain no line break.
     let abandoned_keys: Vec<_> = record.abandoned_keys.iter().map(|key| key.0.as_str()).collect();
     connection.execute(
         UPSERT,

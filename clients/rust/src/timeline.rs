@@ -1,9 +1,9 @@
-//! What time it is, for a program whose user can turn the clock.
+//! Time for a program whose user can set the clock.
 //!
-//! Two marks are kept. The *floor* is the latest moment that is known to have passed: told by the server, or shown by the
-//! local clock, and then carried on by the monotonic clock. The *skew* is how far the local clock stood behind the
-//! server's at the last answer, so that a clock which is plainly wrong, a dead battery or a local time taken for UTC,
-//! harms nobody who can reach the server once, nor does setting it right afterwards, even in part: [`reconcile_clock`].
+//! A checkpoint has two values. The *floor* is the latest moment known to have passed: stated by the server or shown by
+//! the local clock, and carried on by the monotonic clock. The *skew* is how far the local clock was behind the
+//! server's at the last answer. With it a wrong clock (dead battery, local time taken for UTC) harms nobody who reaches
+//! the server once, and neither does correcting that clock later, even in part: see [`reconcile_clock`].
 
 use std::time::Duration;
 
@@ -11,20 +11,21 @@ use falconer_domain::UnixMillis;
 
 use crate::clock::{ClockReading, UnixSeconds};
 
-/// How far the local clock may fall behind the floor before it counts as turned back: more than any summer time.
+/// Largest lag of the local clock behind the floor that does not count as turning it back: longer than any change to
+/// daylight saving time.
 pub const CLOCK_TOLERANCE_MILLIS: i64 = 3_600_000;
 
-/// The marks as they are kept between two runs. Both only ever change together.
+/// Time that a run hands on to the next. Both values change together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TimeCheckpoint {
-    /// The latest moment known to have passed, in milliseconds.
+    /// Latest moment known to have passed, in milliseconds.
     pub floor: UnixMillis,
-    /// Milliseconds to add to the local clock to have the server's.
+    /// Milliseconds to add to the local clock to get the server's.
     pub skew_millis: i64,
 }
 
 impl TimeCheckpoint {
-    /// What an answer proves that was signed just now, as the clocks stand.
+    /// Checkpoint of an answer that was signed at `issued_at` and arrived at this reading of the clocks.
     #[must_use]
     pub(crate) fn at(issued_at: UnixSeconds, tick: ClockReading) -> Self {
         let floor = UnixMillis(issued_at.0.saturating_mul(1_000));
@@ -32,34 +33,34 @@ impl TimeCheckpoint {
     }
 }
 
-/// Whether the kept marks are the ones that were written.
+/// Result of comparing a checkpoint with its seal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckpointIntegrity {
-    /// Their seal holds.
+    /// The seal matches.
     Intact,
-    /// Somebody or something changed them: they say nothing.
+    /// The seal does not match: the file was edited, so the checkpoint proves nothing.
     Tampered,
 }
 
-/// The clocks at one instant, reconcile_clock.
+/// Local and known time at one instant, after [`reconcile_clock`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReconciledTime {
-    /// The local clock, its skew taken out unless it was corrected since.
+    /// Local clock with its skew added, unless it was corrected since.
     pub local: UnixMillis,
-    /// The latest moment known to have passed.
+    /// Latest moment known to have passed.
     pub floor: UnixMillis,
-    /// Whether the marks behind both can be believed.
+    /// Whether the checkpoint behind both values is intact.
     pub integrity: CheckpointIntegrity,
 }
 
 impl ReconciledTime {
-    /// The moment that counts: the later of the two.
+    /// Returns the later of both, the moment that leases are compared with.
     #[must_use]
     pub fn now(&self) -> UnixSeconds {
         self.local.max(self.floor).into()
     }
 
-    /// Whether the local clock was turned back, or nobody knows.
+    /// True if the local clock was turned back, or if nobody can know.
     #[must_use]
     pub fn is_suspect(&self) -> bool {
         self.integrity == CheckpointIntegrity::Tampered || is_turned_back(self.local, self.floor)
@@ -71,12 +72,12 @@ impl ReconciledTime {
 pub(crate) struct Timeline {
     kept: TimeCheckpoint,
     believed: CheckpointIntegrity,
-    /// The monotonic clock when the floor was last moved.
+    /// Monotonic clock at the last move of the floor.
     moved_at: Duration,
 }
 
 impl Timeline {
-    /// Takes up the marks of an earlier run; those of a first run are [`TimeCheckpoint::default`].
+    /// Resumes from the checkpoint of an earlier run; a first run starts from [`TimeCheckpoint::default`].
     #[must_use]
     pub(crate) const fn resumed(
         kept: TimeCheckpoint,
@@ -86,11 +87,11 @@ impl Timeline {
         Self { kept, believed, moved_at: tick.monotonic }
     }
 
-    /// Looks at the clocks, and moves the floor up to what they show.
+    /// Reads the clocks and moves the floor up to them.
     pub(crate) fn observe(&mut self, tick: ClockReading) -> ReconciledTime {
         let elapsed = tick.monotonic.saturating_sub(self.moved_at);
         let elapsed_millis = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
-        // Whole milliseconds only: the rest would be lost a little at every look.
+        // Advance by whole milliseconds, or each look would lose the remainder.
         self.moved_at += Duration::from_millis(elapsed_millis.unsigned_abs());
         let carried = UnixMillis(self.kept.floor.0.saturating_add(elapsed_millis));
         let local;
@@ -98,14 +99,14 @@ impl Timeline {
         ReconciledTime { local, floor: self.kept.floor, integrity: self.believed }
     }
 
-    /// An answer proved that it is `issued_at`: that is the floor now, downwards too, and the local clock is right. It does
-    /// not make marks good that were changed: what does is an answer about the license that they belong to.
+    /// Sets floor and skew from an answer signed at `issued_at`, downwards too. Integrity stays as it is: only an
+    /// answer about the stored license replaces a tampered checkpoint.
     pub(crate) fn accept(&mut self, issued_at: UnixSeconds, tick: ClockReading) {
         *self = Self::resumed(TimeCheckpoint::at(issued_at, tick), self.believed, tick);
     }
 
-    /// Takes up marks that another program kept of the same answer. Each may have seen time pass that the other has not,
-    /// so the later floor counts.
+    /// Joins the checkpoint that another process stored for the same answer. Each process may have seen time pass that
+    /// the other has not, so the later floor counts.
     pub(crate) fn join(&mut self, kept: TimeCheckpoint, believed: CheckpointIntegrity, tick: ClockReading) {
         self.observe(tick);
         let floor = match believed {
@@ -115,23 +116,23 @@ impl Timeline {
         *self = Self::resumed(TimeCheckpoint { floor, ..kept }, believed, tick);
     }
 
-    /// The marks, to be kept.
+    /// Returns the checkpoint to store.
     #[must_use]
     pub(crate) const fn checkpoint(&self) -> TimeCheckpoint {
         self.kept
     }
 
-    /// Whether they can be believed.
+    /// Returns whether the checkpoint behind this timeline was intact.
     #[must_use]
     pub(crate) const fn integrity(&self) -> CheckpointIntegrity {
         self.believed
     }
 }
 
-/// What the local clock says, and the marks that follow. Whether the skew is still in it, or somebody has set it since the
-/// last answer, only the floor can tell. A clock that goes forward may have been set, or the machine slept: that counts as
-/// time. Only somebody's hand turns one back; what it shows then is not held against the user, and the skew is measured
-/// anew at the floor.
+/// Derives local time and the new checkpoint from the wall clock. Only the floor can show whether the skew still
+/// applies or the clock was set since. A clock that moved forward may have been set, or the machine slept: the
+/// difference counts as time. A clock moves back only by hand; the user is not held to the time it showed before, and
+/// the skew is measured anew at the floor.
 fn reconcile_clock(wall: UnixMillis, marks: TimeCheckpoint) -> (UnixMillis, TimeCheckpoint) {
     let TimeCheckpoint { floor, skew_millis } = marks;
     let left_alone = UnixMillis(wall.0.saturating_add(skew_millis));
@@ -140,13 +141,13 @@ fn reconcile_clock(wall: UnixMillis, marks: TimeCheckpoint) -> (UnixMillis, Time
     let measured_anew =
         |floor: UnixMillis| TimeCheckpoint { floor, skew_millis: floor.0.saturating_sub(wall.0) };
     match (is_back(left_alone), is_back(wall)) {
-        // It was slow and is still behind: either nobody touched it, or it was turned back further.
+        // The clock was slow and still is: untouched, or turned back further.
         (_, true) if skew_millis > 0 => shows(left_alone),
-        // It was slow by more than is tolerated and has been set right.
+        // The clock was slow by more than the tolerance and has been set right.
         (_, false) if skew_millis > CLOCK_TOLERANCE_MILLIS => (wall, measured_anew(floor.max(wall))),
         (_, false) if skew_millis > 0 => shows(wall),
         (false, _) => shows(left_alone),
-        // It was fast and was turned back, to the right time or not quite: nobody can tell.
+        // The clock was fast and was turned back, exactly or not: the floor cannot show which.
         (true, false) => (floor, measured_anew(floor)),
         (true, true) => shows(wall),
     }
@@ -173,9 +174,9 @@ mod tests {
         for (wall, seconds, now) in [
             (10_000_000, 0, 10_000),
             (10_060_000, 60, 10_060),
-            // The local clock leaps ahead: believed until an answer says otherwise.
+            // The local clock leaps ahead and counts until an answer corrects it.
             (20_000_000, 61, 20_000),
-            // It is turned back: the monotonic clock carries on.
+            // It is turned back; the monotonic clock carries on.
             (10_062_000, 62, 20_001),
             (-5, 162, 20_101),
         ] {
@@ -198,15 +199,15 @@ mod tests {
         }
     }
 
-    /// The floor is an answer's, ten days ago by the monotonic clock; the clock stood `ahead` of it then, and shows `shown`
-    /// more than the truth now.
+    /// The answer came ten days ago by the monotonic clock. The wall clock was `ahead` of it then and shows `shown`
+    /// more than the right time now.
     #[test]
     fn a_clock_that_was_set_right_or_not_quite_moves_no_time_ahead() {
         const DAY: i64 = 24 * HOUR;
         let (answered, passed) = (1_800_000_000_000, 10 * DAY);
         for (ahead, shown, late, suspect) in [
             (0, 0, 0, false),
-            // Fast at the answer: left alone, set right, set right but for a part, set too far back, set further ahead.
+            // Fast at the answer; then left alone, set right, set right in part, set too far back, set further ahead.
             (30 * DAY, 30 * DAY, 0, false),
             (30 * DAY, 0, 0, false),
             (30 * DAY, 20 * DAY, 0, false),
@@ -214,7 +215,7 @@ mod tests {
             (30 * DAY, -HOUR, 0, false),
             (30 * DAY, -HOUR - 1, 0, true),
             (30 * DAY, 31 * DAY, DAY, false),
-            // Slow at the answer: left alone, set right, turned back; and set forward but not right, which looks like sleep.
+            // Slow at the answer; then left alone, set right, turned back. Set forward but not right looks like sleep.
             (-30 * DAY, -30 * DAY, 0, false),
             (-30 * DAY, 0, 0, false),
             (-30 * DAY, -HOUR, 0, false),
@@ -236,7 +237,7 @@ mod tests {
         }
     }
 
-    /// Once a clock has been set, time goes on by what it shows: machines sleep.
+    /// After a clock was set, time follows it again, because machines sleep.
     #[test]
     fn a_clock_that_was_set_counts_from_then_on() {
         let answered = 1_800_000_000_000;

@@ -1,16 +1,16 @@
-//! The network, as the library sees it: one method. The default is HTTPS by `ureq`.
+//! The network behind one method. [`HttpTransport`] is the default.
 
 use std::time::Duration;
 
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
-/// How long one try may take, from the look-up of the name to the last byte.
+/// Limit of one attempt, from the name look-up to the last byte.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest answer that is read. The largest honest one, a hundred devices, has some 20 KB.
+/// Longest body that is read. The largest genuine one, with a hundred devices, has some 20 KB.
 pub const MAX_REPLY_BYTES: u64 = 64 * 1024;
 
-/// What is asked for.
+/// An endpoint of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiEndpoint {
     /// `POST /api/verify`.
@@ -26,7 +26,7 @@ pub enum ApiEndpoint {
 }
 
 impl ApiEndpoint {
-    /// The path below the server's address.
+    /// Path below the server's address.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -39,18 +39,18 @@ impl ApiEndpoint {
     }
 }
 
-/// An answer of somebody: the server, or whatever stands in between.
+/// A reply of the server, or of a system in between. Nothing in it is authenticated yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// The HTTP status.
+    /// HTTP status code.
     pub status: u16,
-    /// The header `Retry-After`, where it is a number of seconds.
+    /// Value of `Retry-After`, where it is a number of seconds.
     pub retry_after_seconds: Option<u64>,
-    /// The body, at most [`MAX_REPLY_BYTES`].
+    /// Body, at most [`MAX_REPLY_BYTES`] long.
     pub body: Vec<u8>,
 }
 
-/// Shows no body: it may name devices.
+/// Omits the body, which may name devices.
 impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reply")
@@ -60,22 +60,22 @@ impl std::fmt::Debug for Reply {
     }
 }
 
-/// Nobody answered.
+/// No whole reply arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no answer")]
 pub struct NoReply;
 
-/// One request, one answer. Nothing is tried again here: the library does that for every transport.
+/// One request and its reply. The library retries, so a transport must not.
 pub trait Transport: Send + Sync {
-    /// Sends `body` to an endpoint: `POST` as JSON, or `GET` if there is none. A status is never an error. The body holds
-    /// the license key: do not log it.
+    /// Sends `body` as JSON by `POST`, or a `GET` without a body. Any status is a reply and no error. The body holds
+    /// the license key, so do not log it.
     ///
     /// # Errors
-    /// [`NoReply`] where no whole answer came, whatever the reason.
+    /// [`NoReply`] if no whole reply arrived, whatever the reason.
     fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply>;
 }
 
-/// HTTPS with the certificates that the operating system trusts, and its proxy settings from the environment.
+/// HTTPS that trusts the operating system's certificates and takes proxy settings from the environment.
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
     agent: Agent,
@@ -83,19 +83,19 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// Talks to a server, `https://licenses.example.com`.
+    /// Prepares requests to a server such as `https://licenses.example.com`.
     #[must_use]
     pub fn new(server: &str) -> Self {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let agent = Agent::config_builder();
-        // Plain HTTP is for this machine alone: by way of a proxy the license key would leave it in clear.
+        // Plain HTTP stays on this machine: a proxy would carry the license key away in clear text.
         let plain = server.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
         let agent = if plain { agent.proxy(None) } else { agent };
         let agent = agent
             .tls_config(tls)
             .timeout_global(Some(ATTEMPT_TIMEOUT))
             .http_status_as_error(false)
-            // A portal that redirects to its own page is no answer, and a license key goes nowhere else.
+            // A redirect comes from a portal, and a license key must not follow it.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("falconer-client/", env!("CARGO_PKG_VERSION")))

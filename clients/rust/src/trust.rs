@@ -1,39 +1,39 @@
-//! Whose signatures count: the keys an application was built with, and those that they endorse.
+//! Trusted signature keys: those that an application was built with, and those that they endorse.
 
 use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
 use falconer_domain::jwks::{Jwk, Jwks};
 
-/// Twice what a ring can hold. It bounds what is fetched, alone: what is kept was endorsed, and stays.
+/// Twice the capacity of a key ring. The limit applies to fetched keys alone; stored ones were endorsed and stay.
 const MAX_FETCHED_KEYS: usize = 62;
 
-/// The public keys an application is built with. They have to come from the vendor, with the application, and never
-/// from the network.
+/// Public keys that an application is built with. They must come with the application, from the vendor, and never from
+/// the network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PublicKeys(BTreeMap<String, VerifyingKey>);
 
-/// Why a text holds no public keys.
+/// Reason why a text contains no usable public keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublicKeysError {
-    /// Not the JSON of `GET /api/keys`.
+    /// The text differs from the JSON of `GET /api/keys`.
     #[error(
         "this is not the JSON of /api/keys; save that answer into a file and build the application with it"
     )]
     NotJwks,
-    /// A key that is none, or the same `kid` twice.
-    #[error("a key of this JSON is no Ed25519 key, or a kid stands there twice")]
+    /// A key is invalid, or a `kid` occurs twice.
+    #[error("a key of this JSON is not a valid Ed25519 key, or a kid occurs twice; save /api/keys again")]
     InvalidKey,
-    /// No key at all.
-    #[error("this JSON holds no key")]
+    /// The JSON has no keys.
+    #[error("this JSON has no keys; save /api/keys again")]
     Empty,
 }
 
 impl PublicKeys {
-    /// Reads the answer of `GET /api/keys`, as it was saved when the application was built.
+    /// Reads the answer of `GET /api/keys`, saved when the application was built.
     ///
     /// # Errors
-    /// [`PublicKeysError`].
+    /// [`PublicKeysError`]. One invalid key rejects the whole text.
     pub fn parse(jwks: &str) -> Result<Self, PublicKeysError> {
         let jwks: Jwks = serde_json::from_str(jwks).map_err(|_| PublicKeysError::NotJwks)?;
         let mut keys = BTreeMap::new();
@@ -46,13 +46,13 @@ impl PublicKeys {
         if keys.is_empty() { Err(PublicKeysError::Empty) } else { Ok(Self(keys)) }
     }
 
-    /// No key: no answer will ever count, and no license unlock anything.
+    /// Trusts no keys: no answer ever counts, and no license unlocks anything.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// The same without one key: for the release that follows a leaked master.
+    /// Drops one key, for the release that follows a leaked master.
     #[must_use]
     pub fn without(mut self, kid: &str) -> Self {
         self.0.remove(kid);
@@ -60,20 +60,20 @@ impl PublicKeys {
     }
 }
 
-/// The keys that count now.
+/// All keys that count now.
 #[derive(Clone, Debug)]
 pub(crate) struct TrustedKeys {
     keys: BTreeMap<String, VerifyingKey>,
 }
 
 impl TrustedKeys {
-    /// Only the keys an application was built with.
+    /// Trusts the pinned keys alone.
     pub(crate) fn pinned(pins: &PublicKeys) -> Self {
         Self { keys: pins.0.clone() }
     }
 
-    /// Those, and what they endorse, however long the chain, among keys that were fetched some time. They are judged
-    /// again at every start: a pin that an application drops takes along what it alone endorsed.
+    /// Trusts the pinned keys, and every stored key that they endorse through any number of steps. Endorsements are
+    /// verified at every start, so that a dropped pin takes along the keys that it alone endorsed.
     pub(crate) fn extended(pins: &PublicKeys, fetched: &str) -> Self {
         let mut trust = Self::pinned(pins);
         let Ok(jwks) = serde_json::from_str::<Jwks>(fetched) else { return trust };
@@ -81,11 +81,11 @@ impl TrustedKeys {
         trust
     }
 
-    /// What to keep of keys that were kept and keys that were just fetched: all that was trusted, and what that endorses.
-    /// A server may drop a generation whose endorsement this client still needs. `None` is nothing new.
+    /// Merges fetched keys into the stored ones: all keys trusted before, and those that they endorse. The server may
+    /// drop a generation whose endorsement this client still needs. `None` means nothing to store.
     ///
-    /// Whoever sits on the network writes what is fetched. So an endorsement counts only where it verifies, it never
-    /// takes the place of another, and whatever is served nothing is trusted less than before.
+    /// An attacker on the network chooses the fetched keys. So an endorsement counts only if it verifies, it never
+    /// replaces another, and no fetched list removes a trusted key.
     pub(crate) fn merge(pins: &PublicKeys, kept: Option<&str>, fetched: &str) -> Option<String> {
         let read = |text: &str| serde_json::from_str::<Jwks>(text).ok();
         let fetched = read(fetched).filter(|jwks| jwks.keys.len() <= MAX_FETCHED_KEYS)?;
@@ -109,24 +109,24 @@ impl TrustedKeys {
         (keeps_all && kept != Some(text.as_str())).then_some(text)
     }
 
-    /// The key that a lease names, if it counts.
+    /// Finds a trusted key by its `kid`.
     pub(crate) fn key(&self, kid: &str) -> Option<VerifyingKey> {
         self.keys.get(kid).copied()
     }
 
-    /// Adds what known keys endorse, until there is no more.
+    /// Adds endorsed keys until no more are found.
     fn learn(&mut self, jwks: &Jwks) {
         while let Some((kid, key)) = self.next_endorsed(jwks) {
             self.keys.insert(kid, key);
         }
     }
 
-    /// Whether this is a key that counts, under its own name.
+    /// True if the key is trusted under its own `kid`.
     fn is_of(&self, jwk: &Jwk) -> bool {
         self.keys.get(&jwk.kid).is_some_and(|key| usable(jwk).as_ref() == Some(key))
     }
 
-    /// Adds the endorsements that hold and that are not there yet.
+    /// Adds the endorsements that verify and are new.
     fn endorse(&self, jwk: &mut Jwk, endorsed_by: BTreeMap<String, String>) {
         for (kid, signature) in endorsed_by {
             let mut claimed = jwk.clone();
@@ -137,7 +137,7 @@ impl TrustedKeys {
         }
     }
 
-    /// A key that is not known yet and that a known one endorses. A known `kid` keeps the key it has.
+    /// Finds a new key that a trusted one endorses. A known `kid` keeps its key.
     fn next_endorsed(&self, jwks: &Jwks) -> Option<(String, VerifyingKey)> {
         let unknown = jwks.keys.iter().filter(|jwk| !self.keys.contains_key(&jwk.kid));
         unknown
@@ -156,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    /// The JWKS of a ring of generations 1 to `newest`.
+    /// JWKS of a ring of generations 1 to `newest`.
     fn jwks(newest: u8) -> Jwks {
         let mut ring: BTreeMap<_, _> =
             (1..=newest).map(|n| (n.to_string(), "m".repeat(31) + &n.to_string())).collect();
@@ -175,12 +175,12 @@ mod tests {
     #[test]
     fn what_a_trusted_key_endorses_is_trusted_through_any_number_of_rotations() {
         assert_eq!(accepted(&pins(1), &jwks(3)), ["1", "2", "3"]);
-        // The chain holds where no pin endorses the newest directly, in whatever order the keys stand.
+        // The chain works without a direct endorsement by a pin, and in any order.
         let mut chain = jwks(3);
         chain.keys[2].endorsed_by.remove("1");
         chain.keys.reverse();
         assert_eq!(accepted(&pins(1), &chain), ["1", "2", "3"]);
-        // And breaks where a link is missing.
+        // It breaks where a link is missing.
         chain.keys.retain(|jwk| jwk.kid != "2");
         assert_eq!(accepted(&pins(1), &chain), ["1"]);
     }
@@ -231,16 +231,16 @@ mod tests {
     fn no_fetched_list_takes_away_what_was_trusted() {
         let text = |jwks: &Jwks| serde_json::to_string(jwks).unwrap();
         let kept = TrustedKeys::merge(&pins(1), None, &text(&jwks(2))).unwrap();
-        // The real key under an endorsement that nobody made.
+        // The real key under a forged endorsement.
         let mut spoiled = jwks(2);
         spoiled.keys.retain(|jwk| jwk.kid == "2");
         spoiled.keys[0].endorsed_by = BTreeMap::from([("1".to_owned(), "AA".to_owned())]);
-        // The same beside the real thing, and a made-up endorser.
+        // The same beside the real key, with an invented endorser.
         let mut beside = jwks(2);
         let mut second = spoiled.keys[0].clone();
         second.endorsed_by.insert("7".to_owned(), "AA".to_owned());
         beside.keys.push(second);
-        // Any number of keys that nobody endorses.
+        // Any number of keys without an endorsement.
         let mut flood = jwks(1);
         for number in 100..100 + 2 * MAX_FETCHED_KEYS {
             let mut junk = jwks(3).keys[2].clone();

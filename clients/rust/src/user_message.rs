@@ -1,11 +1,11 @@
-//! What a person is told: a sentence, and what to do next.
+//! Texts for the person at the screen.
 
-/// A sentence and a next step, in plain English and without anything personal or secret.
+/// A sentence and a next step in plain English, free of personal and secret values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UserMessage {
-    /// What is the case.
+    /// States the fact: "The license server is busy."
     pub sentence: &'static str,
-    /// What to do about it.
+    /// Says how to go on: "Try again in a few minutes."
     pub next_step: &'static str,
 }
 

@@ -1,7 +1,7 @@
-//! What both examples do before anything else: read their settings, and pin keys.
+//! Shared start of both examples: reads their settings and pins public keys.
 //!
-//! The examples take the keys that the server offers on first use, so that they run against any stack. Whoever stands
-//! between may offer others: an application is built with its vendor's keys instead.
+//! The examples pin the keys that the server offers at first use, so that they run against any stack. An attacker on
+//! the network could offer others then; a real application is built with its vendor's keys.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -9,11 +9,11 @@ use std::{env, fs};
 use falconer_client::transport::ApiEndpoint;
 use falconer_client::{HttpTransport, Licensing, PublicKeys, Transport};
 
-/// The product the local stack sells.
+/// Product of the local stack.
 const PRODUCT: &str = "QF";
 
 /// Opens the license that the environment describes: `FALCONER_URL`, `FALCONER_STORE` (a folder), and
-/// `FALCONER_MACHINE_ID`, which the library reads itself.
+/// `FALCONER_MACHINE_ID`, which the library reads.
 pub(crate) fn open() -> Result<Licensing, String> {
     let server = variable("FALCONER_URL").ok_or("set FALCONER_URL to the server's address")?;
     let folder = variable("FALCONER_STORE").ok_or("set FALCONER_STORE to a folder for the license")?;
@@ -25,7 +25,7 @@ pub(crate) fn open() -> Result<Licensing, String> {
         .map_err(|error| format!("the license cannot be opened: {error}"))
 }
 
-/// The keys of the first use; none while the server has never been reached, and then no answer counts.
+/// Keys pinned at first use. Until the server was reached once there are none, and no answer counts.
 fn keys(server: &str, pinned: &PathBuf) -> PublicKeys {
     if let Some(keys) = fs::read_to_string(pinned).ok().and_then(|text| PublicKeys::parse(&text).ok()) {
         return keys;
@@ -33,7 +33,7 @@ fn keys(server: &str, pinned: &PathBuf) -> PublicKeys {
     let offered = HttpTransport::new(server).send(ApiEndpoint::Keys, None).ok();
     let text = offered.and_then(|reply| String::from_utf8(reply.body).ok()).unwrap_or_default();
     let Ok(keys) = PublicKeys::parse(&text) else { return PublicKeys::none() };
-    // Where it cannot be written, the next use is the first one again.
+    // If the file cannot be written, the next run pins again.
     let _ = pinned.parent().map(fs::create_dir_all);
     let _ = fs::write(pinned, text);
     keys

@@ -1,13 +1,13 @@
-//! What only Linux has files for.
+//! Hardware that only Linux exposes as files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Platform;
 
-/// Files that container engines leave at the root.
+/// Files that container engines create.
 const CONTAINER_MARKS: [&str; 3] = ["/.dockerenv", "/run/.containerenv", "/run/systemd/container"];
-/// What hypervisors write where a machine's maker stands.
+/// Texts that hypervisors put into the maker's name.
 const HYPERVISORS: [&str; 10] = [
     "qemu",
     "kvm",
@@ -20,16 +20,16 @@ const HYPERVISORS: [&str; 10] = [
     "amazon ec2",
     "virtual machine",
 ];
-/// A disk on disks, such as LVM on LUKS, is followed this deep.
+/// Deepest stack of mapped devices that is followed, such as LVM on LUKS.
 const MAX_LAYERS: u32 = 8;
 
-/// Whether a network card has a device behind it; bridges, tunnels and pairs have none.
+/// True for network cards with a device behind them, unlike bridges, tunnels and pairs.
 pub(super) fn is_physical(name: &str) -> bool {
     // A name with a slash would leave the folder.
     !name.contains('/') && Path::new("/sys/class/net").join(name).join("device").exists()
 }
 
-/// The serial number of the disk that the root file system lies on.
+/// Serial number of the disk below the root file system.
 pub(super) fn system_disk() -> Option<String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let number = root_device(&mounts)?;
@@ -37,13 +37,13 @@ pub(super) fn system_disk() -> Option<String> {
     serial_of(&bottom(device, MAX_LAYERS)?)
 }
 
-/// `major:minor` of what is mounted at `/`. Of several the last hides the others.
+/// `major:minor` of the device mounted at `/`. Of several mounts the last one hides the others.
 fn root_device(mountinfo: &str) -> Option<&str> {
     let rows = mountinfo.lines().rev().map(|line| line.split(' ').collect::<Vec<_>>());
     rows.into_iter().find(|row| row.get(4) == Some(&"/")).and_then(|row| row.get(2).copied())
 }
 
-/// The disk below partitions and mapped devices: the first one, where there are several.
+/// First disk below partitions and mapped devices.
 fn bottom(device: PathBuf, layers: u32) -> Option<PathBuf> {
     if device.join("partition").exists() {
         return bottom(device.parent()?.to_owned(), layers);
@@ -69,7 +69,7 @@ fn serial_of(disk: &Path) -> Option<String> {
         .find(|text| !text.trim().is_empty())
 }
 
-/// Container, virtual machine, or neither, by marks that any user may read.
+/// Detects containers and virtual machines from files that any user may read.
 pub(super) fn platform() -> Platform {
     let first_process = fs::read_to_string("/proc/1/cgroup").unwrap_or_default();
     let contained = CONTAINER_MARKS.iter().any(|mark| Path::new(mark).exists())
@@ -83,7 +83,7 @@ pub(super) fn platform() -> Platform {
     if is_virtual(&maker.concat(), &processor) { Platform::VirtualMachine } else { Platform::Physical }
 }
 
-/// By what the maker is called, or by the processor's own flag.
+/// Recognizes a hypervisor by the maker's name or by the processor flag.
 fn is_virtual(maker: &str, processor: &str) -> bool {
     let maker = maker.to_lowercase();
     let flags = processor.lines().find(|line| line.starts_with("flags")).unwrap_or_default();

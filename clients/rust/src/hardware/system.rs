@@ -1,12 +1,12 @@
-//! The machine itself, through crates that know Linux, macOS and Windows. No command is run, and no privilege is needed:
-//! what an ordinary user may not read is absent.
+//! Hardware read through crates that support Linux, macOS and Windows. It runs no command and needs no privilege;
+//! components that an ordinary user may not read are absent.
 
 use falconer_domain::hardware::Label;
 use sysinfo::{CpuRefreshKind, Motherboard, Networks, RefreshKind, System};
 
 use super::{Hardware, Platform, RawComponents};
 
-/// What the operating system says of this machine.
+/// Hardware of this machine, as the operating system reports it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemHardware;
 
@@ -34,7 +34,7 @@ impl Hardware for SystemHardware {
     }
 }
 
-/// The address of the first network card, by name, that is a card: made by somebody, and no bridge, tunnel or guest.
+/// Address of the first physical network card, by name.
 fn first_network_card() -> Option<String> {
     let networks = Networks::new_with_refreshed_list().ok()?;
     let mut cards: Vec<_> = networks
@@ -47,8 +47,8 @@ fn first_network_card() -> Option<String> {
     cards.into_iter().next().map(|(_, address)| address)
 }
 
-/// Neither for many (a group address) nor given out on this machine alone (locally administered, as privacy addresses
-/// of wireless cards and those of containers are).
+/// True for addresses that a manufacturer assigned: not a group address, and not locally administered, as private Wi-Fi
+/// addresses and those of containers are.
 const fn is_universal_address(address: [u8; 6]) -> bool {
     const GROUP: u8 = 0b01;
     const LOCAL: u8 = 0b10;
@@ -65,13 +65,13 @@ fn processor() -> Option<String> {
 #[cfg(target_os = "linux")]
 use super::linux::{is_physical, system_disk};
 
-/// The other systems list cards of their own as they list real ones; what is left are the bits of the address.
+/// Other systems list virtual cards like physical ones, so only the bits of the address can exclude them.
 #[cfg(not(target_os = "linux"))]
 fn is_physical(_name: &str) -> bool {
     true
 }
 
-/// No crate reads a disk's serial number there without a command or a privilege.
+/// No crate reads the serial number of a disk there without a command or a privilege.
 #[cfg(not(target_os = "linux"))]
 fn system_disk() -> Option<String> {
     None

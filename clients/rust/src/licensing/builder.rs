@@ -1,4 +1,4 @@
-//! Opening.
+//! Builder: the settings of an application, and opening with them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
@@ -19,34 +19,34 @@ use crate::timeline::Timeline;
 use crate::transport::{HttpTransport, Transport};
 use crate::trust::PublicKeys;
 
-/// The environment variable that stands for the hardware, where the application allows it.
+/// Environment variable that replaces all hardware, where the application allows it.
 const MACHINE_ID: &str = "FALCONER_MACHINE_ID";
-/// What a device's name ends with then.
+/// Suffix of the device name while that variable is in effect.
 const OVERRIDDEN: &str = "(machine id set by hand)";
-/// The store's file in the folder of an application's data.
+/// Name of the store in the application's data folder.
 const FILE: &str = "license.db";
 
-/// Why nothing was opened. Each is a mistake in how the application is built; trouble on the user's side (a full disk, a
-/// damaged file) never keeps the library from opening, see [`Licensing::notice`].
+/// Mistake in the settings that an application opens with. Problems on the user's machine, such as a full disk, never
+/// keep the library from opening; [`Licensing::notice`] reports them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The product's code.
+    /// Product code with other than 2 to 8 characters of A-Z and 0-9.
     #[error("a product code has 2 to 8 characters of A-Z and 0-9; use the one your license keys begin with")]
     InvalidProduct,
-    /// The server's address.
+    /// Address that is not an `https` URL.
     #[error("the server's address must look like https://licenses.example.com")]
     InvalidServer,
-    /// Plain HTTP to another machine: the license key would travel in clear.
-    #[error("the server's address must begin with https; http is for this machine alone")]
+    /// Plain HTTP to another machine, which would show the license key to the network.
+    #[error("the server's address must begin with https; http is allowed for this machine alone")]
     InsecureServer,
-    /// The device's name.
+    /// Device name that is too long.
     #[error("a device name has at most {MAX_DEVICE_NAME_CHARS} characters")]
     InvalidDeviceName,
-    /// The system names no folder for an application's data.
+    /// System without a folder for application data.
     #[error("this system names no folder for application data; choose one with store()")]
     NoDataFolder,
-    /// SQLite itself does not start.
-    #[error("the store cannot even be kept in memory; is the machine out of it?")]
+    /// SQLite could not open a database in memory.
+    #[error("SQLite cannot open a store in memory; check that the machine has free memory")]
     StoreUnavailable,
 }
 
@@ -56,7 +56,7 @@ enum StoreLocation {
     Memory,
 }
 
-/// How to open. Only what an application has to decide has no default.
+/// Settings for opening. Only those of [`Licensing::builder`] have no default.
 #[must_use]
 pub struct Builder {
     product: String,
@@ -89,52 +89,53 @@ impl Builder {
         }
     }
 
-    /// Keeps the license in this file. Without it: `license.db` in the folder that the system gives the user for the data
-    /// of an application named like the product.
+    /// Stores the license in this file. The default is `license.db` in the user's data folder, below the product's
+    /// code.
     pub fn store(mut self, path: impl AsRef<Path>) -> Self {
         self.place = StoreLocation::File(path.as_ref().to_owned());
         self
     }
 
-    /// Keeps the license in memory: forgotten with the program. For tests, and for machines that keep nothing.
+    /// Keeps the license in memory until the program ends, for tests and for machines that keep nothing.
     pub fn store_in_memory(mut self) -> Self {
         self.place = StoreLocation::Memory;
         self
     }
 
-    /// Sends by another way than HTTPS.
+    /// Replaces HTTPS by another transport.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
         self
     }
 
-    /// Takes time from elsewhere.
+    /// Replaces the machine's clocks.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// Takes random bytes from elsewhere. A nonce that can be foretold makes old answers count as new ones.
+    /// Replaces the random generator. With a predictable nonce, a recorded answer would count as fresh.
     pub fn random(mut self, random: impl Random + 'static) -> Self {
         self.random = Box::new(random);
         self
     }
 
-    /// Takes hardware from elsewhere.
+    /// Replaces the machine's hardware.
     pub fn hardware(mut self, hardware: impl Hardware + 'static) -> Self {
         self.hardware = Box::new(hardware);
         self
     }
 
-    /// What other devices' users see this device called. The default names the system and nothing of the machine.
+    /// Sets the device name that other users of the license see. The default names the operating system and the
+    /// platform, and never the host.
     pub fn device_name(mut self, name: &str) -> Self {
         self.device_name = Some(name.to_owned());
         self
     }
 
-    /// Lets the environment variable `FALCONER_MACHINE_ID` stand for the whole hardware where it is set: for containers
-    /// and build machines whose hardware is new at every start. Whoever can set it can make one machine of many, so it is
-    /// off unless the application turns it on, and the device's name tells of it.
+    /// Lets the environment variable `FALCONER_MACHINE_ID` replace all hardware, for containers and build machines with
+    /// new hardware at every start. It is off by default, because anyone who can set it can make many machines look
+    /// like one. While it is set, the device name says so.
     pub fn allow_machine_id_override(mut self) -> Self {
         #[expect(clippy::disallowed_methods, reason = "the one setting a user may bring along, read once")]
         let set = std::env::var(MACHINE_ID).ok();
@@ -142,16 +143,17 @@ impl Builder {
         self
     }
 
-    /// Is called with each new state, on the thread that found it. It may look, and must not wait.
+    /// Sets a listener for new states. It runs on the thread that found the change and must not block.
     pub fn on_change(mut self, listener: impl Fn(State) + Send + Sync + 'static) -> Self {
         self.on_change = Some(Box::new(listener));
         self
     }
 
-    /// Opens. Reads the file and the hardware, and asks nobody: what is known counts at once.
+    /// Opens the license. Reads file and hardware, sends no request, and never fails for a problem on the user's
+    /// machine.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`OpenError`], for a mistake in the settings.
     pub fn open(self) -> Result<Licensing, OpenError> {
         let product = Product::parse(&self.product).ok_or(OpenError::InvalidProduct)?;
         check_server(&self.server)?;
@@ -184,7 +186,7 @@ impl Builder {
             changed: Condvar::new(),
             config,
         };
-        // Who opens knows the first state; listeners hear of changes.
+        // The caller can read the first state; listeners get changes.
         *shared.notified.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             shared.evaluation().state;
         Ok(Licensing { shared: Arc::new(shared) })
@@ -238,7 +240,7 @@ fn device(builder: &Builder, raw: &RawComponents) -> Result<Device, OpenError> {
     Ok(Device { name, labels: raw.labels().collect(), platform })
 }
 
-/// Nothing of the machine: a host name is often its owner's.
+/// Leaves the host name out, which is often the owner's name.
 fn default_name(platform: Platform) -> String {
     let system = match std::env::consts::OS {
         "linux" => "Linux",

@@ -1,4 +1,4 @@
-//! What comes of an operation, in words for a program and for its user.
+//! Results and errors of the calls, and reading of typed input.
 
 use falconer_domain::person::{BadLine, Email, PersonName};
 use falconer_domain::{Code, LicenseKey, Product};
@@ -8,45 +8,45 @@ use crate::state::State;
 use crate::store::Licensee;
 use crate::user_message::UserMessage;
 
-/// What came of an activation.
+/// Result of an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// The server answered yes; the state from now on.
+    /// The server assigned a seat; the new state.
     Done(State),
-    /// No answer that counts: it waits, and will be sent by a refresh.
+    /// No answer counts. The activation is saved, and a refresh will send it.
     Waiting(RequestFailure),
 }
 
-/// What came of a deactivation.
+/// Result of a deactivation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deactivation {
-    /// The seat is free and the license forgotten, or there was none.
+    /// The seat is free and the license forgotten, or no license was stored.
     Done,
-    /// No answer that counts: it waits, and will be sent by a refresh.
+    /// No answer counts. The deactivation is saved, and a refresh will send it.
     Waiting(RequestFailure),
 }
 
-/// Something typed that cannot be right.
+/// Typed text that cannot be valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InvalidInput {
-    /// No form of license key.
+    /// A license key in no known form.
     Key,
     /// A name that is too long.
     Name,
-    /// An e-mail without an `@` between two parts, or too long.
+    /// An e-mail address without an `@` between two parts, or one that is too long.
     Email,
-    /// No license was activated here, and no key was given.
+    /// No key was given, and no license was activated here.
     MissingKey,
 }
 
 impl InvalidInput {
-    /// A sentence and a next step for the user.
+    /// Sentence and next step for the user.
     #[must_use]
     pub const fn user_message(self) -> UserMessage {
         match self {
             Self::Key => UserMessage::new(
                 "This is not a license key.",
-                "Compare it with the mail it came in; copying and pasting is safest.",
+                "Compare it with the mail that it came in. Copying and pasting is safest.",
             ),
             Self::Name => {
                 UserMessage::new("This name cannot be used.", "Enter one line of at most 255 characters.")
@@ -62,55 +62,55 @@ impl InvalidInput {
     }
 }
 
-/// Why an activation did not happen.
+/// Error of an activation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActivateError {
-    /// What was typed. Nothing was sent.
+    /// The input is not valid; nothing was sent.
     Input(InvalidInput),
-    /// The server said no.
+    /// The server refused.
     Refused(Refusal),
-    /// The server's word, about another machine or another product than this one.
+    /// The server's answer is about another machine or another product. The activation does not wait.
     Mismatch(RequestFailure),
 }
 
-/// Why a transfer did not happen.
+/// Error of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransferError {
-    /// What was typed. Nothing was sent.
+    /// The input is not valid; nothing was sent.
     Input(InvalidInput),
-    /// The server said no.
+    /// The server refused.
     Refused(Refusal),
-    /// No answer that counts. It may have happened; trying again is safe.
+    /// No answer counts. The transfer may have happened, and repeating it is safe.
     RequestFailed(RequestFailure),
 }
 
-/// Why a refresh brought nothing new.
+/// Error of a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshError {
-    /// A refusal that locks nothing.
+    /// The server refused, with a code that locks nothing.
     Refused(Refusal),
-    /// No answer that counts.
+    /// No answer counts.
     RequestFailed(RequestFailure),
 }
 
-/// Why a deactivation did not happen.
+/// Error of a deactivation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeactivateError {
-    /// The server said no.
+    /// The server refused.
     Refused(Refusal),
 }
 
-/// Sentences and `Display` of an error: by variant, from the advice of what it holds.
+/// Implements message, refusal and `Display` of an error, by variant.
 macro_rules! advised {
     ($($error:ident { $($pattern:pat => $message:expr),+ $(,)? })+) => {$(
         impl $error {
-            /// A sentence and a next step for the user.
+            /// Sentence and next step for the user.
             #[must_use]
             pub fn user_message(&self) -> UserMessage {
                 match self { $($pattern => $message),+ }
             }
 
-            /// The server's no, if it is one.
+            /// The server's refusal, if that is the reason.
             #[must_use]
             pub fn refusal(&self) -> Option<&Refusal> {
                 #[allow(unreachable_patterns, reason = "one of the errors has no other variant")]
@@ -163,13 +163,13 @@ impl From<InvalidInput> for TransferError {
     }
 }
 
-/// An activation, as it was typed.
+/// Input of an activation, read.
 pub(super) struct Input {
     pub(super) key: LicenseKey,
     pub(super) licensee: Licensee,
 }
 
-/// What a typed key can mean, and so what is asked for with it.
+/// Keys that a typed text can mean, the likeliest first, and what is derived from them.
 pub(super) struct Candidates<T> {
     likeliest: T,
     others: Vec<T>,
@@ -184,8 +184,8 @@ impl<T> Candidates<T> {
         Candidates { likeliest: each(self.likeliest), others: self.others.into_iter().map(each).collect() }
     }
 
-    /// Asks with one after the other, as long as the server says that it has never issued such a key. Nothing is stored
-    /// or counted there for that answer.
+    /// Asks with one candidate after another, as long as the server answers that it never issued the key. The server
+    /// stores and counts nothing for that answer.
     pub(super) fn first_known<A, E>(
         self,
         refusal: fn(&E) -> Option<&Refusal>,
@@ -203,7 +203,7 @@ impl<T> Candidates<T> {
     }
 }
 
-/// Reads what a person typed.
+/// Reads key, name and e-mail.
 pub(super) fn read_input(
     product: &Product,
     key: &str,
@@ -220,15 +220,16 @@ pub(super) fn read_input(
     Ok(keys.map(|key| Input { key, licensee: licensee.clone() }))
 }
 
-/// Reads a key. Which product it is for, the server says where the text is a whole key: what it prints is for people.
+/// Reads a key. The product printed in a whole key is not compared with this application's: the server decides about
+/// that.
 pub(super) fn read_key(product: &Product, key: &str) -> Result<Candidates<LicenseKey>, InvalidInput> {
     let mut keys = LicenseKey::readings(key, product).into_iter().filter(|_| can_be_key(key));
     let likeliest = keys.next().ok_or(InvalidInput::Key)?;
     Ok(Candidates { likeliest, others: keys.collect() })
 }
 
-/// Whether a text can be a key of any product. Keys of other systems are any text; but words without a digit among them
-/// are something else that was pasted.
+/// True if a text can be a key of any product. Imported keys are any text, but words without a digit are something else
+/// that was pasted.
 pub(crate) fn can_be_key(text: &str) -> bool {
     let is_prose = text.trim().contains(char::is_whitespace) && !text.chars().any(char::is_numeric);
     !is_prose && LicenseKey::has_reading(text)

@@ -1,5 +1,5 @@
-//! The thread that keeps a license fresh. It asks when the schedule says so, keeps the time, and announces what changes
-//! by time alone. Nobody waits for it.
+//! Background refresh. The thread asks the server when the schedule says so, stores the time, and announces changes
+//! that come by time alone. No other thread waits for it.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -14,18 +14,18 @@ use crate::clock::ClockReading;
 use crate::retry::jitter;
 use crate::state::{LockCode, State, StoredDecision};
 
-/// How often the thread looks up: often enough to announce a change, and to lose little of the time that has passed when
+/// Interval at which the thread wakes: short enough to announce a change, and to lose little of the elapsed time when
 /// the program is killed.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// How much time may pass unkept.
+/// Longest time that passes before it is stored.
 const PERSIST_INTERVAL: Duration = Duration::from_secs(60);
-/// Clients that start at the same moment, at nine in the morning, ask at different ones.
+/// Longest random delay of the first request, for clients that all start at nine in the morning.
 const START_JITTER: Duration = Duration::from_secs(2);
 
-/// The running thread. Dropping it lets the thread end, without waiting for an answer that is still out.
+/// A running background thread. Dropping it stops the thread without waiting for a request under way.
 pub struct Refresher {
     stop: Arc<StopSignal>,
-    /// Kept for `Debug`: whether it runs.
+    /// Handle for `Debug`, which shows whether the thread runs.
     thread: Option<JoinHandle<()>>,
 }
 
@@ -35,15 +35,15 @@ struct StopSignal {
     rung: Condvar,
 }
 
-/// What the thread remembers of its tries.
+/// Failures and pauses of this run.
 #[derive(Default)]
 struct RefreshHistory {
     failures: u32,
     asked_to_wait: Duration,
     last: Option<ClockReading>,
-    /// The state at the last look.
+    /// State at the last wake-up.
     seen: Option<State>,
-    /// When the time was kept last.
+    /// Monotonic time at which the time was last stored.
     kept: Duration,
 }
 
@@ -52,10 +52,12 @@ impl Refresher {
         let shared = Arc::downgrade(shared);
         let stop = Arc::new(StopSignal::default());
         let (listening, name) = (Arc::clone(&stop), "falconer-refresher".to_owned());
-        // Without a thread nothing is refreshed by itself; an application that calls refresh() goes on as before.
+        // Without a thread nothing refreshes by itself; an application that calls refresh() works as before.
         let thread = std::thread::Builder::new().name(name).spawn(move || run(&shared, &listening)).ok();
         if thread.is_none() {
-            tracing::warn!("the refresher could not be started");
+            tracing::warn!(
+                "refresher thread not started; the license is refreshed only by calls of refresh()"
+            );
         }
         Self { stop, thread }
     }
@@ -75,7 +77,7 @@ impl std::fmt::Debug for Refresher {
     }
 }
 
-/// Lives as long as somebody holds the license and nobody has dropped the refresher.
+/// Runs until the license or the refresher is dropped.
 fn run(shared: &Weak<Shared>, stop: &StopSignal) {
     let mut tries = RefreshHistory::default();
     let spread = shared.upgrade().map(|shared| jitter(&*shared.config.random, START_JITTER));
@@ -87,7 +89,7 @@ fn run(shared: &Weak<Shared>, stop: &StopSignal) {
 }
 
 impl RefreshHistory {
-    /// Does what is due, and tells until when nothing is.
+    /// Does the work that is due. Returns the time until the next.
     fn poll(&mut self, shared: &Shared) -> Duration {
         shared.notify_if_changed();
         let now = shared.config.clock.now().monotonic;
@@ -103,7 +105,7 @@ impl RefreshHistory {
         wait
     }
 
-    /// Somebody is locked out by time alone: the pauses that grew meanwhile count no longer.
+    /// Drops the grown pauses once time alone has locked the license.
     fn reset_backoff_when_locked(&mut self, state: State) {
         let overdue = State::Locked { code: LockCode::LeaseExpired };
         if state == overdue && self.seen != Some(overdue) {
@@ -112,7 +114,7 @@ impl RefreshHistory {
         self.seen = Some(state);
     }
 
-    /// Asks, and remembers how it went.
+    /// Asks the server and counts the result.
     fn refresh(&mut self, shared: &Shared) {
         let result = Session::begin(shared).refresh();
         self.last = Some(shared.config.clock.now());
@@ -148,14 +150,15 @@ fn situation(shared: &Shared, tries: &RefreshHistory) -> ScheduleInputs {
     }
 }
 
-/// The monotonic clock may stand still while the machine sleeps, and the other one may be turned.
+/// Takes the longer of both differences: the monotonic clock may stop while the machine sleeps, and the wall clock may
+/// be turned back.
 fn since(last: ClockReading, now: ClockReading) -> Duration {
     let wall = now.wall.0.saturating_sub(last.wall.0).max(0).unsigned_abs();
     now.monotonic.saturating_sub(last.monotonic).max(Duration::from_millis(wall))
 }
 
 impl StopSignal {
-    /// Waits, and tells whether it is over.
+    /// Waits, and returns true once the thread has to stop.
     fn stopped_within(&self, time: Duration) -> bool {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.rung.wait_timeout_while(asked, time, |asked| !*asked);

@@ -1,34 +1,33 @@
-//! When the background asks again. Pure.
+//! Schedule of the background requests. Pure.
 
 use std::time::Duration;
 
 use crate::clock::UnixSeconds;
 use crate::state::{LockCode, State};
 
-/// The pause after the first failure; it doubles with each further one.
+/// Pause after the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
-/// The longest pause: a laptop that is opened on a train is online again within the hour.
+/// Longest pause: a laptop opened on a train is online again within the hour.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
-/// What the plan depends on.
+/// Inputs of the schedule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScheduleInputs {
     pub(super) state: State,
     pub(super) now: UnixSeconds,
-    /// When a good license wants to be renewed.
+    /// Start of the period in which a valid lease is renewed.
     pub(super) refresh_at: Option<UnixSeconds>,
-    /// Whether the key of a license is stored.
     pub(super) has_key: bool,
-    /// Whether something waits to be sent.
+    /// A request is pending.
     pub(super) waits: bool,
-    /// RefreshHistory in a row that brought nothing, and how long the server asked to be left alone.
+    /// Consecutive failures, and the pause that the server asked for.
     pub(super) failures: u32,
     pub(super) asked_to_wait: Duration,
-    /// Since the last try of this run; `None` before the first.
+    /// Time since the last attempt of this run; `None` before the first.
     pub(super) since_last: Option<Duration>,
 }
 
-/// How long from now until the server is asked; `None` is not before something changes.
+/// Time until the next request; `None` if only a change can bring one.
 pub(super) fn delay_until_next(situation: &ScheduleInputs) -> Option<Duration> {
     let overdue = match situation.state {
         _ if situation.waits => true,
@@ -41,8 +40,8 @@ pub(super) fn delay_until_next(situation: &ScheduleInputs) -> Option<Duration> {
         | State::Grace { .. }
         | State::ClockSuspect
         | State::Locked { code: LockCode::LeaseExpired } => true,
-        // What the vendor locked may have been opened again, and the server may know a machine that the lease does not:
-        // asked at every start, and then hourly.
+        // The vendor may have unlocked the license, and the server may know a machine that the lease does not. Ask at
+        // every start, then hourly.
         State::Locked { .. } | State::NotActivated => situation.since_last.is_none(),
     };
     let pause = match (overdue, situation.failures) {
@@ -54,7 +53,7 @@ pub(super) fn delay_until_next(situation: &ScheduleInputs) -> Option<Duration> {
         State::Grace { until } => until.0.saturating_sub(situation.now.0),
         _ => i64::MAX,
     };
-    // The last minute of offline use is asked in once more, however long the pause has grown.
+    // Ask once more in the last minute of offline use, however long the pause has grown.
     let before_last_minute = Duration::from_secs(left.max(0).unsigned_abs()).saturating_sub(FIRST_PAUSE);
     let pause = if before_last_minute.is_zero() { pause.min(FIRST_PAUSE) } else { pause };
     let pause = pause.max(situation.asked_to_wait.min(LONGEST_PAUSE));
@@ -90,12 +89,12 @@ mod tests {
             (GRACE, false, 1, 90, seconds(0), seconds(90)),
             (LEASE_EXPIRED, false, 40, 0, seconds(0), seconds(3_600)),
             (LEASE_EXPIRED, false, 1, u64::MAX, seconds(0), seconds(3_600)),
-            // Fifteen minutes are left: an hour's pause ends a minute before they do, and the last minute asks anew.
+            // Fifteen minutes are left: the pause of an hour ends one minute before, and the last minute asks anew.
             (GRACE, false, 40, 0, seconds(0), seconds(840)),
             (LAST_MINUTE, false, 40, 0, seconds(1_000), seconds(0)),
             (LAST_MINUTE, false, 40, 0, seconds(10), seconds(50)),
             (LAST_MINUTE, false, 40, 90, seconds(10), seconds(80)),
-            // Another run failed last; this one may try at once.
+            // An earlier run failed last; this one may ask at once.
             (GRACE, false, 0, 0, None, seconds(0)),
             (State::ClockSuspect, false, 0, 0, None, seconds(0)),
             (LEASE_EXPIRED, false, 2, 0, seconds(0), seconds(120)),

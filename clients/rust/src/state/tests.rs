@@ -44,7 +44,7 @@ fn the_table_of_a_lease() {
         (REFRESH_AT - 1, 0, Some(REFRESH_AT - 5), None, State::Active, true),
         (REFRESH_AT, 0, None, None, State::RefreshDue, true),
         (EXP - 1, 0, None, None, State::RefreshDue, true),
-        // A failure before it was due says nothing about a check that has not been tried since.
+        // A failure before the check was due says nothing about a check not tried since.
         (REFRESH_AT, 0, Some(REFRESH_AT - 1), None, State::RefreshDue, true),
         (REFRESH_AT, 0, Some(REFRESH_AT), None, GRACE, true),
         (EXP - 1, 0, Some(REFRESH_AT), None, GRACE, true),
@@ -54,7 +54,7 @@ fn the_table_of_a_lease() {
         (EXP, 0, None, Some(EXP), locked(LockCode::Expired), false),
         (EXP, 0, None, Some(EXP + 1), locked(LockCode::LeaseExpired), false),
         (EXP + 1, 0, None, Some(EXP + 1), locked(LockCode::Expired), false),
-        // The floor counts as the local clock does, and the later of them decides.
+        // The later of floor and local clock decides.
         (REFRESH_AT - HOUR, REFRESH_AT, None, None, State::RefreshDue, true),
         (EXP - HOUR, EXP, None, None, locked(LockCode::LeaseExpired), false),
         // More than an hour back.
@@ -68,7 +68,7 @@ fn the_table_of_a_lease() {
     }
 }
 
-/// Every combination, against the sentences of the design written down a second time.
+/// Evaluates every combination and compares it with the rules, written a second time.
 #[test]
 fn every_combination_follows_the_sentences() {
     let moments = [

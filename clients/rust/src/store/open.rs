@@ -1,4 +1,4 @@
-//! Opening, whatever stands there: nothing, a file of ours, a wreck, a folder that may not be written.
+//! Opening a store over any file: none, our own, a damaged one, or one in a folder that cannot be written.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -10,28 +10,28 @@ use super::schema::{self, Kind};
 use super::{Record, Store, StoreError, write};
 use crate::user_message::UserMessage;
 
-/// How long to wait for another process to finish its write; each takes milliseconds.
+/// Longest wait for another process to finish its write; each takes milliseconds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often to look whether another process has opened.
+/// Interval between two attempts to get the lock.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 const NEWER: UserMessage = UserMessage::new(
     "The saved license was written by a newer version of this application.",
-    "Update the application; until then activate again each time it starts.",
+    "Update the application. Until then, activate again each time it starts.",
 );
 
-/// A store, and what there is to say about it.
+/// An opened store.
 pub(crate) struct Opened {
     pub(crate) store: Store,
-    /// What the user has to know, if something has to be known.
+    /// Problem to show to the user, if there is one.
     pub(crate) notice: Option<UserMessage>,
 }
 
-/// Opens or makes the file at `path`. Where it cannot be written, what can be read of it counts and later changes are
-/// kept in memory.
+/// Opens or creates the file at `path`. Where it cannot be written, the readable content counts and later changes stay
+/// in memory.
 pub(crate) fn open(path: &Path) -> Result<Opened, StoreError> {
     if let Some(folder) = path.parent() {
-        // RequestFailure with the folder shows when the file is made.
+        // A failure shows when the file is created.
         let _ = fs::create_dir_all(folder);
     }
     let turn = lock_for_open(path);
@@ -43,7 +43,7 @@ pub(crate) fn open(path: &Path) -> Result<Opened, StoreError> {
     }
 }
 
-/// A store that ends with the program.
+/// Opens a store that ends with the program.
 pub(crate) fn open_in_memory() -> Result<Opened, StoreError> {
     Ok(Opened { store: in_memory(&Record::default())?, notice: None })
 }
@@ -78,7 +78,7 @@ fn try_open(path: &Path) -> Result<Store, OpenFailure> {
     Ok(store)
 }
 
-/// Every write reaches the disk before it counts, and what is overwritten is gone. Two small tables need small pages.
+/// Makes every write durable and overwrites deleted content. Two small tables need small pages.
 fn harden(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", 1_024)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
@@ -86,13 +86,14 @@ fn harden(connection: &Connection) -> rusqlite::Result<()> {
         .execute_batch("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF")
 }
 
-/// A few pages, so all of it is looked at.
+/// Checks the whole file, which has only a few pages.
 fn check(connection: &Connection) -> Result<(), StoreError> {
     let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged) }
 }
 
-/// The file holds a license key: its owner alone may read it. SQLite gives the files beside it the same mode.
+/// Creates the file readable by its owner alone, because it holds a license key. SQLite gives the files beside it the
+/// same mode.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     match private().create_new(true).open(path) {
         Ok(_) => Ok(()),
@@ -110,7 +111,7 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// How a file is made that its owner alone may read.
+/// Options for a file that only its owner may read.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
@@ -119,7 +120,7 @@ fn private() -> OpenOptions {
     options
 }
 
-/// A file that was restored or copied may have come with any mode. What cannot be closed is used all the same.
+/// Removes other users' permissions; a restored or copied file may have any mode. A failure is ignored.
 #[cfg(unix)]
 fn restrict_permissions(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
@@ -133,15 +134,15 @@ fn restrict_permissions(path: &Path) {
     }
 }
 
-/// Elsewhere the user's own folder is closed to others.
+/// On other systems the user's data folder is private already.
 #[cfg(not(unix))]
 fn restrict_permissions(_: &Path) {}
 
-/// The right to open, and to set aside what cannot be opened: of several programs that find a wreck at once, one sets it
-/// aside and makes a new file, and the others find that one. Without it they would set aside the new file too, with the
-/// license in it. `None` where nothing can be written, or another program holds on to it.
+/// Locks the right to open the file and to set it aside. Of several programs that find a damaged file at once, one sets
+/// it aside and creates a new one, and the others open that. Without the lock they would set the new file aside as
+/// well. `None` if the folder cannot be written or another program holds the lock.
 fn lock_for_open(path: &Path) -> Option<File> {
-    // The file stays: deleted, it could be locked twice.
+    // Keep the lock file: if it were deleted, two programs could hold the lock.
     let file = private().create(true).truncate(false).open(with_ending(path, ".lock")).ok()?;
     let begun = Instant::now();
     while file.try_lock().is_err() {
@@ -153,7 +154,7 @@ fn lock_for_open(path: &Path) -> Option<File> {
     Some(file)
 }
 
-/// Sets a wreck aside and begins anew.
+/// Sets a damaged file aside and creates a new one.
 fn replace_damaged(path: &Path) -> Result<Opened, StoreError> {
     let notice = Some(StoreError::Damaged.user_message());
     if set_aside(path).is_ok()
@@ -164,7 +165,7 @@ fn replace_damaged(path: &Path) -> Result<Opened, StoreError> {
     Ok(Opened { store: in_memory(&Record::default())?, notice })
 }
 
-/// `store.db` becomes `store.db.damaged-1`, and what SQLite keeps beside it goes along. Nothing is deleted or replaced.
+/// Renames `license.db` to `license.db.damaged-1`, along with SQLite's files beside it. Nothing is deleted or replaced.
 fn set_aside(path: &Path) -> std::io::Result<()> {
     let aside = |number: u64, ending: &str| with_ending(path, &format!(".damaged-{number}{ending}"));
     let is_free = |number: &u64| {
@@ -172,7 +173,7 @@ fn set_aside(path: &Path) -> std::io::Result<()> {
     };
     let number = (1..u64::MAX).find(is_free).ok_or(std::io::ErrorKind::AlreadyExists)?;
     for ending in ["-wal", "-shm"] {
-        // Mostly they do not exist.
+        // Usually these files do not exist.
         let _ = fs::rename(with_ending(path, ending), aside(number, ending));
     }
     fs::rename(path, aside(number, ""))
@@ -184,14 +185,14 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// What can be read counts; what changes is forgotten with the program.
+/// Takes the readable content into memory; changes are lost when the program ends.
 fn open_unwritable(path: &Path, error: StoreError) -> Result<Opened, StoreError> {
     let record = read_only(path).unwrap_or_default();
     Ok(Opened { store: in_memory(&record)?, notice: Some(error.user_message()) })
 }
 
-/// Reads a file without writing anything, its log included. With a log that was not moved into it the file may be older
-/// than what was last known, a refusal perhaps: then it is not read.
+/// Reads a file without writing anything. A log beside it means that the file may be older than the last known answer,
+/// perhaps a refusal: then the file is not read.
 fn read_only(path: &Path) -> Option<Record> {
     let log = fs::metadata(with_ending(path, "-wal")).map_or(0, |log| log.len());
     if log > 0 {
@@ -203,7 +204,7 @@ fn read_only(path: &Path) -> Option<Record> {
     (ours && check(&connection).is_ok()).then(|| Store { connection }.read().ok()).flatten()
 }
 
-/// SQLite's URI of a file that nobody changes.
+/// SQLite's URI for a file that does not change.
 fn immutable(path: &Path) -> Option<String> {
     let path = std::path::absolute(path).ok()?;
     let path = path.to_str()?.replace('\\', "/");

@@ -1,15 +1,15 @@
-//! The tables, and how an older file becomes a newer one.
+//! The tables and their version.
 
 use rusqlite::Connection;
 
 use super::StoreError;
 
-/// "FLCN": what makes a SQLite file one of ours.
+/// `FLCN`: marks a SQLite file as a store of this library.
 const APPLICATION_ID: i32 = 0x464C_434E;
-/// The schema of this version.
+/// Version of the tables.
 const VERSION: i32 = 1;
 
-/// Version 1. The names of the tables are S2's.
+/// Tables of version 1. Their names are those of the spreadsheet's desktop client.
 const CREATE: &str = "
 CREATE TABLE license_info (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -36,16 +36,16 @@ CREATE TABLE license_validation_log (
 ) STRICT;
 ";
 
-/// What a file is.
+/// Kind of file found at the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Nothing yet.
+    /// Without tables.
     Empty,
-    /// Ours, of this version.
+    /// A store of this version.
     Current,
-    /// Ours, of a version to come. It is left alone.
+    /// A store of a later version, which is left alone.
     Newer,
-    /// Somebody else's.
+    /// A file of another program.
     Foreign,
 }
 
@@ -60,10 +60,10 @@ pub(super) fn kind(connection: &Connection) -> Result<Kind, StoreError> {
     })
 }
 
-/// Makes the tables, all or none of them.
+/// Creates all tables in one transaction.
 pub(super) fn create(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    // Another process may have been faster.
+    // Another process may have created them meanwhile.
     if kind(&transaction)? == Kind::Empty {
         transaction.execute_batch(CREATE)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;

@@ -52,7 +52,7 @@ fn two_programs_lose_nothing_of_each_other() {
     assert_eq!((row.sent_components, row.failed_at), (Some(sent("first")), Some(UnixSeconds(1))));
 }
 
-/// An older version wrote the hash alone, and the column may say anything.
+/// Version 0.1.0 wrote the hash alone, and a column may hold any text.
 #[test]
 fn what_was_sent_reads_back_from_any_text() {
     for (text, digest, at) in [
@@ -71,7 +71,7 @@ fn what_was_sent_reads_back_from_any_text() {
     assert_eq!(SentComponents::read(&sent("a").written()), sent("a"));
 }
 
-/// SQLite's own limit, for systems where no small disk can be mounted.
+/// Uses SQLite's own page limit, so that the test runs where no small disk can be mounted.
 #[test]
 fn what_does_not_fit_leaves_the_row_as_it_was() {
     let folder = tempfile::tempdir().unwrap();

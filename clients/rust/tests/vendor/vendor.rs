@@ -1,5 +1,5 @@
-// A vendor's server in memory: every device gets a seat, and every answer is signed. The runnable example of the
-// documentation and the bench include it as a module of their own.
+// A vendor's server in memory: every device gets a seat, and every answer is signed. The crate's documentation and the
+// bench include this file as a module of their own.
 
 use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{Clock, PublicKeys, SystemClock, Transport};
@@ -11,25 +11,24 @@ use falconer_domain::license_key::{CurrentKey, PrintedTier};
 use falconer_domain::{Code, KeyRing, LicenseId, LicenseKey, Product, TierName};
 use serde_json::{Value, json};
 
-/// The server.
 pub(crate) struct Vendor {
     ring: KeyRing,
     product: Product,
 }
 
 impl Vendor {
-    /// With a master that everybody knows.
+    /// Starts with a publicly known master.
     pub(crate) fn new() -> Self {
         let ring = json!({ "current": "1", "1": "a master for examples, of 32 characters and more" });
         Self { ring: KeyRing::parse(&ring.to_string()).unwrap(), product: Product::parse("QF").unwrap() }
     }
 
-    /// What an application of this vendor is built with.
+    /// Public keys for an application of this vendor.
     pub(crate) fn public_keys(&self) -> PublicKeys {
         PublicKeys::parse(&serde_json::to_string(&Jwks::of(&self.ring)).unwrap()).unwrap()
     }
 
-    /// A license key.
+    /// Issues one license key.
     pub(crate) fn issue(&self) -> String {
         let tier = PrintedTier::parse("PRO").unwrap();
         CurrentKey::issue(self.ring.current(), self.product.clone(), tier, [7; 10]).to_string()
