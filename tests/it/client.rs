@@ -126,7 +126,7 @@ fn locked(code: LockCode) -> State {
 }
 
 #[test]
-fn a_license_outlives_its_server_to_the_second_and_no_longer() {
+fn license_outlives_server_by_its_grace() {
     let vendor = Vendor::new();
     let (client, clock) = vendor.application("first");
     let done = client.activate(&vendor.key, "Fixture Person", "fixture.person@example.com");
@@ -162,7 +162,7 @@ fn a_license_outlives_its_server_to_the_second_and_no_longer() {
 }
 
 #[test]
-fn a_revocation_locks_with_its_reason_and_a_reinstatement_opens() {
+fn revocation_locks_until_reinstatement() {
     let vendor = Vendor::new();
     let (client, _) = vendor.application("first");
     client.activate(&vendor.key, "", "").unwrap();
@@ -188,7 +188,7 @@ fn a_revocation_locks_with_its_reason_and_a_reinstatement_opens() {
 }
 
 #[test]
-fn a_second_machine_takes_the_seat_and_the_first_is_told() {
+fn second_machine_takes_the_seat() {
     let vendor = Vendor::new();
     let ((first, _), (second, _)) = (vendor.application("first"), vendor.application("second"));
     first.activate(&vendor.key, "", "").unwrap();
@@ -209,7 +209,7 @@ fn a_second_machine_takes_the_seat_and_the_first_is_told() {
 }
 
 #[test]
-fn two_rotations_while_offline_change_nothing() {
+fn survives_two_rotations_while_offline() {
     let vendor = Vendor::new();
     let (client, clock) = vendor.application("first");
     client.activate(&vendor.key, "", "").unwrap();
@@ -226,7 +226,7 @@ fn two_rotations_while_offline_change_nothing() {
 }
 
 #[test]
-fn a_license_in_a_file_outlives_restarts_and_rotations_and_counts_on_its_machine_alone() {
+fn stored_license_is_bound_to_its_machine() {
     let (vendor, clock) = (Vendor::new(), Turned::right());
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("license.db");
@@ -266,7 +266,7 @@ fn pinned(vendor: &Vendor) -> String {
 }
 
 #[test]
-fn an_activation_whose_answer_is_lost_takes_one_seat() {
+fn lost_activation_takes_one_seat() {
     let vendor = Vendor::new();
     let (client, _) = vendor.application("first");
     vendor.way.break_all(Matcher::any(), Fault::DropReply);

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn components_are_keyed_by_the_license_and_never_raw() {
+    fn keys_components_and_hides_raw_values() {
         let raw = RawComponents::default()
             .with(Label::Mac, " AA:BB  cc ")
             .with(Label::Board, "To be filled by O.E.M.");
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn an_install_id_makes_enough_of_too_little() {
+    fn install_id_supplements_little_hardware() {
         let raw = RawComponents::default().with(Label::Hostname, "host-name");
         let install = InstallId::from_random([7; 16]);
         assert!(!Fingerprint::of(&key("ABC-123-XYZ"), &raw, None).can_bind());
@@ -176,13 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn the_override_is_every_label() {
+    fn override_sets_every_label() {
         assert_eq!(RawComponents::all("machine-7").labels().collect::<Vec<_>>(), Label::ALL);
         assert_eq!(RawComponents::all("unknown").labels().count(), 0);
     }
 
     #[test]
-    fn this_machine_reads_without_failing() {
+    fn reads_this_machine_twice_alike() {
         let system = SystemHardware;
         let (first, second) = (system.read(), system.read());
         let labels = |raw: &RawComponents| raw.labels().collect::<Vec<_>>();

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_and_pauses() {
+    fn attempts_and_pauses() {
         let millis =
             |millis: &[u64]| millis.iter().map(|millis| Duration::from_millis(*millis)).collect::<Vec<_>>();
         for (answer, pauses) in [
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_is_full() {
+    fn jitter_covers_whole_range() {
         let longest = Duration::from_secs(4);
         assert_eq!(jitter(&Always(0), longest), Duration::ZERO);
         assert_eq!(jitter(&Always(0xFF), longest), longest);

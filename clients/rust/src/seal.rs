@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_mark_another_answer_another_key_or_machine_breaks_the_seal() {
+    fn any_changed_input_breaks_the_seal() {
         let key = |text| LicenseKey::parse(text).unwrap();
         let stated = |byte| LeaseComponents::from_iter([(Label::Mac, [byte; 16])]);
         let marks = TimeCheckpoint { floor: UnixMillis(5), skew_millis: -7 };

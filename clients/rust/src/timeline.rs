@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_floor_follows_the_later_clock_and_never_falls() {
+    fn floor_follows_later_clock() {
         let mut time = Timeline::resumed(TimeCheckpoint::default(), CheckpointIntegrity::Intact, tick(0, 0));
         time.accept(UnixSeconds(10_000), tick(10_000_000, 0));
         for (wall, seconds, now) in [
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_an_hour_back_is_suspect_and_an_answer_clears_it() {
+    fn is_suspect_beyond_one_hour_back() {
         let start = 1_800_000_000_000;
         for (back, suspect) in [(0, false), (HOUR, false), (HOUR + 1, true), (50 * 365 * 24 * HOUR, true)] {
             let marks = TimeCheckpoint { floor: UnixMillis(start), skew_millis: 0 };
@@ -202,7 +202,7 @@ mod tests {
     /// The answer came ten days ago by the monotonic clock. The wall clock was `ahead` of it then and shows `shown`
     /// more than the right time now.
     #[test]
-    fn a_clock_that_was_set_right_or_not_quite_moves_no_time_ahead() {
+    fn correcting_the_clock_adds_no_time() {
         const DAY: i64 = 24 * HOUR;
         let (answered, passed) = (1_800_000_000_000, 10 * DAY);
         for (ahead, shown, late, suspect) in [
@@ -239,7 +239,7 @@ mod tests {
 
     /// After a clock was set, time follows it again, because machines sleep.
     #[test]
-    fn a_clock_that_was_set_counts_from_then_on() {
+    fn clock_counts_again_after_being_set() {
         let answered = 1_800_000_000_000;
         for ahead in [-100 * HOUR, 100 * HOUR] {
             let mut time = Timeline::resumed(
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn extreme_marks_and_clocks_are_only_wrong() {
+    fn accepts_extreme_checkpoints_and_clocks() {
         for floor in [i64::MIN, 0, i64::MAX] {
             for skew_millis in [i64::MIN, 0, i64::MAX] {
                 for wall in [i64::MIN, 0, i64::MAX] {
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn many_short_looks_add_up() {
+    fn short_observations_add_up() {
         let mut time = Timeline::resumed(TimeCheckpoint::default(), CheckpointIntegrity::Intact, tick(0, 0));
         for look in 1..=1_000_u64 {
             time.observe(ClockReading {

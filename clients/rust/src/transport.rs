@@ -134,14 +134,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_http_stays_on_this_machine() {
+    fn plain_http_uses_no_proxy() {
         assert!(HttpTransport::new("http://127.0.0.1:9000").agent.config().proxy().is_none());
     }
 
     #[test]
-    fn plain_http_stays_on_this_machine_whatever_the_environment_says() {
+    fn plain_http_ignores_proxy_environment() {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "transport::tests::plain_http_stays_on_this_machine"])
+            .args(["--exact", "transport::tests::plain_http_uses_no_proxy"])
             .env("HTTP_PROXY", "http://127.0.0.1:9")
             .env("ALL_PROXY", "http://127.0.0.1:9")
             .output()

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_trusted_key_endorses_is_trusted_through_any_number_of_rotations() {
+    fn trusts_endorsed_keys_over_rotations() {
         assert_eq!(accepted(&pins(1), &jwks(3)), ["1", "2", "3"]);
         // The chain works without a direct endorsement by a pin, and in any order.
         let mut chain = jwks(3);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_endorses_is_not_trusted() {
+    fn ignores_unendorsed_keys() {
         let mut forged = jwks(2);
         forged.keys[1].x = jwks(3).keys[2].x.clone();
         assert_eq!(accepted(&pins(1), &forged), ["1"], "an endorsement is of one kid and one key");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_trusted_stays_so_when_the_server_drops_an_old_generation() {
+    fn keeps_keys_that_server_dropped() {
         let text = |jwks: &Jwks| serde_json::to_string(jwks).unwrap();
         let kept = TrustedKeys::merge(&pins(1), None, &text(&jwks(2))).unwrap();
         let mut newer = jwks(3);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn no_fetched_list_takes_away_what_was_trusted() {
+    fn fetched_list_removes_no_trusted_key() {
         let text = |jwks: &Jwks| serde_json::to_string(jwks).unwrap();
         let kept = TrustedKeys::merge(&pins(1), None, &text(&jwks(2))).unwrap();
         // The real key under a forged endorsement.
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_ring_fetched_on_top_of_a_full_ring_is_still_learned_from() {
+    fn learns_from_full_list_of_keys() {
         let text = |jwks: &Jwks| serde_json::to_string(jwks).unwrap();
         let kept = TrustedKeys::merge(&pins(1), None, &text(&jwks(2))).unwrap();
         let mut newer = jwks(3);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn pins_are_read_whole_or_not_at_all() {
+    fn rejects_pins_with_one_bad_key() {
         assert_eq!(PublicKeys::parse("<html>"), Err(PublicKeysError::NotJwks));
         assert_eq!(PublicKeys::parse(r#"{"keys":[]}"#), Err(PublicKeysError::Empty));
         let mut doubled = jwks(1);

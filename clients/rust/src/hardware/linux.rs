@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_root_device_is_found_among_mounts() {
+    fn finds_root_device_among_mounts() {
         let mounts = "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n22 21 0:5 / /proc rw - proc proc rw\n";
         assert_eq!(root_device(mounts), Some("8:1"));
         assert_eq!(root_device(&format!("{mounts}23 1 259:2 / / rw - ext4 /dev/x rw\n")), Some("259:2"));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_serial_number_is_found_below_partitions_and_mapped_devices() {
+    fn finds_serial_below_mapped_devices() {
         let folder = tempfile::tempdir().unwrap();
         let disk = folder.path().join("sda");
         let (part, mapped) = (disk.join("sda1"), folder.path().join("dm-0"));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn virtual_machines_say_so() {
+    fn recognizes_virtual_machines() {
         assert!(is_virtual("QEMU\nStandard PC", ""));
         assert!(is_virtual("", "processor : 0\nflags\t\t: fpu hypervisor lahf\n"));
         assert!(!is_virtual("LENOVO\n20XW", "flags : fpu vme\n"));

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_that_nobody_made() {
+    fn excludes_unassigned_addresses() {
         for (first, expected) in
             [(0x00, true), (0xA4, true), (0x02, false), (0x01, false), (0x33, false), (0xDA, false)]
         {

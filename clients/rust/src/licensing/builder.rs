@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_are_private_or_here() {
+    fn server_needs_https_or_loopback() {
         for (server, expected) in [
             ("https://licenses.example.com", Ok(())),
             ("https://licenses.example.com/prod/", Ok(())),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_overridden_device_says_so_within_the_limit() {
+    fn overridden_name_fits_the_limit() {
         assert_eq!(overridden("Linux container"), "Linux container (machine id set by hand)");
         let long = overridden(&"x".repeat(MAX_DEVICE_NAME_CHARS));
         assert_eq!(long.chars().count(), MAX_DEVICE_NAME_CHARS);

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newer_answer_stays() {
+    fn newer_answer_wins() {
         for (disk, base, own, expected) in [
             ("1", "1", "2", "2"),
             ("2", "1", "3", "3"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn each_other_field_is_the_disks_where_it_changed_there() {
+    fn changed_fields_of_disk_win() {
         let own = Record {
             pending: Some(PendingRequest::Deactivate),
             failed_at: Some(UnixSeconds(5)),

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_measured_by_the_clock_that_went_further() {
+    fn takes_longer_of_two_clocks() {
         for (wall, monotonic, expected) in
             [(160, 60, 60), (7_300, 60, 7_200), (100, 60, 60), (-9_000, 60, 60), (150, 0, 50)]
         {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_offline_use_is_asked_about_at_once() {
+    fn resets_backoff_once_when_lease_ends() {
         let overdue = State::Locked { code: LockCode::LeaseExpired };
         let mut tries = RefreshHistory {
             failures: 9,

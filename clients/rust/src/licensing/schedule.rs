@@ -72,7 +72,7 @@ mod tests {
     const LEASE_EXPIRED: State = State::Locked { code: LockCode::LeaseExpired };
 
     #[test]
-    fn the_plan() {
+    fn table_of_delays() {
         let seconds = |seconds: u64| Some(Duration::from_secs(seconds));
         for (state, waits, failures, asked, since_last, expected) in [
             (State::NotActivated, false, 0, 0, None, None),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_key_without_a_lease_that_counts_is_asked_about_hourly() {
+    fn stored_key_without_lease_asks_hourly() {
         for (failures, since_last, expected) in
             [(0, None, 0), (0, Some(0), 3_600), (1, Some(600), 3_000), (1, Some(3_600), 0)]
         {

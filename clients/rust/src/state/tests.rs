@@ -38,7 +38,7 @@ const fn locked(code: LockCode) -> State {
 }
 
 #[test]
-fn the_table_of_a_lease() {
+fn table_of_lease_states() {
     for (local, floor, failed_at, license_ends, state, unlocked) in [
         (REFRESH_AT - 1, 0, None, None, State::Active, true),
         (REFRESH_AT - 1, 0, Some(REFRESH_AT - 5), None, State::Active, true),
@@ -70,7 +70,7 @@ fn the_table_of_a_lease() {
 
 /// Evaluates every combination and compares it with the rules, written a second time.
 #[test]
-fn every_combination_follows_the_sentences() {
+fn every_combination_follows_the_rules() {
     let moments = [
         0,
         REFRESH_AT - 1,
@@ -133,7 +133,7 @@ fn check(
 }
 
 #[test]
-fn every_state_says_what_to_do_next() {
+fn every_state_has_a_next_step() {
     let mut states = vec![State::NotActivated, State::Active, State::RefreshDue, GRACE, State::ClockSuspect];
     states.extend(LockCode::SIGNED.into_iter().chain([LockCode::LeaseExpired]).map(locked));
     for state in states {
@@ -143,7 +143,7 @@ fn every_state_says_what_to_do_next() {
 }
 
 #[test]
-fn the_locking_codes_are_codes_of_the_server() {
+fn locking_codes_exist_on_the_server() {
     for code in LockCode::SIGNED {
         let row = falconer_domain::Code::named(code.name()).expect("a code of the table").row();
         assert_eq!((row.status, LockCode::of_refusal(row.name)), (401, Some(code)));

@@ -24,7 +24,7 @@ fn record() -> Record {
 }
 
 #[test]
-fn a_row_reads_back_what_was_written() {
+fn row_round_trips() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("license.db");
     let mut store = open(&path).unwrap().store;
@@ -42,7 +42,7 @@ fn a_row_reads_back_what_was_written() {
 }
 
 #[test]
-fn two_programs_lose_nothing_of_each_other() {
+fn keeps_updates_of_two_programs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("license.db");
     let (mut first, mut second) = (open(&path).unwrap().store, open(&path).unwrap().store);
@@ -54,7 +54,7 @@ fn two_programs_lose_nothing_of_each_other() {
 
 /// Version 0.1.0 wrote the hash alone, and a column may hold any text.
 #[test]
-fn what_was_sent_reads_back_from_any_text() {
+fn reads_sent_components_from_any_text() {
     for (text, digest, at) in [
         ("digest@1800000000", "digest", 1_800_000_000),
         ("digest", "digest", 0),
@@ -73,7 +73,7 @@ fn what_was_sent_reads_back_from_any_text() {
 
 /// Uses SQLite's own page limit, so that the test runs where no small disk can be mounted.
 #[test]
-fn what_does_not_fit_leaves_the_row_as_it_was() {
+fn full_database_keeps_old_row() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(&folder.path().join("license.db")).unwrap().store;
     store.update(|row| *row = record()).unwrap();
@@ -90,7 +90,7 @@ fn what_does_not_fit_leaves_the_row_as_it_was() {
 }
 
 #[test]
-fn every_trouble_says_what_to_do() {
+fn every_error_has_a_next_step() {
     for error in [StoreError::Full, StoreError::ReadOnly, StoreError::Damaged, StoreError::Unavailable] {
         for message in [error.user_message(), error.user_message_while_running()] {
             assert!(message.sentence.ends_with('.') && message.next_step.ends_with('.'), "{message}");

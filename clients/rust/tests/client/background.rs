@@ -28,7 +28,7 @@ impl Transport for Held {
 }
 
 #[test]
-fn start_up_and_looks_never_wait_for_the_server() {
+fn start_and_status_never_wait() {
     let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let path = folder.path().join("license.db");
     setup.on(&path).activate(&key(1), "", "").unwrap();
@@ -48,7 +48,7 @@ fn start_up_and_looks_never_wait_for_the_server() {
 }
 
 #[test]
-fn what_waits_is_sent_when_the_server_is_back_and_listeners_hear_of_it() {
+fn pending_is_sent_and_announced() {
     let setup = TestSetup::new();
     let heard = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&heard);
@@ -85,7 +85,7 @@ fn what_waits_is_sent_when_the_server_is_back_and_listeners_hear_of_it() {
 
 /// Two parts changed at once: the lease does not count, and the server knows the machine by what it learned.
 #[test]
-fn a_stored_key_is_asked_about_even_where_its_lease_does_not_count() {
+fn stored_key_is_verified_without_lease() {
     let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let path = folder.path().join("license.db");
     setup.on(&path).activate(&key(1), "", "").unwrap();
@@ -100,7 +100,7 @@ fn a_stored_key_is_asked_about_even_where_its_lease_does_not_count() {
 }
 
 #[test]
-fn a_wait_ends_when_nothing_happens() {
+fn wait_ends_after_its_limit() {
     let setup = TestSetup::new();
     assert_eq!(
         setup.client.wait_for_change(State::NotActivated, Duration::from_millis(5)),
@@ -110,7 +110,7 @@ fn a_wait_ends_when_nothing_happens() {
 }
 
 #[test]
-fn the_refresher_ends_with_the_license() {
+fn refresher_ends_with_the_license() {
     let setup = TestSetup::activated();
     let refresher = setup.client.start_refresher();
     assert!(format!("{refresher:?}").contains("running: true"));

@@ -123,8 +123,8 @@ mod linux {
     }
 
     #[test]
-    fn a_full_disk_keeps_nothing_and_says_so() {
-        where_mounting_is_allowed("a_full_disk_keeps_nothing_and_says_so", a_full_disk_here);
+    fn full_disk_is_reported() {
+        where_mounting_is_allowed("full_disk_is_reported", a_full_disk_here);
     }
 
     fn a_full_disk_here() {
@@ -144,11 +144,8 @@ mod linux {
     }
 
     #[test]
-    fn a_disk_that_fills_up_leaves_the_license_as_it_was() {
-        where_mounting_is_allowed(
-            "a_disk_that_fills_up_leaves_the_license_as_it_was",
-            a_disk_that_fills_up_here,
-        );
+    fn disk_filling_up_keeps_license() {
+        where_mounting_is_allowed("disk_filling_up_keeps_license", a_disk_that_fills_up_here);
     }
 
     fn a_disk_that_fills_up_here() {
@@ -176,7 +173,7 @@ mod linux {
 
     /// Without SQLite's own log the file is older than what was known: here, from before a revocation.
     #[test]
-    fn a_read_only_copy_that_was_not_closed_is_not_taken_for_what_it_was_before() {
+    fn unclosed_read_only_copy_is_not_read() {
         let (disk, folder) = (Mounted::tmpfs("256k"), tempfile::tempdir().unwrap());
         let (setup, path) = (TestSetup::new(), folder.path().join("license.db"));
         let client = setup.on(&path);
@@ -196,8 +193,8 @@ mod linux {
     }
 
     #[test]
-    fn a_read_only_disk_is_read_and_says_so() {
-        where_mounting_is_allowed("a_read_only_disk_is_read_and_says_so", a_read_only_disk_is_read_and_here);
+    fn read_only_disk_is_read_and_reported() {
+        where_mounting_is_allowed("read_only_disk_is_read_and_reported", a_read_only_disk_is_read_and_here);
     }
 
     fn a_read_only_disk_is_read_and_here() {
@@ -221,7 +218,7 @@ mod linux {
 }
 
 #[test]
-fn a_path_that_cannot_be_a_file_opens_in_memory_and_says_so() {
+fn unusable_path_opens_in_memory() {
     let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let file = folder.path().join("a-file");
     std::fs::write(&file, "text").unwrap();

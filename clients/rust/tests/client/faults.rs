@@ -8,7 +8,7 @@ use crate::harness::{DAY, LEASE_SECONDS, NetworkFault, START, TestSetup, unlocke
 const YEAR: i64 = 365 * DAY;
 
 #[test]
-fn the_network_changes_neither_state_nor_remaining_grace() {
+fn network_faults_change_no_state() {
     for (fault, failure) in [
         (NetworkFault::Down, RequestFailure::Unreachable),
         (NetworkFault::Status(408), RequestFailure::Busy { retry_after_seconds: None }),
@@ -35,7 +35,7 @@ fn the_network_changes_neither_state_nor_remaining_grace() {
 }
 
 #[test]
-fn an_old_yes_and_an_old_no_say_nothing() {
+fn replayed_answers_count_for_nothing() {
     let setup = TestSetup::activated();
     assert_eq!(setup.client.refresh(), Ok(State::Active));
     setup.server.state().license = Code::Revoked;
@@ -54,7 +54,7 @@ fn an_old_yes_and_an_old_no_say_nothing() {
 }
 
 #[test]
-fn clocks_within_tolerance_deny_nothing() {
+fn clocks_within_tolerance_stay_active() {
     for skew in [-300, 300, -3_599, 3_600] {
         let setup = TestSetup::activated();
         setup.clock.turn(skew);
@@ -64,7 +64,7 @@ fn clocks_within_tolerance_deny_nothing() {
 }
 
 #[test]
-fn a_clock_that_was_wrong_from_the_start_harms_nobody() {
+fn wrong_clock_harms_nobody() {
     for skew in [-57 * YEAR, -2 * YEAR, -300, 300, 2 * YEAR, 74 * YEAR] {
         let setup = TestSetup::new();
         setup.clock.turn(skew);
@@ -79,7 +79,7 @@ fn a_clock_that_was_wrong_from_the_start_harms_nobody() {
 }
 
 #[test]
-fn a_clock_turned_back_is_suspect_until_one_check() {
+fn clock_turned_back_is_suspect_until_check() {
     let setup = TestSetup::activated();
     setup.clock.pass(DAY / 2);
     assert_eq!(setup.client.status(), State::Active);
@@ -99,7 +99,7 @@ fn a_clock_turned_back_is_suspect_until_one_check() {
 }
 
 #[test]
-fn a_leap_to_2100_ends_with_one_check_too() {
+fn clock_leap_ends_with_one_check() {
     let setup = TestSetup::activated();
     setup.clock.turn(74 * YEAR);
     assert_eq!(setup.client.status(), State::Locked { code: LockCode::LeaseExpired });
@@ -115,7 +115,7 @@ fn a_leap_to_2100_ends_with_one_check_too() {
 }
 
 #[test]
-fn a_restart_forgets_neither_the_floor_nor_a_failed_check() {
+fn restart_keeps_floor_and_failed_check() {
     let setup = TestSetup::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("license.db");
@@ -153,7 +153,7 @@ enum SetRight {
 
 /// A clock that is wrong when the server answers, and set right afterwards, by its user or by the network.
 #[test]
-fn a_clock_that_was_wrong_answered_and_corrected_harms_nobody_and_gives_at_most_what_passed_unseen() {
+fn corrected_clock_gains_only_unseen_time() {
     const WRONG: [i64; 4] = [-YEAR, -10 * DAY, 10 * DAY, YEAR];
     const WHEN: [SetRight; 3] = [SetRight::WhileItRuns, SetRight::BeforeItEnds, SetRight::WhileItIsOff];
     for (wrong, when) in WRONG.into_iter().flat_map(|wrong| WHEN.map(|when| (wrong, when))) {
@@ -197,7 +197,7 @@ fn a_clock_that_was_wrong_answered_and_corrected_harms_nobody_and_gives_at_most_
 
 /// Set back by a part of what it stood ahead: nobody is locked out for it, wherever the program was meanwhile.
 #[test]
-fn a_clock_that_stood_ahead_and_is_set_right_only_in_part_locks_nobody_out() {
+fn partly_corrected_clock_locks_nobody_out() {
     for (ahead, back) in [(30 * DAY, 5 * DAY), (30 * DAY, 29 * DAY), (YEAR, 3_601)] {
         for restarts in [false, true] {
             let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());

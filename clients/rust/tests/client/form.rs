@@ -16,7 +16,7 @@ fn filled(key: &str) -> ActivationForm {
 }
 
 #[test]
-fn keys_are_entered_forgivingly_and_masked_when_left() {
+fn keys_are_masked_without_focus() {
     let mut form = ActivationForm::new();
     form.enter(&format!("  {}\r\n", key(1).to_lowercase().replace('-', "\u{2013}")));
     assert!(form.display_text(Field::Key).contains("qf\u{2013}pro"), "as it is typed");
@@ -44,7 +44,7 @@ fn keys_are_entered_forgivingly_and_masked_when_left() {
 
 /// The form knows no product: where hyphens are lost, what was typed stays, and the server is asked for the right key.
 #[test]
-fn a_key_without_hyphens_is_taken_and_masked() {
+fn accepts_keys_without_hyphens() {
     for typed in
         [key(1).replace('-', ""), format!("Lizenzschl\u{FC}ssel {}", key(1).replace('-', " ").to_lowercase())]
     {
@@ -60,7 +60,7 @@ fn a_key_without_hyphens_is_taken_and_masked() {
 }
 
 #[test]
-fn what_is_wrong_is_told_beside_its_field_and_nothing_is_sent() {
+fn invalid_field_is_named_and_not_sent() {
     let setup = TestSetup::new();
     let mut form = filled("not a key");
     assert!(form.submit().is_none());
@@ -81,7 +81,7 @@ fn what_is_wrong_is_told_beside_its_field_and_nothing_is_sent() {
 }
 
 #[test]
-fn from_the_first_key_to_the_dashboard() {
+fn activation_leads_to_dashboard() {
     let setup = TestSetup::new();
     setup.server.state().expires_at = Some(UnixMillis(START.0 + 30 * DAY * 1_000));
     assert_eq!(Dashboard::of(&setup.client), None);
@@ -102,7 +102,7 @@ fn from_the_first_key_to_the_dashboard() {
 }
 
 #[test]
-fn a_taken_seat_is_offered_to_be_moved() {
+fn offers_to_move_a_taken_seat() {
     let setup = TestSetup::activated();
     let office = builder(&setup.server, &setup.clock, &Machine::named("office")).open().unwrap();
     let mut form = filled(&key(1));
@@ -129,7 +129,7 @@ fn a_taken_seat_is_offered_to_be_moved() {
 }
 
 #[test]
-fn outages_wait_and_refusals_say_what_helps() {
+fn outages_wait_and_refusals_offer_actions() {
     let setup = TestSetup::new();
     setup.set_fault(NetworkFault::Portal);
     let mut form = filled(&key(1));

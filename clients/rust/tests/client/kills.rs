@@ -52,7 +52,7 @@ fn child_that_writes() {
 }
 
 #[test]
-fn a_program_killed_at_any_moment_leaves_a_store_that_opens() {
+fn store_opens_after_kill_at_any_moment() {
     let folder = tempfile::tempdir().unwrap();
     let (path, alive) = (folder.path().join("license.db"), folder.path().join("alive"));
     let mut seen = (0, 0);

@@ -14,7 +14,7 @@ use crate::harness::{
 const REVOKED: State = State::Locked { code: LockCode::Revoked };
 
 #[test]
-fn a_license_lives_from_activation_to_the_exact_second_grace_ends() {
+fn license_ends_at_last_second_of_grace() {
     let setup = TestSetup::new();
     assert_eq!(setup.client.status(), State::NotActivated);
     assert!(!unlocked(&setup.client));
@@ -52,7 +52,7 @@ fn a_license_lives_from_activation_to_the_exact_second_grace_ends() {
 }
 
 #[test]
-fn a_refusal_locks_until_a_later_answer_is_valid() {
+fn refusal_locks_until_valid_answer() {
     let setup = TestSetup::activated();
     for (code, lock) in [
         (Code::Revoked, LockCode::Revoked),
@@ -76,7 +76,7 @@ fn a_refusal_locks_until_a_later_answer_is_valid() {
 }
 
 #[test]
-fn a_license_that_ends_while_offline_is_expired_and_not_only_overdue() {
+fn license_ending_offline_is_expired() {
     let setup = TestSetup::new();
     setup.server.state().expires_at = Some(UnixMillis(START.0 + 2 * DAY * 1_000));
     setup.client.activate(&key(1), "", "").unwrap();
@@ -89,7 +89,7 @@ fn a_license_that_ends_while_offline_is_expired_and_not_only_overdue() {
 
 /// Its parts are keyed by the canonical key, so every spelling has to come to that.
 #[test]
-fn a_key_in_any_spelling_is_one_device() {
+fn any_spelling_of_key_is_one_device() {
     let setup = TestSetup::new();
     setup.client.activate(&key(1), "", "").unwrap();
     for typed in [
@@ -109,7 +109,7 @@ fn a_key_in_any_spelling_is_one_device() {
 
 /// Only the server knows which of the keys was issued that a text can mean.
 #[test]
-fn each_key_that_a_text_can_mean_is_tried() {
+fn tries_each_candidate_key() {
     let setup = TestSetup::new();
     setup.server.state().fault = NetworkFault::Unsigned("INVALID_SIGNATURE");
     let tried = |typed: &str| {
@@ -130,7 +130,7 @@ fn each_key_that_a_text_can_mean_is_tried() {
 }
 
 #[test]
-fn what_is_typed_wrong_is_never_sent() {
+fn invalid_input_is_never_sent() {
     let setup = TestSetup::new();
     let activate = |key: &str, name: &str, email: &str| setup.client.activate(key, name, email);
     assert_eq!(activate("no key", "", ""), Err(ActivateError::Input(InvalidInput::Key)));
@@ -143,7 +143,7 @@ fn what_is_typed_wrong_is_never_sent() {
 }
 
 #[test]
-fn an_activation_offline_waits_and_is_sent_once() {
+fn offline_activation_is_sent_once() {
     let setup = TestSetup::new();
     setup.set_fault(NetworkFault::LostReply);
     let waits = setup.client.activate(&key(1), "Anna Example", "anna@example.com");
@@ -166,7 +166,7 @@ fn an_activation_offline_waits_and_is_sent_once() {
 }
 
 #[test]
-fn what_waits_survives_a_restart_and_ends_with_a_refusal() {
+fn pending_survives_restart_until_refusal() {
     let setup = TestSetup::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("license.db");
@@ -186,7 +186,7 @@ fn what_waits_survives_a_restart_and_ends_with_a_refusal() {
 }
 
 #[test]
-fn a_deactivation_offline_waits_and_the_license_works_on() {
+fn offline_deactivation_keeps_license() {
     let setup = TestSetup::activated();
     setup.set_fault(NetworkFault::LostReply);
     assert_eq!(setup.client.deactivate(), Ok(Deactivation::Waiting(RequestFailure::Unreachable)));
@@ -199,7 +199,7 @@ fn a_deactivation_offline_waits_and_the_license_works_on() {
 }
 
 #[test]
-fn a_seat_taken_by_an_answer_that_was_lost_is_freed_all_the_same() {
+fn deactivate_frees_seat_of_lost_answer() {
     for fault in [NetworkFault::None, NetworkFault::Down] {
         let setup = TestSetup::new();
         setup.set_fault(NetworkFault::LostReply);
@@ -214,7 +214,7 @@ fn a_seat_taken_by_an_answer_that_was_lost_is_freed_all_the_same() {
 }
 
 #[test]
-fn a_no_that_nobody_signed_ends_no_waiting_unless_it_is_about_the_request_itself() {
+fn unsigned_refusal_keeps_request() {
     for (code, ends) in [
         ("CONCURRENT_UPDATE", false),
         ("REVOKED", false),
@@ -246,7 +246,7 @@ fn a_no_that_nobody_signed_ends_no_waiting_unless_it_is_about_the_request_itself
 }
 
 #[test]
-fn the_refusal_of_what_waited_is_told_beside_a_license_that_is_stored() {
+fn refresh_reports_refusal_of_pending() {
     let setup = TestSetup::activated();
     setup.set_fault(NetworkFault::Down);
     setup.client.activate(&key(2), "", "").unwrap();
@@ -262,7 +262,7 @@ fn the_refusal_of_what_waited_is_told_beside_a_license_that_is_stored() {
 }
 
 #[test]
-fn giving_up_frees_what_a_waiting_activation_may_have_taken_beside_the_stored_license() {
+fn deactivate_releases_pending_seat() {
     let setup = TestSetup::activated();
     setup.set_fault(NetworkFault::LostReply);
     setup.client.activate(&key(2), "", "").unwrap();
@@ -277,7 +277,7 @@ fn giving_up_frees_what_a_waiting_activation_may_have_taken_beside_the_stored_li
 }
 
 #[test]
-fn a_later_wish_takes_the_place_of_an_earlier_one() {
+fn later_request_replaces_pending() {
     let setup = TestSetup::activated();
     setup.set_fault(NetworkFault::Down);
     setup.client.deactivate().unwrap();
@@ -289,7 +289,7 @@ fn a_later_wish_takes_the_place_of_an_earlier_one() {
 }
 
 #[test]
-fn a_taken_seat_is_told_moved_and_missed_by_the_first_device() {
+fn taken_seat_moves_between_devices() {
     let setup = TestSetup::activated();
     let second = builder(&setup.server, &setup.clock, &Machine::named("office")).open().unwrap();
     let refused = second.activate(&key(1), "Anna", "anna@example.com").unwrap_err();
@@ -307,7 +307,7 @@ fn a_taken_seat_is_told_moved_and_missed_by_the_first_device() {
 }
 
 #[test]
-fn a_refresh_asks_to_verify_and_shows_a_changed_part_once() {
+fn refresh_reports_changed_part_once() {
     let setup = TestSetup::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("license.db");
@@ -325,7 +325,7 @@ fn a_refresh_asks_to_verify_and_shows_a_changed_part_once() {
 
 /// Verify changes no license, so once a week the server is told that this machine is in use; nobody's seat is taken by it.
 #[test]
-fn once_a_week_the_server_hears_of_its_use() {
+fn refresh_reports_presence_weekly() {
     let setup = TestSetup::activated();
     setup.server.state().requests.clear();
     let mut shown = Vec::new();
@@ -351,7 +351,7 @@ fn once_a_week_the_server_hears_of_its_use() {
 }
 
 #[test]
-fn verify_alone_never_takes_a_seat() {
+fn verify_never_takes_a_seat() {
     let setup = TestSetup::activated();
     setup.server.state().devices.clear();
     setup.server.state().requests.clear();
@@ -360,7 +360,7 @@ fn verify_alone_never_takes_a_seat() {
 }
 
 #[test]
-fn two_rotations_while_offline_are_trusted_by_endorsement() {
+fn trusts_keys_after_two_rotations() {
     let setup = TestSetup::activated();
     setup.server.state().ring = ring(3);
     setup.clock.pass(DAY);
@@ -375,7 +375,7 @@ fn two_rotations_while_offline_are_trusted_by_endorsement() {
 }
 
 #[test]
-fn too_little_hardware_gets_an_install_id_that_stays() {
+fn install_id_stays_across_restarts() {
     let setup = TestSetup::new();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("license.db");
@@ -395,7 +395,7 @@ fn too_little_hardware_gets_an_install_id_that_stays() {
 }
 
 #[test]
-fn nothing_raw_leaves_the_process() {
+fn raw_hardware_never_leaves_process() {
     let setup = TestSetup::activated();
     setup.client.refresh().unwrap();
     setup.client.deactivate().unwrap();
@@ -408,7 +408,7 @@ fn nothing_raw_leaves_the_process() {
 }
 
 #[test]
-fn another_key_replaces_the_license_only_when_it_counts() {
+fn refused_key_replaces_no_license() {
     let setup = TestSetup::activated();
     setup.server.state().license = Code::Revoked;
     let refused = setup.client.activate(&key(2), "", "").unwrap_err();
@@ -425,7 +425,7 @@ fn another_key_replaces_the_license_only_when_it_counts() {
 }
 
 #[test]
-fn what_another_program_learned_counts_here_too() {
+fn answer_of_other_program_counts() {
     let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let path = folder.path().join("license.db");
     let (first, second) = (setup.on(&path), setup.on(&path));
@@ -439,7 +439,7 @@ fn what_another_program_learned_counts_here_too() {
 }
 
 #[test]
-fn status_asks_nobody() {
+fn status_sends_no_request() {
     let setup = TestSetup::activated();
     setup.server.state().requests.clear();
     for _ in 0..1_000 {

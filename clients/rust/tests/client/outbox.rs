@@ -30,7 +30,7 @@ fn holds_alone(setup: &TestSetup, client: &Licensing, number: u8) {
 }
 
 #[test]
-fn a_waiting_key_that_another_one_replaces_gives_its_seat_back() {
+fn replaced_key_releases_its_seat() {
     let ways: [fn(&TestSetup, &Licensing); 3] = [
         |_, client| assert_eq!(client.activate(&key(2), "", ""), Ok(Activation::Done(State::Active))),
         |_, client| assert_eq!(client.transfer(Some(&key(2)), None), Ok(State::Active)),
@@ -62,7 +62,7 @@ fn a_waiting_key_that_another_one_replaces_gives_its_seat_back() {
 }
 
 #[test]
-fn a_deactivation_offline_frees_a_waiting_key_too_after_a_restart() {
+fn offline_deactivation_frees_all_seats() {
     let (setup, folder) = (setup(), tempfile::tempdir().unwrap());
     let path = folder.path().join("license.db");
     let client = setup.on(&path);
@@ -81,7 +81,7 @@ fn a_deactivation_offline_frees_a_waiting_key_too_after_a_restart() {
 }
 
 #[test]
-fn a_deactivation_that_another_key_replaces_is_done_all_the_same() {
+fn replaced_deactivation_is_still_sent() {
     for online in [true, false] {
         let setup = setup();
         setup.client.activate(&key(1), "", "").unwrap();
@@ -98,7 +98,7 @@ fn a_deactivation_that_another_key_replaces_is_done_all_the_same() {
 }
 
 #[test]
-fn a_key_that_is_wanted_again_is_not_given_back() {
+fn reactivated_key_keeps_its_seat() {
     let setup = setup();
     activate_unheard(&setup, &setup.client, 1);
     activate_unheard(&setup, &setup.client, 2);
@@ -110,7 +110,7 @@ fn a_key_that_is_wanted_again_is_not_given_back() {
 }
 
 #[test]
-fn a_key_that_is_refused_replaces_nothing() {
+fn refused_key_keeps_pending_activation() {
     let setup = setup();
     activate_unheard(&setup, &setup.client, 1);
     setup.set_fault(NetworkFault::Unsigned("INVALID_SIGNATURE"));
@@ -122,7 +122,7 @@ fn a_key_that_is_refused_replaces_nothing() {
 }
 
 #[test]
-fn only_the_servers_word_ends_giving_back() {
+fn only_signed_answer_ends_release() {
     for (fault, ends) in [
         (NetworkFault::Down, false),
         (NetworkFault::Portal, false),

@@ -110,7 +110,7 @@ fn reply() -> impl Strategy<Value = Reply> {
 proptest! {
     /// Whatever comes, at whatever status, from whichever endpoint: what is known and what is on is as before.
     #[test]
-    fn no_bytes_of_the_network_change_anything(replies in proptest::collection::vec(reply(), 1..4)) {
+    fn network_bytes_change_nothing(replies in proptest::collection::vec(reply(), 1..4)) {
         let clock = TestClock::new();
         let server = Server::new(&clock);
         let anybody = Anybody { server, says: Arc::default() };
@@ -131,7 +131,7 @@ proptest! {
 
     /// And none of it makes one of a machine without a license.
     #[test]
-    fn no_bytes_of_the_network_activate_anything(reply in reply()) {
+    fn network_bytes_activate_nothing(reply in reply()) {
         let clock = TestClock::new();
         let anybody = Anybody { server: Server::new(&clock), says: Arc::new(Mutex::new(Some(reply))) };
         let client = builder(&anybody, &clock, &Machine::named("home")).open().unwrap();
@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn public_keys_are_read_or_refused(json in body(), text in text(), without in any::<bool>()) {
+    fn public_keys_are_read_or_rejected(json in body(), text in text(), without in any::<bool>()) {
         let _ = PublicKeys::parse(&json.to_string());
         prop_assert!(PublicKeys::parse(&text).is_err());
         let mut good = serde_json::to_value(Jwks::of(ring(1))).unwrap();

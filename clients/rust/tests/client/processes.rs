@@ -47,7 +47,7 @@ impl Shared {
 }
 
 #[test]
-fn an_old_lease_put_back_while_the_program_runs_opens_nothing_and_is_never_sealed() {
+fn restored_old_lease_is_never_sealed() {
     let (shared, client) = Shared::activated();
     let older = shared.lease();
     shared.setup.clock.pass(DAY / 2);
@@ -65,7 +65,7 @@ fn an_old_lease_put_back_while_the_program_runs_opens_nothing_and_is_never_seale
 }
 
 #[test]
-fn a_mark_changed_while_the_program_runs_is_never_sealed() {
+fn edited_checkpoint_is_never_sealed() {
     let (shared, client) = Shared::activated();
     shared.setup.set_fault(NetworkFault::Down);
     shared.database().execute("UPDATE license_info SET floor_millis = floor_millis - 1", []).unwrap();
@@ -110,7 +110,7 @@ impl Clock for Meanwhile {
 }
 
 #[test]
-fn an_answer_that_was_overtaken_does_not_replace_the_newer_one() {
+fn overtaken_answer_replaces_nothing() {
     let (shared, client) = Shared::activated();
     let (setup, other) = (&shared.setup, shared.open());
     drop(client);
@@ -139,7 +139,7 @@ fn an_answer_that_was_overtaken_does_not_replace_the_newer_one() {
 }
 
 #[test]
-fn what_could_not_be_written_does_not_replace_what_another_program_wrote_since() {
+fn unsaved_row_yields_to_newer_row() {
     let (shared, client) = Shared::activated();
     let other = shared.open();
     shared.setup.clock.pass(10);
@@ -158,7 +158,7 @@ fn what_could_not_be_written_does_not_replace_what_another_program_wrote_since()
 }
 
 #[test]
-fn what_could_not_be_written_is_written_later_where_nothing_newer_stands() {
+fn unsaved_row_is_written_later() {
     let (shared, client) = Shared::activated();
     let other = shared.open();
     shared.setup.server.state().license = Code::Revoked;
@@ -177,7 +177,7 @@ fn what_could_not_be_written_is_written_later_where_nothing_newer_stands() {
 }
 
 #[test]
-fn two_programs_do_not_rewind_each_others_time() {
+fn programs_do_not_rewind_time() {
     let (shared, client) = Shared::activated();
     shared.setup.set_fault(NetworkFault::Down);
     // The clock is wrong from now on, so only running time counts.
@@ -198,7 +198,7 @@ fn two_programs_do_not_rewind_each_others_time() {
 }
 
 #[test]
-fn a_program_that_starts_from_older_marks_does_not_write_them_over_newer_ones() {
+fn older_checkpoint_replaces_no_newer() {
     let (shared, client) = Shared::activated();
     shared.setup.set_fault(NetworkFault::Down);
     shared.setup.clock.turn(-30 * DAY);
@@ -215,7 +215,7 @@ fn a_program_that_starts_from_older_marks_does_not_write_them_over_newer_ones() 
 }
 
 #[test]
-fn a_refusal_makes_no_changed_mark_good() {
+fn refusal_keeps_checkpoint_tampered() {
     let refusals: [fn(&Shared, &Licensing); 2] = [
         |shared, client| {
             shared.setup.server.state().devices.clear();

@@ -213,7 +213,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
     #[test]
-    fn grace_keeps_its_budget_and_nothing_but_a_signed_no_locks_before_it(
+    fn grace_lasts_exactly_its_budget(
         clock_ahead in prop_oneof![Just(0), -20 * DAY..20 * DAY],
         steps in proptest::collection::vec(step(), 1..40),
     ) {

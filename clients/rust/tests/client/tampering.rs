@@ -74,7 +74,7 @@ fn no_change_unlocks(stored: &Stored, moments: &[i64]) {
 }
 
 #[test]
-fn no_byte_of_a_lease_makes_it_last_longer() {
+fn no_byte_extends_a_lease() {
     let stored = Stored::new();
     // Turned back by a day, and now; a second before its end and at its end; a year later.
     let moments = [-DAY, 0, LEASE_SECONDS - 1, LEASE_SECONDS, 365 * DAY];
@@ -84,7 +84,7 @@ fn no_byte_of_a_lease_makes_it_last_longer() {
 }
 
 #[test]
-fn no_byte_of_a_locked_store_unlocks_it() {
+fn no_byte_unlocks_a_locked_store() {
     let stored = Stored::new();
     let client = stored.open();
     stored.setup.server.state().license = Code::Revoked;
@@ -94,7 +94,7 @@ fn no_byte_of_a_locked_store_unlocks_it() {
 }
 
 #[test]
-fn no_byte_of_an_overdue_store_unlocks_it_with_the_clock_turned_back() {
+fn no_byte_unlocks_an_overdue_store() {
     let stored = Stored::new();
     let client = stored.open();
     stored.setup.set_fault(NetworkFault::Down);
@@ -107,7 +107,7 @@ fn no_byte_of_an_overdue_store_unlocks_it_with_the_clock_turned_back() {
 }
 
 #[test]
-fn a_changed_mark_is_a_suspect_clock_and_one_check_clears_it() {
+fn edited_checkpoint_is_suspect_until_check() {
     let stored = Stored::new();
     let database = rusqlite::Connection::open(stored.path()).unwrap();
     database.execute("UPDATE license_info SET floor_millis = floor_millis - 1", []).unwrap();
@@ -122,7 +122,7 @@ fn a_changed_mark_is_a_suspect_clock_and_one_check_clears_it() {
 }
 
 #[test]
-fn a_lease_put_back_from_a_copy_does_not_fit_the_newer_marks() {
+fn restored_lease_fails_newer_seal() {
     let stored = Stored::new();
     let database = rusqlite::Connection::open(stored.path()).unwrap();
     let older: String = database.query_row("SELECT lease FROM license_info", [], |row| row.get(0)).unwrap();
@@ -149,7 +149,7 @@ fn seal(claims: &Value, floor: i64, skew: i64, lease: &str) -> String {
 }
 
 #[test]
-fn a_forged_lease_under_a_good_seal_is_a_forged_lease() {
+fn valid_seal_saves_no_forged_lease() {
     let stored = Stored::new();
     let database = rusqlite::Connection::open(stored.path()).unwrap();
     let (lease, kept, floor, skew): (String, String, i64, i64) = database
@@ -200,7 +200,7 @@ fn first_format_answer_is_replaced() {
 }
 
 #[test]
-fn a_copy_on_another_machine_says_nothing() {
+fn copy_on_another_machine_is_locked() {
     let stored = Stored::new();
     let (home, office) = (Machine::named("home"), Machine::named("office"));
     let repaired = home.clone().with_part_of(Label::Mac, &office);
@@ -227,7 +227,7 @@ fn a_copy_on_another_machine_says_nothing() {
 }
 
 #[test]
-fn wrecks_and_foreign_files_are_set_aside_and_never_deleted() {
+fn damaged_and_foreign_files_are_set_aside() {
     let foreign = {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("other.db");
@@ -259,7 +259,7 @@ fn wrecks_and_foreign_files_are_set_aside_and_never_deleted() {
 }
 
 #[test]
-fn of_programs_that_find_a_wreck_at_once_one_sets_it_aside() {
+fn one_program_sets_damaged_file_aside() {
     const PROGRAMS: usize = 6;
     for round in 0..20 {
         let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
@@ -285,7 +285,7 @@ fn of_programs_that_find_a_wreck_at_once_one_sets_it_aside() {
 }
 
 #[test]
-fn a_store_of_a_newer_version_is_left_alone() {
+fn newer_version_is_left_alone() {
     let stored = Stored::new();
     let database = rusqlite::Connection::open(stored.path()).unwrap();
     database.pragma_update(None, "user_version", 2).unwrap();
@@ -301,7 +301,7 @@ fn a_store_of_a_newer_version_is_left_alone() {
 
 #[cfg(unix)]
 #[test]
-fn only_its_owner_can_read_the_file() {
+fn only_owner_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
     let stored = Stored::new();
     let _client = stored.open();
@@ -313,7 +313,7 @@ fn only_its_owner_can_read_the_file() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_others_could_read_is_closed_to_them() {
+fn open_permissions_are_restricted() {
     use std::os::unix::fs::PermissionsExt;
     let stored = Stored::new();
     fs::set_permissions(stored.path(), fs::Permissions::from_mode(0o644)).unwrap();
@@ -327,7 +327,7 @@ fn a_file_that_others_could_read_is_closed_to_them() {
 }
 
 #[test]
-fn nothing_that_was_set_aside_is_ever_replaced() {
+fn files_set_aside_are_never_replaced() {
     let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let path = folder.path().join("license.db");
     fs::write(folder.path().join("license.db.damaged-1-wal"), b"kept").unwrap();
@@ -343,7 +343,7 @@ fn nothing_that_was_set_aside_is_ever_replaced() {
 
 /// A file whose schema was changed by one letter is no trouble that passes.
 #[test]
-fn a_changed_schema_is_damage_and_is_set_aside() {
+fn changed_schema_is_set_aside() {
     let stored = Stored::new();
     let mut bytes = fs::read(stored.path()).unwrap();
     let place = bytes.windows(13).position(|window| window == b"licensee_name").unwrap();
@@ -360,7 +360,7 @@ fn a_changed_schema_is_damage_and_is_set_aside() {
 
 /// While the program runs nothing is set aside, so nothing says so.
 #[test]
-fn damage_while_the_program_runs_is_told_as_it_is() {
+fn damage_while_running_is_reported() {
     let stored = Stored::new();
     let client = stored.open();
     let database = rusqlite::Connection::open(stored.path()).unwrap();
@@ -374,7 +374,7 @@ fn damage_while_the_program_runs_is_told_as_it_is() {
 }
 
 #[test]
-fn the_log_is_short_and_tells_nothing_personal() {
+fn log_is_bounded_and_impersonal() {
     let stored = Stored::new();
     let client = stored.open();
     for _ in 0..520 {
@@ -394,7 +394,7 @@ fn the_log_is_short_and_tells_nothing_personal() {
 
 /// SQLite's own log cut off or changed brings back an older row at most, and after every write it is empty.
 #[test]
-fn nothing_is_left_in_the_log_of_sqlite() {
+fn sqlite_log_is_empty_after_writes() {
     let stored = Stored::new();
     let client = stored.open();
     client.refresh().unwrap();
