@@ -1,5 +1,5 @@
-//! The client library against the real functions: activated, left alone through virtual days, brought back, revoked,
-//! reinstated, displaced, offline through two rotations, started again, and copied.
+//! The client library with the real functions: activated, offline for days, revoked, reinstated, displaced, rotated,
+//! restarted and copied.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -17,15 +17,15 @@ use serde_json::Value;
 use crate::issuing::falconer;
 
 const DAY: i64 = 86_400;
-/// Check interval and grace of the built-in policy.
+/// Check interval plus grace of the built-in policy.
 const LEASE_SECONDS: i64 = 8 * DAY;
 
-/// A client's clock, which stands still until it is turned. Its server's goes on.
+/// The client's clock. It moves only when a test turns it, while the server's goes on.
 #[derive(Clone)]
 struct Turned(Arc<Mutex<ClockReading>>);
 
 impl Turned {
-    /// That of a machine whose clock is right.
+    /// Starts at the right time.
     fn right() -> Self {
         Self(Arc::new(Mutex::new(ClockReading { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
     }
@@ -45,7 +45,7 @@ impl Clock for Turned {
     fn sleep(&self, _: Duration) {}
 }
 
-/// A computer of three parts. Their values may appear nowhere.
+/// A computer of three components, whose values must not appear anywhere.
 struct Parts(&'static str);
 
 impl Hardware for Parts {
@@ -56,7 +56,7 @@ impl Hardware for Parts {
     }
 }
 
-/// A world, the way to it, and an application built with the keys it has now.
+/// The functions, the network to them, and an application built with their current keys.
 struct Vendor {
     world: World,
     way: Tap,
@@ -79,7 +79,7 @@ impl Vendor {
         (client, clock)
     }
 
-    /// The same, with its license in a file: a start of the program.
+    /// The same with its license in a file; each call is a start of the program.
     fn start(&self, machine: &'static str, clock: &Turned, store: &Path) -> Licensing {
         self.builder(machine, clock).store(store).open().expect("an open license")
     }
@@ -100,7 +100,7 @@ impl Vendor {
         self.way.heal();
     }
 
-    /// The operator's program, to success.
+    /// Runs the operator's program and asserts its success.
     fn operate(&self, arguments: &[&str]) {
         let output = falconer(&self.world)
             .args(["--json", "--yes"])
@@ -110,12 +110,12 @@ impl Vendor {
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// A new generation signs, and the functions that matter here know it.
+    /// Makes a new generation sign, and restarts the functions that need to know it.
     fn rotate(&self) {
         self.operate(&["keyring", "add"]);
         self.operate(&["keyring", "promote", "--now"]);
         for function in ["verify", "keys", "activate-sync"] {
-            // A running instance reads the ring every five minutes; a new one at once.
+            // A running instance reads the ring every five minutes, a new one at once.
             self.world.gateway().kill(function, 0).expect("an instance to kill");
         }
     }

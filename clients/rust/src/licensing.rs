@@ -13,7 +13,7 @@
 //! ```
 //!
 //! A `Session` (one at a time, held through a whole exchange with the server) changes the first and derives the others.
-//! Its three parts are `session` (requests and answers), `persist` (reading, writing, merging the row) and
+//! The three parts of a session are `session` (requests and answers), `persist` (reading, writing, merging the row) and
 //! `time_keeping` (the time in the row); `outbox` decides about requests that have to wait. Looks lock the memory alone, so they
 //! never wait for the network.
 

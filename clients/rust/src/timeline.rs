@@ -49,7 +49,7 @@ pub struct ReconciledTime {
     pub local: UnixMillis,
     /// Latest moment known to have passed.
     pub floor: UnixMillis,
-    /// Whether the checkpoint behind both values is intact.
+    /// Integrity of the checkpoint that both values derive from.
     pub integrity: CheckpointIntegrity,
 }
 

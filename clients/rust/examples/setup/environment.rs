@@ -25,7 +25,7 @@ pub(crate) fn open() -> Result<Licensing, String> {
         .map_err(|error| format!("the license cannot be opened: {error}"))
 }
 
-/// Keys pinned at first use. Until the server was reached once there are none, and no answer counts.
+/// Keys pinned at first use. Before the server was first reached the list is empty, and no answer counts.
 fn keys(server: &str, pinned: &PathBuf) -> PublicKeys {
     if let Some(keys) = fs::read_to_string(pinned).ok().and_then(|text| PublicKeys::parse(&text).ok()) {
         return keys;

@@ -1,5 +1,5 @@
-//! The refresher, and waiting for what it brings. No time is asserted: each test waits for something to happen, and a
-//! limit far above what is needed only ends a test that hangs.
+//! The refresher, and waiting for its results. No duration is asserted: each test waits for an event, and a limit far
+//! above the usual time ends a test that hangs.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use crate::harness::{DAY, Machine, NetworkFault, Server, TestSetup, builder, key
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Lets an answer through when told to.
+/// A transport that holds each answer back until the test releases it.
 struct Held {
     server: Server,
     asked: Sender<ApiEndpoint>,
@@ -39,7 +39,7 @@ fn start_and_status_never_wait() {
         builder(&setup.server, &setup.clock, &setup.machine).transport(held).store(&path).open().unwrap();
     let refresher = client.start_refresher();
     assert_eq!(asks.recv_timeout(LIMIT), Ok(ApiEndpoint::Verify), "it asks by itself");
-    // The answer is out, and everything else goes on.
+    // The request is under way, and everything else works.
     assert_eq!(client.status(), State::RefreshDue);
     assert!(client.has_feature(crate::harness::FEATURE) && client.license().is_some());
     release.send(()).unwrap();
@@ -62,11 +62,11 @@ fn pending_is_sent_and_announced() {
     setup.set_fault(NetworkFault::None);
     let _refresher = client.start_refresher();
     assert_eq!(client.wait_for_change(State::NotActivated, LIMIT), State::Active);
-    // Who looks may know it before the listener does.
+    // A look may see the state before the listener does.
     while heard.lock().unwrap().is_empty() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    // What changes by time alone is announced too.
+    // Changes by time alone are announced too.
     setup.set_fault(NetworkFault::Down);
     setup.clock.pass(DAY);
     let grace = loop {
@@ -83,7 +83,7 @@ fn pending_is_sent_and_announced() {
     assert_eq!(heard.first(), Some(&State::Active), "{heard:?}");
 }
 
-/// Two parts changed at once: the lease does not count, and the server knows the machine by what it learned.
+/// Two components changed at once, so the lease does not count, but the server has learned the machine.
 #[test]
 fn stored_key_is_verified_without_lease() {
     let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());

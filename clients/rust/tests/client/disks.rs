@@ -1,4 +1,4 @@
-//! Disks that are full and folders that may not be written.
+//! Full disks and folders that cannot be written.
 
 use falconer_client::{Activation, Licensing, State};
 
@@ -20,11 +20,11 @@ mod linux {
     use super::*;
     use crate::harness::DAY;
 
-    /// Says that a test runs in a name space of its own already.
+    /// Marks a test that already runs in its own name space.
     const INSIDE: &str = "FALCONER_TEST_MAY_MOUNT";
 
-    /// Runs a test where it may mount: here, or started again in a user name space of its own. Where the system gives
-    /// neither it fails and says so: it never passes without having looked.
+    /// Runs a test with the right to mount: directly, or started again in a user name space. If the system allows
+    /// neither, the test fails and says so instead of passing unseen.
     fn where_mounting_is_allowed(name: &str, test: fn()) {
         #[expect(clippy::disallowed_methods, reason = "a test tells itself that it was started again")]
         let inside = std::env::var_os(INSIDE).is_some();
@@ -54,7 +54,7 @@ mod linux {
         );
     }
 
-    /// A file system of its own, which ends with the test.
+    /// A file system that ends with the test.
     struct Mounted(tempfile::TempDir);
 
     impl Mounted {
@@ -72,7 +72,7 @@ mod linux {
             run("mount", &["-o", &format!("remount,{how}"), text(self.path())]);
         }
 
-        /// Writes until nothing more fits.
+        /// Writes until the disk is full.
         fn fill(&self) {
             let mut size = 1 << 20;
             while size > 0 {
@@ -124,10 +124,10 @@ mod linux {
 
     #[test]
     fn full_disk_is_reported() {
-        where_mounting_is_allowed("full_disk_is_reported", a_full_disk_here);
+        where_mounting_is_allowed("full_disk_is_reported", full_disk);
     }
 
-    fn a_full_disk_here() {
+    fn full_disk() {
         let disk = Mounted::tmpfs("256k");
         let (setup, path) = (TestSetup::new(), disk.path().join("license.db"));
         disk.fill();
@@ -145,10 +145,10 @@ mod linux {
 
     #[test]
     fn disk_filling_up_keeps_license() {
-        where_mounting_is_allowed("disk_filling_up_keeps_license", a_disk_that_fills_up_here);
+        where_mounting_is_allowed("disk_filling_up_keeps_license", disk_filling_up);
     }
 
-    fn a_disk_that_fills_up_here() {
+    fn disk_filling_up() {
         let disk = Mounted::tmpfs("256k");
         let (setup, path) = (TestSetup::new(), disk.path().join("license.db"));
         let client = setup.on(&path);
@@ -171,7 +171,7 @@ mod linux {
         assert_eq!((client.refresh(), client.notice()), (Ok(State::Active), None));
     }
 
-    /// Without SQLite's own log the file is older than what was known: here, from before a revocation.
+    /// Without SQLite's log the file is older than the last known answer: here, from before a revocation.
     #[test]
     fn unclosed_read_only_copy_is_not_read() {
         let (disk, folder) = (Mounted::tmpfs("256k"), tempfile::tempdir().unwrap());
@@ -194,10 +194,10 @@ mod linux {
 
     #[test]
     fn read_only_disk_is_read_and_reported() {
-        where_mounting_is_allowed("read_only_disk_is_read_and_reported", a_read_only_disk_is_read_and_here);
+        where_mounting_is_allowed("read_only_disk_is_read_and_reported", read_only_disk);
     }
 
-    fn a_read_only_disk_is_read_and_here() {
+    fn read_only_disk() {
         let disk = Mounted::tmpfs("256k");
         let (setup, path) = (TestSetup::new(), disk.path().join("license.db"));
         activates_all_the_same(&setup.on(&path));

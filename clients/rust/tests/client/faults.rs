@@ -1,4 +1,4 @@
-//! F12 and F14: what the network and the clock can do, and what they cannot.
+//! Faults F12 and F14 of `docs/reliability.md`: the effect of the network and of the clock.
 
 use falconer_client::{LockCode, RefreshError, RequestFailure, State, UnixSeconds};
 use falconer_domain::Code;
@@ -89,7 +89,7 @@ fn clock_turned_back_is_suspect_until_check() {
     setup.set_fault(NetworkFault::Down);
     assert!(setup.client.refresh().is_err());
     assert_eq!(setup.client.status(), State::ClockSuspect);
-    // The floor goes on with the clock that nobody turns.
+    // The floor follows the monotonic clock.
     setup.clock.pass(LEASE_SECONDS - DAY / 2 - 10);
     assert!(unlocked(&setup.client));
     setup.clock.pass(10);
@@ -130,7 +130,7 @@ fn restart_keeps_floor_and_failed_check() {
     assert_eq!(setup.on(&path).status(), grace);
     setup.clock.turn(-2 * DAY);
     assert_eq!(setup.on(&path).status(), State::ClockSuspect);
-    // Turned back again and again, it is never earlier than it was.
+    // Turning the clock back again and again never makes it earlier.
     for _ in 0..5 {
         setup.clock.pass(DAY);
         let client = setup.on(&path);
@@ -143,7 +143,7 @@ fn restart_keeps_floor_and_failed_check() {
     assert!(!unlocked(&setup.on(&path)), "five days of running time were counted");
 }
 
-/// When a wrong clock is set right.
+/// Moment at which a wrong clock is corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SetRight {
     WhileItRuns,
@@ -151,7 +151,8 @@ enum SetRight {
     WhileItIsOff,
 }
 
-/// A clock that is wrong when the server answers, and set right afterwards, by its user or by the network.
+/// The clock is wrong when the server answers, and is corrected later by its user or by the network. Nobody is locked
+/// out, and the license gains at most the time that passed unseen.
 #[test]
 fn corrected_clock_gains_only_unseen_time() {
     const WRONG: [i64; 4] = [-YEAR, -10 * DAY, 10 * DAY, YEAR];
@@ -174,12 +175,12 @@ fn corrected_clock_gains_only_unseen_time() {
             set_right(SetRight::BeforeItEnds);
             drop(client);
             set_right(SetRight::WhileItIsOff);
-            // Off, so that no running time is counted: the clock is what tells.
+            // Off, so no running time counts; the clock alone decides.
             setup.clock.pass_unseen(DAY / 2);
             client = setup.on(&path);
         }
         assert_eq!(client.status(), State::Active, "{place}");
-        // A fast clock that was turned back while nobody looked may be right now, or still ahead.
+        // A fast clock that was turned back unseen may be right now, or still ahead.
         let given = if when == SetRight::WhileItIsOff && wrong > 0 { DAY / 2 } else { 0 };
         let left = START.0 / 1_000 + LEASE_SECONDS + given - setup.real_seconds().0;
         if when == SetRight::WhileItRuns {
@@ -195,7 +196,7 @@ fn corrected_clock_gains_only_unseen_time() {
     }
 }
 
-/// Set back by a part of what it stood ahead: nobody is locked out for it, wherever the program was meanwhile.
+/// The clock is turned back by a part of its lead; the license still lasts its whole grace.
 #[test]
 fn partly_corrected_clock_locks_nobody_out() {
     for (ahead, back) in [(30 * DAY, 5 * DAY), (30 * DAY, 29 * DAY), (YEAR, 3_601)] {

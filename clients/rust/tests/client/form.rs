@@ -1,4 +1,4 @@
-//! The dialog's model, as a user meets it.
+//! The model of the dialog, used as a person would.
 
 use falconer_client::{ActivationForm, Dashboard, Field, LockCode, NextAction, Phase, State, UnixMillis};
 use falconer_domain::Code;
@@ -42,7 +42,7 @@ fn keys_are_masked_without_focus() {
     assert_eq!(long.display_text(Field::Key).len(), 1_024);
 }
 
-/// The form knows no product: where hyphens are lost, what was typed stays, and the server is asked for the right key.
+/// The form has no product. Without hyphens the text stays as typed, and the request holds the right key.
 #[test]
 fn accepts_keys_without_hyphens() {
     for typed in
@@ -119,7 +119,7 @@ fn offers_to_move_a_taken_seat() {
     form.finish(work(&office));
     assert_eq!((form.phase(), office.status()), (&Phase::Done, State::Active));
 
-    // The one that lost it is offered the same at its next start.
+    // The first device gets the same offer at its next start.
     setup.client.refresh().unwrap();
     let mut form = ActivationForm::for_state(setup.client.status());
     let work = form.move_here().unwrap();

@@ -1,4 +1,5 @@
-//! A server that decides by the domain's own rules, a clock that tests turn, machines made of three parts.
+//! Test environment: a server that decides by the domain's rules, a clock that tests turn, and machines of three
+//! components.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,11 +22,11 @@ use serde_json::{Value, json};
 
 pub(crate) const START: UnixMillis = UnixMillis(1_800_000_000_000);
 pub(crate) const DAY: i64 = 86_400;
-/// Check interval and grace of the built-in policy, in seconds.
+/// Check interval plus grace of the built-in policy, in seconds.
 pub(crate) const LEASE_SECONDS: i64 = 8 * DAY;
 pub(crate) const FEATURE: &str = "copy_trading";
 
-/// Time as it really is, and as the machine shows it.
+/// A clock with its real time and the time that the machine shows.
 #[derive(Clone, Debug)]
 pub(crate) struct TestClock(Arc<Mutex<Times>>);
 
@@ -41,7 +42,7 @@ impl TestClock {
         Self(Arc::new(Mutex::new(Times { real: START.0, turned: 0, monotonic: Duration::ZERO })))
     }
 
-    /// Lets time pass.
+    /// Lets time pass while the machine runs.
     pub(crate) fn pass(&self, seconds: i64) {
         let mut times = self.0.lock().unwrap();
         times.real += seconds * 1_000;
@@ -53,12 +54,12 @@ impl TestClock {
         self.0.lock().unwrap().real += seconds * 1_000;
     }
 
-    /// Turns the machine's clock, relative to how it is now.
+    /// Turns the machine's clock by some seconds.
     pub(crate) fn turn(&self, seconds: i64) {
         self.0.lock().unwrap().turned += seconds * 1_000;
     }
 
-    /// Turns the machine's clock right.
+    /// Sets the machine's clock to the real time.
     pub(crate) fn turn_right(&self) {
         self.0.lock().unwrap().turned = 0;
     }
@@ -72,7 +73,7 @@ impl TestClock {
         Moment { real: UnixMillis(times.real), ran: times.monotonic }
     }
 
-    /// How far the machine's clock stands ahead of the truth, in seconds.
+    /// Lead of the machine's clock over the real time, in seconds.
     pub(crate) fn ahead_seconds(&self) -> i64 {
         self.0.lock().unwrap().turned / 1_000
     }
@@ -91,10 +92,10 @@ impl Clock for TestClock {
     }
 }
 
-/// Nonces given out by any client of this process: after a restart a program does not begin anew either.
+/// Counter of all clients of this process, so that a restarted client repeats no nonce.
 static NONCES: AtomicU64 = AtomicU64::new(0);
 
-/// Random enough for a nonce that must differ from every one before.
+/// Counts instead of drawing random bytes; nonces only have to differ.
 #[derive(Clone, Default)]
 pub(crate) struct Counted;
 
@@ -108,18 +109,18 @@ impl Random for Counted {
     }
 }
 
-/// A computer.
+/// A computer, as a list of components.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine(pub(crate) Vec<(Label, String)>);
 
 impl Machine {
-    /// One that shares no part with one of another name.
+    /// A machine that shares no component with one of another name.
     pub(crate) fn named(name: &str) -> Self {
         let part = |label: Label| (label, format!("{name}-{}", label.as_str()));
         Self([Label::Mac, Label::Board, Label::Cpu].map(part).to_vec())
     }
 
-    /// The same with one part of another.
+    /// The same machine with one component of another.
     pub(crate) fn with_part_of(mut self, label: Label, other: &Self) -> Self {
         let part = other.0.iter().find(|(theirs, _)| *theirs == label).unwrap().clone();
         self.0.retain(|(own, _)| *own != label);
@@ -134,69 +135,69 @@ impl Hardware for Machine {
     }
 }
 
-/// What stands between client and server, or is wrong with the server.
+/// Fault of the network or of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NetworkFault {
     None,
-    /// Nobody answers.
+    /// No answer arrives.
     Down,
-    /// The server did what was asked; its answer is lost.
+    /// The server acts, but its answer is lost.
     LostReply,
-    /// An answer of this status without a word.
+    /// An empty answer of this status.
     Status(u16),
-    /// A no with this code that nobody signed.
+    /// An unsigned refusal with this code.
     Unsigned(&'static str),
-    /// A page, with status 200.
+    /// An HTML page with status 200.
     Portal,
-    /// Half of the answer.
+    /// The first half of the answer.
     Truncated,
-    /// The answer with one character of the signature changed.
+    /// The answer with one changed character in its signature.
     BadSignature,
-    /// The answer signed by a key nobody endorses.
+    /// The answer signed by a key without an endorsement.
     Forged,
-    /// The first good answer to this endpoint, again.
+    /// The first good answer of this endpoint, repeated.
     Replay,
     /// A good answer to another nonce.
     OtherNonce,
 }
 
-/// A good answer, and the moment it was signed.
+/// A good answer and the moment of its signature.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivered {
     pub(crate) code: Code,
     pub(crate) at: Moment,
 }
 
-/// A moment as it really was, whatever the machine's clock showed.
+/// A real moment, independent of the machine's clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
-    /// By the calendar.
+    /// Calendar time.
     pub(crate) real: UnixMillis,
-    /// How long the machine has run.
+    /// Running time of the machine.
     pub(crate) ran: Duration,
 }
 
 pub(crate) struct ServerState {
     pub(crate) ring: &'static KeyRing,
     pub(crate) fault: NetworkFault,
-    /// What the license is refused with; `Code::Valid` is none.
+    /// Code of the server's refusal; `Code::Valid` means that it refuses nothing.
     pub(crate) license: Code,
     pub(crate) expires_at: Option<UnixMillis>,
     pub(crate) policy: Policy,
     pub(crate) devices: BTreeMap<DeviceId, LeaseComponents>,
-    /// What reached the client whole.
+    /// Answers that reached the client whole.
     pub(crate) delivered: Vec<Delivered>,
-    /// Every request: endpoint and body.
+    /// Endpoint and body of every request.
     pub(crate) requests: Vec<(ApiEndpoint, Value)>,
     replays: BTreeMap<&'static str, Reply>,
     clock: TestClock,
 }
 
-/// The server, and the way to it.
+/// The server and the network before it.
 #[derive(Clone)]
 pub(crate) struct Server(Arc<Mutex<ServerState>>);
 
-/// A ring of generations 1 to `newest`, made once: its keys are the costly part.
+/// Ring of generations 1 to `newest`. Made once, because deriving keys is slow.
 pub(crate) fn ring(newest: u8) -> &'static KeyRing {
     static RINGS: LazyLock<Vec<KeyRing>> = LazyLock::new(|| (1..10).map(new_ring).collect());
     &RINGS[usize::from(newest) - 1]
@@ -209,7 +210,7 @@ fn new_ring(newest: u8) -> KeyRing {
     KeyRing::parse(&serde_json::to_string(&ring).unwrap()).unwrap()
 }
 
-/// The keys an application is built with while generation 1 is the only one.
+/// Public keys of an application built while generation 1 was the only one.
 pub(crate) fn pins() -> PublicKeys {
     PublicKeys::parse(&serde_json::to_string(&Jwks::of(ring(1))).unwrap()).unwrap()
 }
@@ -218,7 +219,6 @@ pub(crate) fn product() -> Product {
     Product::parse("QF").unwrap()
 }
 
-/// The key of license `number`.
 pub(crate) fn key(number: u8) -> String {
     let tier = PrintedTier::parse("PRO").unwrap();
     CurrentKey::issue(ring(1).current(), product(), tier, [number; 10]).to_string()
@@ -293,7 +293,7 @@ impl ServerState {
         Ok(good)
     }
 
-    /// The server's decision, in short: seats, hardware, status.
+    /// Decides by seats, hardware and status, as the server does.
     fn decide(&mut self, endpoint: ApiEndpoint, body: &Value) -> Reply {
         let typed = LicenseKey::parse(body["license_key"].as_str().unwrap()).unwrap();
         let shown = received(&body["hardware"]);
@@ -406,14 +406,14 @@ pub(crate) fn with_lease(body: &[u8], change: impl FnOnce(String) -> String) -> 
     serde_json::to_vec(&body).unwrap()
 }
 
-/// The last character of a signature holds padding bits: the one before it does not.
+/// Changes the character before the last, because the last one holds padding bits.
 pub(crate) fn changed_at_the_end(lease: &str) -> String {
     let place = lease.len() - 2;
     let other = if lease.as_bytes()[place] == b'A' { "B" } else { "A" };
     format!("{}{other}{}", &lease[..place], &lease[place + 1..])
 }
 
-/// A client on a machine, by way of a server or of what stands before it.
+/// Builder of a client on a machine, with a server or a transport before it.
 pub(crate) fn builder(
     transport: &(impl Transport + Clone + 'static),
     clock: &TestClock,
@@ -427,7 +427,7 @@ pub(crate) fn builder(
         .store_in_memory()
 }
 
-/// The usual world: a server, a clock, a machine, and a client that keeps its license in memory.
+/// Server, clock, machine, and a client that keeps its license in memory.
 pub(crate) struct TestSetup {
     pub(crate) clock: TestClock,
     pub(crate) server: Server,
@@ -443,19 +443,19 @@ impl TestSetup {
         Self { clock, server, machine, client }
     }
 
-    /// The same, activated.
+    /// The same after an activation.
     pub(crate) fn activated() -> Self {
         let setup = Self::new();
         setup.client.activate(&key(1), "Anna Example", "anna@example.com").unwrap();
         setup
     }
 
-    /// A client on a file.
+    /// Opens a client on a file.
     pub(crate) fn on(&self, path: &Path) -> Licensing {
         self.of(path, &self.machine)
     }
 
-    /// A client on a file, on some machine.
+    /// Opens a client on a file, on a given machine.
     pub(crate) fn of(&self, path: &Path, machine: &Machine) -> Licensing {
         builder(&self.server, &self.clock, machine).store(path).open().unwrap()
     }
@@ -469,7 +469,7 @@ impl TestSetup {
     }
 }
 
-/// What an application may do: the order is from nothing to everything.
+/// True while the application may use its feature.
 pub(crate) fn unlocked(client: &Licensing) -> bool {
     client.has_feature(FEATURE)
 }

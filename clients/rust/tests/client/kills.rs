@@ -1,4 +1,4 @@
-//! A program killed while it writes.
+//! Programs killed while they write.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use falconer_domain::Code;
 
 use crate::harness::{DAY, TestSetup, key, unlocked};
 
-/// Names the folder to the child, which is this test program again, and its day.
+/// Environment variables that give the child, this test program again, its folder and its day.
 const FOLDER: &str = "FALCONER_TEST_FOLDER";
 const DAY_OF_CHILD: &str = "FALCONER_TEST_DAY";
 const ROUNDS: u64 = 40;
@@ -20,7 +20,7 @@ fn told(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Runs one test of this program as a program of its own.
+/// Starts one test of this program as its own process.
 fn start(test: &str, folder: &Path, day: u64) -> Child {
     let program = std::env::current_exe().unwrap();
     Command::new(program)
@@ -33,13 +33,13 @@ fn start(test: &str, folder: &Path, day: u64) -> Child {
         .unwrap()
 }
 
-/// The child: activates, is revoked, is reinstated, and so on until it is killed. Without a parent it has nothing to do.
+/// The child: activates, is revoked and reinstated in turn until it is killed. Without a parent it returns at once.
 #[test]
 fn child_that_writes() {
     let (Some(folder), Some(day)) = (told(FOLDER), told(DAY_OF_CHILD)) else { return };
     let folder = Path::new(&folder);
     let setup = TestSetup::new();
-    // Later than the child before: a server's time does not run backwards.
+    // Later than the child before, because a server's time never runs backwards.
     setup.clock.pass(day.parse::<i64>().unwrap() * DAY);
     let client = setup.on(&folder.join("license.db"));
     client.activate(&key(1), "Anna", "").unwrap();
@@ -59,13 +59,13 @@ fn store_opens_after_kill_at_any_moment() {
     for round in 0..ROUNDS {
         let _ = fs::remove_file(&alive);
         let mut child = start("kills::child_that_writes", folder.path(), round);
-        // After a refusal and after a yes in turn: on a slow disk a round is longer than what is waited below.
+        // After a refusal and after a lease in turn. On a slow disk one round takes longer than the wait below.
         let is_far_enough = |done: u64| done >= round % 2;
         while !fs::read_to_string(&alive).is_ok_and(|done| done.parse().is_ok_and(is_far_enough)) {
             assert_eq!(child.try_wait().unwrap(), None, "the child ended by itself");
             std::thread::sleep(Duration::from_millis(1));
         }
-        // Anywhere in a round of a few milliseconds.
+        // At any point of a round of a few milliseconds.
         std::thread::sleep(Duration::from_micros(round * 397 % 20_000));
         child.kill().unwrap();
         child.wait().unwrap();

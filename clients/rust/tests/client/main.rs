@@ -1,4 +1,4 @@
-//! The library through its public face, with a server, a clock, a machine and a disk that tests can turn.
+//! Tests of the public interface, with a server, a clock, machines and disks that tests control.
 
 mod background;
 mod disks;

@@ -1,4 +1,4 @@
-//! Activation, refresh, transfer, deactivation, and what waits to be sent.
+//! Activation, refresh, transfer, deactivation and pending requests.
 
 use falconer_client::transport::ApiEndpoint;
 use falconer_client::{
@@ -87,7 +87,7 @@ fn license_ending_offline_is_expired() {
     assert_eq!(setup.client.status(), State::Locked { code: LockCode::Expired });
 }
 
-/// Its parts are keyed by the canonical key, so every spelling has to come to that.
+/// Components are keyed by the canonical key, so every spelling must lead to it.
 #[test]
 fn any_spelling_of_key_is_one_device() {
     let setup = TestSetup::new();
@@ -107,7 +107,7 @@ fn any_spelling_of_key_is_one_device() {
     }
 }
 
-/// Only the server knows which of the keys was issued that a text can mean.
+/// A text can mean several keys; only the server knows which one it issued.
 #[test]
 fn tries_each_candidate_key() {
     let setup = TestSetup::new();
@@ -192,7 +192,7 @@ fn offline_deactivation_keeps_license() {
     assert_eq!(setup.client.deactivate(), Ok(Deactivation::Waiting(RequestFailure::Unreachable)));
     assert_eq!((setup.client.status(), setup.client.pending()), (State::Active, Some(Pending::Deactivate)));
     setup.set_fault(NetworkFault::None);
-    // The seat is free already: that counts as done.
+    // The seat is free already, which counts as done.
     assert_eq!(setup.client.refresh(), Ok(State::NotActivated));
     assert_eq!((setup.client.pending(), setup.client.license()), (None, None));
     assert!(setup.server.state().devices.is_empty() && !unlocked(&setup.client));
@@ -323,7 +323,7 @@ fn refresh_reports_changed_part_once() {
     assert_eq!(setup.server.asked(), [ApiEndpoint::Verify, ApiEndpoint::Activate, ApiEndpoint::Verify]);
 }
 
-/// Verify changes no license, so once a week the server is told that this machine is in use; nobody's seat is taken by it.
+/// Verify changes no license, so a weekly request reports that this machine is in use. It takes no seat.
 #[test]
 fn refresh_reports_presence_weekly() {
     let setup = TestSetup::activated();
@@ -340,7 +340,7 @@ fn refresh_reports_presence_weekly() {
         }
     }
     assert_eq!(shown, [7, 14]);
-    // Where the week's request failed, the next check asks again, and the license goes on meanwhile.
+    // If the weekly request fails, the next check repeats it, and the license works meanwhile.
     setup.clock.pass(7 * DAY);
     setup.set_fault(NetworkFault::Down);
     assert!(setup.client.refresh().is_err());

@@ -1,18 +1,18 @@
-//! Seats that were taken by an answer nobody heard, after another wish took the place of the first.
+//! Seats taken by an activation whose answer was lost, after another request replaced it.
 
 use falconer_client::transport::ApiEndpoint;
 use falconer_client::{Activation, Deactivation, Licensing, Pending, RefreshError, RequestFailure, State};
 
 use crate::harness::{NetworkFault, TestSetup, key};
 
-/// Enough seats, so that every activation that reaches the server takes one.
+/// Enough seats for every activation that reaches the server.
 fn setup() -> TestSetup {
     let setup = TestSetup::new();
     setup.server.state().policy.seats = 5;
     setup
 }
 
-/// Activates; the server does it, and its answer is lost.
+/// Activates while the server's answer is lost.
 fn activate_unheard(setup: &TestSetup, client: &Licensing, number: u8) {
     let seats = setup.server.state().devices.len();
     setup.set_fault(NetworkFault::LostReply);
@@ -20,7 +20,7 @@ fn activate_unheard(setup: &TestSetup, client: &Licensing, number: u8) {
     assert_eq!(setup.server.state().devices.len(), seats + 1);
 }
 
-/// The only license that holds a seat, as the server sees it.
+/// Asserts that this license alone holds a seat on the server.
 fn holds_alone(setup: &TestSetup, client: &Licensing, number: u8) {
     assert_eq!((client.status(), client.pending()), (State::Active, None));
     assert_eq!(setup.server.state().devices.len(), 1);

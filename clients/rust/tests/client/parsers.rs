@@ -1,4 +1,4 @@
-//! Every reader of what comes from outside: bytes of the network, and the keys an application is built with.
+//! Arbitrary input to every reader: network replies, and the public keys of an application.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{DAY, LEASE_SECONDS, Machine, START, Server, TestClock, builder, key, ring, unlocked};
 
-/// The server, until somebody says something in its place.
+/// The server, or a given reply in its place.
 #[derive(Clone)]
 struct Anybody {
     server: Server,
@@ -35,7 +35,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// JSON with the names that are looked at, and anything under them.
+/// JSON with known member names and arbitrary values.
 fn body() -> impl Strategy<Value = Value> {
     let names = vec![
         "lease",
@@ -75,7 +75,7 @@ fn body() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A lease-shaped text: three parts of anything, under a header that names a pinned key.
+/// Three arbitrary parts in the form of a lease, under a header that names a pinned key.
 fn lease() -> impl Strategy<Value = String> {
     let part =
         || prop_oneof![text(), body().prop_map(|json| BASE64URL_NOPAD.encode(json.to_string().as_bytes()))];
@@ -108,7 +108,7 @@ fn reply() -> impl Strategy<Value = Reply> {
 }
 
 proptest! {
-    /// Whatever comes, at whatever status, from whichever endpoint: what is known and what is on is as before.
+    /// No reply at any status from any endpoint changes the license.
     #[test]
     fn network_bytes_change_nothing(replies in proptest::collection::vec(reply(), 1..4)) {
         let clock = TestClock::new();
@@ -118,7 +118,7 @@ proptest! {
         client.activate(&key(1), "", "").unwrap();
         let held = client.license();
         clock.pass(2 * DAY);
-        // A check that brought nothing was missed: the end of grace stays where it was.
+        // A missed check leaves the end of grace in place.
         let grace = State::Grace { until: UnixSeconds(START.0 / 1_000 + LEASE_SECONDS) };
         for reply in replies {
             *anybody.says.lock().unwrap() = Some(reply);
@@ -129,7 +129,7 @@ proptest! {
         }
     }
 
-    /// And none of it makes one of a machine without a license.
+    /// No such reply activates a machine either.
     #[test]
     fn network_bytes_activate_nothing(reply in reply()) {
         let clock = TestClock::new();
@@ -146,7 +146,7 @@ proptest! {
         prop_assert!(PublicKeys::parse(&text).is_err());
         let mut good = serde_json::to_value(Jwks::of(ring(1))).unwrap();
         prop_assert!(PublicKeys::parse(&good.to_string()).is_ok());
-        // 43 characters of base64url may be a key by chance.
+        // 43 characters of base64url can be a key by chance.
         let may_be_one = json.as_str().is_some_and(|text| text.len() == 43);
         if without {
             good["keys"][0]["x"] = json;

@@ -1,4 +1,4 @@
-//! Two programs on one store, and somebody who edits it while they run.
+//! Two programs with one store, and edits of the store while they run.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -14,14 +14,14 @@ use crate::harness::{
 
 const REVOKED: State = State::Locked { code: LockCode::Revoked };
 
-/// A setup whose license lies in a file.
+/// A setup with its license in a file.
 struct Shared {
     setup: TestSetup,
     folder: tempfile::TempDir,
 }
 
 impl Shared {
-    /// With one program that has activated.
+    /// Opens one program and activates it.
     fn activated() -> (Self, Licensing) {
         let shared = Self { setup: TestSetup::new(), folder: tempfile::tempdir().unwrap() };
         let client = shared.open();
@@ -78,7 +78,7 @@ fn edited_checkpoint_is_never_sealed() {
 
 type Act = Box<dyn FnOnce() + Send>;
 
-/// Does something at the next look at the clock after an answer came in: when it was read, before it is kept.
+/// Acts at the first look at the clock after an answer arrived: the answer is read and not yet stored.
 #[derive(Clone)]
 struct Meanwhile {
     clock: TestClock,
@@ -167,7 +167,7 @@ fn unsaved_row_is_written_later() {
     database.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert_eq!(client.refresh(), Ok(REVOKED), "in memory");
     database.execute_batch("ROLLBACK").unwrap();
-    // The other program keeps its time meanwhile: that is no newer answer.
+    // The other program stores its time meanwhile; that does not count as a newer answer.
     shared.setup.clock.pass(120);
     drop(other);
     shared.setup.set_fault(NetworkFault::Down);
@@ -180,14 +180,14 @@ fn unsaved_row_is_written_later() {
 fn programs_do_not_rewind_time() {
     let (shared, client) = Shared::activated();
     shared.setup.set_fault(NetworkFault::Down);
-    // The clock is wrong from now on, so only running time counts.
+    // From here on the clock is wrong, so only running time counts.
     shared.setup.clock.turn(-30 * DAY);
     for _ in 0..8 {
         let behind = shared.open();
         shared.setup.clock.pass(DAY);
         let _ = client.status();
         drop(behind);
-        // Starts at what is on disk, and keeps its own time a little later.
+        // Starts from the disk and stores its own time a little later.
         let other = shared.open();
         shared.setup.clock.pass(2);
         drop(other);
@@ -203,7 +203,7 @@ fn older_checkpoint_replaces_no_newer() {
     shared.setup.set_fault(NetworkFault::Down);
     shared.setup.clock.turn(-30 * DAY);
     shared.setup.clock.pass(5 * DAY);
-    // What was kept is five days old: this one knows no better, and the first cannot tell it before it writes.
+    // The stored time is five days old, and this program knows no better until the first one writes.
     let other = shared.open();
     shared.setup.clock.pass(2);
     assert!(other.refresh().is_err());

@@ -1,4 +1,4 @@
-//! Any sequence of clock moves, outages, answers, repairs and restarts, held against what is true: [`Truth`].
+//! Random sequences of clock changes, outages, answers, repairs and restarts, compared with [`Truth`].
 
 use std::path::PathBuf;
 
@@ -11,18 +11,18 @@ use crate::truth::{Truth, Word};
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// The program runs.
+    /// Time passes while the program runs.
     Pass(i64),
-    /// The machine is off, and the program starts again.
+    /// The machine is off for some seconds, then the program starts.
     Off(i64),
-    /// The machine sleeps, and the program goes on.
+    /// The machine sleeps for some seconds while the program stays open.
     Sleep(i64),
-    /// Somebody turns the clock.
+    /// The clock is turned by some seconds.
     Turn(i64),
     TurnRight,
     /// The program ends and starts again.
     Restart,
-    /// The server is asked, through this fault.
+    /// A refresh with this network fault.
     Refresh(NetworkFault),
     Activate(NetworkFault),
     /// The operator changes the license.
@@ -84,7 +84,7 @@ struct Run {
 }
 
 impl Run {
-    /// With a license, activated by a clock that stands so far ahead.
+    /// Activates a license by a clock with this lead.
     fn new(clock_ahead: i64) -> Self {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let (setup, machine) = (TestSetup::new(), Machine::named("home"));
@@ -170,11 +170,11 @@ impl Run {
         Ok(())
     }
 
-    /// Whatever is done to the clock, no lease outlives its budget of running time; and where nothing is done to it, none
-    /// outlives its end, but for as long as the clock stood behind when it was signed.
+    /// No change of the clock makes a lease outlast its budget of running time. Without a change it ends at its end,
+    /// late by at most the lag of the clock at its signature.
     fn keeps_its_budget(&self, signed: Moment, now: Moment, on: bool) -> Result<(), TestCaseError> {
         let spent = self.truth.spent(signed, now);
-        // Each end of the program may lose less than a second of what has passed.
+        // Each end of the program may lose less than one second.
         prop_assert!(
             !on || spent < LEASE_SECONDS + self.restarts,
             "{spent} of {LEASE_SECONDS} seconds, and still on"
@@ -205,7 +205,7 @@ impl Run {
 }
 
 proptest! {
-    // The same sequences in every run, so that what is red once stays red until it is understood.
+    // The same sequences in every run, so that a failure stays reproducible.
     #![proptest_config(ProptestConfig {
         cases: 200,
         rng_seed: proptest::test_runner::RngSeed::Fixed(1_800_000_000),

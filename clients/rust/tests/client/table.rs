@@ -1,4 +1,4 @@
-//! Every HTTP status × every kind of body × every state of the signature, and the state that follows.
+//! Every HTTP status, kind of body and kind of signature, and the state that follows.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,18 +23,18 @@ const STATUSES: [u16; 24] = [
     502, 503, 599,
 ];
 
-/// What the body is.
+/// Kind of body.
 #[derive(Clone, Copy, Debug)]
 enum Body {
-    /// JSON with a lease of this code, bound to this machine where it is a yes.
+    /// JSON with a lease of this code; a valid one is bound to this machine.
     Lease(&'static str),
-    /// A signed yes about no device.
+    /// A valid lease without a device.
     Unbound,
-    /// A signed yes about another machine.
+    /// A valid lease for another machine.
     OtherMachine,
     /// The same JSON without its lease.
     Unsigned(&'static str),
-    /// Bytes that are no answer.
+    /// Bytes that are not an answer.
     Raw(&'static [u8]),
 }
 
@@ -68,7 +68,7 @@ const BODIES: [Body; 26] = [
 ];
 
 impl Body {
-    /// A body without a lease has no signature to be wrong.
+    /// Bodies without a lease need one kind of signature only.
     fn signatures(self) -> &'static [Signature] {
         match self {
             Self::Unsigned(_) | Self::Raw(_) => &SIGNATURES[..1],
@@ -77,7 +77,7 @@ impl Body {
     }
 }
 
-/// What is wrong with the signature, or with what was signed.
+/// Kind of signature, or defect of the signed claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signature {
     Good,
@@ -85,20 +85,20 @@ enum Signature {
     Endorsed,
     /// Under the newer name of the algorithm (RFC 9864).
     NewerAlgorithm,
-    /// With an `iat` of long ago: `at` is the moment.
+    /// With an old `iat`; the moment is `at`.
     OldIssue,
     Changed,
-    /// Of another text.
+    /// Of another payload.
     OtherPayload,
-    /// By a key nobody endorses, under a `kid` nobody knows.
+    /// By an unendorsed key under an unknown `kid`.
     UnknownKey,
-    /// By a key nobody endorses, under the pinned `kid`.
+    /// By an unendorsed key under the pinned `kid`.
     Forged,
     AlgNone,
     OtherType,
-    /// A yes in the form of a refusal, a no in the form of a lease: only `valid` tells.
+    /// A lease typed as a refusal, or a refusal typed as a lease; only `valid` shows the difference.
     Retyped,
-    /// The audience of a yes on a no, and the other way round.
+    /// A lease with the audience of a refusal, or the other way round.
     Readdressed,
     /// Without `at`, as 0.1.0 signed.
     NoMoment,
@@ -132,7 +132,7 @@ const SIGNATURES: [Signature; 18] = [
     Signature::OtherLicense,
 ];
 
-/// Answers verify with one combination, and the rest like a server.
+/// Answers verify with one combination, and the rest like the server.
 #[derive(Clone)]
 struct Crafted {
     server: Server,
@@ -242,7 +242,7 @@ const fn other_kind(kind: Kind) -> Kind {
     }
 }
 
-/// Any header over any claims, with a signature that fits both, under the pinned `kid`.
+/// Signs any header over any claims, under the pinned `kid`.
 fn signed(generation: u8, alg: &str, typ: &str, payload: &Value) -> String {
     let header = json!({ "alg": alg, "typ": typ, "kid": "1" });
     let signed = [&header, payload].map(|part| BASE64URL_NOPAD.encode(part.to_string().as_bytes())).join(".");
@@ -250,7 +250,7 @@ fn signed(generation: u8, alg: &str, typ: &str, payload: &Value) -> String {
     format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature.to_bytes()))
 }
 
-/// The design's sentences, once more: only the server's own, fresh, whole word counts, and of refusals only six.
+/// The rules, written a second time: only a fresh, signed answer of the server counts, and only six refusals lock.
 fn expected(status: u16, body: Body, signature: Signature) -> Option<State> {
     let listened =
         (200..300).contains(&status) || ((400..500).contains(&status) && ![408, 425, 429].contains(&status));
@@ -271,15 +271,15 @@ fn expected(status: u16, body: Body, signature: Signature) -> Option<State> {
     }
 }
 
-/// Where the client stands before the answer comes.
+/// State of the client before the answer.
 struct Before {
     name: &'static str,
     /// Days since the last good answer.
     days: i64,
-    /// What that answer was.
+    /// Code of that answer, if it locked.
     locked: Option<&'static str>,
     unlocked: bool,
-    /// What it is after an answer that says nothing.
+    /// State after an answer that counts for nothing.
     stays: State,
 }
 
@@ -362,6 +362,6 @@ fn every_status_body_and_signature() {
             }
         }
     }
-    // Eight bodies under four signatures and every status that is listened to.
+    // Eight bodies, four signatures, and every status that is read.
     assert_eq!(counted, 4 * 8 * 4 * 14);
 }

@@ -1,4 +1,4 @@
-//! A store that somebody changed, copied or destroyed.
+//! Stores that were edited, copied or destroyed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::harness::{DAY, LEASE_SECONDS, Machine, NetworkFault, TestSetup, key, ring, unlocked};
 
-/// A closed store, and everything that lies beside it.
+/// A closed store and the files beside it.
 struct Stored {
     setup: TestSetup,
     folder: tempfile::TempDir,
@@ -35,13 +35,13 @@ impl Stored {
     }
 }
 
-/// Where a file can be written a hundred thousand times without a disk; a plain folder where there is no such place.
+/// A folder in memory for a hundred thousand writes, or a plain folder where the system has none.
 fn folder_in_memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-/// Whether a program unlocks that starts on `bytes`, at each of several moments: on a copy of its own each time, since what
-/// a program has seen pass it does not forget.
+/// Starts a program on `bytes` at several moments and returns where it unlocks. Each start gets its own copy, because a
+/// program remembers the time that passed.
 fn verdicts(stored: &Stored, bytes: &[u8], moments: &[i64]) -> Vec<bool> {
     let folder = folder_in_memory();
     let starts = moments.iter().enumerate().map(|(number, seconds)| {
@@ -55,13 +55,13 @@ fn verdicts(stored: &Stored, bytes: &[u8], moments: &[i64]) -> Vec<bool> {
     starts.collect()
 }
 
-/// Changes every byte of a store, one at a time and in `ways`, and looks whether any change unlocks what was locked.
+/// Changes every byte of a store, one at a time, and asserts that no change unlocks anything.
 fn no_change_unlocks(stored: &Stored, moments: &[i64]) {
     let original = fs::read(stored.path()).unwrap();
     assert!(original.len() >= 4_096, "a store of {} bytes", original.len());
     let before = verdicts(stored, &original, moments);
     for place in 0..original.len() {
-        // The lowest bit makes another digit or letter of most; all bits make no text at all.
+        // The lowest bit makes another digit or letter of most; flipping all bits leaves no valid text.
         for flip in [0x01, 0xFF] {
             let mut changed = original.clone();
             changed[place] ^= flip;
@@ -76,7 +76,7 @@ fn no_change_unlocks(stored: &Stored, moments: &[i64]) {
 #[test]
 fn no_byte_extends_a_lease() {
     let stored = Stored::new();
-    // Turned back by a day, and now; a second before its end and at its end; a year later.
+    // Turned back by a day; now; one second before the end; at the end; a year later.
     let moments = [-DAY, 0, LEASE_SECONDS - 1, LEASE_SECONDS, 365 * DAY];
     let original = fs::read(stored.path()).unwrap();
     assert_eq!(verdicts(&stored, &original, &moments), [true, true, true, false, false]);
@@ -133,7 +133,7 @@ fn restored_lease_fails_newer_seal() {
     assert!(!unlocked(&stored.open()));
 }
 
-/// The seal as whoever reads the source can make it: a deterrent. The signature is what holds.
+/// The seal, as any reader of the source can forge it. The signature is the protection.
 fn seal(claims: &Value, floor: i64, skew: i64, lease: &str) -> String {
     let keyed = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).unwrap();
     let mut secret = keyed(key(1).as_bytes());
@@ -169,7 +169,8 @@ fn valid_seal_saves_no_forged_lease() {
     assert!(!unlocked(&stored.open()));
 }
 
-/// 0.1.0 signed the moment as `iat` and knew no type for a refusal. Its answers are not read, and a check brings new ones.
+/// Version 0.1.0 signed the moment as `iat` and had no type for refusals. Its answers are not read, and one check
+/// replaces them.
 #[test]
 fn first_format_answer_is_replaced() {
     let stored = Stored::new();
@@ -221,7 +222,7 @@ fn copy_on_another_machine_is_locked() {
             "{machine:?}"
         );
     }
-    // And the server says the same, signed.
+    // The server agrees, with a signature.
     let copied = stored.setup.of(&stored.path(), &rebuilt);
     assert!(matches!(copied.refresh(), Ok(State::Locked { .. })));
 }
@@ -270,7 +271,7 @@ fn one_program_sets_damaged_file_aside() {
         let program = || {
             at_once.wait();
             let client = setup.on(&path);
-            // Who comes late finds nothing wrong.
+            // Late programs find a good file.
             let notice = client.notice();
             assert!(notice.is_none_or(|notice| notice.sentence.contains("set aside")), "{notice:?}");
             client.activate(&key(1), "", "").unwrap();
@@ -341,7 +342,7 @@ fn files_set_aside_are_never_replaced() {
     assert_eq!(fs::read(folder.path().join("license.db.damaged-1-wal")).unwrap(), b"kept");
 }
 
-/// A file whose schema was changed by one letter is no trouble that passes.
+/// One changed letter in the schema is damage, and no failure that passes.
 #[test]
 fn changed_schema_is_set_aside() {
     let stored = Stored::new();
@@ -358,7 +359,7 @@ fn changed_schema_is_set_aside() {
     assert_eq!((client.status(), client.notice()), (State::Active, None));
 }
 
-/// While the program runs nothing is set aside, so nothing says so.
+/// A running program sets nothing aside, so its notice must not say so.
 #[test]
 fn damage_while_running_is_reported() {
     let stored = Stored::new();
@@ -392,7 +393,7 @@ fn log_is_bounded_and_impersonal() {
     assert!(text.contains("/api/verify VALID") && !text.contains("Anna") && !text.contains("QF-"), "{text}");
 }
 
-/// SQLite's own log cut off or changed brings back an older row at most, and after every write it is empty.
+/// An edited or truncated log of SQLite can bring back an older row at most, so it has to be empty after every write.
 #[test]
 fn sqlite_log_is_empty_after_writes() {
     let stored = Stored::new();

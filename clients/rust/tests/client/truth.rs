@@ -1,4 +1,4 @@
-//! What is true of a license and of time, from what a test did: nothing of it is asked of the library.
+//! The real state of license and time, derived from the steps of a test and never from the library.
 
 use std::time::Duration;
 
@@ -7,36 +7,36 @@ use falconer_domain::Code;
 
 use crate::harness::{Delivered, LEASE_SECONDS, Moment};
 
-/// How far a clock may stand behind and count as right, in seconds.
+/// Largest lag of a clock that counts as right, in seconds.
 const TOLERANCE: i64 = CLOCK_TOLERANCE_MILLIS / 1_000;
 
-/// What the last answers were, and what was done to the clock since.
+/// Last answers, and changes of the clock since.
 #[derive(Debug)]
 pub(crate) struct Truth {
-    /// The last answer that decided something.
+    /// Last answer that decided something.
     pub(crate) word: Word,
-    /// The last answer of any kind: it told the time.
+    /// Moment of the last answer of any kind, which set the time.
     told: Moment,
-    /// How far the clock stood ahead of the truth then, in seconds.
+    /// Lead of the clock at that answer, in seconds.
     stood: i64,
-    /// Whether anybody has set it since.
+    /// True if the clock was set since.
     pub(crate) was_set: bool,
-    /// Whether it stood behind by more than is tolerated then, and has not been right since.
+    /// True if the clock lagged by more than the tolerance then and has not been right since.
     is_behind: bool,
-    /// Whether it was set forward since, and not to what is true: past it, or by a part of what it stood behind.
+    /// True if the clock was set forward since to a wrong time: past the right one, or by a part of its lag.
     pub(crate) was_set_ahead: bool,
 }
 
 /// An answer that decided something.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Word {
-    /// The license is good, said then.
+    /// A valid lease, signed at this moment.
     Yes(Moment),
     No(LockCode),
 }
 
 impl Truth {
-    /// Of a license that was just activated, by a clock that stood so far ahead.
+    /// Starts after an activation by a clock with this lead.
     pub(crate) fn after(answer: &Delivered, clock_ahead: i64) -> Self {
         let mut truth = Self {
             word: Word::Yes(answer.at),
@@ -61,7 +61,7 @@ impl Truth {
         *self = Self { word, told, stood, was_set: false, is_behind: behind, was_set_ahead: false };
     }
 
-    /// Somebody set the clock, from so far ahead to so far ahead.
+    /// Records a change of the clock from one lead to another.
     pub(crate) fn set(&mut self, from: i64, to: i64) {
         self.was_set = true;
         let not_right = if self.is_behind { to > self.stood && to < -TOLERANCE } else { false };
@@ -69,19 +69,18 @@ impl Truth {
         self.is_behind &= !(-TOLERANCE..=0).contains(&to);
     }
 
-    /// The second in which a lease of that moment ends.
+    /// Last second of a lease signed at this moment.
     pub(crate) fn end(signed: Moment) -> i64 {
         signed.real.seconds() + LEASE_SECONDS
     }
 
-    /// What has passed since that moment and cannot be hidden by any clock: up to the last answer all of it, and since then
-    /// what the program ran. In seconds.
+    /// Seconds since a signature that no clock can hide: all of them up to the last answer, and the running time since.
     pub(crate) fn spent(&self, signed: Moment, now: Moment) -> i64 {
         let ran = now.ran.saturating_sub(self.told.ran);
         self.told.real.seconds() - signed.real.seconds() + i64::try_from(seconds(ran)).unwrap()
     }
 
-    /// How far a clock that nobody set since may lag behind, in seconds: as far as it stood behind.
+    /// Lag of an untouched clock, in seconds: as large as at the last answer.
     pub(crate) fn lag(&self) -> i64 {
         (-self.stood).max(0)
     }
