@@ -22,22 +22,22 @@ const LEASE_SECONDS: i64 = 8 * DAY;
 
 /// The client's clock. It moves only when a test turns it, while the server's goes on.
 #[derive(Clone)]
-struct Turned(Arc<Mutex<ClockReading>>);
+struct TestClock(Arc<Mutex<ClockReading>>);
 
-impl Turned {
+impl TestClock {
     /// Starts at the right time.
     fn right() -> Self {
         Self(Arc::new(Mutex::new(ClockReading { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
     }
 
     fn pass(&self, seconds: i64) {
-        let mut tick = self.0.lock().unwrap();
-        tick.wall.0 += seconds * 1_000;
-        tick.monotonic += Duration::from_secs(seconds.unsigned_abs());
+        let mut reading = self.0.lock().unwrap();
+        reading.wall.0 += seconds * 1_000;
+        reading.monotonic += Duration::from_secs(seconds.unsigned_abs());
     }
 }
 
-impl Clock for Turned {
+impl Clock for TestClock {
     fn now(&self) -> ClockReading {
         *self.0.lock().unwrap()
     }
@@ -46,9 +46,9 @@ impl Clock for Turned {
 }
 
 /// A computer of three components, whose values must not appear anywhere.
-struct Parts(&'static str);
+struct FixtureHardware(&'static str);
 
-impl Hardware for Parts {
+impl Hardware for FixtureHardware {
     fn read(&self) -> RawComponents {
         [Label::Mac, Label::Board, Label::Cpu].into_iter().fold(RawComponents::default(), |raw, label| {
             raw.with(label, &format!("fixture-hardware-{}-{}", self.0, label.as_str()))
@@ -73,22 +73,22 @@ impl Vendor {
         Self { world, way, keys, key }
     }
 
-    fn application(&self, machine: &'static str) -> (Licensing, Turned) {
-        let clock = Turned::right();
+    fn application(&self, machine: &'static str) -> (Licensing, TestClock) {
+        let clock = TestClock::right();
         let client = self.builder(machine, &clock).store_in_memory().open().expect("an open license");
         (client, clock)
     }
 
     /// The same with its license in a file; each call is a start of the program.
-    fn start(&self, machine: &'static str, clock: &Turned, store: &Path) -> Licensing {
+    fn start(&self, machine: &'static str, clock: &TestClock, store: &Path) -> Licensing {
         self.builder(machine, clock).store(store).open().expect("an open license")
     }
 
-    fn builder(&self, machine: &'static str, clock: &Turned) -> Builder {
+    fn builder(&self, machine: &'static str, clock: &TestClock) -> Builder {
         Licensing::builder("QF", "https://licenses.example.com", self.keys.clone())
             .transport(HttpTransport::new(&self.way.endpoint()))
             .clock(clock.clone())
-            .hardware(Parts(machine))
+            .hardware(FixtureHardware(machine))
             .device_name(machine)
     }
 
@@ -227,7 +227,7 @@ fn survives_two_rotations_while_offline() {
 
 #[test]
 fn stored_license_is_bound_to_its_machine() {
-    let (vendor, clock) = (Vendor::new(), Turned::right());
+    let (vendor, clock) = (Vendor::new(), TestClock::right());
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("license.db");
     let start = || vendor.start("first", &clock, &store);

@@ -214,14 +214,14 @@ pub(crate) fn read(
     };
     let refusal = body.refusal();
     match body.lease {
-        Some(jws) => signed(jws, refusal, product, nonce, trust),
+        Some(jws) => authenticate(jws, refusal, product, nonce, trust),
         // Ignore an unsigned success: anyone could have sent it.
         None if reply.status >= 400 && !refusal.code.is_empty() => ServerAnswer::Unsigned(refusal),
         None => ServerAnswer::Failed(RequestFailure::NotTheServer),
     }
 }
 
-fn signed(
+fn authenticate(
     jws: String,
     refusal: Refusal,
     product: &Product,
@@ -231,7 +231,7 @@ fn signed(
     match lease::verify(&jws, product, |kid| trust.key(kid)) {
         Ok(claims) if claims.nonce.as_deref() == Some(nonce) => {
             // Take the code from the signed claims; the body is not authenticated.
-            let refusal = Refusal { code: short(&claims.code), ..refusal };
+            let refusal = Refusal { code: sanitize(&claims.code), ..refusal };
             ServerAnswer::Signed(Box::new(SignedAnswer { claims, jws, refusal }))
         }
         Ok(_) => ServerAnswer::Failed(RequestFailure::NotForThisRequest),
@@ -259,29 +259,29 @@ impl Body {
         let holders = self.devices.as_array().into_iter().flatten().take(MAX_HOLDERS);
         Refusal {
             code: text(&self.code).unwrap_or_default(),
-            holders: holders.filter_map(holder).collect(),
-            next_transfer_at: moment(&self.transfers["nextAt"]),
+            holders: holders.filter_map(parse_holder).collect(),
+            next_transfer_at: to_seconds(&self.transfers["nextAt"]),
         }
     }
 }
 
-fn holder(device: &Value) -> Option<SeatHolder> {
+fn parse_holder(device: &Value) -> Option<SeatHolder> {
     Some(SeatHolder {
         id: text(&device["id"])?,
         name: text(&device["name"]),
-        last_seen_at: moment(&device["lastSeenAt"]),
+        last_seen_at: to_seconds(&device["lastSeenAt"]),
     })
 }
 
-fn moment(millis: &Value) -> Option<UnixSeconds> {
+fn to_seconds(millis: &Value) -> Option<UnixSeconds> {
     millis.as_i64().map(|millis| UnixSeconds(millis.div_euclid(1_000)))
 }
 
 fn text(value: &Value) -> Option<String> {
-    value.as_str().map(short)
+    value.as_str().map(sanitize)
 }
 
 /// Cuts to [`MAX_TEXT_CHARS`] and drops control characters: the text is shown on screens and written to logs.
-fn short(text: &str) -> String {
+fn sanitize(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(MAX_TEXT_CHARS).collect()
 }

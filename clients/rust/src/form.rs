@@ -202,7 +202,7 @@ impl ActivationForm {
         self.phase = Phase::Working;
         let [key, name, email] = self.texts.clone();
         Some(move |licensing: &Licensing| {
-            SubmitOutcome(Tried::Activate(licensing.activate(&key, &name, &email)))
+            SubmitOutcome(RequestResult::Activate(licensing.activate(&key, &name, &email)))
         })
     }
 
@@ -231,7 +231,7 @@ impl ActivationForm {
         self.phase = Phase::Working;
         let key = Some(self.texts[Field::Key as usize].clone()).filter(|key| !key.trim().is_empty());
         Some(move |licensing: &Licensing| {
-            SubmitOutcome(Tried::Transfer(licensing.transfer(key.as_deref(), from.as_deref())))
+            SubmitOutcome(RequestResult::Transfer(licensing.transfer(key.as_deref(), from.as_deref())))
         })
     }
 
@@ -239,13 +239,15 @@ impl ActivationForm {
     pub fn finish(&mut self, outcome: SubmitOutcome) {
         self.chosen = 0;
         self.phase = match outcome.0 {
-            Tried::Activate(Ok(Activation::Done(_))) | Tried::Transfer(Ok(_)) => Phase::Done,
-            Tried::Activate(Ok(Activation::Waiting(failure))) => Phase::Waiting(failure.user_message()),
-            Tried::Activate(Err(error)) => {
-                Phase::Failed { message: error.user_message(), next: after_activation(&error) }
+            RequestResult::Activate(Ok(Activation::Done(_))) | RequestResult::Transfer(Ok(_)) => Phase::Done,
+            RequestResult::Activate(Ok(Activation::Waiting(failure))) => {
+                Phase::Waiting(failure.user_message())
             }
-            Tried::Transfer(Err(error)) => {
-                Phase::Failed { message: error.user_message(), next: after_transfer(&error) }
+            RequestResult::Activate(Err(error)) => {
+                Phase::Failed { message: error.user_message(), next: action_after_activation(&error) }
+            }
+            RequestResult::Transfer(Err(error)) => {
+                Phase::Failed { message: error.user_message(), next: action_after_transfer(&error) }
             }
         };
         if let Phase::Failed { next: NextAction::Correct(field), .. } = &self.phase {
@@ -268,10 +270,10 @@ impl fmt::Debug for ActivationForm {
 
 /// Result of a closure that the form returned.
 #[derive(Debug)]
-pub struct SubmitOutcome(Tried);
+pub struct SubmitOutcome(RequestResult);
 
 #[derive(Debug)]
-enum Tried {
+enum RequestResult {
     Activate(Result<Activation, ActivateError>),
     Transfer(Result<State, TransferError>),
 }
@@ -335,23 +337,23 @@ fn field_of(bad: InvalidInput) -> Field {
     }
 }
 
-fn after_activation(error: &ActivateError) -> NextAction {
+fn action_after_activation(error: &ActivateError) -> NextAction {
     match error {
         ActivateError::Input(bad) => NextAction::Correct(field_of(*bad)),
-        ActivateError::Refused(refusal) => after(refusal),
+        ActivateError::Refused(refusal) => action_after(refusal),
         ActivateError::Mismatch(_) => NextAction::AskVendor,
     }
 }
 
-fn after_transfer(error: &TransferError) -> NextAction {
+fn action_after_transfer(error: &TransferError) -> NextAction {
     match error {
         TransferError::Input(bad) => NextAction::Correct(field_of(*bad)),
-        TransferError::Refused(refusal) => after(refusal),
+        TransferError::Refused(refusal) => action_after(refusal),
         TransferError::RequestFailed(_) => NextAction::TryAgain,
     }
 }
 
-fn after(refusal: &Refusal) -> NextAction {
+fn action_after(refusal: &Refusal) -> NextAction {
     match refusal.code.as_str() {
         "SEATS_EXHAUSTED" | "DEVICE_REQUIRED" | "HARDWARE_MISMATCH" => {
             NextAction::MoveHere(refusal.holders.clone())

@@ -22,7 +22,7 @@ pub(crate) fn send_with_retry(
     let mut tries = 1;
     loop {
         let answer = send();
-        let Some(asked) = asked_to_wait(answer.as_ref()) else { return answer };
+        let Some(asked) = retry_delay(answer.as_ref()) else { return answer };
         if tries >= MAX_ATTEMPTS || asked > MAX_RETRY_AFTER {
             return answer;
         }
@@ -33,7 +33,7 @@ pub(crate) fn send_with_retry(
 
 /// Pause that an answer asks for before the next attempt; `None` if another attempt would get the same answer. A 409 is
 /// retried only with `Retry-After`: then the request lost a race. A taken seat is a 409 without it.
-fn asked_to_wait(answer: Result<&Reply, &NoReply>) -> Option<Duration> {
+fn retry_delay(answer: Result<&Reply, &NoReply>) -> Option<Duration> {
     let Ok(reply) = answer else { return Some(Duration::ZERO) };
     let asked = reply.retry_after_seconds.map(Duration::from_secs);
     match reply.status {

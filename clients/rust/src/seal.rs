@@ -16,44 +16,45 @@ use crate::timeline::{CheckpointIntegrity, TimeCheckpoint};
 
 /// Seals a checkpoint together with the answer that it came with.
 pub(crate) fn seal(
-    marks: TimeCheckpoint,
+    checkpoint: TimeCheckpoint,
     answer: &str,
     key: &LicenseKey,
     stated: &LeaseComponents,
 ) -> String {
-    HEXLOWER.encode(&mac(marks, answer, key, stated).finalize().into_bytes())
+    HEXLOWER.encode(&mac(checkpoint, answer, key, stated).finalize().into_bytes())
 }
 
 /// Compares a checkpoint with its seal.
 pub(crate) fn check(
-    kept: Option<&str>,
-    marks: TimeCheckpoint,
+    seal_text: Option<&str>,
+    checkpoint: TimeCheckpoint,
     answer: &str,
     key: &LicenseKey,
     stated: &LeaseComponents,
 ) -> CheckpointIntegrity {
-    let kept = kept.and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok()).unwrap_or_default();
-    let fits = mac(marks, answer, key, stated).verify_slice(&kept).is_ok();
-    if fits { CheckpointIntegrity::Intact } else { CheckpointIntegrity::Tampered }
+    let seal_text = seal_text.and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok()).unwrap_or_default();
+    let matches = mac(checkpoint, answer, key, stated).verify_slice(&seal_text).is_ok();
+    if matches { CheckpointIntegrity::Intact } else { CheckpointIntegrity::Tampered }
 }
 
-fn mac(marks: TimeCheckpoint, answer: &str, key: &LicenseKey, stated: &LeaseComponents) -> Hmac<Sha256> {
+fn mac(checkpoint: TimeCheckpoint, answer: &str, key: &LicenseKey, stated: &LeaseComponents) -> Hmac<Sha256> {
     let canonical = Zeroizing::new(key.canonical());
-    let mut secret = keyed(canonical.as_bytes());
+    let mut secret = new_hmac(canonical.as_bytes());
     for (label, hash) in stated.to_wire() {
         secret.update(label.as_bytes());
         secret.update(&[0]);
         secret.update(hash.as_bytes());
     }
-    let mut mac = keyed(&secret.finalize().into_bytes());
+    let mut mac = new_hmac(&secret.finalize().into_bytes());
+    // Frozen with the first release, like everything in the seal: stored seals have to match.
     mac.update(b"falconer/time-marks/v1\0");
-    mac.update(&marks.floor.0.to_be_bytes());
-    mac.update(&marks.skew_millis.to_be_bytes());
+    mac.update(&checkpoint.floor.0.to_be_bytes());
+    mac.update(&checkpoint.skew_millis.to_be_bytes());
     mac.update(&Sha256::digest(answer.as_bytes()));
     mac
 }
 
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
+fn new_hmac(key: &[u8]) -> Hmac<Sha256> {
     // Unwrap safety: HMAC takes a key of any length.
     Hmac::<Sha256>::new_from_slice(key).unwrap()
 }
@@ -69,21 +70,34 @@ mod tests {
     fn any_changed_input_breaks_the_seal() {
         let key = |text| LicenseKey::parse(text).unwrap();
         let stated = |byte| LeaseComponents::from_iter([(Label::Mac, [byte; 16])]);
-        let marks = TimeCheckpoint { floor: UnixMillis(5), skew_millis: -7 };
-        let kept = seal(marks, "a lease", &key("ABC-123-XYZ"), &stated(1));
-        let fits = |kept: &str, marks, answer, text, byte| {
-            check(Some(kept), marks, answer, &key(text), &stated(byte)) == CheckpointIntegrity::Intact
+        let checkpoint = TimeCheckpoint { floor: UnixMillis(5), skew_millis: -7 };
+        let seal_text = seal(checkpoint, "a lease", &key("ABC-123-XYZ"), &stated(1));
+        let fits = |seal_text: &str, checkpoint, answer, text, byte| {
+            check(Some(seal_text), checkpoint, answer, &key(text), &stated(byte))
+                == CheckpointIntegrity::Intact
         };
-        assert!(fits(&kept, marks, "a lease", "ABC-123-XYZ", 1));
-        assert!(!fits(&kept, TimeCheckpoint { floor: UnixMillis(4), ..marks }, "a lease", "ABC-123-XYZ", 1));
-        assert!(!fits(&kept, TimeCheckpoint { skew_millis: -8, ..marks }, "a lease", "ABC-123-XYZ", 1));
-        assert!(!fits(&kept, marks, "an older lease", "ABC-123-XYZ", 1));
-        assert!(!fits(&kept, marks, "a lease", "ABC-123-XYY", 1));
-        assert!(!fits(&kept, marks, "a lease", "ABC-123-XYZ", 2));
-        assert!(!fits(&kept[2..], marks, "a lease", "ABC-123-XYZ", 1));
-        assert!(!fits("", marks, "a lease", "ABC-123-XYZ", 1));
+        assert!(fits(&seal_text, checkpoint, "a lease", "ABC-123-XYZ", 1));
+        assert!(!fits(
+            &seal_text,
+            TimeCheckpoint { floor: UnixMillis(4), ..checkpoint },
+            "a lease",
+            "ABC-123-XYZ",
+            1
+        ));
+        assert!(!fits(
+            &seal_text,
+            TimeCheckpoint { skew_millis: -8, ..checkpoint },
+            "a lease",
+            "ABC-123-XYZ",
+            1
+        ));
+        assert!(!fits(&seal_text, checkpoint, "an older lease", "ABC-123-XYZ", 1));
+        assert!(!fits(&seal_text, checkpoint, "a lease", "ABC-123-XYY", 1));
+        assert!(!fits(&seal_text, checkpoint, "a lease", "ABC-123-XYZ", 2));
+        assert!(!fits(&seal_text[2..], checkpoint, "a lease", "ABC-123-XYZ", 1));
+        assert!(!fits("", checkpoint, "a lease", "ABC-123-XYZ", 1));
         assert_eq!(
-            check(None, marks, "a lease", &key("ABC-123-XYZ"), &stated(1)),
+            check(None, checkpoint, "a lease", &key("ABC-123-XYZ"), &stated(1)),
             CheckpointIntegrity::Tampered
         );
     }

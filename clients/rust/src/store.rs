@@ -60,12 +60,12 @@ pub(crate) struct SentComponents {
 impl SentComponents {
     /// Writes hash and second as `hash@second`. Version 0.1.0 wrote the hash alone; its row then differs, and the
     /// components are sent once more.
-    fn written(&self) -> String {
+    fn to_column(&self) -> String {
         format!("{}@{}", self.digest, self.at.0)
     }
 
     /// Reads any text. A text without a second counts as sent in 1970.
-    fn read(text: &str) -> Self {
+    fn from_column(text: &str) -> Self {
         let (digest, at) = text.split_once('@').unwrap_or((text, ""));
         Self { digest: digest.to_owned(), at: UnixSeconds(at.parse().unwrap_or_default()) }
     }
@@ -271,7 +271,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
         trusted_keys: row.get("trusted_keys")?,
         sent_components: row
             .get::<_, Option<String>>("sent_components")?
-            .map(|text| SentComponents::read(&text)),
+            .map(|text| SentComponents::from_column(&text)),
         install_id: row.get::<_, Option<String>>("install_id")?.map(InstallId::kept),
         failed_at: row.get::<_, Option<i64>>("failed_at_seconds")?.map(UnixSeconds),
         checkpoint: TimeCheckpoint {
@@ -304,7 +304,7 @@ fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
             record.licensee.email.as_ref().map(Email::as_str),
             record.answer,
             record.trusted_keys,
-            record.sent_components.as_ref().map(SentComponents::written),
+            record.sent_components.as_ref().map(SentComponents::to_column),
             record.install_id.as_ref().map(InstallId::as_str),
             record.failed_at.map(|at| at.0),
             record.checkpoint.floor.0,

@@ -27,9 +27,9 @@ pub(crate) struct TimeCheckpoint {
 impl TimeCheckpoint {
     /// Checkpoint of an answer that was signed at `issued_at` and arrived at this reading of the clocks.
     #[must_use]
-    pub(crate) fn at(issued_at: UnixSeconds, tick: ClockReading) -> Self {
+    pub(crate) fn at(issued_at: UnixSeconds, clocks: ClockReading) -> Self {
         let floor = UnixMillis(issued_at.0.saturating_mul(1_000));
-        Self { floor, skew_millis: floor.0.saturating_sub(tick.wall.0) }
+        Self { floor, skew_millis: floor.0.saturating_sub(clocks.wall.0) }
     }
 }
 
@@ -70,8 +70,8 @@ impl ReconciledTime {
 /// Time as this run of the program has seen it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeline {
-    kept: TimeCheckpoint,
-    believed: CheckpointIntegrity,
+    checkpoint: TimeCheckpoint,
+    integrity: CheckpointIntegrity,
     /// Monotonic clock at the last move of the floor.
     moved_at: Duration,
 }
@@ -80,52 +80,58 @@ impl Timeline {
     /// Resumes from the checkpoint of an earlier run; a first run starts from [`TimeCheckpoint::default`].
     #[must_use]
     pub(crate) const fn resumed(
-        kept: TimeCheckpoint,
-        believed: CheckpointIntegrity,
-        tick: ClockReading,
+        checkpoint: TimeCheckpoint,
+        integrity: CheckpointIntegrity,
+        clocks: ClockReading,
     ) -> Self {
-        Self { kept, believed, moved_at: tick.monotonic }
+        Self { checkpoint, integrity, moved_at: clocks.monotonic }
     }
 
     /// Reads the clocks and moves the floor up to them.
-    pub(crate) fn observe(&mut self, tick: ClockReading) -> ReconciledTime {
-        let elapsed = tick.monotonic.saturating_sub(self.moved_at);
+    pub(crate) fn observe(&mut self, clocks: ClockReading) -> ReconciledTime {
+        let elapsed = clocks.monotonic.saturating_sub(self.moved_at);
         let elapsed_millis = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
         // Advance by whole milliseconds, or each look would lose the remainder.
         self.moved_at += Duration::from_millis(elapsed_millis.unsigned_abs());
-        let carried = UnixMillis(self.kept.floor.0.saturating_add(elapsed_millis));
+        let carried = UnixMillis(self.checkpoint.floor.0.saturating_add(elapsed_millis));
         let local;
-        (local, self.kept) = reconcile_clock(tick.wall, TimeCheckpoint { floor: carried, ..self.kept });
-        ReconciledTime { local, floor: self.kept.floor, integrity: self.believed }
+        (local, self.checkpoint) =
+            reconcile_clock(clocks.wall, TimeCheckpoint { floor: carried, ..self.checkpoint });
+        ReconciledTime { local, floor: self.checkpoint.floor, integrity: self.integrity }
     }
 
     /// Sets floor and skew from an answer signed at `issued_at`, downwards too. Integrity stays as it is: only an
     /// answer about the stored license replaces a tampered checkpoint.
-    pub(crate) fn accept(&mut self, issued_at: UnixSeconds, tick: ClockReading) {
-        *self = Self::resumed(TimeCheckpoint::at(issued_at, tick), self.believed, tick);
+    pub(crate) fn accept(&mut self, issued_at: UnixSeconds, clocks: ClockReading) {
+        *self = Self::resumed(TimeCheckpoint::at(issued_at, clocks), self.integrity, clocks);
     }
 
     /// Joins the checkpoint that another process stored for the same answer. Each process may have seen time pass that
     /// the other has not, so the later floor counts.
-    pub(crate) fn join(&mut self, kept: TimeCheckpoint, believed: CheckpointIntegrity, tick: ClockReading) {
-        self.observe(tick);
-        let floor = match believed {
-            CheckpointIntegrity::Intact => self.kept.floor.max(kept.floor),
-            CheckpointIntegrity::Tampered => self.kept.floor,
+    pub(crate) fn join(
+        &mut self,
+        checkpoint: TimeCheckpoint,
+        integrity: CheckpointIntegrity,
+        clocks: ClockReading,
+    ) {
+        self.observe(clocks);
+        let floor = match integrity {
+            CheckpointIntegrity::Intact => self.checkpoint.floor.max(checkpoint.floor),
+            CheckpointIntegrity::Tampered => self.checkpoint.floor,
         };
-        *self = Self::resumed(TimeCheckpoint { floor, ..kept }, believed, tick);
+        *self = Self::resumed(TimeCheckpoint { floor, ..checkpoint }, integrity, clocks);
     }
 
     /// Returns the checkpoint to store.
     #[must_use]
     pub(crate) const fn checkpoint(&self) -> TimeCheckpoint {
-        self.kept
+        self.checkpoint
     }
 
     /// Returns whether the checkpoint behind this timeline was intact.
     #[must_use]
     pub(crate) const fn integrity(&self) -> CheckpointIntegrity {
-        self.believed
+        self.integrity
     }
 }
 
@@ -133,22 +139,22 @@ impl Timeline {
 /// applies or the clock was set since. A clock that moved forward may have been set, or the machine slept: the
 /// difference counts as time. A clock moves back only by hand; the user is not held to the time it showed before, and
 /// the skew is measured anew at the floor.
-fn reconcile_clock(wall: UnixMillis, marks: TimeCheckpoint) -> (UnixMillis, TimeCheckpoint) {
-    let TimeCheckpoint { floor, skew_millis } = marks;
-    let left_alone = UnixMillis(wall.0.saturating_add(skew_millis));
+fn reconcile_clock(wall: UnixMillis, checkpoint: TimeCheckpoint) -> (UnixMillis, TimeCheckpoint) {
+    let TimeCheckpoint { floor, skew_millis } = checkpoint;
+    let with_skew = UnixMillis(wall.0.saturating_add(skew_millis));
     let is_back = |local| is_turned_back(local, floor);
     let shows = |local: UnixMillis| (local, TimeCheckpoint { floor: floor.max(local), skew_millis });
-    let measured_anew =
+    let with_new_skew =
         |floor: UnixMillis| TimeCheckpoint { floor, skew_millis: floor.0.saturating_sub(wall.0) };
-    match (is_back(left_alone), is_back(wall)) {
+    match (is_back(with_skew), is_back(wall)) {
         // The clock was slow and still is: untouched, or turned back further.
-        (_, true) if skew_millis > 0 => shows(left_alone),
+        (_, true) if skew_millis > 0 => shows(with_skew),
         // The clock was slow by more than the tolerance and has been set right.
-        (_, false) if skew_millis > CLOCK_TOLERANCE_MILLIS => (wall, measured_anew(floor.max(wall))),
+        (_, false) if skew_millis > CLOCK_TOLERANCE_MILLIS => (wall, with_new_skew(floor.max(wall))),
         (_, false) if skew_millis > 0 => shows(wall),
-        (false, _) => shows(left_alone),
+        (false, _) => shows(with_skew),
         // The clock was fast and was turned back, exactly or not: the floor cannot show which.
-        (true, false) => (floor, measured_anew(floor)),
+        (true, false) => (floor, with_new_skew(floor)),
         (true, true) => shows(wall),
     }
 }
@@ -163,14 +169,15 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
 
-    const fn tick(wall: i64, monotonic_seconds: u64) -> ClockReading {
+    const fn clocks(wall: i64, monotonic_seconds: u64) -> ClockReading {
         ClockReading { wall: UnixMillis(wall), monotonic: Duration::from_secs(monotonic_seconds) }
     }
 
     #[test]
     fn floor_follows_later_clock() {
-        let mut time = Timeline::resumed(TimeCheckpoint::default(), CheckpointIntegrity::Intact, tick(0, 0));
-        time.accept(UnixSeconds(10_000), tick(10_000_000, 0));
+        let mut time =
+            Timeline::resumed(TimeCheckpoint::default(), CheckpointIntegrity::Intact, clocks(0, 0));
+        time.accept(UnixSeconds(10_000), clocks(10_000_000, 0));
         for (wall, seconds, now) in [
             (10_000_000, 0, 10_000),
             (10_060_000, 60, 10_060),
@@ -180,10 +187,10 @@ mod tests {
             (10_062_000, 62, 20_001),
             (-5, 162, 20_101),
         ] {
-            assert_eq!(time.observe(tick(wall, seconds)).now(), UnixSeconds(now), "{wall} {seconds}");
+            assert_eq!(time.observe(clocks(wall, seconds)).now(), UnixSeconds(now), "{wall} {seconds}");
         }
-        time.accept(UnixSeconds(10_200), tick(-5, 200));
-        let reading = time.observe(tick(-5, 200));
+        time.accept(UnixSeconds(10_200), clocks(-5, 200));
+        let reading = time.observe(clocks(-5, 200));
         assert_eq!((reading.now(), reading.is_suspect()), (UnixSeconds(10_200), false), "downwards too");
     }
 
@@ -191,11 +198,12 @@ mod tests {
     fn is_suspect_beyond_one_hour_back() {
         let start = 1_800_000_000_000;
         for (back, suspect) in [(0, false), (HOUR, false), (HOUR + 1, true), (50 * 365 * 24 * HOUR, true)] {
-            let marks = TimeCheckpoint { floor: UnixMillis(start), skew_millis: 0 };
-            let mut time = Timeline::resumed(marks, CheckpointIntegrity::Intact, tick(start - back, 0));
-            assert_eq!(time.observe(tick(start - back, 0)).is_suspect(), suspect, "{back}");
-            time.accept(UnixSeconds(start / 1_000), tick(start - back, 5));
-            assert!(!time.observe(tick(start - back, 9)).is_suspect(), "{back}");
+            let checkpoint = TimeCheckpoint { floor: UnixMillis(start), skew_millis: 0 };
+            let mut time =
+                Timeline::resumed(checkpoint, CheckpointIntegrity::Intact, clocks(start - back, 0));
+            assert_eq!(time.observe(clocks(start - back, 0)).is_suspect(), suspect, "{back}");
+            time.accept(UnixSeconds(start / 1_000), clocks(start - back, 5));
+            assert!(!time.observe(clocks(start - back, 9)).is_suspect(), "{back}");
         }
     }
 
@@ -223,7 +231,7 @@ mod tests {
             (-30 * DAY, -20 * DAY, 10 * DAY, false),
         ] {
             let at = |shown: i64, passed: i64| {
-                tick(answered + shown + passed, u64::try_from(passed / 1_000).unwrap())
+                clocks(answered + shown + passed, u64::try_from(passed / 1_000).unwrap())
             };
             let mut time =
                 Timeline::resumed(TimeCheckpoint::default(), CheckpointIntegrity::Intact, at(ahead, 0));
@@ -245,11 +253,11 @@ mod tests {
             let mut time = Timeline::resumed(
                 TimeCheckpoint::default(),
                 CheckpointIntegrity::Intact,
-                tick(answered + ahead, 0),
+                clocks(answered + ahead, 0),
             );
-            time.accept(UnixSeconds(answered / 1_000), tick(answered + ahead, 0));
+            time.accept(UnixSeconds(answered / 1_000), clocks(answered + ahead, 0));
             for (shown, slept) in [(0, 0), (0, 50), (-2, 50), (0, 60)] {
-                let reading = time.observe(tick(answered + (shown + slept) * HOUR, 0));
+                let reading = time.observe(clocks(answered + (shown + slept) * HOUR, 0));
                 assert_eq!(reading.now().0, (answered + slept * HOUR) / 1_000, "{ahead} {shown} {slept}");
                 assert_eq!(reading.is_suspect(), shown < 0);
             }
@@ -261,11 +269,12 @@ mod tests {
         for floor in [i64::MIN, 0, i64::MAX] {
             for skew_millis in [i64::MIN, 0, i64::MAX] {
                 for wall in [i64::MIN, 0, i64::MAX] {
-                    let marks = TimeCheckpoint { floor: UnixMillis(floor), skew_millis };
-                    let mut time = Timeline::resumed(marks, CheckpointIntegrity::Intact, tick(wall, 0));
+                    let checkpoint = TimeCheckpoint { floor: UnixMillis(floor), skew_millis };
+                    let mut time =
+                        Timeline::resumed(checkpoint, CheckpointIntegrity::Intact, clocks(wall, 0));
                     time.observe(ClockReading { wall: UnixMillis(wall), monotonic: Duration::MAX });
-                    time.accept(UnixSeconds(i64::MAX), tick(wall, 0));
-                    time.accept(UnixSeconds(i64::MIN), tick(wall, 0));
+                    time.accept(UnixSeconds(i64::MAX), clocks(wall, 0));
+                    time.accept(UnixSeconds(i64::MIN), clocks(wall, 0));
                 }
             }
         }
@@ -273,7 +282,8 @@ mod tests {
 
     #[test]
     fn short_observations_add_up() {
-        let mut time = Timeline::resumed(TimeCheckpoint::default(), CheckpointIntegrity::Intact, tick(0, 0));
+        let mut time =
+            Timeline::resumed(TimeCheckpoint::default(), CheckpointIntegrity::Intact, clocks(0, 0));
         for look in 1..=1_000_u64 {
             time.observe(ClockReading {
                 wall: UnixMillis(-1),

@@ -38,7 +38,7 @@ impl PublicKeys {
         let jwks: Jwks = serde_json::from_str(jwks).map_err(|_| PublicKeysError::NotJwks)?;
         let mut keys = BTreeMap::new();
         for jwk in &jwks.keys {
-            let key = usable(jwk).ok_or(PublicKeysError::InvalidKey)?;
+            let key = ed25519_key(jwk).ok_or(PublicKeysError::InvalidKey)?;
             if keys.insert(jwk.kid.clone(), key).is_some() {
                 return Err(PublicKeysError::InvalidKey);
             }
@@ -75,10 +75,10 @@ impl TrustedKeys {
     /// Trusts the pinned keys, and every stored key that they endorse through any number of steps. Endorsements are
     /// verified at every start, so that a dropped pin takes along the keys that it alone endorsed.
     pub(crate) fn extended(pins: &PublicKeys, fetched: &str) -> Self {
-        let mut trust = Self::pinned(pins);
-        let Ok(jwks) = serde_json::from_str::<Jwks>(fetched) else { return trust };
-        trust.learn(&jwks);
-        trust
+        let mut trusted = Self::pinned(pins);
+        let Ok(jwks) = serde_json::from_str::<Jwks>(fetched) else { return trusted };
+        trusted.add_endorsed(&jwks);
+        trusted
     }
 
     /// Merges fetched keys into the stored ones: all keys trusted before, and those that they endorse. The server may
@@ -91,17 +91,17 @@ impl TrustedKeys {
         let fetched = read(fetched).filter(|jwks| jwks.keys.len() <= MAX_FETCHED_KEYS)?;
         let mut merged = kept.and_then(read).unwrap_or(Jwks { keys: Vec::new() });
         let before = kept.map_or_else(|| Self::pinned(pins), |kept| Self::extended(pins, kept));
-        let mut trust = before.clone();
-        trust.learn(&fetched);
-        merged.keys.retain(|jwk| trust.is_of(jwk));
-        for mut jwk in fetched.keys.into_iter().filter(|jwk| trust.is_of(jwk)) {
+        let mut trusted = before.clone();
+        trusted.add_endorsed(&fetched);
+        merged.keys.retain(|jwk| trusted.contains(jwk));
+        for mut jwk in fetched.keys.into_iter().filter(|jwk| trusted.contains(jwk)) {
             let endorsed_by = std::mem::take(&mut jwk.endorsed_by);
             let known =
                 merged.keys.iter().position(|known| known.kid == jwk.kid).unwrap_or(merged.keys.len());
             if known == merged.keys.len() {
                 merged.keys.push(jwk);
             }
-            trust.endorse(&mut merged.keys[known], endorsed_by);
+            trusted.add_endorsements(&mut merged.keys[known], endorsed_by);
         }
         let text = serde_json::to_string(&merged).ok()?;
         let after = Self::extended(pins, &text);
@@ -115,19 +115,19 @@ impl TrustedKeys {
     }
 
     /// Adds endorsed keys until no more are found.
-    fn learn(&mut self, jwks: &Jwks) {
+    fn add_endorsed(&mut self, jwks: &Jwks) {
         while let Some((kid, key)) = self.next_endorsed(jwks) {
             self.keys.insert(kid, key);
         }
     }
 
     /// True if the key is trusted under its own `kid`.
-    fn is_of(&self, jwk: &Jwk) -> bool {
-        self.keys.get(&jwk.kid).is_some_and(|key| usable(jwk).as_ref() == Some(key))
+    fn contains(&self, jwk: &Jwk) -> bool {
+        self.keys.get(&jwk.kid).is_some_and(|key| ed25519_key(jwk).as_ref() == Some(key))
     }
 
     /// Adds the endorsements that verify and are new.
-    fn endorse(&self, jwk: &mut Jwk, endorsed_by: BTreeMap<String, String>) {
+    fn add_endorsements(&self, jwk: &mut Jwk, endorsed_by: BTreeMap<String, String>) {
         for (kid, signature) in endorsed_by {
             let mut claimed = jwk.clone();
             claimed.endorsed_by = BTreeMap::from([(kid.clone(), signature.clone())]);
@@ -142,11 +142,11 @@ impl TrustedKeys {
         let unknown = jwks.keys.iter().filter(|jwk| !self.keys.contains_key(&jwk.kid));
         unknown
             .filter(|jwk| self.keys.iter().any(|(kid, key)| jwk.is_endorsed_by(kid, key)))
-            .find_map(|jwk| Some((jwk.kid.clone(), usable(jwk)?)))
+            .find_map(|jwk| Some((jwk.kid.clone(), ed25519_key(jwk)?)))
     }
 }
 
-fn usable(jwk: &Jwk) -> Option<VerifyingKey> {
+fn ed25519_key(jwk: &Jwk) -> Option<VerifyingKey> {
     (jwk.kty == "OKP" && jwk.crv == "Ed25519").then(|| jwk.public_key()).flatten()
 }
 
@@ -195,8 +195,8 @@ mod tests {
         assert_eq!(accepted(&pins(1), &renamed), ["1"]);
         let mut replaced = jwks(2);
         replaced.keys[0].x = jwks(3).keys[2].x.clone();
-        let trust = TrustedKeys::extended(&pins(1), &serde_json::to_string(&replaced).unwrap());
-        assert_eq!(trust.key("1"), TrustedKeys::pinned(&pins(1)).key("1"), "a pin stays what it was");
+        let trusted = TrustedKeys::extended(&pins(1), &serde_json::to_string(&replaced).unwrap());
+        assert_eq!(trusted.key("1"), TrustedKeys::pinned(&pins(1)).key("1"), "a pin stays what it was");
         assert_eq!(accepted(&PublicKeys::none(), &jwks(3)), [""; 0]);
         assert_eq!(
             accepted(&pins(2).without("1").without("2"), &jwks(2)),

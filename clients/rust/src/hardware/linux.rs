@@ -34,7 +34,7 @@ pub(super) fn system_disk() -> Option<String> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
     let number = root_device(&mounts)?;
     let device = fs::canonicalize(Path::new("/sys/dev/block").join(number)).ok()?;
-    serial_of(&bottom(device, MAX_LAYERS)?)
+    serial_of(&underlying_disk(device, MAX_LAYERS)?)
 }
 
 /// `major:minor` of the device mounted at `/`. Of several mounts the last one hides the others.
@@ -44,9 +44,9 @@ fn root_device(mountinfo: &str) -> Option<&str> {
 }
 
 /// First disk below partitions and mapped devices.
-fn bottom(device: PathBuf, layers: u32) -> Option<PathBuf> {
+fn underlying_disk(device: PathBuf, layers: u32) -> Option<PathBuf> {
     if device.join("partition").exists() {
-        return bottom(device.parent()?.to_owned(), layers);
+        return underlying_disk(device.parent()?.to_owned(), layers);
     }
     let mut slaves: Vec<_> = fs::read_dir(device.join("slaves"))
         .into_iter()
@@ -57,7 +57,7 @@ fn bottom(device: PathBuf, layers: u32) -> Option<PathBuf> {
     slaves.sort();
     match slaves.into_iter().next() {
         Some(_) if layers == 0 => None,
-        Some(slave) => bottom(fs::canonicalize(slave).ok()?, layers - 1),
+        Some(slave) => underlying_disk(fs::canonicalize(slave).ok()?, layers - 1),
         None => Some(device),
     }
 }
@@ -114,9 +114,9 @@ mod tests {
         fs::write(disk.join("device/serial"), "WD-123\n").unwrap();
         fs::write(part.join("partition"), "1\n").unwrap();
         std::os::unix::fs::symlink(&part, mapped.join("slaves/sda1")).unwrap();
-        let found = serial_of(&bottom(mapped.clone(), MAX_LAYERS).unwrap());
+        let found = serial_of(&underlying_disk(mapped.clone(), MAX_LAYERS).unwrap());
         assert_eq!(found.as_deref(), Some("WD-123\n"));
-        assert_eq!(bottom(mapped, 0), None);
+        assert_eq!(underlying_disk(mapped, 0), None);
         assert_eq!(serial_of(&part), None);
     }
 

@@ -31,20 +31,20 @@ pub struct Refresher {
 
 #[derive(Default)]
 struct StopSignal {
-    asked: Mutex<bool>,
-    rung: Condvar,
+    requested: Mutex<bool>,
+    wake: Condvar,
 }
 
 /// Failures and pauses of this run.
 #[derive(Default)]
 struct RefreshHistory {
     failures: u32,
-    asked_to_wait: Duration,
-    last: Option<ClockReading>,
+    retry_after: Duration,
+    last_attempt: Option<ClockReading>,
     /// State at the last wake-up.
-    seen: Option<State>,
+    last_state: Option<State>,
     /// Monotonic time at which the time was last stored.
-    kept: Duration,
+    persisted_at: Duration,
 }
 
 impl Refresher {
@@ -65,8 +65,8 @@ impl Refresher {
 
 impl Drop for Refresher {
     fn drop(&mut self) {
-        *self.stop.asked.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.stop.rung.notify_all();
+        *self.stop.requested.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stop.wake.notify_all();
     }
 }
 
@@ -79,12 +79,12 @@ impl std::fmt::Debug for Refresher {
 
 /// Runs until the license or the refresher is dropped.
 fn run(shared: &Weak<Shared>, stop: &StopSignal) {
-    let mut tries = RefreshHistory::default();
+    let mut history = RefreshHistory::default();
     let spread = shared.upgrade().map(|shared| jitter(&*shared.config.random, START_JITTER));
     let mut wait = spread.unwrap_or_default();
     while !stop.stopped_within(wait) {
         let Some(shared) = shared.upgrade() else { return };
-        wait = tries.poll(&shared).clamp(Duration::from_millis(10), POLL_INTERVAL);
+        wait = history.poll(&shared).clamp(Duration::from_millis(10), POLL_INTERVAL);
     }
 }
 
@@ -93,12 +93,12 @@ impl RefreshHistory {
     fn poll(&mut self, shared: &Shared) -> Duration {
         shared.notify_if_changed();
         let now = shared.config.clock.now().monotonic;
-        if now.saturating_sub(self.kept) >= PERSIST_INTERVAL {
-            self.kept = now;
+        if now.saturating_sub(self.persisted_at) >= PERSIST_INTERVAL {
+            self.persisted_at = now;
             Session::begin(shared).keep_time(Duration::from_secs(1));
         }
         self.reset_backoff_when_locked(shared.evaluation().state);
-        let wait = delay_until_next(&situation(shared, self)).unwrap_or(POLL_INTERVAL);
+        let wait = delay_until_next(&schedule_inputs(shared, self)).unwrap_or(POLL_INTERVAL);
         if wait.is_zero() {
             self.refresh(shared);
         }
@@ -108,17 +108,17 @@ impl RefreshHistory {
     /// Drops the grown pauses once time alone has locked the license.
     fn reset_backoff_when_locked(&mut self, state: State) {
         let overdue = State::Locked { code: LockCode::LeaseExpired };
-        if state == overdue && self.seen != Some(overdue) {
-            *self = Self { kept: self.kept, ..Self::default() };
+        if state == overdue && self.last_state != Some(overdue) {
+            *self = Self { persisted_at: self.persisted_at, ..Self::default() };
         }
-        self.seen = Some(state);
+        self.last_state = Some(state);
     }
 
     /// Asks the server and counts the result.
     fn refresh(&mut self, shared: &Shared) {
         let result = Session::begin(shared).refresh();
-        self.last = Some(shared.config.clock.now());
-        (self.failures, self.asked_to_wait) = match result {
+        self.last_attempt = Some(shared.config.clock.now());
+        (self.failures, self.retry_after) = match result {
             Ok(()) => (0, Duration::ZERO),
             Err(RefreshError::RequestFailed(RequestFailure::Busy { retry_after_seconds })) => {
                 (self.failures.saturating_add(1), Duration::from_secs(retry_after_seconds.unwrap_or(0)))
@@ -129,8 +129,8 @@ impl RefreshHistory {
     }
 }
 
-fn situation(shared: &Shared, tries: &RefreshHistory) -> ScheduleInputs {
-    let tick = shared.config.clock.now();
+fn schedule_inputs(shared: &Shared, history: &RefreshHistory) -> ScheduleInputs {
+    let clocks = shared.config.clock.now();
     let mut memory = shared.memory();
     let now = memory.observe_time(&shared.config).now();
     let state: State = memory.evaluation(&shared.config).state;
@@ -143,16 +143,16 @@ fn situation(shared: &Shared, tries: &RefreshHistory) -> ScheduleInputs {
         now,
         refresh_at,
         has_key: memory.key.is_some(),
-        waits: memory.pending.is_some(),
-        failures: tries.failures,
-        asked_to_wait: tries.asked_to_wait,
-        since_last: tries.last.map(|last| since(last, tick)),
+        has_pending: memory.pending.is_some(),
+        failures: history.failures,
+        retry_after: history.retry_after,
+        since_last: history.last_attempt.map(|last| elapsed(last, clocks)),
     }
 }
 
 /// Takes the longer of both differences: the monotonic clock may stop while the machine sleeps, and the wall clock may
 /// be turned back.
-fn since(last: ClockReading, now: ClockReading) -> Duration {
+fn elapsed(last: ClockReading, now: ClockReading) -> Duration {
     let wall = now.wall.0.saturating_sub(last.wall.0).max(0).unsigned_abs();
     now.monotonic.saturating_sub(last.monotonic).max(Duration::from_millis(wall))
 }
@@ -160,8 +160,8 @@ fn since(last: ClockReading, now: ClockReading) -> Duration {
 impl StopSignal {
     /// Waits, and returns true once the thread has to stop.
     fn stopped_within(&self, time: Duration) -> bool {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.rung.wait_timeout_while(asked, time, |asked| !*asked);
+        let requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.wake.wait_timeout_while(requested, time, |requested| !*requested);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    const fn tick(wall_seconds: i64, monotonic_seconds: u64) -> ClockReading {
+    const fn clocks(wall_seconds: i64, monotonic_seconds: u64) -> ClockReading {
         ClockReading {
             wall: UnixMillis(wall_seconds * 1_000),
             monotonic: Duration::from_secs(monotonic_seconds),
@@ -184,7 +184,7 @@ mod tests {
         for (wall, monotonic, expected) in
             [(160, 60, 60), (7_300, 60, 7_200), (100, 60, 60), (-9_000, 60, 60), (150, 0, 50)]
         {
-            let passed = since(tick(100, 0), tick(wall, monotonic));
+            let passed = elapsed(clocks(100, 0), clocks(wall, monotonic));
             assert_eq!(passed, Duration::from_secs(expected), "{wall} {monotonic}");
         }
     }
@@ -192,19 +192,22 @@ mod tests {
     #[test]
     fn resets_backoff_once_when_lease_ends() {
         let overdue = State::Locked { code: LockCode::LeaseExpired };
-        let mut tries = RefreshHistory {
+        let mut history = RefreshHistory {
             failures: 9,
-            asked_to_wait: Duration::from_secs(9),
-            last: Some(tick(0, 0)),
-            seen: Some(State::ClockSuspect),
-            kept: Duration::from_secs(5),
+            retry_after: Duration::from_secs(9),
+            last_attempt: Some(clocks(0, 0)),
+            last_state: Some(State::ClockSuspect),
+            persisted_at: Duration::from_secs(5),
         };
-        tries.reset_backoff_when_locked(State::RefreshDue);
-        assert_eq!(tries.failures, 9);
-        tries.reset_backoff_when_locked(overdue);
-        assert_eq!((tries.failures, tries.last, tries.kept), (0, None, Duration::from_secs(5)));
-        (tries.failures, tries.last) = (1, Some(tick(1, 1)));
-        tries.reset_backoff_when_locked(overdue);
-        assert_eq!((tries.failures, tries.last), (1, Some(tick(1, 1))), "once");
+        history.reset_backoff_when_locked(State::RefreshDue);
+        assert_eq!(history.failures, 9);
+        history.reset_backoff_when_locked(overdue);
+        assert_eq!(
+            (history.failures, history.last_attempt, history.persisted_at),
+            (0, None, Duration::from_secs(5))
+        );
+        (history.failures, history.last_attempt) = (1, Some(clocks(1, 1)));
+        history.reset_backoff_when_locked(overdue);
+        assert_eq!((history.failures, history.last_attempt), (1, Some(clocks(1, 1))), "once");
     }
 }

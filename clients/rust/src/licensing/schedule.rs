@@ -6,9 +6,9 @@ use crate::clock::UnixSeconds;
 use crate::state::{LockCode, State};
 
 /// Pause after the first failure; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(60);
+const MIN_BACKOFF: Duration = Duration::from_secs(60);
 /// Longest pause: a laptop opened on a train is online again within the hour.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+const MAX_BACKOFF: Duration = Duration::from_secs(3_600);
 
 /// Inputs of the schedule.
 #[derive(Clone, Copy, Debug)]
@@ -19,21 +19,21 @@ pub(super) struct ScheduleInputs {
     pub(super) refresh_at: Option<UnixSeconds>,
     pub(super) has_key: bool,
     /// A request is pending.
-    pub(super) waits: bool,
+    pub(super) has_pending: bool,
     /// Consecutive failures, and the pause that the server asked for.
     pub(super) failures: u32,
-    pub(super) asked_to_wait: Duration,
+    pub(super) retry_after: Duration,
     /// Time since the last attempt of this run; `None` before the first.
     pub(super) since_last: Option<Duration>,
 }
 
 /// Time until the next request; `None` if only a change can bring one.
-pub(super) fn delay_until_next(situation: &ScheduleInputs) -> Option<Duration> {
-    let overdue = match situation.state {
-        _ if situation.waits => true,
-        State::NotActivated if !situation.has_key => return None,
+pub(super) fn delay_until_next(inputs: &ScheduleInputs) -> Option<Duration> {
+    let overdue = match inputs.state {
+        _ if inputs.has_pending => true,
+        State::NotActivated if !inputs.has_key => return None,
         State::Active => {
-            let left = situation.refresh_at?.0.saturating_sub(situation.now.0);
+            let left = inputs.refresh_at?.0.saturating_sub(inputs.now.0);
             return Some(Duration::from_secs(left.max(0).unsigned_abs()));
         }
         State::RefreshDue
@@ -42,22 +42,22 @@ pub(super) fn delay_until_next(situation: &ScheduleInputs) -> Option<Duration> {
         | State::Locked { code: LockCode::LeaseExpired } => true,
         // The vendor may have unlocked the license, and the server may know a machine that the lease does not. Ask at
         // every start, then hourly.
-        State::Locked { .. } | State::NotActivated => situation.since_last.is_none(),
+        State::Locked { .. } | State::NotActivated => inputs.since_last.is_none(),
     };
-    let pause = match (overdue, situation.failures) {
+    let pause = match (overdue, inputs.failures) {
         (true, 0) => Duration::ZERO,
-        (true, failures) => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures - 1)).min(LONGEST_PAUSE),
-        (false, _) => LONGEST_PAUSE,
+        (true, failures) => MIN_BACKOFF.saturating_mul(2_u32.saturating_pow(failures - 1)).min(MAX_BACKOFF),
+        (false, _) => MAX_BACKOFF,
     };
-    let left = match situation.state {
-        State::Grace { until } => until.0.saturating_sub(situation.now.0),
+    let left = match inputs.state {
+        State::Grace { until } => until.0.saturating_sub(inputs.now.0),
         _ => i64::MAX,
     };
     // Ask once more in the last minute of offline use, however long the pause has grown.
-    let before_last_minute = Duration::from_secs(left.max(0).unsigned_abs()).saturating_sub(FIRST_PAUSE);
-    let pause = if before_last_minute.is_zero() { pause.min(FIRST_PAUSE) } else { pause };
-    let pause = pause.max(situation.asked_to_wait.min(LONGEST_PAUSE));
-    let wait = pause.saturating_sub(situation.since_last.unwrap_or(pause));
+    let before_last_minute = Duration::from_secs(left.max(0).unsigned_abs()).saturating_sub(MIN_BACKOFF);
+    let pause = if before_last_minute.is_zero() { pause.min(MIN_BACKOFF) } else { pause };
+    let pause = pause.max(inputs.retry_after.min(MAX_BACKOFF));
+    let wait = pause.saturating_sub(inputs.since_last.unwrap_or(pause));
     Some(if before_last_minute.is_zero() { wait } else { wait.min(before_last_minute) })
 }
 
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn table_of_delays() {
         let seconds = |seconds: u64| Some(Duration::from_secs(seconds));
-        for (state, waits, failures, asked, since_last, expected) in [
+        for (state, has_pending, failures, asked, since_last, expected) in [
             (State::NotActivated, false, 0, 0, None, None),
             (State::NotActivated, true, 0, 0, None, seconds(0)),
             (State::NotActivated, true, 1, 0, seconds(10), seconds(50)),
@@ -101,17 +101,17 @@ mod tests {
             (REVOKED, false, 0, 0, None, seconds(0)),
             (REVOKED, false, 0, 0, seconds(600), seconds(3_000)),
         ] {
-            let situation = ScheduleInputs {
+            let inputs = ScheduleInputs {
                 state,
                 now: NOW,
                 refresh_at: Some(UnixSeconds(NOW.0 + 500)),
                 has_key: state != State::NotActivated,
-                waits,
+                has_pending,
                 failures,
-                asked_to_wait: Duration::from_secs(asked),
+                retry_after: Duration::from_secs(asked),
                 since_last,
             };
-            assert_eq!(delay_until_next(&situation), expected, "{situation:?}");
+            assert_eq!(delay_until_next(&inputs), expected, "{inputs:?}");
         }
     }
 
@@ -120,17 +120,17 @@ mod tests {
         for (failures, since_last, expected) in
             [(0, None, 0), (0, Some(0), 3_600), (1, Some(600), 3_000), (1, Some(3_600), 0)]
         {
-            let situation = ScheduleInputs {
+            let inputs = ScheduleInputs {
                 state: State::NotActivated,
                 now: NOW,
                 refresh_at: None,
                 has_key: true,
-                waits: false,
+                has_pending: false,
                 failures,
-                asked_to_wait: Duration::ZERO,
+                retry_after: Duration::ZERO,
                 since_last: since_last.map(Duration::from_secs),
             };
-            assert_eq!(delay_until_next(&situation), Some(Duration::from_secs(expected)), "{situation:?}");
+            assert_eq!(delay_until_next(&inputs), Some(Duration::from_secs(expected)), "{inputs:?}");
         }
     }
 }

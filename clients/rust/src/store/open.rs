@@ -95,7 +95,7 @@ fn check(connection: &Connection) -> Result<(), StoreError> {
 /// Creates the file readable by its owner alone, because it holds a license key. SQLite gives the files beside it the
 /// same mode.
 fn make_private(path: &Path) -> Result<(), StoreError> {
-    match private().create_new(true).open(path) {
+    match private_options().create_new(true).open(path) {
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
             std::io::ErrorKind::AlreadyExists => {
@@ -112,7 +112,7 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Options for a file that only its owner may read.
-fn private() -> OpenOptions {
+fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
     #[cfg(unix)]
@@ -143,7 +143,7 @@ fn restrict_permissions(_: &Path) {}
 /// well. `None` if the folder cannot be written or another program holds the lock.
 fn lock_for_open(path: &Path) -> Option<File> {
     // Keep the lock file: if it were deleted, two programs could hold the lock.
-    let file = private().create(true).truncate(false).open(with_ending(path, ".lock")).ok()?;
+    let file = private_options().create(true).truncate(false).open(with_ending(path, ".lock")).ok()?;
     let begun = Instant::now();
     while file.try_lock().is_err() {
         if begun.elapsed() >= LOCK_TIMEOUT {

@@ -63,12 +63,12 @@ fn reads_sent_components_from_any_text() {
         ("", "", 0),
     ] {
         assert_eq!(
-            SentComponents::read(text),
+            SentComponents::from_column(text),
             SentComponents { digest: digest.to_owned(), at: UnixSeconds(at) },
             "{text}"
         );
     }
-    assert_eq!(SentComponents::read(&sent("a").written()), sent("a"));
+    assert_eq!(SentComponents::from_column(&sent("a").to_column()), sent("a"));
 }
 
 /// Uses SQLite's own page limit, so that the test runs where no small disk can be mounted.

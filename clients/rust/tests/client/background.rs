@@ -13,13 +13,13 @@ use crate::harness::{DAY, Machine, NetworkFault, Server, TestSetup, builder, key
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A transport that holds each answer back until the test releases it.
-struct Held {
+struct HeldTransport {
     server: Server,
     asked: Sender<ApiEndpoint>,
     released: Mutex<Receiver<()>>,
 }
 
-impl Transport for Held {
+impl Transport for HeldTransport {
     fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let _ = self.asked.send(endpoint);
         let _ = self.released.lock().unwrap().recv();
@@ -34,7 +34,7 @@ fn start_and_status_never_wait() {
     setup.on(&path).activate(&key(1), "", "").unwrap();
     setup.clock.pass(2 * DAY);
     let ((asked, asks), (release, released)) = (channel(), channel());
-    let held = Held { server: setup.server.clone(), asked, released: Mutex::new(released) };
+    let held = HeldTransport { server: setup.server.clone(), asked, released: Mutex::new(released) };
     let client =
         builder(&setup.server, &setup.clock, &setup.machine).transport(held).store(&path).open().unwrap();
     let refresher = client.start_refresher();

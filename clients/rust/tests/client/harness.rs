@@ -97,9 +97,9 @@ static NONCES: AtomicU64 = AtomicU64::new(0);
 
 /// Counts instead of drawing random bytes; nonces only have to differ.
 #[derive(Clone, Default)]
-pub(crate) struct Counted;
+pub(crate) struct CountingRandom;
 
-impl Random for Counted {
+impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
         let count = NONCES.fetch_add(1, Ordering::Relaxed) + 1;
         for (place, byte) in bytes.iter_mut().enumerate() {
@@ -422,7 +422,7 @@ pub(crate) fn builder(
     Licensing::builder("QF", "https://licenses.example.com", pins())
         .transport(transport.clone())
         .clock(clock.clone())
-        .random(Counted)
+        .random(CountingRandom)
         .hardware(machine.clone())
         .store_in_memory()
 }

@@ -13,12 +13,12 @@ use crate::harness::{DAY, LEASE_SECONDS, Machine, START, Server, TestClock, buil
 
 /// The server, or a given reply in its place.
 #[derive(Clone)]
-struct Anybody {
+struct ReplyOverride {
     server: Server,
     says: Arc<Mutex<Option<Reply>>>,
 }
 
-impl Transport for Anybody {
+impl Transport for ReplyOverride {
     fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let says = self.says.lock().unwrap().clone();
         says.map_or_else(|| self.server.send(endpoint, body), Ok)
@@ -113,7 +113,7 @@ proptest! {
     fn network_bytes_change_nothing(replies in proptest::collection::vec(reply(), 1..4)) {
         let clock = TestClock::new();
         let server = Server::new(&clock);
-        let anybody = Anybody { server, says: Arc::default() };
+        let anybody = ReplyOverride { server, says: Arc::default() };
         let client = builder(&anybody, &clock, &Machine::named("home")).open().unwrap();
         client.activate(&key(1), "", "").unwrap();
         let held = client.license();
@@ -133,7 +133,7 @@ proptest! {
     #[test]
     fn network_bytes_activate_nothing(reply in reply()) {
         let clock = TestClock::new();
-        let anybody = Anybody { server: Server::new(&clock), says: Arc::new(Mutex::new(Some(reply))) };
+        let anybody = ReplyOverride { server: Server::new(&clock), says: Arc::new(Mutex::new(Some(reply))) };
         let client = builder(&anybody, &clock, &Machine::named("home")).open().unwrap();
         let _ = client.activate(&key(1), "", "");
         prop_assert!(!unlocked(&client));

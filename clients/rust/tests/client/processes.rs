@@ -80,14 +80,14 @@ type Act = Box<dyn FnOnce() + Send>;
 
 /// Acts at the first look at the clock after an answer arrived: the answer is read and not yet stored.
 #[derive(Clone)]
-struct Meanwhile {
+struct ActAtNextLook {
     clock: TestClock,
     server: Server,
     answered: Arc<Mutex<Option<Act>>>,
     next_look: Arc<Mutex<Option<Act>>>,
 }
 
-impl Transport for Meanwhile {
+impl Transport for ActAtNextLook {
     fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let reply = self.server.send(endpoint, body);
         *self.next_look.lock().unwrap() = self.answered.lock().unwrap().take();
@@ -95,7 +95,7 @@ impl Transport for Meanwhile {
     }
 }
 
-impl Clock for Meanwhile {
+impl Clock for ActAtNextLook {
     fn now(&self) -> ClockReading {
         let act = self.next_look.lock().unwrap().take();
         if let Some(act) = act {
@@ -120,7 +120,7 @@ fn overtaken_answer_replaces_nothing() {
         server.state().license = Code::Revoked;
         assert_eq!(other.refresh(), Ok(REVOKED));
     });
-    let meanwhile = Meanwhile {
+    let meanwhile = ActAtNextLook {
         clock: setup.clock.clone(),
         server: setup.server.clone(),
         answered: Arc::default(),

@@ -7,7 +7,7 @@ use falconer_domain::Code;
 use proptest::prelude::*;
 
 use crate::harness::{DAY, FEATURE, LEASE_SECONDS, Machine, Moment, NetworkFault, TestSetup, key, unlocked};
-use crate::truth::{Truth, Word};
+use crate::truth::{LastDecision, Truth};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -145,19 +145,19 @@ impl Run {
         self.setup.set_fault(fault);
         ask(self.client());
         for answer in &self.setup.server.state().delivered[before..] {
-            self.truth.hears(answer, self.setup.clock.ahead_seconds());
+            self.truth.record_answer(answer, self.setup.clock.ahead_seconds());
         }
     }
 
     fn check(&self) -> Result<(), TestCaseError> {
         let (client, now) = (self.client(), self.setup.clock.truly());
         let (state, on) = (client.status(), unlocked(client));
-        let signed = match self.truth.word {
-            Word::No(code) => {
+        let signed = match self.truth.decision {
+            LastDecision::Locked(code) => {
                 prop_assert_eq!((state, on), (State::Locked { code }, false), "a refusal stands");
                 return Ok(());
             }
-            Word::Yes(signed) => signed,
+            LastDecision::Valid(signed) => signed,
         };
         self.keeps_its_budget(signed, now, on)?;
         self.is_no_better_than_signed(signed, state, on)?;

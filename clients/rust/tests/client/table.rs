@@ -134,12 +134,12 @@ const SIGNATURES: [Signature; 18] = [
 
 /// Answers verify with one combination, and the rest like the server.
 #[derive(Clone)]
-struct Crafted {
+struct CraftedTransport {
     server: Server,
     next: Arc<Mutex<(u16, Body, Signature)>>,
 }
 
-impl Transport for Crafted {
+impl Transport for CraftedTransport {
     fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let (status, kind, signature) = *self.next.lock().unwrap();
         match endpoint {
@@ -160,7 +160,7 @@ fn reply(status: u16, body: Vec<u8>) -> Reply {
     Reply { status, retry_after_seconds: None, body }
 }
 
-impl Crafted {
+impl CraftedTransport {
     fn body(&self, kind: Body, signature: Signature, request: &Value) -> Vec<u8> {
         let claims = self.claims(kind, request);
         match kind {
@@ -309,7 +309,7 @@ const BEFORE: [Before; 4] = [
 ];
 
 struct Table {
-    crafted: Crafted,
+    crafted: CraftedTransport,
     client: Licensing,
 }
 
@@ -318,7 +318,7 @@ impl Table {
         let clock = TestClock::new();
         let server = Server::new(&clock);
         let next = Arc::new(Mutex::new((200, Body::Raw(b""), Signature::Good)));
-        let crafted = Crafted { server, next };
+        let crafted = CraftedTransport { server, next };
         let client = builder(&crafted, &clock, &Machine::named("home")).open().unwrap();
         client.activate(&key(1), "", "").unwrap();
         let table = Self { crafted, client };

@@ -14,11 +14,11 @@ const TOLERANCE: i64 = CLOCK_TOLERANCE_MILLIS / 1_000;
 #[derive(Debug)]
 pub(crate) struct Truth {
     /// Last answer that decided something.
-    pub(crate) word: Word,
+    pub(crate) decision: LastDecision,
     /// Moment of the last answer of any kind, which set the time.
-    told: Moment,
+    answered_at: Moment,
     /// Lead of the clock at that answer, in seconds.
-    stood: i64,
+    lead: i64,
     /// True if the clock was set since.
     pub(crate) was_set: bool,
     /// True if the clock lagged by more than the tolerance then and has not been right since.
@@ -29,42 +29,42 @@ pub(crate) struct Truth {
 
 /// An answer that decided something.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Word {
+pub(crate) enum LastDecision {
     /// A valid lease, signed at this moment.
-    Yes(Moment),
-    No(LockCode),
+    Valid(Moment),
+    Locked(LockCode),
 }
 
 impl Truth {
     /// Starts after an activation by a clock with this lead.
     pub(crate) fn after(answer: &Delivered, clock_ahead: i64) -> Self {
         let mut truth = Self {
-            word: Word::Yes(answer.at),
-            told: answer.at,
-            stood: 0,
+            decision: LastDecision::Valid(answer.at),
+            answered_at: answer.at,
+            lead: 0,
             was_set: false,
             is_behind: false,
             was_set_ahead: false,
         };
-        truth.hears(answer, clock_ahead);
+        truth.record_answer(answer, clock_ahead);
         truth
     }
 
-    pub(crate) fn hears(&mut self, answer: &Delivered, clock_ahead: i64) {
-        let word = match answer.code {
-            Code::Valid | Code::Activated | Code::Refreshed => Some(Word::Yes(answer.at)),
-            code => LockCode::of_refusal(code.name()).map(Word::No),
+    pub(crate) fn record_answer(&mut self, answer: &Delivered, clock_ahead: i64) {
+        let decision = match answer.code {
+            Code::Valid | Code::Activated | Code::Refreshed => Some(LastDecision::Valid(answer.at)),
+            code => LockCode::of_refusal(code.name()).map(LastDecision::Locked),
         };
         let behind = clock_ahead < -TOLERANCE;
-        let word = word.unwrap_or(self.word);
-        let (told, stood) = (answer.at, clock_ahead);
-        *self = Self { word, told, stood, was_set: false, is_behind: behind, was_set_ahead: false };
+        let decision = decision.unwrap_or(self.decision);
+        let (answered_at, lead) = (answer.at, clock_ahead);
+        *self = Self { decision, answered_at, lead, was_set: false, is_behind: behind, was_set_ahead: false };
     }
 
     /// Records a change of the clock from one lead to another.
     pub(crate) fn set(&mut self, from: i64, to: i64) {
         self.was_set = true;
-        let not_right = if self.is_behind { to > self.stood && to < -TOLERANCE } else { false };
+        let not_right = if self.is_behind { to > self.lead && to < -TOLERANCE } else { false };
         self.was_set_ahead |= to > from && (to > 0 || not_right);
         self.is_behind &= !(-TOLERANCE..=0).contains(&to);
     }
@@ -76,13 +76,13 @@ impl Truth {
 
     /// Seconds since a signature that no clock can hide: all of them up to the last answer, and the running time since.
     pub(crate) fn spent(&self, signed: Moment, now: Moment) -> i64 {
-        let ran = now.ran.saturating_sub(self.told.ran);
-        self.told.real.seconds() - signed.real.seconds() + i64::try_from(seconds(ran)).unwrap()
+        let ran = now.ran.saturating_sub(self.answered_at.ran);
+        self.answered_at.real.seconds() - signed.real.seconds() + i64::try_from(seconds(ran)).unwrap()
     }
 
     /// Lag of an untouched clock, in seconds: as large as at the last answer.
     pub(crate) fn lag(&self) -> i64 {
-        (-self.stood).max(0)
+        (-self.lead).max(0)
     }
 }
 
