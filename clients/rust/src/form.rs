@@ -1,8 +1,6 @@
 //! The activation dialog without a screen. A toolkit draws this model and forwards keys to it; `examples/dialog.rs`
 //! does so in a terminal.
 
-use std::fmt;
-
 use falconer_domain::LicenseKey;
 use falconer_domain::license_key::MAX_TYPED_BYTES;
 use falconer_domain::person::{Email, MAX_PERSON_CHARS, PersonName};
@@ -84,7 +82,8 @@ pub enum NextAction {
 }
 
 /// Model of the activation form. Its `Debug` output hides the input.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("ActivationForm {{ focus: {focus:?}, .. }}")]
 pub struct ActivationForm {
     texts: [String; 3],
     focus: Field,
@@ -259,12 +258,6 @@ impl ActivationForm {
 impl Default for ActivationForm {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl fmt::Debug for ActivationForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ActivationForm").field("focus", &self.focus).finish_non_exhaustive()
     }
 }
 

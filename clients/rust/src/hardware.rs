@@ -6,7 +6,6 @@ mod linux;
 mod system;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use falconer_domain::LicenseKey;
 use falconer_domain::encoding::HEXLOWER;
@@ -42,7 +41,8 @@ pub enum Platform {
 }
 
 /// Raw components: normalized, without placeholders, wiped when dropped.
-#[derive(Clone, Default)]
+#[derive(Clone, derive_more::Debug, Default)]
+#[debug("{:?}", self.labels().collect::<Vec<_>>())]
 pub struct RawComponents(BTreeMap<Label, Zeroizing<String>>);
 
 impl RawComponents {
@@ -67,14 +67,9 @@ impl RawComponents {
     }
 }
 
-impl fmt::Debug for RawComponents {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.labels()).finish()
-    }
-}
-
 /// Random id that supplements hardware which is too little to bind.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+#[debug("InstallId(…)")]
 pub(crate) struct InstallId(String);
 
 impl InstallId {
@@ -90,12 +85,6 @@ impl InstallId {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Debug for InstallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InstallId(…)")
     }
 }
 

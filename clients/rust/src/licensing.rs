@@ -14,8 +14,8 @@
 //!
 //! A `Session` (one at a time, held through a whole exchange with the server) changes the first and derives the others.
 //! The three parts of a session are `session` (requests and answers), `persist` (reading, writing, merging the row) and
-//! `time_keeping` (the time in the row); `outbox` decides about requests that have to wait. Looks lock the memory alone, so they
-//! never wait for the network.
+//! `time_keeping` (the time in the row); `outbox` decides about requests that have to wait. Looks lock the memory alone,
+//! so they never wait for the network.
 
 mod builder;
 mod merge;
@@ -61,7 +61,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 ///
 /// Calls that ask the server run one after another, so that answers count in the order of their requests.
 /// [`status`](Self::status) and the other looks never wait for the network.
-#[derive(Clone)]
+#[derive(Clone, derive_more::Debug)]
+#[debug("Licensing {{ state: {:?}, .. }}", self.status())]
 pub struct Licensing {
     shared: Arc<Shared>,
 }
@@ -319,12 +320,6 @@ impl Licensing {
             let notified = self.shared.notified.lock().unwrap_or_else(PoisonError::into_inner);
             drop(self.shared.changed.wait_timeout(notified, left.min(POLL_INTERVAL)));
         }
-    }
-}
-
-impl std::fmt::Debug for Licensing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Licensing").field("state", &self.status()).finish_non_exhaustive()
     }
 }
 

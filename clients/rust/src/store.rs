@@ -6,8 +6,6 @@
 mod open;
 mod schema;
 
-use std::fmt;
-
 use falconer_domain::UnixMillis;
 use falconer_domain::person::{Email, PersonName};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior, params};
@@ -30,14 +28,9 @@ pub(crate) struct Licensee {
 }
 
 /// A license key for storage and requests. `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+#[debug("StoredKey(…)")]
 pub(crate) struct StoredKey(pub(crate) String);
-
-impl fmt::Debug for StoredKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StoredKey(…)")
-    }
-}
 
 /// The one request that waits for the server. A later request replaces it: [`Record::replace_pending`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +107,7 @@ impl Record {
             None => None,
         };
         self.abandoned_keys.extend(before);
-        self.abandoned_keys.retain(|abandoned_keys| abandoned_keys != key);
+        self.abandoned_keys.retain(|abandoned| abandoned != key);
         self.pending = pending;
     }
 

@@ -42,7 +42,7 @@ pub enum CheckpointIntegrity {
     Tampered,
 }
 
-/// Local and known time at one instant, after [`reconcile_clock`].
+/// Local and known time at one instant, with the skew of the local clock taken into account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReconciledTime {
     /// Local clock with its skew added, unless it was corrected since.

@@ -40,24 +40,15 @@ impl ApiEndpoint {
 }
 
 /// A reply of the server, or of a system in between. Nothing in it is authenticated yet.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, derive_more::Debug, PartialEq, Eq)]
 pub struct Reply {
     /// HTTP status code.
     pub status: u16,
     /// Value of `Retry-After`, where it is a number of seconds.
     pub retry_after_seconds: Option<u64>,
-    /// Body, at most [`MAX_REPLY_BYTES`] long.
+    /// Body, at most [`MAX_REPLY_BYTES`] long. `Debug` omits it, because it may name devices.
+    #[debug("{} bytes", body.len())]
     pub body: Vec<u8>,
-}
-
-/// Omits the body, which may name devices.
-impl std::fmt::Debug for Reply {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reply")
-            .field("status", &self.status)
-            .field("bytes", &self.body.len())
-            .finish_non_exhaustive()
-    }
 }
 
 /// No whole reply arrived.

@@ -1,7 +1,8 @@
 //! Texts for the person at the screen.
 
 /// A sentence and a next step in plain English, free of personal and secret values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, derive_more::Display, PartialEq, Eq, Hash)]
+#[display("{sentence} {next_step}")]
 pub struct UserMessage {
     /// States the fact: "The license server is busy."
     pub sentence: &'static str,
@@ -12,11 +13,5 @@ pub struct UserMessage {
 impl UserMessage {
     pub(crate) const fn new(sentence: &'static str, next_step: &'static str) -> Self {
         Self { sentence, next_step }
-    }
-}
-
-impl std::fmt::Display for UserMessage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.sentence, self.next_step)
     }
 }

@@ -63,9 +63,11 @@ impl InvalidInput {
 }
 
 /// Error of an activation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, derive_more::Display, derive_more::From, PartialEq, Eq)]
+#[display("{}", self.user_message())]
 pub enum ActivateError {
     /// The input is not valid; nothing was sent.
+    #[from]
     Input(InvalidInput),
     /// The server refused.
     Refused(Refusal),
@@ -74,9 +76,11 @@ pub enum ActivateError {
 }
 
 /// Error of a transfer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, derive_more::Display, derive_more::From, PartialEq, Eq)]
+#[display("{}", self.user_message())]
 pub enum TransferError {
     /// The input is not valid; nothing was sent.
+    #[from]
     Input(InvalidInput),
     /// The server refused.
     Refused(Refusal),
@@ -85,7 +89,8 @@ pub enum TransferError {
 }
 
 /// Error of a refresh.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
+#[display("{}", self.user_message())]
 pub enum RefreshError {
     /// The server refused, with a code that locks nothing.
     Refused(Refusal),
@@ -94,13 +99,14 @@ pub enum RefreshError {
 }
 
 /// Error of a deactivation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
+#[display("{}", self.user_message())]
 pub enum DeactivateError {
     /// The server refused.
     Refused(Refusal),
 }
 
-/// Implements message, refusal and `Display` of an error, by variant.
+/// Implements message and refusal of an error, by variant.
 macro_rules! advised {
     ($($error:ident { $($pattern:pat => $message:expr),+ $(,)? })+) => {$(
         impl $error {
@@ -118,12 +124,6 @@ macro_rules! advised {
                     Self::Refused(refusal) => Some(refusal),
                     _ => None,
                 }
-            }
-        }
-
-        impl std::fmt::Display for $error {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.user_message().fmt(f)
             }
         }
 
@@ -148,18 +148,6 @@ advised! {
     }
     DeactivateError {
         Self::Refused(refusal) => refusal.user_message(),
-    }
-}
-
-impl From<InvalidInput> for ActivateError {
-    fn from(bad: InvalidInput) -> Self {
-        Self::Input(bad)
-    }
-}
-
-impl From<InvalidInput> for TransferError {
-    fn from(bad: InvalidInput) -> Self {
-        Self::Input(bad)
     }
 }
 

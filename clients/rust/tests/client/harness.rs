@@ -282,7 +282,7 @@ impl ServerState {
             }
             NetworkFault::Truncated => good.body.truncate(good.body.len() / 2),
             NetworkFault::BadSignature => {
-                good.body = with_lease(&good.body, |lease| changed_at_the_end(&lease))
+                good.body = with_lease(&good.body, |lease| changed_at_the_end(&lease));
             }
             _ => {
                 if fault == NetworkFault::None {
