@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use falconer::keyring::commands as keyring;
-use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{
-    Activation, Clock, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys, RawComponents,
-    RefreshError, State, Tick, Transport, Trouble,
+    Activation, Clock, ClockReading, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys,
+    RawComponents, RefreshError, RequestFailure, State, Transport,
 };
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::{self, Claims};
@@ -98,7 +98,7 @@ impl Way {
 }
 
 impl Transport for Way {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let forger = self.forger.lock().unwrap();
         let (Some(ring), Some(body)) = (forger.as_ref(), body) else {
             return self.server.send(endpoint, body);
@@ -153,11 +153,11 @@ fn leaked() -> KeyRing {
 
 /// A client's clock, which advances only when a test turns it.
 #[derive(Clone)]
-struct Turned(Arc<Mutex<Tick>>);
+struct Turned(Arc<Mutex<ClockReading>>);
 
 impl Turned {
     fn right() -> Self {
-        Self(Arc::new(Mutex::new(Tick { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(ClockReading { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
     }
 
     fn pass(&self, seconds: i64) {
@@ -168,7 +168,7 @@ impl Turned {
 }
 
 impl Clock for Turned {
-    fn now(&self) -> Tick {
+    fn now(&self) -> ClockReading {
         *self.0.lock().unwrap()
     }
 
@@ -320,7 +320,7 @@ fn a_leak_is_survived_to_retirement() {
     let fresh = application(&after, &way, "forger", &clock, Path::new(&store("fresh.db")));
     way.forge(Some(leaked()));
     let refused = fresh.activate(&customers[0], "", "");
-    assert!(matches!(refused, Ok(Activation::Waiting(Trouble::NotTrusted))), "{refused:?}");
+    assert!(matches!(refused, Ok(Activation::Waiting(RequestFailure::UntrustedSignature))), "{refused:?}");
     assert_eq!((fresh.status(), fresh.has_feature("everything")), (State::NotActivated, false));
     way.forge(None);
     for key in &customers {
@@ -377,11 +377,11 @@ fn pinned_clients_hear_as_documented() {
     assert_eq!(open("met", &pinned).refresh(), Ok(State::Active));
     // The one that was away takes no new lease. It has the one it has, to its end, and says what helps.
     let away = open("away", &pinned);
-    assert_eq!(away.refresh(), Err(RefreshError::NoAnswer(Trouble::NotTrusted)));
+    assert_eq!(away.refresh(), Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)));
     assert!(matches!(away.status(), State::Grace { .. }), "{:?}", away.status());
-    assert!(Trouble::NotTrusted.advice().next_step.contains("update the application"));
+    assert!(RequestFailure::UntrustedSignature.user_message().next_step.contains("update the application"));
     clock.pass(7 * DAY);
-    assert_eq!(away.refresh(), Err(RefreshError::NoAnswer(Trouble::NotTrusted)));
+    assert_eq!(away.refresh(), Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)));
     assert_eq!(away.status(), State::Locked { code: LockCode::LeaseExpired });
     drop(away);
     // A release with the keys of today heals it, on the store as it is.
@@ -396,7 +396,7 @@ fn pinned_clients_hear_as_documented() {
     assert!(forger.has_feature("everything"), "as docs/runbook.md and SECURITY.md say");
     drop(forger);
     let forger = open("forger", &after);
-    assert_eq!(forger.refresh(), Err(RefreshError::NoAnswer(Trouble::NotTrusted)));
+    assert_eq!(forger.refresh(), Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)));
     assert!(!forger.has_feature("everything"), "the release takes along what the leaked key has signed");
 }
 

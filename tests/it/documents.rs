@@ -49,7 +49,7 @@ fn architecture_names_existing_tests() {
 
 /// Every file of Rust that holds tests, by the name its module has.
 fn sources() -> Vec<(String, String)> {
-    let folders = ["tests/it", "client", "cli", "functions", "shared", "xtask/src"];
+    let folders = ["tests/it", "clients", "cli", "functions", "shared", "xtask/src"];
     let files = folders.into_iter().flat_map(|folder| crate::tidy::rust_files(&checkout().join(folder)));
     files
         .map(|file| {

@@ -108,7 +108,7 @@ fn dependencies_point_one_way() {
         ("functions/keys", &["falconer-domain", "falconer-http"]),
         ("functions/health", &["falconer-domain", "falconer-http"]),
         ("cli", &["falconer-aws", "falconer-domain"]),
-        ("client", &["falconer-domain"]),
+        ("clients/rust", &["falconer-domain"]),
         ("shared/falconer-local", &[]),
         ("shared/falconer-openapi", &["falconer-domain", "falconer-http"]),
         ("xtask", &[]),

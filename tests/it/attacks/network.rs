@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{
-    Clock, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys, RawComponents, RefreshError,
-    State, Tick, Transport, Trouble, UnixMillis,
+    Clock, ClockReading, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys, RawComponents,
+    RefreshError, RequestFailure, State, Transport, UnixMillis,
 };
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_tests::{Fixture, MASTER_B, World, WorldOptions, now};
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::issuing::falconer;
 
 /// The faults of the network between an application and its server.
-type Meddling = Box<dyn Fn(&HttpTransport, Endpoint, Option<&str>) -> Result<Reply, NoReply> + Send>;
+type Meddling = Box<dyn Fn(&HttpTransport, ApiEndpoint, Option<&str>) -> Result<Reply, NoReply> + Send>;
 
 /// The way to the server, and whoever sits on it.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ impl Way {
 
     fn meddle(
         &self,
-        with: impl Fn(&HttpTransport, Endpoint, Option<&str>) -> Result<Reply, NoReply> + Send + 'static,
+        with: impl Fn(&HttpTransport, ApiEndpoint, Option<&str>) -> Result<Reply, NoReply> + Send + 'static,
     ) {
         *self.meddling.lock().unwrap() = Some(Box::new(with));
     }
@@ -45,13 +45,13 @@ impl Way {
 }
 
 impl Transport for Way {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let meddling = self.meddling.lock().unwrap();
         if let Some(meddling) = &*meddling {
             return meddling(&self.server, endpoint, body);
         }
         let reply = self.server.send(endpoint, body);
-        if endpoint == Endpoint::Verify {
+        if endpoint == ApiEndpoint::Verify {
             *self.heard.lock().unwrap() = reply.clone().ok();
         }
         reply
@@ -60,10 +60,10 @@ impl Transport for Way {
 
 /// A client's clock that does not advance.
 #[derive(Clone)]
-struct Still(Tick);
+struct Still(ClockReading);
 
 impl Clock for Still {
-    fn now(&self) -> Tick {
+    fn now(&self) -> ClockReading {
         self.0
     }
 
@@ -87,7 +87,7 @@ fn application(world: &World, way: &Way, machine: &'static str) -> Licensing {
     let wall = UnixMillis(now().0);
     Licensing::builder("QF", "https://licenses.example.com", keys)
         .transport(way.clone())
-        .clock(Still(Tick { wall, monotonic: Duration::ZERO }))
+        .clock(Still(ClockReading { wall, monotonic: Duration::ZERO }))
         .hardware(Parts(machine))
         .store_in_memory()
         .open()
@@ -123,10 +123,10 @@ fn replayed_answer_is_ignored() {
     let held = client.license();
     let recorded = way.heard.lock().unwrap().clone().expect("an answer");
     way.meddle(move |server, endpoint, body| match endpoint {
-        Endpoint::Verify => Ok(recorded.clone()),
+        ApiEndpoint::Verify => Ok(recorded.clone()),
         _ => server.send(endpoint, body),
     });
-    assert_eq!(client.refresh(), Err(RefreshError::NoAnswer(Trouble::NotOurs)));
+    assert_eq!(client.refresh(), Err(RefreshError::RequestFailed(RequestFailure::NotForThisRequest)));
     assert_eq!(client.license(), held, "not a second more than before");
     ends_with_the_truth(&way, &client);
 }
@@ -154,7 +154,11 @@ fn forged_server_is_not_believed() {
             });
             HttpTransport::new(&url).send(endpoint, body.as_deref())
         });
-        assert_eq!(client.refresh(), Err(RefreshError::NoAnswer(Trouble::NotTrusted)), "kid {generation}");
+        assert_eq!(
+            client.refresh(),
+            Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)),
+            "kid {generation}"
+        );
         assert_eq!(client.license(), held);
         way.leave();
         drop(forged);
@@ -195,10 +199,10 @@ fn unsigned_answer_changes_nothing() {
     ] {
         let yes = yes.clone();
         way.meddle(move |server, endpoint, body| match (endpoint, body) {
-            (Endpoint::Verify, Some(asked)) => Ok(downgraded(&yes, header, asked)),
+            (ApiEndpoint::Verify, Some(asked)) => Ok(downgraded(&yes, header, asked)),
             _ => server.send(endpoint, body),
         });
-        assert!(matches!(client.refresh(), Err(RefreshError::NoAnswer(_))), "{header:?}");
+        assert!(matches!(client.refresh(), Err(RefreshError::RequestFailed(_))), "{header:?}");
         assert_eq!(client.license(), held, "{header:?}");
     }
     ends_with_the_truth(&way, &client);
