@@ -1,7 +1,7 @@
 //! Replies that never arrive: DynamoDB's to us, and ours to the caller. Nothing happens twice, and nothing is made up.
 
 use falconer_domain::LicenseId;
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, Reply, World, now};
 use serde_json::Value;
 

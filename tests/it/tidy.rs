@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use falconer_aws::Settings;
-use falconer_local::template::Template;
+use falconer_emulators::template::Template;
 use falconer_tests::checkout;
 
 /// The block that makes the first master. If CloudFormation ever sees it differ, it generates a new value over the ring
@@ -109,7 +109,7 @@ fn dependencies_point_one_way() {
         ("functions/health", &["falconer-domain", "falconer-http"]),
         ("cli", &["falconer-aws", "falconer-domain"]),
         ("client", &["falconer-domain"]),
-        ("shared/falconer-local", &[]),
+        ("emulators", &[]),
         ("shared/falconer-openapi", &["falconer-domain", "falconer-http"]),
         ("xtask", &[]),
     ];

@@ -12,7 +12,7 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The workspace of what is measured beside ours.
-pub(crate) const RIVALS_MANIFEST: &str = "tests/bench/rivals/Cargo.toml";
+pub(crate) const RIVALS_MANIFEST: &str = "bench/rivals/Cargo.toml";
 /// Each is built alone: built together, cargo gives all of them the features of each.
 const RIVAL_NAMES: [&str; 3] = ["hello", "bare-calls", "sdk-defaults"];
 /// Target folders of ours and of theirs.

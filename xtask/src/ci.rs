@@ -68,7 +68,7 @@ fn format(workspace: &Workspace) -> Result<()> {
     let sentence = "some file is not formatted: run `cargo fmt --all`";
     step::run(workspace.cargo().args(["fmt", "--all", "--check"]), sentence)?;
     // A workspace of its own, which no other step builds.
-    let sentence = "a rival of the bench is not formatted: run `cargo fmt --all` in tests/bench/rivals";
+    let sentence = "a rival of the bench is not formatted: run `cargo fmt --all` in bench/rivals";
     let rivals = ["fmt", "--all", "--check", "--manifest-path", bench::RIVALS_MANIFEST];
     step::run(workspace.cargo().args(rivals), sentence)
 }

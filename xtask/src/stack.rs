@@ -156,11 +156,11 @@ fn build(workspace: &Workspace, release: bool) -> Result<()> {
         functions.arg("--release");
     }
     step::run(&mut functions, sentence)?;
-    step::run(workspace.cargo().args(["build", "-p", "falconer-local", "-p", "falconer"]), sentence)
+    step::run(workspace.cargo().args(["build", "-p", "falconer-emulators", "-p", "falconer"]), sentence)
 }
 
 fn template_environment(workspace: &Workspace) -> Result<String> {
-    let mut command = workspace.command(workspace.program("falconer-local"));
+    let mut command = workspace.command(workspace.program("falconer-emulators"));
     step::ask(command.args(["environment", "--template", "template.yaml"]))
 }
 

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// What the watcher says when a function ends, instead of ending itself or starting it again.
 const FUNCTION_ENDED: &str = "command exited";
 /// No function is made of these, so a change there need not restart one. In the syntax of .gitignore.
-const NOT_WATCHED: &str = "/cli\n/docs\n/events\n/tests\n/xtask\n/shared/falconer-local\n*.md\n";
+const NOT_WATCHED: &str = "/bench\n/cli\n/docs\n/emulators\n/events\n/tests\n/xtask\n*.md\n";
 
 impl Stack<'_> {
     /// Starts the functions and waits until each has answered once: the watcher starts one on its first request.

@@ -28,7 +28,7 @@ fn tables_come_from_the_template_and_are_created_once() {
 
 #[test]
 fn the_projects_own_tables_can_be_created() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let template = Template::read(&path).unwrap();
     let database = DynamoDb::start(Storage::Memory, 0).unwrap();
     database.create_tables(&template, &template.local_names()).unwrap();
@@ -89,7 +89,7 @@ struct Folder(std::path::PathBuf);
 
 impl Folder {
     fn new() -> Self {
-        Self(std::env::temp_dir().join(format!("falconer-local-{}", crate::ambient::new_id())))
+        Self(std::env::temp_dir().join(format!("falconer-emulators-{}", crate::ambient::new_id())))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `falconer-local`: the stand-ins as programs, for `cargo xtask dev`.
+//! `falconer-emulators`: the stand-ins as programs, for `cargo xtask dev`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use falconer_local::cors::{Cors, CorsProxy};
-use falconer_local::dynamodb::{DynamoDb, Storage};
-use falconer_local::gateway::{Config, Gateway, Launch};
-use falconer_local::template::Template;
+use falconer_emulators::cors::{Cors, CorsProxy};
+use falconer_emulators::dynamodb::{DynamoDb, Storage};
+use falconer_emulators::gateway::{Config, Gateway, Launch};
+use falconer_emulators::template::Template;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Local stand-ins for what Falconer uses of AWS.
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("falconer-local: {error:#}");
+            eprintln!("falconer-emulators: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -116,7 +116,7 @@ fn over(
         let count = effort.blocks * BLOCK;
         let invocations = instance.invocations(1 + BLOCK + count)?;
         let measured = &invocations[1 + BLOCK..];
-        let spans = |end: fn(&falconer_local::gateway::Invocation) -> Option<std::time::Instant>| {
+        let spans = |end: fn(&falconer_emulators::gateway::Invocation) -> Option<std::time::Instant>| {
             let span = |one| Some(end(one)?.saturating_duration_since(one.dispatched?));
             measured.iter().filter_map(span).collect::<Vec<_>>()
         };

@@ -36,9 +36,5 @@ where
 }
 
 fn build() -> Result<Runtime, std::io::Error> {
-    Builder::new_multi_thread()
-        .worker_threads(WORKER_THREADS)
-        .thread_name("falconer-local")
-        .enable_all()
-        .build()
+    Builder::new_multi_thread().worker_threads(WORKER_THREADS).thread_name("emulators").enable_all().build()
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use falconer_local::tap::{Matcher, Record, Tap, Units};
+use falconer_emulators::tap::{Matcher, Record, Tap, Units};
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -10,10 +10,10 @@ use falconer_aws::{Budgets, Clients, Settings, Store};
 use falconer_domain::issue::{Order, Term};
 use falconer_domain::license_key::Product;
 use falconer_domain::{Catalog, KeyRing, LicenseId, TierName, UnixMillis};
-use falconer_local::dynamodb::{DynamoDb, Storage};
-use falconer_local::gateway::{Config, FunctionConfig, Launch};
-use falconer_local::secrets::Secrets;
-use falconer_local::template::{Names, Template};
+use falconer_emulators::dynamodb::{DynamoDb, Storage};
+use falconer_emulators::gateway::{Config, FunctionConfig, Launch};
+use falconer_emulators::secrets::Secrets;
+use falconer_emulators::template::{Names, Template};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -147,7 +147,7 @@ pub(crate) fn event(key: &str) -> Result<Value> {
 
 /// The checkout's root.
 pub(crate) fn checkout() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
 /// This moment.

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use falconer_local::gateway::Gateway;
+use falconer_emulators::gateway::Gateway;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -228,7 +228,7 @@ impl Flask {
         let folder: PathBuf = options.folder.join(format!("flask-{port}"));
         std::fs::create_dir_all(&folder)?;
         let mut command = Command::new(options.python);
-        command.arg(checkout().join("tests/bench/python/flask_server.py")).arg(what);
+        command.arg(checkout().join("bench/python/flask_server.py")).arg(what);
         command.arg("--seed").arg(seed).arg("--folder").arg(&folder);
         command.args(["--port", &port.to_string()]).args(rest);
         let mut child = command

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use falconer_local::gateway::{Config, End, Gateway, Launch, LogLine, Stream, peak_overlap};
-use falconer_local::template::Template;
+use falconer_emulators::gateway::{Config, End, Gateway, Launch, LogLine, Stream, peak_overlap};
+use falconer_emulators::template::Template;
 
 const TEMPLATE: &str = r"
 Resources:

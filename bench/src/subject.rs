@@ -72,7 +72,7 @@ impl Subjects {
                 .chain(["lambda_verify.handler".as_ref()])
                 .map(OsString::from)
                 .collect(),
-            folder: checkout().join("tests/bench/python"),
+            folder: checkout().join("bench/python"),
             binary: None,
             runtime_api: RuntimeApi::Authority,
         };

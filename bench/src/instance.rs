@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use falconer_local::cors::Cors;
-use falconer_local::gateway::{Config, FunctionConfig, Gateway, Invocation, Launch};
+use falconer_emulators::cors::Cors;
+use falconer_emulators::gateway::{Config, FunctionConfig, Gateway, Invocation, Launch};
 use serde_json::Value;
 
 use crate::process;

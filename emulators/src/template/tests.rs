@@ -159,7 +159,7 @@ fn the_most_specific_route_takes_a_request() {
 /// The real template, beside this workspace's manifest.
 #[test]
 fn reads_the_projects_own_template() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let template = Template::read(&path).unwrap();
     let names = template.local_names();
     let ids: Vec<_> = template.tables().unwrap().into_iter().map(|table| table.logical_id).collect();

@@ -1,4 +1,4 @@
-//! `falconer-local` as a program.
+//! `falconer-emulators` as a program.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn dynamodb_says_when_it_is_ready_and_a_second_one_that_the_port_is_taken() {
     assert_eq!(
         message.trim(),
         format!(
-            "falconer-local: port {port} on 127.0.0.1 is in use by another program; choose another port or stop it"
+            "falconer-emulators: port {port} on 127.0.0.1 is in use by another program; choose another port or stop it"
         )
     );
     assert!(first.child.try_wait().unwrap().is_none(), "the first one is still there");
@@ -33,18 +33,18 @@ fn environment_prints_every_setting_of_the_functions() {
 
 #[test]
 fn a_missing_template_is_one_sentence() {
-    let output = Command::new(env!("CARGO_BIN_EXE_falconer-local"))
+    let output = Command::new(env!("CARGO_BIN_EXE_falconer-emulators"))
         .args(["environment", "--template", "nowhere.yaml"])
         .output()
         .unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
-    assert!(message.starts_with("falconer-local: cannot read the template nowhere.yaml"), "{message}");
+    assert!(message.starts_with("falconer-emulators: cannot read the template nowhere.yaml"), "{message}");
     assert_eq!(message.lines().count(), 1, "{message}");
 }
 
 fn program(command: &str) -> Command {
-    let template: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
-    let mut program = Command::new(env!("CARGO_BIN_EXE_falconer-local"));
+    let template: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_falconer-emulators"));
     program.arg(command).arg("--template").arg(template);
     program
 }

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use falconer_local::gateway::{Gateway, Start};
-use falconer_local::tap::{Fault, Matcher, Tap};
+use falconer_emulators::gateway::{Gateway, Start};
+use falconer_emulators::tap::{Fault, Matcher, Tap};
 use serde::Serialize;
 
 use crate::figures::{Spread, real, rounded};

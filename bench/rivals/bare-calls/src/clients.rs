@@ -6,11 +6,11 @@ use lambda_http::Error;
 
 /// Those that `falconer-aws` compiles in: reading them is part of a cold start.
 const AMAZON_ROOTS: [&[u8]; 5] = [
-    include_bytes!("../../../../../shared/falconer-aws/roots/amazon-root-ca-1.pem"),
-    include_bytes!("../../../../../shared/falconer-aws/roots/amazon-root-ca-2.pem"),
-    include_bytes!("../../../../../shared/falconer-aws/roots/amazon-root-ca-3.pem"),
-    include_bytes!("../../../../../shared/falconer-aws/roots/amazon-root-ca-4.pem"),
-    include_bytes!("../../../../../shared/falconer-aws/roots/starfield-services-root-ca-g2.pem"),
+    include_bytes!("../../../../shared/falconer-aws/roots/amazon-root-ca-1.pem"),
+    include_bytes!("../../../../shared/falconer-aws/roots/amazon-root-ca-2.pem"),
+    include_bytes!("../../../../shared/falconer-aws/roots/amazon-root-ca-3.pem"),
+    include_bytes!("../../../../shared/falconer-aws/roots/amazon-root-ca-4.pem"),
+    include_bytes!("../../../../shared/falconer-aws/roots/starfield-services-root-ca-g2.pem"),
 ];
 
 pub(crate) async fn configured() -> Result<SdkConfig, Error> {

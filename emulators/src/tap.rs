@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
-//! use falconer_local::tap::{Fault, Matcher, Tap};
+//! use falconer_emulators::tap::{Fault, Matcher, Tap};
 //!
 //! let tap = Tap::start("http://127.0.0.1:8000")?;
 //! tap.break_next(2, Matcher::operation("GetItem"), Fault::throttling());
