@@ -159,7 +159,8 @@ fn cargo_tree(arguments: &[&str]) -> String {
 /// The sets of features in which debug builds compile each crate, for programs and build scripts alike.
 fn feature_sets(edges: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut sets: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for line in cargo_tree(&["--workspace", "--edges", edges, "--format", "{p}|{f}"]).lines() {
+    let tree = cargo_tree(&["--workspace", "--edges", edges, "--format", "{p}|{f}"]);
+    for line in tree.lines().filter(|line| !line.is_empty()) {
         let (package, features) = line.split_once('|').expect("the format");
         let features = features.trim_end_matches(" (*)").to_owned();
         sets.entry(package.trim_end_matches(" (proc-macro)").to_owned()).or_default().insert(features);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
-use crate::{bench, e2e, moving, step, template, test, tools};
+use crate::{bench, e2e, moving, step, template, test, tidy, tools};
 
 type Step = fn(&Workspace) -> Result<()>;
 
@@ -41,8 +41,9 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 22] = [
 ];
 
 /// The cheap ones first.
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 10] = [
     ("format", format),
+    ("tidiness", |workspace| tidy::run(workspace, &tidy::Options::default())),
     ("lint", lint),
     ("documentation", documentation),
     ("dependencies", dependencies),

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Stack, stand_ins};
 use crate::http::{self, Answer};
-use crate::process::Process;
+use crate::process::{Output, Process};
 use crate::{interrupt, ports};
 
 /// The functions are built by then, but cargo looks at each once more, and a code change meanwhile builds them again.
@@ -68,8 +68,8 @@ impl Stack<'_> {
         if self.options.release {
             watch.arg("--release");
         }
-        if std::io::stderr().is_terminal() {
-            // Its output passes through us, so that it cannot see the terminal itself.
+        if self.options.output == Output::LogAndTerminal && std::io::stderr().is_terminal() {
+            // The watcher's output passes through this program, so the watcher cannot see the terminal.
             watch.args(["--color", "always"]);
         }
         watch.env("CARGO_LAMBDA_IGNORE_FILE", ignored);
