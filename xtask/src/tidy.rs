@@ -45,27 +45,27 @@ impl Measurement {
 const HABITS: [Habit; 10] = [
     Habit {
         name: "doc lines that begin with What, Its, Whether, Who, Which or Where, of 1,000",
-        limit: 141,
+        limit: 140,
         goal: 50,
         measure: habits::headless_clauses,
     },
     Habit {
         name: "\"is no\", \"is none\", \"stands\", \"ours\", \"is told\" in documents and doc lines",
-        limit: 350,
+        limit: 336,
         goal: 40,
         measure: habits::calques,
     },
-    Habit { name: "S1 and S2 in code", limit: 80, goal: 0, measure: habits::old_systems_in_code },
+    Habit { name: "S1 and S2 in code", limit: 75, goal: 0, measure: habits::old_systems_in_code },
     Habit {
         name: "S1 and S2 in documents outside the glossary",
-        limit: 60,
+        limit: 65,
         goal: 0,
         measure: habits::old_systems_in_documents,
     },
-    Habit { name: "type names in three files or more", limit: 40, goal: 3, measure: habits::repeated_types },
-    Habit { name: "median length of test names", limit: 40, goal: 34, measure: habits::median_test_name },
+    Habit { name: "type names in three files or more", limit: 35, goal: 3, measure: habits::repeated_types },
+    Habit { name: "median length of test names", limit: 35, goal: 34, measure: habits::median_test_name },
     Habit { name: "longest test name", limit: 96, goal: 55, measure: habits::longest_test_name },
-    Habit { name: "lines of README.md", limit: 310, goal: 150, measure: habits::readme_lines },
+    Habit { name: "lines of README.md", limit: 303, goal: 150, measure: habits::readme_lines },
     Habit {
         name: "documents that documents cite and nobody has",
         limit: 0,
@@ -74,7 +74,7 @@ const HABITS: [Habit; 10] = [
     },
     Habit {
         name: "documents that comments cite and nobody has",
-        limit: 20,
+        limit: 8,
         goal: 0,
         measure: habits::dead_citations_in_comments,
     },
