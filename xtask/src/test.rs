@@ -63,7 +63,7 @@ fn threads(programs: &[OsString]) -> usize {
     let words: Vec<_> = programs.iter().map(|word| word.to_string_lossy()).collect();
     let option =
         words.iter().enumerate().find_map(|(index, word)| match word.strip_prefix("--test-threads") {
-            Some("") => words.get(index + 1).map(|next| next.to_string()),
+            Some("") => words.get(index + 1).map(ToString::to_string),
             Some(value) => value.strip_prefix('=').map(str::to_owned),
             None => None,
         });

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use anyhow::Result;
 
 use crate::step;
 use crate::workspace::Workspace;
 
-/// Endings of programs and of the files that configure them.
-const CODE: [&str; 6] = [".rs", ".py", ".sh", ".ts", ".java", "template.yaml"];
+/// Languages of programs, and of the template that deploys them.
+const CODE: [&str; 6] = ["rs", "py", "sh", "ts", "java", "yaml"];
 
 /// The text files of the checkout, each with its path from the root.
 pub(super) struct Sources {
@@ -37,17 +38,17 @@ impl Sources {
 
     /// Path, number and text of every line of the documents.
     pub(super) fn document_lines(&self) -> impl Iterator<Item = Line<'_>> {
-        self.lines(|path| path.ends_with(".md"))
+        self.lines(|path| is_a(path, "md"))
     }
 
     /// The same of programs.
     pub(super) fn code_lines(&self) -> impl Iterator<Item = Line<'_>> {
-        self.lines(|path| CODE.iter().any(|ending| path.ends_with(ending)))
+        self.lines(|path| CODE.iter().any(|extension| is_a(path, extension)))
     }
 
     /// The same of Rust alone.
     pub(super) fn rust_lines(&self) -> impl Iterator<Item = Line<'_>> {
-        self.lines(|path| path.ends_with(".rs"))
+        self.lines(|path| is_a(path, "rs"))
     }
 
     /// Every line of `///` and `//!` with words in it, without its slashes; blocks of code are left out.
@@ -105,6 +106,10 @@ impl Line<'_> {
     pub(super) fn shown(&self) -> String {
         format!("{}:{}: {}", self.path, self.number, self.text.trim())
     }
+}
+
+fn is_a(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found == extension)
 }
 
 fn doc_text(line: &str) -> Option<&str> {
