@@ -5,7 +5,7 @@ use std::fs;
 
 use falconer_tests::checkout;
 
-const RIVALS: &str = "tests/bench/rivals";
+const RIVALS: &str = "bench/rivals";
 
 fn read(path: &str) -> String {
     fs::read_to_string(checkout().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use falconer_domain::Product;
 use falconer_domain::issue::NewLicense;
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::App;
-use falconer_local::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, World, WorldOptions, pass, turned_clock};
 use serde_json::{Value, json};
 

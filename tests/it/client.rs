@@ -10,7 +10,7 @@ use falconer_client::{
     Licensing, LockCode, Pending, PublicKeys, RawComponents, RefreshError, RequestFailure, State, UnixMillis,
     UnixSeconds,
 };
-use falconer_local::tap::{Fault, Matcher, Tap};
+use falconer_emulators::tap::{Fault, Matcher, Tap};
 use falconer_tests::{Fixture, World, now};
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use falconer_domain::UnixMillis;
-use falconer_local::tap::{Fault, Matcher, Record, Units};
+use falconer_emulators::tap::{Fault, Matcher, Record, Units};
 use falconer_tests::{Fixture, Machine, World, WorldOptions};
 use serde_json::{Value, json};
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use falconer_aws::{operator, tables};
 use falconer_domain::{Code, UnixMillis};
+use falconer_emulators::template::Template;
 use falconer_http::telemetry::{METRICS, NAMESPACE};
-use falconer_local::template::Template;
 use falconer_tests::{Fixture, World, WorldOptions, checkout};
 use serde_json::Value;
 
@@ -139,7 +139,7 @@ fn log_groups_have_retention() {
 /// Every key of the tables and their indexes, with its type: the input of `CreateTable`, read from the template.
 fn declared() -> BTreeMap<String, BTreeMap<String, String>> {
     let tables = template().tables().unwrap();
-    let of = |table: &falconer_local::template::Table| {
+    let of = |table: &falconer_emulators::template::Table| {
         let request = table.create_request("any");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let attributes = request["AttributeDefinitions"].as_array().unwrap();

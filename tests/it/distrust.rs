@@ -17,8 +17,8 @@ use falconer_client::{
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::{self, Claims};
 use falconer_domain::{KeyRing, LicenseId, Product, Status, UnixMillis};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
-use falconer_local::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_A, Machine, World, WorldOptions, now, turned_clock};
 use serde_json::{Value, json};
 

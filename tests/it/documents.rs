@@ -8,7 +8,7 @@ use falconer_client::LockCode;
 use falconer_domain::Code;
 use falconer_domain::hardware::{self, Label, ReceivedComponents};
 use falconer_domain::time::LATEST_END;
-use falconer_local::template::Template;
+use falconer_emulators::template::Template;
 use falconer_tests::{World, checkout};
 
 /// Words that occur in expressions alone.

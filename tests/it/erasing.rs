@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER};
 use falconer_domain::person::Email;
-use falconer_local::gateway::SOURCE_IP_HEADER;
-use falconer_local::tap::Fault;
+use falconer_emulators::gateway::SOURCE_IP_HEADER;
+use falconer_emulators::tap::Fault;
 use falconer_tests::{Fixture, Machine, RaisedOnLeaving, Reply, World, WorldOptions};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::Stdio;
 
 use falconer_domain::person::{Email, PersonName};
-use falconer_local::tap::Matcher;
+use falconer_emulators::tap::Matcher;
 use falconer_tests::{Fixture, World};
 use serde_json::{Value, json};
 

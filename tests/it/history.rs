@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use falconer_domain::LicenseId;
-use falconer_local::tap::{Matcher, Record};
+use falconer_emulators::tap::{Matcher, Record};
 use falconer_tests::World;
 use serde_json::Value;
 

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use falconer_local::sts::{CALLER, Sts};
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::sts::{CALLER, Sts};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, World};
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use falconer::keyring::commands as keyring;
 use falconer_aws::keyring::{RingWriteError, RingWriter};
 use falconer_aws::{Budgets, Clients};
 use falconer_domain::{GenerationNumber, KeyRing, UnixMillis};
-use falconer_local::secrets::Secrets;
+use falconer_emulators::secrets::Secrets;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 

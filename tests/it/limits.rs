@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use falconer_local::gateway::SOURCE_IP_HEADER;
-use falconer_local::tap::Matcher;
+use falconer_emulators::gateway::SOURCE_IP_HEADER;
+use falconer_emulators::tap::Matcher;
 use falconer_tests::{Fixture, Reply, World, WorldOptions};
 use serde_json::json;
 

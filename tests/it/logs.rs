@@ -4,7 +4,7 @@
 //! hardware value and for every key it issued. Here the search itself is shown to find something, and one world says
 //! everything it can at the most talkative level an operator can choose.
 
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_A, Machine, SECRET_WORDS, World, WorldOptions};
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Lost replies, of DynamoDB and to the caller. Nothing happens twice, and nothing is invented.
 
 use falconer_domain::LicenseId;
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, Reply, World, now};
 use serde_json::Value;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::{Status, UnixMillis};
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_B, Machine, World, WorldOptions, device_id, ring};
 use serde_json::{Value, json};
 

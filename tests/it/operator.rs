@@ -262,6 +262,8 @@ fn commands_confirm_and_exit_by_code() {
         assert_eq!(output.status.code(), Some(code), "{named}");
         assert!(said(&output).contains(sentence), "{named}: {}", said(&output));
     }
-    world.dynamodb.break_all(falconer_local::tap::Matcher::any(), falconer_local::tap::Fault::internal());
+    world
+        .dynamodb
+        .break_all(falconer_emulators::tap::Matcher::any(), falconer_emulators::tap::Fault::internal());
     assert_eq!(run(&world, &["show", &key]).status.code(), Some(6), "unavailable");
 }

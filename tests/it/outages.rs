@@ -5,7 +5,7 @@ use std::time::Duration;
 use falconer_aws::audit::AUDIT_BUDGET;
 use falconer_aws::{AuditOutcome, AuditRow, AuditWriter, Store};
 use falconer_domain::UnixMillis;
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_A, Reply, World, WorldOptions, ring};
 
 /// More than verify's own deadline of 2.5 s, less than the function's 5: a gateway that kills here would betray a

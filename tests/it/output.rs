@@ -469,7 +469,9 @@ fn failures_are_documents_with_codes() {
     }
     let (_, _, rows) = refused(&["import", "sheet", &bad, "--yes"]);
     assert_eq!((&rows["rows"], &rows["refused"]), (&json!(1), &json!(1)), "what was done is in it: {rows}");
-    world.dynamodb.break_all(falconer_local::tap::Matcher::any(), falconer_local::tap::Fault::internal());
+    world
+        .dynamodb
+        .break_all(falconer_emulators::tap::Matcher::any(), falconer_emulators::tap::Fault::internal());
     let (code, exit, _) = refused(&["show", &key]);
     assert_eq!((code.as_str(), exit), ("unreachable", 6));
     let nowhere =

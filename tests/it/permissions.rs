@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use falconer_local::tap::Record;
+use falconer_emulators::tap::Record;
 use falconer_tests::{Fixture, Machine, World, alone, checkout, now};
 
 use crate::issuing::falconer;

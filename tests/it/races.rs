@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use falconer_domain::LicenseId;
-use falconer_local::gateway::peak_overlap;
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::gateway::peak_overlap;
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
 use serde_json::{Value, json};
 

@@ -8,8 +8,8 @@ use falconer::keyring::commands as keyring;
 use falconer::keyring::{EditRefusal, PROMOTE_AFTER_MILLIS};
 use falconer_domain::UnixMillis;
 use falconer_domain::jwks::Jwks;
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
-use falconer_local::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, RaisedOnLeaving, Reply, World, WorldOptions, anonymous_order, turned_clock};
 use serde_json::{Value, json};
 

@@ -8,8 +8,8 @@ use std::fs;
 
 use falconer_domain::jwks::Jwks;
 use falconer_domain::{Code, LicenseKey, Product, Status, UnixMillis, lease};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
-use falconer_local::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_A, MASTER_B, Machine, Reply, World, WorldOptions, checkout, now};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use falconer_domain::Status;
 use falconer_domain::hardware::ComponentForm;
-use falconer_local::tap::{Matcher, Record};
+use falconer_emulators::tap::{Matcher, Record};
 use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions, device_id, now};
 use serde_json::{Value, json};
 
@@ -395,7 +395,7 @@ fn lost_quiet_reply_changes_nothing() {
     let id = world.license_id(&key);
     // The first of the instance reads the catalog; none is written within the hour after this one.
     let puts = Matcher::operation("PutItem");
-    world.dynamodb.break_next(1, puts, falconer_local::tap::Fault::DropReply);
+    world.dynamodb.break_next(1, puts, falconer_emulators::tap::Fault::DropReply);
     let reply = world.activate(&key, &machine);
     assert_eq!(reply.code(), "REFRESHED");
     assert_eq!(world.item(&id)["version"]["N"], "2", "once");

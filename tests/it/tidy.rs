@@ -1,12 +1,12 @@
 //! Checks against drift: folders, resources, routes, settings, dependencies, the frozen secret.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use falconer_aws::Settings;
-use falconer_local::template::Template;
+use falconer_emulators::template::Template;
 use falconer_tests::checkout;
 
 /// The block that makes the first master. If CloudFormation ever sees it differ, it generates a new value over the ring
@@ -67,6 +67,9 @@ fn every_function_is_fully_declared() {
             let watched = format!(r#"{{ function = "{}", method = "{}" }}"#, function.binary, route.method);
             assert!(line.contains(&watched), "the watch router lacks {watched} for {path}");
         }
+        // SAM builds in this folder: selected alone, the package ships its own features.
+        let source = template().resource(&function.logical_id).unwrap()["Properties"]["CodeUri"].clone();
+        assert_eq!(source, format!("functions/{}", function.binary), "CodeUri of {}", function.logical_id);
         let main = read(&format!("functions/{}/src/main.rs", function.binary));
         assert!(main.lines().count() <= 15, "main of {} is longer than 15 lines", function.binary);
     }
@@ -109,7 +112,7 @@ fn dependencies_point_one_way() {
         ("functions/health", &["falconer-domain", "falconer-http"]),
         ("cli", &["falconer-aws", "falconer-domain"]),
         ("clients/rust", &["falconer-domain"]),
-        ("shared/falconer-local", &[]),
+        ("emulators", &[]),
         ("shared/falconer-openapi", &["falconer-domain", "falconer-http"]),
         ("xtask", &[]),
     ];
@@ -137,14 +140,52 @@ fn dependencies_point_one_way() {
 
 /// The crates that a package links, one a line.
 fn linked_by(package: &str) -> String {
+    cargo_tree(&["--package", package, "--edges", "normal"])
+}
+
+fn cargo_tree(arguments: &[&str]) -> String {
     #[expect(clippy::disallowed_methods, reason = "cargo tells its tests where it is")]
     let cargo = std::env::var_os("CARGO").expect("cargo's own path");
     let tree = Command::new(cargo)
         .current_dir(checkout())
-        .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--offline"])
+        .args(["tree", "--prefix", "none", "--offline"])
+        .args(arguments)
         .output()
         .expect("cargo tree");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     String::from_utf8(tree.stdout).unwrap()
+}
+
+/// The sets of features in which debug builds compile each crate, for programs and build scripts alike.
+fn feature_sets(edges: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut sets: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    let tree = cargo_tree(&["--workspace", "--edges", edges, "--format", "{p}|{f}"]);
+    for line in tree.lines().filter(|line| !line.is_empty()) {
+        let (package, features) = line.split_once('|').expect("the format");
+        let features = features.trim_end_matches(" (*)").to_owned();
+        sets.entry(package.trim_end_matches(" (proc-macro)").to_owned()).or_default().insert(features);
+    }
+    sets
+}
+
+/// `cargo xtask`, `dev` and the watcher build programs, `test` builds tests too: a crate with two sets of features would be
+/// compiled twice.
+#[test]
+fn debug_builds_compile_each_crate_once() {
+    let (programs, tests) = (feature_sets("normal,build"), feature_sets("normal,build,dev"));
+    for (package, sets) in &tests {
+        assert_eq!(sets.len(), 1, "{package} is compiled with several sets of features: {sets:?}");
+        if let Some(without_tests) = programs.get(package) {
+            let advice = "name what turns the feature on in [dependencies] of tests/Cargo.toml";
+            assert_eq!(
+                without_tests, sets,
+                "{package} has other features in programs than in tests; {advice}"
+            );
+        }
+    }
+    // A package that is selected alone has its own features.
+    assert!(!read("Cargo.toml").contains("\ndefault-members"), "cargo selects default members alone");
+    assert!(read(".cargo/config.toml").contains("\nxtask = \"run --quiet --bin xtask --\"\n"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
-use crate::{bench, e2e, moving, step, template, test, tools};
+use crate::{bench, e2e, moving, step, template, test, tidy, tools};
 
 type Step = fn(&Workspace) -> Result<()>;
 
@@ -43,8 +43,9 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 24] = [
 ];
 
 /// The cheap ones first.
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 10] = [
     ("format", format),
+    ("tidiness", |workspace| tidy::run(workspace, &tidy::Options::default())),
     ("lint", lint),
     ("documentation", documentation),
     ("dependencies", dependencies),
@@ -70,7 +71,7 @@ fn format(workspace: &Workspace) -> Result<()> {
     let sentence = "some file is not formatted: run `cargo fmt --all`";
     step::run(workspace.cargo().args(["fmt", "--all", "--check"]), sentence)?;
     // A workspace of its own, which no other step builds.
-    let sentence = "a rival of the bench is not formatted: run `cargo fmt --all` in tests/bench/rivals";
+    let sentence = "a rival of the bench is not formatted: run `cargo fmt --all` in bench/rivals";
     let rivals = ["fmt", "--all", "--check", "--manifest-path", bench::RIVALS_MANIFEST];
     step::run(workspace.cargo().args(rivals), sentence)
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use falconer_local::template::Template;
+use falconer_emulators::template::Template;
 use falconer_tests::checkout;
 use serde_json::Value;
 

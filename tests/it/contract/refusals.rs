@@ -2,7 +2,7 @@
 //! members, methods, too many requests, outages.
 
 use falconer_domain::{Code, Status, TierName};
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use falconer_local::gateway::peak_overlap;
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::gateway::peak_overlap;
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Reply, World, WorldOptions};
 use serde_json::json;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Endpoint, Request, Response};
-use falconer_local::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, World, turned_clock};
 use serde_json::{Value, json};
 use tokio::time::Instant;

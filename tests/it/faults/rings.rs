@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::App;
-use falconer_local::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_A, World, pass, ring, turned_clock};
 
 use crate::issuing::falconer;

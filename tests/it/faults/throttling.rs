@@ -1,6 +1,6 @@
 //! F1: a store that asks us to slow down.
 
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
 
 /// The words for it: of a table, of an account, and of a partition.
