@@ -1,11 +1,11 @@
-//! The rules of Falconer, and nothing else.
+//! The rules of Falconer, without I/O.
 //!
 //! **Architecture invariant:** this crate reads no clock, no environment and no randomness, and does no I/O.
 //! `now` and random bytes are arguments, so every rule can be tested at any moment of any year, and the very
 //! functions the Lambdas run can be run again by `falconer explain --at`.
 //!
-//! Where the bytes and rules come from: `formats.md` and `api.md` of the design, whose independent test vectors stand
-//! in `tests/vectors/formats.json`.
+//! The specification is `docs/spec/formats.md`, `docs/spec/api.md` and `docs/devices.md`, with independent test vectors in
+//! `tests/vectors/formats.json`.
 
 pub mod activate;
 pub mod catalog;

@@ -1,4 +1,4 @@
-//! Is this machine one of those? The match rule of `formats.md`, in one place for server and client.
+//! The match rule of `docs/devices.md`, for server and client: is this machine one of those?
 
 use std::cmp::Reverse;
 
