@@ -22,7 +22,7 @@ const MIN_REMAINING: Duration = Duration::from_millis(500);
 pub struct Request {
     /// The gateway's id, repeated in the answer, its log lines and its audit row.
     pub request_id: String,
-    /// The moment of seat_request. No other clock is read for this request.
+    /// The moment of arrival. No other clock is read for this request.
     pub now: UnixMillis,
     /// The sender, as the gateway saw it: never a header.
     pub address: Address,
