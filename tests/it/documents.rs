@@ -415,3 +415,22 @@ fn perpetual_end_is_documented_alike() {
         assert!(!page(&name).contains("253402300799"), "{}", name.display());
     }
 }
+
+/// A constant as the page of limits cites it.
+fn is_constant(word: &str) -> bool {
+    word.len() > 4 && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[test]
+fn limits_name_existing_constants() {
+    let text = page("docs/spec/limits.md");
+    let folders = ["functions", "shared", "cli", "clients"];
+    let files = folders.into_iter().flat_map(|folder| crate::tidy::rust_files(&checkout().join(folder)));
+    let code =
+        files.map(|file| fs::read_to_string(file).unwrap()).collect::<String>() + &page("template.yaml");
+    let named: BTreeSet<_> = text.split('`').skip(1).step_by(2).filter(|word| is_constant(word)).collect();
+    assert!(named.len() > 40, "{named:?}");
+    for constant in named {
+        assert!(code.contains(constant), "docs/spec/limits.md names {constant}, which does not exist");
+    }
+}
