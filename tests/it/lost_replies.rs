@@ -186,3 +186,23 @@ fn refuses_changes_during_outage() {
     }
     assert_eq!(world.gateway().starts().len(), world.instances(), "nobody was killed or died");
 }
+
+/// A refresh that only notes the hour meets a transaction on its license, such as another device's activation.
+#[test]
+fn quiet_write_in_a_transaction_is_decided_again() {
+    let world = World::start();
+    let machine = Machine::named("here");
+    let key = world.put(Fixture::pro().bound(1, &machine, falconer_domain::UnixMillis(now().0 - 7_200_000)));
+    let id = world.license_id(&key);
+    let seen = || world.stored(&id).devices.values().map(|device| device.seen_at).max();
+    let before = seen();
+    let puts = Matcher::resource(world.settings.licenses_table.clone()).and_operation("PutItem");
+    world.dynamodb.break_next(1, puts.clone(), Fault::transaction_conflict());
+    let reply = world.post("/api/activate-sync", &machine.request(&key));
+    assert_eq!((reply.status, reply.code()), (200, "REFRESHED"), "{}", reply.body);
+    assert!(seen() > before, "the hour was stored by the second decision");
+    world.dynamodb.break_all(puts, Fault::transaction_conflict());
+    let key = world.put(Fixture::pro().bound(1, &machine, falconer_domain::UnixMillis(now().0 - 7_200_000)));
+    let reply = world.post("/api/activate-sync", &machine.request(&key));
+    assert_eq!((reply.status, reply.code()), (409, "CONCURRENT_UPDATE"), "it says so if it never ends");
+}

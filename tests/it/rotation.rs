@@ -296,3 +296,26 @@ fn at_once(url: &str, key: &str, callers: usize) -> Vec<Reply> {
     assert!(replies.iter().all(|reply| reply.code() == "VALID"), "{replies:?}");
     replies
 }
+
+/// A key without its hyphens reads as an imported one where the ring accepts those.
+#[test]
+fn loose_key_of_unknown_generation_rereads_the_ring() {
+    let ring = falconer_tests::ring().replacen(
+        '{',
+        &format!(r#"{{"imported":"9","9":"{}","#, falconer_tests::MASTER_B),
+        1,
+    );
+    let world = World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() });
+    let old = world.put(Fixture::pro());
+    let runtime = turned_clock();
+    let mut instances = Instances::new(&world, 1);
+    runtime.block_on(instances.verify(&[&old]));
+    world.wait(keyring::add(&world.ring_writer(), START)).unwrap();
+    world.wait(keyring::promote_now(&world.ring_writer())).unwrap();
+    let new = issue(&world).replace('-', " ");
+    runtime.block_on(async {
+        instances.pass(1).await;
+        falconer_tests::pass(Duration::from_secs(1)).await;
+        assert!(instances.verify(&[&new]).await.iter().all(|(code, _)| code == "VALID"), "{new}");
+    });
+}

@@ -202,3 +202,42 @@ fn devices_page_has_the_table() {
     let flowing = document.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flowing.contains(&sentence), "docs/devices.md lacks:\n{sentence}");
 }
+
+/// The first copy of an image is learned, and every further one leaves a row that passes: none takes the seat unseen.
+#[test]
+fn further_copies_leave_a_row_each() {
+    let world = falconer_tests::World::start();
+    let key = world.put(falconer_tests::Fixture::pro());
+    let id = world.license_id(&key);
+    let ask = |card: &str| {
+        let hardware = serde_json::json!({
+            "machine_id": "fixture-hardware-image", "mac": card, "cpu": "fixture-hardware-cpu",
+            "hostname": "fixture-hardware-name",
+        });
+        let body = serde_json::json!({ "license_key": key, "hardware_format": 1, "hardware": hardware });
+        world.post("/api/activate-sync", &body).code().to_owned()
+    };
+    let rows = || {
+        world.settle();
+        world.audit_rows(&id)
+    };
+    let cards = ["original", "copy-1", "copy-2", "copy-3"].map(|name| format!("fixture-hardware-{name}"));
+    assert_eq!(ask(&cards[0]), "ACTIVATED");
+    assert_eq!(ask(&cards[0]), "REFRESHED");
+    let quiet = rows().len();
+    assert_eq!(ask(&cards[1]), "DRIFTED", "the first copy is learned");
+    let mut seen = rows().len();
+    assert!(seen > quiet);
+    for card in [&cards[0], &cards[2], &cards[3]] {
+        assert_eq!(ask(card), "REFRESHED", "{card}: nobody is refused");
+        let rows = rows();
+        assert!(rows.len() > seen, "{card} leaves no row");
+        let last = rows.last().unwrap();
+        assert!(last.get("ttl").is_some(), "{card}: the row passes: {last}");
+        assert!(last.to_string().contains("agreed"), "{card}: the row names the labels: {last}");
+        seen = rows.len();
+    }
+    // The machine that was learned last is the device itself.
+    assert_eq!(ask(&cards[1]), "REFRESHED");
+    assert_eq!(rows().len(), seen, "its own requests leave none");
+}

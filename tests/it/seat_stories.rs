@@ -437,6 +437,14 @@ fn refresh_takes_no_seat() {
     let key = world.put(bound());
     let reply = world.post("/api/activate-sync", &with(refreshing(&b, &key), weak));
     assert_eq!(reply.code(), "HARDWARE_MISMATCH", "verify never says too weak");
+    // Without hardware verify would say VALID, so nothing may lock the device that holds the seat.
+    for request in [
+        json!({ "license_key": key, "refresh": true }),
+        with(refreshing(&a, &key), json!({ "hardware": {} })),
+    ] {
+        let reply = world.post("/api/activate-sync", &request);
+        assert_eq!((reply.status, reply.code()), (422, "FINGERPRINT_TOO_WEAK"), "{request}");
+    }
 }
 
 #[test]

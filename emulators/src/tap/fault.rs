@@ -67,6 +67,12 @@ impl Fault {
         }
     }
 
+    /// A single write of an item that a running transaction holds.
+    #[must_use]
+    pub fn transaction_conflict() -> Self {
+        Self::error(400, "TransactionConflictException", "Transaction is ongoing for the item")
+    }
+
     /// A transaction with the same token that is still running.
     #[must_use]
     pub fn transaction_in_progress() -> Self {

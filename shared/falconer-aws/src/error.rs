@@ -24,6 +24,15 @@ impl StoreError {
             _ => Self::Unavailable(kind(error)),
         }
     }
+
+    /// The same of a single write. Another request's transaction in the way has changed the row, or will: nothing was
+    /// written, so the caller decides again. The SDK does not retry it.
+    pub(crate) fn of_put<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Self {
+        match error.code() {
+            Some("TransactionConflictException") => Self::Conflict,
+            _ => Self::of(error),
+        }
+    }
 }
 
 /// The meaning of a failed transaction.

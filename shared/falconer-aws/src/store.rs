@@ -169,7 +169,7 @@ impl Store {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| StoreError::of(&error))
+            .map_err(|error| StoreError::of_put(&error))
     }
 
     /// Pattern 7: opens the connection and shows that the table answers.

@@ -83,6 +83,16 @@ impl Body {
     /// `MISSING_LICENSE`, or `INVALID_FIELD` when it is not a text.
     pub fn license(&mut self) -> Result<TypedKey, Problem> {
         const NAMES: [&str; 3] = ["license", "license_key", "licenseKey"];
+        // A text of invisible characters in one name does not hide the key in another.
+        let visible =
+            |name: &&&str| self.members.text(name).is_some_and(|text| text.contains(char::is_alphanumeric));
+        if let Some(name) = NAMES.iter().find(visible).copied()
+            && let Some(typed) = self.exact_text(&[name])?
+        {
+            let index = self.members.find(name);
+            index.into_iter().for_each(|index| self.take(index, &NAMES));
+            return Ok(TypedKey(typed));
+        }
         if let Some(typed) = self.exact_text(&NAMES)? {
             return Ok(TypedKey(typed));
         }

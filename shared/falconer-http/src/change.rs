@@ -6,7 +6,7 @@ use falconer_aws::audit::RowPart;
 use falconer_aws::store::{LastRequest, RowVersion, jitter};
 use falconer_aws::{AuditRow, StoreError};
 use falconer_domain::effective_license::EffectiveLicense;
-use falconer_domain::hardware::{DeviceId, HashedComponents, Sighting, lease_labels};
+use falconer_domain::hardware::{DeviceId, HashedComponents, Sighting, lease_labels, may_be_copy};
 use falconer_domain::seats::Outcome;
 use falconer_domain::trace::Trace;
 use falconer_domain::{Code, License, Product};
@@ -87,7 +87,9 @@ impl App {
             ChangeOutcome::Granted { trace: Trace::Lasting, device, .. } => {
                 AuditRow { part: RowPart::Caller, device, ..row }
             }
-            ChangeOutcome::Granted { trace: Trace::Passing, device, .. } => AuditRow { device, ..row },
+            ChangeOutcome::Granted { trace: Trace::Passing, device, hardware, standing, .. } => {
+                AuditRow { device, hardware: Sighting::of(&hardware, &standing.license), ..row }
+            }
             ChangeOutcome::Refused { .. } | ChangeOutcome::Missing { .. } | ChangeOutcome::Contended => row,
         };
         Ok(response.about(session.authentic.license_id).audited(row))
@@ -123,7 +125,12 @@ impl Session<'_> {
                     return Ok(ChangeOutcome::Refused { code, standing, asker });
                 }
             };
-            let trace = Trace::of(&standing.license, &outcome.license);
+            let copied = standing.license.devices.get(&outcome.device);
+            let copied = copied.is_some_and(|device| may_be_copy(&device.components, &hardware));
+            let trace = match Trace::of(&standing.license, &outcome.license) {
+                Trace::None if copied => Trace::Passing,
+                trace => trace,
+            };
             if outcome.license == standing.license
                 || self.store(&row.guard, &standing, &outcome, trace).await?
             {

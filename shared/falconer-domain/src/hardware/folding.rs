@@ -18,8 +18,8 @@ pub(super) fn folded(received: &str) -> String {
     address(&composed).unwrap_or(composed)
 }
 
-/// The digits of an address or an id.
-fn address(text: &str) -> Option<String> {
+/// Returns the digits of an address or an id.
+pub(crate) fn address(text: &str) -> Option<String> {
     let bare = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(text);
     let separator = bare.chars().find(|c| matches!(c, ':' | '-' | '.' | ' '))?;
     let groups: Vec<&str> = bare.split(separator).collect();

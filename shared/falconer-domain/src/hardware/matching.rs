@@ -140,6 +140,19 @@ fn is_no_copy(stored: &StoredComponents, presented: &HashedComponents, common: u
     different <= 1 && (stored.len() <= SMALL_DEVICE || common * 2 > stored.len())
 }
 
+/// Returns true if a machine that matches may still be a copy of the device's image: only `machine_id` tells it from
+/// others, and a part differs. The difference is learned once a week at most, so further copies match without a change;
+/// the audit gets a row of each request instead.
+#[must_use]
+pub fn may_be_copy(stored: &StoredComponents, presented: &HashedComponents) -> bool {
+    let common = common_labels(stored, presented);
+    let is_own = |label: &Label| label.is_hardware_id() && *label != Label::MachineId;
+    let differs = |(label, component): (&Label, &StoredComponent)| {
+        presented.0.get(label).is_some_and(|hash| *hash != component.hash)
+    };
+    common.contains(&Label::MachineId) && !common.iter().any(is_own) && stored.iter().any(differs)
+}
+
 /// Returns true if a stored label tells this device from others. One learned within [`MEMORY_DAYS`] does not: whoever
 /// presents the parts of two machines side by side can have one part of the other learned, and machines of one series
 /// share their weak parts. `install` counts as strong only on a device that stores nothing else strong.

@@ -7,7 +7,7 @@
 //! | in a lease | the server | the first 16 bytes of `SHA-256(received)` |
 
 mod drift;
-mod folding;
+pub(crate) mod folding;
 mod matching;
 mod received;
 mod sighting;
@@ -19,7 +19,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 pub use drift::{MEMORY_DAYS, REST_DAYS, drift_candidate, learned};
-pub use matching::{DeviceMatch, best_match, is_enough_to_bind, lease_labels};
+pub use matching::{DeviceMatch, best_match, is_enough_to_bind, lease_labels, may_be_copy};
 pub use received::{Fault, Hardware, Used};
 pub use sighting::{Nearest, Sighting};
 
@@ -229,6 +229,12 @@ impl fmt::Debug for ReceivedComponents {
 pub struct HashedComponents(pub(crate) BTreeMap<Label, [u8; HASH_BYTES]>);
 
 impl HashedComponents {
+    /// Returns true if there is no component.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// As a device that is bound now stores them.
     #[must_use]
     pub fn stored(&self) -> StoredComponents {

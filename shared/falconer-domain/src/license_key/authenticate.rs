@@ -55,6 +55,15 @@ impl KeyRing {
         signed.or_else(|why| imported().ok_or(why))
     }
 
+    /// Returns true if a text that reads as an imported key may be a signed key of a generation that this ring lacks. A
+    /// newer ring may tell.
+    #[must_use]
+    pub fn may_need_newer(&self, typed: &str, authentic: &Authentic) -> bool {
+        matches!(authentic.key, LicenseKey::Imported(_))
+            && fold::fold(typed)
+                .is_some_and(|folded| self.loosely(&folded).err() == Some(NotAuthentic::UnknownGeneration))
+    }
+
     /// Finds the system that a text in a column of keys came from. Unlike [`authenticate`](Self::authenticate) it is
     /// slow: thousands of tags are computed for a text that is nearly a key.
     #[must_use]

@@ -10,7 +10,7 @@ mod hashes;
 
 use hashes::HASHES;
 
-use crate::hardware::Label;
+use crate::hardware::{Label, folding};
 
 /// Values of one source, normalized: lower case, single spaces.
 struct Group {
@@ -152,6 +152,14 @@ const NUMBERS: &[Group] = &[
         ],
     },
     Group {
+        source: "QEMU's documentation: the address of a card whose address nobody chose, and of the cards after it",
+        values: &["525400123456", "525400123457", "525400123458", "525400123459"],
+    },
+    Group {
+        source: "Android 6 and iOS 7, whose interfaces report one constant instead of the card's address",
+        values: &["020000000000"],
+    },
+    Group {
         source: "Docker: the first containers of the default bridge, whose address is made of 172.17.0.2 and on",
         values: &[
             "0242ac110002",
@@ -182,7 +190,8 @@ pub(crate) fn proves_nothing(label: Label, normalized: &str) -> bool {
     is_placeholder(normalized)
         || match label {
             Label::Mac => is_shared_address(&bare(normalized)),
-            Label::Board | Label::Disk => normalized.chars().count() < SHORTEST_SERIAL,
+            Label::Board => normalized.chars().count() < SHORTEST_SERIAL,
+            Label::Disk => normalized.chars().count() < SHORTEST_SERIAL || is_numbered_disk(normalized),
             _ => false,
         }
 }
@@ -211,8 +220,11 @@ fn has(groups: &[Group], value: &str) -> bool {
     groups.iter().any(|group| group.values.contains(&value))
 }
 
-/// Without the separators of addresses, ids and serial numbers.
+/// Removes the separators of addresses, ids and serial numbers, and completes an address in its short form.
 fn bare(normalized: &str) -> String {
+    if let Some(digits) = folding::address(normalized) {
+        return digits;
+    }
     normalized.chars().filter(|c| !matches!(c, ':' | '-' | '.' | '_' | ' ' | '{' | '}')).collect()
 }
 
@@ -221,6 +233,14 @@ fn is_shared_address(bare: &str) -> bool {
     // The lowest bit of the first byte makes an address one of a group.
     let is_group = || u8::from_str_radix(&bare[..2], 16).is_ok_and(|byte| byte & 1 == 1);
     is_address && (is_group() || ADDRESS_PREFIXES.iter().any(|prefix| bare.starts_with(prefix)))
+}
+
+/// A disk of QEMU whose serial number nobody chose: `QM00001` for the first one of every guest, alone or behind the
+/// model's name (QEMU's documentation of `-drive serial`).
+fn is_numbered_disk(normalized: &str) -> bool {
+    const DIGITS: usize = 5;
+    let number = normalized.rsplit(' ').next().unwrap_or(normalized).strip_prefix("qm");
+    number.is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// An id of one byte again and again, as `01010101-0101-…` and `fefefefe-…` in firmware that nobody filled in.

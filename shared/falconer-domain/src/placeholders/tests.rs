@@ -93,8 +93,15 @@ fn placeholder_values_are_absent() {
         "0A-00-27-00-00-11",
         "01:00:5e:00:00:fb",
         "33:33:00:00:00:01",
+        "0:50:56:c0:0:8",
+        "2:42:ac:11:0:a",
+        "52:54:0:12:34:56",
     ] {
         assert_eq!(component(Label::Mac, text), None, "{text}");
+    }
+    for text in ["QM00001", "t10.ATA QEMU HARDDISK QM00003", "qm00012"] {
+        assert_eq!(component(Label::Disk, text), None, "{text}");
+        assert!(component(Label::Board, text).is_some(), "{text}");
     }
     for text in ["1", "12", "abc"] {
         assert_eq!(component(Label::Board, text), None, "{text}");
@@ -106,7 +113,9 @@ fn genuine_values_are_accepted() {
     for (label, text) in [
         (Label::Mac, "0e:0f:0f:0f:0f:0f"),
         (Label::Mac, "00:50:56:12:34:56"),
-        (Label::Mac, "52:54:00:12:34:56"),
+        (Label::Mac, "52:54:00:9a:3c:7e"),
+        (Label::Disk, "qm00001a"),
+        (Label::Disk, "aqm00001"),
         (Label::Board, "pf3xk9z7"),
         (Label::Board, "/7j5k2x2/cnws20097r0123/"),
         (Label::Disk, "s3z9nb0k123456"),
