@@ -1,4 +1,4 @@
-//! What a signed answer does. Pure: the whole of "What a client does with it" in `formats.md` but the signature.
+//! What a signed answer does. Pure: the whole of "What an answer changes" in `docs/own-client.md` but the signature.
 
 use falconer_domain::hardware::LeaseComponents;
 use falconer_domain::lease::Claims;

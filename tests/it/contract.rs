@@ -525,8 +525,8 @@ fn ids(devices: &Value) -> BTreeSet<String> {
     devices["M"].as_object().into_iter().flat_map(|devices| devices.keys().cloned()).collect()
 }
 
-/// What `formats.md` lets an audit row say of a change: of people that something was set, of devices their ids, of a
-/// list that may be long its length.
+/// What `docs/spec/formats.md` lets an audit row say of a change: of people that something was set, of devices their ids,
+/// of a list that may be long its length.
 fn recorded_changes(before: &Value, after: &Value) -> Value {
     let list =
         |item: &Value| json!({ "L": ids(item).iter().map(|id| json!({ "S": id })).collect::<Vec<_>>() });

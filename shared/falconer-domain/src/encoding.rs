@@ -1,4 +1,4 @@
-//! The text encodings of `formats.md`: Crockford base32 and base64url.
+//! The text encodings of `docs/spec/formats.md`: Crockford base32 and base64url.
 
 use std::sync::LazyLock;
 

@@ -4,8 +4,8 @@
 //! `now` and random bytes are arguments, so every rule can be tested at any moment of any year, and the very
 //! functions the Lambdas run can be run again by `falconer explain --at`.
 //!
-//! Where the bytes and rules come from: `formats.md` and `api.md` of the design, whose independent test vectors stand
-//! in `tests/vectors/formats.json`.
+//! Where the bytes and rules come from: `docs/spec/formats.md` and `docs/spec/api.md`, whose independent test vectors
+//! stand in `tests/vectors/formats.json`.
 
 pub mod activate;
 pub mod catalog;

@@ -1,4 +1,4 @@
-//! `tests/vectors/formats.json`, written by an independent implementation of `formats.md`, against ours.
+//! `tests/vectors/formats.json`, written by an independent implementation of `docs/spec/formats.md`, against ours.
 
 use falconer_domain::encoding::HEXLOWER;
 use falconer_domain::hardware::{self, Label, ReceivedComponents};

@@ -1,4 +1,4 @@
-//! Is this machine one of those? The match rule of `formats.md`, in one place for server and client.
+//! Is this machine one of those? The match rule of `docs/spec/devices.md`, in one place for server and client.
 
 use std::cmp::Reverse;
 

@@ -6,9 +6,10 @@
 //! | a transfer took it | the same | always, until a later transfer displaces another; then for one cool-down after its own |
 //! | a keyed device took it in place of this opaque one | the same | for one cool-down |
 //!
-//! `formats.md` gives the right of reclaim to the device displaced by the *latest* transfer. With several seats two
-//! transfers may follow each other at once, and the second would take the right from the owner whom the first has
-//! displaced; so every displaced device keeps it for the length of a cool-down. With one seat the two rules are the same.
+//! `docs/spec/devices.md` gives the right of reclaim to the device displaced by the *latest* transfer. With several
+//! seats two transfers may follow each other at once, and the second would take the right from the owner whom the first
+//! has displaced; so every displaced device keeps it for the length of a cool-down. With one seat the two rules are the
+//! same.
 
 //!
 //! **Returns.** A seat is remembered for the device that left it. With each binding, those that may return stay so many
