@@ -92,8 +92,10 @@ pub(crate) enum AtTheDesk {
     Issue(Box<Issue>),
     /// Show a license: terms, devices, transfers left, what happened last
     Show(OfLicense),
-    /// List licenses: of a user, of an e-mail, ending soon, or with a status
+    /// List licenses: all of them, of a user, of an e-mail, of a name, ending soon, or with a status
     List(List),
+    /// Find licenses by what a customer writes: a key, old or new, a part of a name or an address, an id
+    Find(Find),
     /// Stop a license until it is reinstated
     Suspend(Change),
     /// Take a suspended or revoked license back
@@ -110,6 +112,10 @@ pub(crate) enum AtTheDesk {
     AddFeature(Feature),
     /// Take away a feature that the license has of its own
     RemoveFeature(Feature),
+    /// Give a license rules of its own: grace, transfers, check interval and the other members of a policy
+    SetPolicy(SetPolicy),
+    /// Correct who the customer is: e-mail, your own id, name
+    SetCustomer(SetCustomer),
     /// Write a note on a license, over the one before
     Note(Note),
     /// Free seats and give their bindings back
@@ -118,7 +124,7 @@ pub(crate) enum AtTheDesk {
     RotateKey(RotateKey),
     /// Decrypt and print the key of a license; the audit records it
     Reveal(Change),
-    /// Blank a person's name and addresses wherever an e-mail stands
+    /// Erase a person from licenses and their history; the licenses go on working
     EraseSubject(EraseSubject),
     /// Print what happened to a license
     Audit(Audit),
@@ -140,9 +146,9 @@ pub(crate) enum AtTheDesk {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("term").required(true).args(["days", "perpetual", "from_csv"])))]
 pub(crate) struct Issue {
-    /// The product's code, 2 to 8 of A-Z and 0-9
-    #[arg(long, default_value = "QF")]
-    pub(crate) product: String,
+    /// The product's code, 2 to 8 of A-Z and 0-9 [env: FALCONER_PRODUCT]
+    #[arg(long)]
+    pub(crate) product: Option<String>,
     /// The tier, one of the product's catalog
     #[arg(long, required_unless_present = "from_csv", default_value = "", hide_default_value = true)]
     pub(crate) tier: String,
@@ -193,7 +199,8 @@ pub(crate) struct Issue {
 /// One license.
 #[derive(Debug, Args)]
 pub(crate) struct OfLicense {
-    /// Its key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard input
+    /// The key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard
+    /// input
     #[arg(value_name = "LICENSE")]
     pub(crate) license: String,
 }
@@ -218,21 +225,24 @@ pub(crate) struct Revoke {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("filter").required(true)))]
+#[command(group(ArgGroup::new("filter")))]
 pub(crate) struct List {
     /// Your own id of the customer
     #[arg(long, group = "filter")]
     pub(crate) user: Option<String>,
-    /// The e-mail entered when it was issued
+    /// The e-mail you entered; where none has it, the one typed in the application, which looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) email: Option<String>,
+    /// The customer's name, or a part of it; looks through the whole table
+    #[arg(long, group = "filter")]
+    pub(crate) name: Option<String>,
     /// Those that end within so many days
     #[arg(long, group = "filter", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_525))]
     pub(crate) expiring: Option<u32>,
     /// active, pending, suspended or revoked; looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) status: Option<String>,
-    /// All of them; looks through the whole table
+    /// All of them, as without a filter; looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) all: bool,
     /// Stop after so many
@@ -241,6 +251,20 @@ pub(crate) struct List {
     /// Go on behind this license, the last one of the page before
     #[arg(long, value_name = "LICENSE_ID")]
     pub(crate) after: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// A key in whatever text it is in, its last group, a name, an address, an order or a part of them; `-` reads
+    /// standard input
+    #[arg(required = true, value_name = "TEXT")]
+    pub(crate) text: Vec<String>,
+    /// Look through the whole table also where a key, an id or an index has found something
+    #[arg(long)]
+    pub(crate) everywhere: bool,
+    /// Stop after so many
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
 }
 
 #[derive(Debug, Args)]
@@ -282,6 +306,38 @@ pub(crate) struct SetSeats {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("rules").required(true).multiple(true).args(["settings", "reset"])))]
+pub(crate) struct SetPolicy {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// A member of a policy and its value, as offline_grace_days=30; NAME= gives the member back to the tier
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Give every member back to the tier that is not set here
+    #[arg(long)]
+    pub(crate) reset: bool,
+    /// A device that loses its seat, where there are fewer seats then; may be repeated
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) release: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("entries").required(true).multiple(true).args(["email", "user", "name"])))]
+pub(crate) struct SetCustomer {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// The customer's e-mail; an empty one clears it
+    #[arg(long)]
+    pub(crate) email: Option<String>,
+    /// Your own id of the customer; an empty one clears it
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// The customer's name; an empty one clears it
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Feature {
     #[command(flatten)]
     pub(crate) change: Change,
@@ -313,7 +369,8 @@ pub(crate) struct ResetHardware {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("which").required(true).args(["license", "generation"])))]
 pub(crate) struct RotateKey {
-    /// Its key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard input
+    /// The key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard
+    /// input
     #[arg(value_name = "LICENSE")]
     pub(crate) license: Option<String>,
     /// All licenses that need this generation of the key ring, each once; can be stopped and started again
@@ -328,11 +385,16 @@ pub(crate) struct RotateKey {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("whom").required(true).args(["email", "license"])))]
 pub(crate) struct EraseSubject {
-    /// The person's e-mail
+    /// The person's e-mail, as you entered it or as the application told it; looks through the whole table
     #[arg(long)]
-    pub(crate) email: String,
-    /// Why, for the audit
+    pub(crate) email: Option<String>,
+    /// The person of this license (its key, its id or its masked key), of those it replaced and of those that replaced
+    /// it
+    #[arg(long)]
+    pub(crate) license: Option<String>,
+    /// Why, for the audit; it must not name the person
     #[arg(long)]
     pub(crate) reason: Option<String>,
 }
@@ -383,16 +445,16 @@ pub(crate) enum Import {
 pub(crate) struct ImportSheet {
     #[command(flatten)]
     pub(crate) import: ImportFile,
-    /// The product of rows that name none
-    #[arg(long, default_value = "QF")]
-    pub(crate) product: String,
+    /// The product of rows that name none [env: FALCONER_PRODUCT]
+    #[arg(long)]
+    pub(crate) product: Option<String>,
     /// The sheet's name of a tier and ours; may be repeated
     #[arg(long, value_name = "THEIRS=OURS")]
     pub(crate) tier: Vec<String>,
     /// The sheet's word for a status and ours, as gesperrt=suspended; may be repeated
     #[arg(long, value_name = "THEIRS=OURS")]
     pub(crate) status: Vec<String>,
-    /// Whether its dates begin with the day or with the month, where the sheet itself does not tell
+    /// True if its dates begin with the day or with the month, where the sheet itself does not tell
     #[arg(long, value_name = "ORDER")]
     pub(crate) dates: Option<DateOrder>,
     /// The time zone in which its days end, as Europe/Berlin
@@ -415,7 +477,7 @@ pub(crate) struct ImportSheet {
     pub(crate) only: Vec<String>,
 }
 
-/// Whether dates begin with the day or with the month.
+/// True if dates begin with the day or with the month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DateOrder {
     /// 31/12/2026
@@ -450,7 +512,7 @@ pub(crate) struct ImportPostgres {
 pub(crate) struct ImportFile {
     /// CSV, its first line naming the columns; `-` reads standard input
     pub(crate) file: PathBuf,
-    /// Its encoding, if it is not UTF-8 or UTF-16, as windows-1252
+    /// The encoding, if it is not UTF-8 or UTF-16, as windows-1252
     #[arg(long, value_name = "NAME")]
     pub(crate) encoding: Option<String>,
     /// Where rows that cannot be imported go, with the reason [default: FILE.refused.csv]; `-` is standard output
@@ -484,9 +546,9 @@ pub(crate) struct ExportCsv {
 pub(crate) enum Catalog {
     /// Print a product's catalog: the stored one, else the built-in one
     Show {
-        /// The product's code
-        #[arg(long, default_value = "QF")]
-        product: String,
+        /// The product's code [env: FALCONER_PRODUCT]
+        #[arg(long)]
+        product: Option<String>,
     },
     /// Say whether a file is a catalog, and how it differs from the one in use
     Check(CatalogFile),
@@ -520,22 +582,22 @@ pub(crate) enum Keyring {
         #[arg(long)]
         now: bool,
     },
-    /// Believe nothing that a generation signs, as after a leak: it leaves /api/keys and endorses none. Its license keys
-    /// go on working
+    /// Believe nothing that a generation signs, as after a leak: it leaves /api/keys and endorses none. Its license
+    /// keys go on working
     Distrust {
-        /// Its number, as `keyring list` shows it
+        /// The number, as `keyring list` shows it
         generation: u8,
     },
     /// Take a distrust back, where the master was never in other hands
     Trust {
-        /// Its number, as `keyring list` shows it
+        /// The number, as `keyring list` shows it
         generation: u8,
     },
     /// Accept free-text keys brought in from a sheet; they carry no signature, so anyone can try to guess one
     EnableImported,
     /// Take a generation out of the ring; refused while a license of it lives
     Retire {
-        /// Its number, as `keyring list` shows it
+        /// The number, as `keyring list` shows it
         generation: u8,
     },
     /// Show every generation and what it does, never a master

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn catalogs_read_back_what_they_write() {
+    fn written_catalog_reads_back() {
         let built_in = Catalog::built_in(&Product::parse("QF").unwrap()).unwrap();
         assert_eq!(read(&written(&built_in)).unwrap(), built_in);
         let own = "product = \"ACME\"\n[tiers.free]\n[tiers.pro]\nextends = \"free\"\nfeatures = [\"a\"]\npolicy = { seats = 3 }\n";
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_problem() {
         for (text, said) in [
             ("product = 'A'\n[tiers.a]", "product must be"),
             ("product = 'ACME'\n[tiers.'A B']", "tier \"A B\" must be"),

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::arguments::{self, CatalogFile};
 use crate::failure::not_found;
 use crate::inputs;
-use crate::licenses::{Office, product, reason};
+use crate::licenses::{Office, reason};
 use crate::output;
 
 /// Licenses that a warning names: they fit on two lines.
@@ -20,7 +20,7 @@ impl Office<'_> {
     pub(crate) async fn catalog(&self, command: arguments::Catalog) -> Result<()> {
         match command {
             arguments::Catalog::Show { product: named } => {
-                let product = product(&named)?;
+                let product = self.product(named.as_deref()).await?;
                 let (in_use, version) = self.in_use(&product).await?;
                 let in_use = in_use.ok_or_else(|| {
                     not_found(format!("product {product} has no catalog; `falconer catalog apply` puts one"))
@@ -65,8 +65,8 @@ impl Office<'_> {
         self.applied(&new, &changes, &oversold, "changed")
     }
 
-    /// The licenses that would have more devices than seats. Their devices stay, and no other is bound until they fit; an
-    /// operator who sees that may say `falconer set-seats` or `set-tier` instead.
+    /// The licenses that would have more devices than seats. Their devices stay, and no other is bound until they fit;
+    /// an operator who sees that may say `falconer set-seats` or `set-tier` instead.
     async fn more_devices_than_seats(
         &self,
         in_use: Option<&Catalog>,
@@ -161,7 +161,7 @@ fn changes(in_use: Option<&Catalog>, new: &Catalog) -> Vec<String> {
     }
 }
 
-/// Whether a license of any tier that stays could have fewer seats.
+/// Returns true if a license of any tier that stays could have fewer seats.
 fn takes_seats_away(in_use: &Catalog, new: &Catalog) -> bool {
     let seats = |catalog: &Catalog, tier: &TierName| {
         catalog.policy(tier, &PolicyOverrides::default()).map(|policy| policy.seats)

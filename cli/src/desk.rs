@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use falconer_aws::audit::{RowPart, Subject};
-use falconer_aws::operator::{Birth, Place};
+use falconer_aws::operator::{IssuanceRecord, PageToken};
 use falconer_aws::store::{Row, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
-use falconer_domain::standing::Standing;
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::{Catalog, KeyRing, License, LicenseId, LicenseKey, Product, UnixMillis};
 
 use crate::in_use::CatalogsInUse;
@@ -108,7 +108,7 @@ impl<'a> Desk<'a> {
         (is_signed || !is_masked).then_some(authentic.license_id)
     }
 
-    /// Whether finding this text takes a look at every license.
+    /// Returns true if finding this text takes a look at every license.
     #[must_use]
     pub fn is_hint(&self, text: &str) -> bool {
         let text = text.trim();
@@ -122,8 +122,8 @@ impl<'a> Desk<'a> {
 
     async fn find_by_hint(&self, hint: &str) -> Result<Row, FindError> {
         let mut found: Vec<Row> = Vec::new();
-        self.each(|row, birth| {
-            if birth.key_hint.to_uppercase() == hint {
+        self.each(|row, issuance| {
+            if issuance.key_hint.to_uppercase() == hint {
                 found.push(row);
             }
             ControlFlow::Continue(())
@@ -140,7 +140,10 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn each(&self, visit: impl FnMut(Row, Birth) -> ControlFlow<()>) -> Result<usize, StoreError> {
+    pub async fn each(
+        &self,
+        visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
+    ) -> Result<usize, StoreError> {
         self.each_after(None, visit).await
     }
 
@@ -151,18 +154,18 @@ impl<'a> Desk<'a> {
     pub async fn each_after(
         &self,
         license: Option<&LicenseId>,
-        mut visit: impl FnMut(Row, Birth) -> ControlFlow<()>,
+        mut visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize, StoreError> {
-        let (mut place, mut unreadable) = (license.map(Place::after), 0);
+        let (mut place, mut unreadable) = (license.map(PageToken::after), 0);
         loop {
             let page = self.store.page_of_licenses(place).await?;
             unreadable += page.unreadable;
             for row in page.rows {
-                let Ok(birth) = row.birth() else {
+                let Ok(issuance) = row.issuance() else {
                     unreadable += 1;
                     continue;
                 };
-                if visit(row, birth).is_break() {
+                if visit(row, issuance).is_break() {
                     return Ok(unreadable);
                 }
             }
@@ -186,10 +189,23 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::Corrupt`] where its catalog lacks its tier.
-    pub async fn standing(&self, license: License) -> Result<Standing, StoreError> {
+    pub async fn standing(&self, license: License) -> Result<EffectiveLicense, StoreError> {
+        let tier = license.tier.clone();
+        self.standing_if_known(license).await?.ok_or_else(|| {
+            StoreError::Corrupt(format!(
+                "the catalog lacks the tier {tier}; `falconer set-tier` gives the license another one, and \
+                 `falconer catalog apply` brings the tier back"
+            ))
+        })
+    }
+
+    /// The same; `None` where the catalog lacks the license's tier.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn standing_if_known(&self, license: License) -> Result<Option<EffectiveLicense>, StoreError> {
         let catalog = self.catalog(&license.product).await?;
-        Standing::of(license, &catalog)
-            .map_err(|unknown| StoreError::Corrupt(format!("the catalog lacks the tier {}", unknown.0.tier)))
+        Ok(EffectiveLicense::of(license, &catalog).ok())
     }
 
     /// Changes a license, in one transaction with its audit row, and returns it as it is then. `edit` is asked again

@@ -7,7 +7,7 @@ use anyhow::Result;
 use falconer::desk::Deed;
 use falconer::moving::export;
 use falconer::moving::side_file::SideFile;
-use falconer_aws::operator::Birth;
+use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::License;
 use serde_json::json;
 
@@ -36,8 +36,8 @@ impl Office<'_> {
         let reason = reason(arguments.reason.as_deref())?;
         let mut licenses = Vec::new();
         let unreadable = self
-            .look_through(|row, birth| {
-                licenses.push((row.license, birth));
+            .look_through(|row, issuance| {
+                licenses.push((row.license, issuance));
                 ControlFlow::Continue(())
             })
             .await?;
@@ -84,7 +84,7 @@ impl Office<'_> {
 
     async fn write(
         &self,
-        licenses: &[(License, Birth)],
+        licenses: &[(License, IssuanceRecord)],
         keys: Keys<'_>,
         mut writer: csv::Writer<SideFile>,
         path: &Path,
@@ -92,16 +92,16 @@ impl Office<'_> {
         let failed = |why: csv::Error| OutputError::at(path, why.into());
         writer.write_record(export::header()).map_err(failed)?;
         let mut progress = Progress::of(licenses.len() as u64, self.manners);
-        for (done, (license, birth)) in licenses.iter().enumerate() {
+        for (done, (license, issuance)) in licenses.iter().enumerate() {
             let sealed_by = self.ring.generation(license.generation);
             let key = match keys {
                 Keys::Revealed(reason) if sealed_by.is_some() => {
-                    self.revealed(license, birth, reason).await?
+                    self.revealed(license, issuance, reason).await?
                 }
                 // Sealed by a generation that was retired with it.
-                Keys::Revealed(_) | Keys::Masked => birth.key_hint.clone(),
+                Keys::Revealed(_) | Keys::Masked => issuance.key_hint.clone(),
             };
-            writer.write_record(export::row(license, birth, &key)).map_err(failed)?;
+            writer.write_record(export::row(license, issuance, &key)).map_err(failed)?;
             progress.at(done as u64 + 1);
         }
         progress.finish();
@@ -109,8 +109,13 @@ impl Office<'_> {
     }
 
     /// First the record, then the key: nobody sees one without the other.
-    async fn revealed(&self, license: &License, birth: &Birth, reason: Option<&str>) -> Result<String> {
-        let key = opened(self.ring, license, birth)?;
+    async fn revealed(
+        &self,
+        license: &License,
+        issuance: &IssuanceRecord,
+        reason: Option<&str>,
+    ) -> Result<String> {
+        let key = opened(self.ring, license, issuance)?;
         let deed = Deed { action: "export", code: "KEY_REVEALED", reason };
         self.store.record(&self.desk.audit(&license.id, deed, self.now)?).await?;
         Ok(key.to_string())

@@ -1,4 +1,5 @@
-//! How a command ends that does not do what it was asked: a sentence for a person, a code and an exit code for a program.
+//! How a command ends that does not do what it was asked: a sentence for a person, a code and an exit code for a
+//! program.
 
 use std::process::ExitCode;
 
@@ -17,7 +18,7 @@ use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::stacks::StackError;
 use falconer_domain::issue::OrderRefusal;
 use falconer_domain::keyring::KeyRingError;
-use falconer_domain::operate::TierRefusal;
+use falconer_domain::operate::{BadSetting, TierRefusal};
 use falconer_domain::person::BadLine;
 use serde_json::{Value, json};
 
@@ -53,7 +54,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Its code, for programs.
+    /// Returns the code, for programs.
     pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::Refused => "refused",
@@ -71,7 +72,7 @@ impl Kind {
         }
     }
 
-    /// Its exit code, by what is to be done about it.
+    /// Returns the exit code, by what is to be done about it.
     pub(crate) const fn exit(self) -> u8 {
         match self {
             Self::Refused | Self::NotConfirmed | Self::OrderDiffers => 1,
@@ -160,6 +161,7 @@ impl Kind {
             || cause.is::<TooLong>()
             || cause.is::<OrderRefusal>()
             || matches!(cause.downcast_ref(), Some(TierRefusal::NoSuchTier(_)))
+            || cause.is::<BadSetting>()
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()
             || cause.is::<Undecided>()
@@ -281,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kind_is_that_of_the_cause() {
+    fn kind_follows_the_cause() {
         let kind = |error: anyhow::Error| error.chain().find_map(Kind::of);
         let down = || StoreError::Unavailable("timed out".to_owned());
         assert_eq!(kind(anyhow::Error::from(down()).context("while reading")), Some(Kind::Unreachable));

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use encoding_rs::Encoding;
-use falconer::moving::cells::{Sheet, folded_name};
+use falconer::moving::cells::{Row, Sheet, folded_name};
 use falconer::moving::dates::DayOrder;
 use falconer::moving::encoding;
 use falconer::moving::import::{Import, Imported, Mode, Source, There, Words};
 use falconer::moving::intake::FreeText;
 use falconer::moving::postgres::clock::{Column, Verdict, Wrong};
 use falconer::moving::postgres::{self, Features};
-use falconer::moving::sheet::{Reading, Standing, Undated};
+use falconer::moving::sheet::{EffectiveLicense, Reading, Undated};
 use falconer::moving::update::{Difference, Mended};
 use falconer_domain::TierName;
 use jiff::tz::TimeZone;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::arguments::{self, DateOrder, ImportFile, ImportPostgres, ImportSheet};
 use crate::failure::{Failure, Kind, bad_input};
 use crate::inputs;
-use crate::licenses::{Office, product, reason};
+use crate::licenses::{Office, reason};
 use crate::output::{self, Voice};
 use crate::progress::Progress;
 
@@ -35,7 +35,7 @@ impl Office<'_> {
     }
 
     async fn import_sheet(&self, sheet: &ImportSheet) -> Result<()> {
-        let product = product(&sheet.product)?;
+        let (product, unsaid) = self.named_product(sheet.product.as_deref()).await?.of_rows();
         let mut reading = Reading::new(product, self.now);
         reading.tiers = tiers(&sheet.tier)?;
         reading.statuses = statuses(&sheet.status)?;
@@ -61,6 +61,15 @@ impl Office<'_> {
         let mapping = beside(sheet.mapping.as_deref(), &sheet.import.file, "mapping")?;
         let how = How { mapping: &mapping, only: &only, there: There::Left, what };
         let check = |file: &Sheet<'_>| {
+            // A row of our own export names its product, and so does a key that the ring has made.
+            let key_names_it = |row: &Row<'_>| {
+                let authentic = row.cell("license_key").and_then(|key| self.ring.authenticate(&key).ok());
+                authentic.is_some_and(|authentic| authentic.key.product().is_some())
+            };
+            let names_it = |row: Row<'_>| row.cell("product").is_some() || key_names_it(&row);
+            if let Some(unsaid) = unsaid.filter(|_| !file.rows().all(names_it)) {
+                return Err(unsaid.into());
+            }
             if let Undated::From(column) = &reading.undated
                 && !file.has(column)
             {
@@ -263,7 +272,7 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
 }
 
-/// Whether two paths lead to one file, by whatever way.
+/// Returns true if two paths lead to one file, by whatever way.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     one == other || real(one).is_some_and(|one| real(other) == Some(one))
@@ -291,17 +300,19 @@ const OFFSETS_SHOWN: usize = 3;
 
 /// Says that a column was written in another zone, and how to read it in the right one.
 fn other_zone(column: &str, wrong: &Wrong, zone: &str, flag: &str) -> String {
-    let Wrong { compared, off, offsets_seconds, fitting } = wrong;
+    let Wrong { compared, off, lines, offsets_seconds, fitting } = wrong;
     let offsets: Vec<_> = offsets_seconds.iter().take(OFFSETS_SHOWN).map(|seconds| hours(*seconds)).collect();
     let offsets = offsets.join(" or ");
+    let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
     let begun = format!(
         "{column} was not written in {zone}: {off} of {compared} rows are off by {offsets} from the second that their \
-         own key holds. Nothing was written."
+         own key holds, beginning with the lines {}. Nothing was written.",
+        lines.join(", ")
     );
     let Some(first) = fitting.first() else {
         return format!(
-            "{begun} No single time zone fits: part the file by the zones the server has run in, or import it as it \
-             is with --trust-timezone."
+            "{begun} No single time zone fits: part the file by the zones the server has run in, mend these rows if \
+             they are few, or import it as it is with --trust-timezone."
         );
     };
     let more = fitting.len().saturating_sub(ZONES_SHOWN);
@@ -361,8 +372,8 @@ fn tiers(pairs: &[String]) -> Result<BTreeMap<String, TierName>> {
     pairs.iter().map(|pair| translated(pair, ours, "--tier", "Standard=pro")).collect()
 }
 
-fn statuses(pairs: &[String]) -> Result<BTreeMap<String, Standing>> {
-    let ours = |text: &str| Standing::parse(&text.to_lowercase());
+fn statuses(pairs: &[String]) -> Result<BTreeMap<String, EffectiveLicense>> {
+    let ours = |text: &str| EffectiveLicense::parse(&text.to_lowercase());
     pairs.iter().map(|pair| translated(pair, ours, "--status", "gesperrt=suspended")).collect()
 }
 
@@ -382,7 +393,7 @@ fn translated<T>(
 fn only(words: &[String]) -> Result<Vec<String>> {
     let read = |word: &String| {
         let word = word.trim().to_lowercase();
-        Standing::parse(&word).ok_or_else(|| {
+        EffectiveLicense::parse(&word).ok_or_else(|| {
             bad_input(format!("--only {word} is not active, pending, suspended, revoked or expired"))
         })?;
         Ok(word)

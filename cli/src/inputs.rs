@@ -18,12 +18,17 @@ pub(crate) fn text(file: &Path) -> Result<String> {
     String::from_utf8(bytes(file, MAX_TEXT_BYTES)?).with_context(|| format!("{name} is not text"))
 }
 
+/// The bytes of a small file, whatever they are encoded in.
+pub(crate) fn bytes_of_text(file: &Path) -> Result<Vec<u8>> {
+    bytes(file, MAX_TEXT_BYTES)
+}
+
 /// The bytes of a sheet.
 pub(crate) fn sheet(file: &Path) -> Result<Vec<u8>> {
     bytes(file, MAX_SHEET_BYTES)
 }
 
-/// Whether a file stands for standard input.
+/// Returns true if a file stands for standard input.
 pub(crate) fn is_standard_input(file: &Path) -> bool {
     file.as_os_str() == "-"
 }

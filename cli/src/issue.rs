@@ -25,7 +25,7 @@ pub enum Form {
 
 /// A license, issued and stored. No `Debug`: it holds the key in clear.
 pub struct Issued {
-    /// Its key, to be handed to the customer.
+    /// The key, to be handed to the customer.
     pub key: LicenseKey,
     /// What was stored.
     pub license: NewLicense,

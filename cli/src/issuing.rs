@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use falconer::desk::Deed;
 use falconer::issue::{Form, IssueError, Issued, Issuer, Ordered};
 use falconer::moving::bulk::{Bulk, BulkError};
-use falconer::moving::cells::Sheet;
+use falconer::moving::cells::{Row, Sheet};
 use falconer::moving::issuing::{self, Keyed};
 use falconer::random;
 use falconer_aws::operator::PlacedOrder;
@@ -18,8 +18,9 @@ use crate::arguments::Issue;
 use crate::failure::{Failure, bad_input};
 use crate::imports::{self, beside};
 use crate::inputs;
-use crate::licenses::{Office, opened, product, reason, unseen};
+use crate::licenses::{Office, opened, reason, unseen};
 use crate::output::{self, OutputError, Voice};
+use crate::products::Named;
 use crate::progress::Progress;
 use crate::shown;
 
@@ -28,12 +29,16 @@ const MOST_TOLD: usize = 20;
 
 impl Office<'_> {
     pub(crate) async fn issue(&self, issue: Issue) -> Result<()> {
-        let product = product(&issue.product)?;
         let reason = reason(issue.reason.as_deref())?;
+        let named = self.named_product(issue.product.as_deref()).await?;
         if let Some(file) = &issue.from_csv {
             let encoding = issue.encoding.as_deref();
-            return self.issue_to(file, issue.output.as_deref(), &product, reason.as_deref(), encoding).await;
+            return self.issue_to(file, issue.output.as_deref(), named, reason.as_deref(), encoding).await;
         }
+        let product = match named {
+            Named::Is(product) => product,
+            Named::Unsaid(failure) => return Err(failure.into()),
+        };
         let form = if issue.legacy { Form::Legacy } else { Form::Current };
         let id = issue.order.as_deref().map(OrderId::read).transpose();
         let id = id.map_err(|why| bad_input(why.to_string()))?;
@@ -69,7 +74,8 @@ impl Office<'_> {
         })
     }
 
-    /// The license of an order that was issued before, or what took its place: the same key again, and the audit says so.
+    /// The license of an order that was issued before, or what took its place: the same key again, and the audit says
+    /// so.
     async fn hand_over_again(&self, placed: &PlacedOrder, reason: Option<&str>) -> Result<()> {
         let mut id = placed.license.clone();
         let row = loop {
@@ -79,7 +85,7 @@ impl Office<'_> {
                 None => break row,
             }
         };
-        let key = opened(self.ring, &row.license, &row.birth()?)?;
+        let key = opened(self.ring, &row.license, &row.issuance()?)?;
         let deed = Deed { action: "issue", code: "KEY_REVEALED", reason };
         // First the record, then the key: nobody sees one without the other.
         self.store.record(&self.desk.audit(&id, deed, self.now)?).await?;
@@ -103,7 +109,7 @@ impl Office<'_> {
         &self,
         file: &Path,
         keys: Option<&Path>,
-        product: &Product,
+        product: Named,
         reason: Option<&str>,
         encoding: Option<&str>,
     ) -> Result<()> {
@@ -124,7 +130,7 @@ impl Office<'_> {
         &self,
         file: &Path,
         keys: &Path,
-        product: &Product,
+        product: Named,
         reason: Option<&str>,
         voice: Voice,
         encoding: Option<&str>,
@@ -137,6 +143,12 @@ impl Office<'_> {
         if !unknown.is_empty() {
             let (unknown, known) = (unknown.join(", "), issuing::COLUMNS.join(", "));
             return Err(bad_input(format!("{name}: no column {unknown}; there are {known}")).into());
+        }
+        let (product, unsaid) = product.of_rows();
+        let product = &product;
+        let names_it = |row: Row<'_>| row.cell("product").is_some();
+        if let Some(unsaid) = unsaid.filter(|_| !issuing::rows(&orders).all(names_it)) {
+            return Err(unsaid.into());
         }
         let checked = self.checked(&orders, product).await?;
         if self.manners.dry_run {

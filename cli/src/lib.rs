@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod chart;
 pub mod desk;
+pub mod finding;
 pub mod history;
 pub mod in_use;
 pub mod issue;

@@ -10,15 +10,16 @@ use falconer::desk::{ChangeError, Deed, Desk, FindError};
 use falconer::history::Recent;
 use falconer::{moments, words};
 use falconer_aws::Store;
-use falconer_aws::operator::Birth;
+use falconer_aws::operator::IssuanceRecord;
 use falconer_aws::store::Row;
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::issue::NewLicense;
 use falconer_domain::license_key::CurrentKey;
-use falconer_domain::operate::{self, Extension, Reset};
-use falconer_domain::person::{Email, Note};
+use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
+use falconer_domain::person::Note;
 use falconer_domain::{
-    Catalog, KeyRing, License, LicenseId, LicenseKey, Product, Status, TierName, UnixMillis, escrow,
+    Catalog, KeyRing, License, LicenseId, LicenseKey, Status, TierName, UnixMillis, escrow,
 };
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -35,14 +36,15 @@ pub(crate) struct Office<'a> {
     pub(crate) ring: &'a KeyRing,
     pub(crate) desk: Desk<'a>,
     pub(crate) actor: &'a str,
+    pub(crate) product: Option<&'a str>,
     pub(crate) manners: Manners,
     pub(crate) now: UnixMillis,
 }
 
 /// Which of many licenses are listed.
-struct PageOf {
-    after: Option<LicenseId>,
-    limit: usize,
+pub(crate) struct PageOf {
+    pub(crate) after: Option<LicenseId>,
+    pub(crate) limit: usize,
 }
 
 impl Office<'_> {
@@ -51,6 +53,7 @@ impl Office<'_> {
             Command::Issue(issue) => self.issue(*issue).await,
             Command::Show(of) => self.show(&of.license).await,
             Command::List(list) => self.list(list).await,
+            Command::Find(find) => self.find_text(&find).await,
             Command::Suspend(change) => {
                 self.edit(&change, "suspend", "SUSPENDED", |_| operate::suspend).await
             }
@@ -92,6 +95,23 @@ impl Office<'_> {
                 let edit = |_: &Catalog| |license| operate::remove_feature(license, &of.feature);
                 self.edit(&of.change, "remove-feature", "FEATURE_REMOVED", edit).await
             }
+            Command::SetPolicy(set) => {
+                let change = if set.reset { PolicyChange::reset() } else { PolicyChange::default() };
+                let change = change.and(set.settings.iter().map(String::as_str))?;
+                let release = devices(&set.release)?;
+                let edit = |catalog: &Catalog| {
+                    let (catalog, change, release) = (catalog.clone(), change.clone(), release.clone());
+                    move |license| operate::set_policy(license, &change, &catalog, &release)
+                };
+                self.edit(&set.change, "set-policy", "POLICY_SET", edit).await
+            }
+            Command::SetCustomer(set) => {
+                let entries = [&set.user, &set.email, &set.name].map(|entry| entry.as_deref());
+                let correction = Correction::read(entries[0], entries[1], entries[2])?;
+                let edit =
+                    |_: &Catalog| move |license| Ok::<_, Never>(operate::set_customer(license, &correction));
+                self.edit(&set.change, "set-customer", "CUSTOMER_SET", edit).await
+            }
             Command::Note(note) => {
                 let text = Note::read(&words::lines(&note.text)).context("a note")?;
                 let edit = |_: &Catalog| {
@@ -129,16 +149,16 @@ impl Office<'_> {
 
     async fn show(&self, license: &str) -> Result<()> {
         let row = self.find(license).await?;
-        let birth = row.birth()?;
+        let issuance = row.issuance()?;
         let standing = self.desk.standing(row.license).await?;
         let Recent { rows, refusals, .. } = Recent::to_show(self.store, &standing.license.id).await?;
         if self.manners.json {
-            let mut shown = shown::license_json(&standing, &birth, self.now);
+            let mut shown = shown::license_json(&standing, &issuance, self.now);
             shown["audit"] = rows.iter().map(shown::audit_json).collect();
             shown["refusals"] = refusals.iter().map(shown::audit_json).collect();
             return Ok(output::document(&shown)?);
         }
-        let mut parts = vec![shown::license_text(&standing, &birth, self.now)];
+        let mut parts = vec![shown::license_text(&standing, &issuance, self.now)];
         parts.extend(shown::devices_text(&standing.license));
         if !refusals.is_empty() {
             parts.push(format!("Refused last:\n{}", shown::answers_text(&refusals, &standing.license)));
@@ -147,50 +167,6 @@ impl Office<'_> {
             parts.push(shown::audit_text(&rows));
         }
         Ok(output::line(parts.join("\n\n"))?)
-    }
-
-    async fn list(&self, list: arguments::List) -> Result<()> {
-        let status = list.status.as_deref().map(|text| {
-            Status::parse(text)
-                .ok_or_else(|| bad_input(format!("{text} is not active, pending, suspended or revoked")))
-        });
-        let after = list.after.as_deref().map(|text| {
-            let sentence = || bad_input(format!("--after {text} is not a license id (lic_…)"));
-            LicenseId::parse(text.trim()).ok_or_else(sentence)
-        });
-        let page = PageOf { after: after.transpose()?, limit: list.limit };
-        let mut found = match (&list.user, &list.email, list.expiring, status.transpose()?) {
-            (Some(user), ..) => self.read_all(self.store.licenses_of_user(user).await?, &page).await?,
-            (_, Some(email), ..) => {
-                let email = Email::read(email)?.context("--email is empty")?;
-                self.read_all(self.store.licenses_of_email(email.as_str()).await?, &page).await?
-            }
-            (_, _, Some(days), _) => {
-                let ids = self.store.licenses_ending(self.now, self.now.plus_days(days)).await?;
-                self.read_all(ids, &page).await?
-            }
-            (_, _, _, status) => {
-                self.scan_page(&page, |license| status.is_none_or(|it| it == license.status)).await?
-            }
-        };
-        let more = found.len() > list.limit;
-        found.truncate(list.limit);
-        let next = found.last().filter(|_| more).map(|(license, _)| license.id.to_string());
-        if self.manners.json {
-            let mut licenses = Vec::new();
-            for (license, birth) in found {
-                licenses.push(shown::license_json(&self.desk.standing(license).await?, &birth, self.now));
-            }
-            return Ok(output::document(&json!({ "licenses": licenses, "more": more, "next": next }))?);
-        }
-        output::line(shown::list_text(&found, self.now))?;
-        if let Some(next) = next {
-            let limit = list.limit;
-            output::line(format!(
-                "There are more: --after {next} goes on, --limit shows more than {limit}."
-            ))?;
-        }
-        Ok(())
     }
 
     /// Shows what will change, asks, and changes it.
@@ -207,36 +183,46 @@ impl Office<'_> {
     {
         let reason = reason(change.reason.as_deref())?;
         let row = self.find(&change.of.license).await?;
-        let birth = row.birth()?;
+        let issuance = row.issuance()?;
         let edit = edit(&self.desk.catalog(&row.license.product).await?);
         let planned = edit(row.license.clone())?;
         let id = row.license.id.clone();
         if planned == row.license {
-            return self.changed(action, planned, &birth, Outcome::Unchanged).await;
+            return self.changed(action, planned, &issuance, Outcome::Unchanged).await;
         }
-        let before = self.desk.standing(row.license).await?;
+        let tier = row.license.tier.clone();
         let after = self.desk.standing(planned.clone()).await?;
-        let (before, after) =
-            (shown::license_json(&before, &birth, self.now), shown::license_json(&after, &birth, self.now));
+        let shown = |standing: &EffectiveLicense| shown::license_json(standing, &issuance, self.now);
+        // A tier that the catalog lacks is what `set-tier` is there to replace.
+        let lines = match self.desk.standing_if_known(row.license).await? {
+            Some(before) => difference(&shown(&before), &shown(&after)),
+            None => vec![format!("tier: \"{tier}\", which the catalog lacks → \"{}\"", after.license.tier)],
+        };
         if self.manners.dry_run {
-            self.tell(&difference(&before, &after))?;
-            return self.changed(action, planned, &birth, Outcome::DryRun).await;
+            self.tell(&lines)?;
+            return self.changed(action, planned, &issuance, Outcome::DryRun).await;
         }
-        self.confirm(&format!("{action} {} ({})", birth.key_hint, id), &difference(&before, &after))?;
+        self.confirm(&format!("{action} {} ({})", issuance.key_hint, id), &lines)?;
         let deed = Deed { action, code, reason: reason.as_deref() };
         let after = self.desk.change(&id, deed, self.now, edit).await.map_err(unwrapped)?;
-        self.changed(action, after, &birth, Outcome::Changed).await
+        self.changed(action, after, &issuance, Outcome::Changed).await
     }
 
-    async fn changed(&self, action: &str, license: License, birth: &Birth, outcome: Outcome) -> Result<()> {
+    async fn changed(
+        &self,
+        action: &str,
+        license: License,
+        issuance: &IssuanceRecord,
+        outcome: Outcome,
+    ) -> Result<()> {
         let standing = self.desk.standing(license).await?;
         if self.manners.json {
-            let shown = shown::license_json(&standing, birth, self.now);
+            let shown = shown::license_json(&standing, issuance, self.now);
             let document = json!({ "action": action, "outcome": outcome.as_str(), "license": shown });
             return Ok(output::document(&document)?);
         }
         Ok(output::line(match outcome {
-            Outcome::Changed => format!("Done: {action} {} ({}).", birth.key_hint, standing.license.id),
+            Outcome::Changed => format!("Done: {action} {} ({}).", issuance.key_hint, standing.license.id),
             Outcome::DryRun => "Nothing was changed: this was a dry run.".to_owned(),
             Outcome::Unchanged => "Nothing to change: it is so already.".to_owned(),
         })?)
@@ -245,7 +231,7 @@ impl Office<'_> {
     async fn rotate_key(&self, change: &arguments::Change) -> Result<()> {
         let reason = reason(change.reason.as_deref())?;
         let row = self.find(&change.of.license).await?;
-        let birth = row.birth()?;
+        let issuance = row.issuance()?;
         let home = self.ring.current();
         let key = LicenseKey::Current(CurrentKey::issue(
             home,
@@ -255,25 +241,29 @@ impl Office<'_> {
         ));
         let id = LicenseId::of(home, &key);
         let rotated = operate::rotate(row.license.clone(), id.clone(), home.number())?;
-        let lines = vec![
-            format!("{} is revoked, and says so to whoever uses it", birth.key_hint),
+        let mut lines = vec![
+            format!("{} is revoked, and says so to whoever uses it", issuance.key_hint),
             format!("{} takes its place, with the same terms and seats", key.masked()),
             format!(
                 "its seats are vacant: the {} devices bind once more, uncounted",
                 row.license.devices.len()
             ),
         ];
+        if matches!(row.license.status, Status::Suspended | Status::Revoked) {
+            let status = row.license.status.as_str();
+            lines.push(format!("the new license is {status} too; `falconer reinstate` opens it"));
+        }
         if self.manners.dry_run {
             self.tell(&lines)?;
-            return self.changed("rotate-key", row.license, &birth, Outcome::DryRun).await;
+            return self.changed("rotate-key", row.license, &issuance, Outcome::DryRun).await;
         }
-        self.confirm(&format!("rotate-key {} ({})", birth.key_hint, row.license.id), &lines)?;
+        self.confirm(&format!("rotate-key {} ({})", issuance.key_hint, row.license.id), &lines)?;
         let new = NewLicense {
             key_escrow: escrow::seal(home, &id, &key.to_string(), falconer::random::bytes()?),
             key_hint: key.masked(),
             created_at: self.now,
             license: rotated.new.clone(),
-            metadata: birth.metadata.clone(),
+            metadata: issuance.metadata.clone(),
         };
         let deed = Deed { action: "rotate-key", code: "KEY_ROTATED", reason: reason.as_deref() };
         let rows = [self.desk.audit(&row.license.id, deed, self.now)?, self.desk.audit(&id, deed, self.now)?];
@@ -296,12 +286,15 @@ impl Office<'_> {
     async fn reveal(&self, change: &arguments::Change) -> Result<()> {
         let reason = reason(change.reason.as_deref())?;
         let row = self.find(&change.of.license).await?;
-        let birth = row.birth()?;
-        let key = opened(self.ring, &row.license, &birth)?;
+        let issuance = row.issuance()?;
+        let key = opened(self.ring, &row.license, &issuance)?;
         if self.manners.dry_run {
-            return self.changed("reveal", row.license, &birth, Outcome::DryRun).await;
+            return self.changed("reveal", row.license, &issuance, Outcome::DryRun).await;
         }
-        self.confirm(&format!("reveal {}", birth.key_hint), &["the audit records that you did".to_owned()])?;
+        self.confirm(
+            &format!("reveal {}", issuance.key_hint),
+            &["the audit records that you did".to_owned()],
+        )?;
         let deed = Deed { action: "reveal", code: "KEY_REVEALED", reason: reason.as_deref() };
         // First the record, then the key: nobody sees one without the other.
         self.store.record(&self.desk.audit(&row.license.id, deed, self.now)?).await?;
@@ -315,48 +308,23 @@ impl Office<'_> {
         Ok(printed.map_err(|lost| unseen(done, id, &lost))?)
     }
 
-    async fn erase_subject(&self, erase: &arguments::EraseSubject) -> Result<()> {
-        let reason = reason(erase.reason.as_deref())?;
-        let email = Email::read(&erase.email)?.ok_or_else(|| bad_input("--email is empty"))?;
-        let found = self.scan(|license| operate::erase_subject(license.clone(), &email).is_some()).await?;
-        let lines: Vec<_> =
-            found.iter().map(|(license, birth)| format!("{} ({})", birth.key_hint, license.id)).collect();
-        if self.manners.dry_run {
-            self.tell(&lines)?;
-        } else if !found.is_empty() {
-            self.confirm("blank this person's name and addresses on", &lines)?;
-        }
-        let deed = Deed { action: "erase-subject", code: "SUBJECT_ERASED", reason: reason.as_deref() };
-        let mut erased = Vec::new();
-        for (license, _) in found.iter().filter(|_| !self.manners.dry_run) {
-            let edit = |license: License| {
-                Ok::<_, Never>(operate::erase_subject(license.clone(), &email).unwrap_or(license))
-            };
-            self.desk.change(&license.id, deed, self.now, edit).await.map_err(unwrapped)?;
-            erased.push(license.id.as_str());
-        }
-        if self.manners.json {
-            let document = json!({ "found": lines.len(), "erased": erased, "copiesLiveDays": 35 });
-            return Ok(output::document(&document)?);
-        }
-        output::line(format!("Found on {} licenses, blanked on {}.", lines.len(), erased.len()))?;
-        Ok(output::line("Point-in-time copies of the table live for 35 days, and hold what it held.")?)
-    }
-
     /// Looks through the whole table, and says so.
-    pub(crate) async fn scan(&self, wanted: impl Fn(&License) -> bool) -> Result<Vec<(License, Birth)>> {
+    pub(crate) async fn scan(
+        &self,
+        wanted: impl Fn(&License) -> bool,
+    ) -> Result<Vec<(License, IssuanceRecord)>> {
         self.scan_page(&PageOf { after: None, limit: usize::MAX }, wanted).await
     }
 
-    async fn scan_page(
+    pub(crate) async fn scan_page(
         &self,
         page: &PageOf,
         wanted: impl Fn(&License) -> bool,
-    ) -> Result<Vec<(License, Birth)>> {
+    ) -> Result<Vec<(License, IssuanceRecord)>> {
         let mut found = Vec::new();
-        self.look_through_after(page.after.as_ref(), |row, birth| {
+        self.look_through_after(page.after.as_ref(), |row, issuance| {
             if wanted(&row.license) {
-                found.push((row.license, birth));
+                found.push((row.license, issuance));
             }
             if found.len() > page.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
@@ -367,7 +335,7 @@ impl Office<'_> {
     /// Looks at every license, and says so; returns how many rows did not read.
     pub(crate) async fn look_through(
         &self,
-        visit: impl FnMut(Row, Birth) -> ControlFlow<()>,
+        visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize> {
         self.look_through_after(None, visit).await
     }
@@ -375,7 +343,7 @@ impl Office<'_> {
     async fn look_through_after(
         &self,
         license: Option<&LicenseId>,
-        visit: impl FnMut(Row, Birth) -> ControlFlow<()>,
+        visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize> {
         self.say("Looking through the whole table …");
         let unreadable = self.desk.each_after(license, visit).await?;
@@ -392,21 +360,6 @@ impl Office<'_> {
         if !self.manners.json {
             output::note(sentence);
         }
-    }
-
-    async fn read_all(&self, mut ids: Vec<LicenseId>, page: &PageOf) -> Result<Vec<(License, Birth)>> {
-        if let Some(after) = &page.after {
-            let behind = ids.iter().position(|id| id == after).map_or(ids.len(), |place| place + 1);
-            ids.drain(..behind);
-        }
-        let mut found = Vec::new();
-        for id in ids.into_iter().take(page.limit.saturating_add(1)) {
-            if let Some(row) = self.store.license(&id).await? {
-                let birth = row.birth()?;
-                found.push((row.license, birth));
-            }
-        }
-        Ok(found)
     }
 
     pub(crate) async fn find(&self, license: &str) -> Result<Row> {
@@ -480,19 +433,18 @@ pub(crate) fn reason(given: Option<&str>) -> Result<Option<String>> {
     Ok(given.map(words::reason).transpose()?.flatten())
 }
 
-/// The product of a flag.
-pub(crate) fn product(code: &str) -> Result<Product, Failure> {
-    Product::parse(code).ok_or_else(|| bad_input("--product must be 2 to 8 of A-Z and 0-9"))
-}
-
 /// A key that was made or revealed and could not be printed is not lost: its license holds it.
 pub(crate) fn unseen(done: &str, id: &LicenseId, lost: &OutputError) -> Failure {
     Failure::new(Kind::OutputLost, format!("{done} ({lost}): `falconer reveal {id}` prints it"))
 }
 
 /// The key of a license, in clear.
-pub(crate) fn opened(ring: &KeyRing, license: &License, birth: &Birth) -> Result<Zeroizing<String>> {
-    Ok(falconer::sealed::opened(ring, license, birth)?)
+pub(crate) fn opened(
+    ring: &KeyRing,
+    license: &License,
+    issuance: &IssuanceRecord,
+) -> Result<Zeroizing<String>> {
+    Ok(falconer::sealed::opened(ring, license, issuance)?)
 }
 
 /// A failure of the store as itself, so that the exit code tells what is down from what is refused.

@@ -14,7 +14,8 @@ pub fn nearest_environment(from: &Path) -> Option<PathBuf> {
     from.ancestors().map(|folder| folder.join(ENVIRONMENT_FILE)).find(|file| file.is_file())
 }
 
-/// The variables of a file whose lines read `export NAME=value`, with or without single quotes. Other lines say nothing.
+/// The variables of a file whose lines read `export NAME=value`, with or without single quotes. Other lines say
+/// nothing.
 #[must_use]
 pub fn variables(text: &str) -> Vec<(String, String)> {
     text.lines()
@@ -36,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn export_lines_read_back_as_the_shell_reads_them() {
+    fn reads_exports_as_a_shell_does() {
         let text = "# comment\nexport A=plain\nexport B='two words'\nexport C='it'\\''s'\n\nD=not exported\n";
         let expected = [("A", "plain"), ("B", "two words"), ("C", "it's")];
         assert_eq!(variables(text), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));

@@ -6,14 +6,18 @@
 
 mod arguments;
 mod catalogs;
+mod erasing;
 mod exports;
 mod failure;
+mod finds;
 mod imports;
 mod inputs;
 mod issuing;
 mod licenses;
+mod lists;
 mod output;
 mod pages;
+mod products;
 mod progress;
 mod rings;
 mod rotations;
@@ -44,7 +48,7 @@ const fn told_by(json: bool) -> Told {
     if json { Told::Document } else { Told::Sentence }
 }
 
-/// Whether `--json` is on a line that does not read.
+/// Returns true if `--json` is on a line that does not read.
 fn asks_for_json() -> bool {
     let arguments = std::env::args_os().skip(1).take_while(|argument| argument != "--");
     arguments.into_iter().any(|argument| argument == "--json")

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_days_of_the_calendar_are_days() {
+    fn handles_the_end_of_the_calendar() {
         let last = UnixMillis(253_402_300_799_999);
         assert_eq!(until("9999-12-31"), Ok(last));
         assert_eq!(from("9999-12-31"), Ok(UnixMillis(253_402_214_400_000)));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back_to_the_millisecond() {
+    fn round_trips_to_the_millisecond() {
         for (millis, start, end) in [
             (0, "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
             (86_399_999, "1970-01-01T23:59:59.999Z", "1970-01-01"),

@@ -33,7 +33,7 @@ impl OutputError {
     }
 }
 
-/// Whether a file stands for standard output.
+/// Returns true if a file stands for standard output.
 pub(crate) fn is_standard_output(file: &Path) -> bool {
     falconer::moving::side_file::is_standard_output(file)
 }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub master_key_secret_id: Option<String>,
     /// Who is asking.
     pub actor: Option<String>,
+    /// The product that commands are about which name none.
+    pub product: Option<String>,
 }
 
 impl Settings {
@@ -44,6 +46,7 @@ impl Settings {
             verifications_table: lookup("VERIFICATIONS_TABLE"),
             master_key_secret_id: lookup("MASTER_KEY_SECRET_ID"),
             actor: lookup("FALCONER_ACTOR"),
+            product: lookup("FALCONER_PRODUCT"),
         }
     }
 
@@ -51,11 +54,10 @@ impl Settings {
     /// environment and the file, and only flags over them. A stack in the file fills what is missing.
     #[must_use]
     pub fn together(flags: Self, environment: Self, file: Self) -> Self {
-        let region =
-            flags.region.clone().or_else(|| environment.region.clone()).or_else(|| file.region.clone());
-        let actor = flags.actor.clone().or_else(|| environment.actor.clone()).or_else(|| file.actor.clone());
+        // No stack has an output for these.
+        let all = flags.clone().over(environment.clone()).over(file.clone());
         let names = if flags.stack.is_some() { flags } else { flags.over(environment).over(file) };
-        Self { region, actor, ..names }
+        Self { region: all.region, actor: all.actor, product: all.product, ..names }
     }
 
     /// The same, with what is missing.
@@ -68,6 +70,7 @@ impl Settings {
             verifications_table: self.verifications_table.or(other.verifications_table),
             master_key_secret_id: self.master_key_secret_id.or(other.master_key_secret_id),
             actor: self.actor.or(other.actor),
+            product: self.product.or(other.product),
         }
     }
 
@@ -106,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_beat_the_environment_and_that_the_file() {
+    fn flag_beats_environment_beats_file() {
         let flags = settings("licenses_table = 'flag'");
         let environment = Settings::of_environment(|name| match name {
             "LICENSES_TABLE" | "VERIFICATIONS_TABLE" => Some("environment".to_owned()),
@@ -124,12 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_on_the_line_beats_what_stands_around() {
-        let around = settings("licenses_table = 'around'\nactor = 'anna'\nstack = 'file'");
+    fn stack_argument_beats_environment() {
+        let around = settings("licenses_table = 'around'\nactor = 'anna'\nstack = 'file'\nproduct = 'ACME'");
         let flags = settings("stack = 'line'\nmaster_key_secret_id = 'flag'");
         let together = Settings::together(flags, around.clone(), Settings::default());
         assert_eq!((together.stack_to_ask(), together.licenses_table.as_deref()), (Some("line"), None));
-        assert_eq!(together.actor.as_deref(), Some("anna"));
+        assert_eq!((together.actor.as_deref(), together.product.as_deref()), (Some("anna"), Some("ACME")));
         let outputs = Settings::of_outputs(|name| Some(format!("{name} of line")));
         let whole = together.over(outputs);
         assert_eq!(whole.licenses_table.as_deref(), Some("LicensesTable of line"));
@@ -140,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_means_nothing_is_named() {
+    fn unknown_member_is_named() {
         let said = Settings::read("licence_table = 'x'").unwrap_err().to_string();
         assert!(said.contains("licence_table"), "{said}");
     }

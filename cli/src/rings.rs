@@ -381,7 +381,7 @@ async fn spared(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Resu
 async fn licenses_of(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Result<Needing> {
     let (mut needing, mut failed) = (Needing::default(), None);
     let unreadable = Desk::new(store, ring, "")
-        .each(|row, birth| match needs(ring, number, &row.license, &birth) {
+        .each(|row, issuance| match needs(ring, number, &row.license, &issuance) {
             Ok(needed) => {
                 match row.license.status {
                     _ if !needed => {}

@@ -1,14 +1,14 @@
 //! New keys for all licenses of a generation.
 //!
 //! Whoever is stopped runs the same line again: an old license names the one that took its place, so none is given two
-//! new keys, and the table keeps every new key sealed, so that no key is lost with a file. The list for mailing is whole
-//! at the end of every run.
+//! new keys, and the table keeps every new key sealed, so that no key is lost with a file. The list for mailing is
+//! whole at the end of every run.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use falconer_aws::operator::Birth;
+use falconer_aws::operator::IssuanceRecord;
 use falconer_aws::store::{Row, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::NewLicense;
@@ -133,9 +133,9 @@ impl Rotation<'_> {
     pub async fn plan(&self) -> Result<Plan, RotationError> {
         let (mut plan, mut needing, mut replaced) = (Plan::default(), HashSet::new(), Vec::new());
         let mut failed = None;
-        let visit = |row: Row, birth: Birth| {
+        let visit = |row: Row, issuance: IssuanceRecord| {
             let license = row.license;
-            match needs(self.ring, self.generation, &license, &birth) {
+            match needs(self.ring, self.generation, &license, &issuance) {
                 Ok(false) => return ControlFlow::Continue(()),
                 Ok(true) => {}
                 Err(why) => {
@@ -203,13 +203,13 @@ impl Rotation<'_> {
         Ok(done)
     }
 
-    /// A license with its new key: given now, or before. `None` for one that was revoked meanwhile, or whose new license
-    /// was.
+    /// A license with its new key: given now, or before. `None` for one that was revoked meanwhile, or whose new
+    /// license was.
     async fn renewed(&self, id: LicenseId) -> Result<Option<Renewed>, RotationError> {
         for tries in 1..=MAX_DECISIONS {
             let Some(row) = self.store.license(&id).await? else { return Ok(None) };
-            let birth = row.birth()?;
-            let old_key = opened(self.ring, &row.license, &birth)?;
+            let issuance = row.issuance()?;
+            let old_key = opened(self.ring, &row.license, &issuance)?;
             if let Some(by) = row.license.replaced_by.clone() {
                 return self.given_before(&by, old_key).await;
             }
@@ -217,7 +217,7 @@ impl Rotation<'_> {
                 return Ok(None);
             }
             let key = self.key_for(&row, tries).await?;
-            match self.replace(&row, &birth, &key).await {
+            match self.replace(&row, &issuance, &key).await {
                 Ok(id) => {
                     let key = Zeroizing::new(key.to_string());
                     return Ok(Some(renewed(&row, old_key, key, id, CameTo::Rotated)));
@@ -240,13 +240,13 @@ impl Rotation<'_> {
         if row.license.status == Status::Revoked {
             return Ok(None);
         }
-        let key = opened(self.ring, &row.license, &row.birth()?)?;
+        let key = opened(self.ring, &row.license, &row.issuance()?)?;
         self.store.record(&self.audit(id, "KEY_REVEALED")?).await?;
         Ok(Some(renewed(&row, old_key, key, id.clone(), CameTo::There)))
     }
 
-    /// The same key in every run, so that a list of a run that was killed names no key that was never given. Another one
-    /// only where that key has a license already, as after a restore of single rows.
+    /// The same key in every run, so that a list of a run that was killed names no key that was never given. Another
+    /// one only where that key has a license already, as after a restore of single rows.
     async fn key_for(&self, row: &Row, tries: u32) -> Result<LicenseKey, RotationError> {
         let (home, license) = (self.ring.current(), &row.license);
         let (product, tier) = (license.product.clone(), license.tier.printed());
@@ -261,7 +261,12 @@ impl Rotation<'_> {
         })
     }
 
-    async fn replace(&self, row: &Row, birth: &Birth, key: &LicenseKey) -> Result<LicenseId, RotationError> {
+    async fn replace(
+        &self,
+        row: &Row,
+        issuance: &IssuanceRecord,
+        key: &LicenseKey,
+    ) -> Result<LicenseId, RotationError> {
         let home = self.ring.current();
         let id = LicenseId::of(home, key);
         let rotated = operate::rotate(row.license.clone(), id.clone(), home.number());
@@ -271,7 +276,7 @@ impl Rotation<'_> {
             key_hint: key.masked(),
             created_at: self.now,
             license: rotated.new.clone(),
-            metadata: birth.metadata.clone(),
+            metadata: issuance.metadata.clone(),
         };
         let rows = [self.audit(&row.license.id, "KEY_ROTATED")?, self.audit(&id, "KEY_ROTATED")?];
         self.store.replace(row, &rotated, &new, &rows, &random::id()?).await?;

@@ -10,7 +10,7 @@ use falconer::place::{self, Settings};
 use falconer::words;
 use falconer_aws::clients::Operator;
 use falconer_aws::keyring::RingWriter;
-use falconer_aws::operator::stacks;
+use falconer_aws::operator::{Caller, stacks};
 use falconer_aws::{Clients, Store};
 use falconer_domain::{KeyRing, UnixMillis};
 use secrecy::ExposeSecret;
@@ -53,25 +53,33 @@ async fn there(place: Place, manners: Manners, command: Command) -> Result<()> {
             let store = || store(&operator.clients, &settings);
             rings::Rings { writer, manners, now: now() }.run(command, store).await
         }
-        Command::AtTheDesk(command) => with_office(&operator.clients, &settings, manners, command).await,
+        Command::AtTheDesk(command) => with_office(&operator, &settings, manners, command).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
 }
 
 async fn with_office(
-    clients: &Clients,
+    operator: &Operator,
     settings: &Settings,
     manners: Manners,
     command: AtTheDesk,
 ) -> Result<()> {
-    let store = store(clients, settings)?;
-    let stored = ring_writer(clients, settings)?.read().await?;
+    let caller = Caller::of(operator);
+    let store = store(&operator.clients, settings)?.signed_by(caller.clone());
+    let stored = ring_writer(&operator.clients, settings)?.read().await?;
     let ring = KeyRing::parse(stored.text.expose_secret())?;
     let actor = words::actor(&settings.actor.clone().unwrap_or_else(user_name))?;
     let actor = actor.unwrap_or_else(|| NOBODY.to_owned());
     let desk = Desk::new(&store, &ring, &actor);
-    let office = Office { store: &store, ring: &ring, desk, actor: &actor, manners, now: now() };
-    office.run(command).await
+    let product = settings.product.as_deref();
+    let office = Office { store: &store, ring: &ring, desk, actor: &actor, product, manners, now: now() };
+    let outcome = office.run(command).await;
+    if let Some(why) = caller.failure() {
+        office.say(&format!(
+            "The audit has the actor alone, without the AWS identity: STS did not tell it ({why})."
+        ));
+    }
+    outcome
 }
 
 fn store(clients: &Clients, settings: &Settings) -> Result<Store> {
@@ -104,6 +112,8 @@ fn flags(place: Place) -> Settings {
         verifications_table: place.verifications_table,
         master_key_secret_id: place.master_key_secret_id,
         actor: place.actor,
+        // A flag of the commands that are about a product.
+        product: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a license's sealed key says: the key itself, and which generations of the ring the license needs.
 
-use falconer_aws::operator::Birth;
+use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::{GenerationNumber, KeyRing, License, LicenseId, Status, escrow};
 use zeroize::Zeroizing;
 
@@ -19,15 +19,19 @@ pub enum Unsealed {
 ///
 /// # Errors
 /// [`Unsealed`].
-pub fn opened(ring: &KeyRing, license: &License, birth: &Birth) -> Result<Zeroizing<String>, Unsealed> {
+pub fn opened(
+    ring: &KeyRing,
+    license: &License,
+    issuance: &IssuanceRecord,
+) -> Result<Zeroizing<String>, Unsealed> {
     let missing = || Unsealed::NoGeneration(license.id.clone());
     let generation = ring.generation(license.generation).ok_or_else(missing)?;
-    let key = escrow::open(generation, &license.id, &birth.key_escrow);
+    let key = escrow::open(generation, &license.id, &issuance.key_escrow);
     key.ok_or_else(|| Unsealed::Changed(license.id.clone()))
 }
 
-/// Whether a license needs a generation: for its hashed hardware and its sealed key, or because the generation vouches
-/// for its key.
+/// Returns true if a license needs a generation: for its hashed hardware and its sealed key, or because the generation
+/// vouches for its key.
 ///
 /// # Errors
 /// [`Unsealed`].
@@ -35,13 +39,13 @@ pub fn needs(
     ring: &KeyRing,
     number: GenerationNumber,
     license: &License,
-    birth: &Birth,
+    issuance: &IssuanceRecord,
 ) -> Result<bool, Unsealed> {
     // Revoked, and sealed by a generation that went before: nothing can be asked of it any more.
     if license.status == Status::Revoked && ring.generation(license.generation).is_none() {
         return Ok(false);
     }
-    let key = opened(ring, license, birth)?;
+    let key = opened(ring, license, issuance)?;
     let vouches = ring.authenticate(&key).is_ok_and(|authentic| authentic.generation == number);
     Ok(vouches || license.generation == number)
 }

@@ -1,22 +1,25 @@
 //! How a license looks: as JSON of a stable shape, and as lines for a person.
 
+use std::collections::BTreeSet;
+
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
 use falconer::stats::Statistics;
 use falconer::{moments, words};
-use falconer_aws::operator::{AuditRecord, Birth, HardwareRecord};
+use falconer_aws::operator::{AuditRecord, HardwareRecord, IssuanceRecord};
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{ComponentForm, DeviceId};
 use falconer_domain::license::Device;
+use falconer_domain::operate::{self, OwnValue};
 use falconer_domain::person::{DeviceName, Email, Note, PersonName};
-use falconer_domain::seats::{Released, Seats, Transfers};
-use falconer_domain::standing::Standing;
+use falconer_domain::seats::{FormerDevice, Seats, TransferQuota};
 use falconer_domain::{License, LicenseId, UnixMillis};
 use serde_json::{Value, json};
 
 /// A license as one JSON object.
-pub(crate) fn license_json(standing: &Standing, birth: &Birth, now: UnixMillis) -> Value {
-    let Standing { license, policy, features } = standing;
-    let (seats, transfers) = (Seats::of(license, policy), Transfers::of(license, policy, now));
-    let release = |(id, released): (&DeviceId, &Released)| {
+pub(crate) fn license_json(standing: &EffectiveLicense, issuance: &IssuanceRecord, now: UnixMillis) -> Value {
+    let EffectiveLicense { license, policy, features } = standing;
+    let (seats, transfers) = (Seats::of(license, policy), TransferQuota::of(license, policy, now));
+    let release = |(id, released): (&DeviceId, &FormerDevice)| {
         let mut shown = device_json(id, &released.device);
         shown["releasedAt"] = json!(released.at.0);
         shown["reclaim"] = json!(released.reclaim.as_str());
@@ -24,12 +27,12 @@ pub(crate) fn license_json(standing: &Standing, birth: &Birth, now: UnixMillis) 
     };
     json!({
         "licenseId": license.id.as_str(),
-        "keyHint": birth.key_hint,
+        "keyHint": issuance.key_hint,
         "product": license.product.as_str(),
         "tier": license.tier.as_str(),
         "status": license.status.as_str(),
         "expired": license.has_expired(now),
-        "createdAt": birth.created_at,
+        "createdAt": issuance.created_at,
         "expiresAt": license.expires_at.map(|at| at.0),
         "durationDays": license.duration_days,
         "userId": license.user_id,
@@ -45,11 +48,34 @@ pub(crate) fn license_json(standing: &Standing, birth: &Birth, now: UnixMillis) 
         },
         "devices": license.devices.iter().map(|(id, device)| device_json(id, device)).collect::<Vec<_>>(),
         "released": license.released.iter().map(release).collect::<Vec<_>>(),
+        "ownPolicy": own_policy_json(license),
         "notes": license.notes.as_ref().map(Note::as_str),
+        "erasedAt": license.erased_at.map(|at| at.0),
         "replaces": license.replaces.as_ref().map(LicenseId::as_str),
         "replacedBy": license.replaced_by.as_ref().map(LicenseId::as_str),
         "generation": license.generation.get(),
     })
+}
+
+/// What the license sets differently from its tier, each member under its name in catalogs; `null` where it does not.
+fn own_policy_json(license: &License) -> Value {
+    let value = |value| match value {
+        OwnValue::Number(number) => json!(number),
+        OwnValue::Flag(flag) => json!(flag),
+    };
+    operate::own_policy(&license.policy).map(|(name, own)| (name.to_owned(), json!(own.map(value)))).collect()
+}
+
+/// The same for a person; `None` where the license has nothing of its own.
+fn own_policy_text(license: &License) -> Option<String> {
+    let own = operate::own_policy(&license.policy).filter_map(|(name, own)| {
+        Some(match own? {
+            OwnValue::Number(number) => format!("{name} {number}"),
+            OwnValue::Flag(flag) => format!("{name} {flag}"),
+        })
+    });
+    let own: Vec<_> = own.collect();
+    (!own.is_empty()).then(|| own.join(", "))
 }
 
 fn device_json(id: &DeviceId, device: &Device) -> Value {
@@ -68,7 +94,7 @@ fn device_json(id: &DeviceId, device: &Device) -> Value {
 pub(crate) fn audit_json(row: &AuditRecord) -> Value {
     json!({
         "at": row.moment().0, "action": row.action, "code": row.code, "requestId": row.request_id,
-        "origin": row.origin, "address": row.address, "actor": row.actor, "reason": row.reason,
+        "origin": row.origin, "address": row.address, "actor": row.actor, "identity": row.identity, "reason": row.reason,
         "device": row.device, "hardware": row.hardware.as_ref().map(hardware_json), "changes": row.changes,
     })
 }
@@ -78,15 +104,19 @@ fn hardware_json(hardware: &HardwareRecord) -> Value {
 }
 
 /// A license as lines of a name and a value.
-pub(crate) fn license_text(standing: &Standing, birth: &Birth, now: UnixMillis) -> String {
-    let Standing { license, policy, .. } = standing;
-    let (seats, transfers) = (Seats::of(license, policy), Transfers::of(license, policy, now));
+pub(crate) fn license_text(
+    standing: &EffectiveLicense,
+    issuance: &IssuanceRecord,
+    now: UnixMillis,
+) -> String {
+    let EffectiveLicense { license, policy, .. } = standing;
+    let (seats, transfers) = (Seats::of(license, policy), TransferQuota::of(license, policy, now));
     let mut lines = vec![
         ("License id", license.id.to_string()),
-        ("Key", birth.key_hint.clone()),
+        ("Key", issuance.key_hint.clone()),
         ("Tier", format!("{} of {}", license.tier, license.product)),
         ("Status", status(license, now)),
-        ("Issued", moment(UnixMillis(birth.created_at))),
+        ("Issued", moment(UnixMillis(issuance.created_at))),
         ("Ends", ends(license)),
         ("Seats", format!("{} of {}", seats.used, seats.max)),
         ("Transfers", format!("{} of {} in 365 days", transfers.used, transfers.max)),
@@ -97,7 +127,12 @@ pub(crate) fn license_text(standing: &Standing, birth: &Birth, now: UnixMillis) 
     some("E-mail", license.email.as_ref().map(|email| email.as_str().to_owned()));
     some("Licensee", license.licensee_name.as_ref().map(|name| name.as_str().to_owned()));
     some("Their e-mail", license.licensee_email.as_ref().map(|email| email.as_str().to_owned()));
+    some(
+        "Erased",
+        license.erased_at.map(|at| format!("{}; the application's words are not stored", moment(at))),
+    );
     some("Features", (!license.features.is_empty()).then(|| license.features.join(", ")));
+    some("Own policy", own_policy_text(license));
     some("Replaces", license.replaces.as_ref().map(LicenseId::to_string));
     some("Replaced by", license.replaced_by.as_ref().map(LicenseId::to_string));
     some("Note", license.notes.as_ref().map(|note| note.as_str().replace('\n', "\n              ")));
@@ -131,23 +166,22 @@ pub(crate) fn devices_text(license: &License) -> Option<String> {
 }
 
 /// Licenses, two lines each: the id, which somebody will paste, never breaks, whatever the terminal's width.
-pub(crate) fn list_text(licenses: &[(License, Birth)], now: UnixMillis) -> String {
+pub(crate) fn list_text(licenses: &[(License, IssuanceRecord)], now: UnixMillis) -> String {
     let mut table = table(&["License, key", "Tier", "Status", "Ends", "Customer"]);
-    for (license, birth) in licenses {
-        let email = license.email.as_ref().map(Email::as_str);
-        let customer: Vec<_> = license.user_id.as_deref().into_iter().chain(email).collect();
+    for (license, issuance) in licenses {
+        let customer = customer(license);
         let ends = match (license.expires_at, license.duration_days) {
             (Some(at), _) => date(at),
             (None, Some(days)) => format!("+{days} days"),
             (None, None) => "never".to_owned(),
         };
         table.add_row([
-            format!("{}\n{}", license.id, birth.key_hint),
+            format!("{}\n{}", license.id, issuance.key_hint),
             license.tier.to_string(),
             status(license, now).replace(", ", ",\n"),
             ends,
             if customer.is_empty() {
-                "–".to_owned()
+                if license.erased_at.is_some() { "erased".to_owned() } else { "–".to_owned() }
             } else {
                 customer.iter().map(|text| words::line(text)).collect::<Vec<_>>().join("\n")
             },
@@ -155,6 +189,16 @@ pub(crate) fn list_text(licenses: &[(License, Birth)], now: UnixMillis) -> Strin
     }
     whole(&mut table, &[0, 1, 2, 3]);
     if licenses.is_empty() { "There is no such license.".to_owned() } else { table.trim_fmt() }
+}
+
+/// Who the customer is: what the operator entered, then what the application's dialog said and the operator did not.
+fn customer(license: &License) -> Vec<&str> {
+    let entered = license.email.as_ref();
+    let typed = license.licensee_email.as_ref();
+    let typed = typed.filter(|typed| entered.is_none_or(|entered| !entered.is_same_as(typed)));
+    let name = license.licensee_name.as_ref().map(PersonName::as_str);
+    let emails = entered.into_iter().chain(typed).map(Email::as_str);
+    license.user_id.as_deref().into_iter().chain(emails).chain(name).collect()
 }
 
 /// Licenses by tier and status, counted.
@@ -196,7 +240,6 @@ pub(crate) fn refusals_counted(statistics: &Statistics) -> String {
 pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) -> String {
     let mut table = table(&["When", "Action", "Code", "Who", "What"]);
     for row in rows {
-        let who = row.actor.as_deref().unwrap_or("–");
         let mut what: Vec<_> = told(row).collect();
         what.extend(row.device.clone());
         what.extend(row.reason.as_ref().map(|reason| format!("“{reason}”")));
@@ -205,16 +248,23 @@ pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) ->
             moment(row.moment()),
             words::line(&row.action).into_owned(),
             words::line(&row.code).into_owned(),
-            words::line(who).into_owned(),
+            who(row).map(|text| words::line(text).into_owned()).collect::<Vec<_>>().join("\n"),
             what.join("\n"),
         ]);
     }
     table.trim_fmt()
 }
 
+/// Who did it: the name that the actor gave, and below it the one that AWS knows, without its account; `--json` has it
+/// whole.
+fn who(row: &AuditRecord) -> impl Iterator<Item = &str> {
+    let identity = row.identity.as_deref().map(|arn| arn.splitn(6, ':').nth(5).unwrap_or(arn));
+    std::iter::once(row.actor.as_deref().unwrap_or("–")).chain(identity)
+}
+
 /// An audit row on one line, for those that arrive while somebody watches.
 pub(crate) fn audit_line(row: &AuditRecord) -> String {
-    let who = row.actor.as_deref().unwrap_or("–");
+    let who = who(row).collect::<Vec<_>>().join(" ");
     let mut line = format!("{}  {}  {}  {who}", moment(row.moment()), row.action, row.code);
     for change in told(row).chain(row.device.clone()) {
         line.push_str("  ");
@@ -276,11 +326,22 @@ const NOT_TOLD: [&str; 4] = ["expiry_month", "generation", "license_id", "produc
 
 /// What changed, as a person reads it.
 fn told(row: &AuditRecord) -> impl Iterator<Item = String> {
-    let changes = row
-        .changes
-        .iter()
-        .filter(|(name, change)| !NOT_TOLD.contains(&name.as_str()) && change["after"] != json!({}));
-    changes.map(|(name, change)| changed(name, change))
+    let told = |(name, change): (&String, &Value)| match name.as_str() {
+        "policy" => members_changed(change),
+        name if NOT_TOLD.contains(&name) || change["after"] == json!({}) => Vec::new(),
+        name => vec![changed(name, change)],
+    };
+    row.changes.iter().flat_map(told)
+}
+
+/// The members of an object that changed, each like a change of its own.
+fn members_changed(change: &Value) -> Vec<String> {
+    let side = |side: &str| change[side].as_object().cloned().unwrap_or_default();
+    let (before, after) = (side("before"), side("after"));
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let differing = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    let one = |name: &String| changed(name, &json!({ "before": before.get(name), "after": after.get(name) }));
+    differing.map(one).collect()
 }
 
 fn changed(name: &str, change: &Value) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use falconer_aws::operator::Happened;
+use falconer_aws::operator::AuditSummary;
 use falconer_domain::time::MILLIS_PER_DAY;
 use falconer_domain::{Code, License, UnixMillis};
 
@@ -59,7 +59,7 @@ impl Statistics {
     }
 
     /// Counts what happened; what is older than the days is left out, and so is what no request of a client did.
-    pub fn happened(&mut self, row: &Happened) {
+    pub fn happened(&mut self, row: &AuditSummary) {
         // An operator's `suspend` is recorded as SUSPENDED too, and is no refusal.
         if !ENDPOINTS.contains(&row.action.as_str()) {
             return;
@@ -90,13 +90,13 @@ mod tests {
 
     const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
-    fn happened(days_ago: i64, action: &str, code: &str) -> Happened {
+    fn happened(days_ago: i64, action: &str, code: &str) -> AuditSummary {
         let at = format!("{:013}#id", NOW.0 - days_ago * MILLIS_PER_DAY);
         serde_json::from_value(serde_json::json!({ "at": at, "action": action, "code": code })).unwrap()
     }
 
     #[test]
-    fn what_clients_did_is_counted_by_day_and_code() {
+    fn counts_client_actions_by_day() {
         let mut statistics = Statistics::of_days(3, NOW);
         for (days_ago, action, code) in [
             (0, "activate-sync", "ACTIVATED"),

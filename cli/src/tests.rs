@@ -1,4 +1,5 @@
-//! Every reader of what an operator hands in: files, sheets, dates. No bytes make it panic, and what it takes reads back.
+//! Every reader of what an operator hands in: files, sheets, dates. No bytes make it panic, and what it takes reads
+//! back.
 
 use falconer_domain::{Product, UnixMillis};
 use jiff::tz::TimeZone;
@@ -121,12 +122,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_sheet_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         read_as_all(&bytes);
     }
 
     #[test]
-    fn a_moment_reads_back_to_the_millisecond(text in cell(), millis in moment()) {
+    fn moment_reads_back_to_millisecond(text in cell(), millis in moment()) {
         for read in [moments::from(&text), moments::until(&text)].into_iter().flatten() {
             prop_assert_eq!(moments::from(&moments::written(read)), Ok(read));
             prop_assert_eq!(moments::until(&moments::end_written(read)), Ok(read));
@@ -137,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn a_catalog_reads_back_or_is_refused(
+    fn catalog_reads_back_or_is_refused(
         product in "([A-Z0-9]{2,8}|[A-Z0-9]{2,8}|\\PC{0,4})",
         tiers in proptest::collection::vec(("[a-c]", proptest::option::of("[a-c]"), "[a-z_]{1,6}", "[1-9][0-9]?"), 0..4),
         text in "\\PC{0,80}",

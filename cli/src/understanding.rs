@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 use falconer::history::Recent;
 use falconer::moments;
 use falconer_aws::operator::AuditRecord;
-use falconer_domain::hardware::{FLAT_NAMES, HashedComponents, Label, ReceivedComponents};
-use falconer_domain::standing::Standing;
+use falconer_domain::effective_license::EffectiveLicense;
+use falconer_domain::hardware::{Hardware, HashedComponents, Label, Used};
+use falconer_domain::members;
 use falconer_domain::verify::{Check, Compared, Facts, VerifyRefusal};
 use falconer_domain::{Code, UnixMillis};
 use serde_json::{Value, json};
@@ -57,13 +58,17 @@ impl Office<'_> {
         let license = self.find(&explain.of.license).await?.license;
         let at = explain.at.as_deref().map(moments::from).transpose()?.unwrap_or(self.now);
         let received = explain.hardware.as_deref().map(hardware).transpose()?;
+        if let Some(aside) = received.as_ref().map(set_aside).filter(|aside| !aside.is_empty()) {
+            self.say(&format!("Parts that count for nothing, as in a request: {}.", aside.join(", ")));
+        }
         let generation = self
             .ring
             .generation(license.generation)
             .context("the key ring lacks the license's generation: verify answers 503; restore the ring")?;
         let hashed: Option<HashedComponents> = received
-            .filter(|received| !received.is_empty())
-            .map(|received| received.hashed(generation, &license.id));
+            .map(|received| received.components)
+            .filter(|components| !components.is_empty())
+            .map(|components| components.hashed(generation, &license.id));
         let received_nothing = hashed.is_none();
         let standing = self.desk.standing(license).await?;
         let facts = Facts::gather(&standing, hashed.as_ref(), at);
@@ -92,6 +97,12 @@ impl Office<'_> {
         if let Some(found) = facts.device() {
             lines.push(format!("\nThe hardware is that of {}.", found.id));
         }
+        if let Some(erased_at) = standing.license.erased_at {
+            lines.push(format!(
+                "\nIts person was erased on {}: names and addresses are gone, and with them where its requests came from.",
+                shown::moment(erased_at)
+            ));
+        }
         if received_nothing && !standing.license.devices.is_empty() {
             lines.push("\nNo hardware was asked about: --hardware FILE asks as a device would.".to_owned());
         }
@@ -107,7 +118,7 @@ impl Office<'_> {
     }
 
     /// What happened between another moment and now.
-    async fn between(&self, standing: &Standing, at: UnixMillis) -> Result<Vec<AuditRecord>> {
+    async fn between(&self, standing: &EffectiveLicense, at: UnixMillis) -> Result<Vec<AuditRecord>> {
         if at >= self.now {
             return Ok(Vec::new());
         }
@@ -118,7 +129,7 @@ impl Office<'_> {
 }
 
 /// What the last requests were answered, the refused ones first: whoever asks for help was refused.
-fn last_answers(answered: &Recent, standing: &Standing) -> Vec<String> {
+fn last_answers(answered: &Recent, standing: &EffectiveLicense) -> Vec<String> {
     let license = &standing.license;
     let table = |title: &str, rows: &[AuditRecord]| {
         (!rows.is_empty()).then(|| format!("\n{title}\n\n{}", shown::answers_text(rows, license)))
@@ -161,55 +172,27 @@ fn compared(compared: &Compared) -> String {
     }
 }
 
-/// The components of a file, as the functions read them from a request: its member `hardware`, else S2's members. A file
-/// may also be the object `hardware` alone.
-fn hardware(file: &Path) -> Result<ReceivedComponents> {
+/// The machine of a file, as the functions read it from a request. A file may also be the object `hardware` alone.
+fn hardware(file: &Path) -> Result<Hardware> {
     let name = file.display();
-    let text = inputs::text(file)?;
-    let document: Value = serde_json::from_str(&text).with_context(|| format!("{name} is not JSON"))?;
-    let document = document.as_object().ok_or_else(|| bad_input(format!("{name} is not a JSON object")))?;
-    // As in a request, null is absent.
-    let given = |name: &str| document.get(name).filter(|value| !value.is_null());
-    let mut received = ReceivedComponents::default();
-    let mut insert = |member: &str, label: Label, value: &Value| -> Result<()> {
-        match value {
-            Value::Null => Ok(()),
-            Value::String(text) => received
-                .insert(label, text)
-                .map_err(|why| bad_input(format!("{name}: {member}: {why}")).into()),
-            _ => Err(bad_input(format!("{name}: {member} must be a string")).into()),
-        }
-    };
-    let flat = FLAT_NAMES.into_iter().map(|set| {
-        let present = |(names, label): (&'static [&'static str], Label)| {
-            names.iter().find_map(|name| Some((*name, label, given(name)?)))
-        };
-        set.into_iter().filter_map(present).collect::<Vec<_>>()
+    let bytes = inputs::bytes_of_text(file)?;
+    let request = members::object(&members::decoded(&bytes));
+    let request = request.ok_or_else(|| bad_input(format!("{name} is not a JSON object")))?;
+    let is_parts = !Hardware::is_in(&request)
+        && request.0.iter().any(|member| {
+            Label::ALL
+                .into_iter()
+                .any(|label| [label.as_str(), label.camel_case()].contains(&member.name.as_str()))
+        });
+    let read = if is_parts { Hardware::read_parts(&request) } else { Hardware::read(&request) };
+    Ok(read.map_err(|fault| bad_input(format!("{name}: {fault}")))?)
+}
+
+/// The parts of a machine that count for nothing.
+fn set_aside(hardware: &Hardware) -> Vec<&str> {
+    let aside = hardware.used.iter().filter_map(|used| match used {
+        Used::Without(_, parts) => Some(parts),
+        Used::Whole(..) => None,
     });
-    let flat = flat.into_iter().find(|present| !present.is_empty());
-    match (given("hardware"), flat) {
-        (Some(hardware), _) => {
-            let hardware = hardware
-                .as_object()
-                .ok_or_else(|| bad_input(format!("{name}: hardware is not a JSON object")))?;
-            for (member, value) in hardware {
-                let label = Label::parse(member)
-                    .ok_or_else(|| bad_input(format!("{name}: {member} is no label of a component")))?;
-                insert(member, label, value)?;
-            }
-        }
-        (None, Some(present)) => {
-            for (member, label, value) in present {
-                insert(member, label, value)?;
-            }
-        }
-        (None, None) => {
-            let labelled =
-                document.iter().filter_map(|(name, value)| Some((name, Label::parse(name)?, value)));
-            for (member, label, value) in labelled {
-                insert(member, label, value)?;
-            }
-        }
-    }
-    Ok(received)
+    aside.flatten().map(String::as_str).collect()
 }

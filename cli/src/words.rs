@@ -1,5 +1,5 @@
-//! Texts from elsewhere: the words of an operator that the audit keeps, and whatever the tables hold when a person reads
-//! it. Nothing of them reaches a terminal that could move its cursor, colour it, or turn letters around.
+//! Texts from elsewhere: the words of an operator that the audit keeps, and whatever the tables hold when a person
+//! reads it. Nothing of them reaches a terminal that could move its cursor, colour it, or turn letters around.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_obeys_is_gone() {
+    fn strips_terminal_controls() {
         for (text, shown) in [
             ("plain", "plain"),
             ("\u{1b}[31mred\u{1b}[0m", "[31mred[0m"),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn reasons_and_actors_have_a_length() {
+    fn bounds_reasons_and_actors() {
         assert_eq!(reason(" \n "), Ok(None));
         assert_eq!(reason(" paid\ntwice "), Ok(Some("paid twice".to_owned())));
         assert_eq!(reason(&"\u{fc}".repeat(1_000)), Ok(Some("\u{fc}".repeat(1_000))));
@@ -149,7 +149,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_unprintable_is_left_in_any_text(text in any::<String>()) {
+        fn leaves_nothing_unprintable(text in any::<String>()) {
             prop_assert!(!line(&text).chars().any(is_unprintable));
             prop_assert!(!lines(&text).chars().any(|c| c != '\n' && is_unprintable(c)));
             let once = line(&text).into_owned();
@@ -157,7 +157,7 @@ mod tests {
         }
 
         #[test]
-        fn escaped_json_says_the_same(text in any::<String>(), hidden in "[\u{80}-\u{9f}\u{202a}-\u{202e}\u{1b}]{0,3}") {
+        fn escaped_json_keeps_its_meaning(text in any::<String>(), hidden in "[\u{80}-\u{9f}\u{202a}-\u{202e}\u{1b}]{0,3}") {
             let document = json!({ "member": [text, hidden] });
             let written = super::json(&document);
             prop_assert!(!written.chars().any(is_unprintable));

@@ -31,7 +31,7 @@ fn check(world: &World, name: &str, key: &str, machine: &Machine, body: Value, c
 // ---- The yeses
 
 #[test]
-fn a_free_seat() {
+fn binds_a_free_seat() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     for (name, fixture, seats, transfers) in [
@@ -62,7 +62,7 @@ fn a_free_seat() {
 }
 
 #[test]
-fn a_vacant_seat_that_another_device_had_first_is_counted() {
+fn reused_vacant_seat_is_counted() {
     let world = World::start();
     let a = Machine::named("a");
     let activated = |transfers| yes(Code::Activated, new_device(Value::Null), (1, 1), transfers);
@@ -82,7 +82,7 @@ fn a_vacant_seat_that_another_device_had_first_is_counted() {
 }
 
 #[test]
-fn a_pending_license_becomes_active_and_its_term_starts() {
+fn pending_license_starts_its_term() {
     let world = World::start();
     let a = Machine::named("a");
     let end = UnixMillis(4_102_444_800_000);
@@ -112,7 +112,7 @@ fn a_pending_license_becomes_active_and_its_term_starts() {
 }
 
 #[test]
-fn a_device_of_an_older_client_is_replaced_once() {
+fn older_client_is_replaced_once() {
     let world = World::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let (day, week) = (ago(DAY), ago(7 * DAY));
@@ -154,7 +154,7 @@ fn a_device_of_an_older_client_is_replaced_once() {
 }
 
 #[test]
-fn a_device_that_gave_its_seat_up_returns() {
+fn released_device_returns() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let (month, long_ago) = (ago(30 * DAY), ago(366 * DAY));
@@ -293,7 +293,7 @@ fn a_lost_reply_is_safe_to_repeat() {
 }
 
 #[test]
-fn a_lease_ends_with_its_license_and_lives_five_minutes_at_least() {
+fn lease_ends_with_license_and_policy() {
     let world = World::start();
     let a = Machine::named("a");
     let end = UnixMillis(falconer_tests::now().0 + 2 * HOUR);
@@ -350,9 +350,9 @@ fn hardware_in_every_spelling() {
         ("in camelCase", json!({ "hardware": all, "hardwareFormat": 1 }), &all, keyed),
         ("seven labels", json!({ "hardware": of_seven, "hardware_format": 1 }), &of_seven, keyed),
         ("no format", json!({ "hardware": all }), &all, older),
-        ("S2's columns", columns.clone(), &all, older),
-        ("S2's columns in camelCase", camel, &all, older),
-        ("S2's short names", short, &all, older),
+        ("the spreadsheet's columns", columns.clone(), &all, older),
+        ("the spreadsheet's columns in camelCase", camel, &all, older),
+        ("the spreadsheet's short names", short, &all, older),
         ("columns with a format", with(columns.clone(), json!({ "hardware_format": 1 })), &all, keyed),
         (
             "hardware before columns",
@@ -397,7 +397,7 @@ fn hardware_in_every_spelling() {
 }
 
 #[test]
-fn the_customer_is_written_down_once() {
+fn customer_is_recorded_once() {
     let world = World::start();
     let a = Machine::named("a");
     let anonymous = |new: &mut NewLicense, _: &KeyRing| {
@@ -446,7 +446,7 @@ fn the_customer_is_written_down_once() {
 }
 
 #[test]
-fn the_audit_row_of_an_activation() {
+fn activation_writes_audit_row() {
     let world = World::start();
     let key = put(&world, with_status(Fixture::pro(), Status::Pending));
     let id = world.license_id(&key);
@@ -478,27 +478,27 @@ fn the_audit_row_of_an_activation() {
 // ---- What every endpoint refuses
 
 #[test]
-fn bodies_that_are_no_request() {
+fn refuses_malformed_bodies() {
     ACTIVATE.refuses_bodies_that_are_no_request();
 }
 
 #[test]
-fn texts_that_are_no_keys() {
+fn refuses_texts_that_are_not_keys() {
     ACTIVATE.refuses_texts_that_are_no_keys();
 }
 
 #[test]
-fn fields_are_refused_by_name_and_never_by_value() {
+fn refusals_name_fields_not_values() {
     ACTIVATE.refuses_fields_by_name_and_never_by_value(&[]);
 }
 
 #[test]
-fn other_methods_are_the_gateways_or_405() {
+fn refuses_other_methods() {
     ACTIVATE.answers_post_only();
 }
 
 #[test]
-fn over_the_limit_says_when_to_come_back() {
+fn over_limit_says_when_to_retry() {
     ACTIVATE.refuses_over_its_limit(Code::Revoked);
 }
 

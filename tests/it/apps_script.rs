@@ -1,4 +1,4 @@
-//! The Apps Script webhook's successor: S2's own requests, and its example from the first activation on.
+//! The successor of the spreadsheet's webhook: its own requests, and its example from the first activation on.
 
 use falconer_domain::hardware::Label;
 use falconer_tests::{Fixture, Machine, Reply, World};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const DAY_MILLIS: i64 = 86_400_000;
 
-/// S2's own JSON, as its client posts it to `webhook_url`.
+/// The JSON that the spreadsheet's client posts to `webhook_url`.
 fn webhook(key: &str, machine: &Machine) -> Value {
     json!({
         "license_key": key,
@@ -24,7 +24,7 @@ fn labels_in_lease(reply: &Reply) -> Vec<String> {
 }
 
 #[test]
-fn the_example_of_the_seed() {
+fn runs_the_webhooks_example() {
     let world = World::start();
     let key = world.put(Fixture::pro().with(|new, _| new.license.licensee_name = None));
     let id = world.license_id(&key);
@@ -80,7 +80,7 @@ fn the_example_of_the_seed() {
 }
 
 #[test]
-fn a_status_that_a_client_sends_changes_nothing() {
+fn client_status_changes_nothing() {
     let world = World::start();
     let machine = Machine::named("first");
     let key = world.put(Fixture::pro());
@@ -98,7 +98,7 @@ fn a_status_that_a_client_sends_changes_nothing() {
 }
 
 #[test]
-fn the_short_names_work_too() {
+fn accepts_short_field_names() {
     let world = World::start();
     let (key, machine) = (world.put(Fixture::pro()), Machine::named("first"));
     let request = json!({ "license_key": key, "hw1": machine.mac, "hw2": machine.cpu, "hw3": machine.board });

@@ -1,11 +1,11 @@
-//! What a measurement rests on: rivals that are built as ours is.
+//! The basis of a measurement: rivals are built like the functions.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use falconer_tests::checkout;
 
-const RIVALS: &str = "tests/bench/rivals";
+const RIVALS: &str = "bench/rivals";
 
 fn read(path: &str) -> String {
     fs::read_to_string(checkout().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
@@ -28,7 +28,7 @@ fn release_profile(manifest: &str) -> Vec<String> {
 }
 
 #[test]
-fn rivals_are_built_with_the_profile_of_what_ships() {
+fn rivals_use_the_release_profile() {
     let ours = release_profile("Cargo.toml");
     assert!(ours.iter().any(|line| line == "lto = \"fat\""), "{ours:?}");
     assert_eq!(release_profile(&format!("{RIVALS}/Cargo.toml")), ours);
@@ -50,7 +50,7 @@ fn locked(path: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn rivals_link_the_versions_that_ship() {
+fn rivals_link_the_shipped_versions() {
     let (ours, theirs) = (locked("Cargo.lock"), locked(&format!("{RIVALS}/Cargo.lock")));
     for name in ["aws-config", "aws-sdk-dynamodb", "aws-sdk-secretsmanager", "lambda_http", "tokio"] {
         let of = |locked: &BTreeSet<String>| {

@@ -1,11 +1,11 @@
-//! What a product sells comes from its catalog: stored, else built in, kept through outages, never guessed.
+//! The catalog of a product: stored, else built in, kept through outages, never guessed.
 
 use std::time::Duration;
 
 use falconer_domain::Product;
 use falconer_domain::issue::NewLicense;
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::App;
-use falconer_local::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, World, WorldOptions, pass, turned_clock};
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ fn reads(world: &World) -> usize {
 }
 
 #[test]
-fn a_stored_catalog_replaces_the_built_in_one() {
+fn stored_catalog_replaces_built_in() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     world.put_item(&catalog("QF", "pro", "only_this"));
@@ -44,7 +44,7 @@ fn a_stored_catalog_replaces_the_built_in_one() {
 }
 
 #[test]
-fn the_product_of_the_row_counts_whatever_the_key_prints() {
+fn stored_product_beats_printed_one() {
     let world = World::start();
     world.put_item(&catalog("ACME", "pro", "of_acme"));
     let to_acme = |new: &mut NewLicense, _: &_| new.license.product = Product::parse("ACME").unwrap();
@@ -54,7 +54,7 @@ fn the_product_of_the_row_counts_whatever_the_key_prints() {
 }
 
 #[test]
-fn a_catalog_copied_from_another_product_signs_nothing() {
+fn copied_catalog_is_unavailable() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let mut copied = catalog("ACME", "pro", "of_acme");
@@ -64,7 +64,7 @@ fn a_catalog_copied_from_another_product_signs_nothing() {
 }
 
 #[test]
-fn catalogs_and_their_absence_are_kept_a_minute_and_through_outages() {
+fn cached_a_minute_and_through_outages() {
     let world = World::start();
     let (app, product) = (app(&world), Product::parse("QF").unwrap());
     let runtime = turned_clock();
@@ -94,7 +94,7 @@ fn catalogs_and_their_absence_are_kept_a_minute_and_through_outages() {
 }
 
 #[test]
-fn an_unknown_tier_is_looked_up_again_every_five_seconds_at_most() {
+fn unknown_tier_rereads_every_5_s() {
     let world = World::start();
     let (app, product) = (app(&world), Product::parse("QF").unwrap());
     let runtime = turned_clock();
@@ -115,7 +115,7 @@ fn an_unknown_tier_is_looked_up_again_every_five_seconds_at_most() {
 }
 
 #[test]
-fn imported_keys_are_counted_before_anything_is_read_and_a_miss_is_no_key() {
+fn imported_key_counts_before_any_read() {
     let ring = format!(
         r#"{{"current":"1","imported":"2","1":"{}","2":"{}"}}"#,
         falconer_tests::MASTER_A,

@@ -1,54 +1,54 @@
-//! The client library against the real functions: activated, left alone through virtual days, brought back, revoked,
-//! reinstated, displaced, offline through two rotations, started again, and copied.
+//! The client library with the real functions: activated, offline for days, revoked, reinstated, displaced, rotated,
+//! restarted and copied.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use falconer_client::{
-    ActivateError, Activation, Builder, Clock, Deactivation, Hardware, HttpTransport, Label, Licensing,
-    LockCode, Pending, PublicKeys, RawComponents, RefreshError, State, Tick, Trouble, UnixMillis,
+    ActivateError, Activation, Builder, Clock, ClockReading, Deactivation, Hardware, HttpTransport, Label,
+    Licensing, LockCode, Pending, PublicKeys, RawComponents, RefreshError, RequestFailure, State, UnixMillis,
     UnixSeconds,
 };
-use falconer_local::tap::{Fault, Matcher, Tap};
+use falconer_emulators::tap::{Fault, Matcher, Tap};
 use falconer_tests::{Fixture, World, now};
 use serde_json::Value;
 
 use crate::issuing::falconer;
 
 const DAY: i64 = 86_400;
-/// Check interval and grace of the built-in policy.
+/// Check interval plus grace of the built-in policy.
 const LEASE_SECONDS: i64 = 8 * DAY;
 
-/// A client's clock, which stands still until it is turned. Its server's goes on.
+/// The client's clock. It moves only when a test turns it, while the server's goes on.
 #[derive(Clone)]
-struct Turned(Arc<Mutex<Tick>>);
+struct TestClock(Arc<Mutex<ClockReading>>);
 
-impl Turned {
-    /// That of a machine whose clock is right.
+impl TestClock {
+    /// Starts at the right time.
     fn right() -> Self {
-        Self(Arc::new(Mutex::new(Tick { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(ClockReading { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
     }
 
     fn pass(&self, seconds: i64) {
-        let mut tick = self.0.lock().unwrap();
-        tick.wall.0 += seconds * 1_000;
-        tick.monotonic += Duration::from_secs(seconds.unsigned_abs());
+        let mut reading = self.0.lock().unwrap();
+        reading.wall.0 += seconds * 1_000;
+        reading.monotonic += Duration::from_secs(seconds.unsigned_abs());
     }
 }
 
-impl Clock for Turned {
-    fn now(&self) -> Tick {
+impl Clock for TestClock {
+    fn now(&self) -> ClockReading {
         *self.0.lock().unwrap()
     }
 
     fn sleep(&self, _: Duration) {}
 }
 
-/// A computer of three parts. Their values may appear nowhere.
-struct Parts(&'static str);
+/// A computer of three components, whose values must not appear anywhere.
+struct FixtureHardware(&'static str);
 
-impl Hardware for Parts {
+impl Hardware for FixtureHardware {
     fn read(&self) -> RawComponents {
         [Label::Mac, Label::Board, Label::Cpu].into_iter().fold(RawComponents::default(), |raw, label| {
             raw.with(label, &format!("fixture-hardware-{}-{}", self.0, label.as_str()))
@@ -56,7 +56,7 @@ impl Hardware for Parts {
     }
 }
 
-/// A world, the way to it, and an application built with the keys it has now.
+/// The functions, the network to them, and an application built with their current keys.
 struct Vendor {
     world: World,
     way: Tap,
@@ -73,22 +73,22 @@ impl Vendor {
         Self { world, way, keys, key }
     }
 
-    fn application(&self, machine: &'static str) -> (Licensing, Turned) {
-        let clock = Turned::right();
+    fn application(&self, machine: &'static str) -> (Licensing, TestClock) {
+        let clock = TestClock::right();
         let client = self.builder(machine, &clock).store_in_memory().open().expect("an open license");
         (client, clock)
     }
 
-    /// The same, with its license in a file: a start of the program.
-    fn start(&self, machine: &'static str, clock: &Turned, store: &Path) -> Licensing {
+    /// The same with its license in a file; each call is a start of the program.
+    fn start(&self, machine: &'static str, clock: &TestClock, store: &Path) -> Licensing {
         self.builder(machine, clock).store(store).open().expect("an open license")
     }
 
-    fn builder(&self, machine: &'static str, clock: &Turned) -> Builder {
+    fn builder(&self, machine: &'static str, clock: &TestClock) -> Builder {
         Licensing::builder("QF", "https://licenses.example.com", self.keys.clone())
             .transport(HttpTransport::new(&self.way.endpoint()))
             .clock(clock.clone())
-            .hardware(Parts(machine))
+            .hardware(FixtureHardware(machine))
             .device_name(machine)
     }
 
@@ -100,7 +100,7 @@ impl Vendor {
         self.way.heal();
     }
 
-    /// The operator's program, to success.
+    /// Runs the operator's program and asserts its success.
     fn operate(&self, arguments: &[&str]) {
         let output = falconer(&self.world)
             .args(["--json", "--yes"])
@@ -110,12 +110,12 @@ impl Vendor {
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// A new generation signs, and the functions that matter here know it.
+    /// Makes a new generation sign, and restarts the functions that need to know it.
     fn rotate(&self) {
         self.operate(&["keyring", "add"]);
         self.operate(&["keyring", "promote", "--now"]);
         for function in ["verify", "keys", "activate-sync"] {
-            // A running instance reads the ring every five minutes; a new one at once.
+            // A running instance reads the ring every five minutes, a new one at once.
             self.world.gateway().kill(function, 0).expect("an instance to kill");
         }
     }
@@ -126,7 +126,7 @@ fn locked(code: LockCode) -> State {
 }
 
 #[test]
-fn a_license_outlives_its_server_to_the_second_and_no_longer() {
+fn license_outlives_server_by_its_grace() {
     let vendor = Vendor::new();
     let (client, clock) = vendor.application("first");
     let done = client.activate(&vendor.key, "Fixture Person", "fixture.person@example.com");
@@ -143,7 +143,11 @@ fn a_license_outlives_its_server_to_the_second_and_no_longer() {
     assert_eq!(client.status(), State::RefreshDue);
     for day in 2..8 {
         clock.pass(DAY);
-        assert_eq!(client.refresh(), Err(RefreshError::NoAnswer(Trouble::Unreachable)), "day {day}");
+        assert_eq!(
+            client.refresh(),
+            Err(RefreshError::RequestFailed(RequestFailure::Unreachable)),
+            "day {day}"
+        );
         assert_eq!(client.status(), State::Grace { until: UnixSeconds(activated_at.0 + LEASE_SECONDS) });
     }
     clock.pass(activated_at.0 + LEASE_SECONDS - client.now().0 - 1);
@@ -158,7 +162,7 @@ fn a_license_outlives_its_server_to_the_second_and_no_longer() {
 }
 
 #[test]
-fn a_revocation_locks_with_its_reason_and_a_reinstatement_opens() {
+fn revocation_locks_until_reinstatement() {
     let vendor = Vendor::new();
     let (client, _) = vendor.application("first");
     client.activate(&vendor.key, "", "").unwrap();
@@ -184,7 +188,7 @@ fn a_revocation_locks_with_its_reason_and_a_reinstatement_opens() {
 }
 
 #[test]
-fn a_second_machine_takes_the_seat_and_the_first_is_told() {
+fn second_machine_takes_the_seat() {
     let vendor = Vendor::new();
     let ((first, _), (second, _)) = (vendor.application("first"), vendor.application("second"));
     first.activate(&vendor.key, "", "").unwrap();
@@ -205,7 +209,7 @@ fn a_second_machine_takes_the_seat_and_the_first_is_told() {
 }
 
 #[test]
-fn two_rotations_while_offline_change_nothing() {
+fn survives_two_rotations_while_offline() {
     let vendor = Vendor::new();
     let (client, clock) = vendor.application("first");
     client.activate(&vendor.key, "", "").unwrap();
@@ -222,8 +226,8 @@ fn two_rotations_while_offline_change_nothing() {
 }
 
 #[test]
-fn a_license_in_a_file_outlives_restarts_and_rotations_and_counts_on_its_machine_alone() {
-    let (vendor, clock) = (Vendor::new(), Turned::right());
+fn stored_license_is_bound_to_its_machine() {
+    let (vendor, clock) = (Vendor::new(), TestClock::right());
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("license.db");
     let start = || vendor.start("first", &clock, &store);
@@ -262,11 +266,14 @@ fn pinned(vendor: &Vendor) -> String {
 }
 
 #[test]
-fn an_activation_whose_answer_is_lost_takes_one_seat() {
+fn lost_activation_takes_one_seat() {
     let vendor = Vendor::new();
     let (client, _) = vendor.application("first");
     vendor.way.break_all(Matcher::any(), Fault::DropReply);
-    assert!(matches!(client.activate(&vendor.key, "", ""), Ok(Activation::Waiting(Trouble::Unreachable))));
+    assert!(matches!(
+        client.activate(&vendor.key, "", ""),
+        Ok(Activation::Waiting(RequestFailure::Unreachable))
+    ));
     assert_eq!((client.status(), client.pending()), (State::NotActivated, Some(Pending::Activate)));
     let id = vendor.world.license_id(&vendor.key);
     assert_eq!(vendor.world.stored(&id).devices.len(), 1, "it happened");

@@ -1,4 +1,4 @@
-//! What the contracts of all endpoints share: one request, and a look at everything that comes of it.
+//! Helpers for the contracts of all endpoints: one request, and every effect it has.
 
 mod refusals;
 
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use falconer_domain::hardware::{ComponentForm, DeviceId, Label, ReceivedComponents};
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease;
-use falconer_domain::seats::{Reclaim, Released};
+use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::trace::Trace;
 use falconer_domain::{Code, LicenseId, Product, Status, UnixMillis};
 use falconer_http::Effect;
@@ -18,28 +18,28 @@ pub(crate) const HOUR: i64 = 3_600_000;
 pub(crate) const DAY: i64 = 24 * HOUR;
 pub(crate) const NONCE: &str = "nonce-of-sixteen-and-more";
 
-/// The license attributes that no rule looks at: the last one is of no code of ours.
+/// The license attributes that no rule reads. No function writes the last one.
 const LOOKED_AT_BY_NO_RULE: [&str; 5] = ["schema", "created_at", "key_escrow", "key_hint", "shelf"];
-/// What an answer or an audit row may never hold, in lower case: names, e-mails and parts of machines as every fixture
-/// and request here spells them.
+/// Texts that an answer or an audit row must never hold, in lower case: names, e-mails and parts of machines as every
+/// fixture and request here spells them.
 const PRIVATE: [&str; 3] = ["fixture person", "fixture.person", "fixture-hardware"];
 
 /// An endpoint, as its contract describes it.
 pub(crate) struct Endpoint {
-    /// Its function, the action of its audit rows, and its rate-limit policy.
+    /// The function, the action of its audit rows, and its rate-limit policy.
     pub(crate) name: &'static str,
     effect: Effect,
-    /// What it says to the key of an active license and nothing else.
+    /// The code for the key of an active license and nothing else.
     bare: Code,
 }
 
-pub(crate) const VERIFY: Endpoint = Endpoint { name: "verify", effect: Effect::Tells, bare: Code::Valid };
+pub(crate) const VERIFY: Endpoint = Endpoint { name: "verify", effect: Effect::ReadOnly, bare: Code::Valid };
 pub(crate) const ACTIVATE: Endpoint =
-    Endpoint { name: "activate-sync", effect: Effect::Changes, bare: Code::FingerprintTooWeak };
+    Endpoint { name: "activate-sync", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
 pub(crate) const TRANSFER: Endpoint =
-    Endpoint { name: "transfer", effect: Effect::Changes, bare: Code::FingerprintTooWeak };
+    Endpoint { name: "transfer", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
 pub(crate) const DEACTIVATE: Endpoint =
-    Endpoint { name: "deactivate", effect: Effect::Changes, bare: Code::DeviceNotBound };
+    Endpoint { name: "deactivate", effect: Effect::Mutating, bare: Code::DeviceNotBound };
 
 /// A request about a license, and everything that has to come of it.
 pub(crate) struct Case<'a> {
@@ -54,7 +54,7 @@ pub(crate) struct Case<'a> {
     pub(crate) changed: &'a [&'a str],
 }
 
-/// What came of it.
+/// The effects.
 pub(crate) struct Told {
     pub(crate) reply: Reply,
     pub(crate) before: Value,
@@ -68,7 +68,7 @@ pub(crate) fn ago(millis: i64) -> UnixMillis {
     UnixMillis(now().0 - millis - 7 * 60_000)
 }
 
-/// Stores a license with an attribute that no code of ours knows, and returns its key.
+/// Stores a license with an attribute that no function knows, and returns its key.
 pub(crate) fn put(world: &World, fixture: Fixture) -> String {
     let key = world.put(fixture);
     let mut item = world.item(&world.license_id(&key));
@@ -103,7 +103,7 @@ pub(crate) fn given_up(machine: &Machine, at: UnixMillis) -> Fixture {
     let machine = machine.clone();
     moved_at(Fixture::pro(), []).with(move |new, ring| {
         let device = machine.device(new, ring, at);
-        let released = Released { device, at, may_return: true, reclaim: Reclaim::Never };
+        let released = FormerDevice { device, at, may_return: true, reclaim: Reclaim::Never };
         new.license.released.insert(device_id(1), released);
     })
 }
@@ -125,7 +125,7 @@ pub(crate) fn with(mut object: Value, members: Value) -> Value {
 
 // ---- What is expected
 
-/// Features of a `pro` license, as S1 lists them.
+/// Features of a `pro` license in the Flask server's order.
 pub(crate) fn pro_features() -> Value {
     json!([
         "basic_dashboard",
@@ -213,7 +213,7 @@ impl Endpoint {
         with(self.no(code), json!({ "transfers": transfers }))
     }
 
-    /// What was not decided.
+    /// A request without a decision.
     pub(crate) fn problem(&self, code: Code, detail: &str) -> Value {
         let error = if code == Code::InvalidField { detail.trim_end_matches('.') } else { code.text() };
         let members = json!({
@@ -228,8 +228,8 @@ impl Endpoint {
 
     fn failed(&self, body: Value) -> Value {
         match self.effect {
-            Effect::Tells => body,
-            Effect::Changes => with(body, json!({ "success": false })),
+            Effect::ReadOnly => body,
+            Effect::Mutating => with(body, json!({ "success": false })),
         }
     }
 }
@@ -333,9 +333,9 @@ impl Endpoint {
         self.check(world, &Case { name, key, request, body, hw: Value::Null, changed: &[] })
     }
 
-    /// No row for a yes that changes nothing or nothing that says anything; one that goes after a while for a refusal and
-    /// for another name of a device; else one that stays, and beside it one that says from where it was asked and goes.
-    /// Nothing is in them beside this.
+    /// No row for a yes that changes nothing or nothing that says anything; one that goes after a while for a refusal
+    /// and for another name of a device; else one that stays, and beside it one that says from where it was asked and
+    /// goes. Nothing is in them beside this.
     fn expected_rows(
         &self,
         id: &LicenseId,
@@ -350,7 +350,7 @@ impl Endpoint {
         if !refused && trace == Trace::None {
             return Vec::new();
         }
-        // A refusal does not say its millisecond: its second stands in the lease.
+        // A refusal does not state its millisecond; the lease has its second.
         let at = rows.first().map_or("", |row| row["at"]["S"].as_str().unwrap());
         let millis: i64 = at.split('#').next().unwrap().parse().unwrap_or_default();
         assert_eq!(UnixMillis(millis).seconds(), signed_at, "{}: {at}", case.name);
@@ -391,7 +391,7 @@ impl Endpoint {
     }
 }
 
-/// What the audit keeps of what differs, told from the items alone.
+/// The changes that the audit records, computed from the items alone.
 fn trace(case: &Case<'_>, told: &Told) -> Trace {
     let Told { before, after, .. } = told;
     let devices = |item: &Value, without: &[&str]| {
@@ -476,7 +476,7 @@ fn expected_claims(world: &World, id: &LicenseId, case: &Case<'_>, told: &Told, 
     claims
 }
 
-/// What a lease states of components.
+/// The components in a lease.
 fn proof(components: &Value) -> Value {
     let mut received = ReceivedComponents::default();
     for (label, text) in components.as_object().expect("components") {
@@ -525,8 +525,8 @@ fn ids(devices: &Value) -> BTreeSet<String> {
     devices["M"].as_object().into_iter().flat_map(|devices| devices.keys().cloned()).collect()
 }
 
-/// What `docs/spec/formats.md` lets an audit row say of a change: of people that something was set, of devices their ids,
-/// of a list that may be long its length.
+/// The changes that `docs/spec/formats.md` allows in an audit row: for people that something was set, for devices their
+/// ids, for a list that may be long its length.
 fn recorded_changes(before: &Value, after: &Value) -> Value {
     let list =
         |item: &Value| json!({ "L": ids(item).iter().map(|id| json!({ "S": id })).collect::<Vec<_>>() });

@@ -1,11 +1,11 @@
-//! What a request costs: calls on the wire, counted by a tap in front of each service, and units as DynamoDB counts
+//! The cost of a request: calls on the wire, counted by a tap in front of each service, and units as DynamoDB counts
 //! them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use falconer_domain::UnixMillis;
-use falconer_local::tap::{Fault, Matcher, Record, Units};
+use falconer_emulators::tap::{Fault, Matcher, Record, Units};
 use falconer_tests::{Fixture, Machine, World, WorldOptions};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn limited() -> World {
     })
 }
 
-/// Which operations reached DynamoDB, in order of arrival.
+/// The operations that reached DynamoDB, in order of arrival.
 fn operations(world: &World) -> Vec<String> {
     world.dynamodb.records().iter().map(|record| record.operation.clone()).collect()
 }
@@ -26,7 +26,7 @@ fn units(records: &[&Record]) -> Units {
 }
 
 #[test]
-fn what_is_no_request_or_no_key_costs_no_call_at_all() {
+fn invalid_verify_costs_no_call() {
     let world = World::start();
     let good = world.put(Fixture::pro());
     world.forget();
@@ -42,7 +42,7 @@ fn what_is_no_request_or_no_key_costs_no_call_at_all() {
 }
 
 #[test]
-fn an_unknown_generation_re_reads_the_ring_at_most_once_a_minute() {
+fn unknown_generation_rereads_once_a_minute() {
     let world = World::start();
     let good = world.put(Fixture::pro());
     let unknown = format!("{}9{}", &good[..7], &good[8..]);
@@ -55,7 +55,7 @@ fn an_unknown_generation_re_reads_the_ring_at_most_once_a_minute() {
 }
 
 #[test]
-fn an_authentic_key_costs_one_read_beside_one_count_and_a_row_after_the_answer() {
+fn verify_costs_read_count_and_row() {
     let world = limited();
     let key = world.put(Fixture::pro());
     // The first request of an instance reads the catalog as well; from then on it is in memory.
@@ -98,7 +98,7 @@ fn an_authentic_key_costs_one_read_beside_one_count_and_a_row_after_the_answer()
 
 /// P4: reads are counted in steps of 4 KB. Eighteen devices fit into the first one.
 #[test]
-fn a_license_of_nearly_4_kb_costs_no_more() {
+fn license_of_4_kb_costs_one_unit() {
     let settings = vec![("RATE_LIMIT_PER_MINUTE", "100".to_owned())];
     let world = World::with(&WorldOptions { settings, ..WorldOptions::default() });
     let of_devices = |devices: u8| {
@@ -144,7 +144,7 @@ fn stored_bytes(item: &Value) -> usize {
 }
 
 #[test]
-fn an_address_over_its_limit_costs_nothing_after_the_first_429() {
+fn limited_address_costs_nothing() {
     let world = limited();
     let key = world.put(Fixture::pro());
     // If the minute ends between the first 429 and the second, this counts once more: two such ends in a row would take
@@ -163,7 +163,7 @@ fn an_address_over_its_limit_costs_nothing_after_the_first_429() {
 }
 
 #[test]
-fn a_license_over_its_limit_is_refused_from_memory_and_its_rows_are_capped() {
+fn limited_license_is_refused_from_memory() {
     let world = World::with(&WorldOptions {
         settings: vec![
             ("RATE_LIMIT_PER_MINUTE", "0".to_owned()),
@@ -188,7 +188,7 @@ fn a_license_over_its_limit_is_refused_from_memory_and_its_rows_are_capped() {
 }
 
 #[test]
-fn refusals_alone_are_recorded_when_the_operator_says_so() {
+fn can_record_refusals_only() {
     let world = World::with(&WorldOptions {
         settings: vec![("VERIFY_AUDIT", "refusals".to_owned())],
         ..WorldOptions::default()
@@ -204,7 +204,7 @@ fn refusals_alone_are_recorded_when_the_operator_says_so() {
 }
 
 #[test]
-fn a_row_says_who_asked_for_what_and_when_it_may_go() {
+fn audit_row_names_caller_and_expiry() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     world.forget();
@@ -233,10 +233,10 @@ fn a_row_says_who_asked_for_what_and_when_it_may_go() {
     assert!(!item.to_string().contains(&key), "no key in the table");
 }
 
-/// P3: two sequential round trips for a change, one for an answer that changes nothing. After the answer of a change its
-/// caller's row, and in a transaction twice what the same puts would take alone.
+/// P3: two sequential round trips for a change, one for an answer that changes nothing. After the answer of a change
+/// its caller's row, and in a transaction twice what the same puts would take alone.
 #[test]
-fn a_change_takes_one_read_and_one_transaction() {
+fn change_costs_read_and_transaction() {
     let world = limited();
     let (key, first, second) = (world.put(Fixture::pro()), Machine::named("first"), Machine::named("second"));
     // Each function reads the catalog once and keeps it.
@@ -319,7 +319,7 @@ fn a_quiet_change_is_one_put() {
 }
 
 #[test]
-fn what_is_no_key_costs_no_call_at_any_endpoint() {
+fn invalid_key_costs_no_call() {
     let world = World::start();
     let machine = Machine::named("first");
     world.forget();

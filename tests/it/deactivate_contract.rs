@@ -1,6 +1,6 @@
 //! `POST /api/deactivate`: every row of its table, with the whole body, the stored license and the audit row.
 
-use falconer_domain::seats::{Reclaim, Released};
+use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::{Code, Status, UnixMillis};
 use falconer_tests::{Fixture, Machine, World, device_id};
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ fn a_seat_is_freed_in_every_status() {
         let told = check(&world, name, &key, request.clone(), freed(0, 1));
         let license = world.stored(&id);
         let at = UnixMillis(told.reply.body["checkedAt"].as_i64().unwrap());
-        let released = Released { device, at, may_return: true, reclaim: Reclaim::Never };
+        let released = FormerDevice { device, at, may_return: true, reclaim: Reclaim::Never };
         assert_eq!(license.released.get(&device_id(1)), Some(&released), "{name}");
         assert_eq!(
             (license.devices.len(), license.free_used),
@@ -72,9 +72,9 @@ fn hardware_in_every_spelling() {
     for (name, members) in [
         ("today's client", json!({ "hardware": a.hardware(), "hardware_format": 1 })),
         ("no format", json!({ "hardware": a.hardware() })),
-        ("S2's columns", columns),
+        ("the spreadsheet's columns", columns),
         ("in camelCase", json!({ "hwComponent1": a.mac, "hwComponent2": a.cpu, "hwComponent3": a.board })),
-        ("S2's short names", json!({ "hw1": a.mac, "hw2": a.cpu, "hw3": a.board })),
+        ("the spreadsheet's short names", json!({ "hw1": a.mac, "hw2": a.cpu, "hw3": a.board })),
         ("two parts of three", json!({ "hardware": { "mac": a.mac, "cpu": a.cpu } })),
         (
             "one part changed",
@@ -96,7 +96,7 @@ fn hardware_in_every_spelling() {
 }
 
 #[test]
-fn only_this_device_s_seat_is_freed() {
+fn frees_only_the_callers_seat() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
@@ -110,7 +110,7 @@ fn only_this_device_s_seat_is_freed() {
 }
 
 #[test]
-fn what_comes_after() {
+fn freed_seat_can_be_taken_again() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
@@ -134,7 +134,7 @@ fn what_comes_after() {
 }
 
 #[test]
-fn the_audit_row_of_a_deactivation() {
+fn deactivation_writes_audit_row() {
     let world = World::start();
     let a = Machine::named("a");
     let key = put(&world, Fixture::pro().bound(1, &a, ago(DAY)));
@@ -165,7 +165,7 @@ fn the_audit_row_of_a_deactivation() {
 // ---- The refusals
 
 #[test]
-fn a_device_that_holds_no_seat() {
+fn refuses_unbound_devices() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let bound = || Fixture::pro().bound(1, &a, ago(DAY));
@@ -189,7 +189,7 @@ fn a_device_that_holds_no_seat() {
 }
 
 #[test]
-fn a_license_that_is_not_there() {
+fn refuses_unknown_license() {
     let world = World::start();
     let key = world.key_without_license();
     let bare = json!({ "license": key, "nonce": NONCE, "origin": "fixture-app" });
@@ -201,27 +201,27 @@ fn a_license_that_is_not_there() {
 // ---- What every endpoint refuses
 
 #[test]
-fn bodies_that_are_no_request() {
+fn refuses_malformed_bodies() {
     DEACTIVATE.refuses_bodies_that_are_no_request();
 }
 
 #[test]
-fn texts_that_are_no_keys() {
+fn refuses_texts_that_are_not_keys() {
     DEACTIVATE.refuses_texts_that_are_no_keys();
 }
 
 #[test]
-fn fields_are_refused_by_name_and_never_by_value() {
+fn refusals_name_fields_not_values() {
     DEACTIVATE.refuses_fields_by_name_and_never_by_value(&[]);
 }
 
 #[test]
-fn other_methods_are_the_gateways_or_405() {
+fn refuses_other_methods() {
     DEACTIVATE.answers_post_only();
 }
 
 #[test]
-fn over_the_limit_says_when_to_come_back() {
+fn over_limit_says_when_to_retry() {
     DEACTIVATE.refuses_over_its_limit(Code::DeviceNotBound);
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use falconer_aws::{operator, tables};
 use falconer_domain::{Code, UnixMillis};
+use falconer_emulators::template::Template;
 use falconer_http::telemetry::{METRICS, NAMESPACE};
-use falconer_local::template::Template;
 use falconer_tests::{Fixture, World, WorldOptions, checkout};
 use serde_json::Value;
 
@@ -61,7 +61,7 @@ fn names<'a>(metrics: impl IntoIterator<Item = &'a (String, String)>) -> BTreeSe
 }
 
 #[test]
-fn what_is_watched_is_what_is_written() {
+fn watched_metrics_are_written() {
     let template = template();
     let alarmed: Vec<_> =
         template.of_type("AWS::CloudWatch::Alarm").flat_map(|(_, alarm)| read_by(alarm)).collect();
@@ -96,7 +96,7 @@ fn what_is_watched_is_what_is_written() {
 }
 
 #[test]
-fn an_alarm_of_a_function_watches_every_function() {
+fn function_alarms_cover_all_functions() {
     let template = template();
     let functions = template.functions().unwrap();
     for alarm in ["FunctionErrorsAlarm", "ThrottlesAlarm"] {
@@ -112,7 +112,7 @@ fn an_alarm_of_a_function_watches_every_function() {
 }
 
 #[test]
-fn tables_that_matter_outlive_mistakes() {
+fn tables_are_backed_up_and_retained() {
     let template = template();
     for table in ["LicensesTable", "VerificationsTable"] {
         let table = template.resource(table).unwrap();
@@ -127,7 +127,7 @@ fn tables_that_matter_outlive_mistakes() {
 }
 
 #[test]
-fn every_function_logs_into_a_group_that_forgets() {
+fn log_groups_have_retention() {
     let template = template();
     for (id, function) in template.of_type("AWS::Serverless::Function") {
         let group = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"].as_str().expect(id);
@@ -136,10 +136,10 @@ fn every_function_logs_into_a_group_that_forgets() {
     }
 }
 
-/// Every key of the tables and their indexes, with its type: what `CreateTable` is told, read from the template.
+/// Every key of the tables and their indexes, with its type: the input of `CreateTable`, read from the template.
 fn declared() -> BTreeMap<String, BTreeMap<String, String>> {
     let tables = template().tables().unwrap();
-    let of = |table: &falconer_local::template::Table| {
+    let of = |table: &falconer_emulators::template::Table| {
         let request = table.create_request("any");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let attributes = request["AttributeDefinitions"].as_array().unwrap();
@@ -154,7 +154,7 @@ fn key_of(schema: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn every_key_and_index_the_code_names_is_declared() {
+fn keys_and_indexes_are_declared() {
     let all = template().tables().unwrap();
     let request = |id: &str| all.iter().find(|table| table.logical_id == id).unwrap().create_request("any");
     let (licenses, verifications) = (request("LicensesTable"), request("VerificationsTable"));
@@ -175,7 +175,7 @@ fn every_key_and_index_the_code_names_is_declared() {
     ];
     for (name, condition) in named {
         let index = indexes.get(name).unwrap_or_else(|| panic!("no index {name}"));
-        // A query's condition names every part of the key, and nothing that is none.
+        // A query's condition names every part of the key, and nothing else.
         let asked: Vec<_> =
             condition.split(" AND ").map(|part| part.split_whitespace().next().unwrap()).take(2).collect();
         assert_eq!(key_of(&index["KeySchema"]), asked, "{name}");
@@ -185,7 +185,7 @@ fn every_key_and_index_the_code_names_is_declared() {
 }
 
 #[test]
-fn what_is_stored_has_every_declared_attribute() {
+fn items_have_declared_attributes() {
     let world = World::with(&WorldOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", "10".to_owned())],
         ..WorldOptions::default()

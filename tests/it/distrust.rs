@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use falconer::keyring::commands as keyring;
-use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{
-    Activation, Clock, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys, RawComponents,
-    RefreshError, State, Tick, Transport, Trouble,
+    Activation, Clock, ClockReading, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys,
+    RawComponents, RefreshError, RequestFailure, State, Transport,
 };
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::{self, Claims};
 use falconer_domain::{KeyRing, LicenseId, Product, Status, UnixMillis};
-use falconer_http::{App, Call};
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
+use falconer_http::{App, Request};
 use falconer_tests::{Fixture, MASTER_A, Machine, World, WorldOptions, now, turned_clock};
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ fn kids(jwks: &Jwks) -> Vec<&str> {
     jwks.keys.iter().map(|key| key.kid.as_str()).collect()
 }
 
-/// What any library for JWTs makes of a lease and of the keys that are published.
+/// The verdict of any JWT library on a lease and the published keys.
 fn verifies(lease: &str, jwks: &Jwks) -> bool {
     let key = |kid: &str| jwks.keys.iter().find(|key| key.kid == kid)?.public_key();
     lease::verify(lease, &product(), key).is_ok()
@@ -78,7 +78,8 @@ fn roles(world: &World) -> BTreeMap<u64, String> {
     generations.map(role).collect()
 }
 
-/// A way to the server, on which somebody may sit who has a master: while the ring is there, every answer is a forged yes.
+/// A way to the server, on which somebody may sit who has a master: while the ring is there, every answer is a forged
+/// yes.
 #[derive(Clone)]
 struct Way {
     server: HttpTransport,
@@ -97,7 +98,7 @@ impl Way {
 }
 
 impl Transport for Way {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let forger = self.forger.lock().unwrap();
         let (Some(ring), Some(body)) = (forger.as_ref(), body) else {
             return self.server.send(endpoint, body);
@@ -145,18 +146,18 @@ fn forged(ring: &KeyRing, request: &Value) -> String {
     claims.sign(ring.current())
 }
 
-/// What the leak gave away.
+/// The leaked master.
 fn leaked() -> KeyRing {
     KeyRing::parse(&json!({ "current": "1", "1": MASTER_A }).to_string()).unwrap()
 }
 
-/// A client's clock, which stands still until it is turned.
+/// A client's clock, which advances only when a test turns it.
 #[derive(Clone)]
-struct Turned(Arc<Mutex<Tick>>);
+struct Turned(Arc<Mutex<ClockReading>>);
 
 impl Turned {
     fn right() -> Self {
-        Self(Arc::new(Mutex::new(Tick { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(ClockReading { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
     }
 
     fn pass(&self, seconds: i64) {
@@ -167,7 +168,7 @@ impl Turned {
 }
 
 impl Clock for Turned {
-    fn now(&self) -> Tick {
+    fn now(&self) -> ClockReading {
         *self.0.lock().unwrap()
     }
 
@@ -199,7 +200,7 @@ fn application(keys: &Jwks, way: &Way, machine: &'static str, clock: &Turned, st
 
 /// Everything a distrusted generation still does for its customers, and nothing that anybody else would believe.
 #[test]
-fn vouches_for_keys_and_signs_nothing() {
+fn authenticates_keys_signs_nothing() {
     let world = World::start();
     let machine = Machine::named("first");
     let key = world.put(Fixture::pro().seats(2).bound(1, &machine, UnixMillis(5)));
@@ -254,8 +255,8 @@ fn reaches_an_instance_within_300_s() {
     let kids = async || {
         let deadline = tokio::time::Instant::now() + keys::ENDPOINT.deadline;
         let event = event("keys", "get").to_string();
-        let call = Call::read(&event, UnixMillis(now().0), deadline).expect("a request");
-        let response = keys::handle(&app, &call).await.into_response(&call, keys::ENDPOINT.effect);
+        let request = Request::read(&event, UnixMillis(now().0), deadline).expect("a request");
+        let response = app.respond(&request).await.into_http(&request, app.endpoint.effect);
         let jwks: Jwks = serde_json::from_slice(response.body()).unwrap();
         jwks.keys.into_iter().map(|key| key.kid).collect::<Vec<_>>()
     };
@@ -269,7 +270,7 @@ fn reaches_an_instance_within_300_s() {
     });
 }
 
-/// What a hand may have written: every function serves, each entry that reads counts, and somebody is told.
+/// A ring edited by hand: every function serves, each readable entry counts, and the operator hears of the others.
 #[test]
 fn bad_member_takes_no_function_down() {
     for (member, kids_after, doubted) in [
@@ -319,7 +320,7 @@ fn a_leak_is_survived_to_retirement() {
     let fresh = application(&after, &way, "forger", &clock, Path::new(&store("fresh.db")));
     way.forge(Some(leaked()));
     let refused = fresh.activate(&customers[0], "", "");
-    assert!(matches!(refused, Ok(Activation::Waiting(Trouble::NotTrusted))), "{refused:?}");
+    assert!(matches!(refused, Ok(Activation::Waiting(RequestFailure::UntrustedSignature))), "{refused:?}");
     assert_eq!((fresh.status(), fresh.has_feature("everything")), (State::NotActivated, false));
     way.forge(None);
     for key in &customers {
@@ -344,7 +345,7 @@ fn a_leak_is_survived_to_retirement() {
         let reply = world.verify(new);
         assert_eq!((reply.code(), &reply.body["licenseId"]), ("VALID", &row["license_id"]));
     }
-    // S1's key is vouched for by S1's generation, which is still there; the others' generation is not.
+    // The Flask server's key belongs to its own generation, which is still there; the others' generation is gone.
     assert_eq!(world.verify(&customers[0]).code(), "INVALID_SIGNATURE");
     assert_eq!(world.verify(&customers[2]).code(), "REVOKED");
     let secret = &world.settings.master_key_secret_id;
@@ -355,7 +356,7 @@ fn a_leak_is_survived_to_retirement() {
 
 /// Today's client library, which pins a generation: what it hears of the distrust, and what it goes on believing.
 #[test]
-fn pinned_applications_hear_as_documented() {
+fn pinned_clients_hear_as_documented() {
     let world = World::start();
     let (way, clock, folder) = (Way::to(&world), Turned::right(), Folder::new());
     let store = |name: &str| folder.path(name);
@@ -376,11 +377,11 @@ fn pinned_applications_hear_as_documented() {
     assert_eq!(open("met", &pinned).refresh(), Ok(State::Active));
     // The one that was away takes no new lease. It has the one it has, to its end, and says what helps.
     let away = open("away", &pinned);
-    assert_eq!(away.refresh(), Err(RefreshError::NoAnswer(Trouble::NotTrusted)));
+    assert_eq!(away.refresh(), Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)));
     assert!(matches!(away.status(), State::Grace { .. }), "{:?}", away.status());
-    assert!(Trouble::NotTrusted.advice().next_step.contains("update the application"));
+    assert!(RequestFailure::UntrustedSignature.user_message().next_step.contains("update the application"));
     clock.pass(7 * DAY);
-    assert_eq!(away.refresh(), Err(RefreshError::NoAnswer(Trouble::NotTrusted)));
+    assert_eq!(away.refresh(), Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)));
     assert_eq!(away.status(), State::Locked { code: LockCode::LeaseExpired });
     drop(away);
     // A release with the keys of today heals it, on the store as it is.
@@ -395,13 +396,13 @@ fn pinned_applications_hear_as_documented() {
     assert!(forger.has_feature("everything"), "as docs/runbook.md and SECURITY.md say");
     drop(forger);
     let forger = open("forger", &after);
-    assert_eq!(forger.refresh(), Err(RefreshError::NoAnswer(Trouble::NotTrusted)));
+    assert_eq!(forger.refresh(), Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)));
     assert!(!forger.has_feature("everything"), "the release takes along what the leaked key has signed");
 }
 
 /// Every change of the ring asks; where nobody is there to answer it refuses, and a dry run says what would happen.
 #[test]
-fn every_ring_change_asks_and_dry_runs() {
+fn ring_changes_ask_and_can_dry_run() {
     let world = World::start();
     let empty = World::with(&WorldOptions { ring: None, ..WorldOptions::default() });
     told(&world, &["keyring", "add"]);
@@ -517,7 +518,7 @@ fn rotation(world: &World, mapping: &str) -> Command {
 }
 
 #[test]
-fn rotation_killed_anywhere_gives_one_key() {
+fn killed_rotation_gives_one_key() {
     const LICENSES: usize = 200;
     let (world, ids) = many(LICENSES);
     let folder = Folder::new();
@@ -585,7 +586,7 @@ fn no_key_is_lost_when_the_list_fails() {
     assert!(said(&nowhere).contains("the same command lists every new key again"), "{}", said(&nowhere));
     let left = told(&world, &["--dry-run", "rotate-key", "--generation", "1"]);
     assert_eq!(left["rotated"], 19, "found out before the first license was changed");
-    // A folder stands where the file is to be put: found out before the first one too.
+    // A folder has the name of the file: found before the first license too.
     let taken = folder.path("taken.csv");
     fs::create_dir(&taken).unwrap();
     fs::write(folder.path("taken.csv/inside"), "").unwrap();

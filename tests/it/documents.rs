@@ -8,15 +8,15 @@ use falconer_client::LockCode;
 use falconer_domain::Code;
 use falconer_domain::hardware::{self, Label, ReceivedComponents};
 use falconer_domain::time::LATEST_END;
-use falconer_local::template::Template;
+use falconer_emulators::template::Template;
 use falconer_tests::{World, checkout};
 
-/// What only an expression holds.
+/// Words that occur in expressions alone.
 const EXPRESSION_WORDS: [&str; 5] =
     ["attribute_not_exists", "attribute_exists", "if_not_exists", "\"SET ", "\"ADD "];
 
 #[test]
-fn every_code_stands_in_the_errors_document_as_in_the_table() {
+fn errors_page_matches_the_codes() {
     let document = fs::read_to_string(checkout().join("docs/errors.md")).unwrap();
     let codes = Code::ALL.iter().filter(|code| code.status() >= 400);
     for row in codes.clone().map(|code| code.row()) {
@@ -30,12 +30,14 @@ fn every_code_stands_in_the_errors_document_as_in_the_table() {
 }
 
 #[test]
-fn every_test_the_architecture_names_exists() {
+fn architecture_names_existing_tests() {
     let document = fs::read_to_string(checkout().join("ARCHITECTURE.md")).unwrap();
     let named: Vec<_> = document
         .split('`')
         .filter_map(|text| text.split_once("::"))
-        .filter(|(file, test)| !file.contains('-') && test.contains('_'))
+        .filter(|(file, test)| {
+            !file.contains('-') && !file.starts_with(char::is_uppercase) && test.contains('_')
+        })
         .collect();
     assert!(named.len() > 20, "{named:?}");
     for (file, test) in named {
@@ -47,7 +49,7 @@ fn every_test_the_architecture_names_exists() {
 
 /// Every file of Rust that holds tests, by the name its module has.
 fn sources() -> Vec<(String, String)> {
-    let folders = ["tests/it", "client", "cli", "functions", "shared", "xtask/src"];
+    let folders = ["tests/it", "clients", "cli", "functions", "shared", "xtask/src"];
     let files = folders.into_iter().flat_map(|folder| crate::tidy::rust_files(&checkout().join(folder)));
     files
         .map(|file| {
@@ -59,7 +61,7 @@ fn sources() -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_test_of_the_reliability_page_exists() {
+fn reliability_names_existing_tests() {
     let (document, sources) = (page("docs/reliability.md"), sources());
     let exists = |module: &str, test: &str| {
         sources.iter().any(|(name, text)| name == module && text.contains(&format!("fn {test}(")))
@@ -86,10 +88,10 @@ fn every_test_of_the_reliability_page_exists() {
 }
 
 #[test]
-fn the_commands_of_the_documents_work() {
+fn documented_commands_work() {
     let world = World::start();
     let mut run = 0;
-    for document in ["README.md", "docs/operations.md"] {
+    for document in ["README.md", "docs/local-stack.md", "docs/operations.md"] {
         let text = fs::read_to_string(checkout().join(document)).unwrap();
         let commands = text.lines().filter_map(|line| {
             let line = line.split('#').next().unwrap_or_default().trim();
@@ -111,7 +113,7 @@ fn the_commands_of_the_documents_work() {
 }
 
 #[test]
-fn expressions_stand_beside_their_access_patterns_alone() {
+fn expressions_stay_in_tables_files() {
     let tables = fs::read_to_string(checkout().join("shared/falconer-aws/src/tables.rs")).unwrap();
     for folder in ["shared/falconer-aws/src", "functions", "cli/src", "shared/falconer-http/src"] {
         for file in crate::tidy::rust_files(&checkout().join(folder)) {
@@ -122,7 +124,7 @@ fn expressions_stand_beside_their_access_patterns_alone() {
             }
         }
     }
-    // Each operation the store makes stands in the table, and the table names no other.
+    // The table lists each operation of the store, and no other.
     for operation in ["GetItem", "UpdateItem", "PutItem", "TransactWriteItems"] {
         assert!(tables.contains(&format!("`{operation}`")), "{operation}");
     }
@@ -137,7 +139,7 @@ fn pages() -> Vec<PathBuf> {
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
             .map(Into::into)
             .into();
-    for folder in ["docs", "docs/adr"] {
+    for folder in ["docs", "docs/adr", "docs/spec"] {
         let entries = fs::read_dir(checkout().join(folder)).unwrap().map(Result::unwrap);
         let files = entries.map(|entry| Path::new(folder).join(entry.file_name()));
         pages.extend(files.filter(|file| file.extension().is_some_and(|extension| extension == "md")));
@@ -164,7 +166,7 @@ fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// What a command with a `<placeholder>` needs to be more than words: a subcommand, and each of its flags.
+/// Checks that the program knows the subcommand and each flag of a command with a `<placeholder>`.
 fn is_understood(world: &World, command: &str) -> bool {
     let words: Vec<_> = command.split_whitespace().collect();
     let named = words.iter().take_while(|word| !word.starts_with(['<', '-', '"'])).collect::<Vec<_>>();
@@ -175,15 +177,15 @@ fn is_understood(world: &World, command: &str) -> bool {
 }
 
 #[test]
-fn every_command_of_the_documents_is_run_or_needs_an_account() {
+fn documented_commands_are_covered() {
     let world = World::start();
     let known: BTreeSet<_> = page("CONTRIBUTING.md")
         .lines()
         .filter_map(|line| line.strip_prefix("| `cargo xtask ")?.split('`').next().map(str::to_owned))
         .collect();
     assert!(known.contains("dev") && known.contains("package"), "{known:?}");
-    // `documents::the_commands_of_the_documents_work` runs these pages' commands of `falconer`.
-    let run = ["README.md", "docs/operations.md", "docs/cli.md"];
+    // `documents::documented_commands_work` runs these pages' commands of `falconer`.
+    let run = ["README.md", "docs/local-stack.md", "docs/operations.md", "docs/cli.md"];
     let mut seen = 0;
     for name in pages() {
         let is_run = run.iter().any(|one| name == Path::new(one));
@@ -197,7 +199,9 @@ fn every_command_of_the_documents_is_run_or_needs_an_account() {
                 known.contains(task.split_whitespace().next().unwrap_or_default())
             } else {
                 // `cargo xtask e2e` sources the file and pastes these pages' lines of curl.
-                ["README.md", "docs/migrating-from-apps-script.md"].iter().any(|one| name == Path::new(one))
+                ["README.md", "docs/local-stack.md", "docs/migrating-from-apps-script.md"]
+                    .iter()
+                    .any(|one| name == Path::new(one))
                     && (command.starts_with("curl ") || command == "source target/dev/env")
             };
             assert!(good, "{}: nothing runs {command:?}, and it is not marked `sh account`", name.display());
@@ -225,7 +229,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_alarm_has_its_entry_in_the_runbook() {
+fn every_alarm_has_a_runbook_entry() {
     let entries = anchors(&page("docs/runbook.md"));
     let template = Template::read(&checkout().join("template.yaml")).unwrap();
     let mut named = BTreeSet::new();
@@ -244,7 +248,7 @@ fn every_alarm_has_its_entry_in_the_runbook() {
 }
 
 #[test]
-fn every_link_between_the_pages_leads_somewhere() {
+fn every_link_resolves() {
     let mut followed = 0;
     for name in pages() {
         let text = page(&name);
@@ -268,7 +272,7 @@ fn every_link_between_the_pages_leads_somewhere() {
 }
 
 #[test]
-fn the_page_of_access_patterns_is_that_of_the_code() {
+fn access_patterns_match_the_code() {
     let document = page("docs/access-patterns.md");
     let mut rows = 0;
     for file in ["shared/falconer-aws/src/tables.rs", "shared/falconer-aws/src/operator/tables.rs"] {
@@ -288,7 +292,7 @@ fn the_page_of_access_patterns_is_that_of_the_code() {
 }
 
 #[test]
-fn the_openapi_document_is_made_from_the_types_of_today() {
+fn openapi_is_up_to_date() {
     let said = "run `cargo xtask docs`";
     assert!(
         page("docs/openapi.yaml") == falconer_openapi::yaml(),
@@ -301,7 +305,7 @@ fn the_openapi_document_is_made_from_the_types_of_today() {
 }
 
 #[test]
-fn the_openapi_document_has_the_templates_routes() {
+fn openapi_has_the_template_routes() {
     let document = falconer_openapi::yaml();
     let template = Template::read(&checkout().join("template.yaml")).unwrap();
     let routes: Vec<_> =
@@ -320,14 +324,14 @@ fn the_openapi_document_has_the_templates_routes() {
     assert_eq!(methods, routes.len(), "a method too many");
 }
 
-/// The blocks of a page in one language, as they stand.
+/// The blocks of a page in one language, unchanged.
 fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
     let start = format!("\n```{language}\n");
     text.split(start.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
 #[test]
-fn verifiers_are_the_files_that_are_run() {
+fn shown_verifiers_are_run() {
     let mut files = Vec::new();
     for (folder, extension) in [("python", "py"), ("typescript", "ts"), ("java", "java")] {
         let folder = checkout().join("examples/verifiers").join(folder);
@@ -360,7 +364,7 @@ fn quoted(cells: &[String]) -> BTreeSet<&str> {
 }
 
 #[test]
-fn the_table_of_claims_is_that_of_the_code() {
+fn claims_table_matches_the_code() {
     let cells = first_cells(&page("docs/own-client.md"), "| claim | meaning |");
     let code = page("shared/falconer-domain/src/lease.rs");
     let (_, claims) = code.split_once("pub struct Claims {").unwrap();
@@ -402,12 +406,31 @@ fn keyed_component_example_is_right() {
 
 /// 0.1.0 said the last second of 9999, which is the year 10000 east of UTC.
 #[test]
-fn perpetual_end_is_told_alike() {
+fn perpetual_end_is_documented_alike() {
     let end = LATEST_END.0.to_string();
-    for name in ["README.md", "docs/browsers.md", "docs/openapi.yaml", "CHANGELOG.md"] {
+    for name in ["docs/spec/api.md", "docs/browsers.md", "docs/openapi.yaml", "CHANGELOG.md"] {
         assert!(page(name).contains(&end), "{name} does not say {end}");
     }
     for name in pages().into_iter().filter(|name| name != Path::new("CHANGELOG.md")) {
         assert!(!page(&name).contains("253402300799"), "{}", name.display());
+    }
+}
+
+/// A constant as the page of limits cites it.
+fn is_constant(word: &str) -> bool {
+    word.len() > 4 && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[test]
+fn limits_name_existing_constants() {
+    let text = page("docs/spec/limits.md");
+    let folders = ["functions", "shared", "cli", "clients"];
+    let files = folders.into_iter().flat_map(|folder| crate::tidy::rust_files(&checkout().join(folder)));
+    let code =
+        files.map(|file| fs::read_to_string(file).unwrap()).collect::<String>() + &page("template.yaml");
+    let named: BTreeSet<_> = text.split('`').skip(1).step_by(2).filter(|word| is_constant(word)).collect();
+    assert!(named.len() > 40, "{named:?}");
+    for constant in named {
+        assert!(code.contains(constant), "docs/spec/limits.md names {constant}, which does not exist");
     }
 }

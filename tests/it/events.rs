@@ -13,7 +13,7 @@ pub(crate) fn event(function: &str, name: &str) -> Value {
 }
 
 #[test]
-fn every_event_is_answered_as_its_name_says() {
+fn every_event_gets_its_status() {
     let world = World::start();
     for (function, name, status) in [
         ("verify", "post", 401),
@@ -51,7 +51,7 @@ fn every_event_is_answered_as_its_name_says() {
 }
 
 #[test]
-fn no_event_lies_unused() {
+fn every_event_file_is_used() {
     for folder in fs::read_dir(checkout().join("events")).unwrap().map(Result::unwrap) {
         for file in fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
             let (function, name) = (folder.file_name(), file.file_name());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use falconer_domain::{Status, UnixMillis};
-use falconer_http::{App, Call};
+use falconer_http::{App, Request};
 use falconer_tests::{Fixture, Machine, World};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
 use crate::events::event;
-use crate::operator::told;
+use crate::operator::{run, told};
 
 /// Enough that every verdict is met; each starts a process.
 const CASES: u32 = 96;
@@ -115,21 +115,20 @@ fn stored(world: &World, case: &Case) -> String {
     world.put(fixture)
 }
 
-/// What the function answers, in this process, at a moment.
+/// Returns the function's answer at a moment, in this process.
 fn verdict(world: &World, app: &App, request: &Value, at: UnixMillis) -> Value {
     let mut event = event("verify", "post");
     event["body"] = request.to_string().into();
     world.wait(async {
-        let call =
-            Call::read(&event.to_string(), at, Instant::now() + Duration::from_secs(60)).expect("a request");
-        let answer = verify::handle(app, &call).await;
-        let response = answer.into_response(&call, verify::ENDPOINT.effect);
+        let request = Request::read(&event.to_string(), at, Instant::now() + Duration::from_secs(60))
+            .expect("a request");
+        let response = app.respond(&request).await.into_http(&request, app.endpoint.effect);
         serde_json::from_slice(response.body()).expect("a JSON body")
     })
 }
 
 #[test]
-fn explain_and_verify_say_the_same_of_any_license_moment_and_hardware() {
+fn agrees_with_verify_on_any_license() {
     let world = World::start();
     let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
     let folder = tempfile::tempdir().unwrap();
@@ -167,4 +166,54 @@ fn explain_and_verify_say_the_same_of_any_license_moment_and_hardware() {
     let met = met.into_inner();
     let all = ["EXPIRED", "HARDWARE_MISMATCH", "NOT_ACTIVATED", "PENDING", "REVOKED", "SUSPENDED", "VALID"];
     assert_eq!(met.iter().map(String::as_str).collect::<Vec<_>>(), all, "every verdict was met");
+}
+
+/// One reader of hardware: whatever a request may look like, `explain` reads the file as verify reads the body.
+#[test]
+fn explain_reads_hardware_as_verify_does() {
+    let world = World::start();
+    let machine = Machine::named("first");
+    let key = world.put(Fixture::pro().bound(1, &machine, UnixMillis(MIDDLE)));
+    let parts = machine.hardware();
+    let mut odd = parts.clone();
+    odd["colour"] = json!("red");
+    odd["disk"] = json!("short");
+    let mut camel = serde_json::Map::new();
+    for (name, value) in parts.as_object().unwrap() {
+        camel.insert(if name == "machine_id" { "machineId".to_owned() } else { name.clone() }, value.clone());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("request.json");
+    for (name, body) in [
+        ("plain", json!({ "hardware": parts })),
+        ("in camelCase", json!({ "hardware": camel })),
+        ("with labels that are not known", json!({ "hardware": odd })),
+        ("as JSON text", json!({ "hardware": parts.to_string() })),
+        ("as a list of nothing", json!({ "hardware": [] })),
+        ("with no part that counts", json!({ "hardware": { "colour": "red" } })),
+        ("of numbers", json!({ "hardware": { "board": 123_456_789, "mac": 987_654_321 } })),
+        ("as a number", json!({ "hardware": 7 })),
+        ("in another format", json!({ "hardware": parts, "hardware_format": 2 })),
+    ] {
+        let mut request = body.clone();
+        request["license"] = json!(key);
+        let verdict = world.post("/api/verify", &request);
+        let as_utf16: Vec<u8> = format!("\u{FEFF}{body}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [body.to_string().into_bytes(), as_utf16] {
+            fs::write(&file, bytes).unwrap();
+            let explained = run(&world, &["explain", &key, "--json", "--hardware", file.to_str().unwrap()]);
+            let document: Value = serde_json::from_slice(&explained.stdout).unwrap();
+            if verdict.code() == "INVALID_FIELD" {
+                assert_eq!(explained.status.code(), Some(2), "{name}: {document}");
+                let said = document["error"]["message"].as_str().unwrap().to_owned() + ".";
+                assert!(said.ends_with(verdict.body["detail"].as_str().unwrap()), "{name}: {said}");
+            } else {
+                assert_eq!(document["code"], verdict.code(), "{name}: {document}");
+            }
+        }
+    }
+    fs::write(&file, odd.to_string()).unwrap();
+    let told = run(&world, &["explain", &key, "--hardware", file.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.status.success() && said.contains("colour, disk"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! What an earlier version wrote and was sent: every later version has to read it.
+//! Records of earlier versions, written and received: every later version has to read them.
 //!
 //! `tests/fixtures/VERSION` holds a ring, licenses in every state as the table has them, requests with their answers, events
 //! as the gateway sends them, and leases with the keys that verify them. Nothing in there is ever edited. A change that
@@ -17,7 +17,7 @@ use falconer_tests::{Fixture, Machine, World, WorldOptions, checkout};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Versions whose records stand in `tests/fixtures`.
+/// Versions with records in `tests/fixtures`.
 const VERSIONS: [&str; 1] = ["0.2"];
 /// The version that `RECORD_FIXTURES=1` writes, once.
 const RECORDED: &str = "0.2";
@@ -78,7 +78,7 @@ fn world(ring: &str) -> World {
 }
 
 #[test]
-fn recorded_requests_get_recorded_answers() {
+fn recorded_requests_answer_alike() {
     for version in VERSIONS {
         let ring: Value = read(version, "ring.json");
         let (rows, requests): (Vec<Row>, Vec<Request>) =
@@ -153,7 +153,7 @@ fn send(world: &World, request: &Request) -> falconer_tests::Reply {
     world.send("POST", &request.path, &headers, request.body.as_bytes())
 }
 
-/// Writes the records of the version at hand, where there are none: `RECORD_FIXTURES=1 cargo xtask test record_fixtures`.
+/// Writes the records of this version if they are missing: `RECORD_FIXTURES=1 cargo xtask test record_fixtures`.
 #[test]
 fn record_fixtures() {
     #[expect(clippy::disallowed_methods, reason = "asked for by whoever records a version")]

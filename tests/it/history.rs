@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use falconer_domain::LicenseId;
-use falconer_local::tap::{Matcher, Record};
+use falconer_emulators::tap::{Matcher, Record};
 use falconer_tests::World;
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 pub(crate) struct Version {
     /// The request that wrote it.
     pub(crate) request_id: String,
-    /// What that request is told.
+    /// The answer to that request.
     pub(crate) code: String,
     /// The devices that hold a seat.
     pub(crate) devices: BTreeSet<String>,
@@ -55,9 +55,9 @@ fn device_ids(item: &Value) -> BTreeSet<String> {
 }
 
 impl History {
-    /// Puts it together and checks it against the table: versions without a gap, each that says anything with exactly one
-    /// audit row that says the same; never more devices than seats, never one machine twice; counters that agree with the audit; and
-    /// the last version in the table.
+    /// Puts it together and checks it against the table: versions without a gap, each that says anything with exactly
+    /// one audit row that says the same; never more devices than seats, never one machine twice; counters that agree
+    /// with the audit; and the last version in the table.
     pub(crate) fn of(world: &World, id: &LicenseId, seats: usize) -> Self {
         let rows: Vec<_> = world.audit_rows(id).into_iter().filter(|row| row.get("ttl").is_none()).collect();
         let records = world.dynamodb.matching(&Matcher::operation("TransactWriteItems"));
@@ -98,7 +98,7 @@ impl History {
         self.0.values().find(|version| version.request_id == request_id)
     }
 
-    /// Whether a device ever held a seat.
+    /// Returns true if a device ever held a seat.
     pub(crate) fn ever_held(&self, device: &str) -> bool {
         self.0.values().any(|version| version.devices.contains(device))
     }

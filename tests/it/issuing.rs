@@ -39,7 +39,7 @@ fn issued(world: &World, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn what_is_issued_verifies_at_once() {
+fn issued_key_verifies_at_once() {
     let world = World::start();
     let person = ["--user", "u1", "--email", "Fixture.Person@example.com", "--name", "Fixture Person"];
     for (arguments, code, tier, perpetual) in [
@@ -64,7 +64,7 @@ fn what_is_issued_verifies_at_once() {
 }
 
 #[test]
-fn what_cannot_be_issued_is_told_in_one_sentence() {
+fn bad_order_gets_one_sentence() {
     let world = World::start();
     for (arguments, sentence) in [
         (
@@ -96,7 +96,7 @@ fn what_cannot_be_issued_is_told_in_one_sentence() {
 }
 
 #[test]
-fn the_audit_names_the_actor_and_the_tables_hold_no_key() {
+fn audit_names_actor_and_no_key() {
     let world = World::start();
     world.forget();
     let mut command = falconer(&world);
@@ -138,7 +138,7 @@ fn the_audit_names_the_actor_and_the_tables_hold_no_key() {
 }
 
 #[test]
-fn the_ring_through_the_program() {
+fn keyring_commands_manage_the_ring() {
     let world = World::with(&falconer_tests::WorldOptions { ring: None, ..Default::default() });
     let keyring = |arguments: &[&str]| run(falconer(&world), &[&["--yes", "keyring"], arguments].concat());
     let missing = keyring(&["list"]);
@@ -171,7 +171,7 @@ fn the_ring_through_the_program() {
 }
 
 #[test]
-fn a_generation_goes_only_when_no_license_needs_it() {
+fn retires_only_unused_generations() {
     let world = World::start();
     let keyring = |arguments: &[&str]| run(falconer(&world), &[&["--yes", "keyring"], arguments].concat());
     let retire = |generation: &str| said(&keyring(&["retire", generation]));
@@ -179,7 +179,11 @@ fn a_generation_goes_only_when_no_license_needs_it() {
     let legacy = world.put(Fixture::pro().with_legacy_key());
     assert!(retire("1").contains("generation 1 signs; promote another one"), "{}", retire("1"));
     assert!(retire("9").contains("has no generation 9"));
-    assert!(retire("2").contains("1 licenses of generation 2 live"), "S1's key needs it: {}", retire("2"));
+    assert!(
+        retire("2").contains("1 licenses of generation 2 live"),
+        "the Flask server's key needs it: {}",
+        retire("2")
+    );
     assert!(keyring(&["add"]).status.success() && keyring(&["promote", "--now"]).status.success());
     assert!(
         retire("1").contains("2 licenses of generation 1 live"),
@@ -230,7 +234,7 @@ async fn issue_many(world: &World, ring: &KeyRing, form: Form, count: usize) -> 
 }
 
 #[test]
-fn a_thousand_keys_in_one_second_are_a_thousand_keys() {
+fn thousand_keys_in_a_second_differ() {
     let world = World::start();
     let ring = world.ring();
     for form in [Form::Current, Form::Legacy] {
@@ -241,7 +245,7 @@ fn a_thousand_keys_in_one_second_are_a_thousand_keys() {
 }
 
 #[test]
-fn two_operators_in_the_same_second_never_share_a_legacy_key() {
+fn concurrent_legacy_keys_differ() {
     let world = World::start();
     // One key of this second exists already.
     world.put(Fixture::pro().with_legacy_key());

@@ -8,7 +8,7 @@ use falconer::keyring::commands as keyring;
 use falconer_aws::keyring::{RingWriteError, RingWriter};
 use falconer_aws::{Budgets, Clients};
 use falconer_domain::{GenerationNumber, KeyRing, UnixMillis};
-use falconer_local::secrets::Secrets;
+use falconer_emulators::secrets::Secrets;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ fn generations(text: &SecretString) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn of_the_service_init_add_promote_and_list() {
+async fn of_the_service_adds_and_promotes() {
     let service = Service::start();
     let ring = service.secret("rotation");
     assert!(matches!(ring.read().await, Err(RingWriteError::Missing(_))), "nothing there yet");
@@ -90,11 +90,11 @@ async fn of_the_service_init_add_promote_and_list() {
 }
 
 #[tokio::test]
-async fn of_the_service_two_writers_lose_nothing() {
+async fn of_the_service_refuses_stale_write() {
     let service = Service::start();
     let ring = service.secret("race");
     keyring::init(&ring, NOW).await.unwrap();
-    // Both have read the same version; the slower one is told, and nothing of the faster one is gone.
+    // Both have read the same version; the slower one hears of it, and the faster one's change stays.
     let (first, second) = (ring.read().await.unwrap(), ring.read().await.unwrap());
     let edited =
         |text: &SecretString, master: &str| Draft::open(text.expose_secret()).unwrap().add(master, NOW);
@@ -110,7 +110,7 @@ async fn of_the_service_two_writers_lose_nothing() {
 }
 
 #[tokio::test]
-async fn of_the_service_many_writers_at_once_lose_nothing() {
+async fn of_the_service_loses_no_concurrent_write() {
     let service = Service::start();
     let ring = service.secret("crowd");
     keyring::init(&ring, NOW).await.unwrap();
@@ -168,7 +168,7 @@ async fn of_the_service_distrust_and_trust() {
 /// After `retire` the master is found by no stage: not by the one that Secrets Manager sets itself, and not by one that
 /// an interrupted writer has left behind.
 #[tokio::test]
-async fn of_the_service_retire_moves_the_stages() {
+async fn of_the_service_retire_moves_stages() {
     let service = Service::start();
     let (name, ring) = service.named("retired");
     keyring::init(&ring, NOW).await.unwrap();

@@ -83,7 +83,7 @@ fn spellings(key: &str) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn every_spelling_of_every_form_is_valid() {
+fn every_spelling_is_valid() {
     let world = with_imported();
     for key in keys(&world) {
         let machine = Machine::named("first");
@@ -102,7 +102,7 @@ fn every_spelling_of_every_form_is_valid() {
 }
 
 #[test]
-fn a_text_of_many_readings_costs_no_call() {
+fn ambiguous_text_costs_no_call() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let wrong = key.replace("PRO", "ELITE");
@@ -122,7 +122,7 @@ fn a_text_of_many_readings_costs_no_call() {
 }
 
 #[test]
-fn the_command_line_reads_keys_as_they_are_pasted() {
+fn cli_reads_pasted_keys() {
     let world = with_imported();
     let keys = keys(&world);
     for key in &keys {
@@ -140,7 +140,7 @@ fn the_command_line_reads_keys_as_they_are_pasted() {
 }
 
 #[test]
-fn keys_of_other_systems_move_in_kept_or_replaced() {
+fn imports_keys_of_other_systems() {
     const OTHERS: [&str; 6] = [
         "550e8400-e29b-41d4-a716-446655440000",
         "A3F9C1-0B2D4E-77AA01-9C8B7A-112233-V3",
@@ -173,7 +173,7 @@ fn keys_of_other_systems_move_in_kept_or_replaced() {
 }
 
 #[test]
-fn a_slip_in_a_key_of_ours_is_refused_by_an_import() {
+fn import_refuses_mistyped_keys() {
     let (world, folder) = (with_imported(), Folder::new());
     let key = world.key_without_license();
     let lost = key[..key.len() - 1].to_owned();

@@ -19,7 +19,7 @@ const ROUNDS: usize = 5;
 const FEWEST_KILLS: usize = 20;
 
 #[test]
-fn a_function_killed_at_any_moment_leaves_every_invariant_true() {
+fn killed_function_keeps_invariants() {
     let world = World::with(&WorldOptions { instances: INSTANCES, ..WorldOptions::default() });
     let key = world.put(busy(SEATS));
     let id = world.license_id(&key);

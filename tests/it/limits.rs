@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use falconer_local::gateway::SOURCE_IP_HEADER;
-use falconer_local::tap::Matcher;
+use falconer_emulators::gateway::SOURCE_IP_HEADER;
+use falconer_emulators::tap::Matcher;
 use falconer_tests::{Fixture, Reply, World, WorldOptions};
 use serde_json::json;
 
@@ -18,8 +18,8 @@ fn two_instances() -> World {
 }
 
 /// Sends a burst and says how many of it were admitted. Two things can spoil a burst, and then another is sent from
-/// another address: the end of a minute in its middle, and a counter call that took so long that the SDK made it twice or
-/// did without. After either the counter has not counted what was admitted.
+/// another address: the end of a minute in its middle, and a counter call that took so long that the SDK made it twice
+/// or did without. After either the counter has not counted what was admitted.
 fn admitted_in_one_window(world: &World, mut burst: impl FnMut(usize) -> Vec<Reply>) -> usize {
     for attempt in 0..4 {
         world.dynamodb.forget();
@@ -59,7 +59,7 @@ fn at_once(
 }
 
 #[test]
-fn two_instances_on_one_table_admit_exactly_the_limit() {
+fn instances_share_one_limit() {
     let world = two_instances();
     let key = world.put(Fixture::pro());
     let body = json!({ "license": key }).to_string();
@@ -79,7 +79,7 @@ fn two_instances_on_one_table_admit_exactly_the_limit() {
 }
 
 #[test]
-fn addresses_of_one_slash_64_count_as_one() {
+fn ipv6_network_counts_as_one_address() {
     let world = two_instances();
     let key = world.put(Fixture::pro());
     let body = json!({ "license": key }).to_string();
@@ -115,7 +115,7 @@ fn forwarded_for_changes_nothing() {
 }
 
 #[test]
-fn junk_from_an_address_never_locks_out_its_paying_users() {
+fn junk_never_locks_out_customers() {
     let world = two_instances();
     let key = world.put(Fixture::pro());
     let junk: Vec<_> = (0..60).map(|_| world.verify("QF-PRO-JUNK").status).collect();

@@ -4,12 +4,12 @@
 //! hardware value and for every key it issued. Here the search itself is shown to find something, and one world says
 //! everything it can at the most talkative level an operator can choose.
 
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_A, Machine, SECRET_WORDS, World, WorldOptions};
 use serde_json::json;
 
 #[test]
-fn everything_an_instance_can_say_is_clean_at_any_log_level() {
+fn logs_hold_no_secret_at_any_level() {
     let settings = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"].map(|name| (name, "trace".to_owned()));
     let world = World::with(&WorldOptions { settings: settings.into(), ..WorldOptions::default() });
     let key = world.put(Fixture::pro());
@@ -38,7 +38,7 @@ fn everything_an_instance_can_say_is_clean_at_any_log_level() {
 }
 
 #[test]
-fn no_key_and_no_hardware_stands_in_a_table() {
+fn tables_hold_no_key_or_hardware() {
     let world = World::start();
     let (key, first, second) = (world.put(Fixture::pro()), Machine::named("first"), Machine::named("second"));
     world.activate(&key, &first);
@@ -57,7 +57,7 @@ fn no_key_and_no_hardware_stands_in_a_table() {
 }
 
 #[test]
-fn the_search_finds_what_it_looks_for() {
+fn search_finds_a_planted_secret() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let told = world.verify(&key).body["licenseId"].as_str().unwrap().to_owned();

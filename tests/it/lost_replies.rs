@@ -1,7 +1,7 @@
-//! Replies that never arrive: DynamoDB's to us, and ours to the caller. Nothing happens twice, and nothing is made up.
+//! Lost replies, of DynamoDB and to the caller. Nothing happens twice, and nothing is invented.
 
 use falconer_domain::LicenseId;
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, Reply, World, now};
 use serde_json::Value;
 
@@ -66,7 +66,7 @@ fn changes(world: &World, id: &LicenseId) -> usize {
 }
 
 #[test]
-fn a_reply_of_dynamodb_lost_after_commit_changes_no_answer() {
+fn lost_commit_reply_is_recovered() {
     let world = World::start();
     for case in CASES {
         let (key, _) = case.license(&world);
@@ -93,7 +93,7 @@ fn a_reply_of_dynamodb_lost_after_commit_changes_no_answer() {
 }
 
 #[test]
-fn an_outcome_nobody_knows_is_503_and_a_repeat_finds_it_done() {
+fn unknown_outcome_is_503_then_found() {
     let world = World::start();
     for case in CASES {
         let (key, id) = case.license(&world);
@@ -110,7 +110,7 @@ fn an_outcome_nobody_knows_is_503_and_a_repeat_finds_it_done() {
 }
 
 #[test]
-fn our_own_reply_lost_is_safe_to_ask_for_again() {
+fn lost_own_reply_is_safe_to_repeat() {
     let world = World::start();
     for case in CASES {
         let (key, id) = case.license(&world);
@@ -125,7 +125,7 @@ fn our_own_reply_lost_is_safe_to_ask_for_again() {
 }
 
 #[test]
-fn a_transaction_in_the_way_passes() {
+fn transaction_conflict_is_retried() {
     let world = World::start();
     for (what, fault) in [
         ("conflict", Fault::transaction_canceled(&["TransactionConflict", "None"])),
@@ -153,7 +153,7 @@ fn a_transaction_in_the_way_passes() {
 }
 
 #[test]
-fn changes_are_refused_while_the_counter_or_the_store_is_down() {
+fn refuses_changes_during_outage() {
     let world = World::with(&falconer_tests::WorldOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", LIMIT.to_string())],
         ..falconer_tests::WorldOptions::default()
@@ -171,7 +171,7 @@ fn changes_are_refused_while_the_counter_or_the_store_is_down() {
             ("commit reset", commits(), Fault::Reset),
         ] {
             world.dynamodb.break_all(matcher, fault);
-            // More than the limit: memory does not stand in for the counter, as it does for verify.
+            // More than the limit: memory does not replace the counter, as it does for verify.
             let asks = if what == "counter reset" { LIMIT + 1 } else { 1 };
             for _ in 0..asks {
                 let reply = case.send(&world, &key);

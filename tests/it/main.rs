@@ -1,4 +1,4 @@
-//! Falconer's integration tests: the real function binaries between real stand-ins.
+//! Falconer's integration tests: the real function binaries, with emulated services.
 
 mod activate_contract;
 mod apps_script;
@@ -10,13 +10,17 @@ mod contract;
 mod counting;
 mod deactivate_contract;
 mod deployment;
+mod desk;
 mod distrust;
 mod documents;
+mod erasing;
 mod events;
 mod explaining;
 mod faults;
+mod finding;
 mod fixtures;
 mod history;
+mod identity;
 mod issuing;
 mod keyring;
 mod keys_as_typed;
@@ -29,11 +33,13 @@ mod moving_in;
 mod operator;
 mod outages;
 mod output;
+mod permissions;
 mod public_keys;
 mod races;
 mod reference;
 mod requests_as_sent;
 mod rotation;
+mod runbook;
 mod same_machine;
 mod seat_stories;
 mod sheets_as_sent;

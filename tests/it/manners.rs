@@ -86,7 +86,7 @@ fn no_stack() -> String {
         .to_owned()
 }
 
-/// The program in a folder, without any setting of ours in its environment.
+/// The program in a folder, without any setting of Falconer in its environment.
 fn bare(world: &World, folder: &Folder) -> Command {
     let mut command = world.program("falconer");
     command.current_dir(folder.path(".")).env("USER", "fixture-operator");
@@ -94,7 +94,7 @@ fn bare(world: &World, folder: &Folder) -> Command {
 }
 
 #[test]
-fn settings_come_from_flags_the_environment_a_file_or_a_stack() {
+fn reads_settings_from_every_source() {
     let (world, folder) = (World::start(), Folder::new());
     let settings = &world.settings;
     let ring = settings.master_key_secret_id.clone();
@@ -150,7 +150,7 @@ fn settings_come_from_flags_the_environment_a_file_or_a_stack() {
     assert_eq!(both.status.code(), Some(2));
 }
 
-/// What a command writes at a terminal of some width. Python opens the terminal, since nothing else here can.
+/// The output of a command at a terminal of some width. Python opens the terminal.
 fn at_a_terminal(world: &World, columns: u16, arguments: &[&str]) -> String {
     let script = "import fcntl,os,pty,struct,sys,termios\n\
                   pid,fd=pty.fork()\n\
@@ -177,7 +177,7 @@ fn at_a_terminal(world: &World, columns: u16, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn tables_fit_the_terminal_and_ids_are_never_broken() {
+fn tables_fit_and_ids_stay_whole() {
     let world = World::start();
     let (mine, theirs) = (Machine::named("first"), Machine::named("second"));
     let keys = [world.put(Fixture::pro().bound(1, &mine, now())), world.put(Fixture::of_tier("lifetime"))];
@@ -208,7 +208,7 @@ fn tables_fit_the_terminal_and_ids_are_never_broken() {
 }
 
 #[test]
-fn bulk_work_shows_a_bar_at_a_terminal_and_json_shows_nothing_else() {
+fn progress_bar_at_terminals_only() {
     let (world, folder) = (World::start(), Folder::new());
     let mut orders = "tier,days\n".to_owned();
     for _ in 0..400 {
@@ -226,7 +226,7 @@ fn bulk_work_shows_a_bar_at_a_terminal_and_json_shows_nothing_else() {
 }
 
 #[test]
-fn help_is_plain_where_no_colour_is_wanted() {
+fn help_respects_no_color() {
     let world = World::start();
     let help = |variables: &[(&str, &str)]| {
         let mut script = Command::new("python3");
@@ -246,7 +246,7 @@ fn help_is_plain_where_no_colour_is_wanted() {
 }
 
 #[test]
-fn shells_and_manuals_are_told_every_command() {
+fn completions_know_every_command() {
     let folder = Folder::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = alone("falconer").args(["completions", shell]).output().unwrap();
@@ -275,7 +275,7 @@ fn shells_and_manuals_are_told_every_command() {
 }
 
 #[test]
-fn a_minus_sign_is_standard_input_wherever_a_file_is_read() {
+fn dash_reads_standard_input() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let piped = |arguments: &[&str], input: &str| -> Output {

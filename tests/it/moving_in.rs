@@ -1,4 +1,4 @@
-//! Moving in and out: a sheet, S1's table, orders in bulk, and an export that reads back.
+//! Moving in and out: a sheet, the Flask server's table, orders in bulk, and an export that reads back.
 
 use std::fmt::Write;
 use std::fs;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use falconer_domain::seats::{Reclaim, Released};
+use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::{Status, UnixMillis};
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_B, Machine, World, WorldOptions, device_id, ring};
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ pub(crate) fn rows(path: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn a_sheet_moves_in_with_fresh_keys_and_says_what_it_could_not_take() {
+fn sheet_imports_with_fresh_keys() {
     let (world, folder) = (World::start(), Folder::new());
     let sheet = format!(
         "\u{FEFF}{HEADER}\r\n\
@@ -144,16 +144,16 @@ fn a_sheet_moves_in_with_fresh_keys_and_says_what_it_could_not_take() {
     assert_eq!((&report["outcome"], &report["there"], writes(&world)), (&json!("unchanged"), &json!(3), 0));
     assert_eq!(fs::read_to_string(&mapping).unwrap().replace(",there", ",imported"), before);
 
-    // The refused rows, mended where they stand.
+    // The refused rows, corrected in their file.
     let refused = format!("{file}.refused.csv");
     let text = fs::read_to_string(&refused).unwrap().replace(",gold", ",pro").replace(",sold", ",pending");
     fs::write(&refused, text.replace("#REF!", "ABC-123-XYZ-2")).unwrap();
     assert_eq!(told(&world, &["import", "sheet", &refused])["imported"], 3);
 }
 
-/// S2's own example with its own key, from the sheet to the end of its life.
+/// The spreadsheet's own example with its own key, from the sheet to the end of its life.
 #[test]
-fn an_imported_key_lives_its_whole_life() {
+fn imported_key_works_end_to_end() {
     let (world, folder) = (with_imported(), Folder::new());
     let file = folder.file("sheet.csv", &format!("{HEADER}\nABC-123-XYZ,active,pro,,,,,,,,,,\n"));
     let refused = {
@@ -192,9 +192,9 @@ fn an_imported_key_lives_its_whole_life() {
 }
 
 #[test]
-fn the_table_of_s1_moves_in_under_its_own_keys() {
+fn flask_table_keeps_its_keys() {
     let (world, folder) = (World::start(), Folder::new());
-    // Keys as S1 made them, of licenses that are in no table.
+    // Keys of the Flask server's form, of licenses that do not exist.
     let legacy = || world.key_alone(Fixture::pro().with_legacy_key());
     let (good, off) = (legacy(), legacy());
     let text = format!(
@@ -238,7 +238,7 @@ pub(crate) fn every_kind() -> World {
     world.put(Fixture::pro().seats(3).bound(1, &first, UnixMillis(5)).bound(2, &second, UnixMillis(6)));
     world.put(Fixture::pro().ending(UnixMillis(4_102_444_799_999)).with(move |new, ring| {
         let device = first.device(new, ring, UnixMillis(7));
-        let released = Released { device, at: UnixMillis(9), may_return: true, reclaim: Reclaim::Always };
+        let released = FormerDevice { device, at: UnixMillis(9), may_return: true, reclaim: Reclaim::Always };
         let license = &mut new.license;
         license.released.insert(device_id(3), released);
         license.transfers = vec![UnixMillis(10), UnixMillis(20)];
@@ -266,7 +266,7 @@ pub(crate) fn every_kind() -> World {
 }
 
 #[test]
-fn what_is_exported_reads_back_without_loss() {
+fn export_reads_back_without_loss() {
     let (world, folder) = (every_kind(), Folder::new());
     let (masked, again) = (folder.path("masked.csv"), folder.path("again.csv"));
     assert_eq!(told(&world, &["export", "csv", "--output", &masked])["licenses"], 6);
@@ -346,7 +346,7 @@ pub(crate) fn licenses(world: &World) -> usize {
     told(world, &["list", "--all", "--limit", "100000"])["licenses"].as_array().unwrap().len()
 }
 
-/// What two runs of one import have in common: all but moments of the import itself.
+/// The output that two runs of one import share: all but the moments of the import itself.
 pub(crate) fn essence(world: &World) -> Vec<Value> {
     let listed = told(world, &["list", "--all", "--limit", "100000"]);
     let mut licenses = listed["licenses"].as_array().unwrap().clone();
@@ -365,7 +365,7 @@ pub(crate) fn essence(world: &World) -> Vec<Value> {
 const ROWS: usize = 2_000;
 
 #[test]
-fn an_import_killed_at_any_row_goes_on_and_ends_as_if_it_had_not_been() {
+fn killed_import_resumes_at_any_row() {
     let (world, folder) = (World::start(), Folder::new());
     let mut sheet = format!("{HEADER}\n");
     for row in 0..ROWS {
@@ -422,7 +422,7 @@ fn an_import_killed_at_any_row_goes_on_and_ends_as_if_it_had_not_been() {
 }
 
 #[test]
-fn an_import_into_a_table_that_fails_says_so_and_goes_on_later() {
+fn failed_import_resumes_later() {
     let (world, folder) = (World::start(), Folder::new());
     let mut sheet = format!("{HEADER}\n");
     for row in 0..200 {
@@ -438,7 +438,7 @@ fn an_import_into_a_table_that_fails_says_so_and_goes_on_later() {
 }
 
 #[test]
-fn orders_in_bulk_are_issued_once_however_often_they_are_stopped() {
+fn bulk_orders_are_issued_once() {
     let (world, folder) = (World::start(), Folder::new());
     let header = "tier,user,email,name,days,from_activation,perpetual,seats,features";
     let bad = folder
@@ -494,4 +494,41 @@ fn orders_in_bulk_are_issued_once_however_often_they_are_stopped() {
     fs::write(keys_file, fs::read_to_string(keys_file).unwrap().replace(second, first)).unwrap();
     let output = run(&world, &["--yes", "issue", "--from-csv", &file]);
     assert!(said(&output).contains("line 3 does not hold the key that was made"), "{}", said(&output));
+}
+
+/// The list of an import that is run again is mailed again: it has no key that opens nothing.
+#[test]
+fn keys_replaced_since_are_not_listed_again() {
+    let (world, folder) = (World::start(), Folder::new());
+    let sheet = "license_key,status,license_tier,licensee_email\n\
+                 ABC-123-XYZ-1,active,pro,a@example.com\n\
+                 ABC-123-XYZ-2,active,pro,b@example.com\n\
+                 ABC-123-XYZ-3,active,pro,c@example.com\n\
+                 ABC-123-XYZ-4,revoked,pro,d@example.com\n";
+    let file = folder.file("customers.csv", sheet);
+    let mapping = format!("{file}.mapping.csv");
+    told(&world, &["import", "sheet", &file]);
+    let first = rows(Path::new(&mapping));
+    let of = |row: usize, cell: &str| first[row][cell].as_str().unwrap().to_owned();
+    (0..4).for_each(|row| world.speak(&of(row, "license_key")));
+    let mut newest = of(1, "license_id");
+    // Twice: the list names the license that is there now.
+    for _ in 0..2 {
+        let rotated = told(&world, &["rotate-key", &newest]);
+        world.speak(rotated["licenseKey"].as_str().unwrap());
+        newest = rotated["licenseId"].as_str().unwrap().to_owned();
+    }
+    told(&world, &["revoke", &of(2, "license_id"), "--reason", "refund"]);
+    let report = told(&world, &["import", "sheet", &file]);
+    assert_eq!((&report["outcome"], &report["there"]), (&json!("unchanged"), &json!(4)));
+    let again = rows(Path::new(&mapping));
+    for (row, key, id, outcome) in [
+        (0, of(0, "license_key"), of(0, "license_id"), "there"),
+        (1, String::new(), newest, "replaced"),
+        (2, String::new(), of(2, "license_id"), "revoked"),
+        (3, of(3, "license_key"), of(3, "license_id"), "there"),
+    ] {
+        let cells = ["license_key", "license_id", "outcome"].map(|cell| again[row][cell].as_str().unwrap());
+        assert_eq!(cells, [key.as_str(), id.as_str(), outcome], "row {row}");
+    }
 }

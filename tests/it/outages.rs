@@ -1,11 +1,11 @@
-//! What callers see when something of ours is down: never a refusal, never a crash, never silence.
+//! Answers during an outage: never a refusal, never a crash, never silence.
 
 use std::time::Duration;
 
 use falconer_aws::audit::AUDIT_BUDGET;
 use falconer_aws::{AuditOutcome, AuditRow, AuditWriter, Store};
 use falconer_domain::UnixMillis;
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_A, Reply, World, WorldOptions, ring};
 
 /// More than verify's own deadline of 2.5 s, less than the function's 5: a gateway that kills here would betray a
@@ -29,7 +29,7 @@ fn assert_unavailable(reply: &Reply, what: &str) {
 }
 
 #[test]
-fn a_store_that_is_down_is_503_and_never_401() {
+fn store_outage_is_503_never_401() {
     let world = with_limit(10);
     let key = world.put(Fixture::pro());
     assert_eq!(world.verify(&key).code(), "VALID");
@@ -51,7 +51,7 @@ fn a_store_that_is_down_is_503_and_never_401() {
 }
 
 #[test]
-fn two_throttled_attempts_are_absorbed() {
+fn absorbs_two_throttled_attempts() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     world.verify(&key);
@@ -83,7 +83,7 @@ fn without_the_counter_memory_limits() {
 }
 
 #[test]
-fn a_row_that_does_not_read_is_ours_to_repair() {
+fn unreadable_row_is_503() {
     let world = World::start();
     let key = world.key_without_license();
     let id = world.license_id(&key);
@@ -96,7 +96,7 @@ fn a_row_that_does_not_read_is_ours_to_repair() {
 }
 
 #[test]
-fn an_audit_table_that_is_down_or_hangs_changes_no_verdict() {
+fn audit_outage_changes_no_verdict() {
     for fault in [Fault::Reset, Fault::Hang] {
         let world = World::start();
         let key = world.put(Fixture::pro());
@@ -120,7 +120,7 @@ fn an_audit_table_that_is_down_or_hangs_changes_no_verdict() {
 /// Our own time-out, under paused time: the writer gives up after 300 ms, pauses after three failures, and tries again
 /// 30 s later.
 #[test]
-fn the_audit_writer_gives_up_in_time_and_comes_back() {
+fn audit_writer_pauses_and_recovers() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     world.dynamodb.break_all(Matcher::operation("PutItem"), Fault::Hang);
@@ -157,7 +157,7 @@ fn the_audit_writer_gives_up_in_time_and_comes_back() {
 }
 
 #[test]
-fn a_function_starts_without_a_usable_ring_and_heals_by_itself() {
+fn starts_without_a_ring_and_heals() {
     let short = r#"{"current":"1","1":"a-short-master"}"#;
     for (what, bad, sentence) in [
         ("missing", None, "ResourceNotFoundException"),
@@ -188,7 +188,7 @@ fn a_function_starts_without_a_usable_ring_and_heals_by_itself() {
 }
 
 #[test]
-fn a_cold_start_without_secrets_manager_is_survived() {
+fn cold_start_survives_secrets_outage() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     world.secrets_tap.break_all(Matcher::any(), Fault::Reset);

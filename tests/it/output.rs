@@ -1,5 +1,6 @@
-//! Output that breaks off loses nothing: closed pipes, full disks, standard output as a file, texts that a terminal would
-//! obey, failures for programs, orders that come twice, and what a person reads about devices, dates and refusals.
+//! Output that breaks off loses nothing: closed pipes, full disks, standard output as a file, texts that a terminal
+//! would obey, failures for programs, orders that come twice, and what a person reads about devices, dates and
+//! refusals.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -103,10 +104,10 @@ fn a_real_head_reads_one_line() {
 }
 
 #[test]
-fn a_key_that_cannot_be_printed_is_not_lost() {
+fn unprinted_key_is_not_lost() {
     let world = World::start();
     let old = world.put(Fixture::pro());
-    let issue = ["issue", "--tier", "pro", "--days", "30"];
+    let issue = ["issue", "--product", "QF", "--tier", "pro", "--days", "30"];
     let mut issued = 0;
     for (breaks, json) in [(0, false), (0, true), (1, false), (1, true)] {
         let break_off = if breaks == 0 { on_a_full_disk } else { into_a_closed_pipe };
@@ -132,7 +133,7 @@ fn a_key_that_cannot_be_printed_is_not_lost() {
 }
 
 #[test]
-fn a_full_disk_is_told_in_one_sentence() {
+fn full_disk_is_one_sentence() {
     let (world, folder) = (World::start(), Folder::new());
     let key = world.put(Fixture::pro());
     for arguments in [
@@ -167,7 +168,7 @@ fn a_full_disk_is_told_in_one_sentence() {
 }
 
 #[test]
-fn a_minus_sign_is_standard_output() {
+fn dash_writes_standard_output() {
     let (world, folder) = (World::start(), Folder::new());
     let sheet = folder
         .file("sheet.csv", "license_key,status,license_tier\nSOME-OLD-KEY,active,pro\nOTHER,sold,pro\n");
@@ -212,7 +213,7 @@ fn a_minus_sign_is_standard_output() {
 }
 
 #[test]
-fn files_are_whole_private_and_behind_links() {
+fn files_are_whole_and_private() {
     let (world, folder) = (World::start(), Folder::new());
     world.put(Fixture::pro());
     let (real, link) = (folder.path("real.csv"), folder.path("link.csv"));
@@ -238,7 +239,7 @@ fn files_are_whole_private_and_behind_links() {
 }
 
 #[test]
-fn lists_go_on_where_a_page_ended() {
+fn list_continues_after_a_page() {
     let world = World::start();
     let ids: BTreeSet<String> =
         (0..7).map(|_| world.license_id(&world.put(Fixture::pro())).to_string()).collect();
@@ -262,7 +263,7 @@ fn lists_go_on_where_a_page_ended() {
     assert_eq!(run(&world, &["list", "--all", "--after", "somewhere"]).status.code(), Some(2));
 }
 
-/// What moves a cursor, sets a title, hides or turns around.
+/// Sequences that move a cursor, set a title, hide text or reverse it.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m a\u{202e}b\u{2066}\u{200f}\u{200b}\r\nforged";
 
 fn is_hostile(text: &str) -> bool {
@@ -271,7 +272,7 @@ fn is_hostile(text: &str) -> bool {
 }
 
 #[test]
-fn texts_from_elsewhere_are_not_obeyed() {
+fn terminal_controls_are_neutralized() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let id = world.license_id(&key);
@@ -397,7 +398,7 @@ fn one_order_is_one_license() {
 }
 
 #[test]
-fn one_order_at_once_is_one_license() {
+fn concurrent_order_is_one_license() {
     let world = World::start();
     for round in 0..3 {
         let order = format!("order-{round}");
@@ -468,7 +469,9 @@ fn failures_are_documents_with_codes() {
     }
     let (_, _, rows) = refused(&["import", "sheet", &bad, "--yes"]);
     assert_eq!((&rows["rows"], &rows["refused"]), (&json!(1), &json!(1)), "what was done is in it: {rows}");
-    world.dynamodb.break_all(falconer_local::tap::Matcher::any(), falconer_local::tap::Fault::internal());
+    world
+        .dynamodb
+        .break_all(falconer_emulators::tap::Matcher::any(), falconer_emulators::tap::Fault::internal());
     let (code, exit, _) = refused(&["show", &key]);
     assert_eq!((code.as_str(), exit), ("unreachable", 6));
     let nowhere =
@@ -479,7 +482,7 @@ fn failures_are_documents_with_codes() {
 
 /// `docs/cli.md` lists every code and exit code that the program has.
 #[test]
-fn codes_of_failures_are_in_the_reference() {
+fn failure_codes_are_documented() {
     let source = fs::read_to_string(falconer_tests::checkout().join("cli/src/failure.rs")).unwrap();
     let reference = fs::read_to_string(falconer_tests::checkout().join("docs/cli.md")).unwrap();
     let codes: Vec<_> = source
@@ -493,7 +496,7 @@ fn codes_of_failures_are_in_the_reference() {
 }
 
 #[test]
-fn dates_are_dates_where_a_person_reads() {
+fn people_read_dates_not_millis() {
     let world = World::start();
     let key = world.put(Fixture::pro().ending(UnixMillis(1_900_000_000_000)));
     for (arguments, expected) in [
@@ -513,7 +516,7 @@ fn dates_are_dates_where_a_person_reads() {
 }
 
 #[test]
-fn a_device_that_never_asked_was_never_seen() {
+fn imported_device_was_never_seen() {
     let (world, folder) = (World::start(), Folder::new());
     let machine = Machine::named("first");
     let (cpu, board) = (&machine.cpu, &machine.board);
@@ -545,7 +548,7 @@ fn a_device_that_never_asked_was_never_seen() {
 }
 
 #[test]
-fn the_end_of_the_calendar_is_told() {
+fn extend_ends_at_the_last_valid_day() {
     let world = World::start();
     let key = world.put(Fixture::pro().ending(now().plus_days(30)));
     let extended = |arguments: &[&str]| run(&world, &[&["--yes", "extend", &key], arguments].concat());
@@ -578,7 +581,7 @@ fn the_end_of_the_calendar_is_told() {
 }
 
 #[test]
-fn explain_tells_who_was_refused() {
+fn explain_lists_refused_requests() {
     let world = World::start();
     let (mine, theirs) = (Machine::named("first"), Machine::named("second"));
     let key = world.put(Fixture::pro().bound(1, &mine, now()));
@@ -627,7 +630,7 @@ fn explain_tells_who_was_refused() {
 }
 
 #[test]
-fn show_reads_what_it_prints() {
+fn show_reads_few_audit_rows() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let id = world.license_id(&key);

@@ -4,7 +4,7 @@ use falconer_domain::jwks::Jwks;
 use falconer_tests::{LEGACY_MASTER, MASTER_A, MASTER_B, World, WorldOptions};
 
 #[test]
-fn the_public_keys_of_the_ring_and_of_no_legacy_generation() {
+fn publishes_keys_except_legacy() {
     let ring =
         format!(r#"{{"current":"3","legacy":"2","1":"{MASTER_A}","2":"{LEGACY_MASTER}","3":"{MASTER_B}"}}"#);
     let world = World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() });
@@ -25,7 +25,7 @@ fn the_public_keys_of_the_ring_and_of_no_legacy_generation() {
 }
 
 #[test]
-fn health_is_s1s_and_ready_looks_further() {
+fn health_and_readiness_answer_ok() {
     let world = World::start();
     for path in ["/api/health", "/api/health/ready"] {
         let reply = world.get(path);

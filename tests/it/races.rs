@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use falconer_domain::LicenseId;
-use falconer_local::gateway::peak_overlap;
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::gateway::peak_overlap;
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const COMMIT_DELAY: Duration = Duration::from_millis(3);
 
 pub(crate) const CHANGES: [&str; 3] = ["activate-sync", "transfer", "deactivate"];
 
-/// What one caller did in one round, and what it was told.
+/// A caller's request in one round, with its answer.
 pub(crate) struct Told {
     pub(crate) endpoint: &'static str,
     pub(crate) body: Value,
@@ -26,7 +26,7 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Whether it is an answer to a change.
+    /// Returns true if it is an answer to a change.
     pub(crate) fn changed_something(&self) -> bool {
         ["ACTIVATED", "TRANSFERRED", "RECLAIMED", "DEACTIVATED"].contains(&self.reply.code())
     }
@@ -63,7 +63,7 @@ pub(crate) fn rounds(url: &str, key: &str, caller: usize, rounds: usize) -> Vec<
     all
 }
 
-/// What every caller was told must be what happened.
+/// Every answer must agree with the outcome.
 pub(crate) fn acknowledged_is_stored(history: &History, told: &[Told]) {
     for Told { endpoint, reply, .. } in told {
         let code = reply.code();
@@ -138,7 +138,7 @@ fn seats_hold_under_any_race() {
 }
 
 #[test]
-fn three_lost_races_in_a_row_are_told_as_such() {
+fn three_lost_races_are_409() {
     let world = World::start();
     let (key, machine) = (world.put(Fixture::pro()), Machine::named("first"));
     let id = world.license_id(&key);

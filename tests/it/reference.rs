@@ -30,11 +30,11 @@ const FILES: [(&str, &str); 7] = [
         "{\"license\": \"…\", \"hw_component_2\": \"other-pc-cpu\", \"hw_component_3\": \"other-pc-board\"}\n",
     ),
     ("catalog.toml", ""),
-    ("falconer.toml", "actor = \"anna\"\n"),
+    ("falconer.toml", "actor = \"anna\"\nproduct = \"QF\"\n"),
 ];
 
 #[test]
-fn the_reference_is_what_the_program_does() {
+fn reference_matches_the_program() {
     let world = World::start();
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -74,7 +74,7 @@ fn the_reference_is_what_the_program_does() {
     }
 }
 
-/// Every command and flag that the program knows stands in the reference.
+/// The reference has every command and flag of the program.
 #[test]
 fn the_reference_is_complete() {
     let reference = fs::read_to_string(checkout().join("docs/cli.md")).unwrap();
@@ -106,7 +106,7 @@ fn the_reference_is_complete() {
 }
 
 /// The first words of a section of a help text.
-fn section(help: &str, title: &str) -> Vec<String> {
+pub(crate) fn section(help: &str, title: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != title).skip(1);
     let lines = lines.take_while(|line| line.starts_with("  "));
     let names =

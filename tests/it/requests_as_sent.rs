@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use falconer_domain::person::Email;
 use falconer_domain::{Status, UnixMillis};
-use falconer_http::{App, Call};
+use falconer_http::{App, Request};
 use falconer_tests::{Fixture, Machine, Reply, World, now};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -37,7 +37,7 @@ fn ignored(reply: &Reply) -> Vec<&str> {
 }
 
 #[test]
-fn nice_to_have_members_never_cost_the_activation() {
+fn optional_members_never_refuse() {
     let world = World::start();
     let key = world.put(Fixture::pro().seats(100));
     let long = "x".repeat(200);
@@ -92,7 +92,7 @@ fn nice_to_have_members_never_cost_the_activation() {
 }
 
 #[test]
-fn parts_that_cannot_be_used_are_set_aside_by_name() {
+fn unusable_parts_are_ignored_by_name() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let machine = Machine::named("a");
@@ -123,7 +123,7 @@ fn parts_that_cannot_be_used_are_set_aside_by_name() {
 }
 
 #[test]
-fn hardware_without_a_usable_part_is_not_no_hardware() {
+fn unusable_hardware_is_not_absent() {
     let world = World::start();
     let key = world.put(Fixture::pro().bound(1, &Machine::named("a"), UnixMillis(1_700_000_000_000)));
     for hardware in [
@@ -147,7 +147,7 @@ fn hardware_without_a_usable_part_is_not_no_hardware() {
 }
 
 #[test]
-fn nothing_as_other_languages_write_it_is_absent() {
+fn empty_values_are_absent() {
     let world = World::start();
     let (key, machine) = (world.put(Fixture::pro()), Machine::named("a"));
     for nothing in [r#""""#, "null", "[]", "{}", r#"" \n""#, "[ ]"] {
@@ -198,7 +198,7 @@ fn nothing_as_other_languages_write_it_is_absent() {
 }
 
 #[test]
-fn what_decides_is_never_set_aside() {
+fn deciding_members_are_not_ignored() {
     let world = World::start();
     let (key, machine) = (world.put(Fixture::pro()), Machine::named("a"));
     for (sent, status, code) in [
@@ -219,7 +219,7 @@ fn what_decides_is_never_set_aside() {
 }
 
 #[test]
-fn an_address_the_policy_asks_for_is_compared_as_it_is() {
+fn unusable_email_is_a_mismatch() {
     let world = World::start();
     let key = world.put(Fixture::pro().bound(1, &Machine::named("a"), now()).with(|new, _| {
         new.license.policy.transfer_requires_email = Some(true);
@@ -240,7 +240,7 @@ fn an_address_the_policy_asks_for_is_compared_as_it_is() {
 }
 
 #[test]
-fn a_json_object_is_read_whatever_it_is_called() {
+fn reads_json_of_any_content_type() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let plain = format!(r#"{{"license":"{key}"}}"#);
@@ -285,7 +285,7 @@ fn a_json_object_is_read_whatever_it_is_called() {
 }
 
 #[test]
-fn labels_are_read_in_camel_case_and_others_named() {
+fn reads_camel_case_labels() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let parts = json!({ "machineId": "fixture-hardware-id", "board": "fixture-hardware-board" });
@@ -298,7 +298,7 @@ fn labels_are_read_in_camel_case_and_others_named() {
 }
 
 #[test]
-fn names_in_ignored_are_bounded_and_hold_no_value() {
+fn ignored_names_are_bounded() {
     let world = World::start();
     let key = world.put(with_status(Fixture::pro(), Status::Revoked));
     let many: Vec<_> = (0..300).map(|number| format!(r#","member-{number}":"value-{number}""#)).collect();
@@ -318,7 +318,7 @@ fn names_in_ignored_are_bounded_and_hold_no_value() {
 }
 
 #[test]
-fn a_refusal_may_be_403_and_nothing_else_changes() {
+fn refusal_status_can_be_403() {
     let world = World::start();
     let revoked = world.put(with_status(Fixture::pro(), Status::Revoked));
     let good = world.put(Fixture::pro().bound(1, &Machine::named("a"), now()));
@@ -354,7 +354,7 @@ fn a_refusal_may_be_403_and_nothing_else_changes() {
 }
 
 #[test]
-fn head_is_answered_as_get_without_a_body() {
+fn head_answers_as_get_without_body() {
     let world = World::start();
     for path in ["/api/health", "/api/health/ready", "/api/keys"] {
         let (head, get) = (world.send("HEAD", path, &[], &[]), world.get(path));
@@ -373,7 +373,7 @@ fn head_is_answered_as_get_without_a_body() {
 }
 
 #[test]
-fn pings_are_ok_and_other_triggers_one_sentence() {
+fn answers_pings_refuses_other_events() {
     let world = World::start();
     for function in ["verify", "activate-sync", "transfer", "deactivate", "keys", "health"] {
         for (folder, name, status) in [
@@ -412,7 +412,7 @@ fn pings_are_ok_and_other_triggers_one_sentence() {
 }
 
 #[test]
-fn headers_that_do_not_count_are_never_parsed() {
+fn irrelevant_headers_are_not_parsed() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let body = format!(r#"{{"license":"{key}"}}"#);
@@ -443,7 +443,7 @@ fn headers_that_do_not_count_are_never_parsed() {
 }
 
 #[test]
-fn one_machine_is_one_in_every_spelling() {
+fn machine_matches_in_any_spelling() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let parts = |mac: &str, board: &str, hostname: &str| json!({ "license": key, "hardware": { "mac": mac, "board": board, "hostname": hostname } });
@@ -471,7 +471,7 @@ fn one_machine_is_one_in_every_spelling() {
 }
 
 #[test]
-fn an_imported_machine_is_one_in_every_spelling() {
+fn imported_machine_in_any_spelling() {
     let (world, folder) = (World::start(), Folder::new());
     let sheet = "license_key,status,license_tier,hw_component_1,hw_component_2,hw_component_3\n\
                  ABC-123-XYZ,active,pro,AA:BB:CC:DD:EE:0F,,BOARD  No 12345\n";
@@ -488,7 +488,7 @@ fn an_imported_machine_is_one_in_every_spelling() {
 }
 
 #[test]
-fn preflights_are_answered_as_the_template_says() {
+fn preflight_follows_the_template() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let preflight = |origin: &str| {
@@ -525,7 +525,7 @@ fn preflights_are_answered_as_the_template_says() {
 }
 
 #[test]
-fn the_type_of_a_problem_is_a_name_of_its_code() {
+fn problem_type_names_its_code() {
     let world = World::start();
     let reply = world.post("/api/verify", &json!({}));
     assert_eq!(reply.body["type"], "urn:falconer:problem:missing_license");
@@ -587,20 +587,20 @@ fn other_parts() -> impl Strategy<Value = String> {
     })
 }
 
-/// What verify answers in this process.
+/// Returns verify's answer in this process.
 fn verdict(world: &World, app: &App, body: &str) -> Value {
     let mut event = event("verify", "post");
     event["body"] = body.into();
     world.wait(async {
         let deadline = Instant::now() + Duration::from_secs(60);
-        let call = Call::read(&event.to_string(), now(), deadline).expect("a request");
-        let response = verify::handle(app, &call).await.into_response(&call, verify::ENDPOINT.effect);
+        let request = Request::read(&event.to_string(), now(), deadline).expect("a request");
+        let response = app.respond(&request).await.into_http(&request, app.endpoint.effect);
         serde_json::from_slice(response.body()).expect("a JSON body")
     })
 }
 
 #[test]
-fn whatever_else_an_object_holds_decides_nothing() {
+fn unknown_members_decide_nothing() {
     let world = World::start();
     let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
     let (here, elsewhere) = (Machine::named("here"), Machine::named("elsewhere"));

@@ -8,8 +8,8 @@ use falconer::keyring::commands as keyring;
 use falconer::keyring::{EditRefusal, PROMOTE_AFTER_MILLIS};
 use falconer_domain::UnixMillis;
 use falconer_domain::jwks::Jwks;
-use falconer_http::{App, Call};
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
+use falconer_http::{App, Request};
 use falconer_tests::{Fixture, RaisedOnLeaving, Reply, World, WorldOptions, anonymous_order, turned_clock};
 use serde_json::{Value, json};
 
@@ -51,8 +51,8 @@ impl Instances {
             let mut event = event("verify", "post");
             event["body"] = body.to_string().into();
             let deadline = tokio::time::Instant::now() + verify::ENDPOINT.deadline;
-            let call = Call::read(&event.to_string(), self.now(), deadline).expect("a request");
-            let response = verify::handle(app, &call).await.into_response(&call, verify::ENDPOINT.effect);
+            let request = Request::read(&event.to_string(), self.now(), deadline).expect("a request");
+            let response = app.respond(&request).await.into_http(&request, app.endpoint.effect);
             let body: Value = serde_json::from_slice(response.body()).unwrap();
             let lease = body["lease"].as_str().unwrap_or_default();
             let header = lease.split('.').next().unwrap_or_default();
@@ -82,7 +82,7 @@ fn issue(world: &World) -> String {
 }
 
 #[test]
-fn a_new_generation_is_added_promoted_and_used_and_nobody_is_refused() {
+fn rotation_keeps_every_key_valid() {
     let world = World::start();
     let old = world.put(Fixture::pro());
     let legacy = world.put(Fixture::pro().with_legacy_key());
@@ -129,7 +129,7 @@ fn a_new_generation_is_added_promoted_and_used_and_nobody_is_refused() {
 }
 
 #[test]
-fn a_key_of_a_generation_an_instance_does_not_know_makes_it_read_the_ring() {
+fn unknown_generation_rereads_the_ring() {
     let world = World::start();
     let old = world.put(Fixture::pro());
     let runtime = turned_clock();
@@ -150,7 +150,7 @@ fn a_key_of_a_generation_an_instance_does_not_know_makes_it_read_the_ring() {
 
 /// A legacy key names no generation, but its row does: hardware is hashed with a pepper the instance may not know yet.
 #[test]
-fn hardware_of_a_generation_an_instance_does_not_know_makes_it_read_the_ring() {
+fn unknown_pepper_rereads_the_ring() {
     let world = World::start();
     let old = world.put(Fixture::pro());
     let runtime = turned_clock();
@@ -168,7 +168,7 @@ fn hardware_of_a_generation_an_instance_does_not_know_makes_it_read_the_ring() {
 }
 
 #[test]
-fn an_unknown_generation_is_503_while_a_newer_ring_cannot_be_read() {
+fn unknown_generation_is_503_if_stale() {
     let world = World::start();
     let old = world.put(Fixture::pro());
     let unknown = format!("{}9{}", &old[..7], &old[8..]);
@@ -190,7 +190,7 @@ fn an_unknown_generation_is_503_while_a_newer_ring_cannot_be_read() {
 }
 
 #[test]
-fn an_hour_without_secrets_manager_is_invisible_and_a_bad_ring_replaces_no_good_one() {
+fn good_ring_survives_outage_and_bad_ring() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let good = world.secrets.current(&world.settings.master_key_secret_id).unwrap();
@@ -220,10 +220,10 @@ fn an_hour_without_secrets_manager_is_invisible_and_a_bad_ring_replaces_no_good_
     });
 }
 
-/// A secret store that takes longer than an instance may be held up after an answer: the re-reads behind answers are all
-/// cut off, and those that requests wait for must still happen.
+/// A secret store that takes longer than an instance may be held up after an answer: the re-reads behind answers are
+/// all cut off, and those that requests wait for must still happen.
 #[test]
-fn a_slow_secret_store_delays_the_ring_and_never_starves_it() {
+fn slow_store_still_refreshes_the_ring() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     let runtime = turned_clock();
@@ -243,10 +243,10 @@ fn a_slow_secret_store_delays_the_ring_and_never_starves_it() {
 }
 
 /// The same over real processes and real HTTP, in real time: requests never pause while the operator adds, waits until
-/// the instances' rings may no longer refuse what they do not know, promotes, and hands out a new key. The instances run
-/// on throughout.
+/// the instances' rings may no longer refuse what they do not know, promotes, and hands out a new key. The instances
+/// run on throughout.
 #[test]
-fn rotating_under_traffic_fails_no_request_and_refuses_no_new_key() {
+fn traffic_survives_rotation() {
     let world = World::with(&WorldOptions { instances: 2, ..WorldOptions::default() });
     let old = world.put(Fixture::pro());
     let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));

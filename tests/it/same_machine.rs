@@ -1,12 +1,12 @@
-//! Which changes leave a machine the same, for every set of labels a device may store; and the table of `docs/devices.md`.
+//! The changes that leave a machine the same, for every set of stored labels, and the table of `docs/devices.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use falconer_domain::UnixMillis;
 use falconer_domain::hardware::{
-    ComponentForm, DeviceId, HashedComponents, Label, ReceivedComponents, best_match, is_enough_to_bind,
-    learnable,
+    ComponentForm, DeviceId, HashedComponents, Label, ReceivedComponents, best_match, drift_candidate,
+    is_enough_to_bind,
 };
 use falconer_domain::license::Device;
 use falconer_domain::{KeyRing, LicenseId, LicenseKey};
@@ -18,7 +18,7 @@ const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 /// The built-in policy.
 const THRESHOLD: u32 = 2;
 
-/// What happens to a machine, and the parts that are other ones afterwards.
+/// A change to a machine, with the parts that differ afterwards.
 const EVENTS: [(&str, &[Label]); 8] = [
     ("docked: another card comes first", &[Mac]),
     ("a new network card", &[Mac]),
@@ -31,7 +31,7 @@ const EVENTS: [(&str, &[Label]); 8] = [
 ];
 const COPY: usize = 6;
 
-/// What typical machines store.
+/// The stored labels of typical machines.
 const MACHINES: [(&str, &[Label]); 7] = [
     ("Windows or macOS", &[MachineId, Mac, Board, Cpu, Hostname]),
     ("Linux, ext4", &[MachineId, Mac, Disk, Cpu, Hostname]),
@@ -42,7 +42,7 @@ const MACHINES: [(&str, &[Label]); 7] = [
     ("its client, no board", &[Mac, Cpu]),
 ];
 
-/// What the server makes of a machine that asks again.
+/// The server's reading of a machine that asks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     /// Nothing of what it shows differs from what is stored.
@@ -94,7 +94,7 @@ fn outcome(labels: &[Label], changed: &[Label]) -> Option<Outcome> {
     Some(match best_match(&devices, &after, THRESHOLD, NOW) {
         _ if before == after => Outcome::Unchanged,
         None => Outcome::Another,
-        Some(found) if learnable(&found.device.components, &after, NOW).is_some() => Outcome::Learned,
+        Some(found) if drift_candidate(&found.device.components, &after, NOW).is_some() => Outcome::Learned,
         Some(_) => Outcome::Same,
     })
 }
@@ -137,7 +137,7 @@ fn one_changed_part_is_never_refused() {
 }
 
 #[test]
-fn no_copy_of_an_image_stays_unseen() {
+fn copied_image_is_always_detected() {
     let mut tried = 0;
     for labels in label_sets() {
         // A copy may keep its name, and may run on another processor.
@@ -149,7 +149,7 @@ fn no_copy_of_an_image_stays_unseen() {
         ] {
             let Some(outcome) = outcome(&labels, changed) else { continue };
             let seen = matches!(outcome, Outcome::Another | Outcome::Learned | Outcome::Unchanged);
-            // Where only its name is another one and hardware agrees, it is no copy but the machine itself.
+            // If only its name differs and the hardware agrees, it is the machine itself and not a copy.
             let is_itself =
                 [Mac, Board, Disk].iter().any(|label| labels.contains(label) && !changed.contains(label));
             assert!(seen || is_itself, "{labels:?}, of which {changed:?} differ: {outcome:?}");
@@ -160,7 +160,7 @@ fn no_copy_of_an_image_stays_unseen() {
 }
 
 #[test]
-fn a_reinstalled_or_docked_machine_stays_itself() {
+fn reinstalled_or_docked_stays_itself() {
     for labels in label_sets().filter(|labels| [Mac, Board, Disk].iter().all(|label| labels.contains(label)))
     {
         for changed in [&[MachineId, Install][..], &[Mac], &[Mac, Hostname], &[MachineId, Install, Hostname]]
@@ -172,7 +172,7 @@ fn a_reinstalled_or_docked_machine_stays_itself() {
 }
 
 #[test]
-fn the_document_has_the_table() {
+fn devices_page_has_the_table() {
     let mut table = String::from("| what happens |");
     for (machine, _) in MACHINES {
         let _ = write!(table, " {machine} |");

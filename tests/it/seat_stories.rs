@@ -1,9 +1,9 @@
-//! What the runbook and the documents promise of seats, start to end: a reset that helps, a new key that locks nobody out,
+//! The promises of the documents about seats, start to end: a reset that helps, a new key that locks nobody out,
 //! machines that are only reinstalled, smaller tiers, and rows that say nothing.
 
 use falconer_domain::Status;
 use falconer_domain::hardware::ComponentForm;
-use falconer_local::tap::{Matcher, Record};
+use falconer_emulators::tap::{Matcher, Record};
 use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions, device_id, now};
 use serde_json::{Value, json};
 
@@ -47,9 +47,9 @@ fn reset_frees_a_vacant_seat() {
     assert_eq!((reply.code(), counted(&reply)), ("ACTIVATED", &json!(1)), "what was counted stays counted");
 }
 
-/// Whoever could come back uncounted before the reset still can.
+/// A device that could come back uncounted before the reset still can.
 #[test]
-fn reset_takes_no_return_away() {
+fn reset_keeps_return_rights() {
     let world = World::start();
     let key = world.put(Fixture::pro().with(|new, _| new.license.policy.max_transfers = Some(0)));
     let [laptop, desktop] = ["laptop", "desktop"].map(Machine::named);
@@ -81,7 +81,7 @@ fn reset_says_when_it_changes_nothing() {
 }
 
 #[test]
-fn reset_of_one_device_frees_vacant_seats_too() {
+fn device_reset_frees_vacant_seats() {
     let world = World::start();
     let used_up = Fixture::pro().seats(3).bound(1, &Machine::named("a"), ago(DAY));
     let key = world.put(used_up.with(|new, _| new.license.free_used = 3));
@@ -133,7 +133,7 @@ fn rotation_locks_no_client_out() {
 }
 
 #[test]
-fn rotation_gives_no_seats_and_no_transfers() {
+fn rotation_grants_nothing_extra() {
     let world = World::start();
     let machines = ["a", "b", "c", "d"].map(Machine::named);
     let old = world.put(Fixture::pro().seats(2).with(|new, _| new.license.policy.max_transfers = Some(1)));
@@ -162,7 +162,7 @@ fn rotation_gives_no_seats_and_no_transfers() {
 // ---- Machines that are only reinstalled
 
 #[test]
-fn reimaged_machines_pay_nothing() {
+fn reimaged_machines_are_uncounted() {
     let world = World::start();
     for seats in [2_u32, 10] {
         let key = world.put(Fixture::pro().seats(seats));
@@ -221,7 +221,7 @@ fn smaller_tier_asks_whom_to_release() {
 }
 
 #[test]
-fn smaller_catalog_counts_whom_it_concerns() {
+fn smaller_catalog_counts_affected() {
     let world = World::start();
     let folder = Folder::new();
     let (teams, smaller) = (folder.file("teams.toml", TEAMS), folder.file("smaller.toml", SMALLER));
@@ -266,7 +266,7 @@ fn puts_of<'a>(records: &'a [Record], table: &str) -> Vec<&'a Record> {
 }
 
 #[test]
-fn refresh_of_a_moment_leaves_no_row() {
+fn refresh_alone_leaves_no_audit_row() {
     let world = World::start();
     let machine = Machine::named("first");
     for (name, fixture) in [
@@ -310,7 +310,7 @@ fn refresh_of_a_moment_leaves_no_row() {
 
 /// A name that changes with each request: rows that go after a while, and no more than verify's in a minute.
 #[test]
-fn renames_pass_and_are_capped() {
+fn rename_rows_expire_and_are_capped() {
     let settings = vec![
         ("RATE_LIMIT_PER_MINUTE", "0".to_owned()),
         ("VERIFIES_PER_LICENSE_PER_MINUTE", "1000".to_owned()),
@@ -334,9 +334,9 @@ fn renames_pass_and_are_capped() {
     assert!(!format!("{rows:?}").contains("Left"), "a name may be a person's");
 }
 
-/// What happened stays; from where it was asked goes when verdicts go.
+/// The change stays in the audit; the caller's address goes when verdicts go.
 #[test]
-fn moves_keep_no_address_for_good() {
+fn addresses_of_moves_expire() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let key = world.put(Fixture::pro());
@@ -388,14 +388,14 @@ fn moves_keep_no_address_for_good() {
 }
 
 #[test]
-fn lost_reply_of_a_quiet_write_changes_nothing() {
+fn lost_quiet_reply_changes_nothing() {
     let world = World::start();
     let machine = Machine::named("first");
     let key = world.put(seen_long_ago(&machine));
     let id = world.license_id(&key);
     // The first of the instance reads the catalog; none is written within the hour after this one.
     let puts = Matcher::operation("PutItem");
-    world.dynamodb.break_next(1, puts, falconer_local::tap::Fault::DropReply);
+    world.dynamodb.break_next(1, puts, falconer_emulators::tap::Fault::DropReply);
     let reply = world.activate(&key, &machine);
     assert_eq!(reply.code(), "REFRESHED");
     assert_eq!(world.item(&id)["version"]["N"], "2", "once");
@@ -440,7 +440,7 @@ fn refresh_takes_no_seat() {
 }
 
 #[test]
-fn refresh_tells_when_a_device_was_seen() {
+fn refresh_updates_last_seen() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let key = world.put(seen_long_ago(&a));
@@ -457,7 +457,7 @@ fn refresh_tells_when_a_device_was_seen() {
 
 /// A value nobody understands takes no seat either, and says so.
 #[test]
-fn refresh_is_read_as_others_write_it() {
+fn refresh_flag_in_every_spelling() {
     let world = World::start();
     let machine = Machine::named("first");
     for (member, code) in [

@@ -1,5 +1,5 @@
-//! The spreadsheet as Excel, Google Sheets, pandas and people send it: each row becomes the license it means, or says why
-//! it does not, and nothing doubtful is written.
+//! The spreadsheet as Excel, Google Sheets, pandas and people send it: each row becomes the license it means, or says
+//! why it does not, and nothing doubtful is written.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,12 +20,12 @@ const PLAIN: &str = "license_key,status,license_tier,license_duration_days,licen
     DEF-456-UVW,suspended,elite,,Zoë,,2099-12-01,,,\"one; two, three\"\n\
     GHI-789-RST,active,free,,,,,,,\n";
 
-/// Its bytes in UTF-16, as Excel's \"Unicode text\".
+/// Returns the bytes in UTF-16, as Excel's \"Unicode text\".
 fn utf_16(text: &str) -> Vec<u8> {
     std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
 }
 
-/// Its bytes as Excel writes plain CSV in western Europe.
+/// Returns the bytes as Excel writes plain CSV in western Europe.
 fn windows_1252(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
 }
@@ -50,7 +50,7 @@ fn printed(output: &Output) -> String {
 }
 
 #[test]
-fn one_sheet_means_the_same_from_every_program() {
+fn sheet_reads_alike_from_any_program() {
     let expected = imported("plain.csv", PLAIN.as_bytes(), &[]);
     let german = "License Key;Status;License-Tier;license_duration_days;licensee_name;licensee_email;expiry_date;transfer_count;last_transfer_at;notes\r\n\
         ABC-123-XYZ;aktiv;PRO;365;Jürgen Müller;JM@example.com;30.06.2099;2;31.01.2026;\r\n\
@@ -99,7 +99,7 @@ fn one_sheet_means_the_same_from_every_program() {
 }
 
 #[test]
-fn another_encoding_is_said_before_anything_is_read() {
+fn wrong_encoding_stops_the_import() {
     let (world, folder) = (World::start(), Folder::new());
     let path = folder.path("ansi.csv");
     fs::write(
@@ -119,7 +119,7 @@ fn another_encoding_is_said_before_anything_is_read() {
 }
 
 #[test]
-fn a_doubtful_date_stops_the_run_and_is_shown() {
+fn ambiguous_date_stops_the_import() {
     let (world, folder) = (World::start(), Folder::new());
     let header = "license_key,status,license_tier,expiry_date\n";
     let file = folder.file(
@@ -155,7 +155,7 @@ fn a_doubtful_date_stops_the_run_and_is_shown() {
 }
 
 #[test]
-fn what_a_spreadsheet_spoiled_is_never_a_license() {
+fn spoiled_key_is_never_imported() {
     let (world, folder) = (World::start(), Folder::new());
     let spoiled = [
         "#N/A",
@@ -185,7 +185,7 @@ fn what_a_spreadsheet_spoiled_is_never_a_license() {
 }
 
 #[test]
-fn rows_that_share_a_key_are_all_refused_by_line() {
+fn duplicate_keys_are_all_refused() {
     let (world, folder) = (World::start(), Folder::new());
     let sheet = "license_key,status,license_tier\nABC-123-XYZ,active,pro\nOTHER-77,active,pro\nabc-123-xyz,sold,gold\n ABC-123-XYZ ,active,pro\n";
     let file = folder.file("twice.csv", sheet);
@@ -208,7 +208,7 @@ fn rows_that_share_a_key_are_all_refused_by_line() {
 }
 
 #[test]
-fn a_placeholder_is_never_an_end_that_has_passed() {
+fn placeholder_date_is_not_an_expiry() {
     let (world, folder) = (World::start(), Folder::new());
     let sheet = "license_key,status,license_tier,expiry_date\nLIFE-1234,active,pro,1970-01-01\nGONE-1234,active,pro,2024-05-31\nLIFE-5678,active,pro,Lifetime\n";
     let file = folder.file("never.csv", sheet);
@@ -252,7 +252,7 @@ fn a_refused_row_keeps_its_cells() {
 }
 
 #[test]
-fn words_of_another_language_are_listed_with_their_rows() {
+fn unknown_words_are_counted() {
     let (world, folder) = (World::start(), Folder::new());
     let mut sheet = "license_key;status;license_tier\n".to_owned();
     for row in 0..6 {
@@ -289,7 +289,7 @@ fn words_of_another_language_are_listed_with_their_rows() {
 }
 
 #[test]
-fn what_only_informs_is_taken_and_counted() {
+fn informative_cells_are_noted() {
     let (world, folder) = (World::start(), Folder::new());
     let sheet = "license_key,status,license_tier,license_duration_days,hw_component_1,hw_component_2,licensee_email,last_transfer_at,notes\n\
         ABC-1234,active,pro,,,,Bob <bob@example.com>,soon,a\tb\n\
@@ -331,7 +331,7 @@ fn what_only_informs_is_taken_and_counted() {
 }
 
 #[test]
-fn a_quotation_mark_too_few_swallows_no_customer() {
+fn unclosed_quote_loses_no_customer() {
     let (world, folder) = (World::start(), Folder::new());
     let sheet = "license_key,status,license_tier,licensee_name\nABC-1234,active,pro,\"Bob\nDEF-1234,active,pro,\"Eve\"\nGHI-1234,active,pro,\"Dan\nJKL-1234,active,pro,Cid\n";
     let file = folder.file("quotes.csv", sheet);
@@ -367,7 +367,7 @@ fn orders_are_read_as_sheets_are() {
 }
 
 #[test]
-fn orders_added_below_are_issued_and_no_other_again() {
+fn appended_orders_are_issued_once() {
     let (world, folder) = (World::start(), Folder::new());
     let first = "tier,user,days\npro,one,30\nelite,two,365\n";
     let file = folder.file("orders.csv", first);
@@ -404,9 +404,9 @@ fn orders_added_below_are_issued_and_no_other_again() {
     assert_eq!(fs::read_to_string(&keys_file).unwrap().lines().count(), 45);
 }
 
-/// What programs do to a file that they open and save: real ones are in `cargo xtask moving`.
+/// Changes that programs make to a file by opening and saving it. `cargo xtask moving` has real programs.
 #[test]
-fn our_export_reads_back_from_other_programs() {
+fn export_survives_other_programs() {
     let (world, folder) = (every_kind(), Folder::new());
     let exported = folder.path("exported.csv");
     told(&world, &["export", "csv", "--output", &exported]);

@@ -1,5 +1,5 @@
-//! The Flask server's table as psql, pgAdmin and pandas write it, in a zone that somebody forgot, with what the old server
-//! never looked at. `cargo xtask moving` does the same with the real programs.
+//! The Flask server's table as psql, pgAdmin and pandas write it, in a zone that somebody forgot, with what the old
+//! server never looked at. `cargo xtask moving` does the same with the real programs.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -47,7 +47,7 @@ fn printed(world: &World, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn files_of_every_writer_say_the_same() {
+fn every_writer_imports_alike() {
     let folder = Folder::new();
     let exported = |name: &str, write: &dyn Fn([&str; 3]) -> String| {
         let world = World::start();
@@ -143,7 +143,7 @@ fn table(world: &World, server: &str, database: &str) -> (String, Vec<String>) {
 }
 
 #[test]
-fn a_forgotten_timezone_stops_before_anything_is_written() {
+fn wrong_timezone_stops_the_import() {
     let (world, folder) = (World::start(), Folder::new());
     let (text, keys) = table(&world, "Europe/Berlin", "Europe/Berlin");
     let file = folder.file("licenses.csv", &text);
@@ -171,7 +171,7 @@ fn a_forgotten_timezone_stops_before_anything_is_written() {
 }
 
 #[test]
-fn the_database_may_have_run_in_another_zone() {
+fn database_zone_may_differ() {
     let (world, folder) = (World::start(), Folder::new());
     let (text, keys) = table(&world, "UTC", "Asia/Kolkata");
     let file = folder.file("licenses.csv", &text);
@@ -194,7 +194,7 @@ fn the_database_may_have_run_in_another_zone() {
 }
 
 #[test]
-fn a_second_run_mends_what_the_first_one_set() {
+fn second_run_corrects_the_first() {
     let (world, folder) = (World::start(), Folder::new());
     let (text, keys) = table(&world, "Europe/Berlin", "Europe/Berlin");
     let file = folder.file("licenses.csv", &text);
@@ -265,7 +265,7 @@ fn a_second_run_mends_what_the_first_one_set() {
 }
 
 #[test]
-fn what_the_old_server_never_read_refuses_nobody() {
+fn informative_columns_refuse_nobody() {
     let (world, folder) = (World::start(), Folder::new());
     let keys: Vec<_> = (0..12).map(|number| key(&world, "PRO", WINTER + number)).collect();
     let ends = "2099-01-01 00:00:00";
@@ -356,7 +356,7 @@ fn features_can_be_left_behind() {
 }
 
 #[test]
-fn ends_before_and_after_every_calendar() {
+fn imports_ends_beyond_the_calendar() {
     let (world, folder) = (World::start(), Folder::new());
     let mut text = format!("{HEADER}\n");
     let rows = [
@@ -382,7 +382,7 @@ fn ends_before_and_after_every_calendar() {
 }
 
 #[test]
-fn a_file_without_header_shows_no_key() {
+fn headerless_file_shows_no_key() {
     let (world, folder) = (World::start(), Folder::new());
     let good = key(&world, "PRO", WINTER);
     for row in [
@@ -398,7 +398,7 @@ fn a_file_without_header_shows_no_key() {
 }
 
 #[test]
-fn a_refused_row_is_mended_in_its_own_file() {
+fn refused_row_is_fixed_in_its_file() {
     let (world, folder) = (World::start(), Folder::new());
     let good = key(&world, "PRO", WINTER);
     let text = format!("{HEADER}\n1,{good},'=1+1,,pro,someday,,t,,\n");

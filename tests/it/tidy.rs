@@ -1,12 +1,12 @@
-//! What can drift: folders, resources, routes, settings, dependencies, the frozen secret.
+//! Checks against drift: folders, resources, routes, settings, dependencies, the frozen secret.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use falconer_aws::Settings;
-use falconer_local::template::Template;
+use falconer_emulators::template::Template;
 use falconer_tests::checkout;
 
 /// The block that makes the first master. If CloudFormation ever sees it differ, it generates a new value over the ring
@@ -50,7 +50,7 @@ pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_function_has_a_resource_events_a_route_and_a_row() {
+fn every_function_is_fully_declared() {
     let (functions, readme, manifest) = (folders("functions"), read("README.md"), read("Cargo.toml"));
     let resources = template().functions().unwrap();
     let binaries: BTreeSet<_> = resources.iter().map(|function| function.binary.clone()).collect();
@@ -67,13 +67,16 @@ fn every_function_has_a_resource_events_a_route_and_a_row() {
             let watched = format!(r#"{{ function = "{}", method = "{}" }}"#, function.binary, route.method);
             assert!(line.contains(&watched), "the watch router lacks {watched} for {path}");
         }
+        // SAM builds in this folder: selected alone, the package ships its own features.
+        let source = template().resource(&function.logical_id).unwrap()["Properties"]["CodeUri"].clone();
+        assert_eq!(source, format!("functions/{}", function.binary), "CodeUri of {}", function.logical_id);
         let main = read(&format!("functions/{}/src/main.rs", function.binary));
         assert!(main.lines().count() <= 15, "main of {} is longer than 15 lines", function.binary);
     }
 }
 
 #[test]
-fn the_template_sets_what_the_functions_read() {
+fn template_sets_every_setting() {
     let read: BTreeSet<_> = Settings::NAMES.into_iter().filter(|name| *name != "TLS_ROOTS_FILE").collect();
     for function in template().functions().unwrap() {
         let set: BTreeSet<_> = function.variable_names().collect();
@@ -82,7 +85,7 @@ fn the_template_sets_what_the_functions_read() {
 }
 
 #[test]
-fn the_secret_is_frozen_and_outlives_the_stack() {
+fn secret_is_frozen_and_retained() {
     let text = read("template.yaml");
     assert!(
         text.contains(FROZEN_SECRET),
@@ -108,8 +111,8 @@ fn dependencies_point_one_way() {
         ("functions/keys", &["falconer-domain", "falconer-http"]),
         ("functions/health", &["falconer-domain", "falconer-http"]),
         ("cli", &["falconer-aws", "falconer-domain"]),
-        ("client", &["falconer-domain"]),
-        ("shared/falconer-local", &[]),
+        ("clients/rust", &["falconer-domain"]),
+        ("emulators", &[]),
         ("shared/falconer-openapi", &["falconer-domain", "falconer-http"]),
         ("xtask", &[]),
     ];
@@ -135,20 +138,58 @@ fn dependencies_point_one_way() {
     }
 }
 
-/// What a package links, one crate a line.
+/// The crates that a package links, one a line.
 fn linked_by(package: &str) -> String {
+    cargo_tree(&["--package", package, "--edges", "normal"])
+}
+
+fn cargo_tree(arguments: &[&str]) -> String {
     #[expect(clippy::disallowed_methods, reason = "cargo tells its tests where it is")]
     let cargo = std::env::var_os("CARGO").expect("cargo's own path");
     let tree = Command::new(cargo)
         .current_dir(checkout())
-        .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--offline"])
+        .args(["tree", "--prefix", "none", "--offline"])
+        .args(arguments)
         .output()
         .expect("cargo tree");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     String::from_utf8(tree.stdout).unwrap()
 }
 
+/// The sets of features in which debug builds compile each crate, for programs and build scripts alike.
+fn feature_sets(edges: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut sets: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    let tree = cargo_tree(&["--workspace", "--edges", edges, "--format", "{p}|{f}"]);
+    for line in tree.lines().filter(|line| !line.is_empty()) {
+        let (package, features) = line.split_once('|').expect("the format");
+        let features = features.trim_end_matches(" (*)").to_owned();
+        sets.entry(package.trim_end_matches(" (proc-macro)").to_owned()).or_default().insert(features);
+    }
+    sets
+}
+
+/// `cargo xtask`, `dev` and the watcher build programs, `test` builds tests too: a crate with two sets of features would be
+/// compiled twice.
 #[test]
-fn what_an_application_links_has_no_runtime_no_sdk_and_no_stand_in() {
+fn debug_builds_compile_each_crate_once() {
+    let (programs, tests) = (feature_sets("normal,build"), feature_sets("normal,build,dev"));
+    for (package, sets) in &tests {
+        assert_eq!(sets.len(), 1, "{package} is compiled with several sets of features: {sets:?}");
+        if let Some(without_tests) = programs.get(package) {
+            let advice = "name what turns the feature on in [dependencies] of tests/Cargo.toml";
+            assert_eq!(
+                without_tests, sets,
+                "{package} has other features in programs than in tests; {advice}"
+            );
+        }
+    }
+    // A package that is selected alone has its own features.
+    assert!(!read("Cargo.toml").contains("\ndefault-members"), "cargo selects default members alone");
+    assert!(read(".cargo/config.toml").contains("\nxtask = \"run --quiet --bin xtask --\"\n"));
+}
+
+#[test]
+fn client_links_no_runtime_or_sdk() {
     let tree = linked_by("falconer-client");
     assert!(
         tree.contains("rusqlite v0") && tree.contains("ring v0.17") && tree.contains("falconer-domain v"),
@@ -161,7 +202,7 @@ fn what_an_application_links_has_no_runtime_no_sdk_and_no_stand_in() {
 }
 
 #[test]
-fn what_ships_links_one_modern_tls_stack() {
+fn functions_link_one_tls_stack() {
     let tree = linked_by("verify");
     assert!(tree.contains("lambda_http v1") && tree.contains("ring v0.17"), "{tree}");
     for banned in [
@@ -179,7 +220,7 @@ fn what_ships_links_one_modern_tls_stack() {
 }
 
 #[test]
-fn the_workspace_names_its_release_profile() {
+fn manifest_has_profile_and_reasons() {
     let manifest = read("Cargo.toml");
     for line in
         ["opt-level = \"s\"", "lto = \"fat\"", "codegen-units = 1", "strip = true", "panic = \"unwind\""]
@@ -194,7 +235,7 @@ fn the_workspace_names_its_release_profile() {
 }
 
 #[test]
-fn the_domain_touches_nothing_outside() {
+fn domain_is_pure() {
     for file in rust_files(&checkout().join("shared/falconer-domain/src")) {
         let text = fs::read_to_string(&file).unwrap();
         for banned in ["std::time", "std::env", "std::fs", "std::net", "async ", "getrandom", "Instant"] {

@@ -85,12 +85,12 @@ fn a_seat_is_moved_and_counted() {
 }
 
 #[test]
-fn the_stored_device_is_the_one_that_asked() {
+fn stores_the_calling_device() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     for (name, request, form) in [
         ("today's client", Machine::request as fn(&Machine, &str) -> Value, ComponentForm::Keyed),
-        ("S2's client", Machine::old_request, ComponentForm::Opaque),
+        ("the spreadsheet's client", Machine::old_request, ComponentForm::Opaque),
     ] {
         let key = put(&world, Fixture::pro().bound(1, &b, ago(DAY)));
         let body = yes(Code::Transferred, new_device("Desk"), (1, 1), one_transfer());
@@ -106,7 +106,7 @@ fn the_stored_device_is_the_one_that_asked() {
 }
 
 #[test]
-fn a_seat_that_was_never_used_up_moves_uncounted() {
+fn unused_seat_moves_uncounted() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     // As after an import, or after the operator took a device away.
@@ -116,7 +116,7 @@ fn a_seat_that_was_never_used_up_moves_uncounted() {
 }
 
 #[test]
-fn a_displaced_device_learns_it_and_may_take_its_seat_back() {
+fn displaced_device_may_reclaim() {
     let world = World::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let day = ago(DAY);
@@ -149,7 +149,7 @@ fn a_displaced_device_learns_it_and_may_take_its_seat_back() {
 }
 
 #[test]
-fn a_vacant_seat_is_taken_and_none_moves() {
+fn takes_vacant_seat_first() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
@@ -180,7 +180,7 @@ fn a_vacant_seat_is_taken_and_none_moves() {
 }
 
 #[test]
-fn a_device_that_came_back_before_anybody_else_is_not_counted() {
+fn returning_device_is_uncounted() {
     let world = World::start();
     let a = Machine::named("a");
     let month = ago(30 * DAY);
@@ -190,7 +190,7 @@ fn a_device_that_came_back_before_anybody_else_is_not_counted() {
 }
 
 #[test]
-fn a_device_that_holds_a_seat_changes_nothing() {
+fn bound_device_changes_nothing() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
@@ -213,7 +213,7 @@ fn a_device_that_holds_a_seat_changes_nothing() {
 }
 
 #[test]
-fn an_e_mail_that_is_right() {
+fn accepts_the_right_email() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let only_the_clients = |new: &mut NewLicense, _: &KeyRing| {
@@ -248,7 +248,7 @@ fn an_e_mail_that_is_right() {
 }
 
 #[test]
-fn the_audit_row_of_a_transfer() {
+fn transfer_writes_audit_row() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let key = put(&world, Fixture::pro().bound(1, &b, ago(DAY)));
@@ -283,7 +283,7 @@ fn the_audit_row_of_a_transfer() {
 // ---- The refusals
 
 #[test]
-fn a_license_that_grants_nothing() {
+fn refuses_inactive_licenses() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
@@ -302,7 +302,7 @@ fn a_license_that_grants_nothing() {
 }
 
 #[test]
-fn a_device_that_is_hardly_one() {
+fn refuses_weak_fingerprints() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let key = put(&world, Fixture::pro().bound(1, &b, ago(DAY)));
@@ -318,7 +318,7 @@ fn a_device_that_is_hardly_one() {
 }
 
 #[test]
-fn nobody_said_which_device_to_move_from() {
+fn unnamed_device_lists_candidates() {
     let world = World::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let (day, week) = (ago(DAY), ago(7 * DAY));
@@ -340,7 +340,7 @@ fn nobody_said_which_device_to_move_from() {
 }
 
 #[test]
-fn an_e_mail_that_is_not_right() {
+fn refuses_a_wrong_email() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let asks = || Fixture::pro().bound(1, &b, ago(DAY)).with(needs_email);
@@ -375,7 +375,7 @@ fn an_e_mail_that_is_not_right() {
 }
 
 #[test]
-fn too_many_transfers() {
+fn refuses_over_transfer_limit() {
     let world = World::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let [h2, h20, d2, d10, d300] = [2 * HOUR, 20 * HOUR, 2 * DAY, 10 * DAY, 300 * DAY].map(ago);
@@ -404,9 +404,9 @@ fn too_many_transfers() {
     }
 }
 
-/// Each license gives several reasons; the first of them is told.
+/// Each license gives several reasons; the answer has the first.
 #[test]
-fn the_order_of_decisions() {
+fn first_of_several_reasons_wins() {
     let world = World::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let day = ago(DAY);
@@ -452,17 +452,17 @@ fn the_order_of_decisions() {
 // ---- What every endpoint refuses
 
 #[test]
-fn bodies_that_are_no_request() {
+fn refuses_malformed_bodies() {
     TRANSFER.refuses_bodies_that_are_no_request();
 }
 
 #[test]
-fn texts_that_are_no_keys() {
+fn refuses_texts_that_are_not_keys() {
     TRANSFER.refuses_texts_that_are_no_keys();
 }
 
 #[test]
-fn fields_are_refused_by_name_and_never_by_value() {
+fn refusals_name_fields_not_values() {
     let fields = [
         ("from_device", json!(7), "from_device must be a string."),
         ("from_device", json!([device_id(1).as_str()]), "from_device must be a string."),
@@ -472,12 +472,12 @@ fn fields_are_refused_by_name_and_never_by_value() {
 }
 
 #[test]
-fn other_methods_are_the_gateways_or_405() {
+fn refuses_other_methods() {
     TRANSFER.answers_post_only();
 }
 
 #[test]
-fn over_the_limit_says_when_to_come_back() {
+fn over_limit_says_when_to_retry() {
     TRANSFER.refuses_over_its_limit(Code::Revoked);
 }
 

@@ -58,7 +58,7 @@ fn check(world: &World, name: &str, request: &Value, expected: &Value) -> Reply 
 }
 
 #[test]
-fn a_yes_says_what_s1_said_and_more() {
+fn grant_extends_the_flask_answer() {
     let world = World::start();
     let key = world.put(Fixture::of_tier("free").ending(YEAR_2100));
     let reply =
@@ -116,7 +116,7 @@ fn a_yes_says_what_s1_said_and_more() {
 }
 
 #[test]
-fn every_refusal_about_a_license() {
+fn license_refusals_are_signed() {
     let world = World::start();
     let cases: Vec<(Code, String)> = vec![
         (Code::NotFound, world.key_without_license()),
@@ -174,7 +174,7 @@ fn hardware_decides_last() {
 
     let flat =
         json!({ "license": bound, "hw_component_1": MAC, "hw_component_2": null, "hw_component_3": BOARD });
-    let reply = check(&world, "S2's columns", &flat, &with_device);
+    let reply = check(&world, "the spreadsheet's columns", &flat, &with_device);
     let claims = reply.lease_parts().1;
     assert_eq!(claims["hw"].as_object().unwrap().keys().collect::<Vec<_>>(), ["board", "mac"]);
     assert_eq!(claims["device"], device["id"]);
@@ -185,38 +185,38 @@ fn hardware_decides_last() {
         (day, 8 * day, -300, -300)
     );
     let short = json!({ "license": bound, "hw1": MAC, "hw2": "", "hw3": BOARD });
-    check(&world, "S2's short names", &short, &with_device);
+    check(&world, "the spreadsheet's short names", &short, &with_device);
 }
 
 #[test]
-fn texts_that_are_no_keys() {
+fn refuses_texts_that_are_not_keys() {
     VERIFY.refuses_texts_that_are_no_keys();
 }
 
 #[test]
-fn fields_are_refused_by_name_and_never_by_value() {
+fn refusals_name_fields_not_values() {
     VERIFY.refuses_fields_by_name_and_never_by_value(&[]);
 }
 
 #[test]
-fn bodies_that_are_no_request() {
+fn refuses_malformed_bodies() {
     VERIFY.refuses_bodies_that_are_no_request();
 }
 
 #[test]
-fn other_methods_are_the_gateways_or_405() {
+fn refuses_other_methods() {
     VERIFY.answers_post_only();
 }
 
 #[test]
-fn over_the_limit_says_when_to_come_back() {
+fn over_limit_says_when_to_retry() {
     VERIFY.refuses_over_its_limit(Code::Revoked);
 }
 
 #[test]
 fn the_table_of_codes_is_covered() {
-    // Nothing else would miss the test of a row. OK is the health endpoint's, and only a bug is INTERNAL: falconer-http's
-    // own tests have one.
+    // Nothing else would miss the test of a row. OK is the health endpoint's, and only a bug is INTERNAL:
+    // falconer-http's own tests have one.
     let elsewhere = [Code::Ok, Code::Internal];
     let contracts = [
         include_str!("contract/refusals.rs"),
@@ -237,7 +237,7 @@ fn the_table_of_codes_is_covered() {
 }
 
 #[test]
-fn a_tier_the_catalog_lacks_is_503_and_counted() {
+fn unknown_tier_is_503_and_counted() {
     let world = World::start();
     let key = world.put(Fixture::pro().with(|new, _| new.license.tier = TierName::parse("gold").unwrap()));
     let detail = Code::Unavailable.row().next_step;
@@ -247,6 +247,6 @@ fn a_tier_the_catalog_lacks_is_503_and_counted() {
 }
 
 #[test]
-fn an_outage_is_told_before_lambda_would_tell_it() {
+fn outage_answers_before_lambda_limit() {
     assert_eq!(verify::ENDPOINT.deadline.as_millis(), 2_500);
 }

@@ -17,7 +17,7 @@ pub fn turned_clock() -> Runtime {
 /// This moment, which real function binaries take for theirs.
 ///
 /// # Panics
-/// The clock stands before 1970.
+/// The clock is before 1970.
 #[must_use]
 pub fn now() -> UnixMillis {
     #[expect(clippy::disallowed_methods, reason = "fixtures have to lie in the past of real functions")]

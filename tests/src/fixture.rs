@@ -11,10 +11,11 @@ use crate::machine::{Machine, device_id};
 pub const MASTER_A: &str = "test-master-A-0123456789abcdef-0123456789";
 /// Master of generation 3, promoted in the tests of rotation.
 pub const MASTER_B: &str = "test-master-B-fedcba9876543210-fedcba9876";
-/// Master of generation 2, S1's.
+/// Master of generation 2, the Flask server's.
 pub const LEGACY_MASTER: &str = "test-legacy-master";
 
-/// Everything a log must never hold, besides the license keys of a world: masters, people, their machines and addresses.
+/// Everything a log must never hold, besides the license keys of a world: masters, people, their machines and
+/// addresses.
 pub const SECRET_WORDS: &[&str] = &[
     MASTER_A,
     MASTER_B,
@@ -26,13 +27,13 @@ pub const SECRET_WORDS: &[&str] = &[
     "2001:db8:",
 ];
 
-/// The ring of most worlds: generation 1 signs, generation 2 is S1's.
+/// The ring of most tests: generation 1 signs, generation 2 is the Flask server's.
 #[must_use]
 pub fn ring() -> String {
     format!(r#"{{"current":"1","legacy":"2","1":"{MASTER_A}","2":"{LEGACY_MASTER}"}}"#)
 }
 
-/// What is different about a license, made before it is stored.
+/// The differences of a license from the default, applied before it is stored.
 pub(crate) type Change = Box<dyn FnOnce(&mut NewLicense, &KeyRing)>;
 
 /// A license to put into a world, and how it differs from a plain one.
@@ -45,7 +46,7 @@ pub struct Fixture {
 /// An order for a perpetual license of a tier of `QF`, checked against the built-in catalog.
 ///
 /// # Panics
-/// There is no such tier.
+/// The tier does not exist.
 #[must_use]
 pub fn anonymous_order(tier: &str) -> CheckedOrder {
     let order = Order { user_id: None, email: None, licensee_name: None, ..Fixture::of_tier(tier).order };
@@ -79,7 +80,7 @@ impl Fixture {
         Self::of_tier("pro")
     }
 
-    /// The same with a key of S1's form.
+    /// A license with a key of the Flask server's form.
     #[must_use]
     pub fn with_legacy_key(mut self) -> Self {
         self.form = Form::Legacy;
@@ -98,8 +99,8 @@ impl Fixture {
         self.with(move |new, _| new.license.policy.seats = Some(seats))
     }
 
-    /// The same with a machine bound to it at a moment, under the id of this number, and seen then. Its binding was free
-    /// of count.
+    /// The same with a machine bound to it at a moment, under the id of this number, and seen then. Its binding was
+    /// free of count.
     #[must_use]
     pub fn bound(self, number: u8, machine: &Machine, at: UnixMillis) -> Self {
         let machine = machine.clone();

@@ -1,9 +1,9 @@
-//! What threads look at to know that the test is over.
+//! A flag that tells threads that the test is over.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Raises a flag when it is dropped, after a failed assertion too: a thread that runs until then would otherwise run for
-/// good, and the test with it.
+/// Raises a flag when it is dropped, after a failed assertion too: a thread that runs until then would otherwise run
+/// for good, and the test with it.
 pub struct RaisedOnLeaving<'a>(pub &'a AtomicBool);
 
 impl Drop for RaisedOnLeaving<'_> {

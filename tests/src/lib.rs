@@ -1,4 +1,4 @@
-//! What the tests and the bench share: a world of stand-ins around the real function binaries, and its inhabitants.
+//! Helpers of tests and bench: emulated services around the real function binaries, licenses and machines.
 
 mod clock;
 mod fixture;

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 /// A computer: what its three parts say. No log may hold one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
-    /// Its network card.
+    /// The network card.
     pub mac: String,
-    /// Its processor.
+    /// The processor.
     pub cpu: String,
-    /// Its main board.
+    /// The main board.
     pub board: String,
 }
 
@@ -38,7 +38,7 @@ impl Machine {
         json!({ "mac": self.mac, "cpu": self.cpu, "board": self.board })
     }
 
-    /// The request of S2's client.
+    /// The request of the spreadsheet's client.
     #[must_use]
     pub fn old_request(&self, key: &str) -> Value {
         json!({
@@ -49,10 +49,10 @@ impl Machine {
         })
     }
 
-    /// What a server receives of it.
+    /// The components as a server receives them.
     ///
     /// # Panics
-    /// A part is no component.
+    /// A part is not a valid component.
     #[must_use]
     pub fn received(&self) -> ReceivedComponents {
         let mut received = ReceivedComponents::default();

@@ -10,7 +10,7 @@ pub struct Reply {
     pub status: u16,
     /// The headers, in order.
     pub headers: Vec<(String, String)>,
-    /// The JSON body; `null` if it is none.
+    /// The JSON body; `null` if the body is not JSON.
     pub body: Value,
 }
 
@@ -59,7 +59,7 @@ impl Reply {
     /// The header and the claims of the lease, not verified.
     ///
     /// # Panics
-    /// There is none.
+    /// It does not exist.
     #[must_use]
     pub fn lease_parts(&self) -> (Value, Value) {
         let lease = self.body["lease"].as_str().expect("a lease");

@@ -9,11 +9,12 @@ use falconer_aws::keyring::RingWriter;
 use falconer_aws::{AuditRow, Budgets, Clients, Settings, Store};
 use falconer_domain::issue::NewLicense;
 use falconer_domain::{KeyRing, License, LicenseId, UnixMillis};
-use falconer_local::dynamodb::{DynamoDb, Storage};
-use falconer_local::gateway::{Config, End, Gateway, Invocation, Launch, SOURCE_IP_HEADER};
-use falconer_local::secrets::Secrets;
-use falconer_local::tap::Tap;
-use falconer_local::template::{Names, Template};
+use falconer_emulators::dynamodb::{DynamoDb, Storage};
+use falconer_emulators::gateway::{Config, End, Gateway, Invocation, Launch, SOURCE_IP_HEADER};
+use falconer_emulators::secrets::Secrets;
+use falconer_emulators::sts::Sts;
+use falconer_emulators::tap::Tap;
+use falconer_emulators::template::{Names, Template};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use ureq::Agent;
@@ -45,7 +46,7 @@ pub fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a parent folder").to_owned()
 }
 
-/// What a world is made of.
+/// The configuration of a stack.
 pub struct WorldOptions {
     /// Instances of each function.
     pub instances: usize,
@@ -80,6 +81,8 @@ pub struct World {
     pub dynamodb: Tap,
     /// The tap in front of Secrets Manager.
     pub secrets_tap: Tap,
+    /// The tap in front of the Security Token Service, which operators alone ask.
+    pub sts: Tap,
     /// The secrets behind it.
     pub secrets: Secrets,
     /// Names of tables and the secret.
@@ -95,6 +98,7 @@ pub struct World {
     spoken: RefCell<Vec<String>>,
     database: DynamoDb,
     instances: usize,
+    _sts: Sts,
 }
 
 impl World {
@@ -118,6 +122,8 @@ impl World {
         dynamodb.measure_capacity();
         let secrets = Secrets::start(0).expect("a Secrets Manager");
         let secrets_tap = Tap::start(secrets.endpoint()).expect("a tap");
+        let service = Sts::start(0).expect("a Security Token Service");
+        let sts = Tap::start(service.endpoint()).expect("a tap");
         if let Some(ring) = &options.ring {
             secrets.put(names.of("MasterKeySecret").expect("a secret"), ring);
         }
@@ -145,6 +151,7 @@ impl World {
             gateway,
             dynamodb,
             secrets_tap,
+            sts,
             secrets,
             settings,
             clients,
@@ -155,6 +162,7 @@ impl World {
             spoken: RefCell::default(),
             database,
             instances: options.instances * FUNCTIONS.len(),
+            _sts: service,
         };
         world.forget();
         world
@@ -166,13 +174,14 @@ impl World {
         &self.gateway
     }
 
-    /// A program of ours with this world's endpoints and nothing else of AWS.
+    /// A program with this stack's endpoints and nothing else of AWS.
     #[must_use]
     pub fn program(&self, name: &str) -> std::process::Command {
         let mut command = alone(name);
         command
             .env("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint())
             .env("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_tap.endpoint())
+            .env("AWS_ENDPOINT_URL_STS", self.sts.endpoint())
             .env("AWS_ACCESS_KEY_ID", "stand-in")
             .env("AWS_SECRET_ACCESS_KEY", "stand-in")
             .env("AWS_REGION", "us-east-1")
@@ -187,7 +196,7 @@ impl World {
         self.instances
     }
 
-    /// Runs a future of ours.
+    /// Runs a future to its end.
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
@@ -196,12 +205,13 @@ impl World {
     pub fn forget(&self) {
         self.dynamodb.forget();
         self.secrets_tap.forget();
+        self.sts.forget();
     }
 
-    /// The ring as it stands in the secret.
+    /// The ring in the secret.
     ///
     /// # Panics
-    /// There is none.
+    /// It does not exist.
     #[must_use]
     pub fn ring(&self) -> KeyRing {
         let text = self.secrets.current(&self.settings.master_key_secret_id).expect("a ring");
@@ -226,7 +236,7 @@ impl World {
         key
     }
 
-    /// Puts a raw item, in DynamoDB's own JSON, into the licenses table: what no code of ours would write.
+    /// Puts a raw item, in DynamoDB's own JSON, into the licenses table, as no function would write it.
     ///
     /// # Panics
     /// DynamoDB refuses.
@@ -235,7 +245,7 @@ impl World {
         self.database.send("PutItem", &body).expect("a stored item");
     }
 
-    /// An item of the licenses table as it stands, in DynamoDB's own JSON; `null` if there is none.
+    /// An item of the licenses table in DynamoDB's own JSON; `null` if it does not exist.
     ///
     /// # Panics
     /// DynamoDB refuses.
@@ -252,7 +262,7 @@ impl World {
     /// The license that an item describes, as the rules see it.
     ///
     /// # Panics
-    /// There is none.
+    /// It does not exist.
     #[must_use]
     pub fn stored(&self, id: &LicenseId) -> License {
         self.wait(self.store.license(id)).expect("an answer").expect("a license").license
@@ -431,7 +441,7 @@ impl World {
         lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
     }
 
-    /// Texts of this world that stand in its logs and must not.
+    /// Forbidden texts that its logs contain.
     #[must_use]
     pub fn spilled(&self) -> Vec<String> {
         let log = self.log_text().to_lowercase();
@@ -494,7 +504,7 @@ fn start_gateway(
     gateway
 }
 
-/// A program of ours with the search path and nothing else of the caller's environment.
+/// A program with the search path and nothing else of the caller's environment.
 #[must_use]
 pub fn alone(name: &str) -> std::process::Command {
     #[expect(clippy::disallowed_methods, reason = "the one variable that a test hands on")]
@@ -504,13 +514,13 @@ pub fn alone(name: &str) -> std::process::Command {
     command
 }
 
-/// A program of ours.
+/// A built program.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     binaries().join(name)
 }
 
-/// Where `cargo xtask test` has put the functions; beside the tests' own target folder otherwise.
+/// The folder of the functions' binaries: set by `cargo xtask test`, else beside the tests' own target folder.
 fn binaries() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "tests read what xtask tells them")]
     let told = std::env::var_os("FALCONER_BIN_DIR").map(PathBuf::from);

@@ -12,7 +12,7 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The workspace of what is measured beside ours.
-pub(crate) const RIVALS_MANIFEST: &str = "tests/bench/rivals/Cargo.toml";
+pub(crate) const RIVALS_MANIFEST: &str = "bench/rivals/Cargo.toml";
 /// Each is built alone: built together, cargo gives all of them the features of each.
 const RIVAL_NAMES: [&str; 3] = ["hello", "bare-calls", "sdk-defaults"];
 /// Target folders of ours and of theirs.
@@ -93,9 +93,13 @@ fn status_of_client(workspace: &Workspace) -> Result<String> {
     line.map(str::to_owned).context("the client library's measurement printed no JSON")
 }
 
-/// As they ship: the default members alone, whose features no test widens.
+/// Builds the functions as they ship: their packages alone, whose features neither tests nor the command line widen.
 fn build_functions(workspace: &Workspace) -> Result<()> {
-    step::run(&mut release_build(workspace, FUNCTIONS), BUILD_FAILED)
+    let mut build = release_build(workspace, FUNCTIONS);
+    for function in workspace.functions()? {
+        build.args(["--package", &function]);
+    }
+    step::run(&mut build, BUILD_FAILED)
 }
 
 /// As cargo-lambda builds, which is what `sam build` calls: for the oldest processor that Lambda has. Never incremental,

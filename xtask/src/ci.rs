@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
-use crate::{bench, e2e, moving, step, template, test, tools};
+use crate::{bench, e2e, moving, step, template, test, tidy, tools};
 
 type Step = fn(&Workspace) -> Result<()>;
 
@@ -15,12 +15,13 @@ const TERMINAL: &str = "xtask/python/terminal.py";
 const TERMINAL_SECONDS: u32 = 2_400;
 
 /// Settings that no test may see. Nothing listens on port 9.
-const A_DEVELOPERS_SHELL: [(&str, &str); 22] = [
+const A_DEVELOPERS_SHELL: [(&str, &str); 24] = [
     ("ALL_PROXY", "http://127.0.0.1:9"),
     ("AWS_ACCESS_KEY_ID", "local"),
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
     ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9"),
+    ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9"),
     ("AWS_PROFILE", "nobody"),
     ("AWS_REGION", "eu-central-1"),
     ("AWS_SECRET_ACCESS_KEY", "local"),
@@ -28,6 +29,7 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 22] = [
     ("CLICOLOR_FORCE", "1"),
     ("COLUMNS", "40"),
     ("FALCONER_ACTOR", "somebody"),
+    ("FALCONER_PRODUCT", "ANOTHER"),
     ("FALCONER_URL", "http://127.0.0.1:9"),
     ("LANG", "tr_TR.UTF-8"),
     ("LICENSES_TABLE", "another-table"),
@@ -41,8 +43,9 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 22] = [
 ];
 
 /// The cheap ones first.
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 10] = [
     ("format", format),
+    ("tidiness", |workspace| tidy::run(workspace, &tidy::Options::default())),
     ("lint", lint),
     ("documentation", documentation),
     ("dependencies", dependencies),
@@ -68,7 +71,7 @@ fn format(workspace: &Workspace) -> Result<()> {
     let sentence = "some file is not formatted: run `cargo fmt --all`";
     step::run(workspace.cargo().args(["fmt", "--all", "--check"]), sentence)?;
     // A workspace of its own, which no other step builds.
-    let sentence = "a rival of the bench is not formatted: run `cargo fmt --all` in tests/bench/rivals";
+    let sentence = "a rival of the bench is not formatted: run `cargo fmt --all` in bench/rivals";
     let rivals = ["fmt", "--all", "--check", "--manifest-path", bench::RIVALS_MANIFEST];
     step::run(workspace.cargo().args(rivals), sentence)
 }
@@ -102,7 +105,9 @@ fn tests_in_a_terminal(workspace: &Workspace) -> Result<()> {
 
 /// What looks at its terminal, once more where there is none.
 fn tests_without_a_terminal(workspace: &Workspace) -> Result<()> {
-    for arguments in [&["--bin", "xtask"][..], &["--test", "it", "manners"]] {
+    for arguments in
+        [&["--bin", "xtask"][..], &["--test", "it", "manners", "operator::commands_confirm_and_exit_by_code"]]
+    {
         test::run(workspace, &test::Options::of(arguments))?;
     }
     Ok(())

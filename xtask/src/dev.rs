@@ -35,6 +35,9 @@ pub(crate) struct Options {
     /// Web origins that may call, as the template's parameter `AllowedOrigins`; without it, the template's default.
     #[arg(long, value_name = "ORIGINS")]
     allowed_origins: Option<String>,
+    /// Show what the functions log; without it, their logs are in target/dev/functions.log alone.
+    #[arg(long)]
+    logs: bool,
     /// The folder under target for logs and env, so that a test can run beside a developer's own stack.
     #[arg(long, hide = true, default_value = "dev")]
     folder: String,
@@ -50,11 +53,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         concurrency: options.concurrency,
         rate_limit: options.rate_limit,
         allowed_origins: options.allowed_origins.clone(),
-        output: Output::LogAndTerminal,
+        output: if options.logs { Output::LogAndTerminal } else { Output::Log },
         folder: options.folder.clone(),
     };
     let mut stack = Stack::start(workspace, &options)?;
-    println!("{}", welcome(&stack, options.rate_limit));
+    println!("{}", welcome(&stack, &options));
     match stay(&mut stack) {
         // From here on it is the ordinary way to end.
         Err(error) if error.is::<Interrupted>() => Ok(()),
@@ -74,7 +77,7 @@ fn stay(stack: &mut Stack) -> Result<()> {
     }
 }
 
-fn welcome(stack: &Stack, rate_limit: u32) -> String {
+fn welcome(stack: &Stack, options: &stack::Options) -> String {
     let url = &stack.url;
     let keys: Vec<String> = stack.keys.all().map(|(name, key)| format!("  {name:<9} {key}")).collect();
     let keys = keys.join("\n");
@@ -87,7 +90,13 @@ fn welcome(stack: &Stack, rate_limit: u32) -> String {
         let hardware = json!({ "mac": format!("demo-{name}-mac"), "board": format!("demo-{name}-board") });
         post(path, json!({ "license": demo_key, "hardware": hardware }))
     };
-    let limits = match rate_limit {
+    let logs = match options.output {
+        Output::LogAndTerminal => "Its logs follow; they are in target/dev as well.",
+        Output::Log | Output::Own => {
+            "Logs and the compiler's messages are in target/dev/functions.log; --logs shows them here."
+        }
+    };
+    let limits = match options.rate_limit {
         0 => "Limits are off: every local caller is 127.0.0.1. Try them with --rate-limit N.".to_owned(),
         limit => {
             format!("At most {limit} requests a minute: every local caller is 127.0.0.1. The others are off.")
@@ -111,7 +120,8 @@ One seat, two devices, one after the other:
 {}
 
 {limits}
-For other programs: `. target/dev/env`. Logs are in target/dev. A changed function is rebuilt by itself.
+For other programs: `. target/dev/env`. A changed function is rebuilt by itself.
+{logs}
 Ctrl-C stops everything.
 ",
         verify(stack.keys.legacy()),

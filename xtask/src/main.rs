@@ -1,4 +1,4 @@
-//! The project's only automation: `cargo xtask dev | test | e2e | moving | template | package | bench | load | mutants | docs | ci`.
+//! The project's only automation: `cargo xtask dev | test | e2e | moving | template | package | bench | load | mutants | docs | tidy | ci`.
 //!
 //! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
 //! there after seconds and a change in them never rebuilds it.
@@ -31,6 +31,7 @@ mod stack;
 mod step;
 mod template;
 mod test;
+mod tidy;
 mod tools;
 mod workspace;
 
@@ -70,6 +71,8 @@ enum Command {
     Mutants(mutants::Mutants),
     /// Write docs/openapi.yaml and docs/openapi.html from the types.
     Docs,
+    /// Count habits of names and sentences, and check the subjects of new commits.
+    Tidy(tidy::Options),
     /// Run what continuous integration runs, in its order.
     Ci,
 }
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
             Command::Load(options) => bench::load(&workspace, &options),
             Command::Mutants(options) => mutants::run(&workspace, &options),
             Command::Docs => docs::run(&workspace),
+            Command::Tidy(options) => tidy::run(&workspace, &options),
             Command::Ci => ci::run(&workspace),
         });
     match outcome {

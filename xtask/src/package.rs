@@ -1,9 +1,8 @@
 //! `cargo xtask package`: what `sam deploy` would upload, built and looked at. No AWS account is asked.
 
 use std::env::{join_paths, split_paths, var_os};
-use std::fs;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::step;
 use crate::template::prepared;
@@ -26,29 +25,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step::run(&mut make, "sam build failed: its message is above")?;
 
     let mut look = workspace.command(sam.program("python"));
-    look.arg("xtask/python/packaged.py").arg(&built).arg(&programs).args(functions(workspace)?);
+    look.arg("xtask/python/packaged.py").arg(&built).arg(&programs).args(workspace.functions()?);
     step::run(&mut look, "a package is not as Lambda takes it: the message is above")?;
 
     let mut answer = workspace.cargo();
     // The whole workspace, so that nothing is compiled in a second set of features.
-    answer.args([
-        "test",
-        "--workspace",
-        "--test",
-        "it",
-        "--",
-        "events::every_event_is_answered_as_its_name_says",
-    ]);
+    answer.args(["test", "--workspace", "--test", "it", "--", "events::every_event_gets_its_status"]);
     answer.env("FALCONER_BIN_DIR", &programs);
     step::run(&mut answer, "a packaged function does not answer: the message is above")
-}
-
-/// The folders of `functions/`.
-fn functions(workspace: &Workspace) -> Result<Vec<String>> {
-    let folder = workspace.root.join("functions");
-    let entries = fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
-    let mut names: Vec<_> =
-        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<Result<_>>()?;
-    names.sort();
-    Ok(names)
 }

@@ -73,6 +73,8 @@ impl<'a> Stack<'a> {
         environment.set("AWS_ENDPOINT_URL_DYNAMODB", address);
         let (mut ministack, address) = stand_ins::ministack(workspace, &tools, &folder)?;
         environment.set("AWS_ENDPOINT_URL_SECRETS_MANAGER", address.as_str());
+        environment.set("AWS_ENDPOINT_URL_STS", address.as_str());
+        environment.set("FALCONER_PRODUCT", "QF");
         let secret = Secret::new(&address, environment.get("MASTER_KEY_SECRET_ID")?, options.data.as_deref());
 
         println!("Creating the key ring and demo licenses");
@@ -146,21 +148,31 @@ impl Drop for Stack<'_> {
     }
 }
 
+/// Builds the functions, the emulators and the command line.
+///
+/// With the whole workspace selected, each crate has the features that `cargo xtask test` gives it as well, and the watcher,
+/// which runs `cargo run --bin NAME`, finds everything built.
 fn build(workspace: &Workspace, release: bool) -> Result<()> {
-    let sentence = "the build failed: the compiler's message is above";
-    // `cargo lambda watch` runs `cargo run --bin NAME`, which takes its features from the default members as this does:
-    // it finds everything built.
-    let mut functions = workspace.cargo();
-    functions.arg("build");
+    let functions = workspace.functions()?;
+    let others = ["falconer-emulators", "falconer"].map(str::to_owned);
     if release {
-        functions.arg("--release");
+        build_programs(workspace, &functions, &["--release"])?;
+        return build_programs(workspace, &others, &[]);
     }
-    step::run(&mut functions, sentence)?;
-    step::run(workspace.cargo().args(["build", "-p", "falconer-local", "-p", "falconer"]), sentence)
+    build_programs(workspace, &[&functions[..], &others].concat(), &[])
+}
+
+fn build_programs(workspace: &Workspace, programs: &[String], options: &[&str]) -> Result<()> {
+    let mut build = workspace.cargo();
+    build.args(["build", "--workspace"]).args(options);
+    for program in programs {
+        build.args(["--bin", program]);
+    }
+    step::run(&mut build, "the build failed: the compiler's message is above")
 }
 
 fn template_environment(workspace: &Workspace) -> Result<String> {
-    let mut command = workspace.command(workspace.program("falconer-local"));
+    let mut command = workspace.command(workspace.program("falconer-emulators"));
     step::ask(command.args(["environment", "--template", "template.yaml"]))
 }
 

@@ -1,7 +1,10 @@
 //! `cargo xtask test`: every test that needs only Rust.
 
+mod durations;
+
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, PipeReader, Write as _};
+use std::num::NonZero;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -9,11 +12,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use self::durations::Durations;
 use crate::workspace::Workspace;
 use crate::{caller, interrupt, step};
 
 /// What the last lines get to arrive in after the tests have ended.
-const PATIENCE: Duration = Duration::from_secs(2);
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How many of the slowest tests are listed.
+const SLOWEST: usize = 10;
 
 /// What is handed on.
 #[derive(clap::Args, Default)]
@@ -49,13 +55,27 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         test.arg("--").args(&options.programs);
     }
     test.env("FALCONER_BIN_DIR", workspace.debug());
-    passed(&mut test)
+    passed(&mut test, threads(&options.programs))
 }
 
-/// Runs `cargo test` and shows what it prints; fails with the names of the failed tests.
-fn passed(test: &mut Command) -> Result<()> {
+/// How many tests a program runs at a time, as libtest decides it.
+fn threads(programs: &[OsString]) -> usize {
+    let words: Vec<_> = programs.iter().map(|word| word.to_string_lossy()).collect();
+    let option =
+        words.iter().enumerate().find_map(|(index, word)| match word.strip_prefix("--test-threads") {
+            Some("") => words.get(index + 1).map(ToString::to_string),
+            Some(value) => value.strip_prefix('=').map(str::to_owned),
+            None => None,
+        });
+    let chosen =
+        option.or_else(|| std::env::var("RUST_TEST_THREADS").ok()).and_then(|text| text.parse().ok());
+    chosen.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+/// Runs `cargo test`, shows what it prints and the slowest tests; fails with the names of the failed tests.
+fn passed(test: &mut Command, threads: usize) -> Result<()> {
     let (reader, writer) = io::pipe()?;
-    let summary = Arc::new(Mutex::new(Summary::default()));
+    let summary = Arc::new(Mutex::new(Summary::new(threads)));
     let reading = thread::spawn({
         let summary = Arc::clone(&summary);
         move || show(reader, &summary)
@@ -63,13 +83,14 @@ fn passed(test: &mut Command) -> Result<()> {
     let status = step::watch_into(test, writer)?;
     // A process that outlived its test may hold the pipe open: its last words are not worth waiting for.
     let ended = Instant::now();
-    while !reading.is_finished() && ended.elapsed() < PATIENCE {
+    while !reading.is_finished() && ended.elapsed() < OUTPUT_TIMEOUT {
         interrupt::tick()?;
     }
+    let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+    print!("{}", summary.durations.slowest(SLOWEST));
     if status.success() {
         return Ok(());
     }
-    let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
     let named = summary.failures.iter().map(|(program, name)| format!("\n  {program} {name}"));
     let named: Vec<String> = named.collect();
     match named.len() {
@@ -91,8 +112,7 @@ fn show(reader: PipeReader, summary: &Mutex<Summary>) {
     }
 }
 
-/// The failed tests, read from what `cargo test` prints.
-#[derive(Default)]
+/// The failed and the slowest tests, read from what `cargo test` prints.
 struct Summary {
     /// Program and name of each.
     failures: Vec<(String, String)>,
@@ -101,11 +121,23 @@ struct Summary {
     /// Names of a list that may be the one a test program ends with: its result has to follow.
     list: Option<Vec<String>>,
     named: bool,
+    durations: Durations,
 }
 
 impl Summary {
+    fn new(threads: usize) -> Self {
+        Self {
+            failures: Vec::new(),
+            program: String::new(),
+            list: None,
+            named: false,
+            durations: Durations::new(threads),
+        }
+    }
+
     fn read(&mut self, line: &str) {
         let line = line.trim_end();
+        self.durations.read(&self.program, line, Instant::now());
         let words = line.trim_start();
         if let Some(program) = words.strip_prefix("Running ").or_else(|| words.strip_prefix("Doc-tests ")) {
             // `Running unittests src/main.rs (target/debug/deps/xtask-0123456789abcdef)`
@@ -167,7 +199,7 @@ Caused by:
 error: 2 targets failed:
     `-p xtask --bin xtask`
 ";
-        let mut summary = Summary::default();
+        let mut summary = Summary::new(2);
         printed.lines().for_each(|line| summary.read(line));
         let named: Vec<_> =
             summary.failures.iter().map(|(program, name)| (program.as_str(), name.as_str())).collect();

@@ -61,6 +61,18 @@ impl Workspace {
         self.debug().join(name)
     }
 
+    /// The folders of `functions/`, which are also the names of their packages and programs.
+    pub(crate) fn functions(&self) -> Result<Vec<String>> {
+        let folder = self.root.join("functions");
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+        let mut names: Vec<_> = entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<Result<_>>()?;
+        names.sort();
+        Ok(names)
+    }
+
     /// `target/NAME`, made if it is not there. In the checkout also where cargo builds elsewhere: `falconer --local`
     /// looks for `target/dev/env`.
     pub(crate) fn target(&self, name: &str) -> Result<PathBuf> {

@@ -9,8 +9,8 @@ use falconer_domain::{KeyRing, UnixMillis};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-/// How long a generation is published before it may sign: an instance re-reads the ring every five minutes and caches of
-/// the public keys live as long, so that after three times that everyone has it.
+/// How long a generation is published before it may sign: an instance re-reads the ring every five minutes and caches
+/// of the public keys live as long, so that after three times that everyone has it.
 pub const PROMOTE_AFTER_MILLIS: i64 = 15 * 60 * 1_000;
 /// A note beside each generation: when it was added, in milliseconds.
 const ADDED_PREFIX: &str = "x-added-";
@@ -201,7 +201,7 @@ impl Draft {
         Ok((number, self.text()))
     }
 
-    /// Whether a generation is distrusted already, and the ring says so in a form that reads.
+    /// Returns true if a generation is distrusted already, and the ring says so in a form that reads.
     #[must_use]
     pub fn is_distrusted(&self, number: GenerationNumber) -> bool {
         self.ring.is_distrusted(number) && !self.ring.has_unreadable_distrust()
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generation_is_added_then_promoted_a_quarter_of_an_hour_later() {
+    fn promotes_fifteen_minutes_after_add() {
         let ring = Draft::first(A, NOW);
         let (number, ring) = draft(&ring).add(&A.replace('a', "b"), NOW).unwrap();
         assert_eq!((number.get(), draft(&ring).ring().current().number().get()), (2, 1));
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn legacy_is_added_once_and_never_promoted() {
+    fn legacy_is_unique_and_unpromotable() {
         let (number, ring) = draft(&Draft::first(A, NOW)).add_legacy("s1 master", NOW).unwrap();
         assert_eq!(draft(&ring).ring().legacy().unwrap().number(), number);
         assert_eq!(draft(&ring).promote_now().err(), Some(EditRefusal::NothingToPromote));
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retired_generation_is_gone_and_its_number_is_never_used_again() {
+    fn retired_number_is_never_reused() {
         let (two, ring) = draft(&Draft::first(A, NOW)).add(&A.replace('a', "b"), NOW).unwrap();
         assert_eq!(
             draft(&ring).retirable(1).err(),
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn free_text_keys_are_enabled_once_and_their_generation_can_go() {
+    fn imported_is_unique_and_retirable() {
         let (number, ring) = draft(&Draft::first(A, NOW)).enable_imported(&A.replace('a', "i"), NOW).unwrap();
         assert_eq!(draft(&ring).ring().imported().unwrap().number(), number);
         assert_eq!(draft(&ring).promote_now().err(), Some(EditRefusal::NothingToPromote));
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_ring_refuses_and_keeps_every_generation() {
+    fn full_ring_refuses_another_add() {
         let mut ring = Draft::first(A, NOW);
         for expected in 2..=MAX_GENERATION {
             let (number, text) = draft(&ring).add(A, NOW).unwrap();
@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generation_is_distrusted_and_trusted_again() {
+    fn distrusts_and_trusts_again() {
         let ring = of_every_role();
         assert_eq!((member(&ring), roles(&ring)[0]), (None, "verifies"));
         let (distrusted, ring) = draft(&ring).distrust(1).unwrap();
@@ -493,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_distrusted_is_refused_by_its_reason() {
+    fn refuses_distrust_with_a_reason() {
         let ring = of_every_role();
         for (distrusted, refusal) in [
             (2, EditRefusal::DistrustCurrent(number(2))),
@@ -511,7 +511,7 @@ mod tests {
 
     /// Whatever else changes the ring keeps the distrust, and a generation that goes takes its own along.
     #[test]
-    fn every_other_edit_keeps_the_distrust() {
+    fn other_edits_keep_the_distrust() {
         let ring = draft(&of_every_role()).distrust(1).unwrap().1;
         let added = draft(&ring).add(A, NOW).unwrap().1;
         let promoted = draft(&added).promote_now().unwrap().1;
@@ -528,7 +528,7 @@ mod tests {
 
     /// What a hand has written: nothing is lost by the next edit, and `distrust` makes it well again.
     #[test]
-    fn a_distrust_written_by_hand_is_kept_and_mended() {
+    fn repairs_handwritten_distrust() {
         let by_hand = |json: &str| -> SecretString {
             let ring =
                 of_every_role().expose_secret().replacen('{', &format!(r#"{{"x-distrusted":{json},"#), 1);

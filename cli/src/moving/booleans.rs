@@ -45,7 +45,7 @@ pub fn boolean(text: &str) -> Option<bool> {
     pairs.find_map(|(yes, no)| (text == yes).then_some(true).or_else(|| (text == no).then_some(false)))
 }
 
-/// Whether a text is what a spreadsheet program shows for a check box or a comparison, in any language.
+/// Returns true if a text is what a spreadsheet program shows for a check box or a comparison, in any language.
 #[must_use]
 pub fn is_constant(text: &str) -> bool {
     let text = text.trim().to_lowercase();
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn yes_and_no_in_every_spelling() {
+    fn reads_yes_and_no_in_any_spelling() {
         for yes in ["TRUE", "True", " t ", "1", "1.0", "WAHR", "Vrai", "ИСТИНА", "yes", "Ja", "x", "☑"]
         {
             assert_eq!(boolean(yes), Some(true), "{yes}");

@@ -100,8 +100,8 @@ impl<'a> Bulk<'a> {
     }
 }
 
-/// All of a batch in one transaction; one by one where that is refused, since one of them may be there already, or all of
-/// them together be too large.
+/// All of a batch in one transaction; one by one where that is refused, since one of them may be there already, or all
+/// of them together be too large.
 async fn store(store: &Store, batch: Vec<(NewLicense, AuditRow)>) -> Result<Tally, BulkError> {
     let count = batch.len() as u64;
     if store.issue_many(&batch, &random::id()?).await.is_ok() {

@@ -77,7 +77,7 @@ pub struct Sheet<'a> {
 pub struct Row<'a> {
     /// The line it begins on.
     pub line: u64,
-    /// Its cells, one for each name of the header.
+    /// The cells, one for each name of the header.
     pub cells: Result<StringRecord, BadRow>,
     /// The same as they stand, for handing them back.
     pub raw: ByteRecord,
@@ -146,13 +146,13 @@ impl<'a> Sheet<'a> {
         self.separator
     }
 
-    /// Whether a file written for the same program needs a byte-order mark.
+    /// Returns true if a file written for the same program needs a byte-order mark.
     #[must_use]
     pub const fn mark(&self) -> Mark {
         self.mark
     }
 
-    /// Whether the header names a column.
+    /// Returns true if the header names a column.
     #[must_use]
     pub fn has(&self, column: &str) -> bool {
         self.columns.contains_key(column)
@@ -170,7 +170,8 @@ impl<'a> Sheet<'a> {
         self.rows().fold(0, |count, _| count + 1)
     }
 
-    /// The rows below the header. Rows of blank cells are none; missing cells are blank, and surplus blank cells nothing.
+    /// The rows below the header. Rows of blank cells are none; missing cells are blank, and surplus blank cells
+    /// nothing.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let bytes = self.text.as_bytes();
         let body = usize::try_from(self.body).unwrap_or(usize::MAX).min(bytes.len());
@@ -262,7 +263,7 @@ pub fn folded_name(name: &str) -> String {
     parts.collect::<Vec<_>>().join("_").to_lowercase()
 }
 
-/// Whether a message may show what stands in a first line: words and small numbers, as names of columns are.
+/// Returns true if a message may show what stands in a first line: words and small numbers, as names of columns are.
 fn looks_like_a_name(name: &str) -> bool {
     let is_part = |part: &str| {
         let number = part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -347,7 +348,7 @@ impl Row<'_> {
         }
     }
 
-    /// Whether the file has a column.
+    /// Returns true if the file has a column.
     #[must_use]
     pub fn has(&self, column: &str) -> bool {
         self.columns.contains_key(column)
@@ -402,22 +403,23 @@ impl Row<'_> {
     }
 }
 
-/// A text as a cell that no spreadsheet calculates: what begins like a formula gets an apostrophe, at the beginning of the
-/// cell and of what a spreadsheet may take for one, and so does what would read as such a cell.
+/// A text as a cell that no spreadsheet calculates: what begins like a formula gets an apostrophe, at the beginning of
+/// the cell and of what a spreadsheet may take for one, and so does what would read as such a cell.
 #[must_use]
 pub fn written(text: &str) -> Cow<'_, str> {
     let cell = each_part(text, |part| Cow::Owned(format!("'{part}")), begins_like_a_formula);
     if begins_like_a_formula(text) { Cow::Owned(format!("'{cell}")) } else { cell }
 }
 
-/// A text that stays one: what a spreadsheet program or a data frame would read as a number, a date, a yes or nothing, and
-/// save as something else, gets an apostrophe. [`written`] has the rest.
+/// A text that stays one: what a spreadsheet program or a data frame would read as a number, a date, a yes or nothing,
+/// and save as something else, gets an apostrophe. [`written`] has the rest.
 #[must_use]
 pub fn kept_as_text(text: &str) -> Cow<'_, str> {
     if is_changed(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
-/// Whether a program that opens and saves a text would write another one: `0042`, `1E5`, `1/2`, `MAR1`, `TRUE`, `NA`.
+/// Returns true if a program that opens and saves a text would write another one: `0042`, `1E5`, `1/2`, `MAR1`, `TRUE`,
+/// `NA`.
 fn is_changed(text: &str) -> bool {
     let bare = text.trim_start_matches('\'').trim();
     let digits = bare.bytes().all(|byte| byte.is_ascii_digit());
@@ -486,7 +488,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_found_by_name_and_lines_are_counted() {
+    fn finds_cells_by_name_counting_lines() {
         let text = "\u{FEFF} License_Key ,NOTES\r\nA,\"one, two\nthree\"\r\n\r\nB,\r\nC\r\n";
         let sheet = Sheet::open(text.as_bytes(), &["license_key", "notes"]).unwrap();
         let rows: Vec<_> = sheet.rows().collect();
@@ -499,7 +501,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sheet_is_said() {
+    fn invalid_sheet_is_explained() {
         for (text, sentence) in [
             ("", "the file is empty; its first line must name the columns"),
             (
@@ -546,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_is_nothing() {
+    fn blank_rows_and_cells_are_absent() {
         let text =
             "license_key,status,notes\n,,\nA\n , \u{A0},\u{FEFF}\nB,active,x,,,\n,,,,,,\nC,active,x,,y\n";
         let sheet = Sheet::open(text.as_bytes(), &["license_key"]).unwrap();
@@ -559,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quotation_mark_that_never_closes_is_said() {
+    fn unclosed_quote_is_a_bad_row() {
         let text = "license_key,name\nA,Ann\nB,\"Bob\nC,Cid\nD,Dan";
         let sheet = Sheet::open(text.as_bytes(), &["license_key"]).unwrap();
         let rows: Vec<_> = sheet.rows().collect();
@@ -573,7 +575,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_was_kept_from_being_a_number_is_the_text() {
+    fn text_formula_reads_as_its_text() {
         for (cell, text) in
             [("=\"0042\"", "0042"), ("=\"\"", ""), ("=\"a\"&\"b\"", "=\"a\"&\"b\""), ("=1+1", "=1+1")]
         {
@@ -604,7 +606,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_programs_change_are_kept_as_texts() {
+    fn guards_texts_that_programs_convert() {
         for text in [
             "0042",
             "1E5",
@@ -652,7 +654,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_that_is_kept_reads_back(text in "['=+0-9eE./:a-dTRUENAmr -]{0,8}") {
+        fn guarded_text_reads_back(text in "['=+0-9eE./:a-dTRUENAmr -]{0,8}") {
             let text = text.trim();
             let kept = kept_as_text(text);
             let cell = written(&kept);
@@ -660,7 +662,7 @@ mod tests {
         }
 
         #[test]
-        fn every_text_reads_back_and_none_is_a_formula(text in "['=+@a;\"\n\r\t\u{FF1D}\u{FF0B} \\-]{0,9}") {
+        fn cell_is_inert_and_reads_back(text in "['=+@a;\"\n\r\t\u{FF1D}\u{FF0B} \\-]{0,9}") {
             let cell = written(&text);
             let skipped = [' ', '"'];
             prop_assert!(!cell.trim_start_matches(skipped).starts_with(FORMULA_STARTS));

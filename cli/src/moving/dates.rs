@@ -1,7 +1,7 @@
 //! Days and moments as spreadsheets, data frames and people write them.
 //!
-//! Whether `03/04/2027` begins with the day is decided for a whole column: by a cell that reads in one order alone, or by
-//! the operator. What cannot be decided is not guessed.
+//! Whether `03/04/2027` begins with the day is decided for a whole column: by a cell that reads in one order alone, or
+//! by the operator. What cannot be decided is not guessed.
 
 use falconer_domain::UnixMillis;
 use jiff::Timestamp;
@@ -16,6 +16,8 @@ const SERIALS: std::ops::RangeInclusive<i64> = 10_000..=99_999;
 const LAST_SERIAL: i64 = 2_958_465;
 /// Years of two digits before this one are of this century; later ones may be of the last one, as 70 for 1970.
 const SHORT_YEARS: std::ops::Range<i16> = 0..70;
+/// A number of two digits in front that may be a year: what is sold with a license began later than the ones below.
+const YEARS_IN_FRONT: std::ops::RangeInclusive<i16> = 20..=69;
 /// Milliseconds of what no year of four digits holds, as our own export writes them.
 const MILLIS_SUFFIX: &str = " ms";
 /// Names of months, in the languages whose names and abbreviations do not contradict each other.
@@ -34,7 +36,7 @@ const MONTHS: [[&str; 7]; 12] = [
     ["december", "dezember", "décembre", "diciembre", "dicembre", "december", "dezembro"],
 ];
 
-/// Whether a date begins with the day or with the month.
+/// True if a date begins with the day or with the month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DayOrder {
     /// `31/12/2026`.
@@ -65,7 +67,7 @@ pub enum Written {
         day_first: Option<When>,
         /// What it is with the month first.
         month_first: Option<When>,
-        /// Whether points are between the numbers: no calendar writes the month first like that.
+        /// True if points are between the numbers: no calendar writes the month first like that.
         style: Style,
     },
 }
@@ -148,7 +150,7 @@ impl Written {
 }
 
 impl When {
-    /// Its first moment.
+    /// Returns the first moment.
     #[must_use]
     pub fn start(self, zone: &TimeZone) -> UnixMillis {
         match self {
@@ -158,7 +160,7 @@ impl When {
         }
     }
 
-    /// Its last millisecond: who is licensed until a day is licensed on that day.
+    /// Returns the last millisecond: who is licensed until a day is licensed on that day.
     #[must_use]
     pub fn end(self, zone: &TimeZone) -> UnixMillis {
         match self {
@@ -303,7 +305,7 @@ fn with_month_name(text: &str) -> Option<Result<Date, NoDate>> {
     Some(i8::try_from(day).ok().and_then(|day| date(year, month, day)).ok_or(NoDate::NotADate))
 }
 
-/// Whether a word names a month.
+/// Returns true if a word names a month.
 #[must_use]
 pub fn is_month(word: &str) -> bool {
     month_of(&word.to_lowercase()).is_some()
@@ -323,7 +325,8 @@ fn month_of(word: &str) -> Option<i8> {
     }
 }
 
-/// Whether a text is a day of a month without a year, `1-Mar` or `Mar-01`, as a spreadsheet shows what it took for one.
+/// Returns true if a text is a day of a month without a year, `1-Mar` or `Mar-01`, as a spreadsheet shows what it took
+/// for one.
 #[must_use]
 pub fn is_day_of_a_month(text: &str) -> bool {
     let folded = text.trim().to_lowercase().replace(". ", "-");
@@ -369,6 +372,16 @@ fn in_numbers(text: &str, at: impl Fn(Date) -> When) -> Result<Written, NoDate> 
     }
 }
 
+/// What `26/12/31` is if it begins with the year. With points between them numbers begin with the day.
+fn year_first(text: &str) -> Option<Date> {
+    let (day, _) = day_and_time(text.trim())?;
+    let parts: Vec<&str> = day.split('/').map(str::trim).collect();
+    let [year, month, day] = parts[..] else { return None };
+    let year: i16 = year.parse().ok().filter(|_| year.len() == 2 && day.len() == 2)?;
+    let day = date(2000 + year, month.parse().ok()?, day.parse().ok()?);
+    day.filter(|_| YEARS_IN_FRONT.contains(&year))
+}
+
 fn long_year(short: i16) -> Result<i16, NoDate> {
     if SHORT_YEARS.contains(&short) { Ok(2000 + short) } else { Err(NoDate::ShortYear) }
 }
@@ -384,6 +397,10 @@ pub struct Survey {
     month_first: Option<Example>,
     doubtful: Option<(Example, When, When)>,
     points: Option<(Example, When, When)>,
+    /// A cell that may begin with the year, as `26/12/31`.
+    year_first: Option<(Example, Date)>,
+    /// True if a cell cannot, so that no cell of the column does.
+    ends_with_year: bool,
 }
 
 /// A cell, for a message.
@@ -412,6 +429,13 @@ pub enum Undecided {
         first = .1.line, day = .1.text, second = .2.line, month = .2.text
     )]
     Both(String, Example, Example),
+    /// Every cell has numbers of two digits, and may begin with the year as well as end with it.
+    #[error(
+        "{0}: line {line} has {text}, which ends with the year, or begins with it and is {2}, and no other date of the \
+         column tells which; say --dates dmy or --dates mdy, or write the years with four digits",
+        line = .1.line, text = .1.text
+    )]
+    ShortYears(String, Example, Date),
 }
 
 impl Survey {
@@ -419,6 +443,10 @@ impl Survey {
     pub fn see(&mut self, line: u64, text: &str) {
         let Ok(Written::Ordered { day_first, month_first, style }) = read(text) else { return };
         let example = || Example { line, text: text.trim().to_owned() };
+        match year_first(text) {
+            Some(day) => drop(self.year_first.get_or_insert_with(|| (example(), day))),
+            None => self.ends_with_year = true,
+        }
         match (day_first, month_first, style) {
             (Some(one), Some(other), Style::Points) => {
                 self.points.get_or_insert_with(|| (example(), one, other));
@@ -444,6 +472,9 @@ impl Survey {
         let doubtful = |(example, one, other): &(Example, When, When)| {
             Err(Undecided::Doubtful(column.to_owned(), example.clone(), *one, *other))
         };
+        if let (Some((cell, day)), false) = (&self.year_first, self.ends_with_year) {
+            return Err(Undecided::ShortYears(column.to_owned(), cell.clone(), *day));
+        }
         match (&self.day_first, &self.month_first) {
             (Some(day), Some(month)) => Err(Undecided::Both(column.to_owned(), day.clone(), month.clone())),
             (Some(_), None) => Ok(Some(DayOrder::DayFirst)),
@@ -477,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_a_day_however_it_is_written() {
+    fn reads_days_in_every_notation() {
         for text in [
             "2099-06-30",
             "2099-06-30 00:00:00",
@@ -516,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_a_moment() {
+    fn reads_moments_in_every_notation() {
         for (text, moment) in [
             ("2099-06-30 12:30:00", "2099-06-30T12:30:00"),
             ("2099/06/30 3:04 PM", "2099-06-30T15:04:00"),
@@ -532,7 +563,7 @@ mod tests {
     }
 
     #[test]
-    fn day_and_month_are_told_apart_by_their_column() {
+    fn column_decides_day_month_order() {
         let column = |cells: &[&str]| {
             let mut survey = Survey::default();
             (2..).zip(cells).for_each(|(line, cell)| survey.see(line, cell));
@@ -555,6 +586,15 @@ mod tests {
             "expiry_date: line 3 has 03/04/2027, which is 2027-04-03 with the day first and 2027-03-04 with the month \
              first, and no other date of the column tells which; say --dates dmy or --dates mdy"
         );
+        // Years of two digits: one cell that cannot begin with the year speaks for the others.
+        let said = column(&["26/12/31", "27/03/04"]).unwrap_err().to_string();
+        assert!(said.starts_with("expiry_date: line 2 has 26/12/31, which ends with the year, or"), "{said}");
+        assert!(said.contains("is 2026-12-31, and no other date") && said.contains("--dates dmy"), "{said}");
+        assert!(column(&["31/12/26 00:00", "30/06/27"]).is_err(), "every day of it may be a year");
+        for settled in ["03/04/27", "31/12/2026", "30/06/32", "19/06/27"] {
+            assert_eq!(column(&["26/12/31", settled]), Ok(Some(DayOrder::DayFirst)), "{settled}");
+        }
+        assert_eq!(column(&["31.12.26", "30.06.27"]), Ok(Some(DayOrder::DayFirst)), "points");
         let said = column(&["31/12/2026", "12/31/2026"]).unwrap_err().to_string();
         assert!(said.contains("line 2 has 31/12/2026, which begins with the day"), "{said}");
         // A slash does not turn around what points say.
@@ -569,7 +609,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_says_why() {
+    fn rejects_non_dates_with_a_reason() {
         for (text, why) in [
             ("", NoDate::NotADate),
             ("soon", NoDate::NotADate),
@@ -611,7 +651,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_day_reads_the_same_in_every_style(days in 0_i32..36_000) {
+        fn day_reads_alike_in_every_style(days in 0_i32..36_000) {
             let day = Date::constant(2000, 1, 1).checked_add(jiff::Span::new().days(days)).unwrap();
             let (y, m, d) = (day.year(), day.month(), day.day());
             let serial = SERIAL_ZERO.until(day).unwrap().get_days();

@@ -44,7 +44,7 @@ pub struct Decoded<'a> {
     pub mark: Mark,
 }
 
-/// Whether a spreadsheet program needs a byte-order mark to read a file's letters.
+/// True if a spreadsheet program needs a byte-order mark to read a file's letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// The file was UTF-8 without one.
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn every_encoding_of_a_text_reads_as_the_text() {
+    fn decodes_every_encoding() {
         let text = "license_key;status\nÄ-1;größer\n";
         let (le, be) = (utf_16(text, u16::to_le_bytes), utf_16(text, u16::to_be_bytes));
         let with = |mark: &[u8], bytes: &[u8]| [mark, bytes].concat();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_not_text_say_what_to_do() {
+    fn non_text_files_get_advice() {
         for (bytes, sentence) in [
             (&b"PK\x03\x04rest"[..], "the file is a workbook (.xlsx or .ods)"),
             (b"\xD0\xCF\x11\xE0rest", "the file is a workbook (.xls)"),
@@ -162,7 +162,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_text_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn any_bytes_decode_or_fail(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             for encoding in [None, named("windows-1252"), named("shift_jis")] {
                 let _ = decode(&bytes, encoding);
             }

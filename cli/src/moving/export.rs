@@ -1,7 +1,7 @@
 //! All licenses as a sheet: S2's thirteen columns, then what those would lose.
 
 use data_encoding::BASE64;
-use falconer_aws::operator::Birth;
+use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::person::{Email, Note, PersonName};
 use falconer_domain::{License, LicenseId, UnixMillis};
 
@@ -16,7 +16,7 @@ pub fn header() -> impl Iterator<Item = &'static str> {
 
 /// A license as a row. `key` is its key, masked or not.
 #[must_use]
-pub fn row(license: &License, birth: &Birth, key: &str) -> Vec<String> {
+pub fn row(license: &License, issuance: &IssuanceRecord, key: &str) -> Vec<String> {
     let text = |text: Option<&str>| kept_as_text(text.unwrap_or_default()).into_owned();
     let number = |number: Option<u32>| number.map(|number| number.to_string()).unwrap_or_default();
     let moment = |at: Option<UnixMillis>| at.map(moments::written).unwrap_or_default();
@@ -48,12 +48,13 @@ pub fn row(license: &License, birth: &Birth, key: &str) -> Vec<String> {
         license.free_used.to_string(),
         own::moments(&license.transfers),
         own::policy(license.policy),
-        moments::written(UnixMillis(birth.created_at)),
+        moments::written(UnixMillis(issuance.created_at)),
         license.generation.to_string(),
-        BASE64.encode(&birth.key_escrow),
+        BASE64.encode(&issuance.key_escrow),
         text(license.replaces.as_ref().map(LicenseId::as_str)),
         text(license.replaced_by.as_ref().map(LicenseId::as_str)),
-        text(birth.metadata.as_deref()),
+        text(issuance.metadata.as_deref()),
+        moment(license.erased_at),
     ];
     sheet.into_iter().chain(own).map(|cell| written(&cell).into_owned()).collect()
 }

@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use encoding_rs::Encoding;
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::{NewLicense, OrderRefusal};
-use falconer_domain::{
-    Catalog, KeyRing, LicenseId, LicenseKey, PolicyOverrides, Product, Status, UnixMillis,
-};
+use falconer_domain::{Catalog, KeyRing, LicenseId, PolicyOverrides, Product, Status, UnixMillis};
 
 use super::bulk::{Bulk, BulkError};
 use super::cells::{BadFile, Row, Sheet, read, written};
@@ -254,7 +252,7 @@ impl Import<'_> {
                 Ok(Settled::New(new, keyed)) if known.contains(&new.license.id) => {
                     outcome.there += 1;
                     outcome.mended.extend(self.mended(&new, mode).await?);
-                    (new.license.id.clone(), keyed, "there")
+                    (new.license.id.clone(), keyed, THERE)
                 }
                 Ok(Settled::New(new, keyed)) => {
                     let id = new.license.id.clone();
@@ -269,7 +267,7 @@ impl Import<'_> {
                 }
                 Ok(Settled::There(id, keyed)) => {
                     outcome.there += 1;
-                    (id, keyed, "there")
+                    (id, keyed, THERE)
                 }
                 Err(SettleError::Row(why)) => {
                     outcome.refused += 1;
@@ -281,7 +279,10 @@ impl Import<'_> {
             };
             if let (Keyed::Fresh(key), Mode::Store) = (&keyed, mode) {
                 if self.only.is_empty() || self.only.contains(&customer.status) {
-                    mapping.fresh_key(&row, key, &id, &customer, came_to)?;
+                    let listed = Listed::Key(key.to_string());
+                    let listed =
+                        if came_to == THERE { self.as_of_now(listed, &id, &customer).await? } else { listed };
+                    mapping.fresh_key(&row, &listed, &id, &customer, came_to)?;
                 } else {
                     outcome.unmapped += 1;
                 }
@@ -315,6 +316,30 @@ impl Import<'_> {
         }
         fs::remove_file(self.refused).map_err(|why| ImportError::File(self.refused.to_owned(), why))?;
         Ok(Some(self.refused.to_owned()))
+    }
+
+    /// A key that was given before, or what has become of it since: nobody is to be sent a key that opens nothing.
+    async fn as_of_now(
+        &self,
+        given: Listed,
+        id: &LicenseId,
+        customer: &Customer,
+    ) -> Result<Listed, ImportError> {
+        let Some(mut row) = self.store.license(id).await? else { return Ok(given) };
+        let mut by = None;
+        for _ in 0..MAX_REPLACEMENTS {
+            let Some(next) = row.license.replaced_by.clone() else { break };
+            let found = self.store.license(&next).await?;
+            by = Some(next);
+            let Some(next) = found else { break };
+            row = next;
+        }
+        Ok(match (by, row.license.status) {
+            (Some(by), _) => Listed::ReplacedBy(by),
+            // One that the sheet itself calls revoked is listed as it was at first.
+            (None, Status::Revoked) if customer.status != Status::Revoked.as_str() => Listed::Revoked,
+            _ => given,
+        })
     }
 
     async fn mended(&self, file: &NewLicense, mode: Mode) -> Result<Option<Mended>, ImportError> {
@@ -360,6 +385,22 @@ fn bulk_error(error: BulkError) -> ImportError {
         BulkError::Store(error) => error.into(),
         BulkError::Random(error) => error.into(),
     }
+}
+
+/// What a mapping calls the outcome of a license that is there already.
+const THERE: &str = "there";
+
+/// How many new keys, one after the other, are followed to the license that is there now.
+const MAX_REPLACEMENTS: usize = 32;
+
+/// What a mapping has of a license that was given a fresh key.
+enum Listed {
+    /// The key.
+    Key(String),
+    /// No key: `rotate-key` has replaced it by that of another license.
+    ReplacedBy(LicenseId),
+    /// No key: it was revoked here.
+    Revoked,
 }
 
 /// Whom a fresh key is mailed to, and for what.
@@ -461,14 +502,19 @@ impl<'a> Table<'a> {
     fn fresh_key(
         &mut self,
         row: &Row<'_>,
-        key: &LicenseKey,
+        listed: &Listed,
         id: &LicenseId,
         customer: &Customer,
         came_to: &str,
     ) -> Result<(), ImportError> {
-        let (line, key) = (row.line.to_string(), key.to_string());
+        let line = row.line.to_string();
+        let (key, id, came_to) = match listed {
+            Listed::Key(key) => (key.as_str(), id, came_to),
+            Listed::ReplacedBy(by) => ("", by, "replaced"),
+            Listed::Revoked => ("", id, "revoked"),
+        };
         let Customer { old_key, name, email, status, tier, ends, seats } = customer;
-        let cells = [&line, old_key, &key, id.as_str(), name, email, status, tier, ends, seats, came_to];
+        let cells = [&line, old_key, key, id.as_str(), name, email, status, tier, ends, seats, came_to];
         self.row(cells.map(|cell| written(cell).into_owned().into_bytes()))
     }
 
@@ -521,7 +567,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Whether the cells of a file have apostrophes that keep a spreadsheet from calculating, which reading takes away.
+/// True if the cells of a file have apostrophes that keep a spreadsheet from calculating, which reading takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cells {
     /// A sheet, our own export, and a file of refused rows.

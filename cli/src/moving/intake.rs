@@ -198,8 +198,8 @@ impl<'a> Intake<'a> {
         Ok(Settled::New(Box::new(new), keyed))
     }
 
-    /// Whether another row has the same key. The second look is at the key as it is stored: what the first one did not
-    /// find there is found before it is lost.
+    /// Returns true if another row has the same key. The second look is at the key as it is stored: what the first one
+    /// did not find there is found before it is lost.
     fn repeated(&mut self, line: u64, form: Option<&Form>) -> Option<BadRow> {
         if let Some(lines) = self.repeated.lines_of(line) {
             return Some(BadRow::Repeated(lines.to_vec()));
@@ -350,11 +350,22 @@ impl Form {
     }
 }
 
-/// A free text as the reader of keys has it, in its groups: what a fresh key is derived from. A text that has none, or is
-/// very long, is itself.
+/// A free text as the reader of keys has it, in its groups: what a fresh key is derived from. A text that has none, or
+/// is very long, is itself.
 fn folded(key: &str) -> String {
     let kept = |folded: &String| !folded.is_empty();
     license_key::fold(key).filter(kept).unwrap_or_else(|| key.trim().to_uppercase()).replace('_', "-")
+}
+
+/// The id of the license that an import gave a fresh key in the place of a free text.
+#[must_use]
+pub fn id_in_place_of(
+    key: &str,
+    generation: &Generation,
+    product: &Product,
+    tier: &PrintedTier,
+) -> LicenseId {
+    in_place_of(&folded(key), generation, product.clone(), tier.clone()).0
 }
 
 fn in_place_of(
@@ -383,6 +394,7 @@ fn restored(
         free_used: own.free_used,
         replaces: own.replaces,
         replaced_by: own.replaced_by,
+        erased_at: own.erased_at,
         ..terms
     };
     let mut new = NewLicense { license, created_at, key_escrow: own.key_escrow, key_hint, metadata: None };

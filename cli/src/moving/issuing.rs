@@ -1,7 +1,7 @@
 //! Orders in bulk: a key for each row of a file, written down before any license is stored.
 //!
-//! The file of keys is what makes it safe to be killed: nothing is stored before it stands, and whoever starts over takes
-//! the keys from it, so that no order is issued twice and no issued key is lost.
+//! The file of keys is what makes it safe to be killed: nothing is stored before it stands, and whoever starts over
+//! takes the keys from it, so that no order is issued twice and no issued key is lost.
 
 use std::collections::HashSet;
 use std::fs;
@@ -29,7 +29,7 @@ const ADDED: [&str; 3] = ["license_key", "license_id", "issued_at"];
 pub struct Keyed {
     /// The order.
     pub order: Order,
-    /// Its key.
+    /// The key.
     pub key: LicenseKey,
     /// When it was issued: its term runs from then on, whenever it is stored.
     pub issued_at: UnixMillis,
@@ -125,8 +125,8 @@ fn flag(row: &Row<'_>, column: &'static str) -> Result<Flag, BadRow> {
     }
 }
 
-/// Writes the file of keys: every order as it stands, with its key. Never over one that is there. It has the form of the
-/// file of orders, so that the same program opens both.
+/// Writes the file of keys: every order as it stands, with its key. Never over one that is there. It has the form of
+/// the file of orders, so that the same program opens both.
 ///
 /// # Errors
 /// The file cannot be written, or is there.
@@ -224,7 +224,7 @@ pub fn read_keys(bytes: &[u8], orders: &Sheet<'_>, product: &Product) -> Result<
     Ok(read)
 }
 
-/// Whether the cells of two rows say the same, however a program has saved the file again.
+/// Returns true if the cells of two rows say the same, however a program has saved the file again.
 fn is_same_order(order: &Row<'_>, keyed: &Row<'_>, columns: usize) -> bool {
     let cells = |row: &Row<'_>| -> Vec<String> {
         row.cells.iter().flatten().take(columns).map(|cell| cell.trim().to_owned()).collect()

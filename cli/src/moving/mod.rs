@@ -32,9 +32,9 @@ use own::Own;
 
 /// A license as a row describes it, before it has an id. No `Debug`: it is about a person.
 pub struct Incoming {
-    /// Its key, as the row has it.
+    /// The key, as the row has it.
     pub key: String,
-    /// Whether the row itself names the product; else a key may.
+    /// True if the row itself names the product; else a key may.
     pub names_product: bool,
     /// What was sold. Its term counts for nothing; the record has it.
     pub order: Order,
@@ -46,9 +46,9 @@ pub struct Incoming {
 
 /// A row as far as it reads, with every reason why it cannot be imported. No `Debug`: it is about a person.
 pub struct Draft {
-    /// Its key, where the row has one.
+    /// The key, where the row has one.
     pub key: Option<String>,
-    /// Whether the row itself names the product.
+    /// True if the row itself names the product.
     pub names_product: bool,
     /// What was sold, where that reads.
     pub order: Option<Order>,

@@ -1,5 +1,5 @@
-//! What an import tells about rows it has taken: where a license is not what the row says, or where the row says something
-//! that surprises.
+//! What an import tells about rows it has taken: where a license is not what the row says, or where the row says
+//! something that surprises.
 
 use std::collections::BTreeMap;
 
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentences_count_and_name_the_first_lines() {
+    fn sentences_count_and_name_lines() {
         let mut notices = Notices::default();
         notices.note(Noticed::ActiveIsNull, 7, None);
         for line in 2..9 {

@@ -10,11 +10,12 @@ pub enum NotWhole {
     #[error("it must be a whole number")]
     NotANumber,
     /// Two numbers.
-    #[error("it can mean {0} or {1}; write it without a point")]
+    #[error("it can mean {0} or {1}; write it in digits alone")]
     Doubtful(u64, u64),
 }
 
-/// What a point between digits means in a file.
+/// What a point between digits means in a file. Where it parts thousands, a comma alone is doubtful, and the other way
+/// round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     /// Nothing says so.
@@ -25,7 +26,8 @@ pub enum Point {
 
 /// Reads a whole number: `365`, `365.0`, `365,00`, `1,000`, `1 000`, `1'000`, `1.500`, `3.65E+2`.
 ///
-/// `1.000` is one with three decimals or a thousand; only a file whose [`Point`] is known can tell.
+/// `1.000` is one with three decimals or a thousand; only a file whose [`Point`] is known can tell. In that file `1,000`
+/// is as doubtful: its comma is the decimal mark, and other programs part thousands by it.
 ///
 /// # Errors
 /// [`NotWhole`].
@@ -61,7 +63,9 @@ fn marked_once(whole: &str, mark: char, decimals: &str, point: Point) -> Result<
     let as_group = grouped(&format!("{whole}{mark}{decimals}"), mark);
     match (as_group, zeros(decimals)) {
         (Err(_), true) => number(whole),
-        (Ok(thousands), true) if mark == '.' && point == Point::Unknown => {
+        (Ok(thousands), true)
+            if matches!((mark, point), ('.', Point::Unknown) | (',', Point::PartsThousands)) =>
+        {
             Err(NotWhole::Doubtful(number(whole)?, thousands))
         }
         (outcome, _) => outcome,
@@ -138,6 +142,15 @@ mod tests {
         }
         assert_eq!(whole("1.000", Point::Unknown), Err(NotWhole::Doubtful(1, 1_000)));
         assert_eq!(whole("1.000", Point::PartsThousands), Ok(1_000));
+        for text in ["1,000", "3,000", "30,000"] {
+            let doubtful = matches!(whole(text, Point::PartsThousands), Err(NotWhole::Doubtful(..)));
+            assert!(doubtful, "{text} with semicolons between the cells");
+        }
+        for (text, number) in
+            [("3,5", None), ("365,00", Some(365)), ("1.000,000", Some(1_000)), ("1,000,000", Some(1_000_000))]
+        {
+            assert_eq!(whole(text, Point::PartsThousands).ok(), number, "{text}");
+        }
         for text in [
             "", "-1", "1.5", "1,5", "two", "1.00.000", "1e-3", "1.2345e2", "1e99", "²", "12 34", ".", "1.5.0",
         ] {
@@ -147,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_number_reads_in_every_spelling_of_it(number in 1_001_u64..100_000_000) {
+        fn any_number_in_any_spelling(number in 1_001_u64..100_000_000) {
             let digits = number.to_string();
             let grouped = |mark: &str| {
                 let reversed: Vec<u8> = digits.bytes().rev().collect();

@@ -6,7 +6,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use falconer_domain::hardware::{ComponentForm, DeviceId, HASH_BYTES, Label, StoredComponent};
 use falconer_domain::license::Device;
 use falconer_domain::person::DeviceName;
-use falconer_domain::seats::{Reclaim, Released};
+use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::{GenerationNumber, LicenseId, PolicyOverrides, UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -14,9 +14,10 @@ use serde_json::{Map, Value};
 use super::BadRow;
 use super::cells::Row;
 use crate::catalog::PolicyTable;
+use crate::moments;
 
 /// Their names, in the order they are written behind S2's.
-pub const COLUMNS: [&str; 17] = [
+pub const COLUMNS: [&str; 18] = [
     "license_id",
     "user_id",
     "email",
@@ -34,20 +35,21 @@ pub const COLUMNS: [&str; 17] = [
     "replaces",
     "replaced_by",
     "metadata",
+    "erased_at",
 ];
 
 /// What a license has besides what a sheet says. No `Debug`: it holds the sealed key.
 pub struct Own {
-    /// Its id.
+    /// The id.
     pub id: LicenseId,
     /// The generation whose pepper and escrow key it uses.
     pub generation: GenerationNumber,
     /// The sealed key.
     pub key_escrow: Vec<u8>,
-    /// Its devices, hashes as they are at rest.
+    /// The devices, hashes as they are at rest.
     pub devices: BTreeMap<DeviceId, Device>,
     /// Devices that may come back.
-    pub released: BTreeMap<DeviceId, Released>,
+    pub released: BTreeMap<DeviceId, FormerDevice>,
     /// Bindings that were free of count.
     pub free_used: u32,
     /// Counted bindings of the last 365 days.
@@ -58,6 +60,8 @@ pub struct Own {
     pub replaces: Option<LicenseId>,
     /// The license that replaced it.
     pub replaced_by: Option<LicenseId>,
+    /// When its person was erased.
+    pub erased_at: Option<UnixMillis>,
 }
 
 /// Reads the columns of a row that names a license id; `None` for one that names none.
@@ -104,6 +108,7 @@ pub fn read(row: &Row<'_>) -> Result<Option<Own>, BadRow> {
         policy: policy_of(json(row, "policy")?),
         replaces: id("replaces")?,
         replaced_by: id("replaced_by")?,
+        erased_at: row.parsed("erased_at", moments::from)?,
     }))
 }
 
@@ -111,7 +116,8 @@ fn json<T: for<'de> Deserialize<'de>>(row: &Row<'_>, column: &'static str) -> Re
     row.parsed(column, |text| serde_json::from_str(text).map_err(|why| format!("it does not read ({why})")))
 }
 
-/// A device in a cell. Hashes are those at rest: without the ring they say nothing, and under another license id neither.
+/// A device in a cell. Hashes are those at rest: without the ring they say nothing, and under another license id
+/// neither.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DeviceCell {
@@ -178,7 +184,7 @@ impl DeviceCell {
 }
 
 impl ReleasedCell {
-    fn of(id: &DeviceId, released: &Released) -> Self {
+    fn of(id: &DeviceId, released: &FormerDevice) -> Self {
         Self {
             device: DeviceCell::of(id, &released.device),
             at: released.at.0,
@@ -187,10 +193,10 @@ impl ReleasedCell {
         }
     }
 
-    fn read(self) -> Option<(DeviceId, Released)> {
+    fn read(self) -> Option<(DeviceId, FormerDevice)> {
         let (id, device) = self.device.read()?;
         let reclaim = Reclaim::parse(&self.reclaim)?;
-        Some((id, Released { device, at: UnixMillis(self.at), may_return: self.may_return, reclaim }))
+        Some((id, FormerDevice { device, at: UnixMillis(self.at), may_return: self.may_return, reclaim }))
     }
 }
 
@@ -200,7 +206,7 @@ pub(super) fn devices(devices: &BTreeMap<DeviceId, Device>) -> String {
 }
 
 /// Released devices as a cell; empty where there are none.
-pub(super) fn released(released: &BTreeMap<DeviceId, Released>) -> String {
+pub(super) fn released(released: &BTreeMap<DeviceId, FormerDevice>) -> String {
     list(released.iter().map(|(id, released)| ReleasedCell::of(id, released)))
 }
 

@@ -1,7 +1,7 @@
 //! A row of the Flask server's table `licenses`, as psql, pgAdmin or pandas writes it.
 //!
-//! What the Flask server looked at has to read: key, tier, end and `active`. Nothing else refuses a row, since the Flask
-//! server accepted it: what does not fit is kept as metadata.
+//! What the Flask server looked at has to read: key, tier, end and `active`. Nothing else refuses a row, since the
+//! Flask server accepted it: what does not fit is kept as metadata.
 
 mod array;
 pub mod clock;
@@ -39,8 +39,8 @@ pub const REQUIRED: [&str; 5] = ["license_key", "user_id", "tier", "expires_at",
 const PERPETUAL_AFTER_YEAR: i64 = 2_200;
 /// The beginning of the year 1: the end of what ended before the calendar here begins.
 const LONG_AGO: UnixMillis = UnixMillis(-62_135_596_800_000);
-/// What no value is written as: by psql an empty cell or `\N`, by pgAdmin `NULL` unless one chooses otherwise, by pandas
-/// an empty cell, or one of the others where a program asked for it.
+/// What no value is written as: by psql an empty cell or `\N`, by pgAdmin `NULL` unless one chooses otherwise, by
+/// pandas an empty cell, or one of the others where a program asked for it.
 const NULLS: [&str; 7] = ["", r"\N", "NULL", "nan", "NaT", "None", "<NA>"];
 /// Metadata that is kept: half of the 400 KB of an item, which holds the rest of the license too.
 const MAX_METADATA_BYTES: usize = 200_000;
@@ -136,8 +136,8 @@ fn status(row: &Row<'_>, aside: &mut Aside) -> Result<Status, BadRow> {
     }
 }
 
-/// Text of another system, as it is. Line breaks, and marks that hide or turn around what stands beside them, would make
-/// an operator's screen say something else.
+/// Text of another system, as it is. Line breaks, and marks that hide or turn around what stands beside them, would
+/// make an operator's screen say something else.
 fn user_id(row: &Row<'_>, aside: &mut Aside) -> Option<String> {
     let text = as_it_stands(row, "user_id").unwrap_or_default();
     let visible = text.chars().filter_map(|c| match c {
@@ -348,7 +348,7 @@ pub fn judged(sheet: &Sheet<'_>, ring: &KeyRing, column: Column, zone: &TimeZone
         let key = ring.authenticate(&required(&row, "license_key").ok()?).ok()?.key;
         let LicenseKey::Legacy(key) = key else { return None };
         let key_seconds = key.to_string().rsplit('-').next()?.parse().ok()?;
-        Some(Evidence { key_seconds, written })
+        Some(Evidence { line: row.line, key_seconds, written })
     };
     let rows: Vec<_> = sheet.rows().filter_map(evidence).collect();
     clock::judge(column, &rows, zone)

@@ -1,7 +1,7 @@
 //! A row of the spreadsheet, by its thirteen columns; and of our own export, which has them and more.
 //!
-//! What decides has to read: the key, the status, the tier, the end. What only informs never refuses a row: it is taken,
-//! cleaned or left out, and the summary of the import says so.
+//! What decides has to read: the key, the status, the tier, the end. What only informs never refuses a row: it is
+//! taken, cleaned or left out, and the summary of the import says so.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -38,7 +38,8 @@ pub const COLUMNS: [&str; 13] = [
 ];
 /// Those without which a row says nothing.
 pub const REQUIRED: [&str; 3] = ["license_key", "status", "license_tier"];
-/// Those of which a row of a license has one at least. Check boxes and formulas reach further down than the licenses do.
+/// Those of which a row of a license has one at least. Check boxes and formulas reach further down than the licenses
+/// do.
 const IDENTIFYING: [&str; 11] = [
     "license_key",
     "license_tier",
@@ -66,7 +67,7 @@ pub struct Reading {
     /// The sheet's names of tiers that are called otherwise here, in lower case.
     pub tiers: BTreeMap<String, TierName>,
     /// The sheet's words for what a license is, in lower case.
-    pub statuses: BTreeMap<String, Standing>,
+    pub statuses: BTreeMap<String, EffectiveLicense>,
     /// The time zone in which its days begin and end.
     pub zone: TimeZone,
     /// The order of day and month, where the operator says so.
@@ -82,10 +83,10 @@ pub struct Reading {
 
 /// What a row says of its license: `expired` is no status here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum EffectiveLicense {
     /// A status.
     Is(Status),
-    /// Its end has passed.
+    /// The end has passed.
     Expired,
 }
 
@@ -96,11 +97,11 @@ pub enum Undated {
     NewTerm,
     /// The row is refused.
     Refused,
-    /// Its end is counted from the date in a column.
+    /// The end is counted from the date in a column.
     From(String),
 }
 
-impl Standing {
+impl EffectiveLicense {
     /// Reads a word in lower case.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
@@ -152,7 +153,7 @@ impl Reading {
         Ok(self)
     }
 
-    /// Whether a cell is one of those that mean "never": by its letters, or by the day it names.
+    /// Returns true if a cell is one of those that mean "never": by its letters, or by the day it names.
     fn is_never(&self, text: &str, when: Option<When>) -> bool {
         let day = |never: &String| {
             dates::read(never).ok().and_then(|read| read.resolved(self.order).ok()).filter(|_| when.is_some())
@@ -170,7 +171,7 @@ impl Reading {
     }
 }
 
-/// Whether a row has nothing that a license has: blanks, check boxes and errors of formulas alone.
+/// Returns true if a row has nothing that a license has: blanks, check boxes and errors of formulas alone.
 #[must_use]
 pub fn names_nothing(row: &Row<'_>) -> bool {
     let is_nothing = |text: &str| booleans::is_constant(text) || spoiled::is_error(text);
@@ -318,9 +319,10 @@ impl Desk<'_> {
         self.take(TierName::parse(&written).ok_or_else(unknown))
     }
 
-    fn standing(&mut self) -> Option<Standing> {
+    fn standing(&mut self) -> Option<EffectiveLicense> {
         let written = self.take(self.row.required("status"))?.to_lowercase();
-        let standing = self.reading.statuses.get(&written).copied().or_else(|| Standing::parse(&written));
+        let standing =
+            self.reading.statuses.get(&written).copied().or_else(|| EffectiveLicense::parse(&written));
         let unknown = || BadRow::Word {
             column: "status",
             value: told(&written),
@@ -330,21 +332,22 @@ impl Desk<'_> {
         self.take(standing.ok_or_else(unknown))
     }
 
-    /// Status, end and duration together: a duration without an end has not begun, unless the row says that it has ended.
+    /// Status, end and duration together: a duration without an end has not begun, unless the row says that it has
+    /// ended.
     fn terms(&mut self, own: Option<&Own>, first: Option<UnixMillis>) -> Option<Terms> {
         let (standing, ends) = (self.standing(), self.ends(own, first));
         let duration_days = self.duration();
         let (standing, expires_at, duration_days) = (standing?, ends?, duration_days?);
         let now = self.reading.now;
         let terms = match standing {
-            Standing::Expired => {
+            EffectiveLicense::Expired => {
                 let ended = expires_at.map_or(now, |at| at.min(now));
                 Terms { status: Status::Active, expires_at: Some(ended), duration_days }
             }
-            Standing::Is(Status::Active) if expires_at.is_none() && duration_days.is_some() => {
+            EffectiveLicense::Is(Status::Active) if expires_at.is_none() && duration_days.is_some() => {
                 self.undated(duration_days.unwrap_or_default())?
             }
-            Standing::Is(status) => Terms { status, expires_at, duration_days },
+            EffectiveLicense::Is(status) => Terms { status, expires_at, duration_days },
         };
         match own.and_then(|own| own.replaced_by.as_ref()) {
             Some(id) if terms.status != Status::Revoked => {
@@ -431,8 +434,8 @@ impl Desk<'_> {
         }
     }
 
-    /// What the operator entered. The spreadsheet knows one address, and support looks for it; what a client wrote there
-    /// need not be one.
+    /// What the operator entered. The spreadsheet knows one address, and support looks for it; what a client wrote
+    /// there need not be one.
     fn email(&mut self, own: Option<&Own>, licensee_email: Option<&Email>) -> Option<String> {
         let entered = self.cleaned("email", Email::clean);
         if own.is_none() && entered.is_none() && licensee_email.is_some_and(|email| !email.looks_right()) {
@@ -549,7 +552,7 @@ mod tests {
 
     fn usual() -> Reading {
         let tiers = BTreeMap::from([("standard".to_owned(), TierName::parse("pro").unwrap())]);
-        let statuses = BTreeMap::from([("gesperrt".to_owned(), Standing::Is(Status::Suspended))]);
+        let statuses = BTreeMap::from([("gesperrt".to_owned(), EffectiveLicense::Is(Status::Suspended))]);
         Reading { tiers, statuses, ..Reading::new(Product::parse("QF").unwrap(), NOW) }
     }
 
@@ -570,7 +573,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses_dates_and_durations() {
+    fn combines_status_date_and_duration() {
         let past = UnixMillis(1_704_153_599_999); // the end of 2024-01-01
         let future = UnixMillis(1_893_542_399_999); // the end of 2030-01-01
         for (status, days, date, expected) in [
@@ -597,7 +600,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_columns() {
+    fn reads_the_other_columns() {
         let read = incoming(
             "ABC-123,active,Standard,,card-one,e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855,,\
              \"Person, Test\",Test@Example.com,,3,2026-12-01 10:00:00,\"two\r\nlines\"",
@@ -621,7 +624,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_read_is_said_by_its_column() {
+    fn errors_name_the_column() {
         for (cells, sentence) in [
             (",active,pro,,,,,,a@b.example,,,,", "license_key is empty"),
             ("A-1234,,pro,,,,,,,,,,", "status is empty"),
@@ -637,7 +640,7 @@ mod tests {
             ("A-1234,active,pro,0,,,,,,,,,", "license_duration_days: it must be 1 to 999999, or empty"),
             (
                 "A-1234,active,pro,1.000,,,,,,,,,",
-                "license_duration_days: it can mean 1 or 1000; write it without a point",
+                "license_duration_days: it can mean 1 or 1000; write it in digits alone",
             ),
             (
                 "A-1234,active,pro,,,,,,,soon,,,",
@@ -674,7 +677,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_cannot_be_an_end_stands_for_none() {
+    fn placeholder_date_needs_never_flag() {
         for placeholder in [
             "1970-01-01",
             "1970-01-01 00:00:00",
@@ -704,7 +707,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_informs_refuses_nothing() {
+    fn informative_columns_never_refuse() {
         for (cells, notes) in [
             ("A-1234,active,pro,,,,,,,,,soon,", vec![Noticed::LeftOut("last_transfer_at")]),
             ("A-1234,active,pro,,,,,,,,,2099-01-01,", vec![Noticed::LeftOut("last_transfer_at")]),
@@ -740,7 +743,7 @@ mod tests {
     }
 
     #[test]
-    fn a_term_without_an_end_is_what_the_operator_says() {
+    fn operator_decides_undated_terms() {
         let header = format!("{HEADER},activated_at");
         let read = |undated, cells: &str| {
             let read = incoming_with(Reading { undated, ..usual() }, &header, cells);
@@ -758,7 +761,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_check_boxes_and_formulas_are_blank() {
+    fn checkbox_rows_count_as_blank() {
         let text = format!(
             "{HEADER},mailed\nA-1,active,pro,,,,,,,,,,,TRUE\n,active,,365,,,,,,1900-01-05,0,,,FALSE\n,,FALSCH,,,,,#N/A,,,,,,\n,,pro,,,,,,,,,,,\n"
         );
@@ -840,7 +843,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_sheet_says_the_same_however_it_is_saved(
+        fn sheet_reads_alike_however_saved(
             sold in proptest::collection::vec((1_000_u32..9_999, 0_i32..14_000, proptest::option::of(1_u32..100)), 1..6),
             style in 0_usize..5, separator in 0_usize..4, encoding in 0_usize..5, blank_every in 1_usize..4,
         ) {

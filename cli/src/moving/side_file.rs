@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// What stands for standard output.
 const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
-/// Whether a path is another word for standard output. Opened by its name it would be written from its beginning, over
-/// what stands there.
+/// Returns true if a path is another word for standard output. Opened by its name it would be written from its
+/// beginning, over what stands there.
 #[must_use]
 pub fn is_standard_output(path: &Path) -> bool {
     STANDARD_OUTPUT.into_iter().any(|name| path == Path::new(name))
@@ -111,12 +111,14 @@ impl SideFile {
     /// Puts the file in the place of one that has these bytes and no others by now.
     ///
     /// # Errors
-    /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) where somebody was faster, besides those of [`Self::finish`].
+    /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) where somebody was faster, besides those of
+    /// [`Self::finish`].
     pub fn finish_over(mut self, before: &[u8]) -> std::io::Result<()> {
         self.flush_to_disk()?;
         let there = OpenOptions::new().read(true).write(true).open(&self.path)?;
         // Of those who have read these bytes one replaces the file while the others wait, and then find another one. A
-        // locked file of Windows cannot be read by its name, so that two runs at the same moment are not told apart there.
+        // locked file of Windows cannot be read by its name, so that two runs at the same moment are not told apart
+        // there.
         #[cfg(unix)]
         there.lock()?;
         if fs::read(&self.path)? != before {
@@ -173,8 +175,8 @@ impl Write for Sink {
     }
 }
 
-/// Gives a file its name, if nothing has it. Unlike a rename, a link fails where something stands; some disks and shares
-/// know no links, and there the name is taken by an empty file first.
+/// Gives a file its name, if nothing has it. Unlike a rename, a link fails where something stands; some disks and
+/// shares know no links, and there the name is taken by an empty file first.
 fn named_first(
     part: &Path,
     path: &Path,
@@ -224,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_there_whole_or_not_at_all_and_keeps_what_was_there() {
+    fn replaces_files_atomically() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let path = folder.join("mapping.csv");
@@ -275,7 +277,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_and_devices_stay_what_they_are() {
+    fn keeps_links_and_devices() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("real.csv"), folder.path().join("link.csv"));
         fs::write(&file, "before").unwrap();

@@ -12,7 +12,8 @@ const NOTHING: [&str; 12] =
 const ABSENT: [&str; 10] =
     ["nan", "NaN", "None", "NULL", "null", "<NA>", "NaT", "\\N", "undefined", "[object Object]"];
 
-/// Whether a cell shows an error: `#N/A`, `#REF!`, their translations, `Err:502`, or a column that is too narrow.
+/// Returns true if a cell shows an error: `#N/A`, `#REF!`, their translations, `Err:502`, or a column that is too
+/// narrow.
 #[must_use]
 pub fn is_error(text: &str) -> bool {
     let text = text.trim();
@@ -25,20 +26,20 @@ pub fn is_error(text: &str) -> bool {
     short && formed
 }
 
-/// Whether a cell says that there is nothing, as data frames and databases write it.
+/// Returns true if a cell says that there is nothing, as data frames and databases write it.
 #[must_use]
 pub fn is_nothing(text: &str) -> bool {
     NOTHING.contains(&text.trim().to_lowercase().as_str())
 }
 
-/// Whether a cell of any kind says that there is nothing.
+/// Returns true if a cell of any kind says that there is nothing.
 #[must_use]
 pub fn is_absent(text: &str) -> bool {
     ABSENT.contains(&text.trim())
 }
 
-/// Whether a cell cannot be the key that somebody entered: an error, a number that was rounded or turned into another
-/// kind, a check box, a date, or nothing at all.
+/// Returns true if a cell cannot be the key that somebody entered: an error, a number that was rounded or turned into
+/// another kind, a check box, a date, or nothing at all.
 #[must_use]
 pub fn is_spoiled_key(text: &str) -> bool {
     let text = text.trim();
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spoiled_key_is_told_from_a_key() {
+    fn recognizes_spoiled_keys() {
         for spoiled in [
             "#N/A",
             "#REF!",

@@ -1,12 +1,12 @@
 //! A second run of an import that mends what the first one brought in.
 //!
 //! The rule: an import may change what an import has set, and nothing else. A license that was not imported is left
-//! alone, and so is one that was replaced, and so is each attribute that anybody has changed since, by a command or by a
-//! client. The audit of the license says who changed what; its rows of changes are kept for good.
+//! alone, and so is one that was replaced, and so is each attribute that anybody has changed since, by a command or by
+//! a client. The audit of the license says who changed what; its rows of changes are kept for good.
 
 use std::collections::BTreeSet;
 
-use falconer_aws::operator::{Amended, AuditRecord};
+use falconer_aws::operator::{Amended, AuditRecord, ERASING};
 use falconer_aws::store::{Row, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::NewLicense;
@@ -22,8 +22,8 @@ pub const ACTION: &str = "import";
 pub const IMPORTED: &str = "IMPORTED";
 /// What the audit says of a license that a later import has mended.
 const MENDED: &str = "IMPORT_UPDATED";
-/// What blanks a person. Nothing about that person comes back.
-const ERASING: &str = "erase-subject";
+/// What an import may say of a person; nothing of it comes back to an erased license.
+const ABOUT_A_PERSON: [&str; 3] = ["email", "user_id", "metadata"];
 /// How often a change is decided before it is given up, when others change the same license at the same moment.
 const MAX_DECISIONS: u32 = 5;
 /// What a text about a person is shown as.
@@ -45,7 +45,7 @@ pub struct Update<'a> {
 /// An attribute that the file has otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Its name.
+    /// The name.
     pub attribute: &'static str,
     /// What it is in the table, as a person reads it.
     pub before: String,
@@ -102,11 +102,11 @@ impl Update<'_> {
 
     async fn decide(&self, file: &NewLicense) -> Result<Option<(Row, Decision)>, StoreError> {
         let Some(row) = self.store.license(&file.license.id).await? else { return Ok(None) };
-        let birth = row.birth()?;
+        let issuance = row.issuance()?;
         let there = There {
             license: &row.license,
-            created_at: UnixMillis(birth.created_at),
-            metadata: birth.metadata.as_deref(),
+            created_at: UnixMillis(issuance.created_at),
+            metadata: issuance.metadata.as_deref(),
         };
         let differing = there.differing(file, self.now);
         if differing.is_empty() {
@@ -134,7 +134,7 @@ fn changed_since(audit: &[AuditRecord]) -> ChangedSince {
     let others = audit.iter().filter(|row| row.action != ACTION);
     let mut attributes: BTreeSet<_> = others.clone().flat_map(|row| row.changes.keys().cloned()).collect();
     if others.into_iter().any(|row| row.action == ERASING) {
-        attributes.extend(["email", "user_id", "metadata"].map(str::to_owned));
+        attributes.extend(ABOUT_A_PERSON.map(str::to_owned));
     }
     ChangedSince::Attributes(attributes)
 }
@@ -200,7 +200,9 @@ impl There<'_> {
     }
 
     fn decide(self, file: &NewLicense, differing: Vec<Difference>, since: &ChangedSince) -> Decision {
+        let is_erased = self.license.erased_at.is_some();
         let may = |attribute: &str| match since {
+            _ if is_erased && ABOUT_A_PERSON.contains(&attribute) => false,
             ChangedSince::NotImported => false,
             ChangedSince::Attributes(changed) => {
                 self.license.replaced_by.is_none() && !changed.contains(attribute)

@@ -1,7 +1,7 @@
-//! The function `activate-sync`: everything it does is in its library.
+//! The function `activate-sync`. Its code is in the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    falconer_http::serve(activate_sync::ENDPOINT, |app, call| Box::pin(activate_sync::handle(app, call)))
+    falconer_http::serve(activate_sync::ENDPOINT)
 }

@@ -1,30 +1,22 @@
 //! `POST /api/deactivate`: free this device's seat.
 //!
-//! Whatever the license's status: a customer can always free a seat.
-
-use std::time::Duration;
+//! A license's status does not matter: a customer can always free a seat.
 
 use falconer_domain::deactivate::{self, DeactivateRefusal};
-use falconer_http::{Answer, App, Call, ChangeRequest, Effect, Endpoint, Method, Stop, WarmUp};
+use falconer_http::{App, ChangeRequest, Endpoint, Rejection, Request, Response};
 
-/// Its name, when it tells an outage, and what it warms up.
-pub const ENDPOINT: Endpoint = Endpoint {
-    name: "deactivate",
-    effect: Effect::Changes,
-    deadline: Duration::from_secs(4),
-    warm_up: WarmUp::RingAndStore,
-};
+/// Endpoint configuration.
+pub const ENDPOINT: Endpoint =
+    Endpoint::mutating("deactivate", |app, request| Box::pin(handle(app, request)));
 
-/// Answers a request.
-pub async fn handle(app: &App, call: &Call) -> Answer {
-    deactivate(app, call).await.unwrap_or_else(Answer::from)
-}
-
-async fn deactivate(app: &App, call: &Call) -> Result<Answer, Stop> {
-    call.require(&Method::POST)?;
-    let request = ChangeRequest::read(call)?;
-    app.change(call, &request, |standing, hardware| {
-        deactivate::decide(standing, hardware, call.now).map_err(DeactivateRefusal::code)
+/// Frees a seat.
+///
+/// # Errors
+/// [`Rejection`]: no decision was possible.
+pub async fn handle(app: &App, request: &Request) -> Result<Response, Rejection> {
+    let body = ChangeRequest::read(request)?;
+    app.change(request, &body, |standing, hardware| {
+        deactivate::decide(standing, hardware, request.now).map_err(DeactivateRefusal::code)
     })
     .await
 }

@@ -1,7 +1,7 @@
-//! The function `deactivate`: everything it does is in its library.
+//! The function `deactivate`. Its code is in the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    falconer_http::serve(deactivate::ENDPOINT, |app, call| Box::pin(deactivate::handle(app, call)))
+    falconer_http::serve(deactivate::ENDPOINT)
 }

@@ -1,31 +1,27 @@
-//! `GET /api/health`: the process answers. `GET /api/health/ready`: what it depends on answers too.
+//! `GET /api/health`: the process answers. `GET /api/health/ready`: its dependencies answer too.
 
 use std::time::{Duration, Instant};
 
 use falconer_domain::Code;
-use falconer_http::{Answer, App, Call, Effect, Endpoint, Method, Problem, Stop, WarmUp};
+use falconer_http::{App, Endpoint, Method, Problem, Rejection, Request, Response};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-/// Its name, when it tells an outage, and what it warms up.
-pub const ENDPOINT: Endpoint = Endpoint {
-    name: "health",
-    effect: Effect::Tells,
-    deadline: Duration::from_millis(2_500),
-    warm_up: WarmUp::Ring,
-};
+/// Endpoint configuration.
+pub const ENDPOINT: Endpoint =
+    Endpoint::read_only("health", Method::GET, |app, request| Box::pin(handle(app, request))).without_store();
 
-/// How long one look at the dependencies is good for: whoever polls `ready` cannot make it a load.
-const GOOD_FOR: Duration = Duration::from_secs(10);
-/// A ring is read every five minutes while requests come; one this old was not to be had for three times as long.
-const OLDEST_RING: Duration = Duration::from_secs(900);
+/// Time for which one check of the dependencies is reused, so that polling `ready` is never a load.
+const CACHE_TTL: Duration = Duration::from_secs(10);
+/// Largest age of a usable ring: it is read every five minutes while requests come, so three reads have failed.
+const MAX_RING_AGE: Duration = Duration::from_secs(900);
 
-/// This process's last look; an instance is a process.
-static LAST: Mutex<Option<(Instant, Result<(), Dependency>)>> = Mutex::const_new(None);
+/// The last check of this instance.
+static LAST_CHECK: Mutex<Option<(Instant, Result<(), Dependency>)>> = Mutex::const_new(None);
 
-/// S1's body.
+/// The Flask server's body.
 #[derive(Serialize)]
-struct Alive {
+struct HealthResponse {
     status: &'static str,
     timestamp: i64,
 }
@@ -36,40 +32,38 @@ enum Dependency {
     SecretsManager,
 }
 
-/// Answers a request.
-pub async fn handle(app: &App, call: &Call) -> Answer {
-    health(app, call).await.unwrap_or_else(Answer::from)
-}
-
-async fn health(app: &App, call: &Call) -> Result<Answer, Stop> {
-    call.require(&Method::GET)?;
-    if call.path.ends_with("/ready") {
+/// Reports health, or readiness.
+///
+/// # Errors
+/// [`Rejection`]: a dependency does not answer.
+pub async fn handle(app: &App, request: &Request) -> Result<Response, Rejection> {
+    if request.path.ends_with("/ready") {
         ready(app).await?;
     }
-    Ok(Answer::json(Code::Ok, &Alive { status: "ok", timestamp: call.now.0 }))
+    Ok(Response::json(Code::Ok, &HealthResponse { status: "ok", timestamp: request.now.0 }))
 }
 
 async fn ready(app: &App) -> Result<(), Problem> {
-    let mut last = LAST.lock().await;
-    let looked = match *last {
-        Some((at, looked)) if at.elapsed() < GOOD_FOR => looked,
+    let mut last = LAST_CHECK.lock().await;
+    let checked = match *last {
+        Some((at, checked)) if at.elapsed() < CACHE_TTL => checked,
         _ => {
-            let looked = look(app).await;
-            *last = Some((Instant::now(), looked));
-            looked
+            let checked = check(app).await;
+            *last = Some((Instant::now(), checked));
+            checked
         }
     };
-    looked.map_err(|dependency| Problem::unavailable().because(dependency.sentence()))
+    checked.map_err(|dependency| Problem::unavailable().with_detail(dependency.sentence()))
 }
 
-async fn look(app: &App) -> Result<(), Dependency> {
-    // The ring is judged by its age: a secret store that fails for a while stops nobody.
+async fn check(app: &App) -> Result<(), Dependency> {
+    // The ring's age decides: a short outage of the secret store affects nobody.
     let ring = app.ring.ring().await;
     let age = app.ring.age().await;
-    if ring.is_err() || age.is_none_or(|age| age > OLDEST_RING) {
+    if ring.is_err() || age.is_none_or(|age| age > MAX_RING_AGE) {
         return Err(Dependency::SecretsManager);
     }
-    app.store.reach().await.map_err(|_| Dependency::DynamoDb)
+    app.store.ping().await.map_err(|_| Dependency::DynamoDb)
 }
 
 impl Dependency {

@@ -1,7 +1,7 @@
-//! The function `health`: everything it does is in its library.
+//! The function `health`. Its code is in the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    falconer_http::serve(health::ENDPOINT, |app, call| Box::pin(health::handle(app, call)))
+    falconer_http::serve(health::ENDPOINT)
 }

@@ -1,7 +1,7 @@
-//! The function `keys`: everything it does is in its library.
+//! The function `keys`. Its code is in the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    falconer_http::serve(keys::ENDPOINT, |app, call| Box::pin(keys::handle(app, call)))
+    falconer_http::serve(keys::ENDPOINT)
 }

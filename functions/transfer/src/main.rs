@@ -1,7 +1,7 @@
-//! The function `transfer`: everything it does is in its library.
+//! The function `transfer`. Its code is in the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    falconer_http::serve(transfer::ENDPOINT, |app, call| Box::pin(transfer::handle(app, call)))
+    falconer_http::serve(transfer::ENDPOINT)
 }

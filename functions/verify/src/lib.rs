@@ -1,92 +1,68 @@
-//! `POST /api/verify`: is this key good, now, on this device?
+//! `POST /api/verify`: is this key valid, now, on this device?
 //!
-//! Parse, check the tag, load in one round trip, decide, sign. Nothing is changed; the audit row follows the answer.
+//! The steps: parse, check the tag, load in one round trip, decide, sign. Nothing changes; the audit row follows the
+//! answer.
 
 mod request;
 
-use std::time::Duration;
-
 use falconer_domain::Code;
-use falconer_domain::hardware::{Sighting, stated};
-use falconer_domain::keyring::Generation;
-use falconer_domain::lease::{Claims, Occasion, Terms};
-use falconer_domain::standing::Standing;
-use falconer_domain::verify::{Facts, VerifyRefusal};
-use falconer_http::app::{Loaded, Vouched};
-use falconer_http::verdict::{Bound, Yes};
-use falconer_http::{Answer, App, Asker, Call, Effect, Endpoint, Method, Stop, WarmUp};
+use falconer_domain::effective_license::EffectiveLicense;
+use falconer_domain::hardware::{ReceivedComponents, Sighting, lease_labels};
+use falconer_domain::verify::Facts;
+use falconer_http::verify_response::BoundDevice;
+use falconer_http::{App, Asker, Endpoint, Loaded, Method, Rejection, Request, Response, Session};
 use request::VerifyRequest;
 
-/// Its name, when it tells an outage, and what it warms up.
-pub const ENDPOINT: Endpoint = Endpoint {
-    name: "verify",
-    effect: Effect::Tells,
-    deadline: Duration::from_millis(2_500),
-    warm_up: WarmUp::RingAndStore,
-};
+/// Endpoint configuration.
+pub const ENDPOINT: Endpoint =
+    Endpoint::read_only("verify", Method::POST, |app, request| Box::pin(handle(app, request)));
 
-/// Answers a request.
-pub async fn handle(app: &App, call: &Call) -> Answer {
-    verify(app, call).await.unwrap_or_else(Answer::from)
-}
-
-async fn verify(app: &App, call: &Call) -> Result<Answer, Stop> {
-    call.require(&Method::POST)?;
-    let request = VerifyRequest::read(call)?;
-    let vouched = app.authenticate(call, &request.license).await?;
-    let answer = match app.load(call, &vouched).await? {
+/// Verifies a license.
+///
+/// # Errors
+/// [`Rejection`]: no decision was possible.
+pub async fn handle(app: &App, request: &Request) -> Result<Response, Rejection> {
+    let VerifyRequest { credentials, hardware } = VerifyRequest::read(request)?;
+    let session = app.authenticate(request, credentials).await?;
+    let response = match session.load().await? {
         Loaded::Found { row, catalog } => {
-            let standing = app.standing(call, row.license, &catalog).await?;
-            decide(app, call, &vouched, &request, &standing).await?
+            let standing = session.standing(row.license, &catalog).await?;
+            let response = decide(&session, &standing, hardware.as_ref()).await?;
+            if standing.license.erased_at.is_some() {
+                return Ok(session.record_without_caller(response));
+            }
+            response
         }
-        Loaded::Missing { product } => {
-            let occasion = app.occasion(call, &vouched, &product, request.nonce.as_ref());
-            no(call, &occasion, vouched.ring.current(), VerifyRefusal::NotFound, None)
-        }
+        Loaded::Missing { product } => session.refuse(Code::NotFound, &product, None),
     };
-    Ok(app.recorded(answer, call, &vouched, request.origin))
+    Ok(session.record(response))
 }
 
 async fn decide(
-    app: &App,
-    call: &Call,
-    vouched: &Vouched,
-    request: &VerifyRequest,
-    standing: &Standing,
-) -> Result<Answer, Stop> {
-    let signer = vouched.ring.current();
-    let occasion = app.occasion(call, vouched, &standing.license.product, request.nonce.as_ref());
-    let hardware = match &request.hardware {
-        Some(received) => Some((received, app.hashed(call, vouched, &standing.license, received).await?)),
+    session: &Session<'_>,
+    standing: &EffectiveLicense,
+    received: Option<&ReceivedComponents>,
+) -> Result<Response, Rejection> {
+    let (license, now) = (&standing.license, session.request.now);
+    let hardware = match received {
+        Some(received) => Some((received, session.hash(license, received).await?)),
         None => None,
     };
     let hashed = hardware.as_ref().map(|(_, hashed)| hashed);
-    let facts = Facts::gather(standing, hashed, call.now);
+    let facts = Facts::gather(standing, hashed, now);
     let asker = Asker {
         device: facts.device().map(|found| found.id.clone()),
-        machine: hashed.and_then(|hashed| Sighting::of(hashed, &standing.license)),
+        machine: hashed.and_then(|hashed| Sighting::of(hashed, license)),
     };
     if let Err(refusal) = facts.decide() {
-        return Ok(no(call, &occasion, signer, refusal, Some(&standing.terms())).asked_by(asker));
+        let terms = standing.terms();
+        return Ok(session.refuse(refusal.code(), &license.product, Some(&terms)).asked_by(asker));
     }
-    let bound = facts.device().zip(hardware.as_ref()).map(|(found, (received, hashed))| Bound {
+    let bound = facts.device().zip(hardware.as_ref()).map(|(found, (received, hashed))| BoundDevice {
         id: found.id,
         device: found.device,
-        components: received.lease(&stated(&found.device.components, hashed, call.now)),
+        components: received.lease(&lease_labels(&found.device.components, hashed, now)),
     });
-    let code = Code::Valid;
-    let yes = Yes::new(call, &occasion, signer, standing, code, bound.as_ref());
-    Ok(Answer::json(code, &yes).asked_by(asker))
-}
-
-/// The signed no.
-fn no(
-    call: &Call,
-    occasion: &Occasion<'_>,
-    signer: &Generation,
-    refusal: VerifyRefusal,
-    terms: Option<&Terms<'_>>,
-) -> Answer {
-    let claims = Claims::refused(occasion, refusal.code(), terms);
-    Answer::refusal(refusal.code(), call, &claims.sign(signer))
+    let granted = session.grant(Code::Valid, standing, bound.as_ref());
+    Ok(Response::json(Code::Valid, &granted).asked_by(asker))
 }

@@ -1,7 +1,7 @@
-//! The function `verify`: everything it does is in its library.
+//! The function `verify`. Its code is in the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    falconer_http::serve(verify::ENDPOINT, |app, call| Box::pin(verify::handle(app, call)))
+    falconer_http::serve(verify::ENDPOINT)
 }

@@ -1,28 +1,22 @@
-//! What goes in.
+//! The body of a request to verify.
 
 use falconer_domain::hardware::ReceivedComponents;
-use falconer_http::{Body, Call, Nonce, Origin, Problem, TypedKey, hardware};
+use falconer_http::{Body, Credentials, Problem, Request, hardware};
 
-/// A request, parsed.
+/// A parsed body.
 pub(crate) struct VerifyRequest {
-    pub(crate) license: TypedKey,
-    pub(crate) origin: Option<Origin>,
-    pub(crate) nonce: Option<Nonce>,
+    pub(crate) credentials: Credentials,
+    /// `None` if every component is absent or a placeholder.
     pub(crate) hardware: Option<ReceivedComponents>,
 }
 
 impl VerifyRequest {
-    /// Reads the members that count. Hardware that says nothing was not given.
-    pub(crate) fn read(call: &Call) -> Result<Self, Problem> {
-        let mut body = Body::read(call)?;
+    pub(crate) fn read(request: &Request) -> Result<Self, Problem> {
+        let mut body = Body::read(request)?;
         let hardware = hardware::read(&mut body)?.components;
-        let request = Self {
-            license: body.license()?,
-            origin: body.origin(),
-            nonce: body.nonce()?,
-            hardware: (!hardware.is_empty()).then_some(hardware),
-        };
-        body.finish(call);
-        Ok(request)
+        let read =
+            Self { credentials: body.credentials()?, hardware: (!hardware.is_empty()).then_some(hardware) };
+        body.finish(request);
+        Ok(read)
     }
 }

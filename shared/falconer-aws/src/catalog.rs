@@ -15,8 +15,8 @@ use crate::store::Store;
 const FRESH: Duration = Duration::from_secs(60);
 /// From this age on it is read again after an answer, so that a busy instance never waits for it.
 const AGEING: Duration = Duration::from_secs(45);
-/// Shortest pause between two reads of one catalog while the one held is not good enough: too old and the table does not
-/// answer, or without the tier of a license.
+/// Shortest pause between two reads of one catalog while the one held is not good enough: too old and the table does
+/// not answer, or without the tier of a license.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// The catalogs an instance has read.

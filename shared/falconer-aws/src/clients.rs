@@ -23,7 +23,7 @@ const AMAZON_ROOTS: [&[u8]; 5] = [
 /// An idle connection older than this is likely dead when a frozen sandbox thaws: dialling anew beats finding out.
 const POOL_IDLE: Duration = Duration::from_secs(25);
 
-/// Whose certificates count.
+/// The trusted certificate authorities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrustRoots {
     /// Amazon's own, compiled in.
@@ -78,7 +78,7 @@ pub struct Budgets {
 }
 
 impl Budgets {
-    /// What a request can afford: three attempts within its own deadline of 4 s.
+    /// The budget of a request: three attempts within its own deadline of 4 s.
     pub const LAMBDA: Self = Self {
         connect: Duration::from_millis(300),
         read_attempt: Duration::from_millis(400),
@@ -89,7 +89,7 @@ impl Budgets {
         backoff: (Duration::from_millis(40), Duration::from_millis(250)),
     };
 
-    /// What a person at a terminal waits for.
+    /// The budget of a person at a terminal.
     pub const OPERATOR: Self = Self {
         connect: Duration::from_secs(3),
         read_attempt: Duration::from_secs(5),
@@ -127,7 +127,7 @@ impl Clients {
         Self::of(&configured(roots, &budgets).load().await, budgets)
     }
 
-    /// Clients of a configuration that was made elsewhere: the bench measures the SDK's defaults beside ours.
+    /// Makes clients of a given configuration. The bench measures the SDK's defaults with it.
     #[must_use]
     pub fn of(config: &SdkConfig, budgets: Budgets) -> Self {
         Self {
@@ -137,8 +137,8 @@ impl Clients {
         }
     }
 
-    /// Clients of two stand-ins, for programs that hold them in their own process. They read nothing of the caller's
-    /// environment and profiles. No function calls this: what points a function elsewhere is its environment.
+    /// Makes clients of two emulators in the caller's own process. They read nothing of the caller's
+    /// environment and profiles. Functions never call this; the environment names their endpoints.
     #[must_use]
     pub fn of_stand_ins(dynamodb: &str, secrets: &str, budgets: Budgets) -> Self {
         let nobody = Credentials::new("stand-in", "stand-in", None, None, "stand-in");
@@ -160,13 +160,15 @@ impl Clients {
     }
 }
 
-/// What an operator's machine calls: the two services, and the one that knows where they are.
+/// What an operator's machine calls: the two services, the one that knows where they are, and the one that knows who
+/// asks.
 #[cfg(feature = "operator")]
 #[derive(Clone, Debug)]
 pub struct Operator {
     /// The two services.
     pub clients: Clients,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
 }
 
 #[cfg(feature = "operator")]
@@ -181,6 +183,7 @@ impl Operator {
         Self {
             clients: Clients::of(&config, Budgets::OPERATOR),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
         }
     }
 }
@@ -262,7 +265,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
-        fn any_file_of_roots_is_taken_or_refused(pem in file_of_roots()) {
+        fn any_pem_is_accepted_or_refused(pem in file_of_roots()) {
             if let Some(roots) = TrustRoots::from_pem(pem) {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 let told = runtime.block_on(async {
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_holds_no_certificate_is_refused() {
+    fn refuses_block_without_certificate() {
         let of_no_certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(TrustRoots::from_pem(of_no_certificate.to_vec()), None);
         assert_eq!(TrustRoots::from_pem([AMAZON_ROOTS[0], of_no_certificate].concat()), None);

@@ -6,10 +6,10 @@ use falconer_domain::UnixMillis;
 
 use crate::clients::Clients;
 use crate::error::StoreError;
+use crate::fixed_window::WINDOW_SECONDS;
 use crate::tables::{self, BUCKET};
-use crate::windows::WINDOW_SECONDS;
 
-/// A counter outlives its window by this much before it may be swept away: no clock of ours is off by more.
+/// Time that a counter outlives its window before it may be deleted. No clock of an instance is off by more.
 const SLACK_SECONDS: i64 = 300;
 
 /// The table of fixed-window counters.

@@ -1,9 +1,9 @@
-//! What can go wrong with the store, classified by what the caller does about it.
+//! Errors of the store, classified by the caller's reaction.
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 
-/// A failed call. What failed is for the log; the caller is told only [`UNAVAILABLE`](falconer_domain::Code).
+/// A failed call. The details are for the log; the caller's code is [`UNAVAILABLE`](falconer_domain::Code).
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Throttled, timed out, unreachable, denied: nothing is known about the outcome. Ours, never the customer's.
@@ -26,7 +26,7 @@ impl StoreError {
     }
 }
 
-/// What a failed transaction means.
+/// The meaning of a failed transaction.
 #[derive(Debug)]
 pub(crate) enum TransactionFailure {
     /// This, and asking again changes nothing.
@@ -37,8 +37,8 @@ pub(crate) enum TransactionFailure {
 }
 
 impl TransactionFailure {
-    /// A cancelled transaction says why for each of its items. A lost condition is final; another transaction in the way
-    /// and throttling pass, and the SDK retries neither of them.
+    /// A cancelled transaction says why for each of its items. A lost condition is final; another transaction in the
+    /// way and throttling pass, and the SDK retries neither of them.
     pub(crate) fn of<R>(error: &SdkError<TransactWriteItemsError, R>) -> Self {
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionInProgressException(_)) => {

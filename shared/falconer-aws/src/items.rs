@@ -8,7 +8,7 @@ use falconer_domain::hardware::{ComponentForm, DeviceId, Label, Sighting, Stored
 use falconer_domain::issue::NewLicense;
 use falconer_domain::license::Device;
 use falconer_domain::person::{BadLine, DeviceName, Email, Note, PersonName};
-use falconer_domain::seats::{Reclaim, Released};
+use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::{
     Catalog, GenerationNumber, License, LicenseId, PolicyOverrides, Product, Status, TierName, UnixMillis,
 };
@@ -23,8 +23,8 @@ use crate::tables;
 /// The shape written today. A reader meets every older one for as long as a license of it lives.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// What the rules see of a license at rest. One item: its devices are inside, so one condition on `version` guards all
-/// of it. No `Debug`: it is about a person.
+/// The stored form of a license, for the rules. Its devices are in the same item, so one condition on `version` guards
+/// all of it. No `Debug`: it is about a person.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct LicenseItem {
     license_id: String,
@@ -65,13 +65,15 @@ pub(crate) struct LicenseItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     replaces: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced_by: Option<String>,
     generation: u8,
 }
 
-/// What a license is born with and no rule looks at.
+/// The attributes of a license's issue, which no rule reads.
 #[derive(Serialize)]
 pub(crate) struct BirthItem<'a> {
     schema: u32,
@@ -83,7 +85,7 @@ pub(crate) struct BirthItem<'a> {
     metadata: Option<&'a str>,
 }
 
-/// What guards every write of a license.
+/// The attributes that every write of a license is conditional on.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct GuardItem {
     pub(crate) version: u64,
@@ -92,7 +94,7 @@ pub(crate) struct GuardItem {
 }
 
 impl GuardItem {
-    /// Its attributes.
+    /// The attributes.
     pub(crate) const ATTRIBUTES: [&str; 2] = ["version", "last_request"];
 }
 
@@ -285,6 +287,7 @@ impl From<&License> for LicenseItem {
             transfers: license.transfers.iter().map(|at| at.0).collect(),
             transfers_total: license.transfers_total,
             notes: license.notes.as_ref().map(|note| note.as_str().to_owned()),
+            erased_at: license.erased_at.map(|at| at.0),
             replaces: license.replaces.as_ref().map(LicenseId::to_string),
             replaced_by: license.replaced_by.as_ref().map(LicenseId::to_string),
             generation: license.generation.get(),
@@ -293,7 +296,7 @@ impl From<&License> for LicenseItem {
 }
 
 impl LicenseItem {
-    /// What the rules see of it.
+    /// Reads the item into the form of the rules.
     ///
     /// # Errors
     /// The name of the attribute that does not read.
@@ -320,6 +323,7 @@ impl LicenseItem {
             transfers: self.transfers.into_iter().map(UnixMillis).collect(),
             transfers_total: self.transfers_total,
             notes: line(self.notes.as_deref(), Note::read).map_err(|_| "notes")?,
+            erased_at: self.erased_at.map(UnixMillis),
             replaces: license_id(self.replaces, "replaces")?,
             replaced_by: license_id(self.replaced_by, "replaced_by")?,
             generation: GenerationNumber::new(self.generation).ok_or("generation")?,
@@ -344,8 +348,8 @@ const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-impl From<&Released> for ReleasedItem {
-    fn from(released: &Released) -> Self {
+impl From<&FormerDevice> for ReleasedItem {
+    fn from(released: &FormerDevice) -> Self {
         Self {
             device: (&released.device).into(),
             at: released.at.0,
@@ -356,8 +360,8 @@ impl From<&Released> for ReleasedItem {
 }
 
 impl ReleasedItem {
-    fn read(self) -> Option<Released> {
-        Some(Released {
+    fn read(self) -> Option<FormerDevice> {
+        Some(FormerDevice {
             device: self.device.read()?,
             at: UnixMillis(self.at),
             may_return: self.may_return,
@@ -439,7 +443,7 @@ impl From<PolicyItem> for PolicyOverrides {
 }
 
 impl CatalogItem {
-    /// What the rules see of it.
+    /// Reads the item into the form of the rules.
     ///
     /// # Errors
     /// The name of what does not read.
@@ -488,7 +492,7 @@ impl TierItem {
     }
 }
 
-/// The index has no partition for moments the calendar cannot name, such as S1's "999999 days".
+/// The index has no partition for moments beyond the calendar, such as the Flask server's "999999 days".
 pub(crate) fn expiry_month(at: UnixMillis) -> Option<String> {
     let date = Timestamp::from_millisecond(at.0).ok()?.to_zoned(TimeZone::UTC).date();
     Some(format!("{:04}-{:02}", date.year(), date.month()))
@@ -503,4 +507,4 @@ pub(crate) fn next_month(month: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,8 +1,8 @@
-//! Falconer's hands: DynamoDB and Secrets Manager, and what an instance keeps in memory of them.
+//! AWS access: DynamoDB, Secrets Manager, and their in-memory caches.
 //!
 //! **Architecture invariant:** this is the only crate that names `aws-sdk-*`, and [`tables`] is the only file that
-//! names an attribute of a key or an expression. There is one store, so there is no store trait: tests run these types
-//! against a real DynamoDB implementation in the same process.
+//! names an attribute of a key or an expression. There is only one store, so a store trait is not needed: tests run
+//! these types against a real DynamoDB implementation in the same process.
 
 pub mod audit;
 pub mod catalog;
@@ -18,14 +18,14 @@ pub mod settings;
 pub mod store;
 pub mod tables;
 
-mod windows;
+mod fixed_window;
 
 pub use audit::{AuditOutcome, AuditRow, AuditWriter};
 pub use catalog::CatalogCache;
 pub use clients::{Budgets, Clients};
 pub use counter::Counter;
 pub use error::StoreError;
-pub use keyring::{RingCell, RingUnavailable};
+pub use keyring::{KeyRingCache, RingUnavailable};
 pub use limiter::{Address, Limiter, OverLimit};
 pub use settings::Settings;
 pub use store::Store;

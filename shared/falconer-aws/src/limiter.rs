@@ -11,7 +11,7 @@ use falconer_domain::{LicenseId, UnixMillis};
 
 use crate::counter::Counter;
 use crate::error::StoreError;
-use crate::windows::{WINDOW_SECONDS, Windows, seconds_left, window};
+use crate::fixed_window::{FixedWindowCounter, WINDOW_SECONDS, seconds_left, window};
 
 /// A caller's network address as it is counted: IPv4 whole, IPv6 by its /64, which is what one customer is given.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -76,13 +76,13 @@ pub struct Limiter {
 
 #[derive(Debug)]
 struct Memory {
-    junk: Windows<Address>,
-    denied: Windows<Address>,
-    without_counter: Windows<Address>,
-    licenses: Windows<LicenseId>,
+    junk: FixedWindowCounter<Address>,
+    denied: FixedWindowCounter<Address>,
+    without_counter: FixedWindowCounter<Address>,
+    licenses: FixedWindowCounter<LicenseId>,
 }
 
-/// What the shared counter said.
+/// The answer of the shared counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// There was room.
@@ -96,15 +96,15 @@ impl Limiter {
     #[must_use]
     pub fn new(endpoint: &'static str, counter: Counter, per_address: u32, per_license: u32) -> Self {
         let memory = Memory {
-            junk: Windows::new(),
-            denied: Windows::new(),
-            without_counter: Windows::new(),
-            licenses: Windows::new(),
+            junk: FixedWindowCounter::new(),
+            denied: FixedWindowCounter::new(),
+            without_counter: FixedWindowCounter::new(),
+            licenses: FixedWindowCounter::new(),
         };
         Self { endpoint, counter, per_address, per_license, memory: Mutex::new(memory) }
     }
 
-    /// Counts a request whose key is no key. Never touches what authentic requests are counted by.
+    /// Counts a request with an invalid key, apart from authentic requests.
     ///
     /// # Errors
     /// [`OverLimit`].
@@ -150,7 +150,7 @@ impl Limiter {
         }
     }
 
-    /// Counts a request in this instance's memory, which stands in for the counter where it is out of reach.
+    /// Counts a request in this instance's memory, instead of a shared counter that cannot be reached.
     ///
     /// # Errors
     /// [`OverLimit`].
@@ -179,7 +179,7 @@ mod tests {
     use crate::clients::{Budgets, Clients, TrustRoots};
 
     #[test]
-    fn addresses_fold_to_what_one_customer_holds() {
+    fn folds_addresses_to_one_customer() {
         for (source_ip, expected) in [
             ("203.0.113.7", "203.0.113.7"),
             ("::ffff:203.0.113.7", "203.0.113.7"),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn junk_and_authentic_requests_are_counted_apart() {
+    async fn counts_junk_and_authentic_apart() {
         let limiter = limiter(2, 3).await;
         let (address, license) = (Address::fold("203.0.113.7"), LicenseId::parse(ID).unwrap());
         let now = UnixMillis(30_000);
@@ -227,8 +227,8 @@ mod tests {
     const ID: &str = "lic_ndgc5x34jby0cedfg16y9sz0";
 
     proptest::proptest! {
-        /// Every address has one bucket, written one way; whatever is none shares one. Neither is ever longer than an
-        /// address: it becomes part of a key.
+        /// Every address has one bucket in one spelling; texts that are not addresses share one. No bucket is longer
+        /// than an address: it becomes part of a key.
         #[test]
         fn any_source_is_one_bucket(text in "\\PC{0,60}", v4 in proptest::prelude::any::<[u8; 4]>(), v6 in proptest::prelude::any::<[u16; 8]>()) {
             let folded = Address::fold(&text);

@@ -1,11 +1,11 @@
-//! What the environment tells a function. Read once, every problem reported at once.
+//! Settings from the environment, read once. All problems are reported together.
 
 use std::fmt;
 
 /// Fewest days a plain record of a verification is kept.
 const MIN_RETENTION_DAYS: u32 = 1;
 
-/// Which verdicts get an audit row.
+/// The verdicts that get an audit row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerifyAudit {
     /// Every decision about an authentic key.
@@ -148,7 +148,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_is_not_set_has_the_documented_default() {
+    fn unset_settings_have_defaults() {
         let settings = read(&REQUIRED).unwrap();
         assert_eq!(settings.rate_limit_per_minute, 10);
         assert_eq!(settings.verifies_per_license_per_minute, 120);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_named_at_once_and_no_value_is() {
+    fn names_every_problem_but_no_value() {
         let wrong = [
             ("RATE_LIMIT_PER_MINUTE", "ten-secret"),
             ("VERIFICATION_RETENTION_DAYS", "0"),
@@ -187,7 +187,7 @@ mod tests {
     proptest::proptest! {
         /// Any environment is settings or a list of names; a value is never repeated.
         #[test]
-        fn any_environment_is_read_or_refused_by_name(values in proptest::array::uniform10("(secret-[a-z]{8}|-?[0-9]{0,12}|all)?")) {
+        fn errors_name_variables_not_values(values in proptest::array::uniform10("(secret-[a-z]{8}|-?[0-9]{0,12}|all)?")) {
             let set: Vec<_> = Settings::NAMES.into_iter().zip(values.iter().map(String::as_str)).collect();
             if let Err(why) = read(&set) {
                 let said = why.to_string();

@@ -32,6 +32,9 @@ pub struct Store {
     licenses: String,
     verifications: String,
     transaction: TimeoutConfig,
+    /// The identity of an operator's credentials; absent in a function.
+    #[cfg(feature = "operator")]
+    caller: Option<crate::operator::Caller>,
 }
 
 impl Store {
@@ -43,6 +46,8 @@ impl Store {
             licenses: licenses.to_owned(),
             verifications: verifications.to_owned(),
             transaction: clients.budgets.transaction(),
+            #[cfg(feature = "operator")]
+            caller: None,
         }
     }
 
@@ -96,11 +101,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn record(&self, row: &AuditRow) -> Result<(), StoreError> {
+        let mut item = written(&AuditItem::from(row))?;
+        self.sign(&mut item).await;
         let written = self
             .dynamodb
             .put_item()
             .table_name(&self.verifications)
-            .set_item(Some(written(&AuditItem::from(row))?))
+            .set_item(Some(item))
             .condition_expression(tables::NOT_THERE)
             .send()
             .await
@@ -116,7 +123,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Conflict`] when the license exists already; [`StoreError::Unavailable`].
     pub async fn issue(&self, new: &NewLicense, row: &AuditRow, token: &str) -> Result<(), StoreError> {
-        self.transact(self.birth(new, row)?, token).await
+        self.transact(self.issuance(new, row)?, token).await
     }
 
     /// Pattern 6: what a decision made of a license, and its audit row, both or neither. Attributes that no rule looks
@@ -127,7 +134,7 @@ impl Store {
     /// [`StoreError::Unavailable`]: whether it was stored is not known.
     pub async fn commit(
         &self,
-        guard: &Guard,
+        guard: &RowVersion,
         before: &License,
         after: &License,
         row: &AuditRow,
@@ -139,11 +146,11 @@ impl Store {
     /// Pattern 6b: what a decision made of a license where that says nothing, and so has no audit row.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the row is not the one that was read any more, or is our own already, from an attempt
-    /// whose reply was lost: load and look. [`StoreError::Unavailable`]: whether it was stored is not known.
+    /// [`StoreError::Conflict`] when the row is not the one that was read any more, or is our own already, from an
+    /// attempt whose reply was lost: load and look. [`StoreError::Unavailable`]: whether it was stored is not known.
     pub async fn save(
         &self,
-        guard: &Guard,
+        guard: &RowVersion,
         before: &License,
         after: &License,
         last_request: LastRequest<'_>,
@@ -169,7 +176,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn reach(&self) -> Result<(), StoreError> {
+    pub async fn ping(&self) -> Result<(), StoreError> {
         self.dynamodb
             .get_item()
             .table_name(&self.licenses)
@@ -181,7 +188,7 @@ impl Store {
     }
 
     /// A new license and its audit row.
-    pub(crate) fn birth(
+    pub(crate) fn issuance(
         &self,
         new: &NewLicense,
         row: &AuditRow,
@@ -197,7 +204,7 @@ impl Store {
     /// A changed license and its audit row.
     pub(crate) fn change(
         &self,
-        guard: &Guard,
+        guard: &RowVersion,
         before: &License,
         after: &License,
         row: &AuditRow,
@@ -208,7 +215,7 @@ impl Store {
     /// A row in which some attributes were others before, and its audit row.
     pub(crate) fn changed(
         &self,
-        guard: &Guard,
+        guard: &RowVersion,
         was: &Item,
         is: Item,
         row: &AuditRow,
@@ -218,13 +225,19 @@ impl Store {
         Ok(vec![put_over(&self.licenses, item, guard.version)?, put_new(&self.verifications, audit)?])
     }
 
-    /// All of it or nothing. The SDK's retries and ours go under one token, so a lost reply cannot make our own write
-    /// look like somebody else's.
+    /// Writes all items or none. All attempts share one token, so after a lost reply a repeated write cannot
+    /// look like another request's.
     pub(crate) async fn transact(
         &self,
-        items: Vec<TransactWriteItem>,
+        mut items: Vec<TransactWriteItem>,
         token: &str,
     ) -> Result<(), StoreError> {
+        // Once for all tries: another transaction under the same token is refused.
+        for put in items.iter_mut().filter_map(|item| item.put.as_mut()) {
+            if put.table_name == self.verifications {
+                self.sign(&mut put.item).await;
+            }
+        }
         let mut sent = 1;
         loop {
             let timeouts = aws_sdk_dynamodb::config::Builder::new().timeout_config(self.transaction.clone());
@@ -254,23 +267,23 @@ impl Store {
 /// A license as it was read, and what guards its next write.
 #[derive(Debug)]
 pub struct Row {
-    /// What the rules see.
+    /// The license, in the form of the rules.
     pub license: License,
-    /// What a write is to be conditional on.
-    pub guard: Guard,
+    /// The version that a write is conditional on.
+    pub guard: RowVersion,
 }
 
 /// The version of a row, the request that wrote it last, and everything in it. `Debug` shows no attribute: some are
 /// about a person.
-pub struct Guard {
+pub struct RowVersion {
     version: u64,
     last_request: Option<LastRequestItem>,
     item: Item,
 }
 
-impl fmt::Debug for Guard {
+impl fmt::Debug for RowVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("RowVersion").field("version", &self.version).finish_non_exhaustive()
     }
 }
 
@@ -281,19 +294,39 @@ impl Row {
         let GuardItem { version, last_request } = read(guarding)?;
         let license: LicenseItem = read(item.clone())?;
         let license = license.read().map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))?;
-        Ok(Self { license, guard: Guard { version, last_request, item } })
+        Ok(Self { license, guard: RowVersion { version, last_request, item } })
     }
 }
 
 #[cfg(feature = "operator")]
-impl Guard {
+impl RowVersion {
     pub(crate) const fn item(&self) -> &Item {
         &self.item
     }
 }
 
+#[cfg(not(feature = "operator"))]
+impl Store {
+    /// A function changes nothing in its own name.
+    #[expect(clippy::unused_async, reason = "as for an operator, whose name has to be asked for")]
+    async fn sign(&self, _row: &mut Item) {}
+}
+
 #[cfg(feature = "operator")]
 impl Store {
+    /// The same tables; every audit row that is written carries the caller's identity, where AWS tells it.
+    #[must_use]
+    pub fn signed_by(self, caller: crate::operator::Caller) -> Self {
+        Self { caller: Some(caller), ..self }
+    }
+
+    async fn sign(&self, row: &mut Item) {
+        let Some(caller) = &self.caller else { return };
+        if let Some(arn) = caller.arn().await {
+            row.insert(tables::IDENTITY.to_owned(), AttributeValue::S(arn.to_owned()));
+        }
+    }
+
     pub(crate) const fn dynamodb(&self) -> &Client {
         &self.dynamodb
     }
@@ -310,13 +343,13 @@ impl Store {
 /// The request that writes a license, and what it is answered.
 #[derive(Clone, Copy, Debug)]
 pub struct LastRequest<'a> {
-    /// Its id.
+    /// The id.
     pub id: &'a str,
     /// The code of its answer.
     pub code: &'a str,
 }
 
-impl Guard {
+impl RowVersion {
     /// The row as it will be: `is` in the place of `was`, and everything else as it was read.
     fn item_after(&self, was: &Item, is: Item, last_request: LastRequest<'_>) -> Result<Item, StoreError> {
         let mut item = self.item.clone();

@@ -38,20 +38,26 @@ pub const SAME_VERSION: &str = "version = :version";
 /// Patterns 6 and 6b: the version read.
 pub const VERSION_VALUE: &str = ":version";
 
+/// How the key of a catalog's item begins.
+pub const CATALOG_PREFIX: &str = "catalog#";
+
 /// The key of a product's catalog item.
 #[must_use]
 pub fn catalog_key(product: &Product) -> String {
-    format!("catalog#{product}")
+    format!("{CATALOG_PREFIX}{product}")
 }
 
+/// Attribute of an operator's audit row: who the credentials said is asking.
+pub const IDENTITY: &str = "identity";
+
 /// The sort key of an audit row: 13 digits of milliseconds, so that text order is time order until the year 2286, then
-/// the request id, so that two requests of one millisecond both stand.
+/// the request id, so that two requests of one millisecond have two rows.
 #[must_use]
 pub fn audit_key(at: UnixMillis, request_id: &str) -> String {
     format!("{:013}#{request_id}", at.0)
 }
 
-/// What the sort key of a row of [`RowPart::Caller`](crate::audit::RowPart) ends with, after that of the row it belongs to.
+/// Suffix of the sort key of a row of [`RowPart::Caller`](crate::audit::RowPart), after the key of its main row.
 pub const CALLER: &str = "#caller";
 
 #[cfg(test)]
@@ -59,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn audit_rows_sort_by_time_then_request() {
+    fn audit_sorts_by_time_then_request() {
         let keys = [
             audit_key(UnixMillis(999), "b"),
             audit_key(UnixMillis(1_000), "a"),

@@ -1,10 +1,10 @@
 //! Bind this device, or refresh its binding. The decision behind `POST /api/activate-sync`.
 
 use crate::code::Code;
-use crate::hardware::{ComponentForm, DeviceId, learnable, learned};
+use crate::effective_license::{EffectiveLicense, Inactive};
+use crate::hardware::{ComponentForm, DeviceId, drift_candidate, learned};
 use crate::license::License;
-use crate::seats::{Arrival, Outcome, Spent};
-use crate::standing::{Fallen, Standing};
+use crate::seats::{Outcome, SeatRequest, TransferLimit};
 use crate::time::{MILLIS_PER_HOUR, UnixMillis};
 use crate::verify::{Facts, VerifyRefusal};
 
@@ -19,11 +19,11 @@ pub enum ActivateRefusal {
     /// The key is authentic, its license is not in the table.
     NotFound,
     /// The license grants nothing now.
-    Fallen(Fallen),
+    Inactive(Inactive),
     /// Every seat is held by another device.
     SeatsExhausted,
     /// A seat is free, but taking it would be counted, and a window is full.
-    Spent(Spent),
+    TransferLimit(TransferLimit),
 }
 
 impl ActivateRefusal {
@@ -33,33 +33,34 @@ impl ActivateRefusal {
         match self {
             Self::FingerprintTooWeak => Code::FingerprintTooWeak,
             Self::NotFound => Code::NotFound,
-            Self::Fallen(fallen) => fallen.code(),
+            Self::Inactive(fallen) => fallen.code(),
             Self::SeatsExhausted => Code::SeatsExhausted,
-            Self::Spent(spent) => spent.code(),
+            Self::TransferLimit(spent) => spent.code(),
         }
     }
 }
 
-/// Decides. `standing` is `None` where there is no license.
+/// Decides. `standing` is `None` where the license does not exist.
 ///
 /// # Errors
 /// The first [`ActivateRefusal`] in the order of the variants.
 pub fn decide(
-    standing: Option<&Standing>,
-    arrival: &Arrival<'_>,
+    standing: Option<&EffectiveLicense>,
+    seat_request: &SeatRequest<'_>,
     now: UnixMillis,
 ) -> Result<Outcome, ActivateRefusal> {
-    if !arrival.is_recognisable() {
+    if !seat_request.is_recognisable() {
         return Err(ActivateRefusal::FingerprintTooWeak);
     }
     let standing = standing.ok_or(ActivateRefusal::NotFound)?;
-    let Standing { license, policy, .. } = standing;
-    standing.upright(now).map_err(ActivateRefusal::Fallen)?;
-    if let Some(device) = standing.device_of(arrival.hardware, now) {
-        return Ok(seen(license, arrival, device, now));
+    let EffectiveLicense { license, policy, .. } = standing;
+    standing.check_active(now).map_err(ActivateRefusal::Inactive)?;
+    if let Some(device) = standing.device_of(seat_request.hardware, now) {
+        return Ok(seen(license, seat_request, device, now));
     }
-    let seat = arrival.open_seat(license, policy, now).ok_or(ActivateRefusal::SeatsExhausted)?;
-    let (license, device) = arrival.take(&seat, license, policy, now).map_err(ActivateRefusal::Spent)?;
+    let seat = seat_request.open_seat(license, policy, now).ok_or(ActivateRefusal::SeatsExhausted)?;
+    let (license, device) =
+        seat_request.take(&seat, license, policy, now).map_err(ActivateRefusal::TransferLimit)?;
     Ok(Outcome { code: Code::Activated, license, device })
 }
 
@@ -68,29 +69,30 @@ pub fn decide(
 /// # Errors
 /// Verify's own [`VerifyRefusal`].
 pub fn refresh(
-    standing: Option<&Standing>,
-    arrival: &Arrival<'_>,
+    standing: Option<&EffectiveLicense>,
+    seat_request: &SeatRequest<'_>,
     now: UnixMillis,
 ) -> Result<Outcome, VerifyRefusal> {
     let standing = standing.ok_or(VerifyRefusal::NotFound)?;
-    let facts = Facts::gather(standing, Some(arrival.hardware), now);
+    let facts = Facts::gather(standing, Some(seat_request.hardware), now);
     facts.decide()?;
     let device = facts.device().ok_or(VerifyRefusal::HardwareMismatch)?.id.clone();
-    Ok(seen(&standing.license, arrival, device, now))
+    Ok(seen(&standing.license, seat_request, device, now))
 }
 
 /// A device that holds its seat: it may have changed in one part, and was seen.
-fn seen(before: &License, arrival: &Arrival<'_>, id: DeviceId, now: UnixMillis) -> Outcome {
+fn seen(before: &License, seat_request: &SeatRequest<'_>, id: DeviceId, now: UnixMillis) -> Outcome {
     let mut license = before.clone();
-    arrival.introduce(&mut license, &id);
+    seat_request.record_customer(&mut license, &id);
     license.begin_term(now);
     let mut code = Code::Refreshed;
     if let Some(device) = license.devices.get_mut(&id) {
-        if let Some(label) = learnable(&device.components, arrival.hardware, now) {
-            device.components = learned(std::mem::take(&mut device.components), arrival.hardware, label, now);
+        if let Some(label) = drift_candidate(&device.components, seat_request.hardware, now) {
+            device.components =
+                learned(std::mem::take(&mut device.components), seat_request.hardware, label, now);
             code = Code::Drifted;
         }
-        if arrival.form == ComponentForm::Keyed {
+        if seat_request.form == ComponentForm::Keyed {
             device.form = ComponentForm::Keyed;
         }
         let unseen_for_long = device.seen_at.0 < now.0 - SEEN_MILLIS;

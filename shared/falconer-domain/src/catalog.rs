@@ -1,4 +1,4 @@
-//! What a product sells: its tiers, their features, and the policy a license lives under.
+//! The catalog of a product: tiers, features, and the policy of its licenses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -57,7 +57,7 @@ pub struct Policy {
     pub check_interval_hours: u32,
     /// How long after that a client goes on without an answer.
     pub offline_grace_days: u32,
-    /// Whether `verify` without hardware says `NOT_ACTIVATED`.
+    /// True if `verify` without hardware says `NOT_ACTIVATED`.
     pub hardware_required: bool,
     /// Equal components that make a device.
     pub hardware_match_threshold: u32,
@@ -65,12 +65,12 @@ pub struct Policy {
     pub max_transfers: u32,
     /// Window in which fewer than `seats` transfers may happen.
     pub transfer_cooldown_hours: u32,
-    /// Whether a transfer must name the licensee's e-mail.
+    /// True if a transfer must name the licensee's e-mail.
     pub transfer_requires_email: bool,
 }
 
 impl Policy {
-    /// What holds where a catalog says nothing.
+    /// The policy where a catalog does not set one.
     pub const DEFAULT: Self = Self {
         seats: 1,
         check_interval_hours: 24,
@@ -99,7 +99,7 @@ impl Policy {
     }
 }
 
-/// What a product, a tier or a license sets differently; absent members leave the outer rule alone.
+/// The members that a product, a tier or a license overrides; an absent member keeps the outer rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the members are those of Policy, documented there")]
 pub struct PolicyOverrides {
@@ -118,9 +118,9 @@ pub struct PolicyOverrides {
 pub struct Tier {
     /// The tier whose features come first.
     pub extends: Option<TierName>,
-    /// What this tier adds.
+    /// Features that this tier adds.
     pub features: Vec<String>,
-    /// What this tier sets differently.
+    /// Overrides of this tier.
     pub policy: PolicyOverrides,
 }
 
@@ -167,8 +167,8 @@ impl Catalog {
         Ok(Self { product, policy: Policy::DEFAULT.with(policy), tiers })
     }
 
-    /// The catalog that holds for a product whose operator stored none: S1's four tiers for `QF`, with S1's features in
-    /// S1's order (`get_tier_features` of seed S1). No other product has one.
+    /// Returns the catalog of a product without a stored one: the Flask server's four tiers for `QF`, with its features
+    /// in its order (`get_tier_features`). No other product has a built-in catalog.
     #[must_use]
     pub fn built_in(product: &Product) -> Option<Self> {
         (product.as_str() == "QF").then(|| Self {
@@ -200,18 +200,18 @@ impl Catalog {
         }
     }
 
-    /// Its tiers, as the operator wrote them.
+    /// Returns the tiers, as the operator wrote them.
     pub fn all_tiers(&self) -> impl Iterator<Item = (&TierName, &Tier)> {
         self.tiers.iter()
     }
 
-    /// Whether it has this tier.
+    /// Returns true if it has this tier.
     #[must_use]
     pub fn has(&self, tier: &TierName) -> bool {
         self.tiers.contains_key(tier)
     }
 
-    /// Its tiers' names.
+    /// Returns the tiers' names.
     pub fn tiers(&self) -> impl Iterator<Item = &TierName> {
         self.tiers.keys()
     }
@@ -275,7 +275,8 @@ impl BuiltInTier {
     }
 }
 
-/// S1's table. `elite` extends `free`, not `pro`: it has `ai_agents_unlimited` where `pro` has `ai_agents_3`.
+/// The Flask server's table. `elite` extends `free`, not `pro`: it has `ai_agents_unlimited` where `pro` has
+/// `ai_agents_3`.
 const BUILT_IN: [BuiltInTier; 4] = [
     BuiltInTier {
         name: "free",
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_catalog_says_what_it_was_made_of() {
+    fn catalog_returns_its_definition() {
         let policy = Policy { seats: 100, transfer_requires_email: true, ..Policy::DEFAULT };
         let overrides = PolicyOverrides {
             seats: Some(100),
@@ -358,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn s1s_tiers_keep_s1s_order() {
+    fn flask_tiers_keep_their_order() {
         let features = |name| built_in().features(&tier(name), &[]).unwrap().join(" ");
         assert_eq!(features("free"), "basic_dashboard manual_trading basic_analytics community_read");
         assert_eq!(
@@ -381,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn extras_come_last_and_nothing_repeats() {
+    fn extra_features_come_last_once() {
         let extras = ["api_access".to_owned(), "community_read".to_owned()];
         assert_eq!(
             built_in().features(&tier("free"), &extras).unwrap(),
@@ -392,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn license_overrides_tier_overrides_product_overrides_default() {
+    fn license_overrides_tier_and_product() {
         let of = |seats| PolicyOverrides { seats, ..PolicyOverrides::default() };
         let build = |product, in_tier| {
             let tiers = BTreeMap::from([(tier("pro"), Tier { policy: of(in_tier), ..Tier::default() })]);
@@ -411,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn circles_gaps_and_seatless_tiers_are_refused() {
+    fn refuses_cycles_gaps_and_bad_seats() {
         let extending = |parent: &str| Tier { extends: Some(tier(parent)), ..Tier::default() };
         let seats = PolicyOverrides { seats: Some(0), ..PolicyOverrides::default() };
         let too_many = PolicyOverrides { seats: Some(101), ..PolicyOverrides::default() };

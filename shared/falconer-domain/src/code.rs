@@ -10,7 +10,7 @@ pub struct CodeRow {
     pub status: u16,
     /// The `error` member: one sentence for a person, without its full stop.
     pub text: &'static str,
-    /// What that person does next.
+    /// The next step for that person.
     pub next_step: &'static str,
 }
 
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_every_code_says_what_to_do_next() {
+    fn names_are_unique_with_next_steps() {
         let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
         assert_eq!(names.len(), Code::ALL.len());
         for row in Code::ALL.iter().map(|code| code.row()) {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_its_row() {
+    fn code_agrees_with_its_row() {
         for code in Code::ALL.iter().copied() {
             let row = code.row();
             assert_eq!((code.name(), code.status(), code.text()), (row.name, row.status, row.text));

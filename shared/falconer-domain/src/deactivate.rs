@@ -1,9 +1,9 @@
 //! Free this device's seat. The decision behind `POST /api/deactivate`.
 
 use crate::code::Code;
+use crate::effective_license::EffectiveLicense;
 use crate::hardware::HashedComponents;
 use crate::seats::Outcome;
-use crate::standing::Standing;
 use crate::time::UnixMillis;
 
 /// A lawful no.
@@ -26,13 +26,13 @@ impl DeactivateRefusal {
     }
 }
 
-/// Decides. `standing` is `None` where there is no license. The license's status does not matter: a customer can always
+/// Decides. `standing` is `None` where the license does not exist. Its status does not matter: a customer can always
 /// free a seat.
 ///
 /// # Errors
 /// The first [`DeactivateRefusal`] in the order of the variants.
 pub fn decide(
-    standing: Option<&Standing>,
+    standing: Option<&EffectiveLicense>,
     hardware: &HashedComponents,
     now: UnixMillis,
 ) -> Result<Outcome, DeactivateRefusal> {

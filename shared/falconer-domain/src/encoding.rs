@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn crockford_packs_from_the_top_and_refuses_set_padding() {
+    fn crockford_refuses_set_padding() {
         assert_eq!(CROCKFORD_UPPER.encode(&[0xFF]), "ZW");
         assert_eq!(CROCKFORD_UPPER.decode(b"ZW").unwrap(), [0xFF]);
         assert!(CROCKFORD_UPPER.decode(b"ZX").is_err(), "padding bits must be zero");

@@ -46,7 +46,7 @@ mod tests {
     use crate::KeyRing;
 
     #[test]
-    fn a_sealed_key_opens_for_its_own_license_and_generation_only() {
+    fn opens_for_own_license_and_generation() {
         let ring = KeyRing::parse(
             r#"{"current":"2","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","2":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}"#,
         )

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use sha2::{Digest, Sha256};
+
 use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides, TierName};
+use crate::encoding::HEXLOWER;
 use crate::escrow::{self, NONCE_BYTES};
 use crate::keyring::{Generation, GenerationNumber};
 use crate::license::{License, Status};
@@ -12,7 +15,7 @@ use crate::license_key::{LicenseKey, PrintedTier, Product};
 use crate::person::{Email, Line, MAX_PERSON_CHARS, PersonName};
 use crate::time::UnixMillis;
 
-/// Longest term in days: what S1 gave its lifetime licenses.
+/// Longest term in days: the term of the Flask server's lifetime licenses.
 pub const MAX_TERM_DAYS: u32 = 999_999;
 /// Extra features a license may have, and the longest of them: together 2 KB, so that a license without devices stays
 /// within the 4 KB of one read unit.
@@ -46,6 +49,14 @@ impl OrderId {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    /// What is kept of the id of an erased order: enough to know it again, and no text. It has no key, so whoever has
+    /// the table and guesses the id can confirm the guess.
+    #[must_use]
+    pub fn hidden(&self) -> String {
+        let hash = Sha256::new_with_prefix(b"falconer/order/v1\0").chain_update(self.as_str()).finalize();
+        HEXLOWER.encode(&hash)
+    }
 }
 
 impl fmt::Display for OrderId {
@@ -60,8 +71,8 @@ impl fmt::Debug for OrderId {
     }
 }
 
-/// What an order has to ask for to be the same order when it comes again. Nothing of it is about a person: who bought is
-/// corrected, what was bought is not.
+/// The terms that make a repeated order the same order. They hold nothing about a person: a buyer's name may be
+/// corrected, the purchase may not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderTerms {
     /// The product.
@@ -77,7 +88,7 @@ pub struct OrderTerms {
 }
 
 impl OrderTerms {
-    /// What differs, as `tier pro and not elite`; nothing, where it is the same order.
+    /// Lists the differences, as `tier pro and not elite`; empty for the same order.
     #[must_use]
     pub fn differences(&self, asked: &Self) -> Vec<String> {
         let seats = |seats: Option<u32>| seats.map_or_else(|| "the tier's".to_owned(), |it| it.to_string());
@@ -118,7 +129,7 @@ impl fmt::Display for Term {
     }
 }
 
-/// What was ordered. No `Debug`: it is about a person.
+/// An order. No `Debug`: it is about a person.
 #[derive(Clone)]
 pub struct Order {
     /// The product.
@@ -176,15 +187,15 @@ pub struct CheckedOrder {
 /// No `Debug`: it is about a person, and holds the sealed key.
 #[derive(Clone)]
 pub struct NewLicense {
-    /// What the rules see.
+    /// The license, in the form of the rules.
     pub license: License,
-    /// When it is issued.
+    /// The moment of issue.
     pub created_at: UnixMillis,
     /// The sealed key.
     pub key_escrow: Vec<u8>,
     /// The masked key.
     pub key_hint: String,
-    /// What another system kept beside the license; no rule looks at it.
+    /// Metadata from another system, which no rule reads.
     pub metadata: Option<String>,
 }
 
@@ -206,22 +217,9 @@ impl Order {
         {
             return Err(OrderRefusal::Days);
         }
-        let named = |name| move |_| OrderRefusal::Text(name);
-        let blank = |text: &Option<String>| {
-            text.as_deref().is_some_and(|text| PersonName::clean(text).kept.is_none())
-        };
-        for (name, text) in [("user", &self.user_id), ("email", &self.email), ("name", &self.licensee_name)] {
-            if blank(text) {
-                return Err(OrderRefusal::Text(name));
-            }
-        }
-        let line = |text: &Option<String>| PersonName::read(text.as_deref().unwrap_or_default());
-        let user_id = line(&self.user_id).map_err(named("user"))?.map(|line| line.as_str().to_owned());
-        let licensee_name = line(&self.licensee_name).map_err(named("name"))?;
-        let email = Email::read(self.email.as_deref().unwrap_or_default()).map_err(named("email"))?;
-        if email.as_ref().is_some_and(|email| !email.looks_right()) {
-            return Err(OrderRefusal::Email);
-        }
+        let user_id = self.user_id.as_deref().map(user_id).transpose()?;
+        let email = self.email.as_deref().map(email).transpose()?;
+        let licensee_name = self.licensee_name.as_deref().map(customers_name).transpose()?;
         if self.features.len() > MAX_EXTRA_FEATURES
             || !self.features.iter().all(|feature| is_feature(feature))
         {
@@ -238,7 +236,7 @@ impl CheckedOrder {
         &self.order.product
     }
 
-    /// What makes it the same order when it comes again.
+    /// Returns the terms that make a repeated order the same order.
     #[must_use]
     pub fn agreed(&self) -> OrderTerms {
         let Order { product, tier, term, seats, features, .. } = &self.order;
@@ -300,6 +298,7 @@ impl CheckedOrder {
             transfers: Vec::new(),
             transfers_total: 0,
             notes: None,
+            erased_at: None,
             replaces: None,
             replaced_by: None,
             generation,
@@ -307,7 +306,37 @@ impl CheckedOrder {
     }
 }
 
-/// Whether a text is a feature's name: 1 to [`MAX_FEATURE_CHARS`] of `a-z`, `0-9` and `_`.
+/// Reads the vendor's own id of a customer.
+///
+/// # Errors
+/// [`OrderRefusal::Text`]: it is too long, or nothing of it can be seen.
+pub fn user_id(text: &str) -> Result<String, OrderRefusal> {
+    line("user", text).map(|line| line.as_str().to_owned())
+}
+
+/// Reads a customer's name.
+///
+/// # Errors
+/// As [`user_id`].
+pub fn customers_name(text: &str) -> Result<PersonName, OrderRefusal> {
+    line("name", text)
+}
+
+/// Reads a customer's e-mail.
+///
+/// # Errors
+/// As [`user_id`]; [`OrderRefusal::Email`] where it does not look like one.
+pub fn email(text: &str) -> Result<Email, OrderRefusal> {
+    let refused = OrderRefusal::Text("email");
+    let email = Email::read(text).ok().flatten().ok_or(refused)?;
+    if email.looks_right() { Ok(email) } else { Err(OrderRefusal::Email) }
+}
+
+fn line(name: &'static str, text: &str) -> Result<PersonName, OrderRefusal> {
+    PersonName::read(text).ok().flatten().ok_or(OrderRefusal::Text(name))
+}
+
+/// Returns true if a text is a feature's name: 1 to [`MAX_FEATURE_CHARS`] of `a-z`, `0-9` and `_`.
 #[must_use]
 pub fn is_feature(text: &str) -> bool {
     (1..=MAX_FEATURE_CHARS).contains(&text.len())
@@ -368,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_order_asks_for_the_same() {
+    fn differences_name_changed_terms() {
         let agreed = |change: fn(&mut Order)| {
             let mut order = order();
             change(&mut order);
@@ -413,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_themselves_are_allowed() {
+    fn limits_are_inclusive() {
         for seats in [1, MAX_SEATS] {
             assert_eq!(refusal(|order| order.seats = Some(seats)), None);
         }
@@ -433,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_start_now_at_activation_or_never_end() {
+    fn terms_start_now_or_at_activation() {
         let ring = KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
         let now = UnixMillis(1_000);
         for (term, status, expires_at, duration_days) in [

@@ -76,7 +76,7 @@ impl Jwk {
         VerifyingKey::from_bytes(&bytes).ok()
     }
 
-    /// Whether the generation `older_kid`, whose public key is `older`, endorses this key.
+    /// Returns true if the generation `older_kid`, whose public key is `older`, endorses this key.
     #[must_use]
     pub fn is_endorsed_by(&self, older_kid: &str, older: &VerifyingKey) -> bool {
         self.endorsed_by
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_is_endorsed_by_each_older_one_and_by_no_other() {
+    fn exactly_the_older_keys_endorse() {
         let ring = KeyRing::parse(
             r#"{"current":"3","legacy":"1","1":"s1 master","2":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
                 "3":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","4":"cccccccccccccccccccccccccccccccc"}"#,
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_distrusted_generation_is_absent_and_endorses_none() {
+    fn distrusted_key_is_fully_absent() {
         let masters = r#""1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","2":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
                          "3":"cccccccccccccccccccccccccccccccc""#;
         let of = |members: &str| KeyRing::parse(&format!(r#"{{"current":"3",{members}{masters}}}"#)).unwrap();

@@ -21,11 +21,11 @@ use crate::jwks::Jwks;
 pub const MAX_GENERATION: u8 = 31;
 /// Shortest master of a generation that signs: 32 characters, the strength of the hash beneath it.
 pub const MIN_MASTER_CHARS: usize = 32;
-/// Shortest legacy master: S1 set no length, and its old keys must stay valid.
+/// Shortest legacy master: the Flask server did not set a length, and its old keys must stay valid.
 pub const MIN_LEGACY_MASTER_CHARS: usize = 8;
 /// A secret's name in an error message is cut here, in case someone pasted a master where a name belongs.
 const MAX_NAMED_MEMBER_CHARS: usize = 12;
-/// SHA-256 of the master printed in seed document S1. Whoever read that document can sign with it.
+/// SHA-256 of a master that was published with the Flask server's source. Every reader of it can sign.
 const BURNED_MASTER_SHA256: [u8; 32] = [
     0x1d, 0xea, 0xd3, 0x12, 0xec, 0x40, 0x0e, 0x44, 0xa5, 0x3d, 0x73, 0xa7, 0x17, 0x3a, 0xfe, 0x40, 0x4d,
     0x65, 0x9a, 0x51, 0xba, 0xec, 0x7b, 0x08, 0xe4, 0x89, 0x34, 0x1c, 0x33, 0x27, 0xba, 0x81,
@@ -66,7 +66,7 @@ impl fmt::Display for GenerationNumber {
     }
 }
 
-/// What a subkey is for. The text of each enters its derivation and can never change.
+/// The purpose of a subkey. Its text enters the derivation and can never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// The tag inside new license keys.
@@ -150,7 +150,7 @@ impl Generation {
         self.signing_key.get_or_init(|| SigningKey::from_bytes(self.subkey(Purpose::LeaseSigning)))
     }
 
-    /// The master's own bytes: S1's HMAC key.
+    /// Returns the master's own bytes: the Flask server's HMAC key.
     pub(crate) fn master_bytes(&self) -> &[u8] {
         self.master.expose_secret().as_bytes()
     }
@@ -198,7 +198,7 @@ pub enum KeyRingError {
     /// A master is too short for what it does.
     #[error("generation {0} of the key ring is shorter than {1} characters")]
     ShortMaster(GenerationNumber, usize),
-    /// The master printed in S1.
+    /// The published master.
     #[error("generation {0} of the key ring is the master printed in a public document; make a new one")]
     BurnedMaster(GenerationNumber),
 }
@@ -261,7 +261,7 @@ impl KeyRing {
         self.jwks.get_or_init(|| Jwks::of(self))
     }
 
-    /// The generation whose master is S1's, if S1's keys are accepted.
+    /// Returns the generation of the Flask server's master, if the ring accepts its keys.
     #[must_use]
     pub fn legacy(&self) -> Option<&Generation> {
         self.legacy.and_then(|number| self.generations.get(&number))
@@ -289,7 +289,7 @@ impl KeyRing {
         self.vouching().filter(|generation| !self.is_distrusted(generation.number))
     }
 
-    /// Whether this generation may sign leases, endorse younger generations, and be published.
+    /// Returns true if this generation may sign leases, endorse younger generations, and be published.
     #[must_use]
     pub fn signs(&self, number: GenerationNumber) -> bool {
         self.vouches(number) && !self.is_distrusted(number)
@@ -301,28 +301,28 @@ impl KeyRing {
         self.generations.values().filter(|generation| self.vouches(generation.number))
     }
 
-    /// Whether this generation vouches for license keys of Falconer's own form. Every customer's key goes on working
-    /// after its generation is distrusted.
+    /// Returns true if this generation vouches for license keys of Falconer's own form. Every customer's key goes on
+    /// working after its generation is distrusted.
     #[must_use]
     pub fn vouches(&self, number: GenerationNumber) -> bool {
         self.generations.contains_key(&number) && self.legacy != Some(number) && self.imported != Some(number)
     }
 
-    /// Whether the ring holds this generation and distrusts it. `current` is never distrusted, whatever a hand has
-    /// written into the ring: without a generation that signs, every customer would be refused.
+    /// Returns true if the ring holds this generation and distrusts it. `current` is never distrusted, whatever a hand
+    /// has written into the ring: without a generation that signs, every customer would be refused.
     #[must_use]
     pub fn is_distrusted(&self, number: GenerationNumber) -> bool {
         self.current != number && self.distrusts_by_name(number)
     }
 
-    /// Whether `x-distrusted` names a generation of the ring, be it `current`. The entry counts as soon as another
-    /// generation is `current`.
+    /// Returns true if `x-distrusted` names a generation of the ring, be it `current`. The entry counts as soon as
+    /// another generation is `current`.
     #[must_use]
     pub fn distrusts_by_name(&self, number: GenerationNumber) -> bool {
         self.generations.contains_key(&number) && self.distrusted.numbers.contains(&number)
     }
 
-    /// Whether a part of `x-distrusted` does not read. The other parts count all the same.
+    /// Returns true if a part of `x-distrusted` does not read. The other parts count all the same.
     #[must_use]
     pub const fn has_unreadable_distrust(&self) -> bool {
         self.distrusted.has_unreadable
@@ -360,7 +360,7 @@ const ROLES: [&str; 3] = ["current", "legacy", "imported"];
 /// How members begin that mean nothing to the ring.
 const NOTE_PREFIX: &str = "x-";
 
-/// What `x-distrusted` says. Each entry is read by itself. A bad entry is not the end of the ring, since a function that
+/// Reads `x-distrusted`, each entry by itself. A bad entry does not spoil the ring, since a function that
 /// starts with a bad ring answers 503 to every customer; and it does not take the good entries along.
 #[derive(Debug, Default)]
 struct Distrusted {
@@ -369,7 +369,7 @@ struct Distrusted {
 }
 
 impl Distrusted {
-    /// Adds what one member says, `None` if it is not a text. Where the member stands twice, both count.
+    /// Adds one member, `None` if it is not a text. If the member occurs twice, both count.
     fn add(&mut self, value: Option<&str>) {
         let Some(text) = value else {
             self.has_unreadable = true;

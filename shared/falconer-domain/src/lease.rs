@@ -22,8 +22,8 @@ use crate::time::{LATEST_END, UnixMillis};
 pub const ALGORITHM: &str = "EdDSA";
 /// The algorithms a verifier accepts: one signature under its older name and its newer one (RFC 9864).
 pub const ACCEPTED_ALGORITHMS: [&str; 2] = [ALGORITHM, "Ed25519"];
-/// How far `iat` and `nbf` lie before `at`. Libraries refuse an `iat` or an `nbf` of the future, PyJWT both, and the clock
-/// of a customer may be slow.
+/// How far `iat` and `nbf` lie before `at`. Libraries refuse an `iat` or an `nbf` of the future, PyJWT both, and the
+/// clock of a customer may be slow.
 pub const CLOCK_SKEW_SECONDS: i64 = 300;
 /// Life of a lease that allows no offline use: a refusal, or a yes that is bound to no device.
 pub const SHORT_LIFE_SECONDS: i64 = 300;
@@ -33,7 +33,7 @@ pub const MAX_LEASE_BYTES: usize = 16 * 1024;
 const SECONDS_PER_HOUR: i64 = 3_600;
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// What a signed statement is.
+/// The kind of a signed statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A yes.
@@ -55,7 +55,7 @@ impl Kind {
         }
     }
 
-    /// Its `aud`. No product's code has a slash, so a refusal's audience is never a product.
+    /// Returns the `aud`. No product's code has a slash, so a refusal's audience is never a product.
     #[must_use]
     pub fn audience(self, product: &Product) -> String {
         match self {
@@ -65,10 +65,10 @@ impl Kind {
     }
 }
 
-/// What a lease says. The order of the members is the order of the JSON.
+/// The claims of a lease. The order of the members is the order of the JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Who signed it, as configured.
+    /// The issuer, as configured.
     pub iss: String,
     /// The product; of a refusal, the product and `/refusal`.
     pub aud: String,
@@ -119,9 +119,9 @@ pub struct Claims {
     pub grace: Option<i64>,
 }
 
-/// Who asks, and when: what every lease of one request shares.
+/// The context of a request, which all of its leases share.
 #[derive(Clone, Copy, Debug)]
-pub struct Occasion<'a> {
+pub struct LeaseContext<'a> {
     /// The configured issuer.
     pub issuer: &'a str,
     /// The audience.
@@ -136,16 +136,16 @@ pub struct Occasion<'a> {
     pub now: UnixMillis,
 }
 
-/// What the license of a decision grants; a refusal states it too.
+/// The terms of a decision's license; a refusal states them too.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
     /// The license's tier.
     pub tier: &'a TierName,
-    /// Its features.
+    /// The features.
     pub features: &'a [String],
-    /// Its end.
+    /// The end.
     pub expires_at: Option<UnixMillis>,
-    /// Its rules.
+    /// The rules.
     pub policy: &'a Policy,
 }
 
@@ -154,15 +154,20 @@ pub struct Terms<'a> {
 pub struct Bound<'a> {
     /// The device.
     pub device: &'a DeviceId,
-    /// What of the request equals what is stored.
+    /// The components of the request that equal the stored ones.
     pub components: &'a LeaseComponents,
 }
 
 impl Claims {
     /// A yes. Bound to a device it allows offline use; otherwise it only proves this answer.
     #[must_use]
-    pub fn granted(occasion: &Occasion<'_>, code: Code, terms: &Terms<'_>, bound: Option<Bound<'_>>) -> Self {
-        let mut claims = Self::stated(Kind::Lease, occasion, code, Some(terms));
+    pub fn granted(
+        context: &LeaseContext<'_>,
+        code: Code,
+        terms: &Terms<'_>,
+        bound: Option<Bound<'_>>,
+    ) -> Self {
+        let mut claims = Self::lease_labels(Kind::Lease, context, code, Some(terms));
         if let Some(Bound { device, components }) = bound {
             let (interval, grace) = spans(terms.policy);
             claims.exp = offline_until(claims.at, interval + grace, claims.license_expires_at);
@@ -178,11 +183,11 @@ impl Claims {
 
     /// A signed no. `terms` is `None` where no license was found.
     #[must_use]
-    pub fn refused(occasion: &Occasion<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
-        Self::stated(Kind::Refusal, occasion, code, terms)
+    pub fn refused(context: &LeaseContext<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
+        Self::lease_labels(Kind::Refusal, context, code, terms)
     }
 
-    /// What it is, by its decision.
+    /// Returns the kind that belongs to the decision.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         if self.valid { Kind::Lease } else { Kind::Refusal }
@@ -204,19 +209,19 @@ impl Claims {
         jws
     }
 
-    fn stated(kind: Kind, occasion: &Occasion<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
-        let at = occasion.now.seconds();
+    fn lease_labels(kind: Kind, context: &LeaseContext<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
+        let at = context.now.seconds();
         let license_end = terms.and_then(|terms| terms.expires_at);
         Self {
-            iss: occasion.issuer.to_owned(),
-            aud: kind.audience(occasion.product),
-            sub: occasion.license_id.to_string(),
-            jti: occasion.request_id.to_owned(),
+            iss: context.issuer.to_owned(),
+            aud: kind.audience(context.product),
+            sub: context.license_id.to_string(),
+            jti: context.request_id.to_owned(),
             at,
             iat: at - CLOCK_SKEW_SECONDS,
             nbf: at - CLOCK_SKEW_SECONDS,
             exp: at + SHORT_LIFE_SECONDS,
-            nonce: occasion.nonce.map(str::to_owned),
+            nonce: context.nonce.map(str::to_owned),
             valid: kind == Kind::Lease,
             code: code.name().to_owned(),
             tier: terms.map(|terms| terms.tier.to_string()),

@@ -1,16 +1,17 @@
-//! The rules of Falconer, and nothing else.
+//! The rules of Falconer, without I/O.
 //!
 //! **Architecture invariant:** this crate reads no clock, no environment and no randomness, and does no I/O.
 //! `now` and random bytes are arguments, so every rule can be tested at any moment of any year, and the very
 //! functions the Lambdas run can be run again by `falconer explain --at`.
 //!
-//! Where the bytes and rules come from: `docs/spec/formats.md` and `docs/spec/api.md`, whose independent test vectors
-//! stand in `tests/vectors/formats.json`.
+//! The specification is `docs/spec/formats.md`, `docs/spec/api.md` and `docs/devices.md`, with independent test vectors in
+//! `tests/vectors/formats.json`.
 
 pub mod activate;
 pub mod catalog;
 pub mod code;
 pub mod deactivate;
+pub mod effective_license;
 pub mod encoding;
 pub mod escrow;
 pub mod hardware;
@@ -21,10 +22,10 @@ pub mod lease;
 pub mod license;
 pub mod license_id;
 pub mod license_key;
+pub mod members;
 pub mod operate;
 pub mod person;
 pub mod seats;
-pub mod standing;
 pub mod time;
 pub mod trace;
 pub mod transfer;

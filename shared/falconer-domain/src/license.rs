@@ -8,10 +8,10 @@ use crate::keyring::GenerationNumber;
 use crate::license_id::LicenseId;
 use crate::license_key::Product;
 use crate::person::{DeviceName, Email, Note, PersonName};
-use crate::seats::Released;
+use crate::seats::FormerDevice;
 use crate::time::UnixMillis;
 
-/// What the operator has made of a license. Expiry is never a status: it follows from `expires_at` and the moment.
+/// The status that the operator set. Expiry is never a status: it follows from `expires_at` and the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// In use.
@@ -49,25 +49,25 @@ impl Status {
 /// A device that holds a seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// What the customer called it.
+    /// The customer's name for it.
     pub name: Option<DeviceName>,
-    /// Its hashed components.
+    /// The hashed components.
     pub components: StoredComponents,
-    /// What its client makes components of.
+    /// The content of its components.
     pub form: ComponentForm,
-    /// When it first took its seat. Coming back to it, by a return or a reclaim, leaves this as it was.
+    /// The moment of its first binding. A return or a reclaim does not change it.
     pub bound_at: UnixMillis,
-    /// When it last refreshed its binding, to the hour; [`NEVER_SEEN`] for one that came with an import. Ask
+    /// The hour of its last refresh; [`NEVER_SEEN`] for an imported device that has not asked since. Use
     /// [`Device::last_seen`].
     pub seen_at: UnixMillis,
 }
 
-/// What stands for the moment at which a device was seen that never asked: the beginning of time, so that of several
-/// devices it was not seen for the longest.
+/// The stored moment for a device that was never seen: the beginning of time, so that of several
+/// devices it counts as unseen for the longest.
 pub const NEVER_SEEN: UnixMillis = UnixMillis(0);
 
 impl Device {
-    /// When it last refreshed its binding, if it ever did.
+    /// Returns the moment of its last refresh, if there was one.
     #[must_use]
     pub fn last_seen(&self) -> Option<UnixMillis> {
         (self.seen_at != NEVER_SEEN).then_some(self.seen_at)
@@ -77,13 +77,13 @@ impl Device {
 /// A license. Its parts that are about a person show nothing of it in `Debug`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct License {
-    /// Its partition key.
+    /// The partition key.
     pub id: LicenseId,
     /// The product it is for.
     pub product: Product,
-    /// Its tier; the authority, whatever its key prints.
+    /// The tier; the authority, whatever its key prints.
     pub tier: TierName,
-    /// What the operator has made of it.
+    /// The status that the operator set.
     pub status: Status,
     /// The vendor's own id of the customer.
     pub user_id: Option<String>,
@@ -93,26 +93,29 @@ pub struct License {
     pub licensee_name: Option<PersonName>,
     /// The e-mail that the first client said.
     pub licensee_email: Option<Email>,
-    /// When it ends; `None` is perpetual.
+    /// The end; `None` is perpetual.
     pub expires_at: Option<UnixMillis>,
     /// Days that a pending license lasts from its first binding on.
     pub duration_days: Option<u32>,
     /// Features beyond its tier's.
     pub features: Vec<String>,
-    /// What it sets differently from its tier, seats included.
+    /// Overrides of its tier's policy, seats included.
     pub policy: PolicyOverrides,
     /// The devices bound to it.
     pub devices: BTreeMap<DeviceId, Device>,
     /// Devices that held a seat and may have it back without being counted.
-    pub released: BTreeMap<DeviceId, Released>,
+    pub released: BTreeMap<DeviceId, FormerDevice>,
     /// Bindings that were free of count: the first of each seat.
     pub free_used: u32,
     /// When counted bindings happened, those of the last 365 days, in order.
     pub transfers: Vec<UnixMillis>,
     /// How many there ever were.
     pub transfers_total: u32,
-    /// What the operator wrote down about it; may name a person.
+    /// The operator's notes, which may name a person.
     pub notes: Option<Note>,
+    /// When its person was erased. From then on nothing that a client says about a person is stored, until the operator
+    /// enters a new customer.
+    pub erased_at: Option<UnixMillis>,
     /// The license whose key this one's replaced.
     pub replaces: Option<LicenseId>,
     /// The license that replaced this one: it never comes back.
@@ -122,7 +125,7 @@ pub struct License {
 }
 
 impl License {
-    /// Whether it has ended by `now`. The moment of expiry itself is past it.
+    /// Returns true if it has ended by `now`. The moment of expiry itself is past it.
     #[must_use]
     pub fn has_expired(&self, now: UnixMillis) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
@@ -134,7 +137,7 @@ impl License {
         u32::try_from(self.devices.len()).unwrap_or(u32::MAX)
     }
 
-    /// Whether its term begins with its first binding. Until then it has to be pending, or it would never end.
+    /// Returns true if its term begins with its first binding. Until then it has to be pending, or it would never end.
     #[must_use]
     pub const fn waits_for_its_term(&self) -> bool {
         self.duration_days.is_some() && self.expires_at.is_none()
@@ -146,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_read_back_what_they_write() {
+    fn statuses_read_back() {
         for status in Status::ALL {
             assert_eq!(Status::parse(status.as_str()), Some(status));
         }

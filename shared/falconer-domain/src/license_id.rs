@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_read_back_what_they_write() {
+    fn ids_read_back() {
         let id = LicenseId::from_hash(&[0xAB; 32]);
         assert_eq!(id.as_str().len(), 28);
         assert_eq!(format!("{id} {id:?}"), format!("{0} {0}", id.as_str()));

@@ -1,7 +1,7 @@
 //! Texts about people: bounded, one line each, and never shown by `Debug`. Logs hold no person.
 //!
-//! A name is not a key: nothing that a language needs is folded away. It is composed (NFC), and loses what hides or turns
-//! around what is beside it; joiners stay, since Persian, Hindi and emoji need them. What was lost is told to the
+//! A name is not a key: nothing that a language needs is folded away. It is composed (NFC), and loses what hides or
+//! turns around what is beside it; joiners stay, since Persian, Hindi and emoji need them. A loss is reported to the
 //! caller, which decides whether that matters. Two texts are compared in a form of their own, [`is_same`].
 
 use std::fmt;
@@ -26,20 +26,20 @@ pub struct BadLine {
 /// A text as it is kept, and what reading it has cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cleaned<T> {
-    /// What is kept; `None` where nothing to be seen is left.
+    /// The cleaned text; `None` if nothing visible is left.
     pub kept: Option<T>,
-    /// What was lost on the way.
+    /// The loss.
     pub loss: Loss,
 }
 
-/// What a text has lost by being read.
+/// The loss of a text by cleaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
     /// Nothing. White space around it, the way its accents are written and, in an e-mail, capitals do not count.
     Nothing,
     /// Control and direction marks, line ends in one line, or what was around an address.
     Cleaned,
-    /// Its end: it was too long.
+    /// The end: it was too long.
     Cut,
 }
 
@@ -56,7 +56,7 @@ pub struct Line<const MAX_CHARS: usize>(String);
 
 /// A person's name.
 pub type PersonName = Line<MAX_PERSON_CHARS>;
-/// What a customer calls a device.
+/// A customer's name for a device.
 pub type DeviceName = Line<MAX_DEVICE_NAME_CHARS>;
 
 impl<const MAX_CHARS: usize> Line<MAX_CHARS> {
@@ -88,7 +88,7 @@ impl<const MAX_CHARS: usize> fmt::Debug for Line<MAX_CHARS> {
     }
 }
 
-/// What an operator writes down about a license: lines of text, trimmed, composed, not empty.
+/// An operator's notes on a license: lines of text, trimmed, composed, not empty.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Note(String);
 
@@ -158,13 +158,14 @@ impl Email {
         &self.0
     }
 
-    /// Whether it has an `@` between two parts, and nothing around it: enough to catch a name in the wrong column.
+    /// Returns true if it has an `@` between two parts, and nothing around it: enough to catch a name in the wrong
+    /// column.
     #[must_use]
     pub fn looks_right(&self) -> bool {
         is_address(&self.0)
     }
 
-    /// Whether a person would say that both are one address: see [`is_same`].
+    /// Returns true if a person would say that both are one address: see [`is_same`].
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
         is_same(&self.0, &other.0)
@@ -177,17 +178,32 @@ impl fmt::Debug for Email {
     }
 }
 
-/// Whether two texts are one to a person: whatever their case, their width, the way their accents are written, the white
-/// space between words, and whatever nobody sees.
+/// Returns true if two texts are one to a person: whatever their case, their width, the way their accents are written,
+/// the white space between words, and whatever nobody sees.
 #[must_use]
 pub fn is_same(one: &str, other: &str) -> bool {
     one == other || unicode::folded(one) == unicode::folded(other)
 }
 
-/// Whether a text holds another one, both as [`is_same`] compares them: for those who search by a part of a name.
+/// Returns true if a text holds another one, both as [`is_same`] compares them: for those who search by a part of a
+/// name.
 #[must_use]
 pub fn holds(text: &str, part: &str) -> bool {
     unicode::folded(text).contains(&unicode::folded(part))
+}
+
+/// Returns true if a text has another one in it as a word, or as some, both as [`is_same`] compares them: `anna` in
+/// `Anna, by mail` and not in `annals`.
+#[must_use]
+pub fn mentions(text: &str, part: &str) -> bool {
+    let (text, part) = (unicode::folded(text), unicode::folded(part));
+    let is_within_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let mut places = text.match_indices(&part);
+    !part.is_empty()
+        && places.any(|(at, found)| {
+            !is_within_word(text[..at].chars().next_back())
+                && !is_within_word(text[at + found.len()..].chars().next())
+        })
 }
 
 #[derive(Clone, Copy)]
@@ -268,7 +284,7 @@ fn bare_address(part: &str) -> &str {
     address.split('?').next().unwrap_or_default().trim_matches('.')
 }
 
-/// What separates addresses or is around one, and in none of those that people have.
+/// Characters that separate or surround addresses, and that real addresses do not have.
 const fn is_beside_addresses(c: char) -> bool {
     matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')' | '[' | ']')
 }
@@ -280,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_trimmed_bounded_and_absent_when_blank() {
+    fn lines_are_trimmed_and_bounded() {
         let read = |text: &str| DeviceName::read(text).map(|line| line.map(|line| line.0));
         assert_eq!(read("  Anna's laptop "), Ok(Some("Anna's laptop".to_owned())));
         assert_eq!(read(" \t\n "), Ok(None));
@@ -295,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hides_or_turns_is_dropped_and_told() {
+    fn reports_dropped_hidden_characters() {
         let dropped = "\u{200B}\u{200E}\u{200F}\u{202A}\u{202E}\u{2060}\u{2066}\u{2069}\u{206F}\u{61C}\u{AD}\u{FEFF}\u{0}\u{7}\u{7F}\u{9F}\u{3164}";
         for hidden in dropped.chars() {
             let expected = (Some("ab".to_owned()), Loss::Cleaned);
@@ -312,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_languages_and_emoji_need_stays() {
+    fn keeps_joiners_of_scripts_and_emoji() {
         for name in [
             "\u{1F469}\u{200D}\u{1F4BB}", // a woman at a computer, joined
             "\u{645}\u{6CC}\u{200C}\u{62E}\u{648}\u{627}\u{647}\u{645}", // Persian, with a non-joiner
@@ -327,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_composed_and_nothing_is_lost_by_it() {
+    fn composes_names_without_loss() {
         for text in ["Zoe\u{308}", "\u{a0}Zo\u{EB} ", "Zo\u{EB}\n"] {
             assert_eq!(clean(text), (Some("Zo\u{EB}".to_owned()), Loss::Nothing), "{text:?}");
         }
@@ -338,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_at_a_character() {
+    fn cuts_long_text_at_a_character() {
         let family = "\u{1F469}\u{200D}".repeat(200);
         let cut = DeviceName::clean(&family);
         assert_eq!(cut.loss, Loss::Cut);
@@ -350,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn two_texts_are_one_where_a_person_sees_one() {
+    fn compares_as_a_person_reads() {
         for (one, other) in [
             ("Zoe\u{308} Mu\u{308}ller", "ZO\u{CB}  M\u{DC}LLER"),
             ("\u{FF21}\u{FF4E}\u{FF4E}\u{FF41}\u{3000}\u{FF22}", "anna b"),
@@ -373,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_found_in_what_is_around_it() {
+    fn finds_address_in_surrounding_text() {
         for (text, expected, loss) in [
             (" Anna@Example.COM ", "anna@example.com", Loss::Nothing),
             ("an\u{200B}na@example.com", "anna@example.com", Loss::Cleaned),
@@ -393,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_have_lines_and_a_length_and_are_shown_nowhere() {
+    fn notes_are_bounded_and_hidden() {
         let read = |text: &str| Note::read(text).map(|note| note.map(|note| note.as_str().to_owned()));
         assert_eq!(read(" two\nlines "), Ok(Some("two\nlines".to_owned())));
         assert_eq!(read(" \n "), Ok(None));
@@ -413,9 +429,9 @@ mod tests {
     }
 
     proptest! {
-        /// What is taken can be stored and read again, or one request would make a row unreadable.
+        /// Every cleaned text can be stored and read again, or one request would make a row unreadable.
         #[test]
-        fn what_was_taken_reads_back(
+        fn accepted_text_reads_back(
             text in "([\\PC\\pC\u{130}\u{DF}\u{200D}\u{958}\u{FB2A} ]|[a@<>.,;: ]|mailto:){0,260}",
         ) {
             if let Some(email) = Email::clean(&text).kept {
@@ -435,14 +451,14 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_grows_in_lower_case_is_measured_as_it_is_stored() {
+    fn measures_address_in_lower_case() {
         assert_eq!(Email::read(&"\u{130}".repeat(128)), Err(BadLine { max_chars: 255 }));
         let longest = Email::read(&"\u{130}".repeat(127)).unwrap().unwrap();
         assert_eq!(Email::read(longest.as_str()), Ok(Some(longest.clone())));
     }
 
     #[test]
-    fn addresses_are_compared_in_lower_case_and_shown_nowhere() {
+    fn addresses_are_lowercase_and_hidden() {
         let email = Email::read(" Anna@Example.COM ").unwrap().unwrap();
         assert_eq!(email.as_str(), "anna@example.com");
         assert_eq!((format!("{email:?}"), Email::read("").unwrap()), ("Email(…)".to_owned(), None));

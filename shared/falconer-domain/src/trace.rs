@@ -1,12 +1,12 @@
 //! How long the audit keeps what a client's change says.
 //!
-//! An operator's deeds are kept for good. Of what clients change, most says nothing: the hour at which a device was seen
-//! moves with every day's first request, and a row of it would be a diary of where and when a customer works.
+//! An operator's deeds are kept for good. Of what clients change, most says nothing: the hour at which a device was
+//! seen moves with every day's first request, and a row of it would be a diary of where and when a customer works.
 
 use crate::hardware::{ComponentForm, DeviceId};
 use crate::license::{Device, License};
 
-/// What the audit keeps of a client's change.
+/// The trace of a client's change in the audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trace {
     /// Nothing: only the hour at which a device was seen differs, or what its client makes components of.
@@ -18,7 +18,7 @@ pub enum Trace {
 }
 
 impl Trace {
-    /// What is kept of a change.
+    /// Classifies a change.
     #[must_use]
     pub fn of(before: &License, after: &License) -> Self {
         if is_telling(before, after) {
@@ -31,8 +31,8 @@ impl Trace {
     }
 }
 
-/// Whether a change says anything of a license: whether more differs than the hour at which its devices were seen, their
-/// clients' form, and their names.
+/// Returns true if a change says anything of a license: whether more differs than the hour at which its devices were
+/// seen, their clients' form, and their names.
 #[must_use]
 pub fn is_telling(before: &License, after: &License) -> bool {
     let plain = |license: &License| {
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_leave_what_they_say() {
+    fn each_change_has_its_retention() {
         let learned = StoredComponent { hash: [9; 16], learned_at: Some(at(0)) };
         for (name, after, expected) in [
             ("nothing", before(), Trace::None),

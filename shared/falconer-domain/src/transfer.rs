@@ -1,10 +1,10 @@
 //! Move a seat to this device. The decision behind `POST /api/transfer`.
 
 use crate::code::Code;
+use crate::effective_license::{EffectiveLicense, Inactive};
 use crate::hardware::DeviceId;
 use crate::license::License;
-use crate::seats::{Arrival, Outcome, Seat, Spent};
-use crate::standing::{Fallen, Standing};
+use crate::seats::{Outcome, Seat, SeatRequest, TransferLimit};
 use crate::time::UnixMillis;
 
 /// A lawful no.
@@ -15,13 +15,13 @@ pub enum TransferRefusal {
     /// The key is authentic, its license is not in the table.
     NotFound,
     /// The license grants nothing now.
-    Fallen(Fallen),
+    Inactive(Inactive),
     /// Several devices are bound and none of them, or none that is bound, was named to move from.
     DeviceRequired,
     /// The policy asks for the customer's e-mail, and this is not it.
     EmailMismatch,
     /// Too many transfers, or the latest too recent.
-    Spent(Spent),
+    TransferLimit(TransferLimit),
 }
 
 impl TransferRefusal {
@@ -31,10 +31,10 @@ impl TransferRefusal {
         match self {
             Self::FingerprintTooWeak => Code::FingerprintTooWeak,
             Self::NotFound => Code::NotFound,
-            Self::Fallen(fallen) => fallen.code(),
+            Self::Inactive(fallen) => fallen.code(),
             Self::DeviceRequired => Code::DeviceRequired,
             Self::EmailMismatch => Code::EmailMismatch,
-            Self::Spent(spent) => spent.code(),
+            Self::TransferLimit(spent) => spent.code(),
         }
     }
 }
@@ -48,33 +48,33 @@ pub enum FromDevice<'a> {
     Named(&'a str),
 }
 
-/// Decides. `standing` is `None` where there is no license.
+/// Decides. `standing` is `None` where the license does not exist.
 ///
 /// # Errors
 /// The first [`TransferRefusal`] in the order of the variants.
 pub fn decide(
-    standing: Option<&Standing>,
-    arrival: &Arrival<'_>,
+    standing: Option<&EffectiveLicense>,
+    seat_request: &SeatRequest<'_>,
     from: FromDevice<'_>,
     now: UnixMillis,
 ) -> Result<Outcome, TransferRefusal> {
-    if !arrival.is_recognisable() {
+    if !seat_request.is_recognisable() {
         return Err(TransferRefusal::FingerprintTooWeak);
     }
     let standing = standing.ok_or(TransferRefusal::NotFound)?;
-    let Standing { license, policy, .. } = standing;
-    standing.upright(now).map_err(TransferRefusal::Fallen)?;
-    if let Some(device) = standing.device_of(arrival.hardware, now) {
+    let EffectiveLicense { license, policy, .. } = standing;
+    standing.check_active(now).map_err(TransferRefusal::Inactive)?;
+    if let Some(device) = standing.device_of(seat_request.hardware, now) {
         let mut license = license.clone();
         license.begin_term(now);
         return Ok(Outcome { code: Code::AlreadyBound, license, device });
     }
-    let seat = arrival
+    let seat = seat_request
         .open_seat(license, policy, now)
-        .or_else(|| arrival.reclaimable_seat(license, policy, now))
+        .or_else(|| seat_request.reclaimable_seat(license, policy, now))
         .or_else(|| from.resolve(license).map(Seat::MovedFrom))
         .ok_or(TransferRefusal::DeviceRequired)?;
-    if !arrival.names_the_customer(license, policy) {
+    if !seat_request.names_the_customer(license, policy) {
         return Err(TransferRefusal::EmailMismatch);
     }
     let code = match seat {
@@ -82,7 +82,8 @@ pub fn decide(
         Seat::Reclaimed(_) => Code::Reclaimed,
         Seat::MovedFrom(_) => Code::Transferred,
     };
-    let (license, device) = arrival.take(&seat, license, policy, now).map_err(TransferRefusal::Spent)?;
+    let (license, device) =
+        seat_request.take(&seat, license, policy, now).map_err(TransferRefusal::TransferLimit)?;
     Ok(Outcome { code, license, device })
 }
 

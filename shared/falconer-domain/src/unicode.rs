@@ -1,4 +1,4 @@
-//! What Unicode says about characters, from its own tables: which count for nothing, which two texts are one.
+//! Properties of characters from Unicode's tables: the invisible ones, and the texts that are equal.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// Whether a character is to be shown as nothing where it is not understood: joiners, directions, variation selectors,
-/// soft hyphens, fillers. Unicode calls it default-ignorable.
+/// Returns true if a character is to be shown as nothing where it is not understood: joiners, directions, variation
+/// selectors, soft hyphens, fillers. Unicode calls it default-ignorable.
 pub(crate) fn is_ignorable(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// Whether a character of a name hides, or turns around what is beside it. Joiners, variation selectors and the tags in
-/// flags do not: Persian, Mongolian and emoji need them.
+/// Returns true if a character of a name hides, or turns around what is beside it. Joiners, variation selectors and the
+/// tags in flags do not: Persian, Mongolian and emoji need them.
 pub(crate) fn is_hidden(c: char) -> bool {
     let is_needed = matches!(c, '\u{200C}' | '\u{200D}' | '\u{180E}' | '\u{E0020}'..='\u{E007F}');
     match CodePointMapData::<GeneralCategory>::new().get(c) {
@@ -23,9 +23,9 @@ pub(crate) fn is_hidden(c: char) -> bool {
     }
 }
 
-/// The value of a decimal digit of any script: Persian, Arabic and Indian keyboards have digits of their own. Unicode has
-/// them in runs of ten that begin with nought, and no two runs touch but those of mathematical alphabets, which NFKC
-/// makes plain.
+/// The value of a decimal digit of any script: Persian, Arabic and Indian keyboards have digits of their own. Unicode
+/// has them in runs of ten that begin with nought, and no two runs touch but those of mathematical alphabets, which
+/// NFKC makes plain.
 pub(crate) fn decimal(c: char) -> Option<u8> {
     let is_decimal = |code: u32| {
         let category = char::from_u32(code).map(|c| CodePointMapData::<GeneralCategory>::new().get(c));
@@ -43,8 +43,8 @@ pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     ComposingNormalizerBorrowed::new_nfc().normalize(text)
 }
 
-/// A text for comparison alone: width and compatibility forms (NFKC) and case are folded, a Turkish i with or without its
-/// dot is an i, runs of white space are one space, and what nobody sees is gone.
+/// A text for comparison alone: width and compatibility forms (NFKC) and case are folded, a Turkish i with or without
+/// its dot is an i, runs of white space are one space, and what nobody sees is gone.
 pub(crate) fn folded(text: &str) -> String {
     let seen: String = text.chars().filter(|c| !is_ignorable(*c)).collect();
     // To lower case first: the capital sharp s is itself in upper case, and the small one is two letters there.
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_script_counts_to_nine() {
+    fn decimals_cover_every_script() {
         let digits: Vec<char> = ('\0'..=char::MAX)
             .filter(|c| !('\u{1D7CE}'..='\u{1D7FF}').contains(c) && decimal(*c).is_some())
             .collect();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_for_nothing_is_unicodes_list() {
+    fn ignorables_follow_unicode() {
         for c in
             "\u{AD}\u{34F}\u{61C}\u{180E}\u{200B}\u{200E}\u{202E}\u{2060}\u{2069}\u{FE0F}\u{FEFF}\u{E0041}"
                 .chars()

@@ -6,7 +6,7 @@
 //! the shell's protocol in small: a commit holds only over the version that was read, and after a lost race the
 //! instance loads and decides again.
 //!
-//! What need not be modelled: *A request that is lost* is one never delivered; every state is looked at, so also those
+//! Not modelled: *A lost request* is one that is never delivered; every state is examined, so also those
 //! before it would be. *A reply that is lost* promises no less than one that arrives, so a promise counts from the
 //! moment the reply leaves; clients then may send anything, heard or not, so all that they will ever send is in flight
 //! from the beginning. *An instance that dies* is one that never makes its next step, which no other waits for.
@@ -18,6 +18,7 @@ use std::sync::Arc;
 use falconer_domain::activate::ActivateRefusal;
 use falconer_domain::catalog::Tier;
 use falconer_domain::deactivate::DeactivateRefusal;
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::escrow::NONCE_BYTES;
 use falconer_domain::hardware::{
     ComponentForm, DeviceId, HashedComponents, Label, ReceivedComponents, best_match,
@@ -25,8 +26,7 @@ use falconer_domain::hardware::{
 use falconer_domain::issue::{Order, Term};
 use falconer_domain::license_key::CurrentKey;
 use falconer_domain::operate::{Reset, reset_hardware};
-use falconer_domain::seats::{Arrival, Outcome};
-use falconer_domain::standing::Standing;
+use falconer_domain::seats::{Outcome, SeatRequest};
 use falconer_domain::transfer::{FromDevice, TransferRefusal};
 use falconer_domain::{
     Catalog, Code, KeyRing, License, LicenseId, LicenseKey, PolicyOverrides, Product, TierName, UnixMillis,
@@ -40,12 +40,12 @@ const COOLDOWN_HOURS: u32 = 24;
 /// One step of the clock: a cool-down is over.
 const STEP_MILLIS: i64 = 25 * 3_600_000;
 const BEGIN: UnixMillis = UnixMillis(1_800_000_000_000);
-/// Where the number of a machine stands in ids, that of none.
+/// The position of a machine's number in ids, for the operator.
 const OPERATOR: usize = 255;
 /// As in the shell: decided once, and again after each of these lost races but the last.
 const MAX_DECISIONS: u8 = 3;
 
-/// What guards a commit.
+/// The condition of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
     /// The version that was read is the one that is there.
@@ -80,14 +80,14 @@ enum Wish {
     Reset,
 }
 
-/// What clients wish.
+/// The requests of clients.
 const OF_CLIENTS: &[Wish] = &[Wish::Activate, Wish::Transfer, Wish::Deactivate];
 /// With an operator beside them.
 const OF_ALL: &[Wish] = &[Wish::Activate, Wish::Deactivate, Wish::Reset];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Request {
-    /// Which machine sends it, from 0 on.
+    /// The sending machine, from 0 on.
     machine: usize,
     wish: Wish,
     is_copy: bool,
@@ -119,7 +119,7 @@ impl Hash for Row {
 
 /// How a binding was paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Paid {
+enum BindingKind {
     Nothing,
     Free,
     Counted,
@@ -133,7 +133,7 @@ struct Entry {
     code: Code,
     bound: Option<DeviceId>,
     freed: BTreeSet<DeviceId>,
-    paid: Paid,
+    paid: BindingKind,
 }
 
 impl Entry {
@@ -142,7 +142,7 @@ impl Entry {
     }
 }
 
-/// What a client is told about its device, true when the log was so long.
+/// A client's knowledge of its device, true at this length of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Promise {
     device: DeviceId,
@@ -161,7 +161,7 @@ struct Call {
     lost_races: u8,
 }
 
-/// What a busy instance does next.
+/// The next step of a busy instance.
 #[derive(Clone, Debug, PartialEq, Hash)]
 enum Next {
     /// And decide, which nobody else can see or disturb.
@@ -184,7 +184,7 @@ struct State {
     taken: Vec<u8>,
     /// The busy instances, in the order in which they took what they are busy with.
     busy: Vec<(Call, Next)>,
-    /// What clients have been told of each device, unless a later commit has ended it.
+    /// The clients' knowledge of each device, unless a later commit has ended it.
     promised: BTreeMap<DeviceId, bool>,
 }
 
@@ -240,15 +240,15 @@ impl World {
         Self { condition, requests, doubles, clock_steps, seats, wishes, catalog, issued, hardware }
     }
 
-    fn standing(&self, license: &License) -> Standing {
-        Standing::of(license.clone(), &self.catalog).unwrap()
+    fn standing(&self, license: &License) -> EffectiveLicense {
+        EffectiveLicense::of(license.clone(), &self.catalog).unwrap()
     }
 
     /// The domain decides.
     fn decide(&self, call: &Call, license: &License) -> Result<Outcome, Code> {
         let standing = self.standing(license);
         let hardware = &self.hardware[call.request.machine];
-        let arrival = Arrival {
+        let seat_request = SeatRequest {
             hardware,
             form: ComponentForm::Keyed,
             device_name: None,
@@ -258,14 +258,14 @@ impl World {
         };
         match call.request.wish {
             Wish::Activate => {
-                activate::decide(Some(&standing), &arrival, call.now).map_err(ActivateRefusal::code)
+                activate::decide(Some(&standing), &seat_request, call.now).map_err(ActivateRefusal::code)
             }
-            Wish::Transfer => transfer::decide(Some(&standing), &arrival, FromDevice::Only, call.now)
+            Wish::Transfer => transfer::decide(Some(&standing), &seat_request, FromDevice::Only, call.now)
                 .map_err(TransferRefusal::code),
             Wish::Deactivate => {
                 deactivate::decide(Some(&standing), hardware, call.now).map_err(DeactivateRefusal::code)
             }
-            // Whoever resets is told that their own device, which never had a seat, has none.
+            // The operator's own device never had a seat, and the answer says so.
             Wish::Reset => Ok(Outcome {
                 code: Code::Deactivated,
                 license: reset_hardware(license.clone(), &Reset::All).unwrap(),
@@ -286,7 +286,7 @@ impl World {
         [self.issued.clone(), held]
     }
 
-    /// Whether nobody has more machines than seats: then none of them ever pays.
+    /// Returns true if nobody has more machines than seats: then none of them ever pays.
     const fn is_roomy(&self) -> bool {
         self.hardware.len() <= self.seats as usize
     }
@@ -331,10 +331,10 @@ impl World {
             bound: is.devices.keys().find(|id| !was.devices.contains_key(*id)).cloned(),
             freed: was.devices.keys().filter(|id| !is.devices.contains_key(*id)).cloned().collect(),
             paid: match (was.free_used, is.free_used, is.transfers_total - was.transfers_total) {
-                (was, is, 0) if was == is => Paid::Nothing,
-                (was, is, 0) if is == was + 1 => Paid::Free,
-                (was, is, 1) if was == is => Paid::Counted,
-                (was, is, 0) if is < was => Paid::GivenBack(was - is),
+                (was, is, 0) if was == is => BindingKind::Nothing,
+                (was, is, 0) if is == was + 1 => BindingKind::Free,
+                (was, is, 1) if was == is => BindingKind::Counted,
+                (was, is, 0) if is < was => BindingKind::GivenBack(was - is),
                 all => panic!("one binding is counted once: {all:?}"),
             },
         };
@@ -393,13 +393,13 @@ impl State {
         bound
     }
 
-    fn paid(&self, how: Paid) -> usize {
+    fn paid(&self, how: BindingKind) -> usize {
         self.log.iter().filter(|entry| entry.paid == how).count()
     }
 
     fn given_back(&self) -> usize {
         let given_back = |entry: &Entry| match entry.paid {
-            Paid::GivenBack(bindings) => bindings as usize,
+            BindingKind::GivenBack(bindings) => bindings as usize,
             _ => 0,
         };
         self.log.iter().map(given_back).sum()
@@ -407,10 +407,13 @@ impl State {
 
     /// Bindings that cost nothing.
     fn returns(&self) -> usize {
-        self.log.iter().filter(|entry| entry.code == Code::Activated && entry.paid == Paid::Nothing).count()
+        self.log
+            .iter()
+            .filter(|entry| entry.code == Code::Activated && entry.paid == BindingKind::Nothing)
+            .count()
     }
 
-    /// Whether an instance is about to answer so.
+    /// Returns true if an instance is about to answer so.
     fn answers(&self, code: Code) -> bool {
         self.busy.iter().any(|(_, next)| matches!(next, Next::Answer(answer, _) if *answer == code))
     }
@@ -458,7 +461,8 @@ impl Model for World {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        // An answer that leaves at once promises no less than one that leaves later: nothing is missed if it goes first.
+        // An answer that leaves at once promises no less than one that leaves later: nothing is missed if it goes
+        // first.
         if let Some(nth) = state.busy.iter().position(|(_, next)| matches!(next, Next::Answer(..))) {
             actions.push(Action::Proceed(nth));
             return;
@@ -510,8 +514,9 @@ impl Model for World {
             }),
             Property::always(COUNTS, |_, state: &State| {
                 let License { free_used, transfers, transfers_total, .. } = &*state.row.license;
-                let counted = state.paid(Paid::Counted);
-                *free_used as usize + state.given_back() == state.began_with.len() + state.paid(Paid::Free)
+                let counted = state.paid(BindingKind::Counted);
+                *free_used as usize + state.given_back()
+                    == state.began_with.len() + state.paid(BindingKind::Free)
                     && (transfers.len(), usize::try_from(*transfers_total)) == (counted, Ok(counted))
             }),
             Property::always("no machine holds two seats", |world: &Self, state: &State| {
@@ -525,7 +530,7 @@ impl Model for World {
                 "who has no more machines than seats never pays",
                 |world: &Self, state: &State| {
                     !world.is_roomy()
-                        || (state.paid(Paid::Counted) == 0 && !state.answers(Code::TransferCooldown))
+                        || (state.paid(BindingKind::Counted) == 0 && !state.answers(Code::TransferCooldown))
                 },
             ),
             Property::always(
@@ -544,7 +549,7 @@ impl Model for World {
 }
 
 impl World {
-    /// What has to happen in some order of events, or the rest would say little.
+    /// Events that must happen in some order, or the other properties would prove little.
     fn reached(&self) -> Vec<Property<Self>> {
         if self.wishes == OF_ALL {
             return vec![
@@ -559,7 +564,7 @@ impl World {
                 Property::sometimes("a seat is reclaimed", |_, state: &State| state.answers(Code::Reclaimed)),
                 Property::sometimes("a vacant seat is counted", |_, state: &State| {
                     let counted =
-                        |entry: &Entry| entry.code == Code::Activated && entry.paid == Paid::Counted;
+                        |entry: &Entry| entry.code == Code::Activated && entry.paid == BindingKind::Counted;
                     state.log.iter().any(counted)
                 }),
                 Property::sometimes("a return beside another device", |_, state: &State| {
@@ -581,7 +586,7 @@ impl World {
             Property::sometimes("a cool-down refuses", |_, state: &State| {
                 state.answers(Code::TransferCooldown)
             }),
-            Property::sometimes("a cool-down ends", |_, state: &State| state.paid(Paid::Counted) == 2),
+            Property::sometimes("a cool-down ends", |_, state: &State| state.paid(BindingKind::Counted) == 2),
             Property::sometimes("a doubled activation is told it holds its seat", |_, state: &State| {
                 state.answers_a_copy(Code::Refreshed)
             }),
@@ -617,25 +622,25 @@ fn every_choice(of: usize, machines: usize, wishes: &[Wish]) -> Vec<Vec<Request>
 }
 
 #[test]
-fn one_seat_holds_in_every_order_of_events() {
+fn one_seat_holds_in_every_order() {
     let checker = World::new(Condition::Version, 3).checker().spawn_bfs().join();
     checker.assert_properties();
 }
 
 /// Every machine may be reinstalled, and the operator resets at any moment: nobody pays, and two seats stay two.
 #[test]
-fn as_many_machines_as_seats_never_pay() {
+fn reinstalls_within_seats_are_free() {
     World::of(2, 2, OF_ALL).checker().spawn_bfs().join().assert_properties();
 }
 
 #[test]
-fn two_seats_hold_three_machines_in_turns() {
+fn two_seats_hold_with_three_machines() {
     World { requests: 3, ..World::of(2, 3, OF_CLIENTS) }.checker().spawn_bfs().join().assert_properties();
 }
 
 /// The checker can fail: what the version guards breaks without it.
 #[test]
-fn without_the_condition_the_seat_is_sold_twice() {
+fn unconditional_commit_breaks_seats() {
     let enough = HasDiscoveries::AllOf([SEAT, PROMISES, AUDIT, COUNTS].into());
     let checker = World::new(Condition::None, 2).checker().finish_when(enough).spawn_bfs().join();
     for broken in [SEAT, PROMISES, AUDIT, COUNTS] {

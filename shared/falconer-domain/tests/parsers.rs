@@ -61,7 +61,7 @@ fn ring() -> KeyRing {
 
 proptest! {
     #[test]
-    fn ids_and_names_take_what_they_write_and_nothing_else(text in texts()) {
+    fn ids_and_names_read_only_canonical(text in texts()) {
         let read = [
             LicenseId::parse(&text).map(|id| id.to_string()),
             DeviceId::parse(&text).map(|id| id.to_string()),
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn a_key_however_it_is_spelled_is_one_key(text in texts()) {
+    fn key_reading_is_canonical(text in texts()) {
         if let Some(key) = LicenseKey::parse(&text) {
             let canonical = key.to_string();
             let again = LicenseKey::parse(&canonical).map(|key| key.to_string());
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn a_ring_is_read_or_refused_in_a_sentence_without_a_value(
+    fn ring_errors_hide_values(
         members in proptest::collection::vec((
             prop_oneof![Just("current".to_owned()), Just("legacy".to_owned()), Just("imported".to_owned()), "[0-9]{1,2}", texts()],
             prop_oneof!["[0-9]{1,2}", Just(MASTER.to_owned()), "secret-[a-z]{20,40}"],
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_a_lease_of_ours(header in part(), payload in part(), signature in part(), cut in any::<bool>()) {
+    fn no_text_verifies_as_a_lease(header in part(), payload in part(), signature in part(), cut in any::<bool>()) {
         let ring = ring();
         let key = ring.current().signing_key().verifying_key();
         let text = if cut { format!("{header}.{payload}") } else { format!("{header}.{payload}.{signature}") };
@@ -119,10 +119,10 @@ proptest! {
         prop_assert!(read.is_err() && read != Err(LeaseError::WrongAudience), "{}: {:?}", text, read);
     }
 
-    /// Whatever stands in `x-distrusted`: the ring opens, `current` signs, every customer's key is authentic, and who is
-    /// published is who is not distrusted.
+    /// With any `x-distrusted` the ring opens, `current` signs, every customer's key is authentic, and the
+    /// published generations are those that are not distrusted.
     #[test]
-    fn no_distrust_takes_the_ring_down_or_a_key_along(
+    fn no_distrust_breaks_the_ring(
         entries in proptest::collection::vec(prop_oneof!["[0-9]{1,3}", " ?[1-5] ?", texts()], 0..6),
         kind in 0..4,
     ) {
@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn no_key_set_is_trusted_for_being_well_formed(keys in proptest::collection::vec(jwk(), 0..4), text in texts()) {
+    fn well_formed_key_set_is_untrusted(keys in proptest::collection::vec(jwk(), 0..4), text in texts()) {
         let ours = ring().current().signing_key().verifying_key();
         let jwks = Jwks { keys };
         let written = serde_json::to_string(&jwks).unwrap();
@@ -167,7 +167,7 @@ proptest! {
     }
 
     #[test]
-    fn components_are_taken_or_refused_and_stated_ones_read_back(
+    fn components_read_back_or_are_refused(
         texts in proptest::collection::vec((proptest::sample::select(Label::ALL.to_vec()), texts()), 0..8),
         claim in proptest::collection::btree_map(texts(), prop_oneof!["[0-9a-f]{32}", "[0-9A-F]{0,40}", texts()], 0..5),
     ) {

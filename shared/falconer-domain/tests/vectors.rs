@@ -1,4 +1,4 @@
-//! `tests/vectors/formats.json`, written by an independent implementation of `docs/spec/formats.md`, against ours.
+//! Compares `tests/vectors/formats.json`, which an independent implementation wrote, with this crate.
 
 use falconer_domain::encoding::HEXLOWER;
 use falconer_domain::hardware::{self, Label, ReceivedComponents};

@@ -3,18 +3,17 @@
 //! The key, `nonce`, `hardware_format` and `from_device` are exact. Every other member is nice to have: it is taken,
 //! cleaned, cut, or set aside, and the answer names each one that was not taken as it was sent.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use falconer_domain::Code;
+use falconer_domain::members::{self, Given, Member, Members, NO_CHARACTER};
 use falconer_domain::person::Email;
 
-use crate::arrival::Asks;
-use crate::call::Call;
-use crate::fields::{self, Line, Nonce, Origin, TypedKey};
-use crate::members::{self, Given, Member, Members, NO_CHARACTER};
+use crate::change_request::SeatPurpose;
+use crate::fields::{self, Credentials, Line, Nonce, Origin, TypedKey};
 use crate::notes::{Names, Notes, RefusalStatus};
 use crate::problem::Problem;
+use crate::request::Request;
 
 /// Largest body taken, after base64 decoding: the largest honest request has some 1.5 KB.
 pub const MAX_BODY_BYTES: usize = 8 * 1024;
@@ -47,27 +46,35 @@ impl fmt::Debug for Body {
 }
 
 impl Body {
-    /// Reads a call's body: a JSON object, whatever its content type calls it.
+    /// Reads a request's body: a JSON object, whatever its content type calls it.
     ///
     /// # Errors
     /// `BODY_TOO_LARGE`; `MALFORMED_JSON`, or `UNSUPPORTED_MEDIA_TYPE` for what does not even claim to be JSON;
     /// `MISSING_LICENSE` for JSON that is not an object.
-    pub fn read(call: &Call) -> Result<Self, Problem> {
-        if call.body.len() > MAX_BODY_BYTES {
+    pub fn read(request: &Request) -> Result<Self, Problem> {
+        if request.body.len() > MAX_BODY_BYTES {
             return Err(Problem::new(Code::BodyTooLarge, Code::BodyTooLarge.row().next_step));
         }
-        let text = decoded(&call.body);
-        if let Some(members) = object(&text) {
+        let text = members::decoded(&request.body);
+        if let Some(members) = members::object(&text) {
             return Ok(Self { taken: vec![Taken::Nothing; members.0.len()], members });
         }
         if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() && !text.starts_with('{') {
             return Err(Problem::new(Code::MissingLicense, "The body is JSON but not an object."));
         }
-        let code = match &call.content_type {
+        let code = match &request.content_type {
             Some(given) if !claims_json(given) => Code::UnsupportedMediaType,
             _ => Code::MalformedJson,
         };
         Err(Problem::new(code, code.row().next_step))
+    }
+
+    /// The license key, nonce and origin, which every endpoint with a body reads.
+    ///
+    /// # Errors
+    /// `MISSING_LICENSE` or `INVALID_FIELD`.
+    pub fn credentials(&mut self) -> Result<Credentials, Problem> {
+        Ok(Credentials { license: self.license()?, nonce: self.nonce()?, origin: self.origin() })
     }
 
     /// The license key as it was typed.
@@ -79,7 +86,7 @@ impl Body {
         if let Some(typed) = self.exact_text(&NAMES)? {
             return Ok(TypedKey(typed));
         }
-        // A blank text is a key that is wrong, as the Flask server says; no text at all is no key.
+        // A blank text is an invalid key, as in the Flask server; without any text the key is missing.
         let blank =
             self.members.0.iter().any(|member| NAMES.contains(&member.name.as_str()) && member.is_text());
         let missing = || Problem::new(Code::MissingLicense, Code::MissingLicense.row().next_step);
@@ -102,14 +109,14 @@ impl Body {
         Ok(self.exact_text(&["from_device", "fromDevice"])?.map(|name| name.trim().to_owned()))
     }
 
-    /// What a device asks of its seat: `refresh` is `true` where it only wants to be seen. Languages without booleans
+    /// Reads the purpose of a request for a seat: `refresh` is `true` for an update alone. Languages without booleans
     /// write 1 or a text; a value that is neither takes no seat by accident.
     ///
     /// # Errors
     /// `INVALID_FIELD`.
-    pub fn asks(&mut self) -> Result<Asks, Problem> {
+    pub fn purpose(&mut self) -> Result<SeatPurpose, Problem> {
         const NAMES: [&str; 1] = ["refresh"];
-        let Some((index, member)) = self.member(&NAMES) else { return Ok(Asks::ToHold) };
+        let Some((index, member)) = self.member(&NAMES) else { return Ok(SeatPurpose::Hold) };
         let refreshes = match member.given() {
             Given::Flag(flag) => Some(flag),
             Given::Number(number) => match number.parse::<f64>() {
@@ -126,10 +133,10 @@ impl Body {
         };
         let refreshes = refreshes.ok_or_else(|| Problem::field(&member.name, "must be true or false"))?;
         self.take(index, &NAMES);
-        Ok(if refreshes { Asks::ToBeSeen } else { Asks::ToHold })
+        Ok(if refreshes { SeatPurpose::Refresh } else { SeatPurpose::Hold })
     }
 
-    /// Where the caller says it runs.
+    /// Reads the caller's own account of its origin.
     pub fn origin(&mut self) -> Option<Origin> {
         self.line(&["origin"], Origin::read)
     }
@@ -145,14 +152,14 @@ impl Body {
         Some(value)
     }
 
-    /// An e-mail address. A number is none.
+    /// Reads an e-mail address, which is never a number.
     pub(crate) fn address(&mut self, names: &[&str]) -> Option<Email> {
         let is_text = matches!(self.member(names)?.1.given(), Given::Text(_));
         is_text.then(|| self.line(names, fields::email)).flatten()
     }
 
-    /// Everything that is left is named, and what the caller wants of the answer is told the call.
-    pub fn finish(mut self, call: &Call) {
+    /// Names the members that were not taken, and notes the caller's wishes for the answer.
+    pub fn finish(mut self, request: &Request) {
         const STATUS: [&str; 2] = ["refusal_status", "refusalStatus"];
         let wanted = self.member(&STATUS);
         let status = wanted.and_then(|(index, member)| Some((index, RefusalStatus::read(&member.given())?)));
@@ -168,7 +175,12 @@ impl Body {
                 Taken::Nothing => names.add(&member.name),
             }
         }
-        call.note(Notes { ignored: names.into(), refusal_status: status.map(|(_, status)| status) });
+        request.note(Notes { ignored: names.into(), refusal_status: status.map(|(_, status)| status) });
+    }
+
+    /// Returns all members.
+    pub(crate) const fn members(&self) -> &Members {
+        &self.members
     }
 
     /// The member that counts, by the first of its names that holds something.
@@ -203,7 +215,7 @@ impl Body {
     }
 }
 
-/// Whether it is one of the members that nobody reads, in the form that clients send.
+/// Returns true if it is one of the members that nobody reads, in the form that clients send.
 fn is_read_by_nobody(member: &Member) -> bool {
     READ_BY_NOBODY.contains(&member.name.as_str())
         && match member.given() {
@@ -213,36 +225,8 @@ fn is_read_by_nobody(member: &Member) -> bool {
         }
 }
 
-/// The body as text. A byte-order mark is no part of it, nor is the byte that ends a string in C. UTF-16, which Windows
-/// calls Unicode, is known by its mark or by its first character; bytes that are not UTF-8 cost no more than the
-/// character they were meant to be.
-fn decoded(body: &[u8]) -> Cow<'_, str> {
-    let unit = |pair: &[u8], of: fn([u8; 2]) -> u16| of([pair[0], pair.get(1).copied().unwrap_or_default()]);
-    let utf16 = |bytes: &[u8], of| {
-        let units = bytes.chunks(2).map(|pair| unit(pair, of));
-        char::decode_utf16(units).map(|read| read.unwrap_or(NO_CHARACTER)).collect::<String>()
-    };
-    let text = match body {
-        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes).into(),
-        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes).into(),
-        [b'{', 0, ..] => utf16(body, u16::from_le_bytes).into(),
-        [0, b'{', ..] => utf16(body, u16::from_be_bytes).into(),
-        _ => String::from_utf8_lossy(body),
-    };
-    let bare = |text: &str| text.trim_start_matches('\u{FEFF}').trim_end_matches('\0').trim().len();
-    if bare(&text) == text.len() {
-        return text;
-    }
-    text.trim_start_matches('\u{FEFF}').trim_end_matches('\0').trim().to_owned().into()
-}
-
-/// An object, or the object inside a JSON text: a body that was encoded twice.
-fn object(text: &str) -> Option<Members> {
-    Members::read(text).or_else(|| Members::read(&members::text(text)?))
-}
-
-/// Whether any of the content types calls the body JSON: `application/json`, or `application/…+json`, whatever its
-/// parameters. A header that is sent twice arrives as one, joined by a comma.
+/// Returns true if any of the content types calls the body JSON: `application/json`, or `application/…+json`, whatever
+/// its parameters. A header that is sent twice arrives as one, joined by a comma.
 fn claims_json(content_types: &str) -> bool {
     content_types.split(',').any(|content_type| {
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -269,27 +253,6 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(claims_json(content_types), expected, "{content_types}");
-        }
-    }
-
-    #[test]
-    fn bodies_are_decoded_whatever_wrote_them() {
-        let utf16 = |of: fn(u16) -> [u8; 2], mark: &str| {
-            format!("{mark}{{\"ü\":1}}").encode_utf16().flat_map(of).collect::<Vec<u8>>()
-        };
-        for (body, expected) in [
-            ("{\"ü\":1}".as_bytes().to_vec(), "{\"ü\":1}"),
-            ("\u{FEFF}{\"ü\":1}\n".as_bytes().to_vec(), "{\"ü\":1}"),
-            (b"{\"a\":1}\0".to_vec(), "{\"a\":1}"),
-            (utf16(u16::to_le_bytes, "\u{FEFF}"), "{\"ü\":1}"),
-            (utf16(u16::to_be_bytes, "\u{FEFF}"), "{\"ü\":1}"),
-            (utf16(u16::to_le_bytes, ""), "{\"ü\":1}"),
-            (utf16(u16::to_be_bytes, ""), "{\"ü\":1}"),
-            (b"{\"J\xFCrgen\":1}".to_vec(), "{\"J\u{FFFD}rgen\":1}"),
-            (b"{\0".to_vec(), "{"),
-            (Vec::new(), ""),
-        ] {
-            assert_eq!(decoded(&body), expected, "{body:?}");
         }
     }
 }

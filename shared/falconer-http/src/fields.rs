@@ -4,11 +4,22 @@ use std::fmt;
 
 use falconer_domain::person::{self, Cleaned, Email, Loss};
 
-use crate::members::NO_CHARACTER;
 use crate::problem::Problem;
+use falconer_domain::members::NO_CHARACTER;
 
 /// Longest `origin`, in characters: the width of the Flask server's column.
 pub const MAX_ORIGIN_CHARS: usize = 255;
+
+/// The members that name a license and mark its answer.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The license key.
+    pub license: TypedKey,
+    /// The nonce that the lease repeats.
+    pub nonce: Option<Nonce>,
+    /// The caller's own account of its origin.
+    pub origin: Option<Origin>,
+}
 
 /// A license key as it was typed: any text. The key ring says whether it is one.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,7 +50,7 @@ impl Nonce {
     }
 }
 
-/// What a caller says about where it runs: for the audit, believed by nobody.
+/// The caller's own account of its origin. The audit has it; no decision uses it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
 
@@ -57,7 +68,7 @@ impl From<Origin> for String {
     }
 }
 
-/// What was made of a line of text, and whether every character of it is still there.
+/// A cleaned line of text, with a mark if it is whole.
 pub(crate) struct Line<T> {
     pub(crate) value: T,
     pub(crate) is_whole: bool,
@@ -76,7 +87,7 @@ pub(crate) fn email(text: &str) -> Option<Line<Email>> {
     Some(Line { value, is_whole: loss == Loss::Nothing && !text.contains(NO_CHARACTER) })
 }
 
-/// A text without what stands where there was no character, such as half an emoji.
+/// Removes the replacements of invalid characters, such as half an emoji.
 fn without_holes(text: &str) -> String {
     text.replace(NO_CHARACTER, "")
 }

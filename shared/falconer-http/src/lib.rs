@@ -1,40 +1,42 @@
-//! The shell around a handler: an API Gateway event in, an HTTP answer out, and everything that is the same for every
-//! endpoint in between.
+//! The Lambda shell: an API Gateway event in, an HTTP response out, and every step that endpoints share.
 //!
-//! A handler is `async fn handle(&App, &Call) -> Answer` and cannot fail: what stops it early is a [`Stop`], which has
-//! a wire form for every case.
+//! A handler is `async fn handle(&App, &Request) -> Result<Response, Rejection>`, and every [`Rejection`] has a wire
+//! form. `App::authenticate` opens a [`Session`]; the session loads the license, hashes hardware, and signs the answer.
 
-pub mod answer;
 pub mod app;
-pub mod arrival;
 pub mod body;
-pub mod call;
 pub mod change;
+pub mod change_request;
+pub mod endpoint;
 pub mod fields;
 pub mod hardware;
-pub mod problem;
 #[cfg(feature = "openapi")]
-pub mod schema;
+pub mod openapi;
+pub mod problem;
+pub mod request;
+pub mod response;
 pub mod serve;
+pub mod session;
 pub mod telemetry;
-pub mod verdict;
+pub mod verify_response;
 
 mod clock;
-mod event;
-mod members;
+mod lambda_event;
 mod notes;
 mod random;
 
-pub use answer::{Answer, Asker};
 pub use app::App;
-pub use arrival::{Asks, ChangeRequest, SeatRequest};
 pub use body::Body;
-pub use call::Call;
-pub use event::NotARequest;
-pub use fields::{Nonce, Origin, TypedKey};
+pub use change_request::{ChangeRequest, SeatChangeRequest, SeatPurpose};
+pub use endpoint::{Effect, Endpoint, Handler, HandlerFuture, WarmUp};
+pub use fields::{Credentials, Nonce, Origin, TypedKey};
+pub use lambda_event::NotARequest;
 pub use lambda_http::http::Method;
-pub use problem::{Problem, Stop};
-pub use serve::{Effect, Endpoint, WarmUp, serve};
+pub use problem::{Problem, Rejection};
+pub use request::Request;
+pub use response::{Asker, Response};
+pub use serve::serve;
+pub use session::{Loaded, Session};
 
 #[cfg(test)]
 mod tests;

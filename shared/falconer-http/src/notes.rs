@@ -1,17 +1,17 @@
-//! What a request leaves for its answer: the members that were not taken as they were sent, and the status it asks for.
+//! Notes of a request for its answer: the members that were not taken as sent, and the status it asks for.
 
 use falconer_domain::person::{Cleaned, Line, Loss};
 
-use crate::members::Given;
+use falconer_domain::members::Given;
 
 /// Most names in one answer: the body holds some hundreds of members at most, and a person reads the first few.
 const MAX_NAMES: usize = 20;
 /// Longest name, in characters: no member of this API has more than 16.
 const MAX_NAME_CHARS: usize = 40;
-/// What stands for the rest.
+/// The mark for the omitted rest.
 const MORE: &str = "…";
 
-/// What one request asks of its answer.
+/// The notes of one request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) ignored: Vec<String>,
@@ -37,8 +37,8 @@ impl RefusalStatus {
     }
 }
 
-/// Names of members, in the order of their appearance, each once, bounded and harmless. A name is the caller's own text,
-/// which goes back to the same caller.
+/// Names of members, in the order of their appearance, each once, bounded and harmless. A name is the caller's own
+/// text, which goes back to the same caller.
 #[derive(Default)]
 pub(crate) struct Names(Vec<String>);
 

@@ -1,19 +1,19 @@
-//! What stops a request early, in its wire form (RFC 9457).
+//! Problems: requests without a decision, in their wire form (RFC 9457).
 
 use falconer_aws::{OverLimit, RingUnavailable, StoreError};
 use falconer_domain::Code;
 use serde::Serialize;
 
-use crate::serve::Effect;
+use crate::endpoint::Effect;
 
-/// Seconds a caller is asked to wait when it is our failure.
+/// Seconds that a caller is asked to wait after a failure of the service.
 const UNAVAILABLE_RETRY_SECONDS: u32 = 2;
 
-/// How `type` begins; the code in lower case follows. A name and not an address (RFC 9457, section 3.1.1): a deployment
-/// has no page of its own to lead to, and `docs/errors.md` has a section for each code.
+/// Prefix of `type`; the code in lower case follows. It is a name and not an address (RFC 9457, section 3.1.1), because
+/// a deployment has no page of its own to lead to. `docs/errors.md` has a section for each code.
 const TYPE: &str = "urn:falconer:problem:";
 
-/// A request that was not decided: it was badly formed, came too often, or something of ours is down.
+/// A request without a decision: it is malformed, came too often, or a service is down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub(crate) code: Code,
@@ -22,40 +22,40 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem. `detail` says what is wrong with this request and never repeats a value of it.
+    /// Makes a problem. `detail` says what is wrong with this request and never repeats a value of it.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), headers: Vec::new() }
     }
 
-    /// The same, with a header.
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// The same, with another detail.
+    /// Replaces the detail.
     #[must_use]
-    pub fn because(mut self, detail: impl Into<String>) -> Self {
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = detail.into();
         self
     }
 
-    /// A member that is wrong. `field` is one of our own names.
+    /// Rejects a member. `field` is one of the names in the documents, never the caller's text.
     #[must_use]
     pub fn field(field: &str, rule: &str) -> Self {
         Self::new(Code::InvalidField, format!("{field} {rule}."))
     }
 
-    /// Something of ours is down.
+    /// Reports a service that is down.
     #[must_use]
     pub fn unavailable() -> Self {
         Self::new(Code::Unavailable, Code::Unavailable.row().next_step)
             .with_header("retry-after", UNAVAILABLE_RETRY_SECONDS.to_string())
     }
 
-    /// A bug of ours.
+    /// Reports a bug.
     #[must_use]
     pub fn internal() -> Self {
         Self::new(Code::Internal, Code::Internal.row().next_step)
@@ -71,7 +71,7 @@ impl Problem {
             success: effect.failed(),
             valid: false,
             error: match self.code {
-                // S1's clients show this member; it is where they learn which field is meant.
+                // Clients of the Flask server show this member; it tells them which field is meant.
                 Code::InvalidField => self.detail.trim_end_matches('.'),
                 _ => row.text,
             },
@@ -81,7 +81,7 @@ impl Problem {
     }
 }
 
-/// S1's members and RFC 9457's in one object.
+/// The members of the Flask server and those of RFC 9457 in one object.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Problem))]
 #[serde(rename_all = "camelCase")]
@@ -99,28 +99,28 @@ pub(crate) struct ProblemBody<'a> {
     request_id: String,
 }
 
-/// Why a handler ends before it has decided about a license.
+/// The end of a request before a decision about a license.
 #[derive(Debug)]
-pub enum Stop {
-    /// Not decided.
+pub enum Rejection {
+    /// No decision.
     Problem(Problem),
-    /// The key is no key of ours. A lawful no, but about no license, so unsigned.
+    /// A no about an invalid key. It is not about a license, so it is unsigned.
     InvalidSignature,
 }
 
-impl From<Problem> for Stop {
+impl From<Problem> for Rejection {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
     }
 }
 
-impl From<RingUnavailable> for Stop {
+impl From<RingUnavailable> for Rejection {
     fn from(_: RingUnavailable) -> Self {
         Self::Problem(Problem::unavailable())
     }
 }
 
-impl From<OverLimit> for Stop {
+impl From<OverLimit> for Rejection {
     fn from(over: OverLimit) -> Self {
         let OverLimit { policy, quota, window_seconds, retry_after_seconds } = over;
         let problem = Problem::new(Code::RateLimited, Code::RateLimited.row().next_step)
@@ -135,7 +135,7 @@ impl From<OverLimit> for Stop {
 impl From<&StoreError> for Problem {
     fn from(error: &StoreError) -> Self {
         match error {
-            // A row or catalog that does not read is ours to repair, and a restart of the caller's will not help it.
+            // An unreadable row or catalog is for the operator to repair; a retry by the caller does not help.
             StoreError::Unavailable(_) | StoreError::Corrupt(_) | StoreError::Conflict => Self::unavailable(),
         }
     }

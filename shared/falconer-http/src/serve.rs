@@ -1,4 +1,4 @@
-//! From process start to the next event: settings, warming up, the loop, and what happens after an answer.
+//! The Lambda loop: settings, warm-up, events, and the work that follows an answer.
 
 use std::future::Future;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,58 +16,24 @@ use lambda_http::tower::layer::layer_fn;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 
-use crate::answer::Answer;
 use crate::app::App;
-use crate::call::Call;
 use crate::clock;
-use crate::event::{NotARequest, Reply};
+use crate::endpoint::{Endpoint, WarmUp};
+use crate::lambda_event::{NotARequest, Reply};
 use crate::problem::Problem;
+use crate::request::Request;
 
-/// Longest an instance is kept from its next event by what follows an answer.
+/// Longest delay of the next event by work that follows an answer.
 const RECORD_BUDGET: Duration = Duration::from_millis(300);
-/// What is left of Lambda's own deadline when we answer by ourselves instead.
+/// Time before Lambda's own deadline at which the function answers `UNAVAILABLE`.
 const LAMBDA_MARGIN: Duration = Duration::from_millis(200);
-
-/// What a function warms up before its first event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WarmUp {
-    /// The key ring.
-    Ring,
-    /// The key ring, and beside it the connection to DynamoDB.
-    RingAndStore,
-}
-
-/// What an endpoint does to a license.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It tells something.
-    Tells,
-    /// It changes one. Every answer says `success`, and without the shared counter nothing is changed.
-    Changes,
-}
-
-/// One endpoint.
-#[derive(Clone, Copy, Debug)]
-pub struct Endpoint {
-    /// Its name: folder, action in audit rows, field of its log lines, rate-limit policy.
-    pub name: &'static str,
-    /// What it does to a license.
-    pub effect: Effect,
-    /// When an outage is told rather than waited for.
-    pub deadline: Duration,
-    /// What it needs before its first event.
-    pub warm_up: WarmUp,
-}
-
-/// A handler: infallible, for every failure has a wire form.
-pub type Handle = for<'a> fn(&'a App, &'a Call) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 /// Runs a function until Lambda ends it.
 #[must_use]
-pub fn serve(endpoint: Endpoint, handle: Handle) -> ExitCode {
+pub fn serve(endpoint: Endpoint) -> ExitCode {
     lambda_http::tracing::init_default_subscriber();
     panic::set_hook(Box::new(|panic| {
-        // The message may quote a value of the request; the place never does.
+        // The place alone: the message may quote a value of the request.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(panic.location = place, "a bug was caught");
     }));
@@ -80,7 +46,7 @@ pub fn serve(endpoint: Endpoint, handle: Handle) -> ExitCode {
         Ok(runtime) => runtime,
         Err(why) => return failed(&why),
     };
-    match runtime.block_on(connect_and_run(endpoint, handle, settings)) {
+    match runtime.block_on(connect_and_run(endpoint, settings)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => failed(&why),
     }
@@ -91,34 +57,25 @@ fn failed(why: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn connect_and_run(endpoint: Endpoint, handle: Handle, settings: Settings) -> Result<(), Error> {
+async fn connect_and_run(endpoint: Endpoint, settings: Settings) -> Result<(), Error> {
     let roots = match &settings.tls_roots_file {
         Some(file) => TrustRoots::from_file(file)?,
         None => TrustRoots::Amazon,
     };
     let clients = Clients::connect(roots, Budgets::LAMBDA).await;
-    run(endpoint, handle, settings, &clients).await
+    run(endpoint, settings, &clients).await
 }
 
-/// Warms up and runs the loop, with clients that are there already. What the bench measures beside [`serve`].
+/// Warms up and runs the loop with the caller's clients. The bench measures it beside [`serve`].
 ///
 /// # Errors
-/// Lambda's Runtime API is not there, or answers what it must not.
-pub async fn run(
-    endpoint: Endpoint,
-    handle: Handle,
-    settings: Settings,
-    clients: &Clients,
-) -> Result<(), Error> {
-    let instance = Arc::new(Instance {
-        app: App::new(endpoint, settings, clients),
-        endpoint,
-        handle,
-        to_record: Mutex::new(None),
-    });
+/// Lambda's Runtime API is missing, or answers unexpectedly.
+pub async fn run(endpoint: Endpoint, settings: Settings, clients: &Clients) -> Result<(), Error> {
+    let instance =
+        Arc::new(Instance { app: App::new(endpoint, settings, clients), to_record: Mutex::new(None) });
     instance.warm_up().await;
     let answering = Arc::clone(&instance);
-    // The event as it was written: a reader of ours decides what of it is worth reading, so none is a runtime error.
+    // The raw event: `Request::read` skips whatever it does not need, so no event is a runtime error.
     let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let instance = Arc::clone(&answering);
         async move { Ok::<_, Error>(instance.answer(event.payload.get(), event.context.deadline).await) }
@@ -129,23 +86,21 @@ pub async fn run(
 
 struct Instance {
     app: App,
-    endpoint: Endpoint,
-    handle: Handle,
     to_record: Mutex<Option<AuditRow>>,
 }
 
 impl Instance {
-    /// Side by side, so that a cold start waits for the slower of the two. What fails here is tried again by the first
-    /// request: a function starts whatever is down.
+    /// Connects to both services at once, so that a cold start waits for the slower one alone. A failure does not stop
+    /// the function: its first request tries again.
     async fn warm_up(&self) {
         let store = async {
-            if self.endpoint.warm_up == WarmUp::RingAndStore
-                && let Err(error) = self.app.store.reach().await
+            if self.app.endpoint.warm_up == WarmUp::RingAndStore
+                && let Err(error) = self.app.store.ping().await
             {
-                tracing::warn!(error = %error, "DynamoDB not reached while starting");
+                tracing::warn!(error = %error, "DynamoDB not reached during warm-up; the first request tries again");
             }
         };
-        // Why there is no ring stands in the log already.
+        // `ring()` has logged its error.
         let _ = tokio::join!(self.app.ring.ring(), store);
     }
 
@@ -153,8 +108,8 @@ impl Instance {
         let started = Instant::now();
         let now = clock::now();
         let deadline = self.deadline(lambdas_deadline_millis, now.0);
-        let call = match Call::read(event, now, started + deadline) {
-            Ok(call) => call,
+        let request = match Request::read(event, now, started + deadline) {
+            Ok(request) => request,
             Err(other) => {
                 if let NotARequest::From(sender) = other {
                     tracing::warn!(
@@ -165,31 +120,31 @@ impl Instance {
                 return other.reply();
             }
         };
-        let handled = AssertUnwindSafe((self.handle)(&self.app, &call)).catch_unwind();
-        let mut answer = match timeout(deadline, handled).await {
-            Ok(Ok(answer)) => answer,
+        let handled = AssertUnwindSafe(self.app.respond(&request)).catch_unwind();
+        let mut response = match timeout(deadline, handled).await {
+            Ok(Ok(response)) => response,
             Ok(Err(_panic)) => Problem::internal().into(),
             Err(_elapsed) => {
-                tracing::error!("the deadline passed before a decision");
+                tracing::error!("no decision before the deadline; answering UNAVAILABLE");
                 Problem::unavailable().into()
             }
         };
-        self.app.telemetry.answered(&call, &answer, started.elapsed());
-        *self.to_record.lock().unwrap_or_else(PoisonError::into_inner) = answer.take_audit();
-        answer.into_response(&call, self.endpoint.effect).into()
+        self.app.telemetry.answered(&request, &response, started.elapsed());
+        *self.to_record.lock().unwrap_or_else(PoisonError::into_inner) = response.take_audit();
+        response.into_http(&request, self.app.endpoint.effect).into()
     }
 
-    /// The sooner of our own deadline and Lambda's. One that is past on arrival is no deadline: Lambda never sends that,
+    /// The earlier of the endpoint's deadline and Lambda's. A deadline in the past is ignored: Lambda never sends one,
     /// but `cargo lambda watch` sends 1970.
     fn deadline(&self, lambdas_millis: u64, now_millis: i64) -> Duration {
         let left = lambdas_millis.saturating_sub(u64::try_from(now_millis).unwrap_or_default());
         if left == 0 {
-            return self.endpoint.deadline;
+            return self.app.endpoint.deadline;
         }
-        Duration::from_millis(left).saturating_sub(LAMBDA_MARGIN).min(self.endpoint.deadline)
+        Duration::from_millis(left).saturating_sub(LAMBDA_MARGIN).min(self.app.endpoint.deadline)
     }
 
-    /// After the answer was posted, before the next event is asked for.
+    /// Writes the audit row and the log line, after the answer is posted and before the next event is fetched.
     async fn record(&self) {
         let row = self.to_record.lock().unwrap_or_else(PoisonError::into_inner).take();
         let audit = async {
@@ -205,7 +160,7 @@ impl Instance {
     }
 }
 
-/// The layer around the whole runtime: its inner service returns when the answer has been posted.
+/// A layer around the whole runtime. Its inner service returns when the answer has been posted.
 struct Recording<S> {
     inner: S,
     instance: Arc<Instance>,
@@ -237,17 +192,19 @@ where
 
 #[cfg(test)]
 mod tests {
+    use lambda_http::http::Method;
+
     use super::*;
+    use crate::endpoint::Effect;
 
-    const ENDPOINT: Endpoint = Endpoint {
-        name: "test",
-        effect: Effect::Tells,
-        deadline: Duration::from_secs(2),
-        warm_up: WarmUp::RingAndStore,
-    };
+    const HANGS: Endpoint =
+        Endpoint::read_only("test", Method::POST, |_, _| Box::pin(std::future::pending()));
+    const PANICS: Endpoint = Endpoint::read_only("test", Method::POST, |_, request| {
+        Box::pin(async move { panic!("the key is {}", String::from_utf8_lossy(&request.body)) })
+    });
 
-    /// An instance whose services lead nowhere.
-    fn instance(handle: Handle) -> Instance {
+    /// An instance without reachable services.
+    fn instance(endpoint: Endpoint) -> Instance {
         let settings = Settings::read(|name| {
             (!name.ends_with("MINUTE") && !name.ends_with("DAYS") && name != "VERIFY_AUDIT")
                 .then(|| "none".to_owned())
@@ -255,51 +212,40 @@ mod tests {
         .unwrap();
         let nowhere = "http://127.0.0.1:1";
         let clients = Clients::of_stand_ins(nowhere, nowhere, Budgets::LAMBDA);
-        let app = App::new(ENDPOINT, settings, &clients);
-        Instance { app, endpoint: ENDPOINT, handle, to_record: Mutex::new(None) }
+        Instance { app: App::new(endpoint, settings, &clients), to_record: Mutex::new(None) }
     }
 
-    async fn answer(handle: Handle) -> (u64, String) {
-        answer_of(ENDPOINT, handle).await
-    }
-
-    async fn answer_of(endpoint: Endpoint, handle: Handle) -> (u64, String) {
-        let mut instance = instance(handle);
-        instance.endpoint = endpoint;
-        let reply = instance.answer(include_str!("../../../events/verify/post.json"), 0).await;
+    async fn answer(endpoint: Endpoint) -> (u64, String) {
+        let reply = instance(endpoint).answer(include_str!("../../../events/verify/post.json"), 0).await;
         let reply = serde_json::to_value(&reply).unwrap();
         (reply["statusCode"].as_u64().unwrap(), reply["body"].as_str().unwrap().to_owned())
     }
 
     #[tokio::test]
-    async fn a_bug_is_answered_as_internal_and_leaks_nothing() {
-        let (status, body) = answer(|_, call| {
-            Box::pin(async move { panic!("the key is {}", String::from_utf8_lossy(&call.body)) })
-        })
-        .await;
+    async fn bug_is_internal_and_leaks_nothing() {
+        let (status, body) = answer(PANICS).await;
         assert_eq!(status, 500);
         let expected = r#"{"type":"urn:falconer:problem:internal","title":"Internal server error","status":500,"detail":"Report it to the vendor with the request id.","valid":false,"error":"Internal server error","code":"INTERNAL","requestId":"JKJaXmPLvHcESHA="}"#;
         assert_eq!(body, expected);
     }
 
     #[tokio::test]
-    async fn an_endpoint_that_changes_says_that_it_did_not() {
-        let changes = Endpoint { effect: Effect::Changes, ..ENDPOINT };
-        let (status, body) = answer_of(changes, |_, _| Box::pin(async { panic!("a bug") })).await;
+    async fn bug_in_a_change_says_success_false() {
+        let (status, body) = answer(Endpoint { effect: Effect::Mutating, ..PANICS }).await;
         assert!(status == 500 && body.contains(r#""success":false,"valid":false"#), "{body}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_deadline_is_told_as_unavailable() {
+    async fn deadline_is_answered_unavailable() {
         let started = tokio::time::Instant::now();
-        let (status, body) = answer(|_, _| Box::pin(std::future::pending())).await;
-        assert_eq!((status, started.elapsed().as_secs()), (503, ENDPOINT.deadline.as_secs()));
+        let (status, body) = answer(HANGS).await;
+        assert_eq!((status, started.elapsed().as_secs()), (503, HANGS.deadline.as_secs()));
         assert!(body.contains("\"code\":\"UNAVAILABLE\""), "{body}");
     }
 
     #[tokio::test]
-    async fn lambdas_deadline_counts_when_it_is_sooner_and_still_ahead() {
-        let instance = instance(|_, _| Box::pin(std::future::pending()));
+    async fn deadline_of_lambda_counts_when_earlier() {
+        let instance = instance(Endpoint { deadline: Duration::from_secs(2), ..HANGS });
         for (left_millis, expected_millis) in
             [(5_000, 2_000), (1_200, 1_000), (200, 0), (100, 0), (0, 2_000), (-1_795_000_000_000_i64, 2_000)]
         {

@@ -1,4 +1,4 @@
-//! What an operator sees of a request: one line, log and CloudWatch metrics in one (embedded metric format).
+//! The log line of a request, which is also its CloudWatch metrics (embedded metric format).
 //!
 //! | metric | unit | when |
 //! | --- | --- | --- |
@@ -12,7 +12,8 @@
 //! | `ConflictRetries` | count of writes that lost a race and were decided again | when one was |
 //! | `UnknownTier` | count of licenses whose tier the catalog lacks | when one was met |
 //!
-//! Format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+//! Format:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 //! The line is written by hand because CloudWatch wants `_aws` at the root, where the subscriber's JSON never puts it.
 //!
 //! **Architecture invariant:** no license key, hardware value, secret, e-mail, name or address reaches this line; its
@@ -23,11 +24,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use falconer_aws::AuditOutcome;
-use falconer_domain::UnixMillis;
+use falconer_domain::{LicenseId, UnixMillis};
 use serde_json::{Map, Value, json};
 
-use crate::answer::Answer;
-use crate::call::Call;
+use crate::request::Request;
+use crate::response::Response;
 
 /// The metrics' namespace.
 pub const NAMESPACE: &str = "Falconer";
@@ -41,7 +42,7 @@ const WITHOUT_COUNTER: &str = "WithoutCounter";
 const UNKNOWN_TIER: &str = "UnknownTier";
 const CONFLICT_RETRIES: &str = "ConflictRetries";
 
-/// Every metric besides the codes. The alarms and the dashboard of `template.yaml` are held against it.
+/// Every metric besides the codes. A test compares the alarms and the dashboard of `template.yaml` with it.
 pub const METRICS: [&str; 8] = [
     LATENCY,
     RING_AGE,
@@ -53,7 +54,7 @@ pub const METRICS: [&str; 8] = [
     CONFLICT_RETRIES,
 ];
 
-/// What one instance has to tell of the request in hand.
+/// Counters of the current request of an instance.
 #[derive(Debug)]
 pub struct Telemetry {
     function: &'static str,
@@ -63,6 +64,8 @@ pub struct Telemetry {
 #[derive(Debug, Default)]
 struct Line {
     answered: Option<Answered>,
+    /// The license of the request's key, for an answer that does not name one.
+    license_id: Option<String>,
     store_errors: u32,
     audit_drops: u32,
     audit_capped: u32,
@@ -83,6 +86,11 @@ struct Answered {
 impl Telemetry {
     pub(crate) fn new(function: &'static str) -> Self {
         Self { function, line: Mutex::default() }
+    }
+
+    /// Notes the license of the request's key, for the log line of any answer.
+    pub(crate) fn concerns(&self, license_id: &LicenseId) {
+        self.line().license_id = Some(license_id.to_string());
     }
 
     pub(crate) fn store_error(&self) {
@@ -110,10 +118,10 @@ impl Telemetry {
         }
     }
 
-    pub(crate) fn answered(&self, call: &Call, answer: &Answer, latency: Duration) {
+    pub(crate) fn answered(&self, request: &Request, answer: &Response, latency: Duration) {
         self.line().answered = Some(Answered {
-            at: call.now,
-            request_id: call.request_id.clone(),
+            at: request.now,
+            request_id: request.request_id.clone(),
             code: answer.code().name(),
             license_id: answer.license_id().map(ToString::to_string),
             latency,
@@ -124,13 +132,13 @@ impl Telemetry {
     pub(crate) fn write(&self, ring_age: Option<Duration>) {
         let line = std::mem::take(&mut *self.line());
         if let Some(text) = line.render(self.function, ring_age) {
-            // A closed standard output is no reason to fail a request that has been answered.
+            // The request has been answered, so a closed standard output must not fail it.
             let _ = writeln!(std::io::stdout().lock(), "{text}");
         }
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
-        // A panic elsewhere leaves counts that are still counts.
+        // The counters stay valid after a panic, so ignore lock poisoning.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -138,6 +146,7 @@ impl Telemetry {
 impl Line {
     fn render(self, function: &'static str, ring_age: Option<Duration>) -> Option<String> {
         let Answered { at, request_id, code, license_id, latency } = self.answered?;
+        let license_id = license_id.or(self.license_id);
         let counts = [
             (code, 1),
             (STORE_ERRORS, self.store_errors),
@@ -182,7 +191,7 @@ impl Line {
     }
 }
 
-/// To the microsecond.
+/// Converts to milliseconds, exact to the microsecond.
 fn millis(latency: Duration) -> f64 {
     f64::from(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX)) / 1_000.0
 }
@@ -203,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_yes_fits_in_512_bytes_and_declares_what_it_holds() {
+    fn line_of_a_yes_fits_in_512_bytes() {
         let text = line().render("verify", Some(Duration::from_secs(299))).unwrap();
         assert!(text.len() <= 512, "{} bytes: {text}", text.len());
         let root: Value = serde_json::from_str(&text).unwrap();
@@ -219,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_metrics_is_what_a_line_can_hold() {
+    fn line_has_every_listed_metric() {
         let full = Line {
             store_errors: 1,
             audit_drops: 1,
@@ -240,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_fits_in_512_bytes() {
+    fn line_of_every_code_fits_in_512_bytes() {
         for code in falconer_domain::Code::ALL {
             let mut line = line();
             line.answered.as_mut().unwrap().code = code.name();
@@ -251,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_wrong_is_counted_and_nothing_is_written_twice() {
+    fn line_counts_failures_once() {
         let telemetry = Telemetry::new("verify");
         telemetry.store_error();
         telemetry.audited(AuditOutcome::Dropped);

@@ -1,4 +1,4 @@
-//! Every reader of requests: no bytes make it panic, and what it refuses it refuses with a code of the caller's.
+//! Readers of requests: no input makes them panic, and each refusal has a code that blames the caller.
 
 use falconer_domain::UnixMillis;
 use lambda_http::http::{Method, StatusCode};
@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use tokio::time::{Duration, Instant};
 
 use crate::body::MAX_BODY_BYTES;
-use crate::{Body, Call, ChangeRequest, Effect, Problem, SeatRequest, hardware};
+use crate::{Body, ChangeRequest, Effect, Problem, Request, SeatChangeRequest, hardware};
 
-/// Names that are looked at, under all their spellings, and one that is not.
+/// Names of members in all their spellings, and one unknown name.
 const NAMES: [&str; 20] = [
     "license",
     "license_key",
@@ -52,8 +52,8 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// An event as the gateway would send it, with anything in the places that callers fill.
-fn call(body: &[u8], content_type: &str, forwarded: &str, source_ip: &str) -> Call {
+/// An event of the gateway with arbitrary values in the places that callers fill.
+fn call(body: &[u8], content_type: &str, forwarded: &str, source_ip: &str) -> Request {
     let text = include_str!("../../../events/verify/post.json");
     let mut event: Value = serde_json::from_str(text).unwrap();
     event["headers"]["content-type"] = content_type.into();
@@ -62,39 +62,39 @@ fn call(body: &[u8], content_type: &str, forwarded: &str, source_ip: &str) -> Ca
     event["body"] = data_encoding::BASE64.encode(body).into();
     event["isBase64Encoded"] = true.into();
     let deadline = Instant::now() + Duration::from_secs(1);
-    Call::read(&event.to_string(), UnixMillis(0), deadline).expect("a request")
+    Request::read(&event.to_string(), UnixMillis(0), deadline).expect("a request")
 }
 
-/// Reads everything that any endpoint reads of a body.
-fn read(call: &Call) -> Result<(), Problem> {
-    call.require(&Method::POST)?;
-    let mut body = Body::read(call)?;
+/// Reads every member that any endpoint reads.
+fn read(request: &Request) -> Result<(), Problem> {
+    request.require(&Method::POST)?;
+    let mut body = Body::read(request)?;
     body.license()?;
     body.nonce()?;
     body.origin();
     body.from_device()?;
     hardware::read(&mut body)?;
-    ChangeRequest::read(call)?;
-    SeatRequest::read(call)?;
+    ChangeRequest::read(request)?;
+    SeatChangeRequest::read(request)?;
     Ok(())
 }
 
-fn status(problem: Problem, call: &Call) -> StatusCode {
-    let answer = crate::Answer::from(crate::Stop::from(problem));
-    answer.into_response(call, Effect::Changes).status()
+fn status(problem: Problem, request: &Request) -> StatusCode {
+    let answer = crate::Response::from(crate::Rejection::from(problem));
+    answer.into_http(request, Effect::Mutating).status()
 }
 
 proptest! {
     #[test]
-    fn any_json_is_read_or_refused_as_the_callers_mistake(body in json()) {
-        let call = call(body.to_string().as_bytes(), "application/json", "", "203.0.113.1");
-        if let Err(problem) = read(&call) {
-            prop_assert!(status(problem, &call).is_client_error(), "{}", body);
+    fn requests_any_json_is_read_or_4xx(body in json()) {
+        let request = call(body.to_string().as_bytes(), "application/json", "", "203.0.113.1");
+        if let Err(problem) = read(&request) {
+            prop_assert!(status(problem, &request).is_client_error(), "{}", body);
         }
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused_as_the_callers_mistake(
+    fn requests_any_bytes_are_read_or_4xx(
         body in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..200),
             json().prop_map(|json| json.to_string().into_bytes()),
@@ -102,15 +102,15 @@ proptest! {
         ],
         content_type in prop_oneof![Just("application/json".to_owned()), "\\PC{0,30}", "application/[a-z+;= ]{0,20}"],
     ) {
-        let call = call(&body, &content_type, "", "203.0.113.1");
-        if let Err(problem) = read(&call) {
-            prop_assert!(status(problem, &call).is_client_error());
+        let request = call(&body, &content_type, "", "203.0.113.1");
+        if let Err(problem) = read(&request) {
+            prop_assert!(status(problem, &request).is_client_error());
         }
     }
 
-    /// Whoever fills in headers moves to no other address.
+    /// Headers cannot move a caller to another address.
     #[test]
-    fn no_header_changes_the_address(
+    fn requests_headers_keep_the_address(
         forwarded in "([0-9]{1,2}(\\.[0-9]{1,2}){3}(, [0-9]{1,2}(\\.[0-9]{1,2}){3})?|[ -~]{0,60})",
         source_ip in "([0-9]{1,2}(\\.[0-9]{1,2}){3}|[ -~]{0,45})",
     ) {

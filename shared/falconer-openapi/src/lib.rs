@@ -52,7 +52,7 @@ fn document() -> Value {
 
 fn schemas() -> Map<String, Value> {
     let mut schemas = request::schemas();
-    for (name, schema) in falconer_http::schema::bodies() {
+    for (name, schema) in falconer_http::openapi::bodies() {
         schemas.insert(name, serde_json::to_value(schema).unwrap_or_default());
     }
     // What these two functions say is a struct of theirs, or of the domain's.
@@ -133,7 +133,8 @@ fn without_bodies(mut operation: Value) -> Value {
     operation
 }
 
-/// Whether a code is answered with a status: with its own, and where `refusal_status` asks for it, with 403 for 401.
+/// Returns true if a code is answered with a status: with its own, and where `refusal_status` asks for it, with 403 for
+/// 401.
 fn is_answered_with(code: Code, status: u16) -> bool {
     code.status() == status || (status == 403 && code.status() == 401)
 }
@@ -207,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_stands_in_the_document() {
+    fn document_lists_every_code() {
         let document = document().to_string();
         for code in Code::ALL.iter().filter(|code| **code != Code::Ok) {
             assert!(document.contains(&format!("\"{}\"", code.name())), "{}", code.name());
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_leads_somewhere() {
+    fn every_reference_resolves() {
         let document = document();
         let text = document.to_string();
         let referred =

@@ -6,6 +6,13 @@ use falconer_domain::person::{MAX_DEVICE_NAME_CHARS, MAX_PERSON_CHARS};
 use falconer_http::fields::MAX_ORIGIN_CHARS;
 use serde_json::{Map, Value, json};
 
+/// What becomes of the name of a device.
+const DEVICE_NAME: &str =
+    "What the customer calls the device. Not stored on a license whose person was erased.";
+/// What becomes of the customer's name and e-mail.
+const LICENSEE: &str =
+    "Stored where none is stored yet, and not on a license whose person was erased; never returned.";
+
 /// A text of so many characters, or `null`, which is as good as absent.
 fn text(max_chars: usize, what: &str) -> Value {
     json!({ "type": ["string", "null"], "maxLength": max_chars, "description": what })
@@ -100,8 +107,8 @@ fn refresh() -> (&'static str, Value) {
 
 fn person() -> Vec<(&'static str, Value)> {
     vec![
-        ("device_name", text(MAX_DEVICE_NAME_CHARS, "What the customer calls the device.")),
-        ("licensee_name", text(MAX_PERSON_CHARS, "Stored where none is stored yet; never returned.")),
-        ("licensee_email", text(MAX_PERSON_CHARS, "Stored where none is stored yet; never returned.")),
+        ("device_name", text(MAX_DEVICE_NAME_CHARS, DEVICE_NAME)),
+        ("licensee_name", text(MAX_PERSON_CHARS, LICENSEE)),
+        ("licensee_email", text(MAX_PERSON_CHARS, LICENSEE)),
     ]
 }

@@ -1,4 +1,4 @@
-//! What `activate-sync` refuses, and which of several reasons it tells.
+//! Refusals of `activate-sync`, and the one that it reports out of several.
 
 use falconer_domain::issue::NewLicense;
 use falconer_domain::{Code, KeyRing, Status};
@@ -11,7 +11,7 @@ use crate::contract::{
 };
 
 #[test]
-fn a_license_that_grants_nothing() {
+fn refuses_inactive_licenses() {
     let world = World::start();
     let a = Machine::named("a");
     let gone = ago(DAY);
@@ -30,7 +30,7 @@ fn a_license_that_grants_nothing() {
 }
 
 #[test]
-fn a_device_that_is_hardly_one() {
+fn refuses_weak_fingerprints() {
     let world = World::start();
     let a = Machine::named("a");
     let key = put(&world, Fixture::pro());
@@ -54,7 +54,7 @@ fn a_device_that_is_hardly_one() {
 }
 
 #[test]
-fn every_seat_is_taken() {
+fn refuses_when_seats_are_taken() {
     let world = World::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let (day, week) = (ago(DAY), ago(7 * DAY));
@@ -75,7 +75,7 @@ fn every_seat_is_taken() {
 }
 
 #[test]
-fn too_many_transfers() {
+fn refuses_over_transfer_limit() {
     let world = World::start();
     let a = Machine::named("a");
     let [h2, h20, d2, d10, d300] = [2 * HOUR, 20 * HOUR, 2 * DAY, 10 * DAY, 300 * DAY].map(ago);
@@ -101,9 +101,9 @@ fn too_many_transfers() {
     }
 }
 
-/// Each license gives several reasons; the first of them is told.
+/// Each license gives several reasons; the answer has the first.
 #[test]
-fn the_order_of_decisions() {
+fn first_of_several_reasons_wins() {
     let world = World::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);

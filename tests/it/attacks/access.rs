@@ -1,9 +1,9 @@
-//! Over-broad access. `cargo xtask template` judges the expanded template, which needs Python; this is the same question
-//! to the template as it is written.
+//! Over-broad access. `cargo xtask template` judges the expanded template, which needs Python; this is the same
+//! question to the template as it is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use falconer_local::template::Template;
+use falconer_emulators::template::Template;
 use falconer_tests::checkout;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ fn list(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |all| all.iter().collect())
 }
 
-/// `X.Arn` or `X`; whatever is no plain reference is shown as it is.
+/// `X.Arn` or `X`; any other expression is shown unchanged.
 fn target(value: &Value) -> String {
     let path = |value: &Value| {
         let parts: Vec<_> = value["Fn::GetAtt"].as_array()?.iter().filter_map(Value::as_str).collect();
@@ -41,7 +41,7 @@ fn grants(role: &Value) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn no_role_may_more_than_its_function_does() {
+fn roles_grant_only_needed_actions() {
     let read = |name: &str| std::fs::read_to_string(checkout().join(name)).unwrap();
     let template = Template::parse(&read("template.yaml")).unwrap();
     let indented: Vec<_> =

@@ -11,7 +11,7 @@ const FLOOD: usize = 60;
 
 /// A leaked key in a thousand hands: each address stays below its own limit, and the license's holds.
 #[test]
-fn a_genuine_key_from_ever_new_addresses_costs_what_its_license_may_cost() {
+fn license_limit_caps_many_addresses() {
     let machine = Machine::named("here");
     for (endpoint, code) in [
         ("verify", "VALID"),

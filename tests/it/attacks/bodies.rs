@@ -70,7 +70,7 @@ fn with_key(value: &Value, key: &str) -> Value {
 }
 
 #[test]
-fn no_json_whatever_is_5xx_or_unsigned_yes_or_kills_an_instance() {
+fn no_json_gets_5xx_or_unsigned_yes() {
     let world = World::start();
     let key = world.put(Fixture::pro().seats(100));
     let mut runner = TestRunner::new(Config { cases: 120, failure_persistence: None, ..Config::default() });

@@ -21,13 +21,13 @@ fn swapped(machine: &Machine, key: &str, parts: &Value) -> Value {
     request
 }
 
-/// What a lease of an answer says of the device.
+/// The device's claims in the lease of an answer.
 fn stated(reply: &falconer_tests::Reply) -> Value {
     reply.lease_parts().1["hw"].clone()
 }
 
 #[test]
-fn hardware_swapped_in_on_the_way_gets_another_machine_neither_seat_nor_lease() {
+fn swapped_hardware_gets_no_seat_or_lease() {
     let world = World::start();
     let [ours, theirs] = series();
     let labels = [Label::Mac, Label::Cpu, Label::Board];
@@ -77,7 +77,7 @@ fn hardware_swapped_in_on_the_way_gets_another_machine_neither_seat_nor_lease() 
 }
 
 #[test]
-fn drift_walks_no_seat_to_a_second_machine() {
+fn drift_never_moves_a_seat() {
     let world = World::start();
     let [ours, theirs] = series();
     let key = world.put(Fixture::pro().bound(1, &ours, ago(30 * DAY)));
@@ -105,7 +105,7 @@ fn drift_walks_no_seat_to_a_second_machine() {
 }
 
 #[test]
-fn empty_and_stock_components_never_match_each_other() {
+fn placeholder_parts_never_match() {
     let world = World::start();
     let nothing = [
         json!({ "mac": "", "cpu": "", "board": "" }),

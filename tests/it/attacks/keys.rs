@@ -20,7 +20,7 @@ fn changed(key: &str, digits: &str) -> Vec<String> {
     places.flat_map(others).collect()
 }
 
-/// What a guess is told, without what differs from call to call.
+/// The answer to a guess, without the members that differ from call to call.
 fn told(world: &World, path: &str, typed: &str) -> (u16, Value) {
     let mut reply = world.post(path, &json!({ "license": typed }));
     reply.body["requestId"].take();
@@ -28,7 +28,7 @@ fn told(world: &World, path: &str, typed: &str) -> (u16, Value) {
 }
 
 #[test]
-fn no_guessed_or_tampered_key_opens_anything_and_all_are_told_the_same() {
+fn guessed_keys_are_refused_alike() {
     let world = World::start();
     let (ring, keys) = (world.ring(), [world.put(Fixture::pro()), world.put(Fixture::pro())]);
     let legacy = [world.put(Fixture::pro().with_legacy_key()), world.put(Fixture::pro().with_legacy_key())];

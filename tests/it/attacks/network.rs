@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use falconer_client::transport::{Endpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{
-    Clock, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys, RawComponents, RefreshError,
-    State, Tick, Transport, Trouble, UnixMillis,
+    Clock, ClockReading, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys, RawComponents,
+    RefreshError, RequestFailure, State, Transport, UnixMillis,
 };
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_tests::{Fixture, MASTER_B, World, WorldOptions, now};
@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::issuing::falconer;
 
-/// What is done to the requests and answers of an application.
-type Meddling = Box<dyn Fn(&HttpTransport, Endpoint, Option<&str>) -> Result<Reply, NoReply> + Send>;
+/// The faults of the network between an application and its server.
+type Meddling = Box<dyn Fn(&HttpTransport, ApiEndpoint, Option<&str>) -> Result<Reply, NoReply> + Send>;
 
 /// The way to the server, and whoever sits on it.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ impl Way {
 
     fn meddle(
         &self,
-        with: impl Fn(&HttpTransport, Endpoint, Option<&str>) -> Result<Reply, NoReply> + Send + 'static,
+        with: impl Fn(&HttpTransport, ApiEndpoint, Option<&str>) -> Result<Reply, NoReply> + Send + 'static,
     ) {
         *self.meddling.lock().unwrap() = Some(Box::new(with));
     }
@@ -45,25 +45,25 @@ impl Way {
 }
 
 impl Transport for Way {
-    fn send(&self, endpoint: Endpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
         let meddling = self.meddling.lock().unwrap();
         if let Some(meddling) = &*meddling {
             return meddling(&self.server, endpoint, body);
         }
         let reply = self.server.send(endpoint, body);
-        if endpoint == Endpoint::Verify {
+        if endpoint == ApiEndpoint::Verify {
             *self.heard.lock().unwrap() = reply.clone().ok();
         }
         reply
     }
 }
 
-/// A client's clock, which stands still.
+/// A client's clock that does not advance.
 #[derive(Clone)]
-struct Still(Tick);
+struct Still(ClockReading);
 
 impl Clock for Still {
-    fn now(&self) -> Tick {
+    fn now(&self) -> ClockReading {
         self.0
     }
 
@@ -87,7 +87,7 @@ fn application(world: &World, way: &Way, machine: &'static str) -> Licensing {
     let wall = UnixMillis(now().0);
     Licensing::builder("QF", "https://licenses.example.com", keys)
         .transport(way.clone())
-        .clock(Still(Tick { wall, monotonic: Duration::ZERO }))
+        .clock(Still(ClockReading { wall, monotonic: Duration::ZERO }))
         .hardware(Parts(machine))
         .store_in_memory()
         .open()
@@ -118,22 +118,22 @@ fn ends_with_the_truth(way: &Way, client: &Licensing) {
 }
 
 #[test]
-fn an_old_valid_answer_played_again_says_nothing() {
+fn replayed_answer_is_ignored() {
     let (_world, way, client) = revoked();
     let held = client.license();
     let recorded = way.heard.lock().unwrap().clone().expect("an answer");
     way.meddle(move |server, endpoint, body| match endpoint {
-        Endpoint::Verify => Ok(recorded.clone()),
+        ApiEndpoint::Verify => Ok(recorded.clone()),
         _ => server.send(endpoint, body),
     });
-    assert_eq!(client.refresh(), Err(RefreshError::NoAnswer(Trouble::NotOurs)));
+    assert_eq!(client.refresh(), Err(RefreshError::RequestFailed(RequestFailure::NotForThisRequest)));
     assert_eq!(client.license(), held, "not a second more than before");
     ends_with_the_truth(&way, &client);
 }
 
 /// A whole authority of somebody else's, with a license of the same key's product, and its own public keys.
 #[test]
-fn a_forged_server_is_not_believed_whatever_keys_it_offers() {
+fn forged_server_is_not_believed() {
     let (_world, way, client) = revoked();
     let held = client.license();
     for generation in ["1", "9"] {
@@ -154,7 +154,11 @@ fn a_forged_server_is_not_believed_whatever_keys_it_offers() {
             });
             HttpTransport::new(&url).send(endpoint, body.as_deref())
         });
-        assert_eq!(client.refresh(), Err(RefreshError::NoAnswer(Trouble::NotTrusted)), "kid {generation}");
+        assert_eq!(
+            client.refresh(),
+            Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)),
+            "kid {generation}"
+        );
         assert_eq!(client.license(), held);
         way.leave();
         drop(forged);
@@ -183,7 +187,7 @@ fn downgraded(yes: &Reply, header: Option<&str>, asked: &str) -> Reply {
 }
 
 #[test]
-fn an_answer_stripped_of_its_signature_unlocks_and_locks_nothing() {
+fn unsigned_answer_changes_nothing() {
     let (world, way, client) = revoked();
     let held = client.license();
     let yes = way.heard.lock().unwrap().clone().expect("an answer");
@@ -195,14 +199,14 @@ fn an_answer_stripped_of_its_signature_unlocks_and_locks_nothing() {
     ] {
         let yes = yes.clone();
         way.meddle(move |server, endpoint, body| match (endpoint, body) {
-            (Endpoint::Verify, Some(asked)) => Ok(downgraded(&yes, header, asked)),
+            (ApiEndpoint::Verify, Some(asked)) => Ok(downgraded(&yes, header, asked)),
             _ => server.send(endpoint, body),
         });
-        assert!(matches!(client.refresh(), Err(RefreshError::NoAnswer(_))), "{header:?}");
+        assert!(matches!(client.refresh(), Err(RefreshError::RequestFailed(_))), "{header:?}");
         assert_eq!(client.license(), held, "{header:?}");
     }
     ends_with_the_truth(&way, &client);
-    // And a signed no is not made a yes by what stands beside it.
+    // And unsigned members do not turn a signed no into a yes.
     let key = world.put(Fixture::pro());
     let other = application(&world, &way, "second");
     other.activate(&key, "", "").expect("an activation");
@@ -221,7 +225,7 @@ fn an_answer_stripped_of_its_signature_unlocks_and_locks_nothing() {
 /// A proxy that shows the bound machine's hardware in the name of another gets that one a signed yes. It is about the
 /// bound machine, so the application on the other one does not act on it.
 #[test]
-fn an_answer_about_other_hardware_is_about_another_machine() {
+fn answer_for_other_hardware_is_refused() {
     let world = World::start();
     let way = Way::to(&world);
     let key = world.put(Fixture::pro());

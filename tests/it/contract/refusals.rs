@@ -1,8 +1,8 @@
-//! What every endpoint refuses in the same way, and never at the price of a license: bodies, texts that are no keys,
+//! Refusals that all endpoints share, and that never read a license: bodies, invalid keys,
 //! members, methods, too many requests, outages.
 
 use falconer_domain::{Code, Status, TierName};
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ impl Endpoint {
                 ("wrong tag", &tampered),
                 ("unknown generation", &unknown_generation),
                 ("emoji", "🔑🔑🔑"),
-                ("S1's example", "QF-PRO-a1b2c3d4e5f6-1234567890"),
+                ("the Flask server's example", "QF-PRO-a1b2c3d4e5f6-1234567890"),
             ] {
                 world.speak(typed);
                 // With a nonce that a lease would hold, and hardware that is enough.

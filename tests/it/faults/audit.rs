@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use falconer_local::gateway::peak_overlap;
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::gateway::peak_overlap;
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Reply, World, WorldOptions};
 use serde_json::json;
 
@@ -29,7 +29,7 @@ fn answers(world: &World) -> Vec<Reply> {
 }
 
 #[test]
-fn with_the_audit_table_down_or_hanging_at_load_every_verdict_stands_and_every_record_is_in_the_log() {
+fn verdicts_survive_audit_outage_under_load() {
     for fault in [Fault::Reset, Fault::Hang, Fault::throttling(), Fault::internal()] {
         let world = World::with(&WorldOptions { instances: INSTANCES, ..WorldOptions::default() });
         let audit = Matcher::operation("PutItem").and_resource(&world.settings.verifications_table);
@@ -37,7 +37,7 @@ fn with_the_audit_table_down_or_hanging_at_load_every_verdict_stands_and_every_r
         let replies = answers(&world);
         assert!(replies.iter().all(|reply| (reply.status, reply.code()) == (200, "VALID")), "{fault:?}");
 
-        // What a row would have said stands in the log: which request, about which license, decided how and when.
+        // The log has the content of the lost row: request, license, decision and moment.
         let lines = world.request_lines();
         let lines: BTreeMap<_, _> =
             lines.iter().map(|line| (line["request.id"].as_str().unwrap_or_default(), line)).collect();

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use falconer_http::{Answer, App, Call, Endpoint};
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
+use falconer_http::{App, Endpoint, Request, Response};
 use falconer_tests::{Fixture, Machine, World, turned_clock};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::events::event;
 
-/// What the design promises. The rest up to the gateway's 30 s and the function's 5 s is slack.
+/// The promised times. The rest up to the gateway's 30 s and the function's 5 s is slack.
 const VERIFY_WITHIN: Duration = Duration::from_millis(2_500);
 const CHANGE_WITHIN: Duration = Duration::from_millis(4_500);
 
@@ -24,24 +24,15 @@ fn endpoints() -> [(Endpoint, Duration); 4] {
     ]
 }
 
-async fn handle(app: &App, call: &Call) -> Answer {
-    match app.endpoint.name {
-        "verify" => verify::handle(app, call).await,
-        "activate-sync" => activate_sync::handle(app, call).await,
-        "transfer" => transfer::handle(app, call).await,
-        _ => deactivate::handle(app, call).await,
-    }
-}
-
 /// A request that is to be answered within `left`.
-fn call(endpoint: &Endpoint, key: &str, left: Duration) -> Call {
+fn call(endpoint: &Endpoint, key: &str, left: Duration) -> Request {
     let mut event = event(endpoint.name, "post");
     event["body"] = Machine::named("here").request(key).to_string().into();
-    Call::read(&event.to_string(), falconer_tests::now(), Instant::now() + left).expect("a request")
+    Request::read(&event.to_string(), falconer_tests::now(), Instant::now() + left).expect("a request")
 }
 
-fn told(answer: Answer, call: &Call, endpoint: &Endpoint) -> (u16, Value) {
-    let response = answer.into_response(call, endpoint.effect);
+fn told(response: Response, request: &Request, endpoint: &Endpoint) -> (u16, Value) {
+    let response = response.into_http(request, endpoint.effect);
     let body: Value = serde_json::from_slice(response.body()).unwrap();
     (response.status().as_u16(), body["code"].clone())
 }
@@ -57,7 +48,7 @@ fn license(world: &World, endpoint: &Endpoint) -> String {
 }
 
 #[test]
-fn an_outage_that_hangs_is_told_within_each_endpoints_deadline() {
+fn hanging_outage_meets_the_deadline() {
     let world = World::start();
     for (endpoint, promised) in endpoints() {
         assert!(endpoint.deadline <= promised, "{}", endpoint.name);
@@ -66,19 +57,19 @@ fn an_outage_that_hangs_is_told_within_each_endpoints_deadline() {
             hung.push(Matcher::operation("TransactWriteItems"));
         }
         let runtime = turned_clock();
-        let app = App::new(endpoint, world.settings.clone(), &world.tapped);
+        let app = App::new(endpoint.clone(), world.settings.clone(), &world.tapped);
         for matcher in hung {
             let (key, other) = (license(&world, &endpoint), license(&world, &endpoint));
             runtime.block_on(async {
                 // In real time: the ring, the catalog, and a connection.
                 let warm = call(&endpoint, &other, Duration::from_secs(60));
-                assert_eq!(told(handle(&app, &warm).await, &warm, &endpoint).0, 200, "{}", endpoint.name);
+                assert_eq!(told(app.respond(&warm).await, &warm, &endpoint).0, 200, "{}", endpoint.name);
 
                 world.dynamodb.break_all(matcher.clone(), Fault::Hang);
                 world.forget();
                 let asked = Instant::now();
                 let call = call(&endpoint, &key, endpoint.deadline);
-                let mut answer = Box::pin(handle(&app, &call));
+                let mut answer = Box::pin(app.respond(&call));
                 // Real time up to the call that hangs; from there on no answer will come, and our time-outs follow one
                 // another at once.
                 while world.dynamodb.matching(&matcher).is_empty() {
@@ -101,17 +92,17 @@ fn an_outage_that_hangs_is_told_within_each_endpoints_deadline() {
 }
 
 #[test]
-fn nothing_is_begun_with_less_than_half_a_second_left() {
+fn starts_nothing_in_last_half_second() {
     let world = World::start();
     for (endpoint, _) in endpoints() {
-        let app = App::new(endpoint, world.settings.clone(), &world.tapped);
+        let app = App::new(endpoint.clone(), world.settings.clone(), &world.tapped);
         let (key, other) = (license(&world, &endpoint), license(&world, &endpoint));
         turned_clock().block_on(async {
             let warm = call(&endpoint, &other, Duration::from_secs(60));
-            handle(&app, &warm).await;
+            app.respond(&warm).await;
             world.forget();
             let late = call(&endpoint, &key, Duration::from_millis(499));
-            let (status, code) = told(handle(&app, &late).await, &late, &endpoint);
+            let (status, code) = told(app.respond(&late).await, &late, &endpoint);
             assert_eq!((status, code), (503, json!("UNAVAILABLE")), "{}", endpoint.name);
             assert!(world.dynamodb.records().is_empty(), "{}", endpoint.name);
         });

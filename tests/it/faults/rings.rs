@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::App;
-use falconer_local::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_A, World, pass, ring, turned_clock};
 
 use crate::issuing::falconer;
@@ -32,7 +32,7 @@ fn outages() -> [(&'static str, Fault); 5] {
 }
 
 #[test]
-fn secrets_manager_down_at_a_cold_start_is_503_until_it_is_back() {
+fn cold_start_without_secrets_is_503() {
     // Each takes our own pause of 5 s; `outages` has the reset, and a running instance meets all of them below.
     for (what, fault) in outages().into_iter().filter(|(what, _)| ["hanging", "refused"].contains(what)) {
         let world = World::start();
@@ -60,7 +60,7 @@ fn secrets_manager_down_at_a_cold_start_is_503_until_it_is_back() {
 
 /// Our own pause, on a clock that the test turns: requests of the next 5 s ask nobody, the first one after them does.
 #[test]
-fn an_instance_without_a_ring_heals_with_the_first_request_after_5_seconds() {
+fn missing_ring_is_retried_after_5_s() {
     let world = World::start();
     let runtime = turned_clock();
     runtime.block_on(async {
@@ -80,7 +80,7 @@ fn an_instance_without_a_ring_heals_with_the_first_request_after_5_seconds() {
 }
 
 #[test]
-fn a_running_instance_keeps_its_good_ring_whatever_takes_its_place() {
+fn running_instance_keeps_good_ring() {
     let world = World::start();
     let runtime = turned_clock();
     runtime.block_on(async {
@@ -111,7 +111,7 @@ fn a_running_instance_keeps_its_good_ring_whatever_takes_its_place() {
 }
 
 #[test]
-fn the_command_line_stops_at_a_bad_ring_with_its_sentence() {
+fn cli_reports_a_bad_ring() {
     let world = World::start();
     let key = world.put(Fixture::pro());
     for (what, bad, sentence) in bad_rings() {

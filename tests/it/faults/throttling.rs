@@ -1,6 +1,6 @@
 //! F1: a store that asks us to slow down.
 
-use falconer_local::tap::{Fault, Matcher};
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
 
 /// The words for it: of a table, of an account, and of a partition.
@@ -49,7 +49,7 @@ impl Way {
 }
 
 #[test]
-fn one_and_two_throttled_attempts_of_any_call_are_absorbed_and_more_are_503() {
+fn absorbs_two_throttles_then_503() {
     let world = World::with(&WorldOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", "1000".to_owned())],
         ..WorldOptions::default()

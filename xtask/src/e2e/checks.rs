@@ -131,7 +131,8 @@ fn device_lease(subject: &mut Subject) -> Result<()> {
 /// As a person would: source the file, paste the lines. Pasted again, each says what the README tells of it.
 fn readme(subject: &mut Subject) -> Result<()> {
     let page = |name: &str| std::fs::read_to_string(subject.workspace.root.join(name));
-    let text = page("README.md")? + &page("docs/migrating-from-apps-script.md")?;
+    let text =
+        page("README.md")? + &page("docs/local-stack.md")? + &page("docs/migrating-from-apps-script.md")?;
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("curl ")).collect();
     ensure!(lines.len() >= 8, "the documents have {} lines of curl", lines.len());
     for round in [&[][..], &REFUSED_THE_SECOND_TIME] {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Stack, stand_ins};
 use crate::http::{self, Answer};
-use crate::process::Process;
+use crate::process::{Output, Process};
 use crate::{interrupt, ports};
 
 /// The functions are built by then, but cargo looks at each once more, and a code change meanwhile builds them again.
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// What the watcher says when a function ends, instead of ending itself or starting it again.
 const FUNCTION_ENDED: &str = "command exited";
 /// No function is made of these, so a change there need not restart one. In the syntax of .gitignore.
-const NOT_WATCHED: &str = "/cli\n/docs\n/events\n/tests\n/xtask\n/shared/falconer-local\n*.md\n";
+const NOT_WATCHED: &str = "/bench\n/cli\n/docs\n/emulators\n/events\n/tests\n/xtask\n*.md\n";
 
 impl Stack<'_> {
     /// Starts the functions and waits until each has answered once: the watcher starts one on its first request.
@@ -68,8 +68,8 @@ impl Stack<'_> {
         if self.options.release {
             watch.arg("--release");
         }
-        if std::io::stderr().is_terminal() {
-            // Its output passes through us, so that it cannot see the terminal itself.
+        if self.options.output == Output::LogAndTerminal && std::io::stderr().is_terminal() {
+            // The watcher's output passes through this program, so the watcher cannot see the terminal.
             watch.args(["--color", "always"]);
         }
         watch.env("CARGO_LAMBDA_IGNORE_FILE", ignored);

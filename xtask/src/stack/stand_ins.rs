@@ -24,7 +24,7 @@ pub(super) fn dynamodb(
 ) -> Result<(Process, String)> {
     let port = ports::free_port()?;
     let log = folder.join("dynamodb.log");
-    let mut command = workspace.command(workspace.program("falconer-local"));
+    let mut command = workspace.command(workspace.program("falconer-emulators"));
     command.args(["dynamodb", "--template", "template.yaml", "--port"]).arg(port.to_string());
     if let Some(data) = data {
         fs::create_dir_all(data).with_context(|| format!("{} cannot be made", data.display()))?;
@@ -44,7 +44,7 @@ pub(super) fn gateway(
     environment: &Environment,
 ) -> Result<(Process, String)> {
     let log = folder.join("gateway.log");
-    let mut command = workspace.command(workspace.program("falconer-local"));
+    let mut command = workspace.command(workspace.program("falconer-emulators"));
     command.arg("gateway").arg("--binaries").arg(workspace.debug());
     environment.apply(&mut command);
     let mut process = Process::start("the gateway", &mut command, &log, Output::Log)?;
@@ -59,7 +59,7 @@ pub(super) fn gateway(
 /// Starts what stands before the watcher: the CORS of the template's gateway.
 pub(super) fn cors(workspace: &Workspace, folder: &Path, options: &Options, behind: u16) -> Result<Process> {
     let log = folder.join("cors.log");
-    let mut command = workspace.command(workspace.program("falconer-local"));
+    let mut command = workspace.command(workspace.program("falconer-emulators"));
     command.args(["cors", "--template", "template.yaml", "--port"]).arg(options.port.to_string());
     command.arg("--upstream").arg(format!("http://127.0.0.1:{behind}"));
     if let Some(origins) = &options.allowed_origins {
@@ -70,13 +70,13 @@ pub(super) fn cors(workspace: &Workspace, folder: &Path, options: &Options, behi
     Ok(process)
 }
 
-/// Starts Secrets Manager; beside it CloudFormation, for `--stack`, and a second DynamoDB that nothing here uses.
+/// Starts Secrets Manager; beside it CloudFormation, for `--stack`, STS, for the audit, and a second DynamoDB that nothing here uses.
 pub(super) fn ministack(workspace: &Workspace, tools: &DevTools, folder: &Path) -> Result<(Process, String)> {
     let port = ports::free_port()?;
     let mut command = workspace.command(&tools.ministack);
     command.env("GATEWAY_PORT", port.to_string()).env("BIND_HOST", "127.0.0.1");
     // Unless told, it also listens for IoT devices, on every interface.
-    command.env("IOT_MTLS_ENABLED", "0").env("SERVICES", "secretsmanager,dynamodb,cloudformation,ssm");
+    command.env("IOT_MTLS_ENABLED", "0").env("SERVICES", "secretsmanager,dynamodb,cloudformation,ssm,sts");
     let mut process = Process::start("ministack", &mut command, &folder.join("ministack.log"), Output::Log)?;
     let address = format!("http://127.0.0.1:{port}");
     let ready = format!("{address}/_ministack/ready");

@@ -58,7 +58,7 @@ fn refused(settled: &Result<Settled, String>) -> &str {
 }
 
 #[test]
-fn a_free_text_gets_the_same_fresh_key_in_every_run() {
+fn fresh_key_is_the_same_in_every_run() {
     let ring = usual();
     let run = |text: &str| settled(&ring, FreeText::Replaced, &[], &format!("{text},active,pro,,,,"));
     let (first, again, other) = (run("ABC-123-XYZ"), run("  abc-123-xyz "), run("ABC-123-XYY"));
@@ -76,7 +76,7 @@ fn escrow_opens(ring: &KeyRing, new: &NewLicense) -> String {
 }
 
 #[test]
-fn what_an_earlier_run_left_is_there() {
+fn recognizes_earlier_imports() {
     let before = usual();
     let row = "ABC-123-XYZ,active,pro,,,,";
     let fresh = settled(&before, FreeText::Replaced, &[], row);
@@ -103,7 +103,7 @@ fn what_an_earlier_run_left_is_there() {
 }
 
 #[test]
-fn keys_that_carry_a_signature_are_kept_or_refused() {
+fn signed_keys_are_kept_or_refused() {
     let ring = usual();
     let ours = LicenseKey::Current(CurrentKey::issue(
         ring.current(),
@@ -137,7 +137,7 @@ fn keys_that_carry_a_signature_are_kept_or_refused() {
 }
 
 #[test]
-fn texts_that_are_the_same_after_folding_are_all_refused() {
+fn refuses_keys_equal_after_folding() {
     let rows = "ABC-123-XYZ,active,pro,,,,\nOTHER-1,active,pro,,,,\nabc-123-xyz,sold,pro,,,,\nABC-123-XYZ,active,pro,,,,";
     for mode in [FreeText::Replaced, FreeText::Kept] {
         let settled = settled(&usual(), mode, &[], rows);
@@ -154,7 +154,7 @@ fn texts_that_are_the_same_after_folding_are_all_refused() {
 }
 
 #[test]
-fn every_reason_of_a_row_is_said_at_once() {
+fn reports_every_reason_at_once() {
     let settled = settled(
         &usual(),
         FreeText::Kept,
@@ -172,7 +172,7 @@ fn every_reason_of_a_row_is_said_at_once() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_refused() {
+fn refuses_keys_that_cannot_be_kept() {
     for text in ["ABC", "A-B-C-D", "M\u{DC}LLER-2024", &"A".repeat(65)] {
         let settled = settled(&usual(), FreeText::Kept, &[], &format!("{text},active,pro,,,,"));
         assert!(refused(&settled[0]).contains("6 to 64 letters A-Z and digits"), "{text}");
@@ -184,7 +184,7 @@ fn what_cannot_be_kept_is_refused() {
 }
 
 #[test]
-fn hardware_is_bound_where_it_tells_machines_apart() {
+fn binds_distinctive_hardware_only() {
     let ring = usual();
     for (cells, labels) in [
         ("mac-hash-1,cpu-hash-1,board-hash-1", vec![Label::Mac, Label::Board, Label::Cpu]),

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arrays_read_as_postgresql_writes_them() {
+    fn reads_arrays_from_postgresql() {
         for (text, elements) in [
             ("{}", &[][..]),
             ("{a}", &[Some("a")]),
@@ -220,7 +220,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_strange(text in "[a{},\"\\\\ N\\[\\]:=0-9]{0,40}|\\PC{0,40}") {
+        fn no_text_panics(text in "[a{},\"\\\\ N\\[\\]:=0-9]{0,40}|\\PC{0,40}") {
             let _ = read(&text);
         }
     }

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_of_python_and_json_read_as_texts() {
+    fn reads_python_and_json_lists() {
         for (text, elements) in [
             ("[]", &[][..]),
             ("['a', 'b']", &[Some("a"), Some("b")]),
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn dictionaries_become_json_in_their_order() {
+    fn dictionary_becomes_ordered_json() {
         let text = r#"{'z': 1, 'a': [True, None, 1.5e3, -2], 'it\'s': {"q": '"', 'n': nan}, 'empty': {}}"#;
         let json = r#"{"z": 1, "a": [true, null, 1500.0, -2], "it's": {"q": "\"", "n": null}, "empty": {}}"#;
         assert_eq!(Literal::read(text).map(|value| value.to_json()).as_deref(), Some(json));
@@ -266,7 +266,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_strange(text in "[\\[\\]{}()'\"\\\\,: a-f0-9NT\\-.]{0,40}|\\PC{0,40}") {
+        fn any_literal_becomes_valid_json(text in "[\\[\\]{}()'\"\\\\,: a-f0-9NT\\-.]{0,40}|\\PC{0,40}") {
             if let Some(value) = Literal::read(&text) {
                 prop_assert!(serde_json::from_str::<serde_json::Value>(&value.to_json()).is_ok());
             }

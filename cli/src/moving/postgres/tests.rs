@@ -19,7 +19,7 @@ fn incoming(cells: &str, zone: &str) -> Result<Incoming, BadRow> {
 }
 
 #[test]
-fn a_row_as_psql_copies_it() {
+fn reads_a_psql_row() {
     let row = "7,QF-PRO-0011223344556677-1700000000,user_1,a@example.com,pro,2027-03-01 12:00:00.5,\
                2025-01-10 09:30:00,t,\"{api_access,\"\"beta_access\"\"}\",\"{\"\"order\"\": 7}\"";
     let read = incoming(row, "UTC").unwrap_or_else(|why| panic!("{why}"));
@@ -44,7 +44,7 @@ fn a_row_as_psql_copies_it() {
 }
 
 #[test]
-fn ends_that_no_calendar_has() {
+fn reads_ends_outside_the_calendar() {
     let end = |text: &str| {
         let read = incoming(&format!("1,K,u,,pro,{text},,t,,"), "UTC");
         read.map(|read| read.record.expires_at).map_err(|why| why.to_string())
@@ -68,7 +68,7 @@ fn ends_that_no_calendar_has() {
 }
 
 #[test]
-fn booleans_of_every_writer() {
+fn reads_booleans_of_every_writer() {
     let status = |text: &str| {
         incoming(&format!("1,K,u,,pro,2027-03-01,,{text},,"), "UTC").map(|read| read.record.status)
     };
@@ -89,7 +89,7 @@ fn booleans_of_every_writer() {
 }
 
 #[test]
-fn what_the_old_server_never_read_refuses_nothing() {
+fn informative_columns_never_refuse() {
     let row = |email: &str, features: &str, metadata: &str| {
         let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
         let cells = [email, features, metadata].map(quoted);
@@ -124,7 +124,7 @@ fn what_the_old_server_never_read_refuses_nothing() {
 }
 
 #[test]
-fn lists_and_dictionaries_of_pandas() {
+fn reads_pandas_lists_and_dicts() {
     let cells = "1,K,u,nan,pro,2027-03-01 12:00:00.123456,,True,\"['a', 'b_c', None]\",\"{'order': 7, 'gift': None}\"";
     let read = incoming(cells, "UTC").unwrap_or_else(|why| panic!("{why}"));
     assert_eq!((read.order.email, read.order.features), (None, vec!["a".to_owned(), "b_c".to_owned()]));
@@ -133,7 +133,7 @@ fn lists_and_dictionaries_of_pandas() {
 }
 
 #[test]
-fn text_is_text() {
+fn text_columns_keep_their_text() {
     let user = |text: &str| {
         let cells = format!("1,K,\"{text}\",,pro,2027-03-01,,t,,");
         let read = incoming(&cells, "UTC").unwrap_or_else(|why| panic!("{why}"));
@@ -170,7 +170,7 @@ fn text_is_text() {
 }
 
 #[test]
-fn what_does_not_read_is_said_by_its_column() {
+fn errors_name_the_column() {
     for (cells, sentence) in [
         ("1,,u,,pro,2027-03-01,,t,,", "license_key is empty"),
         ("1,K,u,,Pro!,2027-03-01,,t,,", "tier: \"pro!\" is not the name of a tier"),

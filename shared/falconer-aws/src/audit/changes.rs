@@ -1,17 +1,23 @@
-//! What an audit row says of a change: the attributes that differ, before and after.
+//! The changes in an audit row: the attributes that differ, before and after.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 /// Attributes about a person: that they changed is recorded, what they say is not.
-const ABOUT_PEOPLE: [&str; 5] = ["email", "licensee_name", "licensee_email", "notes", "metadata"];
+pub(super) const ABOUT_PEOPLE: [&str; 5] = ["email", "licensee_name", "licensee_email", "notes", "metadata"];
+/// The vendor's own id of a customer: told, since an operator searches by it, and never of the one that is taken away.
+pub(super) const USER_ID: &str = "user_id";
+/// What is told of attributes about people.
+pub(super) const SET: &str = "set";
+pub(super) const CHANGED: &str = "changed";
+pub(super) const REMOVED: &str = "removed";
 /// Attributes that hold hashes of hardware: only the devices' ids are recorded.
 const DEVICES: [&str; 2] = ["devices", "released"];
 /// A list that may be long: only its length is recorded.
 const COUNTED: &str = "transfers";
 
-type Item = HashMap<String, AttributeValue>;
+pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// Attribute → `{before, after}` of everything that differs between two forms of a license, as the rules see it.
 pub(crate) fn changes(before: &Item, after: &Item) -> AttributeValue {
@@ -19,8 +25,13 @@ pub(crate) fn changes(before: &Item, after: &Item) -> AttributeValue {
     let names = before.keys().chain(after.keys());
     for name in names.filter(|name| before.get(*name) != after.get(*name)) {
         let shown = |item: &Item| item.get(name).map(|value| shown(name, value));
-        let change = if ABOUT_PEOPLE.contains(&name.as_str()) {
-            let word = if before.contains_key(name) { "changed" } else { "set" };
+        let word = match (before.contains_key(name), after.contains_key(name)) {
+            (true, false) => REMOVED,
+            (true, true) => CHANGED,
+            (false, _) => SET,
+        };
+        let is_told_by_word = ABOUT_PEOPLE.contains(&name.as_str()) || (name == USER_ID && word == REMOVED);
+        let change = if is_told_by_word {
             Some(AttributeValue::S(word.to_owned()))
         } else {
             before_and_after(shown(before), shown(after))
@@ -71,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_told_and_people_and_hardware_are_not() {
+    fn changes_omit_people_and_hardware() {
         let device = |hash: &str| map(&[("components", text(hash))]);
         let before = item(&[
             ("status", text("pending")),
@@ -99,5 +110,10 @@ mod tests {
         ]);
         assert_eq!(changes(&before, &after), expected);
         assert_eq!(changes(&after, &after), AttributeValue::M(Item::new()));
+        let word = |word: &str| map(&[("user_id", text(word))]);
+        let of = |user: &str| item(&[("user_id", text(user))]);
+        assert_eq!(changes(&of("anna-17"), &Item::new()), word("removed"), "what goes is not repeated");
+        let set = map(&[("user_id", map(&[("after", text("anna-17"))]))]);
+        assert_eq!(changes(&Item::new(), &of("anna-17")), set);
     }
 }

@@ -1,9 +1,13 @@
 //! The record of what was decided and changed.
 
 mod changes;
+#[cfg(feature = "operator")]
+mod impersonal;
 mod row;
 mod writer;
 
 pub(crate) use changes::changes;
+#[cfg(feature = "operator")]
+pub(crate) use impersonal::impersonal;
 pub use row::{AuditRow, RowPart, Subject};
 pub use writer::{AUDIT_BUDGET, AuditOutcome, AuditWriter};

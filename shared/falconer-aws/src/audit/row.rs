@@ -1,4 +1,4 @@
-//! What is recorded of a decision or a change.
+//! The record of a decision or a change.
 
 use falconer_domain::hardware::{DeviceId, Sighting};
 use falconer_domain::{LicenseId, Product, UnixMillis};
@@ -6,7 +6,7 @@ use falconer_domain::{LicenseId, Product, UnixMillis};
 use crate::limiter::Address;
 use crate::tables;
 
-/// What an audit row is about: the partition it lies in.
+/// The subject of an audit row, which is also its partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// A license.
@@ -24,7 +24,7 @@ impl Subject {
     }
 }
 
-/// What a row tells of a request.
+/// The part of a request that a row holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowPart {
     /// All there is.
@@ -36,37 +36,43 @@ pub enum RowPart {
 /// One audit row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
-    /// What of the request it tells.
+    /// The part of the request.
     pub part: RowPart,
-    /// What it is about.
+    /// The subject.
     pub about: Subject,
     /// When.
     pub at: UnixMillis,
     /// The request.
     pub request_id: String,
-    /// What was asked: `verify`, `issue`, …
+    /// The request or command: `verify`, `issue`, …
     pub action: &'static str,
-    /// What came of it.
+    /// The resulting code.
     pub code: &'static str,
-    /// What the caller said about where it runs.
+    /// The caller's own account of its origin.
     pub origin: Option<String>,
     /// The caller's folded address.
     pub address: Option<Address>,
-    /// Who changed something; absent where nobody did.
+    /// The person or client that made a change; absent where nothing changed.
     pub actor: Option<String>,
     /// Why, in the words of whoever changed it.
     pub reason: Option<String>,
     /// The device it is about.
     pub device: Option<DeviceId>,
-    /// What a request said about the machine it came from, where it was about one.
+    /// The machine of the request, if the request described one.
     pub hardware: Option<Sighting>,
     /// Days it is kept; `None` is for good.
     pub kept_days: Option<u32>,
 }
 
 impl AuditRow {
-    /// The row of a change to a license: kept for good, and written in the same transaction. Where a client asked for it
-    /// is no part of it.
+    /// The same without the place it was asked from, where that is not to be known: the license's person was erased.
+    #[must_use]
+    pub fn without_caller(self) -> Self {
+        Self { origin: None, address: None, ..self }
+    }
+
+    /// The row of a change to a license: kept for good, and written in the same transaction. Where a client asked for
+    /// it is in another row.
     #[must_use]
     pub fn change(
         license_id: &LicenseId,

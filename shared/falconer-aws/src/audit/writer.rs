@@ -7,9 +7,9 @@ use falconer_domain::Code;
 use tokio::time::{Instant, timeout};
 
 use super::row::{AuditRow, Subject};
+use crate::fixed_window::FixedWindowCounter;
 use crate::settings::{Settings, VerifyAudit};
 use crate::store::Store;
-use crate::windows::Windows;
 
 /// Longest an instance is held up after its answer.
 pub const AUDIT_BUDGET: Duration = Duration::from_millis(300);
@@ -20,10 +20,10 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Rows for one license, minute and instance: a leaked key cannot run up the bill.
 const ROWS_PER_LICENSE_PER_MINUTE: u32 = 10;
 
-/// What became of a row.
+/// The result of writing a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditOutcome {
-    /// It stands in the table.
+    /// The row is in the table.
     Written,
     /// The settings ask for no row of this kind.
     NotAsked,
@@ -47,7 +47,7 @@ pub struct AuditWriter {
 struct State {
     failures_in_a_row: u32,
     paused_until: Option<Instant>,
-    rows: Windows<Subject>,
+    rows: FixedWindowCounter<Subject>,
 }
 
 impl AuditWriter {
@@ -57,7 +57,11 @@ impl AuditWriter {
         Self {
             verify_audit: settings.verify_audit,
             capped: settings.verifies_per_license_per_minute > 0,
-            state: Mutex::new(State { failures_in_a_row: 0, paused_until: None, rows: Windows::new() }),
+            state: Mutex::new(State {
+                failures_in_a_row: 0,
+                paused_until: None,
+                rows: FixedWindowCounter::new(),
+            }),
         }
     }
 

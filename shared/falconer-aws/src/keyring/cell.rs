@@ -24,14 +24,14 @@ const HELD_PAUSE: Duration = Duration::from_secs(60);
 /// Longest a request waits for the re-read of a ring that is still good.
 const REREAD_BUDGET: Duration = Duration::from_millis(400);
 
-/// There is no ring to judge with. Ours, never the customer's: 503.
+/// No usable key ring. The operator's fault and never the customer's: 503.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key ring is not available")]
 pub struct RingUnavailable;
 
 /// The ring this instance holds. A bad or unreachable one never replaces a good one.
 #[derive(Debug)]
-pub struct RingCell {
+pub struct KeyRingCache {
     secrets: Client,
     secret_id: String,
     state: Mutex<State>,
@@ -66,7 +66,7 @@ impl State {
         self.tried_at.is_none_or(|tried_at| tried_at.elapsed() >= pause)
     }
 
-    /// Whether a request may wait for an attempt; if so, it counts as made.
+    /// Returns true if a request may wait for an attempt; if so, it counts as made.
     fn may_wait(&mut self, pause: Duration) -> bool {
         let may = self.waited_at.is_none_or(|waited_at| waited_at.elapsed() >= pause);
         if may {
@@ -76,7 +76,7 @@ impl State {
     }
 }
 
-impl RingCell {
+impl KeyRingCache {
     /// A cell that has read nothing yet.
     #[must_use]
     pub fn new(clients: &Clients, secret_id: &str) -> Self {
@@ -104,7 +104,7 @@ impl RingCell {
     ///
     /// # Errors
     /// [`RingUnavailable`] when so young a ring cannot be had.
-    pub async fn young_ring(&self) -> Result<Arc<KeyRing>, RingUnavailable> {
+    pub async fn fresh_ring(&self) -> Result<Arc<KeyRing>, RingUnavailable> {
         let mut state = self.state.lock().await;
         if state.age().is_none_or(|age| age > YOUNG) && state.may_wait(YOUNG) {
             self.read(&mut state).await;
@@ -121,7 +121,7 @@ impl RingCell {
         }
     }
 
-    /// How old the ring is; `None` if there is none.
+    /// Returns the age of the ring; `None` without a ring.
     pub async fn age(&self) -> Option<Duration> {
         self.state.lock().await.age()
     }

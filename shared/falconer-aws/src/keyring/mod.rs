@@ -3,5 +3,5 @@
 mod cell;
 mod writer;
 
-pub use cell::{RingCell, RingUnavailable};
+pub use cell::{KeyRingCache, RingUnavailable};
 pub use writer::{RingWriteError, RingWriter, StoredRing};

@@ -19,12 +19,12 @@ const PREVIOUS: &str = "AWSPREVIOUS";
 /// Prefix of the stage a version carries until it becomes current, so that it is never without one.
 const STAGED_PREFIX: &str = "falconer-";
 
-/// A ring as it stands in the secret.
+/// The ring as the secret holds it.
 #[derive(Debug)]
 pub struct StoredRing {
     /// The version it was read from.
     pub version: String,
-    /// Its text: a flat JSON object.
+    /// The text: a flat JSON object.
     pub text: SecretString,
     /// When this version was made, in milliseconds.
     pub created_at_millis: Option<i64>,
@@ -40,10 +40,10 @@ struct Staged {
 /// Why the secret was not changed. No variant holds a value of it.
 #[derive(Debug, thiserror::Error)]
 pub enum RingWriteError {
-    /// There is no such secret, or it has no value yet.
+    /// The secret does not exist, or it has no value yet.
     #[error("the secret {0} does not exist or holds nothing; run `falconer keyring init`")]
     Missing(String),
-    /// `init` where a ring stands already.
+    /// `init` although a ring exists.
     #[error("the secret {0} already holds a key ring; `falconer keyring add` adds a generation to it")]
     Exists(String),
     /// Somebody else changed it between reading and writing.
@@ -71,7 +71,7 @@ impl RingWriter {
         Self { secrets: clients.secrets.clone(), secret_id: secret_id.to_owned() }
     }
 
-    /// The ring as it stands.
+    /// Reads the ring.
     ///
     /// # Errors
     /// [`RingWriteError::Missing`] or [`RingWriteError::Unavailable`].
@@ -91,14 +91,14 @@ impl RingWriter {
         }
     }
 
-    /// The refusal to write a first ring where one stands.
+    /// Returns the refusal to write a first ring over an existing one.
     #[must_use]
     pub fn exists(&self) -> RingWriteError {
         RingWriteError::Exists(self.secret_id.clone())
     }
 
-    /// Makes the secret with its first ring, or puts the first ring into a secret that holds nothing. `token` is a fresh
-    /// UUID and becomes the version's id.
+    /// Makes the secret with its first ring, or puts the first ring into a secret that holds nothing. `token` is a
+    /// fresh UUID and becomes the version's id.
     ///
     /// # Errors
     /// [`RingWriteError::Exists`] when there is one already: it is never overwritten.
@@ -109,7 +109,7 @@ impl RingWriter {
             Err(RingWriteError::Missing(_)) => {}
             Err(error) => return Err(error),
         }
-        // An ARN is no name to make a secret by; what it names exists, or nothing can be done.
+        // A secret cannot be created under an ARN: it exists already, or it cannot be made.
         if self.secret_id.starts_with("arn:") {
             return self.fill(text, token).await;
         }
@@ -172,9 +172,9 @@ impl RingWriter {
         moved
     }
 
-    /// Takes the stages away from every version whose text `is_stale`, so that none is found by a stage any more. The ring
-    /// is written once more where `AWSPREVIOUS` names such a version: the stage moves with the next version, and with
-    /// nothing else. `token` is a fresh UUID.
+    /// Takes the stages away from every version whose text `is_stale`, so that none is found by a stage any more. The
+    /// ring is written once more where `AWSPREVIOUS` names such a version: the stage moves with the next version, and
+    /// with nothing else. `token` is a fresh UUID.
     ///
     /// # Errors
     /// [`RingWriteError::Moved`] when the current ring is stale itself, or another version has become current.
@@ -208,7 +208,7 @@ impl RingWriter {
         Ok(stale)
     }
 
-    /// The text of a version; `None` where it is no text, or has been swept away meanwhile.
+    /// Reads the text of a version; `None` where the value is binary, or has been deleted meanwhile.
     async fn text_of(&self, version: &str) -> Result<Option<SecretString>, RingWriteError> {
         let output =
             self.secrets.get_secret_value().secret_id(&self.secret_id).version_id(version).send().await;

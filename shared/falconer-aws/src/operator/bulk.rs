@@ -7,7 +7,7 @@ use falconer_domain::issue::NewLicense;
 use falconer_domain::{License, LicenseId, UnixMillis};
 use serde::Deserialize;
 
-use super::{Place, tables};
+use super::{PageToken, tables};
 use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::LicenseItem;
@@ -21,25 +21,25 @@ pub const MOST_AT_ONCE: usize = 25;
 /// A license that came from another system, as it will be, with what no rule looks at.
 #[derive(Clone, Copy)]
 pub struct Amended<'a> {
-    /// What the rules see.
+    /// The license, in the form of the rules.
     pub license: &'a License,
-    /// When it was issued.
+    /// The moment of issue.
     pub created_at: UnixMillis,
-    /// What the other system kept beside it.
+    /// Metadata from the other system.
     pub metadata: Option<&'a str>,
 }
 
 /// A row of the audit, as statistics see it.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Happened {
+pub struct AuditSummary {
     at: String,
-    /// What was asked.
+    /// The check.
     pub action: String,
-    /// What came of it.
+    /// The resulting code.
     pub code: String,
 }
 
-impl Happened {
+impl AuditSummary {
     /// When.
     #[must_use]
     pub fn moment(&self) -> UnixMillis {
@@ -81,7 +81,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut items = Vec::with_capacity(licenses.len() * 2);
         for (new, row) in licenses {
-            items.extend(self.birth(new, row)?);
+            items.extend(self.issuance(new, row)?);
         }
         self.transact(items, token).await
     }
@@ -97,8 +97,8 @@ impl Store {
         row: &AuditRow,
         token: &str,
     ) -> Result<(), StoreError> {
-        let birth = before.birth()?;
-        let was = imported(&before.license, UnixMillis(birth.created_at), birth.metadata.as_deref())?;
+        let issuance = before.issuance()?;
+        let was = imported(&before.license, UnixMillis(issuance.created_at), issuance.metadata.as_deref())?;
         let is = imported(amended.license, amended.created_at, amended.metadata)?;
         self.transact(self.changed(&before.guard, &was, is, row)?, token).await
     }
@@ -111,8 +111,8 @@ impl Store {
     pub async fn happened_since(
         &self,
         since: UnixMillis,
-        from: Option<Place>,
-    ) -> Result<(Vec<Happened>, Option<Place>), StoreError> {
+        from: Option<PageToken>,
+    ) -> Result<(Vec<AuditSummary>, Option<PageToken>), StoreError> {
         let output = self
             .dynamodb()
             .scan()
@@ -127,10 +127,10 @@ impl Store {
             .await
             .map_err(|error| StoreError::of(&error))?;
         let rows = output.items.unwrap_or_default().into_iter().map(read);
-        let rows: Vec<Happened> = rows.collect::<Result<_, _>>()?;
+        let rows: Vec<AuditSummary> = rows.collect::<Result<_, _>>()?;
         // The row of a change's caller tells of the same request.
         let rows = rows.into_iter().filter(|row| !row.at.ends_with(CALLER)).collect();
-        Ok((rows, output.last_evaluated_key.map(Place)))
+        Ok((rows, output.last_evaluated_key.map(PageToken)))
     }
 }
 

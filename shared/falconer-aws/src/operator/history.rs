@@ -1,38 +1,40 @@
-//! What happened to a license, from its beginning or from its end.
+//! The history of a license, oldest or newest first.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use falconer_domain::{LicenseId, UnixMillis};
 use serde::Deserialize;
 
-use super::{Place, moment_of, tables, written_moment};
+use super::{PageToken, moment_of, tables, written_moment};
 use crate::error::StoreError;
 use crate::store::{Store, read};
 use crate::tables::CALLER;
 
-/// A row of the audit, as it stands: what it says depends on what it is about.
+/// An audit row as stored. Its members depend on its subject.
 #[derive(Debug, Deserialize)]
 pub struct AuditRecord {
     /// 13 digits of milliseconds, `#`, the request's id.
     pub at: String,
-    /// What was asked.
+    /// The check.
     pub action: String,
-    /// What came of it.
+    /// The resulting code.
     pub code: String,
     /// The request.
     pub request_id: String,
-    /// Where the caller said it runs.
+    /// The caller's own account of its origin.
     pub origin: Option<String>,
     /// The caller's folded address.
     pub address: Option<String>,
-    /// Who changed something.
+    /// The person or client that made a change.
     pub actor: Option<String>,
+    /// The identity of an operator's credentials.
+    pub identity: Option<String>,
     /// Why.
     pub reason: Option<String>,
     /// The device it is about.
     pub device: Option<String>,
-    /// What the request said about the machine it came from.
+    /// The machine of the request.
     pub hardware: Option<HardwareRecord>,
-    /// What changed: attribute → before and after, or one word.
+    /// The changes: attribute → before and after, or one word.
     #[serde(default)]
     pub changes: serde_json::Map<String, serde_json::Value>,
 }
@@ -54,18 +56,18 @@ pub struct HardwareRecord {
 pub struct HistoryPage {
     /// The rows.
     pub rows: Vec<AuditRecord>,
-    /// Where older ones begin; `None` after the first that there ever was.
-    pub older: Option<Place>,
+    /// The start of the older rows; `None` after the oldest.
+    pub older: Option<PageToken>,
 }
 
 impl AuditRecord {
-    /// When it happened.
+    /// Returns the moment of the row.
     #[must_use]
     pub fn moment(&self) -> UnixMillis {
         moment_of(&self.at)
     }
 
-    /// Whether it only says from where a change was asked.
+    /// Returns true if it only says from where a change was asked.
     fn is_of_a_caller(&self) -> bool {
         self.at.ends_with(CALLER)
     }
@@ -92,8 +94,8 @@ impl Store {
         self.happened(id, tables::HAPPENED_AFTER, at.to_owned()).await
     }
 
-    /// Pattern 18: a page of the last things that happened to a license, the newest first: at most that many, fewer where
-    /// changes have a row that says from where they were asked.
+    /// Pattern 18: a page of the last things that happened to a license, the newest first: at most that many, fewer
+    /// where changes have a row that says from where they were asked.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
@@ -101,7 +103,7 @@ impl Store {
         &self,
         id: &LicenseId,
         most: i32,
-        from: Option<Place>,
+        from: Option<PageToken>,
     ) -> Result<HistoryPage, StoreError> {
         let mut page = self.rows_backwards(id, most, from).await?;
         // The row of a caller comes right before its change.
@@ -120,7 +122,7 @@ impl Store {
         &self,
         id: &LicenseId,
         most: i32,
-        from: Option<Place>,
+        from: Option<PageToken>,
     ) -> Result<HistoryPage, StoreError> {
         let output = self
             .query(self.verifications_table())
@@ -134,7 +136,7 @@ impl Store {
             .await
             .map_err(|error| StoreError::of(&error))?;
         let rows = output.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
-        Ok(HistoryPage { rows, older: output.last_evaluated_key.map(Place) })
+        Ok(HistoryPage { rows, older: output.last_evaluated_key.map(PageToken) })
     }
 
     async fn happened(
@@ -155,7 +157,7 @@ impl Store {
     }
 }
 
-/// Puts the rows of callers into those they belong to, which stand right before them.
+/// Merges the rows of callers into the rows before them, to which they belong.
 fn with_callers(rows: Vec<AuditRecord>) -> Vec<AuditRecord> {
     let mut whole: Vec<AuditRecord> = Vec::with_capacity(rows.len());
     for row in rows {

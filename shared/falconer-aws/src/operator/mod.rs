@@ -1,16 +1,20 @@
-//! What only the operator's command line does with the tables: look through them, and replace keys.
+//! Table access for operators alone: scans, and the replacement of keys.
 
 mod bulk;
+mod erasure;
 mod history;
+mod identity;
 mod orders;
 pub mod stacks;
 pub mod tables;
 
-pub use bulk::{Amended, Happened, MOST_AT_ONCE};
+pub use bulk::{Amended, AuditSummary, MOST_AT_ONCE};
+pub use erasure::{ERASING, OrdersPage, TellingPage, TellingRow};
 pub use history::{AuditRecord, HardwareRecord, HistoryPage};
+pub use identity::Caller;
 pub use orders::PlacedOrder;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -24,27 +28,27 @@ use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::{AuditItem, CatalogItem, expiry_month, next_month};
 use crate::store::{Item, Row, Store, put_if, put_over, read, written};
-use crate::tables::{LICENSE_ID, NOT_THERE};
+use crate::tables::{CATALOG_PREFIX, LICENSE_ID, NOT_THERE};
 
-/// What a license was born with.
+/// The facts of a license's issue.
 #[derive(Deserialize)]
-pub struct Birth {
-    /// When it was issued, in milliseconds.
+pub struct IssuanceRecord {
+    /// The moment of issue, in milliseconds.
     pub created_at: i64,
-    /// Its key, sealed.
+    /// The key, sealed.
     pub key_escrow: ByteBuf,
-    /// Its key, masked.
+    /// The key, masked.
     pub key_hint: String,
-    /// What another system kept beside it.
+    /// Metadata from another system.
     pub metadata: Option<String>,
 }
 
 impl Row {
-    /// What the license was born with.
+    /// Reads the facts of the license's issue.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`].
-    pub fn birth(&self) -> Result<Birth, StoreError> {
+    pub fn issuance(&self) -> Result<IssuanceRecord, StoreError> {
         read(self.guard.item().clone())
     }
 }
@@ -91,12 +95,12 @@ impl Store {
         Ok(found)
     }
 
-    /// Pattern 11: a page of all licenses, and where the next one begins. Catalogs, which lie in the same table, are left
-    /// out; rows that do not read are counted.
+    /// Pattern 11: a page of all licenses, and where the next one begins. Catalogs, which lie in the same table, are
+    /// left out; rows that do not read are counted.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn page_of_licenses(&self, from: Option<Place>) -> Result<Page, StoreError> {
+    pub async fn page_of_licenses(&self, from: Option<PageToken>) -> Result<Page, StoreError> {
         let output = self
             .dynamodb()
             .scan()
@@ -106,7 +110,8 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::of(&error))?;
-        let mut page = Page { rows: Vec::new(), unreadable: 0, next: output.last_evaluated_key.map(Place) };
+        let mut page =
+            Page { rows: Vec::new(), unreadable: 0, next: output.last_evaluated_key.map(PageToken) };
         let is_license = |item: &Item| {
             let id = item.get(LICENSE_ID).and_then(|id| id.as_s().ok());
             id.is_some_and(|id| LicenseId::parse(id).is_some())
@@ -120,10 +125,36 @@ impl Store {
         Ok(page)
     }
 
+    /// Pattern 28: the products that have a stored catalog. The whole table is read, and paid for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn products(&self) -> Result<BTreeSet<Product>, StoreError> {
+        let mut pages = self
+            .dynamodb()
+            .scan()
+            .table_name(self.licenses_table())
+            .consistent_read(true)
+            .filter_expression(tables::CATALOGS)
+            .projection_expression(tables::ID_ALONE)
+            .expression_attribute_values(":prefix", AttributeValue::S(CATALOG_PREFIX.to_owned()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = BTreeSet::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| StoreError::of(&error))?;
+            let code = item.get(LICENSE_ID).and_then(|id| id.as_s().ok()?.strip_prefix(CATALOG_PREFIX));
+            found.extend(code.and_then(Product::parse));
+        }
+        Ok(found)
+    }
+
     /// Pattern 13: a license under a new key, and the end of the one under the old. Both audit rows, or nothing at all.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the old license changed meanwhile or the new one exists; [`StoreError::Unavailable`].
+    /// [`StoreError::Conflict`] when the old license changed meanwhile or the new one exists;
+    /// [`StoreError::Unavailable`].
     pub async fn replace(
         &self,
         old: &Row,
@@ -134,7 +165,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let [about_old, about_new] = rows;
         let mut items = self.change(&old.guard, &old.license, &rotated.old, about_old)?;
-        items.extend(self.birth(new, about_new)?);
+        items.extend(self.issuance(new, about_new)?);
         self.transact(items, token).await
     }
 
@@ -207,11 +238,11 @@ fn written_moment(at: UnixMillis) -> String {
     format!("{:013}", at.0.max(0))
 }
 
-/// Where a page begins.
+/// The start of a page.
 #[derive(Debug)]
-pub struct Place(pub(crate) HashMap<String, AttributeValue>);
+pub struct PageToken(pub(crate) HashMap<String, AttributeValue>);
 
-impl Place {
+impl PageToken {
     /// Behind a license, in the order in which [`Store::page_of_licenses`] comes to it.
     #[must_use]
     pub fn after(license: &LicenseId) -> Self {
@@ -226,6 +257,6 @@ pub struct Page {
     pub rows: Vec<Row>,
     /// How many did not read.
     pub unreadable: usize,
-    /// Where the next page begins; `None` after the last.
-    pub next: Option<Place>,
+    /// The start of the next page; `None` after the last.
+    pub next: Option<PageToken>,
 }

@@ -1,4 +1,4 @@
-//! What the operator's command line asks of DynamoDB, besides the patterns of [`crate::tables`]. No function links this.
+//! Access patterns of operators, besides those of [`crate::tables`]. No function links this module.
 //!
 //! | # | access pattern | table | operation | consistency | condition |
 //! | --- | --- | --- | --- | --- | --- |
@@ -15,6 +15,14 @@
 //! | 18 | what happened to a license last | verifications | `Query`, backwards, so many rows | strong | – |
 //! | 19 | an order | licenses | `GetItem` `order#shop#ID` | strong | – |
 //! | 20 | issue a license for an order | licenses, verifications | `TransactWriteItems` of three puts | – | none of them is there yet |
+//! | 21 | erase the person of a license | licenses, verifications | `TransactWriteItems` of two puts | – | the version read; the row not there yet |
+//! | 22 | end the erasure of a license | licenses | `UpdateItem` `license_id` | – | it is being erased |
+//! | 23 | what happened to a license, page by page | verifications | `Query` | strong | – |
+//! | 24 | blank an audit row | verifications | `UpdateItem` `license_id`, `at` | – | it is there |
+//! | 25 | the orders of some licenses | licenses | `Scan`, filtered | strong | – |
+//! | 26 | hide the id of an order | licenses | `GetItem`, then `TransactWriteItems` of a put and a delete | strong | the one not there yet; the other is |
+//! | 27 | an order whose id is hidden | licenses | `GetItem` `order#hidden#HASH` | strong | – |
+//! | 28 | the products that have a stored catalog | licenses | `Scan` of one attribute | strong | – |
 //!
 //! The indexes hold keys alone, so each license they name is read by pattern 1.
 
@@ -26,8 +34,17 @@ pub const NO_VERSION: &str = "attribute_not_exists(version)";
 /// The key of an order's item. `shop` is the vendor itself; orders of payment providers get a word of their own.
 #[must_use]
 pub fn order_key(order: &OrderId) -> String {
-    format!("order#shop#{order}")
+    format!("{ORDERS}{order}")
 }
+
+/// The key of an order's item whose license was erased.
+#[must_use]
+pub fn hidden_order_key(order: &OrderId) -> String {
+    format!("order#hidden#{}", order.hidden())
+}
+
+/// How the keys of orders begin.
+pub const ORDERS: &str = "order#shop#";
 
 /// Index of pattern 8.
 pub const BY_USER_ID: &str = "by_user_id";
@@ -52,9 +69,30 @@ pub const HAPPENED: &str = "license_id = :license_id";
 pub const ID_ALONE: &str = "license_id";
 /// Pattern 17.
 pub const SINCE: &str = "#at >= :since";
+/// Pattern 28.
+pub const CATALOGS: &str = "begins_with(license_id, :prefix)";
 /// Pattern 17: what statistics look at. `action` is a reserved word of DynamoDB too.
 pub const FOR_STATISTICS: &str = "license_id, #at, #action, code";
 /// The reserved word.
 pub const ACTION_NAME: (&str, &str) = ("#action", "action");
 /// The reserved word.
 pub const AT_NAME: (&str, &str) = ("#at", "at");
+
+/// Patterns 24 and 26: only what is there.
+pub const IS_THERE: &str = "attribute_exists(license_id)";
+/// Pattern 22: a version of its own, so that a write under way does not bring the mark back.
+pub const END_ERASURE: &str = "SET version = version + :one REMOVE being_erased";
+/// Pattern 22.
+pub const IS_BEING_ERASED: &str = "attribute_exists(being_erased)";
+/// Pattern 24: from where it was asked.
+pub const BLANK_CALLER: &str = "REMOVE origin, address";
+/// Pattern 24: the same, and what changed.
+pub const BLANK_CALLER_AND_CHANGES: &str = "SET changes = :changes REMOVE origin, address";
+/// Pattern 24: from where it was asked, and why.
+pub const BLANK_ROW: &str = "REMOVE origin, address, reason";
+/// Pattern 24: the same, and what changed.
+pub const BLANK_ROW_AND_CHANGES: &str = "SET changes = :changes REMOVE origin, address, reason";
+/// Pattern 25.
+pub const IS_ORDER: &str = "begins_with(license_id, :order)";
+/// Pattern 25.
+pub const ISSUED_FOR: &str = "license_id, issued";

@@ -7,12 +7,12 @@ use crate::person::{DeviceName, Email, PersonName};
 use crate::seats::tests::{
     Caller, DAY, HOUR, NOW, SECOND, at, bound, device, fresh_id, id, license, opaque, out, seats, standing,
 };
-use crate::seats::{Reclaim, Released, YEAR_DAYS};
+use crate::seats::{FormerDevice, Reclaim, YEAR_DAYS};
 
 use Label::{Board, Cpu, Disk, Hostname, Mac};
 
 fn activate(license: &License, caller: &Caller, now: UnixMillis) -> Result<Outcome, ActivateRefusal> {
-    decide(Some(&standing(license)), &caller.arrival(), now)
+    decide(Some(&standing(license)), &caller.seat_request(), now)
 }
 
 fn outcome(code: Code, device: DeviceId, license: License) -> Outcome {
@@ -26,7 +26,7 @@ fn held() -> License {
 
 /// Machine 1 held the only seat and gave it up an hour ago.
 fn given_up() -> License {
-    let released = Released {
+    let released = FormerDevice {
         device: device(1, at(-30 * DAY)),
         at: at(-HOUR),
         may_return: true,
@@ -42,7 +42,7 @@ fn changed() -> Caller {
 
 /// Everything is wrong with it, for everybody but machine 1: nothing is left but one refusal after the other.
 #[test]
-fn refusals_come_in_the_order_of_their_table() {
+fn refuses_in_table_order() {
     let spent = License { transfers: vec![at(-HOUR); 3], transfers_total: 3, ..held() };
     let vacant = License { devices: bound([]), ..spent.clone() };
     let cooling = License { transfers: vec![at(-HOUR)], transfers_total: 1, ..vacant.clone() };
@@ -50,31 +50,31 @@ fn refusals_come_in_the_order_of_their_table() {
     let weak = Caller::at(2).showing(&[(Cpu, 2), (Hostname, 2)]);
     let one_part = Caller::at(1).showing(&[(Mac, 1)]);
     let lenient = PolicyOverrides { hardware_match_threshold: Some(1), ..PolicyOverrides::default() };
-    let fallen = ActivateRefusal::Fallen;
+    let fallen = ActivateRefusal::Inactive;
     for (license, caller, expected) in [
         (None, &weak, ActivateRefusal::FingerprintTooWeak),
         (Some(over(Status::Revoked)), &weak, ActivateRefusal::FingerprintTooWeak),
         // Even of a device that would match.
         (Some(License { policy: lenient, ..held() }), &one_part, ActivateRefusal::FingerprintTooWeak),
         (None, &Caller::at(1), ActivateRefusal::NotFound),
-        (Some(over(Status::Revoked)), &Caller::at(1), fallen(Fallen::Revoked)),
-        (Some(over(Status::Suspended)), &Caller::at(1), fallen(Fallen::Suspended)),
-        (Some(over(Status::Pending)), &Caller::at(1), fallen(Fallen::Expired)),
-        (Some(over(Status::Active)), &Caller::at(1), fallen(Fallen::Expired)),
-        (Some(over(Status::Active)), &Caller::at(2), fallen(Fallen::Expired)),
+        (Some(over(Status::Revoked)), &Caller::at(1), fallen(Inactive::Revoked)),
+        (Some(over(Status::Suspended)), &Caller::at(1), fallen(Inactive::Suspended)),
+        (Some(over(Status::Pending)), &Caller::at(1), fallen(Inactive::Expired)),
+        (Some(over(Status::Active)), &Caller::at(1), fallen(Inactive::Expired)),
+        (Some(over(Status::Active)), &Caller::at(2), fallen(Inactive::Expired)),
         (Some(spent.clone()), &Caller::at(2), ActivateRefusal::SeatsExhausted),
-        (Some(vacant), &Caller::at(2), ActivateRefusal::Spent(Spent::Year)),
-        (Some(cooling), &Caller::at(2), ActivateRefusal::Spent(Spent::Cooldown)),
+        (Some(vacant), &Caller::at(2), ActivateRefusal::TransferLimit(TransferLimit::Year)),
+        (Some(cooling), &Caller::at(2), ActivateRefusal::TransferLimit(TransferLimit::Cooldown)),
     ] {
         let before = license.as_ref().map(standing);
-        assert_eq!(decide(before.as_ref(), &caller.arrival(), NOW), Err(expected), "{before:?}");
+        assert_eq!(decide(before.as_ref(), &caller.seat_request(), NOW), Err(expected), "{before:?}");
     }
     let known = activate(&spent, &Caller::at(1), NOW).map(|yes| yes.code);
     assert_eq!(known, Ok(Code::Refreshed), "what it has, it need not ask for");
 }
 
 #[test]
-fn the_first_of_each_seat_is_free() {
+fn first_use_of_each_seat_is_free() {
     let mut license = License { policy: seats(3), ..license() };
     for number in 1..=3 {
         let moment = at(i64::from(number));
@@ -87,7 +87,7 @@ fn the_first_of_each_seat_is_free() {
 }
 
 #[test]
-fn a_term_begins_at_the_first_binding_and_never_again() {
+fn term_begins_once_at_first_binding() {
     let (days, fixed) = (Some(30), Some(at(DAY)));
     for (status, duration_days, expires_at, expected) in [
         (Status::Pending, days, None, Some(at(30 * DAY))),
@@ -124,7 +124,7 @@ fn a_term_begins_at_the_first_binding_and_never_again() {
 }
 
 #[test]
-fn giving_a_seat_up_and_coming_back_is_as_if_nothing_had_been() {
+fn release_and_return_restore_license() {
     let freed = deactivate::decide(Some(&standing(&held())), &Caller::at(1).hardware, NOW).unwrap().license;
     assert_eq!((freed.devices.len(), freed.released.len()), (0, 1));
     let mut back = held();
@@ -133,7 +133,7 @@ fn giving_a_seat_up_and_coming_back_is_as_if_nothing_had_been() {
 }
 
 #[test]
-fn a_device_that_gave_its_seat_up_comes_back_as_it_was() {
+fn return_restores_the_stored_device() {
     let came_back = |now| License {
         devices: bound([(1, Device { seen_at: now, ..device(1, at(-30 * DAY)) })]),
         released: out([]),
@@ -159,7 +159,7 @@ fn a_device_that_gave_its_seat_up_comes_back_as_it_was() {
 }
 
 #[test]
-fn a_return_ends_with_a_year_or_another_binding() {
+fn return_ends_by_year_or_rebinding() {
     let counted = |license: License, now| License {
         devices: [(fresh_id(1), device(1, now))].into(),
         released: out([]),
@@ -181,26 +181,26 @@ fn a_return_ends_with_a_year_or_another_binding() {
     let cooling = License { transfers: vec![at(-HOUR)], ..superseded };
     assert_eq!(
         activate(&cooling, &Caller::at(1), NOW),
-        Err(ActivateRefusal::Spent(Spent::Cooldown)),
+        Err(ActivateRefusal::TransferLimit(TransferLimit::Cooldown)),
         "it comes back like any other"
     );
 }
 
 /// Machine 2 takes the seat that machine 1 gave up: that is a transfer by another name, and machine 1 may reclaim.
 #[test]
-fn a_vacant_seat_that_was_used_is_counted() {
+fn reused_vacant_seat_is_counted() {
     let old = at(-(YEAR_DAYS + 1) * DAY);
     let mut displaced = given_up().released;
     for released in displaced.values_mut() {
-        *released = Released { may_return: false, reclaim: Reclaim::Always, ..released.clone() };
+        *released = FormerDevice { may_return: false, reclaim: Reclaim::Always, ..released.clone() };
     }
     for (before, expected) in [
         (&[][..], Ok(vec![NOW])),
         (&[at(-200 * DAY), at(-24 * HOUR)], Ok(vec![at(-200 * DAY), at(-24 * HOUR), NOW])),
         // Those of more than a year ago are counted no more, nor kept.
         (&[old, at(-200 * DAY)], Ok(vec![at(-200 * DAY), NOW])),
-        (&[old, at(-200 * DAY), at(-100 * DAY), at(-DAY)], Err(Spent::Year)),
-        (&[at(-24 * HOUR + 1)], Err(Spent::Cooldown)),
+        (&[old, at(-200 * DAY), at(-100 * DAY), at(-DAY)], Err(TransferLimit::Year)),
+        (&[at(-24 * HOUR + 1)], Err(TransferLimit::Cooldown)),
     ] {
         let total = u32::try_from(before.len()).unwrap();
         let license = License { transfers: before.to_vec(), transfers_total: total, ..given_up() };
@@ -215,14 +215,14 @@ fn a_vacant_seat_that_was_used_is_counted() {
             },
             device: fresh_id(2),
         };
-        let expected = expected.map(after).map_err(ActivateRefusal::Spent);
+        let expected = expected.map(after).map_err(ActivateRefusal::TransferLimit);
         assert_eq!(activate(&license, &Caller::at(2), NOW), expected, "{before:?}");
     }
 }
 
 /// With a seat still vacant: the machine is taken to be the one it was, with a new client.
 #[test]
-fn the_first_keyed_binding_replaces_the_opaque_device_unseen_for_longest() {
+fn keyed_device_replaces_stalest_opaque() {
     let seen = |number, seen_at| Device { seen_at, ..opaque(device(number, at(-30 * DAY))) };
     let before = License {
         policy: seats(4),
@@ -258,21 +258,25 @@ fn the_first_keyed_binding_replaces_the_opaque_device_unseen_for_longest() {
     // None is left, and the next binding is one like any other.
     assert_eq!(
         activate(&second, &Caller::at(7), at(2 * SECOND)),
-        Err(ActivateRefusal::Spent(Spent::Cooldown)),
+        Err(ActivateRefusal::TransferLimit(TransferLimit::Cooldown)),
         "the vacant seat is used up"
     );
     let old = activate(&before, &Caller::at(7).with_old_client(), NOW);
-    assert_eq!(old, Err(ActivateRefusal::Spent(Spent::Cooldown)), "an opaque device replaces none");
+    assert_eq!(
+        old,
+        Err(ActivateRefusal::TransferLimit(TransferLimit::Cooldown)),
+        "an opaque device replaces none"
+    );
 }
 
 /// Once: should it come back, the next one with a new client finds a device like any other.
-fn replaced_at(now: UnixMillis, device: Device) -> Released {
+fn replaced_at(now: UnixMillis, device: Device) -> FormerDevice {
     let device = Device { form: ComponentForm::Keyed, ..device };
-    Released { device, at: now, may_return: true, reclaim: Reclaim::DuringCooldown }
+    FormerDevice { device, at: now, may_return: true, reclaim: Reclaim::DuringCooldown }
 }
 
 #[test]
-fn a_known_device_writes_what_is_new_and_the_hour_it_was_seen() {
+fn refresh_stores_changes_and_hour_seen() {
     let seen = |now| {
         let mut license = held();
         license.devices.get_mut(&id(1)).unwrap().seen_at = now;
@@ -320,7 +324,7 @@ fn a_known_device_learns_one_part() {
 }
 
 #[test]
-fn people_are_written_down_where_nobody_is_yet() {
+fn records_customer_if_unknown() {
     let caller = Caller::at(1).named("Laptop", "Anna", "Anna@Example.com");
     let stored = License {
         email: Email::read("operator@example.com").unwrap(),
@@ -352,16 +356,16 @@ fn people_are_written_down_where_nobody_is_yet() {
 
 /// A license that was imported with its devices, or whose status was set by hand.
 #[test]
-fn a_term_begins_also_for_a_device_that_is_bound_already() {
+fn term_begins_for_bound_device() {
     let before = License { status: Status::Pending, duration_days: Some(30), ..held() };
     let begun = (Status::Active, Some(NOW.plus_days(30)));
     let refreshed = activate(&before, &Caller::at(1), NOW).unwrap();
     assert_eq!(refreshed.code, Code::Refreshed);
     assert_eq!((refreshed.license.status, refreshed.license.expires_at), begun);
-    let arrival = Caller::at(1);
+    let seat_request = Caller::at(1);
     let bound = crate::transfer::decide(
         Some(&standing(&before)),
-        &arrival.arrival(),
+        &seat_request.seat_request(),
         crate::transfer::FromDevice::Only,
         NOW,
     );
@@ -371,7 +375,7 @@ fn a_term_begins_also_for_a_device_that_is_bound_already() {
 }
 
 #[test]
-fn a_device_that_shows_todays_form_is_opaque_no_longer() {
+fn keyed_form_upgrades_opaque_device() {
     let before = License { devices: bound([(1, opaque(device(1, NOW)))]), free_used: 1, ..license() };
     let form = |caller: &Caller| {
         let after = activate(&before, caller, NOW).unwrap();
@@ -384,7 +388,7 @@ fn a_device_that_shows_todays_form_is_opaque_no_longer() {
 
 /// It would be a transfer without the e-mail that transfers ask for.
 #[test]
-fn where_the_policy_asks_for_the_e_mail_an_opaque_device_is_replaced_with_it_alone() {
+fn opaque_replacement_needs_email() {
     let email = |text: &str| Email::read(text).unwrap();
     let asking = |seats| PolicyOverrides {
         seats: Some(seats),
@@ -408,9 +412,9 @@ fn where_the_policy_asks_for_the_e_mail_an_opaque_device_is_replaced_with_it_alo
     assert_eq!(after.devices.len(), 2, "a vacant seat is for everybody");
 }
 
-/// One that held a seat here is no old device with a new client.
+/// A device that held a seat here before is not taken for an older client's device.
 #[test]
-fn a_device_that_returns_leaves_an_opaque_one_alone() {
+fn return_keeps_the_opaque_device() {
     let before = License {
         policy: seats(2),
         devices: bound([(3, opaque(device(3, at(-40 * DAY))))]),

@@ -4,7 +4,7 @@ use crate::license::{License, Status};
 use crate::seats::tests::{
     DAY, HOUR, NOW, at, bound, device, id, license, machine, out, parts, seats, standing,
 };
-use crate::seats::{Reclaim, Released};
+use crate::seats::{FormerDevice, Reclaim};
 
 use Label::{Board, Cpu, Mac};
 
@@ -14,7 +14,7 @@ fn deactivate(license: &License, hardware: &HashedComponents) -> Result<Outcome,
 
 /// Machines 1 and 2 hold both seats; machine 3 was displaced an hour ago, and machine 4 a year and a day.
 fn held() -> License {
-    let displaced = |number, lost_at, may_return, reclaim| Released {
+    let displaced = |number, lost_at, may_return, reclaim| FormerDevice {
         device: device(number, at(-500 * DAY)),
         at: lost_at,
         may_return,
@@ -39,12 +39,12 @@ fn freed(before: &License) -> Outcome {
     let mut after = before.clone();
     let device = after.devices.remove(&id(1)).unwrap();
     after.released.remove(&id(4));
-    after.released.insert(id(1), Released { device, at: NOW, may_return: true, reclaim: Reclaim::Never });
+    after.released.insert(id(1), FormerDevice { device, at: NOW, may_return: true, reclaim: Reclaim::Never });
     Outcome { code: Code::Deactivated, license: after, device: id(1) }
 }
 
 #[test]
-fn a_seat_can_be_freed_in_every_status_and_after_the_end() {
+fn frees_seat_in_any_status() {
     for status in Status::ALL {
         for expires_at in [None, Some(NOW), Some(at(-DAY)), Some(at(DAY))] {
             let before = License { status, expires_at, duration_days: Some(30), ..held() };
@@ -55,7 +55,7 @@ fn a_seat_can_be_freed_in_every_status_and_after_the_end() {
 
 /// The same match as everywhere, and nothing is asked of what a machine offers: it wants nothing.
 #[test]
-fn the_device_that_is_freed_is_the_one_that_matches() {
+fn frees_the_matching_device() {
     let lenient = |mut license: License| {
         license.policy.hardware_match_threshold = Some(1);
         license

@@ -1,4 +1,5 @@
-//! Hardware changes: a network card, a disk, a reinstalled system. A bound device may follow slowly, one part at a time.
+//! Hardware changes: a network card, a disk, a reinstalled system. A bound device may follow slowly, one part at a
+//! time.
 
 use super::matching::{common_labels, is_strong};
 use super::{HashedComponents, Label, StoredComponent, StoredComponents};
@@ -17,7 +18,11 @@ pub const MEMORY_DAYS: i64 = 365;
 /// [`MEMORY_DAYS`] is not strong, so whatever is shown in whatever order, a machine that shares nothing strong with the
 /// bound one comes to match no sooner than a year later.
 #[must_use]
-pub fn learnable(stored: &StoredComponents, presented: &HashedComponents, now: UnixMillis) -> Option<Label> {
+pub fn drift_candidate(
+    stored: &StoredComponents,
+    presented: &HashedComponents,
+    now: UnixMillis,
+) -> Option<Label> {
     let candidate = candidate(stored, presented)?;
     // Once a hardware id has been there for a year, `install` is weak, and a device known by it a stranger.
     let weakens_install = |label| label == Label::Install && candidate.is_hardware_id();
@@ -30,7 +35,7 @@ pub fn learnable(stored: &StoredComponents, presented: &HashedComponents, now: U
     (strong_beside && rested && (learned + 1) * 2 < stored.len() + new).then_some(candidate)
 }
 
-/// What is stored once `label` has been learned.
+/// Returns the stored components once `label` has been learned.
 #[must_use]
 pub fn learned(
     mut stored: StoredComponents,

@@ -42,7 +42,7 @@ mod tests {
     use crate::hardware::{Label, keyed_component};
 
     #[test]
-    fn spellings_of_one_component_fold_to_one() {
+    fn folds_spellings_of_a_component() {
         for (spellings, expected) in [
             (
                 &[
@@ -72,13 +72,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn folding_again_changes_nothing(text in "\\PC{0,130}|[0-9a-fA-F:\\-. {}]{8,40}") {
+        fn folding_is_idempotent(text in "\\PC{0,130}|[0-9a-fA-F:\\-. {}]{8,40}") {
             let once = folded(&text);
             prop_assert_eq!(folded(&once), once);
         }
 
         #[test]
-        fn what_the_client_library_sends_is_left_alone(key in "[A-Z0-9-]{6,64}", value in "\\PC{0,40}") {
+        fn leaves_keyed_components_alone(key in "[A-Z0-9-]{6,64}", value in "\\PC{0,40}") {
             let keyed = keyed_component(&key, Label::Mac, &value);
             prop_assert_eq!(folded(&keyed), keyed);
         }

@@ -1,4 +1,4 @@
-//! Is this machine one of those? The match rule of `docs/spec/devices.md`, in one place for server and client.
+//! The match rule of `docs/devices.md`, for server and client: is this machine one of those?
 
 use std::cmp::Reverse;
 
@@ -17,9 +17,9 @@ const FEWEST_TO_BIND: usize = 2;
 /// A device that presented components match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceMatch<'a> {
-    /// Which one.
+    /// The device's id.
     pub id: &'a DeviceId,
-    /// What is stored of it.
+    /// The stored device.
     pub device: &'a Device,
     /// The labels that agree.
     pub common: Vec<Label>,
@@ -47,15 +47,16 @@ pub fn best_match<'a>(
         })
 }
 
-/// Whether presented components are enough to bind a device by: two of them, one strong. Less would make two machines of
-/// one series the same machine.
+/// Returns true if presented components are enough to bind a device by: two of them, one strong. Less would make two
+/// machines of one series the same machine.
 #[must_use]
 pub fn is_enough_to_bind(presented: &HashedComponents) -> bool {
     are_enough_to_bind(|| presented.0.keys().copied())
 }
 
 impl ReceivedComponents {
-    /// Whether a server would bind a device by them: [`is_enough_to_bind`], for a client that has to know beforehand.
+    /// Returns true if a server would bind a device by them: [`is_enough_to_bind`], for a client that has to know
+    /// beforehand.
     #[must_use]
     pub fn are_enough_to_bind(&self) -> bool {
         are_enough_to_bind(|| self.0.keys().copied())
@@ -63,8 +64,8 @@ impl ReceivedComponents {
 }
 
 impl LeaseComponents {
-    /// Whether a machine that shows `shown` is the one these were stated of: the match rule, with what the lease states
-    /// standing for what is stored.
+    /// Returns true if a machine that shows `shown` is the one these were stated of: the match rule, with what the
+    /// lease states standing for what is stored.
     #[must_use]
     pub fn are_matched_by(&self, shown: &Self, threshold: u32) -> bool {
         let stored: StoredComponents = self
@@ -86,14 +87,14 @@ fn are_enough_to_bind<I: Iterator<Item = Label>>(labels: impl Fn() -> I) -> bool
 /// The labels of presented components that a lease states: equal to what is stored, and with the device long enough to
 /// prove it. One learned lately may be another machine's; stated, it would let that machine use the lease.
 #[must_use]
-pub fn stated(stored: &StoredComponents, presented: &HashedComponents, now: UnixMillis) -> Vec<Label> {
+pub fn lease_labels(stored: &StoredComponents, presented: &HashedComponents, now: UnixMillis) -> Vec<Label> {
     let mut labels = common_labels(stored, presented);
     labels.retain(|label| !stored[label].is_recent(now));
     labels
 }
 
 impl StoredComponent {
-    /// Whether it was learned, after the binding, in the last `days`.
+    /// Returns true if it was learned, after the binding, in the last `days`.
     pub(super) fn was_learned_within(&self, days: i64, now: UnixMillis) -> bool {
         self.learned_at.is_some_and(|at| at.0 > now.0 - days * MILLIS_PER_DAY)
     }
@@ -127,10 +128,10 @@ pub(super) fn matches(
         && (strong.any(|label| *label != Label::MachineId) || is_no_copy(stored, presented, common.len()))
 }
 
-/// Whether a machine that nothing but `machine_id` tells from others is more than a copy of an image. Copies carry the
-/// machine id, the install id, and often the host name and the processor's model; their other parts differ. So more than
-/// half has to agree where more than three are stored, and at most one part may differ: that one is learned, and the
-/// audit shows it.
+/// Returns true if a machine that nothing but `machine_id` tells from others is more than a copy of an image. Copies
+/// carry the machine id, the install id, and often the host name and the processor's model; their other parts differ.
+/// So more than half has to agree where more than three are stored, and at most one part may differ: that one is
+/// learned, and the audit shows it.
 fn is_no_copy(stored: &StoredComponents, presented: &HashedComponents, common: usize) -> bool {
     let differs = |(label, component): (&Label, &StoredComponent)| {
         presented.0.get(label).is_some_and(|hash| *hash != component.hash)
@@ -139,9 +140,9 @@ fn is_no_copy(stored: &StoredComponents, presented: &HashedComponents, common: u
     different <= 1 && (stored.len() <= SMALL_DEVICE || common * 2 > stored.len())
 }
 
-/// Whether a stored label tells this device from others. One learned within [`MEMORY_DAYS`] does not: whoever presents
-/// the parts of two machines side by side can have one part of the other learned, and machines of one series share
-/// their weak parts. `install` counts as strong only on a device that stores nothing else strong.
+/// Returns true if a stored label tells this device from others. One learned within [`MEMORY_DAYS`] does not: whoever
+/// presents the parts of two machines side by side can have one part of the other learned, and machines of one series
+/// share their weak parts. `install` counts as strong only on a device that stores nothing else strong.
 pub(super) fn is_strong(label: Label, stored: &StoredComponents, now: UnixMillis) -> bool {
     let lasting = |label: &Label| stored.get(label).is_some_and(|component| !component.is_recent(now));
     let hardware_id = |label: &Label| label.is_hardware_id() && lasting(label);
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_match_rule() {
+    fn match_rule_in_every_case() {
         type Components<'a> = &'a [(Label, u8)];
         let cases: &[(Components<'_>, Components<'_>, u32, bool)] = &[
             (&[(Mac, 1), (Cpu, 1), (Board, 1)], &[(Mac, 1), (Cpu, 1), (Board, 1)], 2, true),
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn several_matches_go_to_common_then_strong_then_oldest_then_id() {
+    fn ranks_by_common_strong_age_and_id() {
         let shown = presented(&[(Mac, 1), (Cpu, 1), (Board, 1)]);
         let best = |devices: &[(u8, Device)]| {
             let devices: BTreeMap<_, _> =
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_matches_by_the_same_rule_and_reads_back_what_it_writes() {
+    fn lease_matches_and_reads_back() {
         let stated = |parts: &[(Label, u8)]| {
             LeaseComponents(parts.iter().map(|(label, value)| (*label, [*value; 16])).collect())
         };
@@ -298,17 +299,17 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_states_what_agrees_and_was_not_learned_lately() {
+    fn lease_omits_recently_learned_parts() {
         let mut stored = device(&[(Mac, 1), (Cpu, 1), (Board, 1), (Disk, 1)], 0).components;
         let learned = |days: i64| Some(UnixMillis(NOW.0 - days * MILLIS_PER_DAY));
         stored.get_mut(&Cpu).unwrap().learned_at = learned(MEMORY_DAYS - 1);
         stored.get_mut(&Board).unwrap().learned_at = learned(MEMORY_DAYS);
         let shown = presented(&[(Mac, 1), (Cpu, 1), (Board, 1), (Disk, 2), (Hostname, 1)]);
-        assert_eq!(stated(&stored, &shown, NOW), [Mac, Board]);
+        assert_eq!(lease_labels(&stored, &shown, NOW), [Mac, Board]);
     }
 
     #[test]
-    fn two_components_bind_if_one_is_strong() {
+    fn binding_needs_two_with_one_strong() {
         for (shown, expected) in [
             (&[(Mac, 1), (Cpu, 1)][..], true),
             (&[(Mac, 1), (Board, 1)], true),
@@ -326,9 +327,9 @@ mod tests {
         }
     }
 
-    /// Every presence and equality of S2's three components, at every threshold it could be configured to.
+    /// Every presence and equality of the spreadsheet's three components, at every threshold it allows.
     #[test]
-    fn s2s_three_components_in_every_case() {
+    fn three_components_in_every_case() {
         let labels = [Mac, Cpu, Board];
         // Each label: absent on both sides, on one, on the other, different, equal.
         for case in 0..5_usize.pow(3) {
@@ -363,7 +364,7 @@ mod tests {
     proptest! {
         /// Two machines with the same labels match each other or neither matches the other.
         #[test]
-        fn matching_is_symmetric_between_machines_of_the_same_labels(
+        fn symmetric_for_equal_label_sets(
             parts in proptest::collection::vec((proptest::sample::select(Label::ALL.to_vec()), any::<bool>()), 0..8),
             threshold in 0_u32..5,
         ) {
@@ -379,7 +380,7 @@ mod tests {
 
         /// However many weak labels agree, and whatever else is shown, nothing matches without a strong one.
         #[test]
-        fn weak_labels_and_absences_never_suffice(
+        fn weak_labels_alone_never_match(
             stored in proptest::collection::btree_map(proptest::sample::select(Label::ALL.to_vec()), 1_u8..4, 0..8),
             shown in proptest::collection::btree_map(proptest::sample::select(Label::ALL.to_vec()), 1_u8..4, 0..8),
             threshold in 0_u32..5,

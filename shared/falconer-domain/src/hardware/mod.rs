@@ -9,6 +9,7 @@
 mod drift;
 mod folding;
 mod matching;
+mod received;
 mod sighting;
 
 use std::collections::BTreeMap;
@@ -17,8 +18,9 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-pub use drift::{MEMORY_DAYS, REST_DAYS, learnable, learned};
-pub use matching::{DeviceMatch, best_match, is_enough_to_bind, stated};
+pub use drift::{MEMORY_DAYS, REST_DAYS, drift_candidate, learned};
+pub use matching::{DeviceMatch, best_match, is_enough_to_bind, lease_labels};
+pub use received::{Fault, Hardware, Used};
 pub use sighting::{Nearest, Sighting};
 
 use crate::encoding::{CROCKFORD_LOWER, HEXLOWER};
@@ -36,7 +38,7 @@ pub const HASH_BYTES: usize = 16;
 
 const SEPARATOR: u8 = 0x1F;
 
-/// What kind of part a component is.
+/// The kind of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label {
     /// The operating system's machine id.
@@ -89,13 +91,13 @@ impl Label {
         }
     }
 
-    /// Whether this part alone tells two machines apart.
+    /// Returns true if this part alone tells two machines apart.
     const fn is_hardware_id(self) -> bool {
         matches!(self, Self::MachineId | Self::Mac | Self::Board | Self::Disk)
     }
 }
 
-/// S2's three columns and what they hold, under both names S2 gave them. Of a request the first set that is present
+/// The spreadsheet's three columns under both of their names, with their labels. The first set that a request has
 /// counts.
 pub const FLAT_NAMES: [[(&[&str], Label); 3]; 2] = [
     [
@@ -106,7 +108,7 @@ pub const FLAT_NAMES: [[(&[&str], Label); 3]; 2] = [
     [(&["hw1"], Label::Mac), (&["hw2"], Label::Cpu), (&["hw3"], Label::Board)],
 ];
 
-/// What a client makes components of.
+/// The content of a client's components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ComponentForm {
     /// Today's client library: keyed by the license key (`hardware_format: 1`).
@@ -123,20 +125,20 @@ pub fn normalized(raw: &str) -> Option<String> {
     (!placeholders::is_placeholder(&value)).then_some(value)
 }
 
-/// [`normalized`] as a part of a machine: `None` also for what proves nothing as this part alone, such as the address of
-/// an adapter that every installation of a product has.
+/// [`normalized`] as a part of a machine: `None` also for what proves nothing as this part alone, such as the address
+/// of an adapter that every installation of a product has.
 #[must_use]
 pub fn component(label: Label, raw: &str) -> Option<String> {
     normalized(raw).filter(|value| !placeholders::proves_nothing(label, value))
 }
 
-/// What the client library sends for a normalized value.
+/// Returns the component that the client library sends for a normalized value.
 #[must_use]
 pub fn keyed_component(canonical_key: &str, label: Label, normalized: &str) -> String {
     HEXLOWER.encode(&mac(canonical_key.as_bytes(), &[label.as_str(), normalized]))
 }
 
-/// A component that is no component: too short, too long, or not printable.
+/// An invalid component: too short, too long, or not printable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a component has {MIN_COMPONENT_CHARS} to {MAX_COMPONENT_CHARS} printable characters")]
 pub struct BadComponent;
@@ -163,13 +165,13 @@ impl ReceivedComponents {
         Ok(())
     }
 
-    /// Whether nothing usable came.
+    /// Returns true if nothing usable came.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether any of them tells two machines apart: without one no device can ever match.
+    /// Returns true if any of them tells two machines apart: without one no device can ever match.
     #[must_use]
     pub fn has_strong(&self) -> bool {
         self.0.keys().any(|label| label.is_hardware_id())
@@ -195,7 +197,7 @@ impl ReceivedComponents {
         )
     }
 
-    /// What a lease states of the components with these labels.
+    /// Returns the components of these labels in the form of a lease.
     #[must_use]
     pub fn lease(&self, labels: &[Label]) -> LeaseComponents {
         LeaseComponents(
@@ -253,9 +255,9 @@ impl fmt::Debug for HashedComponents {
 /// One component at rest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct StoredComponent {
-    /// Its hash.
+    /// The hash.
     pub hash: [u8; HASH_BYTES],
-    /// When it was learned after the binding; `None` if it came with it.
+    /// The moment of learning; `None` if the component came with the binding.
     pub learned_at: Option<UnixMillis>,
 }
 
@@ -269,7 +271,7 @@ impl fmt::Debug for StoredComponent {
 /// The components of one device at rest.
 pub type StoredComponents = BTreeMap<Label, StoredComponent>;
 
-/// What a lease states of a device.
+/// The components of a device in its lease.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct LeaseComponents(BTreeMap<Label, [u8; HASH_BYTES]>);
 
@@ -287,8 +289,8 @@ impl FromIterator<(Label, [u8; HASH_BYTES])> for LeaseComponents {
 }
 
 impl LeaseComponents {
-    /// Label → hex, read back. Labels that are not known here and texts that are no hash are left out: the first may come
-    /// from a newer server.
+    /// Label → hex, read back. Labels that are not known here and texts that are no hash are left out: the first may
+    /// come from a newer server.
     #[must_use]
     pub fn from_wire(claim: &BTreeMap<String, String>) -> Self {
         let read = |(label, hex): (&String, &String)| {
@@ -371,7 +373,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn components_are_taken_absent_or_refused() {
+    fn accepts_omits_or_refuses_component() {
         let long = "xy".repeat(MAX_COMPONENT_CHARS / 2);
         for (text, expected) in [
             ("12345679", Ok(true)),
@@ -410,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_differs_by_license_label_and_value() {
+    fn hash_depends_on_every_input() {
         let ring =
             crate::KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
         let of = |license: u8, label, text: &str| {
@@ -435,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_value_is_trimmed_lower_and_of_single_spaces() {
+    fn normalizes_case_and_spaces() {
         assert_eq!(normalized("  A  b\tC "), Some("a b c".to_owned()));
         for nothing in ["", "  ", "None", "0000-0000", "ff:ff:ff"] {
             assert_eq!(normalized(nothing), None, "{nothing}");
@@ -443,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_and_device_ids_read_back_what_they_write() {
+    fn labels_and_ids_read_back() {
         for label in Label::ALL {
             assert_eq!(Label::parse(label.as_str()), Some(label));
         }

@@ -1,4 +1,4 @@
-//! What may be written down about the machine of a request: names of labels, never a value and never a hash.
+//! The machine of a request, as far as the audit may record it: names of labels, never a value or a hash.
 
 use super::matching::common_labels;
 use super::{DeviceId, HashedComponents, Label};
@@ -17,14 +17,14 @@ pub struct Sighting {
 /// A device that agrees with a machine in some components.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nearest {
-    /// Which one.
+    /// The device's id.
     pub device: DeviceId,
     /// The labels that agree.
     pub agreed: Vec<Label>,
 }
 
 impl Sighting {
-    /// What a license knows of a machine; `None` for one that sent nothing.
+    /// Compares a machine with a license's devices; `None` for a machine without components.
     #[must_use]
     pub fn of(presented: &HashedComponents, license: &License) -> Option<Self> {
         let sent: Vec<_> = presented.0.keys().copied().collect();
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_told_by_labels_alone() {
+    fn records_labels_only() {
         let ring = KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
         let product = Product::parse("QF").unwrap();
         let catalog = Catalog::built_in(&product).unwrap();

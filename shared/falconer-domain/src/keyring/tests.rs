@@ -20,7 +20,7 @@ fn a_ring_of_every_role_parses() {
 }
 
 #[test]
-fn every_rule_refuses_with_its_own_sentence() {
+fn each_rule_has_its_own_sentence() {
     for (text, expected) in [
         ("", "flat JSON object"),
         ("[]", "flat JSON object"),
@@ -54,13 +54,13 @@ fn every_rule_refuses_with_its_own_sentence() {
 }
 
 #[test]
-fn a_master_pasted_as_a_name_is_not_printed() {
+fn master_as_name_is_not_printed() {
     let said = refusal(&format!(r#"{{"current":"1","1":"{A}","{B}":"1"}}"#));
     assert!(!said.contains(B), "{said}");
 }
 
 #[test]
-fn no_error_and_no_debug_prints_a_value() {
+fn errors_and_debug_hide_values() {
     let ring = KeyRing::parse(&format!(r#"{{"current":"1","1":"{A}"}}"#)).unwrap();
     assert!(!format!("{ring:?}").contains(A));
     for text in
@@ -72,8 +72,8 @@ fn no_error_and_no_debug_prints_a_value() {
 }
 
 #[test]
-fn a_printed_master_is_known_by_its_hash_alone() {
-    // The printed text never enters the tree, so the check is shown on the hash of a stand-in.
+fn burned_master_is_known_by_hash() {
+    // The published text never enters the tree, so this test hashes another one.
     let ring = KeyRing::parse(&format!(r#"{{"current":"1","1":"{A}"}}"#)).unwrap();
     let refused = ring.check_masters(&Sha256::digest(A.as_bytes()).into());
     assert_eq!(refused, Err(KeyRingError::BurnedMaster(GenerationNumber::new(1).unwrap())));
@@ -81,7 +81,7 @@ fn a_printed_master_is_known_by_its_hash_alone() {
 }
 
 #[test]
-fn a_generation_is_written_as_1_to_31() {
+fn generations_run_from_1_to_31() {
     for number in 1..=31_u8 {
         let generation = GenerationNumber::new(number).unwrap();
         assert_eq!((generation.get(), generation.to_string()), (number, number.to_string()));
@@ -93,7 +93,7 @@ fn a_generation_is_written_as_1_to_31() {
 }
 
 #[test]
-fn a_ring_knows_who_signs() {
+fn knows_which_generations_sign() {
     let ring = KeyRing::parse(&format!(
         r#"{{"current":"2","legacy":"1","imported":"31","1":"s1master","2":"{A}","3":"{B}","31":"{B}"}}"#
     ))
@@ -109,7 +109,7 @@ fn a_ring_knows_who_signs() {
 }
 
 #[test]
-fn subkeys_of_different_purposes_differ() {
+fn subkeys_differ_by_purpose() {
     let ring = KeyRing::parse(&format!(r#"{{"current":"1","1":"{A}"}}"#)).unwrap();
     let subkeys: std::collections::BTreeSet<_> =
         Purpose::ALL.iter().map(|purpose| **ring.current().subkey(*purpose)).collect();
@@ -117,14 +117,15 @@ fn subkeys_of_different_purposes_differ() {
 }
 
 #[test]
-fn a_members_name_is_cut_after_12_characters() {
+fn member_name_is_cut_after_12_chars() {
     for (name, expected) in [("abcdefghijkl", "\"abcdefghijkl\""), ("abcdefghijklm", "\"abcdefghijkl…\"")] {
         let said = refusal(&format!(r#"{{"current":"1","1":"{A}","{name}":"1"}}"#));
         assert!(said.contains(expected), "{said}");
     }
 }
 
-/// A ring whose `x-distrusted` is this JSON: generations 1, 2 and 4 of Falconer's form, 3 current, 30 legacy, 31 imported.
+/// A ring whose `x-distrusted` is this JSON: generations 1, 2 and 4 of Falconer's form, 3 current, 30 legacy, 31
+/// imported.
 fn distrusting(member: &str) -> KeyRing {
     let masters =
         ["1", "2", "3", "4", "30", "31"].map(|number| format!(r#""{number}":"{A}{number}""#)).join(",");
@@ -138,7 +139,7 @@ fn numbers(numbers: impl Iterator<Item = GenerationNumber>) -> Vec<u8> {
 }
 
 #[test]
-fn each_entry_of_the_distrust_is_read_by_itself() {
+fn reads_each_distrust_entry_alone() {
     for (member, signing, reads) in [
         (r#""""#, vec![1, 2, 3, 4], true),
         (r#""1""#, vec![2, 3, 4], true),
@@ -175,7 +176,7 @@ fn each_entry_of_the_distrust_is_read_by_itself() {
 }
 
 #[test]
-fn a_distrusted_current_is_named_and_signs() {
+fn distrusted_current_still_signs() {
     let ring = distrusting(r#""3,1""#);
     let of = |number| {
         let number = GenerationNumber::new(number).unwrap();
@@ -188,7 +189,7 @@ fn a_distrusted_current_is_named_and_signs() {
 }
 
 #[test]
-fn a_note_may_be_anything_and_a_role_a_text_alone() {
+fn notes_are_free_and_roles_are_texts() {
     for note in ["1", "null", "[]", "{}", "\"text\""] {
         let text = format!(r#"{{"current":"1","1":"{A}","x-note":{note}}}"#);
         assert!(KeyRing::parse(&text).is_ok(), "{text}");

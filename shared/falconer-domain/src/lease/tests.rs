@@ -12,7 +12,7 @@ fn claims(expires_in_seconds: Option<i64>, policy: &Policy, bound: bool) -> Clai
     let product = Product::parse("QF").unwrap();
     let license_id = LicenseId::from_hash(&[1; 32]);
     let tier = TierName::parse("pro").unwrap();
-    let occasion = Occasion {
+    let context = LeaseContext {
         issuer: "https://licenses.example.com",
         product: &product,
         license_id: &license_id,
@@ -29,11 +29,11 @@ fn claims(expires_in_seconds: Option<i64>, policy: &Policy, bound: bool) -> Clai
     let device = DeviceId::from_random([0; 10]);
     let components = ReceivedComponents::from_iter([(Label::Mac, "x".repeat(8))]).lease(&[Label::Mac]);
     let bound = bound.then_some(Bound { device: &device, components: &components });
-    Claims::granted(&occasion, Code::Valid, &terms, bound)
+    Claims::granted(&context, Code::Valid, &terms, bound)
 }
 
 #[test]
-fn offline_use_ends_with_interval_and_grace_or_with_the_license() {
+fn ends_after_grace_or_with_license() {
     let day = 86_400;
     let strict = Policy { check_interval_hours: 0, offline_grace_days: 0, ..Policy::DEFAULT };
     for (expires_in, policy, bound, exp, refresh_at) in [
@@ -59,7 +59,7 @@ fn offline_use_ends_with_interval_and_grace_or_with_the_license() {
 }
 
 #[test]
-fn no_end_later_than_the_latest_is_told() {
+fn caps_the_license_end() {
     let latest = LATEST_END.seconds();
     for (end, told) in
         [(latest - 1, latest - 1), (latest, latest), (latest + 1, latest), (latest * 2, latest)]
@@ -75,7 +75,7 @@ fn refusals() -> Vec<Claims> {
     let license_id = LicenseId::from_hash(&[1; 32]);
     let tier = TierName::parse("pro").unwrap();
     let nonce = Some("nnnnnnnnnnnnnnnnnnnnnn");
-    let occasion = Occasion {
+    let context = LeaseContext {
         issuer: "https://licenses.example.com",
         product: &product,
         license_id: &license_id,
@@ -85,7 +85,7 @@ fn refusals() -> Vec<Claims> {
     };
     let terms = Terms { tier: &tier, features: &[], expires_at: None, policy: &Policy::DEFAULT };
     let refused =
-        |code| [None, Some(&terms)].map(|terms: Option<&Terms<'_>>| Claims::refused(&occasion, code, terms));
+        |code| [None, Some(&terms)].map(|terms: Option<&Terms<'_>>| Claims::refused(&context, code, terms));
     Code::ALL.iter().copied().flat_map(refused).collect()
 }
 
@@ -111,7 +111,7 @@ fn no_refusal_passes_for_a_lease() {
 }
 
 #[test]
-fn type_audience_and_decision_must_agree() {
+fn type_audience_decision_must_agree() {
     let ring = ring();
     let key = ring.current().signing_key();
     for (typ, aud, valid, expected) in [
@@ -138,9 +138,9 @@ fn type_audience_and_decision_must_agree() {
     }
 }
 
-/// What 0.1.0 signed: no `at`, and `iat` the moment itself.
+/// A lease of 0.1.0: without `at`, and `iat` is the moment itself.
 #[test]
-fn a_lease_without_its_moment_is_not_read() {
+fn lease_without_moment_is_malformed() {
     let ring = ring();
     let mut claims = serde_json::to_value(claims(None, &Policy::DEFAULT, true)).unwrap();
     claims.as_object_mut().unwrap().remove("at");
@@ -156,9 +156,9 @@ fn read_signed(key: &ed25519_dalek::SigningKey, signed: &str) -> Result<Claims, 
 }
 
 proptest::proptest! {
-    /// Whatever products there are, the audience of one's refusal is none of them.
+    /// The audience of a refusal is never a product.
     #[test]
-    fn no_product_is_the_audience_of_a_refusal(one in "[A-Z0-9]{2,8}", other in "[A-Z0-9/a-z]{2,16}") {
+    fn refusal_audience_is_not_a_product(one in "[A-Z0-9]{2,8}", other in "[A-Z0-9/a-z]{2,16}") {
         let one = Product::parse(&one).unwrap();
         let refusal = Kind::Refusal.audience(&one);
         proptest::prop_assert!(Product::parse(&refusal).is_none());
@@ -169,7 +169,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn a_header_with_more_than_ours_is_somebody_elses() {
+fn refuses_unexpected_headers() {
     let ring = ring();
     let key = ring.current().signing_key();
     let trusted = |_: &str| Some(key.verifying_key());
@@ -211,7 +211,7 @@ fn every_changed_character_is_refused() {
 }
 
 #[test]
-fn a_lease_of_the_longest_length_is_read_and_none_longer() {
+fn reads_up_to_the_longest_length() {
     let ring = ring();
     let read = |iss: usize| {
         let claims = Claims { iss: "i".repeat(iss), ..claims(None, &Policy::DEFAULT, false) };

@@ -24,7 +24,7 @@ pub enum NotAuthentic {
     UnknownGeneration,
 }
 
-/// What a text in a column of keys is, to whoever imports it.
+/// The system that a text in a column of keys came from, as an import has to know.
 #[derive(Clone, Debug)]
 pub enum Origin {
     /// A key that a master of this ring has made.
@@ -38,8 +38,8 @@ pub enum Origin {
 
 impl KeyRing {
     /// Checks a license key as it was typed. Of the readings that a text has, the one counts whose tag verifies; only a
-    /// text that none of them fits is looked for among the imported keys. A text that has the very form of a key is taken
-    /// at its word: it has one reading.
+    /// text that none of them fits is looked for among the imported keys. A text that has the very form of a key is
+    /// taken at its word: it has one reading.
     ///
     /// # Errors
     /// [`NotAuthentic`]. A legacy key before the ring names a `legacy` generation counts as an unknown generation:
@@ -55,8 +55,8 @@ impl KeyRing {
         signed.or_else(|why| imported().ok_or(why))
     }
 
-    /// What a text in a column of keys is. Unlike [`authenticate`](Self::authenticate) it takes time over it: thousands
-    /// of tags are computed for a text that is nearly a key.
+    /// Finds the system that a text in a column of keys came from. Unlike [`authenticate`](Self::authenticate) it is
+    /// slow: thousands of tags are computed for a text that is nearly a key.
     #[must_use]
     pub fn origin(&self, typed: &str) -> Origin {
         let Some(folded) = fold::fold(typed) else { return Origin::Foreign(None) };

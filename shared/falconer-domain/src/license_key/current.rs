@@ -56,7 +56,7 @@ impl CurrentKey {
         Self::issue(generation, product, tier, random)
     }
 
-    /// Whether `generation` issued this key; compared in constant time.
+    /// Returns true if `generation` issued this key; compared in constant time.
     #[must_use]
     pub fn is_tagged_by(&self, generation: &Generation) -> bool {
         self.mac(generation).verify_truncated_left(&self.tag).is_ok()
@@ -118,7 +118,7 @@ impl fmt::Display for CurrentKey {
     }
 }
 
-/// What the 30 characters say.
+/// The content of the 30 characters.
 #[derive(Clone, Copy)]
 pub(super) struct Code {
     generation: GenerationNumber,
@@ -144,7 +144,7 @@ impl Code {
     }
 }
 
-/// The 30 characters without the hyphens between groups. One that stands elsewhere stays, and decodes to nothing.
+/// Removes the hyphens between groups. A hyphen elsewhere stays, and does not decode.
 fn ungrouped(grouped: &str) -> Option<String> {
     let mut body = String::with_capacity(BODY_CHARS);
     let mut may_split = false;

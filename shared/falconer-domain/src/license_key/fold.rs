@@ -1,20 +1,21 @@
-//! What reading a key forgives before its form is looked at: one function for every form of key and every place.
+//! Folding of typed keys: one function for every form of key and every place.
 
 use crate::unicode;
 
-/// Longest text taken for a key, in bytes: a key in quotes, in a sentence, with a mark of direction around each character.
+/// Longest text taken for a key, in bytes: a key in quotes, in a sentence, with a mark of direction around each
+/// character.
 pub const MAX_TYPED_BYTES: usize = 1_024;
-/// Longest text in which a key is looked for once it is folded, in bytes. The longest key of ours has 61.
+/// Longest folded text, in bytes. The longest signed key has 61.
 pub const MAX_KEY_BYTES: usize = 128;
-/// What stands for any run of characters that separate: blanks, dashes, dots, line ends, quotes.
+/// The one separator that replaces any run of blanks, dashes, dots, line ends and quotes.
 pub(super) const SEPARATOR: char = '-';
-/// What may separate too, or be a part of a tier's name.
+/// A separator that may also be a part of a tier's name.
 pub(super) const UNDERSCORE: char = '_';
 /// So many letters and digits after a `:` or `=` can be a key, and what is before it is called a label.
 const LABELLED_CHARS: usize = 6;
 
 /// A key's text, folded: `A-Z`, `0-9` and `_`, with one hyphen for each run of anything that separates, and none at the
-/// ends. A letter of another alphabet stays, and spoils what it stands in. `None` for a text that is too long.
+/// ends. A letter of another alphabet stays, and makes the key invalid. `None` for a text that is too long.
 ///
 /// In this order: what nobody sees is dropped (Unicode's default-ignorable code points), compatibility forms and widths
 /// are made plain (NFKC), letters are put in upper case, then each character is read: Turkish `ı` and `İ` are an `I`,
@@ -83,8 +84,8 @@ fn read(c: char) -> Read {
     }
 }
 
-/// The Latin capital that a Greek or Cyrillic letter looks like, in capitals, in which keys are printed: what a person on
-/// a Greek or Russian keyboard types when it is the wrong one of two.
+/// The Latin capital that a Greek or Cyrillic letter looks like, in capitals, in which keys are printed: what a person
+/// on a Greek or Russian keyboard types when it is the wrong one of two.
 fn lookalike(c: char) -> Option<char> {
     const OTHERS: &str = "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВЕЅІЈКМНОРСТУХԚԜ";
     const LATIN: &str = "ABEZHIKMNOPTYXABESIJKMHOPCTYXQW";
@@ -103,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_never_counts() {
+    fn drops_invisible_characters() {
         for nothing in "\u{AD}\u{34F}\u{61C}\u{180E}\u{200B}\u{200C}\u{200D}\u{200E}\u{200F}\u{202A}\u{202E}\u{2060}\u{2066}\u{2069}\u{FE00}\u{FE0F}\u{FEFF}\u{E0100}".chars() {
             assert_eq!(folded(&format!("{nothing}a{nothing}b{nothing}")), "AB", "{nothing:?}");
         }
     }
 
     #[test]
-    fn widths_cases_and_turkish_letters_are_plain() {
+    fn folds_width_case_and_turkish_i() {
         for (typed, expected) in [
             ("ｑｆ－ｐｒｏ－３ｄ", "QF-PRO-3D"),
             ("l\u{131}fet\u{131}me", "LIFETIME"),
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_separates_is_one_hyphen() {
+    fn separators_become_one_hyphen() {
         let separators = "- _\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2015}\u{2212}\u{FE58}\u{FE63}\u{FF0D}\u{30FC}\u{FF70}\u{2500}\u{301C}\u{30FB}./\\,;|+~\t\n\r\u{A0}\u{3000}\u{2028}";
         for separator in separators.chars().filter(|c| *c != UNDERSCORE) {
             assert_eq!(folded(&format!("a{separator}b")), "A-B", "{separator:?}");
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_surrounds_a_key_does_not_count() {
+    fn drops_surrounding_text() {
         for (before, after) in [
             ("\"", "\""),
             ("\u{201E}", "\u{201C}"),
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_bounded_before_and_after() {
+    fn bounds_length_before_and_after() {
         let key = "A".repeat(MAX_KEY_BYTES);
         assert_eq!(fold(&key), Some(key.clone()));
         assert_eq!(fold(&format!("{key}A")), None);
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_letters_and_digits_alone() {
+    fn name_keeps_letters_and_digits() {
         assert_eq!(name(" abc_123-x/z "), Some("ABC123XZ".to_owned()));
         assert_eq!(name("any text; even \u{FC}nfit"), Some("ANYTEXTEVEN\u{DC}NFIT".to_owned()));
         assert_eq!((name("***"), name(&"x".repeat(1_025))), (None, None));
@@ -177,7 +178,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_fold_of_a_folded_text_is_that_text(text in "([\\PC\\pC]|[ -~]|[ıİ\u{307}ßŉǰΐ\u{345}:=_-]){0,80}") {
+        fn folding_is_idempotent(text in "([\\PC\\pC]|[ -~]|[ıİ\u{307}ßŉǰΐ\u{345}:=_-]){0,80}") {
             if let Some(once) = fold(&text) {
                 prop_assert_eq!(fold(&once), Some(once.clone()));
                 prop_assert_eq!(name(&once), name(&text));

@@ -1,5 +1,5 @@
-//! Keys of other systems, brought in from a sheet: UUIDs, groups of four or six, whatever they are. They carry no tag, so
-//! anyone can make one up: the ring must enable them.
+//! Keys of other systems, brought in from a sheet: UUIDs, groups of four or six, whatever they are. They carry no tag,
+//! so anyone can make one up: the ring must enable them.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -20,7 +20,7 @@ pub struct ImportedKey {
 }
 
 impl ImportedKey {
-    /// Reads a folded text that has no form of ours.
+    /// Reads a folded text that does not have the form of a Falconer key.
     pub(super) fn of(folded: &str) -> Option<Self> {
         let groups: Vec<&str> =
             folded.split([SEPARATOR, UNDERSCORE]).filter(|group| !group.is_empty()).collect();
@@ -29,7 +29,7 @@ impl ImportedKey {
         (is_plain && (MIN_CHARS..=MAX_CHARS).contains(&key.canonical().len())).then_some(key)
     }
 
-    /// Its letters and digits alone: the same for every spelling.
+    /// Returns the letters and digits alone: the same for every spelling.
     #[must_use]
     pub fn canonical(&self) -> String {
         self.grouped.replace(SEPARATOR, "")

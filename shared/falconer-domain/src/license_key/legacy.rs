@@ -15,7 +15,7 @@ pub(super) const SIGNATURE_CHARS: usize = 2 * SIGNATURE_BYTES;
 /// Decimal digits of the time, the likeliest first: ten from 2001 to 2286.
 pub(super) const TIME_CHARS: [usize; 3] = [10, 9, 11];
 
-/// A text of the form S1 issued.
+/// A key of the Flask server's form.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LegacyKey {
     product: Product,
@@ -25,11 +25,11 @@ pub struct LegacyKey {
 }
 
 impl LegacyKey {
-    /// The only product S1 knew.
+    /// The Flask server's only product.
     pub const PREFIX: &str = "QF";
 
-    /// Issues a key of S1's form. `timestamp_seconds` is when it was issued; S1 knew no other difference between two
-    /// keys of a tier, so the caller steps it until the key is unused. `None` outside 9 to 11 decimal digits.
+    /// Issues a key of the Flask server's form. `timestamp_seconds` is the second of issue, the only difference between
+    /// two keys of a tier, so the caller steps it until the key is unused. `None` outside 9 to 11 decimal digits.
     #[must_use]
     pub fn issue(generation: &Generation, tier: PrintedTier, timestamp_seconds: i64) -> Option<Self> {
         let timestamp = timestamp(&timestamp_seconds.to_string())?;
@@ -40,7 +40,7 @@ impl LegacyKey {
         Some(key)
     }
 
-    /// Whether `generation` signed this key; compared in constant time.
+    /// Returns true if `generation` signed this key; compared in constant time.
     #[must_use]
     pub fn is_signed_by(&self, generation: &Generation) -> bool {
         self.mac(generation).verify_truncated_left(&self.signature).is_ok()
@@ -97,7 +97,7 @@ impl fmt::Display for LegacyKey {
     }
 }
 
-/// 9 to 11 decimal digits: 1973 to the year 5138, as S1's `int(time.time())` wrote them.
+/// 9 to 11 decimal digits: 1973 to the year 5138, as the Flask server's `int(time.time())` wrote them.
 fn timestamp(text: &str) -> Option<String> {
     (TIME_CHARS.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.to_owned())
 }

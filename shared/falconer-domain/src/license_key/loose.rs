@@ -1,8 +1,8 @@
 //! Readings of a text in which the separators of a signed key are lost or are others: no hyphens, blanks or dots, a key
 //! read out over the telephone. What is missing is only where the product ends and the tier begins; the tag tells.
 //!
-//! Every reading is one more tag that a forged key could happen to have. [`MAX_READINGS`] bounds that: at most 2⁹ readings
-//! of 2⁶⁴ tags, so that a text nobody issued passes with a chance of 2⁻⁵⁵.
+//! Every reading is one more tag that a forged key could happen to have. [`MAX_READINGS`] bounds that: at most 2⁹
+//! readings of 2⁶⁴ tags, so that a text nobody issued passes with a chance of 2⁻⁵⁵.
 
 use super::current::{BODY_CHARS, Code, CurrentKey};
 use super::fold::{SEPARATOR, UNDERSCORE};
@@ -16,7 +16,7 @@ pub const MAX_READINGS: usize = 512;
 /// Longest product and tier, in characters.
 const MAX_HEAD_CHARS: usize = Product::MAX_CHARS + PrintedTier::MAX_CHARS;
 
-/// The readings of a folded text as a key of ours, the likeliest first: the last 30 characters are its code.
+/// Lists the readings of a folded text as a signed key, the likeliest first. The last 30 characters are its code.
 pub(super) fn current(folded: &str) -> Vec<CurrentKey> {
     readings(folded, tiers)
 }
@@ -29,7 +29,7 @@ pub(super) fn current_without_underscore(folded: &str) -> Vec<CurrentKey> {
 
 fn readings(folded: &str, tiers: fn(&str) -> Vec<PrintedTier>) -> Vec<CurrentKey> {
     let Some((head, body)) = tail(folded, BODY_CHARS) else { return Vec::new() };
-    // The code is the same in all of them: a text whose last characters are none costs nothing more.
+    // All readings share one code, so a text without a valid one costs nothing more.
     let Some(code) = Code::parse(&body) else { return Vec::new() };
     heads(head, tiers).map(|(product, tier)| code.of(product, tier)).take(MAX_READINGS).collect()
 }
@@ -53,7 +53,8 @@ fn legacy_of(head: &str, body: &str) -> Vec<LegacyKey> {
     ours.filter_map(|(_, tier)| LegacyKey::of(tier, signature, time)).collect()
 }
 
-/// Whether the groups of a key's code are in fives, or there are none: so it is printed, and so no key of 4 or 6 is.
+/// Returns true if the groups of a key's code are in fives, or there are none: so it is printed, and so no key of 4 or
+/// 6 is.
 pub(super) fn is_in_fives(folded: &str) -> bool {
     let Some((head, _)) = tail(folded, BODY_CHARS) else { return false };
     let mut groups = folded[head.len()..].split([SEPARATOR, UNDERSCORE]).filter(|group| !group.is_empty());
@@ -112,8 +113,8 @@ fn splits(text: &str) -> impl Iterator<Item = (Product, &str)> {
     found.into_iter().map(|(_, product, rest)| (product, rest))
 }
 
-/// The tiers that a text may mean. An underscore may belong to a tier's name or stand in a hyphen's place, and a hyphen
-/// or a blank may stand in an underscore's.
+/// Lists the tiers that a text may mean. An underscore may belong to a tier's name or replace a hyphen, and a hyphen
+/// or a blank may replace an underscore.
 fn tiers(text: &str) -> Vec<PrintedTier> {
     let written: String = text.chars().filter(|c| *c != SEPARATOR).collect();
     let words: Vec<&str> = text.split([SEPARATOR, UNDERSCORE]).filter(|word| !word.is_empty()).collect();

@@ -6,8 +6,8 @@
 //! | legacy (the Flask server's) | `QF-PRO-b4243599e011bd9f-1788049460` | a 64-bit tag under its master |
 //! | imported (another system's) | free text | nothing; only where the ring says so |
 //!
-//! There is one reader of all of them: [`fold`] says which characters of a text count, `loose` which keys it can mean, and
-//! the ring which of those was issued.
+//! There is one reader of all of them: [`fold`] says which characters of a text count, `loose` which keys it can mean,
+//! and the ring which of those was issued.
 
 mod authenticate;
 mod current;
@@ -90,16 +90,17 @@ impl PrintedTier {
 /// `Display` is the printed spelling and must never be logged; `Debug` is masked.
 #[derive(Clone, PartialEq, Eq)]
 pub enum LicenseKey {
-    /// What Falconer issues.
+    /// A key that Falconer issued.
     Current(CurrentKey),
-    /// What the Flask server issued.
+    /// A key that the Flask server issued.
     Legacy(LegacyKey),
-    /// What another system issued, and a sheet held.
+    /// A key that another system issued.
     Imported(ImportedKey),
 }
 
 impl LicenseKey {
-    /// Reads a key without a ring or a product to tell what it means where its separators are lost: then it is free text.
+    /// Reads a key without a ring or a product to tell what it means where its separators are lost: then it is free
+    /// text.
     /// `None` if no form fits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -108,8 +109,8 @@ impl LicenseKey {
     }
 
     /// The keys that a text can mean to an application of one product, the likeliest first, at most
-    /// [`MAX_TRIES`](Self::MAX_TRIES). An application keys its hardware parts by the canonical key, so it has to know which
-    /// one before it asks; where a text means several, the server knows which of them was issued.
+    /// [`MAX_TRIES`](Self::MAX_TRIES). An application keys its hardware parts by the canonical key, so it has to know
+    /// which one before it asks; where a text means several, the server knows which of them was issued.
     #[must_use]
     pub fn readings(text: &str, product: &Product) -> Vec<Self> {
         let Some(folded) = fold(text) else { return Vec::new() };
@@ -134,7 +135,7 @@ impl LicenseKey {
         readings
     }
 
-    /// Whether a text can be a key of any product at all.
+    /// Returns true if a text can be a key of any product at all.
     #[must_use]
     pub fn has_reading(text: &str) -> bool {
         let Some(folded) = fold(text) else { return false };

@@ -1,6 +1,6 @@
-//! Texts one slip away from a key of ours: a character that is another, missing or too many, or two that changed places.
-//! Only an import asks: a customer is told to compare, and a sheet with thousands of rows has to be told which of them are
-//! slips and which are the keys of another system.
+//! Texts that are one slip away from a signed key: one wrong, missing or extra character, or two that changed places.
+//! Only an import asks: a customer is asked to compare, and the import of a sheet has to name the rows that are
+//! slips, and to take the rows that are keys of another system.
 
 use super::current::{BODY_CHARS, CROCKFORD_DIGITS, Code};
 use super::fold::{SEPARATOR, UNDERSCORE};
@@ -11,8 +11,8 @@ const HEX: &[u8] = b"0123456789ABCDEF";
 const DECIMAL: &[u8] = b"0123456789";
 const NAMES: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 
-/// The keys that a folded text could have been before one slip. Some four thousand for a text with a product, a tier and
-/// about 30 characters; none for a text whose parts are of other lengths, as the keys of other systems are.
+/// The keys that a folded text could have been before one slip. Some four thousand for a text with a product, a tier
+/// and about 30 characters; none for a text whose parts are of other lengths, as the keys of other systems are.
 pub(super) fn readings(folded: &str) -> Box<dyn Iterator<Item = LicenseKey> + '_> {
     let parts: Vec<&str> = folded.split(SEPARATOR).collect();
     match parts.as_slice() {
@@ -73,7 +73,7 @@ fn legacy(
     keys.into_iter().flatten()
 }
 
-/// Whether a length is right but for one character.
+/// Returns true if a length is right but for one character.
 const fn is_about(length: usize, right: usize) -> bool {
     length.abs_diff(right) <= 1
 }

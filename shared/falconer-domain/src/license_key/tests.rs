@@ -33,13 +33,13 @@ fn legacy(tier: &str) -> LegacyKey {
     LegacyKey::issue(ring().legacy().unwrap(), PrintedTier::parse(tier).unwrap(), 1_788_049_460).unwrap()
 }
 
-/// What the ring reads a text as, in print.
+/// Prints the ring's reading of a text.
 fn read(typed: &str) -> Option<String> {
     ring().authenticate(typed).ok().map(|authentic| authentic.key.to_string())
 }
 
 #[test]
-fn separators_of_any_kind_and_number_are_forgiven() {
+fn forgives_any_separators() {
     for key in [
         of_tier("QF", "PRO", [7; RANDOM_BYTES]).to_string(),
         of_tier("ACME9", "LIFETIME", [8; RANDOM_BYTES]).to_string(),
@@ -66,7 +66,7 @@ fn separators_of_any_kind_and_number_are_forgiven() {
 }
 
 #[test]
-fn a_legacy_key_of_any_second_is_found_in_one_piece() {
+fn reads_unseparated_legacy_keys() {
     let ring = ring();
     for seconds in [100_000_000, 999_999_999, 1_000_000_000, 9_999_999_999, 10_000_000_000] {
         let tier = PrintedTier::parse("PROB_1").unwrap();
@@ -122,7 +122,7 @@ fn a_tier_keeps_its_underscores() {
 }
 
 #[test]
-fn a_text_with_the_form_of_a_key_is_taken_at_its_word() {
+fn well_formed_text_is_not_reread() {
     let key = of_tier("QF", "PRO_2", [7; RANDOM_BYTES]).to_string();
     for changed in [key.replace("PRO_2", "PRO2"), key.replace("QF-PRO_2", "QFP-RO_2")] {
         assert_eq!(read(&changed), None, "{changed}");
@@ -130,7 +130,7 @@ fn a_text_with_the_form_of_a_key_is_taken_at_its_word() {
 }
 
 #[test]
-fn what_is_around_a_key_is_forgiven_in_each_form() {
+fn forgives_surroundings_in_each_form() {
     let imported = LicenseKey::parse("550e8400-e29b-41d4-a716-446655440000").unwrap().to_string();
     for key in [issue([3; RANDOM_BYTES]).to_string(), legacy("ELITE").to_string(), imported] {
         for (before, after) in [
@@ -155,7 +155,7 @@ fn what_is_around_a_key_is_forgiven_in_each_form() {
 }
 
 #[test]
-fn lookalikes_count_inside_the_code_alone() {
+fn lookalikes_fold_in_the_code_only() {
     let good = issue([0; RANDOM_BYTES]).to_string();
     assert!(good[7..].contains('0'));
     let typed = good.replace('-', "\u{2013}").replacen('0', "\u{200B}o\u{A0}", 3).to_lowercase();
@@ -166,7 +166,7 @@ fn lookalikes_count_inside_the_code_alone() {
 }
 
 #[test]
-fn lengths_count_before_folding_and_after() {
+fn bounds_length_before_and_after() {
     let good = issue([1; RANDOM_BYTES]).to_string();
     let padded = format!("{good}{}", " ".repeat(MAX_TYPED_BYTES - good.len()));
     assert!(ring().authenticate(&padded).is_ok());
@@ -176,7 +176,7 @@ fn lengths_count_before_folding_and_after() {
 }
 
 #[test]
-fn imported_keys_need_the_ring_and_are_read_alike() {
+fn imported_keys_need_the_ring() {
     for typed in
         [" abc-123-xyz ", "ABC 123 XYZ", "abc.123_xyz", "ABC123XYZ", "\u{FF41}bc\u{2013}123-xyz\u{200B}."]
     {
@@ -197,7 +197,7 @@ fn imported_keys_need_the_ring_and_are_read_alike() {
 }
 
 #[test]
-fn keys_of_other_systems_are_keys() {
+fn accepts_keys_of_other_systems() {
     for key in [
         "550e8400-e29b-41d4-a716-446655440000",
         "38B1460A-5104-4067-A91D-77B872934D51",
@@ -227,7 +227,7 @@ fn keys_of_other_systems_are_keys() {
 }
 
 #[test]
-fn one_slip_in_a_key_of_ours_is_no_other_systems_key() {
+fn mistyped_key_is_not_foreign() {
     let is_mistyped = |typed: &str| matches!(ring().origin(typed), Origin::Mistyped);
     for key in [of_tier("ACME9", "PRO_2", [7; RANDOM_BYTES]).to_string(), legacy("PRO").to_string()] {
         assert!(matches!(ring().origin(&key.to_lowercase()), Origin::Signed(_)));
@@ -257,7 +257,7 @@ fn one_slip_in_a_key_of_ours_is_no_other_systems_key() {
 }
 
 #[test]
-fn an_application_knows_the_key_it_will_be() {
+fn readings_start_with_the_right_key() {
     let product = Product::parse("QF").unwrap();
     let readings = |typed: &str| -> Vec<String> {
         LicenseKey::readings(typed, &product).iter().map(LicenseKey::to_string).collect()
@@ -282,7 +282,7 @@ fn an_application_knows_the_key_it_will_be() {
 
 /// The most readings a text can have, so that SECURITY.md's arithmetic is that of the code.
 #[test]
-fn the_number_of_readings_is_bounded() {
+fn readings_are_bounded() {
     let code = &issue([5; RANDOM_BYTES]).to_string()[7..];
     let most = |head: &str| loose::current(&format!("{head}-{code}")).len();
     assert_eq!(most("QFPRO"), 3);
@@ -300,7 +300,7 @@ fn debug_is_masked_and_display_is_not() {
 }
 
 #[test]
-fn legacy_keys_of_two_seconds_differ_and_odd_times_are_refused() {
+fn legacy_keys_differ_by_valid_second() {
     let ring = ring();
     let at = |seconds| LegacyKey::issue(ring.legacy().unwrap(), PrintedTier::parse("PRO").unwrap(), seconds);
     assert_ne!(at(1_788_049_460).unwrap().to_string(), at(1_788_049_461).unwrap().to_string());
@@ -310,7 +310,7 @@ fn legacy_keys_of_two_seconds_differ_and_odd_times_are_refused() {
 }
 
 #[test]
-fn products_and_printed_tiers_are_their_text() {
+fn products_and_tiers_are_their_text() {
     for text in ["QF", "ACME9", "12345678"] {
         let product = Product::parse(text).unwrap();
         assert_eq!((product.as_str(), format!("{product} {product:?}")), (text, format!("{text} {text}")));
@@ -327,7 +327,7 @@ fn products_and_printed_tiers_are_their_text() {
 }
 
 #[test]
-fn what_may_be_shown_of_each_form() {
+fn masks_each_form() {
     let legacy =
         LegacyKey::issue(ring().legacy().unwrap(), PrintedTier::parse("PRO").unwrap(), 1_788_049_460);
     let legacy = LicenseKey::Legacy(legacy.unwrap());
@@ -342,7 +342,7 @@ fn what_may_be_shown_of_each_form() {
 }
 
 #[test]
-fn free_text_has_6_to_64_letters_and_digits() {
+fn imported_key_length_is_6_to_64() {
     for (count, expected) in [(5, false), (6, true), (64, true), (65, false)] {
         assert_eq!(ImportedKey::of(&"A".repeat(count)).is_some(), expected, "{count}");
     }
@@ -389,7 +389,7 @@ proptest! {
     }
 
     #[test]
-    fn any_key_in_any_spelling_is_that_key(
+    fn any_spelling_reads_as_the_key(
         key in issued(),
         choices in proptest::collection::vec(any::<u8>(), 1..60),
         separator in proptest::sample::select(vec!["", " ", "-", ".", "/", "_", "\n", "\u{2013}", "\u{30FC}", "\u{2011}\u{200B}", " - "]),
@@ -401,7 +401,7 @@ proptest! {
     }
 
     #[test]
-    fn any_imported_key_in_any_spelling_is_that_key(
+    fn any_spelling_reads_as_imported_key(
         key in "[A-Z0-9]{3,8}(-[A-Z0-9]{3,8}){1,5}",
         choices in proptest::collection::vec(any::<u8>(), 1..60),
         separator in proptest::sample::select(vec!["", " ", "-", ".", "_", "\n", "\u{2013}"]),
@@ -424,9 +424,9 @@ proptest! {
         }
     }
 
-    /// What an application takes a text for is what the server takes it for, or the server refuses it: never another key.
+    /// Application and server read a text as the same key, or the server refuses it.
     #[test]
-    fn an_applications_reading_is_the_servers(
+    fn client_and_server_read_alike(
         key in issued(),
         choices in proptest::collection::vec(any::<u8>(), 1..60),
         separator in proptest::sample::select(vec!["", " ", "-", ".", "_"]),
@@ -440,7 +440,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_issued_is_authentic_and_round_trips(random in any::<[u8; RANDOM_BYTES]>()) {
+    fn issued_key_is_authentic(random in any::<[u8; RANDOM_BYTES]>()) {
         let canonical = issue(random).to_string();
         let authentic = ring().authenticate(&canonical).unwrap();
         prop_assert_eq!(authentic.key.to_string(), canonical);

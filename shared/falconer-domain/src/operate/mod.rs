@@ -1,6 +1,9 @@
-//! What an operator does to a license. Each operation takes the license as it stands and returns it as it will be; the
+//! Operations of an operator on a license. Each takes the present license and returns the changed one; the
 //! store writes it under the version that was read, with an audit row that names actor and reason.
 
+mod customer;
+mod erasure;
+mod policy;
 mod rotation;
 
 use std::collections::BTreeSet;
@@ -10,9 +13,11 @@ use crate::hardware::DeviceId;
 use crate::issue::{MAX_EXTRA_FEATURES, MAX_TERM_DAYS, is_feature};
 use crate::license::{License, Status};
 use crate::license_id::LicenseId;
-use crate::person::Email;
 use crate::time::UnixMillis;
 
+pub use customer::{Correction, set_customer};
+pub use erasure::{Personal, erase, holds_address, lift_erasure, names_person, personal};
+pub use policy::{BadSetting, OwnValue, PolicyChange, PolicyRefusal, own_policy, set_policy};
 pub use rotation::{Rotated, rotate};
 
 /// Why a license's status stays as it is.
@@ -27,7 +32,7 @@ pub enum StatusRefusal {
     /// Only suspended and revoked licenses can be reinstated.
     #[error("the license is {}, so there is nothing to reinstate", .0.as_str())]
     Stands(Status),
-    /// Its key was replaced.
+    /// The key was replaced.
     #[error("the license was replaced by {0}; change that one")]
     Replaced(LicenseId),
 }
@@ -127,7 +132,7 @@ pub enum Extension {
     Perpetual,
 }
 
-/// Which devices are reset.
+/// The devices to reset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reset {
     /// One.
@@ -214,7 +219,8 @@ pub fn extend(mut license: License, extension: Extension, now: UnixMillis) -> Re
     Ok(license)
 }
 
-/// Gives a license another tier. A tier with fewer seats than there are devices only if those that lose theirs are named.
+/// Gives a license another tier. A tier with fewer seats than there are devices only if those that lose theirs are
+/// named.
 ///
 /// # Errors
 /// [`TierRefusal`].
@@ -286,10 +292,10 @@ pub fn remove_feature(mut license: License, feature: &str) -> Result<License, Fe
 
 /// Frees seats so that the next bindings to them are not counted.
 ///
-/// [`Reset::All`] makes every seat vacant and free of count. It takes every right of former devices: none can take a seat
-/// back from the device that is bound next, and none loses by it, since a free binding replaces its uncounted return.
-/// [`Reset::One`] frees the seat of one device, and every seat that stands vacant beside it; the device has no right to
-/// come back, and others keep theirs.
+/// [`Reset::All`] makes every seat vacant and free of count. It takes every right of former devices: none can take a
+/// seat back from the device that is bound next, and none loses by it, since a free binding replaces its uncounted
+/// return. [`Reset::One`] frees the seat of one device, and every other vacant seat; the device has no right to come
+/// back, and others keep theirs.
 ///
 /// # Errors
 /// [`NoSuchDevice`].
@@ -306,23 +312,6 @@ pub fn reset_hardware(mut license: License, reset: &Reset) -> Result<License, No
         }
     }
     Ok(license)
-}
-
-/// Blanks a person's name and addresses wherever this address stands; `None` if it stands nowhere. The license stays.
-#[must_use]
-pub fn erase_subject(mut license: License, email: &Email) -> Option<License> {
-    let is_theirs = |stored: &Option<Email>| stored.as_ref().is_some_and(|stored| stored.is_same_as(email));
-    if !is_theirs(&license.email) && !is_theirs(&license.licensee_email) {
-        return None;
-    }
-    if is_theirs(&license.email) {
-        license.email = None;
-    }
-    if is_theirs(&license.licensee_email) {
-        license.licensee_email = None;
-    }
-    license.licensee_name = None;
-    Some(license)
 }
 
 #[cfg(test)]

@@ -10,16 +10,16 @@ use crate::operate::StatusRefusal;
 /// The two licenses of one rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotated {
-    /// What the new key opens.
+    /// The license of the new key.
     pub new: License,
-    /// What the old key opens: nothing any more.
+    /// The license of the old key, which is revoked.
     pub old: License,
 }
 
-/// Replaces a license by one with another key: the same terms, and the transfers that were counted. It begins with every
-/// seat vacant and free of count. Stored hardware hangs on the license id, so no device matches under the new one, and the
-/// records of devices would only hold seats that nobody can use. The old key binds nothing any more, so the seats are
-/// for those who have the new one. Transfers stay counted: a new key is no way to fresh ones.
+/// Replaces a license by one with another key: the same terms, and the transfers that were counted. It begins with
+/// every seat vacant and free of count. Stored hardware hangs on the license id, so no device matches under the new
+/// one, and the records of devices would only hold seats that nobody can use. The old key binds nothing any more, so
+/// the seats are for the owners of the new one. Transfers stay counted: a new key does not bring fresh ones.
 ///
 /// # Errors
 /// [`StatusRefusal::Replaced`]: it has been replaced before.

@@ -4,7 +4,7 @@ use crate::hardware::ComponentForm;
 use crate::keyring::GenerationNumber;
 use crate::license_key::Product;
 use crate::seats::tests::license;
-use crate::seats::{Reclaim, Released};
+use crate::seats::{FormerDevice, Reclaim};
 use std::collections::BTreeMap;
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -29,7 +29,7 @@ fn device() -> crate::license::Device {
 
 /// Three seats, two devices bound, one that may come back.
 fn in_use() -> License {
-    let released = Released { device: device(), at: NOW, may_return: true, reclaim: Reclaim::Always };
+    let released = FormerDevice { device: device(), at: NOW, may_return: true, reclaim: Reclaim::Always };
     License {
         devices: [(device_id(1), device()), (device_id(2), device())].into(),
         released: [(device_id(3), released)].into(),
@@ -42,7 +42,7 @@ fn in_use() -> License {
 }
 
 #[test]
-fn a_status_goes_where_it_can() {
+fn allows_valid_status_changes() {
     use Status::{Active, Pending, Revoked, Suspended};
     type Operation = fn(License) -> Result<License, StatusRefusal>;
     let cases: [(Operation, Status, Result<Status, StatusRefusal>); 12] = [
@@ -67,7 +67,7 @@ fn a_status_goes_where_it_can() {
 }
 
 #[test]
-fn what_was_replaced_never_comes_back_and_what_has_not_begun_waits_again() {
+fn reinstates_by_term_unless_replaced() {
     let replaced = License { status: Status::Revoked, replaced_by: Some(other()), ..license() };
     assert_eq!(reinstate(replaced.clone()), Err(StatusRefusal::Replaced(other())));
     let unbegun = License { status: Status::Suspended, duration_days: Some(30), ..license() };
@@ -82,7 +82,7 @@ fn what_was_replaced_never_comes_back_and_what_has_not_begun_waits_again() {
 }
 
 #[test]
-fn terms_are_extended_from_their_end_or_from_now() {
+fn extends_from_end_or_from_now() {
     let day = |days: i64| UnixMillis(NOW.0 + days * 86_400_000);
     let until = |moment| License { expires_at: Some(moment), ..license() };
     let waiting = |days| License { status: Status::Pending, duration_days: Some(days), ..license() };
@@ -114,7 +114,7 @@ fn terms_are_extended_from_their_end_or_from_now() {
 }
 
 #[test]
-fn seats_are_taken_from_named_devices_alone() {
+fn fewer_seats_release_named_devices() {
     let with = |seats, left: &[u8]| {
         let released = 2 - u32::try_from(left.len()).unwrap();
         let mut after = License { free_used: 3 - released, ..in_use() };
@@ -145,7 +145,7 @@ fn seats_are_taken_from_named_devices_alone() {
 
 /// Seats of a tier, whether it or the policy of all says them, and a license's own, which go with it.
 #[test]
-fn a_smaller_tier_asks_for_names_too() {
+fn smaller_tier_needs_named_devices() {
     let tier = |name| TierName::parse(name).unwrap();
     let of_seats = |seats| PolicyOverrides { seats, ..PolicyOverrides::default() };
     let tiers = [("pro", Some(3)), ("solo", None), ("team", Some(2))];
@@ -174,7 +174,7 @@ fn a_smaller_tier_asks_for_names_too() {
 }
 
 #[test]
-fn features_and_tiers() {
+fn edits_features_and_tiers() {
     let own = |features: &[&str]| {
         let features = features.iter().map(|feature| (*feature).to_owned()).collect();
         License { features, ..license() }
@@ -198,7 +198,7 @@ fn features_and_tiers() {
 }
 
 #[test]
-fn a_reset_gives_bindings_back_and_leaves_no_right() {
+fn reset_frees_seats_and_drops_rights() {
     let one = reset_hardware(in_use(), &Reset::One(device_id(1))).unwrap();
     assert_eq!((one.devices.len(), one.free_used, one.released.len()), (1, 1, 1), "both vacant seats");
     assert!(!one.released.contains_key(&device_id(1)));
@@ -222,7 +222,7 @@ fn a_reset_gives_bindings_back_and_leaves_no_right() {
 }
 
 #[test]
-fn a_new_key_begins_with_vacant_seats_and_the_same_counts() {
+fn rotated_key_keeps_transfer_counts() {
     let generation = GenerationNumber::new(7).unwrap();
     let Rotated { new, old } = rotate(in_use(), other(), generation).unwrap();
     assert_eq!(old, License { status: Status::Revoked, replaced_by: Some(other()), ..in_use() });
@@ -236,21 +236,4 @@ fn a_new_key_begins_with_vacant_seats_and_the_same_counts() {
         ..in_use()
     };
     assert_eq!(new, expected);
-}
-
-#[test]
-fn a_person_is_blanked_wherever_their_address_stands() {
-    let email = |text: &str| Email::read(text).unwrap();
-    let name = crate::person::PersonName::read("A").unwrap();
-    let of = |own: &str, client: &str| License {
-        email: email(own),
-        licensee_email: email(client),
-        licensee_name: name.clone(),
-        ..license()
-    };
-    let gone = email("gone@example.com").unwrap();
-    assert_eq!(erase_subject(of("gone@example.com", "gone@example.com"), &gone), Some(license()));
-    let kept = License { email: email("b@example.com"), ..license() };
-    assert_eq!(erase_subject(of("b@example.com", "gone@example.com"), &gone), Some(kept));
-    assert_eq!(erase_subject(of("b@example.com", ""), &gone), None);
 }

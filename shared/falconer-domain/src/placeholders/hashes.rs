@@ -1,5 +1,6 @@
 //! The first 64 bits of the MD5, SHA-1 and SHA-256 of every value of the table, in the spellings of `tests::spellings`,
-//! which computes them again. 64 bits of a genuine hash are among the two thousand of these with a chance of one in 10¹⁶.
+//! which computes them again. 64 bits of a genuine hash are among the two thousand of these with a chance of one in
+//! 10¹⁶.
 
 // Sorted, for a binary search.
 #[rustfmt::skip]

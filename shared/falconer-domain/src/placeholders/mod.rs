@@ -2,8 +2,8 @@
 //! installation of a product shares, and what programs write where a value is missing. Two machines that share such a
 //! value are not the same machine, so it counts as absent: on the server, in imports and in the client library.
 //!
-//! Each group of the table names its source. Older clients send hashes of what they read, so the hashes of all values are
-//! known too.
+//! Each group of the table names its source. Older clients send hashes of what they read, so the hashes of all values
+//! are known too.
 
 #[expect(clippy::unreadable_literal, reason = "hashes, which nobody reads digit by digit")]
 mod hashes;
@@ -14,7 +14,7 @@ use crate::hardware::Label;
 
 /// Values of one source, normalized: lower case, single spaces.
 struct Group {
-    /// Who says so, for whoever adds a value.
+    /// The source of the fact.
     #[cfg_attr(not(test), expect(dead_code, reason = "a value without a source is not added"))]
     source: &'static str,
     values: &'static [&'static str],
@@ -172,12 +172,12 @@ const ADDRESS_PREFIXES: [&str; 3] = ["005056c0", "0a002700", "0242"];
 const ADDRESS_DIGITS: usize = 12;
 /// Digits in a row that nobody's serial number has: `0123456789` and on, `123456789` and on.
 const COUNTING: [&str; 2] = ["01234567890123456789", "12345678901234567890"];
-/// Shortest piece of counting that is told from a number.
+/// Least length of a run of counting digits. A shorter run may be a real number.
 const SHORTEST_COUNTING: usize = 4;
 /// A serial number of fewer characters is a default or a count: `1`, `123`.
 const SHORTEST_SERIAL: usize = 4;
 
-/// Whether a normalized value proves nothing as this part of a machine.
+/// Returns true if a normalized value proves nothing as this part of a machine.
 pub(crate) fn proves_nothing(label: Label, normalized: &str) -> bool {
     is_placeholder(normalized)
         || match label {
@@ -187,8 +187,8 @@ pub(crate) fn proves_nothing(label: Label, normalized: &str) -> bool {
         }
 }
 
-/// Whether a normalized value is a placeholder whatever it is a part of: in the table, one character again and again, or
-/// digits that count.
+/// Returns true if a normalized value is a placeholder whatever it is a part of: in the table, one character again and
+/// again, or digits that count.
 pub(crate) fn is_placeholder(normalized: &str) -> bool {
     let bare = bare(normalized);
     let first = bare.chars().next();
@@ -199,7 +199,7 @@ pub(crate) fn is_placeholder(normalized: &str) -> bool {
         || is_repeated_byte(&bare)
 }
 
-/// Whether an older client's text is the hash of a value that proves nothing, in hex of either case.
+/// Returns true if an older client's text is the hash of a value that proves nothing, in hex of either case.
 pub(crate) fn is_hashed_placeholder(text: &str) -> bool {
     const OF_MD5_SHA1_SHA256: [usize; 3] = [32, 40, 64];
     OF_MD5_SHA1_SHA256.contains(&text.len())

@@ -63,7 +63,7 @@ fn sentence(text: &str) -> String {
 }
 
 #[test]
-fn hashes_are_those_of_every_spelling() {
+fn hashes_cover_every_spelling() {
     let starts = spellings().into_iter().flat_map(|text| {
         [
             HEXLOWER.encode(&md5::Md5::digest(&text)),
@@ -82,7 +82,7 @@ fn hashes_are_those_of_every_spelling() {
 }
 
 #[test]
-fn values_that_prove_nothing_are_absent() {
+fn placeholder_values_are_absent() {
     for text in spellings() {
         assert_eq!(component(Label::Mac, &text), None, "{text}");
         assert_eq!(component(Label::MachineId, &text), None, "{text}");
@@ -102,7 +102,7 @@ fn values_that_prove_nothing_are_absent() {
 }
 
 #[test]
-fn values_of_one_machine_are_taken() {
+fn genuine_values_are_accepted() {
     for (label, text) in [
         (Label::Mac, "0e:0f:0f:0f:0f:0f"),
         (Label::Mac, "00:50:56:12:34:56"),
@@ -120,7 +120,7 @@ fn values_of_one_machine_are_taken() {
 }
 
 #[test]
-fn hashes_of_an_older_client_are_absent_in_either_case() {
+fn placeholder_hashes_are_absent() {
     let sent = |text: &str| {
         let mut received = ReceivedComponents::default();
         received.insert(Label::Mac, text).unwrap();

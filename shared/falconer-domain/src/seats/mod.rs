@@ -1,14 +1,14 @@
 //! Seats: which device holds one, who gets the next, and which bindings are counted.
 //!
 //! A binding is free for the first device of each seat; it is a *return* or a *reclaim* for a device that held a seat
-//! before (see [`released`](Released)); it replaces an opaque device uncounted; every other one is a transfer, whichever
-//! endpoint makes it.
+//! before (see [`released`](FormerDevice)); it replaces an opaque device uncounted; every other one is a transfer,
+//! whichever endpoint makes it.
 
 mod released;
 mod transfers;
 
-pub use released::{Reclaim, Released};
-pub use transfers::{MAX_TRANSFERS_A_YEAR, Spent, Transfers, YEAR_DAYS};
+pub use released::{FormerDevice, Reclaim};
+pub use transfers::{MAX_TRANSFERS_A_YEAR, TransferLimit, TransferQuota, YEAR_DAYS};
 
 use crate::catalog::Policy;
 use crate::code::Code;
@@ -40,12 +40,12 @@ impl Seats {
 
 /// A device that asks for a seat, and what it says of itself and its owner.
 #[derive(Clone, Debug)]
-pub struct Arrival<'a> {
-    /// Its components, hashed as this license stores them.
+pub struct SeatRequest<'a> {
+    /// The components, hashed as this license stores them.
     pub hardware: &'a HashedComponents,
-    /// What they are made of.
+    /// The content of the components.
     pub form: ComponentForm,
-    /// What the customer calls it.
+    /// The customer's name for it.
     pub device_name: Option<&'a DeviceName>,
     /// The customer's name.
     pub licensee_name: Option<&'a PersonName>,
@@ -58,7 +58,7 @@ pub struct Arrival<'a> {
 /// A yes about a device: what it makes of the license.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What to call it.
+    /// The code of the answer.
     pub code: Code,
     /// The license afterwards; equal to the one before where there is nothing to write.
     pub license: License,
@@ -66,7 +66,7 @@ pub struct Outcome {
     pub device: DeviceId,
 }
 
-/// Where a new device goes.
+/// The seat of a new device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seat {
     /// To a seat that nobody holds.
@@ -81,12 +81,12 @@ pub(crate) enum Seat {
 
 /// How a binding was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Paid {
+enum BindingKind {
     FirstOfASeat,
     Transfer,
 }
 
-impl Arrival<'_> {
+impl SeatRequest<'_> {
     pub(crate) fn is_recognisable(&self) -> bool {
         is_enough_to_bind(self.hardware)
     }
@@ -98,13 +98,15 @@ impl Arrival<'_> {
         best_match(devices, self.hardware, policy.hardware_match_threshold, now).map(|found| found.id.clone())
     }
 
-    /// Whether it brings the e-mail that the policy asks for before a device loses its seat. The operator's entry counts,
-    /// else what the first client said; where neither is stored nobody can know it.
+    /// Returns true if it brings the e-mail that the policy asks for before a device loses its seat. The operator's
+    /// entry counts, else what the first client said; where neither is stored nobody can know it. Of an erased license
+    /// the authority itself has forgotten it, so none is asked for: the customer would be locked out for good.
     pub(crate) fn names_the_customer(&self, license: &License, policy: &Policy) -> bool {
         let known = license.email.as_ref().or(license.licensee_email.as_ref());
         let is_theirs =
             || known.zip(self.licensee_email).is_some_and(|(known, typed)| known.is_same_as(typed));
-        !policy.transfer_requires_email || is_theirs()
+        let is_forgotten = known.is_none() && license.erased_at.is_some();
+        !policy.transfer_requires_email || is_forgotten || is_theirs()
     }
 
     /// A seat that can be had without taking one from a device in use: an opaque device's, which this one is taken to
@@ -153,7 +155,7 @@ impl Arrival<'_> {
         license: &License,
         policy: &Policy,
         now: UnixMillis,
-    ) -> Result<(License, DeviceId), Spent> {
+    ) -> Result<(License, DeviceId), TransferLimit> {
         let mut after = license.clone();
         // Seats that were taken away have taken their first bindings along; given back, they have them again.
         after.free_used = after.free_used.min(policy.seats);
@@ -162,7 +164,7 @@ impl Arrival<'_> {
         let comes_back = former.is_some() && matches!(seat, Seat::Vacant | Seat::Reclaimed(_));
         if !comes_back && !matches!(seat, Seat::Opaque(_)) {
             let paid = after.count(policy, now)?;
-            if (paid, seat) == (Paid::Transfer, &Seat::Vacant) {
+            if (paid, seat) == (BindingKind::Transfer, &Seat::Vacant) {
                 released::displace_absent(&mut after.released, now);
             }
         }
@@ -176,13 +178,17 @@ impl Arrival<'_> {
         let vacant = policy.seats.saturating_sub(after.bound());
         released::keep_what_fits(&mut after.released, vacant, displaced.as_ref(), now);
         after.begin_term(now);
-        self.introduce(&mut after, &id);
-        released::forget_spent(&mut after.released, policy, now);
+        self.record_customer(&mut after, &id);
+        released::prune_expired(&mut after.released, policy, now);
         Ok((after, id))
     }
 
-    /// Writes down who the customer is where that is not known yet, and what the device is called now.
-    pub(crate) fn introduce(&self, license: &mut License, id: &DeviceId) {
+    /// Writes down who the customer is where that is not known yet, and what the device is called now. Nothing of it on
+    /// a license whose person was erased.
+    pub(crate) fn record_customer(&self, license: &mut License, id: &DeviceId) {
+        if license.erased_at.is_some() {
+            return;
+        }
         if license.licensee_name.is_none() {
             license.licensee_name = self.licensee_name.cloned();
         }
@@ -214,15 +220,15 @@ impl License {
     }
 
     /// Counts a binding: as the first of a seat while there is one unused, else as a transfer.
-    fn count(&mut self, policy: &Policy, now: UnixMillis) -> Result<Paid, Spent> {
+    fn count(&mut self, policy: &Policy, now: UnixMillis) -> Result<BindingKind, TransferLimit> {
         if self.free_used < policy.seats {
             self.free_used += 1;
-            return Ok(Paid::FirstOfASeat);
+            return Ok(BindingKind::FirstOfASeat);
         }
-        Transfers::of(self, policy, now).admit()?;
+        TransferQuota::of(self, policy, now).admit()?;
         self.transfers = transfers::counted(&self.transfers, now);
         self.transfers_total = self.transfers_total.saturating_add(1);
-        Ok(Paid::Transfer)
+        Ok(BindingKind::Transfer)
     }
 
     /// Takes the seat from its device, and says which that was.
@@ -231,7 +237,8 @@ impl License {
             Seat::Vacant => return None,
             // A reclaim displaces nobody with the right to do the same.
             Seat::Reclaimed(id) => (id, Reclaim::Never),
-            // If it was replaced by a stranger, it has a cool-down to say so; that is no transfer, so it takes no right away.
+            // A device that a stranger replaced has a cool-down to object. The replacement is not a transfer, so it
+            // removes no right.
             Seat::Opaque(id) => (id, Reclaim::DuringCooldown),
             Seat::MovedFrom(id) => (id, Reclaim::Always),
         };
@@ -242,17 +249,17 @@ impl License {
             Seat::Opaque(_) => device.form = ComponentForm::Keyed,
             Seat::Vacant | Seat::Reclaimed(_) => {}
         }
-        self.released.insert(id.clone(), Released { device, at, may_return: true, reclaim });
+        self.released.insert(id.clone(), FormerDevice { device, at, may_return: true, reclaim });
         Some(id.clone())
     }
 
     /// Frees a seat at its device's own wish.
     pub(crate) fn release(&mut self, id: &DeviceId, policy: &Policy, now: UnixMillis) {
         if let Some(device) = self.devices.remove(id) {
-            let released = Released { device, at: now, may_return: true, reclaim: Reclaim::Never };
+            let released = FormerDevice { device, at: now, may_return: true, reclaim: Reclaim::Never };
             self.released.insert(id.clone(), released);
         }
-        released::forget_spent(&mut self.released, policy, now);
+        released::prune_expired(&mut self.released, policy, now);
     }
 
     /// The first binding makes a pending license active, and starts its term.

@@ -6,10 +6,9 @@
 //! | a transfer took it | the same | always, until a later transfer displaces another; then for one cool-down after its own |
 //! | a keyed device took it in place of this opaque one | the same | for one cool-down |
 //!
-//! `docs/spec/devices.md` gives the right of reclaim to the device displaced by the *latest* transfer. With several
-//! seats two transfers may follow each other at once, and the second would take the right from the owner whom the first
-//! has displaced; so every displaced device keeps it for the length of a cool-down. With one seat the two rules are the
-//! same.
+//! The device that the *latest* transfer displaced may reclaim its seat. With several seats a second transfer may follow
+//! at once and take that right from the owner whom the first one displaced; so every displaced device keeps the right for
+//! a cool-down. With one seat the two rules are the same.
 
 //!
 //! **Returns.** A seat is remembered for the device that left it. With each binding, those that may return stay so many
@@ -28,14 +27,14 @@ use crate::time::{MILLIS_PER_DAY, MILLIS_PER_HOUR, UnixMillis};
 
 /// A device that held a seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Released {
+pub struct FormerDevice {
     /// As it was bound.
     pub device: Device,
-    /// When it lost the seat.
+    /// The moment at which it lost the seat.
     pub at: UnixMillis,
-    /// Whether a seat is remembered for it.
+    /// True if a seat is remembered for it.
     pub may_return: bool,
-    /// Whether it may take the seat from another device.
+    /// True if it may take the seat from another device.
     pub reclaim: Reclaim,
 }
 
@@ -44,8 +43,8 @@ pub struct Released {
 pub enum Reclaim {
     /// It gave the seat up itself, and nobody has taken it by a transfer since; or it lost it to a reclaim.
     Never,
-    /// For one cool-down after it lost the seat: a transfer displaced it and a later one another device, or a keyed device
-    /// took its place.
+    /// For one cool-down after it lost the seat: a transfer displaced it and a later one another device, or a keyed
+    /// device took its place.
     DuringCooldown,
     /// The latest transfer displaced it.
     Always,
@@ -72,7 +71,7 @@ impl Reclaim {
     }
 }
 
-impl Released {
+impl FormerDevice {
     pub(super) fn has_return(&self, now: UnixMillis) -> bool {
         self.may_return && now.0.saturating_sub(self.at.0) < YEAR_DAYS * MILLIS_PER_DAY
     }
@@ -92,7 +91,7 @@ impl Released {
 }
 
 /// A transfer took a vacant seat: from those that could have come back to it, as if it had displaced them.
-pub(super) fn displace_absent(released: &mut BTreeMap<DeviceId, Released>, now: UnixMillis) {
+pub(super) fn displace_absent(released: &mut BTreeMap<DeviceId, FormerDevice>, now: UnixMillis) {
     demote(released);
     for absent in released.values_mut().filter(|absent| absent.has_return(now)) {
         absent.reclaim = Reclaim::Always;
@@ -102,7 +101,7 @@ pub(super) fn displace_absent(released: &mut BTreeMap<DeviceId, Released>, now: 
 /// A device was bound and so many seats are vacant: so many devices may return, those that left last, and `displaced`,
 /// whose seat it took.
 pub(super) fn keep_what_fits(
-    released: &mut BTreeMap<DeviceId, Released>,
+    released: &mut BTreeMap<DeviceId, FormerDevice>,
     vacant: u32,
     displaced: Option<&DeviceId>,
     now: UnixMillis,
@@ -116,14 +115,18 @@ pub(super) fn keep_what_fits(
 }
 
 /// A transfer displaced another device: it is the latest now.
-pub(super) fn demote(released: &mut BTreeMap<DeviceId, Released>) {
+pub(super) fn demote(released: &mut BTreeMap<DeviceId, FormerDevice>) {
     for other in released.values_mut().filter(|other| other.reclaim == Reclaim::Always) {
         other.reclaim = Reclaim::DuringCooldown;
     }
 }
 
 /// Forgets those without any right left.
-pub(super) fn forget_spent(released: &mut BTreeMap<DeviceId, Released>, policy: &Policy, now: UnixMillis) {
+pub(super) fn prune_expired(
+    released: &mut BTreeMap<DeviceId, FormerDevice>,
+    policy: &Policy,
+    now: UnixMillis,
+) {
     released.retain(|_, released| released.has_right(policy, now));
 }
 
@@ -132,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rights_read_back_what_they_write() {
+    fn reclaim_rights_read_back() {
         for (right, text) in [
             (Reclaim::Never, "never"),
             (Reclaim::DuringCooldown, "during_cooldown"),

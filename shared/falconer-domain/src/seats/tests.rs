@@ -1,4 +1,4 @@
-//! What the tests of every operation are written with.
+//! Helpers for the tests of every operation.
 
 mod stories;
 
@@ -13,11 +13,11 @@ use super::*;
 use crate::activate::ActivateRefusal;
 use crate::catalog::{Catalog, PolicyOverrides, TierName};
 use crate::deactivate::DeactivateRefusal;
+use crate::effective_license::EffectiveLicense;
 use crate::hardware::Label;
 use crate::keyring::GenerationNumber;
 use crate::license_id::LicenseId;
 use crate::license_key::Product;
-use crate::standing::Standing;
 use crate::time::{MILLIS_PER_DAY, MILLIS_PER_SECOND};
 use crate::transfer::{FromDevice, TransferRefusal};
 use crate::{activate, deactivate, transfer};
@@ -53,15 +53,16 @@ pub(crate) fn license() -> License {
         transfers: Vec::new(),
         transfers_total: 0,
         notes: None,
+        erased_at: None,
         replaces: None,
         replaced_by: None,
         generation: GenerationNumber::new(1).unwrap(),
     }
 }
 
-pub(crate) fn standing(license: &License) -> Standing {
+pub(crate) fn standing(license: &License) -> EffectiveLicense {
     let catalog = Catalog::built_in(&license.product).unwrap();
-    Standing::of(license.clone(), &catalog).unwrap()
+    EffectiveLicense::of(license.clone(), &catalog).unwrap()
 }
 
 pub(crate) fn seats(seats: u32) -> PolicyOverrides {
@@ -107,7 +108,7 @@ pub(crate) fn bound<const N: usize>(devices: [(u8, Device); N]) -> BTreeMap<Devi
 }
 
 /// Devices out of their seats, under the ids of [`id`].
-pub(crate) fn out<const N: usize>(released: [(u8, Released); N]) -> BTreeMap<DeviceId, Released> {
+pub(crate) fn out<const N: usize>(released: [(u8, FormerDevice); N]) -> BTreeMap<DeviceId, FormerDevice> {
     released.into_iter().map(|(number, released)| (id(number), released)).collect()
 }
 
@@ -152,8 +153,8 @@ impl Caller {
         }
     }
 
-    pub(crate) fn arrival(&self) -> Arrival<'_> {
-        Arrival {
+    pub(crate) fn seat_request(&self) -> SeatRequest<'_> {
+        SeatRequest {
             hardware: &self.hardware,
             form: self.form,
             device_name: self.device_name.as_ref(),

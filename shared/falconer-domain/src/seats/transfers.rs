@@ -11,28 +11,28 @@ pub const YEAR_DAYS: i64 = 365;
 /// some nine bytes each.
 pub const MAX_TRANSFERS_A_YEAR: u32 = 1_000;
 
-/// What the two windows say of a license at one moment.
+/// The state of a license's two transfer windows at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transfers {
+pub struct TransferQuota {
     /// Counted bindings in the last 365 days.
     pub used: u32,
     /// How many there may be.
     pub max: u32,
     /// When the next one will be possible; `None` if it is possible now, or never.
     pub next_at: Option<UnixMillis>,
-    spent: Option<Spent>,
+    spent: Option<TransferLimit>,
 }
 
-/// Which window is full.
+/// The window that is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spent {
+pub enum TransferLimit {
     /// The 365 days.
     Year,
     /// The cool-down.
     Cooldown,
 }
 
-impl Spent {
+impl TransferLimit {
     /// The refusal's row in the table of codes.
     #[must_use]
     pub const fn code(self) -> Code {
@@ -43,7 +43,7 @@ impl Spent {
     }
 }
 
-impl Transfers {
+impl TransferQuota {
     /// Looks at both windows. A moment exactly one length ago has left its window.
     #[must_use]
     pub fn of(license: &License, policy: &Policy, now: UnixMillis) -> Self {
@@ -53,9 +53,9 @@ impl Transfers {
             room: policy.seats,
         };
         let spent = if year.is_full(&license.transfers, now) {
-            Some(Spent::Year)
+            Some(TransferLimit::Year)
         } else {
-            cooldown.is_full(&license.transfers, now).then_some(Spent::Cooldown)
+            cooldown.is_full(&license.transfers, now).then_some(TransferLimit::Cooldown)
         };
         let opens = [year, cooldown]
             .into_iter()
@@ -70,7 +70,7 @@ impl Transfers {
     ///
     /// # Errors
     /// The window that is full.
-    pub fn admit(&self) -> Result<(), Spent> {
+    pub fn admit(&self) -> Result<(), TransferLimit> {
         self.spent.map_or(Ok(()), Err)
     }
 }
@@ -105,7 +105,7 @@ impl Window {
         self.count(transfers, now) >= self.room
     }
 
-    /// When enough of them will have left the window; never where there is no room at all.
+    /// Returns the moment at which enough transfers have left the window; `None` if the window has no room at all.
     fn opens_at(self, transfers: &[UnixMillis], now: UnixMillis) -> Option<UnixMillis> {
         let leaving = usize::try_from(self.count(transfers, now).checked_sub(self.room)?).ok()?;
         let mut moments: Vec<_> = self.within(transfers, now).collect();
@@ -125,7 +125,7 @@ mod tests {
     /// `(days ago, …)`, policy, used, next in days from now, what is spent.
     #[test]
     fn windows_fill_and_open_again() {
-        type Case<'a> = (&'a [i64], Policy, u32, Option<i64>, Result<(), Spent>);
+        type Case<'a> = (&'a [i64], Policy, u32, Option<i64>, Result<(), TransferLimit>);
         let policy = |seats, max_transfers, transfer_cooldown_hours| Policy {
             seats,
             max_transfers,
@@ -134,26 +134,26 @@ mod tests {
         };
         let cases: &[Case<'_>] = &[
             (&[], policy(1, 3, 24), 0, None, Ok(())),
-            (&[0], policy(1, 3, 24), 1, Some(1), Err(Spent::Cooldown)),
+            (&[0], policy(1, 3, 24), 1, Some(1), Err(TransferLimit::Cooldown)),
             (&[1], policy(1, 3, 24), 1, None, Ok(())),
             (&[0], policy(2, 3, 24), 1, None, Ok(())),
-            (&[0, 0], policy(2, 3, 24), 2, Some(1), Err(Spent::Cooldown)),
-            (&[300, 200, 100], policy(1, 3, 24), 3, Some(65), Err(Spent::Year)),
+            (&[0, 0], policy(2, 3, 24), 2, Some(1), Err(TransferLimit::Cooldown)),
+            (&[300, 200, 100], policy(1, 3, 24), 3, Some(65), Err(TransferLimit::Year)),
             (&[365, 200, 100], policy(1, 3, 24), 2, None, Ok(())),
             // The year is full, and what leaves it next leaves before the cool-down ends.
-            (&[364, 10, 0], policy(1, 3, 48), 3, Some(2), Err(Spent::Year)),
+            (&[364, 10, 0], policy(1, 3, 48), 3, Some(2), Err(TransferLimit::Year)),
             // Seats were taken away: two have to leave before there is room.
-            (&[300, 200, 100, 50], policy(1, 3, 24), 4, Some(165), Err(Spent::Year)),
-            (&[], policy(1, 0, 24), 0, None, Err(Spent::Year)),
-            (&[0], policy(1, 0, 24), 1, None, Err(Spent::Year)),
+            (&[300, 200, 100, 50], policy(1, 3, 24), 4, Some(165), Err(TransferLimit::Year)),
+            (&[], policy(1, 0, 24), 0, None, Err(TransferLimit::Year)),
+            (&[0], policy(1, 0, 24), 1, None, Err(TransferLimit::Year)),
             (&[0, 0, 0], policy(1, 9, 0), 3, None, Ok(())),
             (&[-1], policy(1, 9, 0), 1, None, Ok(())),
-            (&[-1], policy(1, 9, 24), 1, Some(2), Err(Spent::Cooldown)),
+            (&[-1], policy(1, 9, 24), 1, Some(2), Err(TransferLimit::Cooldown)),
         ];
         for (days_ago, policy, used, next_days, admitted) in cases {
             let transfers = days_ago.iter().map(|days| UnixMillis(NOW.0 - days * DAY)).collect();
             let license = License { transfers, ..license() };
-            let told = Transfers::of(&license, policy, NOW);
+            let told = TransferQuota::of(&license, policy, NOW);
             let next = told.next_at.map(|at| (at.0 - NOW.0) / DAY);
             assert_eq!(
                 (told.used, next, told.admit()),
@@ -164,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn no_policy_makes_a_row_grow_without_end() {
+    fn caps_transfers_a_year() {
         let policy = Policy { max_transfers: u32::MAX, seats: 100, ..Policy::DEFAULT };
-        assert_eq!(Transfers::of(&license(), &policy, NOW).max, MAX_TRANSFERS_A_YEAR);
+        assert_eq!(TransferQuota::of(&license(), &policy, NOW).max, MAX_TRANSFERS_A_YEAR);
     }
 }

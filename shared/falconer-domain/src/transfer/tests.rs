@@ -6,7 +6,7 @@ use crate::person::{DeviceName, Email, PersonName};
 use crate::seats::tests::{
     Caller, DAY, HOUR, NOW, SECOND, at, bound, device, fresh_id, id, license, opaque, out, seats, standing,
 };
-use crate::seats::{Reclaim, Released};
+use crate::seats::{FormerDevice, Reclaim};
 
 use FromDevice::{Named, Only};
 use Label::{Board, Cpu, Disk, Hostname, Mac};
@@ -17,7 +17,7 @@ fn transfer(
     from: FromDevice<'_>,
     now: UnixMillis,
 ) -> Result<Outcome, TransferRefusal> {
-    decide(Some(&standing(license)), &caller.arrival(), from, now)
+    decide(Some(&standing(license)), &caller.seat_request(), from, now)
 }
 
 fn outcome(code: Code, device: DeviceId, license: License) -> Outcome {
@@ -25,8 +25,8 @@ fn outcome(code: Code, device: DeviceId, license: License) -> Outcome {
 }
 
 /// As a transfer leaves it: with the right to come back to a vacant seat, and to take its own from another device.
-fn displaced(device: Device, at: UnixMillis) -> Released {
-    Released { device, at, may_return: true, reclaim: Reclaim::Always }
+fn displaced(device: Device, at: UnixMillis) -> FormerDevice {
+    FormerDevice { device, at, may_return: true, reclaim: Reclaim::Always }
 }
 
 /// Machine 1 holds the only seat, bound thirty days ago as the first of it.
@@ -62,7 +62,7 @@ fn requiring_email(license: License) -> License {
 
 /// Everything is wrong with it: nothing is left but one refusal after the other.
 #[test]
-fn refusals_come_in_the_order_of_their_table() {
+fn refuses_in_table_order() {
     let spent = License { transfers: vec![at(-HOUR); 6], transfers_total: 6, ..requiring_email(both_held()) };
     let over = |status| License { status, expires_at: Some(NOW), ..spent.clone() };
     let weak = Caller::at(3).showing(&[(Cpu, 3), (Hostname, 3)]);
@@ -71,23 +71,23 @@ fn refusals_come_in_the_order_of_their_table() {
     let mailing = Caller::at(3).named("", "", "a@b.c");
     let first = id(1);
     let named = Named(first.as_str());
-    let fallen = TransferRefusal::Fallen;
+    let fallen = TransferRefusal::Inactive;
     for (license, caller, from, expected) in [
         (None, &weak, Only, TransferRefusal::FingerprintTooWeak),
         (Some(over(Status::Revoked)), &weak, Only, TransferRefusal::FingerprintTooWeak),
         (None, &Caller::at(1), Only, TransferRefusal::NotFound),
-        (Some(over(Status::Revoked)), &Caller::at(1), Only, fallen(Fallen::Revoked)),
-        (Some(over(Status::Suspended)), &Caller::at(1), Only, fallen(Fallen::Suspended)),
-        (Some(over(Status::Pending)), &Caller::at(1), Only, fallen(Fallen::Expired)),
-        (Some(over(Status::Active)), &Caller::at(1), Only, fallen(Fallen::Expired)),
-        (Some(over(Status::Active)), &Caller::at(3), Only, fallen(Fallen::Expired)),
+        (Some(over(Status::Revoked)), &Caller::at(1), Only, fallen(Inactive::Revoked)),
+        (Some(over(Status::Suspended)), &Caller::at(1), Only, fallen(Inactive::Suspended)),
+        (Some(over(Status::Pending)), &Caller::at(1), Only, fallen(Inactive::Expired)),
+        (Some(over(Status::Active)), &Caller::at(1), Only, fallen(Inactive::Expired)),
+        (Some(over(Status::Active)), &Caller::at(3), Only, fallen(Inactive::Expired)),
         (Some(spent.clone()), &Caller::at(3), Only, TransferRefusal::DeviceRequired),
         (Some(spent.clone()), &Caller::at(3), named, TransferRefusal::EmailMismatch),
-        (Some(known_mail), &mailing, named, TransferRefusal::Spent(Spent::Year)),
-        (Some(cooling), &mailing, named, TransferRefusal::Spent(Spent::Cooldown)),
+        (Some(known_mail), &mailing, named, TransferRefusal::TransferLimit(TransferLimit::Year)),
+        (Some(cooling), &mailing, named, TransferRefusal::TransferLimit(TransferLimit::Cooldown)),
     ] {
         let before = license.as_ref().map(standing);
-        assert_eq!(decide(before.as_ref(), &caller.arrival(), from, NOW), Err(expected), "{before:?}");
+        assert_eq!(decide(before.as_ref(), &caller.seat_request(), from, NOW), Err(expected), "{before:?}");
     }
     let known = transfer(&spent, &Caller::at(1), Only, NOW);
     assert_eq!(known, Ok(outcome(Code::AlreadyBound, id(1), spent)), "what it has, it need not ask for");
@@ -95,7 +95,7 @@ fn refusals_come_in_the_order_of_their_table() {
 
 /// A refresh is `activate-sync`'s: here neither names, nor parts, nor the hour are written.
 #[test]
-fn a_device_that_holds_a_seat_changes_nothing() {
+fn bound_device_changes_nothing() {
     let second = id(2);
     for (caller, from) in [
         (Caller::at(1), Only),
@@ -115,7 +115,7 @@ fn a_device_that_holds_a_seat_changes_nothing() {
 }
 
 #[test]
-fn a_vacant_seat_is_taken_and_nobody_has_to_move() {
+fn takes_vacant_seat_first() {
     let second = id(2);
     let pending = License { status: Status::Pending, duration_days: Some(30), policy: seats(2), ..held() };
     let expected = |before: &License| License {
@@ -149,7 +149,7 @@ fn a_vacant_seat_is_taken_and_nobody_has_to_move() {
 }
 
 #[test]
-fn a_seat_moves_from_the_device_named_or_the_only_one() {
+fn moves_from_named_or_only_device() {
     let (first, second) = (id(1), id(2));
     let (named_first, named_second) = (Named(first.as_str()), Named(second.as_str()));
     let after = |before: &License, from: u8| {
@@ -178,13 +178,13 @@ fn a_seat_moves_from_the_device_named_or_the_only_one() {
 }
 
 #[test]
-fn the_displaced_device_takes_its_seat_back_uncounted() {
+fn reclaim_is_uncounted() {
     let back = |now| License {
         devices: bound([(1, Device { seen_at: now, ..device(1, at(-30 * DAY)) })]),
         // Whoever is displaced by a reclaim has no right to one.
         released: out([(
             2,
-            Released {
+            FormerDevice {
                 device: device(2, at(-36 * HOUR)),
                 at: now,
                 may_return: true,
@@ -222,7 +222,7 @@ fn the_displaced_device_takes_its_seat_back_uncounted() {
 
 /// Or two machines could take turns uncounted, for ever.
 #[test]
-fn a_device_put_out_by_a_reclaim_comes_back_like_any_other() {
+fn device_lost_to_reclaim_is_counted() {
     let reclaimed = transfer(&taken(), &Caller::at(1), Only, NOW).unwrap().license;
     assert!(reclaimed.released[&id(2)].may_return, "to a vacant seat, it could");
     let after = License {
@@ -239,14 +239,14 @@ fn a_device_put_out_by_a_reclaim_comes_back_like_any_other() {
     let cooling = License { transfers: vec![at(-HOUR)], ..reclaimed };
     assert_eq!(
         transfer(&cooling, &Caller::at(2), Only, at(SECOND)),
-        Err(TransferRefusal::Spent(Spent::Cooldown))
+        Err(TransferRefusal::TransferLimit(TransferLimit::Cooldown))
     );
 }
 
-/// Decided by an instance whose clock is behind, or after the row has changed: who came since a displacement is told by
-/// these moments.
+/// An instance's clock may be behind, and the row may have changed. The order of bindings since a displacement follows
+/// from these moments.
 #[test]
-fn a_request_that_was_overtaken_happens_after_what_it_finds() {
+fn overtaken_request_gets_later_time() {
     let ahead = License { devices: bound([(1, device(1, at(SECOND)))]), free_used: 1, ..license() };
     let next = at(SECOND + 1);
     let after = License {
@@ -264,7 +264,7 @@ fn a_request_that_was_overtaken_happens_after_what_it_finds() {
 
 /// Of several seats, the one that was its own: devices bound before it was displaced are left alone.
 #[test]
-fn a_reclaim_takes_the_seat_of_the_device_that_came() {
+fn reclaim_takes_the_displacers_seat() {
     let before = License {
         policy: seats(3),
         devices: bound([
@@ -282,11 +282,12 @@ fn a_reclaim_takes_the_seat_of_the_device_that_came() {
 
 /// Nobody was bound since it was displaced: then the seat of whoever was bound after it, and of nobody bound with it.
 #[test]
-fn a_reclaim_leaves_alone_who_was_bound_at_the_same_moment() {
+fn reclaim_spares_same_moment_binding() {
     let first = at(-30 * DAY);
-    for (bound_at, expected) in
-        [(at(-30 * DAY + 1), Ok(Code::Reclaimed)), (first, Err(TransferRefusal::Spent(Spent::Year)))]
-    {
+    for (bound_at, expected) in [
+        (at(-30 * DAY + 1), Ok(Code::Reclaimed)),
+        (first, Err(TransferRefusal::TransferLimit(TransferLimit::Year))),
+    ] {
         let before = License {
             devices: bound([(2, device(2, bound_at))]),
             released: out([(1, displaced(device(1, first), at(-HOUR)))]),
@@ -299,17 +300,21 @@ fn a_reclaim_leaves_alone_who_was_bound_at_the_same_moment() {
 }
 
 #[test]
-fn a_right_to_reclaim_ends_a_cool_down_after_a_later_transfer() {
+fn reclaim_right_ends_after_cooldown() {
     let cooldown = 24 * HOUR;
     for (reclaim, lost_at, expected) in [
         (Reclaim::Always, at(-4_000 * DAY), Ok(Code::Reclaimed)),
         (Reclaim::DuringCooldown, at(-SECOND), Ok(Code::Reclaimed)),
         (Reclaim::DuringCooldown, at(-cooldown), Ok(Code::Reclaimed)),
-        (Reclaim::DuringCooldown, at(-cooldown - 1), Err(TransferRefusal::Spent(Spent::Year))),
-        (Reclaim::Never, at(-SECOND), Err(TransferRefusal::Spent(Spent::Year))),
+        (
+            Reclaim::DuringCooldown,
+            at(-cooldown - 1),
+            Err(TransferRefusal::TransferLimit(TransferLimit::Year)),
+        ),
+        (Reclaim::Never, at(-SECOND), Err(TransferRefusal::TransferLimit(TransferLimit::Year))),
     ] {
         let released =
-            Released { device: device(1, at(-5_000 * DAY)), at: lost_at, may_return: false, reclaim };
+            FormerDevice { device: device(1, at(-5_000 * DAY)), at: lost_at, may_return: false, reclaim };
         let before = License { released: out([(1, released)]), transfers: vec![at(-2 * DAY); 3], ..taken() };
         let before = License { devices: bound([(2, device(2, lost_at))]), ..before };
         let answer = transfer(&before, &Caller::at(1), Only, NOW).map(|yes| yes.code);
@@ -318,7 +323,7 @@ fn a_right_to_reclaim_ends_a_cool_down_after_a_later_transfer() {
 }
 
 #[test]
-fn a_later_transfer_ends_the_right_of_the_one_before() {
+fn later_transfer_ends_older_right() {
     let second = id(2);
     let before = License { policy: seats(2), ..taken() };
     let before = License {
@@ -339,7 +344,7 @@ fn a_later_transfer_ends_the_right_of_the_one_before() {
     let mut recent = before;
     recent.released.get_mut(&id(1)).unwrap().at = at(-HOUR);
     let after = transfer(&recent, &Caller::at(4), Named(second.as_str()), NOW).unwrap().license;
-    let expected = Released {
+    let expected = FormerDevice {
         at: at(-HOUR),
         may_return: false,
         reclaim: Reclaim::DuringCooldown,
@@ -350,14 +355,17 @@ fn a_later_transfer_ends_the_right_of_the_one_before() {
 }
 
 #[test]
-fn transfers_are_counted_in_both_windows() {
+fn counts_in_both_windows() {
     for (before, expected) in [
         (&[][..], Ok(vec![NOW])),
         (&[at(-200 * DAY), at(-100 * DAY)], Ok(vec![at(-200 * DAY), at(-100 * DAY), NOW])),
         (&[at(-365 * DAY), at(-200 * DAY), at(-100 * DAY)], Ok(vec![at(-200 * DAY), at(-100 * DAY), NOW])),
-        (&[at(-365 * DAY + 1), at(-200 * DAY), at(-100 * DAY)], Err(TransferRefusal::Spent(Spent::Year))),
+        (
+            &[at(-365 * DAY + 1), at(-200 * DAY), at(-100 * DAY)],
+            Err(TransferRefusal::TransferLimit(TransferLimit::Year)),
+        ),
         (&[at(-24 * HOUR)], Ok(vec![at(-24 * HOUR), NOW])),
-        (&[at(-24 * HOUR + 1)], Err(TransferRefusal::Spent(Spent::Cooldown))),
+        (&[at(-24 * HOUR + 1)], Err(TransferRefusal::TransferLimit(TransferLimit::Cooldown))),
     ] {
         let total = u32::try_from(before.len()).unwrap();
         let license = License { transfers: before.to_vec(), transfers_total: total, ..held() };
@@ -378,14 +386,15 @@ fn transfers_are_counted_in_both_windows() {
 
 /// It is what a new client's first activation does, whichever endpoint it comes by.
 #[test]
-fn an_opaque_device_is_replaced_uncounted() {
+fn replaces_opaque_device_uncounted() {
     let before = License {
         devices: bound([(1, opaque(device(1, at(-30 * DAY))))]),
         transfers: vec![at(-HOUR); 3],
         transfers_total: 3,
         ..held()
     };
-    let replaced = Released { reclaim: Reclaim::DuringCooldown, ..displaced(device(1, at(-30 * DAY)), NOW) };
+    let replaced =
+        FormerDevice { reclaim: Reclaim::DuringCooldown, ..displaced(device(1, at(-30 * DAY)), NOW) };
     let after = License {
         devices: [(fresh_id(3), device(3, NOW))].into(),
         released: out([(1, replaced)]),
@@ -398,13 +407,13 @@ fn an_opaque_device_is_replaced_uncounted() {
     );
     assert_eq!(
         transfer(&before, &Caller::at(3).with_old_client(), Only, NOW),
-        Err(TransferRefusal::Spent(Spent::Year)),
+        Err(TransferRefusal::TransferLimit(TransferLimit::Year)),
         "an opaque device replaces none"
     );
 }
 
 #[test]
-fn the_email_is_the_operators_or_the_first_clients() {
+fn operators_email_beats_the_clients() {
     for (operators, clients, said, expected) in [
         ("anna@example.com", "", "anna@example.com", true),
         ("anna@example.com", "", "  Anna@EXAMPLE.com\t", true),
@@ -448,7 +457,7 @@ fn the_email_is_the_operators_or_the_first_clients() {
 }
 
 #[test]
-fn people_are_written_down_where_nobody_is_yet() {
+fn records_customer_if_unknown() {
     let caller = Caller::at(3).named("Laptop", "Anna", "anna@example.com");
     let berta = License {
         licensee_name: PersonName::read("Berta").unwrap(),

@@ -4,9 +4,9 @@
 //! prints the same list, so what an operator reads is what the Lambda did.
 
 use crate::code::Code;
+use crate::effective_license::EffectiveLicense;
 use crate::hardware::{DeviceMatch, HashedComponents, best_match};
 use crate::license::Status;
-use crate::standing::Standing;
 use crate::time::UnixMillis;
 
 /// A lawful no.
@@ -20,7 +20,7 @@ pub enum VerifyRefusal {
     Suspended,
     /// Sold, not yet activated.
     Pending,
-    /// Its end has come.
+    /// The end has come.
     Expired,
     /// No device is bound, or hardware is required and none was given.
     NotActivated,
@@ -47,7 +47,7 @@ impl VerifyRefusal {
 /// Everything the checks look at.
 #[derive(Debug)]
 pub struct Facts<'a> {
-    standing: &'a Standing,
+    standing: &'a EffectiveLicense,
     now: UnixMillis,
     hardware_given: bool,
     found: Option<DeviceMatch<'a>>,
@@ -60,23 +60,23 @@ pub enum Compared {
     Status(Status),
     /// The license's end, `None` for perpetual, and the moment.
     Expiry {
-        /// Its end.
+        /// The end.
         expires_at: Option<UnixMillis>,
         /// The moment of the question.
         now: UnixMillis,
     },
-    /// Whether anything is bound, given and required.
+    /// True if anything is bound, given and required.
     Activation {
-        /// Whether the request brought hardware.
+        /// True if the request brought hardware.
         hardware_given: bool,
-        /// Whether the policy asks for it.
+        /// True if the policy asks for it.
         hardware_required: bool,
         /// Devices bound.
         bound: usize,
     },
     /// How far the best device agrees.
     Hardware {
-        /// Whether the request brought hardware.
+        /// True if the request brought hardware.
         hardware_given: bool,
         /// Labels in common with the device that matches.
         common: Option<usize>,
@@ -88,9 +88,9 @@ pub enum Compared {
 /// One check, made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// What was asked.
+    /// The check.
     pub name: &'static str,
-    /// What was compared.
+    /// The compared values.
     pub compared: Compared,
     /// The refusal, if it failed.
     pub refusal: Option<VerifyRefusal>,
@@ -103,7 +103,11 @@ const CHECKS: [fn(&Facts<'_>) -> Check; 6] =
 impl<'a> Facts<'a> {
     /// Gathers what the checks compare. `hardware` is what the request brought, hashed as this license stores it.
     #[must_use]
-    pub fn gather(standing: &'a Standing, hardware: Option<&HashedComponents>, now: UnixMillis) -> Self {
+    pub fn gather(
+        standing: &'a EffectiveLicense,
+        hardware: Option<&HashedComponents>,
+        now: UnixMillis,
+    ) -> Self {
         let threshold = standing.policy.hardware_match_threshold;
         let found =
             hardware.and_then(|hardware| best_match(&standing.license.devices, hardware, threshold, now));

@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::catalog::{Catalog, PolicyOverrides, TierName};
+use crate::effective_license::UnknownTier;
 use crate::hardware::{ComponentForm, DeviceId, Label, StoredComponent};
 use crate::license::{Device, License};
 use crate::seats::tests::license;
-use crate::standing::UnknownTier;
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
@@ -27,12 +27,12 @@ fn hardware(value: u8) -> HashedComponents {
 
 fn decide(license: &License, hardware: Option<&HashedComponents>) -> Result<(), VerifyRefusal> {
     let catalog = Catalog::built_in(&license.product).unwrap();
-    let standing = Standing::of(license.clone(), &catalog).unwrap();
+    let standing = EffectiveLicense::of(license.clone(), &catalog).unwrap();
     Facts::gather(&standing, hardware, NOW).decide()
 }
 
 #[test]
-fn statuses_and_expiry_refuse_in_order() {
+fn status_and_expiry_refuse_in_order() {
     let past = Some(UnixMillis(NOW.0 - 1));
     for (status, expires_at, expected) in [
         (Status::Active, None, Ok(())),
@@ -49,7 +49,7 @@ fn statuses_and_expiry_refuse_in_order() {
 }
 
 #[test]
-fn hardware_refuses_after_everything_else() {
+fn hardware_refuses_last() {
     let required = PolicyOverrides { hardware_required: Some(true), ..PolicyOverrides::default() };
     let optional = PolicyOverrides::default();
     for (policy, bound, given, expected) in [
@@ -71,10 +71,10 @@ fn hardware_refuses_after_everything_else() {
 }
 
 #[test]
-fn the_list_of_checks_goes_on_after_the_refusal() {
+fn checks_continue_after_refusal() {
     let license = License { expires_at: Some(NOW), ..license() };
     let catalog = Catalog::built_in(&license.product).unwrap();
-    let (standing, hardware) = (Standing::of(license, &catalog).unwrap(), hardware(1));
+    let (standing, hardware) = (EffectiveLicense::of(license, &catalog).unwrap(), hardware(1));
     let facts = Facts::gather(&standing, Some(&hardware), NOW);
     let made: Vec<_> = facts.checks().map(|check| (check.name, check.refusal)).collect();
     assert_eq!(
@@ -91,17 +91,17 @@ fn the_list_of_checks_goes_on_after_the_refusal() {
 }
 
 #[test]
-fn a_tier_the_catalog_lacks_is_our_failure() {
+fn unknown_tier_is_a_server_failure() {
     let license = License { tier: TierName::parse("gold").unwrap(), ..license() };
     let catalog = Catalog::built_in(&license.product).unwrap();
-    assert_eq!(Standing::of(license.clone(), &catalog), Err(UnknownTier(Box::new(license))));
+    assert_eq!(EffectiveLicense::of(license.clone(), &catalog), Err(UnknownTier(Box::new(license))));
 }
 
 #[test]
-fn the_device_is_the_one_that_the_hardware_belongs_to() {
+fn reports_the_matching_device() {
     let license = License { devices: [device(1), device(2)].into(), ..license() };
     let catalog = Catalog::built_in(&license.product).unwrap();
-    let standing = Standing::of(license, &catalog).unwrap();
+    let standing = EffectiveLicense::of(license, &catalog).unwrap();
     for (shown, expected) in [(None, None), (Some(2), Some(device(2).0)), (Some(3), None)] {
         let hardware = shown.map(hardware);
         let facts = Facts::gather(&standing, hardware.as_ref(), NOW);

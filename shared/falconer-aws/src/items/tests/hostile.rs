@@ -1,12 +1,12 @@
-//! Items that nobody of ours wrote: whatever stands in a row, it reads or it does not, and what reads can be decided
+//! Items with arbitrary content: every row reads or does not, and a license that reads can be decided
 //! about.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{ComponentForm, ReceivedComponents};
-use falconer_domain::seats::Arrival;
-use falconer_domain::standing::Standing;
+use falconer_domain::seats::SeatRequest;
 use falconer_domain::transfer::FromDevice;
 use falconer_domain::verify::Facts;
 use falconer_domain::{KeyRing, activate, deactivate, transfer};
@@ -88,7 +88,7 @@ fn numbers() -> impl Strategy<Value = License> {
 /// Everything that is ever decided about a license, by a machine it knows and by one it does not.
 fn decide(license: &License) {
     let Some(catalog) = Catalog::built_in(&license.product) else { return };
-    let Ok(standing) = Standing::of(license.clone(), &catalog) else { return };
+    let Ok(standing) = EffectiveLicense::of(license.clone(), &catalog) else { return };
     let ring = KeyRing::parse(&format!(r#"{{"current":"2","2":"{}"}}"#, "x".repeat(32))).unwrap();
     let mut received = ReceivedComponents::default();
     for (label, text) in [(Label::Mac, "aaaaaaaa"), (Label::Board, "bbbbbbbb")] {
@@ -96,7 +96,7 @@ fn decide(license: &License) {
     }
     let hashed = received.hashed(ring.current(), &license.id);
     let _ = Facts::gather(&standing, Some(&hashed), NOW).decide();
-    let arrival = Arrival {
+    let seat_request = SeatRequest {
         hardware: &hashed,
         form: ComponentForm::Keyed,
         device_name: None,
@@ -104,14 +104,14 @@ fn decide(license: &License) {
         licensee_email: None,
         fresh_id: &DeviceId::from_random([9; 10]),
     };
-    let _ = activate::decide(Some(&standing), &arrival, NOW);
-    let _ = transfer::decide(Some(&standing), &arrival, FromDevice::Only, NOW);
+    let _ = activate::decide(Some(&standing), &seat_request, NOW);
+    let _ = transfer::decide(Some(&standing), &seat_request, FromDevice::Only, NOW);
     let _ = deactivate::decide(Some(&standing), &hashed, NOW);
 }
 
 proptest! {
     #[test]
-    fn a_row_reads_back_as_it_is_or_not_at_all(row in row()) {
+    fn row_reads_back_or_is_refused(row in row()) {
         let Ok(item) = serde_dynamo::from_item::<_, LicenseItem>(row) else { return Ok(()) };
         let Ok(read) = item.read() else { return Ok(()) };
         let again: HashMap<_, AttributeValue> = serde_dynamo::to_item(LicenseItem::from(&read)).unwrap();
@@ -121,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn any_number_in_a_row_can_be_decided_about(license in numbers()) {
+    fn extreme_numbers_can_be_decided(license in numbers()) {
         decide(&license);
         let item: HashMap<_, AttributeValue> = serde_dynamo::to_item(LicenseItem::from(&license)).unwrap();
         let read: LicenseItem = serde_dynamo::from_item(item).unwrap();
@@ -129,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn any_item_in_a_catalogs_place_is_a_catalog_or_not(
+    fn no_catalog_item_panics(
         item in proptest::collection::hash_map(
             proptest::sample::select(vec!["license_id", "schema", "product", "policy", "tiers", "version"]),
             value(),

@@ -26,7 +26,7 @@ fn after(days: i64) -> UnixMillis {
 }
 
 #[test]
-fn one_part_is_learned_beside_another_strong_one() {
+fn learns_one_part_with_strong_match() {
     let cases: &[(Parts<'_>, Parts<'_>, Option<Label>)] = &[
         // Nothing changed, nothing new.
         (&[(Mac, 1), (Cpu, 1), (Board, 1)], &[(Mac, 1), (Cpu, 1), (Board, 1)], None),
@@ -51,27 +51,27 @@ fn one_part_is_learned_beside_another_strong_one() {
         (&[(Install, 1), (Cpu, 1)], &[(Install, 1), (Cpu, 1), (Mac, 2)], None),
     ];
     for (has, shows, expected) in cases {
-        assert_eq!(learnable(&stored(has), &presented(shows), BOUND), *expected, "{has:?} {shows:?}");
+        assert_eq!(drift_candidate(&stored(has), &presented(shows), BOUND), *expected, "{has:?} {shows:?}");
     }
 }
 
 #[test]
-fn a_week_passes_between_two_parts_and_a_year_before_the_first_is_forgotten() {
+fn waits_a_week_remembers_a_year() {
     let has = stored(&[(MachineId, 1), (Mac, 1), (Board, 1), (Disk, 1), (Cpu, 1)]);
     let first = presented(&[(MachineId, 1), (Mac, 1), (Board, 1), (Disk, 2), (Cpu, 1)]);
     let has = learned(has, &first, Disk, BOUND);
     let second = presented(&[(MachineId, 1), (Mac, 2), (Board, 1), (Disk, 2), (Cpu, 1)]);
     for (days, expected) in [(0, None), (6, None), (7, Some(Mac))] {
-        assert_eq!(learnable(&has, &second, after(days)), expected, "{days}");
+        assert_eq!(drift_candidate(&has, &second, after(days)), expected, "{days}");
     }
     let has = learned(has, &second, Mac, after(7));
     let third = presented(&[(MachineId, 1), (Mac, 2), (Board, 2), (Disk, 2), (Cpu, 1)]);
     for (days, expected) in [(14, None), (364, None), (365, Some(Board))] {
-        assert_eq!(learnable(&has, &third, after(days)), expected, "{days}");
+        assert_eq!(drift_candidate(&has, &third, after(days)), expected, "{days}");
     }
     // Learning the same part once more makes it no more learned than it was.
     let again = presented(&[(MachineId, 1), (Mac, 3), (Board, 1), (Disk, 2), (Cpu, 1)]);
-    assert_eq!(learnable(&has, &again, after(14)), Some(Mac));
+    assert_eq!(drift_candidate(&has, &again, after(14)), Some(Mac));
 }
 
 /// A machine's own parts, all different from another machine's.
@@ -89,7 +89,7 @@ fn is_match(
 }
 
 #[test]
-fn a_part_learned_lately_does_not_open_the_seat_to_the_machine_it_came_from() {
+fn recent_part_does_not_admit_donor() {
     // Two machines of one series: same processor, nothing else in common.
     let ours = stored(&[(Mac, 1), (Cpu, 1), (Board, 1)]);
     let (mixed, theirs) =
@@ -102,7 +102,7 @@ fn a_part_learned_lately_does_not_open_the_seat_to_the_machine_it_came_from() {
 }
 
 proptest! {
-    /// Whoever mixes the parts of two machines, in any order over a year, never brings the second one to match the seat
+    /// Mixing the parts of two machines, in any order over a year, never brings the second one to match the seat
     /// of the first. Their weak parts may be the same, as in machines of one series.
     #[test]
     fn two_machines_never_share_a_seat(
@@ -135,7 +135,7 @@ proptest! {
                 .collect();
             let mixed = HashedComponents(mixed);
             if is_match(&device, &mixed, threshold, after(day))
-                && let Some(label) = learnable(&device, &mixed, after(day))
+                && let Some(label) = drift_candidate(&device, &mixed, after(day))
             {
                 device = learned(device, &mixed, label, after(day));
             }
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn two_parts_are_never_learned_within_a_week(
+    fn learns_at_most_one_part_a_week(
         shows in proptest::collection::vec((0_i64..4, proptest::sample::select(Label::ALL.to_vec()), 1_u8..5), 1..60),
     ) {
         let mut device = stored(&Label::ALL.map(|label| (label, 1)));
@@ -155,7 +155,7 @@ proptest! {
                 device.iter().map(|(label, component)| (*label, component.hash)).collect(),
             );
             now.0.insert(label, [value; 16]);
-            if let Some(label) = learnable(&device, &now, after(day)) {
+            if let Some(label) = drift_candidate(&device, &now, after(day)) {
                 prop_assert!(last.is_none_or(|last| day - last >= REST_DAYS), "days {last:?} and {day}");
                 device = learned(device, &now, label, after(day));
                 last = Some(day);

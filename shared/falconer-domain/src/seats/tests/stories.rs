@@ -25,7 +25,7 @@ impl Machine {
     }
 }
 
-/// What somebody at a machine asks for.
+/// A request from a machine.
 #[derive(Clone, Copy, Debug)]
 enum Wish {
     Activate,
@@ -38,7 +38,7 @@ enum Wish {
 }
 
 impl Wish {
-    /// What it is answered if it is repeated at once after a yes.
+    /// Returns the answer to a repetition right after a yes.
     fn again(self) -> Result<Code, Code> {
         match self {
             Self::Activate => Ok(Code::Refreshed),
@@ -87,7 +87,7 @@ impl Story {
     fn decide(&mut self, machine: Machine, wish: Wish) -> Result<Outcome, Code> {
         let standing = standing(&self.license);
         let (hardware, fresh_id) = (machine.hardware(), self.fresh_id());
-        let arrival = Arrival {
+        let seat_request = SeatRequest {
             hardware: &hardware,
             form: machine.form(),
             device_name: None,
@@ -96,11 +96,11 @@ impl Story {
             fresh_id: &fresh_id,
         };
         let transfer = |from: FromDevice<'_>| {
-            transfer::decide(Some(&standing), &arrival, from, self.now).map_err(TransferRefusal::code)
+            transfer::decide(Some(&standing), &seat_request, from, self.now).map_err(TransferRefusal::code)
         };
         match wish {
             Wish::Activate => {
-                activate::decide(Some(&standing), &arrival, self.now).map_err(ActivateRefusal::code)
+                activate::decide(Some(&standing), &seat_request, self.now).map_err(ActivateRefusal::code)
             }
             Wish::Deactivate => {
                 deactivate::decide(Some(&standing), &hardware, self.now).map_err(DeactivateRefusal::code)
@@ -126,7 +126,7 @@ impl Story {
         DeviceId::from_random(random)
     }
 
-    /// Where a machine stands among the bound devices.
+    /// Returns the position of a machine among the bound devices.
     fn place_of(&self, machine: Machine) -> Option<u8> {
         let (hardware, threshold) = (machine.hardware(), self.policy.hardware_match_threshold);
         let id = best_match(&self.license.devices, &hardware, threshold, self.now)?.id;
@@ -161,7 +161,7 @@ fn policies(cooldown_hours: &'static [u32]) -> impl Strategy<Value = Policy> {
     )
 }
 
-/// What fails is shrunk and printed; it is then written down as a case of its own, not as a seed.
+/// Failures are shrunk and printed, to be added as cases and not as seeds.
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -208,7 +208,7 @@ fn steps(
 
 // ---- What holds after every step
 
-/// What a story must add up to, kept beside it by other means than the rules' own.
+/// The expected totals of a story, kept without the rules' own code.
 #[derive(Default)]
 struct Books {
     counted_at: Vec<UnixMillis>,
@@ -269,11 +269,11 @@ impl Books {
 /// The most devices that a license remembers.
 ///
 /// Each remembered device has a right. *To return:* the one displaced by the latest binding, and those that gave up a
-/// seat since, of whom there are no more than seats. *To reclaim:* those that the latest transfer displaced (one, or all
-/// that could have returned to the vacant seat it took), and those
-/// displaced less than a cool-down ago, or exactly one. Transfers fill a cool-down with `seats` of them, and as many
-/// more have happened exactly one ago. Returns and reclaims put one device in for each that they put out. *And* opaque
-/// devices replaced within a cool-down: those that held a seat when it began, or took one free or by a transfer since.
+/// seat since, of whom there are no more than seats. *To reclaim:* those that the latest transfer displaced (one, or
+/// all that could have returned to the vacant seat it took), and those displaced less than a cool-down ago, or exactly
+/// one. Transfers fill a cool-down with `seats` of them, and as many more have happened exactly one ago. Returns
+/// and reclaims put one device in for each that they put out. *And* opaque devices replaced within a cool-down: those
+/// that held a seat when it began, or took one free or by a transfer since.
 fn most_remembered(seats: u32) -> usize {
     let (returns, latest, transferred, replaced) = (seats + 1, seats + 1, 2 * seats, 4 * seats);
     usize::try_from(returns + latest + transferred + replaced).unwrap()
@@ -298,7 +298,7 @@ proptest! {
 
     /// Seats, counts and what is remembered, after every step of any story.
     #[test]
-    fn every_story_stays_within_its_limits(
+    fn every_story_stays_within_limits(
         policy in policies(ANY_COOLDOWN),
         steps in any::<bool>().prop_flat_map(|old_clients| steps(pool(1..=7, old_clients), waits(), 60)),
     ) {
@@ -320,7 +320,7 @@ proptest! {
 
     /// Same device, same seat: whatever was answered with a yes may be asked again, as after a lost reply.
     #[test]
-    fn a_repeat_changes_nothing_and_says_so(
+    fn repeat_changes_nothing(
         policy in policies(ANY_COOLDOWN),
         steps in any::<bool>().prop_flat_map(|old_clients| steps(pool(1..=5, old_clients), waits(), 40)),
     ) {
@@ -336,10 +336,10 @@ proptest! {
         }
     }
 
-    /// What a key is worth to those who pass it on: so many machines in 365 days, from the first binding on and in any
+    /// A shared key binds a bounded number of machines in 365 days, from the first binding on and in any
     /// 365 days after that.
     #[test]
-    fn one_key_binds_a_bounded_number_of_machines_in_a_year(
+    fn machines_per_year_are_bounded(
         policy in policies(ANY_COOLDOWN),
         steps in steps(
             pool(1..=30, false),
@@ -361,7 +361,7 @@ proptest! {
 
     /// A client that keeps to the old form doubles that and no more: each opaque device is replaced once, uncounted.
     #[test]
-    fn old_clients_at_most_double_the_machines_of_the_first_year(
+    fn old_clients_double_machines_at_most(
         policy in policies(ANY_COOLDOWN),
         // Few machines come back, many are new.
         steps in steps(

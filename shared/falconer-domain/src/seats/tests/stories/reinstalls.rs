@@ -1,5 +1,5 @@
-//! Customers who have no more machines than seats and only reinstall them, and an operator who resets, gives new keys and
-//! changes the number of seats: nobody pays for that, and nobody gets more by it.
+//! Customers who have no more machines than seats and only reinstall them, and an operator who resets, gives new keys
+//! and changes the number of seats: nobody pays for that, and nobody gets more by it.
 
 use super::*;
 use crate::operate::{self, Reset};
@@ -14,6 +14,8 @@ enum Deed {
     GivesANewKey,
     /// Takes seats away until so many are left, naming the devices that lose theirs.
     SetsSeats(u8),
+    /// A tier of the catalog has so many seats from now on; nobody is named, and nobody loses one.
+    CatalogHasSeats(u8),
 }
 
 impl Story {
@@ -22,6 +24,12 @@ impl Story {
         let surplus = self.license.devices.len().saturating_sub(usize::try_from(seats).unwrap());
         let release = self.license.devices.keys().take(surplus).cloned().collect();
         self.license = operate::set_seats(self.license.clone(), seats, &release).unwrap();
+        self.policy.seats = seats;
+    }
+
+    /// Has another number of seats, however many devices are bound.
+    fn is_resized(&mut self, seats: u32) {
+        self.license.policy.seats = Some(seats);
         self.policy.seats = seats;
     }
 
@@ -40,6 +48,7 @@ impl Story {
                 self.license = operate::rotate(self.license.clone(), id, generation).unwrap().new;
             }
             Deed::SetsSeats(seats) => self.resize(u32::from(seats)),
+            Deed::CatalogHasSeats(seats) => self.is_resized(u32::from(seats)),
         }
         None
     }
@@ -56,6 +65,7 @@ fn deeds(machines: impl Strategy<Value = Machine>) -> impl Strategy<Value = Deed
         1 => (0_u8..4).prop_map(Deed::ResetsNth),
         1 => Just(Deed::GivesANewKey),
         1 => (1_u8..=4).prop_map(Deed::SetsSeats),
+        1 => (1_u8..=4).prop_map(Deed::CatalogHasSeats),
     ]
 }
 
@@ -89,7 +99,7 @@ fn reimaged(seats: u8, times: u32, days_between: i64) -> (License, Vec<Result<Co
 }
 
 #[test]
-fn reimaging_every_machine_four_times_a_year_is_free() {
+fn reimaging_four_times_a_year_is_free() {
     for (seats, times, days_between) in
         [(1, 4, 90), (2, 1, 1), (2, 4, 90), (10, 1, 1), (10, 4, 90), (100, 2, 180)]
     {
@@ -103,7 +113,7 @@ fn reimaging_every_machine_four_times_a_year_is_free() {
 
 /// A third machine on two seats pays as ever, and no two machines take turns on one seat.
 #[test]
-fn machines_beyond_the_seats_pay() {
+fn machines_beyond_seats_are_counted() {
     let mut story = Story::begin(Policy { seats: 2, max_transfers: 0, ..Policy::DEFAULT });
     let [a, b, c] = [1, 2, 3].map(keyed);
     for machine in [a, b] {
@@ -132,7 +142,7 @@ fn machines_beyond_the_seats_pay() {
 
 /// A first machine that comes back finds its seat although another was bound for the first time meanwhile.
 #[test]
-fn a_first_binding_ends_no_return_that_fits() {
+fn first_binding_keeps_other_returns() {
     let mut story = Story::begin(Policy { seats: 3, max_transfers: 0, ..Policy::DEFAULT });
     let [a, b, c] = [1, 2, 3].map(keyed);
     for (machine, wish) in
@@ -145,12 +155,35 @@ fn a_first_binding_ends_no_return_that_fits() {
     assert_eq!((story.license.free_used, story.license.transfers_total), (3, 0));
 }
 
+/// Seats that are taken away for a while, by an operator or a catalog, cost nobody who had one a transfer afterwards.
+#[test]
+fn seats_given_back_are_free_again() {
+    for by_catalog in [true, false] {
+        let mut story = Story::begin(Policy { seats: 2, max_transfers: 0, ..Policy::DEFAULT });
+        let [a, b] = [1, 2].map(keyed);
+        for wish in [Wish::Activate, Wish::Deactivate] {
+            for machine in [a, b] {
+                assert!(story.ask(machine, wish).is_ok());
+                story.wait(SECOND);
+            }
+        }
+        let set =
+            |story: &mut Story, seats| if by_catalog { story.is_resized(seats) } else { story.resize(seats) };
+        set(&mut story, 1);
+        assert_eq!(story.ask(a, Wish::Activate), Ok(Code::Activated));
+        story.wait(SECOND);
+        set(&mut story, 2);
+        assert_eq!(story.ask(b, Wish::Activate), Ok(Code::Activated));
+        assert_eq!((story.license.transfers_total, story.license.bound()), (0, 2));
+    }
+}
+
 proptest! {
     #![proptest_config(cases(600))]
 
-    /// Who has no more machines than seats is never refused and never counted, whatever the operator does.
+    /// A customer with no more machines than seats is never refused and never counted, whatever the operator does.
     #[test]
-    fn who_only_reinstalls_is_never_counted(
+    fn reinstalls_are_never_counted(
         machines in 1_u8..=4,
         more_seats in 0_u8..=2,
         deeds in proptest::collection::vec((hours(), deeds(pool(0..=3, false))), 1..=60),
@@ -176,6 +209,16 @@ proptest! {
                     story.resize(seats);
                     None
                 }
+                // The same by a catalog, which names nobody.
+                Deed::CatalogHasSeats(fewer) => {
+                    story.is_resized(u32::from(fewer).min(seats));
+                    if wait / HOUR % 2 == 0 {
+                        story.suffer(keyed(fewer % machines), Wish::Activate);
+                        story.wait(SECOND);
+                    }
+                    story.is_resized(seats);
+                    None
+                }
                 deed => story.suffer_deed(deed).map(|answer| (answer, Wish::Activate)),
             };
             if let Some((answer, Wish::Activate)) = answer {
@@ -188,7 +231,7 @@ proptest! {
 
     /// Nobody gets more devices than seats, or more counted transfers than the windows have room for, by any deed.
     #[test]
-    fn no_deed_gives_more_devices_than_seats(
+    fn no_action_exceeds_the_seats(
         policy in policies(ANY_COOLDOWN),
         deeds in proptest::collection::vec(
             (waits(), any::<bool>().prop_flat_map(|old| deeds(pool(0..=6, old)))), 1..=60,
@@ -201,7 +244,11 @@ proptest! {
             let (before, now) = (story.license.clone(), story.now);
             story.suffer_deed(deed);
             let after = &story.license;
-            prop_assert!(after.bound() <= story.policy.seats, "{deed:?}: {after:?}");
+            // A catalog that shrinks leaves those who are bound, and then nobody is added to them.
+            prop_assert!(after.bound() <= story.policy.seats.max(before.bound()), "{deed:?}: {after:?}");
+            let is_shrunk = |deed| matches!(deed, Deed::CatalogHasSeats(_));
+            let fits = before.bound() <= story.policy.seats;
+            prop_assert!(is_shrunk(deed) || !fits || after.bound() <= story.policy.seats, "{deed:?}: {after:?}");
             let counted = after.transfers_total - before.transfers_total;
             if counted > 0 {
                 let year = counted_at.iter().filter(|at| at.0 > now.0 - YEAR_DAYS * DAY).count();
@@ -211,8 +258,9 @@ proptest! {
                 counted_at.push(now);
             }
             let returns = after.released.values().filter(|one| one.has_return(now)).count();
-            let most = usize::try_from(story.policy.seats).unwrap() + 1;
-            // Each binding leaves no more returns than fit. A refresh binds nobody, and finds what fewer seats have left.
+            let most = usize::try_from(story.policy.seats.max(after.bound())).unwrap() + 1;
+            // Each binding leaves no more returns than fit. A refresh binds nobody, and finds what fewer seats have
+            // left.
             let binds = after.devices.keys().any(|id| !before.devices.contains_key(id));
             prop_assert!(
                 !matches!(deed, Deed::Asks(..)) || !binds || after.devices.len() + returns <= most,

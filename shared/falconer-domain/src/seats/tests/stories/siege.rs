@@ -49,7 +49,7 @@ fn sieges() -> impl Strategy<Value = Siege> {
     )
 }
 
-/// What a client does at every start: it refreshes, and if its seat is somebody else's, asks for it back.
+/// The check of a client at every start: it refreshes, and asks for its seat back if another device has it.
 fn check_in(story: &mut Story, owner: Machine) -> Result<(), TestCaseError> {
     let mut answer = story.ask(owner, Wish::Activate);
     if answer == Err(Code::SeatsExhausted) {
@@ -69,7 +69,7 @@ enum Deed {
 
 /// The ways that have been found to keep an owner out, each told in as few steps as it takes.
 #[test]
-fn known_attacks_keep_no_owner_out() {
+fn known_attacks_lock_no_owner_out() {
     use Deed::{Asks, ChecksIn, TakesTheSeatOf};
     let keyed = |number| Machine { number, has_old_client: false };
     let (anna, ben, old_ben) = (keyed(1), keyed(2), Machine { number: 2, has_old_client: true });
@@ -155,10 +155,10 @@ fn known_attacks_keep_no_owner_out() {
 proptest! {
     #![proptest_config(cases(1_000))]
 
-    /// Owners who check in at least once per cool-down have their seats after each check-in, whatever somebody else does
-    /// who has seen the key and any device id, but is at none of the owners' machines.
+    /// Owners who check in at least once per cool-down have their seats after each check-in, whatever somebody else
+    /// does who has seen the key and any device id, but is at none of the owners' machines.
     #[test]
-    fn nobody_keeps_a_seat_from_an_owner_who_checks_in(siege in sieges()) {
+    fn owners_who_check_in_keep_seats(siege in sieges()) {
         let cooldown = i64::from(siege.policy.transfer_cooldown_hours) * HOUR;
         // Once per cool-down, by whichever clock.
         let interval = cooldown - MOST_BEHIND_MILLIS;

@@ -1,0 +1,251 @@
+//! The activation dialog in a terminal: a form for key, name and e-mail, then the dashboard.
+//!
+//! ```sh
+//! export FALCONER_URL=http://127.0.0.1:9000 FALCONER_STORE=/tmp/license
+//! cargo run -q -p falconer-client --example dialog
+//! ```
+//!
+//! The library's [`ActivationForm`] makes every decision; this file draws it and forwards keys.
+
+#[path = "setup/environment.rs"]
+mod setup;
+
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::Duration;
+
+use falconer_client::{ActivationForm, Dashboard, Field, Licensing, NextAction, Phase, State, SubmitOutcome};
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::layout::{Constraint, Layout};
+use ratatui::style::{Style, Stylize};
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Block, Padding, Paragraph, Wrap};
+use ratatui::{DefaultTerminal, Frame};
+
+/// Interval between two frames, short enough to animate the dots.
+const FRAME: Duration = Duration::from_millis(200);
+
+fn main() -> ExitCode {
+    let licensing = match setup::open() {
+        Ok(licensing) => licensing,
+        Err(sentence) => {
+            eprintln!("{sentence}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let _refresher = licensing.start_refresher();
+    let mut dialog = Dialog::new(licensing);
+    let ended = ratatui::run(|terminal| dialog.run(terminal));
+    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+struct Dialog {
+    licensing: Licensing,
+    form: ActivationForm,
+    screen: Screen,
+    work: Option<Receiver<SubmitOutcome>>,
+    frames: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Screen {
+    Form,
+    Dashboard,
+}
+
+impl Dialog {
+    fn new(licensing: Licensing) -> Self {
+        let form = ActivationForm::for_state(licensing.status());
+        let mut dialog = Self { licensing, form, screen: Screen::Form, work: None, frames: 0 };
+        if dialog.has_license() {
+            dialog.screen = Screen::Dashboard;
+        }
+        dialog
+    }
+
+    fn run(&mut self, terminal: &mut DefaultTerminal) -> std::io::Result<()> {
+        loop {
+            self.take_result();
+            terminal.draw(|frame| self.draw(frame))?;
+            self.frames += 1;
+            if !event::poll(FRAME)? {
+                continue;
+            }
+            match event::read()? {
+                Event::Key(key) if key.kind != KeyEventKind::Release && !self.press(key) => return Ok(()),
+                Event::Paste(text) => self.form.enter(&text),
+                _ => {}
+            }
+        }
+    }
+
+    /// Handles a key; false ends the dialog.
+    fn press(&mut self, key: KeyEvent) -> bool {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match (self.screen, key.code) {
+            (_, KeyCode::Char('c' | 'q')) if control => return false,
+            (Screen::Form, KeyCode::Esc) if self.has_license() => self.screen = Screen::Dashboard,
+            (_, KeyCode::Esc) => return false,
+            (Screen::Form, KeyCode::Char('t')) if control => self.move_here(),
+            (Screen::Form, KeyCode::Char('n')) if control => self.form.choose_next_holder(),
+            (Screen::Form, KeyCode::Char(c)) => self.form.enter(&c.to_string()),
+            (Screen::Form, KeyCode::Backspace) => self.form.erase(),
+            (Screen::Form, KeyCode::Tab | KeyCode::Down) => self.form.focus_next(),
+            (Screen::Form, KeyCode::Enter) => self.activate(),
+            (Screen::Dashboard, KeyCode::Char('a')) => self.show_form(ActivationForm::new()),
+            (Screen::Dashboard, KeyCode::Char('m')) if can_move_here(self.licensing.status()) => {
+                self.show_form(ActivationForm::for_state(self.licensing.status()));
+                self.move_here();
+            }
+            (Screen::Dashboard, KeyCode::Char('r')) => {
+                let licensing = self.licensing.clone();
+                std::thread::spawn(move || licensing.refresh());
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn has_license(&self) -> bool {
+        self.licensing.license().is_some()
+    }
+
+    /// Shows a form, unless another one still waits for its answer.
+    fn show_form(&mut self, form: ActivationForm) {
+        self.screen = Screen::Form;
+        if self.work.is_none() {
+            self.form = form;
+        }
+    }
+
+    fn activate(&mut self) {
+        if let Some(work) = self.form.submit() {
+            self.start(work);
+        }
+    }
+
+    fn move_here(&mut self) {
+        if let Some(work) = self.form.move_here() {
+            self.start(work);
+        }
+    }
+
+    /// Runs blocking work on a thread of its own, so that the screen stays alive.
+    fn start(&mut self, work: impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static) {
+        let ((done, result), licensing) = (channel(), self.licensing.clone());
+        self.work = Some(result);
+        std::thread::spawn(move || done.send(work(&licensing)));
+    }
+
+    fn take_result(&mut self) {
+        match self.work.as_ref().map(Receiver::try_recv) {
+            Some(Ok(outcome)) => self.form.finish(outcome),
+            None | Some(Err(TryRecvError::Empty)) => return,
+            Some(Err(TryRecvError::Disconnected)) => {}
+        }
+        self.work = None;
+        if self.form.phase() == &Phase::Done {
+            self.screen = Screen::Dashboard;
+        }
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>) {
+        let dashboard = Dashboard::of(&self.licensing);
+        match (self.screen, &dashboard) {
+            (Screen::Dashboard, Some(dashboard)) => draw_dashboard(frame, dashboard),
+            _ => self.draw_form(frame),
+        }
+    }
+
+    fn draw_form(&self, frame: &mut Frame<'_>) {
+        let [fields, message, keys] =
+            Layout::vertical([Constraint::Length(11), Constraint::Min(6), Constraint::Length(1)])
+                .areas(frame.area());
+        let block = Block::bordered().title(" Activate your license ").padding(Padding::horizontal(1));
+        let boxes = Layout::vertical([Constraint::Length(3); 3]).split(block.inner(fields));
+        frame.render_widget(block, fields);
+        for (field, place) in Field::ALL.into_iter().zip(boxes.iter()) {
+            let focused = self.form.focus() == field && self.form.phase() != &Phase::Working;
+            let cursor = if focused { "▏" } else { "" };
+            let style = if focused { Style::new().cyan() } else { Style::new() };
+            let text = format!("{}{cursor}", self.form.display_text(field));
+            let block = Block::bordered().title(format!(" {} ", field.caption())).border_style(style);
+            frame.render_widget(Paragraph::new(text).block(block), *place);
+        }
+        let block = Block::new().padding(Padding::new(2, 2, 1, 0));
+        frame.render_widget(Paragraph::new(self.message()).wrap(Wrap { trim: true }).block(block), message);
+        frame.render_widget(self.keys().dim(), keys);
+    }
+
+    fn message(&self) -> Text<'static> {
+        match self.form.phase() {
+            Phase::Editing => {
+                Text::from("Paste the key from the mail you were sent. Name and e-mail may stay empty.")
+            }
+            Phase::Working => Text::from(format!("Asking the license server{}", ".".repeat(self.frames % 4))),
+            Phase::Waiting(message) => Text::from(vec![
+                Line::from(message.sentence).yellow(),
+                Line::from(message.next_step),
+                Line::from("The activation is saved and will be sent by itself."),
+            ]),
+            Phase::Done => Text::from("Activated."),
+            Phase::Failed { message, next } => {
+                let mut lines = vec![Line::from(message.sentence).red(), Line::from(message.next_step)];
+                if let NextAction::MoveHere(holders) = next {
+                    lines.extend(holders.iter().map(|holder| {
+                        let mark = if self.form.chosen_holder() == Some(holder) { "›" } else { " " };
+                        let name = holder.name.as_deref().unwrap_or("a device without a name");
+                        Line::from(format!(" {mark} {name}  ({})", holder.id))
+                    }));
+                }
+                Text::from(lines)
+            }
+        }
+    }
+
+    fn keys(&self) -> Line<'static> {
+        let keys = match self.form.phase() {
+            Phase::Working => "",
+            Phase::Failed { next: NextAction::MoveHere(_), .. } => {
+                " Ctrl-T move to this device   Ctrl-N next device   Enter activate  "
+            }
+            _ => " Tab next field   Enter activate  ",
+        };
+        let escape = if self.has_license() { "back" } else { "leave" };
+        Line::from(format!("{keys} Esc {escape}"))
+    }
+}
+
+fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
+    let [body, keys] = Layout::vertical([Constraint::Min(10), Constraint::Length(1)]).areas(frame.area());
+    let state = dashboard.state.user_message();
+    let on = if dashboard.unlocked { "on" } else { "off" };
+    let row = |name: &str, text: String| Line::from(vec![format!("{name:<14}").dim(), text.into()]);
+    let mut lines = vec![
+        row("State", format!("{}: {}", dashboard.state.name(), state.sentence)),
+        row("Next", state.next_step.to_owned()),
+        Line::default(),
+        row("License", dashboard.masked_key.clone()),
+        row("Tier", dashboard.tier.clone()),
+        row("Ends in", dashboard.days_left.map_or_else(|| "never".to_owned(), in_days)),
+        row("Offline for", dashboard.offline_days_left.map_or_else(|| "—".to_owned(), in_days)),
+        row("Device", dashboard.device.clone()),
+        row("Features", format!("{} ({on})", dashboard.features.join(", "))),
+    ];
+    lines.extend(dashboard.pending.map(|pending| row("Waiting", pending.name().to_owned())));
+    lines.extend(dashboard.notice.map(|notice| row("Note", notice.to_string())));
+    let block = Block::bordered().title(" License ").padding(Padding::uniform(1));
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), body);
+    let move_here = if can_move_here(dashboard.state) { "m move to this device   " } else { "" };
+    let offered = format!(" r check now   {move_here}a activate a key   Esc leave");
+    frame.render_widget(Line::from(offered).dim(), keys);
+}
+
+/// True if a seat on another device could be moved here.
+fn can_move_here(state: State) -> bool {
+    matches!(ActivationForm::for_state(state).phase(), Phase::Failed { next: NextAction::MoveHere(_), .. })
+}
+
+fn in_days(days: i64) -> String {
+    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
+}

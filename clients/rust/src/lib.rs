@@ -1,0 +1,113 @@
+//! Licensing for applications: activation, offline use, background refresh, transfer and features of a Falconer license.
+//!
+//! ```no_run
+//! use falconer_client::{Licensing, PublicKeys, State};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Saved from https://licenses.example.com/api/keys when the application is built; an application would write
+//! // include_str!("falconer-keys.json").
+//! let keys = PublicKeys::parse(&std::fs::read_to_string("falconer-keys.json")?)?;
+//! let licensing = Licensing::builder("QF", "https://licenses.example.com", keys).open()?;
+//! let _refresher = licensing.start_refresher();
+//!
+//! if licensing.status() == State::NotActivated {
+//!     licensing.activate("QF-PRO-…", "Anna Example", "anna@example.com")?;
+//! }
+//! if licensing.has_feature("copy_trading") {
+//!     println!("copying trades");
+//! }
+//! println!("{}", licensing.status().user_message());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! All calls block; no async runtime is needed. [`Licensing::status`] and [`Licensing::has_feature`] do no I/O. A call
+//! that asks the server may take [three attempts](retry) of [five seconds](transport::ATTEMPT_TIMEOUT) for each request,
+//! so make it on a thread that may block.
+//!
+//! **Invariant:** only a signed answer changes the license. During outages and after portals, forgeries and replays, the
+//! stored lease counts until its end.
+//!
+//! Time, randomness, network and hardware are traits ([`Clock`], [`Random`], [`Transport`], [`Hardware`]) with real
+//! defaults, so that an application can test years of its life in a second. This example cuts the network after the
+//! activation; `Vendor` is a server in memory that implements [`Transport`]:
+//!
+//! ```
+//! # mod vendor { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vendor/vendor.rs")); }
+//! # use vendor::Vendor;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicBool, Ordering};
+//!
+//! use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+//! use falconer_client::{Activation, Licensing, RefreshError, State, Transport, RequestFailure};
+//!
+//! /// A network with a switch.
+//! struct Wire {
+//!     server: Vendor,
+//!     is_cut: Arc<AtomicBool>,
+//! }
+//!
+//! impl Transport for Wire {
+//!     fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+//!         if self.is_cut.load(Ordering::Relaxed) { Err(NoReply) } else { self.server.send(endpoint, body) }
+//!     }
+//! }
+//! # struct Desktop;
+//! # impl falconer_client::Hardware for Desktop {
+//! #     fn read(&self) -> falconer_client::RawComponents {
+//! #         use falconer_client::Label::{Board, Mac};
+//! #         falconer_client::RawComponents::default().with(Mac, "02-of-an-example").with(Board, "of an example")
+//! #     }
+//! # }
+//!
+//! let (server, is_cut) = (Vendor::new(), Arc::new(AtomicBool::new(false)));
+//! let (keys, key) = (server.public_keys(), server.issue());
+//! let licensing = Licensing::builder("QF", "https://licenses.example.com", keys)
+//!     .transport(Wire { server, is_cut: Arc::clone(&is_cut) })
+//! #     .hardware(Desktop)
+//!     .store_in_memory()
+//!     .open()?;
+//! assert_eq!(licensing.status(), State::NotActivated);
+//! assert_eq!(licensing.activate(&key, "Anna Example", "")?, Activation::Done(State::Active));
+//!
+//! is_cut.store(true, Ordering::Relaxed);
+//! assert_eq!(licensing.refresh(), Err(RefreshError::RequestFailed(RequestFailure::Unreachable)));
+//! assert_eq!(licensing.status(), State::Active);
+//! assert!(licensing.has_feature("copy_trading"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod clock;
+mod decision;
+mod form;
+mod hardware;
+mod licensing;
+mod random;
+pub mod retry;
+mod seal;
+mod state;
+mod store;
+mod timeline;
+pub mod transport;
+mod trust;
+mod user_message;
+
+pub use answer::{Refusal, RequestFailure, SeatHolder};
+pub use clock::{Clock, ClockReading, SystemClock, UnixSeconds};
+pub use falconer_domain::UnixMillis;
+pub use falconer_domain::hardware::Label;
+pub use form::{ActivationForm, Dashboard, Field, NextAction, Phase, SubmitOutcome};
+pub use hardware::{Hardware, Platform, RawComponents, SystemHardware};
+pub use licensing::{
+    ActivateError, Activation, Builder, DeactivateError, Deactivation, Device, InvalidInput, License,
+    Licensing, OpenError, Pending, RefreshError, Refresher, TransferError,
+};
+pub use random::{NoRandomness, Random, SystemRandom};
+pub use state::{Evaluation, Evidence, LeaseTerm, LockCode, State, StoredDecision, evaluate};
+pub use timeline::{CLOCK_TOLERANCE_MILLIS, CheckpointIntegrity, ReconciledTime};
+pub use transport::{HttpTransport, Transport};
+pub use trust::{PublicKeys, PublicKeysError};
+pub use user_message::UserMessage;

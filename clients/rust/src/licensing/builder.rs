@@ -1,0 +1,295 @@
+//! Builder: the settings of an application, and opening with them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
+
+use directories::ProjectDirs;
+use falconer_domain::Product;
+use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
+
+use super::session::SessionState;
+use super::verified_record::VerifiedRecord;
+use super::{Config, Device, Licensing, Memory, Pending, Shared};
+use crate::clock::{Clock, SystemClock};
+use crate::hardware::{Hardware, Platform, RawComponents, SystemHardware};
+use crate::random::{Random, SystemRandom};
+use crate::state::State;
+use crate::store;
+use crate::timeline::Timeline;
+use crate::transport::{HttpTransport, Transport};
+use crate::trust::PublicKeys;
+
+/// Environment variable that replaces all hardware, where the application allows it.
+const MACHINE_ID: &str = "FALCONER_MACHINE_ID";
+/// Suffix of the device name while that variable is in effect.
+const OVERRIDDEN: &str = "(machine id set by hand)";
+/// Name of the store in the application's data folder.
+const FILE: &str = "license.db";
+
+/// Mistake in the settings that an application opens with. Problems on the user's machine, such as a full disk, never
+/// keep the library from opening; [`Licensing::notice`] reports them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Product code with other than 2 to 8 characters of A-Z and 0-9.
+    #[error("a product code has 2 to 8 characters of A-Z and 0-9; use the one your license keys begin with")]
+    InvalidProduct,
+    /// Address that is not an `https` URL.
+    #[error("the server's address must look like https://licenses.example.com")]
+    InvalidServer,
+    /// Plain HTTP to another machine, which would show the license key to the network.
+    #[error("the server's address must begin with https; http is allowed for this machine alone")]
+    InsecureServer,
+    /// Device name that is too long.
+    #[error("a device name has at most {MAX_DEVICE_NAME_CHARS} characters")]
+    InvalidDeviceName,
+    /// System without a folder for application data.
+    #[error("this system names no folder for application data; choose one with store()")]
+    NoDataFolder,
+    /// SQLite could not open a database in memory.
+    #[error("SQLite cannot open a store in memory; check that the machine has free memory")]
+    StoreUnavailable,
+}
+
+enum StoreLocation {
+    DataFolder,
+    File(PathBuf),
+    Memory,
+}
+
+/// Settings for opening. Only those of [`Licensing::builder`] have no default.
+#[must_use]
+pub struct Builder {
+    product: String,
+    server: String,
+    pins: PublicKeys,
+    place: StoreLocation,
+    transport: Option<Box<dyn Transport>>,
+    clock: Box<dyn Clock>,
+    random: Box<dyn Random>,
+    hardware: Box<dyn Hardware>,
+    machine_id: Option<String>,
+    device_name: Option<String>,
+    on_change: Option<Box<dyn Fn(State) + Send + Sync>>,
+}
+
+impl Builder {
+    pub(super) fn new(product: &str, server: &str, pins: PublicKeys) -> Self {
+        Self {
+            product: product.to_owned(),
+            server: server.to_owned(),
+            pins,
+            place: StoreLocation::DataFolder,
+            transport: None,
+            clock: Box::new(SystemClock::new()),
+            random: Box::new(SystemRandom),
+            hardware: Box::new(SystemHardware),
+            machine_id: None,
+            device_name: None,
+            on_change: None,
+        }
+    }
+
+    /// Stores the license in this file. The default is `license.db` in the user's data folder, below the product's
+    /// code.
+    pub fn store(mut self, path: impl AsRef<Path>) -> Self {
+        self.place = StoreLocation::File(path.as_ref().to_owned());
+        self
+    }
+
+    /// Keeps the license in memory until the program ends, for tests and for machines that keep nothing.
+    pub fn store_in_memory(mut self) -> Self {
+        self.place = StoreLocation::Memory;
+        self
+    }
+
+    /// Replaces HTTPS by another transport.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transport = Some(Box::new(transport));
+        self
+    }
+
+    /// Replaces the machine's clocks.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Replaces the random generator. With a predictable nonce, a recorded answer would count as fresh.
+    pub fn random(mut self, random: impl Random + 'static) -> Self {
+        self.random = Box::new(random);
+        self
+    }
+
+    /// Replaces the machine's hardware.
+    pub fn hardware(mut self, hardware: impl Hardware + 'static) -> Self {
+        self.hardware = Box::new(hardware);
+        self
+    }
+
+    /// Sets the device name that other users of the license see. The default names the operating system and the
+    /// platform, and never the host.
+    pub fn device_name(mut self, name: &str) -> Self {
+        self.device_name = Some(name.to_owned());
+        self
+    }
+
+    /// Lets the environment variable `FALCONER_MACHINE_ID` replace all hardware, for containers and build machines with
+    /// new hardware at every start. It is off by default, because anyone who can set it can make many machines look
+    /// like one. While it is set, the device name says so.
+    pub fn allow_machine_id_override(mut self) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the one setting a user may bring along, read once")]
+        let set = std::env::var(MACHINE_ID).ok();
+        self.machine_id = set.filter(|text| !text.trim().is_empty());
+        self
+    }
+
+    /// Sets a listener for new states. It runs on the thread that found the change and must not block.
+    pub fn on_change(mut self, listener: impl Fn(State) + Send + Sync + 'static) -> Self {
+        self.on_change = Some(Box::new(listener));
+        self
+    }
+
+    /// Opens the license. Reads file and hardware, sends no request, and never fails for a problem on the user's
+    /// machine.
+    ///
+    /// # Errors
+    /// [`OpenError`], for a mistake in the settings.
+    pub fn open(self) -> Result<Licensing, OpenError> {
+        let product = Product::parse(&self.product).ok_or(OpenError::InvalidProduct)?;
+        check_server(&self.server)?;
+        let opened = match &self.place {
+            StoreLocation::Memory => store::open_in_memory(),
+            StoreLocation::File(path) => store::open(path),
+            StoreLocation::DataFolder => store::open(&folder(&product)?.join(FILE)),
+        };
+        let opened = opened.map_err(|_| OpenError::StoreUnavailable)?;
+        let raw = match &self.machine_id {
+            Some(id) => RawComponents::all(id),
+            None => self.hardware.read(),
+        };
+        let config = Config {
+            device: device(&self, &raw)?,
+            product,
+            pins: self.pins,
+            transport: self.transport.unwrap_or_else(|| Box::new(HttpTransport::new(&self.server))),
+            clock: self.clock,
+            random: self.random,
+            raw,
+            on_change: self.on_change,
+        };
+        let session = SessionState::new(opened, &config);
+        let memory = memory(&session, &config);
+        let shared = Shared {
+            memory: Mutex::new(memory),
+            session: Mutex::new(session),
+            notified: Mutex::new(State::NotActivated),
+            changed: Condvar::new(),
+            config,
+        };
+        // The caller can read the first state; listeners get changes.
+        *shared.notified.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
+            shared.evaluation().state;
+        Ok(Licensing { shared: Arc::new(shared) })
+    }
+}
+
+fn memory(state: &SessionState, config: &Config) -> Memory {
+    let VerifiedRecord { key, claims, decision, integrity, .. } = state.verified.clone();
+    let record = &state.record;
+    Memory {
+        decision,
+        claims,
+        key,
+        failed_at: record.failed_at,
+        pending: Pending::of(record),
+        notice: state.notice,
+        timeline: Timeline::resumed(record.checkpoint, integrity, config.clock.now()),
+    }
+}
+
+fn check_server(server: &str) -> Result<(), OpenError> {
+    let address: ureq::http::Uri = server.parse().map_err(|_| OpenError::InvalidServer)?;
+    let host = address.host().filter(|host| !host.is_empty()).ok_or(OpenError::InvalidServer)?;
+    let loopback =
+        |address: &str| address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let here = host == "localhost" || loopback(host.trim_matches(['[', ']']));
+    match address.scheme_str() {
+        Some("https") => Ok(()),
+        Some("http") if here => Ok(()),
+        Some("http") => Err(OpenError::InsecureServer),
+        _ => Err(OpenError::InvalidServer),
+    }
+}
+
+fn folder(product: &Product) -> Result<PathBuf, OpenError> {
+    let folders = ProjectDirs::from("", "", product.as_str()).ok_or(OpenError::NoDataFolder)?;
+    Ok(folders.data_local_dir().to_owned())
+}
+
+fn device(builder: &Builder, raw: &RawComponents) -> Result<Device, OpenError> {
+    let platform = builder.hardware.platform();
+    let given = match &builder.device_name {
+        Some(name) => DeviceName::read(name).map_err(|_| OpenError::InvalidDeviceName)?,
+        None => None,
+    };
+    let name = given.map_or_else(|| default_name(platform), |name| name.as_str().to_owned());
+    let name = match builder.machine_id {
+        Some(_) => overridden(&name),
+        None => name,
+    };
+    Ok(Device { name, labels: raw.labels().collect(), platform })
+}
+
+/// Leaves the host name out, which is often the owner's name.
+fn default_name(platform: Platform) -> String {
+    let system = match std::env::consts::OS {
+        "linux" => "Linux",
+        "macos" => "macOS",
+        "windows" => "Windows",
+        other => other,
+    };
+    let kind = match platform {
+        Platform::Physical => "computer",
+        Platform::Container => "container",
+        Platform::VirtualMachine => "virtual machine",
+    };
+    format!("{system} {kind}")
+}
+
+fn overridden(name: &str) -> String {
+    let room = MAX_DEVICE_NAME_CHARS - OVERRIDDEN.chars().count() - 1;
+    let name: String = name.chars().take(room).collect();
+    format!("{name} {OVERRIDDEN}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_needs_https_or_loopback() {
+        for (server, expected) in [
+            ("https://licenses.example.com", Ok(())),
+            ("https://licenses.example.com/prod/", Ok(())),
+            ("http://127.0.0.1:9000", Ok(())),
+            ("http://localhost:9000", Ok(())),
+            ("http://licenses.example.com", Err(OpenError::InsecureServer)),
+            ("http://[::1]:9000", Ok(())),
+            ("http://127.example.com", Err(OpenError::InsecureServer)),
+            ("ftp://licenses.example.com", Err(OpenError::InvalidServer)),
+            ("licenses.example.com", Err(OpenError::InvalidServer)),
+            ("", Err(OpenError::InvalidServer)),
+            ("https://", Err(OpenError::InvalidServer)),
+        ] {
+            assert_eq!(check_server(server), expected, "{server}");
+        }
+    }
+
+    #[test]
+    fn overridden_name_fits_the_limit() {
+        assert_eq!(overridden("Linux container"), "Linux container (machine id set by hand)");
+        let long = overridden(&"x".repeat(MAX_DEVICE_NAME_CHARS));
+        assert_eq!(long.chars().count(), MAX_DEVICE_NAME_CHARS);
+        assert!(DeviceName::read(&long).unwrap().is_some());
+    }
+}

@@ -1,0 +1,184 @@
+//! Taking and freeing seats, and the requests that wait for the server: one wish of the user, and keys to release.
+//!
+//! **Invariant:** a key that may hold an unused seat is never forgotten. An activation without an answer may have taken
+//! one. It waits until the server has answered it for good; where another request replaces it, the next refresh releases
+//! the seat of its key.
+
+use falconer_domain::LicenseKey;
+
+use super::outcome::{ActivateError, DeactivateError, Input, InvalidInput, RefreshError, TransferError};
+use super::session::{Exchange, Session, request_members};
+use crate::answer::RequestFailure;
+use crate::decision::{Decision, Question};
+use crate::store::{PendingRequest, Record, StoredKey};
+use crate::transport::ApiEndpoint;
+
+impl Session<'_> {
+    /// See [`Licensing::activate`](super::Licensing::activate). Returns the reason for waiting, if it waits.
+    pub(super) fn activate(&mut self, input: &Input) -> Result<Option<RequestFailure>, ActivateError> {
+        let Input { key, licensee } = input;
+        self.state.typed = licensee.clone();
+        let stored = self.state.record.key.clone();
+        match self.take_seat(ApiEndpoint::Activate, key, licensee, None) {
+            Exchange::Decided(Decision::Lease, _) => {
+                self.replace_pending(key, stored.as_ref(), None);
+                Ok(None)
+            }
+            Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => {
+                Err(ActivateError::Refused(refusal))
+            }
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
+                self.clear_pending(key);
+                Err(ActivateError::Refused(refusal))
+            }
+            Exchange::Failed(failure @ (RequestFailure::OtherMachine | RequestFailure::OtherProduct)) => {
+                self.clear_pending(key);
+                Err(ActivateError::Mismatch(failure))
+            }
+            Exchange::Failed(failure) => {
+                self.replace_pending(key, stored.as_ref(), Some(&PendingRequest::Activate(to_stored(key))));
+                self.keep(|record| record.licensee = licensee.clone());
+                Ok(Some(failure))
+            }
+        }
+    }
+
+    /// See [`Licensing::transfer`](super::Licensing::transfer).
+    pub(super) fn transfer(
+        &mut self,
+        key: Option<LicenseKey>,
+        from_device: Option<&str>,
+    ) -> Result<(), TransferError> {
+        let key = key.or_else(|| self.state.verified.key.clone()).ok_or(InvalidInput::MissingKey)?;
+        let (licensee, stored) = (self.state.typed.clone(), self.state.record.key.clone());
+        match self.take_seat(ApiEndpoint::Transfer, &key, &licensee, from_device) {
+            Exchange::Decided(Decision::Lease, _) => {
+                self.replace_pending(&key, stored.as_ref(), None);
+                Ok(())
+            }
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
+                Err(TransferError::Refused(refusal))
+            }
+            Exchange::Failed(failure) => Err(TransferError::RequestFailed(failure)),
+        }
+    }
+
+    /// See [`Licensing::deactivate`](super::Licensing::deactivate). Returns the reason for waiting, if it waits.
+    pub(super) fn deactivate(&mut self) -> Result<Option<RequestFailure>, DeactivateError> {
+        if let Some(key) = self.state.verified.key.clone()
+            && let Some(failure) = self.free_seat(&key)?
+        {
+            return Ok(Some(failure));
+        }
+        self.keep(Record::abandon_activation);
+        match self.release_seats() {
+            Ok(()) => Ok(None),
+            Err(RefreshError::RequestFailed(failure)) => Ok(Some(failure)),
+            Err(RefreshError::Refused(refusal)) => Err(DeactivateError::Refused(refusal)),
+        }
+    }
+
+    /// Frees the seat of the stored license. Returns the reason for waiting, if it waits.
+    fn free_seat(&mut self, key: &LicenseKey) -> Result<Option<RequestFailure>, DeactivateError> {
+        let stored = to_stored(key);
+        match self.ask_to_free(Question::FreeSeat, key) {
+            Exchange::Decided(Decision::Freed, _) => Ok(None),
+            Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => {
+                Err(DeactivateError::Refused(refusal))
+            }
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
+                self.replace_pending(key, Some(&stored), None);
+                Err(DeactivateError::Refused(refusal))
+            }
+            Exchange::Failed(failure) => {
+                self.replace_pending(key, Some(&stored), Some(&PendingRequest::Deactivate));
+                Ok(Some(failure))
+            }
+        }
+    }
+
+    /// Sends the pending request, then releases abandoned seats. A final answer of the server ends the waiting.
+    pub(super) fn send_pending(&mut self) -> Result<(), RefreshError> {
+        let sent = match self.state.record.pending.clone() {
+            Some(PendingRequest::Activate(key)) => self.send_activation(&key),
+            Some(PendingRequest::Deactivate) => self.send_deactivation(),
+            None => Ok(()),
+        };
+        match sent {
+            // Without a server the abandoned keys cannot be released either.
+            Err(RefreshError::RequestFailed(_)) => sent,
+            Ok(()) | Err(RefreshError::Refused(_)) => {
+                let released = self.release_seats();
+                sent.and(released)
+            }
+        }
+    }
+
+    fn send_activation(&mut self, key: &StoredKey) -> Result<(), RefreshError> {
+        let Some(key) = LicenseKey::parse(&key.0) else {
+            self.keep(|record| record.pending = None);
+            return Ok(());
+        };
+        let licensee = self.state.record.licensee.clone();
+        match self.activate(&Input { key, licensee }) {
+            Ok(None) | Err(ActivateError::Input(_)) => Ok(()),
+            Ok(Some(failure)) | Err(ActivateError::Mismatch(failure)) => {
+                Err(RefreshError::RequestFailed(failure))
+            }
+            Err(ActivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
+        }
+    }
+
+    fn send_deactivation(&mut self) -> Result<(), RefreshError> {
+        match self.deactivate() {
+            Ok(None) => Ok(()),
+            Ok(Some(failure)) => Err(RefreshError::RequestFailed(failure)),
+            Err(DeactivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
+        }
+    }
+
+    /// Frees the seats of abandoned keys, up to the first one that has to go on waiting.
+    fn release_seats(&mut self) -> Result<(), RefreshError> {
+        for abandoned in self.state.record.abandoned_keys.clone() {
+            if let Some(key) = LicenseKey::parse(&abandoned.0) {
+                let is_stored = self.state.verified.key.as_ref() == Some(&key);
+                let question = if is_stored { Question::FreeSeat } else { Question::ReleaseSeat };
+                match self.ask_to_free(question, &key) {
+                    Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => {
+                        return Err(RefreshError::Refused(refusal));
+                    }
+                    Exchange::Failed(failure) => return Err(RefreshError::RequestFailed(failure)),
+                    // The seat is free, or the server does not know the key: nothing is left to release.
+                    Exchange::Decided(..) | Exchange::Unsigned(_) => {}
+                }
+            }
+            self.keep(|record| record.abandoned_keys.retain(|key| *key != abandoned));
+        }
+        Ok(())
+    }
+
+    fn ask_to_free(&mut self, question: Question, key: &LicenseKey) -> Exchange {
+        let own = self.fingerprint(key);
+        self.ask(ApiEndpoint::Deactivate, question, key, &own, request_members(key, &own))
+    }
+
+    fn replace_pending(
+        &mut self,
+        key: &LicenseKey,
+        stored: Option<&StoredKey>,
+        pending: Option<&PendingRequest>,
+    ) {
+        let key = to_stored(key);
+        self.keep(|record| record.replace_pending(&key, stored, pending.cloned()));
+    }
+
+    /// Removes the pending activation of `key`, which has its final answer.
+    fn clear_pending(&mut self, key: &LicenseKey) {
+        let answered = PendingRequest::Activate(to_stored(key));
+        self.keep(|record| record.pending = record.pending.take().filter(|pending| *pending != answered));
+    }
+}
+
+fn to_stored(key: &LicenseKey) -> StoredKey {
+    StoredKey(key.to_string())
+}

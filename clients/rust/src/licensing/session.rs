@@ -1,0 +1,337 @@
+//! One exchange with the server at a time: builds the request, reads the answer, and acts on it.
+//!
+//! [`persist`](super::persist) keeps the outcome and [`time_keeping`](super::time_keeping) keeps the time;
+//! [`outbox`](super::outbox) decides about requests that have to wait.
+
+use std::cell::Cell;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use falconer_domain::LicenseKey;
+use falconer_domain::encoding::HEXLOWER;
+use falconer_domain::person::{Email, PersonName};
+use serde_json::{Map, Value, json};
+
+use super::outcome::RefreshError;
+use super::verified_record::{self, VerifiedRecord};
+use super::{Config, Shared};
+use crate::answer::{self, Refusal, RequestFailure, ServerAnswer, SignedAnswer};
+use crate::clock::UnixSeconds;
+use crate::decision::{CurrentAnswer, Decision, Question, decide};
+use crate::hardware::{Fingerprint, HARDWARE_FORMAT, InstallId};
+use crate::retry::send_with_retry;
+use crate::seal;
+use crate::store::{Licensee, Opened, Record, SentComponents, Store, StoredKey};
+use crate::timeline::TimeCheckpoint;
+use crate::transport::ApiEndpoint;
+use crate::trust::TrustedKeys;
+use crate::user_message::UserMessage;
+
+const NONCE_BYTES: usize = 16;
+/// Interval between requests with `refresh: true`. Verify stores nothing, so without them `lastSeenAt` would grow old,
+/// and customers choose between their devices by it.
+const PRESENCE_INTERVAL_SECONDS: i64 = 7 * 86_400;
+
+/// State that only the running session may change: the open store and the row that counts.
+pub(super) struct SessionState {
+    pub(super) store: Store,
+    pub(super) record: Record,
+    pub(super) verified: VerifiedRecord,
+    pub(super) notice: Option<UserMessage>,
+    /// The row as the disk last had it, while `record` holds changes that could not be written.
+    pub(super) unsaved_base: Option<Record>,
+    /// Name and e-mail of the last activation, refused ones included: a transfer that follows may need the e-mail.
+    pub(super) typed: Licensee,
+}
+
+impl SessionState {
+    pub(super) fn new(opened: Opened, config: &Config) -> Self {
+        let Opened { store, notice } = opened;
+        let record = store.read().unwrap_or_default();
+        let verified = VerifiedRecord::of(&record, config);
+        let typed = record.licensee.clone();
+        Self { store, record, verified, notice, unsaved_base: None, typed }
+    }
+}
+
+/// Outcome of one request.
+pub(super) enum Exchange {
+    /// A signed, fresh answer, and its effect.
+    Decided(Decision, Refusal),
+    /// A refusal without a signature.
+    Unsigned(Refusal),
+    /// An answer that decides nothing, or none.
+    Failed(RequestFailure),
+}
+
+/// Exclusive access to the session state. Only one session exists at a time, so answers count in the order of their
+/// requests.
+pub(super) struct Session<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) state: MutexGuard<'a, SessionState>,
+}
+
+impl<'a> Session<'a> {
+    /// Waits for the session before it, then reads the row again: another process may have written it.
+    pub(super) fn begin(shared: &'a Shared) -> Self {
+        let state = shared.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session = Self { shared, state };
+        session.reload();
+        session
+    }
+
+    /// Sends the pending request, then checks the stored license. See [`Licensing::refresh`](super::Licensing::refresh).
+    pub(super) fn refresh(&mut self) -> Result<(), RefreshError> {
+        let had_pending = self.state.record.pending.is_some();
+        let sent = self.send_pending();
+        if had_pending && sent.is_ok() {
+            return Ok(());
+        }
+        // A failed pending request may be about another key, so the stored license is checked all the same and the state
+        // shows the result. Only this return value reports the pending request.
+        let checked = self.check();
+        sent.and(checked)
+    }
+
+    /// Verifies the stored license. Afterwards it reports this machine with `refresh: true` where a component has changed
+    /// or a week has passed; the server assigns no seat for that, so a seat moved meanwhile stays moved.
+    fn check(&mut self) -> Result<(), RefreshError> {
+        let VerifiedRecord { key: Some(key), fingerprint: Some(own), .. } = self.state.verified.clone()
+        else {
+            return Ok(());
+        };
+        match self.ask(ApiEndpoint::Verify, Question::Verify, &key, &own, request_members(&key, &own)) {
+            Exchange::Decided(Decision::Lease, _) => {
+                if self.must_report(&own) {
+                    let refresh = [("refresh", json!(true))];
+                    self.ask_for_seat(ApiEndpoint::Activate, &key, &Licensee::default(), refresh);
+                }
+                Ok(())
+            }
+            Exchange::Decided(Decision::Lock(_), _) => Ok(()),
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
+                self.record_failure();
+                Err(RefreshError::Refused(refusal))
+            }
+            Exchange::Failed(failure) => {
+                self.record_failure();
+                Err(RefreshError::RequestFailed(failure))
+            }
+        }
+    }
+
+    /// True where the server last saw other components, or saw these a week ago by its own time.
+    fn must_report(&self, own: &Fingerprint) -> bool {
+        let now = self.state.verified.claims.as_ref().map_or(0, |claims| claims.at);
+        let is_recent = |at: i64| at <= now && now < at.saturating_add(PRESENCE_INTERVAL_SECONDS);
+        let is_known = |sent: &SentComponents| sent.digest == own.digest() && is_recent(sent.at.0);
+        !self.state.record.sent_components.as_ref().is_some_and(is_known)
+    }
+
+    /// Asks for a seat; an install id supplements hardware that is too little to bind.
+    pub(super) fn take_seat(
+        &mut self,
+        endpoint: ApiEndpoint,
+        key: &LicenseKey,
+        licensee: &Licensee,
+        from_device: Option<&str>,
+    ) -> Exchange {
+        self.ask_for_seat(endpoint, key, licensee, from_device.map(|id| ("from_device", json!(id))))
+    }
+
+    fn ask_for_seat(
+        &mut self,
+        endpoint: ApiEndpoint,
+        key: &LicenseKey,
+        licensee: &Licensee,
+        further: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Exchange {
+        let own = self.fingerprint(key);
+        let mut members = request_members(key, &own);
+        members.insert("device_name".to_owned(), json!(self.shared.config.device.name));
+        let texts = [
+            ("licensee_name", licensee.name.as_ref().map(PersonName::as_str)),
+            ("licensee_email", licensee.email.as_ref().map(Email::as_str)),
+        ];
+        members.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text?)))));
+        members.extend(further.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        let exchange = self.ask(endpoint, Question::TakeSeat, key, &own, members);
+        if matches!(exchange, Exchange::Decided(Decision::Lease, _)) {
+            let at = self.state.verified.claims.as_ref().map_or(0, |claims| claims.at);
+            let sent = SentComponents { digest: own.digest(), at: UnixSeconds(at) };
+            self.keep(|record| {
+                record.sent_components = Some(sent.clone());
+                if *licensee != Licensee::default() {
+                    record.licensee = licensee.clone();
+                }
+            });
+        }
+        exchange
+    }
+
+    /// Fingerprint of this machine under a license key. Makes an install id where one is needed; a stored one is kept.
+    pub(super) fn fingerprint(&mut self, key: &LicenseKey) -> Fingerprint {
+        let raw = &self.shared.config.raw;
+        let own = Fingerprint::of(key, raw, self.state.record.install_id.as_ref());
+        let mut random = [0; InstallId::BYTES];
+        if own.can_bind() || self.shared.config.random.fill(&mut random).is_err() {
+            return own;
+        }
+        let install_id = InstallId::from_random(random);
+        self.keep(|record| record.install_id = Some(install_id.clone()));
+        Fingerprint::of(key, raw, Some(&install_id))
+    }
+
+    /// Sends one request, acts on the answer, and logs the outcome.
+    pub(super) fn ask(
+        &mut self,
+        endpoint: ApiEndpoint,
+        question: Question,
+        key: &LicenseKey,
+        own: &Fingerprint,
+        members: Map<String, Value>,
+    ) -> Exchange {
+        let exchange = match self.send(endpoint, members) {
+            ServerAnswer::Signed(signed) => {
+                let decision = self.act(question, key, own, &signed);
+                match decision {
+                    Decision::Unrelated => Exchange::Failed(RequestFailure::NotForThisRequest),
+                    Decision::OtherMachine => Exchange::Failed(RequestFailure::OtherMachine),
+                    _ => Exchange::Decided(decision, signed.refusal),
+                }
+            }
+            ServerAnswer::Unsigned(refusal) => Exchange::Unsigned(refusal),
+            ServerAnswer::UnknownKey => Exchange::Failed(RequestFailure::UntrustedSignature),
+            ServerAnswer::Failed(failure) => Exchange::Failed(failure),
+        };
+        self.log(endpoint, &exchange);
+        exchange
+    }
+
+    /// Sends with retries and reads the reply. A signature by an unknown key makes it fetch the server's keys once.
+    fn send(&mut self, endpoint: ApiEndpoint, mut members: Map<String, Value>) -> ServerAnswer {
+        let Config { transport, clock, random, product, .. } = &self.shared.config;
+        let mut bytes = [0; NONCE_BYTES];
+        if random.fill(&mut bytes).is_err() {
+            return ServerAnswer::Failed(RequestFailure::NothingSent);
+        }
+        let nonce = HEXLOWER.encode(&bytes);
+        members.insert("nonce".to_owned(), json!(nonce));
+        let body = Value::Object(members).to_string();
+        let reply = send_with_retry(&**clock, &**random, || transport.send(endpoint, Some(&body)));
+        let read = |record: &Record| {
+            let trusted = verified_record::trusted_keys(record, &self.shared.config);
+            answer::read(reply.as_ref(), product, &nonce, &trusted)
+        };
+        match read(&self.state.record) {
+            ServerAnswer::UnknownKey => {
+                self.fetch_keys();
+                read(&self.state.record)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Fetches the server's public keys and stores those that a trusted key endorses.
+    fn fetch_keys(&mut self) {
+        let Config { transport, clock, random, pins, .. } = &self.shared.config;
+        let reply = send_with_retry(&**clock, &**random, || transport.send(ApiEndpoint::Keys, None));
+        let Ok(reply) = reply else { return };
+        let Ok(fetched) = std::str::from_utf8(&reply.body) else { return };
+        self.keep(|record| {
+            if let Some(keys) = TrustedKeys::merge(pins, record.trusted_keys.as_deref(), fetched) {
+                record.trusted_keys = Some(keys);
+            }
+        });
+    }
+
+    /// Applies a signed answer to the row, with the time that it proves. The decision is made inside the store's
+    /// transaction, because another process may store a newer answer at any moment.
+    fn act(
+        &mut self,
+        question: Question,
+        key: &LicenseKey,
+        own: &Fingerprint,
+        signed: &SignedAnswer,
+    ) -> Decision {
+        let SignedAnswer { claims, jws, .. } = signed;
+        let config = &self.shared.config;
+        let (issued_at, clocks) = (UnixSeconds(claims.at), config.clock.now());
+        let checkpoint = TimeCheckpoint::at(issued_at, clocks);
+        let decided = Cell::new(Decision::Unrelated);
+        self.keep(|record| {
+            let current = VerifiedRecord::of(record, config).claims;
+            let current = current
+                .as_ref()
+                .map(|claims| CurrentAnswer { license_id: &claims.sub, issued_at: UnixSeconds(claims.at) });
+            decided.set(decide(question, claims, current, &own.lease_components()));
+            match decided.get() {
+                Decision::Unrelated | Decision::OtherMachine | Decision::Refused | Decision::SeatReleased => {
+                }
+                Decision::Lease => {
+                    record.key = Some(StoredKey(key.to_string()));
+                    record.answer = Some(jws.clone());
+                    record.failed_at = None;
+                    record.checkpoint = checkpoint;
+                    let stated = verified_record::lease_components(claims);
+                    record.seal = Some(seal::seal(checkpoint, jws, key, &stated));
+                }
+                Decision::Lock(_) => {
+                    record.answer = Some(jws.clone());
+                    record.failed_at = None;
+                    (record.checkpoint, record.seal) = (checkpoint, None);
+                }
+                Decision::Freed => {
+                    record.abandon_activation();
+                    // The install id belongs to the machine and the public keys to the vendor, so both stay.
+                    *record = Record {
+                        trusted_keys: record.trusted_keys.take(),
+                        install_id: record.install_id.take(),
+                        abandoned_keys: std::mem::take(&mut record.abandoned_keys),
+                        ..Record::default()
+                    };
+                }
+            }
+        });
+        match decided.get() {
+            Decision::Freed => self.state.typed = Licensee::default(),
+            Decision::Refused | Decision::SeatReleased => {
+                self.shared.memory().timeline.accept(issued_at, clocks);
+                self.write_time();
+            }
+            _ => {}
+        }
+        decided.get()
+    }
+
+    /// Records the moment of a failed check; the state decides from when on it matters.
+    fn record_failure(&mut self) {
+        let now = self.shared.memory().observe_time(&self.shared.config).now();
+        self.keep(|record| record.failed_at = Some(now));
+        self.keep_time(Duration::from_secs(1));
+    }
+
+    fn log(&mut self, endpoint: ApiEndpoint, exchange: &Exchange) {
+        let outcome = match exchange {
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => refusal.code.as_str(),
+            Exchange::Failed(failure) => failure.name(),
+        };
+        tracing::info!(endpoint = endpoint.path(), outcome, "license server request finished");
+        let now = self.shared.memory().observe_time(&self.shared.config).local;
+        // The stored log is for support alone, so a failure to write it is ignored.
+        let _ = self.state.store.log(now, endpoint.path(), outcome);
+    }
+}
+
+/// Members that every request has: the license key and the components of this machine.
+pub(super) fn request_members(key: &LicenseKey, own: &Fingerprint) -> Map<String, Value> {
+    let members = json!({
+        "license_key": key.to_string(),
+        "hardware_format": HARDWARE_FORMAT,
+        "hardware": own.to_wire(),
+    });
+    match members {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,104 @@
+//! A seal over the time checkpoint, so that an edited checkpoint is noticed. It is a deterrent: everything it is keyed
+//! with is on the machine, and this is its source.
+//!
+//! The seal is keyed by the license key and the components that the lease states, and it covers the lease, so an older
+//! lease under a newer checkpoint does not fit. It does not depend on the machine's current components: a changed
+//! network card must not make the clock suspect.
+
+use falconer_domain::LicenseKey;
+use falconer_domain::encoding::HEXLOWER;
+use falconer_domain::hardware::LeaseComponents;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::timeline::{CheckpointIntegrity, TimeCheckpoint};
+
+/// Seals a checkpoint together with the answer that it came with.
+pub(crate) fn seal(
+    checkpoint: TimeCheckpoint,
+    answer: &str,
+    key: &LicenseKey,
+    stated: &LeaseComponents,
+) -> String {
+    HEXLOWER.encode(&mac(checkpoint, answer, key, stated).finalize().into_bytes())
+}
+
+/// Compares a checkpoint with its seal.
+pub(crate) fn check(
+    seal_text: Option<&str>,
+    checkpoint: TimeCheckpoint,
+    answer: &str,
+    key: &LicenseKey,
+    stated: &LeaseComponents,
+) -> CheckpointIntegrity {
+    let seal_text = seal_text.and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok()).unwrap_or_default();
+    let matches = mac(checkpoint, answer, key, stated).verify_slice(&seal_text).is_ok();
+    if matches { CheckpointIntegrity::Intact } else { CheckpointIntegrity::Tampered }
+}
+
+fn mac(checkpoint: TimeCheckpoint, answer: &str, key: &LicenseKey, stated: &LeaseComponents) -> Hmac<Sha256> {
+    let canonical = Zeroizing::new(key.canonical());
+    let mut secret = new_hmac(canonical.as_bytes());
+    for (label, hash) in stated.to_wire() {
+        secret.update(label.as_bytes());
+        secret.update(&[0]);
+        secret.update(hash.as_bytes());
+    }
+    let mut mac = new_hmac(&secret.finalize().into_bytes());
+    // Frozen with the first release, like everything in the seal: stored seals have to match.
+    mac.update(b"falconer/time-marks/v1\0");
+    mac.update(&checkpoint.floor.0.to_be_bytes());
+    mac.update(&checkpoint.skew_millis.to_be_bytes());
+    mac.update(&Sha256::digest(answer.as_bytes()));
+    mac
+}
+
+fn new_hmac(key: &[u8]) -> Hmac<Sha256> {
+    // Unwrap safety: HMAC takes a key of any length.
+    Hmac::<Sha256>::new_from_slice(key).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use falconer_domain::UnixMillis;
+    use falconer_domain::hardware::Label;
+
+    use super::*;
+
+    #[test]
+    fn any_changed_input_breaks_the_seal() {
+        let key = |text| LicenseKey::parse(text).unwrap();
+        let stated = |byte| LeaseComponents::from_iter([(Label::Mac, [byte; 16])]);
+        let checkpoint = TimeCheckpoint { floor: UnixMillis(5), skew_millis: -7 };
+        let seal_text = seal(checkpoint, "a lease", &key("ABC-123-XYZ"), &stated(1));
+        let fits = |seal_text: &str, checkpoint, answer, text, byte| {
+            check(Some(seal_text), checkpoint, answer, &key(text), &stated(byte))
+                == CheckpointIntegrity::Intact
+        };
+        assert!(fits(&seal_text, checkpoint, "a lease", "ABC-123-XYZ", 1));
+        assert!(!fits(
+            &seal_text,
+            TimeCheckpoint { floor: UnixMillis(4), ..checkpoint },
+            "a lease",
+            "ABC-123-XYZ",
+            1
+        ));
+        assert!(!fits(
+            &seal_text,
+            TimeCheckpoint { skew_millis: -8, ..checkpoint },
+            "a lease",
+            "ABC-123-XYZ",
+            1
+        ));
+        assert!(!fits(&seal_text, checkpoint, "an older lease", "ABC-123-XYZ", 1));
+        assert!(!fits(&seal_text, checkpoint, "a lease", "ABC-123-XYY", 1));
+        assert!(!fits(&seal_text, checkpoint, "a lease", "ABC-123-XYZ", 2));
+        assert!(!fits(&seal_text[2..], checkpoint, "a lease", "ABC-123-XYZ", 1));
+        assert!(!fits("", checkpoint, "a lease", "ABC-123-XYZ", 1));
+        assert_eq!(
+            check(None, checkpoint, "a lease", &key("ABC-123-XYZ"), &stated(1)),
+            CheckpointIntegrity::Tampered
+        );
+    }
+}

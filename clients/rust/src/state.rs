@@ -1,0 +1,227 @@
+//! The state of an installation: a pure function of what is stored and of the time.
+
+use crate::clock::UnixSeconds;
+use crate::timeline::{CheckpointIntegrity, ReconciledTime};
+use crate::user_message::UserMessage;
+
+/// State of an installation. Applications read it; [`Licensing::has_feature`](crate::Licensing::has_feature) decides
+/// what they unlock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// No license counts on this machine. Features are off.
+    NotActivated,
+    /// The license is valid and was checked recently. Features are on.
+    Active,
+    /// The license is valid and the next check is due. Features are on.
+    RefreshDue,
+    /// The license is valid, but the last check got no answer. Features are on.
+    Grace {
+        /// End of offline use.
+        until: UnixSeconds,
+    },
+    /// The server refused the license, or offline use has ended. Features are off.
+    Locked {
+        /// Reason.
+        code: LockCode,
+    },
+    /// The clock was turned back, or the stored time was edited. One online check clears it. Features are on until the
+    /// lease ends; after an edit they are off.
+    ClockSuspect,
+}
+
+/// Reason why an installation is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LockCode {
+    /// The vendor ended the license.
+    Revoked,
+    /// The vendor stopped the license for a while.
+    Suspended,
+    /// The license awaits its first activation.
+    Pending,
+    /// The term of the license has ended.
+    Expired,
+    /// No device holds a seat of the license.
+    NotActivated,
+    /// Other devices hold the seats of the license.
+    HardwareMismatch,
+    /// Offline use has ended: a check is overdue.
+    LeaseExpired,
+}
+
+impl LockCode {
+    /// Codes that only a signed refusal can set.
+    pub const SIGNED: [Self; 6] = [
+        Self::Revoked,
+        Self::Suspended,
+        Self::Pending,
+        Self::Expired,
+        Self::NotActivated,
+        Self::HardwareMismatch,
+    ];
+
+    /// Code for programs, `HARDWARE_MISMATCH`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Revoked => "REVOKED",
+            Self::Suspended => "SUSPENDED",
+            Self::Pending => "PENDING",
+            Self::Expired => "EXPIRED",
+            Self::NotActivated => "NOT_ACTIVATED",
+            Self::HardwareMismatch => "HARDWARE_MISMATCH",
+            Self::LeaseExpired => "LEASE_EXPIRED",
+        }
+    }
+
+    /// Finds the locking refusal of this name. Every other code, known or unknown, locks nothing.
+    #[must_use]
+    pub fn of_refusal(code: &str) -> Option<Self> {
+        Self::SIGNED.into_iter().find(|lock| lock.name() == code)
+    }
+}
+
+/// Meaning of the stored answer on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredDecision {
+    /// No license counts: never activated, deactivated, or a lease of another machine.
+    NoLicense,
+    /// A lease of this machine.
+    Leased(LeaseTerm),
+    /// A locking refusal, without a valid lease since.
+    Refused(LockCode),
+}
+
+/// Points in time of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseTerm {
+    /// Start of the period in which to renew the lease.
+    pub refresh_at: UnixSeconds,
+    /// End of offline use; from this second on the lease does not count.
+    pub exp: UnixSeconds,
+    /// End of the license; `None` for a perpetual one.
+    pub license_expires_at: Option<UnixSeconds>,
+}
+
+/// Inputs of [`evaluate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Meaning of the stored answer.
+    pub decision: StoredDecision,
+    /// Time at which to evaluate it.
+    pub time: ReconciledTime,
+    /// Moment of the last failed check, if none has succeeded since.
+    pub failed_at: Option<UnixSeconds>,
+}
+
+/// Result of [`evaluate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evaluation {
+    /// State to show.
+    pub state: State,
+    /// True while the features of the lease are on.
+    pub unlocked: bool,
+}
+
+/// Evaluates the state, and whether the features are on.
+#[must_use]
+pub fn evaluate(evidence: &Evidence) -> Evaluation {
+    let now = evidence.time.now();
+    let (state, unlocked) = match evidence.decision {
+        StoredDecision::NoLicense => (State::NotActivated, false),
+        StoredDecision::Refused(code) => (State::Locked { code }, false),
+        // If the checkpoint was tampered with, the elapsed time is unknown, so features stay off. Anything else would
+        // reward the edit.
+        StoredDecision::Leased(term) if evidence.time.is_suspect() => {
+            (State::ClockSuspect, evidence.time.integrity == CheckpointIntegrity::Intact && now < term.exp)
+        }
+        StoredDecision::Leased(term) if now >= term.exp => (State::Locked { code: ended(&term, now) }, false),
+        StoredDecision::Leased(term) if now < term.refresh_at => (State::Active, true),
+        StoredDecision::Leased(term) if evidence.failed_at.is_some_and(|at| at >= term.refresh_at) => {
+            (State::Grace { until: term.exp }, true)
+        }
+        StoredDecision::Leased(_) => (State::RefreshDue, true),
+    };
+    Evaluation { state, unlocked }
+}
+
+fn ended(term: &LeaseTerm, now: UnixSeconds) -> LockCode {
+    let license_ended = term.license_expires_at.is_some_and(|at| at <= now);
+    if license_ended { LockCode::Expired } else { LockCode::LeaseExpired }
+}
+
+impl State {
+    /// Name of the variant, without its fields.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotActivated => "NotActivated",
+            Self::Active => "Active",
+            Self::RefreshDue => "RefreshDue",
+            Self::Grace { .. } => "Grace",
+            Self::Locked { .. } => "Locked",
+            Self::ClockSuspect => "ClockSuspect",
+        }
+    }
+
+    /// Sentence and next step for the user.
+    #[must_use]
+    pub const fn user_message(&self) -> UserMessage {
+        match self {
+            Self::NotActivated => UserMessage::new(
+                "This device is not activated.",
+                "Enter the license key you were sent, and activate.",
+            ),
+            Self::Active => UserMessage::new("The license is active.", "Nothing to do."),
+            Self::RefreshDue => UserMessage::new(
+                "The license is active and will be checked again.",
+                "Nothing to do: the check runs by itself while this device is online.",
+            ),
+            Self::Grace { .. } => UserMessage::new(
+                "The license server could not be reached. Everything keeps working for now.",
+                "Connect this device to the internet before offline use ends.",
+            ),
+            Self::Locked { code } => code.user_message(),
+            Self::ClockSuspect => UserMessage::new(
+                "This device's clock does not match the time seen before.",
+                "Correct date and time, connect to the internet, and check the license once.",
+            ),
+        }
+    }
+}
+
+impl LockCode {
+    const fn user_message(self) -> UserMessage {
+        match self {
+            Self::Revoked => UserMessage::new(
+                "The vendor has ended this license.",
+                "Ask the vendor why. If you were sent a new key, activate with that one.",
+            ),
+            Self::Suspended => UserMessage::new(
+                "The vendor has stopped this license for now.",
+                "Ask the vendor. Once the license is reinstated, check it again.",
+            ),
+            Self::Pending => {
+                UserMessage::new("This license has not been activated yet.", "Activate it on this device.")
+            }
+            Self::Expired => UserMessage::new(
+                "This license has ended.",
+                "Renew it with the vendor, then check the license again.",
+            ),
+            Self::NotActivated => UserMessage::new(
+                "This device no longer holds a seat of the license.",
+                "Activate the license on this device again.",
+            ),
+            Self::HardwareMismatch => UserMessage::new(
+                "The license is in use on another device.",
+                "Move it to this device, or keep using the other one.",
+            ),
+            Self::LeaseExpired => UserMessage::new(
+                "Offline use has ended.",
+                "Connect this device to the internet and check the license. Then everything works again.",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,951 @@
+//! What docs/runbook.md says of a customer in trouble, done to the letter: the customer comes into that trouble over
+//! HTTP, an operator follows the page, and the customer's very same request is answered yes. Commands are taken from
+//! the page, and each of its sentences has to be read by a story, so a changed page is a changed test.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs;
+
+use falconer_domain::jwks::Jwks;
+use falconer_domain::{Code, LicenseKey, Product, Status, UnixMillis, lease};
+use falconer_emulators::tap::{Fault, Matcher};
+use falconer_http::{App, Request};
+use falconer_tests::{Fixture, MASTER_A, MASTER_B, Machine, Reply, World, WorldOptions, checkout, now};
+use serde_json::{Value, json};
+
+use crate::contract::{ago, moved_at, spent, with, with_status};
+use crate::events::event;
+use crate::manners::Folder;
+use crate::operator::{run, said, told};
+
+const DAY: i64 = 86_400_000;
+/// The table of a section of the runbook.
+const TABLE: &str = "| code | what helps |\n| --- | --- |\n";
+
+/// Sections with commands for a license, or for one customer, that other tests run.
+const RUN_ELSEWHERE: [(&str, &str, &str); 2] = [
+    ("A leaked master", "distrust", "a_leak_is_survived_to_retirement"),
+    // AWS has the tables of before; what is said of licenses is `revoke`, and copying an item.
+    ("Restoring the tables", "runbook", "missing_license_is_copied_over"),
+];
+
+fn page() -> String {
+    fs::read_to_string(checkout().join("docs/runbook.md")).unwrap()
+}
+
+/// The sections of the page: heading, and text.
+fn sections(page: &str) -> Vec<(&str, &str)> {
+    let parts = page.split("\n## ").skip(1).filter_map(|part| part.split_once('\n'));
+    parts.map(|(heading, text)| (heading, text.split("\n# ").next().unwrap())).collect()
+}
+
+fn spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The operator's commands of a text, in sentences and in blocks.
+fn commands(text: &str) -> BTreeSet<String> {
+    let quoted = text.split('`').map(spaced);
+    let lines = text.lines().map(spaced);
+    quoted.chain(lines).filter(|text| text.starts_with("falconer ")).collect()
+}
+
+/// A section of the page, and how far somebody has come with it.
+struct Entry<'a> {
+    world: &'a World,
+    heading: &'static str,
+    /// The commands that no story has run.
+    unread: RefCell<String>,
+    /// Commands that nobody has run yet.
+    to_do: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Entry<'a> {
+    fn of(world: &'a World, heading: &'static str) -> Self {
+        let page = page();
+        let found = sections(&page).into_iter().find(|(found, _)| *found == heading);
+        let (_, text) = found.unwrap_or_else(|| panic!("docs/runbook.md has no section {heading}"));
+        let to_do = RefCell::new(commands(text));
+        Self { world, heading, unread: RefCell::new(spaced(text)), to_do }
+    }
+
+    /// Reads a sentence, which is about to be followed or was just seen to be true.
+    fn reads(&self, sentence: &str) {
+        let sentence = spaced(sentence);
+        let mut unread = self.unread.borrow_mut();
+        let place = unread.find(&sentence);
+        let place =
+            place.unwrap_or_else(|| panic!("{}: nobody says {sentence:?}; left: {unread}", self.heading));
+        unread.replace_range(place..place + sentence.len(), " … ");
+    }
+
+    /// Reads a sentence that another test shows.
+    fn is_shown_by(&self, sentence: &str, (module, test): (&str, &str)) {
+        assert!(exists(module, test), "{module}::{test}");
+        self.reads(sentence);
+    }
+
+    /// Runs a command of the section, with these words for its placeholders, in order.
+    fn does(&self, command: &str, words: &[&str]) -> Value {
+        told(self.world, &as_arguments(&self.takes(command, words)))
+    }
+
+    /// The words of a command of the section.
+    fn takes(&self, command: &str, words: &[&str]) -> Vec<String> {
+        let page = page();
+        let (_, text) = sections(&page).into_iter().find(|(heading, _)| *heading == self.heading).unwrap();
+        assert!(commands(text).contains(command), "{} has no command {command}", self.heading);
+        self.to_do.borrow_mut().remove(command);
+        filled(command, words)
+    }
+
+    /// Everything was read and done.
+    fn ends(self) {
+        let (unread, to_do) = (self.unread.into_inner(), self.to_do.into_inner());
+        assert!(to_do.is_empty(), "{}: nobody runs {to_do:?}", self.heading);
+        let left = unread.replace("| code | what helps | | --- | --- |", "");
+        let letters = left.chars().any(char::is_alphabetic);
+        assert!(!letters, "{}: nobody shows what is left of it: {unread}", self.heading);
+    }
+}
+
+fn filled(command: &str, words: &[&str]) -> Vec<String> {
+    let mut words = words.iter();
+    let word = |text: &str| {
+        if text.starts_with('<') {
+            (*words.next().expect("a word for each place")).to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    let filled = command.split(' ').skip(1).map(word).collect();
+    assert_eq!(words.next(), None, "{command}: a word too many");
+    filled
+}
+
+fn as_arguments(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+fn exists(module: &str, test: &str) -> bool {
+    let source = checkout().join("tests/it").join(format!("{module}.rs"));
+    fs::read_to_string(source).unwrap().contains(&format!("fn {test}("))
+}
+
+/// A request that a customer sends again and again.
+struct Customer<'a> {
+    world: &'a World,
+    path: &'static str,
+    body: Value,
+}
+
+impl<'a> Customer<'a> {
+    fn new(world: &'a World, path: &'static str, body: Value) -> Self {
+        Self { world, path, body }
+    }
+
+    /// Who starts the application on a machine, after it was bound: verify, and activate-sync for a machine that is
+    /// new.
+    fn at(world: &'a World, key: &str, machine: &Machine) -> Self {
+        Self::new(world, "/api/activate-sync", machine.request(key))
+    }
+
+    fn asks(&self) -> Reply {
+        self.world.post(self.path, &self.body)
+    }
+
+    #[track_caller]
+    fn hears(&self, code: &str) -> Reply {
+        let reply = self.asks();
+        assert_eq!(reply.code(), code, "{}", reply.body);
+        reply
+    }
+}
+
+/// License ids in the log lines of a code.
+fn named_with(world: &World, code: &str) -> BTreeSet<String> {
+    let lines = world.request_lines().into_iter().filter(|line| line["outcome.code"] == code);
+    lines.filter_map(|line| Some(line["license.id"].as_str()?.to_owned())).collect()
+}
+
+fn only(id: &(impl ToString + ?Sized)) -> BTreeSet<String> {
+    BTreeSet::from([id.to_string()])
+}
+
+/// The new key and the new license of a rotation.
+fn new_key(world: &World, rotated: &Value) -> (String, String) {
+    let [key, id] = ["licenseKey", "licenseId"].map(|member| rotated[member].as_str().unwrap().to_owned());
+    world.speak(&key);
+    (key, id)
+}
+
+// ---- Alarms
+
+#[test]
+fn revoked_by_mistake_or_replaced() {
+    let world = World::start();
+    let entry = Entry::of(&world, "surge-of-revoked");
+    let key = world.put(Fixture::pro());
+    let id = world.license_id(&key);
+    told(&world, &["revoke", &key, "--reason", "the wrong row of a sheet"]);
+    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    customer.hears("REVOKED");
+    entry.reads("Many requests for revoked licenses. `license.id` says which.");
+    assert_eq!(named_with(&world, "REVOKED"), only(&id));
+    entry.reads("One: its key is public; nothing to do, it is revoked.");
+    entry.reads("Many that nobody meant to revoke: `falconer audit <license>` names who did it,");
+    let audit = entry.does("falconer audit <license>", &[id.as_str()]);
+    let deed = audit["audit"].as_array().unwrap().iter().find(|row| row["action"] == "revoke").unwrap();
+    let by = [&deed["actor"], &deed["reason"]].map(|text| text.as_str().unwrap());
+    assert_eq!(by, ["fixture-operator", "the wrong row of a sheet"]);
+    entry.reads("`falconer reinstate <license>` takes it back.");
+    entry.does("falconer reinstate <license>", &[id.as_str()]);
+    customer.hears("VALID");
+
+    // Pending, and never activated: its term begins when its customer begins.
+    let pending = world.put(with_status(Fixture::pro(), Status::Pending).with(|new, _| {
+        new.license.duration_days = Some(30);
+    }));
+    told(&world, &["revoke", &pending, "--reason", "the next row"]);
+    let customer = Customer::at(&world, &pending, &Machine::named("first"));
+    customer.hears("REVOKED");
+    entry.does("falconer reinstate <license>", &[&pending]);
+    customer.hears("ACTIVATED");
+
+    let rotated = told(&world, &["rotate-key", &key]);
+    let (new, new_id) = new_key(&world, &rotated);
+    entry.reads(
+        "A license whose key was replaced is not taken back: the command names the one in its place, and",
+    );
+    let words = entry.takes("falconer reinstate <license>", &[&key]);
+    let refused = run(&world, &[&["--yes"], as_arguments(&words).as_slice()].concat());
+    assert!(said(&refused).contains(&format!("was replaced by {new_id}")), "{}", said(&refused));
+    entry.reads("`falconer reveal <new-license>` prints the key to mail.");
+    assert_eq!(entry.does("falconer reveal <new-license>", &[&new_id])["licenseKey"], new.as_str());
+    assert_eq!(world.verify(&new).code(), "VALID");
+    entry.ends();
+}
+
+#[test]
+fn renewals_sold_and_not_entered() {
+    let world = World::start();
+    let entry = Entry::of(&world, "surge-of-expired");
+    let key = world.put(Fixture::pro().ending(ago(40 * DAY)));
+    let next = world.put(Fixture::pro().ending(UnixMillis(now().0 + 20 * DAY)));
+    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    customer.hears("EXPIRED");
+    entry.reads("Many requests for expired licenses. `license.id` says which.");
+    let id = world.license_id(&key).to_string();
+    assert_eq!(named_with(&world, "EXPIRED"), only(&id));
+    entry.reads("`falconer list --expiring 30` names the licenses that end next, and none that has ended.");
+    let listed = entry.does("falconer list --expiring 30", &[]);
+    let listed: Vec<_> = listed["licenses"].as_array().unwrap().iter().map(|one| &one["licenseId"]).collect();
+    assert_eq!(listed, [&json!(world.license_id(&next).as_str())]);
+    entry.reads(
+        "Renewals that were sold and not entered look like this: `falconer extend <license> --days 365` counts from \
+         today for a license that has ended.",
+    );
+    entry.does("falconer extend <license> --days 365", &[&id]);
+    let reply = customer.hears("VALID");
+    let end = reply.body["expiresAt"]
+        .as_i64()
+        .unwrap_or_else(|| world.stored(&world.license_id(&key)).expires_at.unwrap().0);
+    assert!((end - now().0 - 365 * DAY).abs() < DAY, "{end}");
+    entry.ends();
+}
+
+/// As a release reads it that reads everything in another way.
+fn read_anew(name: &str) -> Machine {
+    Machine::named(&format!("{name}-read-by-the-new-release"))
+}
+
+#[test]
+fn release_that_reads_other_hardware() {
+    let world = World::start();
+    let entry = Entry::of(&world, "surge-of-hardware-mismatch");
+    let machine = Machine::named("first");
+    let key = world.put(Fixture::pro());
+    world.activate(&key, &machine);
+    let with_new = Customer::new(&world, "/api/verify", with(read_anew("first").request(&key), json!({})));
+    let with_old = Customer::new(&world, "/api/verify", machine.request(&key));
+    with_new.hears("HARDWARE_MISMATCH");
+    entry.is_shown_by(
+        "Many devices that match none of their license. After a release of your application: has the way it reads \
+         hardware changed? [devices.md](devices.md) says what must stay equal.",
+        ("same_machine", "one_changed_part_is_never_refused"),
+    );
+    entry.reads("A release that reads as before is recognised at once, and nobody has to be reset for it.");
+    with_old.hears("VALID");
+    entry.reads(
+        "A customer who cannot wait: `falconer reset-hardware <license> --all`, and the application activates again.",
+    );
+    entry.does("falconer reset-hardware <license> --all", &[&key]);
+    assert_eq!(world.activate(&key, &read_anew("first")).code(), "ACTIVATED");
+    with_new.hears("VALID");
+    entry.reads("One license: a shared key, so go to [a leaked license key](#a-leaked-license-key).");
+    assert_eq!(named_with(&world, "HARDWARE_MISMATCH"), only(&world.license_id(&key)));
+    entry.ends();
+}
+
+#[test]
+fn every_seat_taken() {
+    let world = World::start();
+    let entry = Entry::of(&world, "surge-of-seats-exhausted");
+    let key = world.put(Fixture::pro().seats(2));
+    let [here, away, new] = ["here", "away", "new"].map(Machine::named);
+    for (machine, name) in [(&here, "Here"), (&away, "Away")] {
+        world.post("/api/activate-sync", &with(machine.request(&key), json!({ "device_name": name })));
+    }
+    let customer = Customer::at(&world, &key, &new);
+    customer.hears("SEATS_EXHAUSTED");
+    entry.reads("Many devices find every seat taken. One license: a shared key.");
+    assert_eq!(named_with(&world, "SEATS_EXHAUSTED"), only(&world.license_id(&key)));
+    entry.is_shown_by(
+        "Many licenses after a release: as above, old customers look like new devices.",
+        ("runbook", "release_that_reads_other_hardware"),
+    );
+    entry.reads("`falconer show <license>` shows the devices, and");
+    let shown = entry.does("falconer show <license>", &[&key]);
+    let devices = shown["devices"].as_array().unwrap();
+    let lost = devices.iter().find(|device| device["name"] == "Away").unwrap()["id"].as_str().unwrap();
+    entry.reads("`falconer reset-hardware <license> --device <device>` frees the seat of one of them.");
+    entry.does("falconer reset-hardware <license> --device <device>", &[&key, lost]);
+    customer.hears("ACTIVATED");
+    assert_eq!(world.activate(&key, &here).code(), "REFRESHED", "nobody else loses a seat");
+    entry.ends();
+}
+
+#[test]
+fn no_transfer_left() {
+    let world = World::start();
+    let entry = Entry::of(&world, "surge-of-transfer-limit");
+    let machine = Machine::named("old");
+    let key = world.put(moved_at(Fixture::pro().bound(1, &machine, ago(DAY)), spent()));
+    let customer = Customer::new(&world, "/api/transfer", Machine::named("new").request(&key));
+    customer.hears("TRANSFER_LIMIT_REACHED");
+    entry.reads("Many licenses have no transfer left. As above; `falconer reset-hardware <license> --all` helps one customer:");
+    assert_eq!(named_with(&world, "TRANSFER_LIMIT_REACHED"), only(&world.license_id(&key)));
+    entry.does("falconer reset-hardware <license> --all", &[&key]);
+    customer.hears("ACTIVATED");
+    entry.reads("each seat takes a device again, and the next move after that is refused as before.");
+    assert_eq!(world.transfer(&key, &machine).code(), "TRANSFER_LIMIT_REACHED");
+    entry.ends();
+}
+
+fn asks_for_email(fixture: Fixture) -> Fixture {
+    fixture.with(|new, _| new.license.policy.transfer_requires_email = Some(true))
+}
+
+#[test]
+fn addresses_are_tried() {
+    let world = World::start();
+    let entry = Entry::of(&world, "surge-of-email-mismatch");
+    let machine = Machine::named("owner");
+    let key = world.put(asks_for_email(Fixture::pro()));
+    world.activate(&key, &machine);
+    let thief = with(Machine::named("thief").request(&key), json!({ "licensee_email": "guess@example.com" }));
+    let thief = Customer::new(&world, "/api/transfer", thief);
+    thief.hears("EMAIL_MISMATCH");
+    entry.is_shown_by(
+        "Somebody with keys tries addresses. The rate limit slows it down;",
+        ("limits", "instances_share_one_limit"),
+    );
+    entry.reads("`falconer suspend <license>` ends it for one license.");
+    entry.does("falconer suspend <license>", &[&key]);
+    thief.hears("SUSPENDED");
+    entry.reads(
+        "Its customer is stopped too, and goes on with a new key: step 2 of [a leaked license key](#a-leaked-license-key).",
+    );
+    assert_eq!(world.activate(&key, &machine).code(), "SUSPENDED");
+    let new = stopped_and_given_a_new_key(&Entry::of(&world, "A leaked license key"), &key);
+    assert_eq!(world.activate(&new, &machine).code(), "ACTIVATED", "without the e-mail");
+    thief.hears("REVOKED");
+    entry.ends();
+}
+
+/// Steps 1 and 2 of the entry about a leaked license key, for a license that is suspended. Its new key.
+fn stopped_and_given_a_new_key(entry: &Entry<'_>, key: &str) -> String {
+    let rotated = entry.does("falconer rotate-key <license>", &[key]);
+    let (new, new_id) = new_key(entry.world, &rotated);
+    assert_eq!(entry.world.verify(&new).code(), "SUSPENDED");
+    entry.does("falconer reinstate <new-license>", &[&new_id]);
+    assert_eq!(entry.world.verify(&new).code(), "VALID");
+    new
+}
+
+#[test]
+fn seats_are_taken_back() {
+    let world = World::start();
+    let entry = Entry::of(&world, "reclaimed");
+    let [owner, thief] = ["owner", "thief"].map(Machine::named);
+    let key = world.put(Fixture::pro());
+    world.activate(&key, &owner);
+    assert_eq!(world.transfer(&key, &thief).code(), "TRANSFERRED");
+    let customer = Customer::new(&world, "/api/verify", owner.request(&key));
+    customer.hears("HARDWARE_MISMATCH");
+    assert_eq!(world.transfer(&key, &owner).code(), "RECLAIMED");
+    customer.hears("VALID");
+    entry.reads(
+        "Several displaced devices took their seats back. That is the owners' right, and says that somebody else moved \
+         their licenses away:",
+    );
+    entry.reads(
+        "[a leaked license key](#a-leaked-license-key), for each `license.id` of the lines with `RECLAIMED`.",
+    );
+    let named = named_with(&world, "RECLAIMED");
+    assert_eq!(named, only(&world.license_id(&key)));
+    let leaked = Entry::of(&world, "A leaked license key");
+    let (new, _) = new_key(&world, &leaked.does("falconer rotate-key <license>", &[named.first().unwrap()]));
+    assert_eq!(world.activate(&new, &owner).code(), "ACTIVATED");
+    assert_eq!(world.transfer(&key, &thief).code(), "REVOKED", "whoever has the old key alone is out");
+    entry.ends();
+}
+
+#[test]
+fn tier_that_the_catalog_lacks() {
+    let world = World::start();
+    let entry = Entry::of(&world, "unknown-tier");
+    let folder = Folder::new();
+    let gold = falconer_domain::TierName::parse("gold").unwrap();
+    let keys = [(); 2].map(|()| {
+        let gold = gold.clone();
+        world.put(Fixture::pro().with(move |new, _| new.license.tier = gold))
+    });
+    let customers =
+        keys.each_ref().map(|key| Customer::new(&world, "/api/verify", json!({ "license": key })));
+    for customer in &customers {
+        assert_eq!(customer.hears("UNAVAILABLE").status, 503);
+    }
+    entry.reads(
+        "A license has a tier that its product's catalog lacks, and gets 503 until one of them is right. The log line \
+         names both.",
+    );
+    let log = world.log_text();
+    let ids = keys.each_ref().map(|key| world.license_id(key).to_string());
+    for id in &ids {
+        assert!(
+            log.lines().any(|line| line.contains("lacks a license's tier")
+                && line.contains(id)
+                && line.contains("gold")),
+            "{log}"
+        );
+    }
+    entry.reads("`falconer catalog show` shows the catalog;");
+    let shown = entry.does("falconer catalog show", &[]);
+    let toml = shown["toml"].as_str().unwrap();
+    assert!(!toml.contains("gold"));
+    entry.reads("`falconer set-tier <license> <tier>` or `falconer catalog apply <file>` repairs it.");
+    entry.does("falconer set-tier <license> <tier>", &[&ids[0], "pro"]);
+    customers[0].hears("VALID");
+    customers[1].hears("UNAVAILABLE");
+    let with_gold = folder.file("gold.toml", &format!("{toml}\n[tiers.gold]\n"));
+    entry.does("falconer catalog apply <file>", &[&with_gold]);
+    entry.is_shown_by(
+        "Instances look at the catalog again after five seconds.",
+        ("catalogs", "unknown_tier_rereads_every_5_s"),
+    );
+    world.gateway().kill("verify", 0).expect("an instance to kill");
+    customers[1].hears("VALID");
+    entry.ends();
+}
+
+/// Keys of a stack with the same ring, sent to this one: as after a restore, or with a wrong table.
+#[test]
+fn missing_license_is_copied_over() {
+    let (world, other) = (World::start(), World::start());
+    let entry = Entry::of(&world, "surge-of-not-found");
+    let key = other.put(Fixture::pro());
+    world.speak(&key);
+    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    customer.hears("NOT_FOUND");
+    entry.reads("Genuine keys whose license is not in the table. Three reasons, in this order:");
+    entry.reads("1. A restored or wrong table: is `LICENSES_TABLE` of the functions the one you issue into?");
+    entry.reads("2. Keys issued into another stack that has the same ring.");
+    entry.is_shown_by(
+        "3. Somebody else has the master and makes keys: [a leaked master](#a-leaked-master).",
+        ("distrust", "a_leak_is_survived_to_retirement"),
+    );
+    entry.reads("Of the first two, the license's item copied from the one table into the other is all that its customer needs.");
+    world.put_item(&other.item(&other.license_id(&key)));
+    customer.hears("VALID");
+    entry.ends();
+}
+
+/// One license is over its limit, and then many customers are behind one address.
+#[test]
+fn too_many_requests() {
+    let license_only =
+        vec![("RATE_LIMIT_PER_MINUTE", "0".to_owned()), ("VERIFIES_PER_LICENSE_PER_MINUTE", "3".to_owned())];
+    let world = World::with(&WorldOptions { settings: license_only, ..WorldOptions::default() });
+    let entry = Entry::of(&world, "rate-limited");
+    let machine = Machine::named("owner");
+    let key = world.put(Fixture::pro());
+    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    // The end of a minute may fall in between.
+    assert!((0..8).any(|_| customer.asks().code() == "RATE_LIMITED"));
+    entry.reads(
+        "Many requests are over a limit. `license.id` in the log lines with `RATE_LIMITED` says whether it is one \
+         license; if it is, see [a leaked license key](#a-leaked-license-key).",
+    );
+    assert_eq!(named_with(&world, "RATE_LIMITED"), only(&world.license_id(&key)));
+    let leaked = Entry::of(&world, "A leaked license key");
+    let (new, _) = new_key(&world, &leaked.does("falconer rotate-key <license>", &[&key]));
+    assert_eq!(world.activate(&new, &machine).code(), "ACTIVATED", "whoever floods the old key stops nobody");
+
+    let address =
+        vec![("RATE_LIMIT_PER_MINUTE", "2".to_owned()), ("VERIFIES_PER_LICENSE_PER_MINUTE", "0".to_owned())];
+    let world = World::with(&WorldOptions { settings: address, ..WorldOptions::default() });
+    let keys: Vec<_> = (0..6).map(|_| world.put(Fixture::pro())).collect();
+    let refused = || keys.iter().find(|key| world.verify(key).code() == "RATE_LIMITED");
+    let late = refused().expect("somebody of an office is too late");
+    let raised = || {
+        let settings = vec![("RATE_LIMIT_PER_MINUTE", "100".to_owned())];
+        World::with(&WorldOptions { settings, ..WorldOptions::default() })
+    };
+    entry.reads(
+        "Many customers behind one address (a university, a carrier) are lawful: raise `RateLimitPerMinute`.",
+    );
+    let roomy = raised();
+    roomy.speak(late);
+    roomy.put_item(&world.item(&world.license_id(late)));
+    assert!((0..6).all(|_| roomy.verify(late).code() == "VALID"));
+    entry.is_shown_by(
+        "If something proxies in front of the gateway, everybody has the proxy's address: remove it.",
+        ("limits", "forwarded_for_changes_nothing"),
+    );
+    entry.is_shown_by(
+        "A flood of the whole API ends at the gateway's own throttle and costs what [costs.md](costs.md) says.",
+        ("deployment", "watched_metrics_are_written"),
+    );
+    entry.ends();
+}
+
+// ---- When something happened
+
+#[test]
+fn leaked_license_key() {
+    let world = World::start();
+    let entry = Entry::of(&world, "A leaked license key");
+    let [owner, stranger] = ["owner", "stranger"].map(Machine::named);
+    let key = world.put(asks_for_email(Fixture::pro().seats(2)));
+    for machine in [&owner, &stranger] {
+        assert_eq!(world.activate(&key, machine).code(), "ACTIVATED");
+    }
+    let used = world.post("/api/verify", &stranger.request(&key));
+    entry.reads("A key stands in a public place, or a customer says that somebody else has it.");
+    entry.reads(
+        "1. `falconer rotate-key <license>`: a new key with the same terms, the old one revoked. Mail the new key. Every \
+         seat is vacant under it, so the customer's devices bind once more, uncounted, whatever client they have.",
+    );
+    let (new, _) = new_key(&world, &entry.does("falconer rotate-key <license>", &[&key]));
+    let second = Machine::named("second");
+    for (machine, request) in
+        [(&owner, Machine::request as fn(&Machine, &str) -> Value), (&second, Machine::old_request)]
+    {
+        let customer = Customer::new(&world, "/api/activate-sync", request(machine, &new));
+        let reply = customer.hears("ACTIVATED");
+        assert_eq!(reply.body["transfers"]["used"], 0);
+    }
+    assert_eq!(world.activate(&key, &stranger).code(), "REVOKED");
+    entry.reads("3. Whoever used the old key keeps a lease until its `exp`, at most interval and grace from the last check.");
+    let (_, claims) = used.lease_parts();
+    let longest = (claims["interval"].as_i64().unwrap() + claims["grace"].as_i64().unwrap())
+        + claims["at"].as_i64().unwrap();
+    assert!(claims["exp"].as_i64().unwrap() <= longest, "{claims}");
+    let product = Product::parse("QF").unwrap();
+    let published: Jwks = serde_json::from_value(world.get("/api/keys").body).expect("public keys");
+    let signer = |kid: &str| published.keys.iter().find(|key| key.kid == kid)?.public_key();
+    let trusted = lease::verify(used.body["lease"].as_str().unwrap(), &product, signer);
+    assert!(trusted.is_ok(), "it goes on");
+
+    let key = world.put(Fixture::pro());
+    world.activate(&key, &owner);
+    entry.reads("2. If the customer cannot be reached: `falconer suspend <license>` until then.");
+    entry.does("falconer suspend <license>", &[&key]);
+    assert_eq!(world.activate(&key, &stranger).code(), "SUSPENDED");
+    entry.reads(
+        "A new key of a suspended license is suspended too: after `falconer rotate-key <license>`, `falconer reinstate \
+         <new-license>` opens it.",
+    );
+    let new = stopped_and_given_a_new_key(&entry, &key);
+    assert_eq!(world.activate(&new, &owner).code(), "ACTIVATED");
+    assert_eq!(world.activate(&key, &stranger).code(), "REVOKED");
+    entry.ends();
+}
+
+/// How a customer comes to a code, and is helped. The steps beside the table are the last part.
+#[test]
+fn customer_who_cannot_activate() {
+    let world = World::start();
+    let entry = Entry::of(&world, "A customer who cannot activate");
+    entry.reads("2. By the code:");
+    for story in [
+        keys_and_licenses as fn(&World, &Entry<'_>),
+        stopped_licenses,
+        terms,
+        seats_and_transfers,
+        hardware,
+        emails,
+        trouble_of_ours,
+        rate_limit,
+        steps_beside_the_table,
+    ] {
+        story(&world, &entry);
+    }
+    entry.ends();
+}
+
+fn keys_and_licenses(world: &World, entry: &Entry<'_>) {
+    let key = world.put(Fixture::pro());
+    let last = if key.ends_with('0') { '1' } else { '0' };
+    let mistyped = format!("{}{last}", &key[..key.len() - 1]);
+    world.speak(&mistyped);
+    assert_eq!(world.verify(&mistyped).code(), "INVALID_SIGNATURE");
+    entry.reads("| `INVALID_SIGNATURE` | the key was mistyped: compare it with the mail, group by group |");
+    let typed: Vec<_> = mistyped.split('-').collect();
+    let mailed = told(world, &["reveal", world.license_id(&key).as_str()]);
+    let mailed: Vec<_> = mailed["licenseKey"].as_str().unwrap().split('-').collect();
+    let differing: Vec<_> = (0..typed.len()).filter(|group| typed[*group] != mailed[*group]).collect();
+    assert_eq!(differing, [typed.len() - 1], "one group tells");
+    assert_eq!(world.verify(&mailed.join("-")).code(), "VALID");
+    entry.is_shown_by(
+        "| `NOT_FOUND` | the key is genuine and its license is missing: see [surge-of-not-found](#surge-of-not-found) |",
+        ("runbook", "missing_license_is_copied_over"),
+    );
+}
+
+fn stopped_licenses(world: &World, entry: &Entry<'_>) {
+    entry.reads(
+        "| `REVOKED` | `falconer audit <license>` says who and why; `falconer reinstate <license>`, or a mail with the key \
+         that replaced it |",
+    );
+    entry.reads(
+        "| `SUSPENDED` | `falconer audit <license>` says who and why; `falconer reinstate <license>` |",
+    );
+    for (command, code) in [("revoke", "REVOKED"), ("suspend", "SUSPENDED")] {
+        let key = world.put(Fixture::pro());
+        let customer = Customer::at(world, &key, &Machine::named(command));
+        told(world, &[command, &key, "--reason", "chargeback"]);
+        customer.hears(code);
+        let audit = entry.does("falconer audit <license>", &[&key]);
+        let deed = audit["audit"].as_array().unwrap().iter().find(|row| row["action"] == command).unwrap();
+        assert_eq!((&deed["actor"], &deed["reason"]), (&json!("fixture-operator"), &json!("chargeback")));
+        entry.does("falconer reinstate <license>", &[&key]);
+        customer.hears("ACTIVATED");
+    }
+}
+
+fn terms(world: &World, entry: &Entry<'_>) {
+    let key = world.put(with_status(Fixture::pro(), Status::Pending).with(|new, _| {
+        new.license.duration_days = Some(30);
+    }));
+    let customer = Customer::new(world, "/api/verify", json!({ "license": key }));
+    customer.hears("PENDING");
+    entry.reads("| `PENDING` | the application has to activate: the term begins with that |");
+    assert_eq!(world.activate(&key, &Machine::named("first")).code(), "ACTIVATED");
+    customer.hears("VALID");
+
+    let key = world.put(Fixture::pro().ending(ago(40 * DAY)));
+    let customer = Customer::at(world, &key, &Machine::named("first"));
+    customer.hears("EXPIRED");
+    entry.reads("| `EXPIRED` | `falconer extend <license> --days 30` |");
+    entry.does("falconer extend <license> --days 30", &[&key]);
+    customer.hears("ACTIVATED");
+}
+
+const RESET: &str = "falconer reset-hardware <license> --all";
+
+fn seats_and_transfers(world: &World, entry: &Entry<'_>) {
+    let [old, new, third] = ["old", "new", "third"].map(Machine::named);
+    entry.reads(
+        "| `SEATS_EXHAUSTED` | the customer transfers, or deactivates the old device; `falconer reset-hardware <license> \
+         --all` |",
+    );
+    for help in ["transfer", "deactivate", "reset"] {
+        let key = world.put(Fixture::pro());
+        world.activate(&key, &old);
+        let customer = Customer::at(world, &key, &new);
+        customer.hears("SEATS_EXHAUSTED");
+        match help {
+            "transfer" => assert_eq!(world.transfer(&key, &new).code(), "TRANSFERRED"),
+            "deactivate" => assert_eq!(world.deactivate(&key, &old).code(), "DEACTIVATED"),
+            _ => drop(entry.does(RESET, &[&key])),
+        }
+        customer.hears(if help == "transfer" { "REFRESHED" } else { "ACTIVATED" });
+    }
+    entry.reads(
+        "| `DEVICE_REQUIRED` | the application has to send the device that the customer chooses as `from_device`; \
+         `falconer reset-hardware <license> --all` |",
+    );
+    for chooses in [true, false] {
+        let key = world.put(Fixture::pro().seats(2));
+        world.activate(&key, &old);
+        world.activate(&key, &third);
+        let customer = Customer::new(world, "/api/transfer", new.request(&key));
+        let reply = customer.hears("DEVICE_REQUIRED");
+        if chooses {
+            let device = json!({ "from_device": reply.body["devices"][0]["id"] });
+            assert_eq!(world.post("/api/transfer", &with(new.request(&key), device)).code(), "TRANSFERRED");
+        } else {
+            entry.does(RESET, &[&key]);
+        }
+        customer.hears(if chooses { "ALREADY_BOUND" } else { "ACTIVATED" });
+    }
+    entry.reads(
+        "| `TRANSFER_LIMIT_REACHED`, `TRANSFER_COOLDOWN` | `falconer reset-hardware <license> --all`: every seat is vacant \
+         and free of count, also one that was vacant before |",
+    );
+    for (moments, code) in
+        [(spent().to_vec(), "TRANSFER_LIMIT_REACHED"), (vec![ago(DAY / 12)], "TRANSFER_COOLDOWN")]
+    {
+        for is_vacant in [true, false] {
+            for path in ["/api/activate-sync", "/api/transfer"] {
+                let fixture = moved_at(Fixture::pro().bound(1, &old, ago(DAY)), moments.clone());
+                let key = world.put(fixture);
+                if is_vacant {
+                    assert_eq!(world.deactivate(&key, &old).code(), "DEACTIVATED");
+                }
+                let customer = Customer::new(world, path, new.request(&key));
+                let before = if is_vacant || path == "/api/transfer" { code } else { "SEATS_EXHAUSTED" };
+                customer.hears(before);
+                entry.does(RESET, &[&key]);
+                customer.hears("ACTIVATED");
+            }
+        }
+    }
+}
+
+fn hardware(world: &World, entry: &Entry<'_>) {
+    let [old, new] = ["old", "new"].map(Machine::named);
+    entry.reads("| `HARDWARE_MISMATCH`, `NOT_ACTIVATED` | the application has to activate, or to transfer |");
+    for (seats, bound, code, path, helped) in [
+        (2, true, "HARDWARE_MISMATCH", "/api/activate-sync", "ACTIVATED"),
+        (1, true, "HARDWARE_MISMATCH", "/api/transfer", "TRANSFERRED"),
+        (1, false, "NOT_ACTIVATED", "/api/activate-sync", "ACTIVATED"),
+        (1, false, "NOT_ACTIVATED", "/api/transfer", "ACTIVATED"),
+    ] {
+        let key = world.put(Fixture::pro().seats(seats));
+        if bound {
+            world.activate(&key, &old);
+        }
+        let customer = Customer::new(world, "/api/verify", new.request(&key));
+        customer.hears(code);
+        assert_eq!(world.post(path, &new.request(&key)).code(), helped);
+        customer.hears("VALID");
+    }
+    entry.reads("| `DEVICE_NOT_BOUND` | nothing: the device holds no seat |");
+    let key = world.put(Fixture::pro());
+    assert_eq!(world.deactivate(&key, &new).code(), "DEVICE_NOT_BOUND");
+    assert_eq!(world.activate(&key, &new).code(), "ACTIVATED", "nothing was lost");
+
+    let key = world.put(Fixture::pro());
+    let weak = json!({ "license_key": key, "hardware_format": 1, "hardware": { "cpu": new.cpu } });
+    let customer = Customer::new(world, "/api/activate-sync", weak);
+    customer.hears("FINGERPRINT_TOO_WEAK");
+    entry.reads(
+        "| `FINGERPRINT_TOO_WEAK` | the application found too little; it has to send `install` besides |",
+    );
+    let mut body = customer.body;
+    body["hardware"]["install"] = json!("fixture-hardware-install-id");
+    Customer::new(world, "/api/activate-sync", body).hears("ACTIVATED");
+}
+
+fn emails(world: &World, entry: &Entry<'_>) {
+    entry.reads(
+        "| `EMAIL_MISMATCH` | `falconer show <license>` says whether an address is stored, and which; after `falconer \
+         reset-hardware <license> --all` the application activates, which asks for none |",
+    );
+    let [old, new] = ["old", "new"].map(Machine::named);
+    for stored in [true, false] {
+        let fixture = asks_for_email(Fixture::pro()).with(move |new, _| {
+            new.license.email = new.license.email.take().filter(|_| stored);
+        });
+        let key = world.put(fixture);
+        world.activate(&key, &old);
+        let moves = with(new.request(&key), json!({ "licensee_email": "new.address@example.com" }));
+        assert_eq!(world.post("/api/transfer", &moves).code(), "EMAIL_MISMATCH");
+        let customer = Customer::new(world, "/api/activate-sync", moves);
+        customer.hears("SEATS_EXHAUSTED");
+        let shown = entry.does("falconer show <license>", &[&key]);
+        let expected = if stored { json!("fixture.person@example.com") } else { Value::Null };
+        assert_eq!(shown["email"], expected, "{shown}");
+        entry.does(RESET, &[&key]);
+        customer.hears("ACTIVATED");
+    }
+}
+
+fn trouble_of_ours(world: &World, entry: &Entry<'_>) {
+    let key = world.put(Fixture::pro());
+    let customer = Customer::at(world, &key, &Machine::named("first"));
+    entry.is_shown_by(
+        "| `CONCURRENT_UPDATE` | the same request once more |",
+        ("races", "three_lost_races_are_409"),
+    );
+    world.dynamodb.break_all(Matcher::operation("GetItem"), Fault::internal());
+    customer.hears("UNAVAILABLE");
+    entry.reads("| `UNAVAILABLE`, `INTERNAL` | ours: the alarms say what |");
+    world.dynamodb.heal();
+    customer.hears("ACTIVATED");
+}
+
+/// A minute passes for an instance in this process.
+fn rate_limit(_: &World, entry: &Entry<'_>) {
+    entry.reads(
+        "| `RATE_LIMITED` | many customers behind one address: wait a minute, raise `RateLimitPerMinute` if it lasts |",
+    );
+    assert!(exists("runbook", "too_many_requests"), "raises it");
+    let settings = vec![("RATE_LIMIT_PER_MINUTE", "2".to_owned())];
+    let office = World::with(&WorldOptions { settings, ..WorldOptions::default() });
+    let keys = [(); 3].map(|()| office.put(Fixture::pro()));
+    let app = App::new(verify::ENDPOINT, office.settings.clone(), &office.tapped);
+    let asks = |key: &str, at: UnixMillis| {
+        let mut event = event("verify", "post");
+        event["body"] = json!({ "license": key }).to_string().into();
+        office.wait(async {
+            let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+            let request = Request::read(&event.to_string(), at, deadline).expect("a request");
+            let response = app.respond(&request).await.into_http(&request, app.endpoint.effect);
+            let body: Value = serde_json::from_slice(response.body()).expect("a JSON body");
+            body["code"].as_str().unwrap().to_owned()
+        })
+    };
+    let at = UnixMillis(1_800_000_000_000);
+    let heard = keys.each_ref().map(|key| asks(key, at));
+    assert_eq!(heard, ["VALID", "VALID", "RATE_LIMITED"]);
+    assert_eq!(asks(&keys[2], UnixMillis(at.0 + 60_000)), "VALID", "a minute later");
+}
+
+fn steps_beside_the_table(world: &World, entry: &Entry<'_>) {
+    let [old, new] = ["old", "new"].map(Machine::named);
+    let key = world.put(Fixture::pro());
+    world.activate(&key, &old);
+    let customer = Customer::at(world, &key, &new);
+    let refused = customer.hears("SEATS_EXHAUSTED");
+    entry.reads(
+        "Ask for the message and the request id, or for the license key's last group. The log line with this `request.id` \
+         has the `license.id`.",
+    );
+    let request_id = refused.body["requestId"].as_str().unwrap();
+    let lines = world.request_lines();
+    let line = lines.iter().find(|line| line["request.id"] == request_id).expect("a line");
+    let id = line["license.id"].as_str().unwrap();
+    assert_eq!(id, world.license_id(&key).as_str());
+    entry.reads(
+        "With product, tier and last group, as in `QF-PRO-…-4BYWJ`, every command finds the license as well.",
+    );
+    let hint = LicenseKey::parse(&key).unwrap().masked();
+    assert_eq!(told(world, &["show", &hint])["licenseId"], id);
+
+    entry.reads(
+        "1. `falconer explain <license>`: every check of verify, what it compared, and the first that fails.",
+    );
+    let explained = entry.does("falconer explain <license>", &[&hint]);
+    assert!(explained["checks"].as_array().unwrap().len() >= 4, "{explained}");
+    entry.is_shown_by("`--at` asks for another day.", ("operator", "explain_agrees_with_verify"));
+    entry.reads(
+        "Without `--hardware` it asks as somebody without a device, so it may say `VALID` to a customer who was refused: \
+         below the checks is what the last requests were answered, the refused ones first, and which device asked.",
+    );
+    assert_eq!(explained["code"], "VALID");
+    assert_eq!(explained["refusals"][0]["code"], "SEATS_EXHAUSTED", "{explained}");
+    let text = String::from_utf8(run(world, &["explain", &key]).stdout).unwrap();
+    let [refusals, granted] =
+        ["requests that were refused", "requests that were granted"].map(|title| text.find(title));
+    assert!(refusals.is_some() && (granted.is_none() || refusals < granted), "{text}");
+    entry.reads(
+        "Another device that agrees in `cpu` alone is another computer of the same series; one that agrees in most labels \
+         is the same computer after a repair.",
+    );
+    let series = Machine { cpu: old.cpu.clone(), ..Machine::named("of the same series") };
+    let repaired = Machine { mac: "fixture-hardware-new-card".to_owned(), ..old.clone() };
+    for (machine, agreed, code) in
+        [(&series, vec!["cpu"], "HARDWARE_MISMATCH"), (&repaired, vec!["board", "cpu"], "VALID")]
+    {
+        assert_eq!(world.post("/api/verify", &machine.request(&key)).code(), code);
+        world.settle();
+        let explained = told(world, &["explain", &key]);
+        let list = if code == "VALID" { "granted" } else { "refusals" };
+        let mut labels: Vec<_> = explained[list][0]["hardware"]["agreed"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|label| label.as_str().unwrap())
+            .collect();
+        labels.sort_unstable();
+        assert_eq!(labels, agreed, "{explained}");
+    }
+    entry.reads(
+        "3. No answer at all, or a page instead of JSON: a proxy or a captive portal on the customer's side. Ask for `curl \
+         -s \"$API_URL/api/health\"` from there.",
+    );
+    assert_eq!((world.get("/api/health").status, world.get("/api/health").body.is_object()), (200, true));
+}
+
+/// A wrong value over the ring: who runs goes on, who starts cannot, and the version before is moved back.
+#[test]
+fn mistaken_secret_is_moved_back() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    customer.hears("VALID");
+    let (secret, good) = (&world.settings.master_key_secret_id, world.ring());
+    for (mistaken, code) in [
+        ("not a ring".to_owned(), "UNAVAILABLE"),
+        (json!({ "current": "3", "3": MASTER_B }).to_string(), "INVALID_SIGNATURE"),
+    ] {
+        let before = world.secrets.current(secret).unwrap();
+        assert!(before.contains(MASTER_A));
+        world.secrets.put(secret, &mistaken);
+        customer.hears("VALID");
+        world.gateway().kill("verify", 0).expect("an instance to kill");
+        customer.hears(code);
+        let previous = world.secrets.staged(secret, "AWSPREVIOUS").expect("the version before");
+        assert_eq!(previous, before, "as the page says");
+        // Its two commands of `aws` do this to the real service.
+        world.secrets.put(secret, &previous);
+        let listed = told(&world, &["keyring", "list"]);
+        assert_eq!(listed["generations"].as_array().unwrap().len(), 2, "{listed}");
+        world.gateway().kill("verify", 0).expect("an instance to kill");
+        customer.hears("VALID");
+    }
+    assert_eq!(world.ring().current().number(), good.current().number());
+}
+
+// ---- The page itself
+
+#[test]
+fn every_section_for_customers_has_a_story() {
+    let (page, source) = (page(), fs::read_to_string(checkout().join("tests/it/runbook.rs")).unwrap());
+    let mut found = 0;
+    for (heading, text) in sections(&page) {
+        // What an operator does to one license.
+        let for_customers = commands(text).iter().any(|command| command.contains("<license>"));
+        let alarms_of_customers = heading.starts_with("surge-of-") && heading != "surge-of-invalid-signature";
+        if !for_customers && !alarms_of_customers {
+            continue;
+        }
+        found += 1;
+        let elsewhere = RUN_ELSEWHERE.iter().find(|(run, ..)| *run == heading);
+        match elsewhere {
+            Some((_, module, test)) => assert!(exists(module, test), "{module}::{test}"),
+            None => assert!(
+                source.contains(&format!("Entry::of(&world, \"{heading}\")")),
+                "nobody runs {heading}"
+            ),
+        }
+    }
+    assert!(found >= 11, "{found}");
+}
+
+/// Every refusal that is about a customer is in the table.
+#[test]
+fn every_refusal_has_advice() {
+    let page = page();
+    let (_, table) = page.split_once(TABLE).expect("the table");
+    let cells =
+        table.lines().take_while(|line| line.starts_with("| ")).map(|row| row.split(" | ").next().unwrap());
+    let named: BTreeSet<_> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let refusals =
+        Code::ALL.iter().filter(|code| [401, 403, 409, 422, 429, 500, 503].contains(&code.status()));
+    assert_eq!(named, refusals.map(|code| code.name()).collect());
+}

@@ -1,0 +1,547 @@
+"""What a client concludes, by the rules of docs/spec/clients.md.
+
+It shares no code with Falconer. Beside that page, docs/own-client.md, docs/devices.md and docs/integrating.md are its
+sources; the samples of what proves nothing are of the table that the page names. `make.py` computes the expectations of
+the vectors with it.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+ALGORITHMS = ("EdDSA", "Ed25519")
+LOCKING = ("REVOKED", "SUSPENDED", "PENDING", "EXPIRED", "NOT_ACTIVATED", "HARDWARE_MISMATCH")
+FREED = ("DEACTIVATED", "DEVICE_NOT_BOUND")
+# The requests that ask for a seat, and so may be about another license than the stored one.
+TAKING = ("activate-sync", "transfer")
+HOUR_MS = 3_600_000
+LARGEST_INTEGER = 2**63 - 1
+
+# ---------------------------------------------------------------------------------------------------- JSON and base64
+
+
+class Unreadable(Exception):
+    """A text that no server of Falconer writes."""
+
+
+def once(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Unreadable("a member twice")
+    return members
+
+
+def constant(name):
+    raise Unreadable(f"{name} is not JSON")
+
+
+def json_object(text):
+    try:
+        value = json.loads(text, object_pairs_hook=once, parse_constant=constant)
+    except ValueError as why:
+        raise Unreadable("not JSON") from why
+    if not isinstance(value, dict):
+        raise Unreadable("not an object")
+    return value
+
+
+def base64url(text):
+    """Decodes base64url (RFC 7515): no padding, no other character, unused bits zero."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", text):
+        raise Unreadable("not base64url")
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError as why:
+        raise Unreadable("not base64url") from why
+    if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != text:
+        raise Unreadable("unused bits are set")
+    return data
+
+
+def is_signed_by(x, message, signature):
+    try:
+        Ed25519PublicKey.from_public_bytes(base64url(x)).verify(base64url(signature), message)
+    except (InvalidSignature, ValueError, Unreadable):
+        return False
+    return True
+
+
+# -------------------------------------------------------------------------------------------------------------- trust
+
+
+def public_keys(jwks):
+    """kid -> x of a key set that an application is built with."""
+    return {key["kid"]: key["x"] for key in jwks["keys"]}
+
+
+def usable(key):
+    """Whether one member of a fetched key set is an Ed25519 key. A key of another kind does not spoil the others."""
+    texts = all(isinstance(key.get(name), str) for name in ("kty", "crv", "kid", "x"))
+    if not texts or (key["kty"], key["crv"]) != ("OKP", "Ed25519"):
+        return False
+    try:
+        return len(base64url(key["x"])) == 32
+    except Unreadable:
+        return False
+
+
+class Trust:
+    """The keys an application is built with, and the keys that they endorse."""
+
+    def __init__(self, pinned):
+        self.seen = []
+        self.built_with(pinned)
+
+    def built_with(self, pinned):
+        """A release of the application: everything that was fetched is judged again from its keys."""
+        self.pinned = public_keys(pinned)
+        self.follow()
+
+    def fetched(self, answer):
+        """Learns from an answer of /api/keys. Nothing that was trusted before is trusted less."""
+        try:
+            keys = json_object(answer["body"])["keys"] if answer and answer["status"] == 200 else []
+        except (Unreadable, KeyError):
+            return
+        self.seen += [key for key in keys if isinstance(key, dict) and usable(key)]
+        self.follow()
+        self.seen = [key for key in self.seen if self.keys.get(key["kid"]) == key["x"]]
+
+    def follow(self):
+        self.keys = dict(self.pinned)
+        grown = True
+        while grown:
+            new = [key for key in self.seen if key["kid"] not in self.keys and self.endorses(key)]
+            for key in new:
+                self.keys.setdefault(key["kid"], key["x"])
+            grown = bool(new)
+
+    def endorses(self, key):
+        message = b"\0".join([b"falconer/jwk/v1", key["kid"].encode(), key["x"].encode()])
+        claimed = key.get("endorsed_by")
+        claimed = claimed if isinstance(claimed, dict) else {}
+        return any(
+            isinstance(signature, str) and kid in self.keys and is_signed_by(self.keys[kid], message, signature)
+            for kid, signature in claimed.items()
+        )
+
+
+# -------------------------------------------------------------------------------------------------------------- lease
+
+
+def is_text(value):
+    return isinstance(value, str)
+
+
+def is_integer(value):
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value <= LARGEST_INTEGER
+
+
+def is_flag(value):
+    return isinstance(value, bool)
+
+
+def are_texts(value):
+    return isinstance(value, list) and all(map(is_text, value))
+
+
+def is_map(value):
+    return isinstance(value, dict) and all(map(is_text, value.values()))
+
+
+REQUIRED = {
+    "iss": is_text,
+    "aud": is_text,
+    "sub": is_text,
+    "jti": is_text,
+    "at": is_integer,
+    "iat": is_integer,
+    "nbf": is_integer,
+    "exp": is_integer,
+    "valid": is_flag,
+    "code": is_text,
+}
+OPTIONAL = {
+    "nonce": is_text,
+    "tier": is_text,
+    "features": are_texts,
+    "license_expires_at": is_integer,
+    "device": is_text,
+    "hw": is_map,
+    "hw_threshold": lambda value: is_integer(value) and 0 <= value < 2**32,
+    "refresh_at": is_integer,
+    "interval": is_integer,
+    "grace": is_integer,
+}
+
+
+def checked(claims):
+    for name, holds in REQUIRED.items():
+        if name not in claims or not holds(claims[name]):
+            raise Unreadable(f"{name} is absent or of another type")
+    for name, holds in OPTIONAL.items():
+        if claims.get(name) is not None and not holds(claims[name]):
+            raise Unreadable(f"{name} is of another type")
+    return claims
+
+
+def verified(jws, product, keys):
+    """The claims of a signed statement, or (None, cause). The signature is checked before the claims are looked at."""
+    try:
+        parts = jws.split(".")
+        if len(parts) != 3:
+            raise Unreadable("not three parts")
+        header = json_object(base64url(parts[0]).decode())
+        kinds = {"lease+jwt": (True, product), "refusal+jwt": (False, product + "/refusal")}
+        if header.get("alg") not in ALGORITHMS or header.get("typ") not in kinds or "crit" in header:
+            return None, "not_trusted"
+        key = keys.get(header.get("kid"))
+        if key is None or not is_signed_by(key, f"{parts[0]}.{parts[1]}".encode(), parts[2]):
+            return None, "not_trusted"
+        claims = checked(json_object(base64url(parts[1]).decode()))
+    except (Unreadable, UnicodeDecodeError):
+        return None, "not_trusted"
+    valid, audience = kinds[header["typ"]]
+    if claims["valid"] is not valid:
+        return None, "not_trusted"
+    if claims["aud"] != audience:
+        return None, "other_product"
+    return claims, None
+
+
+def nothing(cause, **more):
+    return {"outcome": "nothing", "code": None, "cause": cause, "retry_after_seconds": None, **more}
+
+
+def conclude(answer, asked, keys):
+    """What an answer is: a lease, a refusal, an unsigned word, or nothing. With it, the claims that count."""
+    if answer is None:
+        return nothing("unreachable"), None
+    status = answer["status"]
+    if status in (408, 425, 429) or status >= 500:
+        told = {name.lower(): value for name, value in answer["headers"].items()}.get("retry-after", "")
+        return nothing("busy", retry_after_seconds=int(told) if told.isdecimal() else None), None
+    if not (200 <= status < 300 or 400 <= status < 500):
+        return nothing("not_the_server"), None
+    try:
+        body = json_object(answer["body"])
+    except Unreadable:
+        return nothing("not_the_server"), None
+    lease, code = body.get("lease"), body.get("code")
+    if lease is None and status >= 400 and is_text(code) and code:
+        return {"outcome": "unsigned", "code": code, "cause": None, "retry_after_seconds": None}, None
+    if not is_text(lease):
+        return nothing("not_the_server"), None
+    claims, cause = verified(lease, asked["product"], keys)
+    if claims is None:
+        return nothing(cause), None
+    if asked.get("issuer") is not None and claims["iss"] != asked["issuer"]:
+        return nothing("not_trusted"), None
+    if claims.get("nonce") != asked["nonce"]:
+        return nothing("not_ours"), None
+    if asked["license_id"] is not None and claims["sub"] != asked["license_id"]:
+        return nothing("not_ours"), None
+    if claims["valid"] and asked["endpoint"] == "deactivate":
+        return nothing("not_ours"), None
+    outcome = "lease" if claims["valid"] else "refusal"
+    return {"outcome": outcome, "code": claims["code"], "cause": None, "retry_after_seconds": None}, claims
+
+
+# ----------------------------------------------------------------------------------------------------------- hardware
+
+LABELS = ("machine_id", "mac", "board", "disk", "install", "cpu", "hostname")
+STRONG = ("machine_id", "mac", "board", "disk")
+
+# A part of the table of what proves nothing: the values that the vectors use, and their neighbours.
+TEXTS = {
+    "none",
+    "unknown",
+    "default string",
+    "to be filled by o.e.m.",
+    "not specified",
+    "system serial number",
+    "uninitialized",
+    "undefined",
+    "n/a",
+    "null",
+    "unavailable",
+    "notavailable",
+    "[object object]",
+    "mb-1234567890",
+    "sys-1234567890",
+}
+NUMBERS = {"03000200040005000006000700080009", "204153594eff", "001c42000008"}
+# VMware's host adapters, VirtualBox's host-only network, Docker's bridges and containers.
+SHARED_PREFIXES = ("005056c0", "0a002700", "0242")
+COUNTING = ("01234567890123456789", "12345678901234567890")
+# White space as Unicode's property White_Space has it; Python's own notion has four characters more.
+SPACES = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+
+
+def normalized(raw):
+    return SPACES.sub(" ", raw).strip(" ").lower()
+
+
+def bare(value):
+    return re.sub(r"[:\-._ {}]", "", value)
+
+
+def is_placeholder(label, value):
+    text = bare(value)
+    if len(set(text)) <= 1 or value in TEXTS or text in NUMBERS:
+        return True
+    if len(text) >= 4 and any(digits.startswith(text) for digits in COUNTING):
+        return True
+    if len(text) == 32 and len({text[place : place + 2] for place in range(0, 32, 2)}) == 1:
+        return True
+    if label == "mac" and re.fullmatch(r"[0-9a-f]{12}", text):
+        return int(text[:2], 16) & 1 == 1 or text.startswith(SHARED_PREFIXES)
+    return label in ("board", "disk") and len(value) < 4
+
+
+def canonical_key(license_key):
+    """The key as it is issued; a key of another system, which has no tier and no tag, without its hyphens."""
+    current, legacy = r"(-[0-9A-HJKMNP-TV-Z]{5}){6}", r"-[0-9a-f]{16}-[0-9]{9,11}"
+    is_ours = re.fullmatch(rf"[A-Z0-9]{{2,8}}-[A-Z0-9_]{{1,16}}({current}|{legacy})", license_key)
+    return license_key if is_ours else license_key.replace("-", "")
+
+
+def sent(license_key, shows):
+    """What a client sends of a machine (`hardware_format` 1)."""
+    values = {label: normalized(raw) for label, raw in shows.items()}
+    key = canonical_key(license_key).encode()
+    return {
+        label: hmac.new(key, label.encode() + b"\x1f" + value.encode(), hashlib.sha256).hexdigest()
+        for label, value in values.items()
+        if not is_placeholder(label, value)
+    }
+
+
+def stated(components):
+    """What a lease states of components that were sent."""
+    return {label: hashlib.sha256(text.encode()).hexdigest()[:32] for label, text in components.items()}
+
+
+def is_enough(components):
+    strong = [label for label in components if label in STRONG]
+    return len(components) >= 2 and (bool(strong) or "install" in components)
+
+
+def fits(hw, threshold, own):
+    """Whether a machine that shows `own` is the one that a lease states."""
+    lease = {label: text for label, text in hw.items() if label in LABELS and re.fullmatch(r"[0-9a-f]{32}", text)}
+    equal = [label for label in lease if own.get(label) == lease[label]]
+    strong_labels = [label for label in lease if label in STRONG] or ["install"]
+    strong = [label for label in equal if label in strong_labels]
+    if not strong or len(equal) < min(threshold, len(lease)):
+        return False
+    if len(lease) > 3 and 2 * len(equal) < len(lease):
+        return False
+    if strong != ["machine_id"]:
+        return True
+    different = [label for label in lease if label in own and own[label] != lease[label]]
+    return len(different) <= 1 and (len(lease) <= 3 or 2 * len(equal) > len(lease))
+
+
+def counts_on(claims, own):
+    present = all(claims.get(name) is not None for name in ("device", "hw", "hw_threshold"))
+    return present and fits(claims["hw"], claims["hw_threshold"], own)
+
+
+# -------------------------------------------------------------------------------------------------------------- state
+
+
+class Time:
+    """The two marks of docs/spec/clients.md: the floor, and how far the clock is behind the server's."""
+
+    def __init__(self, clock):
+        self.floor, self.skew, self.monotonic = 0, 0, clock["monotonic_ms"]
+
+    def told(self, at, clock):
+        self.floor, self.skew = at * 1000, at * 1000 - clock["wall_ms"]
+        self.monotonic = clock["monotonic_ms"]
+
+    def look(self, clock):
+        """The moment that counts in milliseconds, and whether the clock is suspect."""
+        self.floor += max(0, clock["monotonic_ms"] - self.monotonic)
+        self.monotonic = clock["monotonic_ms"]
+        wall = clock["wall_ms"]
+        shown = wall + self.skew
+
+        def is_back(moment):
+            return moment < self.floor - HOUR_MS
+
+        local = shown
+        if self.skew > 0 and not is_back(wall):
+            # A slow clock that is slow no longer: it was set, or it was never slow by much.
+            local = wall
+            if self.skew > HOUR_MS:
+                self.skew = max(0, self.floor - wall)
+        elif self.skew <= 0 and is_back(shown):
+            local = wall
+            if not is_back(wall):
+                # A fast clock that was set right.
+                local, self.skew = self.floor, self.floor - wall
+        self.floor = max(self.floor, local)
+        return max(local, self.floor), is_back(local)
+
+
+class Client:
+    """A client with its store, as the steps of a `state` vector drive it."""
+
+    def __init__(self, given, clock):
+        self.product, self.hardware = given["product"], given["hardware"]
+        self.trust, self.time = Trust(given["pinned"]), Time(clock)
+        self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept"}
+        self.kept = None
+
+    def held(self):
+        """The stored answer, its signature verified again."""
+        if self.store["answer"] is None:
+            return None
+        return verified(self.store["answer"], self.product, self.trust.keys)[0]
+
+    def own(self, license_key):
+        return stated(sent(license_key, self.hardware))
+
+    def step(self, step):
+        {
+            "activate": self.activate,
+            "refresh": self.refresh,
+            "deactivate": self.deactivate,
+            "look": lambda step: None,
+            "restart": self.restart,
+        }[step["do"]](step)
+        conclusion = self.look(step["clock"])
+        if step.get("keep_store"):
+            self.kept = (dict(self.store), self.time.floor, self.time.skew)
+        return conclusion
+
+    def asked(self, step, endpoint, license_key, license_id):
+        asked = {"endpoint": endpoint, "product": self.product, "nonce": step["nonce"], "license_id": license_id}
+        _, claims = conclude(step["answer"], asked, self.trust.keys)
+        if claims is None and step.get("keys"):
+            self.trust.fetched(step["keys"])
+            _, claims = conclude(step["answer"], asked, self.trust.keys)
+        return claims and self.act(step, endpoint, license_key, claims)
+
+    def act(self, step, endpoint, license_key, claims):
+        """Does what a signed answer says. Returns whether the check has succeeded."""
+        held = self.held()
+        about_held = held is not None and held["sub"] == claims["sub"]
+        if about_held and claims["at"] < held["at"]:
+            return False
+        if claims["valid"]:
+            if not counts_on(claims, self.own(license_key)):
+                return False
+            self.keep(step, license_key)
+            self.store["marks"] = "kept"
+            self.time.told(claims["at"], step["clock"])
+            return True
+        if endpoint == "deactivate" and claims["code"] in FREED:
+            self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept"}
+            return True
+        self.time.told(claims["at"], step["clock"])
+        if claims["code"] in LOCKING and about_held:
+            self.keep(step, self.store["license_key"])
+            return True
+        return False
+
+    def keep(self, step, license_key):
+        answer = json_object(step["answer"]["body"])["lease"]
+        self.store.update(license_key=license_key, answer=answer, failed_at=None)
+
+    def activate(self, step):
+        self.asked(step, "activate-sync", step["license_key"], None)
+
+    def refresh(self, step):
+        if self.store["license_key"] is None:
+            return
+        held = self.held()
+        if not self.asked(step, "verify", self.store["license_key"], held and held["sub"]):
+            self.store["failed_at"] = self.time.look(step["clock"])[0] // 1000
+
+    def deactivate(self, step):
+        held = self.held()
+        self.asked(step, "deactivate", self.store["license_key"], held and held["sub"])
+
+    def restart(self, step):
+        if step.get("store") == "kept":
+            self.store, self.time.floor, self.time.skew = dict(self.kept[0]), *self.kept[1:]
+        if step.get("store") == "time_changed":
+            self.store["marks"] = "changed"
+        self.hardware = step.get("hardware", self.hardware)
+        if "pinned" in step:
+            self.trust.built_with(step["pinned"])
+        self.time.monotonic = step["clock"]["monotonic_ms"]
+
+    def look(self, clock):
+        now_ms, is_back = self.time.look(clock)
+        now, claims = now_ms // 1000, self.held()
+        if claims is None:
+            return verdict("NOT_ACTIVATED")
+        if not claims["valid"]:
+            return verdict("LOCKED", code=claims["code"])
+        if not counts_on(claims, self.own(self.store["license_key"])):
+            return verdict("NOT_ACTIVATED")
+        changed = self.store["marks"] == "changed"
+        if changed or is_back:
+            return verdict("CLOCK_SUSPECT", claims if not changed and now < claims["exp"] else None)
+        if now >= claims["exp"]:
+            end = claims.get("license_expires_at")
+            return verdict("LOCKED", code="EXPIRED" if end is not None and end <= now else "LEASE_EXPIRED")
+        refresh_at = claims.get("refresh_at", claims["at"])
+        failed_at = self.store["failed_at"]
+        if now < refresh_at:
+            return verdict("ACTIVE", claims)
+        return verdict("GRACE" if failed_at is not None and failed_at >= refresh_at else "REFRESH_DUE", claims)
+
+
+def verdict(state, claims=None, code=None):
+    return {
+        "state": state,
+        "unlocked": claims is not None,
+        "lock_code": code,
+        "offline_until": claims and claims["exp"],
+        "features": (claims.get("features") or []) if claims else [],
+    }
+
+
+# ----------------------------------------------------------------------------------------------------------- profiles
+
+
+def expected_lease(given):
+    return conclude(given["answer"], given["asked"], public_keys(given["keys"]))[0]
+
+
+def expected_trust(given):
+    trust = Trust(given["pinned"])
+    for step in given["steps"]:
+        if "fetched" in step:
+            trust.fetched(step["fetched"])
+        else:
+            trust.built_with(step["pinned"])
+    outcome, _ = conclude(given["answer"], given["asked"], trust.keys)
+    return {"trusted": dict(sorted(trust.keys.items())), "outcome": outcome["outcome"]}
+
+
+def expected_state(given):
+    client = Client(given, given["steps"][0]["clock"])
+    return [client.step(step) for step in given["steps"]][-1]
+
+
+def expected_hardware(given):
+    components = sent(given["license_key"], given["shows"])
+    own = stated(components)
+    expect = {"sent": components, "hw": own, "enough": is_enough(components)}
+    if "lease" in given:
+        expect["counts"] = fits(given["lease"]["hw"], given["lease"]["hw_threshold"], own)
+    return expect
+
+
+EXPECTED = {"lease": expected_lease, "trust": expected_trust, "state": expected_state, "hardware": expected_hardware}
