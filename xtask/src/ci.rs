@@ -105,9 +105,10 @@ fn tests_in_a_terminal(workspace: &Workspace) -> Result<()> {
 
 /// What looks at its terminal, once more where there is none.
 fn tests_without_a_terminal(workspace: &Workspace) -> Result<()> {
-    for arguments in
-        [&["--bin", "xtask"][..], &["--test", "it", "manners", "operator::commands_confirm_and_exit_by_code"]]
-    {
+    for arguments in [
+        &["--bin", "xtask"][..],
+        &["--test", "it", "--", "manners", "operator::commands_confirm_and_exit_by_code"],
+    ] {
         test::run(workspace, &test::Options::of(arguments))?;
     }
     Ok(())
