@@ -3,16 +3,6 @@
 
 use std::process::ExitCode;
 
-use falconer::issue::IssueError;
-use falconer::keyring::EditRefusal;
-use falconer::moments::NoMoment;
-use falconer::moving::cells::BadFile;
-use falconer::moving::dates::Undecided;
-use falconer::moving::import::ImportError;
-use falconer::rotation::RotationError;
-use falconer::sealed::Unsealed;
-use falconer::words::{self, TooLong};
-use falconer::{catalog, desk::FindError};
 use falconer_aws::StoreError;
 use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::stacks::StackError;
@@ -20,6 +10,16 @@ use falconer_domain::issue::OrderRefusal;
 use falconer_domain::keyring::KeyRingError;
 use falconer_domain::operate::{BadSetting, TierRefusal};
 use falconer_domain::person::BadLine;
+use falconer_operator::import_export::cells::BadFile;
+use falconer_operator::import_export::dates::Undecided;
+use falconer_operator::import_export::import::ImportError;
+use falconer_operator::issue::IssueError;
+use falconer_operator::keyring::EditRefusal;
+use falconer_operator::rotation::RotationError;
+use falconer_operator::sealed::Unsealed;
+use falconer_operator::time::BadTime;
+use falconer_operator::words::{self, TooLong};
+use falconer_operator::{catalog, license_service::FindError};
 use serde_json::{Value, json};
 
 use crate::output::{self, OutputError};
@@ -157,7 +157,7 @@ impl Kind {
     }
 
     fn of_input(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
-        let does_not_read = cause.is::<NoMoment>()
+        let does_not_read = cause.is::<BadTime>()
             || cause.is::<TooLong>()
             || cause.is::<OrderRefusal>()
             || matches!(cause.downcast_ref(), Some(TierRefusal::NoSuchTier(_)))

@@ -1,11 +1,15 @@
 //! Everything that the program writes for people and programs goes through here: a reader that has gone is no news, a
 //! full disk is, and nothing that stands in a table makes a terminal do anything.
 
+pub(crate) mod chart;
+pub(crate) mod progress;
+pub(crate) mod render;
+
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use falconer::words;
+use falconer_operator::words;
 use serde_json::Value;
 
 /// Why something is not where it was to be written.
@@ -35,7 +39,7 @@ impl OutputError {
 
 /// Returns true if a file stands for standard output.
 pub(crate) fn is_standard_output(file: &Path) -> bool {
-    falconer::moving::side_file::is_standard_output(file)
+    falconer_operator::import_export::atomic_file::is_standard_output(file)
 }
 
 /// A line, or some, for a person.
