@@ -1,4 +1,4 @@
-//! What can be typed.
+//! Arguments of the command line.
 //!
 //! The comments on members are what `--help` prints, so they are plain text and not Markdown.
 #![expect(clippy::doc_markdown, reason = "the comments are help texts")]
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-/// The operator's desk of a Falconer license authority.
+/// The operator's command line of a Falconer license authority.
 ///
 /// Works with your own AWS credentials on the tables and the secret. Every setting can be a flag, a variable, or a
 /// member of falconer.toml.
@@ -40,7 +40,7 @@ pub(crate) struct OutputOptions {
     pub(crate) dry_run: bool,
 }
 
-/// Where the license authority lives. What no flag says is taken from the environment, then from the nearest
+/// Location of the license authority. A missing flag is taken from the environment, then from the nearest
 /// falconer.toml.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
@@ -60,7 +60,7 @@ pub(crate) struct ConnectionOptions {
     /// Name or ARN of the key ring's secret (stack output MasterKeySecret) [env: MASTER_KEY_SECRET_ID]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) master_key_secret_id: Option<String>,
-    /// Who is asking, for the audit [env: FALCONER_ACTOR] [default: your user name]
+    /// Name of the actor, for the audit [env: FALCONER_ACTOR] [default: your user name]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) actor: Option<String>,
 }
@@ -183,7 +183,7 @@ pub(crate) struct Issue {
     /// A feature beyond the tier's; may be repeated
     #[arg(long = "feature", value_name = "FEATURE")]
     pub(crate) features: Vec<String>,
-    /// Issue a key of S1's old form, for applications that read nothing else
+    /// Issue a key in the Flask server's form, for applications that read nothing else
     #[arg(long)]
     pub(crate) legacy: bool,
     /// Your own id of the order: it is issued once, however often this is run
@@ -198,7 +198,7 @@ pub(crate) struct Issue {
     /// The encoding of --from-csv, if it is not UTF-8 or UTF-16, as windows-1252
     #[arg(long, value_name = "NAME", requires = "from_csv")]
     pub(crate) encoding: Option<String>,
-    /// Where the keys of --from-csv go [default: FILE.issued.csv]; `-` prints them as well
+    /// File for the keys of --from-csv [default: FILE.issued.csv]; `-` prints them as well
     #[arg(long, short, value_name = "FILE", requires = "from_csv")]
     pub(crate) output: Option<PathBuf>,
 }
@@ -383,7 +383,7 @@ pub(crate) struct RotateKey {
     /// All licenses that need this generation of the key ring, each once; can be stopped and started again
     #[arg(long, value_name = "NUMBER", conflicts_with = "license")]
     pub(crate) generation: Option<u8>,
-    /// Where old and new keys are listed, for mailing [default: generation-NUMBER.mapping.csv]
+    /// File that lists old and new keys, for mailing [default: generation-NUMBER.mapping.csv]
     #[arg(long, value_name = "FILE", requires = "generation")]
     pub(crate) mapping: Option<PathBuf>,
     /// Why, for the audit
@@ -394,7 +394,7 @@ pub(crate) struct RotateKey {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("whom").required(true).args(["email", "license"])))]
 pub(crate) struct EraseSubject {
-    /// The person's e-mail, as you entered it or as the application told it; looks through the whole table
+    /// The person's e-mail, as you entered it or as the application sent it; looks through the whole table
     #[arg(long)]
     pub(crate) email: Option<String>,
     /// The person of this license (its key, its id or its masked key), of those it replaced and of those that replaced
@@ -455,13 +455,13 @@ pub(crate) struct ImportSheet {
     /// The product of rows that name none [env: FALCONER_PRODUCT]
     #[arg(long)]
     pub(crate) product: Option<String>,
-    /// The sheet's name of a tier and ours; may be repeated
+    /// The sheet's name of a tier and the catalog's; may be repeated
     #[arg(long, value_name = "THEIRS=OURS")]
     pub(crate) tier: Vec<String>,
-    /// The sheet's word for a status and ours, as gesperrt=suspended; may be repeated
+    /// The sheet's word for a status and Falconer's, as gesperrt=suspended; may be repeated
     #[arg(long, value_name = "THEIRS=OURS")]
     pub(crate) status: Vec<String>,
-    /// True if its dates begin with the day or with the month, where the sheet itself does not tell
+    /// Order of day and month in its dates, where the sheet itself does not tell
     #[arg(long, value_name = "ORDER")]
     pub(crate) dates: Option<DateOrder>,
     /// The time zone in which its days end, as Europe/Berlin
@@ -476,7 +476,7 @@ pub(crate) struct ImportSheet {
     /// Keep free-text keys instead of issuing fresh ones. They carry no signature: anyone can try to guess one
     #[arg(long)]
     pub(crate) keep_keys: bool,
-    /// Where old and fresh keys are listed [default: FILE.mapping.csv]; `-` is standard output
+    /// File that lists old and fresh keys [default: FILE.mapping.csv]; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
     /// List only keys of licenses that are this: active, pending, suspended, revoked or expired; may be repeated
@@ -484,7 +484,7 @@ pub(crate) struct ImportSheet {
     pub(crate) only: Vec<String>,
 }
 
-/// True if dates begin with the day or with the month.
+/// Order of day and month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DateOrder {
     /// 31/12/2026
@@ -522,7 +522,7 @@ pub(crate) struct ImportFile {
     /// The encoding, if it is not UTF-8 or UTF-16, as windows-1252
     #[arg(long, value_name = "NAME")]
     pub(crate) encoding: Option<String>,
-    /// Where rows that cannot be imported go, with the reason [default: FILE.refused.csv]; `-` is standard output
+    /// File for rows that cannot be imported, with the reason [default: FILE.refused.csv]; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) refused: Option<PathBuf>,
     /// Why, for the audit
@@ -579,7 +579,7 @@ pub(crate) enum Keyring {
     Init,
     /// Publish a new generation: it verifies at once and signs when promoted
     Add {
-        /// Add S1's master instead, for S1's keys alone; `-` reads it from standard input
+        /// Add the Flask server's master instead, for its keys alone; `-` reads it from standard input
         #[arg(long, value_name = "-", value_parser = ["-"])]
         legacy: Option<String>,
     },

@@ -99,8 +99,9 @@ impl KeyringContext {
         let what = format!("add the Flask server's master as generation {number}");
         if self.agreed("add", Some(number), &what, &lines)? {
             let number = operations::add_legacy(&self.writer, &master, self.now).await.map_err(unwrapped)?;
-            let sentence =
-                format!("Generation {number} accepts S1's keys. Instances follow within five minutes.");
+            let sentence = format!(
+                "Generation {number} accepts the Flask server's keys. Instances follow within five minutes."
+            );
             self.print_outcome("add", Some(number), &sentence)?;
         }
         Ok(())
@@ -430,7 +431,7 @@ fn master_from_stdin() -> Result<SecretString> {
     }
     let master = text.trim_end_matches(['\r', '\n']);
     if master.is_empty() {
-        return Err(bad_input("standard input is empty; give S1's MASTER_KEY there").into());
+        return Err(bad_input("standard input is empty; give the Flask server's MASTER_KEY there").into());
     }
     Ok(master.into())
 }

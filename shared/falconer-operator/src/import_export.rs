@@ -214,7 +214,7 @@ pub enum BadRow {
     NoCatalog(Product),
     /// It looks like ours or S1's and is not, or it should be.
     #[error(
-        "license_key: no master of this ring signed it; `falconer keyring add --legacy -` adds S1's master, \
+        "license_key: no master of this ring signed it; `falconer keyring add --legacy -` adds the Flask server's master, \
          or mend the key"
     )]
     NotAuthentic,

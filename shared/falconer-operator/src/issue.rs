@@ -51,10 +51,12 @@ pub enum IssueError {
     )]
     NoCatalog(String),
     /// The ring accepts no legacy keys.
-    #[error("the key ring has no legacy generation; `falconer keyring add --legacy -` adds S1's master")]
+    #[error(
+        "the key ring has no legacy generation; `falconer keyring add --legacy -` adds the Flask server's master"
+    )]
     NoLegacy,
     /// S1 knew one product.
-    #[error("S1's form of key exists for product QF only; leave out --legacy")]
+    #[error("the Flask server's form of key exists for product QF only; leave out --legacy")]
     LegacyProduct,
     /// The clock is outside what S1's format can write, or all keys around now are taken.
     #[error("no unused legacy key is left around this moment; try again later")]

@@ -28,7 +28,9 @@ pub enum EditRefusal {
     #[error("the key ring has reached generation {MAX_GENERATION}, the last one a license key can name")]
     Full,
     /// `legacy` is write-once.
-    #[error("the key ring already has a legacy generation ({0}), and S1 had one master; nothing was changed")]
+    #[error(
+        "the key ring already has a legacy generation ({0}), and the Flask server had one master; nothing was changed"
+    )]
     LegacyExists(GenerationNumber),
     /// `imported` is write-once.
     #[error("the key ring accepts free-text keys already, by generation {0}; nothing was changed")]

@@ -1,155 +1,152 @@
-//! Files that a command leaves: they hold keys or people, so they are their owner's alone, and they are there whole or
-//! not at all. `-` is standard output, and what is no regular file, as a pipe or a device, is written as it stands.
+//! Files that a command leaves. They hold keys or people, so only their owner may read them, and they are complete or
+//! absent. `-` is standard output. A pipe or a device is written directly.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Stdout, Write};
 use std::path::{Path, PathBuf};
 
-/// What stands for standard output.
+use tempfile::{NamedTempFile, PersistError};
+
+/// Paths that mean standard output.
 const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
-/// Returns true if a path is another word for standard output. Opened by its name it would be written from its
-/// beginning, over what stands there.
+/// Returns true if a path is another name of standard output. A file opened by such a name would be overwritten from
+/// its beginning.
 #[must_use]
 pub fn is_standard_output(path: &Path) -> bool {
     STANDARD_OUTPUT.into_iter().any(|name| path == Path::new(name))
 }
 
-/// A file being written under another name.
+/// A file that gets its name when it is complete.
 pub struct AtomicFile {
     path: PathBuf,
-    part: Option<PathBuf>,
-    writer: Option<BufWriter<Sink>>,
+    writer: BufWriter<Sink>,
 }
 
-/// Where bytes go.
+/// Destination of the bytes.
 enum Sink {
-    /// To a file of our own, which gets its name at the end.
-    Part(File),
-    /// To what stands there: a pipe, a device.
+    /// A temporary file in the same folder. It is deleted unless it gets its name.
+    Part(NamedTempFile),
+    /// An existing pipe or device.
     Special(File),
-    /// To standard output.
+    /// Standard output.
     Output(Stdout),
 }
 
 impl AtomicFile {
-    /// Begins a file that shall stand at `path`.
+    /// Begins a file for `path`.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// The folder is not writable.
     pub fn begin(path: &Path) -> std::io::Result<Self> {
-        let through =
-            |sink| Ok(Self { path: path.to_owned(), part: None, writer: Some(BufWriter::new(sink)) });
+        let through = |sink| Ok(Self { path: path.to_owned(), writer: BufWriter::new(sink) });
         if is_standard_output(path) {
             return through(Sink::Output(std::io::stdout()));
         }
         let path = match fs::metadata(path) {
-            Ok(there) if there.is_dir() => return Err(std::io::ErrorKind::IsADirectory.into()),
-            // A rename would put a file in the place of the device, or of what a process has open under such a name.
-            Ok(there) if !there.is_file() || path.starts_with("/dev") || path.starts_with("/proc") => {
+            Ok(existing) if existing.is_dir() => return Err(std::io::ErrorKind::IsADirectory.into()),
+            // A rename would replace the device, or the name under which a process has a file open.
+            Ok(existing) if !existing.is_file() || path.starts_with("/dev") || path.starts_with("/proc") => {
                 return through(Sink::Special(OpenOptions::new().write(true).open(path)?));
             }
-            // Through a link to the file it names: a rename would put a file in the place of the link.
+            // A rename would replace the link instead of its file.
             Ok(_) if path.is_symlink() => fs::canonicalize(path)?,
             Ok(_) | Err(_) => path.to_owned(),
         };
-        // Of this process alone: two runs beside each other do not write into one.
-        let part = beside(&path, &format!("part-{}", std::process::id()));
-        match fs::remove_file(&part) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let writer = Some(BufWriter::new(Sink::Part(options.open(&part)?)));
-        Ok(Self { path, part: Some(part), writer })
+        // tempfile creates it with mode 0600 under a random name, so that concurrent runs do not share it.
+        let prefix = path.file_name().map_or_else(String::new, |name| format!("{}.part-", name.display()));
+        let part = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder_of(&path))?;
+        Ok(Self { path, writer: BufWriter::new(Sink::Part(part)) })
     }
 
-    /// A whole file at once, in the place of one that is there.
+    /// Writes a whole file and replaces an existing one.
     ///
     /// # Errors
-    /// The disk is full, or the folder cannot be written.
+    /// The disk is full, or the folder is not writable.
     pub fn whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let mut file = Self::begin(path)?;
         file.write_all(bytes)?;
-        file.flush_to_disk()?;
-        file.put_in_place()
+        let (path, part) = file.synced()?;
+        part.map_or(Ok(()), |part| replace(part, &path))
     }
 
-    /// Puts the file in its place. One that stands there with another content is kept as `….before-1` and so on:
-    /// somebody may have worked on it.
+    /// Names the file. An existing file with other content is kept as `….before-1` and so on, because somebody may have
+    /// edited it.
     ///
     /// # Errors
-    /// The disk is full, or the folder cannot be written.
-    pub fn finish(mut self) -> std::io::Result<PathBuf> {
-        self.flush_to_disk()?;
-        let Some(part) = &self.part else { return Ok(self.path.clone()) };
-        let now = fs::read(part)?;
-        if fs::read(&self.path).is_ok_and(|before| before != now) {
-            let kept = (1..).map(|number: u32| beside(&self.path, &format!("before-{number}")));
+    /// The disk is full, or the folder is not writable.
+    pub fn finish(self) -> std::io::Result<PathBuf> {
+        let (path, part) = self.synced()?;
+        let Some(part) = part else { return Ok(path) };
+        let now = fs::read(part.path())?;
+        if fs::read(&path).is_ok_and(|before| before != now) {
+            let kept = (1..).map(|number: u32| beside(&path, &format!("before-{number}")));
             let kept = kept.into_iter().find(|kept| !kept.exists());
-            fs::rename(&self.path, kept.unwrap_or_else(|| beside(&self.path, "before")))?;
+            fs::rename(&path, kept.unwrap_or_else(|| beside(&path, "before")))?;
         }
-        self.put_in_place()?;
-        Ok(self.path.clone())
+        replace(part, &path)?;
+        Ok(path)
     }
 
-    /// Puts the file in its place, if nothing stands there.
+    /// Names the file if the name is free.
     ///
     /// # Errors
-    /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists), besides those of [`Self::finish`].
-    pub fn finish_first(mut self) -> std::io::Result<()> {
-        self.flush_to_disk()?;
-        let Some(part) = &self.part else { return Ok(()) };
-        named_first(part, &self.path, |part, path| fs::hard_link(part, path))?;
-        // What comes next relies on the name being there after a power failure too.
-        sync_folder_of(&self.path)
+    /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists), and those of [`Self::finish`].
+    pub fn finish_first(self) -> std::io::Result<()> {
+        let (path, part) = self.synced()?;
+        let Some(part) = part else { return Ok(()) };
+        persist_first(part, &path, |part, path| part.persist_noclobber(path))?;
+        // The next step relies on the name, also after a power failure.
+        sync_folder_of(&path)
     }
 
-    /// Puts the file in the place of one that has these bytes and no others by now.
+    /// Replaces a file that still has exactly these bytes.
     ///
     /// # Errors
-    /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) where somebody was faster, besides those of
+    /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists) if another process was faster, and those of
     /// [`Self::finish`].
-    pub fn finish_over(mut self, before: &[u8]) -> std::io::Result<()> {
-        self.flush_to_disk()?;
-        let there = OpenOptions::new().read(true).write(true).open(&self.path)?;
-        // Of those who have read these bytes one replaces the file while the others wait, and then find another one. A
-        // locked file of Windows cannot be read by its name, so that two runs at the same moment are not told apart
-        // there.
+    pub fn finish_over(self, before: &[u8]) -> std::io::Result<()> {
+        let (path, part) = self.synced()?;
+        let existing = OpenOptions::new().read(true).write(true).open(&path)?;
+        // Of several processes that read these bytes, one replaces the file while the others wait; they then find
+        // other bytes. On Windows a locked file cannot be read by its name, so two runs at the same moment are not told
+        // apart there.
         #[cfg(unix)]
-        there.lock()?;
-        if fs::read(&self.path)? != before {
+        existing.lock()?;
+        if fs::read(&path)? != before {
             return Err(std::io::ErrorKind::AlreadyExists.into());
         }
         #[cfg(not(unix))]
-        drop(there);
-        self.put_in_place()
+        drop(existing);
+        part.map_or(Ok(()), |part| replace(part, &path))
     }
 
-    fn put_in_place(&self) -> std::io::Result<()> {
-        let Some(part) = &self.part else { return Ok(()) };
-        fs::rename(part, &self.path)?;
-        sync_folder_of(&self.path)
-    }
-
-    fn flush_to_disk(&mut self) -> std::io::Result<()> {
-        let Some(writer) = self.writer.take() else { return Ok(()) };
-        match writer.into_inner().map_err(std::io::IntoInnerError::into_error)? {
-            Sink::Part(file) => file.sync_all(),
-            Sink::Special(_) => Ok(()),
-            Sink::Output(mut output) => output.flush(),
-        }
+    /// Returns the path and the temporary file, flushed to disk; none for standard output and devices.
+    fn synced(self) -> std::io::Result<(PathBuf, Option<NamedTempFile>)> {
+        let part = match self.writer.into_inner().map_err(std::io::IntoInnerError::into_error)? {
+            Sink::Part(part) => {
+                part.as_file().sync_all()?;
+                Some(part)
+            }
+            Sink::Special(_) => None,
+            Sink::Output(mut output) => {
+                output.flush()?;
+                None
+            }
+        };
+        Ok((self.path, part))
     }
 }
 
-/// Makes a name last through a power failure.
+fn replace(part: NamedTempFile, path: &Path) -> std::io::Result<()> {
+    part.persist(path)?;
+    sync_folder_of(path)
+}
+
+/// Makes a name survive a power failure.
 #[cfg(unix)]
 fn sync_folder_of(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder_of(path))?.sync_all()
 }
 
 /// Folders do not open as files here, and need not.
@@ -159,35 +156,26 @@ fn sync_folder_of(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Part(file) | Self::Special(file) => file.write(bytes),
-            Self::Output(output) => output.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        match self {
-            Self::Part(file) | Self::Special(file) => file.flush(),
-            Self::Output(output) => output.flush(),
-        }
-    }
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
-/// Gives a file its name, if nothing has it. Unlike a rename, a link fails where something stands; some disks and
-/// shares know no links, and there the name is taken by an empty file first.
-fn named_first(
-    part: &Path,
+/// Names a file if the name is free. Some disks and shares support neither links nor exclusive renames; there an empty
+/// file reserves the name first.
+fn persist_first(
+    part: NamedTempFile,
     path: &Path,
-    link: impl Fn(&Path, &Path) -> std::io::Result<()>,
+    persist: impl Fn(NamedTempFile, &Path) -> Result<File, PersistError>,
 ) -> std::io::Result<()> {
-    match link(part, path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+    match persist(part, path) {
+        Ok(_) => Ok(()),
+        Err(failed) if failed.error.kind() == std::io::ErrorKind::AlreadyExists => Err(failed.error),
+        Err(failed) => {
             OpenOptions::new().write(true).create_new(true).open(path)?;
-            fs::rename(part, path)
+            failed.file.persist(path)?;
+            Ok(())
         }
-        outcome => outcome,
     }
 }
 
@@ -199,25 +187,31 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-impl Write for AtomicFile {
+impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match &mut self.writer {
-            Some(writer) => writer.write(bytes),
-            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        match self {
+            Self::Part(part) => part.write(bytes),
+            Self::Special(file) => file.write(bytes),
+            Self::Output(output) => output.write(bytes),
         }
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.writer.as_mut().map_or(Ok(()), Write::flush)
+        match self {
+            Self::Part(part) => part.flush(),
+            Self::Special(file) => file.flush(),
+            Self::Output(output) => output.flush(),
+        }
     }
 }
 
-impl Drop for AtomicFile {
-    fn drop(&mut self) {
-        // Nothing to tell: after `finish` there is none, and an unfinished one is of no use.
-        if let Some(part) = &self.part {
-            let _ = fs::remove_file(part);
-        }
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.flush()
     }
 }
 
@@ -250,17 +244,19 @@ mod tests {
         let late = write("four").finish_first().unwrap_err();
         assert_eq!(late.kind(), std::io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_dir(folder).unwrap().count(), 3);
-        // On a disk that knows no links, the first one has the name all the same.
-        let no_links = |_: &Path, _: &Path| Err(std::io::ErrorKind::Unsupported.into());
-        let (part, taken, free) = (folder.join("part"), folder.join("mapping.csv"), folder.join("free.csv"));
+        // On a disk without links the first one still gets the name.
+        let no_links =
+            |file, _: &Path| Err(PersistError { error: std::io::ErrorKind::Unsupported.into(), file });
+        let (taken, free) = (folder.join("mapping.csv"), folder.join("free.csv"));
         for (path, first) in [(&taken, false), (&free, true)] {
-            fs::write(&part, "five").unwrap();
-            let named = named_first(&part, path, no_links);
+            let mut part = NamedTempFile::new_in(folder).unwrap();
+            part.write_all(b"five").unwrap();
+            let named = persist_first(part, path, no_links);
             assert_eq!(named.is_ok(), first);
             assert!(first || named.unwrap_err().kind() == std::io::ErrorKind::AlreadyExists);
         }
         assert_eq!(fs::read_to_string(&free).unwrap(), "five");
-        // Over what is there, if it is what the writer has read.
+        // Over an existing file, if it still has the bytes that the writer read.
         let over = |before: &str| write("six").finish_over(before.as_bytes());
         assert_eq!(over("two").unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
         over("three").unwrap();
