@@ -45,14 +45,14 @@ pub(crate) struct CommandContext<'a> {
     pub(crate) now: UnixMillis,
 }
 
-/// Which of many licenses are listed.
+/// One page of a list.
 pub(crate) struct PageOf {
     pub(crate) after: Option<LicenseId>,
     pub(crate) limit: usize,
 }
 
 impl CommandContext<'_> {
-    /// Looks through the whole table, and says so.
+    /// Returns the licenses that `wanted` selects, from the whole table.
     pub(crate) async fn scan(
         &self,
         wanted: impl Fn(&License) -> bool,
@@ -76,7 +76,7 @@ impl CommandContext<'_> {
         Ok(found)
     }
 
-    /// Looks at every license, and says so; returns how many rows did not read.
+    /// Reads every license and returns the number of rows that do not read.
     pub(crate) async fn look_through(
         &self,
         visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
@@ -89,17 +89,27 @@ impl CommandContext<'_> {
         license: Option<&LicenseId>,
         visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize> {
-        self.progress("Looking through the whole table …");
+        self.print_scan();
         let unreadable = self.service.each_after(license, visit).await?;
+        Self::print_unreadable(unreadable);
+        Ok(unreadable)
+    }
+
+    /// Announces that every license is read.
+    pub(crate) fn print_scan(&self) {
+        self.progress("Looking through the whole table …");
+    }
+
+    /// Warns of rows that do not read as licenses.
+    pub(crate) fn print_unreadable(unreadable: usize) {
         if unreadable > 0 {
             output::note(format!(
                 "{unreadable} rows of the table do not read as licenses; verify answers 503 to their keys."
             ));
         }
-        Ok(unreadable)
     }
 
-    /// Tells a person who waits; with `--json` nobody does.
+    /// Prints a progress sentence for a person; nothing with `--json`.
     pub(crate) fn progress(&self, sentence: &str) {
         if !self.options.json {
             output::note(sentence);

@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod catalog_cache;
+pub mod erasure;
 pub mod history;
 pub mod import_export;
 pub mod issue;
