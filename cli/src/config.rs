@@ -1,4 +1,4 @@
-//! Where the license authority lives: flags, then the environment, then `falconer.toml`; or the outputs of a stack.
+//! Connection settings: flags, then the environment, then `falconer.toml`; or the outputs of a stack.
 
 pub(crate) mod local;
 
@@ -23,7 +23,7 @@ pub(crate) struct Settings {
     pub(crate) verifications_table: Option<String>,
     /// The key ring's secret.
     pub(crate) master_key_secret_id: Option<String>,
-    /// Who is asking.
+    /// The actor.
     pub(crate) actor: Option<String>,
     /// The product that commands are about which name none.
     pub(crate) product: Option<String>,
@@ -33,7 +33,7 @@ impl Settings {
     /// The settings of a `falconer.toml`.
     ///
     /// # Errors
-    /// What TOML says, with the line.
+    /// The TOML error, with the line.
     pub(crate) fn read(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
@@ -52,8 +52,8 @@ impl Settings {
         }
     }
 
-    /// What flags, environment and file say together. A stack on the command line is meant: its outputs win over the
-    /// environment and the file, and only flags over them. A stack in the file fills what is missing.
+    /// Combines flags, environment and file. The outputs of a stack on the command line override the environment and the
+    /// file; only flags override them. A stack in the file supplies missing values.
     #[must_use]
     pub(crate) fn together(flags: Self, environment: Self, file: Self) -> Self {
         // No stack has an output for these.

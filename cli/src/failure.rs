@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::output::{self, OutputError};
 
-/// What kind of failure it is. `docs/cli.md` has this table.
+/// Kind of a failure; `docs/cli.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The rules do not allow it: asking again changes nothing.
@@ -37,9 +37,9 @@ pub(crate) enum Kind {
     Usage,
     /// A value, a file or standard input does not read as what it should be.
     BadInput,
-    /// What was to be printed is not: the disk is full, most of the time.
+    /// Output was not written, usually because the disk is full.
     OutputLost,
-    /// There is no such thing.
+    /// The named object does not exist.
     NotFound,
     /// Several things are named so.
     Ambiguous,
@@ -208,7 +208,7 @@ pub(crate) fn not_found(sentence: impl Into<String>) -> Failure {
     Failure::new(Kind::NotFound, sentence)
 }
 
-/// How a failure is told.
+/// Form of an error message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     /// As a sentence on standard error.
@@ -235,7 +235,7 @@ pub(crate) fn tell(error: &anyhow::Error, told: Told) -> ExitCode {
 
 /// Tells a line that does not read, as clap has put it.
 pub(crate) fn tell_usage(error: &clap::Error, told: Told) -> ExitCode {
-    // `--help` and `--version` are none.
+    // `--help` and `--version` are not failures.
     if !error.use_stderr() {
         return match error.print().map_err(OutputError::of) {
             Ok(()) => ExitCode::SUCCESS,

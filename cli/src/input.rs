@@ -1,4 +1,4 @@
-//! What a command reads: files, or standard input where `-` stands for one.
+//! Input of a command: files, or standard input for `-`.
 
 use std::io::Read;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub(crate) fn sheet(file: &Path) -> Result<Vec<u8>> {
     bytes(file, MAX_SHEET_BYTES)
 }
 
-/// Returns true if a file stands for standard input.
+/// Returns true if a path means standard input.
 pub(crate) fn is_standard_input(file: &Path) -> bool {
     file.as_os_str() == "-"
 }

@@ -1,7 +1,7 @@
 //! `falconer`: the operator's command line.
 //!
-//! **Architecture invariant:** nothing is printed but by `output`, which knows closed pipes, full disks and texts that a
-//! terminal would obey; `println!` panics at the first two.
+//! **Architecture invariant:** only `output` prints. It handles closed pipes, full disks and text that would control a
+//! terminal; `println!` panics at the first two.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
@@ -40,7 +40,7 @@ fn asks_for_json() -> bool {
     arguments.into_iter().any(|argument| argument == "--json")
 }
 
-/// Starts this program anew, without `--local` and with the local stack's variables.
+/// Runs this program again, without `--local` and with the local stack's variables.
 fn reexec_with_local_env() -> Result<ExitCode> {
     let here = std::env::current_dir().context("the current folder cannot be read")?;
     let Some(file) = local::nearest_environment(&here) else {

@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What needs AWS.
+/// Runs a command that needs AWS.
 async fn run_with_aws(connection: ConnectionOptions, options: OutputOptions, command: Command) -> Result<()> {
     let settings = Settings::together(flags(connection), Settings::of_environment(variable), file()?);
     let operator = Operator::connect(settings.region.clone()).await;

@@ -175,7 +175,7 @@ fn takes_seats_away(in_use: &Catalog, new: &Catalog) -> bool {
     in_use.tiers().any(|tier| seats(new, tier).is_some_and(|after| Some(after) < seats(in_use, tier)))
 }
 
-/// What an operator has to know, with a few ids to begin with; `--json` names them all.
+/// Warns of these licenses, with the first few ids; `--json` lists all of them.
 fn warning(oversold: &[LicenseId]) -> Vec<String> {
     if oversold.is_empty() {
         return Vec::new();

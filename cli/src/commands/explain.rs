@@ -83,7 +83,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
     Ok(output::line(lines.join("\n"))?)
 }
 
-/// What happened between another moment and now.
+/// Returns the audit rows between another moment and now.
 async fn between(
     context: &CommandContext<'_>,
     standing: &EffectiveLicense,
@@ -97,7 +97,7 @@ async fn between(
     Ok(rows)
 }
 
-/// What the last requests were answered, the refused ones first: whoever asks for help was refused.
+/// Formats the last answers, refusals first, because a refusal is the usual reason to look.
 fn last_answers(answered: &Recent, standing: &EffectiveLicense) -> Vec<String> {
     let license = &standing.license;
     let table = |title: &str, rows: &[AuditRecord]| {

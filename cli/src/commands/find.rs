@@ -76,7 +76,7 @@ async fn matching(context: &CommandContext<'_>, query: &SearchQuery, find: &Find
     Ok(Listed { found, way: Way::LookedThrough })
 }
 
-/// What keys, ids, orders and the indexes name. A key names its license whatever else is in the text.
+/// Finds licenses by keys, ids, orders and indexes. A key takes precedence over the rest of the text.
 async fn looked_up(
     context: &CommandContext<'_>,
     query: &SearchQuery,

@@ -230,7 +230,7 @@ fn print_imported(context: &CommandContext<'_>, imported: &Imported, voice: Voic
     refused.map_or(Ok(()), |refused| Err(refused.into()))
 }
 
-/// What was mended of licenses that were there, or would be.
+/// Prints the updates of existing licenses.
 fn print_mended(context: &CommandContext<'_>, mended: &[Mended], voice: Voice) -> Result<()> {
     let changed: Vec<_> = mended.iter().filter(|mended| !mended.changed.is_empty()).collect();
     let left: Vec<_> = mended.iter().filter(|mended| !mended.left.is_empty()).collect();

@@ -24,7 +24,7 @@ use crate::output::progress::Progress;
 use crate::output::render;
 use crate::output::{self, OutputError, Voice};
 
-/// Bad rows of a file of orders that are told; the rest only counted.
+/// Number of bad orders to print; the rest are only counted.
 const MOST_TOLD: usize = 20;
 
 pub(crate) async fn run(context: &CommandContext<'_>, issue: Issue) -> Result<()> {

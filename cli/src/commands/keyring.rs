@@ -285,7 +285,7 @@ impl KeyringContext {
         Ok(output::line(lines.join("\n"))?)
     }
 
-    /// What an edit comes to, before anybody is asked.
+    /// Plans an edit before the confirmation.
     async fn planned<T>(&self, plan: impl FnOnce(&Draft) -> Result<T, EditRefusal>) -> Result<T> {
         Ok(plan(&operations::open(&self.writer).await.map_err(unwrapped)?)?)
     }
@@ -339,13 +339,13 @@ impl KeyringContext {
     }
 }
 
-/// What became of a change of the ring, for programs.
+/// Prints the outcome of a ring change as JSON.
 fn outcome(action: &str, number: Option<GenerationNumber>, outcome: &str) -> Result<()> {
     let number = number.map(GenerationNumber::get);
     Ok(output::document(&json!({ "action": action, "outcome": outcome, "generation": number }))?)
 }
 
-/// What a person is reminded of, whenever the ring becomes another one.
+/// Reminder after every change of the ring.
 const RENEW_COPY: &str = "the offline copy of the ring has to be renewed afterwards";
 const WHOLE_BACK_UP: &str = "it is the whole back-up: an offline copy of the secret has to be kept";
 const WHOLE_BACK_UP_SENTENCE: &str = "It is the whole back-up: keep an offline copy of the secret.";
@@ -366,7 +366,7 @@ struct Needing {
     revoked: u64,
 }
 
-/// What needs a generation, if nothing that lives does.
+/// Counts licenses that need a generation; fails if one of them is live.
 async fn spared(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Result<Needing> {
     let of = licenses_of(store, ring, number).await?;
     if of.living > 0 {

@@ -1,4 +1,4 @@
-//! What the program tells shells and manuals about itself.
+//! Shell completions and manual pages.
 
 use std::path::Path;
 

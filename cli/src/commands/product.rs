@@ -1,4 +1,4 @@
-//! Which product a command is about that names none.
+//! The product of a command without `--product`.
 
 use anyhow::Result;
 use falconer_domain::Product;
@@ -11,7 +11,7 @@ const BUILT_IN: &str = "QF";
 
 /// The product of a command, where somebody has said which.
 pub(crate) enum Named {
-    /// By a flag, a setting, or because there is no other.
+    /// Named by a flag or a setting, or the only product.
     Is(Product),
     /// Nobody has, and there are several: what there is to say.
     Unsaid(Failure),

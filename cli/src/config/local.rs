@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Where the stack leaves its variables, below the checkout.
+/// Path of the stack's variables, below the checkout.
 const ENVIRONMENT_FILE: &str = "target/dev/env";
 
 /// The nearest `target/dev/env`, from `from` upwards.

@@ -16,8 +16,8 @@ const MOST_DAYS_NAMED: usize = 8;
 
 type Line = (&'static str, RGBColor, fn(&Day) -> u64);
 
-/// What has a line: its name, its colour, and its count of a day. The colours differ for those who see no red or green,
-/// after Okabe and Ito's palette.
+/// Lines of the chart: name, colour, and count of a day. The colours of Okabe and Ito's palette differ for people who
+/// cannot tell red from green.
 const LINES: [Line; 3] = [
     ("Activations", RGBColor(0, 114, 178), |day| day.activations),
     ("TransferQuota", RGBColor(230, 159, 0), |day| day.transfers),
@@ -27,7 +27,7 @@ const LINES: [Line; 3] = [
 /// An SVG document.
 ///
 /// # Errors
-/// What the drawing library says; it only writes into memory.
+/// The drawing library's error; it only writes into memory.
 pub(crate) fn svg(statistics: &Statistics) -> Result<String, String> {
     let mut text = String::new();
     draw(statistics, SVGBackend::with_string(&mut text, SIZE)).map_err(|error| error.to_string())?;

@@ -57,7 +57,7 @@ pub(crate) fn license_json(standing: &EffectiveLicense, issuance: &IssuanceRecor
     })
 }
 
-/// What the license sets differently from its tier, each member under its name in catalogs; `null` where it does not.
+/// The license's policy overrides, each under its catalog name; `null` for a member of the tier.
 fn own_policy_json(license: &License) -> Value {
     let value = |value| match value {
         OwnValue::Number(number) => json!(number),
@@ -144,7 +144,7 @@ pub(crate) fn license_text(
     lines.join("\n")
 }
 
-/// The devices of a license, as a table; nothing where there are none.
+/// Formats the devices of a license as a table; empty for no devices.
 pub(crate) fn devices_text(license: &License) -> Option<String> {
     if license.devices.is_empty() {
         return None;
@@ -191,7 +191,7 @@ pub(crate) fn list_text(licenses: &[(License, IssuanceRecord)], now: UnixMillis)
     if licenses.is_empty() { "There is no such license.".to_owned() } else { table.trim_fmt() }
 }
 
-/// Who the customer is: what the operator entered, then what the application's dialog said and the operator did not.
+/// Formats the customer: the operator's entries, then different ones of the application's dialog.
 fn customer(license: &License) -> Vec<&str> {
     let entered = license.email.as_ref();
     let typed = license.licensee_email.as_ref();
@@ -255,8 +255,7 @@ pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) ->
     table.trim_fmt()
 }
 
-/// Who did it: the name that the actor gave, and below it the one that AWS knows, without its account; `--json` has it
-/// whole.
+/// Formats the actor: the given name, and below it the AWS identity without its account; `--json` has all of it.
 fn who(row: &AuditRecord) -> impl Iterator<Item = &str> {
     let identity = row.identity.as_deref().map(|arn| arn.splitn(6, ':').nth(5).unwrap_or(arn));
     std::iter::once(row.actor.as_deref().unwrap_or("–")).chain(identity)
@@ -273,7 +272,7 @@ pub(crate) fn audit_line(row: &AuditRecord) -> String {
     words::line(&line).into_owned()
 }
 
-/// What requests were answered, and from which device they came; two lines each, so that an id fits on one.
+/// Formats answers with their devices. Each has two lines, so that an id fits on one.
 pub(crate) fn answers_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>, license: &License) -> String {
     let mut table = table(&["When", "Asked, answered", "From"]);
     for row in rows {
@@ -324,7 +323,7 @@ pub(crate) fn member_text(name: &str, value: &Value) -> String {
 /// Attributes that a person learns nothing from: they follow from others, or say where the row lies.
 const NOT_TOLD: [&str; 4] = ["expiry_month", "generation", "license_id", "product"];
 
-/// What changed, as a person reads it.
+/// Formats the changes of a row.
 fn told(row: &AuditRecord) -> impl Iterator<Item = String> {
     let told = |(name, change): (&String, &Value)| match name.as_str() {
         "policy" => members_changed(change),

@@ -7,7 +7,7 @@ use falconer_domain::issue::{MAX_FEATURE_CHARS, is_feature};
 use falconer_domain::{Catalog, PolicyOverrides, Product, TierName};
 use serde::{Deserialize, Serialize};
 
-/// Why a file is no catalog.
+/// Reasons why a file is not a catalog.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// Not TOML, or a member that catalogs do not have.

@@ -1,4 +1,4 @@
-//! The catalogs in use, each read once by a command.
+//! A cache of catalogs, so that a command reads each once.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub struct CatalogCache<'a> {
 }
 
 impl<'a> CatalogCache<'a> {
-    /// None read yet.
+    /// Returns an empty cache.
     #[must_use]
     pub const fn of(store: &'a Store) -> Self {
         Self { store, read: RefCell::new(BTreeMap::new()) }

@@ -1,4 +1,4 @@
-//! What happened to a license last: the rows that a person looks at, and no more of them read than that takes.
+//! The last events of a license, without reading the whole history.
 
 use falconer_aws::operator::AuditRecord;
 use falconer_aws::{Store, StoreError};
@@ -6,16 +6,16 @@ use falconer_domain::{Code, LicenseId};
 
 /// Rows of all kinds that `show` prints.
 const LAST_ROWS: usize = 10;
-/// Refusals that are told, and answers of the other kind.
+/// Number of refusals, and of other answers, to show.
 const LAST_ANSWERS: usize = 5;
 /// Rows in one read: some 30 KB.
 const PAGE_ROWS: i32 = 100;
 /// How far back refusals are looked for. A leaked key leaves up to ten rows a minute and instance, and somebody waits.
 const MOST_ROWS: usize = 2_000;
-/// What a client can ask for.
+/// Actions of clients.
 const ENDPOINTS: [&str; 4] = ["verify", "activate-sync", "transfer", "deactivate"];
 
-/// What happened last.
+/// Last events.
 #[derive(Debug, Default)]
 pub struct Recent {
     /// The last rows of all kinds, oldest first.

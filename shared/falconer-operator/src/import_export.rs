@@ -1,6 +1,6 @@
-//! Moving in and out: licenses from a sheet or a table of another system, and all of ours as a sheet.
+//! Import and export: licenses from a sheet or a table of another system, and Falconer's licenses as a sheet.
 //!
-//! A row goes from [`cells`] through [`sheet`] or [`postgres`], which read it into an [`ImportRow`], to [`intake`],
+//! A row goes from [`cells`] through [`sheet`] or [`postgres`], which read it into an [`ImportRow`], to [`row_resolver`],
 //! which finds out whether the license is there already and makes it otherwise, to [`bulk`], which stores many at once.
 //! A row that cannot be read becomes a [`BadRow`], and the next one is read.
 
@@ -36,11 +36,11 @@ pub struct ImportRow {
     pub key: String,
     /// True if the row itself names the product; else a key may.
     pub names_product: bool,
-    /// What was sold. Its term counts for nothing; the record has it.
+    /// The order. Its term is unused; the record has it.
     pub order: Order,
-    /// What has become of it.
+    /// State of the license.
     pub record: Record,
-    /// What only an export of ours has.
+    /// Columns of a Falconer export.
     pub own: Option<ExportColumns>,
 }
 
@@ -50,19 +50,19 @@ pub struct Draft {
     pub key: Option<String>,
     /// True if the row itself names the product.
     pub names_product: bool,
-    /// What was sold, where that reads.
+    /// The order, if it reads.
     pub order: Option<Order>,
-    /// What has become of it, where that reads.
+    /// State of the license, if it reads.
     pub record: Option<Record>,
-    /// What only an export of ours has.
+    /// Columns of a Falconer export.
     pub own: Option<ExportColumns>,
     /// Why the row cannot be imported.
     pub reasons: Vec<BadRow>,
-    /// What is told about the row if it is imported.
+    /// Notices for the operator if the row is imported.
     pub notes: Notes,
 }
 
-/// What is noticed about a row, with a detail where there is one to tell.
+/// Notices about a row, each with an optional detail.
 pub type Notes = Vec<(Noticed, Option<String>)>;
 
 impl Draft {
@@ -103,19 +103,19 @@ impl std::fmt::Display for BadRows {
 /// How the place of a text begins that is not shown.
 const NOT_TOLD: &str = "a text of ";
 /// Longest text of a cell that a message shows, in characters.
-const MOST_CHARS_TOLD: usize = 24;
+const MAX_CHARS_SHOWN: usize = 24;
 
 /// A cell as a message may show it: nothing that could be a key or an address, which a row whose cells have moved has
 /// anywhere.
 #[must_use]
-pub fn told(cell: &str) -> String {
+pub fn redacted(cell: &str) -> String {
     let count = |is: fn(char) -> bool| cell.chars().filter(|c| is(*c)).count();
     let (digits, hyphens) = (count(|c| c.is_ascii_digit()), count(|c| c == '-'));
     let is_like_a_date = count(|c| ".:/".contains(c)) >= 2 && count(char::is_alphabetic) <= 2;
     let is_like_a_key = digits >= 5 || hyphens >= 2 || (hyphens == 1 && digits >= 1);
     let is_iso = dates::read(cell).is_ok();
     let is_shown = !is_like_a_key || is_like_a_date || is_iso;
-    if is_shown && cell.chars().count() <= MOST_CHARS_TOLD && !cell.contains('@') {
+    if is_shown && cell.chars().count() <= MAX_CHARS_SHOWN && !cell.contains('@') {
         cell.chars().filter(|c| !c.is_control()).collect()
     } else {
         format!("{NOT_TOLD}{} characters", cell.chars().count())
@@ -131,29 +131,29 @@ fn translation(flag: &str, value: &str) -> String {
     }
 }
 
-/// What has become of a license since it was sold. No `Debug`: it is about a person.
+/// State of a license since it was sold. No `Debug`: it is about a person.
 pub struct Record {
-    /// What the operator has made of it.
+    /// Status set by the operator.
     pub status: Status,
-    /// When it ends.
+    /// The end of the license.
     pub expires_at: Option<UnixMillis>,
     /// Days it lasts from its first binding on.
     pub duration_days: Option<u32>,
-    /// When it was issued, if the row says.
+    /// Time of issue, if the row has it.
     pub created_at: Option<UnixMillis>,
     /// The vendor's own id of the customer, where it is kept as it is; else the order has it.
     pub user_id: Option<String>,
     /// The e-mail that a client said.
     pub licensee_email: Option<Email>,
-    /// What it is bound to, as the client sent it.
+    /// Bound hardware, as the client sent it.
     pub hardware: ReceivedComponents,
     /// When counted bindings happened.
     pub transfers: Vec<UnixMillis>,
     /// How many there ever were.
     pub transfers_total: u32,
-    /// What the operator wrote down.
+    /// The operator's note.
     pub notes: Option<Note>,
-    /// What the other system kept beside it.
+    /// Other members of the source system.
     pub metadata: Option<String>,
 }
 
@@ -184,7 +184,7 @@ pub enum BadRow {
         /// The flag that translates it.
         flag: &'static str,
     },
-    /// A date that means that there is none.
+    /// A date that means "no end".
     #[error(
         "expiry_date: {0} looks like a placeholder, not like an end; leave it empty for a license that never ends, or \
          say --never VALUE"
@@ -212,7 +212,7 @@ pub enum BadRow {
     /// The product has no catalog.
     #[error("product {0} has no catalog; `falconer catalog apply` puts one")]
     NoCatalog(Product),
-    /// It looks like ours or S1's and is not, or it should be.
+    /// It resembles a key of Falconer or the Flask server without a valid signature.
     #[error(
         "license_key: no master of this ring signed it; `falconer keyring add --legacy -` adds the Flask server's master, \
          or mend the key"

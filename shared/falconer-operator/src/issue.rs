@@ -10,16 +10,16 @@ use falconer_domain::{KeyRing, LicenseId, LicenseKey, UnixMillis};
 use crate::catalog_cache::CatalogCache;
 use crate::random;
 
-/// Keys that may be taken in a row before something else must be wrong. A legacy key has no randomness: its neighbours
-/// in time may all be issued, by a bulk run of S1 or by another operator at this moment.
+/// Taken keys in a row after which an issue fails. A legacy key has no randomness: all of its neighbours in time may
+/// have been issued by a bulk run of the Flask server or by another operator.
 const MAX_TAKEN: u32 = 10_000;
 
-/// Which form of key to issue.
+/// Form of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// With 80 random bits, by the current generation.
     Current,
-    /// As S1 issued them, for applications that read nothing else.
+    /// The Flask server's form, for applications that read no other.
     Legacy,
 }
 
@@ -27,11 +27,11 @@ pub enum Form {
 pub struct Issued {
     /// The key, to be handed to the customer.
     pub key: LicenseKey,
-    /// What was stored.
+    /// A stored license.
     pub license: NewLicense,
 }
 
-/// What came of an order with an id.
+/// Outcome of an order with an id.
 pub enum Ordered {
     /// A license was issued for it now.
     Issued(Box<Issued>),
@@ -55,10 +55,10 @@ pub enum IssueError {
         "the key ring has no legacy generation; `falconer keyring add --legacy -` adds the Flask server's master"
     )]
     NoLegacy,
-    /// S1 knew one product.
+    /// The Flask server had one product.
     #[error("the Flask server's form of key exists for product QF only; leave out --legacy")]
     LegacyProduct,
-    /// The clock is outside what S1's format can write, or all keys around now are taken.
+    /// The time is outside the range of the Flask server's format, or all keys around now are taken.
     #[error("no unused legacy key is left around this moment; try again later")]
     NoUnusedKey,
     /// The order was issued before, and was another one.

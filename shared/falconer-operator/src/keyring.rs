@@ -21,7 +21,7 @@ const RETIRED_PREFIX: &str = "x-retired-";
 /// Why an edit is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditRefusal {
-    /// The text is no ring to begin with.
+    /// The text is not a key ring.
     #[error("the secret holds no key ring: {0}")]
     NotARing(String),
     /// The highest generation exists.
@@ -59,7 +59,7 @@ pub enum EditRefusal {
     /// Not distrusted.
     #[error("generation {0} is not distrusted; `falconer keyring list` shows those that are")]
     NotDistrusted(GenerationNumber),
-    /// Nothing stands by.
+    /// There is no waiting generation.
     #[error("no generation is waiting to be promoted; `falconer keyring add` adds one")]
     NothingToPromote,
     /// Published too recently.
@@ -75,9 +75,9 @@ pub enum EditRefusal {
 pub struct Listed {
     /// The generation.
     pub number: GenerationNumber,
-    /// What it does: `current`, `legacy`, `imported`, `distrusted`, `waiting`, `verifies`.
+    /// Role: `current`, `legacy`, `imported`, `distrusted`, `waiting`, `verifies`.
     pub role: &'static str,
-    /// When it was added, if the ring says.
+    /// Time of addition, if recorded.
     pub added_at: Option<UnixMillis>,
 }
 
@@ -99,7 +99,7 @@ impl Draft {
         Value::Object(members).to_string().into()
     }
 
-    /// Takes up the ring as it stands.
+    /// Opens the stored ring.
     ///
     /// # Errors
     /// [`EditRefusal::NotARing`], never printing a value.
@@ -107,15 +107,15 @@ impl Draft {
         let ring = KeyRing::parse(text).map_err(|why| EditRefusal::NotARing(why.to_string()))?;
         let members = serde_json::from_str(text).map_err(|_| EditRefusal::NotARing("not JSON".to_owned()))?;
         let mut draft = Self { members, ring };
-        // The member may stand there twice, and the map has the last one alone. One that does not read stays as it is
-        // until somebody distrusts anew: what it should have said is not known.
+        // The member may appear twice, and the map has only the last one. An unreadable member stays unchanged until the
+        // next distrust, because its intended value is unknown.
         if !draft.ring.has_unreadable_distrust() {
             draft.write_distrusted(&draft.named_distrusted());
         }
         Ok(draft)
     }
 
-    /// The ring as it stands.
+    /// Returns the ring.
     #[must_use]
     pub const fn ring(&self) -> &KeyRing {
         &self.ring
@@ -134,7 +134,7 @@ impl Draft {
         Ok((number, self.text()))
     }
 
-    /// Adds S1's master, for S1's keys and nothing else.
+    /// Adds the Flask server's master, which verifies only that server's keys.
     ///
     /// # Errors
     /// [`EditRefusal::LegacyExists`] or [`EditRefusal::Full`].
@@ -209,7 +209,7 @@ impl Draft {
         self.ring.is_distrusted(number) && !self.ring.has_unreadable_distrust()
     }
 
-    /// What is wrong with `x-distrusted`, in sentences: only a hand can have written it so.
+    /// Returns the errors of a hand-edited `x-distrusted`, in sentences.
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
         let unreadable = self.ring.has_unreadable_distrust().then(|| {
@@ -528,7 +528,7 @@ mod tests {
         assert_eq!(member(&draft(&gone).retire(number(2), LATER).unwrap().1), None);
     }
 
-    /// What a hand has written: nothing is lost by the next edit, and `distrust` makes it well again.
+    /// A hand-edited member survives the next edit, and `distrust` repairs it.
     #[test]
     fn repairs_handwritten_distrust() {
         let by_hand = |json: &str| -> SecretString {

@@ -1,7 +1,10 @@
-//! The operator's commands, as a library: the program is argument parsing around it, and tests call it directly.
+//! The operator's use cases: license service, issuing, import and export, catalogs, key ring, rotation, erasure, search
+//! and statistics. The command line uses them.
 //!
-//! Whatever changes a license goes through the same rules and the same store as the Lambdas, with an audit row that
-//! names the actor.
+//! Each change of a license uses the same rules and the same store as the Lambdas, with an audit row that names the
+//! actor.
+//!
+//! **Architecture invariant:** this crate prints nothing and does not know the command line's arguments.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod catalog;

@@ -1,4 +1,4 @@
-//! The operator's desk: finding a license and changing it, with an audit row that names who did it and why.
+//! License service: finds and changes licenses. Each change has an audit row with actor and reason.
 
 use std::ops::ControlFlow;
 
@@ -14,10 +14,10 @@ use crate::random;
 
 /// How often a change is decided before it is given up, when others change the same license at the same moment.
 const MAX_DECISIONS: u32 = 5;
-/// What stands for the hidden part of a masked key, besides three full stops.
+/// Marker of the hidden part of a masked key, besides three full stops.
 const ELLIPSIS: char = '…';
 
-/// A desk.
+/// Finds and changes licenses.
 #[derive(Debug)]
 pub struct LicenseService<'a> {
     store: &'a Store,
@@ -29,10 +29,10 @@ pub struct LicenseService<'a> {
 /// Why a license was not found.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// It is no text that names a license.
+    /// The text does not name a license.
     #[error("this is no license key of this ring, no license id (lic_…) and no masked key (QF-PRO-…-PQ8HC)")]
     NoName,
-    /// There is no such license.
+    /// The license does not exist.
     #[error("there is no license {0}")]
     NoLicense(String),
     /// A masked key fits several.
@@ -63,19 +63,19 @@ pub enum ChangeError<E: std::error::Error + 'static> {
     Random(#[from] getrandom::Error),
 }
 
-/// What is done to a license, for the audit.
+/// Action and reason of an audit row.
 #[derive(Clone, Copy, Debug)]
 pub struct AuditAction<'a> {
     /// The command.
     pub action: &'static str,
-    /// What came of it.
+    /// The outcome code.
     pub code: &'static str,
     /// Why, in the operator's words.
     pub reason: Option<&'a str>,
 }
 
 impl<'a> LicenseService<'a> {
-    /// A desk at which `actor` sits.
+    /// Returns a service that records `actor` in the audit.
     #[must_use]
     pub const fn new(store: &'a Store, ring: &'a KeyRing, actor: &'a str) -> Self {
         Self { store, ring, catalogs: CatalogCache::of(store), actor }
@@ -100,7 +100,7 @@ impl<'a> LicenseService<'a> {
         self.find_by_hint(&hint).await
     }
 
-    /// The id of the license whose key this is. A masked key reads like a key of another system; it is none.
+    /// Returns the license id of a key. A masked key, which resembles an imported key, returns `None`.
     fn id_of(&self, text: &str) -> Option<LicenseId> {
         let authentic = self.ring.authenticate(text).ok()?;
         let is_masked = text.contains(ELLIPSIS) || text.contains("...");
@@ -179,7 +179,7 @@ impl<'a> LicenseService<'a> {
     /// The catalog of a product: the stored one, else the built-in one.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Corrupt`] where there is none.
+    /// [`StoreError`]; [`StoreError::Corrupt`] for a product without a catalog.
     pub async fn catalog(&self, product: &Product) -> Result<Catalog, StoreError> {
         let catalog = self.catalogs.get(product).await?;
         catalog.ok_or_else(|| StoreError::Corrupt(format!("no catalog for product {product}")))
@@ -236,7 +236,7 @@ impl<'a> LicenseService<'a> {
         Err(ChangeError::Contended)
     }
 
-    /// An audit row of this desk about a catalog.
+    /// Returns an audit row about a catalog.
     ///
     /// # Errors
     /// The operating system gives no random bytes.
@@ -263,7 +263,7 @@ impl<'a> LicenseService<'a> {
         })
     }
 
-    /// An audit row of this desk.
+    /// Returns an audit row of this service's actor.
     ///
     /// # Errors
     /// The operating system gives no random bytes.

@@ -1,8 +1,8 @@
 //! New keys for all licenses of a generation.
 //!
-//! Whoever is stopped runs the same line again: an old license names the one that took its place, so none is given two
-//! new keys, and the table keeps every new key sealed, so that no key is lost with a file. The list for mailing is
-//! whole at the end of every run.
+//! An interrupted run is repeated with the same arguments. An old license names its successor, so none gets two new keys,
+//! and the table keeps every new key sealed, so that no key is lost with a file. The list for mailing is complete at the
+//! end of every run.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -33,13 +33,13 @@ const MAPPING_HEADER: [&str; 7] =
 /// The command, as the audit names it.
 const ACTION: &str = "rotate-key";
 
-/// Who gives new keys to the licenses of which generation.
+/// Rotation of one generation's licenses.
 pub struct Rotation<'a> {
     /// The tables.
     pub store: &'a Store,
     /// The ring; its `current` makes the new keys.
     pub ring: &'a KeyRing,
-    /// Who asks, for the audit.
+    /// The service that writes audit rows.
     pub service: &'a LicenseService<'a>,
     /// Why, for the audit.
     pub reason: Option<&'a str>,
@@ -49,7 +49,7 @@ pub struct Rotation<'a> {
     pub now: UnixMillis,
 }
 
-/// What there is to do.
+/// Licenses to rotate.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Licenses that live and need the generation, in order.
@@ -60,14 +60,14 @@ pub struct Plan {
     pub unreadable: usize,
 }
 
-/// What was done.
+/// Outcome of a rotation.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Done {
     /// Licenses that were given a new key now.
     pub rotated: u64,
     /// Licenses that had theirs before.
     pub there: u64,
-    /// Where the keys stand, if there are any.
+    /// File of the keys, if any.
     pub mapping: Option<PathBuf>,
 }
 
@@ -155,7 +155,7 @@ impl Rotation<'_> {
         if let Some(why) = failed {
             return Err(why.into());
         }
-        // One that was replaced within the generation is told by the license that took its place.
+        // A license that was replaced within the generation is listed by its successor.
         let elsewhere = replaced.into_iter().filter(|(_, by)| !needing.contains(by));
         plan.replaced = elsewhere.map(|(id, _)| id).collect();
         plan.open.sort_unstable();
@@ -163,8 +163,8 @@ impl Rotation<'_> {
         Ok(plan)
     }
 
-    /// Gives every license of a plan its new key, and lists old and new keys in a file. `progress` is told after every
-    /// license how many there were.
+    /// Gives every license of a plan its new key, and lists old and new keys in a file. `progress`
+    /// receives the number of licenses after each one.
     ///
     /// # Errors
     /// [`RotationError`].

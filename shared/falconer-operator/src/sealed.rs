@@ -1,4 +1,4 @@
-//! What a license's sealed key says: the key itself, and which generations of the ring the license needs.
+//! Contents of a license's sealed key: the key itself, and the generations that the license needs.
 
 use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::{GenerationNumber, KeyRing, License, LicenseId, Status, escrow};

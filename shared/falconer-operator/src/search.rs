@@ -1,5 +1,5 @@
-//! What support pastes to find a license: a key, old or new, in a line of a mail; the last group of one; a part of a
-//! name or an address. What it says of licenses can be looked up, or compared with each license there is.
+//! Search text that support pastes: a key, old or new, in a line of a mail; the last group of one; a part of a name or an
+//! address. It is looked up, or compared with every license.
 
 use std::collections::BTreeSet;
 
@@ -16,18 +16,18 @@ use crate::import_export::row_resolver;
 const MAX_WORDS: usize = 400;
 /// Words that a key is spread over at most: product, tier and six groups.
 const MAX_KEY_WORDS: usize = 8;
-/// Fewest characters of a group that stands for a key; two words of a sentence rarely have so many in common with one.
+/// Minimum length of a group that identifies a key. Words of a sentence rarely have so many characters of one.
 const MIN_GROUP_CHARS: usize = 4;
-/// Letters and digits from which on a text without a tag is nearly a key of ours.
+/// Minimum of letters and digits in a text without a tag that may be a mistyped key.
 const NEARLY_CHARS: usize = 30;
-/// What is around a key in a link or in the source of a mail, and in none.
+/// Characters around a key in a link or a mail's source, and never in a key.
 const AROUND: [char; 14] = ['&', '?', '=', '#', '<', '>', '"', '\'', '(', ')', '[', ']', ',', ';'];
 /// Free texts of which it is computed which license an import made of them.
 const MAX_FREE_TEXTS: usize = 8;
 /// Ids that are looked up at most, each by one read.
 pub const MAX_LOOKED_UP: usize = 200;
 
-/// What a text can mean. No `Debug`: it may hold a license key.
+/// A search text. No `Debug`: it may hold a license key.
 pub struct SearchQuery {
     text: String,
     words: Vec<String>,
@@ -94,7 +94,7 @@ impl SearchQuery {
         OrderId::read(&self.text).ok()
     }
 
-    /// Returns true if a key in it has a slip: it has the form of one of ours, and no master of the ring has made it.
+    /// Returns true if a key in it has a typing error: it has Falconer's form, and no master of the ring made it.
     #[must_use]
     pub fn has_mistyped_key(&self, ring: &KeyRing) -> bool {
         let is_long = |text: &&String| {
@@ -124,7 +124,7 @@ impl SearchQuery {
         self.free_texts().any(|text| row_resolver::id_in_place_of(&text, home, product, &tier) == license.id)
     }
 
-    /// What can be a key of another system: the whole, and each word that is not a mere one.
+    /// Returns candidates for imported keys: the whole text, and each word that is not plain language.
     fn free_texts(&self) -> impl Iterator<Item = String> {
         let words = self.words.iter().filter(|word| word.contains(|c: char| c.is_ascii_digit() || c == '-'));
         std::iter::once(self.text.clone()).chain(words.cloned()).take(MAX_FREE_TEXTS)
@@ -140,7 +140,7 @@ impl SearchQuery {
         runs.chain(parts).chain(std::iter::once(self.text.clone()))
     }
 
-    /// What can be the last group of a key: of each word, and of a masked key however short it is.
+    /// Returns candidates for the last group of a key: of each word, and of a masked key of any length.
     fn groups(&self) -> impl Iterator<Item = String> {
         self.words.iter().filter_map(|word| {
             let folded = license_key::fold(word)?;

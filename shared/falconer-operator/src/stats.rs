@@ -6,10 +6,10 @@ use falconer_aws::operator::AuditSummary;
 use falconer_domain::time::MILLIS_PER_DAY;
 use falconer_domain::{Code, License, UnixMillis};
 
-/// What a client can ask for.
+/// Actions of clients.
 const ENDPOINTS: [&str; 4] = ["verify", "activate-sync", "transfer", "deactivate"];
 
-/// What a day saw.
+/// Counts of one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Day {
     /// Devices bound to a seat.
@@ -60,7 +60,7 @@ impl Statistics {
 
     /// Counts what happened; what is older than the days is left out, and so is what no request of a client did.
     pub fn happened(&mut self, row: &AuditSummary) {
-        // An operator's `suspend` is recorded as SUSPENDED too, and is no refusal.
+        // An operator's `suspend` is recorded as SUSPENDED too, and is not a refusal.
         if !ENDPOINTS.contains(&row.action.as_str()) {
             return;
         }

@@ -33,7 +33,7 @@ fn cell() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What a column may well hold, so that a row is read to its end.
+/// Plausible values of a column, so that rows read to their end.
 fn plausible(column: &'static str) -> &'static str {
     match column {
         "license_key" => "(QF-PRO-[0-9A-Z]{5}(-[0-9A-Z]{5}){5}|CUST-[0-9]{4})",

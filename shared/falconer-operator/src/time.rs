@@ -39,7 +39,7 @@ fn in_utc(at: DateTime) -> Option<UnixMillis> {
     i64::try_from(since.as_millis()).ok().map(UnixMillis)
 }
 
-/// A text that is no day and no moment.
+/// A text that is neither a day nor a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is no day (2027-03-01) and no moment (2027-03-01T12:00:00Z)")]
 pub struct BadTime(String);

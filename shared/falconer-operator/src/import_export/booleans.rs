@@ -1,6 +1,6 @@
 //! Yes and no as spreadsheets, databases and data frames write them.
 
-/// What spreadsheet programs show for a check box or a comparison, in the languages that translate it.
+/// Truth values of spreadsheet programs, in the languages that translate them.
 const CONSTANTS: [(&str, &str); 19] = [
     ("true", "false"),
     ("wahr", "falsch"),
@@ -22,7 +22,7 @@ const CONSTANTS: [(&str, &str); 19] = [
     ("истина", "ложь"),
     ("真", "假"),
 ];
-/// What people and databases write besides.
+/// Other spellings of people and databases.
 const WORDS: [(&str, &str); 11] = [
     ("t", "f"),
     ("yes", "no"),

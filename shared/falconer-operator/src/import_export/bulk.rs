@@ -50,7 +50,7 @@ impl<'a> Bulk<'a> {
         Self { store, batch: Vec::new(), under_way: FuturesUnordered::new(), tally: Tally::default() }
     }
 
-    /// What came of those whose outcome is known.
+    /// Counts of completed writes.
     #[must_use]
     pub const fn tally(&self) -> Tally {
         self.tally

@@ -18,10 +18,10 @@ const MAX_ROW_BYTES: usize = 200_000;
 const FORMULA_STARTS: [char; 11] =
     ['=', '+', '-', '@', '\t', '\r', '\n', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}'];
 /// Characters inside a cell at which a spreadsheet begins another one, if it takes them for what separates cells: Excel
-/// does so in most of Europe, and then knows no quotation marks of ours.
+/// does so in most of Europe, and then ignores CSV's quotation marks.
 const INNER_SEPARATORS: [char; 4] = [';', '\t', '\n', '\r'];
 
-/// What may part the cells of a row, the most usual first.
+/// Cell separators, the most common first.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// A line that Excel writes and reads in front of the header, with the separator behind it.
 const SEPARATOR_LINE: &str = "sep=";
@@ -30,7 +30,7 @@ const END_OF_FILE: &[u8] = b"\n\x01end";
 /// Names of a first line that a message shows: more than any sheet of the kind has.
 const MOST_NAMES_SHOWN: usize = 40;
 
-/// Why a file is no sheet of the kind asked for.
+/// Reasons why a file is not the expected kind of sheet.
 #[derive(Debug, thiserror::Error)]
 pub enum BadFile {
     /// No header.
@@ -48,7 +48,7 @@ pub enum BadFile {
          (psql: `csv header`), or put them above the rows"
     )]
     NoHeaderOfTable(String),
-    /// A column stands there twice.
+    /// A column appears twice.
     #[error("the first line names the column {0} twice")]
     Twice(String),
     /// Not text.
@@ -65,9 +65,9 @@ pub struct Sheet<'a> {
     text: Cow<'a, str>,
     mark: Mark,
     separator: u8,
-    /// Where the rows begin: behind the header.
+    /// Offset of the first row after the header.
     body: u64,
-    /// The header, as it stands.
+    /// The header, unchanged.
     pub header: StringRecord,
     columns: BTreeMap<String, usize>,
 }
@@ -79,7 +79,7 @@ pub struct Row<'a> {
     pub line: u64,
     /// The cells, one for each name of the header.
     pub cells: Result<StringRecord, BadRow>,
-    /// The same as they stand, for handing them back.
+    /// The same names, unchanged, for output.
     pub raw: ByteRecord,
     columns: &'a BTreeMap<String, usize>,
     separator: u8,
@@ -140,7 +140,7 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// What parts the cells of a row: a comma, a semicolon, a tab or a bar.
+    /// Returns the cell separator: a comma, a semicolon, a tab or a bar.
     #[must_use]
     pub const fn separator(&self) -> u8 {
         self.separator
@@ -158,7 +158,7 @@ impl<'a> Sheet<'a> {
         self.columns.contains_key(column)
     }
 
-    /// Columns that are none of these.
+    /// Returns the columns outside this list.
     #[must_use]
     pub fn unknown(&self, known: &[&str]) -> Vec<&str> {
         self.columns.keys().map(String::as_str).filter(|name| !known.contains(name)).collect()
@@ -170,8 +170,7 @@ impl<'a> Sheet<'a> {
         self.rows().fold(0, |count, _| count + 1)
     }
 
-    /// The rows below the header. Rows of blank cells are none; missing cells are blank, and surplus blank cells
-    /// nothing.
+    /// Returns the rows below the header, without blank rows. Missing cells are blank; surplus blank cells are ignored.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         let bytes = self.text.as_bytes();
         let body = usize::try_from(self.body).unwrap_or(usize::MAX).min(bytes.len());
@@ -263,7 +262,7 @@ pub fn folded_name(name: &str) -> String {
     parts.collect::<Vec<_>>().join("_").to_lowercase()
 }
 
-/// Returns true if a message may show what stands in a first line: words and small numbers, as names of columns are.
+/// Returns true if a message may show a cell of the first line: words and small numbers, as in column names.
 fn looks_like_a_name(name: &str) -> bool {
     let is_part = |part: &str| {
         let number = part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -272,7 +271,7 @@ fn looks_like_a_name(name: &str) -> bool {
     name.chars().count() <= 32 && name.split('_').all(is_part)
 }
 
-/// What programs leave at the ends of cells and nobody sees: byte-order marks and blanks without a width.
+/// Invisible characters at the ends of cells: byte-order marks and zero-width blanks.
 fn is_unseen(c: char) -> bool {
     matches!(c, '\u{FEFF}' | '\u{200B}' | '\u{2060}' | '\u{200E}' | '\u{200F}')
 }
@@ -302,7 +301,7 @@ fn swallowed_the_end(raw: &ByteRecord) -> Swallowed {
     Swallowed::TheEnd(kept)
 }
 
-/// Counts lines up to a record. The reader's own count stands still before blank lines and the second half of a CR LF.
+/// Counts lines up to a record. The reader's own count omits blank lines and the second half of a CR LF.
 struct Lines<'a> {
     bytes: &'a [u8],
     byte: usize,
@@ -336,7 +335,7 @@ impl Row<'_> {
         (!text.is_empty()).then(|| read(text))
     }
 
-    /// A cell exactly as it stands; `None` for a missing column.
+    /// Returns a cell unchanged; `None` for a missing column.
     #[must_use]
     pub fn text(&self, column: &str) -> Option<&str> {
         let index = *self.columns.get(column)?;
@@ -354,7 +353,7 @@ impl Row<'_> {
         self.columns.contains_key(column)
     }
 
-    /// What parts the cells of the row.
+    /// Returns the row's cell separator.
     #[must_use]
     pub const fn separator(&self) -> u8 {
         self.separator
@@ -368,7 +367,7 @@ impl Row<'_> {
         self.parsed(column, |text| numbers::whole(text, self.point()))
     }
 
-    /// What a point means in this file.
+    /// Meaning of a point in this file.
     const fn point(&self) -> Point {
         if self.separator == b';' { Point::PartsThousands } else { Point::Unknown }
     }

@@ -1,7 +1,7 @@
 //! Days and moments as spreadsheets, data frames and people write them.
 //!
-//! Whether `03/04/2027` begins with the day is decided for a whole column: by a cell that reads in one order alone, or
-//! by the operator. What cannot be decided is not guessed.
+//! The order of day and month in `03/04/2027` is decided for a whole column: by a cell that reads in only one order, or
+//! by the operator. It is never guessed.
 
 use falconer_domain::UnixMillis;
 use jiff::Timestamp;
@@ -45,7 +45,7 @@ pub enum DayOrder {
     MonthFirst,
 }
 
-/// What a cell says.
+/// Value of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     /// A day. Midnight without a zone is one too: programs write a day like that.
@@ -61,18 +61,18 @@ pub enum When {
 pub enum Written {
     /// In one way.
     Sure(When),
-    /// In an order that the column has to tell; a reading that is no day is `None`, and one of them is there.
+    /// Ambiguous without the column's order. An impossible reading is `None`; at least one is possible.
     Ordered {
-        /// What it is with the day first.
+        /// Reading with the day first.
         day_first: Option<When>,
-        /// What it is with the month first.
+        /// Reading with the month first.
         month_first: Option<When>,
         /// True if points are between the numbers: no calendar writes the month first like that.
         style: Style,
     },
 }
 
-/// What is between the numbers of a date.
+/// Separator of a date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// Points.
@@ -246,7 +246,7 @@ fn serial(text: &str) -> Option<Result<When, NoDate>> {
     Some(Ok(if seconds == 0 { When::Day(at.date()) } else { When::Local(at) }))
 }
 
-/// The day of a cell and its time of day; midnight where there is none.
+/// Returns the day and time of a cell; midnight by default.
 fn day_and_time(text: &str) -> Option<(&str, Time)> {
     let Some(colon) = text.find(':') else { return Some((text, Time::MIN)) };
     let start = text[..colon].rfind(|c: char| c.is_whitespace() || c == 'T')?;
@@ -372,7 +372,7 @@ fn in_numbers(text: &str, at: impl Fn(Date) -> When) -> Result<Written, NoDate> 
     }
 }
 
-/// What `26/12/31` is if it begins with the year. With points between them numbers begin with the day.
+/// Reads `26/12/31` with the year first. Dates with points begin with the day.
 fn year_first(text: &str) -> Option<Date> {
     let (day, _) = day_and_time(text.trim())?;
     let parts: Vec<&str> = day.split('/').map(str::trim).collect();
@@ -390,7 +390,7 @@ fn date(year: i16, month: i8, day: i8) -> Option<Date> {
     Date::new(year, month, day).ok()
 }
 
-/// What the cells of a column say about the order of day and month.
+/// Evidence of a column about the order of day and month.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
     day_first: Option<Example>,
@@ -408,7 +408,7 @@ pub struct Survey {
 pub struct Example {
     /// The line it is in.
     pub line: u64,
-    /// What it says.
+    /// The conclusion.
     pub text: String,
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-/// What a file begins with whose letters a spreadsheet program would not read otherwise.
+/// Marks that a spreadsheet program needs to read non-ASCII letters.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Bytes that are looked at to find UTF-16 without a byte-order mark.
 const LOOKED_AT: usize = 400;
@@ -30,7 +30,7 @@ pub enum NotText {
     /// Not what its byte-order mark or the operator says.
     #[error("the file does not read as {0} to its end; save the sheet as CSV in UTF-8")]
     Broken(&'static str),
-    /// Zero bytes in what is no UTF-16.
+    /// Zero bytes in a text other than UTF-16.
     #[error("the file has zero bytes and is not text; save the sheet as CSV in UTF-8")]
     Binary,
 }
@@ -40,7 +40,7 @@ pub enum NotText {
 pub struct Decoded<'a> {
     /// The text, without a byte-order mark.
     pub text: Cow<'a, str>,
-    /// How it was marked.
+    /// The byte-order mark.
     pub mark: Mark,
 }
 

@@ -1,4 +1,4 @@
-//! All licenses as a sheet: S2's thirteen columns, then what those would lose.
+//! All licenses as a sheet: the spreadsheet's thirteen columns, then the members that those would lose.
 
 use data_encoding::BASE64;
 use falconer_aws::operator::IssuanceRecord;

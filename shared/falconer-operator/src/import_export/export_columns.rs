@@ -16,7 +16,7 @@ use super::cells::Row;
 use crate::catalog::PolicyTable;
 use crate::time;
 
-/// Their names, in the order they are written behind S2's.
+/// Column names, in the order after the spreadsheet's.
 pub const COLUMNS: [&str; 18] = [
     "license_id",
     "user_id",
@@ -38,7 +38,7 @@ pub const COLUMNS: [&str; 18] = [
     "erased_at",
 ];
 
-/// What a license has besides what a sheet says. No `Debug`: it holds the sealed key.
+/// Members of a license beyond the spreadsheet's columns. No `Debug`: it holds the sealed key.
 pub struct ExportColumns {
     /// The id.
     pub id: LicenseId,
@@ -54,7 +54,7 @@ pub struct ExportColumns {
     pub free_used: u32,
     /// Counted bindings of the last 365 days.
     pub transfers: Vec<UnixMillis>,
-    /// What it sets differently from its tier, seats aside.
+    /// Policy overrides without seats.
     pub policy: PolicyOverrides,
     /// The license it replaced.
     pub replaces: Option<LicenseId>,
@@ -200,22 +200,22 @@ impl ReleasedCell {
     }
 }
 
-/// Devices as a cell; empty where there are none.
+/// Formats devices as a cell; empty for no devices.
 pub(super) fn devices(devices: &BTreeMap<DeviceId, Device>) -> String {
     list(devices.iter().map(|(id, device)| DeviceCell::of(id, device)))
 }
 
-/// Released devices as a cell; empty where there are none.
+/// Formats released devices as a cell; empty for no devices.
 pub(super) fn released(released: &BTreeMap<DeviceId, FormerDevice>) -> String {
     list(released.iter().map(|(id, released)| ReleasedCell::of(id, released)))
 }
 
-/// Moments as a cell; empty where there are none.
+/// Formats times as a cell; empty for no times.
 pub(super) fn moments(moments: &[UnixMillis]) -> String {
     list(moments.iter().map(|at| at.0))
 }
 
-/// Overrides as a cell, seats aside, which have a column; empty where there are none.
+/// Formats overrides as a cell, without seats, which have a column of their own.
 pub(super) fn policy(overrides: PolicyOverrides) -> String {
     let table = PolicyTable::from(PolicyOverrides { seats: None, ..overrides });
     // Unwrap safety: a table of numbers and flags is always JSON.

@@ -24,38 +24,38 @@ use super::{BadRow, BadRows, Draft, Notes, export_columns, postgres, sheet, spoi
 use crate::catalog_cache::CatalogCache;
 use crate::{random, time};
 
-/// Where rows come from.
+/// Source of rows.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// S2's sheet, or our own export.
+    /// The spreadsheet, or a Falconer export.
     Sheet(Reading, FreeText),
     /// The Flask server's table.
     Postgres(postgres::Reading),
 }
 
-/// Who imports what into where. The paths are of the files that are left behind.
+/// An import. The paths name its output files.
 pub struct Import<'a> {
     /// The tables.
     pub store: &'a Store,
     /// The ring.
     pub ring: &'a KeyRing,
-    /// Who, for the audit.
+    /// The actor, for the audit.
     pub actor: &'a str,
     /// Why, for the audit.
     pub reason: Option<&'a str>,
     /// When.
     pub now: UnixMillis,
-    /// What is done about licenses that are there already.
+    /// Treatment of existing licenses.
     pub there: There,
     /// For the customers whose key is another one now.
     pub mapping: &'a Path,
-    /// The statuses of those that the mapping has, all if there is none.
+    /// Statuses to list in the mapping; empty for all.
     pub only: &'a [String],
     /// For whoever mends the bad rows.
     pub refused: &'a Path,
 }
 
-/// What is done about rows that could be imported.
+/// Treatment of importable rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// They are.
@@ -64,16 +64,16 @@ pub enum Mode {
     Look,
 }
 
-/// What is done about rows whose license is there already.
+/// Treatment of rows with an existing license.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum There {
     /// Nothing.
     Left,
-    /// What an earlier import set and the file has otherwise is mended.
+    /// Values of an earlier import are updated from the file.
     Updated,
 }
 
-/// What came of a file.
+/// Outcome of an import.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Rows there were.
@@ -84,7 +84,7 @@ pub struct Imported {
     pub there: u64,
     /// Those of them that are mended now, or that would be, or that differ and are left alone.
     pub mended: Vec<Mended>,
-    /// What there is to tell about the licenses stored now.
+    /// Notices about the licenses stored now.
     pub notices: Notices,
     /// Bad rows.
     pub refused: u64,
@@ -94,9 +94,9 @@ pub struct Imported {
     pub unmapped: u64,
     /// The file of an earlier run's bad rows, if there was one and no row is bad any more.
     pub removed: Option<PathBuf>,
-    /// Where the fresh keys stand, if there are any.
+    /// File of the fresh keys, if any.
     pub mapping: Option<PathBuf>,
-    /// Where the bad rows stand, if there are any.
+    /// File of the bad rows, if any.
     pub refused_file: Option<PathBuf>,
 }
 
@@ -192,7 +192,7 @@ impl Source {
         }
     }
 
-    /// What tells one license of the file from another: its id in our own export, else its key.
+    /// Identity of a row's license: its id in a Falconer export, else its key.
     fn keys<'a>(&'a self, sheet: &'a Sheet<'_>) -> impl Iterator<Item = (u64, Cow<'a, str>)> {
         self.rows(sheet).filter_map(|row| {
             let key = row.cell("license_id").or_else(|| row.cell("license_key"));
@@ -224,10 +224,10 @@ impl Source {
 const NOTED: [&str; 2] = ["line", "reason"];
 
 impl Import<'_> {
-    /// Imports a file. `progress` is told after every row how many there were.
+    /// Imports a file. `progress` receives the number of rows after each one.
     ///
     /// # Errors
-    /// [`ImportError`]; bad rows are none.
+    /// [`ImportError`]; bad rows are counted instead.
     pub async fn run(
         &self,
         source: &Source,
@@ -355,7 +355,7 @@ impl Import<'_> {
         }
     }
 
-    /// What there is to tell about a license that is stored now, whatever file it comes from.
+    /// Returns the notices about a stored license, for any source.
     fn noticed(&self, new: &NewLicense, source: &Source, catalogs: &BTreeMap<Product, Catalog>) -> Notes {
         let license = &new.license;
         let features = |extras: &[String]| {
@@ -392,13 +392,13 @@ fn bulk_error(error: BulkError) -> ImportError {
     }
 }
 
-/// What a mapping calls the outcome of a license that is there already.
+/// Returns the mapping's outcome for an existing license.
 const THERE: &str = "there";
 
 /// How many new keys, one after the other, are followed to the license that is there now.
 const MAX_REPLACEMENTS: usize = 32;
 
-/// What a mapping has of a license that was given a fresh key.
+/// Mapping row of a license with a fresh key.
 enum Listed {
     /// The key.
     Key(String),
@@ -420,7 +420,7 @@ struct Customer {
     seats: String,
 }
 
-/// What a mapping calls the status of a license whose end has passed.
+/// Status of an expired license in a mapping.
 const EXPIRED: &str = "expired";
 
 impl Customer {
@@ -531,7 +531,7 @@ impl<'a> Table<'a> {
         cells_are: Cells,
     ) -> Result<(), ImportError> {
         let noted = [row.line.to_string().into_bytes(), why.to_string().into_bytes()];
-        // As they stand, not as they were read: nothing of a row is lost by being refused.
+        // Unchanged, so that a refused row loses nothing.
         let cells = row.raw.iter().enumerate();
         let cells = cells.filter(|(index, _)| !sheet.header.get(*index).is_some_and(is_noted));
         // The import takes the apostrophe away again that keeps a spreadsheet from calculating.

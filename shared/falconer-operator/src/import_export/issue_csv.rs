@@ -1,7 +1,7 @@
 //! Orders in bulk: a key for each row of a file, written down before any license is stored.
 //!
-//! The file of keys is what makes it safe to be killed: nothing is stored before it stands, and whoever starts over
-//! takes the keys from it, so that no order is issued twice and no issued key is lost.
+//! The file of keys makes an interruption safe. It is complete before anything is stored, and a second run reads the keys
+//! from it, so that no order is issued twice and no issued key is lost.
 
 use std::collections::HashSet;
 use std::fs;
@@ -22,7 +22,7 @@ pub const COLUMNS: [&str; 10] =
     ["product", "tier", "user", "email", "name", "days", "from_activation", "perpetual", "seats", "features"];
 /// Those without which a row says nothing.
 pub const REQUIRED: [&str; 1] = ["tier"];
-/// What the file of keys adds behind them.
+/// Columns that the file of keys appends.
 const ADDED: [&str; 3] = ["license_key", "license_id", "issued_at"];
 
 /// An order with its key.
@@ -31,7 +31,7 @@ pub struct Keyed {
     pub order: Order,
     /// The key.
     pub key: LicenseKey,
-    /// When it was issued: its term runs from then on, whenever it is stored.
+    /// Time of issue. The term starts here, also if the license is stored later.
     pub issued_at: UnixMillis,
 }
 
@@ -49,7 +49,7 @@ pub enum NotItsKeys {
     NoKey(u64),
 }
 
-/// The orders of a file: rows of blank cells and empty check boxes are none.
+/// Returns the orders of a file, without rows of blank cells and empty check boxes.
 pub fn rows<'a>(sheet: &'a Sheet<'_>) -> impl Iterator<Item = Row<'a>> {
     let named = ["product", "tier", "user", "email", "name", "days"];
     let is_nothing = |text: &str| booleans::is_constant(text) || spoiled::is_error(text);
@@ -125,8 +125,8 @@ fn flag(row: &Row<'_>, column: &'static str) -> Result<Flag, BadRow> {
     }
 }
 
-/// Writes the file of keys: every order as it stands, with its key. Never over one that is there. It has the form of
-/// the file of orders, so that the same program opens both.
+/// Writes the file of keys: every order unchanged, with its key. An existing file is not overwritten. The format is that
+/// of the file of orders, so that the same program opens both.
 ///
 /// # Errors
 /// The file cannot be written, or is there.
@@ -152,7 +152,7 @@ pub fn write_keys(
     }
 }
 
-/// Adds the keys of the orders that stand below those of the file of keys.
+/// Appends the keys of new orders to the file of keys.
 ///
 /// # Errors
 /// The file cannot be written, or is another one by now.

@@ -1,5 +1,4 @@
-//! What an import tells about rows it has taken: where a license is not what the row says, or where the row says
-//! something that surprises.
+//! Notices about imported rows: a license differs from its row, or the row has a surprising value.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +34,7 @@ pub enum Noticed {
     Cut(&'static str),
     /// A cell that only informs does not read.
     LeftOut(&'static str),
-    /// What a client entered as its e-mail does not look like one.
+    /// The client's e-mail is malformed.
     NotAnAddress,
 }
 
@@ -77,7 +76,7 @@ impl Noticed {
         }
     }
 
-    /// What happens to so many licenses, for people.
+    /// Formats a notice with its count.
     fn sentence(self, licenses: usize) -> String {
         let (them, are, have, get, end) = if licenses == 1 {
             ("1 license".to_owned(), "is", "has", "gets", "ends")
@@ -110,7 +109,7 @@ impl Noticed {
     }
 }
 
-/// Where each thing was noticed: its lines, and what to say about each.
+/// Lines and details of each notice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notices(BTreeMap<Noticed, Vec<(u64, Option<String>)>>);
 

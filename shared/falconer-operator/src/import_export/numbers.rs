@@ -14,8 +14,7 @@ pub enum NotWhole {
     Doubtful(u64, u64),
 }
 
-/// What a point between digits means in a file. Where it parts thousands, a comma alone is doubtful, and the other way
-/// round.
+/// Meaning of a point between digits in a file. If it separates thousands, a lone comma is ambiguous, and vice versa.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     /// Nothing says so.
@@ -101,7 +100,7 @@ fn zeros(decimals: &str) -> bool {
     decimals.bytes().all(|byte| byte == b'0')
 }
 
-/// What parts thousands besides points and commas: blanks of every width, and the apostrophe of Switzerland.
+/// Thousands separators besides points and commas: blanks of every width, and the Swiss apostrophe.
 fn is_gap(c: char) -> bool {
     c.is_whitespace() || c == '\u{2019}'
 }

@@ -1,7 +1,7 @@
 //! A row of the Flask server's table `licenses`, as psql, pgAdmin or pandas writes it.
 //!
-//! What the Flask server looked at has to read: key, tier, end and `active`. Nothing else refuses a row, since the
-//! Flask server accepted it: what does not fit is kept as metadata.
+//! Values that the Flask server used must read: key, tier, end and `active`. Nothing else refuses a row, because the
+//! Flask server accepted it: other values that do not fit are kept as metadata.
 
 mod array;
 pub mod clock;
@@ -39,24 +39,24 @@ pub const REQUIRED: [&str; 5] = ["license_key", "user_id", "tier", "expires_at",
 const PERPETUAL_AFTER_YEAR: i64 = 2_200;
 /// The beginning of the year 1: the end of what ended before the calendar here begins.
 const LONG_AGO: UnixMillis = UnixMillis(-62_135_596_800_000);
-/// What no value is written as: by psql an empty cell or `\N`, by pgAdmin `NULL` unless one chooses otherwise, by
-/// pandas an empty cell, or one of the others where a program asked for it.
+/// Spellings of NULL: psql writes an empty cell or `\N`, pgAdmin `NULL` by default, pandas an empty cell or a chosen one
+/// of the others.
 const NULLS: [&str; 7] = ["", r"\N", "NULL", "nan", "NaT", "None", "<NA>"];
 /// Metadata that is kept: half of the 400 KB of an item, which holds the rest of the license too.
 const MAX_METADATA_BYTES: usize = 200_000;
 
-/// What a table does not say of itself.
+/// Settings that a table does not contain.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// The zone of `expires_at`: the one the Flask server's process ran in.
     pub server_zone: TimeZone,
     /// The zone of `created_at`: the one the database's sessions ran in.
     pub database_zone: TimeZone,
-    /// What becomes of `features`.
+    /// Treatment of `features`.
     pub features: Features,
 }
 
-/// What becomes of the column `features`, which the Flask server never looked at.
+/// Treatment of the column `features`, which the Flask server ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Features {
     /// They become features of the license.
@@ -136,10 +136,10 @@ fn status(row: &Row<'_>, aside: &mut Aside) -> Result<Status, BadRow> {
     }
 }
 
-/// Text of another system, as it is. Line breaks, and marks that hide or turn around what stands beside them, would
-/// make an operator's screen say something else.
+/// Returns text of another system. Line breaks, and marks that hide or reverse their neighbours, are removed because they
+/// would falsify an operator's screen.
 fn user_id(row: &Row<'_>, aside: &mut Aside) -> Option<String> {
-    let text = as_it_stands(row, "user_id").unwrap_or_default();
+    let text = unchanged_text(row, "user_id").unwrap_or_default();
     let visible = text.chars().filter_map(|c| match c {
         '\n' | '\t' => Some(' '),
         c if c.is_control() => None,
@@ -222,7 +222,7 @@ fn created_at(row: &Row<'_>, reading: &Reading, aside: &mut Aside) -> Option<Uni
     }
 }
 
-/// What does not fit, by column, and what is noticed.
+/// Problems by column, and notices.
 #[derive(Default)]
 struct Aside {
     cells: BTreeMap<&'static str, Value>,
@@ -248,7 +248,7 @@ impl Aside {
         let set_aside = json!(self.cells);
         let kept = match kept {
             None => format!("{{\"set_aside\":{set_aside}}}"),
-            // As it stands, digits and order of members included.
+            // Unchanged, including digits and the order of members.
             Some(json) if is_json(&json) => format!("{{\"metadata\":{json},\"set_aside\":{set_aside}}}"),
             Some(text) => json!({ "metadata": text, "set_aside": set_aside }).to_string(),
         };
@@ -271,14 +271,14 @@ fn is_json(text: &str) -> bool {
     serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// A cell without a thing taken from it. A file of refused rows is one of ours: it has apostrophes against formulas.
-fn as_it_stands<'a>(row: &'a Row<'_>, column: &str) -> Option<Cow<'a, str>> {
+/// Returns a cell unchanged, except for the apostrophes against formulas of Falconer's file of refused rows.
+fn unchanged_text<'a>(row: &'a Row<'_>, column: &str) -> Option<Cow<'a, str>> {
     let text = row.text(column)?;
     Some(if row.has("line") && row.has("reason") { super::cells::read(text) } else { Cow::Borrowed(text) })
 }
 
 fn nullable<'a>(row: &'a Row<'_>, column: &str) -> Option<Cow<'a, str>> {
-    as_it_stands(row, column).filter(|text| !NULLS.contains(&text.trim()))
+    unchanged_text(row, column).filter(|text| !NULLS.contains(&text.trim()))
 }
 
 fn required<'a>(row: &'a Row<'_>, column: &'static str) -> Result<Cow<'a, str>, BadRow> {
@@ -286,7 +286,7 @@ fn required<'a>(row: &'a Row<'_>, column: &'static str) -> Result<Cow<'a, str>, 
     Ok(Cow::Owned(text.trim().to_owned()))
 }
 
-/// What a timestamp says.
+/// Value of a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
     At(UnixMillis),
@@ -326,7 +326,7 @@ fn year(text: &str) -> Option<i64> {
     formed.then(|| year.parse().ok()).flatten()
 }
 
-/// What the rows' own keys say about the zone of a column, for a second reading of it in `zone`.
+/// Checks a column's time zone against the times in the rows' keys.
 #[must_use]
 pub fn judged(sheet: &Sheet<'_>, ring: &KeyRing, column: Column, zone: &TimeZone) -> Verdict {
     let name = match column {

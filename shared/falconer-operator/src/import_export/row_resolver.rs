@@ -16,21 +16,21 @@ use super::export_columns::ExportColumns;
 use super::{BadRow, BadRows, Draft, Record};
 use crate::random;
 
-/// What stands for the hidden part of a masked key.
+/// Marker of the hidden part of a masked key.
 const ELLIPSIS: char = '…';
 
-/// What becomes of free-text keys.
+/// Treatment of free-text keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreeText {
     /// A fresh key takes their place.
     Replaced,
     /// They stay good, without a signature.
     Kept,
-    /// They are no keys: S1 signed every one.
+    /// Refused: the Flask server signed every key.
     Refused,
 }
 
-/// What a row comes to.
+/// Outcome of a row.
 pub enum Settled {
     /// A license that is not there yet.
     New(Box<NewLicense>, Keyed),
@@ -38,7 +38,7 @@ pub enum Settled {
     There(LicenseId, Keyed),
 }
 
-/// What the customer has to be told about the key.
+/// The customer's key: unchanged or fresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keyed {
     /// Nothing: it is as the row has it.
@@ -97,7 +97,7 @@ impl Repeated {
     }
 }
 
-/// What two spellings of one key have in common.
+/// Canonical form of a key's spellings.
 fn one_key(key: &str) -> String {
     LicenseKey::parse(key).map_or_else(|| folded(key), |key| key.to_string())
 }
@@ -213,7 +213,7 @@ impl<'a> RowResolver<'a> {
         }
     }
 
-    /// What a row's key is.
+    /// Classifies a row's key.
     fn form(&self, key: &str, own: Option<ExportColumns>) -> Result<Form, BadRow> {
         if let Some(own) = own {
             return self.own_form(key, own);
@@ -223,7 +223,7 @@ impl<'a> RowResolver<'a> {
         }
         match (self.ring.origin(key), self.free_text) {
             (Origin::Signed(authentic), _) => Ok(Form::Signed(authentic.license_id, authentic.key)),
-            // A slip in one of ours: a fresh key would be a second license.
+            // A typing error in a Falconer key: a fresh key would be a second license.
             (Origin::Mistyped, _) | (_, FreeText::Refused) => Err(BadRow::NotAuthentic),
             (Origin::Foreign(Some(key)), FreeText::Kept) => Ok(Form::Kept(key)),
             (Origin::Foreign(None), FreeText::Kept) => Err(BadRow::NotKeepable),
@@ -319,9 +319,9 @@ impl<'a> RowResolver<'a> {
     }
 }
 
-/// What a row's key turned out to be.
+/// Class of a row's key.
 enum Form {
-    /// An export of ours names the license; the text is its masked key.
+    /// A Falconer export names the license; the text is its masked key.
     ExportColumns(Box<ExportColumns>, String),
     /// A key that a master of this ring has made.
     Signed(LicenseId, LicenseKey),
@@ -332,7 +332,7 @@ enum Form {
 }
 
 impl Form {
-    /// What makes two rows the same row.
+    /// Identity of a row.
     fn folded(&self) -> String {
         match self {
             Self::ExportColumns(own, _) => own.id.to_string(),

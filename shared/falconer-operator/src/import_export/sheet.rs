@@ -1,7 +1,7 @@
-//! A row of the spreadsheet, by its thirteen columns; and of our own export, which has them and more.
+//! A row of the spreadsheet, by its thirteen columns, or of a Falconer export, which has them and more.
 //!
-//! What decides has to read: the key, the status, the tier, the end. What only informs never refuses a row: it is
-//! taken, cleaned or left out, and the summary of the import says so.
+//! Deciding values must read: the key, the status, the tier, the end. Informative values never refuse a row: they are
+//! taken, cleaned or left out, and the import's summary lists them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use super::dates::{self, DayOrder, Survey, Undecided, When};
 use super::export_columns::{self, ExportColumns};
 use super::noticed::Noticed;
 use super::spoiled;
-use super::{BadRow, Draft, Notes, Record, told};
+use super::{BadRow, Draft, Notes, Record, redacted};
 
 /// The spreadsheet's columns, in its order.
 pub const COLUMNS: [&str; 13] = [
@@ -56,10 +56,10 @@ const IDENTIFYING: [&str; 11] = [
 /// The parts of a device, and the columns they are in.
 const HARDWARE: [(&str, Label); 3] =
     [("hw_component_1", Label::Mac), ("hw_component_2", Label::Cpu), ("hw_component_3", Label::Board)];
-/// 2000-01-01T00:00:00Z. No license of the spreadsheet ended before: such a date stands for none.
+/// 2000-01-01T00:00:00Z. No license of the spreadsheet ended before: such a date means "none".
 const FIRST_END: UnixMillis = UnixMillis(946_684_800_000);
 
-/// What a sheet does not say of itself.
+/// Settings that a sheet does not contain.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// The product of rows that name none.
@@ -72,16 +72,16 @@ pub struct Reading {
     pub zone: TimeZone,
     /// The order of day and month, where the operator says so.
     pub order: Option<DayOrder>,
-    /// What stands in `expiry_date` of licenses that never end.
+    /// Values of `expiry_date` that mean "never".
     pub never: Vec<String>,
-    /// What becomes of an active license with a duration and no end.
+    /// Treatment of an active license with a duration and no end.
     pub undated: Undated,
     /// The moment of the import.
     pub now: UnixMillis,
     orders: BTreeMap<String, DayOrder>,
 }
 
-/// What a row says of its license: `expired` is no status here.
+/// Status words of a sheet; `expired` exists only here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EffectiveLicense {
     /// A status.
@@ -90,7 +90,7 @@ pub enum EffectiveLicense {
     Expired,
 }
 
-/// What becomes of an active license with a duration and no end.
+/// Treatment of an active license with a duration and no end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undated {
     /// A new term begins with its next activation.
@@ -167,7 +167,7 @@ impl Reading {
         let Some(text) = given(row, column) else { return Ok(None) };
         let order = self.orders.get(column).copied().or(self.order);
         let read = dates::read(&text).and_then(|read| read.resolved(order));
-        read.map(Some).map_err(|why| format!("{} {why}", told(&text)))
+        read.map(Some).map_err(|why| format!("{} {why}", redacted(&text)))
     }
 }
 
@@ -312,7 +312,7 @@ impl LicenseService<'_> {
         }
         let unknown = || BadRow::Word {
             column: "license_tier",
-            value: told(&written),
+            value: redacted(&written),
             known: "the name of a tier",
             flag: "--tier",
         };
@@ -325,7 +325,7 @@ impl LicenseService<'_> {
             self.reading.statuses.get(&written).copied().or_else(|| EffectiveLicense::parse(&written));
         let unknown = || BadRow::Word {
             column: "status",
-            value: told(&written),
+            value: redacted(&written),
             known: "active, pending, suspended, revoked or expired",
             flag: "--status",
         };
@@ -370,7 +370,7 @@ impl LicenseService<'_> {
         let read = match self.reading.date(self.row, column) {
             Ok(when) => when,
             Err(_) if dates::read(&text) == Err(dates::NoDate::Placeholder) => {
-                self.reasons.push(BadRow::Placeholder(told(&text)));
+                self.reasons.push(BadRow::Placeholder(redacted(&text)));
                 return None;
             }
             Err(_) if spoiled::is_error(&text) => {
@@ -392,7 +392,7 @@ impl LicenseService<'_> {
         let ends = read.map(|when| when.end(zone));
         let is_early = ends.is_some_and(|at| at < FIRST_END || first.is_some_and(|first| at < first));
         if is_early && own.is_none() {
-            self.reasons.push(BadRow::Placeholder(told(&text)));
+            self.reasons.push(BadRow::Placeholder(redacted(&text)));
             return None;
         }
         Some(ends)
@@ -434,8 +434,8 @@ impl LicenseService<'_> {
         }
     }
 
-    /// What the operator entered. The spreadsheet knows one address, and support looks for it; what a client wrote
-    /// there need not be one.
+    /// Returns the operator's e-mail. The spreadsheet has one address, which support looks for; a client's text there may be
+    /// malformed.
     fn email(&mut self, own: Option<&ExportColumns>, licensee_email: Option<&Email>) -> Option<String> {
         let entered = self.cleaned("email", Email::clean);
         if own.is_none() && entered.is_none() && licensee_email.is_some_and(|email| !email.looks_right()) {
@@ -828,7 +828,7 @@ mod tests {
         }
     }
 
-    /// What a sheet says: key, name, end and seats of each license.
+    /// Returns key, name, end and seats of each license.
     fn said(bytes: &[u8], order: Option<DayOrder>) -> Vec<(String, String, Option<UnixMillis>, Option<u32>)> {
         let sheet = Sheet::open_in(super::super::encoding::named("windows-1252"), bytes, &REQUIRED).unwrap();
         let reading = Reading { order, ..usual() }.surveyed(&sheet).unwrap();

@@ -1,10 +1,10 @@
-//! What a spreadsheet program makes of a text that it takes for something else: errors, rounded numbers, dates.
+//! Damage by spreadsheet programs: errors, rounded numbers, dates.
 
 use super::{booleans, dates};
 
 /// Longest error that a spreadsheet program shows, in characters.
 const MAX_ERROR_CHARS: usize = 20;
-/// What programs write where there is nothing, in lower case.
+/// Programs' words for an empty value, in lower case.
 const NOTHING: [&str; 12] =
     ["nan", "none", "null", "(null)", "<na>", "nat", "n/a", "na", "\\n", "undefined", "[object object]", "-"];
 

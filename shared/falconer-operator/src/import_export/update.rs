@@ -16,25 +16,25 @@ use falconer_domain::{License, LicenseId, UnixMillis};
 use super::bulk::BulkError;
 use crate::{random, time};
 
-/// What the audit calls an import.
+/// Audit action of an import.
 pub const ACTION: &str = "import";
-/// What the audit says of a license that an import brought in.
+/// Audit code of an imported license.
 pub const IMPORTED: &str = "IMPORTED";
-/// What the audit says of a license that a later import has mended.
+/// Audit code of a license that a later import updated.
 const MENDED: &str = "IMPORT_UPDATED";
-/// What an import may say of a person; nothing of it comes back to an erased license.
+/// Personal members of an import. An erased license does not get them back.
 const ABOUT_A_PERSON: [&str; 3] = ["email", "user_id", "metadata"];
 /// How often a change is decided before it is given up, when others change the same license at the same moment.
 const MAX_DECISIONS: u32 = 5;
-/// What a text about a person is shown as.
+/// Placeholder for personal text.
 const NOT_SHOWN: &str = "…";
 
-/// Who mends, why and when.
+/// Actor, reason and time of an update.
 #[derive(Clone, Copy, Debug)]
 pub struct Update<'a> {
     /// The tables.
     pub store: &'a Store,
-    /// Who, for the audit.
+    /// The actor, for the audit.
     pub actor: &'a str,
     /// Why, for the audit.
     pub reason: Option<&'a str>,
@@ -47,25 +47,25 @@ pub struct Update<'a> {
 pub struct Difference {
     /// The name.
     pub attribute: &'static str,
-    /// What it is in the table, as a person reads it.
+    /// Stored value, for people.
     pub before: String,
-    /// What it is in the file.
+    /// Value in the file.
     pub after: String,
 }
 
-/// What an update comes to for one license.
+/// Outcome of an update for one license.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mended {
     /// The license.
     pub id: LicenseId,
-    /// What is mended.
+    /// Updated members.
     pub changed: Vec<Difference>,
-    /// What differs and is left alone.
+    /// Different members that stay unchanged.
     pub left: Vec<&'static str>,
 }
 
 impl Update<'_> {
-    /// What would be mended of a license that is there.
+    /// Plans the update of an existing license.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -146,7 +146,7 @@ struct There<'a> {
     metadata: Option<&'a str>,
 }
 
-/// What becomes of it.
+/// Decision about the member.
 struct Decision {
     license: License,
     created_at: UnixMillis,
@@ -155,7 +155,7 @@ struct Decision {
 }
 
 impl There<'_> {
-    /// What the file has otherwise.
+    /// Members that differ in the file.
     fn differing(&self, file: &NewLicense, now: UnixMillis) -> Vec<Difference> {
         let (is, will) = (self.license, &file.license);
         let end = |at: Option<UnixMillis>| at.map_or_else(|| "never".to_owned(), time::written);

@@ -10,7 +10,7 @@ use crate::random;
 
 /// Random bytes of a new master, written as 43 characters of base64url.
 const MASTER_BYTES: usize = 32;
-/// Races after which a change starts over; one more and the operator is told. Rings are changed a few times a year.
+/// Races after which a change starts over; one more is an error. Rings are changed a few times a year.
 const MOST_LOST_RACES: u32 = 3;
 
 /// Why the ring is as it was.
@@ -33,7 +33,7 @@ pub enum KeyringError {
     Random(#[from] getrandom::Error),
 }
 
-/// The ring as it stands, to be edited.
+/// Reads the ring for an edit.
 ///
 /// # Errors
 /// [`KeyringError`].
@@ -60,7 +60,7 @@ pub async fn add(writer: &RingWriter, now: UnixMillis) -> Result<GenerationNumbe
     edit(writer, |draft| draft.add(master.expose_secret(), now)).await
 }
 
-/// Adds S1's master.
+/// Adds the Flask server's master.
 ///
 /// # Errors
 /// [`KeyringError`]; the ring is then as it was.
@@ -82,7 +82,7 @@ pub async fn enable_imported(writer: &RingWriter, now: UnixMillis) -> Result<Gen
 }
 
 /// Takes a generation out of the ring, and the stages away from every version of the secret that holds its master.
-/// Whoever calls this has made sure that no license of it lives.
+/// The caller has checked that no live license needs it.
 ///
 /// # Errors
 /// [`KeyringError::StillStaged`] when the first is done and the second is not; otherwise the ring is as it was.

@@ -1,4 +1,4 @@
-//! Whether a table was written in the time zone that its import is told.
+//! Check of a table's time zone against the times in its keys.
 //!
 //! A key of the Flask server holds the second it was made in, whatever zone anything ran in. `created_at` is the same
 //! moment in the database's zone. `expires_at` is the same moment in the server's zone, and whole days later, since the
@@ -34,7 +34,7 @@ const STRAYS_PERCENT_OF_SPEAKING: usize = 1;
 /// Lines that a message names.
 const LINES_KEPT: usize = 5;
 
-/// Which timestamp is compared.
+/// The compared timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
     /// The moment of the key.
@@ -43,10 +43,10 @@ pub enum Column {
     ExpiresAt,
 }
 
-/// What a row says.
+/// One comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// Where it is.
+    /// Line of the row.
     pub line: u64,
     /// The second in the row's key.
     pub key_seconds: i64,
@@ -54,14 +54,14 @@ pub struct Evidence {
     pub written: DateTime,
 }
 
-/// What a table says about a zone.
+/// Verdict about a time zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing: the timestamps have been changed, or there are none.
+    /// Unknown: the timestamps were changed or are missing.
     Silent,
     /// The rows were written in it, but for a few that were set anew.
     Right,
-    /// Rows were written in another one: most of them, or so many that it is no chance.
+    /// Most rows were written in another zone, or too many for a coincidence.
     Wrong(Wrong),
 }
 
@@ -80,7 +80,7 @@ pub struct Wrong {
     pub fitting: Vec<String>,
 }
 
-/// Zones that stand for the others with the same clocks, where there are several.
+/// Representatives of zones with the same clocks.
 const WELL_KNOWN: [&str; 16] = [
     "UTC",
     "Europe/Berlin",
@@ -278,7 +278,7 @@ mod tests {
         assert!(wrong.fitting.contains(&"Europe/Berlin".to_owned()));
     }
 
-    /// A part of a table that is hours off is no chance, however small a part; a row that was set anew is.
+    /// A cluster of rows that is hours off is evidence; a single changed row is chance.
     #[test]
     fn a_small_part_in_another_zone_is_named() {
         let berlin = zone("Europe/Berlin");

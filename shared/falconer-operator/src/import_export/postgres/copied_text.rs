@@ -5,7 +5,7 @@
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 const NULL: &[u8] = br"\N";
-/// What ends the rows when they stand in a script of psql.
+/// End of the rows in a psql script.
 const END: &[u8] = br"\.";
 
 /// The same rows as CSV with commas, an empty cell for a NULL. `None` if `bytes` are not in this format.
@@ -25,8 +25,8 @@ pub fn to_csv(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Returns true if the first line is parted by tabs, and no cell is quoted as in CSV. A NULL spelled `\N` settles it,
-/// since a cell of such a file may begin and end with a quotation mark too. Without one, a backslash that stands alone
-/// says that a program wrote the file which puts none before another: COPY would have written two.
+/// since a cell of such a file may begin and end with a quotation mark too. Without one, a single backslash
+/// shows that another program wrote the file: COPY would have written two.
 fn is_copied_text(bytes: &[u8]) -> bool {
     let quoted = |cell: &[u8]| cell.len() > 1 && cell.starts_with(b"\"") && cell.ends_with(b"\"");
     let opens_quoted = |line: &[u8]| cells(line).any(|cell| cell.starts_with(b"\""));

@@ -1,4 +1,4 @@
-//! What Python writes for a list or a dictionary, which is what pandas puts into a cell: `['a', None]`, `{'b': True}`.
+//! Python's text of a list or a dictionary, as pandas writes it into a cell: `['a', None]`, `{'b': True}`.
 //! JSON is read by the same rules.
 
 use serde_json::Number;
@@ -171,7 +171,7 @@ impl Reader<'_> {
     }
 }
 
-/// What stands behind a backslash.
+/// Reads the escape after a backslash.
 fn escaped(chars: &mut std::str::Chars<'_>) -> Option<u32> {
     let hex = |chars: &mut std::str::Chars<'_>, digits: usize| {
         let text = chars.as_str().get(..digits)?;

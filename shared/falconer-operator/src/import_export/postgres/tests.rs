@@ -163,7 +163,7 @@ fn text_columns_keep_their_text() {
     }
     assert_eq!(user(&"ü".repeat(300)).0, "ü".repeat(255));
     assert_eq!(user(""), (String::new(), String::new()), "imported without one");
-    // A file of refused rows is ours, with apostrophes in front of what would be a formula.
+    // Falconer's file of refused rows has apostrophes before formulas.
     let header = format!("line,reason,{HEADER}");
     let (read, _) = noted(&header, "2,why,1,K,''=1,,pro,2027-03-01,,t,,", "UTC").ok().unwrap();
     assert_eq!(read.record.user_id.as_deref(), Some("'=1"));

@@ -13,7 +13,7 @@ fn ring(text: &str) -> KeyRing {
     KeyRing::parse(text).unwrap()
 }
 
-/// Generation 1 signs, 2 is S1's, 3 looks up free texts.
+/// Generation 1 signs, 2 is the Flask server's, 3 looks up free texts.
 fn usual() -> KeyRing {
     let masters = ["a", "b", "c"].map(|letter| letter.repeat(32));
     ring(&format!(
