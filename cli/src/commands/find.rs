@@ -5,21 +5,18 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::Result;
-use falconer_aws::operator::IssuanceRecord;
-use falconer_domain::{Catalog, License, LicenseId, Product};
+use falconer_domain::LicenseId;
+use falconer_operator::lookup::Lookup;
 use falconer_operator::search::SearchQuery;
 use serde_json::json;
 
 use crate::args::Find;
+use crate::commands::CommandContext;
 use crate::commands::list::{Listed, Way};
-use crate::commands::{CommandContext, PageOf};
 use crate::failure::bad_input;
 use crate::input;
 use crate::output;
 use crate::output::render;
-
-/// How many licenses are followed, each the one that took the place of the one before.
-const MOST_ROTATIONS: usize = 16;
 
 pub(crate) async fn run(context: &CommandContext<'_>, find: &Find) -> Result<()> {
     let text = match find.text.as_slice() {
@@ -54,8 +51,8 @@ pub(crate) async fn run(context: &CommandContext<'_>, find: &Find) -> Result<()>
 }
 
 async fn matching(context: &CommandContext<'_>, query: &SearchQuery, find: &Find) -> Result<Listed> {
-    let page = PageOf { after: None, limit: find.limit };
-    let mut found = looked_up(context, query, &page).await?;
+    let lookup = Lookup { store: context.store, ring: context.ring, product: context.product };
+    let mut found = lookup.find(query, find.limit).await?;
     if !found.is_empty() && !find.everywhere {
         return Ok(Listed { found, way: Way::Direct });
     }
@@ -70,70 +67,8 @@ async fn matching(context: &CommandContext<'_>, query: &SearchQuery, find: &Find
             if query.fits(&row.license, &issuance, context.ring) && known.insert(row.license.id.clone()) {
                 found.push((row.license, issuance));
             }
-            if found.len() > page.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if found.len() > find.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .await?;
     Ok(Listed { found, way: Way::LookedThrough })
-}
-
-/// Finds licenses by keys, ids, orders and indexes. A key takes precedence over the rest of the text.
-async fn looked_up(
-    context: &CommandContext<'_>,
-    query: &SearchQuery,
-    page: &PageOf,
-) -> Result<Vec<(License, IssuanceRecord)>> {
-    let named = read_with_successors(context, query.named(context.ring), page).await?;
-    if !named.is_empty() {
-        return Ok(named);
-    }
-    let mut ids = Vec::new();
-    if let Some(order) = query.order() {
-        ids.extend(context.store.order(&order).await?.map(|placed| placed.license));
-    }
-    if let Some(user) = query.user_id() {
-        ids.extend(context.store.licenses_of_user(user.as_str()).await?);
-    }
-    for address in query.addresses() {
-        ids.extend(context.store.licenses_of_email(address.as_str()).await?);
-    }
-    if ids.is_empty() {
-        ids = query.of_free_texts(context.ring, &known_catalogs(context).await?);
-    }
-    read_with_successors(context, ids, page).await
-}
-
-/// The catalogs of the products that can be told without a look-through.
-async fn known_catalogs(context: &CommandContext<'_>) -> Result<Vec<Catalog>> {
-    let configured = context.product.and_then(|code| Product::parse(&code.trim().to_uppercase()));
-    let products: BTreeSet<_> = Product::parse("QF").into_iter().chain(configured).collect();
-    let mut catalogs = Vec::new();
-    for product in products {
-        let stored = context.store.catalog(&product).await?;
-        catalogs.extend(stored.or_else(|| Catalog::built_in(&product)));
-    }
-    Ok(catalogs)
-}
-
-/// These licenses, each followed by those that took its place: a customer may have the key of years ago.
-async fn read_with_successors(
-    context: &CommandContext<'_>,
-    ids: Vec<LicenseId>,
-    page: &PageOf,
-) -> Result<Vec<(License, IssuanceRecord)>> {
-    let mut known = BTreeSet::new();
-    let mut found = Vec::new();
-    for id in ids {
-        let mut next = Some(id);
-        for _ in 0..MOST_ROTATIONS {
-            let Some(id) = next.take().filter(|id| known.insert(id.clone())) else { break };
-            let Some(row) = context.store.license(&id).await? else { break };
-            let issuance = row.issuance()?;
-            next.clone_from(&row.license.replaced_by);
-            found.push((row.license, issuance));
-        }
-        if found.len() > page.limit {
-            break;
-        }
-    }
-    Ok(found)
 }

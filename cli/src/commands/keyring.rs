@@ -1,17 +1,15 @@
 //! The commands that look after the key ring.
 
 use std::io::Read;
-use std::ops::ControlFlow;
 
 use anyhow::{Context, Result, bail};
 use falconer_aws::Store;
 use falconer_aws::keyring::{RingWriteError, RingWriter};
 use falconer_domain::keyring::GenerationNumber;
-use falconer_domain::{KeyRing, Status, UnixMillis};
+use falconer_domain::{KeyRing, UnixMillis};
 use falconer_operator::keyring::operations::{self, KeyringError};
 use falconer_operator::keyring::{Draft, EditRefusal};
-use falconer_operator::license_service::LicenseService;
-use falconer_operator::sealed::needs;
+use falconer_operator::sealed::{Dependents, DependentsError};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
@@ -359,16 +357,16 @@ fn signs(number: GenerationNumber) -> String {
     format!("generation {number} signs new licenses and leases; instances follow within five minutes")
 }
 
-/// The licenses that need a generation: by its pepper and escrow key, or because it vouches for their key.
-#[derive(Default)]
-struct Needing {
-    living: u64,
-    revoked: u64,
-}
-
 /// Counts licenses that need a generation; fails if one of them is live.
-async fn spared(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Result<Needing> {
-    let of = licenses_of(store, ring, number).await?;
+async fn spared(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Result<Dependents> {
+    let of = Dependents::count(store, ring, number).await.map_err(|error| match error {
+        DependentsError::Store(error) => anyhow::Error::from(error),
+        DependentsError::Sealed(error) => error.into(),
+    })?;
+    if of.unreadable > 0 {
+        let unreadable = of.unreadable;
+        bail!("{unreadable} rows of the table do not read as licenses, so nobody knows what they need");
+    }
     if of.living > 0 {
         bail!(
             "{} licenses of generation {number} live, so it cannot go yet; revoke those that have ended, and give the \
@@ -377,33 +375,6 @@ async fn spared(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Resu
         );
     }
     Ok(of)
-}
-
-async fn licenses_of(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Result<Needing> {
-    let (mut needing, mut failed) = (Needing::default(), None);
-    let unreadable = LicenseService::new(store, ring, "")
-        .each(|row, issuance| match needs(ring, number, &row.license, &issuance) {
-            Ok(needed) => {
-                match row.license.status {
-                    _ if !needed => {}
-                    Status::Revoked => needing.revoked += 1,
-                    Status::Active | Status::Pending | Status::Suspended => needing.living += 1,
-                }
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        })
-        .await?;
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    if unreadable > 0 {
-        bail!("{unreadable} rows of the table do not read as licenses, so nobody knows what they need");
-    }
-    Ok(needing)
 }
 
 /// A failure of Secrets Manager as itself, so that the exit code tells what is down from what is refused.

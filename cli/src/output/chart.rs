@@ -20,7 +20,7 @@ type Line = (&'static str, RGBColor, fn(&Day) -> u64);
 /// cannot tell red from green.
 const LINES: [Line; 3] = [
     ("Activations", RGBColor(0, 114, 178), |day| day.activations),
-    ("TransferQuota", RGBColor(230, 159, 0), |day| day.transfers),
+    ("Transfers", RGBColor(230, 159, 0), |day| day.transfers),
     ("Refusals", RGBColor(213, 94, 0), |day| day.refusals),
 ];
 

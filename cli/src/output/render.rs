@@ -119,7 +119,7 @@ pub(crate) fn license_text(
         ("Issued", moment(UnixMillis(issuance.created_at))),
         ("Ends", ends(license)),
         ("Seats", format!("{} of {}", seats.used, seats.max)),
-        ("TransferQuota", format!("{} of {} in 365 days", transfers.used, transfers.max)),
+        ("Transfers", format!("{} of {} in 365 days", transfers.used, transfers.max)),
     ];
     let mut some = |name, value: Option<String>| lines.extend(value.map(|value| (name, value)));
     some("Next one", transfers.next_at.map(moment));
@@ -132,7 +132,7 @@ pub(crate) fn license_text(
         license.erased_at.map(|at| format!("{}; the application's words are not stored", moment(at))),
     );
     some("Features", (!license.features.is_empty()).then(|| license.features.join(", ")));
-    some("ExportColumns policy", own_policy_text(license));
+    some("Own policy", own_policy_text(license));
     some("Replaces", license.replaces.as_ref().map(LicenseId::to_string));
     some("Replaced by", license.replaced_by.as_ref().map(LicenseId::to_string));
     some("Note", license.notes.as_ref().map(|note| note.as_str().replace('\n', "\n              ")));
@@ -216,7 +216,7 @@ pub(crate) fn licenses_counted(statistics: &Statistics) -> String {
 
 /// Days, one on a line.
 pub(crate) fn days_counted(statistics: &Statistics) -> String {
-    let mut table = table(&["Day (UTC)", "Activations", "TransferQuota", "Verifications", "Refusals"]);
+    let mut table = table(&["Day (UTC)", "Activations", "Transfers", "Verifications", "Refusals"]);
     for (start, day) in &statistics.days {
         let counts = [day.activations, day.transfers, day.verifications, day.refusals];
         table.add_row([date(UnixMillis(*start))].into_iter().chain(counts.map(|count| count.to_string())));

@@ -15,6 +15,7 @@ pub mod import_export;
 pub mod issue;
 pub mod keyring;
 pub mod license_service;
+pub mod lookup;
 pub mod random;
 pub mod rotation;
 pub mod sealed;

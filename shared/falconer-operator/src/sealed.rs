@@ -1,8 +1,13 @@
 //! Contents of a license's sealed key: the key itself, and the generations that the license needs.
 
+use std::ops::ControlFlow;
+
 use falconer_aws::operator::IssuanceRecord;
+use falconer_aws::{Store, StoreError};
 use falconer_domain::{GenerationNumber, KeyRing, License, LicenseId, Status, escrow};
 use zeroize::Zeroizing;
+
+use crate::license_service::LicenseService;
 
 /// Why a sealed key does not open.
 #[derive(Debug, thiserror::Error)]
@@ -48,4 +53,60 @@ pub fn needs(
     let key = opened(ring, license, issuance)?;
     let vouches = ring.authenticate(&key).is_ok_and(|authentic| authentic.generation == number);
     Ok(vouches || license.generation == number)
+}
+
+/// Licenses that need a generation.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Dependents {
+    /// Licenses that are not revoked.
+    pub living: u64,
+    /// Revoked licenses.
+    pub revoked: u64,
+    /// Rows that do not read as licenses.
+    pub unreadable: usize,
+}
+
+/// Reasons why dependents were not counted.
+#[derive(Debug, thiserror::Error)]
+pub enum DependentsError {
+    /// The tables.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A sealed key that does not open.
+    #[error(transparent)]
+    Sealed(#[from] Unsealed),
+}
+
+impl Dependents {
+    /// Counts the licenses that need a generation, in a scan of the table.
+    ///
+    /// # Errors
+    /// [`DependentsError`].
+    pub async fn count(
+        store: &Store,
+        ring: &KeyRing,
+        number: GenerationNumber,
+    ) -> Result<Self, DependentsError> {
+        let (mut counted, mut failed) = (Self::default(), None);
+        let unreadable = LicenseService::new(store, ring, "")
+            .each(|row, issuance| match needs(ring, number, &row.license, &issuance) {
+                Ok(needed) => {
+                    match row.license.status {
+                        _ if !needed => {}
+                        Status::Revoked => counted.revoked += 1,
+                        Status::Active | Status::Pending | Status::Suspended => counted.living += 1,
+                    }
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            })
+            .await?;
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(Self { unreadable, ..counted }),
+        }
+    }
 }

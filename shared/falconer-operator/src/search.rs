@@ -207,7 +207,7 @@ mod tests {
             format!("https://example.com/?a=1&key={}#top", key.to_lowercase()),
             format!("> > {}", key.replace('-', "- ")),
             format!("{key} {key}"),
-            key.chars().map(|c| format!("{c} ")).collect(),
+            key.chars().flat_map(|c| [c, ' ']).collect(),
         ] {
             assert_eq!(named(&text), 1, "{text}");
         }
