@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
-use falconer::issue::{Form, Issuer};
 use falconer_aws::{Budgets, Clients, Settings, Store};
 use falconer_domain::issue::{Order, Term};
 use falconer_domain::license_key::Product;
@@ -14,6 +13,7 @@ use falconer_emulators::dynamodb::{DynamoDb, Storage};
 use falconer_emulators::gateway::{Config, FunctionConfig, Launch};
 use falconer_emulators::secrets::Secrets;
 use falconer_emulators::template::{Names, Template};
+use falconer_operator::issue::{Form, Issuer};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 

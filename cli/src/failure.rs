@@ -3,16 +3,6 @@
 
 use std::process::ExitCode;
 
-use falconer::issue::IssueError;
-use falconer::keyring::EditRefusal;
-use falconer::moments::NoMoment;
-use falconer::moving::cells::BadFile;
-use falconer::moving::dates::Undecided;
-use falconer::moving::import::ImportError;
-use falconer::rotation::RotationError;
-use falconer::sealed::Unsealed;
-use falconer::words::{self, TooLong};
-use falconer::{catalog, desk::FindError};
 use falconer_aws::StoreError;
 use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::stacks::StackError;
@@ -20,11 +10,21 @@ use falconer_domain::issue::OrderRefusal;
 use falconer_domain::keyring::KeyRingError;
 use falconer_domain::operate::{BadSetting, TierRefusal};
 use falconer_domain::person::BadLine;
+use falconer_operator::import_export::cells::BadFile;
+use falconer_operator::import_export::dates::Undecided;
+use falconer_operator::import_export::import::ImportError;
+use falconer_operator::issue::IssueError;
+use falconer_operator::keyring::EditRefusal;
+use falconer_operator::rotation::RotationError;
+use falconer_operator::sealed::Unsealed;
+use falconer_operator::time::BadTime;
+use falconer_operator::words::{self, TooLong};
+use falconer_operator::{catalog, license_service::FindError};
 use serde_json::{Value, json};
 
 use crate::output::{self, OutputError};
 
-/// What kind of failure it is. `docs/cli.md` has this table.
+/// Kind of a failure; `docs/cli.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The rules do not allow it: asking again changes nothing.
@@ -37,9 +37,9 @@ pub(crate) enum Kind {
     Usage,
     /// A value, a file or standard input does not read as what it should be.
     BadInput,
-    /// What was to be printed is not: the disk is full, most of the time.
+    /// Output was not written, usually because the disk is full.
     OutputLost,
-    /// There is no such thing.
+    /// The named object does not exist.
     NotFound,
     /// Several things are named so.
     Ambiguous,
@@ -157,7 +157,7 @@ impl Kind {
     }
 
     fn of_input(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
-        let does_not_read = cause.is::<NoMoment>()
+        let does_not_read = cause.is::<BadTime>()
             || cause.is::<TooLong>()
             || cause.is::<OrderRefusal>()
             || matches!(cause.downcast_ref(), Some(TierRefusal::NoSuchTier(_)))
@@ -208,7 +208,7 @@ pub(crate) fn not_found(sentence: impl Into<String>) -> Failure {
     Failure::new(Kind::NotFound, sentence)
 }
 
-/// How a failure is told.
+/// Form of an error message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     /// As a sentence on standard error.
@@ -235,7 +235,7 @@ pub(crate) fn tell(error: &anyhow::Error, told: Told) -> ExitCode {
 
 /// Tells a line that does not read, as clap has put it.
 pub(crate) fn tell_usage(error: &clap::Error, told: Told) -> ExitCode {
-    // `--help` and `--version` are none.
+    // `--help` and `--version` are not failures.
     if !error.use_stderr() {
         return match error.print().map_err(OutputError::of) {
             Ok(()) => ExitCode::SUCCESS,

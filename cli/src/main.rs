@@ -1,46 +1,32 @@
 //! `falconer`: the operator's command line.
 //!
-//! **Architecture invariant:** nothing is printed but by `output`, which knows closed pipes, full disks and texts that a
-//! terminal would obey; `println!` panics at the first two.
+//! **Architecture invariant:** only `output` prints. It handles closed pipes, full disks and text that would control a
+//! terminal; `println!` panics at the first two.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-mod arguments;
-mod catalogs;
-mod erasing;
-mod exports;
+mod args;
+mod commands;
+mod config;
 mod failure;
-mod finds;
-mod imports;
-mod inputs;
-mod issuing;
-mod licenses;
-mod lists;
+mod input;
 mod output;
-mod pages;
-mod products;
-mod progress;
-mod rings;
-mod rotations;
 mod run;
-mod shown;
-mod statistics;
-mod understanding;
 
 use std::process::{Command, ExitCode};
 
+use crate::config::local;
 use anyhow::{Context, Result};
-use arguments::Arguments;
+use args::Arguments;
 use clap::Parser;
 use failure::{Told, not_found};
-use falconer::local;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return failure::tell_usage(&error, told_by(asks_for_json())),
     };
-    let told = told_by(arguments.manners.json);
-    let outcome = if arguments.local { again_with_local_environment() } else { run::run(arguments) };
+    let told = told_by(arguments.output.json);
+    let outcome = if arguments.local { reexec_with_local_env() } else { run::run(arguments) };
     outcome.unwrap_or_else(|error| failure::tell(&error, told))
 }
 
@@ -54,8 +40,8 @@ fn asks_for_json() -> bool {
     arguments.into_iter().any(|argument| argument == "--json")
 }
 
-/// Starts this program anew, without `--local` and with the local stack's variables.
-fn again_with_local_environment() -> Result<ExitCode> {
+/// Runs this program again, without `--local` and with the local stack's variables.
+fn reexec_with_local_env() -> Result<ExitCode> {
     let here = std::env::current_dir().context("the current folder cannot be read")?;
     let Some(file) = local::nearest_environment(&here) else {
         return Err(not_found("no local stack found here or above; start one with `cargo xtask dev`").into());

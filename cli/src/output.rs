@@ -1,17 +1,20 @@
-//! Everything that the program writes for people and programs goes through here: a reader that has gone is no news, a
-//! full disk is, and nothing that stands in a table makes a terminal do anything.
+//! All output of the program. A closed pipe is not an error, a full disk is, and stored text cannot control a terminal.
+
+pub(crate) mod chart;
+pub(crate) mod progress;
+pub(crate) mod render;
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use falconer::words;
+use falconer_operator::words;
 use serde_json::Value;
 
 /// Why something is not where it was to be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutputError {
-    /// Whoever read standard output does not read on, as `head` does. Nobody misses the rest.
+    /// The reader closed standard output, as `head` does. The rest is not needed.
     #[error("nobody reads standard output any more")]
     Closed,
     /// Standard output takes nothing: a full disk, most of the time.
@@ -23,7 +26,7 @@ pub(crate) enum OutputError {
 }
 
 impl OutputError {
-    /// A failure of what stands for a path: standard output, where that is `-`.
+    /// Returns the error for a path; `-` is standard output.
     pub(crate) fn at(path: &Path, why: io::Error) -> Self {
         if is_standard_output(path) { Self::of(why) } else { Self::File(path.to_owned(), why) }
     }
@@ -33,9 +36,9 @@ impl OutputError {
     }
 }
 
-/// Returns true if a file stands for standard output.
+/// Returns true if a path means standard output.
 pub(crate) fn is_standard_output(file: &Path) -> bool {
-    falconer::moving::side_file::is_standard_output(file)
+    falconer_operator::import_export::atomic_file::is_standard_output(file)
 }
 
 /// A line, or some, for a person.
@@ -71,7 +74,7 @@ pub(crate) fn note(text: impl Display) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Where a command says what it did, if its standard output may be taken by a sheet.
+/// Destination of a command's summary, because a sheet may occupy standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Voice {
     /// On standard output.

@@ -4,41 +4,40 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::config::{self, Settings};
 use anyhow::{Context, Result};
-use falconer::desk::Desk;
-use falconer::place::{self, Settings};
-use falconer::words;
 use falconer_aws::clients::Operator;
 use falconer_aws::keyring::RingWriter;
 use falconer_aws::operator::{Caller, stacks};
 use falconer_aws::{Clients, Store};
 use falconer_domain::{KeyRing, UnixMillis};
+use falconer_operator::license_service::LicenseService;
+use falconer_operator::words;
 use secrecy::ExposeSecret;
 
-use crate::arguments::{Arguments, AtTheDesk, Command, Manners, Place};
+use crate::args::{Arguments, Command, ConnectionOptions, LicenseCommand, OutputOptions};
+use crate::commands::{self, CommandContext, keyring, pages};
 use crate::failure::bad_input;
-use crate::licenses::Office;
-use crate::{pages, rings};
 
 /// The actor where nothing names one.
 const NOBODY: &str = "operator";
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
-    let Arguments { place, manners, command, .. } = arguments;
+    let Arguments { connection, output: options, command, .. } = arguments;
     match command {
         Command::Completions { shell } => pages::completions(shell)?,
         Command::Man { folder } => pages::man(folder.as_deref())?,
-        Command::AtTheDesk(_) | Command::Keyring(_) => {
+        Command::License(_) | Command::Keyring(_) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(there(place, manners, command))?;
+            runtime.block_on(run_with_aws(connection, options, command))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What needs AWS.
-async fn there(place: Place, manners: Manners, command: Command) -> Result<()> {
-    let settings = Settings::together(flags(place), Settings::of_environment(variable), file()?);
+/// Runs a command that needs AWS.
+async fn run_with_aws(connection: ConnectionOptions, options: OutputOptions, command: Command) -> Result<()> {
+    let settings = Settings::together(flags(connection), Settings::of_environment(variable), file()?);
     let operator = Operator::connect(settings.region.clone()).await;
     let settings = match settings.stack_to_ask() {
         None => settings,
@@ -51,18 +50,18 @@ async fn there(place: Place, manners: Manners, command: Command) -> Result<()> {
         Command::Keyring(command) => {
             let writer = ring_writer(&operator.clients, &settings)?;
             let store = || store(&operator.clients, &settings);
-            rings::Rings { writer, manners, now: now() }.run(command, store).await
+            keyring::KeyringContext { writer, options, now: now() }.run(command, store).await
         }
-        Command::AtTheDesk(command) => with_office(&operator, &settings, manners, command).await,
+        Command::License(command) => with_context(&operator, &settings, options, command).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
 }
 
-async fn with_office(
+async fn with_context(
     operator: &Operator,
     settings: &Settings,
-    manners: Manners,
-    command: AtTheDesk,
+    options: OutputOptions,
+    command: LicenseCommand,
 ) -> Result<()> {
     let caller = Caller::of(operator);
     let store = store(&operator.clients, settings)?.signed_by(caller.clone());
@@ -70,12 +69,13 @@ async fn with_office(
     let ring = KeyRing::parse(stored.text.expose_secret())?;
     let actor = words::actor(&settings.actor.clone().unwrap_or_else(user_name))?;
     let actor = actor.unwrap_or_else(|| NOBODY.to_owned());
-    let desk = Desk::new(&store, &ring, &actor);
+    let service = LicenseService::new(&store, &ring, &actor);
     let product = settings.product.as_deref();
-    let office = Office { store: &store, ring: &ring, desk, actor: &actor, product, manners, now: now() };
-    let outcome = office.run(command).await;
+    let context =
+        CommandContext { store: &store, ring: &ring, service, actor: &actor, product, options, now: now() };
+    let outcome = commands::run(&context, command).await;
     if let Some(why) = caller.failure() {
-        office.say(&format!(
+        context.progress(&format!(
             "The audit has the actor alone, without the AWS identity: STS did not tell it ({why})."
         ));
     }
@@ -104,7 +104,7 @@ fn required<'a>(value: Option<&'a str>, variable: &str, flag: &str) -> Result<&'
     }
 }
 
-fn flags(place: Place) -> Settings {
+fn flags(place: ConnectionOptions) -> Settings {
     Settings {
         stack: place.stack,
         region: place.region,
@@ -120,7 +120,7 @@ fn flags(place: Place) -> Settings {
 /// The nearest `falconer.toml`.
 fn file() -> Result<Settings> {
     let here = std::env::current_dir().context("the current folder cannot be read")?;
-    place::nearest_file(&here).as_deref().map_or_else(|| Ok(Settings::default()), read)
+    config::nearest_file(&here).as_deref().map_or_else(|| Ok(Settings::default()), read)
 }
 
 fn read(file: &Path) -> Result<Settings> {

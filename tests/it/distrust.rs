@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use falconer::keyring::commands as keyring;
 use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
 use falconer_client::{
     Activation, Clock, ClockReading, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys,
@@ -19,6 +18,7 @@ use falconer_domain::lease::{self, Claims};
 use falconer_domain::{KeyRing, LicenseId, Product, Status, UnixMillis};
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
+use falconer_operator::keyring::operations as keyring;
 use falconer_tests::{Fixture, MASTER_A, Machine, World, WorldOptions, now, turned_clock};
 use serde_json::{Value, json};
 

@@ -147,7 +147,7 @@ fn agrees_with_verify_on_any_license() {
         let request =
             case.presented.as_ref().map_or_else(|| json!({ "license": key }), |it| it.request(&key));
         let said = verdict(&world, &app, &request, at);
-        let moment = falconer::moments::written(at);
+        let moment = falconer_operator::time::written(at);
         let mut arguments = vec!["explain", key.as_str(), "--at", moment.as_str()];
         if case.presented.is_some() {
             fs::write(&file, request.to_string()).unwrap();

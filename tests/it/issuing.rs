@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use falconer::issue::{Form, Issuer};
 use falconer_domain::{KeyRing, UnixMillis};
+use falconer_operator::issue::{Form, Issuer};
 use falconer_tests::{Fixture, World, anonymous_order};
 use serde_json::Value;
 

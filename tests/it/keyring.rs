@@ -3,12 +3,12 @@
 //! The cases marked "of the service" hold our Secrets Manager responder against another implementation: with
 //! `SECRETS_MANAGER_ENDPOINT` set, as `cargo xtask e2e` sets it, they run there instead.
 
-use falconer::keyring::Draft;
-use falconer::keyring::commands as keyring;
 use falconer_aws::keyring::{RingWriteError, RingWriter};
 use falconer_aws::{Budgets, Clients};
 use falconer_domain::{GenerationNumber, KeyRing, UnixMillis};
 use falconer_emulators::secrets::Secrets;
+use falconer_operator::keyring::Draft;
+use falconer_operator::keyring::operations as keyring;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ impl Service {
 
     /// The same, with the whole name.
     fn named(&self, name: &str) -> (String, RingWriter) {
-        let name = format!("{name}-{}", falconer::random::id().unwrap());
+        let name = format!("{name}-{}", falconer_operator::random::id().unwrap());
         let ring = RingWriter::new(&self.clients, &name);
         (name, ring)
     }
@@ -100,8 +100,8 @@ async fn of_the_service_refuses_stale_write() {
         |text: &SecretString, master: &str| Draft::open(text.expose_secret()).unwrap().add(master, NOW);
     let (_, by_first) = edited(&first.text, "first-writers-master-0123456789abcdef").unwrap();
     let (_, by_second) = edited(&second.text, "second-writers-master-0123456789abcde").unwrap();
-    ring.replace(&first, &by_first, &falconer::random::id().unwrap()).await.unwrap();
-    let refused = ring.replace(&second, &by_second, &falconer::random::id().unwrap()).await;
+    ring.replace(&first, &by_first, &falconer_operator::random::id().unwrap()).await.unwrap();
+    let refused = ring.replace(&second, &by_second, &falconer_operator::random::id().unwrap()).await;
     assert!(matches!(refused, Err(RingWriteError::Moved)), "{refused:?}");
     let stands = ring.read().await.unwrap();
     assert_eq!(stands.text.expose_secret(), by_first.expose_secret());
@@ -180,7 +180,7 @@ async fn of_the_service_retire_moves_stages() {
     let stale = ring.read().await.unwrap();
     let put = json!({
         "SecretId": name, "SecretString": stale.text.expose_secret(), "VersionStages": ["falconer-interrupted"],
-        "ClientRequestToken": falconer::random::id().unwrap(),
+        "ClientRequestToken": falconer_operator::random::id().unwrap(),
     });
     service.ask("PutSecretValue", &put);
 
@@ -212,7 +212,7 @@ async fn a_bad_ring_is_never_written() {
     keyring::init(&ring, NOW).await.unwrap();
     let stored = ring.read().await.unwrap();
     let bad: SecretString = r#"{"current":"7"}"#.into();
-    let refused = ring.replace(&stored, &bad, &falconer::random::id().unwrap()).await;
+    let refused = ring.replace(&stored, &bad, &falconer_operator::random::id().unwrap()).await;
     assert!(matches!(refused, Err(RingWriteError::Bad(_))), "{refused:?}");
     let short = keyring::add_legacy(&ring, &"short".into(), NOW).await.unwrap_err().to_string();
     assert!(short.contains("shorter than 8 characters"), "{short}");

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use falconer::issue::{Form, Issuer};
-use falconer::keyring::commands as keyring;
-use falconer::keyring::{EditRefusal, PROMOTE_AFTER_MILLIS};
 use falconer_domain::UnixMillis;
 use falconer_domain::jwks::Jwks;
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
+use falconer_operator::issue::{Form, Issuer};
+use falconer_operator::keyring::operations as keyring;
+use falconer_operator::keyring::{EditRefusal, PROMOTE_AFTER_MILLIS};
 use falconer_tests::{Fixture, RaisedOnLeaving, Reply, World, WorldOptions, anonymous_order, turned_clock};
 use serde_json::{Value, json};
 

@@ -224,7 +224,7 @@ fn second_run_corrects_the_first() {
     let (was, will) =
         (before[3].expires_at.unwrap(), UnixMillis(before[3].expires_at.unwrap().0 - 7_200_000));
     let line = dry.lines().find(|line| line.contains(ids[3].as_str()));
-    let shown = |at: UnixMillis| falconer::moments::written(at);
+    let shown = |at: UnixMillis| falconer_operator::time::written(at);
     assert!(dry.contains("5 differ in what was changed or issued here"), "{dry}");
     if let Some(line) = line {
         assert!(line.contains(&format!("expires_at {} → {}", shown(was), shown(will))), "{line}");

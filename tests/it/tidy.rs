@@ -110,7 +110,8 @@ fn dependencies_point_one_way() {
         ("functions/deactivate", &["falconer-domain", "falconer-http"]),
         ("functions/keys", &["falconer-domain", "falconer-http"]),
         ("functions/health", &["falconer-domain", "falconer-http"]),
-        ("cli", &["falconer-aws", "falconer-domain"]),
+        ("shared/falconer-operator", &["falconer-aws", "falconer-domain"]),
+        ("cli", &["falconer-aws", "falconer-domain", "falconer-operator"]),
         ("clients/rust", &["falconer-domain"]),
         ("emulators", &[]),
         ("shared/falconer-openapi", &["falconer-domain", "falconer-http"]),
@@ -132,6 +133,11 @@ fn dependencies_point_one_way() {
             assert!(!name.starts_with("falconer") || allowed.contains(&name), "{folder} may not use {name}");
             let sdk = name.starts_with("aws-") || name == "serde_dynamo";
             assert!(!sdk || *folder == "shared/falconer-aws", "{folder} may not name {name}");
+            let terminal = ["clap", "clap_complete", "clap_mangen", "comfy-table", "dialoguer", "indicatif"];
+            assert!(
+                !terminal.contains(&name) || *folder != "shared/falconer-operator",
+                "{folder} may not name {name}"
+            );
             let lambda = name.starts_with("lambda");
             assert!(!lambda || *folder == "shared/falconer-http", "{folder} may not name {name}");
         }
@@ -239,6 +245,16 @@ fn domain_is_pure() {
     for file in rust_files(&checkout().join("shared/falconer-domain/src")) {
         let text = fs::read_to_string(&file).unwrap();
         for banned in ["std::time", "std::env", "std::fs", "std::net", "async ", "getrandom", "Instant"] {
+            assert!(!text.contains(banned), "{} uses {banned}", file.display());
+        }
+    }
+}
+
+#[test]
+fn operator_prints_nothing() {
+    for file in rust_files(&checkout().join("shared/falconer-operator/src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for banned in ["println!", "eprintln!", "print!(", "stderr(", "clap::"] {
             assert!(!text.contains(banned), "{} uses {banned}", file.display());
         }
     }

@@ -1,9 +1,9 @@
 //! Masters, people and licenses that exist in tests only.
 
-use falconer::issue::Form;
 use falconer_domain::issue::{CheckedOrder, NewLicense, Order, Term};
 use falconer_domain::license_key::Product;
 use falconer_domain::{Catalog, KeyRing, TierName, UnixMillis};
+use falconer_operator::issue::Form;
 
 use crate::machine::{Machine, device_id};
 

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use falconer::issue::Issuer;
 use falconer_aws::keyring::RingWriter;
 use falconer_aws::{AuditRow, Budgets, Clients, Settings, Store};
 use falconer_domain::issue::NewLicense;
@@ -15,6 +14,7 @@ use falconer_emulators::secrets::Secrets;
 use falconer_emulators::sts::Sts;
 use falconer_emulators::tap::Tap;
 use falconer_emulators::template::{Names, Template};
+use falconer_operator::issue::Issuer;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use ureq::Agent;

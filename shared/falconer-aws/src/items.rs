@@ -7,7 +7,7 @@ use falconer_domain::catalog::{CatalogError, Tier};
 use falconer_domain::hardware::{ComponentForm, DeviceId, Label, Sighting, StoredComponent};
 use falconer_domain::issue::NewLicense;
 use falconer_domain::license::Device;
-use falconer_domain::person::{BadLine, DeviceName, Email, Note, PersonName};
+use falconer_domain::person::{Cleaned, DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::{
     Catalog, GenerationNumber, License, LicenseId, PolicyOverrides, Product, Status, TierName, UnixMillis,
@@ -308,11 +308,9 @@ impl LicenseItem {
             tier: TierName::parse(&self.tier).ok_or("tier")?,
             status: Status::parse(&self.status).ok_or("status")?,
             user_id: self.user_id,
-            email: line(self.email.as_deref(), Email::read).map_err(|_| "email")?,
-            licensee_name: line(self.licensee_name.as_deref(), PersonName::read)
-                .map_err(|_| "licensee_name")?,
-            licensee_email: line(self.licensee_email.as_deref(), Email::read)
-                .map_err(|_| "licensee_email")?,
+            email: words(self.email.as_deref(), Email::clean),
+            licensee_name: words(self.licensee_name.as_deref(), PersonName::clean),
+            licensee_email: words(self.licensee_email.as_deref(), Email::clean),
             expires_at: self.expires_at.map(UnixMillis),
             duration_days: self.duration_days,
             features: self.features,
@@ -322,7 +320,7 @@ impl LicenseItem {
             free_used: self.free_used,
             transfers: self.transfers.into_iter().map(UnixMillis).collect(),
             transfers_total: self.transfers_total,
-            notes: line(self.notes.as_deref(), Note::read).map_err(|_| "notes")?,
+            notes: words(self.notes.as_deref(), Note::clean),
             erased_at: self.erased_at.map(UnixMillis),
             replaces: license_id(self.replaces, "replaces")?,
             replaced_by: license_id(self.replaced_by, "replaced_by")?,
@@ -331,8 +329,10 @@ impl LicenseItem {
     }
 }
 
-fn line<T>(text: Option<&str>, read: fn(&str) -> Result<Option<T>, BadLine>) -> Result<Option<T>, BadLine> {
-    read(text.unwrap_or_default())
+/// Words about a person or a device, cleaned as those of a request. Words that an older version took and this one would
+/// not must never make the license unreadable.
+fn words<T>(text: Option<&str>, clean: fn(&str) -> Cleaned<T>) -> Option<T> {
+    clean(text?).kept
 }
 
 fn license_id(text: Option<String>, attribute: &'static str) -> Result<Option<LicenseId>, &'static str> {
@@ -399,7 +399,7 @@ impl DeviceItem {
             })
         };
         Some(Device {
-            name: line(self.name.as_deref(), DeviceName::read).ok()?,
+            name: words(self.name.as_deref(), DeviceName::clean),
             form: if self.opaque { ComponentForm::Opaque } else { ComponentForm::Keyed },
             components: self
                 .components

@@ -1,0 +1,167 @@
+//! `explain`: the checks of verify, with the values that each compares.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use falconer_aws::operator::AuditRecord;
+use falconer_domain::effective_license::EffectiveLicense;
+use falconer_domain::hardware::{Hardware, HashedComponents, Label, Used};
+use falconer_domain::members;
+use falconer_domain::verify::{Check, Compared, Facts, VerifyRefusal};
+use falconer_domain::{Code, UnixMillis};
+use falconer_operator::history::Recent;
+use falconer_operator::time;
+use serde_json::{Value, json};
+
+use crate::args;
+use crate::commands::CommandContext;
+use crate::failure::bad_input;
+use crate::input;
+use crate::output;
+use crate::output::render;
+
+/// The very checks of `POST /api/verify`, with what each compares.
+pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -> Result<()> {
+    let license = context.find(&explain.of.license).await?.license;
+    let at = explain.at.as_deref().map(time::from).transpose()?.unwrap_or(context.now);
+    let received = explain.hardware.as_deref().map(hardware).transpose()?;
+    if let Some(aside) = received.as_ref().map(set_aside).filter(|aside| !aside.is_empty()) {
+        context.progress(&format!("Parts that count for nothing, as in a request: {}.", aside.join(", ")));
+    }
+    let generation = context
+        .ring
+        .generation(license.generation)
+        .context("the key ring lacks the license's generation: verify answers 503; restore the ring")?;
+    let hashed: Option<HashedComponents> = received
+        .map(|received| received.components)
+        .filter(|components| !components.is_empty())
+        .map(|components| components.hashed(generation, &license.id));
+    let received_nothing = hashed.is_none();
+    let standing = context.service.standing(license).await?;
+    let facts = Facts::gather(&standing, hashed.as_ref(), at);
+    let checks: Vec<_> = facts.checks().collect();
+    let code = facts.decide().map_or_else(VerifyRefusal::code, |()| Code::Valid);
+    let between = between(context, &standing, at).await?;
+    let answered = Recent::answers(context.store, &standing.license.id).await?;
+    if context.options.json {
+        let checks: Vec<_> = checks.iter().map(check_json).collect();
+        let device = facts.device().map(|found| found.id.as_str());
+        let rows = |rows: &[AuditRecord]| rows.iter().map(render::audit_json).collect::<Vec<_>>();
+        return Ok(output::document(&json!({
+            "licenseId": standing.license.id.as_str(), "at": at.0, "code": code.name(),
+            "valid": code == Code::Valid, "checks": checks, "device": device, "audit": rows(&between),
+            "refusals": rows(&answered.refusals), "granted": rows(&answered.granted),
+        }))?);
+    }
+    let mut lines = vec![
+        format!("{} at {}: {}", standing.license.id, render::moment(at), code.name()),
+        format!("{}. {}\n", code.text(), code.row().next_step),
+    ];
+    for check in &checks {
+        let mark = if check.refusal.is_some() { "no " } else { "yes" };
+        lines.push(format!("  {mark}  {:<17} {}", check.name, compared(&check.compared)));
+    }
+    if let Some(found) = facts.device() {
+        lines.push(format!("\nThe hardware is that of {}.", found.id));
+    }
+    if let Some(erased_at) = standing.license.erased_at {
+        lines.push(format!(
+            "\nIts person was erased on {}: names and addresses are gone, and with them where its requests came from.",
+            render::moment(erased_at)
+        ));
+    }
+    if received_nothing && !standing.license.devices.is_empty() {
+        lines.push("\nNo hardware was asked about: --hardware FILE asks as a device would.".to_owned());
+    }
+    if !between.is_empty() {
+        lines.push(
+            "\nThe license as it is today, with the clock at another moment. Between the two:\n".to_owned(),
+        );
+        lines.push(render::audit_text(&between));
+    }
+    lines.extend(last_answers(&answered, &standing));
+    Ok(output::line(lines.join("\n"))?)
+}
+
+/// Returns the audit rows between another moment and now.
+async fn between(
+    context: &CommandContext<'_>,
+    standing: &EffectiveLicense,
+    at: UnixMillis,
+) -> Result<Vec<AuditRecord>> {
+    if at >= context.now {
+        return Ok(Vec::new());
+    }
+    let mut rows = context.store.audit_since(&standing.license.id, at).await?;
+    rows.retain(|row| row.moment() <= context.now);
+    Ok(rows)
+}
+
+/// Formats the last answers, refusals first, because a refusal is the usual reason to look.
+fn last_answers(answered: &Recent, standing: &EffectiveLicense) -> Vec<String> {
+    let license = &standing.license;
+    let table = |title: &str, rows: &[AuditRecord]| {
+        (!rows.is_empty()).then(|| format!("\n{title}\n\n{}", render::answers_text(rows, license)))
+    };
+    let tables = [
+        table("The last requests that were refused, newest first:", &answered.refusals),
+        table("The last requests that were granted, newest first:", &answered.granted),
+    ];
+    tables.into_iter().flatten().collect()
+}
+
+fn check_json(check: &Check) -> Value {
+    json!({
+        "name": check.name,
+        "passed": check.refusal.is_none(),
+        "compared": compared(&check.compared),
+        "code": check.refusal.map(|refusal| refusal.code().name()),
+    })
+}
+
+fn compared(compared: &Compared) -> String {
+    match compared {
+        Compared::Status(status) => format!("status is {}", status.as_str()),
+        Compared::Expiry { expires_at: None, .. } => "it never ends".to_owned(),
+        Compared::Expiry { expires_at: Some(end), now } => {
+            format!("it ends {}, asked at {}", render::moment(*end), render::moment(*now))
+        }
+        Compared::Activation { hardware_given, hardware_required, bound } => format!(
+            "hardware {}, {}; {bound} devices bound",
+            if *hardware_given { "given" } else { "not given" },
+            if *hardware_required { "required" } else { "not required" },
+        ),
+        Compared::Hardware { hardware_given: false, .. } => "hardware not given".to_owned(),
+        Compared::Hardware { common: Some(common), threshold, .. } => {
+            format!("{common} components agree with the best device; the threshold is {threshold}")
+        }
+        Compared::Hardware { common: None, threshold, .. } => {
+            format!("no bound device matches; the threshold is {threshold}")
+        }
+    }
+}
+
+/// The machine of a file, as the functions read it from a request. A file may also be the object `hardware` alone.
+fn hardware(file: &Path) -> Result<Hardware> {
+    let name = file.display();
+    let bytes = input::bytes_of_text(file)?;
+    let request = members::object(&members::decoded(&bytes));
+    let request = request.ok_or_else(|| bad_input(format!("{name} is not a JSON object")))?;
+    let is_parts = !Hardware::is_in(&request)
+        && request.0.iter().any(|member| {
+            Label::ALL
+                .into_iter()
+                .any(|label| [label.as_str(), label.camel_case()].contains(&member.name.as_str()))
+        });
+    let read = if is_parts { Hardware::read_parts(&request) } else { Hardware::read(&request) };
+    Ok(read.map_err(|fault| bad_input(format!("{name}: {fault}")))?)
+}
+
+/// The parts of a machine that count for nothing.
+fn set_aside(hardware: &Hardware) -> Vec<&str> {
+    let aside = hardware.used.iter().filter_map(|used| match used {
+        Used::Without(_, parts) => Some(parts),
+        Used::Whole(..) => None,
+    });
+    aside.flatten().map(String::as_str).collect()
+}

@@ -1,0 +1,378 @@
+//! The command that issues licenses: one, or one for each row of a file.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use falconer_aws::operator::PlacedOrder;
+use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
+use falconer_domain::{License, LicenseId, LicenseKey, Product, TierName};
+use falconer_operator::import_export::bulk::{Bulk, BulkError};
+use falconer_operator::import_export::cells::{Row, Sheet};
+use falconer_operator::import_export::issue_csv::{self, Keyed};
+use falconer_operator::issue::{Form, IssueError, Issued, Issuer, Ordered};
+use falconer_operator::license_service::AuditAction;
+use falconer_operator::random;
+use serde_json::{Value, json};
+
+use crate::args::Issue;
+use crate::commands::import::{self, beside};
+use crate::commands::product::{self, Named};
+use crate::commands::{CommandContext, opened, reason, unseen};
+use crate::failure::{Failure, bad_input};
+use crate::input;
+use crate::output::progress::Progress;
+use crate::output::render;
+use crate::output::{self, OutputError, Voice};
+
+/// Number of bad orders to print; the rest are only counted.
+const MOST_TOLD: usize = 20;
+
+pub(crate) async fn run(context: &CommandContext<'_>, issue: Issue) -> Result<()> {
+    let reason = reason(issue.reason.as_deref())?;
+    let named = product::resolve_named(context, issue.product.as_deref()).await?;
+    if let Some(file) = &issue.from_csv {
+        let encoding = issue.encoding.as_deref();
+        return issue_to(context, file, issue.output.as_deref(), named, reason.as_deref(), encoding).await;
+    }
+    let product = match named {
+        Named::Is(product) => product,
+        Named::Unsaid(failure) => return Err(failure.into()),
+    };
+    let form = if issue.legacy { Form::Legacy } else { Form::Current };
+    let id = issue.order.as_deref().map(OrderId::read).transpose();
+    let id = id.map_err(|why| bad_input(why.to_string()))?;
+    let mut service = Issuer::new(context.store, context.ring, context.actor).because(reason.as_deref());
+    let order = service.check(order(issue, product)?).await?;
+    if context.options.dry_run {
+        let there = match &id {
+            Some(id) => service.placed(id, &order).await?,
+            None => None,
+        };
+        return Ok(print_ordered(context, there.as_ref())?);
+    }
+    let Some(id) = id else {
+        let issued = service.issue(&order, form, context.now).await?;
+        return Ok(hand_over(context, &issued_now(&issued, &issued.key.to_string(), None))?);
+    };
+    match service.issue_for(&id, &order, form, context.now).await? {
+        Ordered::Issued(issued) => {
+            Ok(hand_over(context, &issued_now(&issued, &issued.key.to_string(), Some(&id)))?)
+        }
+        Ordered::There(placed) => hand_over_again(context, &placed, reason.as_deref()).await,
+    }
+}
+
+fn print_ordered(context: &CommandContext<'_>, there: Option<&PlacedOrder>) -> Result<(), OutputError> {
+    if context.options.json {
+        let there = there.map(|placed| placed.license.as_str());
+        return output::document(&json!({ "outcome": "dry_run", "there": there }));
+    }
+    output::line(match there {
+        Some(placed) => format!("Order {} was issued before, as {}.", placed.id, placed.license),
+        None => "The order is in order. Nothing was issued: this was a dry run.".to_owned(),
+    })
+}
+
+/// The license of an order that was issued before, or what took its place: the same key again, and the audit says
+/// so.
+async fn hand_over_again(
+    context: &CommandContext<'_>,
+    placed: &PlacedOrder,
+    reason: Option<&str>,
+) -> Result<()> {
+    let mut id = placed.license.clone();
+    let row = loop {
+        let row = context.find(id.as_str()).await?;
+        match &row.license.replaced_by {
+            Some(newer) => id = newer.clone(),
+            None => break row,
+        }
+    };
+    let key = opened(context.ring, &row.license, &row.issuance()?)?;
+    let deed = AuditAction { action: "issue", code: "KEY_REVEALED", reason };
+    // First the record, then the key: nobody sees one without the other.
+    context.store.record(&context.service.audit(&id, deed, context.now)?).await?;
+    let (license, order) = (&row.license, Some(&placed.id));
+    Ok(hand_over(context, &Handed { key: &key, license, order, outcome: Outcome::There })?)
+}
+
+/// Prints a key: the only moment at which it is seen.
+fn hand_over(context: &CommandContext<'_>, handed: &Handed<'_>) -> Result<(), Failure> {
+    let printed = if context.options.json {
+        output::document_to_be_read(&handed.document())
+    } else {
+        output::to_be_read(handed.text())
+    };
+    let id = &handed.license.id;
+    printed.map_err(|lost| unseen(&format!("{id} is issued, and its key was not seen"), id, &lost))
+}
+
+/// The keys go to a file, which makes a second run safe, and with `-` to standard output too.
+async fn issue_to(
+    context: &CommandContext<'_>,
+    file: &Path,
+    keys: Option<&Path>,
+    product: Named,
+    reason: Option<&str>,
+    encoding: Option<&str>,
+) -> Result<()> {
+    context.check_output_is_free(keys)?;
+    let voice = Voice::beside(keys);
+    let printed = keys.is_some_and(output::is_standard_output);
+    let path = beside(keys.filter(|_| !printed), file, "issued")?;
+    issue_from_csv(context, file, &path, product, reason, voice, encoding).await?;
+    if printed && !context.options.dry_run {
+        let text = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+        output::verbatim(&text)?;
+    }
+    Ok(())
+}
+
+/// First every key, in a file; then the licenses. Whoever is interrupted runs the same line again.
+async fn issue_from_csv(
+    context: &CommandContext<'_>,
+    file: &Path,
+    keys: &Path,
+    product: Named,
+    reason: Option<&str>,
+    voice: Voice,
+    encoding: Option<&str>,
+) -> Result<()> {
+    let (name, bytes) = (file.display(), input::sheet(file)?);
+    let encoding = encoding.map(import::encoding).transpose()?;
+    let orders = Sheet::open_in(encoding, &bytes, &issue_csv::REQUIRED).with_context(|| name.to_string())?;
+    let unknown = orders.unknown(&issue_csv::COLUMNS);
+    if !unknown.is_empty() {
+        let (unknown, known) = (unknown.join(", "), issue_csv::COLUMNS.join(", "));
+        return Err(bad_input(format!("{name}: no column {unknown}; there are {known}")).into());
+    }
+    let (product, unsaid) = product.of_rows();
+    let product = &product;
+    let names_it = |row: Row<'_>| row.cell("product").is_some();
+    if let Some(unsaid) = unsaid.filter(|_| !issue_csv::rows(&orders).all(names_it)) {
+        return Err(unsaid.into());
+    }
+    let checked = checked(context, &orders, product).await?;
+    if context.options.dry_run {
+        return Ok(print_bulk(context, "dry_run", checked.len() as u64, 0, None, voice)?);
+    }
+    let (count, name) = (checked.len(), keys.display());
+    let keys_of = |made: &[u8]| {
+        issue_csv::read_keys(made, &orders, product).with_context(|| {
+            format!("{} has the keys of another file; name another one with --output", keys.display())
+        })
+    };
+    let read = || std::fs::read(keys).with_context(|| format!("{name} cannot be read"));
+    // An empty one is the place that a stopped run has taken.
+    let made = if keys.exists() { read()? } else { Vec::new() };
+    let there = if made.is_empty() { 0 } else { keys_of(&made)?.len() };
+    let line = match (there, count - there) {
+        (0, _) => format!("their keys go to {name}"),
+        (_, 0) => format!("with the keys that {name} has"),
+        (_, new) => format!("with the keys that {name} has, and {new} more that are added to it"),
+    };
+    context.confirm(&format!("issue {count} licenses"), &[line])?;
+    if there < count {
+        make_keys(context, &orders, &made, &checked[there..], keys)?;
+    }
+    let keyed = keys_of(&read()?)?;
+    let (stored, there) = store_keyed(context, keyed, reason).await?;
+    let outcome = if stored == 0 { "unchanged" } else { "changed" };
+    Ok(print_bulk(context, outcome, stored, there, Some(keys), voice)?)
+}
+
+/// Every order, checked; or what is wrong with those that are not in order, and nothing is issued.
+async fn checked(
+    context: &CommandContext<'_>,
+    orders: &Sheet<'_>,
+    product: &Product,
+) -> Result<Vec<CheckedOrder>> {
+    let issuer = Issuer::new(context.store, context.ring, context.actor);
+    let (mut checked, mut bad) = (Vec::new(), Vec::new());
+    for row in issue_csv::rows(orders) {
+        let order = match issue_csv::order(&row, product) {
+            Ok(order) => issuer.check(order).await,
+            Err(why) => {
+                bad.push(format!("line {}: {why}", row.line));
+                continue;
+            }
+        };
+        match order {
+            Ok(order) => checked.push(order),
+            Err(IssueError::Catalog(error)) => return Err(error.into()),
+            Err(why) => bad.push(format!("line {}: {why}", row.line)),
+        }
+    }
+    if bad.is_empty() {
+        return Ok(checked);
+    }
+    for line in bad.iter().take(MOST_TOLD) {
+        output::note(line);
+    }
+    let all = bad.len() + checked.len();
+    Err(bad_input(format!("{} of {all} orders are not in order; nothing was issued", bad.len())).into())
+}
+
+/// Keys for the orders that have none, below those that `made` has already.
+fn make_keys(
+    context: &CommandContext<'_>,
+    orders: &Sheet<'_>,
+    made: &[u8],
+    checked: &[CheckedOrder],
+    path: &Path,
+) -> Result<()> {
+    let mut issuer = Issuer::new(context.store, context.ring, context.actor);
+    let mut keys = Vec::with_capacity(checked.len());
+    for order in checked {
+        let (key, new) = issuer.prepare(order, Form::Current, context.now)?;
+        keys.push((key, new.license.id.to_string()));
+    }
+    let there = issue_csv::rows(orders).count() - keys.len();
+    let written = if made.is_empty() {
+        issue_csv::write_keys(path, orders, keys, context.now)
+    } else {
+        issue_csv::add_keys(path, (made, orders), (there, keys), context.now)
+    };
+    written.with_context(|| {
+        format!("{} cannot be written, or somebody was faster; nothing was issued", path.display())
+    })
+}
+
+async fn store_keyed(
+    context: &CommandContext<'_>,
+    keyed: Vec<Keyed>,
+    reason: Option<&str>,
+) -> Result<(u64, u64)> {
+    // Every key is looked at before the first license is stored.
+    let keyed = keyed.into_iter().map(|keyed| Ok((id_of(context, &keyed.key)?, keyed)));
+    let keyed = keyed.collect::<Result<Vec<_>>>()?;
+    let known = context.store.license_ids().await?;
+    let issuer = Issuer::new(context.store, context.ring, context.actor).because(reason);
+    let (mut bulk, mut there) = (Bulk::into(context.store), 0);
+    let mut progress = Progress::of(keyed.len() as u64, context.options);
+    for (done, (id, Keyed { order, key, issued_at })) in keyed.into_iter().enumerate() {
+        progress.at(done as u64);
+        if known.contains(&id) {
+            there += 1;
+            continue;
+        }
+        let order = issuer.check(order).await?;
+        let new = order.license(id.clone(), &key, context.ring.current(), issued_at, random::bytes()?);
+        let row = issuer.audit(&id, context.now)?;
+        bulk.push(new, row).await.map_err(stopped)?;
+    }
+    let tally = bulk.finish().await.map_err(stopped)?;
+    progress.finish();
+    Ok((tally.stored, there + tally.there))
+}
+
+fn id_of(context: &CommandContext<'_>, key: &LicenseKey) -> Result<LicenseId> {
+    let authentic = context.ring.authenticate(&key.to_string());
+    let authentic = authentic.ok().context("the file of keys holds a key that this ring did not make")?;
+    Ok(authentic.license_id)
+}
+
+fn print_bulk(
+    context: &CommandContext<'_>,
+    outcome: &str,
+    issued: u64,
+    there: u64,
+    keys: Option<&Path>,
+    voice: Voice,
+) -> Result<(), OutputError> {
+    let keys = keys.map(|keys| keys.display().to_string());
+    if context.options.json {
+        let document = json!({ "outcome": outcome, "issued": issued, "there": there, "keysFile": keys });
+        return output::document(&document);
+    }
+    if outcome == "dry_run" {
+        let sentence = format!("{issued} orders are in order. Nothing was issued: this was a dry run.");
+        return voice.line(sentence);
+    }
+    voice.line(format!("{issued} licenses issued, {there} there already."))?;
+    voice.line(format!("Their keys: {}", keys.unwrap_or_default()))
+}
+
+/// A failure of the store as itself, so that the exit code tells what is down from what is refused.
+fn stopped(error: BulkError) -> anyhow::Error {
+    let error = match error {
+        BulkError::Store(error) => anyhow::Error::from(error),
+        BulkError::Random(error) => error.into(),
+    };
+    error.context("what was issued stays, and the same command goes on from there")
+}
+
+fn order(issue: Issue, product: Product) -> Result<Order> {
+    let tier =
+        TierName::parse(&issue.tier).ok_or_else(|| bad_input("--tier must be 1 to 16 of a-z, 0-9 and _"))?;
+    let term = match (issue.days, issue.from_activation) {
+        (Some(days), true) => Term::DaysFromActivation(days),
+        (Some(days), false) => Term::Days(days),
+        (None, _) => Term::Perpetual,
+    };
+    Ok(Order {
+        product,
+        tier,
+        user_id: issue.user,
+        email: issue.email,
+        licensee_name: issue.name,
+        term,
+        seats: issue.seats,
+        features: issue.features,
+    })
+}
+
+/// A key and its license, as a command hands them over.
+struct Handed<'a> {
+    key: &'a str,
+    license: &'a License,
+    order: Option<&'a OrderId>,
+    outcome: Outcome,
+}
+
+fn issued_now<'a>(issued: &'a Issued, key: &'a str, order: Option<&'a OrderId>) -> Handed<'a> {
+    Handed { key, license: &issued.license.license, order, outcome: Outcome::Now }
+}
+
+/// When the license was issued.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Now,
+    There,
+}
+
+impl Handed<'_> {
+    fn document(&self) -> Value {
+        let license = self.license;
+        json!({
+            "outcome": match self.outcome { Outcome::Now => "issued", Outcome::There => "there" },
+            "order": self.order.map(OrderId::as_str),
+            "licenseKey": self.key,
+            "licenseId": license.id.as_str(),
+            "product": license.product.as_str(),
+            "tier": license.tier.as_str(),
+            "status": license.status.as_str(),
+            "expiresAt": license.expires_at.map(|at| at.0),
+            "durationDays": license.duration_days,
+        })
+    }
+
+    fn text(&self) -> String {
+        let license = self.license;
+        let mut lines = vec![
+            format!("License key  {}", self.key),
+            format!("License id   {}", license.id),
+            format!("Tier         {}", license.tier),
+            format!("Status       {}", license.status.as_str()),
+            format!("Ends         {}", render::ends(license)),
+        ];
+        match (self.order, self.outcome) {
+            (Some(order), Outcome::Now) => lines.push(format!("Order        {order}")),
+            (Some(order), Outcome::There) => {
+                lines.push(format!("Order        {order}, issued before: nothing was issued now"));
+            }
+            (None, _) => {}
+        }
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,325 @@
+//! The commands that show one license and change it.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+
+use anyhow::{Context, Result};
+use falconer_aws::operator::IssuanceRecord;
+use falconer_domain::effective_license::EffectiveLicense;
+use falconer_domain::hardware::DeviceId;
+use falconer_domain::issue::NewLicense;
+use falconer_domain::license_key::CurrentKey;
+use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
+use falconer_domain::person::Note;
+use falconer_domain::{Catalog, License, LicenseId, LicenseKey, Status, TierName, escrow};
+use falconer_operator::history::Recent;
+use falconer_operator::license_service::{AuditAction, ChangeError};
+use falconer_operator::{time, words};
+use serde_json::{Value, json};
+
+use crate::args::{self, LicenseChange};
+use crate::commands::{CommandContext, opened, reason, unseen};
+use crate::failure::{Failure, Kind, bad_input, not_found};
+use crate::output::{self, render};
+
+/// Runs a command that changes one license.
+pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange) -> Result<()> {
+    match command {
+        LicenseChange::Suspend(change) => {
+            edit(context, &change, "suspend", "SUSPENDED", |_| operate::suspend).await
+        }
+        LicenseChange::Reinstate(change) => {
+            edit(context, &change, "reinstate", "REINSTATED", |_| operate::reinstate).await
+        }
+        LicenseChange::Revoke(revoke) => {
+            let change = args::Change { of: revoke.of, reason: Some(revoke.reason) };
+            edit(context, &change, "revoke", "REVOKED", |_| operate::revoke).await
+        }
+        LicenseChange::Extend(extend) => {
+            let (extension, now) = (extension(&extend)?, context.now);
+            let rule = |_: &Catalog| move |license| operate::extend(license, extension, now);
+            edit(context, &extend.change, "extend", "EXTENDED", rule).await
+        }
+        LicenseChange::SetTier(set) => {
+            let tier = TierName::parse(&set.tier)
+                .ok_or_else(|| bad_input("a tier has 1 to 16 of a-z, 0-9 and _"))?;
+            let release = devices(&set.release)?;
+            let rule = |catalog: &Catalog| {
+                let (tier, catalog, release) = (tier.clone(), catalog.clone(), release.clone());
+                move |license| operate::set_tier(license, tier.clone(), &catalog, &release)
+            };
+            edit(context, &set.change, "set-tier", "TIER_SET", rule).await
+        }
+        LicenseChange::SetSeats(set) => {
+            let release = devices(&set.release)?;
+            let rule = |_: &Catalog| {
+                let release = release.clone();
+                move |license| operate::set_seats(license, set.seats, &release)
+            };
+            edit(context, &set.change, "set-seats", "SEATS_SET", rule).await
+        }
+        LicenseChange::AddFeature(of) => {
+            let rule = |_: &Catalog| |license| operate::add_feature(license, &of.feature);
+            edit(context, &of.change, "add-feature", "FEATURE_ADDED", rule).await
+        }
+        LicenseChange::RemoveFeature(of) => {
+            let rule = |_: &Catalog| |license| operate::remove_feature(license, &of.feature);
+            edit(context, &of.change, "remove-feature", "FEATURE_REMOVED", rule).await
+        }
+        LicenseChange::SetPolicy(set) => {
+            let change = if set.reset { PolicyChange::reset() } else { PolicyChange::default() };
+            let change = change.and(set.settings.iter().map(String::as_str))?;
+            let release = devices(&set.release)?;
+            let rule = |catalog: &Catalog| {
+                let (catalog, change, release) = (catalog.clone(), change.clone(), release.clone());
+                move |license| operate::set_policy(license, &change, &catalog, &release)
+            };
+            edit(context, &set.change, "set-policy", "POLICY_SET", rule).await
+        }
+        LicenseChange::SetCustomer(set) => {
+            let entries = [&set.user, &set.email, &set.name].map(|entry| entry.as_deref());
+            let correction = Correction::read(entries[0], entries[1], entries[2])?;
+            let rule =
+                |_: &Catalog| move |license| Ok::<_, Infallible>(operate::set_customer(license, &correction));
+            edit(context, &set.change, "set-customer", "CUSTOMER_SET", rule).await
+        }
+        LicenseChange::Note(note) => {
+            let text = Note::read(&words::lines(&note.text)).context("a note")?;
+            let rule = |_: &Catalog| {
+                let notes = text.clone();
+                move |license| Ok::<_, Infallible>(License { notes: notes.clone(), ..license })
+            };
+            edit(context, &note.change, "note", "NOTED", rule).await
+        }
+        LicenseChange::ResetHardware(reset) => {
+            let which = match &reset.device {
+                Some(id) => Reset::One(device(id)?),
+                None => Reset::All,
+            };
+            let rule = |_: &Catalog| |license| operate::reset_hardware(license, &which);
+            edit(context, &reset.change, "reset-hardware", "HARDWARE_RESET", rule).await
+        }
+    }
+}
+
+/// Prints a license, its devices, and its last events.
+pub(crate) async fn show(context: &CommandContext<'_>, license: &str) -> Result<()> {
+    let row = context.find(license).await?;
+    let issuance = row.issuance()?;
+    let standing = context.service.standing(row.license).await?;
+    let Recent { rows, refusals, .. } = Recent::to_show(context.store, &standing.license.id).await?;
+    if context.options.json {
+        let mut shown = render::license_json(&standing, &issuance, context.now);
+        shown["audit"] = rows.iter().map(render::audit_json).collect();
+        shown["refusals"] = refusals.iter().map(render::audit_json).collect();
+        return Ok(output::document(&shown)?);
+    }
+    let mut parts = vec![render::license_text(&standing, &issuance, context.now)];
+    parts.extend(render::devices_text(&standing.license));
+    if !refusals.is_empty() {
+        parts.push(format!("Refused last:\n{}", render::answers_text(&refusals, &standing.license)));
+    }
+    if !rows.is_empty() {
+        parts.push(render::audit_text(&rows));
+    }
+    Ok(output::line(parts.join("\n\n"))?)
+}
+
+/// Shows what will change, asks, and changes it.
+pub(crate) async fn edit<E, F>(
+    context: &CommandContext<'_>,
+    change: &args::Change,
+    action: &'static str,
+    code: &'static str,
+    edit: impl FnOnce(&Catalog) -> F,
+) -> Result<()>
+where
+    E: std::error::Error + Send + Sync + 'static,
+    F: Fn(License) -> Result<License, E>,
+{
+    let reason = reason(change.reason.as_deref())?;
+    let row = context.find(&change.of.license).await?;
+    let issuance = row.issuance()?;
+    let edit = edit(&context.service.catalog(&row.license.product).await?);
+    let planned = edit(row.license.clone())?;
+    let id = row.license.id.clone();
+    if planned == row.license {
+        return changed(context, action, planned, &issuance, Outcome::Unchanged).await;
+    }
+    let tier = row.license.tier.clone();
+    let after = context.service.standing(planned.clone()).await?;
+    let shown = |standing: &EffectiveLicense| render::license_json(standing, &issuance, context.now);
+    // A tier that the catalog lacks is what `set-tier` is there to replace.
+    let lines = match context.service.standing_if_known(row.license).await? {
+        Some(before) => difference(&shown(&before), &shown(&after)),
+        None => vec![format!("tier: \"{tier}\", which the catalog lacks → \"{}\"", after.license.tier)],
+    };
+    if context.options.dry_run {
+        context.print_lines(&lines)?;
+        return changed(context, action, planned, &issuance, Outcome::DryRun).await;
+    }
+    context.confirm(&format!("{action} {} ({})", issuance.key_hint, id), &lines)?;
+    let deed = AuditAction { action, code, reason: reason.as_deref() };
+    let after = context.service.change(&id, deed, context.now, edit).await.map_err(unwrapped)?;
+    changed(context, action, after, &issuance, Outcome::Changed).await
+}
+
+async fn changed(
+    context: &CommandContext<'_>,
+    action: &str,
+    license: License,
+    issuance: &IssuanceRecord,
+    outcome: Outcome,
+) -> Result<()> {
+    let standing = context.service.standing(license).await?;
+    if context.options.json {
+        let shown = render::license_json(&standing, issuance, context.now);
+        let document = json!({ "action": action, "outcome": outcome.as_str(), "license": shown });
+        return Ok(output::document(&document)?);
+    }
+    Ok(output::line(match outcome {
+        Outcome::Changed => format!("Done: {action} {} ({}).", issuance.key_hint, standing.license.id),
+        Outcome::DryRun => "Nothing was changed: this was a dry run.".to_owned(),
+        Outcome::Unchanged => "Nothing to change: it is so already.".to_owned(),
+    })?)
+}
+
+pub(crate) async fn rotate_key(context: &CommandContext<'_>, change: &args::Change) -> Result<()> {
+    let reason = reason(change.reason.as_deref())?;
+    let row = context.find(&change.of.license).await?;
+    let issuance = row.issuance()?;
+    let home = context.ring.current();
+    let key = LicenseKey::Current(CurrentKey::issue(
+        home,
+        row.license.product.clone(),
+        row.license.tier.printed(),
+        falconer_operator::random::bytes()?,
+    ));
+    let id = LicenseId::of(home, &key);
+    let rotated = operate::rotate(row.license.clone(), id.clone(), home.number())?;
+    let mut lines = vec![
+        format!("{} is revoked, and says so to whoever uses it", issuance.key_hint),
+        format!("{} takes its place, with the same terms and seats", key.masked()),
+        format!("its seats are vacant: the {} devices bind once more, uncounted", row.license.devices.len()),
+    ];
+    if matches!(row.license.status, Status::Suspended | Status::Revoked) {
+        let status = row.license.status.as_str();
+        lines.push(format!("the new license is {status} too; `falconer reinstate` opens it"));
+    }
+    if context.options.dry_run {
+        context.print_lines(&lines)?;
+        return changed(context, "rotate-key", row.license, &issuance, Outcome::DryRun).await;
+    }
+    context.confirm(&format!("rotate-key {} ({})", issuance.key_hint, row.license.id), &lines)?;
+    let new = NewLicense {
+        key_escrow: escrow::seal(home, &id, &key.to_string(), falconer_operator::random::bytes()?),
+        key_hint: key.masked(),
+        created_at: context.now,
+        license: rotated.new.clone(),
+        metadata: issuance.metadata.clone(),
+    };
+    let deed = AuditAction { action: "rotate-key", code: "KEY_ROTATED", reason: reason.as_deref() };
+    let rows = [
+        context.service.audit(&row.license.id, deed, context.now)?,
+        context.service.audit(&id, deed, context.now)?,
+    ];
+    context.store.replace(&row, &rotated, &new, &rows, &falconer_operator::random::id()?).await?;
+    let printed = if context.options.json {
+        output::document_to_be_read(&json!({
+            "licenseKey": key.to_string(), "licenseId": id.as_str(), "replaces": row.license.id.as_str(),
+        }))
+    } else {
+        let old = &row.license.id;
+        output::to_be_read(format!("License key  {key}\nLicense id   {id}\nReplaces     {old}"))
+    };
+    let done = || {
+        let old = &row.license.id;
+        format!("{id} has taken the place of {old}, whose key is revoked; the new key was not seen")
+    };
+    Ok(printed.map_err(|lost| unseen(&done(), &id, &lost))?)
+}
+
+pub(crate) async fn reveal(context: &CommandContext<'_>, change: &args::Change) -> Result<()> {
+    let reason = reason(change.reason.as_deref())?;
+    let row = context.find(&change.of.license).await?;
+    let issuance = row.issuance()?;
+    let key = opened(context.ring, &row.license, &issuance)?;
+    if context.options.dry_run {
+        return changed(context, "reveal", row.license, &issuance, Outcome::DryRun).await;
+    }
+    context
+        .confirm(&format!("reveal {}", issuance.key_hint), &["the audit records that you did".to_owned()])?;
+    let deed = AuditAction { action: "reveal", code: "KEY_REVEALED", reason: reason.as_deref() };
+    // First the record, then the key: nobody sees one without the other.
+    context.store.record(&context.service.audit(&row.license.id, deed, context.now)?).await?;
+    let id = &row.license.id;
+    let printed = if context.options.json {
+        output::document_to_be_read(&json!({ "licenseKey": *key, "licenseId": id.as_str() }))
+    } else {
+        output::to_be_read(&*key)
+    };
+    let done = "the audit records that the key was revealed, and it was not seen";
+    Ok(printed.map_err(|lost| unseen(done, id, &lost))?)
+}
+
+/// A failure of the store as itself, so that the exit code tells what is down from what is refused.
+fn unwrapped<E: std::error::Error + Send + Sync + 'static>(error: ChangeError<E>) -> anyhow::Error {
+    match error {
+        ChangeError::Store(error) => error.into(),
+        ChangeError::NoLicense(_) => not_found(error.to_string()).into(),
+        ChangeError::Contended => Failure::new(Kind::Contended, error.to_string()).into(),
+        other => other.into(),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Changed,
+    Unchanged,
+    DryRun,
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::DryRun => "dry_run",
+        }
+    }
+}
+
+/// The members that differ, as `name: before → after`.
+fn difference(before: &Value, after: &Value) -> Vec<String> {
+    let members = before.as_object().into_iter().flatten();
+    members
+        .filter(|(name, value)| after[name.as_str()] != **value && name.as_str() != "features")
+        .flat_map(|(name, value)| match (value, &after[name.as_str()]) {
+            (Value::Object(_), after) => {
+                difference(value, after).into_iter().map(|member| format!("{name}.{member}")).collect()
+            }
+            (value, after) => vec![format!(
+                "{name}: {} → {}",
+                render::member_text(name, value),
+                render::member_text(name, after)
+            )],
+        })
+        .collect()
+}
+
+fn extension(extend: &args::Extend) -> Result<Extension> {
+    Ok(match (extend.days, &extend.until) {
+        (Some(days), _) => Extension::Days(days),
+        (None, Some(until)) => Extension::Until(time::until(until)?),
+        (None, None) => Extension::Perpetual,
+    })
+}
+
+fn devices(ids: &[String]) -> Result<BTreeSet<DeviceId>> {
+    ids.iter().map(|id| device(id)).collect()
+}
+
+fn device(id: &str) -> Result<DeviceId> {
+    DeviceId::parse(id.trim())
+        .ok_or_else(|| bad_input(format!("{id} is no device id; `falconer show` lists them (dev_…)")).into())
+}

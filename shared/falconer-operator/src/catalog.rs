@@ -1,0 +1,200 @@
+//! A product's catalog as an operator writes it: TOML, in the form of `docs/cli.md`.
+
+use std::collections::BTreeMap;
+
+use falconer_domain::catalog::{CatalogError, Tier};
+use falconer_domain::issue::{MAX_FEATURE_CHARS, is_feature};
+use falconer_domain::{Catalog, PolicyOverrides, Product, TierName};
+use serde::{Deserialize, Serialize};
+
+/// Reasons why a file is not a catalog.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// Not TOML, or a member that catalogs do not have.
+    #[error("{0}")]
+    Form(#[from] toml::de::Error),
+    /// The product's code.
+    #[error("product must be 2 to 8 of A-Z and 0-9")]
+    Product,
+    /// A tier's name.
+    #[error("tier {0:?} must be 1 to 16 of a-z, 0-9 and _")]
+    Tier(String),
+    /// A feature.
+    #[error("feature {0:?} must be 1 to {MAX_FEATURE_CHARS} of a-z, 0-9 and _")]
+    Feature(String),
+    /// The catalog as a whole.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    product: String,
+    #[serde(default)]
+    policy: PolicyTable,
+    tiers: BTreeMap<String, TierTable>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TierTable {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extends: Option<String>,
+    #[serde(default)]
+    features: Vec<String>,
+    #[serde(default, skip_serializing_if = "PolicyTable::is_empty")]
+    policy: PolicyTable,
+}
+
+/// A policy's overrides, as a catalog's file and an export's cell write them.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyTable {
+    seats: Option<u32>,
+    check_interval_hours: Option<u32>,
+    offline_grace_days: Option<u32>,
+    hardware_required: Option<bool>,
+    hardware_match_threshold: Option<u32>,
+    max_transfers: Option<u32>,
+    transfer_cooldown_hours: Option<u32>,
+    transfer_requires_email: Option<bool>,
+}
+
+impl PolicyTable {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Reads a catalog.
+///
+/// # Errors
+/// [`FileError`], naming the first thing wrong.
+pub fn read(text: &str) -> Result<Catalog, FileError> {
+    let file: File = toml::from_str(text)?;
+    let product = Product::parse(&file.product).ok_or(FileError::Product)?;
+    let name = |name: String| TierName::parse(&name).ok_or(FileError::Tier(name));
+    let mut tiers = BTreeMap::new();
+    for (tier, table) in file.tiers {
+        if let Some(feature) = table.features.iter().find(|feature| !is_feature(feature)) {
+            return Err(FileError::Feature(feature.clone()));
+        }
+        let extends = table.extends.map(name).transpose()?;
+        tiers.insert(name(tier)?, Tier { extends, features: table.features, policy: table.policy.into() });
+    }
+    Ok(Catalog::new(product, &file.policy.into(), tiers)?)
+}
+
+/// Writes a catalog, so that it reads back as itself.
+#[must_use]
+pub fn written(catalog: &Catalog) -> String {
+    let tier = |(name, tier): (&TierName, &Tier)| {
+        let table = TierTable {
+            extends: tier.extends.as_ref().map(TierName::to_string),
+            features: tier.features.clone(),
+            policy: tier.policy.into(),
+        };
+        (name.to_string(), table)
+    };
+    let file = File {
+        product: catalog.product().to_string(),
+        policy: catalog.base_policy().into(),
+        tiers: catalog.all_tiers().map(tier).collect(),
+    };
+    // Unwrap safety: tables of texts, numbers and flags always serialize.
+    toml::to_string(&file).unwrap()
+}
+
+/// The lines that one catalog has and the other has not, as `- old` and `+ new`, each under its table's name.
+#[must_use]
+pub fn difference(before: &Catalog, after: &Catalog) -> Vec<String> {
+    let lines = |catalog: &Catalog| {
+        let mut table = String::new();
+        let mut lines = Vec::new();
+        for line in written(catalog).lines().filter(|line| !line.is_empty()) {
+            if line.starts_with('[') {
+                line.clone_into(&mut table);
+            } else {
+                lines.push(format!("{table} {line}").trim().to_owned());
+            }
+        }
+        lines
+    };
+    let (before, after) = (lines(before), lines(after));
+    let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}"));
+    let come = after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}"));
+    gone.chain(come).collect()
+}
+
+impl From<PolicyTable> for PolicyOverrides {
+    fn from(table: PolicyTable) -> Self {
+        Self {
+            seats: table.seats,
+            check_interval_hours: table.check_interval_hours,
+            offline_grace_days: table.offline_grace_days,
+            hardware_required: table.hardware_required,
+            hardware_match_threshold: table.hardware_match_threshold,
+            max_transfers: table.max_transfers,
+            transfer_cooldown_hours: table.transfer_cooldown_hours,
+            transfer_requires_email: table.transfer_requires_email,
+        }
+    }
+}
+
+impl From<PolicyOverrides> for PolicyTable {
+    fn from(policy: PolicyOverrides) -> Self {
+        Self {
+            seats: policy.seats,
+            check_interval_hours: policy.check_interval_hours,
+            offline_grace_days: policy.offline_grace_days,
+            hardware_required: policy.hardware_required,
+            hardware_match_threshold: policy.hardware_match_threshold,
+            max_transfers: policy.max_transfers,
+            transfer_cooldown_hours: policy.transfer_cooldown_hours,
+            transfer_requires_email: policy.transfer_requires_email,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_catalog_reads_back() {
+        let built_in = Catalog::built_in(&Product::parse("QF").unwrap()).unwrap();
+        assert_eq!(read(&written(&built_in)).unwrap(), built_in);
+        let own = "product = \"ACME\"\n[tiers.free]\n[tiers.pro]\nextends = \"free\"\nfeatures = [\"a\"]\npolicy = { seats = 3 }\n";
+        let own = read(own).unwrap();
+        assert_eq!(read(&written(&own)).unwrap(), own);
+    }
+
+    #[test]
+    fn errors_name_the_problem() {
+        for (text, said) in [
+            ("product = 'A'\n[tiers.a]", "product must be"),
+            ("product = 'ACME'\n[tiers.'A B']", "tier \"A B\" must be"),
+            ("product = 'ACME'\n[tiers.a]\nfeatures = ['Copy Trading']", "feature \"Copy Trading\" must be"),
+            ("product = 'ACME'\n[tiers.a]\nextends = 'b'", "which the catalog does not have"),
+            ("product = 'ACME'\n[policy]\nseats = 0\n[tiers.a]", "seats must be 1 to 100"),
+            ("product = 'ACME'\n[policy]\nseat = 1\n[tiers.a]", "unknown field `seat`"),
+            ("product = ", "TOML parse error"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn differences_name_their_table() {
+        let of = |seats: &str| {
+            read(&format!("product = 'ACME'\n[tiers.a]\npolicy = {{ seats = {seats} }}\n")).unwrap()
+        };
+        assert_eq!(
+            difference(&of("1"), &of("2")),
+            ["- [tiers.a.policy] seats = 1", "+ [tiers.a.policy] seats = 2"]
+        );
+        assert_eq!(difference(&of("1"), &of("1")), [""; 0]);
+    }
+}

@@ -1,0 +1,28 @@
+//! The operator's use cases: license service, issuing, import and export, catalogs, key ring, rotation, erasure, search
+//! and statistics. The command line uses them.
+//!
+//! Each change of a license uses the same rules and the same store as the Lambdas, with an audit row that names the
+//! actor.
+//!
+//! **Architecture invariant:** this crate prints nothing and does not know the command line's arguments.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod catalog;
+pub mod catalog_cache;
+pub mod erasure;
+pub mod history;
+pub mod import_export;
+pub mod issue;
+pub mod keyring;
+pub mod license_service;
+pub mod lookup;
+pub mod random;
+pub mod rotation;
+pub mod sealed;
+pub mod search;
+pub mod stats;
+pub mod time;
+pub mod words;
+
+#[cfg(test)]
+mod tests;
