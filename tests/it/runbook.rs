@@ -348,7 +348,7 @@ fn addresses_are_tried() {
     thief.hears("EMAIL_MISMATCH");
     entry.is_shown_by(
         "Somebody with keys tries addresses. The rate limit slows it down;",
-        ("limits", "two_instances_on_one_table_admit_exactly_the_limit"),
+        ("limits", "instances_share_one_limit"),
     );
     entry.reads("`falconer suspend <license>` ends it for one license.");
     entry.does("falconer suspend <license>", &[&key]);
@@ -442,7 +442,7 @@ fn tier_that_the_catalog_lacks() {
     entry.does("falconer catalog apply <file>", &[&with_gold]);
     entry.is_shown_by(
         "Instances look at the catalog again after five seconds.",
-        ("catalogs", "an_unknown_tier_is_looked_up_again_every_five_seconds_at_most"),
+        ("catalogs", "unknown_tier_rereads_every_5_s"),
     );
     world.gateway().kill("verify", 0).expect("an instance to kill");
     customers[1].hears("VALID");
@@ -515,7 +515,7 @@ fn too_many_requests() {
     );
     entry.is_shown_by(
         "A flood of the whole API ends at the gateway's own throttle and costs what [costs.md](costs.md) says.",
-        ("deployment", "what_is_watched_is_what_is_written"),
+        ("deployment", "watched_metrics_are_written"),
     );
     entry.ends();
 }
@@ -779,7 +779,7 @@ fn trouble_of_ours(world: &World, entry: &Entry<'_>) {
     let customer = Customer::at(world, &key, &Machine::named("first"));
     entry.is_shown_by(
         "| `CONCURRENT_UPDATE` | the same request once more |",
-        ("races", "three_lost_races_in_a_row_are_told_as_such"),
+        ("races", "three_lost_races_are_409"),
     );
     world.dynamodb.break_all(Matcher::operation("GetItem"), Fault::internal());
     customer.hears("UNAVAILABLE");
@@ -841,7 +841,7 @@ fn steps_beside_the_table(world: &World, entry: &Entry<'_>) {
     );
     let explained = entry.does("falconer explain <license>", &[&hint]);
     assert!(explained["checks"].as_array().unwrap().len() >= 4, "{explained}");
-    entry.is_shown_by("`--at` asks for another day.", ("operator", "explain_says_what_verify_says"));
+    entry.is_shown_by("`--at` asks for another day.", ("operator", "explain_agrees_with_verify"));
     entry.reads(
         "Without `--hardware` it asks as somebody without a device, so it may say `VALID` to a customer who was refused: \
          below the checks is what the last requests were answered, the refused ones first, and which device asked.",
