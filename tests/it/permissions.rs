@@ -163,6 +163,9 @@ fn at_the_desk(world: &World) -> BTreeMap<String, Calls> {
     run("note", &[id, "called"]);
     run("reset-hardware", &[id, "--all"]);
     run("reveal", &[id]);
+    // An order of the person, whose id is hidden.
+    let of_person = ["--order", "2", "--email", "fixture.person@example.com"];
+    run("issue", &[["--product", "QF", "--tier", "pro", "--days", "30"].as_slice(), &of_person].concat());
     run("erase-subject", &["--email", "fixture.person@example.com"]);
     run("import sheet", &[&sheet, "--product", "QF", "--mapping", &mapping]);
     run("import postgres", &[&table, "--trust-timezone"]);

@@ -114,7 +114,7 @@ async fn revealed(
     reason: Option<&str>,
 ) -> Result<String> {
     let key = opened(context.ring, license, issuance)?;
-    let deed = AuditAction { action: "export", code: "KEY_REVEALED", reason };
-    context.store.record(&context.service.audit(&license.id, deed, context.now)?).await?;
+    let audit_action = AuditAction { action: "export", code: "KEY_REVEALED", reason };
+    context.store.record(&context.service.audit(&license.id, audit_action, context.now)?).await?;
     Ok(key.to_string())
 }

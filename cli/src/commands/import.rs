@@ -14,7 +14,7 @@ use falconer_operator::import_export::import::{Import, Imported, Mode, Source, T
 use falconer_operator::import_export::postgres::clock::{Column, Verdict, Wrong};
 use falconer_operator::import_export::postgres::{self, Features};
 use falconer_operator::import_export::row_resolver::FreeText;
-use falconer_operator::import_export::sheet::{EffectiveLicense, Reading, Undated};
+use falconer_operator::import_export::sheet::{Reading, SheetStatus, Undated};
 use falconer_operator::import_export::update::{Difference, Mended};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -367,8 +367,8 @@ fn tiers(pairs: &[String]) -> Result<BTreeMap<String, TierName>> {
     pairs.iter().map(|pair| translated(pair, ours, "--tier", "Standard=pro")).collect()
 }
 
-fn statuses(pairs: &[String]) -> Result<BTreeMap<String, EffectiveLicense>> {
-    let ours = |text: &str| EffectiveLicense::parse(&text.to_lowercase());
+fn statuses(pairs: &[String]) -> Result<BTreeMap<String, SheetStatus>> {
+    let ours = |text: &str| SheetStatus::parse(&text.to_lowercase());
     pairs.iter().map(|pair| translated(pair, ours, "--status", "gesperrt=suspended")).collect()
 }
 
@@ -388,7 +388,7 @@ fn translated<T>(
 fn only(words: &[String]) -> Result<Vec<String>> {
     let read = |word: &String| {
         let word = word.trim().to_lowercase();
-        EffectiveLicense::parse(&word).ok_or_else(|| {
+        SheetStatus::parse(&word).ok_or_else(|| {
             bad_input(format!("--only {word} is not active, pending, suspended, revoked or expired"))
         })?;
         Ok(word)

@@ -89,9 +89,9 @@ async fn hand_over_again(
         }
     };
     let key = opened(context.ring, &row.license, &row.issuance()?)?;
-    let deed = AuditAction { action: "issue", code: "KEY_REVEALED", reason };
+    let audit_action = AuditAction { action: "issue", code: "KEY_REVEALED", reason };
     // First the record, then the key: nobody sees one without the other.
-    context.store.record(&context.service.audit(&id, deed, context.now)?).await?;
+    context.store.record(&context.service.audit(&id, audit_action, context.now)?).await?;
     let (license, order) = (&row.license, Some(&placed.id));
     Ok(hand_over(context, &Handed { key: &key, license, order, outcome: Outcome::There })?)
 }

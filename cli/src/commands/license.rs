@@ -159,8 +159,8 @@ where
         return changed(context, action, planned, &issuance, Outcome::DryRun).await;
     }
     context.confirm(&format!("{action} {} ({})", issuance.key_hint, id), &lines)?;
-    let deed = AuditAction { action, code, reason: reason.as_deref() };
-    let after = context.service.change(&id, deed, context.now, edit).await.map_err(unwrapped)?;
+    let audit_action = AuditAction { action, code, reason: reason.as_deref() };
+    let after = context.service.change(&id, audit_action, context.now, edit).await.map_err(unwrapped)?;
     changed(context, action, after, &issuance, Outcome::Changed).await
 }
 
@@ -218,10 +218,10 @@ pub(crate) async fn rotate_key(context: &CommandContext<'_>, change: &args::Chan
         license: rotated.new.clone(),
         metadata: issuance.metadata.clone(),
     };
-    let deed = AuditAction { action: "rotate-key", code: "KEY_ROTATED", reason: reason.as_deref() };
+    let audit_action = AuditAction { action: "rotate-key", code: "KEY_ROTATED", reason: reason.as_deref() };
     let rows = [
-        context.service.audit(&row.license.id, deed, context.now)?,
-        context.service.audit(&id, deed, context.now)?,
+        context.service.audit(&row.license.id, audit_action, context.now)?,
+        context.service.audit(&id, audit_action, context.now)?,
     ];
     context.store.replace(&row, &rotated, &new, &rows, &falconer_operator::random::id()?).await?;
     let printed = if context.options.json {
@@ -249,9 +249,9 @@ pub(crate) async fn reveal(context: &CommandContext<'_>, change: &args::Change) 
     }
     context
         .confirm(&format!("reveal {}", issuance.key_hint), &["the audit records that you did".to_owned()])?;
-    let deed = AuditAction { action: "reveal", code: "KEY_REVEALED", reason: reason.as_deref() };
+    let audit_action = AuditAction { action: "reveal", code: "KEY_REVEALED", reason: reason.as_deref() };
     // First the record, then the key: nobody sees one without the other.
-    context.store.record(&context.service.audit(&row.license.id, deed, context.now)?).await?;
+    context.store.record(&context.service.audit(&row.license.id, audit_action, context.now)?).await?;
     let id = &row.license.id;
     let printed = if context.options.json {
         output::document_to_be_read(&json!({ "licenseKey": *key, "licenseId": id.as_str() }))

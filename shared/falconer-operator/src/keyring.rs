@@ -1,4 +1,4 @@
-//! Changing the key ring: pure edits of its text here, reading and writing in [`commands`].
+//! Changing the key ring: pure edits of its text here, reading and writing in [`operations`].
 
 pub mod operations;
 
@@ -59,7 +59,7 @@ pub enum EditRefusal {
     /// Not distrusted.
     #[error("generation {0} is not distrusted; `falconer keyring list` shows those that are")]
     NotDistrusted(GenerationNumber),
-    /// There is no waiting generation.
+    /// No generation waits.
     #[error("no generation is waiting to be promoted; `falconer keyring add` adds one")]
     NothingToPromote,
     /// Published too recently.

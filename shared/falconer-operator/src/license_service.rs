@@ -216,7 +216,7 @@ impl<'a> LicenseService<'a> {
     pub async fn change<E: std::error::Error + 'static>(
         &self,
         id: &LicenseId,
-        deed: AuditAction<'_>,
+        action: AuditAction<'_>,
         now: UnixMillis,
         edit: impl Fn(License) -> Result<License, E>,
     ) -> Result<License, ChangeError<E>> {
@@ -226,7 +226,7 @@ impl<'a> LicenseService<'a> {
             if after == row.license {
                 return Ok(after);
             }
-            let audit = self.audit(id, deed, now)?;
+            let audit = self.audit(id, action, now)?;
             match self.store.commit(&row.guard, &row.license, &after, &audit, &random::id()?).await {
                 Ok(()) => return Ok(after),
                 Err(StoreError::Conflict) => tokio::time::sleep(jitter(tries)).await,
@@ -270,10 +270,10 @@ impl<'a> LicenseService<'a> {
     pub fn audit(
         &self,
         id: &LicenseId,
-        deed: AuditAction<'_>,
+        action: AuditAction<'_>,
         now: UnixMillis,
     ) -> Result<AuditRow, getrandom::Error> {
-        let row = AuditRow::change(id, now, &random::id()?, deed.action, deed.code, self.actor);
-        Ok(AuditRow { reason: deed.reason.map(str::to_owned), ..row })
+        let row = AuditRow::change(id, now, &random::id()?, action.action, action.code, self.actor);
+        Ok(AuditRow { reason: action.reason.map(str::to_owned), ..row })
     }
 }

@@ -67,7 +67,7 @@ pub struct Reading {
     /// The sheet's names of tiers that are called otherwise here, in lower case.
     pub tiers: BTreeMap<String, TierName>,
     /// The sheet's words for what a license is, in lower case.
-    pub statuses: BTreeMap<String, EffectiveLicense>,
+    pub statuses: BTreeMap<String, SheetStatus>,
     /// The time zone in which its days begin and end.
     pub zone: TimeZone,
     /// The order of day and month, where the operator says so.
@@ -83,7 +83,7 @@ pub struct Reading {
 
 /// Status words of a sheet; `expired` exists only here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EffectiveLicense {
+pub enum SheetStatus {
     /// A status.
     Is(Status),
     /// The end has passed.
@@ -101,7 +101,7 @@ pub enum Undated {
     From(String),
 }
 
-impl EffectiveLicense {
+impl SheetStatus {
     /// Reads a word in lower case.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
@@ -185,26 +185,26 @@ pub fn read(row: &Row<'_>, reading: &Reading) -> Draft {
     if let Err(why) = &row.cells {
         return Draft::unread(why.clone());
     }
-    let mut desk = LicenseService { row, reading, reasons: Vec::new(), notes: Vec::new() };
+    let mut reader = RowReader { row, reading, reasons: Vec::new(), notes: Vec::new() };
     let is_own = row.cell("license_id").is_some();
-    desk.swallowed(is_own);
-    let own = desk.take(export_columns::read(row)).flatten();
-    let key = desk.key(own.as_ref());
-    let product = desk.take(row.parsed("product", |text| {
+    reader.swallowed(is_own);
+    let own = reader.take(export_columns::read(row)).flatten();
+    let key = reader.key(own.as_ref());
+    let product = reader.take(row.parsed("product", |text| {
         Product::parse(&text.to_uppercase()).ok_or("it must be 2 to 8 of A-Z and 0-9")
     }));
-    let tier = desk.tier();
-    let created_at = desk.created_at(is_own);
-    let (transfers, transfers_total) = desk.transfers(own.as_ref());
+    let tier = reader.tier();
+    let created_at = reader.created_at(is_own);
+    let (transfers, transfers_total) = reader.transfers(own.as_ref());
     let first = created_at.into_iter().chain(transfers.first().copied()).min();
-    let terms = desk.terms(own.as_ref(), first);
-    let licensee_email = desk.cleaned("licensee_email", Email::clean);
-    let email = desk.email(own.as_ref(), licensee_email.as_ref());
-    let licensee_name = desk.cleaned("licensee_name", PersonName::clean);
-    let notes = desk.cleaned("notes", Note::clean);
-    let hardware = desk.hardware();
-    let seats = desk.seats();
-    let LicenseService { reasons, notes: noticed, .. } = desk;
+    let terms = reader.terms(own.as_ref(), first);
+    let licensee_email = reader.cleaned("licensee_email", Email::clean);
+    let email = reader.email(own.as_ref(), licensee_email.as_ref());
+    let licensee_name = reader.cleaned("licensee_name", PersonName::clean);
+    let notes = reader.cleaned("notes", Note::clean);
+    let hardware = reader.hardware();
+    let seats = reader.seats();
+    let RowReader { reasons, notes: noticed, .. } = reader;
     Draft {
         key,
         names_product: product.as_ref().is_some_and(Option::is_some),
@@ -247,7 +247,7 @@ fn given<'a>(row: &'a Row<'_>, column: &str) -> Option<Cow<'a, str>> {
 }
 
 /// A row on its way, with what has come up.
-struct LicenseService<'a> {
+struct RowReader<'a> {
     row: &'a Row<'a>,
     reading: &'a Reading,
     reasons: Vec<BadRow>,
@@ -262,7 +262,7 @@ struct Terms {
 }
 
 #[expect(clippy::option_option, reason = "outside whether a cell reads, inside whether there is one")]
-impl LicenseService<'_> {
+impl RowReader<'_> {
     fn take<T>(&mut self, read: Result<T, BadRow>) -> Option<T> {
         read.map_err(|why| self.reasons.push(why)).ok()
     }
@@ -319,10 +319,9 @@ impl LicenseService<'_> {
         self.take(TierName::parse(&written).ok_or_else(unknown))
     }
 
-    fn standing(&mut self) -> Option<EffectiveLicense> {
+    fn standing(&mut self) -> Option<SheetStatus> {
         let written = self.take(self.row.required("status"))?.to_lowercase();
-        let standing =
-            self.reading.statuses.get(&written).copied().or_else(|| EffectiveLicense::parse(&written));
+        let standing = self.reading.statuses.get(&written).copied().or_else(|| SheetStatus::parse(&written));
         let unknown = || BadRow::Word {
             column: "status",
             value: redacted(&written),
@@ -340,14 +339,14 @@ impl LicenseService<'_> {
         let (standing, expires_at, duration_days) = (standing?, ends?, duration_days?);
         let now = self.reading.now;
         let terms = match standing {
-            EffectiveLicense::Expired => {
+            SheetStatus::Expired => {
                 let ended = expires_at.map_or(now, |at| at.min(now));
                 Terms { status: Status::Active, expires_at: Some(ended), duration_days }
             }
-            EffectiveLicense::Is(Status::Active) if expires_at.is_none() && duration_days.is_some() => {
+            SheetStatus::Is(Status::Active) if expires_at.is_none() && duration_days.is_some() => {
                 self.undated(duration_days.unwrap_or_default())?
             }
-            EffectiveLicense::Is(status) => Terms { status, expires_at, duration_days },
+            SheetStatus::Is(status) => Terms { status, expires_at, duration_days },
         };
         match own.and_then(|own| own.replaced_by.as_ref()) {
             Some(id) if terms.status != Status::Revoked => {
@@ -552,7 +551,7 @@ mod tests {
 
     fn usual() -> Reading {
         let tiers = BTreeMap::from([("standard".to_owned(), TierName::parse("pro").unwrap())]);
-        let statuses = BTreeMap::from([("gesperrt".to_owned(), EffectiveLicense::Is(Status::Suspended))]);
+        let statuses = BTreeMap::from([("gesperrt".to_owned(), SheetStatus::Is(Status::Suspended))]);
         Reading { tiers, statuses, ..Reading::new(Product::parse("QF").unwrap(), NOW) }
     }
 
