@@ -79,11 +79,13 @@ fn reliability_names_existing_tests() {
     let sections: Vec<_> = faults.split("\n### ").skip(1).collect();
     for section in &sections {
         let (title, text) = section.split_once('\n').expect("a heading");
-        for part in ["**Tests.** ", "**Seen red without.** "] {
+        let has = |part: &str| {
             let content =
                 text.split_once(part).map(|(_, rest)| rest.split("\n\n").next().unwrap_or_default());
-            assert!(content.is_some_and(|content| !content.is_empty()), "{title}: no {part}");
-        }
+            content.is_some_and(|content| !content.is_empty())
+        };
+        assert!(has("**Tests.** "), "{title}: no tests");
+        assert!(has("**Seen red without.** ") || has("**Kept by.** "), "{title}: nothing keeps it");
         assert!(text.contains("::"), "{title} names no test");
     }
     for fault in (1..=17).map(|number| format!("F{number}\n")) {

@@ -197,6 +197,18 @@ fn empty_values_are_absent() {
     }
 }
 
+/// A text of characters that nobody sees is nothing, as a blank one is.
+#[test]
+fn invisible_key_does_not_hide_another_name() {
+    let world = World::start();
+    let key = world.put(Fixture::pro());
+    for nothing in ["", " ", "\u{200B}", "\u{2066}\u{2069}", "-", "\"\""] {
+        let body = json!({ "license": nothing, "license_key": key }).to_string();
+        let reply = post(&world, "/api/verify", &body);
+        assert_eq!((reply.status, reply.code()), (200, "VALID"), "{nothing:?}: {}", reply.body);
+    }
+}
+
 #[test]
 fn deciding_members_are_not_ignored() {
     let world = World::start();

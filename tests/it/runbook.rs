@@ -752,10 +752,18 @@ fn hardware(world: &World, entry: &Entry<'_>) {
 
 fn emails(world: &World, entry: &Entry<'_>) {
     entry.reads(
-        "| `EMAIL_MISMATCH` | `falconer show <license>` says whether an address is stored, and which; after `falconer \
-         reset-hardware <license> --all` the application activates, which asks for none |",
+        "| `EMAIL_MISMATCH` | `falconer show <license>` says whether an address is stored, and which; `falconer \
+         set-customer <license> --email <address>` corrects it; after `falconer reset-hardware <license> --all` the \
+         application activates, which asks for none |",
     );
     let [old, new] = ["old", "new"].map(Machine::named);
+    let key = world.put(asks_for_email(Fixture::pro()));
+    world.activate(&key, &old);
+    let moves = with(new.request(&key), json!({ "licensee_email": "new.address@example.com" }));
+    let customer = Customer::new(world, "/api/transfer", moves);
+    customer.hears("EMAIL_MISMATCH");
+    entry.does("falconer set-customer <license> --email <address>", &[&key, "new.address@example.com"]);
+    customer.hears("TRANSFERRED");
     for stored in [true, false] {
         let fixture = asks_for_email(Fixture::pro()).with(move |new, _| {
             new.license.email = new.license.email.take().filter(|_| stored);

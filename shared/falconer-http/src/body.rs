@@ -84,13 +84,15 @@ impl Body {
     pub fn license(&mut self) -> Result<TypedKey, Problem> {
         const NAMES: [&str; 3] = ["license", "license_key", "licenseKey"];
         // A text of invisible characters in one name does not hide the key in another.
-        let visible =
-            |name: &&&str| self.members.text(name).is_some_and(|text| text.contains(char::is_alphanumeric));
-        if let Some(name) = NAMES.iter().find(visible).copied()
+        let invisible =
+            |name: &str| self.members.text(name).is_some_and(|text| !text.contains(char::is_alphanumeric));
+        let holds = |name: &&str| self.members.find(name).is_some() && !invisible(name);
+        if let Some(name) = NAMES.into_iter().find(holds)
             && let Some(typed) = self.exact_text(&[name])?
         {
-            let index = self.members.find(name);
-            index.into_iter().for_each(|index| self.take(index, &NAMES));
+            if let Some(index) = self.members.find(name) {
+                self.take(index, &NAMES);
+            }
             return Ok(TypedKey(typed));
         }
         if let Some(typed) = self.exact_text(&NAMES)? {

@@ -88,7 +88,10 @@ impl App {
                 AuditRow { part: RowPart::Caller, device, ..row }
             }
             ChangeOutcome::Granted { trace: Trace::Passing, device, hardware, standing, .. } => {
-                AuditRow { device, hardware: Sighting::of(&hardware, &standing.license), ..row }
+                let copied = device.as_ref().and_then(|id| standing.license.devices.get(id));
+                let copied = copied.filter(|device| may_be_copy(&device.components, &hardware));
+                let hardware = copied.and_then(|_| Sighting::of(&hardware, &standing.license));
+                AuditRow { device, hardware, ..row }
             }
             ChangeOutcome::Refused { .. } | ChangeOutcome::Missing { .. } | ChangeOutcome::Contended => row,
         };
