@@ -16,6 +16,7 @@ use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::LeaseError;
 use falconer_domain::license::Status;
 use falconer_domain::license_key::Product;
+use falconer_domain::person::Note;
 use falconer_domain::{KeyRing, UnixMillis, escrow, lease};
 use falconer_tests::{Fixture, Machine, World, WorldOptions, checkout};
 use serde::{Deserialize, Serialize};
@@ -172,7 +173,9 @@ fn first_world() -> (World, Vec<Row>) {
         world.speak(&row.key);
         world.put_item(&row.item);
     }
-    read::<Vec<Value>>(FIRST, "audit.json").iter().for_each(|row| world.put_audit_row(row));
+    for row in read::<Vec<Value>>(FIRST, "audit.json") {
+        world.put_audit_row(&row);
+    }
     (world, rows)
 }
 
@@ -232,7 +235,7 @@ fn words_of_0_1_do_not_hide_a_license() {
     );
     let unseen = license("nobody sees");
     assert!(unseen.licensee_name.is_none(), "nothing visible is nothing");
-    assert_eq!(unseen.notes.as_ref().map(|note| note.as_str()), Some("paid"));
+    assert_eq!(unseen.notes.as_ref().map(Note::as_str), Some("paid"));
 }
 
 /// Rows of changes by 0.1.0 hold an address and have no time to live: they are read, and an erasure blanks them.

@@ -237,7 +237,7 @@ fn is_shared_address(bare: &str) -> bool {
 
 /// Returns true for a disk of QEMU whose serial number nobody chose. An IDE or SATA disk is `QM00001` in every guest
 /// (`ide_init_drive` in QEMU's `hw/ide/core.c`), a SCSI disk has the drive's name, which Proxmox and libvirt make of the
-/// bus and the place: `drive-scsi0`, `drive-scsi0-0-0-0` (`scsi_realize` in `hw/scsi/scsi-disk.c`). udev and ESXi write
+/// bus and the place: `drive-scsi0`, `drive-scsi0-0-0-0` (`scsi_realize` in `hw/scsi/scsi-disk.c`). udev and `ESXi` write
 /// the model's name before it, with underscores.
 fn is_default_disk(normalized: &str) -> bool {
     const DIGITS: usize = 5;
