@@ -20,7 +20,7 @@ use crate::operator::{run, said, told};
 
 const DAY: i64 = 86_400_000;
 /// The table of a section of the runbook.
-const TABLE: &str = "| code | what helps |\n| --- | --- |\n";
+const TABLE: &str = "| code | remedy |\n| --- | --- |\n";
 
 /// Sections with commands for a license, or for one customer, that other tests run.
 const RUN_ELSEWHERE: [(&str, &str, &str); 2] = [
@@ -103,7 +103,7 @@ impl<'a> Entry<'a> {
     fn ends(self) {
         let (unread, to_do) = (self.unread.into_inner(), self.to_do.into_inner());
         assert!(to_do.is_empty(), "{}: nobody runs {to_do:?}", self.heading);
-        let left = unread.replace("| code | what helps | | --- | --- |", "");
+        let left = unread.replace("| code | remedy | | --- | --- |", "");
         let letters = left.chars().any(char::is_alphabetic);
         assert!(!letters, "{}: nobody shows what is left of it: {unread}", self.heading);
     }
@@ -190,15 +190,15 @@ fn revoked_by_mistake_or_replaced() {
     told(&world, &["revoke", &key, "--reason", "the wrong row of a sheet"]);
     let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
     customer.hears("REVOKED");
-    entry.reads("Many requests for revoked licenses. `license.id` says which.");
+    entry.reads("Many requests are for revoked licenses, which `license.id` names.");
     assert_eq!(named_with(&world, "REVOKED"), only(&id));
-    entry.reads("One: its key is public; nothing to do, it is revoked.");
-    entry.reads("Many that nobody meant to revoke: `falconer audit <license>` names who did it,");
+    entry.reads("A single license means that its key is public: do nothing, it is revoked.");
+    entry.reads("If nobody meant to revoke them, `falconer audit <license>` names the operator, and");
     let audit = entry.does("falconer audit <license>", &[id.as_str()]);
     let deed = audit["audit"].as_array().unwrap().iter().find(|row| row["action"] == "revoke").unwrap();
     let by = [&deed["actor"], &deed["reason"]].map(|text| text.as_str().unwrap());
     assert_eq!(by, ["fixture-operator", "the wrong row of a sheet"]);
-    entry.reads("`falconer reinstate <license>` takes it back.");
+    entry.reads("`falconer reinstate <license>` takes the revocation back.");
     entry.does("falconer reinstate <license>", &[id.as_str()]);
     customer.hears("VALID");
 
@@ -215,7 +215,7 @@ fn revoked_by_mistake_or_replaced() {
     let rotated = told(&world, &["rotate-key", &key]);
     let (new, new_id) = new_key(&world, &rotated);
     entry.reads(
-        "A license whose key was replaced is not taken back: the command names the one in its place, and",
+        "The command refuses a license whose key was replaced. It names the license in its place, and",
     );
     let words = entry.takes("falconer reinstate <license>", &[&key]);
     let refused = run(&world, &[&["--yes"], as_arguments(&words).as_slice()].concat());
@@ -234,15 +234,17 @@ fn renewals_sold_and_not_entered() {
     let next = world.put(Fixture::pro().ending(UnixMillis(now().0 + 20 * DAY)));
     let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
     customer.hears("EXPIRED");
-    entry.reads("Many requests for expired licenses. `license.id` says which.");
+    entry.reads("Many requests are for expired licenses, which `license.id` names.");
     let id = world.license_id(&key).to_string();
     assert_eq!(named_with(&world, "EXPIRED"), only(&id));
-    entry.reads("`falconer list --expiring 30` names the licenses that end next, and none that has ended.");
+    entry.reads(
+        "`falconer list --expiring 30` names the licenses that end next, without those that have ended.",
+    );
     let listed = entry.does("falconer list --expiring 30", &[]);
     let listed: Vec<_> = listed["licenses"].as_array().unwrap().iter().map(|one| &one["licenseId"]).collect();
     assert_eq!(listed, [&json!(world.license_id(&next).as_str())]);
     entry.reads(
-        "Renewals that were sold and not entered look like this: `falconer extend <license> --days 365` counts from \
+        "One cause is a renewal that was sold and not entered: `falconer extend <license> --days 365` counts from \
          today for a license that has ended.",
     );
     entry.does("falconer extend <license> --days 365", &[&id]);
@@ -270,19 +272,23 @@ fn release_that_reads_other_hardware() {
     let with_old = Customer::new(&world, "/api/verify", machine.request(&key));
     with_new.hears("HARDWARE_MISMATCH");
     entry.is_shown_by(
-        "Many devices that match none of their license. After a release of your application: has the way it reads \
-         hardware changed? [devices.md](devices.md) says what must stay equal.",
+        "Many devices match none of the devices of their license. After a release of your application, check \
+         whether it reads hardware in another way: [devices.md](devices.md) has the parts that must stay equal.",
         ("same_machine", "one_changed_part_is_never_refused"),
     );
-    entry.reads("A release that reads as before is recognised at once, and nobody has to be reset for it.");
+    entry.reads(
+        "Ship a release that reads hardware as before: the server recognises its devices at once, without a \
+         reset.",
+    );
     with_old.hears("VALID");
     entry.reads(
-        "A customer who cannot wait: `falconer reset-hardware <license> --all`, and the application activates again.",
+        "For a customer who cannot wait, run `falconer reset-hardware <license> --all`; the application activates \
+         again.",
     );
     entry.does("falconer reset-hardware <license> --all", &[&key]);
     assert_eq!(world.activate(&key, &read_anew("first")).code(), "ACTIVATED");
     with_new.hears("VALID");
-    entry.reads("One license: a shared key, so go to [a leaked license key](#a-leaked-license-key).");
+    entry.reads("A single license means a shared key: go to [a leaked license key](#a-leaked-license-key).");
     assert_eq!(named_with(&world, "HARDWARE_MISMATCH"), only(&world.license_id(&key)));
     entry.ends();
 }
@@ -298,10 +304,10 @@ fn every_seat_taken() {
     }
     let customer = Customer::at(&world, &key, &new);
     customer.hears("SEATS_EXHAUSTED");
-    entry.reads("Many devices find every seat taken. One license: a shared key.");
+    entry.reads("Many devices find every seat taken. A single license means a shared key.");
     assert_eq!(named_with(&world, "SEATS_EXHAUSTED"), only(&world.license_id(&key)));
     entry.is_shown_by(
-        "Many licenses after a release: as above, old customers look like new devices.",
+        "Many licenses after a release mean that old devices look like new ones, as above.",
         ("runbook", "release_that_reads_other_hardware"),
     );
     entry.reads("`falconer show <license>` shows the devices, and");
@@ -323,7 +329,10 @@ fn no_transfer_left() {
     let key = world.put(moved_at(Fixture::pro().bound(1, &machine, ago(DAY)), spent()));
     let customer = Customer::new(&world, "/api/transfer", Machine::named("new").request(&key));
     customer.hears("TRANSFER_LIMIT_REACHED");
-    entry.reads("Many licenses have no transfer left. As above; `falconer reset-hardware <license> --all` helps one customer:");
+    entry.reads(
+        "Many licenses have no transfer left, for the reasons above. `falconer reset-hardware <license> --all` \
+         helps one customer:",
+    );
     assert_eq!(named_with(&world, "TRANSFER_LIMIT_REACHED"), only(&world.license_id(&key)));
     entry.does("falconer reset-hardware <license> --all", &[&key]);
     customer.hears("ACTIVATED");
@@ -347,14 +356,15 @@ fn addresses_are_tried() {
     let thief = Customer::new(&world, "/api/transfer", thief);
     thief.hears("EMAIL_MISMATCH");
     entry.is_shown_by(
-        "Somebody with keys tries addresses. The rate limit slows it down;",
+        "Somebody with keys tries addresses. The rate limit slows the attempts;",
         ("limits", "instances_share_one_limit"),
     );
-    entry.reads("`falconer suspend <license>` ends it for one license.");
+    entry.reads("`falconer suspend <license>` ends them for one license.");
     entry.does("falconer suspend <license>", &[&key]);
     thief.hears("SUSPENDED");
     entry.reads(
-        "Its customer is stopped too, and goes on with a new key: step 2 of [a leaked license key](#a-leaked-license-key).",
+        "This stops the customer too, who goes on with a new key: step 2 of [a leaked license \
+         key](#a-leaked-license-key).",
     );
     assert_eq!(world.activate(&key, &machine).code(), "SUSPENDED");
     let new = stopped_and_given_a_new_key(&Entry::of(&world, "A leaked license key"), &key);
@@ -386,11 +396,11 @@ fn seats_are_taken_back() {
     assert_eq!(world.transfer(&key, &owner).code(), "RECLAIMED");
     customer.hears("VALID");
     entry.reads(
-        "Several displaced devices took their seats back. That is the owners' right, and says that somebody else moved \
-         their licenses away:",
+        "Several displaced devices took their seats back. That is the owners' right, and a sign that somebody \
+         else moved their licenses away. Follow",
     );
     entry.reads(
-        "[a leaked license key](#a-leaked-license-key), for each `license.id` of the lines with `RECLAIMED`.",
+        "[a leaked license key](#a-leaked-license-key) for each `license.id` of the lines with `RECLAIMED`.",
     );
     let named = named_with(&world, "RECLAIMED");
     assert_eq!(named, only(&world.license_id(&key)));
@@ -417,8 +427,8 @@ fn tier_that_the_catalog_lacks() {
         assert_eq!(customer.hears("UNAVAILABLE").status, 503);
     }
     entry.reads(
-        "A license has a tier that its product's catalog lacks, and gets 503 until one of them is right. The log line \
-         names both.",
+        "A license has a tier that its product's catalog lacks, and gets 503 until you correct one of them. The \
+         log line names both.",
     );
     let log = world.log_text();
     let ids = keys.each_ref().map(|key| world.license_id(key).to_string());
@@ -458,14 +468,19 @@ fn missing_license_is_copied_over() {
     world.speak(&key);
     let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
     customer.hears("NOT_FOUND");
-    entry.reads("Genuine keys whose license is not in the table. Three reasons, in this order:");
+    entry.reads(
+        "Genuine keys arrive, and their licenses are not in the table. Check three reasons in this order:",
+    );
     entry.reads("1. A restored or wrong table: is `LICENSES_TABLE` of the functions the one you issue into?");
     entry.reads("2. Keys issued into another stack that has the same ring.");
     entry.is_shown_by(
         "3. Somebody else has the master and makes keys: [a leaked master](#a-leaked-master).",
         ("distrust", "a_leak_is_survived_to_retirement"),
     );
-    entry.reads("Of the first two, the license's item copied from the one table into the other is all that its customer needs.");
+    entry.reads(
+        "In the first two cases copy the license's item from the one table into the other; its customer needs \
+         nothing else.",
+    );
     world.put_item(&other.item(&other.license_id(&key)));
     customer.hears("VALID");
     entry.ends();
@@ -484,8 +499,8 @@ fn too_many_requests() {
     // The end of a minute may fall in between.
     assert!((0..8).any(|_| customer.asks().code() == "RATE_LIMITED"));
     entry.reads(
-        "Many requests are over a limit. `license.id` in the log lines with `RATE_LIMITED` says whether it is one \
-         license; if it is, see [a leaked license key](#a-leaked-license-key).",
+        "Many requests are over a limit. If `license.id` in the log lines with `RATE_LIMITED` is always the same, \
+         see [a leaked license key](#a-leaked-license-key).",
     );
     assert_eq!(named_with(&world, "RATE_LIMITED"), only(&world.license_id(&key)));
     let leaked = Entry::of(&world, "A leaked license key");
@@ -503,18 +518,18 @@ fn too_many_requests() {
         World::with(&WorldOptions { settings, ..WorldOptions::default() })
     };
     entry.reads(
-        "Many customers behind one address (a university, a carrier) are lawful: raise `RateLimitPerMinute`.",
+        "Many customers behind one address (a university, a carrier) are legitimate: raise `RateLimitPerMinute`.",
     );
     let roomy = raised();
     roomy.speak(late);
     roomy.put_item(&world.item(&world.license_id(late)));
     assert!((0..6).all(|_| roomy.verify(late).code() == "VALID"));
     entry.is_shown_by(
-        "If something proxies in front of the gateway, everybody has the proxy's address: remove it.",
+        "Behind a proxy in front of the gateway, all customers have the proxy's address: remove it.",
         ("limits", "forwarded_for_changes_nothing"),
     );
     entry.is_shown_by(
-        "A flood of the whole API ends at the gateway's own throttle and costs what [costs.md](costs.md) says.",
+        "The gateway's own throttle bounds a flood of the whole API; [costs.md](costs.md) has its cost.",
         ("deployment", "watched_metrics_are_written"),
     );
     entry.ends();
@@ -532,10 +547,11 @@ fn leaked_license_key() {
         assert_eq!(world.activate(&key, machine).code(), "ACTIVATED");
     }
     let used = world.post("/api/verify", &stranger.request(&key));
-    entry.reads("A key stands in a public place, or a customer says that somebody else has it.");
+    entry.reads("A key is in a public place, or a customer reports that somebody else has it.");
     entry.reads(
-        "1. `falconer rotate-key <license>`: a new key with the same terms, the old one revoked. Mail the new key. Every \
-         seat is vacant under it, so the customer's devices bind once more, uncounted, whatever client they have.",
+        "1. `falconer rotate-key <license>` makes a new key with the same terms and revokes the old one. Mail the \
+         new key. Every seat is vacant under it, so the customer's devices bind once more, uncounted, with any \
+         client.",
     );
     let (new, _) = new_key(&world, &entry.does("falconer rotate-key <license>", &[&key]));
     let second = Machine::named("second");
@@ -547,7 +563,10 @@ fn leaked_license_key() {
         assert_eq!(reply.body["transfers"]["used"], 0);
     }
     assert_eq!(world.activate(&key, &stranger).code(), "REVOKED");
-    entry.reads("3. Whoever used the old key keeps a lease until its `exp`, at most interval and grace from the last check.");
+    entry.reads(
+        "3. A device that used the old key keeps its lease until `exp`, at most interval and grace from the last \
+         check.",
+    );
     let (_, claims) = used.lease_parts();
     let longest = (claims["interval"].as_i64().unwrap() + claims["grace"].as_i64().unwrap())
         + claims["at"].as_i64().unwrap();
@@ -560,7 +579,9 @@ fn leaked_license_key() {
 
     let key = world.put(Fixture::pro());
     world.activate(&key, &owner);
-    entry.reads("2. If the customer cannot be reached: `falconer suspend <license>` until then.");
+    entry.reads(
+        "2. If you cannot reach the customer, `falconer suspend <license>` stops the license until then.",
+    );
     entry.does("falconer suspend <license>", &[&key]);
     assert_eq!(world.activate(&key, &stranger).code(), "SUSPENDED");
     entry.reads(
@@ -578,7 +599,7 @@ fn leaked_license_key() {
 fn customer_who_cannot_activate() {
     let world = World::start();
     let entry = Entry::of(&world, "A customer who cannot activate");
-    entry.reads("2. By the code:");
+    entry.reads("2. Look up the code:");
     for story in [
         keys_and_licenses as fn(&World, &Entry<'_>),
         stopped_licenses,
@@ -616,11 +637,12 @@ fn keys_and_licenses(world: &World, entry: &Entry<'_>) {
 
 fn stopped_licenses(world: &World, entry: &Entry<'_>) {
     entry.reads(
-        "| `REVOKED` | `falconer audit <license>` says who and why; `falconer reinstate <license>`, or a mail with the key \
-         that replaced it |",
+        "| `REVOKED` | `falconer audit <license>` has the actor and the reason; `falconer reinstate <license>`, \
+         or a mail with the key that replaced it |",
     );
     entry.reads(
-        "| `SUSPENDED` | `falconer audit <license>` says who and why; `falconer reinstate <license>` |",
+        "| `SUSPENDED` | `falconer audit <license>` has the actor and the reason; `falconer reinstate <license>` \
+         |",
     );
     for (command, code) in [("revoke", "REVOKED"), ("suspend", "SUSPENDED")] {
         let key = world.put(Fixture::pro());
@@ -752,9 +774,9 @@ fn hardware(world: &World, entry: &Entry<'_>) {
 
 fn emails(world: &World, entry: &Entry<'_>) {
     entry.reads(
-        "| `EMAIL_MISMATCH` | `falconer show <license>` says whether an address is stored, and which; `falconer \
-         set-customer <license> --email <address>` corrects it; after `falconer reset-hardware <license> --all` the \
-         application activates, which asks for none |",
+        "| `EMAIL_MISMATCH` | `falconer show <license>` shows the stored address, if there is one; `falconer \
+         set-customer <license> --email <address>` corrects it; after `falconer reset-hardware <license> --all` \
+         the application activates, which asks for none |",
     );
     let [old, new] = ["old", "new"].map(Machine::named);
     let key = world.put(asks_for_email(Fixture::pro()));
@@ -791,7 +813,7 @@ fn trouble_of_ours(world: &World, entry: &Entry<'_>) {
     );
     world.dynamodb.break_all(Matcher::operation("GetItem"), Fault::internal());
     customer.hears("UNAVAILABLE");
-    entry.reads("| `UNAVAILABLE`, `INTERNAL` | ours: the alarms say what |");
+    entry.reads("| `UNAVAILABLE`, `INTERNAL` | a fault of the service: see the alarms |");
     world.dynamodb.heal();
     customer.hears("ACTIVATED");
 }
@@ -845,14 +867,16 @@ fn steps_beside_the_table(world: &World, entry: &Entry<'_>) {
     assert_eq!(told(world, &["show", &hint])["licenseId"], id);
 
     entry.reads(
-        "1. `falconer explain <license>`: every check of verify, what it compared, and the first that fails.",
+        "1. `falconer explain <license>` lists every check of verify, the values it compared, and the first check \
+         that fails.",
     );
     let explained = entry.does("falconer explain <license>", &[&hint]);
     assert!(explained["checks"].as_array().unwrap().len() >= 4, "{explained}");
     entry.is_shown_by("`--at` asks for another day.", ("operator", "explain_agrees_with_verify"));
     entry.reads(
-        "Without `--hardware` it asks as somebody without a device, so it may say `VALID` to a customer who was refused: \
-         below the checks is what the last requests were answered, the refused ones first, and which device asked.",
+        "Without `--hardware` it checks no device, so it may say `VALID` for a customer who was refused. Below \
+         the checks it lists the answers to the last requests, the refused ones first, with the device that \
+         asked.",
     );
     assert_eq!(explained["code"], "VALID");
     assert_eq!(explained["refusals"][0]["code"], "SEATS_EXHAUSTED", "{explained}");
@@ -883,8 +907,8 @@ fn steps_beside_the_table(world: &World, entry: &Entry<'_>) {
         assert_eq!(labels, agreed, "{explained}");
     }
     entry.reads(
-        "3. No answer at all, or a page instead of JSON: a proxy or a captive portal on the customer's side. Ask for `curl \
-         -s \"$API_URL/api/health\"` from there.",
+        "3. No answer at all, or a page instead of JSON, means a proxy or a captive portal on the customer's \
+         side. Ask for the output of `curl -s \"$API_URL/api/health\"` from there.",
     );
     assert_eq!((world.get("/api/health").status, world.get("/api/health").body.is_object()), (200, true));
 }

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "bench" / "python"))
+sys.path.insert(0, str(HERE.parents[1] / "bench" / "python"))
 
 # Parted by commas or semicolons, quoted by quotation marks, UTF-8, from the first line on.
 COMMAS, SEMICOLONS = "44,34,76,1", "59,34,76,1"

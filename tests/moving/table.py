@@ -24,7 +24,7 @@ import warnings
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "bench" / "python"))
+sys.path.insert(0, str(HERE.parents[1] / "bench" / "python"))
 
 ZONE = "Europe/Berlin"
 os.environ["TZ"] = ZONE
