@@ -300,12 +300,7 @@ fn at_once(url: &str, key: &str, callers: usize) -> Vec<Reply> {
 /// A key without any separator reads as an imported one where the ring accepts those.
 #[test]
 fn loose_key_of_unknown_generation_rereads_the_ring() {
-    let ring = falconer_tests::ring().replacen(
-        '{',
-        &format!(r#"{{"imported":"9","9":"{}","#, falconer_tests::MASTER_B),
-        1,
-    );
-    let world = World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() });
+    let world = world_with_imported_keys();
     let old = world.put(Fixture::pro());
     let runtime = turned_clock();
     let mut instances = Instances::new(&world, 1);
@@ -318,4 +313,39 @@ fn loose_key_of_unknown_generation_rereads_the_ring() {
         falconer_tests::pass(Duration::from_secs(1)).await;
         assert!(instances.verify(&[&new]).await.iter().all(|(code, _)| code == "VALID"), "{new}");
     });
+}
+
+/// Without a young ring nobody knows whether such a text is a key of a new generation, unless its license is there.
+#[test]
+fn loose_key_is_503_if_ring_is_stale() {
+    let world = world_with_imported_keys();
+    let old = world.put(Fixture::pro());
+    let loose = |generation: char| format!("{}{generation}{}", &old[..7], &old[8..]).replace('-', "");
+    let (unknown, kept) = (loose('5'), loose('7'));
+    let id = world.license_id(&kept);
+    world.put(Fixture::pro().with(move |new, _| new.license.id = id));
+    let runtime = turned_clock();
+    let mut instances = Instances::new(&world, 1);
+    runtime.block_on(async {
+        assert_eq!(instances.verify(&[&unknown]).await[0].0, "INVALID_SIGNATURE", "a young ring may refuse");
+        assert_eq!(instances.verify(&[&kept]).await[0].0, "VALID");
+        instances.pass(2).await;
+        world.secrets_tap.break_all(Matcher::any(), Fault::Reset);
+        world.secrets_tap.forget();
+        for _ in 0..10 {
+            assert_eq!(instances.verify(&[&unknown]).await[0].0, "UNAVAILABLE", "an old one may not");
+            assert_eq!(instances.verify(&[&kept]).await[0].0, "VALID", "an imported key needs no newer ring");
+        }
+        let attempts = world.secrets_tap.records().len();
+        assert!((1..=3).contains(&attempts), "one read a minute, whatever callers send: {attempts} attempts");
+        world.secrets_tap.heal();
+        instances.pass(2).await;
+        assert_eq!(instances.verify(&[&unknown]).await[0].0, "INVALID_SIGNATURE");
+    });
+}
+
+fn world_with_imported_keys() -> World {
+    let imported = format!(r#"{{"imported":"9","9":"{}","#, falconer_tests::MASTER_B);
+    let ring = falconer_tests::ring().replacen('{', &imported, 1);
+    World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() })
 }

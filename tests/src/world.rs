@@ -245,6 +245,15 @@ impl World {
         self.database.send("PutItem", &body).expect("a stored item");
     }
 
+    /// Puts a raw audit row, in DynamoDB's own JSON, as an older version may have left it.
+    ///
+    /// # Panics
+    /// DynamoDB refuses.
+    pub fn put_audit_row(&self, row: &Value) {
+        let body = serde_json::json!({ "TableName": self.settings.verifications_table, "Item": row });
+        self.database.send("PutItem", &body).expect("a stored row");
+    }
+
     /// An item of the licenses table in DynamoDB's own JSON; `null` if it does not exist.
     ///
     /// # Panics

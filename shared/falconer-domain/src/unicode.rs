@@ -12,13 +12,15 @@ pub(crate) fn is_ignorable(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// Returns true if a character of a name hides, or turns around what is beside it. Joiners, variation selectors and the
-/// tags in flags do not: Persian, Mongolian and emoji need them.
+/// Returns true if a character of a name hides, or turns around what is beside it, or is reserved for one that will.
+/// Joiners, variation selectors and the tags in flags do not: Persian, Mongolian and emoji need them.
 pub(crate) fn is_hidden(c: char) -> bool {
     let is_needed = matches!(c, '\u{200C}' | '\u{200D}' | '\u{180E}' | '\u{E0020}'..='\u{E007F}');
     match CodePointMapData::<GeneralCategory>::new().get(c) {
         GeneralCategory::Control => true,
-        GeneralCategory::Format | GeneralCategory::OtherLetter => is_ignorable(c) && !is_needed,
+        GeneralCategory::Format | GeneralCategory::OtherLetter | GeneralCategory::Unassigned => {
+            is_ignorable(c) && !is_needed
+        }
         _ => false,
     }
 }
@@ -77,6 +79,18 @@ mod tests {
         }
         assert_eq!(decimal('\u{6F7}'), Some(7));
         assert_eq!((decimal('a'), decimal('\u{B2}'), decimal('\u{4E00}')), (None, None, None));
+    }
+
+    /// A future version of Unicode may name them; until then no font shows them.
+    #[test]
+    fn reserved_ignorables_are_hidden() {
+        for c in ['\u{2065}', '\u{FFF0}', '\u{E0000}', '\u{E0002}', '\u{E0080}', '\u{E01F0}', '\u{E0FFF}'] {
+            assert!(is_ignorable(c) && is_hidden(c), "{c:?}");
+        }
+        // Joiners, variation selectors and flags stay, and so does a letter that these tables do not know yet.
+        for c in ['\u{200C}', '\u{200D}', '\u{180E}', '\u{FE0F}', '\u{E0100}', '\u{E0067}', '\u{378}', 'a'] {
+            assert!(!is_hidden(c), "{c:?}");
+        }
     }
 
     #[test]

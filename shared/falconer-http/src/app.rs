@@ -79,21 +79,27 @@ impl App {
             ring = self.ring.fresh_ring().await?;
             checked = ring.authenticate(&credentials.license.0);
         }
-        // A key without its separators reads as an imported one until the ring has its generation.
+        // A key without its separators reads as an imported one until the ring has its generation. An imported key is
+        // good without a newer ring, so only a miss has to know that none could be had.
+        let mut stale = None;
         if let Ok(authentic) = &checked
             && ring.may_need_newer(&credentials.license.0, authentic)
-            && request.begin().is_ok()
-            && let Ok(newer) = self.ring.fresh_ring().await
         {
-            checked = newer.authenticate(&credentials.license.0);
-            ring = newer;
+            request.begin()?;
+            match self.ring.fresh_ring().await {
+                Ok(newer) => {
+                    checked = newer.authenticate(&credentials.license.0);
+                    ring = newer;
+                }
+                Err(unavailable) => stale = Some(unavailable),
+            }
         }
         let Ok(authentic) = checked else {
             self.limiter.junk(&request.address, request.now)?;
             return Err(Rejection::InvalidSignature);
         };
         let Credentials { license: _, nonce, origin } = credentials;
-        Ok(Session { app: self, request, ring, authentic, nonce, origin })
+        Ok(Session { app: self, request, ring, stale, authentic, nonce, origin })
     }
 
     /// Turns the shared counter's answer into a decision. Without the counter a request that only reads is admitted

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use falconer_aws::AuditRow;
 use falconer_aws::audit::{RowPart, Subject};
 use falconer_aws::store::Row;
+use falconer_aws::{AuditRow, RingUnavailable};
 use falconer_domain::effective_license::{EffectiveLicense, UnknownTier};
 use falconer_domain::hardware::{HashedComponents, ReceivedComponents};
 use falconer_domain::lease::{Claims, LeaseContext, Terms};
@@ -24,6 +24,8 @@ pub struct Session<'a> {
     pub request: &'a Request,
     pub(crate) app: &'a App,
     pub(crate) ring: Arc<KeyRing>,
+    /// Set if a newer ring might read the key of an imported license as a signed one, and none could be had.
+    pub(crate) stale: Option<RingUnavailable>,
     pub(crate) authentic: Authentic,
     pub(crate) nonce: Option<Nonce>,
     pub(crate) origin: Option<Origin>,
@@ -223,7 +225,8 @@ impl Session<'_> {
         app.admit(request, app.limiter.count(&request.address, request.now).await?)?;
         request.begin()?;
         let row = app.store.license(self.license_id()).await;
-        let row = row.map_err(|error| app.store_failed(&error))?.ok_or(Rejection::InvalidSignature)?;
+        let unknown = || self.stale.map_or(Rejection::InvalidSignature, Rejection::from);
+        let row = row.map_err(|error| app.store_failed(&error))?.ok_or_else(unknown)?;
         request.begin()?;
         let catalog = app.catalogs.get(&app.store, &row.license.product).await;
         let catalog = catalog.map_err(|error| app.store_failed(&error))?;

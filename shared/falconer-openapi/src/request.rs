@@ -100,8 +100,8 @@ fn said() -> Vec<(&'static str, Value)> {
 }
 
 fn refresh() -> (&'static str, Value) {
-    let what = "True: take no seat. A device that holds one is seen, any other hears what verify says. 1, 0 and texts of \
-        these values are read too.";
+    let what = "True: take no seat. A device that holds one is seen, any other hears what verify says, and a request \
+        without hardware hears FINGERPRINT_TOO_WEAK. 1, 0 and texts of these values are read too.";
     ("refresh", json!({ "type": ["boolean", "null"], "description": what }))
 }
 

@@ -191,7 +191,7 @@ pub(crate) fn proves_nothing(label: Label, normalized: &str) -> bool {
         || match label {
             Label::Mac => is_shared_address(&bare(normalized)),
             Label::Board => normalized.chars().count() < SHORTEST_SERIAL,
-            Label::Disk => normalized.chars().count() < SHORTEST_SERIAL || is_numbered_disk(normalized),
+            Label::Disk => normalized.chars().count() < SHORTEST_SERIAL || is_default_disk(normalized),
             _ => false,
         }
 }
@@ -235,12 +235,20 @@ fn is_shared_address(bare: &str) -> bool {
     is_address && (is_group() || ADDRESS_PREFIXES.iter().any(|prefix| bare.starts_with(prefix)))
 }
 
-/// A disk of QEMU whose serial number nobody chose: `QM00001` for the first one of every guest, alone or behind the
-/// model's name (QEMU's documentation of `-drive serial`).
-fn is_numbered_disk(normalized: &str) -> bool {
+/// Returns true for a disk of QEMU whose serial number nobody chose. An IDE or SATA disk is `QM00001` in every guest
+/// (`ide_init_drive` in QEMU's `hw/ide/core.c`), a SCSI disk has the drive's name, which Proxmox and libvirt make of the
+/// bus and the place: `drive-scsi0`, `drive-scsi0-0-0-0` (`scsi_realize` in `hw/scsi/scsi-disk.c`). udev and `ESXi` write
+/// the model's name before it, with underscores.
+fn is_default_disk(normalized: &str) -> bool {
     const DIGITS: usize = 5;
-    let number = normalized.rsplit(' ').next().unwrap_or(normalized).strip_prefix("qm");
-    number.is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(|digit| digit.is_ascii_digit()))
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    let serial = normalized.trim_end_matches([' ', '_']);
+    let after = |mark: &str| {
+        let (before, rest) = serial.rsplit_once(mark)?;
+        (!before.ends_with(char::is_alphanumeric)).then_some(rest)
+    };
+    after("qm").is_some_and(|number| number.len() == DIGITS && is_digits(number))
+        || after("drive-scsi").is_some_and(|place| place.split('-').all(is_digits))
 }
 
 /// An id of one byte again and again, as `01010101-0101-…` and `fefefefe-…` in firmware that nobody filled in.

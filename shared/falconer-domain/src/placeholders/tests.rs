@@ -99,7 +99,17 @@ fn placeholder_values_are_absent() {
     ] {
         assert_eq!(component(Label::Mac, text), None, "{text}");
     }
-    for text in ["QM00001", "t10.ATA QEMU HARDDISK QM00003", "qm00012"] {
+    for text in [
+        "QM00001",
+        "t10.ATA QEMU HARDDISK QM00003",
+        "t10.ATA_____QEMU_HARDDISK___________________________QM00001_____________",
+        "ata-QEMU_HARDDISK_QM00005",
+        "qm00012",
+        "drive-scsi0",
+        "drive-scsi0-0-0-1",
+        "0QEMU_QEMU_HARDDISK_drive-scsi0",
+        "scsi-0QEMU_QEMU_HARDDISK_drive-scsi1-0-0-0",
+    ] {
         assert_eq!(component(Label::Disk, text), None, "{text}");
         assert!(component(Label::Board, text).is_some(), "{text}");
     }
@@ -116,6 +126,11 @@ fn genuine_values_are_accepted() {
         (Label::Mac, "52:54:00:9a:3c:7e"),
         (Label::Disk, "qm00001a"),
         (Label::Disk, "aqm00001"),
+        (Label::Disk, "qm000012"),
+        (Label::Disk, "qm00001-7"),
+        (Label::Disk, "drive-scsi"),
+        (Label::Disk, "harddrive-scsi0"),
+        (Label::Disk, "drive-scsi0-s3z9nb0k"),
         (Label::Board, "pf3xk9z7"),
         (Label::Board, "/7j5k2x2/cnws20097r0123/"),
         (Label::Disk, "s3z9nb0k123456"),
