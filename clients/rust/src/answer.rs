@@ -1,11 +1,13 @@
 //! Parsing and authenticating the server's answers.
 
 use falconer_domain::Product;
-use falconer_domain::lease::{self, Claims, LeaseError};
+use falconer_domain::lease::{Claims, LeaseError};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clock::UnixSeconds;
+use crate::json_object::JsonObject;
+use crate::signed;
 use crate::state::{LockCode, State};
 use crate::transport::{NoReply, Reply};
 use crate::trust::TrustedKeys;
@@ -209,7 +211,7 @@ pub(crate) fn read(
         200..300 | 400..500 => {}
         _ => return ServerAnswer::Failed(RequestFailure::NotTheServer),
     }
-    let Ok(body) = serde_json::from_slice::<Body>(&reply.body) else {
+    let Ok(JsonObject(body)) = serde_json::from_slice::<JsonObject<Body>>(&reply.body) else {
         return ServerAnswer::Failed(RequestFailure::NotTheServer);
     };
     let refusal = body.refusal();
@@ -228,7 +230,7 @@ fn authenticate(
     nonce: &str,
     trust: &TrustedKeys,
 ) -> ServerAnswer {
-    match lease::verify(&jws, product, |kid| trust.key(kid)) {
+    match signed::verify(&jws, product, |kid| trust.key(kid)) {
         Ok(claims) if claims.nonce.as_deref() == Some(nonce) => {
             // Take the code from the signed claims; the body is not authenticated.
             let refusal = Refusal { code: sanitize(&claims.code), ..refusal };

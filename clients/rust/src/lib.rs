@@ -84,16 +84,20 @@ mod clock;
 mod decision;
 mod form;
 mod hardware;
+mod json_object;
 mod licensing;
 mod random;
 pub mod retry;
 mod seal;
+mod signed;
 mod state;
 mod store;
 mod timeline;
 pub mod transport;
 mod trust;
 mod user_message;
+#[cfg(test)]
+mod vectors;
 
 pub use answer::{Refusal, RequestFailure, SeatHolder};
 pub use clock::{Clock, ClockReading, SystemClock, UnixSeconds};

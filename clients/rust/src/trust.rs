@@ -3,7 +3,13 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
+#[cfg(test)]
+use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::jwks::{Jwk, Jwks};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::json_object::JsonObject;
 
 /// Twice the capacity of a key ring. The limit applies to fetched keys alone; stored ones were endorsed and stay.
 const MAX_FETCHED_KEYS: usize = 62;
@@ -35,9 +41,10 @@ impl PublicKeys {
     /// # Errors
     /// [`PublicKeysError`]. One invalid key rejects the whole text.
     pub fn parse(jwks: &str) -> Result<Self, PublicKeysError> {
-        let jwks: Jwks = serde_json::from_str(jwks).map_err(|_| PublicKeysError::NotJwks)?;
+        let JsonObject(jwks) =
+            serde_json::from_str::<JsonObject<PinnedKeys>>(jwks).map_err(|_| PublicKeysError::NotJwks)?;
         let mut keys = BTreeMap::new();
-        for jwk in &jwks.keys {
+        for JsonObject(jwk) in &jwks.keys {
             let key = ed25519_key(jwk).ok_or(PublicKeysError::InvalidKey)?;
             if keys.insert(jwk.kid.clone(), key).is_some() {
                 return Err(PublicKeysError::InvalidKey);
@@ -76,7 +83,7 @@ impl TrustedKeys {
     /// verified at every start, so that a dropped pin takes along the keys that it alone endorsed.
     pub(crate) fn extended(pins: &PublicKeys, fetched: &str) -> Self {
         let mut trusted = Self::pinned(pins);
-        let Ok(jwks) = serde_json::from_str::<Jwks>(fetched) else { return trusted };
+        let Some(jwks) = readable_keys(fetched) else { return trusted };
         trusted.add_endorsed(&jwks);
         trusted
     }
@@ -87,9 +94,8 @@ impl TrustedKeys {
     /// An attacker on the network chooses the fetched keys. So an endorsement counts only if it verifies, it never
     /// replaces another, and no fetched list removes a trusted key.
     pub(crate) fn merge(pins: &PublicKeys, kept: Option<&str>, fetched: &str) -> Option<String> {
-        let read = |text: &str| serde_json::from_str::<Jwks>(text).ok();
-        let fetched = read(fetched).filter(|jwks| jwks.keys.len() <= MAX_FETCHED_KEYS)?;
-        let mut merged = kept.and_then(read).unwrap_or(Jwks { keys: Vec::new() });
+        let fetched = readable_keys(fetched).filter(|jwks| jwks.keys.len() <= MAX_FETCHED_KEYS)?;
+        let mut merged = kept.and_then(readable_keys).unwrap_or(Jwks { keys: Vec::new() });
         let before = kept.map_or_else(|| Self::pinned(pins), |kept| Self::extended(pins, kept));
         let mut trusted = before.clone();
         trusted.add_endorsed(&fetched);
@@ -112,6 +118,12 @@ impl TrustedKeys {
     /// Finds a trusted key by its `kid`.
     pub(crate) fn key(&self, kid: &str) -> Option<VerifyingKey> {
         self.keys.get(kid).copied()
+    }
+
+    /// Lists each trusted `kid` with its key, as `/api/keys` writes it.
+    #[cfg(test)]
+    pub(crate) fn listed(&self) -> impl Iterator<Item = (&str, String)> {
+        self.keys.iter().map(|(kid, key)| (kid.as_str(), BASE64URL_NOPAD.encode(key.as_bytes())))
     }
 
     /// Adds endorsed keys until no more are found.
@@ -144,6 +156,36 @@ impl TrustedKeys {
             .filter(|jwk| self.keys.iter().any(|(kid, key)| jwk.is_endorsed_by(kid, key)))
             .find_map(|jwk| Some((jwk.kid.clone(), ed25519_key(jwk)?)))
     }
+}
+
+/// A list of keys that an application is built with. Each has to be one.
+#[derive(Deserialize)]
+struct PinnedKeys {
+    keys: Vec<JsonObject<Jwk>>,
+}
+
+/// A list of keys that was fetched.
+#[derive(Deserialize)]
+struct FetchedKeys {
+    keys: Vec<FetchedKey>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FetchedKey {
+    Readable(JsonObject<Jwk>),
+    /// A key of another kind, without the members of an Ed25519 key.
+    Other(IgnoredAny),
+}
+
+/// Reads a fetched list. A key that cannot be read is ignored, and the others count (RFC 7517, section 5).
+fn readable_keys(jwks: &str) -> Option<Jwks> {
+    let JsonObject(FetchedKeys { keys }) = serde_json::from_str(jwks).ok()?;
+    let readable = keys.into_iter().filter_map(|key| match key {
+        FetchedKey::Readable(JsonObject(jwk)) => Some(jwk),
+        FetchedKey::Other(IgnoredAny) => None,
+    });
+    Some(Jwks { keys: readable.collect() })
 }
 
 fn ed25519_key(jwk: &Jwk) -> Option<VerifyingKey> {
@@ -270,6 +312,39 @@ mod tests {
             TrustedKeys::extended(&pins(1), &merged).keys.into_keys().collect::<Vec<_>>(),
             ["1", "2", "3"]
         );
+    }
+
+    #[test]
+    fn unreadable_key_spoils_no_other() {
+        let key = |number: usize| serde_json::to_string(&jwks(2).keys[number - 1]).unwrap();
+        let values = |key: &str| {
+            let key: serde_json::Map<_, _> = serde_json::from_str(key).unwrap();
+            serde_json::to_string(&key.into_iter().map(|(_, value)| value).collect::<Vec<_>>()).unwrap()
+        };
+        let rsa = r#"{"kty":"RSA","use":"sig","alg":"RS256","kid":"r","n":"AQAB","e":"AQAB"}"#;
+        let list = values(&key(1));
+        for other in [rsa, "{}", "null", "7", "[]", r#""text""#, &list, r#"{"kid":"3","kid":"4"}"#] {
+            for (first, second) in [(other, &*key(2)), (&*key(2), other)] {
+                let fetched = format!(r#"{{"keys":[{first},{second}]}}"#);
+                let kept = TrustedKeys::merge(&pins(1), None, &fetched).unwrap_or_default();
+                let trusted: Vec<_> = TrustedKeys::extended(&pins(1), &kept).keys.into_keys().collect();
+                assert_eq!(trusted, ["1", "2"], "{fetched}");
+            }
+        }
+    }
+
+    #[test]
+    fn lists_in_place_of_objects_are_no_keys() {
+        // The members in the order of the struct, which is how a list would be read as one.
+        let Jwk { kty, crv, alg, use_, kid, x, endorsed_by } = jwks(2).keys.remove(1);
+        let listed = serde_json::json!([kty, crv, alg, use_, kid, x, endorsed_by]);
+        let key = serde_json::to_value(&jwks(2).keys[1]).unwrap();
+        for list in [serde_json::json!([[key]]), serde_json::json!({ "keys": [listed] })] {
+            let kept = TrustedKeys::merge(&pins(1), None, &list.to_string()).unwrap_or_default();
+            let trusted: Vec<_> = TrustedKeys::extended(&pins(1), &kept).keys.into_keys().collect();
+            assert_eq!(trusted, ["1"], "{list}");
+            assert_eq!(PublicKeys::parse(&list.to_string()), Err(PublicKeysError::NotJwks), "{list}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ public final class VerifyLease {
 
     private static JsonObject key(JsonObject jwks, String kid) {
         for (JsonElement key : jwks.getAsJsonArray("keys")) {
-            if (text(key.getAsJsonObject(), "kid").equals(kid)) return key.getAsJsonObject();
+            if (kid != null && kid.equals(text(key.getAsJsonObject(), "kid"))) return key.getAsJsonObject();
         }
         return null;
     }

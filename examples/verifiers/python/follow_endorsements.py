@@ -9,20 +9,28 @@ def follow_endorsements(trusted, fetched):
     keys = {key["kid"]: key for key in trusted["keys"]}
     grown = True
     while grown:
-        new = [key for key in fetched["keys"] if key["kid"] not in keys and is_endorsed(key, keys)]
+        listed = filter(is_ed25519, fetched["keys"])
+        new = [key for key in listed if key["kid"] not in keys and is_endorsed(key, keys)]
         keys.update({key["kid"]: key for key in new})
         grown = bool(new)
     return {"keys": list(keys.values())}
 
 
+def is_ed25519(key):
+    """Whether a fetched key is of the kind that signs leases. The others are ignored (RFC 7517, section 5)."""
+    texts = isinstance(key, dict) and all(isinstance(key.get(name), str) for name in ("kty", "crv", "kid", "x"))
+    return texts and (key["kty"], key["crv"]) == ("OKP", "Ed25519")
+
+
 def is_endorsed(key, keys):
-    message = b"\0".join([b"falconer/jwk/v1", key["kid"].encode(), key["x"].encode()])
-    for kid, signature in key.get("endorsed_by", {}).items():
+    endorsed_by = key.get("endorsed_by")
+    for kid, signature in endorsed_by.items() if isinstance(endorsed_by, dict) else ():
         if kid in keys:
             try:
+                message = b"\0".join([b"falconer/jwk/v1", key["kid"].encode(), key["x"].encode()])
                 Ed25519PublicKey.from_public_bytes(decoded(keys[kid]["x"])).verify(decoded(signature), message)
                 return True
-            except (InvalidSignature, ValueError):
+            except (InvalidSignature, TypeError, ValueError):
                 pass
     return False
 

@@ -6,7 +6,7 @@ def verify_lease(lease, jwks, product, license_id, nonce, issuer=None):
     header = jwt.get_unverified_header(lease)
     if header.get("typ") != "lease+jwt":
         raise jwt.InvalidTokenError("a refusal, or no lease at all")
-    keys = {key["kid"]: key for key in jwks["keys"]}
+    keys = {key["kid"]: key for key in jwks["keys"] if "kid" in key}
     if header.get("kid") not in keys:
         raise jwt.InvalidKeyError("signed by a key that is not trusted here")
     claims = jwt.decode(

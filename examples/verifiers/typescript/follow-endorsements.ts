@@ -7,13 +7,19 @@ export async function followEndorsements(trusted: JSONWebKeySet, fetched: JSONWe
   const keys = new Map((trusted.keys as Key[]).map((key) => [key.kid, key]));
   for (let grown = true; grown; ) {
     grown = false;
-    for (const key of fetched.keys as Key[]) {
+    for (const key of fetched.keys.filter(isEd25519)) {
       if (keys.has(key.kid) || !(await isEndorsed(key, keys))) continue;
       keys.set(key.kid, key);
       grown = true;
     }
   }
   return { keys: [...keys.values()] };
+}
+
+/** Whether a fetched key is of the kind that signs leases. The others are ignored (RFC 7517, section 5). */
+function isEd25519(key: JWK | null): key is Key {
+  const texts = [key?.kid, key?.x].every((text) => typeof text === "string");
+  return texts && key?.kty === "OKP" && key.crv === "Ed25519";
 }
 
 async function isEndorsed(key: Key, keys: Map<string, Key>): Promise<boolean> {

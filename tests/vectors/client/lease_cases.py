@@ -514,6 +514,13 @@ def unsigned(case, lost):
     other("redirect-with-a-lease", "A redirect is no answer, whatever is in it.", said(LEASE, status=307))
     other("empty-body", "The body is empty.", answer(200, ""))
     other("body-is-a-list", "The body is a JSON list.", answer(200, "[]"))
+    lost(
+        "body-is-a-list-of-values",
+        "The body is a JSON list of a lease and what else a body has.",
+        answer(200, [GOOD, "VALID", None, None]),
+        cause="not_the_server",
+        needs=["strict"],
+    )
     other("body-is-null", "The body is null.", answer(200, "null"))
     other("body-is-cut", "The connection ended in the middle of the body.", answer(200, said(LEASE)["body"][:200]))
     other("lease-is-a-number", "The lease is a number.", answer(200, {"code": "VALID", "lease": 5}))

@@ -98,6 +98,24 @@ def followed(case):
         "12",
         needs=["other-kinds"],
     )
+    for name, other in (
+        ("empty", {}),
+        ("null", None),
+        ("number", 7),
+        ("text", "key"),
+        ("kid-is-a-number", TWO.jwk([ONE], kid=2)),
+        ("without-x", {name: value for name, value in THREE.jwk([ONE]).items() if name != "x"}),
+        ("endorsed-by-is-null", THREE.jwk([ONE], endorsed_by=None)),
+    ):
+        case(
+            f"unreadable-key-{name}",
+            "A key that cannot be read is passed over, and the others count.",
+            "lease",
+            TWO,
+            [fetched(jwks(other, TWO.jwk([ONE])))],
+            "12",
+            needs=["other-kinds"],
+        )
     good, bad = TWO.jwk([ONE]), {**TWO.jwk(), "endorsed_by": {"1": "AA", "9": "AA"}}
     case(
         "one-good-endorsement-among-bad",
@@ -192,6 +210,10 @@ def never(case):
     lost("portal", "A captive portal answers in place of /api/keys.", {"fetched": PORTAL})
     lost("not-found", "The server does not know the path.", {"fetched": answer(404, {"message": "Not Found"})})
     lost("unreachable", "Nobody answers /api/keys.", {"fetched": None})
+    strict = {"needs": ["strict"]}
+    lost("jwks-is-a-list", "The answer is a JSON list of the list of keys.", fetched([RING_TWO["keys"]]), **strict)
+    listed = list(TWO.jwk([ONE]).values())
+    lost("key-is-a-list", "The key is a JSON list of its values.", jwks(listed), **strict)
     lost("keys-are-no-list", "The member keys is a text.", {"fetched": answer(200, {"keys": "none"})})
 
 

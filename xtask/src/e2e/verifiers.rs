@@ -52,8 +52,14 @@ impl Case {
     }
 }
 
-/// `tests/vectors/formats.json`: properly signed refusals under a lease's type are in it, which no server signs.
+/// `tests/vectors/formats.json`: properly signed refusals under a lease's type are in it, which no server signs. Before,
+/// the vectors of clients: what the reference writes, and what the verifier in Python says of them.
 pub(super) fn vectors(subject: &mut Subject) -> Result<()> {
+    for words in [["make.py", "--check"].as_slice(), &["check_example.py"]] {
+        let mut python = subject.workspace.command(subject.tools.program("python"));
+        python.arg(format!("tests/vectors/client/{}", words[0])).args(&words[1..]);
+        step::run(&mut python, "the vectors of clients do not pass")?;
+    }
     let languages = Languages::ready(subject.workspace, subject.tools)?;
     let cases = vector_cases(subject)?;
     let questions = cases.iter().map(Case::to_json).collect();

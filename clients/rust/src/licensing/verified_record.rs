@@ -2,12 +2,13 @@
 
 use falconer_domain::LicenseKey;
 use falconer_domain::hardware::LeaseComponents;
-use falconer_domain::lease::{self, Claims};
+use falconer_domain::lease::Claims;
 
 use super::Config;
 use crate::decision;
 use crate::hardware::Fingerprint;
 use crate::seal;
+use crate::signed;
 use crate::state::StoredDecision;
 use crate::store::Record;
 use crate::timeline::CheckpointIntegrity;
@@ -36,7 +37,7 @@ impl VerifiedRecord {
             key.as_ref().map(|key| Fingerprint::of(key, &config.raw, record.install_id.as_ref()));
         let claims = record.answer.as_ref().and_then(|answer| {
             let trusted = trusted_keys(record, config);
-            lease::verify(answer, &config.product, |kid| trusted.key(kid)).ok()
+            signed::verify(answer, &config.product, |kid| trusted.key(kid)).ok()
         });
         let decision = match (&claims, &fingerprint) {
             (Some(claims), Some(own)) => decision::stored_decision(claims, &own.lease_components()),

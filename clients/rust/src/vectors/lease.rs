@@ -1,0 +1,9 @@
+//! The profile `lease`.
+
+use crate::trust::TrustedKeys;
+use crate::vectors::{public_keys, read, run};
+
+#[test]
+fn answers_are_read_as_specified() {
+    run("lease", 150, |given| read(given, &TrustedKeys::pinned(&public_keys(&given["keys"]))));
+}

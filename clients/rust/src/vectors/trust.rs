@@ -1,0 +1,28 @@
+//! The profile `trust`.
+
+use serde_json::{Map, Value, json};
+
+use crate::trust::TrustedKeys;
+use crate::vectors::{public_keys, read, run, text};
+
+#[test]
+fn keys_are_followed_as_specified() {
+    run("trust", 45, conclude);
+}
+
+fn conclude(given: &Value) -> Value {
+    let (mut pins, mut kept) = (public_keys(&given["pinned"]), None::<String>);
+    for step in given["steps"].as_array().unwrap() {
+        match step.get("fetched") {
+            Some(Value::Null) => {}
+            Some(answer) => {
+                let merged = TrustedKeys::merge(&pins, kept.as_deref(), text(&answer["body"]));
+                kept = merged.or(kept);
+            }
+            None => pins = public_keys(&step["pinned"]),
+        }
+    }
+    let trust = kept.map_or_else(|| TrustedKeys::pinned(&pins), |kept| TrustedKeys::extended(&pins, &kept));
+    let trusted: Map<String, Value> = trust.listed().map(|(kid, x)| (kid.to_owned(), json!(x))).collect();
+    json!({ "trusted": trusted, "outcome": read(given, &trust)["outcome"] })
+}
