@@ -25,7 +25,7 @@ fn licenses_are_kept_as_specified() {
 
 /// What the step that runs now shows to the library.
 #[derive(Clone)]
-struct World(Arc<Mutex<Shown>>);
+struct ScriptedMachine(Arc<Mutex<Shown>>);
 
 struct Shown {
     step: Value,
@@ -35,7 +35,7 @@ struct Shown {
 
 /// An installation, and the folder that its store is in.
 struct Installation {
-    world: World,
+    world: ScriptedMachine,
     folder: tempfile::TempDir,
     pinned: Value,
     running: Option<Licensing>,
@@ -46,7 +46,7 @@ impl Installation {
         let first = &given["steps"][0];
         let shown = Shown { step: first.clone(), clock: clock(first), hardware: given["hardware"].clone() };
         let mut installation = Self {
-            world: World(Arc::new(Mutex::new(shown))),
+            world: ScriptedMachine(Arc::new(Mutex::new(shown))),
             folder: tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap(),
             pinned: given["pinned"].clone(),
             running: None,
@@ -167,13 +167,13 @@ fn conclusion(licensing: &Licensing) -> Value {
     })
 }
 
-impl World {
+impl ScriptedMachine {
     fn shown(&self) -> MutexGuard<'_, Shown> {
         self.0.lock().unwrap()
     }
 }
 
-impl Clock for World {
+impl Clock for ScriptedMachine {
     fn now(&self) -> ClockReading {
         self.shown().clock
     }
@@ -181,7 +181,7 @@ impl Clock for World {
     fn sleep(&self, _: Duration) {}
 }
 
-impl Random for World {
+impl Random for ScriptedMachine {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
         let nonce =
             self.shown().step["nonce"].as_str().map(|nonce| HEXLOWER.decode(nonce.as_bytes()).unwrap());
@@ -193,13 +193,13 @@ impl Random for World {
     }
 }
 
-impl Hardware for World {
+impl Hardware for ScriptedMachine {
     fn read(&self) -> RawComponents {
         machine(&self.shown().hardware)
     }
 }
 
-impl Transport for World {
+impl Transport for ScriptedMachine {
     /// Answers the step's own question and the question for keys; nobody answers any other.
     fn send(&self, endpoint: ApiEndpoint, _: Option<&str>) -> Result<Reply, NoReply> {
         let shown = self.shown();
