@@ -83,7 +83,7 @@ pub(crate) fn costs(file: &Path, costs: &cost::Costs) -> Result<()> {
     draw(file, &picture, 0.0..most, 0.0..cost::SERVER_MONTH * 2.5)
 }
 
-/// What a row's line shows.
+/// The value that a row's line shows.
 type ValueOf = fn(&growth::Row) -> f64;
 
 /// Units and the stand-in's latency against the number of licenses.

@@ -14,7 +14,7 @@ const WRITE_MILLION: f64 = 0.625;
 const LOGS_GB: f64 = 0.50;
 const OUT_GB: f64 = 0.09;
 const TRACE_MILLION: f64 = 5.00;
-/// What CloudWatch counts for each line besides its bytes.
+/// Bytes that CloudWatch counts for each line besides its text.
 const LINE_EXTRA_BYTES: f64 = 26.0;
 /// A line of the gateway's access log, as the template writes it.
 const ACCESS_LINE_BYTES: f64 = 300.0;
@@ -29,7 +29,7 @@ const WHOLE_CORE_MB: f64 = 1_769.0;
 pub(crate) const SERVER_MONTH: f64 = 20.11;
 pub(crate) const IDLE_MONTH: f64 = 3.30;
 
-/// What is billed of one verification, and how it was found.
+/// The billed parts of one verification, and how they were found.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Measured {
     /// From event to free, with a whole core and 3 ms to DynamoDB.
@@ -49,7 +49,7 @@ pub(crate) struct Bill {
     pub(crate) million: f64,
 }
 
-/// Everything that is told about money.
+/// Every figure about money.
 #[derive(Debug, Serialize)]
 pub(crate) struct Costs {
     pub(crate) falconer: Measured,
@@ -58,7 +58,7 @@ pub(crate) struct Costs {
     pub(crate) break_even: f64,
 }
 
-/// What is on beside the verification itself.
+/// Options that are on beside the verification itself.
 #[derive(Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "four switches of a deployment, each on or off")]
 struct Extras {
@@ -68,7 +68,7 @@ struct Extras {
     traces: bool,
 }
 
-/// What ships: the audit, and nothing else.
+/// The options as shipped: the audit, and nothing else.
 const SHIPPED: Extras = Extras { audit: true, access_log: false, system_lines: false, traces: false };
 
 /// The bills of our function, and of the Python function with the SDK's usual sequence of calls.

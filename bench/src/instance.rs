@@ -19,8 +19,8 @@ use crate::subject::{RuntimeApi, Subject};
 /// The gateway's name for whatever is measured.
 const NAME: &str = "subject";
 /// Under callgrind, a start over TLS takes half a minute.
-const PATIENCE: Duration = Duration::from_secs(120);
-const LOOK_EVERY: Duration = Duration::from_millis(1);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// A gateway with room for one instance, which is not there yet.
 pub(crate) struct Seat {
@@ -32,7 +32,7 @@ impl Seat {
         let function = FunctionConfig {
             name: NAME.to_owned(),
             instances: 1,
-            timeout: PATIENCE,
+            timeout: START_TIMEOUT,
             memory_megabytes: 256,
             routes: Vec::new(),
             environment: BTreeMap::new(),
@@ -102,8 +102,8 @@ impl Seat {
             if invocations.iter().filter(|one| one.free.is_some()).count() >= count {
                 return Ok(invocations);
             }
-            ensure!(begun.elapsed() < PATIENCE, "an answer's work never ended");
-            thread::sleep(LOOK_EVERY);
+            ensure!(begun.elapsed() < START_TIMEOUT, "an answer's work never ended");
+            thread::sleep(POLL_INTERVAL);
         }
     }
 }
@@ -141,7 +141,7 @@ impl Instance {
         let process = thread::scope(|scope| {
             let asked = scope.spawn(|| seat.invoke(event));
             while seat.gateway.invocations().is_empty() {
-                thread::sleep(LOOK_EVERY);
+                thread::sleep(POLL_INTERVAL);
             }
             let process = seat.spawn(subject, environment, under)?;
             match asked.join() {
@@ -159,7 +159,7 @@ impl Instance {
         Ok((Self { seat, process }, cold))
     }
 
-    /// What a start takes of a processor until it asks for its first event, which never comes.
+    /// Processor time of a start until it asks for its first event, which never comes.
     pub(crate) fn processor_until_ready(
         subject: &Subject,
         environment: &BTreeMap<String, String>,
@@ -173,7 +173,7 @@ impl Instance {
 
     /// Blocks until it has asked for its first event.
     pub(crate) fn wait_until_ready(&mut self) -> Result<()> {
-        let ready = self.seat.gateway.wait_until_ready(PATIENCE);
+        let ready = self.seat.gateway.wait_until_ready(START_TIMEOUT);
         ready.with_context(|| format!("it wrote: {}", self.log()))
     }
 
@@ -194,7 +194,7 @@ impl Instance {
         self.process.child.id()
     }
 
-    /// What it has written.
+    /// The lines it has written.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.process.log).unwrap_or_default()
     }

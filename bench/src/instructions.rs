@@ -20,7 +20,7 @@ const LONG: usize = 120;
 /// may pass, and it is made again.
 const TLS_STARTS: usize = 4;
 
-/// What one program takes.
+/// Instructions of one program.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,

@@ -30,7 +30,7 @@ const INSTANCES: usize = 3;
 const VERIFYING: usize = 3;
 const CHANGING: usize = 3;
 const KILL_EVERY: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// How long DynamoDB is away.
 const OUTAGE: Duration = Duration::from_secs(20);
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -44,12 +44,12 @@ pub(crate) struct Options {
     /// How long.
     #[arg(long, default_value_t = 10)]
     minutes: u64,
-    /// Where the summary goes.
+    /// The folder for the summary.
     #[arg(long)]
     results: PathBuf,
 }
 
-/// What happened.
+/// The counts of a run.
 #[derive(Serialize)]
 struct Summary {
     date: String,
@@ -139,7 +139,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What the run went through beside the traffic.
+/// Events of the run beside the traffic.
 #[derive(Default)]
 struct Course {
     killed: usize,
@@ -152,7 +152,7 @@ impl Course {
     /// Kills, breaks, heals and looks, until the time is over.
     fn follow(&mut self, gateway: &Gateway, way: &Tap, ledger: &Ledger, begun: Instant, span: Duration) {
         let outage = span / 2;
-        let (mut next_kill, mut next_look) = (KILL_EVERY, LOOK_EVERY);
+        let (mut next_kill, mut next_look) = (KILL_EVERY, REPORT_INTERVAL);
         let (mut is_broken, mut is_healed) = (false, false);
         while begun.elapsed() < span {
             let now = begun.elapsed();
@@ -168,7 +168,7 @@ impl Course {
                 // What was seen is remembered by the tap for tests, which last seconds.
                 way.forget();
                 println!("  {:>4} s, {} answers", now.as_secs(), ledger.count());
-                next_look += LOOK_EVERY;
+                next_look += REPORT_INTERVAL;
             }
             if !is_broken && now >= outage {
                 ledger.outage(true);

@@ -1,4 +1,4 @@
-//! What a figure was measured on, and with.
+//! The machine and the tools behind a figure.
 
 use std::fs;
 use std::process::Command;

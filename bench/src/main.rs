@@ -33,7 +33,7 @@ use crate::speed::Effort;
 use crate::stage::Stage;
 use crate::subject::{Built, Roads, Subjects};
 
-/// What every report says of itself.
+/// The head of every report.
 const EMULATED: &str = "Emulated: DynamoDB by dynoxide and Secrets Manager by a responder, both in the driver; API \
                         Gateway and Lambda by the local gateway; every road is loopback.";
 
@@ -65,10 +65,10 @@ struct BenchOptions {
     /// The document that the Flask server is taken from.
     #[arg(long)]
     seed: Option<PathBuf>,
-    /// Where results go.
+    /// The folder for results.
     #[arg(long)]
     results: PathBuf,
-    /// What the client library's measurement printed, as JSON.
+    /// Output of the client library's measurement, as JSON.
     #[arg(long)]
     client: Option<String>,
     /// Few rounds, and growth only to 10,000 licenses: to see that it runs.

@@ -1,4 +1,4 @@
-//! What the kernel knows about a process, and how one is ended.
+//! The kernel's figures of a process, and how to end one.
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a run leaves behind: a table for a person, JSON for a program, pictures for a document.
+//! Results of a run: a table for a person, JSON for a program, pictures for a document.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(crate) struct Report {
     /// The day, as `2026-11-22`.
     pub(crate) date: String,
     pub(crate) machine: Machine,
-    /// What was emulated, in a sentence.
+    /// A sentence that names what was emulated.
     pub(crate) emulated: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) instructions: Vec<instructions::Row>,
@@ -36,7 +36,7 @@ pub(crate) struct Report {
     pub(crate) servers: Vec<servers::Row>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) costs: Option<Costs>,
-    /// What the client library's own measurement printed.
+    /// Output of the client library's own measurement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

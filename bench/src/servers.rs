@@ -27,15 +27,15 @@ const WORKERS: usize = 4;
 const CALLERS: [usize; 2] = [1, 8];
 /// Before anything counts.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// A call that takes longer is no measurement.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A call that takes longer is not measured.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One server under one number of callers.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) callers: usize,
-    /// What a round trip to the store takes longer than on loopback.
+    /// Time that a round trip to the store takes longer than on loopback.
     pub(crate) store_delay_ms: f64,
     pub(crate) latency: Spread,
     pub(crate) per_second: f64,
@@ -45,7 +45,7 @@ pub(crate) struct Row {
     pub(crate) samples: Vec<Duration>,
 }
 
-/// What is needed besides the stage.
+/// Settings besides the stage.
 pub(crate) struct Options<'a> {
     pub(crate) programs: &'a Path,
     pub(crate) python: &'a Path,
@@ -113,7 +113,7 @@ fn call(url: &str, keys: &[String], callers: usize, span: Duration) -> Result<Ve
                 let (url, samples) = (&url, &samples);
                 scope.spawn(move || -> Result<()> {
                     let agent: ureq::Agent =
-                        ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
+                        ureq::Agent::config_builder().timeout_global(Some(CALL_TIMEOUT)).build().into();
                     let mut own = Vec::new();
                     for key in keys.iter().cycle().skip(caller * keys.len() / 8) {
                         if Instant::now() >= end {
@@ -156,7 +156,7 @@ impl Ours {
         let mut config = stage.functions(programs, WORKERS, &dynamodb, &stage.secrets.endpoint())?;
         config.functions.retain(|function| function.name == "verify");
         let gateway = Gateway::start(config)?;
-        gateway.wait_until_ready(PATIENCE)?;
+        gateway.wait_until_ready(CALL_TIMEOUT)?;
         let keys = (0..LICENSES).map(|_| Ok(stage.issue(1)?.key)).collect::<Result<_>>()?;
         Ok(Self { gateway, keys })
     }
@@ -292,7 +292,7 @@ pub(crate) fn bytes(stage: &Stage, programs: &Path) -> Result<Bytes> {
         if let Some(line) = logs.iter().find(|line| line.text.contains("\"message\":\"request\"")) {
             break line.text.len() + 1;
         }
-        ensure!(begun.elapsed() < PATIENCE, "a verification wrote no line");
+        ensure!(begun.elapsed() < CALL_TIMEOUT, "a verification wrote no line");
         thread::sleep(Duration::from_millis(5));
     };
     Ok(Bytes { response: (headers + body) as u64, log: line as u64 })

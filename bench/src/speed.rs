@@ -21,7 +21,7 @@ use crate::subject::{Road, Roads, Subject, Subjects};
 /// Verifications in a row before another program has its turn.
 const BLOCK: usize = 100;
 
-/// What one program takes, over one road.
+/// Times of one program over one network path.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
@@ -143,7 +143,7 @@ fn over(
     Ok(rows)
 }
 
-/// What one program weighs.
+/// The size of one program.
 #[derive(Debug, Serialize)]
 pub(crate) struct Size {
     pub(crate) name: &'static str,
@@ -245,7 +245,7 @@ impl Group {
         None
     }
 
-    /// What starts a program within the group.
+    /// The command that starts a program within the group.
     fn joining(&self) -> Vec<OsString> {
         let tasks = self.0.join("cgroup.procs");
         let script = format!("echo $$ > {} && exec \"$@\"", tasks.display());

@@ -1,4 +1,4 @@
-//! What stands around a program under measurement: a DynamoDB, a Secrets Manager, and licenses.
+//! Surroundings of a program under measurement: a DynamoDB, a Secrets Manager, and licenses.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 
 /// The ring of every run. No license outside of a run was ever signed with it.
 const RING: &str = r#"{"current":"1","1":"bench-master-0123456789abcdef-0123456789"}"#;
-/// What a request carries besides its key, as the client library sends it.
+/// Members of a request besides its key, as the client library sends them.
 const NONCE: &str = "bench-nonce-0123456789abcdef";
 /// Limits as high as they go: counted at every request, and never reached.
 const NEVER_REACHED: &str = "1000000000";
@@ -58,7 +58,7 @@ impl Stage {
         Ok(Self { template, names, database, secrets, settings, store, runtime })
     }
 
-    /// Runs a future of ours.
+    /// Runs a future on the stage's runtime.
     pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
@@ -120,7 +120,7 @@ impl Stage {
         Config::from_template(&self.template, &self.names, launch, instances, &extra)
     }
 
-    /// What one function of that configuration is.
+    /// Settings of one function of that configuration.
     pub(crate) fn function(&self, name: &str, dynamodb: &str, secrets: &str) -> Result<FunctionConfig> {
         let config = self.functions(Path::new(""), 1, dynamodb, secrets)?;
         let mut functions = config.functions.into_iter();

@@ -18,7 +18,7 @@ pub(crate) const FAR: Duration = Duration::from_millis(10);
 /// A program that takes a verification's event.
 #[derive(Clone)]
 pub(crate) struct Subject {
-    /// Its name in tables and charts.
+    /// The name in tables and charts.
     pub(crate) name: &'static str,
     /// The program and its arguments.
     pub(crate) command: Vec<OsString>,
@@ -26,7 +26,7 @@ pub(crate) struct Subject {
     pub(crate) folder: PathBuf,
     /// The file that would be uploaded, where it is one.
     pub(crate) binary: Option<PathBuf>,
-    /// What it takes `AWS_LAMBDA_RUNTIME_API` for.
+    /// The program's reading of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) runtime_api: RuntimeApi,
 }
 
@@ -46,14 +46,14 @@ impl Subject {
     }
 }
 
-/// Where the folders of built programs are, and a Python with what its subject imports.
+/// Folders of built programs, and a Python with what its subject imports.
 pub(crate) struct Built {
     pub(crate) programs: PathBuf,
     pub(crate) rivals: PathBuf,
     pub(crate) python: PathBuf,
 }
 
-/// What is measured, ours first.
+/// The measured programs, Falconer's own first.
 pub(crate) struct Subjects {
     pub(crate) verify: Subject,
     pub(crate) hello: Subject,
@@ -86,7 +86,7 @@ impl Subjects {
     }
 }
 
-/// Where a program finds its stand-ins.
+/// The addresses of a program's stand-ins.
 #[derive(Clone, Debug)]
 pub(crate) struct Road {
     pub(crate) name: &'static str,
@@ -108,7 +108,7 @@ impl Road {
         }
     }
 
-    /// What a round trip takes, where it is drawn out.
+    /// Length of a round trip, where it is drawn out.
     pub(crate) const fn round_trip(&self) -> Option<Duration> {
         self.round_trip
     }

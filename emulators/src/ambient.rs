@@ -1,4 +1,4 @@
-//! What comes from around the program: the wall clock, random ids, the search path. Read here and nowhere else in
+//! Inputs from around the program: the wall clock, random ids, the search path. Read here and nowhere else in
 //! this crate.
 #![expect(
     clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! What an HTTP API does about other origins: it answers preflights by itself, and adds to each answer what the browser
+//! Other origins, as an HTTP API treats them: it answers preflights by itself, and adds to each answer what the browser
 //! of a listed origin may read. The functions know nothing of it.
 //!
 //! Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>.
@@ -46,7 +46,7 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// The answer to a preflight; `None` if the request is none.
+    /// The answer to a preflight; `None` for any other request.
     pub(crate) fn preflight(&self, head: &Parts) -> Option<Response<Full<Bytes>>> {
         let asks = head.method == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         let origin = head.headers.get(ORIGIN).filter(|_| asks)?;
@@ -77,7 +77,7 @@ impl Cors {
         }
     }
 
-    /// What the header says to an origin, if anything.
+    /// The header's value for an origin, if any.
     fn allowed(&self, origin: &HeaderValue) -> Option<HeaderValue> {
         if self.origins.iter().any(|listed| listed == "*") {
             return Some(HeaderValue::from_static("*"));
@@ -119,7 +119,7 @@ impl CorsProxy {
         Ok(Self { server })
     }
 
-    /// Where callers go instead of the upstream.
+    /// The address that callers use instead of the upstream.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()

@@ -21,7 +21,7 @@ const DATABASE_FILE: &str = "dynamodb.sqlite";
 const UNCHECKED_CREDENTIALS: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
      SignedHeaders=host, Signature=local";
 
-/// Where the tables live.
+/// The place of the tables.
 #[derive(Clone, Copy, Debug)]
 pub enum Storage<'a> {
     /// Gone when the stand-in is dropped.
@@ -72,7 +72,7 @@ impl DynamoDb {
         create_tables(&self.url, template, names)
     }
 
-    /// Sends a request in DynamoDB's own JSON, for items that no code of ours would write.
+    /// Sends a request in DynamoDB's own JSON, for items that Falconer would never write.
     ///
     /// # Errors
     /// DynamoDB refuses; the message is its own.

@@ -38,7 +38,7 @@ pub const SOURCE_IP_HEADER: &str = "x-local-source-ip";
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// How often [`Gateway::wait_until_ready`] looks.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// A running gateway. Dropping it closes both ports and kills every instance.
 pub struct Gateway {
@@ -84,7 +84,7 @@ impl Gateway {
         Ok(Self { front, runtime_api, pool, stop: Some(stop), ended: Mutex::new(ended) })
     }
 
-    /// Where HTTP requests go, as `http://127.0.0.1:9000`.
+    /// The address for HTTP requests, as `http://127.0.0.1:9000`.
     #[must_use]
     pub fn url(&self) -> String {
         self.front.url()
@@ -108,7 +108,7 @@ impl Gateway {
                 let last: Vec<_> = lines.iter().rev().take(10).rev().map(LogLine::to_string).collect();
                 bail!("not every instance was ready after {} s:\n{}", limit.as_secs_f32(), last.join("\n"));
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(POLL_INTERVAL);
         }
         Ok(())
     }
@@ -116,7 +116,7 @@ impl Gateway {
     /// Sends a raw event to a function and blocks for what becomes of it.
     ///
     /// # Errors
-    /// There is no such function.
+    /// The gateway has no such function.
     pub fn invoke(&self, function: &str, event: &Value) -> Result<Outcome> {
         runtime::wait_for(self.invocation(function, event))?
     }
@@ -124,7 +124,7 @@ impl Gateway {
     /// [`Gateway::invoke`] for asynchronous callers, on whatever runtime.
     ///
     /// # Errors
-    /// There is no such function.
+    /// The gateway has no such function.
     pub async fn invoke_async(&self, function: &str, event: &Value) -> Result<Outcome> {
         // A task of the stand-ins' own runtime, because the caller's may have no timers, or paused ones.
         let task = runtime::handle()?.spawn(self.invocation(function, event));
@@ -134,7 +134,7 @@ impl Gateway {
     /// Kills an instance with SIGKILL and blocks until it is dead. It is started again at once.
     ///
     /// # Errors
-    /// There is no such instance, or it is not running at this moment.
+    /// The instance does not exist, or is not running at this moment.
     pub fn kill(&self, function: &str, instance: usize) -> Result<()> {
         let pool = Arc::clone(&self.pool);
         let function = function.to_owned();

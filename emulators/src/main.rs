@@ -56,7 +56,7 @@ enum Command {
         /// Port to listen on; 0 takes any free one.
         #[arg(long, default_value_t = 0)]
         port: u16,
-        /// Where requests go, as `http://127.0.0.1:8000`.
+        /// The address for requests, as `http://127.0.0.1:8000`.
         #[arg(long)]
         upstream: String,
         /// Another value for the template's parameter `AllowedOrigins`.

@@ -26,7 +26,7 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
 }
 
-/// What to do with a request.
+/// The reaction to a request.
 pub(crate) enum Reply {
     Answer(Response<Full<Bytes>>),
     /// Reset the connection: the caller's HTTP client sees a transport error.

@@ -1,4 +1,4 @@
-//! A proxy in front of a stand-in: it counts what passes, and breaks what it is told to break.
+//! A proxy in front of a stand-in: it counts requests, and breaks those that a rule names.
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -36,7 +36,7 @@ pub use rules::{Matcher, Seen};
 pub struct Tap {
     server: Server,
     shared: Arc<Shared>,
-    /// Its value counts the healings; a hanging request is let go when it changes, or when the tap is dropped.
+    /// Counts the healings; a hanging request is let go when it changes, or when the tap is dropped.
     healings: watch::Sender<u64>,
 }
 
@@ -70,7 +70,7 @@ impl Tap {
         Ok(Self { server, shared, healings })
     }
 
-    /// Where clients go instead of the upstream.
+    /// The address that clients use instead of the upstream.
     #[must_use]
     pub fn endpoint(&self) -> String {
         self.server.url()

@@ -78,7 +78,7 @@ impl Template {
         Ok(all)
     }
 
-    /// What each resource of the template is called on this machine; see [`Names::local`].
+    /// The name of each resource of the template on this machine; see [`Names::local`].
     #[must_use]
     pub fn local_names(&self) -> Names {
         Names::local(self.resources().keys())

@@ -48,7 +48,7 @@ fn lines_of_both_streams_are_kept() {
 }
 
 #[test]
-fn a_killed_instance_fails_its_event_and_comes_back() {
+fn killed_instance_fails_event_and_returns() {
     let gateway = gateway(1);
     let (_, _, before) = post(&gateway, "", b"");
     std::thread::scope(|scope| {
@@ -68,7 +68,7 @@ fn a_killed_instance_fails_its_event_and_comes_back() {
 }
 
 #[test]
-fn a_late_instance_is_killed_and_a_dying_one_replaced() {
+fn late_instance_killed_dying_one_replaced() {
     let gateway = gateway(1);
     assert_eq!(post(&gateway, "?does=sleep", b"").0, 503);
     assert_eq!(post(&gateway, "", b"").0, 200);

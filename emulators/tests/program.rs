@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 #[test]
-fn dynamodb_says_when_it_is_ready_and_a_second_one_that_the_port_is_taken() {
+fn dynamodb_reports_ready_or_port_taken() {
     let mut first = Running::start();
     let port = first.url.rsplit(':').next().unwrap().to_owned();
     let health = ureq::get(&first.url).call().unwrap();
@@ -24,7 +24,7 @@ fn dynamodb_says_when_it_is_ready_and_a_second_one_that_the_port_is_taken() {
 }
 
 #[test]
-fn environment_prints_every_setting_of_the_functions() {
+fn environment_prints_every_function_setting() {
     let output = program("environment").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.lines().any(|line| line == "LICENSES_TABLE=falconer-licenses"), "{text}");

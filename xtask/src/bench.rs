@@ -11,18 +11,18 @@ use crate::step;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// The workspace of what is measured beside ours.
+/// The workspace of the rivals.
 pub(crate) const RIVALS_MANIFEST: &str = "bench/rivals/Cargo.toml";
 /// Each is built alone: built together, cargo gives all of them the features of each.
 const RIVAL_NAMES: [&str; 3] = ["hello", "bare-calls", "sdk-defaults"];
-/// Target folders of ours and of theirs.
+/// Target folders of Falconer and of the rivals.
 const FUNCTIONS: &str = "functions";
 const RIVALS: &str = "rivals";
 const RESULTS: &str = "docs/results";
 
 const BUILD_FAILED: &str = "the build failed: the compiler's message is above";
 
-/// What somebody may choose of a measurement.
+/// Options of a measurement.
 #[derive(clap::Args)]
 pub(crate) struct Bench {
     /// Few rounds: shows that everything runs, and no figure to quote.
@@ -36,7 +36,7 @@ pub(crate) struct Bench {
     seed: Option<PathBuf>,
 }
 
-/// What somebody may choose of a load.
+/// Options of a load.
 #[derive(clap::Args)]
 pub(crate) struct Load {
     /// How long it lasts.
@@ -44,7 +44,7 @@ pub(crate) struct Load {
     minutes: u32,
 }
 
-/// Builds ours and the rivals, sees to what they need, and measures them side by side.
+/// Builds Falconer and the rivals, installs what they need, and measures them side by side.
 pub(crate) fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
     let seed = seed(workspace, options.seed.as_deref())?;
     build_functions(workspace)?;
@@ -76,7 +76,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
     step::run(&mut drive, "the bench failed: its message is above")
 }
 
-/// Builds ours and keeps it under load.
+/// Builds Falconer and keeps it under load.
 pub(crate) fn load(workspace: &Workspace, options: &Load) -> Result<()> {
     build_functions(workspace)?;
     let mut drive = driver(workspace, "load");
@@ -84,7 +84,7 @@ pub(crate) fn load(workspace: &Workspace, options: &Load) -> Result<()> {
     step::run(&mut drive, "the load failed: its message is above")
 }
 
-/// What the client library's own measurement prints, one line of JSON.
+/// Output of the client library's own measurement, one line of JSON.
 fn status_of_client(workspace: &Workspace) -> Result<String> {
     let mut measure = workspace.cargo();
     measure.args(["bench", "--quiet", "--package", "falconer-client", "--bench", "status"]);

@@ -103,7 +103,7 @@ fn tests_in_a_terminal(workspace: &Workspace) -> Result<()> {
     step::run(&mut terminal, "a test failed: the names are above")
 }
 
-/// What looks at its terminal, once more where there is none.
+/// The tests that look at their terminal, once more without one.
 fn tests_without_a_terminal(workspace: &Workspace) -> Result<()> {
     for arguments in [
         &["--bin", "xtask"][..],

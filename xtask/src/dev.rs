@@ -14,13 +14,13 @@ use crate::workspace::Workspace;
 /// How often the key ring is copied to where `--data` keeps it.
 const KEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What a developer may choose.
+/// Options of `cargo xtask dev`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The port of the API, on 127.0.0.1.
     #[arg(long, default_value_t = 9000, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// Build the functions optimized, as they ship.
+    /// Build the functions optimized, with the workspace's features.
     #[arg(long)]
     release: bool,
     /// Keep tables, key ring and demo keys in this folder between runs; without it they live in memory.
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Instances of each function, started as requests queue up.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
-    /// Requests a minute from one address; 0 is no limit, since every local caller is 127.0.0.1.
+    /// Requests a minute from one address; 0 switches the limit off, since every local caller is 127.0.0.1.
     #[arg(long, value_name = "N", default_value_t = 0)]
     rate_limit: u32,
     /// Web origins that may call, as the template's parameter `AllowedOrigins`; without it, the template's default.
@@ -43,7 +43,7 @@ pub(crate) struct Options {
     folder: String,
 }
 
-/// Brings the stack up, says how to use it, and stays until it is told to stop.
+/// Brings the stack up, prints how to use it, and runs until Ctrl-C.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let data = options.data.as_ref().map(std::path::absolute).transpose();
     let options = stack::Options {

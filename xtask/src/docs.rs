@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::step;
 use crate::workspace::Workspace;
 
-/// What is made, and by which word to its maker.
+/// The documents that are made, and the argument that makes each.
 const MADE: [(&str, &str); 2] = [("docs/openapi.yaml", "yaml"), ("docs/openapi.html", "page")];
 
 /// Makes them anew.

@@ -53,7 +53,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Notes an outcome. An interruption is none, and ends the run.
+    /// Notes an outcome. An interruption does not count, and ends the run.
     fn add(&mut self, name: &str, outcome: Result<()>) -> Result<()> {
         match outcome {
             Ok(()) => {

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 pub(crate) struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// What the SDK wants to see before it talks to anything. No stand-in looks at it.
+    /// Settings that the SDK needs before it sends anything. No stand-in looks at it.
     pub(crate) fn dummy_account() -> Self {
         let mut environment = Self::default();
         for (name, value) in [

@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals;
 
 use crate::process;
 
-/// What shells report for a command ended by Ctrl-C.
+/// The exit code that shells report for a command ended by Ctrl-C.
 pub(crate) const EXIT_CODE: u8 = 130;
 
 /// How long a loop may sleep before it looks at [`check`] again: short enough to feel immediate.

@@ -22,14 +22,14 @@ use crate::workspace::Workspace;
 
 /// The zone that the old server and its database ran in; `tests/moving/table.py` has it too.
 const ZONE: &str = "Europe/Berlin";
-/// What the table is exported to, and by whom.
+/// The files that the table is exported to, and their programs.
 const EXPORTS: [(&str, &str); 4] = [
     ("psql.csv", "psql's \\copy as CSV"),
     ("psql.txt", "psql's \\copy as text"),
     ("pandas.csv", "pandas"),
     ("pgadmin.csv", "pgAdmin"),
 ];
-/// What opens our export and saves it again; `tests/moving/resave.py` knows them.
+/// The programs that open our export and save it again; `tests/moving/resave.py` knows them.
 const PROGRAMS: [&str; 7] = [
     "libreoffice",
     "libreoffice-semicolons",

@@ -11,18 +11,18 @@ use crate::workspace::Workspace;
 
 /// The rules.
 const SOURCES: &str = "shared/falconer-domain/src";
-/// Where each change that no test notices is judged.
+/// The document that judges each change that no test notices.
 const JUDGED: &str = "docs/mutants.md";
-/// What a line there begins with.
+/// The beginning of a line there.
 const ITEM: &str = "- `";
 
-/// What a property tries before anything longer is asked.
+/// Cases of a property in the first, short run.
 const FEW_CASES: &str = "16";
 
 /// cargo-mutants went to its end, though no test noticed some changes, or some made a test run for ever: which is noticed.
 const FINISHED: [i32; 2] = [2, 3];
 
-/// What somebody may choose of it.
+/// Options of `cargo xtask mutants`.
 #[derive(clap::Args)]
 pub(crate) struct Mutants {
     /// Only these files, as they are called within `shared/falconer-domain/src`. All of them take half an hour.
@@ -87,7 +87,7 @@ fn survivors(missed: &str) -> BTreeSet<String> {
     }))
 }
 
-/// The same of every item in the document: what stands between its first backticks.
+/// The same of every item in the document: the text between its first backticks.
 fn judgements(document: &str) -> BTreeSet<String> {
     let items = document.lines().filter_map(|line| line.strip_prefix(ITEM));
     numbered(items.filter_map(|item| item.split('`').next()).map(str::to_owned))

@@ -1,4 +1,4 @@
-//! What comes from the system's packages, and the documents that lie beside the checkout.
+//! Programs from the system's packages, and the documents that lie beside the checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use crate::python;
 use crate::step;
 use crate::workspace::Workspace;
 
-/// Where Debian's packages put PostgreSQL, one folder a version.
+/// Debian's folder for PostgreSQL, with one folder a version.
 const POSTGRESQL: &str = "/usr/lib/postgresql";
-/// Where the documents lie that the project started from, and how the one with the Flask server begins.
+/// The folder of the documents that the project started from, and how the one with the Flask server begins.
 pub(crate) const SEEDS: (&str, &str) = ("../shared/seeds", "000_");
 
 /// One of Debian's packages.
@@ -25,13 +25,13 @@ impl Package {
     /// The database of the Flask server.
     pub(crate) const POSTGRESQL: Self =
         Self { name: "postgresql", what_it_does: "is the Flask server's database", is_there: has_postgresql };
-    /// What counts instructions.
+    /// The package that counts instructions.
     pub(crate) const VALGRIND: Self = Self {
         name: "valgrind",
         what_it_does: "counts instructions",
         is_there: || python::on_path("valgrind").is_some(),
     };
-    /// What most people open a sheet with who have no Excel.
+    /// The package with which most people without Excel open a sheet.
     pub(crate) const LIBREOFFICE: Self = Self {
         name: "libreoffice-calc",
         what_it_does: "opens and saves sheets",

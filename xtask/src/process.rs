@@ -1,6 +1,6 @@
 //! Programs that run beside us: each in a session of its own, stopped with all its descendants.
 //!
-//! A session of its own has no terminal. A program in a mere process group keeps ours in the background: a shell with
+//! A session of its own has no terminal. A program in a mere process group keeps `xtask` in the background: a shell with
 //! job control stops itself there, and a question at `/dev/tty` waits for good.
 
 use std::collections::HashSet;
@@ -19,21 +19,21 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::logs;
 use crate::process_table::{self, Entry};
 
-/// What a program gets to end by itself. `ministack` writes its state, `cargo lambda watch` waits a second.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// Time for a program to end by itself. `ministack` writes its state, `cargo lambda watch` waits a second.
+const STOP_TIMEOUT: Duration = Duration::from_secs(4);
 const TICK: Duration = Duration::from_millis(25);
 
 /// Everything started and not yet stopped, for the second Ctrl-C.
 static STARTED: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
-/// Where a program's output goes.
+/// The destination of a program's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
     /// Into its log alone.
     Log,
     /// Into its log, and onto the terminal.
     LogAndTerminal,
-    /// Where the command sends it: a step whose progress somebody watches.
+    /// The command's own output: a step whose progress somebody watches.
     Own,
 }
 
@@ -86,7 +86,7 @@ impl Process {
         bail!("{} ended ({status}). {said}", self.name)
     }
 
-    /// What it printed last, for the message of whoever gave up waiting for it.
+    /// The last lines it printed, for the message of a caller that stopped waiting.
     pub(crate) fn tail(&self) -> String {
         self.log.as_deref().map(logs::tail).unwrap_or_default()
     }
@@ -124,16 +124,16 @@ impl Process {
             if ended && family.is_empty() {
                 break;
             }
-            let out_of_patience = begun.elapsed() > PATIENCE;
+            let timed_out = begun.elapsed() > STOP_TIMEOUT;
             for entry in &family {
-                if out_of_patience {
+                if timed_out {
                     signal(entry.pid, Signal::KILL);
                 } else if ended && told.insert(entry.pid) {
                     // Left behind by its parent: nobody else will tell it.
                     signal(entry.pid, Signal::TERM);
                 }
             }
-            if begun.elapsed() > 2 * PATIENCE {
+            if begun.elapsed() > 2 * STOP_TIMEOUT {
                 break;
             }
             thread::sleep(TICK);
@@ -149,7 +149,7 @@ impl Drop for Process {
     }
 }
 
-/// Whether `entry` is still the process it was; a number alone may have been used again.
+/// True if `entry` is still the same process; a number alone may have been used again.
 fn is_in(entry: &Entry, table: &[Entry]) -> bool {
     table.iter().any(|now| now.is(entry))
 }
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     /// Python takes seconds to start on a busy machine.
-    const START_PATIENCE: Duration = Duration::from_mins(1);
+    const START_TIMEOUT: Duration = Duration::from_mins(1);
 
     /// Two children in sessions of their own, as `cargo lambda watch` gives each function a group of its own.
     const PARENT: &str = "import subprocess\n\
@@ -201,7 +201,7 @@ mod tests {
         let begun = Instant::now();
         loop {
             let status = process.ended().unwrap();
-            if status.is_some() || begun.elapsed() > START_PATIENCE {
+            if status.is_some() || begun.elapsed() > START_TIMEOUT {
                 return status;
             }
             thread::sleep(TICK);
@@ -214,7 +214,7 @@ mod tests {
         let begun = Instant::now();
         let mut family = process.family();
         // Python may have helpers of its own for a moment, so two looks must agree.
-        while begun.elapsed() < START_PATIENCE {
+        while begun.elapsed() < START_TIMEOUT {
             thread::sleep(TICK);
             let before = std::mem::replace(&mut family, process.family());
             if family.len() >= 3 && family == before {

@@ -1,4 +1,4 @@
-//! Which processes there are, and whose children they are.
+//! The running processes and their parents.
 //!
 //! `cargo lambda watch` gives each function a process group of its own, so neither a signal to its group nor its own
 //! death ends them. They are found by their parents instead, while these still live.
@@ -14,7 +14,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Whether both are one process. Its parent does not count: an orphan gets another one.
+    /// True if both are one process. The parent does not count: an orphan gets another one.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.pid == other.pid && self.born == other.born
     }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_family_reaches_down_to_grandchildren_and_no_further() {
+    fn family_ends_at_grandchildren() {
         let entry = |pid, parent| Entry { pid, parent, born: String::new() };
         let table = [entry(1, 0), entry(10, 1), entry(12, 11), entry(11, 10), entry(20, 1)];
         let mut found: Vec<i32> =

@@ -9,14 +9,14 @@ use anyhow::{Context as _, Result, bail};
 use crate::step;
 use crate::workspace::Workspace;
 
-/// What `ministack` and `aws-sam-cli` ask for.
+/// The version that `ministack` and `aws-sam-cli` require.
 const OLDEST: (u32, u32) = (3, 10);
 
 /// A set of packages for one purpose.
 pub(crate) struct Toolset {
     /// The folder under `target/tools`.
     pub(crate) name: &'static str,
-    /// What to call it in a message.
+    /// The name in messages.
     pub(crate) what: &'static str,
     /// With their dependencies, as `name==version`.
     pub(crate) packages: &'static [&'static str],
@@ -111,7 +111,7 @@ pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// Whether this Python still works: the system's may have been replaced under it.
+/// Checks that this Python still works: the system's may have been replaced under it.
 fn starts(python: &Path) -> bool {
     python.exists() && step::ask(Command::new(python).arg("--version")).is_ok()
 }

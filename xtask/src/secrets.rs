@@ -25,7 +25,7 @@ impl Secret {
         Self { endpoint: endpoint.to_owned(), id: id.to_owned(), copy }
     }
 
-    /// Its value, if there is one.
+    /// The secret's value, if it has one.
     pub(crate) fn value(&self) -> Result<Option<String>> {
         let answer = self.call("GetSecretValue", &json!({ "SecretId": self.id }))?;
         match answer.status {
@@ -35,7 +35,7 @@ impl Secret {
         }
     }
 
-    /// Whether the key ring has a member of this name.
+    /// True if the key ring has a member of this name.
     pub(crate) fn has(&self, member: &str) -> Result<bool> {
         let ring: Value = serde_json::from_str(&self.value()?.unwrap_or_default()).unwrap_or_default();
         Ok(!ring[member].is_null())

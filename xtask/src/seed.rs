@@ -25,7 +25,7 @@ const TERM_DAYS: &str = "365";
 pub(crate) struct DemoKeys(BTreeMap<String, String>);
 
 impl DemoKeys {
-    /// The S1-style key.
+    /// The key in the Flask server's form.
     pub(crate) fn legacy(&self) -> &str {
         self.of(LEGACY)
     }
@@ -137,7 +137,7 @@ fn read(file: &PathBuf) -> Result<DemoKeys> {
     }
 }
 
-/// A master of the kind S1 had: 32 random bytes as text. It guards demo licenses on this machine.
+/// A master of the kind the Flask server had: 32 random bytes as text. It guards demo licenses on this machine.
 fn random_master() -> Result<String> {
     let mut bytes = [0_u8; 32];
     File::open("/dev/urandom")

@@ -20,7 +20,7 @@ use crate::step;
 use crate::tools::DevTools;
 use crate::workspace::Workspace;
 
-/// What somebody may choose.
+/// Options of a stack.
 pub(crate) struct Options {
     pub(crate) port: u16,
     pub(crate) release: bool,
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     pub(crate) rate_limit: u32,
     /// Another value for the template's parameter of this name.
     pub(crate) allowed_origins: Option<String>,
-    /// Where the functions' output goes.
+    /// The destination of the functions' output.
     pub(crate) output: Output,
     /// The folder under `target` for logs and the `env` file.
     pub(crate) folder: String,
@@ -46,9 +46,9 @@ pub(crate) struct Stack<'a> {
     tools: DevTools,
     secret: Secret,
     folder: PathBuf,
-    /// Where it answers.
+    /// The address it answers at.
     pub(crate) url: String,
-    /// What programs need to work on it.
+    /// The environment that programs need to work on it.
     pub(crate) environment: Environment,
     /// The demo licenses.
     pub(crate) keys: DemoKeys,
@@ -115,7 +115,7 @@ impl<'a> Stack<'a> {
         self.functions.as_mut().map_or(Ok(()), Process::must_run)
     }
 
-    /// The functions once more, on the gateway that stands for API Gateway and Lambda, and where it answers.
+    /// The functions once more, on the gateway that emulates API Gateway and Lambda, and its address.
     pub(crate) fn gateway(&self) -> Result<(Process, String)> {
         stand_ins::gateway(self.workspace, &self.folder, &self.environment)
     }

@@ -42,7 +42,7 @@ pub(crate) fn run(command: &mut Command, sentence: &str) -> Result<()> {
     Ok(())
 }
 
-/// What `command` prints, unseen; its own words in the error when it fails.
+/// Output of `command`, not shown; it is in the error when the command fails.
 pub(crate) fn ask(command: &mut Command) -> Result<String> {
     tell(command, "")
 }

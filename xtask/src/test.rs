@@ -16,12 +16,12 @@ use self::durations::Durations;
 use crate::workspace::Workspace;
 use crate::{caller, interrupt, step};
 
-/// What the last lines get to arrive in after the tests have ended.
+/// Time for the last lines to arrive after the tests have ended.
 const OUTPUT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many of the slowest tests are listed.
 const SLOWEST: usize = 10;
 
-/// What is handed on.
+/// Arguments that are handed on.
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
     /// For `cargo test --workspace`: part of a test's name, or options such as `--test it`.

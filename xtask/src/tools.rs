@@ -27,7 +27,7 @@ pub(crate) const TEMPLATE: Toolset = Toolset {
     bare_packages: &[],
 };
 
-/// What `sam build` calls: cargo-lambda, and Zig as the linker that knows old versions of glibc.
+/// The tools that `sam build` calls: cargo-lambda, and Zig as the linker that knows old versions of glibc.
 pub(crate) const PACKAGE: Toolset = Toolset {
     name: "package",
     what: "the build tools (cargo-lambda, ziglang)",
@@ -39,7 +39,7 @@ pub(crate) const PACKAGE: Toolset = Toolset {
 pub(crate) const CHECKOV: Toolset =
     Toolset { name: "checkov", what: "checkov", packages: &["checkov==3.3.30"], bare_packages: &[] };
 
-/// Verifiers that share no code with ours.
+/// Verifiers that share no code with Falconer.
 pub(crate) const E2E: Toolset = Toolset {
     name: "e2e",
     what: "what looks at the stack from outside (PyJWT, schemathesis, AWS's command line, ShellCheck, libfaketime)",
@@ -54,7 +54,7 @@ pub(crate) const E2E: Toolset = Toolset {
     bare_packages: &[],
 };
 
-/// What the bench measures beside ours: a function in Python, and the Flask server of the seed document.
+/// The rivals that the bench measures: a function in Python, and the Flask server of the seed document.
 pub(crate) const BENCH: Toolset = Toolset {
     name: "bench",
     what: "the Python rivals of the bench (boto3, awslambdaric, Flask, gunicorn, psycopg2)",
@@ -86,7 +86,7 @@ pub(crate) const MOVING: Toolset = Toolset {
     bare_packages: &[],
 };
 
-/// What the local stack is made of, beside our own programs.
+/// Parts of the local stack, beside our own programs.
 pub(crate) struct DevTools {
     pub(crate) cargo_lambda: PathBuf,
     pub(crate) ministack: PathBuf,
@@ -108,7 +108,7 @@ impl DevTools {
     }
 }
 
-/// Whether it knows what we ask of it; `--concurrency` is younger than many an installation.
+/// Checks that it knows the flags we use; `--concurrency` is younger than many an installation.
 fn is_recent(program: &PathBuf) -> bool {
     let answer = step::ask(Command::new(program).args(["lambda", "--version"])).unwrap_or_default();
     version(&answer).is_some_and(|found| found >= CARGO_LAMBDA)

@@ -1,4 +1,4 @@
-//! Where things are, and how cargo is called.
+//! Paths of the workspace, and calls of cargo.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,7 +19,7 @@ const SET_BY_CARGO_RUN: [&str; 5] =
 pub(crate) struct Workspace {
     /// The folder of the root `Cargo.toml`.
     pub(crate) root: PathBuf,
-    /// Where cargo builds: usually `target` in there.
+    /// Cargo's build folder: usually `target` in there.
     built: PathBuf,
 }
 

@@ -16,7 +16,7 @@ const LICENSES: usize = 50;
 /// Verifications between two looks at the public keys.
 const KEYS_EVERY: usize = 20;
 /// A caller gives up on one request: longer than any outage here lasts.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
 const HTTP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -31,7 +31,7 @@ impl Answer {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// Whether it says nothing about the license: an outage told honestly, or the gateway's word that the instance died.
+    /// True if it says nothing about the license: an honest outage, or the gateway's word that the instance died.
     fn is_trouble(&self) -> bool {
         self.status == 503 || self.is_of_gateway() || self.code() == "CONCURRENT_UPDATE"
     }
@@ -100,7 +100,7 @@ impl<'a> Line<'a> {
 /// Verifies licenses whose verdict is known.
 pub(super) struct Asking<'a> {
     line: Line<'a>,
-    /// What is sent, and the code that must come back.
+    /// A request, and the code that must come back.
     questions: Vec<(Value, &'static str)>,
 }
 
@@ -156,7 +156,7 @@ fn set_status(stage: &Stage, customer: &Customer, status: &str) -> Result<()> {
 }
 
 /// Lives whole lives of licenses, again and again: seats taken, a device too many refused, one given back; a seat moved.
-/// Each step is asked for until it is told, as a client does.
+/// Repeats each step until an answer arrives, as a client does.
 pub(super) struct Moving<'a> {
     stage: &'a Stage,
     line: Line<'a>,
@@ -195,7 +195,7 @@ impl<'a> Moving<'a> {
         self.check(&customer, &[&second], &[("ACTIVATED", 2), ("TRANSFERRED", 0), ("DEACTIVATED", 1)])
     }
 
-    /// Asks until it is told. The second list is what a repeated request may be told, whose first answer was lost.
+    /// Asks until an answer arrives. The second list has the answers to a repeated request whose first answer was lost.
     fn tell(
         &self,
         endpoint: &'static str,
@@ -215,7 +215,7 @@ impl<'a> Moving<'a> {
         loop {
             let answer = self.line.send(endpoint, &body);
             if answer.is_trouble() {
-                ensure!(begun.elapsed() < PATIENCE, "{endpoint} was never told");
+                ensure!(begun.elapsed() < RETRY_TIMEOUT, "{endpoint} was never told");
                 is_repeated = true;
                 thread::sleep(PAUSE);
                 continue;
@@ -230,7 +230,7 @@ impl<'a> Moving<'a> {
         }
     }
 
-    /// Whether the tables hold what was acknowledged: these devices and no other, and each change once.
+    /// Checks that the tables hold what was acknowledged: these devices and no other, and each change once.
     fn check(&self, customer: &Customer, bound: &[&Value], changes: &[(&str, usize)]) -> Result<()> {
         let ids = |answers: &[&Value]| -> BTreeSet<String> {
             answers.iter().filter_map(|body| body["device"]["id"].as_str().map(str::to_owned)).collect()

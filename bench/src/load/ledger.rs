@@ -1,4 +1,4 @@
-//! What the callers were told, counted.
+//! Counts of the answers that callers received.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -16,7 +16,7 @@ Resources:
 ";
 
 #[test]
-fn tables_come_from_the_template_and_are_created_once() {
+fn tables_come_from_template_created_once() {
     let database = DynamoDb::start(Storage::Memory, 0).unwrap();
     let template = Template::parse(TABLE).unwrap();
     let names = template.local_names();

@@ -28,7 +28,7 @@ struct Answer {
     is_base64_encoded: bool,
 }
 
-/// The response for a function's answer; an error is the function's fault and is told the caller as 500.
+/// The response for a function's answer; an error is the function's fault and reaches the caller as 500.
 pub(super) fn response(answer: &[u8], request_id: &str) -> Result<Response<Full<Bytes>>> {
     let value: Value = serde_json::from_slice(answer).context("it is not JSON")?;
     let mut response = if value["statusCode"].is_null() {

@@ -1,4 +1,4 @@
-//! What a gateway serves.
+//! Configuration of a gateway.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,20 +9,20 @@ use anyhow::Result;
 use crate::cors::Cors;
 use crate::template::{Names, Route, Template};
 
-/// What a gateway serves, and with what.
+/// The functions of a gateway, and their settings.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The port of 127.0.0.1 for HTTP requests; 0 is any free one.
     pub port: u16,
-    /// Where instances come from.
+    /// The source of instances.
     pub launch: Launch,
     /// The functions.
     pub functions: Vec<FunctionConfig>,
-    /// What pages of other origins may do.
+    /// The rules for pages of other origins.
     pub cors: Cors,
 }
 
-/// Where instances come from.
+/// The source of instances.
 #[derive(Clone, Debug)]
 pub enum Launch {
     /// The gateway starts `<folder>/<function>`.
@@ -34,13 +34,13 @@ pub enum Launch {
 /// One function.
 #[derive(Clone, Debug)]
 pub struct FunctionConfig {
-    /// Its name, which is its binary's.
+    /// The name, which is also the binary's.
     pub name: String,
     /// How many instances there are, always.
     pub instances: usize,
     /// How long one invocation may take.
     pub timeout: Duration,
-    /// What the function is told it has; nothing enforces it.
+    /// The memory that the function reads in its environment; nothing enforces it.
     pub memory_megabytes: u64,
     /// The requests that come here.
     pub routes: Vec<Route>,
@@ -49,7 +49,7 @@ pub struct FunctionConfig {
 }
 
 impl FunctionConfig {
-    /// What an instance finds in its environment: what Lambda sets, then the function's own. Credentials are dummies, they
+    /// The environment of an instance: what Lambda sets, then the function's own. Credentials are dummies, they
     /// sign requests that nobody checks. `AWS_LAMBDA_RUNTIME_API` is the gateway's to add.
     #[must_use]
     pub fn instance_environment(&self) -> BTreeMap<String, String> {

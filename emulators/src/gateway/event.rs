@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::template::Matched;
 
-/// What every event of this gateway says about the API.
+/// The part about the API, equal in every event of this gateway.
 const ACCOUNT_ID: &str = "000000000000";
 const API_ID: &str = "local";
 

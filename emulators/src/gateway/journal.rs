@@ -1,4 +1,4 @@
-//! What happened: invocations with their times, starts of instances, lines of logs.
+//! The journal: invocations with their times, starts of instances, lines of logs.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -10,7 +10,7 @@ pub struct Invocation {
     pub function: String,
     /// The id the function was given.
     pub request_id: String,
-    /// Which instance took it; `None` while it waits for one.
+    /// The instance that took it; `None` while it waits for one.
     pub instance: Option<usize>,
     /// When it was asked for.
     pub queued: Instant,
@@ -44,7 +44,7 @@ pub enum End {
 pub struct Start {
     /// The function's name.
     pub function: String,
-    /// Which of its instances.
+    /// The number of the instance.
     pub instance: usize,
     /// The process.
     pub pid: u32,
@@ -61,15 +61,15 @@ pub struct Start {
 pub struct LogLine {
     /// The function's name.
     pub function: String,
-    /// Which of its instances.
+    /// The number of the instance.
     pub instance: usize,
-    /// Where it wrote it.
+    /// The stream it was written to.
     pub stream: Stream,
     /// Without the line's end; bytes that are not UTF-8 are replaced.
     pub text: String,
 }
 
-/// Where a line comes from.
+/// The source of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// The instance's standard output.

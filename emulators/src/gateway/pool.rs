@@ -21,7 +21,7 @@ use instance::{Busy, Instance};
 /// The longest an HTTP API waits for an integration, from the request to the answer.
 const INTEGRATION_LIMIT: Duration = Duration::from_secs(30);
 
-/// What became of an invocation.
+/// The end of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The function's answer.
@@ -40,7 +40,7 @@ impl Outcome {
     /// The function's answer.
     ///
     /// # Errors
-    /// There is none, or it is not JSON.
+    /// The body is missing or not JSON.
     pub fn into_json(self) -> Result<Value> {
         match self {
             Self::Answered(body) => {

@@ -12,7 +12,7 @@ use crate::template::Route;
 const WHILE: Duration = Duration::from_secs(10);
 
 #[test]
-fn a_request_reaches_an_instance_and_its_answer_the_caller() {
+fn request_reaches_instance_and_answer_caller() {
     let gateway = gateway(1, WHILE);
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| {
@@ -64,7 +64,7 @@ fn what_no_route_takes_is_not_found() {
 }
 
 #[test]
-fn an_instance_takes_one_event_at_a_time_and_two_overlap() {
+fn instance_takes_one_event_at_a_time() {
     let gateway = gateway(2, WHILE);
     std::thread::scope(|scope| {
         let callers: Vec<_> = (0..3)
@@ -107,7 +107,7 @@ fn an_error_of_the_function_is_a_500() {
 }
 
 #[test]
-fn a_missed_deadline_is_a_503_and_a_late_answer_is_refused() {
+fn missed_deadline_is_503_late_answer_refused() {
     let gateway = gateway(1, Duration::from_millis(50));
     std::thread::scope(|scope| {
         let caller =
@@ -186,7 +186,7 @@ fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into()
 }
 
-/// What a function's runtime does, one request at a time.
+/// Acts as a function's runtime, one request at a time.
 struct Instance {
     api: String,
     agent: ureq::Agent,

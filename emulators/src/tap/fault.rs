@@ -1,10 +1,10 @@
-//! What can be done to a request.
+//! Faults that a request can meet.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// What happens to a request.
+/// The fate of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// Nothing: it is forwarded. Useful to spare some requests from a wider rule.
@@ -34,7 +34,7 @@ impl Fault {
         Self::Error { status, body: json!({ "__type": kind, "message": message }) }
     }
 
-    /// What an on-demand table says when it is asked too much.
+    /// The answer of an on-demand table above its limit.
     #[must_use]
     pub fn throttling() -> Self {
         Self::error(

@@ -1,4 +1,4 @@
-//! What the tap remembers of a request.
+//! The tap's record of a request.
 
 use std::time::Instant;
 
@@ -26,9 +26,9 @@ pub struct Record {
     pub finished: Option<Instant>,
     /// The status its sender was given; `None` if none.
     pub status: Option<u16>,
-    /// What was done to it.
+    /// The fault it met.
     pub fault: Fault,
-    /// What the upstream said it cost, per table; empty if it did not say.
+    /// Capacity that the upstream reported, per table; empty if it reported none.
     pub consumed: Vec<(String, f64)>,
 }
 
@@ -42,7 +42,7 @@ pub struct Units {
 }
 
 impl Record {
-    /// What this request cost.
+    /// The capacity of this request.
     #[must_use]
     pub fn units(&self) -> Units {
         let sum = self.consumed.iter().map(|(_, units)| units).sum();

@@ -1,8 +1,8 @@
-//! Which requests are broken, and how.
+//! Rules that choose requests and their faults.
 
 use super::Fault;
 
-/// What a rule sees of a request.
+/// The part of a request that a rule sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// The last part of `X-Amz-Target`, as `GetItem`.
@@ -51,7 +51,7 @@ impl Matcher {
         self
     }
 
-    /// Whether this request is one of them.
+    /// True if this request is one of them.
     #[must_use]
     pub fn matches(&self, seen: &Seen) -> bool {
         let operation = self.operation.as_ref();

@@ -17,7 +17,7 @@ Resources:
 ";
 
 #[test]
-fn counts_requests_and_units_without_the_client_asking() {
+fn counts_requests_and_units_unasked() {
     let stand = Stand::new();
     stand.tap.measure_capacity();
     assert_eq!(stand.put("a").unwrap().0, 200);
@@ -63,7 +63,7 @@ fn the_next_ones_fail_and_the_one_after_passes() {
 }
 
 #[test]
-fn a_reset_is_a_transport_error_and_nothing_reaches_the_store() {
+fn reset_is_transport_error_store_untouched() {
     let stand = Stand::new();
     stand.tap.break_all(Matcher::resource("things").and_operation("PutItem"), Fault::Reset);
     assert!(stand.put("a").is_err());

@@ -7,7 +7,7 @@ use super::{Names, Template};
 use crate::cors::Cors;
 
 impl Template {
-    /// What the HTTP API says to pages of other origins; nothing where the template has no such block.
+    /// The HTTP API's rules for pages of other origins; nothing where the template has no such block.
     ///
     /// # Errors
     /// A value in it refers to something that `names` does not name and that has no default.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::names::{kebab, stem};
 use super::{Names, Route, Template};
 
-/// What Lambda gives a function that does not say.
+/// Lambda's default for a function that sets none.
 const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
 const DEFAULT_MEMORY_MEGABYTES: u64 = 128;
 

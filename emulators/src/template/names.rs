@@ -1,4 +1,4 @@
-//! What the template's resources are called where there is no CloudFormation to call them anything.
+//! Names of the template's resources where CloudFormation does not give them one.
 
 use std::collections::BTreeMap;
 

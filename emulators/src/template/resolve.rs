@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Names, Template};
 
 impl Template {
-    /// `value` with every intrinsic in it replaced by what it stands for here. `Ref` and `GetAtt` of a resource both
+    /// `value` with every intrinsic in it replaced by its value here. `Ref` and `GetAtt` of a resource both
     /// give its physical name: a stand-in takes the name wherever AWS takes an ARN.
     pub(super) fn resolve(&self, value: &Value, names: &Names) -> Result<Value> {
         match value {
@@ -147,7 +147,7 @@ fn intrinsic(object: &Map<String, Value>) -> Option<(&str, &Value)> {
     is_intrinsic.then_some((key.as_str(), argument))
 }
 
-/// What AWS knows about a deployment, for one that does not exist. The account is the one stand-ins agree on.
+/// AWS's facts about a deployment, for one that does not exist. The account is the one stand-ins agree on.
 fn pseudo_parameter(id: &str) -> Option<Value> {
     Some(match id {
         "AWS::Region" => Value::from("us-east-1"),

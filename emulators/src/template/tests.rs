@@ -119,7 +119,7 @@ fn gives_the_environment_under_local_names() {
 }
 
 #[test]
-fn a_value_nobody_knows_is_an_error_that_names_the_variable() {
+fn unknown_value_is_error_naming_variable() {
     let error = template().environment(&Names::default()).unwrap_err();
     assert!(format!("{error:#}").contains("LICENSES_ARN"), "{error:#}");
 }

@@ -1,4 +1,4 @@
-//! What is asked of a running stack.
+//! Checks of a running stack.
 
 use std::path::Path;
 
@@ -245,7 +245,7 @@ fn percent_encoded(text: &str) -> String {
     encoded.collect()
 }
 
-/// The tests of the Rust-only run, held against an implementation that is not ours.
+/// The tests of the Rust-only run, held against an independent implementation.
 fn secrets_managers_agree(subject: &mut Subject) -> Result<()> {
     let theirs = subject.stack.environment.get("AWS_ENDPOINT_URL_SECRETS_MANAGER")?;
     let mut test = subject.workspace.cargo();
@@ -279,7 +279,7 @@ fn rotation(subject: &mut Subject) -> Result<()> {
     Ok(())
 }
 
-/// A genuine lease stands for a forged one: to whoever reads `/api/keys` both are signed by the same key.
+/// A genuine lease serves as a forged one: for a reader of `/api/keys` the same key signed both.
 fn distrust(subject: &mut Subject) -> Result<()> {
     let key = subject.stack.keys.of("pro").to_owned();
     let lease = subject.verify(&key)?.json();

@@ -22,7 +22,7 @@ const GSON_JAR: &str = "usr/share/java/gson.jar";
 /// All three.
 pub(super) struct Languages {
     commands: Vec<(&'static str, Vec<PathBuf>)>,
-    /// What a process loads to have a clock of its own.
+    /// The library that gives a process a clock of its own.
     libfaketime: PathBuf,
 }
 
@@ -39,7 +39,7 @@ impl Languages {
         Ok(Self { commands, libfaketime })
     }
 
-    /// What each language says of each case: its name to `yes`, or to the reason of a no. `clock` is libfaketime's own
+    /// The answer of each language to each case: its name to `yes`, or to the reason of a no. `clock` is libfaketime's own
     /// notation: seconds to the right time, or `@` and a moment in UTC.
     pub(super) fn ask(
         &self,

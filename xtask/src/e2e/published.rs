@@ -1,4 +1,4 @@
-//! What is published beside the program, tried on the running stack: the OpenAPI document, the collection of requests, the
+//! Everything published beside the program, tried on the running stack: the OpenAPI document, the collection of requests, the
 //! script for a deployed stack.
 
 use std::env::{join_paths, split_paths, var_os};

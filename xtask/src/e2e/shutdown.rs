@@ -17,9 +17,9 @@ use crate::stack::Stack;
 use crate::workspace::Workspace;
 
 /// Everything is built by now.
-const START_PATIENCE: Duration = Duration::from_mins(3);
+const START_TIMEOUT: Duration = Duration::from_mins(3);
 /// Longer than the three programs get one after another.
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Ourselves aside, what a stack consists of at least: two stand-ins, the watcher, six functions.
 const FEWEST_PROCESSES: usize = 9;
 
@@ -50,7 +50,7 @@ pub(super) fn of_dev_at_a_bad_ring(workspace: &Workspace) -> Result<()> {
     let data = workspace.target("e2e")?.join("data");
     fs::write(data.join("keyring.json"), r#"{"legacy":"1","1":"of no use without the other"}"#)?;
     let mut dev = start_dev(workspace, &data, ports::free_port()?)?;
-    let status = wait_for_end(&mut dev, START_PATIENCE)?;
+    let status = wait_for_end(&mut dev, START_TIMEOUT)?;
     ensure!(!status.success(), "it ended as if nothing were wrong. {}", dev.tail());
     let sentence = "the key ring has no \"current\"; name the generation that signs";
     ensure!(dev.log().contains(sentence), "it does not say what is wrong. {}", dev.tail());
@@ -85,14 +85,14 @@ fn one_dev(workspace: &Workspace, data: &Path) -> Result<Vec<String>> {
     let begun = Instant::now();
     while !dev.log().contains("Ctrl-C stops everything.") {
         dev.must_run()?;
-        ensure!(begun.elapsed() < START_PATIENCE, "it did not come up. {}", dev.tail());
+        ensure!(begun.elapsed() < START_TIMEOUT, "it did not come up. {}", dev.tail());
         interrupt::tick()?;
     }
 
     let family = dev.family();
     ensure!(family.len() > FEWEST_PROCESSES, "it has only {} processes", family.len());
     dev.terminate();
-    let status = wait_for_end(&mut dev, STOP_PATIENCE)?;
+    let status = wait_for_end(&mut dev, STOP_TIMEOUT)?;
     ensure!(status.success(), "it ended with {status}. {}", dev.tail());
     none_left(family.into_iter())?;
     let answer = http::get(&format!("http://127.0.0.1:{port}/api/health"));

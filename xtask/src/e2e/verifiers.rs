@@ -1,4 +1,4 @@
-//! What strangers' verifiers say of leases and refusals, with their libraries' defaults, on wrong clocks too.
+//! The answers of strangers' verifiers to leases and refusals, with their libraries' defaults, on wrong clocks too.
 
 use std::fs;
 
@@ -125,7 +125,7 @@ fn vector_cases(subject: &Subject) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// What the running stack answers, and what somebody may make of it.
+/// Answers of the running stack, and forgeries of them.
 pub(super) fn answers(subject: &mut Subject) -> Result<()> {
     let languages = Languages::ready(subject.workspace, subject.tools)?;
     for (clock, name) in CLOCKS {
@@ -159,7 +159,7 @@ pub(super) fn page(subject: &mut Subject) -> Result<()> {
     Ok(())
 }
 
-/// What a client that knows `pinned` alone makes of a yes that a newer generation signed.
+/// The reading of a client that knows `pinned` alone of a yes that a newer generation signed.
 pub(super) fn follows(subject: &Subject, body: &Value, pinned: &Value) -> Result<()> {
     let languages = Languages::ready(subject.workspace, subject.tools)?;
     let keys = subject.key_set()?;

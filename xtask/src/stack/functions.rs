@@ -14,8 +14,8 @@ use crate::process::{Output, Process};
 use crate::{interrupt, ports};
 
 /// The functions are built by then, but cargo looks at each once more, and a code change meanwhile builds them again.
-const PATIENCE: Duration = Duration::from_mins(5);
-/// What the watcher says when a function ends, instead of ending itself or starting it again.
+const START_TIMEOUT: Duration = Duration::from_mins(5);
+/// The watcher's message when a function ends, instead of ending itself or starting it again.
 const FUNCTION_ENDED: &str = "command exited";
 /// No function is made of these, so a change there need not restart one. In the syntax of .gitignore.
 const NOT_WATCHED: &str = "/bench\n/cli\n/docs\n/emulators\n/events\n/tests\n/xtask\n*.md\n";
@@ -101,7 +101,7 @@ impl Stack<'_> {
             }
             self.must_run()?;
             self.functions_must_run()?;
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > START_TIMEOUT {
                 let last = ask().map_or_else(|error| format!("{error:#}"), |answer| answer.text);
                 bail!("the functions did not start in time: {last}. {}", self.functions_tail());
             }

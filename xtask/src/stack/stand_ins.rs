@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 use crate::{http, interrupt, ports};
 
 /// A stand-in is there within a second; a busy machine gets more.
-const PATIENCE: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Starts DynamoDB with the template's tables.
 pub(super) fn dynamodb(
@@ -56,7 +56,7 @@ pub(super) fn gateway(
     Ok((process, address))
 }
 
-/// Starts what stands before the watcher: the CORS of the template's gateway.
+/// Starts the proxy before the watcher: the CORS of the template's gateway.
 pub(super) fn cors(workspace: &Workspace, folder: &Path, options: &Options, behind: u16) -> Result<Process> {
     let log = folder.join("cors.log");
     let mut command = workspace.command(workspace.program("falconer-emulators"));
@@ -86,7 +86,7 @@ pub(super) fn ministack(workspace: &Workspace, tools: &DevTools, folder: &Path) 
 
 fn await_stand_in(process: &mut Process, ready: impl Fn(&Process) -> bool) -> Result<()> {
     let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
+    while begun.elapsed() < START_TIMEOUT {
         if ready(process) {
             return Ok(());
         }

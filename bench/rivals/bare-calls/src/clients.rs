@@ -1,4 +1,4 @@
-//! One connector for both services, on ring, with the roots that ours has.
+//! One connector for both services, on ring, with Falconer's own roots.
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::{Builder, tls};

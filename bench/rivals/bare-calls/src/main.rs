@@ -1,8 +1,8 @@
 //! A hello-world with the calls of one verification: a license read beside a counter counted, the answer, then an audit
 //! row. Nothing is parsed, decided, hashed or signed, no time-out is set: the floor under `verify`.
 //!
-//! The requests are ours, member for member. `BENCH_LICENSE_ID` names the license; a call that fails, or a license that
-//! is not there, fails the request, so that no figure is of anything else.
+//! The requests are Falconer's, member for member. `BENCH_LICENSE_ID` names the license; a call that fails, or a
+//! license that is not there, fails the request, so that no figure is of anything else.
 #![expect(
     clippy::disallowed_methods,
     reason = "a program of the bench: its clock and its environment are the machine's"

@@ -1,5 +1,5 @@
 //! Our `verify`, connected as the SDK's documentation connects: every default feature, every default setting, and the
-//! runtime that `#[tokio::main]` makes. What it costs more than ours is what the defaults cost.
+//! runtime that `#[tokio::main]` makes. The difference to Falconer is the price of the defaults.
 
 use aws_config::BehaviorVersion;
 use falconer_aws::{Budgets, Clients, Settings};

@@ -5,7 +5,7 @@ use super::{Bytes, Received, event};
 use crate::template::{Route, match_route};
 
 #[test]
-fn a_request_is_the_event_that_api_gateway_makes_of_it() {
+fn event_matches_api_gateway() {
     let request = Request::post("/api/things/7?b=2&a=1&a=%C3%A4+x&flag")
         .header("Host", "api.example.test:9000")
         .header("User-Agent", "curl/8")

@@ -18,7 +18,7 @@ pub(super) struct Instance {
     life: watch::Sender<Life>,
 }
 
-/// What the place's process is doing.
+/// The state of the place's process.
 #[derive(Clone, Copy, Default)]
 struct Life {
     /// How many processes have died here.

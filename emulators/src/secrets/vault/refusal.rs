@@ -3,7 +3,7 @@
 /// A lawful no, as the service words it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Which of the service's exceptions it is.
+    /// The service's name of the exception.
     pub kind: RefusalKind,
     /// For people.
     pub message: String,

@@ -33,7 +33,7 @@ fn a_secret_without_a_value_has_no_current_version() {
 }
 
 #[test]
-fn a_put_makes_the_old_version_previous_and_repeats_without_effect() {
+fn put_makes_old_previous_repeat_has_no_effect() {
     let mut vault = vault();
     vault.put(NAME, text(B, "two"), None).unwrap();
     assert_eq!(staged(&vault), json!({ A: ["AWSPREVIOUS"], B: ["AWSCURRENT"] }));
@@ -48,7 +48,7 @@ fn a_put_makes_the_old_version_previous_and_repeats_without_effect() {
 }
 
 #[test]
-fn a_put_under_another_label_leaves_the_current_version() {
+fn put_under_other_label_keeps_current() {
     let mut vault = vault();
     vault.put(NAME, text(B, "two"), Some(stages(&["AWSPENDING"]))).unwrap();
     assert_eq!(vault.text(NAME, "AWSCURRENT").as_deref(), Some("one"));
@@ -109,7 +109,7 @@ fn parameters_are_bounded() {
 }
 
 #[test]
-fn a_value_set_by_a_test_moves_the_labels_like_a_put() {
+fn value_set_by_test_moves_labels_like_put() {
     let mut vault = vault();
     vault.set(NAME, B, "two", 5);
     assert_eq!(staged(&vault), json!({ A: ["AWSPREVIOUS"], B: ["AWSCURRENT"] }));
