@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use falconer_client::{
     ActivateError, Activation, Builder, Clock, ClockReading, Deactivation, Hardware, HttpTransport, Label,
-    Licensing, LockCode, Pending, PublicKeys, RawComponents, RefreshError, RequestFailure, State, UnixMillis,
-    UnixSeconds,
+    Licensing, LockCode, NetworkFailure, Pending, PublicKeys, RawComponents, RefreshError, RequestFailure,
+    State, UnixMillis, UnixSeconds,
 };
 use falconer_emulators::tap::{Fault, Matcher, Tap};
 use falconer_tests::{Fixture, World, now};
@@ -145,7 +145,7 @@ fn license_outlives_server_by_its_grace() {
         clock.pass(DAY);
         assert_eq!(
             client.refresh(),
-            Err(RefreshError::RequestFailed(RequestFailure::Unreachable)),
+            Err(RefreshError::RequestFailed(RequestFailure::Unreachable(NetworkFailure::Other))),
             "day {day}"
         );
         assert_eq!(client.status(), State::Grace { until: UnixSeconds(activated_at.0 + LEASE_SECONDS) });
@@ -272,7 +272,7 @@ fn lost_activation_takes_one_seat() {
     vendor.way.break_all(Matcher::any(), Fault::DropReply);
     assert!(matches!(
         client.activate(&vendor.key, "", ""),
-        Ok(Activation::Waiting(RequestFailure::Unreachable))
+        Ok(Activation::Waiting(RequestFailure::Unreachable(NetworkFailure::Other)))
     ));
     assert_eq!((client.status(), client.pending()), (State::NotActivated, Some(Pending::Activate)));
     let id = vendor.world.license_id(&vendor.key);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
     Activation, Clock, ClockReading, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys,
     RawComponents, RefreshError, RequestFailure, State, Transport,
@@ -98,10 +98,10 @@ impl Way {
 }
 
 impl Transport for Way {
-    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
         let forger = self.forger.lock().unwrap();
-        let (Some(ring), Some(body)) = (forger.as_ref(), body) else {
-            return self.server.send(endpoint, body);
+        let (Some(ring), Some(body)) = (forger.as_ref(), request.body) else {
+            return self.server.send(request);
         };
         let request: Value = serde_json::from_str(body).unwrap();
         let lease = forged(ring, &request);

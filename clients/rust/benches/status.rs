@@ -6,7 +6,7 @@ mod vendor;
 
 use std::time::Instant;
 
-use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
 use falconer_client::{Hardware, Label, Licensing, RawComponents, State, Transport};
 use serde_json::json;
 use vendor::Vendor;
@@ -20,7 +20,8 @@ const WARM_UP: usize = 1_000;
 struct NoNetwork;
 
 impl Transport for NoNetwork {
-    fn send(&self, endpoint: ApiEndpoint, _: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let endpoint = request.endpoint;
         panic!("status() asked {}", endpoint.path());
     }
 }

@@ -9,7 +9,7 @@ use crate::clock::UnixSeconds;
 use crate::json_object::JsonObject;
 use crate::signed;
 use crate::state::{LockCode, State};
-use crate::transport::{NoReply, Reply};
+use crate::transport::{NetworkFailure, Reply};
 use crate::trust::TrustedKeys;
 use crate::user_message::UserMessage;
 
@@ -44,8 +44,8 @@ pub(crate) struct SignedAnswer {
 /// Reason why a request brought no answer to act on. The state does not change; only time goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RequestFailure {
-    /// No answer arrived in time.
-    Unreachable,
+    /// No answer arrived.
+    Unreachable(NetworkFailure),
     /// The server is busy or down: status 408, 425, 429 or 5xx.
     Busy {
         /// Wait that the server asks for, from `Retry-After`.
@@ -70,7 +70,7 @@ impl RequestFailure {
     /// Name for the log.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::Unreachable => "unreachable",
+            Self::Unreachable(_) => "unreachable",
             Self::Busy { .. } => "busy",
             Self::NotTheServer => "not the server",
             Self::UntrustedSignature => "untrusted signature",
@@ -85,7 +85,7 @@ impl RequestFailure {
     #[must_use]
     pub const fn user_message(&self) -> UserMessage {
         match self {
-            Self::Unreachable => UserMessage::new(
+            Self::Unreachable(_) => UserMessage::new(
                 "The license server could not be reached.",
                 "Check the internet connection, then try again.",
             ),
@@ -196,12 +196,15 @@ pub struct SeatHolder {
 
 /// Reads a reply in the order status, JSON, signature, nonce. `nonce` is the one that was sent.
 pub(crate) fn read(
-    reply: Result<&Reply, &NoReply>,
+    reply: Result<&Reply, &NetworkFailure>,
     product: &Product,
     nonce: &str,
     trust: &TrustedKeys,
 ) -> ServerAnswer {
-    let Ok(reply) = reply else { return ServerAnswer::Failed(RequestFailure::Unreachable) };
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(reason) => return ServerAnswer::Failed(RequestFailure::Unreachable(*reason)),
+    };
     match reply.status {
         408 | 425 | 429 | 500.. => {
             return ServerAnswer::Failed(RequestFailure::Busy {

@@ -39,7 +39,7 @@
 //! use std::sync::Arc;
 //! use std::sync::atomic::{AtomicBool, Ordering};
 //!
-//! use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+//! use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
 //! use falconer_client::{Activation, Licensing, RefreshError, State, Transport, RequestFailure};
 //!
 //! /// A network with a switch.
@@ -49,8 +49,8 @@
 //! }
 //!
 //! impl Transport for Wire {
-//!     fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
-//!         if self.is_cut.load(Ordering::Relaxed) { Err(NoReply) } else { self.server.send(endpoint, body) }
+//!     fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+//!         if self.is_cut.load(Ordering::Relaxed) { Err(NetworkFailure::Other) } else { self.server.send(request) }
 //!     }
 //! }
 //! # struct Desktop;
@@ -72,7 +72,8 @@
 //! assert_eq!(licensing.activate(&key, "Anna Example", "")?, Activation::Done(State::Active));
 //!
 //! is_cut.store(true, Ordering::Relaxed);
-//! assert_eq!(licensing.refresh(), Err(RefreshError::RequestFailed(RequestFailure::Unreachable)));
+//! let unreachable = RequestFailure::Unreachable(NetworkFailure::Other);
+//! assert_eq!(licensing.refresh(), Err(RefreshError::RequestFailed(unreachable)));
 //! assert_eq!(licensing.status(), State::Active);
 //! assert!(licensing.has_feature("copy_trading"));
 //! # Ok(())
@@ -80,6 +81,7 @@
 //! ```
 
 mod answer;
+mod cancel;
 mod clock;
 mod decision;
 mod form;
@@ -100,6 +102,7 @@ mod user_message;
 mod vectors;
 
 pub use answer::{Refusal, RequestFailure, SeatHolder};
+pub use cancel::CancelToken;
 pub use clock::{Clock, ClockReading, SystemClock, UnixSeconds};
 pub use falconer_domain::UnixMillis;
 pub use falconer_domain::hardware::Label;
@@ -112,6 +115,6 @@ pub use licensing::{
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use state::{Evaluation, Evidence, LeaseTerm, LockCode, State, StoredDecision, evaluate};
 pub use timeline::{CLOCK_TOLERANCE_MILLIS, CheckpointIntegrity, ReconciledTime};
-pub use transport::{HttpTransport, Transport};
+pub use transport::{HttpTransport, NetworkFailure, Transport, TransportRequest};
 pub use trust::{PublicKeys, PublicKeysError};
 pub use user_message::UserMessage;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::random::Random;
-use crate::transport::{NoReply, Reply};
+use crate::transport::{NetworkFailure, Reply};
 
 /// Attempts of one request, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;
@@ -17,8 +17,8 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 pub(crate) fn send_with_retry(
     clock: &dyn Clock,
     random: &dyn Random,
-    mut send: impl FnMut() -> Result<Reply, NoReply>,
-) -> Result<Reply, NoReply> {
+    mut send: impl FnMut() -> Result<Reply, NetworkFailure>,
+) -> Result<Reply, NetworkFailure> {
     let mut tries = 1;
     loop {
         let answer = send();
@@ -33,7 +33,7 @@ pub(crate) fn send_with_retry(
 
 /// Pause that an answer asks for before the next attempt; `None` if another attempt would get the same answer. A 409 is
 /// retried only with `Retry-After`: then the request lost a race. A taken seat is a 409 without it.
-fn retry_delay(answer: Result<&Reply, &NoReply>) -> Option<Duration> {
+fn retry_delay(answer: Result<&Reply, &NetworkFailure>) -> Option<Duration> {
     let Ok(reply) = answer else { return Some(Duration::ZERO) };
     let asked = reply.retry_after_seconds.map(Duration::from_secs);
     match reply.status {
@@ -99,7 +99,7 @@ mod tests {
             (Ok(reply(404, Some(1))), millis(&[])),
             (Ok(reply(409, None)), millis(&[])),
             (Ok(reply(409, Some(1))), millis(&[1_000, 1_000])),
-            (Err(NoReply), millis(&[500, 1_000])),
+            (Err(NetworkFailure::Other), millis(&[500, 1_000])),
             (Ok(reply(408, None)), millis(&[500, 1_000])),
             (Ok(reply(500, None)), millis(&[500, 1_000])),
             (Ok(reply(503, Some(2))), millis(&[2_000, 2_000])),

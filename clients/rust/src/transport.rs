@@ -5,6 +5,8 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use crate::cancel::CancelToken;
+
 /// Limit of one attempt, from the name look-up to the last byte.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest body that is read. The largest genuine one, with a hundred devices, has some 20 KB.
@@ -51,19 +53,68 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// No whole reply arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no answer")]
-pub struct NoReply;
+/// Reason why no whole reply arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetworkFailure {
+    /// The server's name could not be resolved.
+    #[error("name not resolved")]
+    Dns,
+    /// No connection to the server.
+    #[error("no connection")]
+    Connect,
+    /// No connection to the proxy, or the proxy refused it.
+    #[error("proxy unreachable")]
+    Proxy,
+    /// The proxy wants a user name and a password.
+    #[error("proxy wants a password")]
+    ProxyPassword,
+    /// The certificate is of an unknown authority or of another server.
+    #[error("certificate not trusted")]
+    Certificate,
+    /// The certificate is not valid at the time of this machine's clock.
+    #[error("certificate outside of its time")]
+    Clock,
+    /// The time of one attempt is over.
+    #[error("timed out")]
+    Timeout,
+    /// The application cancelled the call.
+    #[error("cancelled")]
+    Cancelled,
+    /// Any other reason.
+    #[error("no answer")]
+    Other,
+}
+
+/// One request of the library.
+#[derive(Clone, derive_more::Debug)]
+#[non_exhaustive]
+pub struct TransportRequest<'a> {
+    /// Endpoint.
+    pub endpoint: ApiEndpoint,
+    /// JSON body of a `POST`; a `GET` has none. It holds the license key, so `Debug` omits it.
+    #[debug("{} bytes", body.map_or(0, str::len))]
+    pub body: Option<&'a str>,
+    /// Switch that the application may use while the request waits.
+    pub cancel: CancelToken,
+}
+
+impl<'a> TransportRequest<'a> {
+    /// A request that nobody cancels.
+    #[must_use]
+    pub fn new(endpoint: ApiEndpoint, body: Option<&'a str>) -> Self {
+        Self { endpoint, body, cancel: CancelToken::new() }
+    }
+}
 
 /// One request and its reply. The library retries, so a transport must not.
 pub trait Transport: Send + Sync {
-    /// Sends `body` as JSON by `POST`, or a `GET` without a body. Any status is a reply and no error. The body holds
+    /// Sends the body as JSON by `POST`, or a `GET` without a body. Any status is a reply and no error. The body holds
     /// the license key, so do not log it.
     ///
     /// # Errors
-    /// [`NoReply`] if no whole reply arrived, whatever the reason.
-    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply>;
+    /// The reason, if no whole reply arrived. [`NetworkFailure::Other`] is right for a transport that knows none.
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure>;
 }
 
 /// HTTPS that trusts the operating system's certificates and takes proxy settings from the environment.
@@ -97,13 +148,14 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
-    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let &TransportRequest { endpoint, body, .. } = request;
         let url = format!("{}{}", self.server, endpoint.path());
         let answer = match body {
             Some(body) => self.agent.post(url).content_type("application/json").send(body),
             None => self.agent.get(url).call(),
         };
-        let mut response = answer.map_err(|_| NoReply)?;
+        let mut response = answer.map_err(|_| NetworkFailure::Other)?;
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
         Ok(Reply {
             status: response.status().as_u16(),
@@ -113,7 +165,7 @@ impl Transport for HttpTransport {
                 .with_config()
                 .limit(MAX_REPLY_BYTES)
                 .read_to_vec()
-                .map_err(|_| NoReply)?,
+                .map_err(|_| NetworkFailure::Other)?,
         })
     }
 }

@@ -11,7 +11,7 @@ use falconer_domain::Product;
 use serde_json::{Value, json};
 
 use crate::answer::{self, RequestFailure, ServerAnswer};
-use crate::transport::{NoReply, Reply};
+use crate::transport::{NetworkFailure, Reply};
 use crate::trust::{PublicKeys, TrustedKeys};
 
 /// Abilities that this library claims. It has no setting for an issuer.
@@ -58,9 +58,9 @@ fn public_keys(jwks: &Value) -> PublicKeys {
 }
 
 /// The reply that an answer of the vectors is; `null` is no reply.
-fn reply(answer: &Value) -> Result<Reply, NoReply> {
+fn reply(answer: &Value) -> Result<Reply, NetworkFailure> {
     if answer.is_null() {
-        return Err(NoReply);
+        return Err(NetworkFailure::Other);
     }
     let retry_after = answer["headers"]["retry-after"].as_str();
     Ok(Reply {
@@ -106,7 +106,7 @@ fn read(given: &Value, trust: &TrustedKeys) -> Value {
 
 const fn cause(failure: RequestFailure) -> &'static str {
     match failure {
-        RequestFailure::Unreachable => "unreachable",
+        RequestFailure::Unreachable(_) => "unreachable",
         RequestFailure::Busy { .. } => "busy",
         RequestFailure::NotTheServer => "not_the_server",
         RequestFailure::UntrustedSignature => "not_trusted",

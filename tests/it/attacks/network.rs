@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
     Clock, ClockReading, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys, RawComponents,
     RefreshError, RequestFailure, State, Transport, UnixMillis,
@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::issuing::falconer;
 
 /// The faults of the network between an application and its server.
-type Meddling = Box<dyn Fn(&HttpTransport, ApiEndpoint, Option<&str>) -> Result<Reply, NoReply> + Send>;
+type Meddling =
+    Box<dyn Fn(&HttpTransport, ApiEndpoint, Option<&str>) -> Result<Reply, NetworkFailure> + Send>;
 
 /// The way to the server, and whoever sits on it.
 #[derive(Clone)]
@@ -34,7 +35,7 @@ impl Way {
 
     fn meddle(
         &self,
-        with: impl Fn(&HttpTransport, ApiEndpoint, Option<&str>) -> Result<Reply, NoReply> + Send + 'static,
+        with: impl Fn(&HttpTransport, ApiEndpoint, Option<&str>) -> Result<Reply, NetworkFailure> + Send + 'static,
     ) {
         *self.meddling.lock().unwrap() = Some(Box::new(with));
     }
@@ -45,12 +46,13 @@ impl Way {
 }
 
 impl Transport for Way {
-    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let &TransportRequest { endpoint, body, .. } = request;
         let meddling = self.meddling.lock().unwrap();
         if let Some(meddling) = &*meddling {
             return meddling(&self.server, endpoint, body);
         }
-        let reply = self.server.send(endpoint, body);
+        let reply = self.server.send(request);
         if endpoint == ApiEndpoint::Verify {
             *self.heard.lock().unwrap() = reply.clone().ok();
         }
@@ -124,7 +126,7 @@ fn replayed_answer_is_ignored() {
     let recorded = way.heard.lock().unwrap().clone().expect("an answer");
     way.meddle(move |server, endpoint, body| match endpoint {
         ApiEndpoint::Verify => Ok(recorded.clone()),
-        _ => server.send(endpoint, body),
+        _ => server.send(&TransportRequest::new(endpoint, body)),
     });
     assert_eq!(client.refresh(), Err(RefreshError::RequestFailed(RequestFailure::NotForThisRequest)));
     assert_eq!(client.license(), held, "not a second more than before");
@@ -152,7 +154,7 @@ fn forged_server_is_not_believed() {
                 }
                 body.to_string()
             });
-            HttpTransport::new(&url).send(endpoint, body.as_deref())
+            HttpTransport::new(&url).send(&TransportRequest::new(endpoint, body.as_deref()))
         });
         assert_eq!(
             client.refresh(),
@@ -200,7 +202,7 @@ fn unsigned_answer_changes_nothing() {
         let yes = yes.clone();
         way.meddle(move |server, endpoint, body| match (endpoint, body) {
             (ApiEndpoint::Verify, Some(asked)) => Ok(downgraded(&yes, header, asked)),
-            _ => server.send(endpoint, body),
+            _ => server.send(&TransportRequest::new(endpoint, body)),
         });
         assert!(matches!(client.refresh(), Err(RefreshError::RequestFailed(_))), "{header:?}");
         assert_eq!(client.license(), held, "{header:?}");
@@ -212,7 +214,7 @@ fn unsigned_answer_changes_nothing() {
     other.activate(&key, "", "").expect("an activation");
     operate(&world, &["revoke", &key, "--reason", "refund"]);
     way.meddle(|server, endpoint, body| {
-        let mut reply = server.send(endpoint, body)?;
+        let mut reply = server.send(&TransportRequest::new(endpoint, body))?;
         let mut body: Value = serde_json::from_slice(&reply.body).unwrap();
         (body["valid"], body["code"]) = (true.into(), "VALID".into());
         reply.status = 200;
@@ -236,7 +238,7 @@ fn answer_for_other_hardware_is_refused() {
         if let Some(body) = body {
             *seen.lock().unwrap() = serde_json::from_str::<Value>(body).unwrap()["hardware"].clone();
         }
-        server.send(endpoint, body)
+        server.send(&TransportRequest::new(endpoint, body))
     });
     owner.activate(&key, "", "").expect("an activation");
     let owners = shown.lock().unwrap().clone();
@@ -249,7 +251,7 @@ fn answer_for_other_hardware_is_refused() {
             body["hardware"] = owners.clone();
             body.to_string()
         });
-        server.send(endpoint, body.as_deref())
+        server.send(&TransportRequest::new(endpoint, body.as_deref()))
     });
     let got = thief.activate(&key, "", "");
     assert_ne!(thief.status(), State::Active, "{got:?}");

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-use falconer_client::transport::ApiEndpoint;
+use falconer_client::transport::{ApiEndpoint, TransportRequest};
 use falconer_client::{HttpTransport, Licensing, PublicKeys, Transport};
 
 /// Product of the local stack.
@@ -30,7 +30,7 @@ fn keys(server: &str, pinned: &PathBuf) -> PublicKeys {
     if let Some(keys) = fs::read_to_string(pinned).ok().and_then(|text| PublicKeys::parse(&text).ok()) {
         return keys;
     }
-    let offered = HttpTransport::new(server).send(ApiEndpoint::Keys, None).ok();
+    let offered = HttpTransport::new(server).send(&TransportRequest::new(ApiEndpoint::Keys, None)).ok();
     let text = offered.and_then(|reply| String::from_utf8(reply.body).ok()).unwrap_or_default();
     let Ok(keys) = PublicKeys::parse(&text) else { return PublicKeys::none() };
     // If the file cannot be written, the next run pins again.

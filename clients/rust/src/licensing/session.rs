@@ -23,7 +23,7 @@ use crate::retry::send_with_retry;
 use crate::seal;
 use crate::store::{Licensee, Opened, Record, SentComponents, Store, StoredKey};
 use crate::timeline::TimeCheckpoint;
-use crate::transport::ApiEndpoint;
+use crate::transport::{ApiEndpoint, TransportRequest};
 use crate::trust::TrustedKeys;
 use crate::user_message::UserMessage;
 
@@ -218,7 +218,9 @@ impl<'a> Session<'a> {
         let nonce = HEXLOWER.encode(&bytes);
         members.insert("nonce".to_owned(), json!(nonce));
         let body = Value::Object(members).to_string();
-        let reply = send_with_retry(&**clock, &**random, || transport.send(endpoint, Some(&body)));
+        let reply = send_with_retry(&**clock, &**random, || {
+            transport.send(&TransportRequest::new(endpoint, Some(&body)))
+        });
         let read = |record: &Record| {
             let trusted = verified_record::trusted_keys(record, &self.shared.config);
             answer::read(reply.as_ref(), product, &nonce, &trusted)
@@ -235,7 +237,9 @@ impl<'a> Session<'a> {
     /// Fetches the server's public keys and stores those that a trusted key endorses.
     fn fetch_keys(&mut self) {
         let Config { transport, clock, random, pins, .. } = &self.shared.config;
-        let reply = send_with_retry(&**clock, &**random, || transport.send(ApiEndpoint::Keys, None));
+        let reply = send_with_retry(&**clock, &**random, || {
+            transport.send(&TransportRequest::new(ApiEndpoint::Keys, None))
+        });
         let Ok(reply) = reply else { return };
         let Ok(fetched) = std::str::from_utf8(&reply.body) else { return };
         self.keep(|record| {

@@ -16,7 +16,7 @@ use crate::hardware::{Hardware, RawComponents};
 use crate::licensing::Licensing;
 use crate::random::{NoRandomness, Random};
 use crate::state::State;
-use crate::transport::{ApiEndpoint, NoReply, Reply, Transport};
+use crate::transport::{ApiEndpoint, NetworkFailure, Reply, Transport, TransportRequest};
 
 #[test]
 fn licenses_are_kept_as_specified() {
@@ -201,7 +201,8 @@ impl Hardware for ScriptedMachine {
 
 impl Transport for ScriptedMachine {
     /// Answers the step's own question and the question for keys; nobody answers any other.
-    fn send(&self, endpoint: ApiEndpoint, _: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let endpoint = request.endpoint;
         let shown = self.shown();
         let (step, asks) = (&shown.step, shown.step["do"].as_str());
         match (endpoint, asks) {
@@ -209,7 +210,7 @@ impl Transport for ScriptedMachine {
             (ApiEndpoint::Activate, Some("activate"))
             | (ApiEndpoint::Verify, Some("refresh"))
             | (ApiEndpoint::Deactivate, Some("deactivate")) => reply(&step["answer"]),
-            _ => Err(NoReply),
+            _ => Err(NetworkFailure::Other),
         }
     }
 }

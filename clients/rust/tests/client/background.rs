@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
 use falconer_client::{Pending, State, Transport};
 
 use crate::harness::{DAY, Machine, NetworkFault, Server, TestSetup, builder, key};
@@ -20,10 +20,11 @@ struct HeldTransport {
 }
 
 impl Transport for HeldTransport {
-    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let endpoint = request.endpoint;
         let _ = self.asked.send(endpoint);
         let _ = self.released.lock().unwrap().recv();
-        self.server.send(endpoint, body)
+        self.server.send(request)
     }
 }
 

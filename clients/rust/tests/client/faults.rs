@@ -1,6 +1,6 @@
 //! Faults F12 and F14 of `docs/reliability.md`: the effect of the network and of the clock.
 
-use falconer_client::{LockCode, RefreshError, RequestFailure, State, UnixSeconds};
+use falconer_client::{LockCode, NetworkFailure, RefreshError, RequestFailure, State, UnixSeconds};
 use falconer_domain::Code;
 
 use crate::harness::{DAY, LEASE_SECONDS, NetworkFault, START, TestSetup, unlocked};
@@ -10,7 +10,7 @@ const YEAR: i64 = 365 * DAY;
 #[test]
 fn network_faults_change_no_state() {
     for (fault, failure) in [
-        (NetworkFault::Down, RequestFailure::Unreachable),
+        (NetworkFault::Down, RequestFailure::Unreachable(NetworkFailure::Other)),
         (NetworkFault::Status(408), RequestFailure::Busy { retry_after_seconds: None }),
         (NetworkFault::Status(429), RequestFailure::Busy { retry_after_seconds: None }),
         (NetworkFault::Status(500), RequestFailure::Busy { retry_after_seconds: None }),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
-use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
     Builder, Clock, ClockReading, Hardware, Label, Licensing, NoRandomness, PublicKeys, Random,
     RawComponents, Transport, UnixMillis, UnixSeconds,
@@ -250,7 +250,8 @@ impl Server {
 }
 
 impl Transport for Server {
-    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let &TransportRequest { endpoint, body, .. } = request;
         let mut state = self.state();
         let body: Value = body.map_or(Value::Null, |body| serde_json::from_str(body).unwrap());
         state.requests.push((endpoint, body.clone()));
@@ -259,10 +260,10 @@ impl Transport for Server {
 }
 
 impl ServerState {
-    fn answer(&mut self, endpoint: ApiEndpoint, body: &Value) -> Result<Reply, NoReply> {
+    fn answer(&mut self, endpoint: ApiEndpoint, body: &Value) -> Result<Reply, NetworkFailure> {
         let fault = self.fault;
         match fault {
-            NetworkFault::Down => return Err(NoReply),
+            NetworkFault::Down => return Err(NetworkFailure::Other),
             NetworkFault::Status(status) => return Ok(reply(status, b"".to_vec())),
             NetworkFault::Unsigned(code) => {
                 return Ok(reply(409, json!({ "code": code, "valid": false }).to_string().into_bytes()));
@@ -275,7 +276,7 @@ impl ServerState {
         }
         let mut good = self.decide(endpoint, body);
         match fault {
-            NetworkFault::LostReply => return Err(NoReply),
+            NetworkFault::LostReply => return Err(NetworkFailure::Other),
             NetworkFault::Replay => {
                 let replay = self.replays.get(endpoint.path()).cloned();
                 return Ok(replay.unwrap_or_else(|| reply(502, b"".to_vec())));

@@ -2,8 +2,8 @@
 
 use falconer_client::transport::ApiEndpoint;
 use falconer_client::{
-    ActivateError, Activation, Deactivation, InvalidInput, Label, LockCode, Pending, RefreshError,
-    RequestFailure, State, TransferError, UnixMillis, UnixSeconds,
+    ActivateError, Activation, Deactivation, InvalidInput, Label, LockCode, NetworkFailure, Pending,
+    RefreshError, RequestFailure, State, TransferError, UnixMillis, UnixSeconds,
 };
 use falconer_domain::Code;
 
@@ -33,7 +33,10 @@ fn license_ends_at_last_second_of_grace() {
     assert_eq!(setup.client.status(), State::Active);
     setup.clock.pass(1);
     assert_eq!(setup.client.status(), State::RefreshDue);
-    assert_eq!(setup.client.refresh(), Err(RefreshError::RequestFailed(RequestFailure::Unreachable)));
+    assert_eq!(
+        setup.client.refresh(),
+        Err(RefreshError::RequestFailed(RequestFailure::Unreachable(NetworkFailure::Other)))
+    );
     let until = UnixSeconds(START.0 / 1_000 + LEASE_SECONDS);
     assert_eq!(setup.client.status(), State::Grace { until });
     assert_eq!(setup.client.license().unwrap().offline_until, Some(until));
@@ -147,7 +150,7 @@ fn offline_activation_is_sent_once() {
     let setup = TestSetup::new();
     setup.set_fault(NetworkFault::LostReply);
     let waits = setup.client.activate(&key(1), "Anna Example", "anna@example.com");
-    assert_eq!(waits, Ok(Activation::Waiting(RequestFailure::Unreachable)));
+    assert_eq!(waits, Ok(Activation::Waiting(RequestFailure::Unreachable(NetworkFailure::Other))));
     assert_eq!(
         (setup.client.status(), setup.client.pending()),
         (State::NotActivated, Some(Pending::Activate))
@@ -189,7 +192,10 @@ fn pending_survives_restart_until_refusal() {
 fn offline_deactivation_keeps_license() {
     let setup = TestSetup::activated();
     setup.set_fault(NetworkFault::LostReply);
-    assert_eq!(setup.client.deactivate(), Ok(Deactivation::Waiting(RequestFailure::Unreachable)));
+    assert_eq!(
+        setup.client.deactivate(),
+        Ok(Deactivation::Waiting(RequestFailure::Unreachable(NetworkFailure::Other)))
+    );
     assert_eq!((setup.client.status(), setup.client.pending()), (State::Active, Some(Pending::Deactivate)));
     setup.set_fault(NetworkFault::None);
     // The seat is free already, which counts as done.

@@ -1,7 +1,9 @@
 //! Seats taken by an activation whose answer was lost, after another request replaced it.
 
 use falconer_client::transport::ApiEndpoint;
-use falconer_client::{Activation, Deactivation, Licensing, Pending, RefreshError, RequestFailure, State};
+use falconer_client::{
+    Activation, Deactivation, Licensing, NetworkFailure, Pending, RefreshError, RequestFailure, State,
+};
 
 use crate::harness::{NetworkFault, TestSetup, key};
 
@@ -16,7 +18,10 @@ fn setup() -> TestSetup {
 fn activate_unheard(setup: &TestSetup, client: &Licensing, number: u8) {
     let seats = setup.server.state().devices.len();
     setup.set_fault(NetworkFault::LostReply);
-    assert_eq!(client.activate(&key(number), "", ""), Ok(Activation::Waiting(RequestFailure::Unreachable)));
+    assert_eq!(
+        client.activate(&key(number), "", ""),
+        Ok(Activation::Waiting(RequestFailure::Unreachable(NetworkFailure::Other)))
+    );
     assert_eq!(setup.server.state().devices.len(), seats + 1);
 }
 
@@ -49,7 +54,10 @@ fn replaced_key_releases_its_seat() {
         if setup.client.pending() == Some(Pending::ReleaseSeat) {
             assert_eq!(setup.client.status(), State::Active);
             setup.set_fault(NetworkFault::Down);
-            assert_eq!(setup.client.refresh(), Err(RefreshError::RequestFailed(RequestFailure::Unreachable)));
+            assert_eq!(
+                setup.client.refresh(),
+                Err(RefreshError::RequestFailed(RequestFailure::Unreachable(NetworkFailure::Other)))
+            );
             assert_eq!(
                 (setup.client.status(), setup.client.pending()),
                 (State::Active, Some(Pending::ReleaseSeat))
@@ -70,7 +78,10 @@ fn offline_deactivation_frees_all_seats() {
     activate_unheard(&setup, &client, 2);
     activate_unheard(&setup, &client, 3);
     setup.set_fault(NetworkFault::Down);
-    assert_eq!(client.deactivate(), Ok(Deactivation::Waiting(RequestFailure::Unreachable)));
+    assert_eq!(
+        client.deactivate(),
+        Ok(Deactivation::Waiting(RequestFailure::Unreachable(NetworkFailure::Other)))
+    );
     assert_eq!((client.status(), client.pending()), (State::Active, Some(Pending::Deactivate)));
     drop(client);
     let client = setup.on(&path);

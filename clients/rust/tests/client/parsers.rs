@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
 use falconer_client::{PublicKeys, State, Transport, UnixSeconds};
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::jwks::Jwks;
@@ -19,9 +19,10 @@ struct ReplyOverride {
 }
 
 impl Transport for ReplyOverride {
-    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let &TransportRequest { endpoint, body, .. } = request;
         let says = self.says.lock().unwrap().clone();
-        says.map_or_else(|| self.server.send(endpoint, body), Ok)
+        says.map_or_else(|| self.server.send(&TransportRequest::new(endpoint, body)), Ok)
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
 use falconer_client::{Clock, ClockReading, Licensing, LockCode, State, Transport};
 use falconer_domain::Code;
 
@@ -88,8 +88,8 @@ struct ActAtNextLook {
 }
 
 impl Transport for ActAtNextLook {
-    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
-        let reply = self.server.send(endpoint, body);
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let reply = self.server.send(request);
         *self.next_look.lock().unwrap() = self.answered.lock().unwrap().take();
         reply
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use ed25519_dalek::Signer as _;
 
-use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
 use falconer_client::{Licensing, LockCode, State, Transport, UnixSeconds};
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::hardware::DeviceId;
@@ -140,7 +140,8 @@ struct CraftedTransport {
 }
 
 impl Transport for CraftedTransport {
-    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let &TransportRequest { endpoint, body, .. } = request;
         let (status, kind, signature) = *self.next.lock().unwrap();
         match endpoint {
             ApiEndpoint::Keys => {
@@ -151,7 +152,7 @@ impl Transport for CraftedTransport {
                 let request: Value = serde_json::from_str(body.unwrap()).unwrap();
                 Ok(reply(status, self.body(kind, signature, &request)))
             }
-            _ => self.server.send(endpoint, body),
+            _ => self.server.send(request),
         }
     }
 }

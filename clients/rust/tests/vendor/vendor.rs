@@ -1,7 +1,7 @@
 // A vendor's server in memory: every device gets a seat, and every answer is signed. The crate's documentation and the
 // bench include this file as a module of their own.
 
-use falconer_client::transport::{ApiEndpoint, NoReply, Reply};
+use falconer_client::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
 use falconer_client::{Clock, PublicKeys, SystemClock, Transport};
 use falconer_domain::catalog::Policy;
 use falconer_domain::hardware::{DeviceId, Label, ReceivedComponents};
@@ -58,12 +58,13 @@ impl Vendor {
 }
 
 impl Transport for Vendor {
-    fn send(&self, endpoint: ApiEndpoint, body: Option<&str>) -> Result<Reply, NoReply> {
-        let question = serde_json::from_str(body.ok_or(NoReply)?).unwrap();
+    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let &TransportRequest { endpoint, body, .. } = request;
+        let question = serde_json::from_str(body.ok_or(NetworkFailure::Other)?).unwrap();
         let code = match endpoint {
             ApiEndpoint::Activate => Code::Activated,
             ApiEndpoint::Verify => Code::Valid,
-            _ => return Err(NoReply),
+            _ => return Err(NetworkFailure::Other),
         };
         let body = json!({ "code": code.name(), "lease": self.signed(code, &question) }).to_string();
         Ok(Reply { status: code.status(), retry_after_seconds: None, body: body.into_bytes() })
