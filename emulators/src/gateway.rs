@@ -29,7 +29,7 @@ use pool::Pool;
 
 pub use config::{Config, FunctionConfig, Launch};
 pub use journal::{End, Invocation, LogLine, Start, Stream, peak_overlap};
-pub use pool::Outcome;
+pub use pool::InvocationOutcome;
 
 /// A caller may choose its address with this header; the function never sees it.
 pub const SOURCE_IP_HEADER: &str = "x-local-source-ip";
@@ -117,7 +117,7 @@ impl Gateway {
     ///
     /// # Errors
     /// The gateway has no such function.
-    pub fn invoke(&self, function: &str, event: &Value) -> Result<Outcome> {
+    pub fn invoke(&self, function: &str, event: &Value) -> Result<InvocationOutcome> {
         runtime::wait_for(self.invocation(function, event))?
     }
 
@@ -125,7 +125,7 @@ impl Gateway {
     ///
     /// # Errors
     /// The gateway has no such function.
-    pub async fn invoke_async(&self, function: &str, event: &Value) -> Result<Outcome> {
+    pub async fn invoke_async(&self, function: &str, event: &Value) -> Result<InvocationOutcome> {
         // A task of the stand-ins' own runtime, because the caller's may have no timers, or paused ones.
         let task = runtime::handle()?.spawn(self.invocation(function, event));
         task.await?
@@ -163,7 +163,7 @@ impl Gateway {
         &self,
         function: &str,
         event: &Value,
-    ) -> impl Future<Output = Result<Outcome>> + Send + use<> {
+    ) -> impl Future<Output = Result<InvocationOutcome>> + Send + use<> {
         let pool = Arc::clone(&self.pool);
         let function = function.to_owned();
         let event = Bytes::from(event.to_string());

@@ -10,8 +10,8 @@ use falconer_tests::{Fixture, Machine, World, device_id};
 use serde_json::{Value, json};
 
 use crate::contract::{
-    ACTIVATE, Case, DAY, HOUR, NONCE, Told, ago, caller_of, given_up, moved_at, new_device, no_transfers,
-    old_device, one_transfer, opaque, put, seen_device, with, with_status, yes,
+    ACTIVATE, Case, ContractEffects, DAY, HOUR, NONCE, ago, caller_of, given_up, moved_at, new_device,
+    no_transfers, old_device, one_transfer, opaque, put, seen_device, with, with_status, yes,
 };
 
 const FREE_SEAT: &[&str] = &["devices", "free_used", "last_request", "version"];
@@ -23,7 +23,14 @@ const NOTHING: &[&str] = &[];
 const HINT: &str = "Deactivate the license on one of these devices, or transfer it to this one.";
 
 /// A machine of today's client library asks, and says nothing else.
-fn check(world: &World, name: &str, key: &str, machine: &Machine, body: Value, changed: &[&str]) -> Told {
+fn check(
+    world: &World,
+    name: &str,
+    key: &str,
+    machine: &Machine,
+    body: Value,
+    changed: &[&str],
+) -> ContractEffects {
     let case = Case { name, key, request: machine.request(key), body, hw: machine.hardware(), changed };
     ACTIVATE.check(world, &case)
 }

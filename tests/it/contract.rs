@@ -25,7 +25,7 @@ const LOOKED_AT_BY_NO_RULE: [&str; 5] = ["schema", "created_at", "key_escrow", "
 const PRIVATE: [&str; 3] = ["fixture person", "fixture.person", "fixture-hardware"];
 
 /// An endpoint, as its contract describes it.
-pub(crate) struct Endpoint {
+pub(crate) struct EndpointContract {
     /// The function, the action of its audit rows, and its rate-limit policy.
     pub(crate) name: &'static str,
     effect: Effect,
@@ -33,13 +33,14 @@ pub(crate) struct Endpoint {
     bare: Code,
 }
 
-pub(crate) const VERIFY: Endpoint = Endpoint { name: "verify", effect: Effect::ReadOnly, bare: Code::Valid };
-pub(crate) const ACTIVATE: Endpoint =
-    Endpoint { name: "activate-sync", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
-pub(crate) const TRANSFER: Endpoint =
-    Endpoint { name: "transfer", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
-pub(crate) const DEACTIVATE: Endpoint =
-    Endpoint { name: "deactivate", effect: Effect::Mutating, bare: Code::DeviceNotBound };
+pub(crate) const VERIFY: EndpointContract =
+    EndpointContract { name: "verify", effect: Effect::ReadOnly, bare: Code::Valid };
+pub(crate) const ACTIVATE: EndpointContract =
+    EndpointContract { name: "activate-sync", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
+pub(crate) const TRANSFER: EndpointContract =
+    EndpointContract { name: "transfer", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
+pub(crate) const DEACTIVATE: EndpointContract =
+    EndpointContract { name: "deactivate", effect: Effect::Mutating, bare: Code::DeviceNotBound };
 
 /// A request about a license, and everything that has to come of it.
 pub(crate) struct Case<'a> {
@@ -55,7 +56,7 @@ pub(crate) struct Case<'a> {
 }
 
 /// The effects.
-pub(crate) struct Told {
+pub(crate) struct ContractEffects {
     pub(crate) reply: Reply,
     pub(crate) before: Value,
     pub(crate) after: Value,
@@ -187,7 +188,7 @@ pub(crate) fn seen_device(number: u8, at: UnixMillis) -> Value {
     with(old_device(number, at), json!({ "lastSeenAt": "<now>" }))
 }
 
-impl Endpoint {
+impl EndpointContract {
     pub(crate) fn path(&self) -> String {
         format!("/api/{}", self.name)
     }
@@ -294,9 +295,9 @@ pub(crate) fn check_head(name: &str, reply: &Reply) {
     assert_eq!(reply.header("allow").is_some(), code == Code::MethodNotAllowed, "{name}");
 }
 
-impl Endpoint {
+impl EndpointContract {
     /// Sends a request about a license and looks at all of the answer, the stored license and its audit rows.
-    pub(crate) fn check(&self, world: &World, case: &Case<'_>) -> Told {
+    pub(crate) fn check(&self, world: &World, case: &Case<'_>) -> ContractEffects {
         let id = world.license_id(case.key);
         // Rows of refusals and verifications are written after their answer.
         world.settle();
@@ -313,7 +314,7 @@ impl Endpoint {
         let stored = |id: &str| before.to_string().contains(id);
         assert_eq!(named(world, &reply, stored), case.body, "{}", case.name);
         check_head(case.name, &reply);
-        let told = Told { reply, before, after };
+        let told = ContractEffects { reply, before, after };
         let (header, claims) = told.reply.lease_parts();
         let signed_at = claims["at"].as_i64().unwrap();
         assert!((sent.seconds()..=answered.seconds()).contains(&signed_at), "{}: {signed_at}", case.name);
@@ -329,7 +330,14 @@ impl Endpoint {
     }
 
     /// A refusal about a license, which changes nothing.
-    pub(crate) fn check_no(&self, world: &World, name: &str, key: &str, request: Value, body: Value) -> Told {
+    pub(crate) fn check_no(
+        &self,
+        world: &World,
+        name: &str,
+        key: &str,
+        request: Value,
+        body: Value,
+    ) -> ContractEffects {
         self.check(world, &Case { name, key, request, body, hw: Value::Null, changed: &[] })
     }
 
@@ -340,11 +348,11 @@ impl Endpoint {
         &self,
         id: &LicenseId,
         case: &Case<'_>,
-        told: &Told,
+        told: &ContractEffects,
         signed_at: i64,
         rows: &[Value],
     ) -> Vec<Value> {
-        let Told { reply, before, after } = told;
+        let ContractEffects { reply, before, after } = told;
         let refused = reply.body["success"] == false;
         let trace = trace(case, told);
         if !refused && trace == Trace::None {
@@ -392,8 +400,8 @@ impl Endpoint {
 }
 
 /// The changes that the audit records, computed from the items alone.
-fn trace(case: &Case<'_>, told: &Told) -> Trace {
-    let Told { before, after, .. } = told;
+fn trace(case: &Case<'_>, told: &ContractEffects) -> Trace {
+    let ContractEffects { before, after, .. } = told;
     let devices = |item: &Value, without: &[&str]| {
         let mut devices = item["devices"]["M"].clone();
         for device in devices.as_object_mut().into_iter().flat_map(|devices| devices.values_mut()) {
@@ -427,13 +435,13 @@ pub(crate) fn caller_of(row: &Value, address: &str, origin: Option<&str>) -> Val
 }
 
 /// The header of a yes, or of a no: `DEACTIVATED` is a no as well, since it licenses nothing.
-fn expected_header(world: &World, told: &Told) -> Value {
+fn expected_header(world: &World, told: &ContractEffects) -> Value {
     let typ = if told.reply.body["valid"] == true { "lease+jwt" } else { "refusal+jwt" };
     json!({ "alg": "EdDSA", "typ": typ, "kid": world.ring().current().number().to_string() })
 }
 
 /// Everything the lease says, computed from the request, the answer and the stored license.
-fn expected_claims(world: &World, id: &LicenseId, case: &Case<'_>, told: &Told, at: i64) -> Value {
+fn expected_claims(world: &World, id: &LicenseId, case: &Case<'_>, told: &ContractEffects, at: i64) -> Value {
     let (body, item) = (&told.reply.body, &told.after);
     let number = |value: &Value| value["N"].as_str().map(|digits| digits.parse::<i64>().unwrap());
     let policy = |name: &str, default: i64| number(&item["policy"]["M"][name]).unwrap_or(default);
@@ -492,8 +500,8 @@ pub(crate) fn differing<'a>(before: &'a Value, after: &'a Value) -> Vec<&'a str>
     all.into_iter().filter(|name| before.get(name) != after.get(name)).collect()
 }
 
-fn check_item(case: &Case<'_>, told: &Told) {
-    let Told { reply, before, after } = told;
+fn check_item(case: &Case<'_>, told: &ContractEffects) {
+    let ContractEffects { reply, before, after } = told;
     assert_eq!(differing(before, after), case.changed, "{}: {before}\n{after}", case.name);
     if before.is_null() {
         return;
@@ -571,8 +579,8 @@ fn check_asker(case: &Case<'_>, license: &Value, row: &Value) {
     assert_eq!(agreed.is_empty(), hardware["nearest"].is_null(), "{}: {row}", case.name);
 }
 
-fn check_secrecy(case: &Case<'_>, told: &Told, rows: &[Value]) {
-    let Told { reply, before, after } = told;
+fn check_secrecy(case: &Case<'_>, told: &ContractEffects, rows: &[Value]) {
+    let ContractEffects { reply, before, after } = told;
     let shown = format!("{:?} {} {:?}", reply.headers, reply.body, reply.lease_parts());
     let mut secrets: Vec<String> = PRIVATE.iter().map(|word| (*word).to_owned()).collect();
     secrets.push(case.key.to_owned());

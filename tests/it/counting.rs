@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use falconer_domain::UnixMillis;
-use falconer_emulators::tap::{Fault, Matcher, Record, Units};
+use falconer_emulators::tap::{Fault, Matcher, TapRecord, Units};
 use falconer_tests::{Fixture, Machine, World, WorldOptions};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn operations(world: &World) -> Vec<String> {
     world.dynamodb.records().iter().map(|record| record.operation.clone()).collect()
 }
 
-fn units(records: &[&Record]) -> Units {
+fn units(records: &[&TapRecord]) -> Units {
     records.iter().map(|record| record.units()).sum()
 }
 

@@ -6,7 +6,7 @@ use falconer_tests::{Fixture, Machine, World, device_id};
 use serde_json::{Value, json};
 
 use crate::contract::{
-    ACTIVATE, Case, DAY, DEACTIVATE, NONCE, Told, VERIFY, ago, caller_of, named, new_device, put,
+    ACTIVATE, Case, ContractEffects, DAY, DEACTIVATE, NONCE, VERIFY, ago, caller_of, named, new_device, put,
     seen_device, with, with_status, yes,
 };
 
@@ -26,7 +26,7 @@ fn freed(used: u32, max: u32) -> Value {
     })
 }
 
-fn check(world: &World, name: &str, key: &str, request: Value, body: Value) -> Told {
+fn check(world: &World, name: &str, key: &str, request: Value, body: Value) -> ContractEffects {
     DEACTIVATE.check(world, &Case { name, key, request, body, hw: Value::Null, changed: FREED })
 }
 

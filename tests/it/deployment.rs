@@ -139,7 +139,7 @@ fn log_groups_have_retention() {
 /// Every key of the tables and their indexes, with its type: the input of `CreateTable`, read from the template.
 fn declared() -> BTreeMap<String, BTreeMap<String, String>> {
     let tables = template().tables().unwrap();
-    let of = |table: &falconer_emulators::template::Table| {
+    let of = |table: &falconer_emulators::template::TableResource| {
         let request = table.create_request("any");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let attributes = request["AttributeDefinitions"].as_array().unwrap();

@@ -81,12 +81,12 @@ fn roles(world: &World) -> BTreeMap<u64, String> {
 /// A way to the server, on which somebody may sit who has a master: while the ring is there, every answer is a forged
 /// yes.
 #[derive(Clone)]
-struct Way {
+struct ForgingTransport {
     server: HttpTransport,
     forger: Arc<Mutex<Option<KeyRing>>>,
 }
 
-impl Way {
+impl ForgingTransport {
     fn to(world: &World) -> Self {
         let server = HttpTransport::new(&world.gateway().url());
         Self { server, forger: Arc::default() }
@@ -97,7 +97,7 @@ impl Way {
     }
 }
 
-impl Transport for Way {
+impl Transport for ForgingTransport {
     fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
         let forger = self.forger.lock().unwrap();
         let (Some(ring), Some(body)) = (forger.as_ref(), request.body) else {
@@ -187,7 +187,13 @@ impl Hardware for Parts {
 }
 
 /// A start of an application that was built with some keys.
-fn application(keys: &Jwks, way: &Way, machine: &'static str, clock: &Turned, store: &Path) -> Licensing {
+fn application(
+    keys: &Jwks,
+    way: &ForgingTransport,
+    machine: &'static str,
+    clock: &Turned,
+    store: &Path,
+) -> Licensing {
     let keys = PublicKeys::parse(&serde_json::to_string(keys).unwrap()).expect("public keys");
     Licensing::builder("QF", "https://licenses.example.com", keys)
         .transport(way.clone())
@@ -315,7 +321,7 @@ fn a_leak_is_survived_to_retirement() {
     let after = published(&world);
     assert!(!verifies(&forgery, &after), "and now nobody does");
     // Freshly opened with the keys of today, and its network in the forger's hands.
-    let (way, clock, folder) = (Way::to(&world), Turned::right(), Folder::new());
+    let (way, clock, folder) = (ForgingTransport::to(&world), Turned::right(), Folder::new());
     let store = |name: &str| folder.path(name);
     let fresh = application(&after, &way, "forger", &clock, Path::new(&store("fresh.db")));
     way.forge(Some(leaked()));
@@ -358,7 +364,7 @@ fn a_leak_is_survived_to_retirement() {
 #[test]
 fn pinned_clients_hear_as_documented() {
     let world = World::start();
-    let (way, clock, folder) = (Way::to(&world), Turned::right(), Folder::new());
+    let (way, clock, folder) = (ForgingTransport::to(&world), Turned::right(), Folder::new());
     let store = |name: &str| folder.path(name);
     let pinned = published(&world);
     let open = |machine, keys: &Jwks| {

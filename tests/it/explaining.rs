@@ -23,7 +23,7 @@ const MACHINES: [&str; 3] = ["first", "second", "third"];
 
 /// A license, a moment and a machine that asks.
 #[derive(Clone, Debug)]
-struct Case {
+struct ExplainCase {
     status: Status,
     /// From the middle on.
     ends_after: Option<i64>,
@@ -39,21 +39,21 @@ struct Case {
 #[derive(Clone, Debug)]
 struct Presented {
     parts: [Option<usize>; 3],
-    form: Form,
+    form: HardwareForm,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Form {
+enum HardwareForm {
     Object,
     Columns,
     Short,
 }
 
-fn case() -> impl Strategy<Value = Case> {
+fn case() -> impl Strategy<Value = ExplainCase> {
     let near = prop_oneof![Just(0_i64), -2_i64..=2, -10_000_000_000_i64..10_000_000_000];
     let presented = (
         prop::array::uniform3(prop::option::weighted(0.8, 0..MACHINES.len())),
-        prop_oneof![Just(Form::Object), Just(Form::Columns), Just(Form::Short)],
+        prop_oneof![Just(HardwareForm::Object), Just(HardwareForm::Columns), Just(HardwareForm::Short)],
     );
     (
         prop::sample::select(vec![
@@ -74,7 +74,7 @@ fn case() -> impl Strategy<Value = Case> {
         .prop_map(|(status, ends_after, mut bound, required, threshold, asked_after, presented)| {
             bound.sort_unstable();
             bound.dedup();
-            Case { status, ends_after, bound, required, threshold, asked_after, presented }
+            ExplainCase { status, ends_after, bound, required, threshold, asked_after, presented }
         })
 }
 
@@ -85,7 +85,7 @@ impl Presented {
         };
         let (mac, cpu, board) = (part(0, "mac"), part(1, "cpu"), part(2, "board"));
         match self.form {
-            Form::Object => {
+            HardwareForm::Object => {
                 let parts = [("mac", mac), ("cpu", cpu), ("board", board)];
                 let parts: serde_json::Map<_, _> = parts
                     .into_iter()
@@ -93,16 +93,16 @@ impl Presented {
                     .collect();
                 json!({ "license": key, "hardware": parts })
             }
-            Form::Columns => {
+            HardwareForm::Columns => {
                 json!({ "license": key, "hw_component_1": mac, "hwComponent2": cpu, "hw_component_3": board, "hw1": "never-looked-at" })
             }
-            Form::Short => json!({ "license": key, "hw1": mac, "hw2": cpu, "hw3": board }),
+            HardwareForm::Short => json!({ "license": key, "hw1": mac, "hw2": cpu, "hw3": board }),
         }
     }
 }
 
-fn stored(world: &World, case: &Case) -> String {
-    let Case { status, ends_after, required, threshold, .. } = case.clone();
+fn stored(world: &World, case: &ExplainCase) -> String {
+    let ExplainCase { status, ends_after, required, threshold, .. } = case.clone();
     let mut fixture = Fixture::pro().seats(3).with(move |new, _| {
         new.license.status = status;
         new.license.expires_at = ends_after.map(|after| UnixMillis(MIDDLE + after));

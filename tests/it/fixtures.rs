@@ -39,7 +39,7 @@ const BOUND: UnixMillis = UnixMillis(1_795_000_000_000);
 
 /// A license as it was stored.
 #[derive(Serialize, Deserialize)]
-struct Row {
+struct RecordedRow {
     name: String,
     key: String,
     item: Value,
@@ -47,7 +47,7 @@ struct Row {
 
 /// A request, and what it was answered. Requests are sent in their order.
 #[derive(Serialize, Deserialize)]
-struct Request {
+struct RecordedRequest {
     name: String,
     path: String,
     content_type: Option<String>,
@@ -90,10 +90,10 @@ fn world(ring: &str) -> World {
 fn recorded_requests_answer_alike() {
     for version in VERSIONS {
         let ring: Value = read(version, "ring.json");
-        let (rows, mut requests): (Vec<Row>, Vec<Request>) =
+        let (rows, mut requests): (Vec<RecordedRow>, Vec<RecordedRequest>) =
             (read(version, "rows.json"), read(version, "requests.json"));
         // Requests that were recorded later than the version itself.
-        let more = read::<Vec<Request>>(version, "more-requests.json");
+        let more = read::<Vec<RecordedRequest>>(version, "more-requests.json");
         assert!(
             more.iter().any(|request| request.body.contains(r#"emoji \ud83d""#)),
             "{version}: half a pair"
@@ -123,7 +123,7 @@ fn recorded_events_are_answered() {
     for version in VERSIONS {
         let ring: Value = read(version, "ring.json");
         let world = world(&ring.to_string());
-        for row in read::<Vec<Row>>(version, "rows.json") {
+        for row in read::<Vec<RecordedRow>>(version, "rows.json") {
             world.speak(&row.key);
             world.put_item(&row.item);
         }
@@ -165,10 +165,10 @@ fn recorded_leases_verify() {
 }
 
 /// A world with the ring, the catalog, the licenses and the audit rows of 0.1.0.
-fn first_world() -> (World, Vec<Row>) {
+fn first_world() -> (World, Vec<RecordedRow>) {
     let world = world(&read::<Value>(FIRST, "ring.json").to_string());
     world.put_item(&read(FIRST, "catalog.json"));
-    let rows: Vec<Row> = read(FIRST, "rows.json");
+    let rows: Vec<RecordedRow> = read(FIRST, "rows.json");
     for row in &rows {
         world.speak(&row.key);
         world.put_item(&row.item);
@@ -184,7 +184,7 @@ fn licenses_of_0_1_are_decided_about() {
     let (world, rows) = first_world();
     assert_eq!(rows.len(), 5);
     let (laptop, desktop) = (Machine::named("laptop"), Machine::named("desktop"));
-    for Row { name, key, item } in &rows {
+    for RecordedRow { name, key, item } in &rows {
         let verdict = if name.starts_with("pending") { "PENDING" } else { "VALID" };
         assert_eq!(world.verify(key).code(), verdict, "{name}");
         let seen = world.post("/api/activate-sync", &laptop.old_request(key));
@@ -276,7 +276,7 @@ fn leases_of_0_1_are_not_read() {
     }
 }
 
-fn send(world: &World, request: &Request) -> falconer_tests::Reply {
+fn send(world: &World, request: &RecordedRequest) -> falconer_tests::Reply {
     let headers: Vec<_> = request.content_type.iter().map(|value| ("content-type", value.as_str())).collect();
     world.send("POST", &request.path, &headers, request.body.as_bytes())
 }
@@ -305,7 +305,7 @@ fn record_fixtures() {
 }
 
 /// Licenses in every state, as the table has them.
-fn rows(world: &World) -> Vec<Row> {
+fn rows(world: &World) -> Vec<RecordedRow> {
     let laptop = Machine::named("laptop");
     let with_status = |status| move |new: &mut NewLicense, _: &_| new.license.status = status;
     let opaque = |new: &mut NewLicense, _: &_| {
@@ -329,23 +329,23 @@ fn rows(world: &World) -> Vec<Row> {
         ("revoked", Fixture::pro().bound(1, &laptop, BOUND).with(with_status(Status::Revoked))),
         ("active, a key of the Flask server", Fixture::pro().with_legacy_key()),
     ];
-    let mut rows: Vec<Row> = plain
+    let mut rows: Vec<RecordedRow> = plain
         .into_iter()
         .map(|(name, fixture)| {
             let key = world.put(fixture);
-            Row { name: name.to_owned(), item: world.item(&world.license_id(&key)), key }
+            RecordedRow { name: name.to_owned(), item: world.item(&world.license_id(&key)), key }
         })
         .collect();
     for text in ["SHEET-2023-0042", "38b1460a-5104-4067-a91d-77b872934d51"] {
         world.put(Fixture::pro().with(imported(text, world)));
         let item = world.item(&world.license_id(text));
-        rows.push(Row { name: "active, an imported key".to_owned(), item, key: text.to_owned() });
+        rows.push(RecordedRow { name: "active, an imported key".to_owned(), item, key: text.to_owned() });
     }
     rows
 }
 
 /// Requests about the rows, and what they are answered: none of them changes what a later one is about.
-fn requests(world: &World, rows: &[Row]) -> (Vec<Request>, Vec<Signed>) {
+fn requests(world: &World, rows: &[RecordedRow]) -> (Vec<RecordedRequest>, Vec<Signed>) {
     let json = Some("application/json".to_owned());
     let laptop = Machine::named("laptop");
     let mut asked: Vec<(String, &str, Option<String>, String)> = Vec::new();
@@ -394,8 +394,14 @@ fn requests(world: &World, rows: &[Row]) -> (Vec<Request>, Vec<Signed>) {
     }
     let mut signed = Vec::new();
     let requests = asked.into_iter().map(|(name, path, content_type, body)| {
-        let mut request =
-            Request { name, path: path.to_owned(), content_type, body, status: 0, code: String::new() };
+        let mut request = RecordedRequest {
+            name,
+            path: path.to_owned(),
+            content_type,
+            body,
+            status: 0,
+            code: String::new(),
+        };
         let reply = send(world, &request);
         request.status = reply.status;
         reply.code().clone_into(&mut request.code);
@@ -409,7 +415,7 @@ fn requests(world: &World, rows: &[Row]) -> (Vec<Request>, Vec<Signed>) {
 }
 
 /// The gateway's events about the first row, in both encodings of a body.
-fn events(rows: &[Row]) -> Vec<Value> {
+fn events(rows: &[RecordedRow]) -> Vec<Value> {
     let body = json!({ "license": rows[0].key }).to_string();
     ["post", "base64"]
         .map(|name| {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use falconer_domain::LicenseId;
-use falconer_emulators::tap::{Matcher, Record};
+use falconer_emulators::tap::{Matcher, TapRecord};
 use falconer_tests::World;
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ fn text(value: &Value) -> String {
     value["S"].as_str().unwrap_or_default().to_owned()
 }
 
-fn licenses_item(record: &Record) -> &Value {
+fn licenses_item(record: &TapRecord) -> &Value {
     match record.operation.as_str() {
         "PutItem" => &record.request["Item"],
         _ => &record.request["TransactItems"][0]["Put"]["Item"],
@@ -41,7 +41,7 @@ fn licenses_item(record: &Record) -> &Value {
 /// Versions that changed nothing worth a row: a put of the license over the version before, which took effect.
 fn quiet_versions(world: &World, id: &LicenseId) -> Vec<u64> {
     let records = world.dynamodb.matching(&Matcher::operation("PutItem"));
-    let of_license = |record: &&Record| {
+    let of_license = |record: &&TapRecord| {
         let item = licenses_item(record);
         record.status == Some(200)
             && text(&item["license_id"]) == id.as_str()
@@ -117,9 +117,9 @@ fn counters_agree(now: &Value, rows: &[Value]) {
 
 /// The version that goes with an audit row. A request may have tried several versions, and lost the race for all but
 /// the last; whoever was killed never saw an answer.
-fn written_by(row: &Value, records: &[Record], id: &LicenseId) -> (u64, Version) {
+fn written_by(row: &Value, records: &[TapRecord], id: &LicenseId) -> (u64, Version) {
     let request_id = text(&row["request_id"]);
-    let mine = |record: &&Record| {
+    let mine = |record: &&TapRecord| {
         let item = licenses_item(record);
         text(&item["license_id"]) == id.as_str() && text(&item["last_request"]["M"]["id"]) == request_id
     };

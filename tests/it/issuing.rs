@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use falconer_domain::{KeyRing, UnixMillis};
-use falconer_operator::issue::{Form, Issuer};
+use falconer_operator::issue::{Issuer, KeyForm};
 use falconer_tests::{Fixture, World, anonymous_order};
 use serde_json::Value;
 
@@ -224,7 +224,7 @@ fn retires_only_unused_generations() {
     assert!(said(&keyring(&["enable-imported"])).contains("accepts free-text keys already, by generation 5"));
 }
 
-async fn issue_many(world: &World, ring: &KeyRing, form: Form, count: usize) -> Vec<String> {
+async fn issue_many(world: &World, ring: &KeyRing, form: KeyForm, count: usize) -> Vec<String> {
     let (mut desk, order) = (Issuer::new(&world.store, ring, "fixture"), anonymous_order("pro"));
     let mut keys = Vec::new();
     for _ in 0..count {
@@ -237,7 +237,7 @@ async fn issue_many(world: &World, ring: &KeyRing, form: Form, count: usize) -> 
 fn thousand_keys_in_a_second_differ() {
     let world = World::start();
     let ring = world.ring();
-    for form in [Form::Current, Form::Legacy] {
+    for form in [KeyForm::Current, KeyForm::Legacy] {
         let keys = world.wait(issue_many(&world, &ring, form, 1_000));
         let different: BTreeSet<_> = keys.iter().collect();
         assert_eq!(different.len(), 1_000, "{form:?}");
@@ -251,7 +251,10 @@ fn concurrent_legacy_keys_differ() {
     world.put(Fixture::pro().with_legacy_key());
     let ring = world.ring();
     let (first, second) = world.wait(async {
-        tokio::join!(issue_many(&world, &ring, Form::Legacy, 25), issue_many(&world, &ring, Form::Legacy, 25))
+        tokio::join!(
+            issue_many(&world, &ring, KeyForm::Legacy, 25),
+            issue_many(&world, &ring, KeyForm::Legacy, 25)
+        )
     });
     let different: BTreeSet<_> = first.iter().chain(&second).collect();
     assert_eq!(different.len(), 50);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use falconer_tests::{RaisedOnLeaving, World, WorldOptions};
 
 use crate::history::History;
-use crate::races::{CHANGES, Told, acknowledged_is_stored, busy, rounds};
+use crate::races::{CHANGES, RoundTrip, acknowledged_is_stored, busy, rounds};
 
 const CALLERS: usize = 6;
 const INSTANCES: usize = 2;
@@ -81,7 +81,7 @@ fn killed_function_keeps_invariants() {
     assert!(history.len() >= MUTATIONS, "{} mutations", history.len());
 
     // And a repeat converges: each request without an answer gets one now.
-    for Told { endpoint, body, .. } in &killed {
+    for RoundTrip { endpoint, body, .. } in &killed {
         let reply = world.post(&format!("/api/{endpoint}"), body);
         assert!(reply.body.get("success").is_some(), "{endpoint}: {} {}", reply.status, reply.body);
     }

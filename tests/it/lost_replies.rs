@@ -15,19 +15,19 @@ fn commits() -> Matcher {
 }
 
 /// A license, and a request to change it: what it says when nothing is in its way, and when it is sent once more.
-struct Case {
+struct RepeatedChange {
     endpoint: &'static str,
     code: &'static str,
     repeated: &'static str,
 }
 
-const CASES: [Case; 3] = [
-    Case { endpoint: "activate-sync", code: "ACTIVATED", repeated: "REFRESHED" },
-    Case { endpoint: "transfer", code: "TRANSFERRED", repeated: "ALREADY_BOUND" },
-    Case { endpoint: "deactivate", code: "DEACTIVATED", repeated: "DEVICE_NOT_BOUND" },
+const CASES: [RepeatedChange; 3] = [
+    RepeatedChange { endpoint: "activate-sync", code: "ACTIVATED", repeated: "REFRESHED" },
+    RepeatedChange { endpoint: "transfer", code: "TRANSFERRED", repeated: "ALREADY_BOUND" },
+    RepeatedChange { endpoint: "deactivate", code: "DEACTIVATED", repeated: "DEVICE_NOT_BOUND" },
 ];
 
-impl Case {
+impl RepeatedChange {
     /// A fresh license for it, with what has to be bound beforehand.
     fn license(&self, world: &World) -> (String, LicenseId) {
         let fixture = match self.endpoint {

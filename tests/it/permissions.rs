@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use falconer_emulators::tap::Record;
+use falconer_emulators::tap::TapRecord;
 use falconer_tests::{Fixture, Machine, World, alone, checkout, now};
 
 use crate::issuing::falconer;
@@ -20,7 +20,7 @@ type Calls = BTreeSet<String>;
 const COLUMNS: [&str; 4] = ["licenses", "indexes", "verifications", "services"];
 
 /// The calls that a request is, as a policy names them.
-fn calls(world: &World, record: &Record) -> Vec<String> {
+fn calls(world: &World, record: &TapRecord) -> Vec<String> {
     let settings = &world.settings;
     let on = |table: &str| match table {
         table if table == settings.licenses_table => "licenses",

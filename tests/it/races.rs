@@ -19,13 +19,13 @@ const COMMIT_DELAY: Duration = Duration::from_millis(3);
 pub(crate) const CHANGES: [&str; 3] = ["activate-sync", "transfer", "deactivate"];
 
 /// A caller's request in one round, with its answer.
-pub(crate) struct Told {
+pub(crate) struct RoundTrip {
     pub(crate) endpoint: &'static str,
     pub(crate) body: Value,
     pub(crate) reply: Reply,
 }
 
-impl Told {
+impl RoundTrip {
     /// Returns true if it is an answer to a change.
     pub(crate) fn changed_something(&self) -> bool {
         ["ACTIVATED", "TRANSFERRED", "RECLAIMED", "DEACTIVATED"].contains(&self.reply.code())
@@ -42,7 +42,7 @@ pub(crate) fn busy(seats: u32) -> Fixture {
 
 /// The rounds of one caller: what is asked follows from the two numbers, so that a failure can be repeated; what meets
 /// what is up to the machine.
-pub(crate) fn rounds(url: &str, key: &str, caller: usize, rounds: usize) -> Vec<Told> {
+pub(crate) fn rounds(url: &str, key: &str, caller: usize, rounds: usize) -> Vec<RoundTrip> {
     let machine = Machine::named(&format!("caller{caller}"));
     let mut all = Vec::new();
     for round in 0..rounds {
@@ -56,16 +56,16 @@ pub(crate) fn rounds(url: &str, key: &str, caller: usize, rounds: usize) -> Vec<
             let mut named = body.clone();
             named["from_device"] = devices[(caller + round) % devices.len()]["id"].clone();
             let reply = ask(&named);
-            all.push(Told { endpoint, body: named, reply });
+            all.push(RoundTrip { endpoint, body: named, reply });
         }
-        all.push(Told { endpoint, body, reply });
+        all.push(RoundTrip { endpoint, body, reply });
     }
     all
 }
 
 /// Every answer must agree with the outcome.
-pub(crate) fn acknowledged_is_stored(history: &History, told: &[Told]) {
-    for Told { endpoint, reply, .. } in told {
+pub(crate) fn acknowledged_is_stored(history: &History, told: &[RoundTrip]) {
+    for RoundTrip { endpoint, reply, .. } in told {
         let code = reply.code();
         let request_id = reply.header("x-request-id").unwrap_or_default();
         let device = reply.body["device"]["id"].as_str().unwrap_or_default();
@@ -90,7 +90,7 @@ pub(crate) fn acknowledged_is_stored(history: &History, told: &[Told]) {
     }
 }
 
-fn race(world: &World, seats: u32) -> (LicenseId, Vec<Told>) {
+fn race(world: &World, seats: u32) -> (LicenseId, Vec<RoundTrip>) {
     let key = world.put(busy(seats));
     let url = world.gateway().url();
     let told = std::thread::scope(|scope| {

@@ -7,7 +7,7 @@ use falconer_domain::UnixMillis;
 use falconer_domain::jwks::Jwks;
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
-use falconer_operator::issue::{Form, Issuer};
+use falconer_operator::issue::{Issuer, KeyForm};
 use falconer_operator::keyring::operations as keyring;
 use falconer_operator::keyring::{EditRefusal, PROMOTE_AFTER_MILLIS};
 use falconer_tests::{Fixture, RaisedOnLeaving, Reply, World, WorldOptions, anonymous_order, turned_clock};
@@ -76,7 +76,7 @@ fn issue(world: &World) -> String {
     let ring = world.ring();
     let order = anonymous_order("pro");
     let mut desk = Issuer::new(&world.store, &ring, "fixture");
-    let key = world.wait(desk.issue(&order, Form::Current, START)).unwrap().key.to_string();
+    let key = world.wait(desk.issue(&order, KeyForm::Current, START)).unwrap().key.to_string();
     world.speak(&key);
     key
 }

@@ -51,7 +51,7 @@ fn commands(text: &str) -> BTreeSet<String> {
 }
 
 /// A section of the page, and how far somebody has come with it.
-struct Entry<'a> {
+struct RunbookSection<'a> {
     world: &'a World,
     heading: &'static str,
     /// The commands that no story has run.
@@ -60,7 +60,7 @@ struct Entry<'a> {
     to_do: RefCell<BTreeSet<String>>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> RunbookSection<'a> {
     fn of(world: &'a World, heading: &'static str) -> Self {
         let page = page();
         let found = sections(&page).into_iter().find(|(found, _)| *found == heading);
@@ -133,13 +133,13 @@ fn exists(module: &str, test: &str) -> bool {
 }
 
 /// A request that a customer sends again and again.
-struct Customer<'a> {
+struct RepeatedRequest<'a> {
     world: &'a World,
     path: &'static str,
     body: Value,
 }
 
-impl<'a> Customer<'a> {
+impl<'a> RepeatedRequest<'a> {
     fn new(world: &'a World, path: &'static str, body: Value) -> Self {
         Self { world, path, body }
     }
@@ -184,11 +184,11 @@ fn new_key(world: &World, rotated: &Value) -> (String, String) {
 #[test]
 fn revoked_by_mistake_or_replaced() {
     let world = World::start();
-    let entry = Entry::of(&world, "surge-of-revoked");
+    let entry = RunbookSection::of(&world, "surge-of-revoked");
     let key = world.put(Fixture::pro());
     let id = world.license_id(&key);
     told(&world, &["revoke", &key, "--reason", "the wrong row of a sheet"]);
-    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    let customer = RepeatedRequest::new(&world, "/api/verify", json!({ "license": key }));
     customer.hears("REVOKED");
     entry.reads("Many requests are for revoked licenses, which `license.id` names.");
     assert_eq!(named_with(&world, "REVOKED"), only(&id));
@@ -207,7 +207,7 @@ fn revoked_by_mistake_or_replaced() {
         new.license.duration_days = Some(30);
     }));
     told(&world, &["revoke", &pending, "--reason", "the next row"]);
-    let customer = Customer::at(&world, &pending, &Machine::named("first"));
+    let customer = RepeatedRequest::at(&world, &pending, &Machine::named("first"));
     customer.hears("REVOKED");
     entry.does("falconer reinstate <license>", &[&pending]);
     customer.hears("ACTIVATED");
@@ -229,10 +229,10 @@ fn revoked_by_mistake_or_replaced() {
 #[test]
 fn renewals_sold_and_not_entered() {
     let world = World::start();
-    let entry = Entry::of(&world, "surge-of-expired");
+    let entry = RunbookSection::of(&world, "surge-of-expired");
     let key = world.put(Fixture::pro().ending(ago(40 * DAY)));
     let next = world.put(Fixture::pro().ending(UnixMillis(now().0 + 20 * DAY)));
-    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    let customer = RepeatedRequest::new(&world, "/api/verify", json!({ "license": key }));
     customer.hears("EXPIRED");
     entry.reads("Many requests are for expired licenses, which `license.id` names.");
     let id = world.license_id(&key).to_string();
@@ -264,12 +264,13 @@ fn read_anew(name: &str) -> Machine {
 #[test]
 fn release_that_reads_other_hardware() {
     let world = World::start();
-    let entry = Entry::of(&world, "surge-of-hardware-mismatch");
+    let entry = RunbookSection::of(&world, "surge-of-hardware-mismatch");
     let machine = Machine::named("first");
     let key = world.put(Fixture::pro());
     world.activate(&key, &machine);
-    let with_new = Customer::new(&world, "/api/verify", with(read_anew("first").request(&key), json!({})));
-    let with_old = Customer::new(&world, "/api/verify", machine.request(&key));
+    let with_new =
+        RepeatedRequest::new(&world, "/api/verify", with(read_anew("first").request(&key), json!({})));
+    let with_old = RepeatedRequest::new(&world, "/api/verify", machine.request(&key));
     with_new.hears("HARDWARE_MISMATCH");
     entry.is_shown_by(
         "Many devices match none of the devices of their license. After a release of your application, check \
@@ -296,13 +297,13 @@ fn release_that_reads_other_hardware() {
 #[test]
 fn every_seat_taken() {
     let world = World::start();
-    let entry = Entry::of(&world, "surge-of-seats-exhausted");
+    let entry = RunbookSection::of(&world, "surge-of-seats-exhausted");
     let key = world.put(Fixture::pro().seats(2));
     let [here, away, new] = ["here", "away", "new"].map(Machine::named);
     for (machine, name) in [(&here, "Here"), (&away, "Away")] {
         world.post("/api/activate-sync", &with(machine.request(&key), json!({ "device_name": name })));
     }
-    let customer = Customer::at(&world, &key, &new);
+    let customer = RepeatedRequest::at(&world, &key, &new);
     customer.hears("SEATS_EXHAUSTED");
     entry.reads("Many devices find every seat taken. A single license means a shared key.");
     assert_eq!(named_with(&world, "SEATS_EXHAUSTED"), only(&world.license_id(&key)));
@@ -324,10 +325,10 @@ fn every_seat_taken() {
 #[test]
 fn no_transfer_left() {
     let world = World::start();
-    let entry = Entry::of(&world, "surge-of-transfer-limit");
+    let entry = RunbookSection::of(&world, "surge-of-transfer-limit");
     let machine = Machine::named("old");
     let key = world.put(moved_at(Fixture::pro().bound(1, &machine, ago(DAY)), spent()));
-    let customer = Customer::new(&world, "/api/transfer", Machine::named("new").request(&key));
+    let customer = RepeatedRequest::new(&world, "/api/transfer", Machine::named("new").request(&key));
     customer.hears("TRANSFER_LIMIT_REACHED");
     entry.reads(
         "Many licenses have no transfer left, for the reasons above. `falconer reset-hardware <license> --all` \
@@ -348,12 +349,12 @@ fn asks_for_email(fixture: Fixture) -> Fixture {
 #[test]
 fn addresses_are_tried() {
     let world = World::start();
-    let entry = Entry::of(&world, "surge-of-email-mismatch");
+    let entry = RunbookSection::of(&world, "surge-of-email-mismatch");
     let machine = Machine::named("owner");
     let key = world.put(asks_for_email(Fixture::pro()));
     world.activate(&key, &machine);
     let thief = with(Machine::named("thief").request(&key), json!({ "licensee_email": "guess@example.com" }));
-    let thief = Customer::new(&world, "/api/transfer", thief);
+    let thief = RepeatedRequest::new(&world, "/api/transfer", thief);
     thief.hears("EMAIL_MISMATCH");
     entry.is_shown_by(
         "Somebody with keys tries addresses. The rate limit slows the attempts;",
@@ -367,14 +368,14 @@ fn addresses_are_tried() {
          key](#a-leaked-license-key).",
     );
     assert_eq!(world.activate(&key, &machine).code(), "SUSPENDED");
-    let new = stopped_and_given_a_new_key(&Entry::of(&world, "A leaked license key"), &key);
+    let new = stopped_and_given_a_new_key(&RunbookSection::of(&world, "A leaked license key"), &key);
     assert_eq!(world.activate(&new, &machine).code(), "ACTIVATED", "without the e-mail");
     thief.hears("REVOKED");
     entry.ends();
 }
 
 /// Steps 1 and 2 of the entry about a leaked license key, for a license that is suspended. Its new key.
-fn stopped_and_given_a_new_key(entry: &Entry<'_>, key: &str) -> String {
+fn stopped_and_given_a_new_key(entry: &RunbookSection<'_>, key: &str) -> String {
     let rotated = entry.does("falconer rotate-key <license>", &[key]);
     let (new, new_id) = new_key(entry.world, &rotated);
     assert_eq!(entry.world.verify(&new).code(), "SUSPENDED");
@@ -386,12 +387,12 @@ fn stopped_and_given_a_new_key(entry: &Entry<'_>, key: &str) -> String {
 #[test]
 fn seats_are_taken_back() {
     let world = World::start();
-    let entry = Entry::of(&world, "reclaimed");
+    let entry = RunbookSection::of(&world, "reclaimed");
     let [owner, thief] = ["owner", "thief"].map(Machine::named);
     let key = world.put(Fixture::pro());
     world.activate(&key, &owner);
     assert_eq!(world.transfer(&key, &thief).code(), "TRANSFERRED");
-    let customer = Customer::new(&world, "/api/verify", owner.request(&key));
+    let customer = RepeatedRequest::new(&world, "/api/verify", owner.request(&key));
     customer.hears("HARDWARE_MISMATCH");
     assert_eq!(world.transfer(&key, &owner).code(), "RECLAIMED");
     customer.hears("VALID");
@@ -404,7 +405,7 @@ fn seats_are_taken_back() {
     );
     let named = named_with(&world, "RECLAIMED");
     assert_eq!(named, only(&world.license_id(&key)));
-    let leaked = Entry::of(&world, "A leaked license key");
+    let leaked = RunbookSection::of(&world, "A leaked license key");
     let (new, _) = new_key(&world, &leaked.does("falconer rotate-key <license>", &[named.first().unwrap()]));
     assert_eq!(world.activate(&new, &owner).code(), "ACTIVATED");
     assert_eq!(world.transfer(&key, &thief).code(), "REVOKED", "whoever has the old key alone is out");
@@ -414,7 +415,7 @@ fn seats_are_taken_back() {
 #[test]
 fn tier_that_the_catalog_lacks() {
     let world = World::start();
-    let entry = Entry::of(&world, "unknown-tier");
+    let entry = RunbookSection::of(&world, "unknown-tier");
     let folder = Folder::new();
     let gold = falconer_domain::TierName::parse("gold").unwrap();
     let keys = [(); 2].map(|()| {
@@ -422,7 +423,7 @@ fn tier_that_the_catalog_lacks() {
         world.put(Fixture::pro().with(move |new, _| new.license.tier = gold))
     });
     let customers =
-        keys.each_ref().map(|key| Customer::new(&world, "/api/verify", json!({ "license": key })));
+        keys.each_ref().map(|key| RepeatedRequest::new(&world, "/api/verify", json!({ "license": key })));
     for customer in &customers {
         assert_eq!(customer.hears("UNAVAILABLE").status, 503);
     }
@@ -463,10 +464,10 @@ fn tier_that_the_catalog_lacks() {
 #[test]
 fn missing_license_is_copied_over() {
     let (world, other) = (World::start(), World::start());
-    let entry = Entry::of(&world, "surge-of-not-found");
+    let entry = RunbookSection::of(&world, "surge-of-not-found");
     let key = other.put(Fixture::pro());
     world.speak(&key);
-    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    let customer = RepeatedRequest::new(&world, "/api/verify", json!({ "license": key }));
     customer.hears("NOT_FOUND");
     entry.reads(
         "Genuine keys arrive, and their licenses are not in the table. Check three reasons in this order:",
@@ -492,10 +493,10 @@ fn too_many_requests() {
     let license_only =
         vec![("RATE_LIMIT_PER_MINUTE", "0".to_owned()), ("VERIFIES_PER_LICENSE_PER_MINUTE", "3".to_owned())];
     let world = World::with(&WorldOptions { settings: license_only, ..WorldOptions::default() });
-    let entry = Entry::of(&world, "rate-limited");
+    let entry = RunbookSection::of(&world, "rate-limited");
     let machine = Machine::named("owner");
     let key = world.put(Fixture::pro());
-    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    let customer = RepeatedRequest::new(&world, "/api/verify", json!({ "license": key }));
     // The end of a minute may fall in between.
     assert!((0..8).any(|_| customer.asks().code() == "RATE_LIMITED"));
     entry.reads(
@@ -503,7 +504,7 @@ fn too_many_requests() {
          see [a leaked license key](#a-leaked-license-key).",
     );
     assert_eq!(named_with(&world, "RATE_LIMITED"), only(&world.license_id(&key)));
-    let leaked = Entry::of(&world, "A leaked license key");
+    let leaked = RunbookSection::of(&world, "A leaked license key");
     let (new, _) = new_key(&world, &leaked.does("falconer rotate-key <license>", &[&key]));
     assert_eq!(world.activate(&new, &machine).code(), "ACTIVATED", "whoever floods the old key stops nobody");
 
@@ -540,7 +541,7 @@ fn too_many_requests() {
 #[test]
 fn leaked_license_key() {
     let world = World::start();
-    let entry = Entry::of(&world, "A leaked license key");
+    let entry = RunbookSection::of(&world, "A leaked license key");
     let [owner, stranger] = ["owner", "stranger"].map(Machine::named);
     let key = world.put(asks_for_email(Fixture::pro().seats(2)));
     for machine in [&owner, &stranger] {
@@ -558,7 +559,7 @@ fn leaked_license_key() {
     for (machine, request) in
         [(&owner, Machine::request as fn(&Machine, &str) -> Value), (&second, Machine::old_request)]
     {
-        let customer = Customer::new(&world, "/api/activate-sync", request(machine, &new));
+        let customer = RepeatedRequest::new(&world, "/api/activate-sync", request(machine, &new));
         let reply = customer.hears("ACTIVATED");
         assert_eq!(reply.body["transfers"]["used"], 0);
     }
@@ -598,10 +599,10 @@ fn leaked_license_key() {
 #[test]
 fn customer_who_cannot_activate() {
     let world = World::start();
-    let entry = Entry::of(&world, "A customer who cannot activate");
+    let entry = RunbookSection::of(&world, "A customer who cannot activate");
     entry.reads("2. Look up the code:");
     for story in [
-        keys_and_licenses as fn(&World, &Entry<'_>),
+        keys_and_licenses as fn(&World, &RunbookSection<'_>),
         stopped_licenses,
         terms,
         seats_and_transfers,
@@ -616,7 +617,7 @@ fn customer_who_cannot_activate() {
     entry.ends();
 }
 
-fn keys_and_licenses(world: &World, entry: &Entry<'_>) {
+fn keys_and_licenses(world: &World, entry: &RunbookSection<'_>) {
     let key = world.put(Fixture::pro());
     let last = if key.ends_with('0') { '1' } else { '0' };
     let mistyped = format!("{}{last}", &key[..key.len() - 1]);
@@ -635,7 +636,7 @@ fn keys_and_licenses(world: &World, entry: &Entry<'_>) {
     );
 }
 
-fn stopped_licenses(world: &World, entry: &Entry<'_>) {
+fn stopped_licenses(world: &World, entry: &RunbookSection<'_>) {
     entry.reads(
         "| `REVOKED` | `falconer audit <license>` has the actor and the reason; `falconer reinstate <license>`, \
          or a mail with the key that replaced it |",
@@ -646,7 +647,7 @@ fn stopped_licenses(world: &World, entry: &Entry<'_>) {
     );
     for (command, code) in [("revoke", "REVOKED"), ("suspend", "SUSPENDED")] {
         let key = world.put(Fixture::pro());
-        let customer = Customer::at(world, &key, &Machine::named(command));
+        let customer = RepeatedRequest::at(world, &key, &Machine::named(command));
         told(world, &[command, &key, "--reason", "chargeback"]);
         customer.hears(code);
         let audit = entry.does("falconer audit <license>", &[&key]);
@@ -657,18 +658,18 @@ fn stopped_licenses(world: &World, entry: &Entry<'_>) {
     }
 }
 
-fn terms(world: &World, entry: &Entry<'_>) {
+fn terms(world: &World, entry: &RunbookSection<'_>) {
     let key = world.put(with_status(Fixture::pro(), Status::Pending).with(|new, _| {
         new.license.duration_days = Some(30);
     }));
-    let customer = Customer::new(world, "/api/verify", json!({ "license": key }));
+    let customer = RepeatedRequest::new(world, "/api/verify", json!({ "license": key }));
     customer.hears("PENDING");
     entry.reads("| `PENDING` | the application has to activate: the term begins with that |");
     assert_eq!(world.activate(&key, &Machine::named("first")).code(), "ACTIVATED");
     customer.hears("VALID");
 
     let key = world.put(Fixture::pro().ending(ago(40 * DAY)));
-    let customer = Customer::at(world, &key, &Machine::named("first"));
+    let customer = RepeatedRequest::at(world, &key, &Machine::named("first"));
     customer.hears("EXPIRED");
     entry.reads("| `EXPIRED` | `falconer extend <license> --days 30` |");
     entry.does("falconer extend <license> --days 30", &[&key]);
@@ -677,7 +678,7 @@ fn terms(world: &World, entry: &Entry<'_>) {
 
 const RESET: &str = "falconer reset-hardware <license> --all";
 
-fn seats_and_transfers(world: &World, entry: &Entry<'_>) {
+fn seats_and_transfers(world: &World, entry: &RunbookSection<'_>) {
     let [old, new, third] = ["old", "new", "third"].map(Machine::named);
     entry.reads(
         "| `SEATS_EXHAUSTED` | the customer transfers, or deactivates the old device; `falconer reset-hardware <license> \
@@ -686,7 +687,7 @@ fn seats_and_transfers(world: &World, entry: &Entry<'_>) {
     for help in ["transfer", "deactivate", "reset"] {
         let key = world.put(Fixture::pro());
         world.activate(&key, &old);
-        let customer = Customer::at(world, &key, &new);
+        let customer = RepeatedRequest::at(world, &key, &new);
         customer.hears("SEATS_EXHAUSTED");
         match help {
             "transfer" => assert_eq!(world.transfer(&key, &new).code(), "TRANSFERRED"),
@@ -703,7 +704,7 @@ fn seats_and_transfers(world: &World, entry: &Entry<'_>) {
         let key = world.put(Fixture::pro().seats(2));
         world.activate(&key, &old);
         world.activate(&key, &third);
-        let customer = Customer::new(world, "/api/transfer", new.request(&key));
+        let customer = RepeatedRequest::new(world, "/api/transfer", new.request(&key));
         let reply = customer.hears("DEVICE_REQUIRED");
         if chooses {
             let device = json!({ "from_device": reply.body["devices"][0]["id"] });
@@ -727,7 +728,7 @@ fn seats_and_transfers(world: &World, entry: &Entry<'_>) {
                 if is_vacant {
                     assert_eq!(world.deactivate(&key, &old).code(), "DEACTIVATED");
                 }
-                let customer = Customer::new(world, path, new.request(&key));
+                let customer = RepeatedRequest::new(world, path, new.request(&key));
                 let before = if is_vacant || path == "/api/transfer" { code } else { "SEATS_EXHAUSTED" };
                 customer.hears(before);
                 entry.does(RESET, &[&key]);
@@ -737,7 +738,7 @@ fn seats_and_transfers(world: &World, entry: &Entry<'_>) {
     }
 }
 
-fn hardware(world: &World, entry: &Entry<'_>) {
+fn hardware(world: &World, entry: &RunbookSection<'_>) {
     let [old, new] = ["old", "new"].map(Machine::named);
     entry.reads("| `HARDWARE_MISMATCH`, `NOT_ACTIVATED` | the application has to activate, or to transfer |");
     for (seats, bound, code, path, helped) in [
@@ -750,7 +751,7 @@ fn hardware(world: &World, entry: &Entry<'_>) {
         if bound {
             world.activate(&key, &old);
         }
-        let customer = Customer::new(world, "/api/verify", new.request(&key));
+        let customer = RepeatedRequest::new(world, "/api/verify", new.request(&key));
         customer.hears(code);
         assert_eq!(world.post(path, &new.request(&key)).code(), helped);
         customer.hears("VALID");
@@ -762,17 +763,17 @@ fn hardware(world: &World, entry: &Entry<'_>) {
 
     let key = world.put(Fixture::pro());
     let weak = json!({ "license_key": key, "hardware_format": 1, "hardware": { "cpu": new.cpu } });
-    let customer = Customer::new(world, "/api/activate-sync", weak);
+    let customer = RepeatedRequest::new(world, "/api/activate-sync", weak);
     customer.hears("FINGERPRINT_TOO_WEAK");
     entry.reads(
         "| `FINGERPRINT_TOO_WEAK` | the application found too little; it has to send `install` besides |",
     );
     let mut body = customer.body;
     body["hardware"]["install"] = json!("fixture-hardware-install-id");
-    Customer::new(world, "/api/activate-sync", body).hears("ACTIVATED");
+    RepeatedRequest::new(world, "/api/activate-sync", body).hears("ACTIVATED");
 }
 
-fn emails(world: &World, entry: &Entry<'_>) {
+fn emails(world: &World, entry: &RunbookSection<'_>) {
     entry.reads(
         "| `EMAIL_MISMATCH` | `falconer show <license>` shows the stored address, if there is one; `falconer \
          set-customer <license> --email <address>` corrects it; after `falconer reset-hardware <license> --all` \
@@ -782,7 +783,7 @@ fn emails(world: &World, entry: &Entry<'_>) {
     let key = world.put(asks_for_email(Fixture::pro()));
     world.activate(&key, &old);
     let moves = with(new.request(&key), json!({ "licensee_email": "new.address@example.com" }));
-    let customer = Customer::new(world, "/api/transfer", moves);
+    let customer = RepeatedRequest::new(world, "/api/transfer", moves);
     customer.hears("EMAIL_MISMATCH");
     entry.does("falconer set-customer <license> --email <address>", &[&key, "new.address@example.com"]);
     customer.hears("TRANSFERRED");
@@ -794,7 +795,7 @@ fn emails(world: &World, entry: &Entry<'_>) {
         world.activate(&key, &old);
         let moves = with(new.request(&key), json!({ "licensee_email": "new.address@example.com" }));
         assert_eq!(world.post("/api/transfer", &moves).code(), "EMAIL_MISMATCH");
-        let customer = Customer::new(world, "/api/activate-sync", moves);
+        let customer = RepeatedRequest::new(world, "/api/activate-sync", moves);
         customer.hears("SEATS_EXHAUSTED");
         let shown = entry.does("falconer show <license>", &[&key]);
         let expected = if stored { json!("fixture.person@example.com") } else { Value::Null };
@@ -804,9 +805,9 @@ fn emails(world: &World, entry: &Entry<'_>) {
     }
 }
 
-fn trouble_of_ours(world: &World, entry: &Entry<'_>) {
+fn trouble_of_ours(world: &World, entry: &RunbookSection<'_>) {
     let key = world.put(Fixture::pro());
-    let customer = Customer::at(world, &key, &Machine::named("first"));
+    let customer = RepeatedRequest::at(world, &key, &Machine::named("first"));
     entry.is_shown_by(
         "| `CONCURRENT_UPDATE` | the same request once more |",
         ("races", "three_lost_races_are_409"),
@@ -819,7 +820,7 @@ fn trouble_of_ours(world: &World, entry: &Entry<'_>) {
 }
 
 /// A minute passes for an instance in this process.
-fn rate_limit(_: &World, entry: &Entry<'_>) {
+fn rate_limit(_: &World, entry: &RunbookSection<'_>) {
     entry.reads(
         "| `RATE_LIMITED` | many customers behind one address: wait a minute, raise `RateLimitPerMinute` if it lasts |",
     );
@@ -845,11 +846,11 @@ fn rate_limit(_: &World, entry: &Entry<'_>) {
     assert_eq!(asks(&keys[2], UnixMillis(at.0 + 60_000)), "VALID", "a minute later");
 }
 
-fn steps_beside_the_table(world: &World, entry: &Entry<'_>) {
+fn steps_beside_the_table(world: &World, entry: &RunbookSection<'_>) {
     let [old, new] = ["old", "new"].map(Machine::named);
     let key = world.put(Fixture::pro());
     world.activate(&key, &old);
-    let customer = Customer::at(world, &key, &new);
+    let customer = RepeatedRequest::at(world, &key, &new);
     let refused = customer.hears("SEATS_EXHAUSTED");
     entry.reads(
         "Ask for the message and the request id, or for the license key's last group. The log line with this `request.id` \
@@ -918,7 +919,7 @@ fn steps_beside_the_table(world: &World, entry: &Entry<'_>) {
 fn mistaken_secret_is_moved_back() {
     let world = World::start();
     let key = world.put(Fixture::pro());
-    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    let customer = RepeatedRequest::new(&world, "/api/verify", json!({ "license": key }));
     customer.hears("VALID");
     let (secret, good) = (&world.settings.master_key_secret_id, world.ring());
     for (mistaken, code) in [

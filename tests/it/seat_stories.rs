@@ -3,7 +3,7 @@
 
 use falconer_domain::Status;
 use falconer_domain::hardware::ComponentForm;
-use falconer_emulators::tap::{Matcher, Record};
+use falconer_emulators::tap::{Matcher, TapRecord};
 use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions, device_id, now};
 use serde_json::{Value, json};
 
@@ -258,8 +258,8 @@ fn seen_long_ago(machine: &Machine) -> Fixture {
     Fixture::pro().bound(1, machine, ago(2 * HOUR))
 }
 
-fn puts_of<'a>(records: &'a [Record], table: &str) -> Vec<&'a Record> {
-    let is_put = |record: &&Record| {
+fn puts_of<'a>(records: &'a [TapRecord], table: &str) -> Vec<&'a TapRecord> {
+    let is_put = |record: &&TapRecord| {
         record.operation == "PutItem" && record.resources.iter().any(|resource| resource == table)
     };
     records.iter().filter(is_put).collect()

@@ -9,8 +9,9 @@ use falconer_tests::{Fixture, Machine, World, device_id};
 use serde_json::{Value, json};
 
 use crate::contract::{
-    Case, DAY, HOUR, NONCE, TRANSFER, Told, VERIFY, ago, caller_of, given_up, moved_at, named, new_device,
-    no_transfers, old_device, one_transfer, opaque, put, seen_device, spent, with, with_status, yes,
+    Case, ContractEffects, DAY, HOUR, NONCE, TRANSFER, VERIFY, ago, caller_of, given_up, moved_at, named,
+    new_device, no_transfers, old_device, one_transfer, opaque, put, seen_device, spent, with, with_status,
+    yes,
 };
 
 const MOVED: &[&str] = &["devices", "last_request", "released", "transfers", "transfers_total", "version"];
@@ -26,7 +27,7 @@ fn check(
     (machine, members): (&Machine, Value),
     body: Value,
     changed: &[&str],
-) -> Told {
+) -> ContractEffects {
     let request = with(machine.request(key), members);
     TRANSFER.check(world, &Case { name, key, request, body, hw: machine.hardware(), changed })
 }

@@ -3,7 +3,7 @@
 use falconer_domain::issue::{CheckedOrder, NewLicense, Order, Term};
 use falconer_domain::license_key::Product;
 use falconer_domain::{Catalog, KeyRing, TierName, UnixMillis};
-use falconer_operator::issue::Form;
+use falconer_operator::issue::KeyForm;
 
 use crate::machine::{Machine, device_id};
 
@@ -39,7 +39,7 @@ pub(crate) type Change = Box<dyn FnOnce(&mut NewLicense, &KeyRing)>;
 /// A license to put into a world, and how it differs from a plain one.
 pub struct Fixture {
     pub(crate) order: Order,
-    pub(crate) form: Form,
+    pub(crate) form: KeyForm,
     pub(crate) change: Change,
 }
 
@@ -71,7 +71,7 @@ impl Fixture {
             seats: None,
             features: Vec::new(),
         };
-        Self { order, form: Form::Current, change: Box::new(|_, _| ()) }
+        Self { order, form: KeyForm::Current, change: Box::new(|_, _| ()) }
     }
 
     /// A pro license.
@@ -83,7 +83,7 @@ impl Fixture {
     /// A license with a key of the Flask server's form.
     #[must_use]
     pub fn with_legacy_key(mut self) -> Self {
-        self.form = Form::Legacy;
+        self.form = KeyForm::Legacy;
         self
     }
 

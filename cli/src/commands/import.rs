@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use encoding_rs::Encoding;
 use falconer_domain::TierName;
-use falconer_operator::import_export::cells::{Row, Sheet, folded_name};
+use falconer_operator::import_export::cells::{CsvRow, Sheet, folded_name};
 use falconer_operator::import_export::dates::DayOrder;
 use falconer_operator::import_export::encoding;
 use falconer_operator::import_export::import::{Import, Imported, Mode, Source, There, Words};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::args::{self, DateOrder, ImportFile, ImportPostgres, ImportSheet};
 use crate::commands::product;
 use crate::commands::{CommandContext, reason};
-use crate::failure::{Failure, Kind, bad_input};
+use crate::failure::{Failure, FailureKind, bad_input};
 use crate::input;
 use crate::output::progress::Progress;
 use crate::output::{self, Voice};
@@ -59,11 +59,11 @@ async fn import_sheet(context: &CommandContext<'_>, sheet: &ImportSheet) -> Resu
     let how = How { mapping: &mapping, only: &only, there: There::Left, what };
     let check = |file: &Sheet<'_>| {
         // A row of our own export names its product, and so does a key that the ring has made.
-        let key_names_it = |row: &Row<'_>| {
+        let key_names_it = |row: &CsvRow<'_>| {
             let authentic = row.cell("license_key").and_then(|key| context.ring.authenticate(&key).ok());
             authentic.is_some_and(|authentic| authentic.key.product().is_some())
         };
-        let names_it = |row: Row<'_>| row.cell("product").is_some() || key_names_it(&row);
+        let names_it = |row: CsvRow<'_>| row.cell("product").is_some() || key_names_it(&row);
         if let Some(unsaid) = unsaid.filter(|_| !file.rows().all(names_it)) {
             return Err(unsaid.into());
         }
@@ -182,7 +182,7 @@ async fn import_file(
 fn print_imported(context: &CommandContext<'_>, imported: &Imported, voice: Voice) -> Result<()> {
     let refused = (imported.refused > 0).then(|| {
         let sentence = format!("{} of {} rows were refused", imported.refused, imported.rows);
-        Failure::new(Kind::RowsRefused, sentence)
+        Failure::new(FailureKind::RowsRefused, sentence)
     });
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let outcome = match imported.imported {

@@ -14,11 +14,11 @@ const TEXT_PIXELS: u32 = 15;
 /// Days that are named under the picture.
 const MOST_DAYS_NAMED: usize = 8;
 
-type Line = (&'static str, RGBColor, fn(&Day) -> u64);
+type ChartSeries = (&'static str, RGBColor, fn(&Day) -> u64);
 
 /// Lines of the chart: name, colour, and count of a day. The colours of Okabe and Ito's palette differ for people who
 /// cannot tell red from green.
-const LINES: [Line; 3] = [
+const LINES: [ChartSeries; 3] = [
     ("Activations", RGBColor(0, 114, 178), |day| day.activations),
     ("Transfers", RGBColor(230, 159, 0), |day| day.transfers),
     ("Refusals", RGBColor(213, 94, 0), |day| day.refusals),

@@ -21,16 +21,16 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// The catalogs an instance has read.
 #[derive(Debug, Default)]
-pub struct CatalogCache(Mutex<HashMap<Product, Entry>>);
+pub struct CatalogCache(Mutex<HashMap<Product, CachedCatalog>>);
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct CachedCatalog {
     catalog: Option<Arc<Catalog>>,
     read_at: Instant,
     tried_at: Instant,
 }
 
-impl Entry {
+impl CachedCatalog {
     fn known(&self, product: &Product) -> Result<Arc<Catalog>, StoreError> {
         self.catalog.clone().ok_or_else(|| StoreError::Corrupt(format!("no catalog for product {product}")))
     }
@@ -84,7 +84,7 @@ impl CatalogCache {
         match store.catalog(product).await {
             Ok(stored) => {
                 let catalog = stored.or_else(|| Catalog::built_in(product)).map(Arc::new);
-                let entry = Entry { catalog, read_at: now, tried_at: now };
+                let entry = CachedCatalog { catalog, read_at: now, tried_at: now };
                 let known = entry.known(product);
                 entries.insert(product.clone(), entry);
                 known

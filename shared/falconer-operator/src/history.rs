@@ -48,8 +48,8 @@ impl Recent {
             looked_at += page.rows.len();
             for row in page.rows {
                 let kept = match outcome(&row) {
-                    Some(Outcome::Refused) => &mut recent.refusals,
-                    Some(Outcome::Granted) => &mut recent.granted,
+                    Some(AnswerKind::Refused) => &mut recent.refusals,
+                    Some(AnswerKind::Granted) => &mut recent.granted,
                     None => continue,
                 };
                 if kept.len() < LAST_ANSWERS {
@@ -64,16 +64,16 @@ impl Recent {
     }
 }
 
-enum Outcome {
+enum AnswerKind {
     Granted,
     Refused,
 }
 
 /// How a request of a client ended; `None` for what an operator did. An operator's `suspend` is recorded as SUSPENDED
 /// too, and is not a refusal.
-fn outcome(row: &AuditRecord) -> Option<Outcome> {
+fn outcome(row: &AuditRecord) -> Option<AnswerKind> {
     let code = Code::named(&row.code).filter(|_| ENDPOINTS.contains(&row.action.as_str()))?;
-    Some(if code.status() < 400 { Outcome::Granted } else { Outcome::Refused })
+    Some(if code.status() < 400 { AnswerKind::Granted } else { AnswerKind::Refused })
 }
 
 fn to_page(rows: usize) -> i32 {

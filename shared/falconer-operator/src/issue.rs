@@ -16,7 +16,7 @@ const MAX_TAKEN: u32 = 10_000;
 
 /// Form of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum KeyForm {
     /// With 80 random bits, by the current generation.
     Current,
     /// The Flask server's form, for applications that read no other.
@@ -136,7 +136,7 @@ impl<'a> Issuer<'a> {
     pub async fn issue(
         &mut self,
         order: &CheckedOrder,
-        form: Form,
+        form: KeyForm,
         now: UnixMillis,
     ) -> Result<Issued, IssueError> {
         for _ in 0..MAX_TAKEN {
@@ -160,7 +160,7 @@ impl<'a> Issuer<'a> {
         &mut self,
         id: &OrderId,
         order: &CheckedOrder,
-        form: Form,
+        form: KeyForm,
         now: UnixMillis,
     ) -> Result<Ordered, IssueError> {
         for _ in 0..MAX_TAKEN {
@@ -206,7 +206,7 @@ impl<'a> Issuer<'a> {
     pub fn prepare(
         &mut self,
         order: &CheckedOrder,
-        form: Form,
+        form: KeyForm,
         now: UnixMillis,
     ) -> Result<(LicenseKey, NewLicense), IssueError> {
         let (key, issuer) = self.next_key(order, form, now)?;
@@ -218,18 +218,18 @@ impl<'a> Issuer<'a> {
     fn next_key(
         &mut self,
         order: &CheckedOrder,
-        form: Form,
+        form: KeyForm,
         now: UnixMillis,
     ) -> Result<(LicenseKey, &'a Generation), IssueError> {
         match form {
-            Form::Current => {
+            KeyForm::Current => {
                 let generation = self.ring.current();
                 let random = random::bytes()?;
                 let key =
                     CurrentKey::issue(generation, order.product().clone(), order.printed_tier(), random);
                 Ok((LicenseKey::Current(key), generation))
             }
-            Form::Legacy => {
+            KeyForm::Legacy => {
                 let generation = self.ring.legacy().ok_or(IssueError::NoLegacy)?;
                 if order.product().as_str() != LegacyKey::PREFIX {
                     return Err(IssueError::LegacyProduct);

@@ -20,14 +20,14 @@ type Meddling =
 
 /// The way to the server, and whoever sits on it.
 #[derive(Clone)]
-struct Way {
+struct MeddlingTransport {
     server: HttpTransport,
     meddling: Arc<Mutex<Option<Meddling>>>,
     /// The last answer that really came from the server.
     heard: Arc<Mutex<Option<Reply>>>,
 }
 
-impl Way {
+impl MeddlingTransport {
     fn to(world: &World) -> Self {
         let server = HttpTransport::new(&world.gateway().url());
         Self { server, meddling: Arc::default(), heard: Arc::default() }
@@ -45,7 +45,7 @@ impl Way {
     }
 }
 
-impl Transport for Way {
+impl Transport for MeddlingTransport {
     fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
         let &TransportRequest { endpoint, body, .. } = request;
         let meddling = self.meddling.lock().unwrap();
@@ -84,7 +84,7 @@ impl Hardware for Parts {
 }
 
 /// An application that trusts the keys of this world.
-fn application(world: &World, way: &Way, machine: &'static str) -> Licensing {
+fn application(world: &World, way: &MeddlingTransport, machine: &'static str) -> Licensing {
     let keys = PublicKeys::parse(&world.get("/api/keys").body.to_string()).expect("public keys");
     let wall = UnixMillis(now().0);
     Licensing::builder("QF", "https://licenses.example.com", keys)
@@ -102,9 +102,9 @@ fn operate(world: &World, arguments: &[&str]) {
 }
 
 /// Activated, checked once, and revoked since: whoever makes the application miss that has won.
-fn revoked() -> (World, Way, Licensing) {
+fn revoked() -> (World, MeddlingTransport, Licensing) {
     let world = World::start();
-    let way = Way::to(&world);
+    let way = MeddlingTransport::to(&world);
     let key = world.put(Fixture::pro());
     let client = application(&world, &way, "first");
     client.activate(&key, "", "").expect("an activation");
@@ -114,7 +114,7 @@ fn revoked() -> (World, Way, Licensing) {
 }
 
 /// The truth gets through as soon as nobody is in its way.
-fn ends_with_the_truth(way: &Way, client: &Licensing) {
+fn ends_with_the_truth(way: &MeddlingTransport, client: &Licensing) {
     way.leave();
     assert_eq!(client.refresh(), Ok(State::Locked { code: LockCode::Revoked }));
 }
@@ -229,7 +229,7 @@ fn unsigned_answer_changes_nothing() {
 #[test]
 fn answer_for_other_hardware_is_refused() {
     let world = World::start();
-    let way = Way::to(&world);
+    let way = MeddlingTransport::to(&world);
     let key = world.put(Fixture::pro());
     let owner = application(&world, &way, "first");
     let shown = Arc::new(Mutex::new(Value::Null));

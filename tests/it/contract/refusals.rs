@@ -6,7 +6,7 @@ use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
 use serde_json::{Value, json};
 
-use super::{Endpoint, NONCE, check_head, named, with, with_status};
+use super::{EndpointContract, NONCE, check_head, named, with, with_status};
 
 const COMPONENT_RULE: &str = "must have 8 to 128 printable characters.";
 const NONCE_RULE: &str = "nonce must be 16 to 128 visible ASCII characters.";
@@ -21,7 +21,7 @@ fn without_a_call(world: &World, requests: impl FnOnce()) {
     assert_eq!(operations, Vec::<String>::new());
 }
 
-impl Endpoint {
+impl EndpointContract {
     pub(crate) fn refuses_bodies_that_are_no_request(&self) {
         let world = World::start();
         let key = world.put(Fixture::pro());

@@ -8,28 +8,34 @@ const KINDS: [&str; 3] =
     ["ThrottlingException", "RequestLimitExceeded", "ProvisionedThroughputExceededException"];
 
 /// A call that a request makes before its answer, and the request that makes it.
-struct Way {
+struct ThrottledCall {
     endpoint: &'static str,
     code: &'static str,
     call: Matcher,
 }
 
-fn ways(world: &World) -> Vec<Way> {
+fn ways(world: &World) -> Vec<ThrottledCall> {
     let settings = &world.settings;
     let read = || Matcher::operation("GetItem").and_resource(&settings.licenses_table);
     let count = || Matcher::operation("UpdateItem").and_resource(&settings.rate_limits_table);
     let commit = || Matcher::operation("TransactWriteItems");
     let changes =
         [("activate-sync", "ACTIVATED"), ("transfer", "TRANSFERRED"), ("deactivate", "DEACTIVATED")];
-    let mut ways: Vec<_> =
-        [read(), count()].into_iter().map(|call| Way { endpoint: "verify", code: "VALID", call }).collect();
+    let mut ways: Vec<_> = [read(), count()]
+        .into_iter()
+        .map(|call| ThrottledCall { endpoint: "verify", code: "VALID", call })
+        .collect();
     for (endpoint, code) in changes {
-        ways.extend([read(), count(), commit()].into_iter().map(|call| Way { endpoint, code, call }));
+        ways.extend([read(), count(), commit()].into_iter().map(|call| ThrottledCall {
+            endpoint,
+            code,
+            call,
+        }));
     }
     ways
 }
 
-impl Way {
+impl ThrottledCall {
     /// Sends the request for a license of its own.
     fn take(&self, world: &World) -> Reply {
         let here = Machine::named("here");

@@ -34,11 +34,11 @@ pub struct RingUnavailable;
 pub struct KeyRingCache {
     secrets: Client,
     secret_id: String,
-    state: Mutex<State>,
+    state: Mutex<CellState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CellState {
     held: Option<Held>,
     /// The last attempt of any kind.
     tried_at: Option<Instant>,
@@ -53,7 +53,7 @@ struct Held {
     read_at: Instant,
 }
 
-impl State {
+impl CellState {
     fn age(&self) -> Option<Duration> {
         self.held.as_ref().map(|held| held.read_at.elapsed())
     }
@@ -80,7 +80,7 @@ impl KeyRingCache {
     /// A cell that has read nothing yet.
     #[must_use]
     pub fn new(clients: &Clients, secret_id: &str) -> Self {
-        let (secrets, state) = (clients.secrets.clone(), Mutex::new(State::default()));
+        let (secrets, state) = (clients.secrets.clone(), Mutex::new(CellState::default()));
         Self { secrets, secret_id: secret_id.to_owned(), state }
     }
 
@@ -127,13 +127,13 @@ impl KeyRingCache {
     }
 
     /// Reads while a request waits that could be served with what is held.
-    async fn reread(&self, state: &mut State) {
+    async fn reread(&self, state: &mut CellState) {
         if tokio::time::timeout(REREAD_BUDGET, self.read(state)).await.is_err() {
             tracing::warn!(error = "timed out", "key ring not re-read; the one held goes on");
         }
     }
 
-    async fn read(&self, state: &mut State) {
+    async fn read(&self, state: &mut CellState) {
         state.tried_at = Some(Instant::now());
         match self.fetch().await {
             Ok(ring) => state.held = Some(Held { ring: Arc::new(ring), read_at: Instant::now() }),

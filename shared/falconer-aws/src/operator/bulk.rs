@@ -11,7 +11,7 @@ use super::{PageToken, tables};
 use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::LicenseItem;
-use crate::store::{Item, Row, Store, read, written};
+use crate::store::{Item, LicenseRow, Store, read, written};
 use crate::tables::{CALLER, LICENSE_ID};
 
 /// Licenses that [`Store::issue_many`] takes: DynamoDB takes 100 items and 4 MB in one transaction, each license is two
@@ -92,7 +92,7 @@ impl Store {
     /// [`StoreError::Conflict`] when the row is not the one that was read any more; [`StoreError::Unavailable`].
     pub async fn amend(
         &self,
-        before: &Row,
+        before: &LicenseRow,
         amended: Amended<'_>,
         row: &AuditRow,
         token: &str,

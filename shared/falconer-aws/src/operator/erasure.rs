@@ -13,7 +13,7 @@ use super::{PageToken, moment_of, tables};
 use crate::audit::{AuditRow, impersonal};
 use crate::error::StoreError;
 use crate::items::LicenseItem;
-use crate::store::{Item, Row, Store, put_if, written};
+use crate::store::{Item, LicenseRow, Store, put_if, written};
 use crate::tables::{LICENSE_ID, NOT_THERE};
 
 /// The attribute of a license whose audit rows are not all done. No rule looks at it.
@@ -53,7 +53,7 @@ pub struct OrdersPage {
     pub next: Option<PageToken>,
 }
 
-impl Row {
+impl LicenseRow {
     /// Returns true if an erasure of it has begun and its audit rows are not all done.
     #[must_use]
     pub fn is_being_erased(&self) -> bool {
@@ -68,7 +68,7 @@ impl Store {
     /// [`StoreError::Conflict`] when the row is not the one that was read any more; [`StoreError::Unavailable`].
     pub async fn erase(
         &self,
-        before: &Row,
+        before: &LicenseRow,
         after: &License,
         row: &AuditRow,
         token: &str,

@@ -27,7 +27,7 @@ use serde_bytes::ByteBuf;
 use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::{AuditItem, CatalogItem, expiry_month, next_month};
-use crate::store::{Item, Row, Store, put_if, put_over, read, written};
+use crate::store::{Item, LicenseRow, Store, put_if, put_over, read, written};
 use crate::tables::{CATALOG_PREFIX, LICENSE_ID, NOT_THERE};
 
 /// The facts of a license's issue.
@@ -43,7 +43,7 @@ pub struct IssuanceRecord {
     pub metadata: Option<String>,
 }
 
-impl Row {
+impl LicenseRow {
     /// Reads the facts of the license's issue.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl Store {
             id.is_some_and(|id| LicenseId::parse(id).is_some())
         };
         for item in output.items.unwrap_or_default().into_iter().filter(is_license) {
-            match Row::read(item) {
+            match LicenseRow::read(item) {
                 Ok(row) => page.rows.push(row),
                 Err(_) => page.unreadable += 1,
             }
@@ -157,7 +157,7 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn replace(
         &self,
-        old: &Row,
+        old: &LicenseRow,
         rotated: &Rotated,
         new: &NewLicense,
         rows: &[AuditRow; 2],
@@ -254,7 +254,7 @@ impl PageToken {
 #[derive(Debug)]
 pub struct Page {
     /// Their rows.
-    pub rows: Vec<Row>,
+    pub rows: Vec<LicenseRow>,
     /// How many did not read.
     pub unreadable: usize,
     /// The start of the next page; `None` after the last.

@@ -6,7 +6,7 @@ use super::*;
 #[derive(Clone, Debug)]
 struct Siege {
     policy: Policy,
-    owners: Vec<Machine>,
+    owners: Vec<StoryMachine>,
     moves: Vec<Move>,
 }
 
@@ -23,7 +23,7 @@ struct Move {
 enum By {
     /// An owner checks in before having to.
     Owner(u8),
-    Thief(Machine, Wish),
+    Thief(StoryMachine, StoryRequest),
 }
 
 /// Clocks of instances differ by no more.
@@ -43,17 +43,18 @@ fn sieges() -> impl Strategy<Value = Siege> {
             let mut owners = owners[..owners.len().min(usize::try_from(policy.seats).unwrap())].to_vec();
             // An opaque device is replaced by the first keyed binding, its owner's own too: those come last.
             owners.sort_unstable();
-            let owners = (1..).zip(owners).map(|(number, has_old_client)| Machine { number, has_old_client });
+            let owners =
+                (1..).zip(owners).map(|(number, has_old_client)| StoryMachine { number, has_old_client });
             Siege { policy, owners: owners.collect(), moves }
         },
     )
 }
 
 /// The check of a client at every start: it refreshes, and asks for its seat back if another device has it.
-fn check_in(story: &mut Story, owner: Machine) -> Result<(), TestCaseError> {
-    let mut answer = story.ask(owner, Wish::Activate);
+fn check_in(story: &mut Story, owner: StoryMachine) -> Result<(), TestCaseError> {
+    let mut answer = story.ask(owner, StoryRequest::Activate);
     if answer == Err(Code::SeatsExhausted) {
-        answer = story.ask(owner, Wish::Transfer);
+        answer = story.ask(owner, StoryRequest::Transfer);
     }
     prop_assert!(answer.is_ok(), "{owner:?} is kept out: {answer:?}");
     prop_assert_eq!(story.seats_of(owner), 1, "{:?}", owner);
@@ -62,19 +63,20 @@ fn check_in(story: &mut Story, owner: Machine) -> Result<(), TestCaseError> {
 
 #[derive(Clone, Copy, Debug)]
 enum Deed {
-    Asks(Machine, Wish),
-    TakesTheSeatOf(Machine, Machine),
-    ChecksIn(Machine),
+    Asks(StoryMachine, StoryRequest),
+    TakesTheSeatOf(StoryMachine, StoryMachine),
+    ChecksIn(StoryMachine),
 }
 
 /// The ways that have been found to keep an owner out, each told in as few steps as it takes.
 #[test]
 fn known_attacks_lock_no_owner_out() {
     use Deed::{Asks, ChecksIn, TakesTheSeatOf};
-    let keyed = |number| Machine { number, has_old_client: false };
-    let (anna, ben, old_ben) = (keyed(1), keyed(2), Machine { number: 2, has_old_client: true });
-    let (thief, friend, old_thief) = (keyed(11), keyed(12), Machine { number: 11, has_old_client: true });
-    let attacks: &[(&str, &[Machine], &[Deed])] = &[
+    let keyed = |number| StoryMachine { number, has_old_client: false };
+    let (anna, ben, old_ben) = (keyed(1), keyed(2), StoryMachine { number: 2, has_old_client: true });
+    let (thief, friend, old_thief) =
+        (keyed(11), keyed(12), StoryMachine { number: 11, has_old_client: true });
+    let attacks: &[(&str, &[StoryMachine], &[Deed])] = &[
         ("one transfer", &[anna], &[TakesTheSeatOf(thief, anna)]),
         ("two of them", &[anna, ben], &[TakesTheSeatOf(thief, anna), TakesTheSeatOf(friend, ben)]),
         (
@@ -84,8 +86,8 @@ fn known_attacks_lock_no_owner_out() {
                 TakesTheSeatOf(thief, anna),
                 ChecksIn(anna),
                 TakesTheSeatOf(thief, anna),
-                Asks(thief, Wish::Deactivate),
-                Asks(thief, Wish::Activate),
+                Asks(thief, StoryRequest::Deactivate),
+                Asks(thief, StoryRequest::Activate),
             ],
         ),
         (
@@ -99,23 +101,23 @@ fn known_attacks_lock_no_owner_out() {
             &[
                 TakesTheSeatOf(thief, anna),
                 TakesTheSeatOf(friend, ben),
-                Asks(friend, Wish::Deactivate),
+                Asks(friend, StoryRequest::Deactivate),
                 ChecksIn(anna),
             ],
         ),
         (
             "the seat taken while its owner had given it up",
             &[anna],
-            &[Asks(anna, Wish::Deactivate), Asks(thief, Wish::Activate), ChecksIn(anna)],
+            &[Asks(anna, StoryRequest::Deactivate), Asks(thief, StoryRequest::Activate), ChecksIn(anna)],
         ),
         (
             "both seats taken while their owners had given them up",
             &[anna, ben],
             &[
-                Asks(anna, Wish::Deactivate),
-                Asks(ben, Wish::Deactivate),
-                Asks(thief, Wish::Activate),
-                Asks(friend, Wish::Activate),
+                Asks(anna, StoryRequest::Deactivate),
+                Asks(ben, StoryRequest::Deactivate),
+                Asks(thief, StoryRequest::Activate),
+                Asks(friend, StoryRequest::Activate),
             ],
         ),
         (
@@ -129,7 +131,7 @@ fn known_attacks_lock_no_owner_out() {
         let seats = u32::try_from(owners.len()).unwrap();
         let mut story = Story::begin(Policy { seats, max_transfers: 1, ..Policy::DEFAULT });
         for owner in *owners {
-            assert_eq!(story.ask(*owner, Wish::Activate), Ok(Code::Activated), "{attack}");
+            assert_eq!(story.ask(*owner, StoryRequest::Activate), Ok(Code::Activated), "{attack}");
             story.wait(SECOND);
         }
         for deed in *deeds {
@@ -140,7 +142,7 @@ fn known_attacks_lock_no_owner_out() {
                 }
                 TakesTheSeatOf(machine, of) => {
                     let place = story.place_of(of).unwrap();
-                    story.suffer(machine, Wish::TransferFromNth(place));
+                    story.suffer(machine, StoryRequest::TransferFromNth(place));
                 }
             }
             story.wait(SECOND);
@@ -166,7 +168,7 @@ proptest! {
         let mut due = Vec::new();
         for owner in &siege.owners {
             story.wait(SECOND);
-            prop_assert_eq!(story.ask(*owner, Wish::Activate), Ok(Code::Activated));
+            prop_assert_eq!(story.ask(*owner, StoryRequest::Activate), Ok(Code::Activated));
             due.push((story.now.0 + interval, *owner));
         }
         for step in &siege.moves {
