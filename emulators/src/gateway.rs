@@ -35,7 +35,7 @@ pub use pool::InvocationOutcome;
 pub const SOURCE_IP_HEADER: &str = "x-local-source-ip";
 
 /// SIGKILL takes effect at once; what is left after this is stuck in the kernel.
-const LAST_WAIT: Duration = Duration::from_secs(2);
+const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often [`Gateway::wait_until_ready`] looks.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
@@ -175,7 +175,7 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.stop.take();
         // Nothing is ever sent: it returns when the last supervisor is gone, or at the limit.
-        let _ = journal::lock(&self.ended).recv_timeout(LAST_WAIT);
+        let _ = journal::lock(&self.ended).recv_timeout(KILL_TIMEOUT);
     }
 }
 

@@ -213,20 +213,20 @@ fn devices_page_has_the_table() {
 /// The first copy of an image is learned, and every further one leaves a row that passes: none takes the seat unseen.
 #[test]
 fn further_copies_leave_a_row_each() {
-    let world = falconer_tests::World::start();
-    let key = world.put(falconer_tests::Fixture::pro());
-    let id = world.license_id(&key);
+    let stack = falconer_tests::TestStack::start();
+    let key = stack.put(falconer_tests::Fixture::pro());
+    let id = stack.license_id(&key);
     let ask = |card: &str| {
         let hardware = serde_json::json!({
             "machine_id": "fixture-hardware-image", "mac": card, "cpu": "fixture-hardware-cpu",
             "hostname": "fixture-hardware-name",
         });
         let body = serde_json::json!({ "license_key": key, "hardware_format": 1, "hardware": hardware });
-        world.post("/api/activate-sync", &body).code().to_owned()
+        stack.post("/api/activate-sync", &body).code().to_owned()
     };
     let rows = || {
-        world.settle();
-        world.audit_rows(&id)
+        stack.settle();
+        stack.audit_rows(&id)
     };
     let cards = ["original", "copy-1", "copy-2", "copy-3"].map(|name| format!("fixture-hardware-{name}"));
     assert_eq!(ask(&cards[0]), "ACTIVATED");

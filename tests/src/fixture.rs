@@ -14,7 +14,7 @@ pub const MASTER_B: &str = "test-master-B-fedcba9876543210-fedcba9876";
 /// Master of generation 2, the Flask server's.
 pub const LEGACY_MASTER: &str = "test-legacy-master";
 
-/// Everything a log must never hold, besides the license keys of a world: masters, people, their machines and
+/// Everything a log must never hold, besides the license keys of a stack: masters, people, their machines and
 /// addresses.
 pub const SECRET_WORDS: &[&str] = &[
     MASTER_A,
@@ -36,7 +36,7 @@ pub fn ring() -> String {
 /// The differences of a license from the default, applied before it is stored.
 pub(crate) type Change = Box<dyn FnOnce(&mut NewLicense, &KeyRing)>;
 
-/// A license to put into a world, and how it differs from a plain one.
+/// A license to put into a stack, and how it differs from a plain one.
 pub struct Fixture {
     pub(crate) order: Order,
     pub(crate) form: KeyForm,

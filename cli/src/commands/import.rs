@@ -238,14 +238,14 @@ fn print_mended(context: &CommandContext<'_>, mended: &[Mended], voice: Voice) -
         let verb = if context.options.dry_run { "would be updated" } else { "updated" };
         voice.line(format!("{} of those there already {verb}:", changed.len()))?;
     }
-    for mended in changed.iter().take(MENDED_SHOWN) {
+    for mended in changed.iter().take(MAX_CORRECTIONS_SHOWN) {
         let change = |change: &Difference| {
             format!("{} {} → {}", change.attribute, or_none(&change.before), or_none(&change.after))
         };
         let told: Vec<_> = mended.changed.iter().map(change).collect();
         voice.line(format!("  {}  {}", mended.id, told.join(", ")))?;
     }
-    if let Some(more @ 1..) = changed.len().checked_sub(MENDED_SHOWN) {
+    if let Some(more @ 1..) = changed.len().checked_sub(MAX_CORRECTIONS_SHOWN) {
         voice.line(format!("  and {more} more; --json lists all of them"))?;
     }
     if !left.is_empty() {
@@ -254,10 +254,10 @@ fn print_mended(context: &CommandContext<'_>, mended: &[Mended], voice: Voice) -
             left.len()
         ))?;
     }
-    for mended in left.iter().take(MENDED_SHOWN) {
+    for mended in left.iter().take(MAX_CORRECTIONS_SHOWN) {
         voice.line(format!("  {}  {}", mended.id, mended.left.join(", ")))?;
     }
-    if let Some(more @ 1..) = left.len().checked_sub(MENDED_SHOWN) {
+    if let Some(more @ 1..) = left.len().checked_sub(MAX_CORRECTIONS_SHOWN) {
         voice.line(format!("  and {more} more; --json lists all of them"))?;
     }
     Ok(())
@@ -287,16 +287,17 @@ fn zone(name: &str) -> Result<TimeZone> {
 }
 
 /// Licenses whose differences are printed; `--json` has all of them.
-const MENDED_SHOWN: usize = 20;
+const MAX_CORRECTIONS_SHOWN: usize = 20;
 /// Zones that are named in a message.
-const ZONES_SHOWN: usize = 5;
+const MAX_ZONES_SHOWN: usize = 5;
 /// Offsets that are named in a message: a zone with summer time has two.
-const OFFSETS_SHOWN: usize = 3;
+const MAX_OFFSETS_SHOWN: usize = 3;
 
 /// Says that a column was written in another zone, and how to read it in the right one.
 fn other_zone(column: &str, wrong: &Wrong, zone: &str, flag: &str) -> String {
     let Wrong { compared, off, lines, offsets_seconds, fitting } = wrong;
-    let offsets: Vec<_> = offsets_seconds.iter().take(OFFSETS_SHOWN).map(|seconds| hours(*seconds)).collect();
+    let offsets: Vec<_> =
+        offsets_seconds.iter().take(MAX_OFFSETS_SHOWN).map(|seconds| hours(*seconds)).collect();
     let offsets = offsets.join(" or ");
     let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
     let begun = format!(
@@ -310,9 +311,9 @@ fn other_zone(column: &str, wrong: &Wrong, zone: &str, flag: &str) -> String {
              they are few, or import it as it is with --trust-timezone."
         );
     };
-    let more = fitting.len().saturating_sub(ZONES_SHOWN);
+    let more = fitting.len().saturating_sub(MAX_ZONES_SHOWN);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    let zones = fitting.iter().take(ZONES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let zones = fitting.iter().take(MAX_ZONES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     format!("{begun} Zones that fit: {zones}{more}. Give the right one, as `{flag} {first}`.")
 }
 
@@ -335,7 +336,7 @@ fn mended_json(mended: &Mended) -> Value {
 }
 
 /// Words of one column that a message lists; the file of refused rows has all of them.
-const WORDS_SHOWN: usize = 10;
+const MAX_WORDS_SHOWN: usize = 10;
 
 /// The words of each column that are not known, with how many rows have each.
 fn print_words(words: &Words, voice: Voice) -> Result<()> {
@@ -343,7 +344,7 @@ fn print_words(words: &Words, voice: Voice) -> Result<()> {
         let of_rows = |(word, rows): &(&str, u64)| {
             format!("{word} ({rows} {})", if *rows == 1 { "row" } else { "rows" })
         };
-        let shown: Vec<_> = words.iter().take(WORDS_SHOWN).map(of_rows).collect();
+        let shown: Vec<_> = words.iter().take(MAX_WORDS_SHOWN).map(of_rows).collect();
         let more = words.len() - shown.len();
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         let flag = if column == "status" { "--status" } else { "--tier" };

@@ -25,7 +25,7 @@ use crate::output::render;
 use crate::output::{self, OutputError, Voice};
 
 /// Number of bad orders to print; the rest are only counted.
-const MOST_TOLD: usize = 20;
+const MAX_BAD_ORDERS_SHOWN: usize = 20;
 
 pub(crate) async fn run(context: &CommandContext<'_>, issue: Issue) -> Result<()> {
     let reason = reason(issue.reason.as_deref())?;
@@ -206,7 +206,7 @@ async fn checked(
     if bad.is_empty() {
         return Ok(checked);
     }
-    for line in bad.iter().take(MOST_TOLD) {
+    for line in bad.iter().take(MAX_BAD_ORDERS_SHOWN) {
         output::note(line);
     }
     let all = bad.len() + checked.len();

@@ -12,7 +12,7 @@ const SIZE: (u32, u32) = (960, 480);
 const TITLE_PIXELS: u32 = 22;
 const TEXT_PIXELS: u32 = 15;
 /// Days that are named under the picture.
-const MOST_DAYS_NAMED: usize = 8;
+const MAX_DAYS_LABELLED: usize = 8;
 
 type ChartSeries = (&'static str, RGBColor, fn(&Day) -> u64);
 
@@ -55,7 +55,7 @@ fn draw<'a>(
         .disable_x_mesh()
         .light_line_style(TRANSPARENT)
         .label_style(("sans-serif", TEXT_PIXELS))
-        .x_labels(MOST_DAYS_NAMED)
+        .x_labels(MAX_DAYS_LABELLED)
         .x_label_formatter(&|index| days.get(*index).map_or_else(String::new, |(start, _)| date(**start)))
         .draw()?;
     for (name, colour, count) in LINES {

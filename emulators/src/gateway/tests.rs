@@ -9,11 +9,11 @@ use super::{Config, End, FunctionConfig, Gateway, InvocationOutcome, Launch, pea
 use crate::cors::Cors;
 use crate::template::Route;
 
-const WHILE: Duration = Duration::from_secs(10);
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[test]
 fn request_reaches_instance_and_answer_caller() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| {
             agent()
@@ -49,7 +49,7 @@ fn request_reaches_instance_and_answer_caller() {
 
 #[test]
 fn what_no_route_takes_is_not_found() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     let check = |request: ureq::RequestBuilder<ureq::typestate::WithBody>, status: u16, message: &str| {
         let mut response = request.send("{}").unwrap();
         let body: Value = response.body_mut().read_json().unwrap();
@@ -65,7 +65,7 @@ fn what_no_route_takes_is_not_found() {
 
 #[test]
 fn instance_takes_one_event_at_a_time() {
-    let gateway = gateway(2, WHILE);
+    let gateway = gateway(2, INVOKE_TIMEOUT);
     std::thread::scope(|scope| {
         let callers: Vec<_> = (0..3)
             .map(|number| {
@@ -95,7 +95,7 @@ fn instance_takes_one_event_at_a_time() {
 
 #[test]
 fn an_error_of_the_function_is_a_500() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     std::thread::scope(|scope| {
         let caller =
             scope.spawn(|| agent().post(format!("{}/api/echo", gateway.url())).send_empty().unwrap());
@@ -121,7 +121,7 @@ fn missed_deadline_is_503_late_answer_refused() {
 
 #[test]
 fn an_answer_that_is_none_is_a_500() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     std::thread::scope(|scope| {
         let caller =
             scope.spawn(|| agent().post(format!("{}/api/echo", gateway.url())).send_empty().unwrap());
@@ -132,7 +132,7 @@ fn an_answer_that_is_none_is_a_500() {
 
 #[test]
 fn an_instance_that_forgets_its_event_fails_it() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| gateway.invoke("echo", &json!(1)).unwrap());
         let instance = ScriptedRuntime::new(&gateway, 0);
@@ -147,7 +147,7 @@ fn an_instance_that_forgets_its_event_fails_it() {
 
 #[tokio::test]
 async fn the_blocking_calls_may_stand_on_another_runtime() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     let api = gateway.runtime_api("echo", 0);
     let played = std::thread::spawn(move || ScriptedRuntime::at(api).next().respond(&json!("ok")));
     assert!(gateway.invoke("other", &json!({})).is_err());
@@ -159,7 +159,7 @@ async fn the_blocking_calls_may_stand_on_another_runtime() {
 
 #[test]
 fn a_missing_binary_is_one_clear_sentence() {
-    let mut config = config(1, WHILE);
+    let mut config = config(1, INVOKE_TIMEOUT);
     config.launch = Launch::Binaries("/nonexistent".into());
     let error = Gateway::start(config).err().unwrap();
     assert!(error.to_string().contains("build the functions first"), "{error}");

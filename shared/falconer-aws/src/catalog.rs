@@ -14,7 +14,7 @@ use crate::store::Store;
 /// How long a catalog, or the absence of one, is taken as read.
 const FRESH: Duration = Duration::from_secs(60);
 /// From this age on it is read again after an answer, so that a busy instance never waits for it.
-const AGEING: Duration = Duration::from_secs(45);
+const REREAD_AFTER: Duration = Duration::from_secs(45);
 /// Shortest pause between two reads of one catalog while the one held is not good enough: too old and the table does
 /// not answer, or without the tier of a license.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -58,12 +58,12 @@ impl CatalogCache {
     pub async fn refresh_ageing(&self, store: &Store) {
         let ageing: Vec<Product> = {
             let entries = self.0.lock().await;
-            let old = entries.iter().filter(|(_, entry)| entry.read_at.elapsed() >= AGEING);
+            let old = entries.iter().filter(|(_, entry)| entry.read_at.elapsed() >= REREAD_AFTER);
             old.map(|(product, _)| product.clone()).collect()
         };
         for product in ageing {
             // What is held stays; the failure is in the log already.
-            let _ = self.younger_than(AGEING, store, &product).await;
+            let _ = self.younger_than(REREAD_AFTER, store, &product).await;
         }
     }
 

@@ -11,7 +11,7 @@ const LAST_ANSWERS: usize = 5;
 /// Rows in one read: some 30 KB.
 const PAGE_ROWS: i32 = 100;
 /// How far back refusals are looked for. A leaked key leaves up to ten rows a minute and instance, and somebody waits.
-const MOST_ROWS: usize = 2_000;
+const MAX_HISTORY_ROWS: usize = 2_000;
 /// Actions of clients.
 const ENDPOINTS: [&str; 4] = ["verify", "activate-sync", "transfer", "deactivate"];
 
@@ -57,7 +57,7 @@ impl Recent {
                 }
             }
             place = page.older;
-            if place.is_none() || looked_at >= MOST_ROWS || recent.refusals.len() == LAST_ANSWERS {
+            if place.is_none() || looked_at >= MAX_HISTORY_ROWS || recent.refusals.len() == LAST_ANSWERS {
                 return Ok(recent);
             }
         }

@@ -255,10 +255,10 @@ pub enum BadRow {
 }
 
 /// Lines that a message names.
-const MOST_LINES_TOLD: usize = 10;
+const MAX_LINES_SHOWN: usize = 10;
 
 fn lines(lines: &[u64]) -> String {
-    let told: Vec<_> = lines.iter().take(MOST_LINES_TOLD).map(u64::to_string).collect();
+    let told: Vec<_> = lines.iter().take(MAX_LINES_SHOWN).map(u64::to_string).collect();
     match (told.split_last(), lines.len().saturating_sub(told.len())) {
         (Some((last, [])), _) => last.clone(),
         (Some((last, before)), 0) => format!("{} and {last}", before.join(", ")),

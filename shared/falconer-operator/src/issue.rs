@@ -12,7 +12,7 @@ use crate::random;
 
 /// Taken keys in a row after which an issue fails. A legacy key has no randomness: all of its neighbours in time may
 /// have been issued by a bulk run of the Flask server or by another operator.
-const MAX_TAKEN: u32 = 10_000;
+const MAX_TAKEN_KEYS: u32 = 10_000;
 
 /// Form of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl<'a> Issuer<'a> {
         form: KeyForm,
         now: UnixMillis,
     ) -> Result<Issued, IssueError> {
-        for _ in 0..MAX_TAKEN {
+        for _ in 0..MAX_TAKEN_KEYS {
             let (key, license) = self.prepare(order, form, now)?;
             let row = self.audit(&license.license.id, now)?;
             match self.store.issue(&license, &row, &random::id()?).await {
@@ -163,7 +163,7 @@ impl<'a> Issuer<'a> {
         form: KeyForm,
         now: UnixMillis,
     ) -> Result<Ordered, IssueError> {
-        for _ in 0..MAX_TAKEN {
+        for _ in 0..MAX_TAKEN_KEYS {
             if let Some(there) = self.placed(id, order).await? {
                 return Ok(Ordered::There(there));
             }

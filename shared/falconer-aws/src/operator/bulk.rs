@@ -16,7 +16,7 @@ use crate::tables::{CALLER, LICENSE_ID};
 
 /// Licenses that [`Store::issue_many`] takes: DynamoDB takes 100 items and 4 MB in one transaction, each license is two
 /// items, and one with a hundred devices has some 80 KB.
-pub const MOST_AT_ONCE: usize = 25;
+pub const MAX_PER_TRANSACTION: usize = 25;
 
 /// A license that came from another system, as it will be, with what no rule looks at.
 #[derive(Clone, Copy)]
@@ -70,7 +70,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Pattern 16: at most [`MOST_AT_ONCE`] new licenses with their audit rows, all or none.
+    /// Pattern 16: at most [`MAX_PER_TRANSACTION`] new licenses with their audit rows, all or none.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when one of them exists already; [`StoreError::Unavailable`].

@@ -8,7 +8,7 @@ mod orders;
 pub mod stacks;
 pub mod tables;
 
-pub use bulk::{Amended, AuditSummary, MOST_AT_ONCE};
+pub use bulk::{Amended, AuditSummary, MAX_PER_TRANSACTION};
 pub use erasure::{ERASING, OrdersPage, TellingPage, TellingRow};
 pub use history::{AuditRecord, HardwareRecord, HistoryPage};
 pub use identity::Caller;

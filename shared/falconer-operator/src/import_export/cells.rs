@@ -28,7 +28,7 @@ const SEPARATOR_LINE: &str = "sep=";
 /// Stands behind the last row while a file is read. Where a row has swallowed it, a quotation mark was never closed.
 const END_OF_FILE: &[u8] = b"\n\x01end";
 /// Names of a first line that a message shows: more than any sheet of the kind has.
-const MOST_NAMES_SHOWN: usize = 40;
+const MAX_NAMES_SHOWN: usize = 40;
 
 /// Reasons why a file is not the expected kind of sheet.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +129,7 @@ impl<'a> Sheet<'a> {
                 return Err(BadFile::NoHeader(required.join(", ")));
             }
             let named = self.columns.keys().map(String::as_str).filter(|name| looks_like_a_name(name));
-            let named: Vec<_> = named.take(MOST_NAMES_SHOWN).collect();
+            let named: Vec<_> = named.take(MAX_NAMES_SHOWN).collect();
             return Err(BadFile::NoColumn(missing, named.join(", ")));
         }
         let mut seen = BTreeSet::new();

@@ -27,7 +27,7 @@ enum By {
 }
 
 /// Clocks of instances differ by no more.
-const MOST_BEHIND_MILLIS: i64 = 5 * SECOND;
+const MAX_CLOCK_LAG_MILLIS: i64 = 5 * SECOND;
 
 fn sieges() -> impl Strategy<Value = Siege> {
     let thieves = pool(11..=15, true);
@@ -35,7 +35,7 @@ fn sieges() -> impl Strategy<Value = Siege> {
         1 => (0_u8..3).prop_map(By::Owner),
         4 => (thieves, wishes()).prop_map(|(machine, wish)| By::Thief(machine, wish)),
     ];
-    let moves = (prop_oneof![2 => 0_i64..100, 1 => 0_i64..1_500], 0..=MOST_BEHIND_MILLIS, by)
+    let moves = (prop_oneof![2 => 0_i64..100, 1 => 0_i64..1_500], 0..=MAX_CLOCK_LAG_MILLIS, by)
         .prop_map(|(wait_permille, behind_millis, by)| Move { wait_permille, behind_millis, by });
     let owners = proptest::collection::vec(any::<bool>(), 1..=3);
     (policies(&[1, 24, 48]), owners, proptest::collection::vec(moves, 1..=30)).prop_map(
@@ -163,7 +163,7 @@ proptest! {
     fn owners_who_check_in_keep_seats(siege in sieges()) {
         let cooldown = i64::from(siege.policy.transfer_cooldown_hours) * HOUR;
         // Once per cool-down, by whichever clock.
-        let interval = cooldown - MOST_BEHIND_MILLIS;
+        let interval = cooldown - MAX_CLOCK_LAG_MILLIS;
         let mut story = Story::begin(siege.policy);
         let mut due = Vec::new();
         for owner in &siege.owners {
