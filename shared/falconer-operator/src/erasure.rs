@@ -174,7 +174,7 @@ impl Erasure<'_> {
         let (mut place, mut orders) = (None, Vec::new());
         loop {
             let page = self.store.orders_of(licenses, place).await?;
-            for order in page.orders {
+            for order in page.rows {
                 if self.mode == Mode::Erase {
                     self.store.hide_order(&order, &random::id()?).await?;
                 }

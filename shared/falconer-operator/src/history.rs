@@ -56,7 +56,7 @@ impl Recent {
                     kept.push(row);
                 }
             }
-            place = page.older;
+            place = page.next;
             if place.is_none() || looked_at >= MAX_HISTORY_ROWS || recent.refusals.len() == LAST_ANSWERS {
                 return Ok(recent);
             }
