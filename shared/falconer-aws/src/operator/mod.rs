@@ -105,7 +105,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn page_of_licenses(&self, from: Option<PageToken>) -> Result<LicensesPage, StoreError> {
-        let Page { rows: items, next } = scanned(self.scan(self.licenses_table(), from).consistent_read(true)).await?;
+        let Page { rows: items, next } =
+            scanned(self.scan(self.licenses_table(), from).consistent_read(true)).await?;
         let mut page = LicensesPage { rows: Vec::new(), unreadable: 0, next };
         let is_license = |item: &Item| {
             let id = item.get(LICENSE_ID).and_then(|id| id.as_s().ok());
@@ -131,7 +132,8 @@ impl Store {
             .filter_expression(tables::CATALOGS)
             .projection_expression(tables::ID_ALONE)
             .expression_attribute_values(":prefix", AttributeValue::S(CATALOG_PREFIX.to_owned()));
-        let code = |item: &Item| Product::parse(item.get(LICENSE_ID)?.as_s().ok()?.strip_prefix(CATALOG_PREFIX)?);
+        let code =
+            |item: &Item| Product::parse(item.get(LICENSE_ID)?.as_s().ok()?.strip_prefix(CATALOG_PREFIX)?);
         Ok(scanned_whole(scan).await?.iter().filter_map(code).collect())
     }
 
