@@ -9,7 +9,7 @@ use falconer_domain::Code;
 use falconer_domain::hardware::{self, Label, ReceivedComponents};
 use falconer_domain::time::LATEST_END;
 use falconer_emulators::template::Template;
-use falconer_tests::{World, checkout};
+use falconer_tests::{TestStack, checkout};
 
 /// Words that occur in expressions alone.
 const EXPRESSION_WORDS: [&str; 5] =
@@ -115,7 +115,7 @@ fn every_test_file_is_listed() {
 
 #[test]
 fn documented_commands_work() {
-    let world = World::start();
+    let stack = TestStack::start();
     let mut run = 0;
     // The catalog that a reader of the page saves.
     let folder = tempfile::tempdir().unwrap();
@@ -133,7 +133,7 @@ fn documented_commands_work() {
         for command in commands.filter(|command| !command.contains('<')) {
             let arguments: Vec<_> = command.split_whitespace().collect();
             // As a person who is asked and says yes.
-            let output = crate::issuing::falconer(&world)
+            let output = crate::issuing::falconer(&stack)
                 .current_dir(&folder)
                 .arg("--yes")
                 .args(&arguments)
@@ -205,10 +205,10 @@ fn commands(text: &str) -> Vec<String> {
 }
 
 /// Checks that the program knows the subcommand and each flag of a command with a `<placeholder>`.
-fn is_understood(world: &World, command: &str) -> bool {
+fn is_understood(stack: &TestStack, command: &str) -> bool {
     let words: Vec<_> = command.split_whitespace().collect();
     let named = words.iter().take_while(|word| !word.starts_with(['<', '-', '"'])).collect::<Vec<_>>();
-    let help = crate::issuing::falconer(world).args(named).arg("--help").output().unwrap();
+    let help = crate::issuing::falconer(stack).args(named).arg("--help").output().unwrap();
     let flags = words.iter().filter(|word| word.starts_with("--"));
     let text = String::from_utf8_lossy(&help.stdout);
     help.status.success() && flags.into_iter().all(|flag| text.contains(flag))
@@ -216,7 +216,7 @@ fn is_understood(world: &World, command: &str) -> bool {
 
 #[test]
 fn documented_commands_are_covered() {
-    let world = World::start();
+    let stack = TestStack::start();
     let known: BTreeSet<_> = page("CONTRIBUTING.md")
         .lines()
         .filter_map(|line| line.strip_prefix("| `cargo xtask ")?.split('`').next().map(str::to_owned))
@@ -233,7 +233,7 @@ fn documented_commands_are_covered() {
                 .strip_prefix("falconer ")
                 .or_else(|| command.strip_prefix("cargo run -q --bin falconer -- --local "));
             let good = if let Some(falconer) = falconer {
-                if falconer.contains('<') || !is_run { is_understood(&world, falconer) } else { is_run }
+                if falconer.contains('<') || !is_run { is_understood(&stack, falconer) } else { is_run }
             } else if let Some(task) = command.strip_prefix("cargo xtask ") {
                 known.contains(task.split_whitespace().next().unwrap_or_default())
             } else {
