@@ -182,7 +182,7 @@ fn starts_without_a_ring_and_heals() {
         assert_eq!(stack.get("/api/health").status, 200, "{what}: alive");
         assert_eq!(stack.get("/api/health/ready").status, 503, "{what}: not ready");
         let log = stack.log_text();
-        assert!(log.contains("no key ring: every request gets 503"), "{what}: {log}");
+        assert!(log.contains("key ring missing; every request gets 503"), "{what}: {log}");
         assert!(log.contains(sentence), "{what}: {log}");
 
         stack.secrets.put(&stack.settings.master_key_secret_id, &ring());
