@@ -82,7 +82,7 @@ pub(crate) struct ConnectionOptions {
 pub(crate) enum Command {
     #[command(flatten)]
     License(LicenseCommand),
-    /// Look after the masters that sign keys and leases
+    /// Manage the key ring: the masters that sign keys and leases
     #[command(subcommand)]
     Keyring(Keyring),
     /// Print a script that completes this program's commands in your shell
@@ -117,13 +117,13 @@ pub(crate) enum LicenseCommand {
     Reveal(Change),
     /// Erase a person from licenses and their history; the licenses go on working
     EraseSubject(EraseSubject),
-    /// Print what happened to a license
+    /// Print the history of a license
     Audit(Audit),
-    /// Say why verify answers as it does: every check, and the first that fails
+    /// Explain verify's answer: every check, and the first that fails
     Explain(Explain),
     /// Count licenses by tier and status, and what happened in the last days; looks through both tables
     Stats(Stats),
-    /// Look at and replace a product's catalog: tiers, features, policy
+    /// Show, check and replace a product's catalog: tiers, features, policy
     #[command(subcommand)]
     Catalog(Catalog),
     /// Move licenses in from another system
@@ -208,7 +208,7 @@ pub(crate) struct List {
     /// The customer's name, or a part of it; looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) name: Option<String>,
-    /// Those that end within so many days
+    /// Licenses that end within this number of days
     #[arg(long, group = "filter", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_525))]
     pub(crate) expiring: Option<u32>,
     /// active, pending, suspended or revoked; looks through the whole table
@@ -220,7 +220,7 @@ pub(crate) struct List {
     /// Stop after so many
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: usize,
-    /// Go on behind this license, the last one of the page before
+    /// Start after this license, the last one of the previous page
     #[arg(long, value_name = "LICENSE_ID")]
     pub(crate) after: Option<String>,
 }
@@ -246,7 +246,7 @@ pub(crate) struct Audit {
     /// From this day (YYYY-MM-DD, UTC) or this moment on
     #[arg(long)]
     pub(crate) since: Option<String>,
-    /// Go on printing what happens, until Ctrl-C
+    /// Keep printing new rows, until Ctrl-C
     #[arg(long)]
     pub(crate) follow: bool,
 }
@@ -265,7 +265,7 @@ pub(crate) struct Explain {
 
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
-    /// How many days back, today included
+    /// Number of days, today included
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
     pub(crate) days: u32,
     /// Draw the days as a picture (SVG); `-` is standard output

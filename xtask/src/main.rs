@@ -10,6 +10,7 @@
 mod bench;
 mod caller;
 mod ci;
+mod closed_pipe;
 mod dev;
 mod docs;
 mod e2e;
@@ -79,7 +80,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome =
+    let task = || {
         interrupt::listen().and_then(|()| Workspace::find()).and_then(|workspace| match arguments.command {
             Task::Dev(options) => dev::run(&workspace, &options),
             Task::Test(options) => test::run(&workspace, &options),
@@ -93,14 +94,15 @@ fn main() -> ExitCode {
             Task::Docs => docs::run(&workspace),
             Task::Tidy(options) => tidy::run(&workspace, &options),
             Task::Ci => ci::run(&workspace),
-        });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<interrupt::Interrupted>() => {
+        })
+    };
+    match closed_pipe::run(task) {
+        Some(Ok(())) | None => ExitCode::SUCCESS,
+        Some(Err(error)) if error.is::<interrupt::Interrupted>() => {
             eprintln!("\n{error}");
             ExitCode::from(interrupt::EXIT_CODE)
         }
-        Err(error) => {
+        Some(Err(error)) => {
             eprintln!("\nerror: {error:#}");
             ExitCode::FAILURE
         }

@@ -12,15 +12,15 @@ use super::OfLicense;
 pub(crate) enum LicenseChange {
     /// Stop a license until it is reinstated
     Suspend(Change),
-    /// Take a suspended or revoked license back
+    /// Make a suspended or revoked license active again
     Reinstate(Change),
     /// End a license
     Revoke(Revoke),
     /// Change when a license ends
     Extend(Extend),
-    /// Give a license another tier
+    /// Change the tier of a license
     SetTier(SetTier),
-    /// Give a license seats of its own
+    /// Set the number of seats of a license
     SetSeats(SetSeats),
     /// Add a feature beyond the tier's
     AddFeature(Feature),

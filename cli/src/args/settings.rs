@@ -13,9 +13,9 @@ pub(crate) enum Catalog {
         #[arg(long)]
         product: Option<String>,
     },
-    /// Say whether a file is a catalog, and how it differs from the one in use
+    /// Check a catalog file, and show how it differs from the catalog in use
     Check(CatalogFile),
-    /// Put a catalog in the place of the one in use
+    /// Replace the catalog in use
     Apply(CatalogFile),
 }
 
@@ -45,7 +45,7 @@ pub(crate) enum Keyring {
         #[arg(long)]
         now: bool,
     },
-    /// Believe nothing that a generation signs, as after a leak: it leaves /api/keys and endorses none. Its license
+    /// Stop trusting what a generation signs, as after a leak: it leaves /api/keys and endorses none. Its license
     /// keys go on working
     Distrust {
         /// The number, as `keyring list` shows it
