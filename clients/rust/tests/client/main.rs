@@ -6,11 +6,16 @@ mod faults;
 mod form;
 mod harness;
 mod kills;
+mod machines;
 mod operations;
 mod outbox;
 mod parsers;
 mod processes;
+mod recorded;
 mod sequences;
+mod stored;
 mod table;
 mod tampering;
 mod truth;
+#[cfg(target_os = "linux")]
+mod vendors;
