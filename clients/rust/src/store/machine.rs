@@ -19,7 +19,7 @@ const NAME_BYTES: usize = 10;
 ///
 /// The product is in the hash, so stores of two products do not show that they are on one machine.
 pub(crate) fn machine_names(raw: &RawComponents, product: &Product) -> Vec<String> {
-    let named = |label: Label| {
+    let hashed = |label: Label| {
         let mut hash = Sha256::new();
         for part in ["falconer/machine/v1", product.as_str(), label.as_str(), raw.value(label)?] {
             hash.update(part.as_bytes());
@@ -27,7 +27,7 @@ pub(crate) fn machine_names(raw: &RawComponents, product: &Product) -> Vec<Strin
         }
         Some(HEXLOWER.encode(&hash.finalize()[..NAME_BYTES]))
     };
-    let mut names: Vec<_> = LASTING.into_iter().filter_map(named).collect();
+    let mut names: Vec<_> = LASTING.into_iter().filter_map(hashed).collect();
     if names.is_empty() {
         names.push(UNNAMED.to_owned());
     }

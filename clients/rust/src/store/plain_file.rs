@@ -128,7 +128,7 @@ impl StoreFile for PlainFile {
         // The rename must replace the file and not a link to it, wherever the program goes meanwhile.
         let path = fs::canonicalize(path).or_else(|_| std::path::absolute(path))?;
         access.repair(&path);
-        let store = Self { access, path };
+        let store = Self { path, access };
         let licenses = read(&store.path)?;
         // Shows at once whether the folder can be written, as the first write would later.
         if licenses.is_empty() {
