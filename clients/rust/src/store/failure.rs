@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::user_message::UserMessage;
+use crate::user_message::{MessageId, UserMessage};
 
 /// Reason why the license could not be read or saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -25,33 +25,19 @@ pub enum StoreError {
 impl StoreError {
     /// Message for a failure at the start.
     pub(crate) const fn user_message(self) -> UserMessage {
-        match self {
-            Self::Full => UserMessage::new(
-                "The disk is full or failing, so the license cannot be saved.",
-                "Free some space, then start the application again.",
-            ),
-            Self::ReadOnly => UserMessage::new(
-                "The folder of the license may not be written, so nothing new can be saved.",
-                "Let your user write to the application's data folder, then start the application again.",
-            ),
-            Self::Damaged => UserMessage::new(
-                "The saved license was damaged and has been set aside.",
-                "Connect this device to the internet and activate the license once more.",
-            ),
-            Self::Unavailable => UserMessage::new(
-                "The saved license could not be used.",
-                "Close other copies of the application and start it again.",
-            ),
-        }
+        let id = match self {
+            Self::Full => MessageId::StoreFull,
+            Self::ReadOnly => MessageId::StoreReadOnly,
+            Self::Damaged => MessageId::StoreDamaged,
+            Self::Unavailable => MessageId::StoreUnavailable,
+        };
+        id.message()
     }
 
     /// Message for a failure in a running program: a file in use is set aside only at the next start.
     pub(crate) const fn user_message_while_running(self) -> UserMessage {
         match self {
-            Self::Damaged => UserMessage::new(
-                "The saved license was damaged while the application was running, so nothing new can be saved.",
-                "Start the application again. It may ask you to activate once more, online.",
-            ),
+            Self::Damaged => MessageId::StoreDamagedWhileRunning.message(),
             Self::Full | Self::ReadOnly | Self::Unavailable => self.user_message(),
         }
     }

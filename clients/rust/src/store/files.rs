@@ -35,8 +35,8 @@ impl FileAccess {
         Ok(file)
     }
 
-    /// Creates a file of SQLite if it is absent, and repairs the permissions of one that is there: a restored or copied file may
-    /// have any.
+    /// Creates a file of SQLite if it is absent, and repairs the permissions of one that is there: a restored or copied
+    /// file may have any.
     #[cfg(feature = "sqlite")]
     pub(super) fn create(self, path: &Path) -> Result<(), StoreError> {
         match self.open(path, OpenOptions::new().create_new(true)) {

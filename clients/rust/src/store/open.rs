@@ -7,12 +7,9 @@ use super::files::{self, FileAccess, Turn};
 #[cfg(feature = "sqlite")]
 use super::sqlite::SqliteFile;
 use super::{MemoryStore, PlainFile, Store, StoreError, StoreFormat, StoredLicense};
-use crate::user_message::UserMessage;
+use crate::user_message::{MessageId, UserMessage};
 
-const NEWER: UserMessage = UserMessage::new(
-    "The saved license was written by a newer version of this application.",
-    "Update the application. Until then, activate again each time it starts.",
-);
+const NEWER: UserMessage = MessageId::StoreNewer.message();
 
 /// An opened store.
 pub(crate) struct Opened {

@@ -7,6 +7,7 @@ mod form;
 mod harness;
 mod kills;
 mod machines;
+mod messages;
 mod operations;
 mod outbox;
 mod parsers;
