@@ -46,7 +46,10 @@ pub(super) struct SessionState {
 
 impl SessionState {
     pub(super) fn new(mut store: ApplicationStore, notice: Option<UserMessage>, config: &Config) -> Self {
-        let record = store.read().unwrap_or_default();
+        let (record, notice) = match store.read() {
+            Ok(record) => (record, notice),
+            Err(error) => (Record::default(), notice.or(Some(error.user_message()))),
+        };
         let verified = VerifiedRecord::of(&record, config);
         let typed = record.licensee.clone();
         Self { store, record, verified, notice, unsaved_base: None, typed }

@@ -1,8 +1,12 @@
-//! Several machines with one home folder, and several users of one machine.
+//! Several machines with one home folder, several users of one machine, and a store of the application's own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use falconer_client::store::{Store, StoreError, StoredLicense};
 use falconer_client::{Activation, Label, Licensing, Pending, State};
 
-use crate::harness::{Machine, NetworkFault, TestSetup, key};
+use crate::harness::{Machine, NetworkFault, TestSetup, builder, key};
 use crate::stored::{self, FORMATS, file_name};
 
 /// A home folder on a server, and the machines of a laboratory.
@@ -92,6 +96,49 @@ fn waiting_request_is_one_machine_s() {
     }
 }
 
+/// A store of the application's own: a text that two programs share.
+#[derive(Clone, Default)]
+struct OwnStore {
+    text: Arc<Mutex<String>>,
+    fails: Arc<AtomicBool>,
+}
+
+impl Store for OwnStore {
+    fn read(&mut self) -> Result<Vec<StoredLicense>, StoreError> {
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(StoreError::Full);
+        }
+        let text = self.text.lock().unwrap();
+        if text.is_empty() { Ok(Vec::new()) } else { Ok(serde_json::from_str(&text).unwrap()) }
+    }
+
+    fn update(&mut self, change: &mut dyn FnMut(&mut Vec<StoredLicense>)) -> Result<(), StoreError> {
+        let mut licenses = self.read()?;
+        change(&mut licenses);
+        *self.text.lock().unwrap() = serde_json::to_string(&licenses).unwrap();
+        Ok(())
+    }
+}
+
+#[test]
+fn store_of_the_application_keeps_the_license() {
+    let (setup, store) = (TestSetup::new(), OwnStore::default());
+    let open =
+        || builder(&setup.server, &setup.clock, &setup.machine).store_with(store.clone()).open().unwrap();
+    let client = open();
+    client.activate(&key(1), "", "").unwrap();
+    assert_eq!((client.notice(), open().status()), (None, State::Active));
+    store.fails.store(true, Ordering::Relaxed);
+    setup.clock.pass(60);
+    assert_eq!(client.refresh(), Ok(State::Active), "in memory");
+    assert!(client.notice().unwrap().sentence.contains("full"));
+    let blind = open();
+    assert_eq!(blind.status(), State::NotActivated);
+    assert!(blind.notice().unwrap().sentence.contains("full"), "told at the start as well");
+    store.fails.store(false, Ordering::Relaxed);
+    assert_eq!((client.refresh(), client.notice()), (Ok(State::Active), None));
+}
+
 #[cfg(unix)]
 mod users {
     use std::fs::{self, Permissions};
@@ -101,7 +148,6 @@ mod users {
     use std::process::Command;
 
     use super::*;
-    use crate::harness::builder;
 
     /// Environment variable that gives the child, this test program again, its store.
     const STORE: &str = "FALCONER_TEST_STORE_OF_ALL";

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use falconer_client::StoreFormat;
 use falconer_client::store::{PlainFile, SqliteFile, Store};
+use falconer_client::{Licensing, StoreFormat};
+
+use crate::harness::{TestSetup, key};
 
 /// The formats of the library. Tests of the store run with each.
 pub(crate) const FORMATS: [StoreFormat; 2] = [StoreFormat::Sqlite, StoreFormat::PlainFile];
@@ -48,6 +50,50 @@ pub(crate) fn edit_checkpoint(path: &Path, format: StoreFormat) {
         let floor: i64 = fields["floor_millis"].parse().unwrap();
         fields.insert("floor_millis".to_owned(), (floor - 1).to_string());
     });
+}
+
+/// A closed store and the files beside it.
+pub(crate) struct Stored {
+    pub(crate) setup: TestSetup,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Stored {
+    pub(crate) fn new(format: StoreFormat) -> Self {
+        let stored = Self { setup: TestSetup::with_format(format), folder: folder_in_memory() };
+        stored.open().activate(&key(1), "Anna Example", "anna@example.com").unwrap();
+        stored
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join(file_name(self.setup.format))
+    }
+
+    /// Path of the first file that was set aside.
+    pub(crate) fn aside(&self) -> PathBuf {
+        let name = format!("{}.damaged-1", file_name(self.setup.format));
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn fields(&self) -> BTreeMap<String, String> {
+        fields(&self.path(), self.setup.format)
+    }
+
+    /// Sets texts of the license.
+    pub(crate) fn set(&self, texts: &[(&str, &str)]) {
+        edit(&self.path(), self.setup.format, |fields| {
+            fields.extend(texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+        });
+    }
+
+    pub(crate) fn open(&self) -> Licensing {
+        self.setup.on(&self.path())
+    }
+}
+
+/// A folder in memory for a hundred thousand writes, or a plain folder where the system has none.
+pub(crate) fn folder_in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// A program in the middle of a write. Nobody else can write until it is dropped.
