@@ -360,7 +360,7 @@ fn addresses_are_tried() {
     thief.hears("EMAIL_MISMATCH");
     entry.is_shown_by(
         "Somebody with keys tries addresses. The rate limit slows the attempts;",
-        ("limits", "instances_share_one_limit"),
+        ("limits", "license_has_one_limit_over_instances"),
     );
     entry.reads("`falconer suspend <license>` ends them for one license.");
     entry.does("falconer suspend <license>", &[&key]);
