@@ -437,7 +437,7 @@ fn tier_that_the_catalog_lacks() {
     let ids = keys.each_ref().map(|key| stack.license_id(key).to_string());
     for id in &ids {
         assert!(
-            log.lines().any(|line| line.contains("lacks a license's tier")
+            log.lines().any(|line| line.contains("tier of the license missing in the catalog")
                 && line.contains(id)
                 && line.contains("gold")),
             "{log}"
