@@ -76,7 +76,7 @@ fn documented_example_runs() {
     let page = fs::read_to_string(checkout().join("docs/sidecar.md")).expect("the page");
     let (_, rest) = page.split_once("\n```python\n").expect("an example");
     let example = rest.split("```").next().unwrap_or_default();
-    let example = example.replace("https://licenses.example.com", vendor.world.gateway().url());
+    let example = example.replace("https://licenses.example.com", &vendor.world.gateway().url());
     let folder = vendor.folder.path();
     fs::write(folder.join("example.py"), example).expect("the example");
 

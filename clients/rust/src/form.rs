@@ -7,9 +7,7 @@ use falconer_domain::person::{Email, MAX_PERSON_CHARS, PersonName};
 
 use crate::answer::{Refusal, SeatHolder};
 use crate::clock::UnixSeconds;
-use crate::licensing::{
-    ActivateError, Activation, InvalidInput, Licensing, Pending, TransferError, can_be_key,
-};
+use crate::licensing::{ActivateError, Activation, InvalidInput, Licensing, Pending, TransferError};
 use crate::state::{LockCode, State};
 use crate::user_message::UserMessage;
 
@@ -177,7 +175,7 @@ impl ActivationForm {
         let [key, name, email] = &self.texts;
         let email_is_wrong =
             Email::read(email).map_or(true, |email| email.is_some_and(|email| !email.looks_right()));
-        let bad = if !can_be_key(key) {
+        let bad = if !LicenseKey::has_reading(key) {
             (Field::Key, InvalidInput::Key)
         } else if PersonName::read(name).is_err() {
             (Field::Name, InvalidInput::Name)

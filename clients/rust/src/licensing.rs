@@ -48,7 +48,6 @@ use outcome::Candidates;
 use session::{Session, SessionState};
 
 pub use builder::{Builder, OpenError};
-pub(crate) use outcome::can_be_key;
 pub use outcome::{
     ActivateError, Activation, DeactivateError, Deactivation, InvalidInput, RefreshError, TransferError,
 };

@@ -208,17 +208,10 @@ pub(super) fn read_input(
     Ok(keys.map(|key| Input { key, licensee: licensee.clone() }))
 }
 
-/// Reads a key. The product printed in a whole key is not compared with this application's: the server decides about
-/// that.
+/// Reads a key as the server does: an imported key may be any words. The product printed in a whole key is not compared
+/// with this application's: the server decides about that.
 pub(super) fn read_key(product: &Product, key: &str) -> Result<Candidates<LicenseKey>, InvalidInput> {
-    let mut keys = LicenseKey::readings(key, product).into_iter().filter(|_| can_be_key(key));
+    let mut keys = LicenseKey::readings(key, product).into_iter();
     let likeliest = keys.next().ok_or(InvalidInput::Key)?;
     Ok(Candidates { likeliest, others: keys.collect() })
-}
-
-/// True if a text can be a key of any product. Imported keys are any text, but words without a digit are something else
-/// that was pasted.
-pub(crate) fn can_be_key(text: &str) -> bool {
-    let is_prose = text.trim().contains(char::is_whitespace) && !text.chars().any(char::is_numeric);
-    !is_prose && LicenseKey::has_reading(text)
 }
