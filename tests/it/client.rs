@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use falconer_client::{
-    ActivateError, Activation, Builder, Clock, ClockReading, Deactivation, Hardware, HttpTransport, Label,
-    Licensing, LockCode, NetworkFailure, Pending, PublicKeys, RawComponents, RefreshError, RequestFailure,
-    State, UnixMillis, UnixSeconds,
+    Activation, Builder, Clock, ClockReading, Deactivation, FailureKind, Hardware, HttpTransport, Label,
+    Licensing, LockCode, NetworkFailure, Pending, PublicKeys, RawComponents, State, UnixMillis, UnixSeconds,
 };
 use falconer_emulators::tap::{Fault, Matcher, Tap};
-use falconer_tests::{Fixture, World, now};
+use falconer_tests::{Fixture, TestStack, now};
 use serde_json::Value;
 
 use crate::issuing::falconer;
@@ -58,7 +57,7 @@ impl Hardware for FixtureHardware {
 
 /// The functions, the network to them, and an application built with their current keys.
 struct Vendor {
-    world: World,
+    stack: TestStack,
     way: Tap,
     keys: PublicKeys,
     key: String,
@@ -66,11 +65,11 @@ struct Vendor {
 
 impl Vendor {
     fn new() -> Self {
-        let world = World::start();
-        let way = Tap::start(world.gateway().url()).expect("a way to the server");
-        let keys = PublicKeys::parse(&world.get("/api/keys").body.to_string()).expect("public keys");
-        let key = world.put(Fixture::pro());
-        Self { world, way, keys, key }
+        let stack = TestStack::start();
+        let way = Tap::start(stack.gateway().url()).expect("a way to the server");
+        let keys = PublicKeys::parse(&stack.get("/api/keys").body.to_string()).expect("public keys");
+        let key = stack.put(Fixture::pro());
+        Self { stack, way, keys, key }
     }
 
     fn application(&self, machine: &'static str) -> (Licensing, TestClock) {
@@ -102,7 +101,7 @@ impl Vendor {
 
     /// Runs the operator's program and asserts its success.
     fn operate(&self, arguments: &[&str]) {
-        let output = falconer(&self.world)
+        let output = falconer(&self.stack)
             .args(["--json", "--yes"])
             .args(arguments)
             .output()
@@ -116,7 +115,7 @@ impl Vendor {
         self.operate(&["keyring", "promote", "--now"]);
         for function in ["verify", "keys", "activate-sync"] {
             // A running instance reads the ring every five minutes, a new one at once.
-            self.world.gateway().kill(function, 0).expect("an instance to kill");
+            self.stack.gateway().kill(function, 0).expect("an instance to kill");
         }
     }
 }
@@ -132,7 +131,7 @@ fn license_outlives_server_by_its_grace() {
     let done = client.activate(&vendor.key, "Fixture Person", "fixture.person@example.com");
     assert_eq!(done, Ok(Activation::Done(State::Active)));
     let license = client.license().unwrap();
-    assert_eq!(license.id, vendor.world.license_id(&vendor.key).to_string());
+    assert_eq!(license.id, vendor.stack.license_id(&vendor.key).to_string());
     assert!(client.has_feature(&license.features[0]));
 
     vendor.stop_server();
@@ -143,11 +142,7 @@ fn license_outlives_server_by_its_grace() {
     assert_eq!(client.status(), State::RefreshDue);
     for day in 2..8 {
         clock.pass(DAY);
-        assert_eq!(
-            client.refresh(),
-            Err(RefreshError::RequestFailed(RequestFailure::Unreachable(NetworkFailure::Other))),
-            "day {day}"
-        );
+        assert_eq!(client.refresh(), Err(FailureKind::Offline(NetworkFailure::Other).into()), "day {day}");
         assert_eq!(client.status(), State::Grace { until: UnixSeconds(activated_at.0 + LEASE_SECONDS) });
     }
     clock.pass(activated_at.0 + LEASE_SECONDS - client.now().0 - 1);
@@ -192,14 +187,12 @@ fn second_machine_takes_the_seat() {
     let vendor = Vendor::new();
     let ((first, _), (second, _)) = (vendor.application("first"), vendor.application("second"));
     first.activate(&vendor.key, "", "").unwrap();
-    let Err(ActivateError::Refused(refusal)) = second.activate(&vendor.key, "", "") else {
-        panic!("the only seat is taken");
-    };
+    let refused = second.activate(&vendor.key, "", "").expect_err("the only seat is taken");
     assert_eq!(
-        (refusal.code.as_str(), refusal.holders[0].name.as_deref()),
-        ("SEATS_EXHAUSTED", Some("first"))
+        (refused.code.as_deref(), refused.holders[0].name.as_deref()),
+        (Some("SEATS_EXHAUSTED"), Some("first"))
     );
-    assert_eq!(second.transfer(Some(&vendor.key), Some(&refusal.holders[0].id)), Ok(State::Active));
+    assert_eq!(second.transfer(Some(&vendor.key), Some(&refused.holders[0].id)), Ok(State::Active));
     assert_eq!(first.status(), State::Active);
     assert_eq!(first.refresh(), Ok(locked(LockCode::HardwareMismatch)));
     assert_eq!(first.transfer(None, None), Ok(State::Active), "the one that lost it may have it back");
@@ -220,8 +213,8 @@ fn survives_two_rotations_while_offline() {
     vendor.rotate();
     vendor.start_server();
     assert_eq!(client.refresh(), Ok(State::Active));
-    let signed_by = vendor.world.verify(&vendor.key).lease_parts().0["kid"].clone();
-    assert_eq!(signed_by, Value::from(vendor.world.ring().current().number().to_string()), "by the newest");
+    let signed_by = vendor.stack.verify(&vendor.key).lease_parts().0["kid"].clone();
+    assert_eq!(signed_by, Value::from(vendor.stack.ring().current().number().to_string()), "by the newest");
     assert_eq!(vendor.keys, PublicKeys::parse(&pinned(&vendor)).unwrap().without("3").without("4"));
 }
 
@@ -262,7 +255,7 @@ fn stored_license_is_bound_to_its_machine() {
 }
 
 fn pinned(vendor: &Vendor) -> String {
-    vendor.world.get("/api/keys").body.to_string()
+    vendor.stack.get("/api/keys").body.to_string()
 }
 
 #[test]
@@ -272,13 +265,13 @@ fn lost_activation_takes_one_seat() {
     vendor.way.break_all(Matcher::any(), Fault::DropReply);
     assert!(matches!(
         client.activate(&vendor.key, "", ""),
-        Ok(Activation::Waiting(RequestFailure::Unreachable(NetworkFailure::Other)))
+        Ok(Activation::Waiting(FailureKind::Offline(NetworkFailure::Other).into()))
     ));
     assert_eq!((client.status(), client.pending()), (State::NotActivated, Some(Pending::Activate)));
-    let id = vendor.world.license_id(&vendor.key);
-    assert_eq!(vendor.world.stored(&id).devices.len(), 1, "it happened");
+    let id = vendor.stack.license_id(&vendor.key);
+    assert_eq!(vendor.stack.stored(&id).devices.len(), 1, "it happened");
     vendor.start_server();
     assert_eq!((client.refresh(), client.pending()), (Ok(State::Active), None));
-    let license = vendor.world.stored(&id);
+    let license = vendor.stack.stored(&id);
     assert_eq!((license.devices.len(), license.free_used), (1, 1), "once");
 }

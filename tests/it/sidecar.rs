@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use falconer_emulators::tap::{Fault, Matcher, Tap};
-use falconer_tests::{Fixture, World, alone, checkout, program};
+use falconer_tests::{Fixture, TestStack, alone, checkout, program};
 use serde_json::{Value, json};
 
 use crate::issuing::falconer;
@@ -17,7 +17,7 @@ use application::Application;
 
 /// The functions, the network to them, and a computer with the program on it.
 struct Vendor {
-    world: World,
+    stack: TestStack,
     way: Tap,
     key: String,
     folder: tempfile::TempDir,
@@ -25,13 +25,13 @@ struct Vendor {
 
 impl Vendor {
     fn new() -> Self {
-        let world = World::start();
-        let way = Tap::start(world.gateway().url()).expect("a way to the server");
+        let stack = TestStack::start();
+        let way = Tap::start(stack.gateway().url()).expect("a way to the server");
         let folder = tempfile::tempdir().expect("a folder");
-        let keys = world.get("/api/keys").body.to_string();
+        let keys = stack.get("/api/keys").body.to_string();
         fs::write(folder.path().join("falconer-keys.json"), keys).expect("public keys");
-        let key = world.put(Fixture::pro());
-        Self { world, way, key, folder }
+        let key = stack.put(Fixture::pro());
+        Self { stack, way, key, folder }
     }
 
     /// Each call is a start of the application; each machine has a store of its own.
@@ -55,7 +55,7 @@ impl Vendor {
 
     fn operate(&self, command: &str) {
         let output =
-            falconer(&self.world).args(["--yes", command, &self.key]).output().expect("the program runs");
+            falconer(&self.stack).args(["--yes", command, &self.key]).output().expect("the program runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
@@ -76,7 +76,7 @@ fn documented_example_runs() {
     let page = fs::read_to_string(checkout().join("docs/sidecar.md")).expect("the page");
     let (_, rest) = page.split_once("\n```python\n").expect("an example");
     let example = rest.split("```").next().unwrap_or_default();
-    let example = example.replace("https://licenses.example.com", &vendor.world.gateway().url());
+    let example = example.replace("https://licenses.example.com", &vendor.stack.gateway().url());
     let folder = vendor.folder.path();
     fs::write(folder.join("example.py"), example).expect("the example");
 
@@ -106,7 +106,7 @@ fn serves_a_license_through_its_life() {
     let mut application = vendor.activated("first");
     assert_eq!(state(&mut application), is("Active", true));
     let snapshot = application.call("snapshot", &json!({}))["result"].clone();
-    assert_eq!(snapshot["license"]["id"], vendor.world.license_id(&vendor.key).to_string());
+    assert_eq!(snapshot["license"]["id"], vendor.stack.license_id(&vendor.key).to_string());
     let feature = application.call("has_feature", &json!({ "name": "copy_trading" }));
     assert_eq!(feature["result"]["on"], true);
     assert_eq!(application.call("start_refresher", &json!({}))["result"]["running"], true);
@@ -116,7 +116,7 @@ fn serves_a_license_through_its_life() {
 
     let mut application = vendor.start("first");
     assert_eq!(state(&mut application), is("Active", true));
-    vendor.operate("revoke");
+    vendor.operate(&["revoke", "--reason", "refund"]);
     let answer = application.call("refresh", &json!({}));
     assert_eq!(answer["result"]["snapshot"]["lock_code"], "REVOKED", "{answer}");
     let event = loop {
@@ -128,7 +128,7 @@ fn serves_a_license_through_its_life() {
     };
     assert_eq!(event["event"], "changed", "{event}");
     assert_eq!(state(&mut application), is("Locked", false));
-    vendor.operate("reinstate");
+    vendor.operate(&["reinstate"]);
     application.call("refresh", &json!({}));
     assert_eq!(state(&mut application), is("Active", true));
     application.call("deactivate", &json!({}));

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::workspace::Workspace;
 use crate::{bench, e2e, moving, step, template, test, tidy, tools};
 
-type Step = fn(&Workspace) -> Result<()>;
+type CiStep = fn(&Workspace) -> Result<()>;
 
 const WORKFLOW: &str = ".github/workflows/ci.yml";
 const TERMINAL: &str = "xtask/python/terminal.py";
@@ -44,9 +44,9 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 24] = [
 ];
 
 /// The cheap ones first.
-const STEPS: [(&str, Step); 11] = [
+const STEPS: [(&str, CiStep); 11] = [
     ("format", format),
-    ("tidiness", |workspace| tidy::run(workspace, &tidy::Options::default())),
+    ("tidiness", |workspace| tidy::run(workspace, &tidy::TidyOptions::default())),
     ("hosted workflow", hosted_workflow),
     ("lint", lint),
     ("documentation", documentation),
@@ -120,7 +120,7 @@ fn tests_without_a_terminal(workspace: &Workspace) -> Result<()> {
         &["--bin", "xtask"][..],
         &["--test", "it", "--", "manners", "operator::commands_confirm_and_exit_by_code"],
     ] {
-        test::run(workspace, &test::Options::of(arguments))?;
+        test::run(workspace, &test::TestOptions::of(arguments))?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The license and the results of calls as JSON.
 
 use falconer_client::{
-    ActivateError, Activation, DeactivateError, Deactivation, License, Licensing, Pending, Platform,
-    RefreshError, Refusal, RequestFailure, SeatHolder, State, TransferError, UserMessage,
+    Activation, Deactivation, Failure, FailureKind, License, Licensing, NetworkFailure, Pending, Platform,
+    State, UserMessage,
 };
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ pub(crate) fn snapshot(licensing: &Licensing) -> Value {
         "message": status["message"],
         "license": license(licensing),
         "pending": pending(licensing),
-        "notice": notice(licensing),
+        "notice": licensing.notice(),
         "now": licensing.now().0,
     })
 }
@@ -33,7 +33,7 @@ pub(crate) fn status(licensing: &Licensing) -> Value {
         "state": state.name(),
         "unlocked": unlocked,
         "lock_code": lock_code,
-        "message": message(state.user_message()),
+        "message": state.user_message(),
     })
 }
 
@@ -52,11 +52,7 @@ pub(crate) fn license(licensing: &Licensing) -> Option<Value> {
 
 pub(crate) fn pending(licensing: &Licensing) -> Option<Value> {
     let pending = licensing.pending()?;
-    Some(json!({ "name": pending.name(), "message": message(pending.user_message()) }))
-}
-
-pub(crate) fn notice(licensing: &Licensing) -> Option<Value> {
-    licensing.notice().map(message)
+    Some(json!({ "name": pending.name(), "message": pending.user_message() }))
 }
 
 /// This device, as other users of the license see it.
@@ -79,17 +75,8 @@ pub(crate) fn situation(licensing: &Licensing) -> impl PartialEq + use<> {
 }
 
 /// The error of a call that was cancelled before it began.
-pub(crate) fn cancelled() -> Value {
-    json!({
-        "kind": "cancelled",
-        "code": null,
-        "sentence": "The call was cancelled before it began.",
-        "next_step": "Nothing to do.",
-    })
-}
-
-fn message(message: UserMessage) -> Value {
-    json!({ "sentence": message.sentence, "next_step": message.next_step })
+pub(crate) fn cancelled() -> Failure {
+    Failure::new(FailureKind::Offline(NetworkFailure::Cancelled))
 }
 
 /// Result of a call that asked the server.
@@ -97,22 +84,14 @@ pub(crate) enum CallResult {
     /// The server did it.
     Done,
     /// Saved; a refresh sends it.
-    Waiting(RequestFailure),
-}
-
-/// Reason why a call did nothing.
-pub(crate) struct Failure {
-    kind: &'static str,
-    message: UserMessage,
-    refusal: Option<Refusal>,
-    retry_after: Option<u64>,
+    Waiting(Failure),
 }
 
 impl From<Activation> for CallResult {
     fn from(activation: Activation) -> Self {
         match activation {
-            Activation::Done(_) => Self::Done,
             Activation::Waiting(failure) => Self::Waiting(failure),
+            _ => Self::Done,
         }
     }
 }
@@ -120,8 +99,8 @@ impl From<Activation> for CallResult {
 impl From<Deactivation> for CallResult {
     fn from(deactivation: Deactivation) -> Self {
         match deactivation {
-            Deactivation::Done => Self::Done,
             Deactivation::Waiting(failure) => Self::Waiting(failure),
+            _ => Self::Done,
         }
     }
 }
@@ -137,77 +116,8 @@ impl CallResult {
     pub(crate) fn to_json(&self, licensing: &Licensing) -> Value {
         let waiting_for = match self {
             Self::Done => None,
-            Self::Waiting(failure) => Some(Failure::of(*failure).to_json()),
+            Self::Waiting(failure) => Some(failure),
         };
         json!({ "done": waiting_for.is_none(), "waiting_for": waiting_for, "snapshot": snapshot(licensing) })
-    }
-}
-
-impl Failure {
-    fn of(failure: RequestFailure) -> Self {
-        let (kind, retry_after) = match failure {
-            RequestFailure::Busy { retry_after_seconds } => ("offline", retry_after_seconds),
-            _ => ("offline", None),
-        };
-        Self { kind, message: failure.user_message(), refusal: None, retry_after }
-    }
-
-    fn new(kind: &'static str, message: UserMessage, refusal: Option<&Refusal>) -> Self {
-        Self { kind, message, refusal: refusal.cloned(), retry_after: None }
-    }
-
-    /// The member `error` of an answer.
-    pub(crate) fn to_json(&self) -> Value {
-        let refusal = self.refusal.as_ref();
-        let holders: Vec<_> = refusal.iter().flat_map(|refusal| &refusal.holders).map(holder).collect();
-        json!({
-            "kind": self.kind,
-            "code": refusal.map(|refusal| &refusal.code),
-            "sentence": self.message.sentence,
-            "next_step": self.message.next_step,
-            "retry_after": self.retry_after,
-            "next_transfer_at": refusal.and_then(|refusal| refusal.next_transfer_at).map(|moment| moment.0),
-            "holders": holders,
-        })
-    }
-}
-
-fn holder(holder: &SeatHolder) -> Value {
-    json!({ "id": holder.id, "name": holder.name, "last_seen_at": holder.last_seen_at.map(|moment| moment.0) })
-}
-
-impl From<ActivateError> for Failure {
-    fn from(error: ActivateError) -> Self {
-        match &error {
-            ActivateError::Input(_) => Self::new("input", error.user_message(), None),
-            ActivateError::Mismatch(failure) => Self::of(*failure),
-            ActivateError::Refused(refusal) => Self::new("refused", error.user_message(), Some(refusal)),
-        }
-    }
-}
-
-impl From<TransferError> for Failure {
-    fn from(error: TransferError) -> Self {
-        match &error {
-            TransferError::Input(_) => Self::new("input", error.user_message(), None),
-            TransferError::RequestFailed(failure) => Self::of(*failure),
-            TransferError::Refused(refusal) => Self::new("refused", error.user_message(), Some(refusal)),
-        }
-    }
-}
-
-impl From<RefreshError> for Failure {
-    fn from(error: RefreshError) -> Self {
-        match &error {
-            RefreshError::RequestFailed(failure) => Self::of(*failure),
-            RefreshError::Refused(refusal) => Self::new("refused", error.user_message(), Some(refusal)),
-        }
-    }
-}
-
-impl From<DeactivateError> for Failure {
-    fn from(error: DeactivateError) -> Self {
-        let refusal = error.refusal().cloned();
-        Self::new("refused", error.user_message(), refusal.as_ref())
     }
 }

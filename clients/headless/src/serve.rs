@@ -20,11 +20,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use falconer_client::{Builder, Licensing, Refresher};
+use falconer_client::{Builder, Failure, Licensing, Refresher};
 use serde_json::{Value, json};
 
-use crate::report::{self, CallResult, Failure};
-use calls::{Calls, Cancelled, Job};
+use crate::report::{self, CallResult};
+use calls::{Calls, Cancelled};
 use output::Output;
 use request::{BadLine, BadRequest, Call, Id, Look, Method, Request};
 
@@ -140,7 +140,7 @@ impl Serving {
     fn cancel(&self, id: &Id, call: &Id) {
         let cancelled = self.calls.cancel(call);
         if let Cancelled::Waiting(call) = &cancelled {
-            self.answer_cancelled(call);
+            self.answer_failure(call, &report::cancelled());
         }
         self.answer(id, &json!({ "cancelled": !matches!(cancelled, Cancelled::Unknown) }));
     }
@@ -150,9 +150,9 @@ impl Serving {
         loop {
             let job = self.calls.next();
             if let Some(licensing) = self.licensing() {
-                match call(&licensing, &job) {
-                    Ok(result) => self.answer(&job.id, &result),
-                    Err(error) => self.answer_error(Some(&job.id), &error),
+                match call(&licensing, &job.call) {
+                    Ok(result) => self.answer(&job.id, &result.to_json(&licensing)),
+                    Err(failure) => self.answer_failure(&job.id, &failure),
                 }
             }
             self.calls.finish();
@@ -179,7 +179,7 @@ impl Serving {
             self.calls.wait_until_idle(INPUT_ENDED_GRACE);
         }
         for id in self.calls.cancel_all() {
-            self.answer_cancelled(&id);
+            self.answer_failure(&id, &report::cancelled());
         }
         self.calls.wait_until_idle(CANCEL_GRACE);
         *self.refresher() = None;
@@ -219,12 +219,11 @@ impl Serving {
     }
 
     fn answer_bad_line(&self, BadLine { id, reason }: &BadLine) {
-        let error = json!({ "kind": "protocol", "code": reason.code(), "sentence": reason.sentence() });
-        self.answer_error(id.as_ref(), &error);
+        self.answer_error(id.as_ref(), &reason.to_json());
     }
 
-    fn answer_cancelled(&self, id: &Id) {
-        self.answer_error(Some(id), &report::cancelled());
+    fn answer_failure(&self, id: &Id, failure: &Failure) {
+        self.answer_error(Some(id), &json!(failure));
     }
 }
 
@@ -239,19 +238,14 @@ fn look_at(licensing: &Licensing, look: &Look) -> Value {
         Look::Status => report::status(licensing),
         Look::HasFeature(name) => json!({ "on": licensing.has_feature(name) }),
         Look::License => json!({ "license": report::license(licensing) }),
-        Look::Notice => json!({ "notice": report::notice(licensing) }),
+        Look::Notice => json!({ "notice": licensing.notice() }),
         Look::Pending => json!({ "pending": report::pending(licensing) }),
         Look::Device => json!({ "device": report::device(licensing) }),
     }
 }
 
-/// Asks the server. Returns the members `result` or `error` of the answer.
-fn call(licensing: &Licensing, job: &Job) -> Result<Value, Value> {
-    let result = make(licensing, &job.call);
-    result.map(|result| result.to_json(licensing)).map_err(|failure| failure.to_json())
-}
-
-fn make(licensing: &Licensing, call: &Call) -> Result<CallResult, Failure> {
+/// Asks the server.
+fn call(licensing: &Licensing, call: &Call) -> Result<CallResult, Failure> {
     match call {
         Call::Activate { key, name, email } => Ok(licensing.activate(key, name, email)?.into()),
         Call::Transfer { key, from_device } => {

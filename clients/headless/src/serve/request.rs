@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::lines::Line;
 
@@ -88,7 +88,14 @@ pub(super) enum BadRequest {
 }
 
 impl BadRequest {
-    pub(super) const fn code(self) -> &'static str {
+    /// The member `error` of an answer, with the members that a failure of the library has too.
+    pub(super) fn to_json(self) -> Value {
+        let (name, next_step) = (self.name(), "Correct the application.");
+        let message = json!({ "id": name, "sentence": self.sentence(), "next_step": next_step });
+        json!({ "kind": "protocol", "cause": name, "code": null, "message": message })
+    }
+
+    const fn name(self) -> &'static str {
         match self {
             Self::LineTooLong => "line_too_long",
             Self::NotUtf8 => "not_utf8",
@@ -102,7 +109,7 @@ impl BadRequest {
     }
 
     /// For the developer, in constant words.
-    pub(super) const fn sentence(self) -> &'static str {
+    const fn sentence(self) -> &'static str {
         match self {
             Self::LineTooLong => "The line is longer than 65536 bytes.",
             Self::NotUtf8 => "The line is not UTF-8.",
@@ -243,8 +250,6 @@ struct CancelParams {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn read_text(text: &str) -> Result<Request, BadLine> {

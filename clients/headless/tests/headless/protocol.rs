@@ -34,7 +34,7 @@ fn looks_are_answered_while_calls_wait() {
 fn bad_lines_cost_only_themselves() {
     let mut application = start(&server::absent());
     let long = "x".repeat(200_000);
-    for (line, id, code) in [
+    for (line, id, cause) in [
         (&b"\xff\xfe"[..], Value::Null, "not_utf8"),
         (b"{", Value::Null, "not_json"),
         (long.as_bytes(), Value::Null, "line_too_long"),
@@ -44,10 +44,10 @@ fn bad_lines_cost_only_themselves() {
     ] {
         application.write(line);
         let answer = application.answer();
-        assert_eq!((&answer["id"], &answer["error"]["code"]), (&id, &json!(code)), "{answer}");
+        assert_eq!((&answer["id"], &answer["error"]["cause"]), (&id, &json!(cause)), "{answer}");
         assert_eq!(answer["error"]["kind"], "protocol");
         application.ask(1, "status", &json!({}));
-        assert_eq!(application.answer()["id"], 1, "after {code}");
+        assert_eq!(application.answer()["id"], 1, "after {cause}");
     }
 }
 
@@ -58,14 +58,14 @@ fn calls_are_bounded_and_have_one_id_each() {
     for id in 0..16 {
         application.ask(id, "activate", &json!({ "key": KEY }));
     }
-    for (id, answered, code) in [(3, Value::Null, "id_in_use"), (16, json!(16), "too_many_calls")] {
+    for (id, answered, cause) in [(3, Value::Null, "id_in_use"), (16, json!(16), "too_many_calls")] {
         application.ask(id, "refresh", &json!({}));
         let answer = application.answer();
-        assert_eq!((&answer["id"], &answer["error"]["code"]), (&answered, &json!(code)), "{answer}");
+        assert_eq!((&answer["id"], &answer["error"]["cause"]), (&answered, &json!(cause)), "{answer}");
     }
     application.ask("c", "cancel", &json!({ "id": 15 }));
     let (call, cancel) = (application.answer(), application.answer());
-    assert_eq!((&call["id"], &call["error"]["kind"]), (&json!(15), &json!("cancelled")), "{call}");
+    assert_eq!((&call["id"], &call["error"]["cause"]), (&json!(15), &json!("cancelled")), "{call}");
     assert_eq!(cancel, json!({ "id": "c", "result": { "cancelled": true } }));
     application.ask("d", "cancel", &json!({ "id": 15 }));
     assert_eq!(application.answer(), json!({ "id": "d", "result": { "cancelled": false } }));
@@ -86,8 +86,7 @@ fn lying_servers_change_nothing() {
         let mut application = start(&server.url);
         application.ask(1, "activate", &json!({ "key": KEY, "name": "Anna", "email": "" }));
         let answer = application.answer();
-        application.ask(2, "snapshot", &json!({}));
-        let snapshot = application.answer();
+        let snapshot = application.call("snapshot", &json!({}));
         let state = &snapshot["result"]["state"];
         assert_eq!(state, "NotActivated", "{answer}");
         assert!(server.connections.load(Ordering::SeqCst) > 0);
@@ -102,8 +101,7 @@ fn absent_server_lets_the_activation_wait() {
     assert_eq!(answer["result"]["done"], false, "{answer}");
     assert_eq!(answer["result"]["waiting_for"]["kind"], "offline");
     assert_eq!(answer["result"]["snapshot"]["state"], "NotActivated");
-    application.ask(2, "pending", &json!({}));
-    assert_eq!(application.answer()["result"]["pending"]["name"], "activate");
+    assert_eq!(application.call("pending", &json!({}))["result"]["pending"]["name"], "activate");
 }
 
 /// The key in every place of a line, in lines of every kind.
