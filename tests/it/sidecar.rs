@@ -53,9 +53,9 @@ impl Vendor {
         application
     }
 
-    fn operate(&self, command: &str) {
-        let output =
-            falconer(&self.stack).args(["--yes", command, &self.key]).output().expect("the program runs");
+    fn operate(&self, command: &[&str]) {
+        let mut program = falconer(&self.stack);
+        let output = program.arg("--yes").args(command).arg(&self.key).output().expect("the program runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }

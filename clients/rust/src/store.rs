@@ -32,11 +32,38 @@ pub(crate) struct Licensee {
 #[debug("StoredKey(…)")]
 pub(crate) struct StoredKey(pub(crate) String);
 
+/// The keys that a typed text may still mean, the likeliest first. The application asks about the next one only after the
+/// server has answered that it never issued the one before, so the first alone may hold a seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredReadings {
+    pub(crate) first: StoredKey,
+    pub(crate) others: Vec<StoredKey>,
+}
+
+impl StoredReadings {
+    /// Writes one key a line: keys contain no line break. Version 0.1.0 wrote the first key alone.
+    fn to_column(&self) -> String {
+        let keys: Vec<_> =
+            std::iter::once(&self.first).chain(&self.others).map(|key| key.0.as_str()).collect();
+        keys.join("\n")
+    }
+
+    fn from_column(text: &str) -> Self {
+        let mut keys = text.lines().map(|key| StoredKey(key.to_owned()));
+        Self { first: keys.next().unwrap_or_else(|| StoredKey(String::new())), others: keys.collect() }
+    }
+
+    /// All keys, in their order.
+    pub(crate) fn into_keys(self) -> impl Iterator<Item = StoredKey> {
+        std::iter::once(self.first).chain(self.others)
+    }
+}
+
 /// The one request that waits for the server. A later request replaces it: [`Record::replace_pending`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PendingRequest {
     /// Activation with a key.
-    Activate(StoredKey),
+    Activate(StoredReadings),
     /// Freeing this device's seat.
     Deactivate,
 }
@@ -102,7 +129,7 @@ impl Record {
         pending: Option<PendingRequest>,
     ) {
         let before = match self.pending.take() {
-            Some(PendingRequest::Activate(before)) => Some(before),
+            Some(PendingRequest::Activate(before)) => Some(before.first),
             Some(PendingRequest::Deactivate) => stored.cloned(),
             None => None,
         };
@@ -113,8 +140,24 @@ impl Record {
 
     /// Abandons a pending activation. Its seat may have been taken although the answer was lost.
     pub(crate) fn abandon_activation(&mut self) {
-        if let Some(PendingRequest::Activate(key)) = self.pending.take() {
-            self.abandoned_keys.push(key);
+        if let Some(PendingRequest::Activate(readings)) = self.pending.take() {
+            self.abandoned_keys.push(readings.first);
+        }
+    }
+
+    /// Ends a pending activation with `key`, which has its final answer.
+    pub(crate) fn end_activation(&mut self, key: &StoredKey) {
+        let is_answered = |pending: &mut PendingRequest| matches!(pending, PendingRequest::Activate(readings) if readings.first == *key);
+        self.pending.take_if(is_answered);
+    }
+
+    /// Goes on to the next reading of a pending activation whose first one, `key`, the server never issued.
+    pub(crate) fn pass_over_reading(&mut self, key: &StoredKey) {
+        let Some(PendingRequest::Activate(readings)) = &self.pending else { return };
+        if readings.first == *key {
+            let mut others = readings.others.clone().into_iter();
+            let rest = others.next().map(|first| StoredReadings { first, others: others.collect() });
+            self.pending = rest.map(PendingRequest::Activate);
         }
     }
 }
@@ -236,7 +279,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
     let name: Option<String> = row.get("licensee_name")?;
     let email: Option<String> = row.get("licensee_email")?;
     let pending: Option<String> = row.get("pending")?;
-    let pending_key = row.get::<_, Option<String>>("pending_key")?.map(StoredKey);
+    let pending_key: Option<String> = row.get("pending_key")?;
     let abandoned_keys: String = row.get::<_, Option<String>>("given_up_keys")?.unwrap_or_default();
     Ok(Record {
         key: row.get::<_, Option<String>>("license_key")?.map(StoredKey),
@@ -257,7 +300,9 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
         },
         seal: row.get("seal")?,
         pending: match (pending.as_deref(), pending_key) {
-            (Some("activate"), Some(key)) => Some(PendingRequest::Activate(key)),
+            (Some("activate"), Some(keys)) => {
+                Some(PendingRequest::Activate(StoredReadings::from_column(&keys)))
+            }
             (Some("deactivate"), _) => Some(PendingRequest::Deactivate),
             _ => None,
         },
@@ -268,7 +313,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Record> {
 fn write(connection: &Connection, record: &Record) -> rusqlite::Result<usize> {
     let (pending, pending_key) = match &record.pending {
         None => (None, None),
-        Some(PendingRequest::Activate(key)) => (Some("activate"), Some(&key.0)),
+        Some(PendingRequest::Activate(readings)) => (Some("activate"), Some(readings.to_column())),
         Some(PendingRequest::Deactivate) => (Some("deactivate"), None),
     };
     // Keys contain no line break.

@@ -30,7 +30,23 @@ pub enum Deactivation {
 /// Input of an activation, read.
 pub(super) struct Input {
     pub(super) key: LicenseKey,
+    /// The readings of the typed text that follow, should the server never have issued this key.
+    pub(super) others: Vec<LicenseKey>,
     pub(super) licensee: Licensee,
+}
+
+impl Input {
+    /// An input for each of the keys that a text can mean. `None` without a key.
+    pub(super) fn of_readings(keys: &[LicenseKey], licensee: &Licensee) -> Option<Candidates<Self>> {
+        let others = |place| keys.iter().skip(place + 1).cloned().collect();
+        let mut inputs = keys.iter().enumerate().map(|(place, key)| Self {
+            key: key.clone(),
+            others: others(place),
+            licensee: licensee.clone(),
+        });
+        let likeliest = inputs.next()?;
+        Some(Candidates { likeliest, others: inputs.collect() })
+    }
 }
 
 /// Keys that a typed text can mean, the likeliest first, and what is derived from them.
@@ -70,14 +86,14 @@ pub(super) fn read_input(
     name: &str,
     email: &str,
 ) -> Result<Candidates<Input>, InvalidInput> {
-    let keys = read_key(product, key)?;
+    let keys = LicenseKey::readings(key, product);
     let name = PersonName::read(name).map_err(|_: BadLine| InvalidInput::Name)?;
     let email = Email::read(email).map_err(|_: BadLine| InvalidInput::Email)?;
     if email.as_ref().is_some_and(|email| !email.looks_right()) {
         return Err(InvalidInput::Email);
     }
     let licensee = Licensee { name, email };
-    Ok(keys.map(|key| Input { key, licensee: licensee.clone() }))
+    Input::of_readings(&keys, &licensee).ok_or(InvalidInput::Key)
 }
 
 /// Reads a key as the server does: an imported key may be any words. The product printed in a whole key is not compared

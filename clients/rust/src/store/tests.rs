@@ -18,7 +18,10 @@ fn record() -> Record {
         failed_at: Some(UnixSeconds(7)),
         checkpoint: TimeCheckpoint { floor: UnixMillis(-5), skew_millis: i64::MAX },
         seal: Some("seal".to_owned()),
-        pending: Some(PendingRequest::Activate(StoredKey("QF-PRO-OTHER".to_owned()))),
+        pending: Some(PendingRequest::Activate(StoredReadings {
+            first: StoredKey("QF-PRO-OTHER".to_owned()),
+            others: vec![StoredKey("QF-P_RO-OTHER".to_owned())],
+        })),
         abandoned_keys: ["QF-PRO-THIRD", "QF-PRO-FOURTH"].map(|key| StoredKey(key.to_owned())).to_vec(),
     }
 }
