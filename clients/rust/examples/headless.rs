@@ -84,7 +84,7 @@ impl<'a> Command<'a> {
                 .err()
                 .map(|error| CommandResult::about(error.user_message(), error.refusal())),
             Self::Transfer { key } => licensing
-                .transfer(key, None)
+                .transfer(key, "", "", None)
                 .err()
                 .map(|error| CommandResult::about(error.user_message(), error.refusal())),
             Self::Deactivate => match licensing.deactivate() {

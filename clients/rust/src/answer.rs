@@ -64,12 +64,20 @@ pub enum RequestFailure {
     OtherProduct,
     /// The operating system supplied no random bytes for a nonce, so no request was sent.
     NothingSent,
+    /// This process was forked from the one that opened the license, so no request was sent.
+    Forked,
 }
 
 impl RequestFailure {
+    /// True if the call ended early, so that its failure says nothing about server and network.
+    pub(crate) const fn is_early_end(&self) -> bool {
+        matches!(self, Self::Unreachable(NetworkFailure::Cancelled) | Self::Forked)
+    }
+
     /// Name for the log.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
+            Self::Unreachable(NetworkFailure::Cancelled) => "cancelled",
             Self::Unreachable(_) => "unreachable",
             Self::Busy { .. } => "busy",
             Self::NotTheServer => "not the server",
@@ -78,6 +86,7 @@ impl RequestFailure {
             Self::OtherMachine => "other machine",
             Self::OtherProduct => "other product",
             Self::NothingSent => "nothing sent",
+            Self::Forked => "forked",
         }
     }
 
@@ -85,6 +94,9 @@ impl RequestFailure {
     #[must_use]
     pub const fn user_message(&self) -> UserMessage {
         match self {
+            Self::Unreachable(NetworkFailure::Cancelled) => {
+                UserMessage::new("The request was cancelled.", "Start it again when you want to.")
+            }
             Self::Unreachable(_) => UserMessage::new(
                 "The license server could not be reached.",
                 "Check the internet connection, then try again.",
@@ -115,6 +127,10 @@ impl RequestFailure {
             Self::NothingSent => UserMessage::new(
                 "The operating system supplied no random numbers, so nothing was sent.",
                 "Restart the device, then try again.",
+            ),
+            Self::Forked => UserMessage::new(
+                "A copy of the application asked for the license, so nothing was sent.",
+                "Try again in the application itself.",
             ),
         }
     }

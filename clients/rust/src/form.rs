@@ -228,9 +228,11 @@ impl ActivationForm {
         let Phase::Failed { next: NextAction::MoveHere(_), .. } = &self.phase else { return None };
         let from = self.chosen_holder().map(|holder| holder.id.clone());
         self.phase = Phase::Working;
-        let key = Some(self.texts[Field::Key as usize].clone()).filter(|key| !key.trim().is_empty());
+        let [key, name, email] = self.texts.clone();
+        let key = Some(key).filter(|key| !key.trim().is_empty());
         Some(move |licensing: &Licensing| {
-            SubmitOutcome(RequestResult::Transfer(licensing.transfer(key.as_deref(), from.as_deref())))
+            let moved = licensing.transfer(key.as_deref(), &name, &email, from.as_deref());
+            SubmitOutcome(RequestResult::Transfer(moved))
         })
     }
 
@@ -335,6 +337,7 @@ fn action_after_activation(error: &ActivateError) -> NextAction {
         ActivateError::Input(bad) => NextAction::Correct(field_of(*bad)),
         ActivateError::Refused(refusal) => action_after(refusal),
         ActivateError::Mismatch(_) => NextAction::AskVendor,
+        ActivateError::Stopped(_) => NextAction::TryAgain,
     }
 }
 

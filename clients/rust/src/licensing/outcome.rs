@@ -73,6 +73,8 @@ pub enum ActivateError {
     Refused(Refusal),
     /// The server's answer is about another machine or another product. The activation does not wait.
     Mismatch(RequestFailure),
+    /// The call ended early: it was cancelled, or made in a forked process. The activation does not wait.
+    Stopped(RequestFailure),
 }
 
 /// Error of a transfer.
@@ -104,6 +106,8 @@ pub enum RefreshError {
 pub enum DeactivateError {
     /// The server refused.
     Refused(Refusal),
+    /// The call ended early: it was cancelled, or made in a forked process. The deactivation does not wait.
+    Stopped(RequestFailure),
 }
 
 /// Implements message and refusal of an error, by variant.
@@ -119,7 +123,6 @@ macro_rules! advised {
             /// The server's refusal, if that is the reason.
             #[must_use]
             pub fn refusal(&self) -> Option<&Refusal> {
-                #[allow(unreachable_patterns, reason = "one of the errors has no other variant")]
                 match self {
                     Self::Refused(refusal) => Some(refusal),
                     _ => None,
@@ -135,7 +138,7 @@ advised! {
     ActivateError {
         Self::Input(bad) => bad.user_message(),
         Self::Refused(refusal) => refusal.user_message(),
-        Self::Mismatch(failure) => failure.user_message(),
+        Self::Mismatch(failure) | Self::Stopped(failure) => failure.user_message(),
     }
     TransferError {
         Self::Input(bad) => bad.user_message(),
@@ -148,6 +151,7 @@ advised! {
     }
     DeactivateError {
         Self::Refused(refusal) => refusal.user_message(),
+        Self::Stopped(failure) => failure.user_message(),
     }
 }
 
@@ -199,13 +203,18 @@ pub(super) fn read_input(
     email: &str,
 ) -> Result<Candidates<Input>, InvalidInput> {
     let keys = read_key(product, key)?;
+    let licensee = read_licensee(name, email)?;
+    Ok(keys.map(|key| Input { key, licensee: licensee.clone() }))
+}
+
+/// Reads name and e-mail; either may be empty.
+pub(super) fn read_licensee(name: &str, email: &str) -> Result<Licensee, InvalidInput> {
     let name = PersonName::read(name).map_err(|_: BadLine| InvalidInput::Name)?;
     let email = Email::read(email).map_err(|_: BadLine| InvalidInput::Email)?;
     if email.as_ref().is_some_and(|email| !email.looks_right()) {
         return Err(InvalidInput::Email);
     }
-    let licensee = Licensee { name, email };
-    Ok(keys.map(|key| Input { key, licensee: licensee.clone() }))
+    Ok(Licensee { name, email })
 }
 
 /// Reads a key. The product printed in a whole key is not compared with this application's: the server decides about

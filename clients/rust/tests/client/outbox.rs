@@ -38,7 +38,7 @@ fn holds_alone(setup: &TestSetup, client: &Licensing, number: u8) {
 fn replaced_key_releases_its_seat() {
     let ways: [fn(&TestSetup, &Licensing); 3] = [
         |_, client| assert_eq!(client.activate(&key(2), "", ""), Ok(Activation::Done(State::Active))),
-        |_, client| assert_eq!(client.transfer(Some(&key(2)), None), Ok(State::Active)),
+        |_, client| assert_eq!(client.transfer(Some(&key(2)), "", "", None), Ok(State::Active)),
         |setup, client| {
             activate_unheard(setup, client, 2);
             assert_eq!(client.pending(), Some(Pending::Activate), "what is wanted now");
