@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use crate::app::App;
 use crate::clock;
 use crate::endpoint::{Endpoint, WarmUp};
-use crate::lambda_event::{NotARequest, Reply};
+use crate::lambda_event::{LambdaResponse, NotARequest};
 use crate::problem::Problem;
 use crate::request::Request;
 
@@ -104,7 +104,7 @@ impl Instance {
         let _ = tokio::join!(self.app.ring.ring(), store);
     }
 
-    async fn answer(&self, event: &str, lambdas_deadline_millis: u64) -> Reply {
+    async fn answer(&self, event: &str, lambdas_deadline_millis: u64) -> LambdaResponse {
         let started = Instant::now();
         let now = clock::now();
         let deadline = self.deadline(lambdas_deadline_millis, now.0);

@@ -8,7 +8,7 @@ mod request;
 use falconer_domain::Code;
 use serde_json::{Map, Value, json};
 
-use endpoints::{ENDPOINTS, Endpoint, Kind};
+use endpoints::{BodyKind, DescribedRoute, ENDPOINTS};
 
 /// The document, as `docs/openapi.yaml` has it.
 #[must_use]
@@ -97,7 +97,7 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn operation(endpoint: &Endpoint) -> Value {
+fn operation(endpoint: &DescribedRoute) -> Value {
     let mut statuses: Vec<u16> =
         endpoint.codes.iter().map(|(code, _)| code.status()).chain([404, 429, 500, 503]).collect();
     if endpoint.request.is_some() {
@@ -140,13 +140,15 @@ fn is_answered_with(code: Code, status: u16) -> bool {
 }
 
 /// An answer of one status: what the function says with it, and what the gateway may say by itself.
-fn response(endpoint: &Endpoint, status: u16) -> Value {
+fn response(endpoint: &DescribedRoute, status: u16) -> Value {
     let codes: Vec<_> =
         endpoint.codes.iter().filter(|(code, _)| is_answered_with(*code, status)).copied().collect();
     let mut bodies: Vec<(&str, Value)> = Vec::new();
-    for (media, kind) in [("application/json", Kind::Answer), ("application/problem+json", Kind::Problem)] {
+    for (media, kind) in
+        [("application/json", BodyKind::Answer), ("application/problem+json", BodyKind::Problem)]
+    {
         let mut by_schema: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (code, schema) in codes.iter().filter(|(_, schema)| Kind::of(schema) == kind) {
+        for (code, schema) in codes.iter().filter(|(_, schema)| BodyKind::of(schema) == kind) {
             match by_schema.iter_mut().find(|(name, _)| name == schema) {
                 Some((_, names)) => names.push(code.name()),
                 None => by_schema.push((schema, vec![code.name()])),

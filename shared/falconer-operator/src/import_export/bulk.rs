@@ -2,7 +2,7 @@
 //!
 //! It may be killed at any moment: a transaction is stored or not, and whoever starts over finds what is there.
 
-use falconer_aws::operator::MOST_AT_ONCE;
+use falconer_aws::operator::MAX_PER_TRANSACTION;
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::NewLicense;
 use futures_util::StreamExt;
@@ -62,7 +62,7 @@ impl<'a> Bulk<'a> {
     /// [`BulkError`], of an earlier one.
     pub async fn push(&mut self, new: NewLicense, row: AuditRow) -> Result<(), BulkError> {
         self.batch.push((new, row));
-        if self.batch.len() == MOST_AT_ONCE {
+        if self.batch.len() == MAX_PER_TRANSACTION {
             self.send();
         }
         while self.under_way.len() >= MAX_IN_FLIGHT {
