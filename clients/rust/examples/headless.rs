@@ -71,7 +71,7 @@ impl<'a> Command<'a> {
                 Ok(_) => None,
             },
             Self::Refresh => licensing.refresh().err(),
-            Self::Transfer { key } => licensing.transfer(key, None).err(),
+            Self::Transfer { key } => licensing.transfer(key, "", "", None).err(),
             Self::Deactivate => match licensing.deactivate() {
                 Ok(Deactivation::Waiting(failure)) | Err(failure) => Some(failure),
                 Ok(_) => None,

@@ -71,13 +71,18 @@ pub(super) fn read_input(
     email: &str,
 ) -> Result<Candidates<Input>, InvalidInput> {
     let keys = read_key(product, key)?;
+    let licensee = read_licensee(name, email)?;
+    Ok(keys.map(|key| Input { key, licensee: licensee.clone() }))
+}
+
+/// Reads name and e-mail; either may be empty.
+pub(super) fn read_licensee(name: &str, email: &str) -> Result<Licensee, InvalidInput> {
     let name = PersonName::read(name).map_err(|_: BadLine| InvalidInput::Name)?;
     let email = Email::read(email).map_err(|_: BadLine| InvalidInput::Email)?;
     if email.as_ref().is_some_and(|email| !email.looks_right()) {
         return Err(InvalidInput::Email);
     }
-    let licensee = Licensee { name, email };
-    Ok(keys.map(|key| Input { key, licensee: licensee.clone() }))
+    Ok(Licensee { name, email })
 }
 
 /// Reads a key. The product printed in a whole key is not compared with this application's: the server decides about
