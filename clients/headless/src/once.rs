@@ -31,7 +31,7 @@ fn call(licensing: &Licensing, command: &Command) -> Result<CallResult, Failure>
         Command::Status => Ok(CallResult::Done),
         Command::Activate { key, name, email } => Ok(licensing.activate(key, name, email)?.into()),
         Command::Refresh => Ok(licensing.refresh()?.into()),
-        Command::Transfer { key } => Ok(licensing.transfer(key.as_deref(), None)?.into()),
+        Command::Transfer { key } => Ok(licensing.transfer(key.as_deref(), "", "", None)?.into()),
         Command::Deactivate => Ok(licensing.deactivate()?.into()),
     }
 }

@@ -150,6 +150,7 @@ impl Serving {
         loop {
             let job = self.calls.next();
             if let Some(licensing) = self.licensing() {
+                let licensing = licensing.cancelled_by(&job.cancel);
                 match call(&licensing, &job.call) {
                     Ok(result) => self.answer(&job.id, &result.to_json(&licensing)),
                     Err(failure) => self.answer_failure(&job.id, &failure),
@@ -248,8 +249,8 @@ fn look_at(licensing: &Licensing, look: &Look) -> Value {
 fn call(licensing: &Licensing, call: &Call) -> Result<CallResult, Failure> {
     match call {
         Call::Activate { key, name, email } => Ok(licensing.activate(key, name, email)?.into()),
-        Call::Transfer { key, from_device } => {
-            Ok(licensing.transfer(key.as_deref(), from_device.as_deref())?.into())
+        Call::Transfer { key, name, email, from_device } => {
+            Ok(licensing.transfer(key.as_deref(), name, email, from_device.as_deref())?.into())
         }
         Call::Refresh => Ok(licensing.refresh()?.into()),
         Call::Deactivate => Ok(licensing.deactivate()?.into()),

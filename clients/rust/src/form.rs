@@ -100,6 +100,7 @@ impl NextAction {
             FailureKind::Offline(_)
             | FailureKind::Busy
             | FailureKind::NothingSent
+            | FailureKind::Forked
             | FailureKind::Answer(
                 InvalidAnswer::NotTheServer
                 | InvalidAnswer::UntrustedSignature
@@ -294,9 +295,10 @@ impl ActivationForm {
         let Phase::Failed { next: NextAction::MoveHere(_), .. } = &self.phase else { return None };
         let from = self.chosen_holder().map(|holder| holder.id.clone());
         self.phase = Phase::Working;
-        let key = Some(self.texts[Field::Key as usize].clone()).filter(|key| !key.trim().is_empty());
+        let [key, name, email] = self.texts.clone();
+        let key = Some(key).filter(|key| !key.trim().is_empty());
         Some(move |licensing: &Licensing| {
-            let moved = licensing.transfer(key.as_deref(), from.as_deref());
+            let moved = licensing.transfer(key.as_deref(), &name, &email, from.as_deref());
             SubmitOutcome(moved.map(Activation::Done))
         })
     }

@@ -51,7 +51,7 @@ pub(super) enum Look {
 #[derive(PartialEq)]
 pub(super) enum Call {
     Activate { key: String, name: String, email: String },
-    Transfer { key: Option<String>, from_device: Option<String> },
+    Transfer { key: Option<String>, name: String, email: String, from_device: Option<String> },
     Refresh,
     Deactivate,
 }
@@ -181,8 +181,8 @@ fn read_method(name: &str, params: Value) -> Result<Method, BadRequest> {
             return Ok(Method::Call(Call::Activate { key, name, email }));
         }
         "transfer" => {
-            let TransferParams { key, from_device } = read_params(params)?;
-            return Ok(Method::Call(Call::Transfer { key, from_device }));
+            let TransferParams { key, name, email, from_device } = read_params(params)?;
+            return Ok(Method::Call(Call::Transfer { key, name, email, from_device }));
         }
         "cancel" => {
             let CancelParams { id } = read_params(params)?;
@@ -239,6 +239,10 @@ struct TransferParams {
     #[serde(default)]
     key: Option<String>,
     #[serde(default)]
+    name: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
     from_device: Option<String>,
 }
 
@@ -273,7 +277,12 @@ mod tests {
             ),
             (
                 r#"{"id":1,"method":"transfer"}"#,
-                Method::Call(Call::Transfer { key: None, from_device: None }),
+                Method::Call(Call::Transfer {
+                    key: None,
+                    name: String::new(),
+                    email: String::new(),
+                    from_device: None,
+                }),
             ),
             (r#"{"id":1,"method":"cancel","params":{"id":"a"}}"#, Method::Cancel(id(json!("a")))),
         ] {

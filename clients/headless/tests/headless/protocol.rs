@@ -1,6 +1,7 @@
 //! Requests and answers.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -69,6 +70,23 @@ fn calls_are_bounded_and_have_one_id_each() {
     assert_eq!(cancel, json!({ "id": "c", "result": { "cancelled": true } }));
     application.ask("d", "cancel", &json!({ "id": 15 }));
     assert_eq!(application.answer(), json!({ "id": "d", "result": { "cancelled": false } }));
+}
+
+/// The server has the request and never answers; the call ends because the application asks.
+#[test]
+fn running_call_is_cancelled() {
+    let server = server::silent();
+    let mut application = start(&server.url);
+    application.ask(1, "activate", &json!({ "key": KEY }));
+    while server.connections.load(Ordering::SeqCst) == 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    application.ask(2, "cancel", &json!({ "id": 1 }));
+    let mut answers = [application.answer(), application.answer()];
+    answers.sort_by_key(|answer| answer["id"].as_i64());
+    assert_eq!(answers[0]["error"]["cause"], "cancelled", "{answers:?}");
+    assert_eq!(answers[1]["result"]["cancelled"], true);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1, "no second attempt");
 }
 
 /// What anybody on the way may say without the vendor's signature. None of it locks or unlocks.

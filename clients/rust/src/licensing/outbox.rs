@@ -11,14 +11,13 @@ use super::session::{Exchange, Session, request_members};
 use crate::answer::RequestFailure;
 use crate::decision::{Decision, Question};
 use crate::failure::{Failure, InvalidInput};
-use crate::store::{PendingRequest, Record, StoredKey, StoredReadings};
+use crate::store::{Licensee, PendingRequest, Record, StoredKey, StoredReadings};
 use crate::transport::ApiEndpoint;
 
 impl Session<'_> {
     /// See [`Licensing::activate`](super::Licensing::activate). Returns the reason for waiting, if it waits.
     pub(super) fn activate(&mut self, input: &Input) -> Result<Option<Failure>, Failure> {
         let Input { key, others, licensee } = input;
-        self.state.typed = licensee.clone();
         let stored = self.state.record.key.clone();
         match self.take_seat(ApiEndpoint::Activate, key, licensee, None) {
             Exchange::Decided(Decision::Lease, _) => {
@@ -40,6 +39,10 @@ impl Session<'_> {
                 self.keep(|record| record.end_activation(&stored));
                 Err(failure.into())
             }
+            Exchange::Failed(failure) if failure.is_early_end() => {
+                self.abandon_unless_wanted(key);
+                Err(failure.into())
+            }
             Exchange::Failed(failure) => {
                 let others = others.iter().map(to_stored).collect();
                 let readings = StoredReadings { first: to_stored(key), others };
@@ -54,11 +57,12 @@ impl Session<'_> {
     pub(super) fn transfer(
         &mut self,
         key: Option<LicenseKey>,
+        licensee: &Licensee,
         from_device: Option<&str>,
     ) -> Result<(), Failure> {
         let key = key.or_else(|| self.state.verified.key.clone()).ok_or(InvalidInput::MissingKey)?;
-        let (licensee, stored) = (self.state.typed.clone(), self.state.record.key.clone());
-        match self.take_seat(ApiEndpoint::Transfer, &key, &licensee, from_device) {
+        let stored = self.state.record.key.clone();
+        match self.take_seat(ApiEndpoint::Transfer, &key, licensee, from_device) {
             Exchange::Decided(Decision::Lease, _) => {
                 self.replace_pending(&key, stored.as_ref(), None);
                 Ok(())
@@ -78,7 +82,7 @@ impl Session<'_> {
         self.keep(Record::abandon_activation);
         match self.release_seats() {
             Ok(()) => Ok(None),
-            Err(refused) if refused.is_refusal() => Err(refused),
+            Err(failure) if failure.is_refusal() || failure.is_early_end() => Err(failure),
             Err(unanswered) => Ok(Some(unanswered)),
         }
     }
@@ -93,6 +97,7 @@ impl Session<'_> {
                 self.replace_pending(key, Some(&stored), None);
                 Err(refusal.into())
             }
+            Exchange::Failed(failure) if failure.is_early_end() => Err(failure.into()),
             Exchange::Failed(failure) => {
                 self.replace_pending(key, Some(&stored), Some(&PendingRequest::Deactivate));
                 Ok(Some(failure.into()))
@@ -165,6 +170,19 @@ impl Session<'_> {
     ) {
         let key = to_stored(key);
         self.keep(|record| record.replace_pending(&key, stored, pending.cloned()));
+    }
+
+    /// Abandons the key of a cancelled activation, which may have taken a seat. A key that is stored or waits keeps its
+    /// seat.
+    fn abandon_unless_wanted(&mut self, key: &LicenseKey) {
+        let key = to_stored(key);
+        self.keep(|record| {
+            let waits = matches!(&record.pending, Some(PendingRequest::Activate(it)) if it.first == key);
+            let is_wanted = record.key.as_ref() == Some(&key) || waits;
+            if !is_wanted && !record.abandoned_keys.contains(&key) {
+                record.abandoned_keys.push(key.clone());
+            }
+        });
     }
 }
 

@@ -87,13 +87,20 @@ pub(super) fn read_input(
     email: &str,
 ) -> Result<Candidates<Input>, InvalidInput> {
     let keys = LicenseKey::readings(key, product);
+    if keys.is_empty() {
+        return Err(InvalidInput::Key);
+    }
+    Input::of_readings(&keys, &read_licensee(name, email)?).ok_or(InvalidInput::Key)
+}
+
+/// Reads name and e-mail; either may be empty.
+pub(super) fn read_licensee(name: &str, email: &str) -> Result<Licensee, InvalidInput> {
     let name = PersonName::read(name).map_err(|_: BadLine| InvalidInput::Name)?;
     let email = Email::read(email).map_err(|_: BadLine| InvalidInput::Email)?;
     if email.as_ref().is_some_and(|email| !email.looks_right()) {
         return Err(InvalidInput::Email);
     }
-    let licensee = Licensee { name, email };
-    Input::of_readings(&keys, &licensee).ok_or(InvalidInput::Key)
+    Ok(Licensee { name, email })
 }
 
 /// Reads a key as the server does: an imported key may be any words. The product printed in a whole key is not compared

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use falconer_client::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
-    Builder, Clock, ClockReading, Hardware, Label, Licensing, NoRandomness, PublicKeys, Random,
+    Builder, CancelToken, Clock, ClockReading, Hardware, Label, Licensing, NoRandomness, PublicKeys, Random,
     RawComponents, Transport, UnixMillis, UnixSeconds,
 };
 use falconer_domain::catalog::Policy;
@@ -85,7 +85,12 @@ impl Clock for TestClock {
         ClockReading { wall: UnixMillis(times.real + times.turned), monotonic: times.monotonic }
     }
 
-    fn sleep(&self, time: Duration) {
+    /// Lets the time pass at once. The refresher waits a moment instead, so that tests alone move the time under it.
+    fn sleep(&self, time: Duration, cancel: &CancelToken) {
+        if std::thread::current().name() == Some("falconer-refresher") {
+            let _ = cancel.wait(Duration::from_millis(1));
+            return;
+        }
         let mut times = self.0.lock().unwrap();
         times.real += i64::try_from(time.as_millis()).unwrap();
         times.monotonic += time;

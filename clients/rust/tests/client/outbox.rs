@@ -36,7 +36,7 @@ fn holds_alone(setup: &TestSetup, client: &Licensing, number: u8) {
 fn replaced_key_releases_its_seat() {
     let ways: [fn(&TestSetup, &Licensing); 3] = [
         |_, client| assert_eq!(client.activate(&key(2), "", ""), Ok(Activation::Done(State::Active))),
-        |_, client| assert_eq!(client.transfer(Some(&key(2)), None), Ok(State::Active)),
+        |_, client| assert_eq!(client.transfer(Some(&key(2)), "", "", None), Ok(State::Active)),
         |setup, client| {
             activate_unheard(setup, client, 2);
             assert_eq!(client.pending(), Some(Pending::Activate), "what is wanted now");
@@ -181,4 +181,27 @@ fn queued_readings_end_when_none_is_known() {
     assert_eq!(refused.code.as_deref(), Some("INVALID_SIGNATURE"));
     assert!(setup.server.asked().len() > 1);
     assert_eq!((setup.client.pending(), setup.client.status()), (None, State::NotActivated));
+}
+
+/// Another person's name and address are never sent with a key: not by a transfer, and not by any later call.
+#[test]
+fn person_is_sent_with_own_license_alone() {
+    let setup = TestSetup::new();
+    setup.client.activate(&key(1), "Anna", "anna@example.com").unwrap();
+    setup.server.state().requests.clear();
+    let _ = setup.client.transfer(Some(&key(2)), "", "", None);
+    let _ = setup.client.transfer(None, "", "", None);
+    setup.set_fault(NetworkFault::Down);
+    setup.client.activate(&key(3), "", "").unwrap();
+    setup.set_fault(NetworkFault::None);
+    let _ = setup.client.refresh();
+    let _ = setup.client.deactivate();
+    for (endpoint, body) in &setup.server.state().requests {
+        let text = body.to_string();
+        assert!(!text.contains("Anna") && !text.contains("anna@"), "{endpoint:?} {text}");
+    }
+    let typed = setup.client.transfer(Some(&key(2)), "Bob", "bob@example.com", None);
+    let (endpoint, sent) = setup.server.state().requests.last().unwrap().clone();
+    assert_eq!((endpoint, &sent["licensee_email"]), (ApiEndpoint::Transfer, &"bob@example.com".into()));
+    assert_eq!(sent["licensee_name"], "Bob", "{typed:?}");
 }
