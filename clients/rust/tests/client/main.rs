@@ -2,17 +2,23 @@
 
 mod background;
 mod cancelling;
+mod damage;
 mod disks;
 mod faults;
 mod form;
 mod harness;
 mod kills;
+mod machines;
 mod messages;
 mod operations;
 mod outbox;
 mod parsers;
 mod processes;
+mod recorded;
 mod sequences;
+mod stored;
 mod table;
 mod tampering;
 mod truth;
+#[cfg(target_os = "linux")]
+mod vendors;
