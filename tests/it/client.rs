@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use falconer_client::{
     Activation, Builder, CancelToken, Clock, ClockReading, Deactivation, FailureKind, Hardware,
-    HttpTransport, Label, Licensing, LockCode, NetworkFailure, Pending, PublicKeys, RawComponents, State,
+    HttpTransport, Label, Licensing, LockCode, NetworkFailure, Pending, Platform, PublicKeys, RawComponents, State,
     UnixMillis, UnixSeconds,
 };
 use falconer_emulators::tap::{Fault, Matcher, Tap};
@@ -119,6 +119,53 @@ impl Vendor {
             self.stack.gateway().kill(function, 0).expect("an instance to kill");
         }
     }
+}
+
+/// A guest of a hypervisor, as the library sees one.
+struct VirtualHardware;
+
+impl Hardware for VirtualHardware {
+    fn read(&self) -> RawComponents {
+        RawComponents::default()
+            .with(Label::Mac, "52:54:00:9a:3c:7e")
+            .with(Label::Hostname, "fixture-hardware-guest")
+            .on(Platform::VirtualMachine)
+            .in_guest(Some("3d1219c7c4c5404aaa1f6d2a48adfda4"))
+    }
+}
+
+/// The policy in its whole life: refused, allowed, bound, refused again. Nothing locks.
+#[test]
+fn policy_refuses_seats_to_virtual_machines() {
+    let vendor = Vendor::new();
+    let id = vendor.stack.license_id(&vendor.key).to_string();
+    let set = |answer: &str| vendor.operate(&["set-policy", &id, &format!("virtual_machines={answer}")]);
+    let clock = TestClock::right();
+    let builder = vendor.builder("guest", &clock).hardware(VirtualHardware);
+    let client = builder.store_in_memory().open().expect("an open license");
+    set("refuse");
+    let refused = client.activate(&vendor.key, "", "").unwrap_err();
+    assert_eq!(refused.code.as_deref(), Some("VIRTUAL_MACHINE"));
+    let moved = client.transfer(Some(&vendor.key), None).unwrap_err();
+    assert_eq!(moved.code.as_deref(), Some("VIRTUAL_MACHINE"));
+    assert_eq!((client.status(), client.pending()), (State::NotActivated, None));
+    set("allow");
+    assert_eq!(client.activate(&vendor.key, "", ""), Ok(Activation::Done(State::Active)));
+    set("refuse");
+    clock.pass(DAY);
+    assert_eq!(client.refresh(), Ok(State::Active), "the seat stays");
+    assert_eq!(client.activate(&vendor.key, "", ""), Ok(Activation::Done(State::Active)));
+    let (physical, _) = vendor.application("first");
+    assert_eq!(
+        physical.transfer(Some(&vendor.key), None),
+        Ok(State::Active),
+        "a machine that is not virtual moves it as ever"
+    );
+    assert_eq!(
+        client.refresh(),
+        Ok(locked(LockCode::HardwareMismatch)),
+        "displaced, and not for being virtual"
+    );
 }
 
 fn locked(code: LockCode) -> State {

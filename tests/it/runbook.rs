@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use falconer_domain::jwks::Jwks;
-use falconer_domain::{Code, LicenseKey, Product, Status, UnixMillis, lease};
+use falconer_domain::{Code, LicenseKey, Product, Status, UnixMillis, VirtualMachines, lease};
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
 use falconer_tests::{
@@ -776,6 +776,22 @@ fn hardware(stack: &TestStack, entry: &RunbookSection<'_>) {
     let mut body = customer.body;
     body["hardware"]["install"] = json!("fixture-hardware-install-id");
     RepeatedRequest::new(stack, "/api/activate-sync", body).hears("ACTIVATED");
+
+    entry.reads(
+        "| `VIRTUAL_MACHINE` | the policy refuses virtual machines; `falconer set-policy <license> \
+         virtual_machines=allow` lets this license run in them |",
+    );
+    let key = stack.put(
+        Fixture::pro().with(|new, _| new.license.policy.virtual_machines = Some(VirtualMachines::Refuse)),
+    );
+    let customer = RepeatedRequest::new(
+        stack,
+        "/api/activate-sync",
+        with(new.request(&key), json!({ "virtual_machine": true })),
+    );
+    customer.hears("VIRTUAL_MACHINE");
+    entry.does("falconer set-policy <license> virtual_machines=allow", &[&key]);
+    customer.hears("ACTIVATED");
 }
 
 fn emails(stack: &TestStack, entry: &RunbookSection<'_>) {

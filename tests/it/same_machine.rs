@@ -34,10 +34,10 @@ const COPY: usize = 6;
 /// The stored labels of typical machines.
 const MACHINES: [(&str, &[Label]); 7] = [
     ("Windows or macOS", &[MachineId, Mac, Board, Cpu, Hostname]),
-    ("Linux, ext4", &[MachineId, Mac, Disk, Cpu, Hostname]),
-    ("Linux, btrfs", &[MachineId, Mac, Cpu, Hostname]),
-    ("virtual machine", &[MachineId, Mac, Install, Cpu, Hostname]),
-    ("container", &[Install, Cpu, Hostname]),
+    ("Linux", &[MachineId, Mac, Disk, Cpu, Hostname]),
+    ("Linux, disk unknown", &[MachineId, Mac, Cpu, Hostname]),
+    ("virtual machine", &[Mac, Install, Hostname]),
+    ("WSL, container", &[Install]),
     ("the spreadsheet's client", &[Mac, Board, Cpu]),
     ("its client, no board", &[Mac, Cpu]),
 ];
@@ -101,14 +101,14 @@ fn outcome(labels: &[Label], changed: &[Label]) -> Option<Recognition> {
     })
 }
 
-/// Every set of two to seven labels.
+/// Every set of one to seven labels.
 fn label_sets() -> impl Iterator<Item = Vec<Label>> {
     (0..1_u32 << Label::ALL.len())
         .map(|bits| {
             let has = |(place, label): (usize, &Label)| (bits >> place & 1 == 1).then_some(*label);
             Label::ALL.iter().enumerate().filter_map(has).collect::<Vec<_>>()
         })
-        .filter(|labels| labels.len() >= 2)
+        .filter(|labels| !labels.is_empty())
 }
 
 /// Strong as on a device that has been bound for long.

@@ -4,7 +4,7 @@ use falconer_domain::hardware::ComponentForm;
 use falconer_domain::issue::NewLicense;
 use falconer_domain::person::Email;
 use falconer_domain::seats::Reclaim;
-use falconer_domain::{Code, KeyRing, Status, UnixMillis};
+use falconer_domain::{Code, KeyRing, Status, UnixMillis, VirtualMachines};
 use falconer_tests::{Fixture, Machine, TestStack, device_id};
 use serde_json::{Value, json};
 
@@ -417,6 +417,10 @@ fn first_of_several_reasons_wins() {
     let here = || Fixture::pro().bound(1, &a, day);
     let weak = || json!({ "hardware": { "mac": a.mac } });
     let none = || json!({});
+    let virtual_one = || json!({ "virtual_machine": true });
+    let refusing = |new: &mut NewLicense, _: &KeyRing| {
+        new.license.policy.virtual_machines = Some(VirtualMachines::Refuse);
+    };
     let no = |code| TRANSFER.no(code);
     let which = device_required(&json!([old_device(1, day), old_device(2, day)]));
     let limit = TRANSFER.no_transfer(Code::TransferLimitReached, 3, 3, moments[0].0 + 365 * DAY);
@@ -431,6 +435,14 @@ fn first_of_several_reasons_wins() {
         ("expired, known", here().ending(day), none(), no(Code::Expired)),
         ("revoked, none named", with_status(two(), revoked), none(), no(Code::Revoked)),
         ("expired, no e-mail", one().with(needs_email).ending(day), none(), no(Code::Expired)),
+        ("virtual, none named", two().with(refusing), virtual_one(), no(Code::VirtualMachine)),
+        (
+            "virtual, no e-mail",
+            one().with(refusing).with(needs_email),
+            virtual_one(),
+            no(Code::VirtualMachine),
+        ),
+        ("expired, virtual", one().with(refusing).ending(day), virtual_one(), no(Code::Expired)),
         ("none named, no e-mail", two().with(needs_email), none(), which.clone()),
         ("none named, limit", moved_at(two(), moments), none(), which),
         ("no e-mail, limit", moved_at(one(), moments).with(needs_email), none(), no(Code::EmailMismatch)),

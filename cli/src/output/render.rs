@@ -62,6 +62,7 @@ fn own_policy_json(license: &License) -> Value {
     let value = |value| match value {
         OwnValue::Number(number) => json!(number),
         OwnValue::Flag(flag) => json!(flag),
+        OwnValue::VirtualMachines(answer) => json!(answer.as_str()),
     };
     operate::own_policy(&license.policy).map(|(name, own)| (name.to_owned(), json!(own.map(value)))).collect()
 }
@@ -72,6 +73,7 @@ fn own_policy_text(license: &License) -> Option<String> {
         Some(match own? {
             OwnValue::Number(number) => format!("{name} {number}"),
             OwnValue::Flag(flag) => format!("{name} {flag}"),
+            OwnValue::VirtualMachines(answer) => format!("{name} {}", answer.as_str()),
         })
     });
     let own: Vec<_> = own.collect();

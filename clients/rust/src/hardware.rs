@@ -1,9 +1,20 @@
 //! Hardware components of this machine. Raw values stay in this module's types: they are hashed with the license key
 //! before anything is sent or stored, and `Debug` hides them.
 
+mod cards;
+mod disks;
+mod guest;
 #[cfg(target_os = "linux")]
 mod linux;
+mod listing;
+#[cfg(test)]
+mod listings;
+#[cfg(any(target_os = "macos", test))]
+mod macos;
+mod selection;
 mod system;
+#[cfg(any(windows, test))]
+mod windows;
 
 use std::collections::BTreeMap;
 
@@ -17,22 +28,20 @@ pub use system::SystemHardware;
 
 /// Value of `hardware_format` in requests: components keyed by the license key.
 pub(crate) const HARDWARE_FORMAT: u8 = 1;
+/// Stands between the parts of a hash; no part contains it.
+const SEPARATOR: u8 = 0x1F;
 
 /// Source of hardware values: [`SystemHardware`], or a test's own.
 pub trait Hardware: Send + Sync {
     /// Reads all components. Called once, when the library is opened.
     fn read(&self) -> RawComponents;
-
-    /// Detects the platform. It is reported to the application and changes nothing else.
-    fn platform(&self) -> Platform {
-        Platform::Physical
-    }
 }
 
 /// Kind of machine that a program runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Platform {
     /// A physical machine, or one that shows no sign of being another.
+    #[default]
     Physical,
     /// A container. Its file system and host name may be new at every start.
     Container,
@@ -43,32 +52,105 @@ pub enum Platform {
 /// Raw components: normalized, without placeholders, wiped when dropped.
 #[derive(Clone, derive_more::Debug, Default)]
 #[debug("{:?}", self.labels().collect::<Vec<_>>())]
-pub struct RawComponents(BTreeMap<Label, Zeroizing<String>>);
+pub struct RawComponents {
+    found: BTreeMap<Label, Zeroizing<String>>,
+    platform: Platform,
+    /// Whether the server hears of a virtual machine.
+    virtual_machine: VirtualMachine,
+    install: InstallRule,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum VirtualMachine {
+    #[default]
+    Unseen,
+    Seen,
+}
+
+/// The machines that an install id is made for.
+#[derive(Clone, Default, PartialEq, Eq)]
+enum InstallRule {
+    /// Those whose other components are too few to bind.
+    #[default]
+    WhereTooLittle,
+    /// Every guest, with the machine id where it is the guest's own.
+    Guest(Option<Zeroizing<String>>),
+}
 
 impl RawComponents {
     /// Adds a component, unless its value identifies nothing: "To be filled by O.E.M." is the same on many machines.
     #[must_use]
     pub fn with(mut self, label: Label, raw: &str) -> Self {
         if let Some(value) = component(label, raw) {
-            self.0.insert(label, Zeroizing::new(value));
+            self.found.insert(label, Zeroizing::new(value));
         }
         self
     }
 
-    /// Iterates over the labels of the components.
-    pub fn labels(&self) -> impl Iterator<Item = Label> {
-        self.0.keys().copied()
-    }
-
-    /// Returns the raw value of a component.
-    pub(crate) fn value(&self, label: Label) -> Option<&str> {
-        self.0.get(&label).map(|value| value.as_str())
-    }
-
-    /// Sets every label to one text; the effect of `FALCONER_MACHINE_ID`.
+    /// Names the kind of machine. Its device's default name says so, and the server is told of a virtual machine.
     #[must_use]
-    pub(crate) fn all(text: &str) -> Self {
-        Label::ALL.into_iter().fold(Self::default(), |components, label| components.with(label, text))
+    pub const fn on(mut self, platform: Platform) -> Self {
+        self.platform = platform;
+        if matches!(platform, Platform::VirtualMachine) {
+            self.virtual_machine = VirtualMachine::Seen;
+        }
+        self
+    }
+
+    /// Returns a raw value that tells this machine from others. A guest's machine id is one, although it is not sent.
+    pub(crate) fn value(&self, label: Label) -> Option<&str> {
+        let of_guest = match &self.install {
+            InstallRule::Guest(Some(machine_id)) if label == Label::MachineId => Some(machine_id),
+            _ => None,
+        };
+        self.found.get(&label).or(of_guest).map(|value| value.as_str())
+    }
+
+    /// Tells the server of a virtual machine below a container.
+    #[must_use]
+    pub const fn in_virtual_machine(mut self) -> Self {
+        self.virtual_machine = VirtualMachine::Seen;
+        self
+    }
+
+    /// Adds an install id whatever else there is, because a guest can be copied whole. It is made of a random value, which
+    /// the store keeps, and of the guest's machine id, if it has one of its own. A copy of the store alone therefore shows
+    /// another install id.
+    #[must_use]
+    pub fn in_guest(mut self, machine_id: Option<&str>) -> Self {
+        let machine_id = machine_id.and_then(|id| component(Label::MachineId, id));
+        self.install = InstallRule::Guest(machine_id.map(Zeroizing::new));
+        self
+    }
+
+    /// Iterates over the labels of the components. An install id is not among them, because the store has it.
+    pub fn labels(&self) -> impl Iterator<Item = Label> {
+        self.found.keys().copied()
+    }
+
+    /// The kind of machine.
+    #[must_use]
+    pub const fn platform(&self) -> Platform {
+        self.platform
+    }
+
+    /// Returns true if the server is told of a virtual machine.
+    #[must_use]
+    pub fn is_in_virtual_machine(&self) -> bool {
+        self.virtual_machine == VirtualMachine::Seen
+    }
+
+    /// Sets every label to one text, and leaves the platform as it is; the effect of `FALCONER_MACHINE_ID`.
+    #[must_use]
+    pub(crate) fn replaced_by(self, text: &str) -> Self {
+        let bare = Self { found: BTreeMap::new(), install: InstallRule::WhereTooLittle, ..self };
+        Label::ALL.into_iter().fold(bare, |components, label| components.with(label, text))
+    }
+
+    /// Returns true if an install id has to be made for a machine that shows this fingerprint.
+    pub(crate) fn needs_install_id(&self, own: &Fingerprint) -> bool {
+        let is_guest = matches!(self.install, InstallRule::Guest(_));
+        !own.can_bind() || (is_guest && !own.received.iter().any(|(label, _)| label == Label::Install))
     }
 }
 
@@ -91,6 +173,16 @@ impl InstallId {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The value that is shown: a guest's is a hash over the machine id too.
+    fn shown(&self, rule: &InstallRule) -> Zeroizing<String> {
+        let InstallRule::Guest(Some(machine_id)) = rule else { return Zeroizing::new(self.0.clone()) };
+        let mut hash = Sha256::new();
+        hash.update(&self.0);
+        hash.update([SEPARATOR]);
+        hash.update(machine_id.as_bytes());
+        Zeroizing::new(HEXLOWER.encode(&hash.finalize()))
+    }
 }
 
 /// Components of this machine, keyed by one license key. Two licenses cannot find out that they run on one machine.
@@ -104,8 +196,9 @@ impl Fingerprint {
     pub(crate) fn of(key: &LicenseKey, raw: &RawComponents, install: Option<&InstallId>) -> Self {
         let canonical = Zeroizing::new(key.canonical());
         let mut received = ReceivedComponents::default();
-        let install = install.map(|id| (Label::Install, id.as_str()));
-        for (label, value) in raw.0.iter().map(|(label, value)| (*label, value.as_str())).chain(install) {
+        let shown = install.map(|id| id.shown(&raw.install));
+        let install = shown.as_ref().map(|value| (Label::Install, value.as_str()));
+        for (label, value) in raw.found.iter().map(|(label, value)| (*label, value.as_str())).chain(install) {
             // A keyed component is 64 hex digits, which every reader accepts.
             let _ = received.insert(label, &keyed_component(&canonical, label, value));
         }
@@ -170,18 +263,47 @@ mod tests {
     }
 
     #[test]
+    fn guest_always_gets_an_install_id() {
+        let enough =
+            RawComponents::default().with(Label::Mac, "52:54:00:9a:3c:7e").with(Label::Hostname, "host-name");
+        let guest = enough.clone().in_guest(None);
+        let install = InstallId::from_random([7; 16]);
+        let of = |raw: &RawComponents, install| Fingerprint::of(&key("ABC-123-XYZ"), raw, install);
+        assert!(!enough.needs_install_id(&of(&enough, None)));
+        assert!(guest.needs_install_id(&of(&guest, None)));
+        assert!(!guest.needs_install_id(&of(&guest, Some(&install))));
+        assert!(of(&RawComponents::default().in_guest(None), Some(&install)).can_bind(), "alone");
+    }
+
+    #[test]
+    fn copied_store_proves_nothing_elsewhere() {
+        let install = InstallId::from_random([7; 16]);
+        let shown = |machine_id: Option<&str>| {
+            let raw = RawComponents::default().in_guest(machine_id);
+            Fingerprint::of(&key("ABC-123-XYZ"), &raw, Some(&install)).to_wire()["install"].to_owned()
+        };
+        let (first, second) = ("3d1219c7c4c5404aaa1f6d2a48adfda4", "7c1219c7c4c5404aaa1f6d2a48adfda4");
+        let spelled = format!(" {}\n", first.to_uppercase());
+        assert_eq!(shown(Some(first)), shown(Some(&spelled)));
+        assert_ne!(shown(Some(first)), shown(Some(second)));
+        assert_ne!(shown(Some(first)), shown(None));
+        assert_eq!(shown(Some("uninitialized")), shown(None), "an image's");
+    }
+
+    #[test]
     fn override_sets_every_label() {
-        assert_eq!(RawComponents::all("machine-7").labels().collect::<Vec<_>>(), Label::ALL);
-        assert_eq!(RawComponents::all("unknown").labels().count(), 0);
+        let machine = RawComponents::default().on(Platform::VirtualMachine).in_guest(None);
+        let replaced = machine.clone().replaced_by("machine-7");
+        assert_eq!(replaced.labels().collect::<Vec<_>>(), Label::ALL);
+        assert_eq!((replaced.platform(), replaced.is_in_virtual_machine()), (Platform::VirtualMachine, true));
+        assert_eq!(machine.replaced_by("unknown").labels().count(), 0);
     }
 
     #[test]
     fn reads_this_machine_twice_alike() {
-        let system = SystemHardware;
-        let (first, second) = (system.read(), system.read());
-        let labels = |raw: &RawComponents| raw.labels().collect::<Vec<_>>();
-        assert_eq!(labels(&first), labels(&second), "the same machine, twice");
-        assert!(first.0 == second.0, "the same values, twice");
-        let _ = system.platform();
+        let (first, second) = (SystemHardware.read(), SystemHardware.read());
+        assert!(first.found == second.found, "the same values, twice");
+        assert!(first.install == second.install, "the same machine id, twice");
+        assert_eq!(first.platform(), second.platform());
     }
 }

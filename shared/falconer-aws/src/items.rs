@@ -11,6 +11,7 @@ use falconer_domain::person::{Cleaned, DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::{
     Catalog, GenerationNumber, License, LicenseId, PolicyOverrides, Product, Status, TierName, UnixMillis,
+    VirtualMachines,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -149,6 +150,15 @@ struct PolicyItem {
     transfer_cooldown_hours: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transfer_requires_email: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    virtual_machines: Option<VirtualMachinesItem>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum VirtualMachinesItem {
+    Allow,
+    Refuse,
 }
 
 /// A product's catalog at rest, under `catalog#PRODUCT`.
@@ -423,6 +433,10 @@ impl From<PolicyOverrides> for PolicyItem {
             max_transfers: overrides.max_transfers,
             transfer_cooldown_hours: overrides.transfer_cooldown_hours,
             transfer_requires_email: overrides.transfer_requires_email,
+            virtual_machines: overrides.virtual_machines.map(|answer| match answer {
+                VirtualMachines::Allow => VirtualMachinesItem::Allow,
+                VirtualMachines::Refuse => VirtualMachinesItem::Refuse,
+            }),
         }
     }
 }
@@ -438,6 +452,10 @@ impl From<PolicyItem> for PolicyOverrides {
             max_transfers: item.max_transfers,
             transfer_cooldown_hours: item.transfer_cooldown_hours,
             transfer_requires_email: item.transfer_requires_email,
+            virtual_machines: item.virtual_machines.map(|answer| match answer {
+                VirtualMachinesItem::Allow => VirtualMachines::Allow,
+                VirtualMachinesItem::Refuse => VirtualMachines::Refuse,
+            }),
         }
     }
 }

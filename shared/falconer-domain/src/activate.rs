@@ -20,6 +20,8 @@ pub enum ActivateRefusal {
     NotFound,
     /// The license grants nothing now.
     Inactive(Inactive),
+    /// A virtual machine asks for a seat, and the policy refuses them.
+    VirtualMachine,
     /// Every seat is held by another device.
     SeatsExhausted,
     /// A seat is free, but taking it would be counted, and a window is full.
@@ -34,6 +36,7 @@ impl ActivateRefusal {
             Self::FingerprintTooWeak => Code::FingerprintTooWeak,
             Self::NotFound => Code::NotFound,
             Self::Inactive(fallen) => fallen.code(),
+            Self::VirtualMachine => Code::VirtualMachine,
             Self::SeatsExhausted => Code::SeatsExhausted,
             Self::TransferLimit(spent) => spent.code(),
         }
@@ -57,6 +60,9 @@ pub fn decide(
     standing.check_active(now).map_err(ActivateRefusal::Inactive)?;
     if let Some(device) = standing.device_of(seat_request.hardware, now) {
         return Ok(seen(license, seat_request, device, now));
+    }
+    if seat_request.is_refused_as_virtual(policy) {
+        return Err(ActivateRefusal::VirtualMachine);
     }
     let seat = seat_request.open_seat(license, policy, now).ok_or(ActivateRefusal::SeatsExhausted)?;
     let (license, device) =

@@ -48,6 +48,35 @@ impl fmt::Debug for TierName {
     }
 }
 
+/// A policy's answer to virtual machines, which can be copied whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VirtualMachines {
+    /// They get seats as any machine does.
+    Allow,
+    /// They get no seat. A device that holds one keeps it, so a change of the policy locks nobody.
+    Refuse,
+}
+
+impl VirtualMachines {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Allow, Self::Refuse];
+
+    /// As catalogs and tables write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    /// As catalogs and tables write it, read back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|answer| answer.as_str() == text)
+    }
+}
+
 /// The rules one license lives under, after every override.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -67,6 +96,8 @@ pub struct Policy {
     pub transfer_cooldown_hours: u32,
     /// True if a transfer must name the licensee's e-mail.
     pub transfer_requires_email: bool,
+    /// Whether a virtual machine gets a seat.
+    pub virtual_machines: VirtualMachines,
 }
 
 impl Policy {
@@ -80,6 +111,7 @@ impl Policy {
         max_transfers: 3,
         transfer_cooldown_hours: 24,
         transfer_requires_email: false,
+        virtual_machines: VirtualMachines::Allow,
     };
 
     /// This policy with everything `overrides` names replaced.
@@ -95,6 +127,7 @@ impl Policy {
             max_transfers: o.max_transfers.unwrap_or(self.max_transfers),
             transfer_cooldown_hours: o.transfer_cooldown_hours.unwrap_or(self.transfer_cooldown_hours),
             transfer_requires_email: o.transfer_requires_email.unwrap_or(self.transfer_requires_email),
+            virtual_machines: o.virtual_machines.unwrap_or(self.virtual_machines),
         }
     }
 }
@@ -111,6 +144,7 @@ pub struct PolicyOverrides {
     pub max_transfers: Option<u32>,
     pub transfer_cooldown_hours: Option<u32>,
     pub transfer_requires_email: Option<bool>,
+    pub virtual_machines: Option<VirtualMachines>,
 }
 
 /// One tier as the operator writes it.
@@ -197,6 +231,7 @@ impl Catalog {
             max_transfers: Some(policy.max_transfers),
             transfer_cooldown_hours: Some(policy.transfer_cooldown_hours),
             transfer_requires_email: Some(policy.transfer_requires_email),
+            virtual_machines: Some(policy.virtual_machines),
         }
     }
 
@@ -343,10 +378,16 @@ mod tests {
 
     #[test]
     fn catalog_returns_its_definition() {
-        let policy = Policy { seats: 100, transfer_requires_email: true, ..Policy::DEFAULT };
+        let policy = Policy {
+            seats: 100,
+            transfer_requires_email: true,
+            virtual_machines: VirtualMachines::Refuse,
+            ..Policy::DEFAULT
+        };
         let overrides = PolicyOverrides {
             seats: Some(100),
             transfer_requires_email: Some(true),
+            virtual_machines: Some(VirtualMachines::Refuse),
             ..PolicyOverrides::default()
         };
         let tiers = BTreeMap::from([(tier("pro"), Tier::default()), (tier("team"), Tier::default())]);

@@ -73,7 +73,7 @@ codes! {
     InvalidSignature, "INVALID_SIGNATURE", 401, "Invalid license signature",
         "Compare the key with the mail it came in, character by character.";
     FingerprintTooWeak, "FINGERPRINT_TOO_WEAK", 422, "This device offers too little to recognise it by",
-        "Send two components of the device or more, one of them machine_id, mac, board, disk or install.";
+        "Send two components of the device or more, one of them machine_id, mac, board or disk; or install.";
     NotFound, "NOT_FOUND", 401, "License not found",
         "Ask the vendor: the key is genuine, but its license is not in the table.";
     Revoked, "REVOKED", 401, "License revoked",
@@ -88,6 +88,8 @@ codes! {
         "Activate the license on this device.";
     HardwareMismatch, "HARDWARE_MISMATCH", 401, "License is bound to another device",
         "Transfer the license to this device, or use the device it is bound to.";
+    VirtualMachine, "VIRTUAL_MACHINE", 403, "License does not run in virtual machines",
+        "Activate it on a computer that is not a virtual machine, or ask the vendor.";
     DeviceNotBound, "DEVICE_NOT_BOUND", 409, "This device holds no seat",
         "Nothing: the seat is free, or another device's.";
     DeviceRequired, "DEVICE_REQUIRED", 422, "Name the device to move from",

@@ -34,7 +34,7 @@ pub mod verify;
 mod placeholders;
 mod unicode;
 
-pub use catalog::{Catalog, Policy, PolicyOverrides, TierName};
+pub use catalog::{Catalog, Policy, PolicyOverrides, TierName, VirtualMachines};
 pub use code::Code;
 pub use keyring::{GenerationNumber, KeyRing};
 pub use license::{License, Status};

@@ -16,6 +16,8 @@ pub enum TransferRefusal {
     NotFound,
     /// The license grants nothing now.
     Inactive(Inactive),
+    /// A virtual machine asks for a seat, and the policy refuses them.
+    VirtualMachine,
     /// Several devices are bound and none of them, or none that is bound, was named to move from.
     DeviceRequired,
     /// The policy asks for the customer's e-mail, and this is not it.
@@ -32,6 +34,7 @@ impl TransferRefusal {
             Self::FingerprintTooWeak => Code::FingerprintTooWeak,
             Self::NotFound => Code::NotFound,
             Self::Inactive(fallen) => fallen.code(),
+            Self::VirtualMachine => Code::VirtualMachine,
             Self::DeviceRequired => Code::DeviceRequired,
             Self::EmailMismatch => Code::EmailMismatch,
             Self::TransferLimit(spent) => spent.code(),
@@ -68,6 +71,9 @@ pub fn decide(
         let mut license = license.clone();
         license.begin_term(now);
         return Ok(Outcome { code: Code::AlreadyBound, license, device });
+    }
+    if seat_request.is_refused_as_virtual(policy) {
+        return Err(TransferRefusal::VirtualMachine);
     }
     let seat = seat_request
         .open_seat(license, policy, now)

@@ -26,7 +26,7 @@ use falconer_domain::hardware::{
 use falconer_domain::issue::{Order, Term};
 use falconer_domain::license_key::CurrentKey;
 use falconer_domain::operate::{Reset, reset_hardware};
-use falconer_domain::seats::{Outcome, SeatRequest};
+use falconer_domain::seats::{Outcome, ReportedMachine, SeatRequest};
 use falconer_domain::transfer::{FromDevice, TransferRefusal};
 use falconer_domain::{
     Catalog, Code, KeyRing, License, LicenseId, LicenseKey, PolicyOverrides, Product, TierName, UnixMillis,
@@ -253,6 +253,7 @@ impl World {
         let seat_request = SeatRequest {
             hardware,
             form: ComponentForm::Keyed,
+            machine: ReportedMachine::Ordinary,
             device_name: None,
             licensee_name: None,
             licensee_email: None,

@@ -8,6 +8,7 @@ use std::fmt;
 use falconer_domain::Code;
 use falconer_domain::members::{self, Given, Member, Members, NO_CHARACTER};
 use falconer_domain::person::Email;
+use falconer_domain::seats::ReportedMachine;
 
 use crate::change_request::SeatPurpose;
 use crate::fields::{self, CleanedLine, Credentials, Nonce, Origin, TypedKey};
@@ -121,31 +122,28 @@ impl RequestBody {
         Ok(self.exact_text(&["from_device", "fromDevice"])?.map(|name| name.trim().to_owned()))
     }
 
-    /// Reads the purpose of a request for a seat: `refresh` is `true` for an update alone. Languages without booleans
-    /// write 1 or a text; a value that is neither takes no seat by accident.
+    /// Reads the purpose of a request for a seat: `refresh` is `true` for an update alone. A value that is
+    /// neither `true` nor `false` takes no seat by accident.
     ///
     /// # Errors
     /// `INVALID_FIELD`.
     pub fn purpose(&mut self) -> Result<SeatPurpose, Problem> {
         const NAMES: [&str; 1] = ["refresh"];
         let Some((index, member)) = self.member(&NAMES) else { return Ok(SeatPurpose::Hold) };
-        let refreshes = match member.given() {
-            Given::Flag(flag) => Some(flag),
-            Given::Number(number) => match number.parse::<f64>() {
-                Ok(1.0) => Some(true),
-                Ok(0.0) => Some(false),
-                _ => None,
-            },
-            Given::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "1" => Some(true),
-                "false" | "0" => Some(false),
-                _ => None,
-            },
-            Given::Nothing | Given::Object(_) | Given::Other => None,
-        };
-        let refreshes = refreshes.ok_or_else(|| Problem::field(&member.name, "must be true or false"))?;
+        let refreshes =
+            flag(member.given()).ok_or_else(|| Problem::field(&member.name, "must be true or false"))?;
         self.take(index, &NAMES);
         Ok(if refreshes { SeatPurpose::Refresh } else { SeatPurpose::Hold })
+    }
+
+    /// Reads the caller's account of its machine: `virtual_machine` is `true` in a virtual machine. A value that is neither
+    /// `true` nor `false` costs no activation; it is set aside.
+    pub(crate) fn machine(&mut self) -> ReportedMachine {
+        const NAMES: [&str; 2] = ["virtual_machine", "virtualMachine"];
+        let given = self.member(&NAMES).map(|(index, member)| (index, flag(member.given())));
+        let Some((index, Some(is_virtual))) = given else { return ReportedMachine::Ordinary };
+        self.take(index, &NAMES);
+        if is_virtual { ReportedMachine::Virtual } else { ReportedMachine::Ordinary }
     }
 
     /// Reads the caller's own account of its origin.
@@ -228,6 +226,24 @@ impl RequestBody {
 }
 
 /// Returns true if it is one of the members that nobody reads, in the form that clients send.
+/// Reads yes or no. Languages without booleans write 1 or a text.
+fn flag(given: Given) -> Option<bool> {
+    match given {
+        Given::Flag(flag) => Some(flag),
+        Given::Number(number) => match number.parse::<f64>() {
+            Ok(1.0) => Some(true),
+            Ok(0.0) => Some(false),
+            _ => None,
+        },
+        Given::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        },
+        Given::Nothing | Given::Object(_) | Given::Other => None,
+    }
+}
+
 fn is_read_by_nobody(member: &Member) -> bool {
     READ_BY_NOBODY.contains(&member.name.as_str())
         && match member.given() {

@@ -2,7 +2,7 @@
 
 use falconer_domain::hardware::{DeviceId, HashedComponents};
 use falconer_domain::person::{DeviceName, Email, PersonName};
-use falconer_domain::seats::SeatRequest;
+use falconer_domain::seats::{ReportedMachine, SeatRequest};
 
 use crate::body::RequestBody;
 use crate::fields::{self, Credentials};
@@ -52,6 +52,7 @@ pub struct SeatChangeRequest {
     licensee_name: Option<PersonName>,
     licensee_email: Option<Email>,
     device_name: Option<DeviceName>,
+    machine: ReportedMachine,
     fresh_id: DeviceId,
 }
 
@@ -78,6 +79,7 @@ impl SeatChangeRequest {
             licensee_name: body.line(&["licensee_name", "licenseeName"], fields::name),
             licensee_email: body.address(&["licensee_email", "licenseeEmail"]),
             device_name: body.line(&["device_name", "deviceName"], fields::name),
+            machine: body.machine(),
             fresh_id: random::device_id()?,
         };
         let own = own(&mut body)?;
@@ -91,6 +93,7 @@ impl SeatChangeRequest {
         SeatRequest {
             hardware,
             form: self.change.hardware.form,
+            machine: self.machine,
             device_name: self.device_name.as_ref(),
             licensee_name: self.licensee_name.as_ref(),
             licensee_email: self.licensee_email.as_ref(),

@@ -33,7 +33,7 @@ fn flat_component() -> Value {
 pub(crate) fn schemas() -> Map<String, Value> {
     let verify = [key(), hardware(), said()].concat();
     let deactivate = [key(), hardware(), said()].concat();
-    let seat = [key(), hardware(), said(), person()].concat();
+    let seat = [key(), hardware(), said(), person(), vec![machine()]].concat();
     let activate = [seat.clone(), vec![refresh()]].concat();
     let from = ("from_device", text(MAX_PERSON_CHARS, "The device to move from, where several are bound."));
     let transfer = [seat, vec![from]].concat();
@@ -103,6 +103,12 @@ fn refresh() -> (&'static str, Value) {
     let what = "True: assign no seat. A device with a seat is recorded as seen, any other gets verify's answer, and a \
         request without hardware FINGERPRINT_TOO_WEAK. 1, 0 and texts of these values are read too.";
     ("refresh", json!({ "type": ["boolean", "null"], "description": what }))
+}
+
+fn machine() -> (&'static str, Value) {
+    let what = "True: the client runs in a virtual machine. A policy with `virtual_machines = \"refuse\"` gives it no seat. \
+        1, 0 and texts of these values are read too.";
+    ("virtual_machine", json!({ "type": ["boolean", "null"], "description": what }))
 }
 
 fn person() -> Vec<(&'static str, Value)> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use falconer_domain::catalog::{CatalogError, Tier};
 use falconer_domain::issue::{MAX_FEATURE_CHARS, is_feature};
-use falconer_domain::{Catalog, PolicyOverrides, Product, TierName};
+use falconer_domain::{Catalog, PolicyOverrides, Product, TierName, VirtualMachines};
 use serde::{Deserialize, Serialize};
 
 /// Reasons why a file is not a catalog.
@@ -59,6 +59,14 @@ pub(crate) struct PolicyTable {
     max_transfers: Option<u32>,
     transfer_cooldown_hours: Option<u32>,
     transfer_requires_email: Option<bool>,
+    virtual_machines: Option<VirtualMachinesWord>,
+}
+
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum VirtualMachinesWord {
+    Allow,
+    Refuse,
 }
 
 impl PolicyTable {
@@ -138,6 +146,10 @@ impl From<PolicyTable> for PolicyOverrides {
             max_transfers: table.max_transfers,
             transfer_cooldown_hours: table.transfer_cooldown_hours,
             transfer_requires_email: table.transfer_requires_email,
+            virtual_machines: table.virtual_machines.map(|word| match word {
+                VirtualMachinesWord::Allow => VirtualMachines::Allow,
+                VirtualMachinesWord::Refuse => VirtualMachines::Refuse,
+            }),
         }
     }
 }
@@ -153,6 +165,10 @@ impl From<PolicyOverrides> for PolicyTable {
             max_transfers: policy.max_transfers,
             transfer_cooldown_hours: policy.transfer_cooldown_hours,
             transfer_requires_email: policy.transfer_requires_email,
+            virtual_machines: policy.virtual_machines.map(|answer| match answer {
+                VirtualMachines::Allow => VirtualMachinesWord::Allow,
+                VirtualMachines::Refuse => VirtualMachinesWord::Refuse,
+            }),
         }
     }
 }
@@ -165,7 +181,7 @@ mod tests {
     fn written_catalog_reads_back() {
         let built_in = Catalog::built_in(&Product::parse("QF").unwrap()).unwrap();
         assert_eq!(read(&written(&built_in)).unwrap(), built_in);
-        let own = "product = \"ACME\"\n[tiers.free]\n[tiers.pro]\nextends = \"free\"\nfeatures = [\"a\"]\npolicy = { seats = 3 }\n";
+        let own = "product = \"ACME\"\n[tiers.free]\n[tiers.pro]\nextends = \"free\"\nfeatures = [\"a\"]\npolicy = { seats = 3, virtual_machines = \"refuse\" }\n";
         let own = read(own).unwrap();
         assert_eq!(read(&written(&own)).unwrap(), own);
     }
@@ -178,6 +194,7 @@ mod tests {
             ("product = 'ACME'\n[tiers.a]\nfeatures = ['Copy Trading']", "feature \"Copy Trading\" must be"),
             ("product = 'ACME'\n[tiers.a]\nextends = 'b'", "which the catalog does not have"),
             ("product = 'ACME'\n[policy]\nseats = 0\n[tiers.a]", "seats must be 1 to 100"),
+            ("product = 'ACME'\n[policy]\nvirtual_machines = 'deny'\n[tiers.a]", "unknown variant `deny`"),
             ("product = 'ACME'\n[policy]\nseat = 1\n[tiers.a]", "unknown field `seat`"),
             ("product = ", "TOML parse error"),
         ] {

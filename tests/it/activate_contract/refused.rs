@@ -1,7 +1,7 @@
 //! Refusals of `activate-sync`, and the one that it reports out of several.
 
 use falconer_domain::issue::NewLicense;
-use falconer_domain::{Code, KeyRing, Status};
+use falconer_domain::{Code, KeyRing, Status, VirtualMachines};
 use falconer_tests::{Fixture, Machine, TestStack, device_id};
 use serde_json::{Value, json};
 
@@ -39,7 +39,6 @@ fn refuses_weak_fingerprints() {
         ("no parts", json!({ "hardware": {} })),
         ("one part", json!({ "hardware": { "mac": a.mac } })),
         ("weak parts", json!({ "hardware": { "cpu": a.cpu, "hostname": "fixture-hardware-host" } })),
-        ("an installation alone", json!({ "hardware": { "install": a.mac } })),
         ("a placeholder", json!({ "hardware": { "mac": "00:00:00:00:00:00", "board": a.board } })),
         ("one column", json!({ "hw_component_1": a.mac, "hw_component_2": "", "hw_component_3": null })),
         ("a weak column", json!({ "hw2": a.cpu })),
@@ -48,9 +47,49 @@ fn refuses_weak_fingerprints() {
         ACTIVATE.check_no(&stack, name, &key, request, ACTIVATE.no(Code::FingerprintTooWeak));
     }
     // An installation counts where nothing else tells the machine from others.
-    let hardware = json!({ "install": a.mac, "cpu": a.cpu });
-    let request = json!({ "license": key, "hardware": hardware });
-    assert_eq!(stack.post("/api/activate-sync", &request).code(), "ACTIVATED");
+    for hardware in [json!({ "install": a.mac, "cpu": a.cpu }), json!({ "install": a.mac })] {
+        let request = json!({ "license": put(&stack, Fixture::pro()), "hardware": hardware });
+        assert_eq!(stack.post("/api/activate-sync", &request).code(), "ACTIVATED", "{hardware}");
+    }
+}
+
+/// The policy refuses a seat and nothing else: a device that holds one keeps it, and verify never knows the code.
+#[test]
+fn virtual_machines_get_no_seat_where_refused() {
+    let stack = TestStack::start();
+    let [a, b] = ["a", "b"].map(Machine::named);
+    let refusing = |new: &mut NewLicense, _: &KeyRing| {
+        new.license.policy.virtual_machines = Some(VirtualMachines::Refuse);
+    };
+    let nonce = json!({ "nonce": NONCE });
+    for name in ["a vacant seat", "no seat"] {
+        for given in [json!(true), json!(1), json!("true")] {
+            let fixture = Fixture::pro().with(refusing);
+            let fixture = if name == "no seat" { fixture.bound(1, &b, ago(DAY)) } else { fixture };
+            let key = put(&stack, fixture);
+            let request = with(with(a.request(&key), nonce.clone()), json!({ "virtual_machine": given }));
+            ACTIVATE.check_no(&stack, name, &key, request, ACTIVATE.no(Code::VirtualMachine));
+        }
+    }
+    let key = put(&stack, Fixture::pro().bound(1, &a, ago(DAY)).with(refusing));
+    let request = with(a.request(&key), json!({ "virtual_machine": true }));
+    let said = |path, request: &Value| stack.post(path, request).code().to_owned();
+    assert_eq!(said("/api/activate-sync", &request), "REFRESHED");
+    assert_eq!(said("/api/activate-sync", &with(request.clone(), json!({ "refresh": true }))), "REFRESHED");
+    assert_eq!(said("/api/transfer", &request), "ALREADY_BOUND");
+    assert_eq!(said("/api/verify", &request), "VALID");
+    // Not told, told not to be one, told what is nothing, or allowed: a seat.
+    for (fixture, given, ignored) in [
+        (Fixture::pro().with(refusing), json!(null), json!(null)),
+        (Fixture::pro().with(refusing), json!(false), json!(null)),
+        (Fixture::pro().with(refusing), json!("qemu"), json!(["virtual_machine"])),
+        (Fixture::pro(), json!(true), json!(null)),
+    ] {
+        let key = put(&stack, fixture);
+        let request = with(a.request(&key), json!({ "virtual_machine": given }));
+        let reply = stack.post("/api/activate-sync", &request);
+        assert_eq!((reply.code(), &reply.body["ignored"]), ("ACTIVATED", &ignored), "{given}");
+    }
 }
 
 #[test]

@@ -181,6 +181,7 @@ def absent(vector):
         ("virtualbox", "0A-00-27-00-00-0F"),
         ("docker", "02:42:AC:11:00:02"),
         ("parallels", "001C42000008"),
+        ("google", "42:01:0A:80:00:02"),
         ("group", "01:00:5E:7F:FF:FA"),
         ("miniport", "20:41:53:59:4E:FF"),
     ):
@@ -212,7 +213,7 @@ def binding(vector):
     case(
         "install-and-weak", "An install id stands for a strong part where there is none.", ["install", "hostname"], True
     )
-    case("install-alone", "An install id alone is too little.", ["install"], False)
+    case("install-only", "An install id alone is enough.", ["install"], True)
     case("install-and-strong", "A strong part and an install id are two parts.", ["mac", "install"], True)
     given = {
         "license_key": LICENSE_KEY,

@@ -277,7 +277,7 @@ TEXTS = {
 }
 NUMBERS = {"03000200040005000006000700080009", "204153594eff", "001c42000008"}
 # VMware's host adapters, VirtualBox's host-only network, Docker's bridges and containers.
-SHARED_PREFIXES = ("005056c0", "0a002700", "0242")
+SHARED_PREFIXES = ("005056c0", "0a002700", "0242", "4201")
 COUNTING = ("01234567890123456789", "12345678901234567890")
 # White space as Unicode's property White_Space has it; Python's own notion has four characters more.
 SPACES = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -329,7 +329,7 @@ def stated(components):
 
 def is_enough(components):
     strong = [label for label in components if label in STRONG]
-    return len(components) >= 2 and (bool(strong) or "install" in components)
+    return list(components) == ["install"] or (len(components) >= 2 and (bool(strong) or "install" in components))
 
 
 def fits(hw, threshold, own):

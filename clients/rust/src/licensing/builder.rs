@@ -199,9 +199,10 @@ impl Builder {
         let former = self.former_servers.iter().map(|host| host_of(host).ok_or(OpenError::InvalidFormerHost));
         let former_servers = former.collect::<Result<Vec<_>, _>>()?;
         let app_id = self.app_id.as_deref().map(read_app_id).transpose()?;
+        let seen = self.hardware.read();
         let raw = match &self.machine_id {
-            Some(id) => RawComponents::all(id),
-            None => self.hardware.read(),
+            Some(id) => seen.replaced_by(id),
+            None => seen,
         };
         let device = device(&self, &raw)?;
         let names = FolderNames {
@@ -277,7 +278,7 @@ fn check_server(server: &str) -> Result<(), OpenError> {
 }
 
 fn device(builder: &Builder, raw: &RawComponents) -> Result<Device, OpenError> {
-    let platform = builder.hardware.platform();
+    let platform = raw.platform();
     let given = match &builder.device_name {
         Some(name) => DeviceName::read(name).map_err(|_| OpenError::InvalidDeviceName)?,
         None => None,

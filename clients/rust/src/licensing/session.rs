@@ -169,6 +169,9 @@ impl<'a> Session<'a> {
         let own = self.fingerprint(key);
         let mut members = request_members(key, &own);
         members.insert("device_name".to_owned(), json!(self.shared.config.device.name));
+        if self.shared.config.raw.is_in_virtual_machine() {
+            members.insert("virtual_machine".to_owned(), json!(true));
+        }
         let texts = [
             ("licensee_name", licensee.name.as_ref().map(PersonName::as_str)),
             ("licensee_email", licensee.email.as_ref().map(Email::as_str)),
@@ -196,7 +199,7 @@ impl<'a> Session<'a> {
         let raw = &self.shared.config.raw;
         let own = Fingerprint::of(key, raw, self.state.record.install_id.as_ref());
         let mut random = [0; InstallId::BYTES];
-        if own.can_bind() || self.shared.config.random.fill(&mut random).is_err() {
+        if !raw.needs_install_id(&own) || self.shared.config.random.fill(&mut random).is_err() {
             return own;
         }
         let install_id = InstallId::from_random(random);

@@ -144,6 +144,7 @@ fn outages_wait_and_refusals_offer_actions() {
         (Code::NotFound, NextAction::Correct(Field::Key)),
         (Code::EmailMismatch, NextAction::Correct(Field::Email)),
         (Code::TransferCooldown, NextAction::TryAgain),
+        (Code::VirtualMachine, NextAction::AskVendor),
         (Code::Revoked, NextAction::AskVendor),
     ] {
         setup.server.state().license = code;

@@ -6,6 +6,7 @@ mod damage;
 mod disks;
 mod faults;
 mod form;
+mod guests;
 mod harness;
 mod kills;
 mod machines;

@@ -32,6 +32,7 @@ fn license() -> License {
         policy: PolicyOverrides {
             seats: Some(2),
             hardware_required: Some(true),
+            virtual_machines: Some(VirtualMachines::Refuse),
             ..PolicyOverrides::default()
         },
         devices: BTreeMap::from([(DeviceId::from_random([1; 10]), device)]),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::PolicyOverrides;
+use crate::catalog::{PolicyOverrides, VirtualMachines};
 use crate::deactivate;
 use crate::hardware::{ComponentForm, Label, StoredComponent};
 use crate::license::{Device, Status};
@@ -51,6 +51,10 @@ fn refuses_in_table_order() {
     let one_part = Caller::at(1).showing(&[(Mac, 1)]);
     let lenient = PolicyOverrides { hardware_match_threshold: Some(1), ..PolicyOverrides::default() };
     let fallen = ActivateRefusal::Inactive;
+    let refusing =
+        PolicyOverrides { virtual_machines: Some(VirtualMachines::Refuse), ..PolicyOverrides::default() };
+    let physical = |license: &License| License { policy: refusing, ..license.clone() };
+    let virtual_one = Caller::at(2).in_virtual_machine();
     for (license, caller, expected) in [
         (None, &weak, ActivateRefusal::FingerprintTooWeak),
         (Some(over(Status::Revoked)), &weak, ActivateRefusal::FingerprintTooWeak),
@@ -62,6 +66,9 @@ fn refuses_in_table_order() {
         (Some(over(Status::Pending)), &Caller::at(1), fallen(Inactive::Expired)),
         (Some(over(Status::Active)), &Caller::at(1), fallen(Inactive::Expired)),
         (Some(over(Status::Active)), &Caller::at(2), fallen(Inactive::Expired)),
+        (Some(physical(&spent)), &virtual_one, ActivateRefusal::VirtualMachine),
+        (Some(physical(&vacant)), &virtual_one, ActivateRefusal::VirtualMachine),
+        (Some(spent.clone()), &virtual_one, ActivateRefusal::SeatsExhausted),
         (Some(spent.clone()), &Caller::at(2), ActivateRefusal::SeatsExhausted),
         (Some(vacant), &Caller::at(2), ActivateRefusal::TransferLimit(TransferLimit::Year)),
         (Some(cooling), &Caller::at(2), ActivateRefusal::TransferLimit(TransferLimit::Cooldown)),
@@ -71,6 +78,21 @@ fn refuses_in_table_order() {
     }
     let known = activate(&spent, &Caller::at(1), NOW).map(|yes| yes.code);
     assert_eq!(known, Ok(Code::Refreshed), "what it has, it need not ask for");
+}
+
+/// A policy that changes after the activation takes no seat away: nothing that a device with a seat sends is refused.
+#[test]
+fn bound_virtual_machine_keeps_its_seat() {
+    let policy =
+        PolicyOverrides { virtual_machines: Some(VirtualMachines::Refuse), ..PolicyOverrides::default() };
+    let license = License { policy, ..held() };
+    let caller = Caller::at(1).in_virtual_machine();
+    assert_eq!(activate(&license, &caller, NOW).map(|yes| yes.code), Ok(Code::Refreshed));
+    let seen = refresh(Some(&standing(&license)), &caller.seat_request(), NOW);
+    assert_eq!(seen.map(|yes| yes.code), Ok(Code::Refreshed));
+    // A machine that says nothing gets a seat: the policy rests on the client's own word.
+    let vacant = License { devices: bound([]), free_used: 0, ..license };
+    assert_eq!(activate(&vacant, &Caller::at(2), NOW).map(|yes| yes.code), Ok(Code::Activated));
 }
 
 #[test]

@@ -47,8 +47,8 @@ pub fn best_match<'a>(
         })
 }
 
-/// Returns true if presented components are enough to bind a device by: two of them, one strong. Less would make two
-/// machines of one series the same machine.
+/// Returns true if presented components are enough to bind a device by: two of them, one strong, or an install id
+/// alone. Less would make two machines of one series the same machine.
 #[must_use]
 pub fn is_enough_to_bind(presented: &HashedComponents) -> bool {
     are_enough_to_bind(|| presented.0.keys().copied())
@@ -78,9 +78,11 @@ impl LeaseComponents {
     }
 }
 
+/// An install id alone is enough: in a container nothing else is left, and a weak part beside it proves nothing more.
 fn are_enough_to_bind<I: Iterator<Item = Label>>(labels: impl Fn() -> I) -> bool {
     let only_install = !labels().any(Label::is_hardware_id);
-    labels().count() >= MIN_BOUND_COMPONENTS
+    let is_alone = labels().eq([Label::Install]);
+    (is_alone || labels().count() >= MIN_BOUND_COMPONENTS)
         && labels().any(|label| label.is_hardware_id() || (label == Label::Install && only_install))
 }
 
@@ -329,7 +331,8 @@ mod tests {
             (&[(Install, 1), (Hostname, 1)], true),
             (&[(Install, 1), (Mac, 1)], true),
             (&[(Mac, 1)], false),
-            (&[(Install, 1)], false),
+            (&[(Install, 1)], true),
+            (&[(Install, 1), (Cpu, 1)], true),
             (&[(Cpu, 1), (Hostname, 1)], false),
             (&[], false),
         ] {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{ReleaseRefusal, fitted};
-use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides};
+use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides, VirtualMachines};
 use crate::hardware::DeviceId;
 use crate::license::License;
 
@@ -12,10 +12,11 @@ use crate::license::License;
 enum Member {
     Number(fn(&mut PolicyOverrides) -> &mut Option<u32>),
     Flag(fn(&mut PolicyOverrides) -> &mut Option<bool>),
+    VirtualMachines(fn(&mut PolicyOverrides) -> &mut Option<VirtualMachines>),
 }
 
 /// Every member of a policy, as catalogs name it.
-const MEMBERS: [(&str, Member); 8] = [
+const MEMBERS: [(&str, Member); 9] = [
     ("seats", Member::Number(|own| &mut own.seats)),
     ("check_interval_hours", Member::Number(|own| &mut own.check_interval_hours)),
     ("offline_grace_days", Member::Number(|own| &mut own.offline_grace_days)),
@@ -24,6 +25,7 @@ const MEMBERS: [(&str, Member); 8] = [
     ("max_transfers", Member::Number(|own| &mut own.max_transfers)),
     ("transfer_cooldown_hours", Member::Number(|own| &mut own.transfer_cooldown_hours)),
     ("transfer_requires_email", Member::Flag(|own| &mut own.transfer_requires_email)),
+    ("virtual_machines", Member::VirtualMachines(|own| &mut own.virtual_machines)),
 ];
 
 /// A text that sets no member of a policy.
@@ -44,6 +46,9 @@ pub enum BadSetting {
     /// A value that is neither yes nor no.
     #[error("{0} must be true or false")]
     Flag(&'static str),
+    /// A value that is neither `allow` nor `refuse`.
+    #[error("{0} must be allow or refuse")]
+    VirtualMachines(&'static str),
 }
 
 /// Why a policy stays as it is.
@@ -111,6 +116,7 @@ impl PolicyChange {
         match member {
             Member::Number(at) => *at(&mut self.set) = number(name, value)?,
             Member::Flag(at) => *at(&mut self.set) = flag(name, value)?,
+            Member::VirtualMachines(at) => *at(&mut self.set) = virtual_machines(name, value)?,
         }
         Ok(())
     }
@@ -125,7 +131,8 @@ impl PolicyChange {
             match member {
                 Member::Number(at) if is_cleared => *at(&mut after) = *at(&mut set),
                 Member::Flag(at) if is_cleared => *at(&mut after) = *at(&mut set),
-                Member::Number(_) | Member::Flag(_) => {}
+                Member::VirtualMachines(at) if is_cleared => *at(&mut after) = *at(&mut set),
+                Member::Number(_) | Member::Flag(_) | Member::VirtualMachines(_) => {}
             }
         }
         after
@@ -139,6 +146,7 @@ pub fn own_policy(own: &PolicyOverrides) -> impl Iterator<Item = (&'static str, 
         let value = match member {
             Member::Number(at) => at(&mut own).map(OwnValue::Number),
             Member::Flag(at) => at(&mut own).map(OwnValue::Flag),
+            Member::VirtualMachines(at) => at(&mut own).map(OwnValue::VirtualMachines),
         };
         (name, value)
     })
@@ -151,6 +159,8 @@ pub enum OwnValue {
     Number(u32),
     /// Yes or no.
     Flag(bool),
+    /// The answer to virtual machines.
+    VirtualMachines(VirtualMachines),
 }
 
 /// Changes what a license sets differently from its tier. Fewer seats than there are devices are possible only if those
@@ -202,6 +212,14 @@ fn flag(name: &'static str, value: &str) -> Result<Option<bool>, BadSetting> {
     }
 }
 
+fn virtual_machines(name: &'static str, value: &str) -> Result<Option<VirtualMachines>, BadSetting> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let answer = VirtualMachines::parse(&value.to_lowercase());
+    answer.map(Some).ok_or(BadSetting::VirtualMachines(name))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -244,11 +262,13 @@ mod tests {
         let written = |value: &OwnValue| match value {
             OwnValue::Number(number) => number.to_string(),
             OwnValue::Flag(flag) => flag.to_string(),
+            OwnValue::VirtualMachines(answer) => answer.as_str().to_owned(),
         };
         for (name, member) in MEMBERS {
             let value = match member {
                 Member::Number(_) => "7",
                 Member::Flag(_) => "true",
+                Member::VirtualMachines(_) => "refuse",
             };
             let after = own(&[&format!("{name}={value}")]);
             let set: Vec<_> = own_policy(&after).filter_map(|(name, value)| Some((name, value?))).collect();
@@ -266,8 +286,9 @@ mod tests {
             max_transfers: _,
             transfer_cooldown_hours: _,
             transfer_requires_email: _,
+            virtual_machines: _,
         } = PolicyOverrides::default();
-        assert_eq!(MEMBERS.len(), 8);
+        assert_eq!(MEMBERS.len(), 9);
     }
 
     #[test]
@@ -295,6 +316,7 @@ mod tests {
             ("seats=0", BadSetting::Seats),
             ("seats=101", BadSetting::Seats),
             ("hardware_required=maybe", BadSetting::Flag("hardware_required")),
+            ("virtual_machines=true", BadSetting::VirtualMachines("virtual_machines")),
         ] {
             assert_eq!(PolicyChange::default().and([setting]), Err(expected), "{setting}");
         }

@@ -175,8 +175,9 @@ const NUMBERS: &[Group] = &[
 ];
 
 /// How addresses begin that a product gives out anew on each machine: VMware's host adapters, VirtualBox's host-only
-/// network, and Docker's bridges and containers.
-const ADDRESS_PREFIXES: [&str; 3] = ["005056c0", "0a002700", "0242"];
+/// network, Docker's bridges and containers, and Google Compute Engine's guests, whose address is made of the private IP
+/// address, so that guests of two customers share it.
+const ADDRESS_PREFIXES: [&str; 4] = ["005056c0", "0a002700", "0242", "4201"];
 const ADDRESS_DIGITS: usize = 12;
 /// Digits in a row that nobody's serial number has: `0123456789` and on, `123456789` and on.
 const COUNTING: [&str; 2] = ["01234567890123456789", "12345678901234567890"];
@@ -238,7 +239,8 @@ fn is_shared_address(bare: &str) -> bool {
 /// Returns true for a disk of QEMU whose serial number nobody chose. An IDE or SATA disk is `QM00001` in every guest
 /// (`ide_init_drive` in QEMU's `hw/ide/core.c`), a SCSI disk has the drive's name, which Proxmox and libvirt make of the
 /// bus and the place: `drive-scsi0`, `drive-scsi0-0-0-0` (`scsi_realize` in `hw/scsi/scsi-disk.c`). udev and `ESXi` write
-/// the model's name before it, with underscores.
+/// the model's name before it, with underscores. Google Compute Engine counts the disks of each guest:
+/// `persistent-disk-0`.
 fn is_default_disk(normalized: &str) -> bool {
     const DIGITS: usize = 5;
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
@@ -248,6 +250,7 @@ fn is_default_disk(normalized: &str) -> bool {
         (!before.ends_with(char::is_alphanumeric)).then_some(rest)
     };
     after("qm").is_some_and(|number| number.len() == DIGITS && is_digits(number))
+        || after("persistent-disk-").is_some_and(is_digits)
         || after("drive-scsi").is_some_and(|place| place.split('-').all(is_digits))
 }
 

@@ -95,6 +95,7 @@ fn placeholder_values_are_absent() {
         "33:33:00:00:00:01",
         "0:50:56:c0:0:8",
         "2:42:ac:11:0:a",
+        "42:01:0a:80:00:02",
         "52:54:0:12:34:56",
     ] {
         assert_eq!(component(Label::Mac, text), None, "{text}");
@@ -105,6 +106,8 @@ fn placeholder_values_are_absent() {
         "t10.ATA_____QEMU_HARDDISK___________________________QM00001_____________",
         "ata-QEMU_HARDDISK_QM00005",
         "qm00012",
+        "persistent-disk-0",
+        "t10.Google  PersistentDisk  persistent-disk-0",
         "drive-scsi0",
         "drive-scsi0-0-0-1",
         "0QEMU_QEMU_HARDDISK_drive-scsi0",

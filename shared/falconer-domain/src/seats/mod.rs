@@ -10,7 +10,7 @@ mod transfers;
 pub use released::{FormerDevice, Reclaim};
 pub use transfers::{MAX_TRANSFERS_A_YEAR, TransferLimit, TransferQuota, YEAR_DAYS};
 
-use crate::catalog::Policy;
+use crate::catalog::{Policy, VirtualMachines};
 use crate::code::Code;
 use crate::hardware::{ComponentForm, DeviceId, HashedComponents, best_match, is_enough_to_bind};
 use crate::license::{Device, License, Status};
@@ -38,6 +38,16 @@ impl Seats {
     }
 }
 
+/// The client's own account of the machine that it runs on. A client that is older, or not ours, gives none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReportedMachine {
+    /// It does not say that it runs in a virtual machine.
+    #[default]
+    Ordinary,
+    /// It says so.
+    Virtual,
+}
+
 /// A device that asks for a seat, and what it says of itself and its owner.
 #[derive(Clone, Debug)]
 pub struct SeatRequest<'a> {
@@ -45,6 +55,8 @@ pub struct SeatRequest<'a> {
     pub hardware: &'a HashedComponents,
     /// The content of the components.
     pub form: ComponentForm,
+    /// The kind of machine that it is, as the client says.
+    pub machine: ReportedMachine,
     /// The customer's name for it.
     pub device_name: Option<&'a DeviceName>,
     /// The customer's name.
@@ -89,6 +101,11 @@ enum BindingKind {
 impl SeatRequest<'_> {
     pub(crate) fn is_recognisable(&self) -> bool {
         is_enough_to_bind(self.hardware)
+    }
+
+    /// Returns true if the policy gives it no seat, because it is a virtual machine.
+    pub(crate) fn is_refused_as_virtual(&self, policy: &Policy) -> bool {
+        self.machine == ReportedMachine::Virtual && policy.virtual_machines == VirtualMachines::Refuse
     }
 
     /// The device it was, if that has a right to come back uncounted.

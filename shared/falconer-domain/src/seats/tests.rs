@@ -117,6 +117,7 @@ pub(crate) fn out<const N: usize>(released: [(u8, FormerDevice); N]) -> BTreeMap
 pub(crate) struct Caller {
     pub(crate) hardware: HashedComponents,
     pub(crate) form: ComponentForm,
+    pub(crate) machine: ReportedMachine,
     pub(crate) device_name: Option<DeviceName>,
     pub(crate) licensee_name: Option<PersonName>,
     pub(crate) licensee_email: Option<Email>,
@@ -129,11 +130,16 @@ impl Caller {
         Self {
             hardware: machine(number),
             form: ComponentForm::Keyed,
+            machine: ReportedMachine::Ordinary,
             device_name: None,
             licensee_name: None,
             licensee_email: None,
             fresh_id: fresh_id(number),
         }
+    }
+
+    pub(crate) fn in_virtual_machine(self) -> Self {
+        Self { machine: ReportedMachine::Virtual, ..self }
     }
 
     pub(crate) fn with_old_client(self) -> Self {
@@ -157,6 +163,7 @@ impl Caller {
         SeatRequest {
             hardware: &self.hardware,
             form: self.form,
+            machine: self.machine,
             device_name: self.device_name.as_ref(),
             licensee_name: self.licensee_name.as_ref(),
             licensee_email: self.licensee_email.as_ref(),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::PolicyOverrides;
+use crate::catalog::{PolicyOverrides, VirtualMachines};
 use crate::hardware::{ComponentForm, Label};
 use crate::license::{Device, Status};
 use crate::person::{DeviceName, Email, PersonName};
@@ -72,6 +72,8 @@ fn refuses_in_table_order() {
     let first = id(1);
     let named = Named(first.as_str());
     let fallen = TransferRefusal::Inactive;
+    let refusing = PolicyOverrides { virtual_machines: Some(VirtualMachines::Refuse), ..spent.policy };
+    let physical = License { policy: refusing, ..spent.clone() };
     for (license, caller, from, expected) in [
         (None, &weak, Only, TransferRefusal::FingerprintTooWeak),
         (Some(over(Status::Revoked)), &weak, Only, TransferRefusal::FingerprintTooWeak),
@@ -81,6 +83,8 @@ fn refuses_in_table_order() {
         (Some(over(Status::Pending)), &Caller::at(1), Only, fallen(Inactive::Expired)),
         (Some(over(Status::Active)), &Caller::at(1), Only, fallen(Inactive::Expired)),
         (Some(over(Status::Active)), &Caller::at(3), Only, fallen(Inactive::Expired)),
+        (Some(physical), &Caller::at(3).in_virtual_machine(), named, TransferRefusal::VirtualMachine),
+        (Some(spent.clone()), &Caller::at(3).in_virtual_machine(), Only, TransferRefusal::DeviceRequired),
         (Some(spent.clone()), &Caller::at(3), Only, TransferRefusal::DeviceRequired),
         (Some(spent.clone()), &Caller::at(3), named, TransferRefusal::EmailMismatch),
         (Some(known_mail), &mailing, named, TransferRefusal::TransferLimit(TransferLimit::Year)),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{ComponentForm, ReceivedComponents};
-use falconer_domain::seats::SeatRequest;
+use falconer_domain::seats::{ReportedMachine, SeatRequest};
 use falconer_domain::transfer::FromDevice;
 use falconer_domain::verify::Facts;
 use falconer_domain::{KeyRing, activate, deactivate, transfer};
@@ -99,6 +99,7 @@ fn decide(license: &License) {
     let seat_request = SeatRequest {
         hardware: &hashed,
         form: ComponentForm::Keyed,
+        machine: ReportedMachine::Ordinary,
         device_name: None,
         licensee_name: None,
         licensee_email: None,

@@ -90,6 +90,7 @@ impl Story {
         let seat_request = SeatRequest {
             hardware: &hardware,
             form: machine.form(),
+            machine: ReportedMachine::Ordinary,
             device_name: None,
             licensee_name: None,
             licensee_email: None,
