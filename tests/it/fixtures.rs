@@ -5,7 +5,9 @@
 //! breaks one of them is a change for CHANGELOG, and needs a way over.
 //!
 //! `tests/fixtures/0.1` holds rows in the form that 0.1.0 wrote. The item writer of that version made them (commit
-//! 82d75d9), called from a test of its own; nothing but 0.1.0's own code decided about their form.
+//! 82d75d9), called from a test of its own; nothing but 0.1.0's own code decided about their form. Its `client-store.db` has
+//! the tables of that version's client (`client-store.sql`) with a recorded lease. `clients/rust/tests/client/recorded.rs`
+//! reads it, and the client stores of later versions.
 
 use std::fs;
 use std::path::PathBuf;

@@ -225,6 +225,16 @@ fn client_links_no_runtime_or_sdk() {
     }
 }
 
+/// `libsqlite3-sys` names a native library, which a program links once: an application with another version of it needs a
+/// client without.
+#[test]
+fn client_without_sqlite_links_none() {
+    let linked = ["--package", "falconer-client", "--edges", "normal", "--no-default-features"];
+    let tree = cargo_tree(&linked);
+    assert!(tree.contains("falconer-domain v") && !tree.contains("sqlite"), "{tree}");
+    assert!(read("xtask/src/ci.rs").contains("--no-default-features"), "and is compiled");
+}
+
 #[test]
 fn functions_link_one_tls_stack() {
     let tree = linked_by("verify");

@@ -7,7 +7,8 @@
 //! // Saved from https://licenses.example.com/api/keys when the application is built; an application would write
 //! // include_str!("falconer-keys.json").
 //! let keys = PublicKeys::parse(&std::fs::read_to_string("falconer-keys.json")?)?;
-//! let licensing = Licensing::builder("QF", "https://licenses.example.com", keys).open()?;
+//! let licensing =
+//!     Licensing::builder("QF", "https://licenses.example.com", keys).app_id("com.example.app").open()?;
 //! let _refresher = licensing.start_refresher();
 //!
 //! if licensing.status() == State::NotActivated {

@@ -78,17 +78,14 @@ fn one_program_sets_damaged_file_aside() {
 fn newer_version_is_left_alone() {
     for format in FORMATS {
         let stored = Stored::new(format);
-        match format {
-            StoreFormat::Sqlite => {
-                let database = rusqlite::Connection::open(stored.path()).unwrap();
-                database.pragma_update(None, "user_version", 3).unwrap();
-            }
-            _ => {
-                let text = fs::read_to_string(stored.path()).unwrap();
-                let newer = text.replacen(r#""version": 1"#, r#""version": 2"#, 1);
-                assert_ne!(newer, text);
-                fs::write(stored.path(), newer).unwrap();
-            }
+        if format == StoreFormat::Sqlite {
+            let database = rusqlite::Connection::open(stored.path()).unwrap();
+            database.pragma_update(None, "user_version", 3).unwrap();
+        } else {
+            let text = fs::read_to_string(stored.path()).unwrap();
+            let newer = text.replacen(r#""version": 1"#, r#""version": 2"#, 1);
+            assert_ne!(newer, text);
+            fs::write(stored.path(), newer).unwrap();
         }
         let before = fs::read(stored.path()).unwrap();
         let client = stored.open();

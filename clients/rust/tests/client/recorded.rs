@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
-use falconer_client::{Hardware, Licensing, PublicKeys, RawComponents, State, StoreFormat, Transport};
+use falconer_client::{
+    Hardware, Licensing, Pending, PublicKeys, RawComponents, State, StoreFormat, Transport,
+};
 use falconer_domain::hardware::Label;
 use falconer_domain::jwks::Jwks;
 use falconer_domain::{Code, KeyRing};
@@ -56,7 +58,7 @@ fn conclusion(client: &Licensing) -> Value {
     json!({
         "state": format!("{:?}", client.status()),
         "feature": client.has_feature(FEATURE),
-        "pending": client.pending().map(|pending| pending.name()),
+        "pending": client.pending().map(Pending::name),
         "key": license.as_ref().map(|license| license.masked_key.clone()),
         "offline_until": license.and_then(|license| license.offline_until).map(|until| until.0),
     })
@@ -88,7 +90,7 @@ fn recorded_client_stores_are_read() {
         // Written once more by this version, it says the same.
         let _ = client.refresh();
         drop(client);
-        assert_eq!(open().pending().map(|pending| pending.name()), expected[state]["pending"].as_str());
+        assert_eq!(open().pending().map(Pending::name), expected[state]["pending"].as_str());
     }
 }
 

@@ -104,19 +104,16 @@ pub(crate) enum Writing {
 
 impl Writing {
     pub(crate) fn begin(path: &Path, format: StoreFormat) -> Self {
-        match format {
-            StoreFormat::Sqlite => {
-                let connection = rusqlite::Connection::open(path).unwrap();
-                connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-                Self::Sqlite(connection)
-            }
-            _ => {
-                let mut name = path.as_os_str().to_owned();
-                name.push(".lock");
-                let file = File::options().write(true).open(name).unwrap();
-                file.lock().unwrap();
-                Self::PlainFile(file)
-            }
+        if format == StoreFormat::Sqlite {
+            let connection = rusqlite::Connection::open(path).unwrap();
+            connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+            Self::Sqlite(connection)
+        } else {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".lock");
+            let file = File::options().write(true).open(name).unwrap();
+            file.lock().unwrap();
+            Self::PlainFile(file)
         }
     }
 }

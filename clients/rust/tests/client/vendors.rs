@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use falconer_client::transport::{ApiEndpoint, TransportRequest};
-use falconer_client::{HttpTransport, Licensing, PublicKeys, Transport};
+use falconer_client::{HttpTransport, Licensing, Pending, PublicKeys, Transport};
 use falconer_domain::KeyRing;
 use falconer_domain::jwks::Jwks;
 use serde_json::{Value, json};
@@ -144,7 +144,7 @@ fn child_that_is_an_application() {
         key => drop(client.activate(key, "Anna", "")),
     }
     let license = client.license().map(|license| license.masked_key);
-    let pending = client.pending().map(|pending| pending.name());
+    let pending = client.pending().map(Pending::name);
     let state = format!("{:?}", client.status());
     let seen = json!({ "before": before, "state": state, "license": license, "pending": pending });
     fs::write(text("report").unwrap(), seen.to_string()).unwrap();
