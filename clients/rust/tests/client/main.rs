@@ -13,6 +13,7 @@ mod outbox;
 mod parsers;
 mod processes;
 mod sequences;
+mod snapshot;
 mod table;
 mod tampering;
 mod truth;
