@@ -1,7 +1,7 @@
 //! Licensing for applications: activation, offline use, background refresh, transfer and features of a Falconer license.
 //!
 //! ```no_run
-//! use falconer_client::{Licensing, PublicKeys, State};
+//! use falconer_client::{Licensing, PublicKeys};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // Saved from https://licenses.example.com/api/keys when the application is built; an application would write
@@ -10,7 +10,7 @@
 //! let licensing = Licensing::builder("QF", "https://licenses.example.com", keys).open()?;
 //! let _refresher = licensing.start_refresher();
 //!
-//! if licensing.status() == State::NotActivated {
+//! if !licensing.is_unlocked() {
 //!     licensing.activate("QF-PRO-…", "Anna Example", "anna@example.com")?;
 //! }
 //! if licensing.has_feature("copy_trading") {
@@ -21,7 +21,8 @@
 //! # }
 //! ```
 //!
-//! All calls block; no async runtime is needed. [`Licensing::status`] and [`Licensing::has_feature`] do no I/O. A call
+//! All calls block; no async runtime is needed. [`Licensing::is_unlocked`], [`Licensing::has_feature`] and
+//! [`Licensing::snapshot`] do no I/O. A call
 //! that asks the server may take [three attempts](retry) of [five seconds](transport::ATTEMPT_TIMEOUT) for each request,
 //! so make it on a thread that may block.
 //!
@@ -95,7 +96,7 @@ mod seal;
 mod signed;
 mod snapshot;
 mod state;
-mod store;
+pub mod store;
 mod threads;
 mod timeline;
 pub mod transport;
@@ -119,6 +120,7 @@ pub use licensing::{
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use snapshot::Snapshot;
 pub use state::{LockCode, State};
+pub use store::{Store, StoreFormat};
 pub use transport::{HttpTransport, NetworkFailure, Transport, TransportRequest};
 pub use trust::{PublicKeys, PublicKeysError};
 pub use user_message::{MessageId, UserMessage};

@@ -21,6 +21,7 @@ mod builder;
 mod device_name;
 mod forked;
 mod license;
+mod location;
 mod merge;
 mod outbox;
 mod outcome;

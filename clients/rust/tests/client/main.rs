@@ -2,18 +2,25 @@
 
 mod background;
 mod cancelling;
+mod damage;
 mod disks;
 mod faults;
 mod form;
 mod harness;
 mod kills;
+mod machines;
 mod messages;
 mod operations;
 mod outbox;
 mod parsers;
 mod processes;
+mod public_types;
+mod recorded;
 mod sequences;
 mod snapshot;
+mod stored;
 mod table;
 mod tampering;
 mod truth;
+#[cfg(target_os = "linux")]
+mod vendors;
