@@ -57,7 +57,6 @@ use session::{Session, SessionState};
 
 pub use builder::{Builder, OpenError};
 pub use license::{Device, License, Pending};
-pub(crate) use outcome::can_be_key;
 pub use outcome::{Activation, Deactivation};
 pub use refresher::Refresher;
 
