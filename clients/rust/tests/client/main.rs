@@ -10,8 +10,13 @@ mod kills;
 mod operations;
 mod outbox;
 mod parsers;
+#[cfg(target_os = "linux")]
+mod plugins;
 mod processes;
 mod sequences;
 mod table;
 mod tampering;
 mod truth;
+#[cfg(target_os = "linux")]
+#[path = "../vendor/vendor.rs"]
+mod vendor;
