@@ -50,16 +50,16 @@ def unload(server, path, rounds):
     for number in range(rounds):
         library = load(path)
         # A thread of its own: a library stays mapped while a thread lives whose thread-local values it must drop.
-        on_a_thread(one_life, library, server, number)
+        on_a_thread(one_life, library, server, number, threads + 1)
         # Python joins a thread of its own a moment before the system has ended it.
-        wait_until(lambda: count_threads() == threads)
+        wait_until(lambda: count_threads() == threads, LIMIT_SECONDS)
         dlclose(library._handle)
         check(path not in open("/proc/self/maps").read(), f"round {number}: still mapped")
         check(count_threads() == threads, f"round {number}: {count_threads()} threads, and {threads} before")
     print(f"{rounds} rounds")
 
 
-def one_life(library, server, number):
+def one_life(library, server, number, threads):
     plugin = start(library)
     connection = None
     if number % 2 == 0:
@@ -70,6 +70,9 @@ def one_life(library, server, number):
         time.sleep(number % 20 / 2000)
     check(library.plugin_is_unlocked(plugin) == 1, f"round {number}: locked")
     check(library.plugin_stop(plugin, LIMIT_MILLISECONDS) == 1, f"round {number}: not stopped")
+    # The system takes a thread off its list a moment after the thread was joined.
+    wait_until(lambda: count_threads() == threads, 0.001)
+    check(count_threads() == threads, f"round {number}: a thread of the library still runs")
     if connection:
         connection.close()
     else:
@@ -161,10 +164,10 @@ def on_a_thread(function, *arguments):
         raise failures[0]
 
 
-def wait_until(condition):
+def wait_until(condition, seconds):
     begun = time.monotonic()
-    while not condition() and time.monotonic() - begun < LIMIT_SECONDS:
-        time.sleep(0.0005)
+    while not condition() and time.monotonic() - begun < seconds:
+        time.sleep(0.0002)
 
 
 def count_threads():
