@@ -23,7 +23,9 @@ pub(crate) async fn run(context: &CommandContext<'_>, command: args::Catalog) ->
             let product = product::resolve(context, named.as_deref()).await?;
             let (in_use, version) = in_use(context, &product).await?;
             let in_use = in_use.ok_or_else(|| {
-                not_found(format!("product {product} has no catalog; `falconer catalog apply` puts one"))
+                not_found(format!(
+                    "product {product} has no catalog; `falconer catalog apply FILE` stores one"
+                ))
             })?;
             let text = catalog::written(&in_use);
             if context.options.json {

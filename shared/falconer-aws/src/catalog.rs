@@ -91,7 +91,7 @@ impl CatalogCache {
             }
             Err(error) => {
                 let Some(entry) = entries.get(product) else { return Err(error) };
-                tracing::warn!(error = %error, product = %product, "catalog not re-read; the one held goes on");
+                tracing::warn!(error = %error, product = %product, "catalog not reloaded; the previous one stays in use");
                 entry.known(product)
             }
         }

@@ -118,7 +118,7 @@ impl Session<'_> {
         let catalog = reread.map_err(|error| self.app.store_failed(&error))?;
         EffectiveLicense::of(*license, &catalog).map_err(|UnknownTier(license)| {
             self.app.telemetry.unknown_tier();
-            tracing::error!(license.id = %license.id, tier = %license.tier, "the catalog lacks a license's tier");
+            tracing::error!(license.id = %license.id, tier = %license.tier, "tier of the license missing in the catalog");
             Problem::unavailable().into()
         })
     }
@@ -139,7 +139,7 @@ impl Session<'_> {
         self.request.begin()?;
         let ring = self.app.ring.fresh_ring().await?;
         let Some(generation) = ring.generation(license.generation) else {
-            tracing::error!(license.id = %license.id, "the key ring lacks a license's generation");
+            tracing::error!(license.id = %license.id, "generation of the license missing in the key ring");
             return Err(Problem::unavailable().into());
         };
         Ok(received.hashed(generation, &license.id))

@@ -40,7 +40,7 @@ fn document() -> Value {
         "info": {
             "title": "Falconer",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "A license authority. The license key is the credential, and it stands in the body alone. \
+            "description": "A license authority. The license key is the credential, and only the body holds it. \
                 Act on the lease, which is signed, and not on the body around it.",
             "license": { "name": "MIT OR Apache-2.0" },
         },
@@ -170,7 +170,8 @@ fn response(endpoint: &DescribedRoute, status: u16) -> Value {
     }
     let texts: Vec<_> =
         codes.iter().map(|(code, _)| format!("`{}`: {}.", code.name(), code.text())).collect();
-    let description = if texts.is_empty() { "The gateway's own answer.".to_owned() } else { texts.join(" ") };
+    let description =
+        if texts.is_empty() { "Answer of API Gateway itself.".to_owned() } else { texts.join(" ") };
     json!({ "description": description, "headers": headers(status, &codes), "content": content })
 }
 
@@ -199,8 +200,10 @@ fn headers(status: u16, codes: &[(Code, &str)]) -> Value {
     }
     if status == 429 {
         headers.insert("RateLimit-Policy".to_owned(), text("The limit: its name, requests and seconds."));
-        headers
-            .insert("RateLimit".to_owned(), text("What is left of it, and the seconds until it is whole."));
+        headers.insert(
+            "RateLimit".to_owned(),
+            text("Requests left of the limit, and the seconds until it starts anew."),
+        );
     }
     Value::Object(headers)
 }

@@ -95,7 +95,7 @@ pub enum ErasureError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 

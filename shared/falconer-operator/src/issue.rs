@@ -46,9 +46,7 @@ pub enum IssueError {
     #[error(transparent)]
     Order(#[from] OrderRefusal),
     /// The product has no catalog.
-    #[error(
-        "product {0} has no catalog: QF has one built in, every other product needs an item catalog#{0} in the licenses table"
-    )]
+    #[error("product {0} has no catalog; `falconer catalog apply FILE` stores one")]
     NoCatalog(String),
     /// The ring accepts no legacy keys.
     #[error(
@@ -80,7 +78,7 @@ pub enum IssueError {
     )]
     Store(#[from] StoreError),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 

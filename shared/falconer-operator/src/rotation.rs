@@ -96,7 +96,7 @@ pub enum RotationError {
     )]
     Contended(LicenseId),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 

@@ -45,7 +45,7 @@ fn cold_start_without_secrets_is_503() {
         assert_eq!(said, (503, "UNAVAILABLE", Some("2")), "{what}");
         let log = stack.log_text();
         assert!(
-            log.contains("no key ring: every request gets 503 until the secret is good"),
+            log.contains("key ring missing; every request gets 503 until the secret can be read"),
             "{what}: {log}"
         );
         stack.secrets_tap.heal();

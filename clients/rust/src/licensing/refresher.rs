@@ -3,16 +3,15 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::Shared;
-use super::outcome::RefreshError;
 use super::schedule::{ScheduleInputs, delay_until_next};
 use super::session::Session;
-use crate::answer::RequestFailure;
 use crate::cancel::CancelToken;
 use crate::clock::ClockReading;
+use crate::failure::Failure;
 use crate::retry::jitter;
 use crate::state::{LockCode, State, StoredDecision};
 use crate::threads;
@@ -41,6 +40,8 @@ pub struct Refresher {
     stop: CancelToken,
     /// Id of the process in which the thread runs. A forked child has no such thread.
     process: u32,
+    /// Id of the thread, which cannot wait for itself.
+    id: Option<ThreadId>,
     thread: Mutex<Option<Thread>>,
 }
 
@@ -66,7 +67,8 @@ impl Refresher {
     pub(super) fn start(shared: &Arc<Shared>) -> Self {
         let stop = CancelToken::new();
         let thread = if shared.is_forked() { None } else { spawn(shared, &stop) };
-        Self { stop, process: std::process::id(), thread: Mutex::new(thread) }
+        let id = thread.as_ref().map(|thread| thread.handle.thread().id());
+        Self { stop, process: std::process::id(), id, thread: Mutex::new(thread) }
     }
 
     /// Stops the thread and waits until it has ended, cancelling a request under way. Returns false if it still runs
@@ -81,10 +83,12 @@ impl Refresher {
         }
         let begun = Instant::now();
         self.stop.cancel();
+        if self.id == Some(std::thread::current().id()) {
+            return false;
+        }
         let mut slot = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = slot.take() {
-            let is_own = thread.handle.thread().id() == std::thread::current().id();
-            if is_own || thread.ended.recv_timeout(at_most) == Err(RecvTimeoutError::Timeout) {
+            if thread.ended.recv_timeout(at_most) == Err(RecvTimeoutError::Timeout) {
                 *slot = Some(thread);
                 return false;
             }
@@ -182,15 +186,12 @@ impl RefreshHistory {
 
     /// Asks the server and counts the result.
     fn refresh(&mut self, shared: &Shared, stop: &CancelToken) {
-        let session = Session::begin(shared, stop).map_err(RefreshError::RequestFailed);
+        let session = Session::begin(shared, stop).map_err(Failure::from);
         let result = session.and_then(|mut session| session.refresh());
         self.last_attempt = Some(shared.config.clock.now());
         (self.failures, self.retry_after) = match result {
             Ok(()) => (0, Duration::ZERO),
-            Err(RefreshError::RequestFailed(RequestFailure::Busy { retry_after_seconds })) => {
-                (self.failures.saturating_add(1), Duration::from_secs(retry_after_seconds.unwrap_or(0)))
-            }
-            Err(_) => (self.failures.saturating_add(1), Duration::ZERO),
+            Err(failure) => (self.failures.saturating_add(1), failure.retry_after.unwrap_or_default()),
         };
         shared.notify_if_changed();
     }

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use falconer_client::transport::{ApiEndpoint, Reply};
 use falconer_client::{
-    ActivateError, Activation, CancelToken, Clock, ClockReading, DeactivateError, HttpTransport, Licensing,
-    NetworkFailure, Pending, RefreshError, RequestFailure, State, TransferError, Transport, TransportRequest,
+    Activation, CancelToken, Clock, ClockReading, FailureKind, HttpTransport, Licensing, NetworkFailure,
+    Pending, State, Transport, TransportRequest,
 };
 
 use crate::harness::{DAY, NetworkFault, Server, TestClock, TestSetup, builder, key, reply, unlocked};
 
 /// Ends a test that hangs; far above every time-out of a request.
 const LIMIT: Duration = Duration::from_secs(60);
-const CANCELLED: RequestFailure = RequestFailure::Unreachable(NetworkFailure::Cancelled);
+const CANCELLED: FailureKind = FailureKind::Offline(NetworkFailure::Cancelled);
 
 /// Kinds of calls that wait for the server.
 #[derive(Clone, Copy, Debug)]
@@ -34,16 +34,13 @@ const CALLS: [Call; 4] = [Call::Activate, Call::Transfer, Call::Refresh, Call::D
 impl Call {
     /// Makes the call. True if its result says that it was cancelled.
     fn is_cancelled_by(self, client: &Licensing) -> bool {
-        match self {
-            Self::Activate => {
-                client.activate(&key(2), "Bob", "bob@example.com") == Err(ActivateError::Stopped(CANCELLED))
-            }
-            Self::Transfer => {
-                client.transfer(None, "", "", None) == Err(TransferError::RequestFailed(CANCELLED))
-            }
-            Self::Refresh => client.refresh() == Err(RefreshError::RequestFailed(CANCELLED)),
-            Self::Deactivate => client.deactivate() == Err(DeactivateError::Stopped(CANCELLED)),
-        }
+        let failure = match self {
+            Self::Activate => client.activate(&key(2), "Bob", "bob@example.com").err(),
+            Self::Transfer => client.transfer(None, "", "", None).err(),
+            Self::Refresh => client.refresh().err(),
+            Self::Deactivate => client.deactivate().err(),
+        };
+        failure.is_some_and(|failure| failure.kind == CANCELLED)
     }
 }
 

@@ -7,6 +7,7 @@ mod faults;
 mod form;
 mod harness;
 mod kills;
+mod messages;
 mod operations;
 mod outbox;
 mod parsers;

@@ -92,7 +92,7 @@ impl AuditWriter {
         if state.failures_in_a_row >= FAILURES_BEFORE_PAUSE {
             state.failures_in_a_row = 0;
             state.paused_until = Some(Instant::now() + PAUSE);
-            tracing::warn!(error = why, pause_seconds = PAUSE.as_secs(), "audit rows are paused");
+            tracing::warn!(error = why, pause_seconds = PAUSE.as_secs(), "audit rows paused");
         } else {
             tracing::warn!(error = why, "audit row dropped");
         }

@@ -133,7 +133,7 @@ impl KeyRingCache {
     /// Reads while a request waits that could be served with what is held.
     async fn reread(&self, state: &mut CellState) {
         if tokio::time::timeout(REREAD_BUDGET, self.read(state)).await.is_err() {
-            tracing::warn!(error = "timed out", "key ring not re-read; the one held goes on");
+            tracing::warn!(error = "timed out", "key ring not reloaded; the previous one stays in use");
         }
     }
 
@@ -142,10 +142,13 @@ impl KeyRingCache {
         match self.fetch().await {
             Ok(ring) => state.held = Some(Held { ring: Arc::new(ring), read_at: Instant::now() }),
             Err(why) if state.held.is_some() => {
-                tracing::warn!(error = why, "key ring not re-read; the one held goes on");
+                tracing::warn!(error = why, "key ring not reloaded; the previous one stays in use");
             }
             Err(why) => {
-                tracing::error!(error = why, "no key ring: every request gets 503 until the secret is good");
+                tracing::error!(
+                    error = why,
+                    "key ring missing; every request gets 503 until the secret can be read"
+                );
             }
         }
     }
@@ -161,7 +164,7 @@ impl KeyRingCache {
         let text = output.secret_string().ok_or("the secret is not text")?;
         let ring = KeyRing::parse(text).map_err(|why| why.to_string())?;
         if ring.has_unreadable_distrust() {
-            tracing::warn!("a part of the key ring's x-distrusted does not read; it distrusts nothing");
+            tracing::warn!("unreadable member of the key ring's x-distrusted ignored");
         }
         Ok(ring)
     }

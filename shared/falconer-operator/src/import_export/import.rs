@@ -110,7 +110,7 @@ pub enum ImportError {
     #[error("{0} cannot be written: {1}; what was imported stays, and the same command goes on from there")]
     File(PathBuf, std::io::Error),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 

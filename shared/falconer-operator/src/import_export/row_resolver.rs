@@ -54,7 +54,7 @@ pub enum SettleError {
     #[error("{0}")]
     Row(BadRows),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 

@@ -29,7 +29,7 @@ pub enum KeyringError {
     )]
     StillStaged(GenerationNumber, #[source] RingWriteError),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 

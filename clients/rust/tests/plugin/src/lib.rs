@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use falconer_client::{
-    Licensing, NoRandomness, PublicKeys, Random, RefreshError, Refresher, RequestFailure, State,
-};
+use falconer_client::{FailureKind, Licensing, NoRandomness, PublicKeys, Random, Refresher, State};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -74,7 +72,7 @@ pub unsafe extern "C" fn plugin_refresh(plugin: *const Plugin) -> i32 {
     // SAFETY: the host keeps to the contract above.
     match unsafe { &*plugin }.licensing.refresh() {
         Ok(_) => 0,
-        Err(RefreshError::RequestFailed(RequestFailure::Forked)) => 1,
+        Err(failure) if failure.kind == FailureKind::Forked => 1,
         Err(_) => 2,
     }
 }
