@@ -23,7 +23,8 @@
 //!
 //! All calls block; no async runtime is needed. [`Licensing::status`] and [`Licensing::has_feature`] do no I/O. A call
 //! that asks the server may take [three attempts](retry) of [five seconds](transport::ATTEMPT_TIMEOUT) for each request,
-//! so make it on a thread that may block.
+//! so make it on a thread that may block. [`Licensing::cancelled_by`] returns a handle whose calls another thread can end.
+//! A plug-in is unloaded only after [`Refresher::stop`].
 //!
 //! **Invariant:** only a signed answer changes the license. During outages and after portals, forgeries and replays, the
 //! stored lease counts until its end.
@@ -94,7 +95,7 @@ pub mod retry;
 mod seal;
 mod signed;
 mod state;
-mod store;
+pub mod store;
 mod threads;
 mod timeline;
 pub mod transport;
@@ -117,6 +118,7 @@ pub use licensing::{
 };
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use state::{Evaluation, Evidence, LeaseTerm, LockCode, State, StoredDecision, evaluate};
+pub use store::{Store, StoreFormat};
 pub use timeline::{CLOCK_TOLERANCE_MILLIS, CheckpointIntegrity, ReconciledTime};
 pub use transport::{HttpTransport, NetworkFailure, Transport, TransportRequest};
 pub use trust::{PublicKeys, PublicKeysError};

@@ -19,6 +19,7 @@
 
 mod builder;
 mod forked;
+mod location;
 mod merge;
 mod outbox;
 mod outcome;

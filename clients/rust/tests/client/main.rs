@@ -2,11 +2,13 @@
 
 mod background;
 mod cancelling;
+mod damage;
 mod disks;
 mod faults;
 mod form;
 mod harness;
 mod kills;
+mod machines;
 mod messages;
 mod operations;
 mod outbox;
@@ -14,10 +16,14 @@ mod parsers;
 #[cfg(target_os = "linux")]
 mod plugins;
 mod processes;
+mod recorded;
 mod sequences;
+mod stored;
 mod table;
 mod tampering;
 mod truth;
 #[cfg(target_os = "linux")]
 #[path = "../vendor/vendor.rs"]
 mod vendor;
+#[cfg(target_os = "linux")]
+mod vendors;

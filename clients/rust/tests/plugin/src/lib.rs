@@ -91,5 +91,11 @@ pub unsafe extern "C" fn plugin_wait(plugin: *const Plugin, milliseconds: u64) -
 fn open() -> Option<Licensing> {
     let settings: Settings = serde_json::from_slice(&std::fs::read("plugin.json").ok()?).ok()?;
     let keys = PublicKeys::parse(&settings.keys.to_string()).ok()?;
-    Licensing::builder("QF", &settings.server, keys).store(settings.store).random(NoDelay).open().ok()
+    // The test activates at this host, because the port of the server is not known by then.
+    Licensing::builder("QF", &settings.server, keys)
+        .formerly("licenses.example.com")
+        .store(settings.store)
+        .random(NoDelay)
+        .open()
+        .ok()
 }
