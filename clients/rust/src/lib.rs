@@ -24,7 +24,8 @@
 //! All calls block; no async runtime is needed. [`Licensing::is_unlocked`], [`Licensing::has_feature`] and
 //! [`Licensing::snapshot`] do no I/O. A call
 //! that asks the server may take [three attempts](retry) of [five seconds](transport::ATTEMPT_TIMEOUT) for each request,
-//! so make it on a thread that may block.
+//! so make it on a thread that may block. [`Licensing::cancelled_by`] returns a handle whose calls another thread can end.
+//! A plug-in is unloaded only after [`Refresher::stop`].
 //!
 //! **Invariant:** only a signed answer changes the license. During outages and after portals, forgeries and replays, the
 //! stored lease counts until its end.

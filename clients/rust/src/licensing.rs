@@ -227,7 +227,7 @@ impl Licensing {
     /// [`Failure`], where no answer counts or a refusal locks nothing. The state stays, or becomes `Grace`. With a
     /// pending request the error reports that request; the stored license was checked all the same.
     pub fn refresh(&self) -> Result<State, Failure> {
-        let refreshed = self.session().map_err(Failure::from).and_then(|mut it| it.refresh());
+        let refreshed = self.session().and_then(|mut session| session.refresh());
         self.shared.notify_if_changed();
         refreshed.map(|()| self.status())
     }
@@ -262,7 +262,7 @@ impl Licensing {
     /// # Errors
     /// [`Failure`], where the server refused or the call ended early.
     pub fn deactivate(&self) -> Result<Deactivation, Failure> {
-        let freed = self.session().map_err(Failure::from).and_then(|mut it| it.deactivate());
+        let freed = self.session().and_then(|mut session| session.deactivate());
         self.shared.notify_if_changed();
         freed.map(|waiting| waiting.map_or(Deactivation::Done, Deactivation::Waiting))
     }

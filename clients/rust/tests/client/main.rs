@@ -13,6 +13,8 @@ mod messages;
 mod operations;
 mod outbox;
 mod parsers;
+#[cfg(target_os = "linux")]
+mod plugins;
 mod processes;
 mod public_types;
 mod recorded;
@@ -22,5 +24,8 @@ mod stored;
 mod table;
 mod tampering;
 mod truth;
+#[cfg(target_os = "linux")]
+#[path = "../vendor/vendor.rs"]
+mod vendor;
 #[cfg(target_os = "linux")]
 mod vendors;

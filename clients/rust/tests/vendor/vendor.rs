@@ -25,7 +25,12 @@ impl Vendor {
 
     /// Public keys for an application of this vendor.
     pub(crate) fn public_keys(&self) -> PublicKeys {
-        PublicKeys::parse(&serde_json::to_string(&Jwks::of(&self.ring)).unwrap()).unwrap()
+        PublicKeys::parse(&self.key_file()).unwrap()
+    }
+
+    /// The same as `/api/keys` answers them.
+    pub(crate) fn key_file(&self) -> String {
+        serde_json::to_string(&Jwks::of(&self.ring)).unwrap()
     }
 
     /// Issues one license key.
