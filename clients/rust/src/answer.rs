@@ -9,7 +9,7 @@ use crate::clock::UnixSeconds;
 use crate::json_object::JsonObject;
 use crate::signed;
 use crate::state::{LockCode, State};
-use crate::transport::{NetworkFailure, Reply};
+use crate::transport::{NetworkFailure, PORTAL_STATUS, Reply};
 use crate::trust::TrustedKeys;
 use crate::user_message::UserMessage;
 
@@ -46,12 +46,12 @@ pub(crate) struct SignedAnswer {
 pub enum RequestFailure {
     /// No answer arrived.
     Unreachable(NetworkFailure),
-    /// The server is busy or down: status 408, 425, 429 or 5xx.
+    /// The server is busy or down: status 408, 425, 429, or 5xx other than 511.
     Busy {
         /// Wait that the server asks for, from `Retry-After`.
         retry_after_seconds: Option<u64>,
     },
-    /// Another system answered in the server's place: a captive portal, a proxy, a web page.
+    /// Another system answered in the server's place: a captive portal (status 511 included), a proxy, a web page.
     NotTheServer,
     /// The signature does not verify, or its key is not trusted.
     UntrustedSignature,
@@ -70,7 +70,7 @@ impl RequestFailure {
     /// Name for the log.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::Unreachable(_) => "unreachable",
+            Self::Unreachable(cause) => cause.name(),
             Self::Busy { .. } => "busy",
             Self::NotTheServer => "not the server",
             Self::UntrustedSignature => "untrusted signature",
@@ -85,17 +85,11 @@ impl RequestFailure {
     #[must_use]
     pub const fn user_message(&self) -> UserMessage {
         match self {
-            Self::Unreachable(_) => UserMessage::new(
-                "The license server could not be reached.",
-                "Check the internet connection, then try again.",
-            ),
+            Self::Unreachable(cause) => cause.user_message(),
             Self::Busy { .. } => {
                 UserMessage::new("The license server is busy.", "Try again in a few minutes.")
             }
-            Self::NotTheServer => UserMessage::new(
-                "Something between this device and the license server answered in its place.",
-                "If this network asks you to sign in, do that in a browser first, then try again.",
-            ),
+            Self::NotTheServer => NetworkFailure::Intercepted.user_message(),
             Self::UntrustedSignature => UserMessage::new(
                 "The answer does not come from the vendor's license server.",
                 "Try again on another network. If this continues, update the application or ask the vendor.",
@@ -203,9 +197,11 @@ pub(crate) fn read(
 ) -> ServerAnswer {
     let reply = match reply {
         Ok(reply) => reply,
+        Err(NetworkFailure::Intercepted) => return ServerAnswer::Failed(RequestFailure::NotTheServer),
         Err(reason) => return ServerAnswer::Failed(RequestFailure::Unreachable(*reason)),
     };
     match reply.status {
+        PORTAL_STATUS => return ServerAnswer::Failed(RequestFailure::NotTheServer),
         408 | 425 | 429 | 500.. => {
             return ServerAnswer::Failed(RequestFailure::Busy {
                 retry_after_seconds: reply.retry_after_seconds,

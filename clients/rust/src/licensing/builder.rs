@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use directories::ProjectDirs;
 use falconer_domain::Product;
@@ -16,7 +17,7 @@ use crate::random::{Random, SystemRandom};
 use crate::state::State;
 use crate::store;
 use crate::timeline::Timeline;
-use crate::transport::{HttpTransport, Transport};
+use crate::transport::{HttpTransport, InvalidCertificate, InvalidProxy, Transport};
 use crate::trust::PublicKeys;
 
 /// Environment variable that replaces all hardware, where the application allows it.
@@ -45,6 +46,12 @@ pub enum OpenError {
     /// System without a folder for application data.
     #[error("this system names no folder for application data; choose one with store()")]
     NoDataFolder,
+    /// Address that is not a proxy's.
+    #[error(transparent)]
+    InvalidProxy(#[from] InvalidProxy),
+    /// Text that holds no certificate.
+    #[error(transparent)]
+    InvalidCertificate(#[from] InvalidCertificate),
     /// SQLite could not open a database in memory.
     #[error("SQLite cannot open a store in memory; check that the machine has free memory")]
     StoreUnavailable,
@@ -64,6 +71,7 @@ pub struct Builder {
     pins: PublicKeys,
     place: StoreLocation,
     transport: Option<Box<dyn Transport>>,
+    network: NetworkSettings,
     clock: Box<dyn Clock>,
     random: Box<dyn Random>,
     hardware: Box<dyn Hardware>,
@@ -80,6 +88,7 @@ impl Builder {
             pins,
             place: StoreLocation::DataFolder,
             transport: None,
+            network: NetworkSettings::default(),
             clock: Box::new(SystemClock::new()),
             random: Box::new(SystemRandom),
             hardware: Box::new(SystemHardware),
@@ -102,7 +111,29 @@ impl Builder {
         self
     }
 
-    /// Replaces HTTPS by another transport.
+    /// Goes by this proxy instead of the one in the machine's settings, such as
+    /// `http://user:password@proxy.example.com:8080`. [`HttpTransport`] lists the schemes and the settings it reads.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.network.proxy = Some(url.to_owned());
+        self
+    }
+
+    /// Sets the limit of one attempt to between [one second](crate::transport::MIN_ATTEMPT_TIMEOUT) and
+    /// [one minute](crate::transport::MAX_ATTEMPT_TIMEOUT). The default is
+    /// [five seconds](crate::transport::ATTEMPT_TIMEOUT); a request has up to three attempts.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.network.timeout = Some(timeout);
+        self
+    }
+
+    /// Trusts the certificates in this text (PEM) beside the operating system's, for a server inside of a company. May be
+    /// called more than once.
+    pub fn root_certificate(mut self, pem: &str) -> Self {
+        self.network.roots.push(pem.to_owned());
+        self
+    }
+
+    /// Replaces HTTPS by another transport, to which proxy, time-out and certificates of this builder do not apply.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
         self
@@ -157,6 +188,7 @@ impl Builder {
     pub fn open(self) -> Result<Licensing, OpenError> {
         let product = Product::parse(&self.product).ok_or(OpenError::InvalidProduct)?;
         check_server(&self.server)?;
+        let https = self.network.apply(HttpTransport::new(&self.server))?;
         let opened = match &self.place {
             StoreLocation::Memory => store::open_in_memory(),
             StoreLocation::File(path) => store::open(path),
@@ -171,7 +203,10 @@ impl Builder {
             device: device(&self, &raw)?,
             product,
             pins: self.pins,
-            transport: self.transport.unwrap_or_else(|| Box::new(HttpTransport::new(&self.server))),
+            transport: match self.transport {
+                Some(transport) => transport,
+                None => Box::new(https),
+            },
             clock: self.clock,
             random: self.random,
             raw,
@@ -190,6 +225,29 @@ impl Builder {
         *shared.notified.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             shared.evaluation().state;
         Ok(Licensing { shared: Arc::new(shared) })
+    }
+}
+
+/// Settings of the network that differ from the machine's.
+#[derive(Default)]
+struct NetworkSettings {
+    proxy: Option<String>,
+    timeout: Option<Duration>,
+    roots: Vec<String>,
+}
+
+impl NetworkSettings {
+    fn apply(&self, mut transport: HttpTransport) -> Result<HttpTransport, OpenError> {
+        if let Some(url) = &self.proxy {
+            transport = transport.proxy(url)?;
+        }
+        if let Some(timeout) = self.timeout {
+            transport = transport.timeout(timeout);
+        }
+        for pem in &self.roots {
+            transport = transport.root_certificate(pem)?;
+        }
+        Ok(transport)
     }
 }
 
