@@ -15,6 +15,7 @@ use crate::cancel::CancelToken;
 pub use failure::NetworkFailure;
 pub use http::{HttpTransport, InvalidCertificate};
 pub use proxy::InvalidProxy;
+pub(crate) use proxy::is_this_machine;
 
 /// Limit of one attempt, from the name look-up to the last byte, unless the application sets another.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -17,7 +17,7 @@ use crate::random::{Random, SystemRandom};
 use crate::state::State;
 use crate::store;
 use crate::timeline::Timeline;
-use crate::transport::{HttpTransport, InvalidCertificate, InvalidProxy, Transport};
+use crate::transport::{HttpTransport, InvalidCertificate, InvalidProxy, Transport, is_this_machine};
 use crate::trust::PublicKeys;
 
 /// Environment variable that replaces all hardware, where the application allows it.
@@ -268,12 +268,9 @@ fn memory(state: &SessionState, config: &Config) -> Memory {
 fn check_server(server: &str) -> Result<(), OpenError> {
     let address: ureq::http::Uri = server.parse().map_err(|_| OpenError::InvalidServer)?;
     let host = address.host().filter(|host| !host.is_empty()).ok_or(OpenError::InvalidServer)?;
-    let loopback =
-        |address: &str| address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    let here = host == "localhost" || loopback(host.trim_matches(['[', ']']));
     match address.scheme_str() {
         Some("https") => Ok(()),
-        Some("http") if here => Ok(()),
+        Some("http") if is_this_machine(host) => Ok(()),
         Some("http") => Err(OpenError::InsecureServer),
         _ => Err(OpenError::InvalidServer),
     }

@@ -24,11 +24,11 @@ pub(super) enum Route {
 /// Error of an exchange, as far as the next step depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Diagnosis {
-    /// A cause.
+    /// A cause that has nothing to do with certificates, or a wrong clock.
     Failure(NetworkFailure),
-    /// The system does not know the authority, or has none.
-    UnknownAuthority,
-    /// The system rejects the certificate for a reason that has no code, as macOS does for a wrong clock.
+    /// The certificate is not trusted: its authority is unknown, or has the name of a known one.
+    Untrusted,
+    /// The certificate is rejected for a reason that has no code, as macOS does for a wrong clock.
     Unexplained,
 }
 
@@ -36,7 +36,7 @@ impl Diagnosis {
     pub(super) const fn failure(self) -> NetworkFailure {
         match self {
             Self::Failure(failure) => failure,
-            Self::UnknownAuthority | Self::Unexplained => NetworkFailure::Certificate,
+            Self::Untrusted | Self::Unexplained => NetworkFailure::Certificate,
         }
     }
 }
@@ -111,7 +111,7 @@ fn of_tls(error: &rustls::Error) -> Diagnosis {
     let rustls::Error::InvalidCertificate(error) = error else {
         return match error {
             // The Linux verifier's answer where the system has no root certificates.
-            rustls::Error::General(_) => Diagnosis::UnknownAuthority,
+            rustls::Error::General(_) => Diagnosis::Untrusted,
             // Plain text where TLS was expected.
             rustls::Error::InvalidMessage(_) => Diagnosis::Failure(NetworkFailure::Intercepted),
             _ => Diagnosis::Failure(NetworkFailure::Other),
@@ -122,9 +122,8 @@ fn of_tls(error: &rustls::Error) -> Diagnosis {
         | CertificateError::ExpiredContext { .. }
         | CertificateError::NotValidYet
         | CertificateError::NotValidYetContext { .. } => Diagnosis::Failure(NetworkFailure::Clock),
-        CertificateError::UnknownIssuer => Diagnosis::UnknownAuthority,
         CertificateError::Other(_) => Diagnosis::Unexplained,
-        _ => Diagnosis::Failure(NetworkFailure::Certificate),
+        _ => Diagnosis::Untrusted,
     }
 }
 

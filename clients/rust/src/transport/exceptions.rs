@@ -17,8 +17,6 @@ enum Exception {
     Network(IpNet),
     /// Names without a dot.
     SimpleNames,
-    /// This machine.
-    Loopback,
 }
 
 impl Exceptions {
@@ -51,7 +49,6 @@ impl Exceptions {
         exceptions
     }
 
-    /// Windows and macOS never send what is for this machine to a proxy.
     fn of_patterns<'a>(entries: impl Iterator<Item = &'a str>) -> Self {
         let entries = entries.filter_map(|entry| {
             let entry = normalized(entry)?;
@@ -62,7 +59,7 @@ impl Exceptions {
                 _ => Exception::Pattern(entry),
             })
         });
-        Self(std::iter::once(Exception::Loopback).chain(entries).collect())
+        Self(entries.collect())
     }
 
     /// True for a host, a name or an address, that is reached without the proxy.
@@ -76,9 +73,6 @@ impl Exceptions {
             Exception::Pattern(pattern) => matches_pattern(pattern, &host),
             Exception::Network(network) => address.is_some_and(|address| network.contains(&address)),
             Exception::SimpleNames => address.is_none() && !host.contains('.'),
-            Exception::Loopback => {
-                host == "localhost" || address.is_some_and(|address| address.is_loopback())
-            }
         })
     }
 }
@@ -174,16 +168,7 @@ mod tests {
             Exceptions::of_windows("*.contoso.test;192.168.*; <local> ;https://one.test:443;*mid*le.test");
         check(
             &exceptions,
-            &[
-                "a.contoso.test",
-                "192.168.4.5",
-                "intranet",
-                "one.test",
-                "the-middle.test",
-                "localhost",
-                "127.0.0.1",
-                "[::1]",
-            ],
+            &["a.contoso.test", "192.168.4.5", "intranet", "one.test", "the-middle.test"],
             &["contoso.test", "192.169.4.5", "two.test", "a.one.test", "::2", "8.8.8.8"],
         );
     }
@@ -194,7 +179,7 @@ mod tests {
         let exceptions = Exceptions::of_macos(entries.into_iter(), SimpleNames::ThroughProxy);
         check(
             &exceptions,
-            &["printer.local", "169.254.7.8", "licenses.example.com", "127.0.0.1"],
+            &["printer.local", "169.254.7.8", "licenses.example.com"],
             &["intranet", "169.255.0.1", "example.com"],
         );
         check(&Exceptions::of_macos([].into_iter(), SimpleNames::Direct), &["intranet"], &["example.com"]);

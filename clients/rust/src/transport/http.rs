@@ -162,7 +162,7 @@ impl HttpTransport {
     /// because it looks at the dates first.
     fn is_worth_another_judge(&self, diagnosis: Diagnosis) -> bool {
         match diagnosis {
-            Diagnosis::UnknownAuthority => !self.roots.is_empty(),
+            Diagnosis::Untrusted => !self.roots.is_empty(),
             Diagnosis::Unexplained => true,
             Diagnosis::Failure(_) => false,
         }

@@ -1,5 +1,7 @@
 //! The proxy that the machine's settings name: the environment, then those of Windows or macOS.
 
+use std::net::IpAddr;
+
 use super::exceptions::Exceptions;
 
 /// Variables that name the proxy for HTTPS, the first that is set. `HTTP_PROXY` is for plain HTTP alone, as in curl.
@@ -26,12 +28,16 @@ pub(super) fn of_machine(host: &str) -> Option<ureq::Proxy> {
     choose(host, environment, of_system)
 }
 
-/// `NO_PROXY` holds for the system's settings too: it is the nearer one.
+/// A proxy's loopback is another machine, so what runs on this one is reached without. `NO_PROXY` holds for the system's
+/// settings too.
 fn choose(
     host: &str,
     environment: impl Fn(&str) -> Option<String>,
     system: impl Fn() -> Option<ProxySettings>,
 ) -> Option<ureq::Proxy> {
+    if is_this_machine(host) {
+        return None;
+    }
     let set = |names: &[&str]| {
         names.iter().find_map(|name| environment(name).filter(|text| !text.trim().is_empty()))
     };
@@ -42,6 +48,12 @@ fn choose(
         Some(url) => parse(&url).ok(),
         None => system().and_then(|settings| settings.proxy_for(host)),
     }
+}
+
+/// True for `localhost` and the addresses of the loopback.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Settings of an operating system.
@@ -154,6 +166,9 @@ mod tests {
         }
         assert_eq!(chosen("a.direct.test", &[], system), None);
         assert_eq!(chosen("intranet", &[], system), None);
+        for host in ["localhost", "127.0.0.1", "[::1]"] {
+            assert_eq!(chosen(host, &[("HTTPS_PROXY", "one.test:1")], system), None, "{host}");
+        }
     }
 
     #[test]

@@ -1,0 +1,380 @@
+//! The network by real sockets, TLS and proxies: each fault has its own message, and none changes the license.
+
+mod certificates;
+mod listeners;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use falconer_client::transport::{ApiEndpoint, HttpTransport, TransportRequest};
+use falconer_client::{
+    Activation, Builder, Licensing, NetworkFailure, RefreshError, RequestFailure, State, Transport,
+};
+
+use self::certificates::{Authority, Validity};
+use self::listeners::{Listener, Page};
+use crate::harness::{CountingRandom, Machine, Server, TestClock, key, pins, unlocked};
+
+const PORTAL: Page = Page::Fixed { status: "200 OK", headers: "", body: "<html>Welcome to the hotel</html>" };
+const REDIRECT: Page = Page::Fixed {
+    status: "302 Found",
+    headers: "Location: http://127.0.0.1:9/sign-in\r\n",
+    body: "<html>Sign in</html>",
+};
+const SIGN_IN: Page =
+    Page::Fixed { status: "511 Network Authentication Required", headers: "", body: "<html>Sign in</html>" };
+/// Answer of a proxy to a request that it was not asked to tunnel.
+const PASSWORD: Page = Page::Fixed {
+    status: "407 Proxy Authentication Required",
+    headers: "Proxy-Authenticate: Basic realm=\"office\"\r\n",
+    body: "<html>Sign in</html>",
+};
+const NO_TUNNEL: Page = Page::Fixed { status: "503 Service Unavailable", headers: "", body: "" };
+/// Port that nobody listens on.
+const CLOSED_PORT: u16 = 9;
+
+/// An activated machine whose network is then another.
+struct Network {
+    clock: TestClock,
+    server: Server,
+    authority: Authority,
+    folder: tempfile::TempDir,
+}
+
+impl Network {
+    fn new() -> Self {
+        let clock = TestClock::new();
+        let server = Server::new(&clock);
+        Self { clock, server, authority: Authority::new(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn licenses(&self, validity: Validity) -> Listener {
+        Listener::https(self.authority.server(validity), Page::Licenses(self.server.clone()))
+    }
+
+    fn page(&self, page: Page) -> Listener {
+        Listener::https(self.authority.server(Validity::Now), page)
+    }
+
+    /// The library's own transport to this address.
+    fn builder(&self, url: &str) -> Builder {
+        Licensing::builder("QF", url, pins())
+            .clock(self.clock.clone())
+            .random(CountingRandom)
+            .hardware(Machine::named("home"))
+            .timeout(Duration::from_secs(1))
+            .store(self.path())
+    }
+
+    /// As above, with the authority's certificate.
+    fn trusting(&self, url: &str) -> Builder {
+        self.builder(url).root_certificate(&self.authority.pem())
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("license.db")
+    }
+
+    /// Activates by the address, then looks at what this builder's network does to the license.
+    fn refresh_after_activation(&self, url: &str, network: Builder) -> Result<State, RequestFailure> {
+        let client = self.builder(url).transport(self.server.clone()).open().unwrap();
+        client.activate(&key(1), "", "").unwrap();
+        drop(client);
+
+        let client = network.open().unwrap();
+        let result = client.refresh().map_err(|error| match error {
+            RefreshError::RequestFailed(failure) => failure,
+            other => panic!("{other}"),
+        });
+        assert_eq!(client.status(), State::Active, "{result:?}");
+        assert!(unlocked(&client), "{result:?}");
+        result
+    }
+}
+
+fn https(listener: &Listener) -> String {
+    format!("https://localhost:{}", listener.port())
+}
+
+fn at(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
+}
+
+/// One row for each cause: what is wrong, and the failure.
+#[test]
+fn each_cause_is_told_and_locks_nothing() {
+    let mut sentences = HashSet::new();
+    let mut check =
+        |name: &str, failure: RequestFailure, run: &dyn Fn(&Network) -> Result<State, RequestFailure>| {
+            assert_eq!(run(&Network::new()), Err(failure), "{name}");
+            sentences.insert(failure.user_message().sentence);
+        };
+    let unreachable = RequestFailure::Unreachable;
+    check("no such name", unreachable(NetworkFailure::Dns), &|network| {
+        let url = "https://licenses.invalid";
+        network.refresh_after_activation(url, network.trusting(url))
+    });
+    check("nobody listens", unreachable(NetworkFailure::Connect), &|network| {
+        let url = format!("https://localhost:{CLOSED_PORT}");
+        network.refresh_after_activation(&url, network.trusting(&url))
+    });
+    check("nobody answers", unreachable(NetworkFailure::Timeout), &|network| {
+        let listener = Listener::silent();
+        network.refresh_after_activation(&https(&listener), network.trusting(&https(&listener)))
+    });
+    check("unknown authority", unreachable(NetworkFailure::Certificate), &|network| {
+        let listener = network.licenses(Validity::Now);
+        network.refresh_after_activation(&https(&listener), network.builder(&https(&listener)))
+    });
+    for validity in [Validity::Expired, Validity::NotYet] {
+        check("wrong clock", unreachable(NetworkFailure::Clock), &|network| {
+            let listener = network.licenses(validity);
+            network.refresh_after_activation(&https(&listener), network.trusting(&https(&listener)))
+        });
+    }
+    for page in [|| PORTAL, || REDIRECT, || SIGN_IN] {
+        check("portal", RequestFailure::NotTheServer, &|network| {
+            let listener = network.page(page());
+            network.refresh_after_activation(&https(&listener), network.trusting(&https(&listener)))
+        });
+    }
+    check("no proxy there", unreachable(NetworkFailure::Proxy), &|network| {
+        let listener = network.licenses(Validity::Now);
+        let builder = network.trusting(&https(&listener)).proxy(&at(CLOSED_PORT));
+        network.refresh_after_activation(&https(&listener), builder)
+    });
+    check("proxy wants a password", unreachable(NetworkFailure::ProxyPassword), &|network| {
+        let listener = network.licenses(Validity::Now);
+        let proxy = Listener::proxy(listener.address);
+        let builder = network.trusting(&https(&listener)).proxy(&at(proxy.port()));
+        network.refresh_after_activation(&https(&listener), builder)
+    });
+    // One for each: name, connection, time-out, authority, clock, portal, proxy, its password.
+    assert_eq!(sentences.len(), 8, "{sentences:?}");
+}
+
+#[test]
+fn activation_waits_for_a_better_network() {
+    let network = Network::new();
+    let listener = network.licenses(Validity::Now);
+    let url = https(&listener);
+    let client = network.builder(&url).open().unwrap();
+    let waiting = RequestFailure::Unreachable(NetworkFailure::Certificate);
+    assert_eq!(client.activate(&key(1), "", ""), Ok(Activation::Waiting(waiting)));
+    drop(client);
+
+    let client = network.trusting(&url).open().unwrap();
+    assert_eq!(client.refresh(), Ok(State::Active), "the extra root mends it");
+    assert_eq!(client.refresh(), Ok(State::Active), "and is asked first from then on");
+    drop(client);
+    let strangers = network.builder(&url).root_certificate(&Authority::new().pem());
+    let failure = RequestFailure::Unreachable(NetworkFailure::Certificate);
+    assert_eq!(strangers.open().unwrap().refresh(), Err(RefreshError::RequestFailed(failure)));
+}
+
+#[test]
+fn certificates_of_other_names_are_not_trusted() {
+    let network = Network::new();
+    let config = network.authority.server_of(&["other.example.com"], Validity::Now);
+    let listener = Listener::https(config, Page::Licenses(network.server.clone()));
+    let failure = RequestFailure::Unreachable(NetworkFailure::Certificate);
+    let url = https(&listener);
+    assert_eq!(network.refresh_after_activation(&url, network.trusting(&url)), Err(failure));
+}
+
+#[test]
+fn password_in_the_proxy_url_opens_the_way() {
+    for (login, expected) in [
+        ("anna:secret@", Ok(State::Active)),
+        ("anna:wrong@", Err(RequestFailure::Unreachable(NetworkFailure::ProxyPassword))),
+        ("", Err(RequestFailure::Unreachable(NetworkFailure::ProxyPassword))),
+    ] {
+        let network = Network::new();
+        let listener = network.licenses(Validity::Now);
+        let proxy = Listener::proxy(listener.address);
+        // Only the proxy can resolve this name.
+        let url = "https://licenses.test";
+        let builder = network.trusting(url).proxy(&format!("http://{login}127.0.0.1:{}", proxy.port()));
+        assert_eq!(network.refresh_after_activation(url, builder), expected, "{login}");
+        let seen = proxy.seen();
+        assert!(seen.iter().all(|line| line == "CONNECT licenses.test:443 HTTP/1.1"), "{seen:?}");
+        if expected.is_err() {
+            assert_eq!(seen.len(), 1, "{login}: another attempt would be answered the same");
+        }
+    }
+}
+
+#[test]
+fn proxies_that_make_no_tunnel_have_a_cause() {
+    let unreachable = RequestFailure::Unreachable;
+    for (page, failure) in [
+        (NO_TUNNEL, unreachable(NetworkFailure::Proxy)),
+        (PASSWORD, unreachable(NetworkFailure::ProxyPassword)),
+        (REDIRECT, RequestFailure::NotTheServer),
+        (SIGN_IN, RequestFailure::NotTheServer),
+    ] {
+        let network = Network::new();
+        let proxy = Listener::http(page);
+        let url = "https://licenses.test";
+        let builder = network.trusting(url).proxy(&at(proxy.port()));
+        assert_eq!(network.refresh_after_activation(url, builder), Err(failure));
+    }
+    let network = Network::new();
+    let proxy = Listener::silent();
+    let builder = network.trusting("https://licenses.test").proxy(&at(proxy.port()));
+    assert_eq!(
+        network.refresh_after_activation("https://licenses.test", builder),
+        Err(unreachable(NetworkFailure::Proxy)),
+        "a proxy of another network takes connections and says nothing"
+    );
+}
+
+/// Plain text where TLS was expected, and a proxy's word on plain HTTP.
+#[test]
+fn systems_in_the_servers_place_are_told() {
+    let network = Network::new();
+    let portal = Listener::of_text("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhotel");
+    let url = https(&portal);
+    assert_eq!(
+        network.refresh_after_activation(&url, network.trusting(&url)),
+        Err(RequestFailure::NotTheServer)
+    );
+    let network = Network::new();
+    let proxy = Listener::http(PASSWORD);
+    let url = at(proxy.port());
+    assert_eq!(
+        network.refresh_after_activation(&url, network.builder(&url)),
+        Err(RequestFailure::Unreachable(NetworkFailure::ProxyPassword))
+    );
+}
+
+#[test]
+fn an_attempt_ends_after_its_time() {
+    let listener = Listener::silent();
+    // A connection may take four fifths of it.
+    for (timeout, bounds) in [(1, 700..2_300), (3, 2_300..6_000)] {
+        let transport = HttpTransport::new(&https(&listener)).timeout(Duration::from_secs(timeout));
+        let begun = Instant::now();
+        let failure = transport.send(&TransportRequest::new(ApiEndpoint::Keys, None));
+        assert_eq!(failure, Err(NetworkFailure::Timeout));
+        assert!(bounds.contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    }
+}
+
+/// Runs a test of this file again, in an environment of its own.
+fn in_environment(test: &str, variables: &[(&str, &str)]) {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", &format!("network::{test}"), "--nocapture"]);
+    for name in ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"] {
+        child.env_remove(name);
+    }
+    let output = child.envs(variables.iter().copied()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && told.contains("1 passed"),
+        "{variables:?}: {told}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Without the variable that the test below sets, it shows nothing and passes.
+#[test]
+fn reached_as_the_environment_says() {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (Some(url), Some(expected)) = (variable("FALCONER_TEST_URL"), variable("FALCONER_TEST_EXPECTED"))
+    else {
+        return;
+    };
+    let mut transport = HttpTransport::new(&url).timeout(Duration::from_secs(1));
+    if let Some(root) = variable("FALCONER_TEST_ROOT") {
+        transport = transport.root_certificate(&std::fs::read_to_string(root).unwrap()).unwrap();
+    }
+    let reply = transport.send(&TransportRequest::new(ApiEndpoint::Keys, None));
+    let seen = reply.map_or_else(|failure| failure.to_string(), |reply| reply.status.to_string());
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn environment_names_the_proxy_and_exceptions() {
+    let network = Network::new();
+    let listener = network.licenses(Validity::Now);
+    let proxy = Listener::proxy(listener.address);
+    let root = written(network.folder.path(), "root.pem", &network.authority.pem());
+    let login = format!("http://anna:secret@127.0.0.1:{}", proxy.port());
+    let no_password = at(proxy.port());
+    let direct = NetworkFailure::Dns.to_string();
+    for (variables, expected) in [
+        (&[("https_proxy", login.as_str())][..], "200"),
+        (&[("ALL_PROXY", login.as_str())][..], "200"),
+        (&[("HTTPS_PROXY", no_password.as_str())][..], "proxy wants a password"),
+        (&[("HTTPS_PROXY", login.as_str()), ("NO_PROXY", "other.example.com,.test")][..], &direct),
+        (&[("HTTP_PROXY", login.as_str())][..], &direct),
+        (&[][..], &direct),
+    ] {
+        let mut all = vec![
+            ("FALCONER_TEST_URL", "https://licenses.test"),
+            ("FALCONER_TEST_EXPECTED", expected),
+            ("FALCONER_TEST_ROOT", root.as_str()),
+        ];
+        all.extend(variables);
+        in_environment("reached_as_the_environment_says", &all);
+    }
+    // Another machine's loopback is not ours.
+    let url = https(&listener);
+    let here = [
+        ("FALCONER_TEST_URL", url.as_str()),
+        ("FALCONER_TEST_EXPECTED", "200"),
+        ("FALCONER_TEST_ROOT", root.as_str()),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+    ];
+    in_environment("reached_as_the_environment_says", &here);
+    let plain = Listener::http(Page::Licenses(network.server.clone()));
+    let url = at(plain.port());
+    let plain = [
+        ("FALCONER_TEST_URL", url.as_str()),
+        ("FALCONER_TEST_EXPECTED", "200"),
+        ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ("ALL_PROXY", "http://127.0.0.1:9"),
+    ];
+    in_environment("reached_as_the_environment_says", &plain);
+}
+
+/// On Linux the system's certificates come from the file that `SSL_CERT_FILE` names.
+#[cfg(target_os = "linux")]
+#[test]
+fn extra_roots_stand_beside_the_systems() {
+    let (network, other) = (Network::new(), Authority::new());
+    let ours = network.licenses(Validity::Now);
+    let theirs = Listener::https(other.server(Validity::Now), Page::Licenses(network.server.clone()));
+    let folder = network.folder.path();
+    let root = written(folder, "root.pem", &network.authority.pem());
+    let system = written(folder, "system.pem", &other.pem());
+    let empty = written(folder, "empty.pem", "");
+    let untrusted = "certificate not trusted";
+    for (listener, system, extra, expected) in [
+        (&theirs, &system, None, "200"),
+        (&theirs, &system, Some(&root), "200"),
+        (&ours, &system, Some(&root), "200"),
+        (&ours, &system, None, untrusted),
+        // A slim container has no certificates at all.
+        (&ours, &empty, None, untrusted),
+        (&ours, &empty, Some(&root), "200"),
+    ] {
+        let url = https(listener);
+        let mut variables = vec![
+            ("FALCONER_TEST_URL", url.as_str()),
+            ("FALCONER_TEST_EXPECTED", expected),
+            ("SSL_CERT_FILE", system.as_str()),
+        ];
+        variables.extend(extra.map(|root| ("FALCONER_TEST_ROOT", root.as_str())));
+        in_environment("reached_as_the_environment_says", &variables);
+    }
+}
+
+fn written(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
