@@ -45,7 +45,7 @@ pub(crate) fn latency(file: &Path, title: &str, curves: &[Curve]) -> Result<()> 
             let part = f64::from(step) / f64::from(STEPS);
             (milliseconds(percentile(&curve.samples, part)).max(shortest), part * 100.0)
         });
-        Line { name: curve.name.clone(), points: points.collect(), point_pixels: 0 }
+        ChartLine { name: curve.name.clone(), points: points.collect(), point_pixels: 0 }
     };
     let picture = Picture {
         title,
@@ -63,12 +63,12 @@ pub(crate) fn costs(file: &Path, costs: &cost::Costs) -> Result<()> {
     let most = break_even * 2.0;
     let line = |name: &str, idle: f64, million: f64| {
         let points = vec![(0.0, idle), (most, idle + most * million)];
-        Line { name: name.to_owned(), points, point_pixels: 0 }
+        ChartLine { name: name.to_owned(), points, point_pixels: 0 }
     };
     let mut lines: Vec<_> =
         costs.bills.iter().map(|bill| line(bill.name, cost::IDLE_MONTH, bill.million)).collect();
     lines.push(line("two small machines", cost::SERVER_MONTH, 0.0));
-    lines.push(Line {
+    lines.push(ChartLine {
         name: format!("break-even at {break_even:.1} million"),
         points: vec![(break_even, cost::SERVER_MONTH)],
         point_pixels: 5,
@@ -84,10 +84,10 @@ pub(crate) fn costs(file: &Path, costs: &cost::Costs) -> Result<()> {
 }
 
 /// The value that a row's line shows.
-type ValueOf = fn(&growth::Row) -> f64;
+type ValueOf = fn(&growth::GrowthRow) -> f64;
 
 /// Units and the stand-in's latency against the number of licenses.
-pub(crate) fn growth(file: &Path, rows: &[growth::Row]) -> Result<()> {
+pub(crate) fn growth(file: &Path, rows: &[growth::GrowthRow]) -> Result<()> {
     let sizes = rows.iter().map(|row| real(row.licenses as u64));
     let (least, most) = (sizes.clone().fold(f64::MAX, f64::min), sizes.fold(10.0, f64::max));
     let highest = rows.iter().flat_map(|row| [row.write_units, row.warm.p50_ms]).fold(1.0, f64::max);
@@ -98,7 +98,7 @@ pub(crate) fn growth(file: &Path, rows: &[growth::Row]) -> Result<()> {
     ];
     let line = |(name, value): (&str, ValueOf)| {
         let points = rows.iter().map(|row| (real(row.licenses as u64), value(row)));
-        Line { name: name.to_owned(), points: points.collect(), point_pixels: 3 }
+        ChartLine { name: name.to_owned(), points: points.collect(), point_pixels: 3 }
     };
     let picture = Picture {
         title: "One verification, while the table grows",
@@ -116,10 +116,10 @@ struct Picture<'a> {
     across: &'a str,
     up: &'a str,
     names: SeriesLabelPosition,
-    lines: Vec<Line>,
+    lines: Vec<ChartLine>,
 }
 
-struct Line {
+struct ChartLine {
     name: String,
     points: Vec<(f64, f64)>,
     /// How large each point is shown; none is at 0.

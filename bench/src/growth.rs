@@ -5,14 +5,14 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use falconer_emulators::tap::{Matcher, Record, Tap, Units};
+use falconer_emulators::tap::{Matcher, Tap, TapRecord, Units};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::figures::{Spread, rounded};
-use crate::instance::Instance;
-use crate::stage::{Customer, Stage, event};
-use crate::subject::{Road, Subject};
+use crate::instance::StartedProgram;
+use crate::stage::{IssuedLicense, Stage, event};
+use crate::subject::{MeasuredProgram, Road};
 
 /// The most items that one `BatchWriteItem` takes.
 const BATCH: usize = 25;
@@ -22,7 +22,7 @@ const VERIFIED: usize = 100;
 
 /// A table of one size.
 #[derive(Debug, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct GrowthRow {
     pub(crate) licenses: usize,
     /// Of one verification, everything in it; the middle of those measured.
     pub(crate) read_units: f64,
@@ -34,7 +34,7 @@ pub(crate) struct Row {
 }
 
 /// Fills the table to each size and verifies.
-pub(crate) fn grow(stage: &Stage, verify: &Subject, sizes: &[usize]) -> Result<Vec<Row>> {
+pub(crate) fn grow(stage: &Stage, verify: &MeasuredProgram, sizes: &[usize]) -> Result<Vec<GrowthRow>> {
     let tap = Tap::start(stage.database.endpoint())?;
     tap.measure_capacity();
     let customers: Vec<_> = (0..VERIFIED).map(|_| stage.issue(1)).collect::<Result<_>>()?;
@@ -47,7 +47,7 @@ pub(crate) fn grow(stage: &Stage, verify: &Subject, sizes: &[usize]) -> Result<V
         fill(stage, &customers[0], filled..*size)?;
         filled = filled.max(*size);
         println!("  {size} licenses, filled in {} s", begun.elapsed().as_secs());
-        let (instance, _) = Instance::cold(verify, &environment, &[], &event(&customers[0].key)?)?;
+        let (instance, _) = StartedProgram::cold(verify, &environment, &[], &event(&customers[0].key)?)?;
         instance.invocations(1)?;
         tap.forget();
         for customer in &customers {
@@ -58,10 +58,10 @@ pub(crate) fn grow(stage: &Stage, verify: &Subject, sizes: &[usize]) -> Result<V
             .iter()
             .filter_map(|one| Some(one.responded?.saturating_duration_since(one.dispatched?)))
             .collect::<Vec<_>>();
-        let units: Units = tap.records().iter().map(Record::units).sum();
+        let units: Units = tap.records().iter().map(TapRecord::units).sum();
         ensure!(tap.matching(&Matcher::operation("GetItem")).len() == VERIFIED, "one read each");
         let each = |units: f64| rounded(units / crate::figures::real(VERIFIED as u64));
-        rows.push(Row {
+        rows.push(GrowthRow {
             licenses: *size,
             read_units: each(units.read),
             write_units: each(units.write),
@@ -74,7 +74,7 @@ pub(crate) fn grow(stage: &Stage, verify: &Subject, sizes: &[usize]) -> Result<V
 }
 
 /// A license's item, in DynamoDB's own JSON.
-fn item(stage: &Stage, customer: &Customer) -> Result<Value> {
+fn item(stage: &Stage, customer: &IssuedLicense) -> Result<Value> {
     let request = json!({
         "TableName": stage.settings.licenses_table,
         "Key": { "license_id": { "S": customer.id.as_str() } },
@@ -83,7 +83,7 @@ fn item(stage: &Stage, customer: &Customer) -> Result<Value> {
 }
 
 /// Writes copies of a license, each under an id and a user of its own.
-fn fill(stage: &Stage, like: &Customer, numbers: std::ops::Range<usize>) -> Result<()> {
+fn fill(stage: &Stage, like: &IssuedLicense, numbers: std::ops::Range<usize>) -> Result<()> {
     let item = item(stage, like)?;
     let table = stage.settings.licenses_table.as_str();
     let batches: Vec<_> = numbers.step_by(BATCH).collect();

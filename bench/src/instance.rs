@@ -14,7 +14,7 @@ use falconer_emulators::gateway::{Config, FunctionConfig, Gateway, Invocation, L
 use serde_json::Value;
 
 use crate::process;
-use crate::subject::{RuntimeApi, Subject};
+use crate::subject::{MeasuredProgram, RuntimeApi};
 
 /// The gateway's name for whatever is measured.
 const NAME: &str = "subject";
@@ -45,17 +45,17 @@ impl Seat {
     /// Starts the program, under another one if `under` names it.
     pub(crate) fn take(
         self,
-        subject: &Subject,
+        subject: &MeasuredProgram,
         environment: &BTreeMap<String, String>,
         under: &[OsString],
-    ) -> Result<Instance> {
+    ) -> Result<StartedProgram> {
         let process = self.spawn(subject, environment, under)?;
-        Ok(Instance { seat: self, process })
+        Ok(StartedProgram { seat: self, process })
     }
 
     fn spawn(
         &self,
-        subject: &Subject,
+        subject: &MeasuredProgram,
         environment: &BTreeMap<String, String>,
         under: &[OsString],
     ) -> Result<Running> {
@@ -80,7 +80,7 @@ impl Seat {
         Ok(Running { child, started, log: kept })
     }
 
-    fn runtime_api(&self, subject: &Subject) -> String {
+    fn runtime_api(&self, subject: &MeasuredProgram) -> String {
         let url = self.gateway.runtime_api(NAME, 0);
         match subject.runtime_api {
             RuntimeApi::Url => url,
@@ -115,7 +115,7 @@ struct Running {
 }
 
 /// A started program.
-pub(crate) struct Instance {
+pub(crate) struct StartedProgram {
     seat: Seat,
     process: Running,
 }
@@ -129,10 +129,10 @@ pub(crate) struct ColdStart {
     pub(crate) answered: Duration,
 }
 
-impl Instance {
+impl StartedProgram {
     /// Starts a program that finds an event waiting, as a cold start does.
     pub(crate) fn cold(
-        subject: &Subject,
+        subject: &MeasuredProgram,
         environment: &BTreeMap<String, String>,
         under: &[OsString],
         event: &Value,
@@ -161,7 +161,7 @@ impl Instance {
 
     /// Processor time of a start until it asks for its first event, which never comes.
     pub(crate) fn processor_until_ready(
-        subject: &Subject,
+        subject: &MeasuredProgram,
         environment: &BTreeMap<String, String>,
     ) -> Result<Duration> {
         let mut instance = Seat::open()?.take(subject, environment, &[])?;
@@ -207,7 +207,7 @@ impl Instance {
     }
 }
 
-impl Drop for Instance {
+impl Drop for StartedProgram {
     fn drop(&mut self) {
         // Both fail where it has ended already.
         let _ = (self.process.child.kill(), self.process.child.wait());

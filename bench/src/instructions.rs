@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::instance::Seat;
-use crate::stage::{Customer, Stage, event};
-use crate::subject::{Road, Roads, Subject, Subjects};
+use crate::stage::{IssuedLicense, Stage, event};
+use crate::subject::{MeasuredProgram, Road, Roads, Subjects};
 
 /// Two lengths of a run: what is done once falls out of their difference.
 const SHORT: usize = 20;
@@ -22,7 +22,7 @@ const TLS_STARTS: usize = 4;
 
 /// Instructions of one program.
 #[derive(Debug, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct InstructionsRow {
     pub(crate) name: &'static str,
     /// From spawn to asking for an event, over plain HTTP.
     pub(crate) start_plain: u64,
@@ -33,7 +33,12 @@ pub(crate) struct Row {
 }
 
 /// Counts.
-pub(crate) fn count(stage: &Stage, roads: &Roads, subjects: &Subjects, folder: &Path) -> Result<Vec<Row>> {
+pub(crate) fn count(
+    stage: &Stage,
+    roads: &Roads,
+    subjects: &Subjects,
+    folder: &Path,
+) -> Result<Vec<InstructionsRow>> {
     let customer = stage.issue(1)?;
     let event = event(&customer.key)?;
     let counter = Counter { stage, customer: &customer, event: &event, folder };
@@ -49,7 +54,7 @@ pub(crate) fn count(stage: &Stage, roads: &Roads, subjects: &Subjects, folder: &
             ensure!(stage.recorded()? - before == rows, "{} wrote other audit rows than these", subject.name);
             let over_tls =
                 (0..TLS_STARTS).map(|_| counter.run(subject, &roads.tls, 0)).collect::<Result<Vec<_>>>()?;
-            Ok(Row {
+            Ok(InstructionsRow {
                 name: subject.name,
                 start_plain: counter.run(subject, &roads.plain, 0)?,
                 start_tls: over_tls.into_iter().min().context("it was started over TLS")?,
@@ -61,14 +66,14 @@ pub(crate) fn count(stage: &Stage, roads: &Roads, subjects: &Subjects, folder: &
 
 struct Counter<'a> {
     stage: &'a Stage,
-    customer: &'a Customer,
+    customer: &'a IssuedLicense,
     event: &'a Value,
     folder: &'a Path,
 }
 
 impl Counter<'_> {
     /// Instructions from the start until `times` verifications are done, their audit rows with them.
-    fn run(&self, subject: &Subject, road: &Road, times: usize) -> Result<u64> {
+    fn run(&self, subject: &MeasuredProgram, road: &Road, times: usize) -> Result<u64> {
         let environment: BTreeMap<_, _> = road.environment(self.stage, self.customer)?;
         let file = self.folder.join("callgrind.out");
         let under = ["valgrind", "--quiet", "--tool=callgrind"]

@@ -18,7 +18,7 @@ use falconer_emulators::tap::{Fault, Matcher, Tap};
 use serde::Serialize;
 
 use crate::figures::{Spread, real, rounded};
-use crate::machine::Machine;
+use crate::machine::MachineInfo;
 use crate::process;
 use crate::stage::Stage;
 use customer::{Asking, Moving};
@@ -37,7 +37,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const KILLED: [&str; 4] = ["verify", "activate-sync", "transfer", "deactivate"];
 
 #[derive(Args)]
-pub(crate) struct Options {
+pub(crate) struct LoadOptions {
     /// The folder of our built functions.
     #[arg(long)]
     programs: PathBuf,
@@ -53,7 +53,7 @@ pub(crate) struct Options {
 #[derive(Serialize)]
 struct Summary {
     date: String,
-    machine: Machine,
+    machine: MachineInfo,
     emulated: &'static str,
     seconds: u64,
     requests: usize,
@@ -74,7 +74,7 @@ struct Summary {
     memory: BTreeMap<String, [f64; 3]>,
 }
 
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &LoadOptions) -> Result<()> {
     let stage = Stage::set()?;
     let way = Tap::start(stage.database.endpoint())?;
     let config = stage.functions(&options.programs, INSTANCES, &way.endpoint(), &stage.secrets.endpoint())?;
@@ -205,7 +205,7 @@ fn summary(course: &Course, ledger: &Ledger, took: Duration) -> Summary {
     });
     Summary {
         date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
-        machine: Machine::look("python3".as_ref()),
+        machine: MachineInfo::look("python3".as_ref()),
         emulated: crate::EMULATED,
         seconds: took.as_secs(),
         requests,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// The machine and the versions. Its name is not among them: figures travel, names do not.
 #[derive(Debug, Serialize)]
-pub(crate) struct Machine {
+pub(crate) struct MachineInfo {
     pub(crate) processor: String,
     pub(crate) cores: usize,
     pub(crate) memory_gib: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Machine {
     pub(crate) commit: String,
 }
 
-impl Machine {
+impl MachineInfo {
     pub(crate) fn look(python: &std::path::Path) -> Self {
         let field = |file: &str, name: &str| {
             let text = fs::read_to_string(file).unwrap_or_default();

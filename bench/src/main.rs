@@ -27,7 +27,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::machine::Machine;
+use crate::machine::MachineInfo;
 use crate::report::Report;
 use crate::speed::Effort;
 use crate::stage::Stage;
@@ -38,17 +38,17 @@ const EMULATED: &str = "Emulated: DynamoDB by dynoxide and Secrets Manager by a 
                         Gateway and Lambda by the local gateway; every road is loopback.";
 
 #[derive(Parser)]
-struct Arguments {
+struct BenchArguments {
     #[command(subcommand)]
-    command: Command,
+    command: BenchCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum BenchCommand {
     /// Measure.
     Bench(BenchOptions),
     /// Mixed traffic for minutes, with functions killed and an outage in between.
-    Load(load::Options),
+    Load(load::LoadOptions),
 }
 
 #[derive(Args)]
@@ -89,9 +89,9 @@ enum Part {
 }
 
 fn main() -> Result<()> {
-    match Arguments::parse().command {
-        Command::Bench(options) => bench(&options),
-        Command::Load(options) => load::run(&options),
+    match BenchArguments::parse().command {
+        BenchCommand::Bench(options) => bench(&options),
+        BenchCommand::Load(options) => load::run(&options),
     }
 }
 
@@ -113,7 +113,7 @@ fn bench(options: &BenchOptions) -> Result<()> {
 
     let mut report = Report {
         date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
-        machine: Machine::look(&built.python),
+        machine: MachineInfo::look(&built.python),
         emulated: EMULATED,
         instructions: Vec::new(),
         speed: Vec::new(),
@@ -147,7 +147,7 @@ fn bench(options: &BenchOptions) -> Result<()> {
     }
     if wanted(Part::Servers) {
         println!("Servers side by side (P5, P6)");
-        let options = servers::Options {
+        let options = servers::ServerOptions {
             programs: &built.programs,
             python: &built.python,
             seed: options.seed.as_deref(),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::charts::{self, Curve};
 use crate::cost::Costs;
 use crate::figures::real;
-use crate::machine::Machine;
+use crate::machine::MachineInfo;
 use crate::{growth, instructions, servers, speed};
 
 /// A title, and a line for each row.
@@ -21,26 +21,26 @@ type Section = (&'static str, Vec<String>);
 pub(crate) struct Report {
     /// The day, as `2026-11-22`.
     pub(crate) date: String,
-    pub(crate) machine: Machine,
+    pub(crate) machine: MachineInfo,
     /// A sentence that names what was emulated.
     pub(crate) emulated: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) instructions: Vec<instructions::Row>,
+    pub(crate) instructions: Vec<instructions::InstructionsRow>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) speed: Vec<speed::Row>,
+    pub(crate) speed: Vec<speed::SpeedRow>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) sizes: Vec<speed::Size>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) throttled: Vec<speed::Throttled>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) servers: Vec<servers::Row>,
+    pub(crate) servers: Vec<servers::ServersRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) costs: Option<Costs>,
     /// Output of the client library's own measurement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) growth: Vec<growth::Row>,
+    pub(crate) growth: Vec<growth::GrowthRow>,
 }
 
 impl Report {

@@ -32,7 +32,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One server under one number of callers.
 #[derive(Debug, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct ServersRow {
     pub(crate) name: &'static str,
     pub(crate) callers: usize,
     /// Time that a round trip to the store takes longer than on loopback.
@@ -46,7 +46,7 @@ pub(crate) struct Row {
 }
 
 /// Settings besides the stage.
-pub(crate) struct Options<'a> {
+pub(crate) struct ServerOptions<'a> {
     pub(crate) programs: &'a Path,
     pub(crate) python: &'a Path,
     /// The first document; without it only our own side is measured.
@@ -56,7 +56,7 @@ pub(crate) struct Options<'a> {
 }
 
 /// Measures both sides, in turns.
-pub(crate) fn compare(stage: &Stage, options: &Options<'_>) -> Result<Vec<Row>> {
+pub(crate) fn compare(stage: &Stage, options: &ServerOptions<'_>) -> Result<Vec<ServersRow>> {
     let database = options.seed.map(|seed| Flask::database(options, seed)).transpose()?;
     let mut rows = Vec::new();
     for delay in [Duration::ZERO, NEAR] {
@@ -83,7 +83,7 @@ pub(crate) fn compare(stage: &Stage, options: &Options<'_>) -> Result<Vec<Row>> 
     Ok(rows)
 }
 
-fn measure(url: &str, keys: &[String], pids: &[u32], callers: usize, span: Duration) -> Result<Row> {
+fn measure(url: &str, keys: &[String], pids: &[u32], callers: usize, span: Duration) -> Result<ServersRow> {
     ensure!(!pids.is_empty(), "no process serves {url}");
     call(url, keys, callers, WARM_UP)?;
     let spent = || pids.iter().map(|pid| process::processor_time(*pid)).sum::<Result<Duration>>();
@@ -91,7 +91,7 @@ fn measure(url: &str, keys: &[String], pids: &[u32], callers: usize, span: Durat
     let samples = call(url, keys, callers, span)?;
     let (took, spent) = (begun.elapsed(), spent()?.saturating_sub(before));
     let count = real(samples.len() as u64);
-    Ok(Row {
+    Ok(ServersRow {
         name: "",
         callers,
         store_delay_ms: 0.0,
@@ -179,14 +179,14 @@ struct Flask {
 }
 
 impl Flask {
-    fn database(options: &Options<'_>, seed: &Path) -> Result<Self> {
+    fn database(options: &ServerOptions<'_>, seed: &Path) -> Result<Self> {
         let licenses = LICENSES_OF_FLASK.to_string();
         let port = free_port()?;
         Self::start(options, "postgresql", &["database", "--licenses", &licenses], seed, port)
     }
 
     fn serve(
-        options: &Options<'_>,
+        options: &ServerOptions<'_>,
         seed: &Path,
         database: &Self,
         mode: &'static str,
@@ -218,7 +218,7 @@ impl Flask {
     }
 
     fn start(
-        options: &Options<'_>,
+        options: &ServerOptions<'_>,
         name: &'static str,
         arguments: &[&str],
         seed: &Path,

@@ -13,17 +13,17 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::figures::{Spread, milliseconds, percentile, rounded};
-use crate::instance::Instance;
+use crate::instance::StartedProgram;
 use crate::process;
-use crate::stage::{Customer, Stage, event};
-use crate::subject::{Road, Roads, Subject, Subjects};
+use crate::stage::{IssuedLicense, Stage, event};
+use crate::subject::{MeasuredProgram, Road, Roads, Subjects};
 
 /// Verifications in a row before another program has its turn.
 const BLOCK: usize = 100;
 
 /// Times of one program over one network path.
 #[derive(Debug, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct SpeedRow {
     pub(crate) name: &'static str,
     pub(crate) road: &'static str,
     /// From spawn to asking for an event: the middle of the starts.
@@ -53,7 +53,12 @@ pub(crate) struct Effort {
 
 /// Times every program over the plain road and the near one, in turns, so that what the machine does meanwhile falls on
 /// all of them.
-pub(crate) fn time(stage: &Stage, roads: &Roads, subjects: &Subjects, effort: Effort) -> Result<Vec<Row>> {
+pub(crate) fn time(
+    stage: &Stage,
+    roads: &Roads,
+    subjects: &Subjects,
+    effort: Effort,
+) -> Result<Vec<SpeedRow>> {
     let customer = stage.issue(1)?;
     let event = event(&customer.key)?;
     let mut rows = Vec::new();
@@ -80,25 +85,25 @@ pub(crate) fn time(stage: &Stage, roads: &Roads, subjects: &Subjects, effort: Ef
 
 fn over(
     stage: &Stage,
-    customer: &Customer,
+    customer: &IssuedLicense,
     event: &Value,
     road: &Road,
-    subjects: &[&Subject],
+    subjects: &[&MeasuredProgram],
     effort: Effort,
-) -> Result<Vec<Row>> {
+) -> Result<Vec<SpeedRow>> {
     let environment = road.environment(stage, customer)?;
     let mut starts = vec![Vec::new(); subjects.len()];
     for _ in 0..effort.starts {
         for (subject, starts) in subjects.iter().zip(&mut starts) {
-            let (instance, cold) = Instance::cold(subject, &environment, &[], event)?;
+            let (instance, cold) = StartedProgram::cold(subject, &environment, &[], event)?;
             instance.end()?;
-            starts.push((cold, Instance::processor_until_ready(subject, &environment)?));
+            starts.push((cold, StartedProgram::processor_until_ready(subject, &environment)?));
         }
     }
     let running: Vec<_> = subjects
         .iter()
         .map(|subject| {
-            let (instance, _) = Instance::cold(subject, &environment, &[], event)?;
+            let (instance, _) = StartedProgram::cold(subject, &environment, &[], event)?;
             // What is warmed by use is warm.
             instance.invoke(event, BLOCK)?;
             instance.invocations(1 + BLOCK)?;
@@ -126,7 +131,7 @@ fn over(
         let middle = |moments: Vec<Duration>| milliseconds(percentile(&moments, 0.5));
         #[expect(clippy::cast_precision_loss, reason = "bytes of a process")]
         let peak = process::peak_memory(instance.pid())? as f64;
-        rows.push(Row {
+        rows.push(SpeedRow {
             name: subject.name,
             road: road.name,
             ready_ms: middle(starts.iter().map(|(cold, _)| cold.ready).collect()),
@@ -199,7 +204,7 @@ pub(crate) fn throttle(
     let mut cold = vec![Vec::new(); measured.len()];
     for _ in 0..starts {
         for (subject, cold) in measured.iter().zip(&mut cold) {
-            let (instance, start) = Instance::cold(subject, &environment, &under, &event)?;
+            let (instance, start) = StartedProgram::cold(subject, &environment, &under, &event)?;
             cold.push(start);
             instance.end()?;
         }

@@ -13,7 +13,7 @@ use falconer_emulators::dynamodb::{DynamoDb, Storage};
 use falconer_emulators::gateway::{Config, FunctionConfig, Launch};
 use falconer_emulators::secrets::Secrets;
 use falconer_emulators::template::{Names, Template};
-use falconer_operator::issue::{Form, Issuer};
+use falconer_operator::issue::{Issuer, KeyForm};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -25,7 +25,7 @@ const NONCE: &str = "bench-nonce-0123456789abcdef";
 const NEVER_REACHED: &str = "1000000000";
 
 /// A license that was issued.
-pub(crate) struct Customer {
+pub(crate) struct IssuedLicense {
     pub(crate) key: String,
     pub(crate) id: LicenseId,
 }
@@ -76,7 +76,7 @@ impl Stage {
     }
 
     /// Issues a perpetual license, as the operator's program does.
-    pub(crate) fn issue(&self, seats: u32) -> Result<Customer> {
+    pub(crate) fn issue(&self, seats: u32) -> Result<IssuedLicense> {
         let product = Product::parse("QF").context("a product")?;
         let order = Order {
             product: product.clone(),
@@ -92,8 +92,8 @@ impl Stage {
         let order = order.check(&catalog)?;
         let ring = KeyRing::parse(RING)?;
         let mut desk = Issuer::new(&self.store, &ring, "bench");
-        let issued = self.wait(desk.issue(&order, Form::Current, now()))?;
-        Ok(Customer { key: issued.key.to_string(), id: issued.license.license.id })
+        let issued = self.wait(desk.issue(&order, KeyForm::Current, now()))?;
+        Ok(IssuedLicense { key: issued.key.to_string(), id: issued.license.license.id })
     }
 
     /// The configuration of all functions, on programs of a folder, with limits that count and are never reached.

@@ -9,7 +9,7 @@ use anyhow::Result;
 use tokio::runtime::Runtime;
 
 use crate::road::{self, Certificates};
-use crate::stage::{Customer, Stage, checkout};
+use crate::stage::{IssuedLicense, Stage, checkout};
 
 /// The road to DynamoDB within a region: what AWS calls single-digit milliseconds, at its short end and at its long one.
 pub(crate) const NEAR: Duration = Duration::from_millis(3);
@@ -17,7 +17,7 @@ pub(crate) const FAR: Duration = Duration::from_millis(10);
 
 /// A program that takes a verification's event.
 #[derive(Clone)]
-pub(crate) struct Subject {
+pub(crate) struct MeasuredProgram {
     /// The name in tables and charts.
     pub(crate) name: &'static str,
     /// The program and its arguments.
@@ -39,7 +39,7 @@ pub(crate) enum RuntimeApi {
     Authority,
 }
 
-impl Subject {
+impl MeasuredProgram {
     fn binary(name: &'static str, file: PathBuf) -> Self {
         let command = vec![file.clone().into()];
         Self { name, command, folder: checkout(), binary: Some(file), runtime_api: RuntimeApi::Url }
@@ -55,17 +55,17 @@ pub(crate) struct Built {
 
 /// The measured programs, Falconer's own first.
 pub(crate) struct Subjects {
-    pub(crate) verify: Subject,
-    pub(crate) hello: Subject,
-    pub(crate) bare_calls: Subject,
-    pub(crate) sdk_defaults: Subject,
-    pub(crate) python: Subject,
+    pub(crate) verify: MeasuredProgram,
+    pub(crate) hello: MeasuredProgram,
+    pub(crate) bare_calls: MeasuredProgram,
+    pub(crate) sdk_defaults: MeasuredProgram,
+    pub(crate) python: MeasuredProgram,
 }
 
 impl Subjects {
     pub(crate) fn of(built: &Built) -> Self {
-        let rival = |name| Subject::binary(name, built.rivals.join(name));
-        let python = Subject {
+        let rival = |name| MeasuredProgram::binary(name, built.rivals.join(name));
+        let python = MeasuredProgram {
             name: "python",
             command: [built.python.as_os_str(), "-m".as_ref(), "awslambdaric".as_ref()]
                 .into_iter()
@@ -77,7 +77,7 @@ impl Subjects {
             runtime_api: RuntimeApi::Authority,
         };
         Self {
-            verify: Subject::binary("verify", built.programs.join("verify")),
+            verify: MeasuredProgram::binary("verify", built.programs.join("verify")),
             hello: rival("hello"),
             bare_calls: rival("bare-calls"),
             sdk_defaults: rival("sdk-defaults"),
@@ -114,7 +114,11 @@ impl Road {
     }
 
     /// Everything a subject finds in its environment.
-    pub(crate) fn environment(&self, stage: &Stage, customer: &Customer) -> Result<BTreeMap<String, String>> {
+    pub(crate) fn environment(
+        &self,
+        stage: &Stage,
+        customer: &IssuedLicense,
+    ) -> Result<BTreeMap<String, String>> {
         let mut environment = stage.function("verify", &self.dynamodb, &self.secrets)?.instance_environment();
         environment.insert("BENCH_LICENSE_ID".to_owned(), customer.id.to_string());
         if let Some(roots) = &self.roots {

@@ -69,7 +69,7 @@ pub(crate) struct ConnectionOptions {
 pub(crate) enum Command {
     #[command(flatten)]
     License(LicenseCommand),
-    /// Look after the masters that sign keys and leases
+    /// Manage the key ring: the masters that sign keys and leases
     #[command(subcommand)]
     Keyring(Keyring),
     /// Print a script that completes this program's commands in your shell
@@ -104,13 +104,13 @@ pub(crate) enum LicenseCommand {
     Reveal(Change),
     /// Erase a person from licenses and their history; the licenses go on working
     EraseSubject(EraseSubject),
-    /// Print what happened to a license
+    /// Print the history of a license
     Audit(Audit),
-    /// Say why verify answers as it does: every check, and the first that fails
+    /// Explain verify's answer: every check, and the first that fails
     Explain(Explain),
     /// Count licenses by tier and status, and what happened in the last days; looks through both tables
     Stats(Stats),
-    /// Look at and replace a product's catalog: tiers, features, policy
+    /// Show, check and replace a product's catalog: tiers, features, policy
     #[command(subcommand)]
     Catalog(Catalog),
     /// Move licenses in from another system
@@ -126,15 +126,15 @@ pub(crate) enum LicenseCommand {
 pub(crate) enum LicenseChange {
     /// Stop a license until it is reinstated
     Suspend(Change),
-    /// Take a suspended or revoked license back
+    /// Make a suspended or revoked license active again
     Reinstate(Change),
     /// End a license
     Revoke(Revoke),
     /// Change when a license ends
     Extend(Extend),
-    /// Give a license another tier
+    /// Change the tier of a license
     SetTier(SetTier),
-    /// Give a license seats of its own
+    /// Set the number of seats of a license
     SetSeats(SetSeats),
     /// Add a feature beyond the tier's
     AddFeature(Feature),
@@ -243,7 +243,7 @@ pub(crate) struct List {
     /// The customer's name, or a part of it; looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) name: Option<String>,
-    /// Those that end within so many days
+    /// Licenses that end within this number of days
     #[arg(long, group = "filter", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_525))]
     pub(crate) expiring: Option<u32>,
     /// active, pending, suspended or revoked; looks through the whole table
@@ -255,7 +255,7 @@ pub(crate) struct List {
     /// Stop after so many
     #[arg(long, default_value_t = 100)]
     pub(crate) limit: usize,
-    /// Go on behind this license, the last one of the page before
+    /// Start after this license, the last one of the previous page
     #[arg(long, value_name = "LICENSE_ID")]
     pub(crate) after: Option<String>,
 }
@@ -413,7 +413,7 @@ pub(crate) struct Audit {
     /// From this day (YYYY-MM-DD, UTC) or this moment on
     #[arg(long)]
     pub(crate) since: Option<String>,
-    /// Go on printing what happens, until Ctrl-C
+    /// Keep printing new rows, until Ctrl-C
     #[arg(long)]
     pub(crate) follow: bool,
 }
@@ -432,7 +432,7 @@ pub(crate) struct Explain {
 
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
-    /// How many days back, today included
+    /// Number of days, today included
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
     pub(crate) days: u32,
     /// Draw the days as a picture (SVG); `-` is standard output
@@ -557,9 +557,9 @@ pub(crate) enum Catalog {
         #[arg(long)]
         product: Option<String>,
     },
-    /// Say whether a file is a catalog, and how it differs from the one in use
+    /// Check a catalog file, and show how it differs from the catalog in use
     Check(CatalogFile),
-    /// Put a catalog in the place of the one in use
+    /// Replace the catalog in use
     Apply(CatalogFile),
 }
 
@@ -589,7 +589,7 @@ pub(crate) enum Keyring {
         #[arg(long)]
         now: bool,
     },
-    /// Believe nothing that a generation signs, as after a leak: it leaves /api/keys and endorses none. Its license
+    /// Stop trusting what a generation signs, as after a leak: it leaves /api/keys and endorses none. Its license
     /// keys go on working
     Distrust {
         /// The number, as `keyring list` shows it

@@ -23,14 +23,14 @@ use std::path::Path;
 use anyhow::Result;
 use falconer_aws::Store;
 use falconer_aws::operator::IssuanceRecord;
-use falconer_aws::store::Row;
+use falconer_aws::store::LicenseRow;
 use falconer_domain::{KeyRing, License, LicenseId, UnixMillis};
 use falconer_operator::license_service::{FindError, LicenseService};
 use falconer_operator::words;
 use zeroize::Zeroizing;
 
 use crate::args::{self, LicenseCommand as Command, OutputOptions};
-use crate::failure::{Failure, Kind, bad_input};
+use crate::failure::{Failure, FailureKind, bad_input};
 use crate::input;
 use crate::output::{self, OutputError};
 
@@ -79,7 +79,7 @@ impl CommandContext<'_> {
     /// Reads every license and returns the number of rows that do not read.
     pub(crate) async fn look_through(
         &self,
-        visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
+        visit: impl FnMut(LicenseRow, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize> {
         self.look_through_after(None, visit).await
     }
@@ -87,7 +87,7 @@ impl CommandContext<'_> {
     async fn look_through_after(
         &self,
         license: Option<&LicenseId>,
-        visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
+        visit: impl FnMut(LicenseRow, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize> {
         self.print_scan();
         let unreadable = self.service.each_after(license, visit).await?;
@@ -116,7 +116,7 @@ impl CommandContext<'_> {
         }
     }
 
-    pub(crate) async fn find(&self, license: &str) -> Result<Row> {
+    pub(crate) async fn find(&self, license: &str) -> Result<LicenseRow> {
         let read;
         let license = if license == "-" {
             read = input::text(Path::new("-"))?;
@@ -196,7 +196,7 @@ pub(crate) fn confirm(options: OutputOptions, what: &str, lines: &[String]) -> R
     }
     if options.json || !std::io::stdin().is_terminal() {
         let sentence = "nobody is there to confirm this; give --yes, or --dry-run to see what would change";
-        return Err(Failure::new(Kind::NotConfirmed, sentence).into());
+        return Err(Failure::new(FailureKind::NotConfirmed, sentence).into());
     }
     output::note(format!("{what}:"));
     for line in lines {
@@ -205,7 +205,7 @@ pub(crate) fn confirm(options: OutputOptions, what: &str, lines: &[String]) -> R
     if dialoguer::Confirm::new().with_prompt("Do this?").default(false).interact()? {
         Ok(())
     } else {
-        Err(Failure::new(Kind::NotConfirmed, "nothing was changed").into())
+        Err(Failure::new(FailureKind::NotConfirmed, "nothing was changed").into())
     }
 }
 
@@ -216,7 +216,7 @@ pub(crate) fn reason(given: Option<&str>) -> Result<Option<String>> {
 
 /// A key that was made or revealed and could not be printed is not lost: its license holds it.
 pub(crate) fn unseen(done: &str, id: &LicenseId, lost: &OutputError) -> Failure {
-    Failure::new(Kind::OutputLost, format!("{done} ({lost}): `falconer reveal {id}` prints it"))
+    Failure::new(FailureKind::OutputLost, format!("{done} ({lost}): `falconer reveal {id}` prints it"))
 }
 
 /// The key of a license, in clear.

@@ -26,7 +26,7 @@ use crate::output::{self, OutputError};
 
 /// Kind of a failure; `docs/cli.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FailureKind {
     /// The rules do not allow it: asking again changes nothing.
     Refused,
     /// Nobody was there to confirm, or somebody said no.
@@ -53,7 +53,7 @@ pub(crate) enum Kind {
     Damaged,
 }
 
-impl Kind {
+impl FailureKind {
     /// Returns the code, for programs.
     pub(crate) const fn code(self) -> &'static str {
         match self {
@@ -181,13 +181,13 @@ impl Kind {
 #[derive(Debug, thiserror::Error)]
 #[error("{sentence}")]
 pub(crate) struct Failure {
-    kind: Kind,
+    kind: FailureKind,
     sentence: String,
     done: Option<Value>,
 }
 
 impl Failure {
-    pub(crate) fn new(kind: Kind, sentence: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FailureKind, sentence: impl Into<String>) -> Self {
         Self { kind, sentence: sentence.into(), done: None }
     }
 
@@ -200,17 +200,17 @@ impl Failure {
 
 /// A value that does not read.
 pub(crate) fn bad_input(sentence: impl Into<String>) -> Failure {
-    Failure::new(Kind::BadInput, sentence)
+    Failure::new(FailureKind::BadInput, sentence)
 }
 
 /// Something that is not there.
 pub(crate) fn not_found(sentence: impl Into<String>) -> Failure {
-    Failure::new(Kind::NotFound, sentence)
+    Failure::new(FailureKind::NotFound, sentence)
 }
 
 /// Form of an error message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum MessageForm {
     /// As a sentence on standard error.
     Sentence,
     /// As that, and as a JSON document on standard output.
@@ -218,15 +218,15 @@ pub(crate) enum Told {
 }
 
 /// Tells a failure, and how the program ends.
-pub(crate) fn tell(error: &anyhow::Error, told: Told) -> ExitCode {
-    let kind = error.chain().find_map(Kind::of).unwrap_or(Kind::Refused);
+pub(crate) fn tell(error: &anyhow::Error, told: MessageForm) -> ExitCode {
+    let kind = error.chain().find_map(FailureKind::of).unwrap_or(FailureKind::Refused);
     if error.chain().any(is_closed) {
         // As `head` wants it.
         return ExitCode::SUCCESS;
     }
     let sentence = sentence(error);
     output::note(format!("falconer: {sentence}"));
-    if told == Told::Document {
+    if told == MessageForm::Document {
         let done = error.chain().find_map(|cause| cause.downcast_ref::<Failure>()?.done.clone());
         tell_document(kind, &sentence, done);
     }
@@ -234,12 +234,12 @@ pub(crate) fn tell(error: &anyhow::Error, told: Told) -> ExitCode {
 }
 
 /// Tells a line that does not read, as clap has put it.
-pub(crate) fn tell_usage(error: &clap::Error, told: Told) -> ExitCode {
+pub(crate) fn tell_usage(error: &clap::Error, told: MessageForm) -> ExitCode {
     // `--help` and `--version` are not failures.
     if !error.use_stderr() {
         return match error.print().map_err(OutputError::of) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(lost) => tell(&lost.into(), Told::Sentence),
+            Err(lost) => tell(&lost.into(), MessageForm::Sentence),
         };
     }
     let text = error.render().to_string();
@@ -249,15 +249,15 @@ pub(crate) fn tell_usage(error: &clap::Error, told: Told) -> ExitCode {
     } else {
         output::note(text.trim_end());
     }
-    if told == Told::Document {
+    if told == MessageForm::Document {
         let first = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim);
         let first = first.collect::<Vec<_>>().join(" ");
-        tell_document(Kind::Usage, first.strip_prefix("error: ").unwrap_or(&first), None);
+        tell_document(FailureKind::Usage, first.strip_prefix("error: ").unwrap_or(&first), None);
     }
-    ExitCode::from(Kind::Usage.exit())
+    ExitCode::from(FailureKind::Usage.exit())
 }
 
-fn tell_document(kind: Kind, sentence: &str, done: Option<Value>) {
+fn tell_document(kind: FailureKind, sentence: &str, done: Option<Value>) {
     let mut document = done.unwrap_or_else(|| json!({}));
     document["error"] = json!({ "code": kind.code(), "message": sentence });
     // Standard error has it too.
@@ -284,18 +284,21 @@ mod tests {
 
     #[test]
     fn kind_follows_the_cause() {
-        let kind = |error: anyhow::Error| error.chain().find_map(Kind::of);
+        let kind = |error: anyhow::Error| error.chain().find_map(FailureKind::of);
         let down = || StoreError::Unavailable("timed out".to_owned());
-        assert_eq!(kind(anyhow::Error::from(down()).context("while reading")), Some(Kind::Unreachable));
-        assert_eq!(kind(IssueError::Catalog(down()).into()), Some(Kind::Unreachable));
-        assert_eq!(kind(FindError::NoLicense("lic_".to_owned()).into()), Some(Kind::NotFound));
+        assert_eq!(
+            kind(anyhow::Error::from(down()).context("while reading")),
+            Some(FailureKind::Unreachable)
+        );
+        assert_eq!(kind(IssueError::Catalog(down()).into()), Some(FailureKind::Unreachable));
+        assert_eq!(kind(FindError::NoLicense("lic_".to_owned()).into()), Some(FailureKind::NotFound));
         let no_file = std::fs::read("/nowhere/at/all").context("cannot be read").unwrap_err();
-        assert_eq!(kind(no_file), Some(Kind::BadInput));
+        assert_eq!(kind(no_file), Some(FailureKind::BadInput));
         let corrupt = StoreError::Corrupt("tier".to_owned());
-        assert_eq!(kind(corrupt.into()), Some(Kind::Damaged));
-        assert_eq!(kind(StoreError::Conflict.into()), Some(Kind::Contended));
+        assert_eq!(kind(corrupt.into()), Some(FailureKind::Damaged));
+        assert_eq!(kind(StoreError::Conflict.into()), Some(FailureKind::Contended));
         let full = OutputError::Standard(std::io::ErrorKind::StorageFull.into());
-        assert_eq!(kind(full.into()), Some(Kind::OutputLost));
+        assert_eq!(kind(full.into()), Some(FailureKind::OutputLost));
         assert_eq!(kind(anyhow::anyhow!("the rules say no")), None);
     }
 }

@@ -18,7 +18,7 @@ use crate::config::local;
 use anyhow::{Context, Result};
 use args::Arguments;
 use clap::Parser;
-use failure::{Told, not_found};
+use failure::{MessageForm, not_found};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -30,8 +30,8 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| failure::tell(&error, told))
 }
 
-const fn told_by(json: bool) -> Told {
-    if json { Told::Document } else { Told::Sentence }
+const fn told_by(json: bool) -> MessageForm {
+    if json { MessageForm::Document } else { MessageForm::Sentence }
 }
 
 /// Returns true if `--json` is on a line that does not read.

@@ -18,7 +18,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
 use crate::client::Client;
-use crate::server::{Call, Reply, Server, json};
+use crate::server::{Call, Server, ServerReaction, json};
 
 /// The headers that only the gateway sets.
 const OURS: [HeaderName; 6] = [
@@ -133,14 +133,14 @@ struct Forwarding {
 }
 
 impl Forwarding {
-    async fn answer(&self, call: Call) -> Reply {
+    async fn answer(&self, call: Call) -> ServerReaction {
         if let Some(response) = self.cors.preflight(&call.head) {
-            return Reply::Answer(response);
+            return ServerReaction::Answer(response);
         }
         let origin = call.head.headers.get(ORIGIN).cloned();
         let response = match self.request(call) {
             Some(request) => self.client.send(request).await,
-            None => return Reply::Abort,
+            None => return ServerReaction::Abort,
         };
         // The functions may still be on their way up.
         let Ok(response) = response else {
@@ -149,7 +149,7 @@ impl Forwarding {
         let (mut head, body) = response.into_parts();
         without_connection(&mut head.headers);
         self.cors.dress(origin.as_ref(), &mut head.headers);
-        Reply::Answer(Response::from_parts(head, Full::new(body)))
+        ServerReaction::Answer(Response::from_parts(head, Full::new(body)))
     }
 
     fn request(&self, call: Call) -> Option<Request<Full<Bytes>>> {

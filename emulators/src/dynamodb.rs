@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::client::Client;
-use crate::template::{Names, Table, Template};
+use crate::template::{Names, TableResource, Template};
 use crate::{runtime, server};
 
 /// The one file in the data folder. Its name says what wrote it, so that nobody deletes a stranger's.
@@ -113,7 +113,7 @@ pub fn create_tables(endpoint: &str, template: &Template, names: &Names) -> Resu
     })?
 }
 
-async fn create_table(client: &Client, endpoint: &str, table: &Table, name: &str) -> Result<()> {
+async fn create_table(client: &Client, endpoint: &str, table: &TableResource, name: &str) -> Result<()> {
     let create = table.create_request(name);
     match call(client, endpoint, "CreateTable", &create).await? {
         Ok(_) => {}

@@ -29,13 +29,13 @@ use pool::Pool;
 
 pub use config::{Config, FunctionConfig, Launch};
 pub use journal::{End, Invocation, LogLine, Start, Stream, peak_overlap};
-pub use pool::Outcome;
+pub use pool::InvocationOutcome;
 
 /// A caller may choose its address with this header; the function never sees it.
 pub const SOURCE_IP_HEADER: &str = "x-local-source-ip";
 
 /// SIGKILL takes effect at once; what is left after this is stuck in the kernel.
-const LAST_WAIT: Duration = Duration::from_secs(2);
+const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often [`Gateway::wait_until_ready`] looks.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
@@ -117,7 +117,7 @@ impl Gateway {
     ///
     /// # Errors
     /// The gateway has no such function.
-    pub fn invoke(&self, function: &str, event: &Value) -> Result<Outcome> {
+    pub fn invoke(&self, function: &str, event: &Value) -> Result<InvocationOutcome> {
         runtime::wait_for(self.invocation(function, event))?
     }
 
@@ -125,7 +125,7 @@ impl Gateway {
     ///
     /// # Errors
     /// The gateway has no such function.
-    pub async fn invoke_async(&self, function: &str, event: &Value) -> Result<Outcome> {
+    pub async fn invoke_async(&self, function: &str, event: &Value) -> Result<InvocationOutcome> {
         // A task of the stand-ins' own runtime, because the caller's may have no timers, or paused ones.
         let task = runtime::handle()?.spawn(self.invocation(function, event));
         task.await?
@@ -163,7 +163,7 @@ impl Gateway {
         &self,
         function: &str,
         event: &Value,
-    ) -> impl Future<Output = Result<Outcome>> + Send + use<> {
+    ) -> impl Future<Output = Result<InvocationOutcome>> + Send + use<> {
         let pool = Arc::clone(&self.pool);
         let function = function.to_owned();
         let event = Bytes::from(event.to_string());
@@ -175,7 +175,7 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.stop.take();
         // Nothing is ever sent: it returns when the last supervisor is gone, or at the limit.
-        let _ = journal::lock(&self.ended).recv_timeout(LAST_WAIT);
+        let _ = journal::lock(&self.ended).recv_timeout(KILL_TIMEOUT);
     }
 }
 

@@ -16,13 +16,13 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Local stand-ins for what Falconer uses of AWS.
 #[derive(Parser)]
 #[command(version, about)]
-struct Arguments {
+struct EmulatorArguments {
     #[command(subcommand)]
-    command: Command,
+    command: EmulatorCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum EmulatorCommand {
     /// Serve DynamoDB on 127.0.0.1 with the template's tables, until SIGTERM or Ctrl-C.
     ///
     /// Prints `ready http://127.0.0.1:PORT` once the tables are there.
@@ -75,7 +75,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    match run(EmulatorArguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("falconer-emulators: {error:#}");
@@ -84,15 +84,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<()> {
+fn run(command: EmulatorCommand) -> Result<()> {
     match command {
-        Command::Dynamodb { port, data, template } => {
+        EmulatorCommand::Dynamodb { port, data, template } => {
             let template = Template::read(&template)?;
             let storage = data.as_deref().map_or(Storage::Memory, Storage::Folder);
             serve_dynamodb(port, storage, &template)
         }
-        Command::Gateway { binaries, template } => serve_gateway(binaries, &Template::read(&template)?),
-        Command::Cors { port, upstream, allowed_origins, template } => {
+        EmulatorCommand::Gateway { binaries, template } => {
+            serve_gateway(binaries, &Template::read(&template)?)
+        }
+        EmulatorCommand::Cors { port, upstream, allowed_origins, template } => {
             let template = Template::read(&template)?;
             let names = template.local_names();
             let names = match allowed_origins {
@@ -101,7 +103,7 @@ fn run(command: Command) -> Result<()> {
             };
             serve_cors(port, &upstream, template.cors(&names)?)
         }
-        Command::Environment { template } => {
+        EmulatorCommand::Environment { template } => {
             let template = Template::read(&template)?;
             for (name, value) in template.environment(&template.local_names())? {
                 println!("{name}={value}");

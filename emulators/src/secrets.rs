@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 
 use crate::ambient;
-use crate::server::{Call, Reply, Server, json};
-use request::Request;
+use crate::server::{Call, Server, ServerReaction, json};
+use request::SecretsRequest;
 use vault::{Put, Vault};
 
 pub use vault::{Refusal, RefusalKind};
@@ -82,7 +82,7 @@ fn lock(vault: &Mutex<Vault>) -> MutexGuard<'_, Vault> {
     vault.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn answer(vault: &Mutex<Vault>, call: &Call) -> Reply {
+fn answer(vault: &Mutex<Vault>, call: &Call) -> ServerReaction {
     let target = call.head.headers.get("x-amz-target");
     let operation = target
         .and_then(|target| target.to_str().ok())
@@ -101,7 +101,7 @@ fn answer(vault: &Mutex<Vault>, call: &Call) -> Reply {
 }
 
 fn perform(vault: &mut Vault, operation: &str, body: &[u8]) -> Result<serde_json::Value, Refusal> {
-    let request: Request = serde_json::from_slice(body).map_err(|error| {
+    let request: SecretsRequest = serde_json::from_slice(body).map_err(|error| {
         Refusal::new(RefusalKind::Serialization, format!("the request cannot be read: {error}"))
     })?;
     let now = ambient::now_milliseconds();

@@ -27,7 +27,7 @@ pub(crate) struct Call {
 }
 
 /// The reaction to a request.
-pub(crate) enum Reply {
+pub(crate) enum ServerReaction {
     Answer(Response<Full<Bytes>>),
     /// Reset the connection: the caller's HTTP client sees a transport error.
     Abort,
@@ -44,7 +44,7 @@ impl Server {
     pub(crate) fn start<H, F>(port: u16, handler: H) -> Result<Self>
     where
         H: Fn(Call) -> F + Send + Sync + 'static,
-        F: Future<Output = Reply> + Send + 'static,
+        F: Future<Output = ServerReaction> + Send + 'static,
     {
         let (listener, address) = listen(port)?;
         let (stop, stopped) = watch::channel(());
@@ -79,7 +79,7 @@ pub(crate) fn listen(port: u16) -> Result<(tokio::net::TcpListener, SocketAddr)>
 async fn accept<H, F>(listener: tokio::net::TcpListener, handler: Arc<H>, mut stopped: watch::Receiver<()>)
 where
     H: Fn(Call) -> F + Send + Sync + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = ServerReaction> + Send + 'static,
 {
     loop {
         let accepted = tokio::select! {
@@ -105,7 +105,7 @@ where
 async fn connection<H, F>(stream: TcpStream, peer: SocketAddr, handler: Arc<H>)
 where
     H: Fn(Call) -> F + Send + Sync + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = ServerReaction> + Send + 'static,
 {
     // Without it, a small answer may wait 40 ms for an acknowledgement. A refusal means the peer is gone.
     let _ = stream.set_nodelay(true);
@@ -119,8 +119,8 @@ where
                 Err(_) => return Err(Aborted),
             };
             match handler(Call { peer, head, body }).await {
-                Reply::Answer(response) => Ok(response),
-                Reply::Abort => Err(Aborted),
+                ServerReaction::Answer(response) => Ok(response),
+                ServerReaction::Abort => Err(Aborted),
             }
         })
     });
@@ -147,10 +147,10 @@ impl std::fmt::Display for Aborted {
 impl std::error::Error for Aborted {}
 
 /// A JSON answer with a content type.
-pub(crate) fn json(status: u16, content_type: &'static str, body: Vec<u8>) -> Reply {
+pub(crate) fn json(status: u16, content_type: &'static str, body: Vec<u8>) -> ServerReaction {
     let response = Response::builder()
         .status(status)
         .header(hyper::header::CONTENT_TYPE, content_type)
         .body(Full::new(Bytes::from(body)));
-    response.map_or(Reply::Abort, Reply::Answer)
+    response.map_or(ServerReaction::Abort, ServerReaction::Answer)
 }

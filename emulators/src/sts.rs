@@ -5,7 +5,7 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 
-use crate::server::{Call, Reply, Server};
+use crate::server::{Call, Server, ServerReaction};
 
 /// The caller, as ministack has it: nobody has proved anything.
 pub const CALLER: &str = "arn:aws:iam::000000000000:root";
@@ -45,7 +45,7 @@ pub(crate) fn action(body: &[u8]) -> Option<&str> {
     form.split('&').find_map(|member| member.strip_prefix("Action="))
 }
 
-fn answer(call: &Call) -> Reply {
+fn answer(call: &Call) -> ServerReaction {
     let asked = action(&call.body).unwrap_or_default();
     if asked != OPERATION {
         return xml(
@@ -66,10 +66,10 @@ fn answer(call: &Call) -> Reply {
     )
 }
 
-fn xml(status: u16, body: String) -> Reply {
+fn xml(status: u16, body: String) -> ServerReaction {
     let response = Response::builder()
         .status(status)
         .header(hyper::header::CONTENT_TYPE, "text/xml")
         .body(Full::new(Bytes::from(body)));
-    response.map_or(Reply::Abort, Reply::Answer)
+    response.map_or(ServerReaction::Abort, ServerReaction::Answer)
 }

@@ -29,24 +29,24 @@ use crate::server::Server;
 use rules::{Lives, Rules};
 
 pub use fault::Fault;
-pub use record::{Record, Units};
+pub use record::{TapRecord, Units};
 pub use rules::{Matcher, Seen};
 
 /// A running proxy. Dropping it closes the port and every connection.
 pub struct Tap {
     server: Server,
-    shared: Arc<Shared>,
+    shared: Arc<TapState>,
     /// Counts the healings; a hanging request is let go when it changes, or when the tap is dropped.
     healings: watch::Sender<u64>,
 }
 
-struct Shared {
+struct TapState {
     upstream: String,
     client: Client,
     measures_capacity: AtomicBool,
     next_number: AtomicU64,
     rules: Mutex<Rules>,
-    records: Mutex<Vec<Record>>,
+    records: Mutex<Vec<TapRecord>>,
 }
 
 impl Tap {
@@ -55,7 +55,7 @@ impl Tap {
     /// # Errors
     /// No port is free.
     pub fn start(upstream: impl Into<String>) -> Result<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(TapState {
             upstream: upstream.into().trim_end_matches('/').to_owned(),
             client: Client::new(),
             measures_capacity: AtomicBool::new(false),
@@ -77,7 +77,7 @@ impl Tap {
     }
 
     /// From now on the tap adds `ReturnConsumedCapacity: TOTAL` to DynamoDB's requests, so that
-    /// [`Record::units`] is exact whatever the client asked for.
+    /// [`TapRecord::units`] is exact whatever the client asked for.
     pub fn measure_capacity(&self) {
         self.shared.measures_capacity.store(true, Ordering::Relaxed);
     }
@@ -106,13 +106,13 @@ impl Tap {
 
     /// Every request so far, in the order of arrival.
     #[must_use]
-    pub fn records(&self) -> Vec<Record> {
+    pub fn records(&self) -> Vec<TapRecord> {
         lock(&self.shared.records).clone()
     }
 
     /// The requests that match.
     #[must_use]
-    pub fn matching(&self, matcher: &Matcher) -> Vec<Record> {
+    pub fn matching(&self, matcher: &Matcher) -> Vec<TapRecord> {
         let mut records = self.records();
         records.retain(|record| matcher.matches(&record.seen()));
         records

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 pub use functions::Function;
 pub use names::Names;
 pub use routes::{Matched, Route, match_route};
-pub use tables::Table;
+pub use tables::TableResource;
 
 /// A parsed template, its short-form intrinsics (`!Ref X`) written long (`{"Ref": "X"}`).
 #[derive(Clone, Debug)]
@@ -52,8 +52,10 @@ impl Template {
     ///
     /// # Errors
     /// A table lacks its keys, or a property needs a value that only a deployment knows.
-    pub fn tables(&self) -> Result<Vec<Table>> {
-        self.of_type("AWS::DynamoDB::Table").map(|(id, resource)| Table::read(self, id, resource)).collect()
+    pub fn tables(&self) -> Result<Vec<TableResource>> {
+        self.of_type("AWS::DynamoDB::Table")
+            .map(|(id, resource)| TableResource::read(self, id, resource))
+            .collect()
     }
 
     /// The functions, in the order of their logical ids.

@@ -6,12 +6,12 @@ use falconer_domain::hardware::{ComponentForm, Label, StoredComponent};
 use falconer_domain::issue::NewLicense;
 use falconer_domain::license::Device;
 use falconer_domain::{Code, KeyRing, Status, UnixMillis};
-use falconer_tests::{Fixture, Machine, World, device_id};
+use falconer_tests::{Fixture, Machine, TestStack, device_id};
 use serde_json::{Value, json};
 
 use crate::contract::{
-    ACTIVATE, Case, DAY, HOUR, NONCE, Told, ago, caller_of, given_up, moved_at, new_device, no_transfers,
-    old_device, one_transfer, opaque, put, seen_device, with, with_status, yes,
+    ACTIVATE, Case, ContractEffects, DAY, HOUR, NONCE, ago, caller_of, given_up, moved_at, new_device,
+    no_transfers, old_device, one_transfer, opaque, put, seen_device, with, with_status, yes,
 };
 
 const FREE_SEAT: &[&str] = &["devices", "free_used", "last_request", "version"];
@@ -23,16 +23,23 @@ const NOTHING: &[&str] = &[];
 const HINT: &str = "Deactivate the license on one of these devices, or transfer it to this one.";
 
 /// A machine of today's client library asks, and says nothing else.
-fn check(world: &World, name: &str, key: &str, machine: &Machine, body: Value, changed: &[&str]) -> Told {
+fn check(
+    stack: &TestStack,
+    name: &str,
+    key: &str,
+    machine: &Machine,
+    body: Value,
+    changed: &[&str],
+) -> ContractEffects {
     let case = Case { name, key, request: machine.request(key), body, hw: machine.hardware(), changed };
-    ACTIVATE.check(world, &case)
+    ACTIVATE.check(stack, &case)
 }
 
 // ---- The yeses
 
 #[test]
 fn binds_a_free_seat() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     for (name, fixture, seats, transfers) in [
         ("the first device", Fixture::pro(), (1, 1), no_transfers()),
@@ -40,10 +47,10 @@ fn binds_a_free_seat() {
         ("of two", Fixture::pro().seats(2), (1, 2), (0, 6, Value::Null)),
         ("the second", Fixture::pro().seats(2).bound(1, &b, ago(DAY)), (2, 2), (0, 6, Value::Null)),
     ] {
-        let key = put(&world, fixture);
+        let key = put(&stack, fixture);
         let body = yes(Code::Activated, new_device(Value::Null), seats, transfers);
-        let told = check(&world, name, &key, &a, body, FREE_SEAT);
-        let (license, ring) = (world.stored(&world.license_id(&key)), world.ring());
+        let told = check(&stack, name, &key, &a, body, FREE_SEAT);
+        let (license, ring) = (stack.stored(&stack.license_id(&key)), stack.ring());
         let (_, device) = license.devices.iter().find(|(id, _)| **id != device_id(1)).unwrap();
         let at = UnixMillis(told.reply.body["checkedAt"].as_i64().unwrap());
         let expected = Device {
@@ -63,7 +70,7 @@ fn binds_a_free_seat() {
 
 #[test]
 fn reused_vacant_seat_is_counted() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
     let activated = |transfers| yes(Code::Activated, new_device(Value::Null), (1, 1), transfers);
     let old = [ago(400 * DAY), ago(200 * DAY), ago(2 * DAY)];
@@ -71,9 +78,9 @@ fn reused_vacant_seat_is_counted() {
     for (name, moments, transfers) in
         [("the first", vec![], one_transfer()), ("the last of a year", old.to_vec(), (3, 3, year_opens_at))]
     {
-        let key = put(&world, moved_at(Fixture::pro(), moments.clone()));
-        let told = check(&world, name, &key, &a, activated(transfers), COUNTED_SEAT);
-        let license = world.stored(&world.license_id(&key));
+        let key = put(&stack, moved_at(Fixture::pro(), moments.clone()));
+        let told = check(&stack, name, &key, &a, activated(transfers), COUNTED_SEAT);
+        let license = stack.stored(&stack.license_id(&key));
         let now = UnixMillis(told.reply.body["checkedAt"].as_i64().unwrap());
         let kept = moments.iter().skip(1).copied().chain([now]).collect::<Vec<_>>();
         assert_eq!(license.transfers, kept, "{name}: those of the last 365 days");
@@ -83,7 +90,7 @@ fn reused_vacant_seat_is_counted() {
 
 #[test]
 fn pending_license_starts_its_term() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
     let end = UnixMillis(4_102_444_800_000);
     let pending = || with_status(Fixture::pro(), Status::Pending);
@@ -97,29 +104,29 @@ fn pending_license_starts_its_term() {
         ("no term", pending(), json!({}), begins),
         ("an end of its own", pending().ending(end).with(term(30)), with_end(end.0.into()), begins),
     ] {
-        let key = put(&world, fixture);
-        let verified = world.post("/api/verify", &a.request(&key));
+        let key = put(&stack, fixture);
+        let verified = stack.post("/api/verify", &a.request(&key));
         assert_eq!(verified.code(), "PENDING", "{name}");
         let body = with(yes(Code::Activated, new_device(Value::Null), (1, 1), no_transfers()), members);
-        let told = check(&world, name, &key, &a, body, changed);
+        let told = check(&stack, name, &key, &a, body, changed);
         assert_eq!(told.after["status"]["S"], "active", "{name}");
         if changed == starts {
             let ends = told.reply.body["checkedAt"].as_i64().unwrap() + 30 * DAY;
             assert_eq!(told.after["expires_at"]["N"], ends.to_string());
         }
-        assert_eq!(world.post("/api/verify", &a.request(&key)).code(), "VALID", "{name}");
+        assert_eq!(stack.post("/api/verify", &a.request(&key)).code(), "VALID", "{name}");
     }
 }
 
 #[test]
 fn older_client_is_replaced_once() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let (day, week) = (ago(DAY), ago(7 * DAY));
     let activated = |seats, transfers| yes(Code::Activated, new_device(Value::Null), seats, transfers);
 
-    let key = put(&world, opaque(Fixture::pro().bound(1, &b, day), 1));
-    let told = check(&world, "uncounted", &key, &a, activated((1, 1), no_transfers()), SEAT_OF_ANOTHER);
+    let key = put(&stack, opaque(Fixture::pro().bound(1, &b, day), 1));
+    let told = check(&stack, "uncounted", &key, &a, activated((1, 1), no_transfers()), SEAT_OF_ANOTHER);
     let released = &told.after["released"]["M"][device_id(1).as_str()]["M"];
     assert_eq!(
         (&released["may_return"], &released["reclaim"]),
@@ -130,13 +137,13 @@ fn older_client_is_replaced_once() {
         ACTIVATE.no(Code::SeatsExhausted),
         json!({ "hint": HINT, "devices": [told.reply.body["device"]] }),
     );
-    ACTIVATE.check_no(&world, "the next machine", &key, c.request(&key), full);
+    ACTIVATE.check_no(&stack, "the next machine", &key, c.request(&key), full);
 
     // Two of them and a vacant seat: the longest unseen one goes all the same.
     let fixture = Fixture::pro().seats(3).bound(1, &b, day).bound(2, &c, week);
-    let key = put(&world, opaque(opaque(fixture, 1), 2));
+    let key = put(&stack, opaque(opaque(fixture, 1), 2));
     let told = check(
-        &world,
+        &stack,
         "the longest unseen",
         &key,
         &a,
@@ -147,42 +154,42 @@ fn older_client_is_replaced_once() {
     assert!(told.after["released"]["M"][device_id(2).as_str()].is_object());
 
     // An older client's own machine is nobody's successor.
-    let key = put(&world, opaque(Fixture::pro().bound(1, &b, day), 1));
+    let key = put(&stack, opaque(Fixture::pro().bound(1, &b, day), 1));
     let full =
         with(ACTIVATE.no(Code::SeatsExhausted), json!({ "hint": HINT, "devices": [old_device(1, day)] }));
-    ACTIVATE.check_no(&world, "another older client", &key, a.old_request(&key), full);
+    ACTIVATE.check_no(&stack, "another older client", &key, a.old_request(&key), full);
 }
 
 #[test]
 fn released_device_returns() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let (month, long_ago) = (ago(30 * DAY), ago(366 * DAY));
 
-    let key = put(&world, given_up(&a, month));
+    let key = put(&stack, given_up(&a, month));
     let body = yes(Code::Activated, seen_device(1, month), (1, 1), no_transfers());
-    check(&world, "uncounted, under its old id", &key, &a, body, SEAT_OF_ANOTHER);
+    check(&stack, "uncounted, under its old id", &key, &a, body, SEAT_OF_ANOTHER);
 
-    let key = put(&world, given_up(&a, long_ago));
+    let key = put(&stack, given_up(&a, long_ago));
     let body = yes(Code::Activated, new_device(Value::Null), (1, 1), one_transfer());
     let counted = &["devices", "last_request", "released", "transfers", "transfers_total", "version"];
-    check(&world, "after more than a year", &key, &a, body, counted);
+    check(&stack, "after more than a year", &key, &a, body, counted);
 
     // Another device in between was a transfer: the first one may come back all the same, the other one may not.
-    let key = put(&world, given_up(&a, month));
-    assert_eq!(world.activate(&key, &b).code(), "ACTIVATED");
-    let moved_at = world.stored(&world.license_id(&key)).transfers[0];
-    assert_eq!(world.deactivate(&key, &b).code(), "DEACTIVATED");
-    let back = world.activate(&key, &a);
+    let key = put(&stack, given_up(&a, month));
+    assert_eq!(stack.activate(&key, &b).code(), "ACTIVATED");
+    let moved_at = stack.stored(&stack.license_id(&key)).transfers[0];
+    assert_eq!(stack.deactivate(&key, &b).code(), "DEACTIVATED");
+    let back = stack.activate(&key, &a);
     assert_eq!((back.code(), &back.body["transfers"]["used"]), ("ACTIVATED", &json!(1)));
-    assert_eq!(world.deactivate(&key, &a).code(), "DEACTIVATED");
+    assert_eq!(stack.deactivate(&key, &a).code(), "DEACTIVATED");
     let no = ACTIVATE.no_transfer(Code::TransferCooldown, 1, 3, moved_at.0 + DAY);
-    ACTIVATE.check_no(&world, "after another device", &key, b.request(&key), no);
+    ACTIVATE.check_no(&stack, "after another device", &key, b.request(&key), no);
 }
 
 #[test]
 fn a_known_device_is_refreshed() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let (lately, day) = (ago(0), ago(DAY));
     let bound = |at| Fixture::pro().seats(2).bound(1, &a, at).bound(2, &b, day);
@@ -209,10 +216,10 @@ fn a_known_device_is_refreshed() {
             NOTHING,
         ),
     ] {
-        let key = put(&world, fixture);
+        let key = put(&stack, fixture);
         let request = with(a.request(&key), members);
         let body = yes(Code::Refreshed, device, (2, 2), (0, 6, Value::Null));
-        ACTIVATE.check(&world, &Case { name, key: &key, request, body, hw: hw.clone(), changed });
+        ACTIVATE.check(&stack, &Case { name, key: &key, request, body, hw: hw.clone(), changed });
     }
 }
 
@@ -227,7 +234,7 @@ fn learned(label: Label, millis: i64) -> impl FnOnce(&mut NewLicense, &KeyRing) 
 
 #[test]
 fn one_changed_part_is_learned() {
-    let world = World::start();
+    let stack = TestStack::start();
     let (a, new) = (Machine::named("a"), Machine::named("new"));
     let month = ago(30 * DAY);
     for (name, shown, learned, hw) in [
@@ -244,15 +251,15 @@ fn one_changed_part_is_learned() {
             a.hardware(),
         ),
     ] {
-        let key = put(&world, Fixture::pro().bound(1, &a, month));
+        let key = put(&stack, Fixture::pro().bound(1, &a, month));
         let request = with(a.request(&key), json!({ "hardware": shown }));
         let body = yes(Code::Drifted, seen_device(1, month), (1, 1), no_transfers());
         // What was learned a moment ago proves nothing yet, so the lease does not state it.
         let told = ACTIVATE.check(
-            &world,
+            &stack,
             &Case { name, key: &key, request: request.clone(), body, hw: hw.clone(), changed: DEVICE_ONLY },
         );
-        let components = &world.stored(&world.license_id(&key)).devices[&device_id(1)].components;
+        let components = &stack.stored(&stack.license_id(&key)).devices[&device_id(1)].components;
         let learned_at = components[&learned].learned_at.map(|at| at.0);
         assert_eq!(learned_at, told.reply.body["checkedAt"].as_i64(), "{name}");
         assert_eq!(
@@ -264,23 +271,23 @@ fn one_changed_part_is_learned() {
         device["lastSeenAt"] = told.reply.body["checkedAt"].clone();
         let again = yes(Code::Refreshed, device, (1, 1), no_transfers());
         ACTIVATE
-            .check(&world, &Case { name: "again", key: &key, request, body: again, hw, changed: NOTHING });
+            .check(&stack, &Case { name: "again", key: &key, request, body: again, hw, changed: NOTHING });
     }
 }
 
 #[test]
 fn a_lost_reply_is_safe_to_repeat() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
-    let key = put(&world, Fixture::pro());
+    let key = put(&stack, Fixture::pro());
     let body = yes(Code::Activated, new_device(Value::Null), (1, 1), no_transfers());
-    let first = check(&world, "first", &key, &a, body, FREE_SEAT).reply;
+    let first = check(&stack, "first", &key, &a, body, FREE_SEAT).reply;
     for name in ["second", "third"] {
         let body = yes(Code::Refreshed, first.body["device"].clone(), (1, 1), no_transfers());
-        check(&world, name, &key, &a, body, NOTHING);
+        check(&stack, name, &key, &a, body, NOTHING);
     }
     // What was bound is what verify finds, and its lease allows the same offline use.
-    let verified = world.post("/api/verify", &with(a.request(&key), json!({ "nonce": NONCE })));
+    let verified = stack.post("/api/verify", &with(a.request(&key), json!({ "nonce": NONCE })));
     assert_eq!((verified.code(), &verified.body["device"]), ("VALID", &first.body["device"]));
     let (ours, theirs) = (first.lease_parts().1, verified.lease_parts().1);
     for claim in ["sub", "device", "hw", "hw_threshold", "tier", "features", "interval", "grace"] {
@@ -294,7 +301,7 @@ fn a_lost_reply_is_safe_to_repeat() {
 
 #[test]
 fn lease_ends_with_license_and_policy() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
     let end = UnixMillis(falconer_tests::now().0 + 2 * HOUR);
     let hasty = |new: &mut NewLicense, _: &KeyRing| {
@@ -309,9 +316,9 @@ fn lease_ends_with_license_and_policy() {
         ("checked without a pause", Fixture::pro().with(hasty), json!({}), 0, 300),
         ("its license ends in two hours", Fixture::pro().ending(end), with_end, 7_200, 7_200),
     ] {
-        let key = put(&world, fixture);
+        let key = put(&stack, fixture);
         let body = with(yes(Code::Activated, new_device(Value::Null), (1, 1), no_transfers()), members);
-        let claims = check(&world, name, &key, &a, body, FREE_SEAT).reply.lease_parts().1;
+        let claims = check(&stack, name, &key, &a, body, FREE_SEAT).reply.lease_parts().1;
         let span = |claim: &str| claims[claim].as_i64().unwrap() - claims["at"].as_i64().unwrap();
         // The last one has some seconds less by the time it is asked for.
         assert!((ends_in - 60..=ends_in).contains(&span("exp")), "{name}: {claims}");
@@ -330,7 +337,7 @@ fn lease_ends_with_license_and_policy() {
 
 #[test]
 fn hardware_in_every_spelling() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
     let all = a.hardware();
     let of_seven = json!({
@@ -372,7 +379,7 @@ fn hardware_in_every_spelling() {
         ("the MD5 of nothing", blank("D41D8CD98F00B204E9800998ECF8427E"), &without_mac, older),
         ("null", with(columns.clone(), json!({ "hw_component_1": null })), &without_mac, older),
     ] {
-        let key = put(&world, Fixture::pro());
+        let key = put(&stack, Fixture::pro());
         let request = with(json!({ "license_key": key }), members);
         let mut body = yes(Code::Activated, new_device(Value::Null), (1, 1), no_transfers());
         match name {
@@ -384,21 +391,21 @@ fn hardware_in_every_spelling() {
         }
         let case =
             Case { name, key: &key, request: request.clone(), body, hw: hw.clone(), changed: FREE_SEAT };
-        let told = ACTIVATE.check(&world, &case);
-        let (id, device) = world.stored(&world.license_id(&key)).devices.pop_first().unwrap();
+        let told = ACTIVATE.check(&stack, &case);
+        let (id, device) = stack.stored(&stack.license_id(&key)).devices.pop_first().unwrap();
         assert_eq!(device.form, form, "{name}");
         let item = &told.after["devices"]["M"][id.as_str()]["M"];
         let opaque = (form == older).then(|| json!({ "BOOL": true }));
         assert_eq!(item.get("opaque"), opaque.as_ref(), "{name}");
         let labels: Vec<_> = device.components.keys().map(|label| label.as_str()).collect();
         assert_eq!(labels.len(), hw.as_object().unwrap().len(), "{name}: {labels:?}");
-        assert_eq!(world.post("/api/verify", &request).body["device"]["id"], id.as_str(), "{name}");
+        assert_eq!(stack.post("/api/verify", &request).body["device"]["id"], id.as_str(), "{name}");
     }
 }
 
 #[test]
 fn customer_is_recorded_once() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
     let anonymous = |new: &mut NewLicense, _: &KeyRing| {
         new.license.licensee_name = None;
@@ -418,16 +425,16 @@ fn customer_is_recorded_once() {
         ("blank is absent", Fixture::pro().with(anonymous), blank, FREE_SEAT),
         ("the longest", Fixture::pro().with(anonymous), longest, both),
     ] {
-        let key = put(&world, fixture);
-        let id = world.license_id(&key);
+        let key = put(&stack, fixture);
+        let id = stack.license_id(&key);
         let request = with(a.request(&key), members);
         let body = yes(Code::Activated, new_device(Value::Null), (1, 1), no_transfers());
         let case = Case { name, key: &key, request: request.clone(), body, hw: a.hardware(), changed };
-        let told = ACTIVATE.check(&world, &case);
+        let told = ACTIVATE.check(&stack, &case);
         if name == "neither is known" {
             assert_eq!(told.after["licensee_name"]["S"], "Fixture Person");
             assert_eq!(told.after["licensee_email"]["S"], "fixture.person@example.com");
-            let changes = &world.audit_rows(&id)[0]["changes"]["M"];
+            let changes = &stack.audit_rows(&id)[0]["changes"]["M"];
             assert_eq!(changes["licensee_name"], json!({ "S": "set" }));
             assert_eq!(changes["licensee_email"], json!({ "S": "set" }));
         }
@@ -438,7 +445,7 @@ fn customer_is_recorded_once() {
             let body = yes(Code::Refreshed, told.reply.body["device"].clone(), (1, 1), no_transfers());
             let request = with(a.request(&key), other);
             ACTIVATE.check(
-                &world,
+                &stack,
                 &Case { name: "another name", key: &key, request, body, hw: a.hardware(), changed: NOTHING },
             );
         }
@@ -447,11 +454,11 @@ fn customer_is_recorded_once() {
 
 #[test]
 fn activation_writes_audit_row() {
-    let world = World::start();
-    let key = put(&world, with_status(Fixture::pro(), Status::Pending));
-    let id = world.license_id(&key);
+    let stack = TestStack::start();
+    let key = put(&stack, with_status(Fixture::pro(), Status::Pending));
+    let id = stack.license_id(&key);
     let members = json!({ "origin": "fixture-app", "device_name": "Laptop" });
-    let reply = world.post("/api/activate-sync", &with(Machine::named("a").request(&key), members));
+    let reply = stack.post("/api/activate-sync", &with(Machine::named("a").request(&key), members));
     assert_eq!(reply.code(), "ACTIVATED");
     let device = &reply.body["device"]["id"];
     let request_id = reply.header("x-request-id").unwrap();
@@ -470,9 +477,9 @@ fn activation_writes_audit_row() {
             "free_used": { "M": { "before": { "N": "0" }, "after": { "N": "1" } } },
         } },
     });
-    world.settle();
+    stack.settle();
     let caller = caller_of(&row, "203.0.113.1", Some("fixture-app"));
-    assert_eq!(world.audit_rows(&id), [row, caller]);
+    assert_eq!(stack.audit_rows(&id), [row, caller]);
 }
 
 // ---- What every endpoint refuses

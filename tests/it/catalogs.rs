@@ -6,7 +6,7 @@ use falconer_domain::Product;
 use falconer_domain::issue::NewLicense;
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::App;
-use falconer_tests::{Fixture, Machine, World, WorldOptions, pass, turned_clock};
+use falconer_tests::{Fixture, Machine, TestStack, TestStackOptions, pass, turned_clock};
 use serde_json::{Value, json};
 
 /// A catalog of one tier with one feature, as the operator's item holds it.
@@ -23,21 +23,21 @@ fn catalog(product: &str, tier: &str, feature: &str) -> Value {
     })
 }
 
-fn app(world: &World) -> App {
-    App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped)
+fn app(stack: &TestStack) -> App {
+    App::new(verify::ENDPOINT, stack.settings.clone(), &stack.tapped)
 }
 
-fn reads(world: &World) -> usize {
-    world.dynamodb.matching(&Matcher::operation("GetItem")).len()
+fn reads(stack: &TestStack) -> usize {
+    stack.dynamodb.matching(&Matcher::operation("GetItem")).len()
 }
 
 #[test]
 fn stored_catalog_replaces_built_in() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    world.put_item(&catalog("QF", "pro", "only_this"));
-    assert_eq!(world.verify(&key).body["features"], json!(["only_this"]));
-    let reply = world.activate(&key, &Machine::named("laptop"));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    stack.put_item(&catalog("QF", "pro", "only_this"));
+    assert_eq!(stack.verify(&key).body["features"], json!(["only_this"]));
+    let reply = stack.activate(&key, &Machine::named("laptop"));
     assert_eq!((reply.code(), &reply.body["features"]), ("ACTIVATED", &json!(["only_this"])));
     let claims = reply.lease_parts().1;
     assert_eq!((&claims["interval"], &claims["grace"]), (&json!(7_200), &json!(259_200)));
@@ -45,28 +45,28 @@ fn stored_catalog_replaces_built_in() {
 
 #[test]
 fn stored_product_beats_printed_one() {
-    let world = World::start();
-    world.put_item(&catalog("ACME", "pro", "of_acme"));
+    let stack = TestStack::start();
+    stack.put_item(&catalog("ACME", "pro", "of_acme"));
     let to_acme = |new: &mut NewLicense, _: &_| new.license.product = Product::parse("ACME").unwrap();
-    let reply = world.verify(&world.put(Fixture::pro().with(to_acme)));
+    let reply = stack.verify(&stack.put(Fixture::pro().with(to_acme)));
     assert_eq!(reply.body["features"], json!(["of_acme"]));
     assert_eq!(reply.lease_parts().1["aud"], "ACME");
 }
 
 #[test]
 fn copied_catalog_is_unavailable() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let mut copied = catalog("ACME", "pro", "of_acme");
     copied["license_id"] = json!({ "S": "catalog#QF" });
-    world.put_item(&copied);
-    assert_eq!(world.verify(&key).code(), "UNAVAILABLE");
+    stack.put_item(&copied);
+    assert_eq!(stack.verify(&key).code(), "UNAVAILABLE");
 }
 
 #[test]
 fn cached_a_minute_and_through_outages() {
-    let world = World::start();
-    let (app, product) = (app(&world), Product::parse("QF").unwrap());
+    let stack = TestStack::start();
+    let (app, product) = (app(&stack), Product::parse("QF").unwrap());
     let runtime = turned_clock();
     runtime.block_on(async {
         let cache = falconer_aws::CatalogCache::default();
@@ -75,42 +75,42 @@ fn cached_a_minute_and_through_outages() {
             cache.get(&app.store, &product).await.unwrap().features(&tier, &[]).unwrap().len()
         };
         assert_eq!(features().await, 9, "built in");
-        world.put_item(&catalog("QF", "pro", "one"));
+        stack.put_item(&catalog("QF", "pro", "one"));
         pass(Duration::from_secs(50)).await;
-        assert_eq!((features().await, reads(&world)), (9, 1), "absence is known for a minute");
+        assert_eq!((features().await, reads(&stack)), (9, 1), "absence is known for a minute");
         pass(Duration::from_secs(10)).await;
-        assert_eq!((features().await, reads(&world)), (1, 2));
+        assert_eq!((features().await, reads(&stack)), (1, 2));
         pass(Duration::from_secs(45)).await;
         cache.refresh_ageing(&app.store).await;
-        assert_eq!(reads(&world), 3, "an ageing one is read behind an answer");
-        world.dynamodb.break_all(Matcher::any(), Fault::error(400, "AccessDeniedException", "no"));
+        assert_eq!(reads(&stack), 3, "an ageing one is read behind an answer");
+        stack.dynamodb.break_all(Matcher::any(), Fault::error(400, "AccessDeniedException", "no"));
         pass(Duration::from_secs(61)).await;
         assert_eq!(features().await, 1, "kept while the table does not answer");
-        let tried = reads(&world);
-        assert_eq!((features().await, reads(&world)), (1, tried), "and not asked for again at once");
+        let tried = reads(&stack);
+        assert_eq!((features().await, reads(&stack)), (1, tried), "and not asked for again at once");
         pass(Duration::from_secs(5)).await;
-        assert_eq!((features().await, reads(&world)), (1, tried + 1));
+        assert_eq!((features().await, reads(&stack)), (1, tried + 1));
     });
 }
 
 #[test]
 fn unknown_tier_rereads_every_5_s() {
-    let world = World::start();
-    let (app, product) = (app(&world), Product::parse("QF").unwrap());
+    let stack = TestStack::start();
+    let (app, product) = (app(&stack), Product::parse("QF").unwrap());
     let runtime = turned_clock();
     runtime.block_on(async {
         let cache = falconer_aws::CatalogCache::default();
         let gold = falconer_domain::TierName::parse("gold").unwrap();
         let has_gold = async || cache.reread(&app.store, &product).await.unwrap().has(&gold);
         assert!(!cache.get(&app.store, &product).await.unwrap().has(&gold));
-        world.put_item(&catalog("QF", "gold", "one"));
+        stack.put_item(&catalog("QF", "gold", "one"));
         for _ in 0..5 {
             assert!(!has_gold().await);
         }
-        assert_eq!(reads(&world), 1);
+        assert_eq!(reads(&stack), 1);
         pass(Duration::from_secs(5)).await;
         assert!(has_gold().await);
-        assert_eq!(reads(&world), 2);
+        assert_eq!(reads(&stack), 2);
     });
 }
 
@@ -121,18 +121,18 @@ fn imported_key_counts_before_any_read() {
         falconer_tests::MASTER_A,
         falconer_tests::MASTER_B
     );
-    let world = World::with(&WorldOptions {
+    let stack = TestStack::with(&TestStackOptions {
         ring: Some(ring),
         settings: vec![("RATE_LIMIT_PER_MINUTE", "50".to_owned())],
-        ..WorldOptions::default()
+        ..TestStackOptions::default()
     });
     let typed = "ABC-123-FIXTURE";
-    world.speak(typed);
-    let id = world.license_id(typed);
-    let miss = world.verify(typed);
+    stack.speak(typed);
+    let id = stack.license_id(typed);
+    let miss = stack.verify(typed);
     assert_eq!((miss.status, miss.code(), miss.body.get("lease")), (401, "INVALID_SIGNATURE", None));
-    world.settle();
-    let operations: Vec<_> = world.dynamodb.records().iter().map(|record| record.operation.clone()).collect();
+    stack.settle();
+    let operations: Vec<_> = stack.dynamodb.records().iter().map(|record| record.operation.clone()).collect();
     assert_eq!(
         operations,
         ["UpdateItem", "GetItem"],
@@ -140,6 +140,6 @@ fn imported_key_counts_before_any_read() {
     );
 
     let under_its_text = move |new: &mut NewLicense, _: &_| new.license.id = id;
-    world.put(Fixture::pro().with(under_its_text));
-    assert_eq!(world.verify(" abc-123-fixture ").code(), "VALID");
+    stack.put(Fixture::pro().with(under_its_text));
+    assert_eq!(stack.verify(" abc-123-fixture ").code(), "VALID");
 }

@@ -11,7 +11,7 @@ use falconer_client::{
     State, UnixMillis, UnixSeconds,
 };
 use falconer_emulators::tap::{Fault, Matcher, Tap};
-use falconer_tests::{Fixture, World, now};
+use falconer_tests::{Fixture, TestStack, now};
 use serde_json::Value;
 
 use crate::issuing::falconer;
@@ -58,7 +58,7 @@ impl Hardware for FixtureHardware {
 
 /// The functions, the network to them, and an application built with their current keys.
 struct Vendor {
-    world: World,
+    stack: TestStack,
     way: Tap,
     keys: PublicKeys,
     key: String,
@@ -66,11 +66,11 @@ struct Vendor {
 
 impl Vendor {
     fn new() -> Self {
-        let world = World::start();
-        let way = Tap::start(world.gateway().url()).expect("a way to the server");
-        let keys = PublicKeys::parse(&world.get("/api/keys").body.to_string()).expect("public keys");
-        let key = world.put(Fixture::pro());
-        Self { world, way, keys, key }
+        let stack = TestStack::start();
+        let way = Tap::start(stack.gateway().url()).expect("a way to the server");
+        let keys = PublicKeys::parse(&stack.get("/api/keys").body.to_string()).expect("public keys");
+        let key = stack.put(Fixture::pro());
+        Self { stack, way, keys, key }
     }
 
     fn application(&self, machine: &'static str) -> (Licensing, TestClock) {
@@ -102,7 +102,7 @@ impl Vendor {
 
     /// Runs the operator's program and asserts its success.
     fn operate(&self, arguments: &[&str]) {
-        let output = falconer(&self.world)
+        let output = falconer(&self.stack)
             .args(["--json", "--yes"])
             .args(arguments)
             .output()
@@ -116,7 +116,7 @@ impl Vendor {
         self.operate(&["keyring", "promote", "--now"]);
         for function in ["verify", "keys", "activate-sync"] {
             // A running instance reads the ring every five minutes, a new one at once.
-            self.world.gateway().kill(function, 0).expect("an instance to kill");
+            self.stack.gateway().kill(function, 0).expect("an instance to kill");
         }
     }
 }
@@ -132,7 +132,7 @@ fn license_outlives_server_by_its_grace() {
     let done = client.activate(&vendor.key, "Fixture Person", "fixture.person@example.com");
     assert_eq!(done, Ok(Activation::Done(State::Active)));
     let license = client.license().unwrap();
-    assert_eq!(license.id, vendor.world.license_id(&vendor.key).to_string());
+    assert_eq!(license.id, vendor.stack.license_id(&vendor.key).to_string());
     assert!(client.has_feature(&license.features[0]));
 
     vendor.stop_server();
@@ -220,8 +220,8 @@ fn survives_two_rotations_while_offline() {
     vendor.rotate();
     vendor.start_server();
     assert_eq!(client.refresh(), Ok(State::Active));
-    let signed_by = vendor.world.verify(&vendor.key).lease_parts().0["kid"].clone();
-    assert_eq!(signed_by, Value::from(vendor.world.ring().current().number().to_string()), "by the newest");
+    let signed_by = vendor.stack.verify(&vendor.key).lease_parts().0["kid"].clone();
+    assert_eq!(signed_by, Value::from(vendor.stack.ring().current().number().to_string()), "by the newest");
     assert_eq!(vendor.keys, PublicKeys::parse(&pinned(&vendor)).unwrap().without("3").without("4"));
 }
 
@@ -262,7 +262,7 @@ fn stored_license_is_bound_to_its_machine() {
 }
 
 fn pinned(vendor: &Vendor) -> String {
-    vendor.world.get("/api/keys").body.to_string()
+    vendor.stack.get("/api/keys").body.to_string()
 }
 
 #[test]
@@ -275,10 +275,10 @@ fn lost_activation_takes_one_seat() {
         Ok(Activation::Waiting(RequestFailure::Unreachable(NetworkFailure::Other)))
     ));
     assert_eq!((client.status(), client.pending()), (State::NotActivated, Some(Pending::Activate)));
-    let id = vendor.world.license_id(&vendor.key);
-    assert_eq!(vendor.world.stored(&id).devices.len(), 1, "it happened");
+    let id = vendor.stack.license_id(&vendor.key);
+    assert_eq!(vendor.stack.stored(&id).devices.len(), 1, "it happened");
     vendor.start_server();
     assert_eq!((client.refresh(), client.pending()), (Ok(State::Active), None));
-    let license = vendor.world.stored(&id);
+    let license = vendor.stack.stored(&id);
     assert_eq!((license.devices.len(), license.free_used), (1, 1), "once");
 }

@@ -11,7 +11,7 @@ use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::trace::Trace;
 use falconer_domain::{Code, LicenseId, Product, Status, UnixMillis};
 use falconer_http::Effect;
-use falconer_tests::{Fixture, Machine, Reply, World, device_id, now};
+use falconer_tests::{Fixture, Machine, Reply, TestStack, device_id, now};
 use serde_json::{Value, json};
 
 pub(crate) const HOUR: i64 = 3_600_000;
@@ -25,7 +25,7 @@ const LOOKED_AT_BY_NO_RULE: [&str; 5] = ["schema", "created_at", "key_escrow", "
 const PRIVATE: [&str; 3] = ["fixture person", "fixture.person", "fixture-hardware"];
 
 /// An endpoint, as its contract describes it.
-pub(crate) struct Endpoint {
+pub(crate) struct EndpointContract {
     /// The function, the action of its audit rows, and its rate-limit policy.
     pub(crate) name: &'static str,
     effect: Effect,
@@ -33,13 +33,14 @@ pub(crate) struct Endpoint {
     bare: Code,
 }
 
-pub(crate) const VERIFY: Endpoint = Endpoint { name: "verify", effect: Effect::ReadOnly, bare: Code::Valid };
-pub(crate) const ACTIVATE: Endpoint =
-    Endpoint { name: "activate-sync", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
-pub(crate) const TRANSFER: Endpoint =
-    Endpoint { name: "transfer", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
-pub(crate) const DEACTIVATE: Endpoint =
-    Endpoint { name: "deactivate", effect: Effect::Mutating, bare: Code::DeviceNotBound };
+pub(crate) const VERIFY: EndpointContract =
+    EndpointContract { name: "verify", effect: Effect::ReadOnly, bare: Code::Valid };
+pub(crate) const ACTIVATE: EndpointContract =
+    EndpointContract { name: "activate-sync", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
+pub(crate) const TRANSFER: EndpointContract =
+    EndpointContract { name: "transfer", effect: Effect::Mutating, bare: Code::FingerprintTooWeak };
+pub(crate) const DEACTIVATE: EndpointContract =
+    EndpointContract { name: "deactivate", effect: Effect::Mutating, bare: Code::DeviceNotBound };
 
 /// A request about a license, and everything that has to come of it.
 pub(crate) struct Case<'a> {
@@ -55,7 +56,7 @@ pub(crate) struct Case<'a> {
 }
 
 /// The effects.
-pub(crate) struct Told {
+pub(crate) struct ContractEffects {
     pub(crate) reply: Reply,
     pub(crate) before: Value,
     pub(crate) after: Value,
@@ -69,11 +70,11 @@ pub(crate) fn ago(millis: i64) -> UnixMillis {
 }
 
 /// Stores a license with an attribute that no function knows, and returns its key.
-pub(crate) fn put(world: &World, fixture: Fixture) -> String {
-    let key = world.put(fixture);
-    let mut item = world.item(&world.license_id(&key));
+pub(crate) fn put(stack: &TestStack, fixture: Fixture) -> String {
+    let key = stack.put(fixture);
+    let mut item = stack.item(&stack.license_id(&key));
     item["shelf"] = json!({ "M": { "row": { "N": "7" } } });
-    world.put_item(&item);
+    stack.put_item(&item);
     key
 }
 
@@ -187,7 +188,7 @@ pub(crate) fn seen_device(number: u8, at: UnixMillis) -> Value {
     with(old_device(number, at), json!({ "lastSeenAt": "<now>" }))
 }
 
-impl Endpoint {
+impl EndpointContract {
     pub(crate) fn path(&self) -> String {
         format!("/api/{}", self.name)
     }
@@ -239,17 +240,17 @@ impl Endpoint {
 /// The body, with everything that differs from call to call checked and replaced by a name: `<lease>`, `<requestId>`,
 /// `<licenseId>`, `<new>` for the id of a device that was not stored before, `<now>` and `<now+1d>` for moments counted
 /// from the request's own.
-pub(crate) fn named(world: &World, reply: &Reply, stored: impl Fn(&str) -> bool) -> Value {
+pub(crate) fn named(stack: &TestStack, reply: &Reply, stored: impl Fn(&str) -> bool) -> Value {
     let mut body = reply.body.clone();
     let request_id = reply.header("x-request-id").expect("a request id");
     if let Some(jws) = reply.body.get("lease") {
-        let keys = Jwks::of(&world.ring()).keys;
+        let keys = Jwks::of(&stack.ring()).keys;
         let trusted = |kid: &str| keys.iter().find(|key| key.kid == kid)?.public_key();
         let product = Product::parse("QF").unwrap();
         let claims = lease::verify(jws.as_str().unwrap(), &product, trusted).expect("a lease that verifies");
         let said = (claims.code.as_str(), json!(claims.valid), claims.jti.as_str());
         assert_eq!(said, (reply.code(), reply.body["valid"].clone(), request_id));
-        assert_eq!(claims.iss, world.settings.lease_issuer);
+        assert_eq!(claims.iss, stack.settings.lease_issuer);
         if let Some(id) = reply.body.get("licenseId") {
             assert_eq!(*id, claims.sub.as_str());
             body["licenseId"] = "<licenseId>".into();
@@ -294,31 +295,31 @@ pub(crate) fn check_head(name: &str, reply: &Reply) {
     assert_eq!(reply.header("allow").is_some(), code == Code::MethodNotAllowed, "{name}");
 }
 
-impl Endpoint {
+impl EndpointContract {
     /// Sends a request about a license and looks at all of the answer, the stored license and its audit rows.
-    pub(crate) fn check(&self, world: &World, case: &Case<'_>) -> Told {
-        let id = world.license_id(case.key);
+    pub(crate) fn check(&self, stack: &TestStack, case: &Case<'_>) -> ContractEffects {
+        let id = stack.license_id(case.key);
         // Rows of refusals and verifications are written after their answer.
-        world.settle();
-        let (before, rows_before) = (world.item(&id), world.audit_rows(&id));
+        stack.settle();
+        let (before, rows_before) = (stack.item(&id), stack.audit_rows(&id));
         let sent = now();
-        let reply = world.post(&self.path(), &case.request);
+        let reply = stack.post(&self.path(), &case.request);
         let answered = now();
-        world.settle();
-        let after = world.item(&id);
-        let mut rows = world.audit_rows(&id);
+        stack.settle();
+        let after = stack.item(&id);
+        let mut rows = stack.audit_rows(&id);
         assert!(rows_before.iter().all(|row| rows.contains(row)), "{}: a row was lost", case.name);
         rows.retain(|row| !rows_before.contains(row));
 
         let stored = |id: &str| before.to_string().contains(id);
-        assert_eq!(named(world, &reply, stored), case.body, "{}", case.name);
+        assert_eq!(named(stack, &reply, stored), case.body, "{}", case.name);
         check_head(case.name, &reply);
-        let told = Told { reply, before, after };
+        let told = ContractEffects { reply, before, after };
         let (header, claims) = told.reply.lease_parts();
         let signed_at = claims["at"].as_i64().unwrap();
         assert!((sent.seconds()..=answered.seconds()).contains(&signed_at), "{}: {signed_at}", case.name);
-        assert_eq!(header, expected_header(world, &told), "{}", case.name);
-        assert_eq!(claims, expected_claims(world, &id, case, &told, signed_at), "{}", case.name);
+        assert_eq!(header, expected_header(stack, &told), "{}", case.name);
+        assert_eq!(claims, expected_claims(stack, &id, case, &told, signed_at), "{}", case.name);
         if let Some(checked_at) = told.reply.body["checkedAt"].as_i64() {
             assert_eq!(UnixMillis(checked_at).seconds(), signed_at, "{}", case.name);
         }
@@ -329,8 +330,15 @@ impl Endpoint {
     }
 
     /// A refusal about a license, which changes nothing.
-    pub(crate) fn check_no(&self, world: &World, name: &str, key: &str, request: Value, body: Value) -> Told {
-        self.check(world, &Case { name, key, request, body, hw: Value::Null, changed: &[] })
+    pub(crate) fn check_no(
+        &self,
+        stack: &TestStack,
+        name: &str,
+        key: &str,
+        request: Value,
+        body: Value,
+    ) -> ContractEffects {
+        self.check(stack, &Case { name, key, request, body, hw: Value::Null, changed: &[] })
     }
 
     /// No row for a yes that changes nothing or nothing that says anything; one that goes after a while for a refusal
@@ -340,11 +348,11 @@ impl Endpoint {
         &self,
         id: &LicenseId,
         case: &Case<'_>,
-        told: &Told,
+        told: &ContractEffects,
         signed_at: i64,
         rows: &[Value],
     ) -> Vec<Value> {
-        let Told { reply, before, after } = told;
+        let ContractEffects { reply, before, after } = told;
         let refused = reply.body["success"] == false;
         let trace = trace(case, told);
         if !refused && trace == Trace::None {
@@ -392,8 +400,8 @@ impl Endpoint {
 }
 
 /// The changes that the audit records, computed from the items alone.
-fn trace(case: &Case<'_>, told: &Told) -> Trace {
-    let Told { before, after, .. } = told;
+fn trace(case: &Case<'_>, told: &ContractEffects) -> Trace {
+    let ContractEffects { before, after, .. } = told;
     let devices = |item: &Value, without: &[&str]| {
         let mut devices = item["devices"]["M"].clone();
         for device in devices.as_object_mut().into_iter().flat_map(|devices| devices.values_mut()) {
@@ -427,13 +435,19 @@ pub(crate) fn caller_of(row: &Value, address: &str, origin: Option<&str>) -> Val
 }
 
 /// The header of a yes, or of a no: `DEACTIVATED` is a no as well, since it licenses nothing.
-fn expected_header(world: &World, told: &Told) -> Value {
+fn expected_header(stack: &TestStack, told: &ContractEffects) -> Value {
     let typ = if told.reply.body["valid"] == true { "lease+jwt" } else { "refusal+jwt" };
-    json!({ "alg": "EdDSA", "typ": typ, "kid": world.ring().current().number().to_string() })
+    json!({ "alg": "EdDSA", "typ": typ, "kid": stack.ring().current().number().to_string() })
 }
 
 /// Everything the lease says, computed from the request, the answer and the stored license.
-fn expected_claims(world: &World, id: &LicenseId, case: &Case<'_>, told: &Told, at: i64) -> Value {
+fn expected_claims(
+    stack: &TestStack,
+    id: &LicenseId,
+    case: &Case<'_>,
+    told: &ContractEffects,
+    at: i64,
+) -> Value {
     let (body, item) = (&told.reply.body, &told.after);
     let number = |value: &Value| value["N"].as_str().map(|digits| digits.parse::<i64>().unwrap());
     let policy = |name: &str, default: i64| number(&item["policy"]["M"][name]).unwrap_or(default);
@@ -441,7 +455,7 @@ fn expected_claims(world: &World, id: &LicenseId, case: &Case<'_>, told: &Told, 
     let (interval, grace) =
         (policy("check_interval_hours", 24) * 3_600, policy("offline_grace_days", 7) * 86_400);
     let mut claims = json!({
-        "iss": world.settings.lease_issuer,
+        "iss": stack.settings.lease_issuer,
         "aud": if body["valid"] == true { "QF" } else { "QF/refusal" },
         "sub": id.as_str(),
         "jti": told.reply.header("x-request-id"),
@@ -492,8 +506,8 @@ pub(crate) fn differing<'a>(before: &'a Value, after: &'a Value) -> Vec<&'a str>
     all.into_iter().filter(|name| before.get(name) != after.get(name)).collect()
 }
 
-fn check_item(case: &Case<'_>, told: &Told) {
-    let Told { reply, before, after } = told;
+fn check_item(case: &Case<'_>, told: &ContractEffects) {
+    let ContractEffects { reply, before, after } = told;
     assert_eq!(differing(before, after), case.changed, "{}: {before}\n{after}", case.name);
     if before.is_null() {
         return;
@@ -571,8 +585,8 @@ fn check_asker(case: &Case<'_>, license: &Value, row: &Value) {
     assert_eq!(agreed.is_empty(), hardware["nearest"].is_null(), "{}: {row}", case.name);
 }
 
-fn check_secrecy(case: &Case<'_>, told: &Told, rows: &[Value]) {
-    let Told { reply, before, after } = told;
+fn check_secrecy(case: &Case<'_>, told: &ContractEffects, rows: &[Value]) {
+    let ContractEffects { reply, before, after } = told;
     let shown = format!("{:?} {} {:?}", reply.headers, reply.body, reply.lease_parts());
     let mut secrets: Vec<String> = PRIVATE.iter().map(|word| (*word).to_owned()).collect();
     secrets.push(case.key.to_owned());

@@ -5,81 +5,81 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use falconer_domain::UnixMillis;
-use falconer_emulators::tap::{Fault, Matcher, Record, Units};
-use falconer_tests::{Fixture, Machine, World, WorldOptions};
+use falconer_emulators::tap::{Fault, Matcher, TapRecord, Units};
+use falconer_tests::{Fixture, Machine, TestStack, TestStackOptions};
 use serde_json::{Value, json};
 
-fn limited() -> World {
-    World::with(&WorldOptions {
+fn limited() -> TestStack {
+    TestStack::with(&TestStackOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", "3".to_owned())],
-        ..WorldOptions::default()
+        ..TestStackOptions::default()
     })
 }
 
 /// The operations that reached DynamoDB, in order of arrival.
-fn operations(world: &World) -> Vec<String> {
-    world.dynamodb.records().iter().map(|record| record.operation.clone()).collect()
+fn operations(stack: &TestStack) -> Vec<String> {
+    stack.dynamodb.records().iter().map(|record| record.operation.clone()).collect()
 }
 
-fn units(records: &[&Record]) -> Units {
+fn units(records: &[&TapRecord]) -> Units {
     records.iter().map(|record| record.units()).sum()
 }
 
 #[test]
 fn invalid_verify_costs_no_call() {
-    let world = World::start();
-    let good = world.put(Fixture::pro());
-    world.forget();
+    let stack = TestStack::start();
+    let good = stack.put(Fixture::pro());
+    stack.forget();
     for body in ["", "{", "[]", "{}", r#"{"license":7}"#, &format!(r#"{{"license":"{good}","nonce":7}}"#)] {
-        assert_eq!(world.send("POST", "/api/verify", &[], body.as_bytes()).status, 400, "{body}");
+        assert_eq!(stack.send("POST", "/api/verify", &[], body.as_bytes()).status, 400, "{body}");
     }
     for typed in ["", "ABC-123-XYZ", &good.replace("PRO", "FREE"), "QF-PRO-b4243599e011bd9f-1788049460"] {
-        assert_eq!(world.verify(typed).code(), "INVALID_SIGNATURE", "{typed}");
+        assert_eq!(stack.verify(typed).code(), "INVALID_SIGNATURE", "{typed}");
     }
-    world.settle();
-    assert_eq!(operations(&world), Vec::<String>::new());
-    assert!(world.secrets_tap.records().is_empty(), "the ring is in memory");
+    stack.settle();
+    assert_eq!(operations(&stack), Vec::<String>::new());
+    assert!(stack.secrets_tap.records().is_empty(), "the ring is in memory");
 }
 
 #[test]
 fn unknown_generation_rereads_once_a_minute() {
-    let world = World::start();
-    let good = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let good = stack.put(Fixture::pro());
     let unknown = format!("{}9{}", &good[..7], &good[8..]);
-    world.forget();
+    stack.forget();
     for _ in 0..20 {
-        assert_eq!(world.verify(&unknown).code(), "INVALID_SIGNATURE");
+        assert_eq!(stack.verify(&unknown).code(), "INVALID_SIGNATURE");
     }
-    assert!(world.secrets_tap.records().len() <= 1, "{} reads", world.secrets_tap.records().len());
-    assert_eq!(operations(&world), Vec::<String>::new());
+    assert!(stack.secrets_tap.records().len() <= 1, "{} reads", stack.secrets_tap.records().len());
+    assert_eq!(operations(&stack), Vec::<String>::new());
 }
 
 #[test]
 fn verify_costs_read_count_and_row() {
-    let world = limited();
-    let key = world.put(Fixture::pro());
+    let stack = limited();
+    let key = stack.put(Fixture::pro());
     // The first request of an instance reads the catalog as well; from then on it is in memory.
-    assert_eq!(world.verify(&key).code(), "VALID");
-    world.settle();
-    world.forget();
+    assert_eq!(stack.verify(&key).code(), "VALID");
+    stack.settle();
+    stack.forget();
     // A little latency, so that "side by side" shows on the wire: the second starts before the first is back.
     for operation in ["GetItem", "UpdateItem"] {
-        world.dynamodb.break_all(Matcher::operation(operation), Fault::Delay(Duration::from_millis(50)));
+        stack.dynamodb.break_all(Matcher::operation(operation), Fault::Delay(Duration::from_millis(50)));
     }
-    assert_eq!(world.verify(&key).code(), "VALID");
-    world.settle();
+    assert_eq!(stack.verify(&key).code(), "VALID");
+    stack.settle();
 
-    let records = world.dynamodb.records();
+    let records = stack.dynamodb.records();
     let one = |operation: &str| {
         let mut of_it = records.iter().filter(|record| record.operation == operation);
         let first = of_it.next().unwrap_or_else(|| panic!("no {operation}"));
         assert!(of_it.next().is_none(), "more than one {operation}");
         first
     };
-    assert_eq!(records.len(), 3, "{:?}", operations(&world));
+    assert_eq!(records.len(), 3, "{:?}", operations(&stack));
     let (read, count, row) = (one("GetItem"), one("UpdateItem"), one("PutItem"));
     let tables = [read, count, row].map(|record| record.resources.join(" "));
-    let settings = &world.settings;
+    let settings = &stack.settings;
     assert_eq!(
         tables,
         [&settings.licenses_table, &settings.rate_limits_table, &settings.verifications_table]
@@ -87,7 +87,7 @@ fn verify_costs_read_count_and_row() {
     );
     assert!(read.started < count.finished.unwrap() && count.started < read.finished.unwrap(), "side by side");
 
-    let verified = world.gateway().invocations();
+    let verified = stack.gateway().invocations();
     let answered = verified.iter().rfind(|invocation| invocation.function == "verify").unwrap();
     assert!(row.started >= answered.responded.unwrap(), "the row is written after the answer");
     assert!(row.started < answered.free.unwrap(), "and before the next event");
@@ -100,7 +100,7 @@ fn verify_costs_read_count_and_row() {
 #[test]
 fn license_of_4_kb_costs_one_unit() {
     let settings = vec![("RATE_LIMIT_PER_MINUTE", "100".to_owned())];
-    let world = World::with(&WorldOptions { settings, ..WorldOptions::default() });
+    let stack = TestStack::with(&TestStackOptions { settings, ..TestStackOptions::default() });
     let of_devices = |devices: u8| {
         (1..=devices).fold(Fixture::pro().seats(100), |fixture, number| {
             fixture.bound(number, &Machine::named(&format!("number{number}")), UnixMillis(1_700_000_000_000))
@@ -108,15 +108,15 @@ fn license_of_4_kb_costs_one_unit() {
     };
     let mut cost = Vec::new();
     for devices in [18, 40] {
-        let key = world.put(of_devices(devices));
-        let bytes = stored_bytes(&world.item(&world.license_id(&key)));
+        let key = stack.put(of_devices(devices));
+        let bytes = stored_bytes(&stack.item(&stack.license_id(&key)));
         assert_eq!((3_000..=4_096).contains(&bytes), devices == 18, "{devices} devices: {bytes} bytes");
-        assert_eq!(world.verify(&key).code(), "VALID");
-        world.settle();
-        world.forget();
-        assert_eq!(world.verify(&key).code(), "VALID");
-        world.settle();
-        let records = world.dynamodb.records();
+        assert_eq!(stack.verify(&key).code(), "VALID");
+        stack.settle();
+        stack.forget();
+        assert_eq!(stack.verify(&key).code(), "VALID");
+        stack.settle();
+        let records = stack.dynamodb.records();
         let before: Vec<_> = records.iter().filter(|record| record.operation != "PutItem").collect();
         let units = units(&before);
         cost.push((units.read, units.write));
@@ -145,17 +145,17 @@ fn stored_bytes(item: &Value) -> usize {
 
 #[test]
 fn limited_address_costs_nothing() {
-    let world = limited();
-    let key = world.put(Fixture::pro());
+    let stack = limited();
+    let key = stack.put(Fixture::pro());
     // If the minute ends between the first 429 and the second, this counts once more: two such ends in a row would take
     // a minute.
     for _ in 0..2 {
-        while world.verify(&key).status != 429 {}
-        world.settle();
-        world.forget();
-        if world.verify(&key).status == 429 {
-            world.settle();
-            assert_eq!(operations(&world), Vec::<String>::new());
+        while stack.verify(&key).status != 429 {}
+        stack.settle();
+        stack.forget();
+        if stack.verify(&key).status == 429 {
+            stack.settle();
+            assert_eq!(operations(&stack), Vec::<String>::new());
             return;
         }
     }
@@ -164,54 +164,54 @@ fn limited_address_costs_nothing() {
 
 #[test]
 fn limited_license_is_refused_from_memory() {
-    let world = World::with(&WorldOptions {
+    let stack = TestStack::with(&TestStackOptions {
         settings: vec![
             ("RATE_LIMIT_PER_MINUTE", "0".to_owned()),
             ("VERIFIES_PER_LICENSE_PER_MINUTE", "14".to_owned()),
         ],
-        ..WorldOptions::default()
+        ..TestStackOptions::default()
     });
-    let key = world.put(Fixture::pro());
-    world.forget();
-    let replies: Vec<_> = (0..40).map(|_| world.verify(&key)).collect();
-    world.settle();
+    let key = stack.put(Fixture::pro());
+    stack.forget();
+    let replies: Vec<_> = (0..40).map(|_| stack.verify(&key)).collect();
+    stack.settle();
     let over = replies.iter().find(|reply| reply.status == 429).expect("one over the limit");
     assert_eq!(over.header("ratelimit-policy"), Some(r#""license";q=14;w=60"#));
     let admitted = replies.iter().filter(|reply| reply.status == 200).count();
     // One window, or two if the minute ended meanwhile.
     assert!((14..=28).contains(&admitted), "{admitted}");
-    let rows = world.dynamodb.matching(&Matcher::operation("PutItem")).len();
+    let rows = stack.dynamodb.matching(&Matcher::operation("PutItem")).len();
     assert!((10..=20).contains(&rows) && rows < admitted, "{rows} rows of {admitted}");
     let dropped: u64 =
-        world.request_lines().iter().map(|line| line["AuditCapped"].as_u64().unwrap_or_default()).sum();
+        stack.request_lines().iter().map(|line| line["AuditCapped"].as_u64().unwrap_or_default()).sum();
     assert_eq!(dropped, (admitted - rows) as u64, "the rest is counted");
 }
 
 #[test]
 fn can_record_refusals_only() {
-    let world = World::with(&WorldOptions {
+    let stack = TestStack::with(&TestStackOptions {
         settings: vec![("VERIFY_AUDIT", "refusals".to_owned())],
-        ..WorldOptions::default()
+        ..TestStackOptions::default()
     });
-    let (yes, no) = (world.put(Fixture::pro()), world.key_without_license());
-    world.forget();
-    assert_eq!(world.verify(&yes).code(), "VALID");
-    world.settle();
-    assert!(world.dynamodb.matching(&Matcher::operation("PutItem")).is_empty());
-    assert_eq!(world.verify(&no).code(), "NOT_FOUND");
-    world.settle();
-    assert_eq!(world.dynamodb.matching(&Matcher::operation("PutItem")).len(), 1);
+    let (yes, no) = (stack.put(Fixture::pro()), stack.key_without_license());
+    stack.forget();
+    assert_eq!(stack.verify(&yes).code(), "VALID");
+    stack.settle();
+    assert!(stack.dynamodb.matching(&Matcher::operation("PutItem")).is_empty());
+    assert_eq!(stack.verify(&no).code(), "NOT_FOUND");
+    stack.settle();
+    assert_eq!(stack.dynamodb.matching(&Matcher::operation("PutItem")).len(), 1);
 }
 
 #[test]
 fn audit_row_names_caller_and_expiry() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    world.forget();
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    stack.forget();
     let request = json!({ "license": key, "origin": "fixture-app" });
-    let reply = world.post_from("2001:db8:1:2:3::4", "/api/verify", &request);
-    world.settle();
-    let rows = world.dynamodb.matching(&Matcher::operation("PutItem"));
+    let reply = stack.post_from("2001:db8:1:2:3::4", "/api/verify", &request);
+    stack.settle();
+    let rows = stack.dynamodb.matching(&Matcher::operation("PutItem"));
     let item = &rows[0].request["Item"];
     let text = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
     let checked_at = reply.body["checkedAt"].as_i64().unwrap();
@@ -237,11 +237,11 @@ fn audit_row_names_caller_and_expiry() {
 /// its caller's row, and in a transaction twice what the same puts would take alone.
 #[test]
 fn change_costs_read_and_transaction() {
-    let world = limited();
-    let (key, first, second) = (world.put(Fixture::pro()), Machine::named("first"), Machine::named("second"));
+    let stack = limited();
+    let (key, first, second) = (stack.put(Fixture::pro()), Machine::named("first"), Machine::named("second"));
     // Each function reads the catalog once and keeps it.
     for endpoint in ["activate-sync", "transfer", "deactivate"] {
-        world.post(&format!("/api/{endpoint}"), &first.request(&world.put(Fixture::pro())));
+        stack.post(&format!("/api/{endpoint}"), &first.request(&stack.put(Fixture::pro())));
     }
     let (commit, row) = (&["TransactWriteItems", "PutItem"][..], &["PutItem"][..]);
     for (code, endpoint, machine, writes) in [
@@ -252,15 +252,15 @@ fn change_costs_read_and_transaction() {
         ("DEACTIVATED", "deactivate", &second, commit),
         ("DEVICE_NOT_BOUND", "deactivate", &second, row),
     ] {
-        world.settle();
-        world.forget();
-        assert_eq!(world.post(&format!("/api/{endpoint}"), &machine.request(&key)).code(), code);
-        world.settle();
-        let called: BTreeSet<_> = operations(&world).into_iter().collect();
+        stack.settle();
+        stack.forget();
+        assert_eq!(stack.post(&format!("/api/{endpoint}"), &machine.request(&key)).code(), code);
+        stack.settle();
+        let called: BTreeSet<_> = operations(&stack).into_iter().collect();
         let expected =
             ["GetItem", "UpdateItem"].iter().chain(writes).map(|name| (*name).to_owned()).collect();
-        assert_eq!((operations(&world).len(), called), (2 + writes.len(), expected), "{code}");
-        let records = world.dynamodb.records();
+        assert_eq!((operations(&stack).len(), called), (2 + writes.len(), expected), "{code}");
+        let records = stack.dynamodb.records();
         let of = |operation: &str| records.iter().find(|record| record.operation == operation);
         let (read, count) = (of("GetItem").unwrap(), of("UpdateItem").unwrap());
         let before = units(&[read, count]);
@@ -271,14 +271,14 @@ fn change_costs_read_and_transaction() {
                 begun >= read.finished.unwrap() && begun >= count.finished.unwrap(),
                 "{code}: one after the other"
             );
-            let tables = [&world.settings.licenses_table, &world.settings.verifications_table];
+            let tables = [&stack.settings.licenses_table, &stack.settings.verifications_table];
             assert_eq!(commit.resources.iter().collect::<Vec<_>>(), tables, "{code}");
             assert!(commit.units().write <= 6.0, "{code}: {} units", commit.units().write);
             let row_beside = of("PutItem").unwrap();
             assert!(row_beside.started >= commit.finished.unwrap(), "{code}: after the answer");
             assert_eq!(
                 (&row_beside.resources[0], row_beside.units().write),
-                (&world.settings.verifications_table, 1.0)
+                (&stack.settings.verifications_table, 1.0)
             );
         }
     }
@@ -287,27 +287,27 @@ fn change_costs_read_and_transaction() {
 /// A change that says nothing is one put of the license over the version read, and a name's row comes after the answer.
 #[test]
 fn a_quiet_change_is_one_put() {
-    let world = limited();
+    let stack = limited();
     let machine = Machine::named("first");
     let hours_ago = |hours: i64| UnixMillis(falconer_tests::now().0 - hours * 3_600_000);
-    let key = world.put(Fixture::pro().bound(1, &machine, hours_ago(0)));
-    world.activate(&key, &machine);
+    let key = stack.put(Fixture::pro().bound(1, &machine, hours_ago(0)));
+    stack.activate(&key, &machine);
     for (name, hours, device_name, puts) in [
         ("within the hour", 0, "Laptop", &[][..]),
-        ("after hours", 2, "Laptop", &[&world.settings.licenses_table][..]),
-        ("another name", 2, "Desk", &[&world.settings.licenses_table, &world.settings.verifications_table]),
+        ("after hours", 2, "Laptop", &[&stack.settings.licenses_table][..]),
+        ("another name", 2, "Desk", &[&stack.settings.licenses_table, &stack.settings.verifications_table]),
     ] {
-        let key = world.put(Fixture::pro().bound(1, &machine, hours_ago(hours)));
-        world.settle();
-        world.forget();
+        let key = stack.put(Fixture::pro().bound(1, &machine, hours_ago(hours)));
+        stack.settle();
+        stack.forget();
         let mut request = machine.request(&key);
         request["device_name"] = json!(device_name);
-        let reply = world.post_from(&format!("203.0.113.{hours}"), "/api/activate-sync", &request);
+        let reply = stack.post_from(&format!("203.0.113.{hours}"), "/api/activate-sync", &request);
         assert_eq!(reply.code(), "REFRESHED", "{name}");
-        world.settle();
-        let records = world.dynamodb.records();
+        stack.settle();
+        let records = stack.dynamodb.records();
         let written: Vec<_> = records.iter().filter(|record| record.operation == "PutItem").collect();
-        assert_eq!(records.len(), 2 + written.len(), "{name}: {:?}", operations(&world));
+        assert_eq!(records.len(), 2 + written.len(), "{name}: {:?}", operations(&stack));
         let tables: Vec<_> = written.iter().map(|record| &record.resources[0]).collect();
         assert_eq!(tables, puts, "{name}");
         assert!(written.iter().all(|record| record.units().write <= 1.0), "{name}");
@@ -320,18 +320,18 @@ fn a_quiet_change_is_one_put() {
 
 #[test]
 fn invalid_key_costs_no_call() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machine = Machine::named("first");
-    world.forget();
+    stack.forget();
     for endpoint in ["activate-sync", "transfer", "deactivate"] {
         let path = format!("/api/{endpoint}");
         for body in
             [machine.request("QF-PRO-NO-KEY"), machine.request(&"A".repeat(129)), json!([]), json!({})]
         {
-            assert!([400, 401].contains(&world.post(&path, &body).status), "{path} {body}");
+            assert!([400, 401].contains(&stack.post(&path, &body).status), "{path} {body}");
         }
-        assert_eq!(world.send("POST", &path, &[], b"{").status, 400);
+        assert_eq!(stack.send("POST", &path, &[], b"{").status, 400);
     }
-    world.settle();
-    assert_eq!(operations(&world), Vec::<String>::new());
+    stack.settle();
+    assert_eq!(operations(&stack), Vec::<String>::new());
 }

@@ -2,11 +2,11 @@
 
 use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::{Code, Status, UnixMillis};
-use falconer_tests::{Fixture, Machine, World, device_id};
+use falconer_tests::{Fixture, Machine, TestStack, device_id};
 use serde_json::{Value, json};
 
 use crate::contract::{
-    ACTIVATE, Case, DAY, DEACTIVATE, NONCE, Told, VERIFY, ago, caller_of, named, new_device, put,
+    ACTIVATE, Case, ContractEffects, DAY, DEACTIVATE, NONCE, VERIFY, ago, caller_of, named, new_device, put,
     seen_device, with, with_status, yes,
 };
 
@@ -26,13 +26,13 @@ fn freed(used: u32, max: u32) -> Value {
     })
 }
 
-fn check(world: &World, name: &str, key: &str, request: Value, body: Value) -> Told {
-    DEACTIVATE.check(world, &Case { name, key, request, body, hw: Value::Null, changed: FREED })
+fn check(stack: &TestStack, name: &str, key: &str, request: Value, body: Value) -> ContractEffects {
+    DEACTIVATE.check(stack, &Case { name, key, request, body, hw: Value::Null, changed: FREED })
 }
 
 #[test]
 fn a_seat_is_freed_in_every_status() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
     let (day, month) = (ago(DAY), ago(30 * DAY));
     let bound = || Fixture::pro().bound(1, &a, month);
@@ -45,12 +45,12 @@ fn a_seat_is_freed_in_every_status() {
         ("revoked and expired", with_status(bound(), Status::Revoked).ending(day)),
         ("a legacy key", bound().with_legacy_key()),
     ] {
-        let key = put(&world, fixture);
-        let id = world.license_id(&key);
-        let device = world.stored(&id).devices.remove(&device_id(1)).unwrap();
+        let key = put(&stack, fixture);
+        let id = stack.license_id(&key);
+        let device = stack.stored(&id).devices.remove(&device_id(1)).unwrap();
         let request = with(a.request(&key), json!({ "nonce": NONCE, "origin": "fixture-app" }));
-        let told = check(&world, name, &key, request.clone(), freed(0, 1));
-        let license = world.stored(&id);
+        let told = check(&stack, name, &key, request.clone(), freed(0, 1));
+        let license = stack.stored(&id);
         let at = UnixMillis(told.reply.body["checkedAt"].as_i64().unwrap());
         let released = FormerDevice { device, at, may_return: true, reclaim: Reclaim::Never };
         assert_eq!(license.released.get(&device_id(1)), Some(&released), "{name}");
@@ -60,13 +60,13 @@ fn a_seat_is_freed_in_every_status() {
             "{name}: its first binding stays used"
         );
 
-        DEACTIVATE.check_no(&world, name, &key, request, DEACTIVATE.no(Code::DeviceNotBound));
+        DEACTIVATE.check_no(&stack, name, &key, request, DEACTIVATE.no(Code::DeviceNotBound));
     }
 }
 
 #[test]
 fn hardware_in_every_spelling() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
     let columns = json!({ "hw_component_1": a.mac, "hw_component_2": a.cpu, "hw_component_3": a.board });
     for (name, members) in [
@@ -86,60 +86,60 @@ fn hardware_in_every_spelling() {
             json!({ "hw1": a.mac, "hw2": a.cpu, "device_name": 7, "from_device": [], "status": 7 }),
         ),
     ] {
-        let key = put(&world, Fixture::pro().bound(1, &a, ago(DAY)));
+        let key = put(&stack, Fixture::pro().bound(1, &a, ago(DAY)));
         let mut body = freed(0, 1);
         if name == "other members" {
             body["ignored"] = json!(["device_name"]);
         }
-        check(&world, name, &key, with(json!({ "licenseKey": key }), members), body);
+        check(&stack, name, &key, with(json!({ "licenseKey": key }), members), body);
     }
 }
 
 #[test]
 fn frees_only_the_callers_seat() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
-    let key = put(&world, Fixture::pro().seats(2).bound(1, &a, day).bound(2, &b, day));
-    let told = check(&world, "the first of two", &key, a.request(&key), freed(1, 2));
+    let key = put(&stack, Fixture::pro().seats(2).bound(1, &a, day).bound(2, &b, day));
+    let told = check(&stack, "the first of two", &key, a.request(&key), freed(1, 2));
     assert_eq!(
         told.after["devices"]["M"][device_id(2).as_str()],
         told.before["devices"]["M"][device_id(2).as_str()]
     );
-    check(&world, "the second", &key, b.request(&key), freed(0, 2));
+    check(&stack, "the second", &key, b.request(&key), freed(0, 2));
 }
 
 #[test]
 fn freed_seat_can_be_taken_again() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
-    let key = put(&world, Fixture::pro().bound(1, &a, day));
-    check(&world, "freed", &key, a.request(&key), freed(0, 1));
-    let verified = world.post("/api/verify", &a.request(&key));
-    assert_eq!(named(&world, &verified, |_| true), VERIFY.no(Code::NotActivated));
+    let key = put(&stack, Fixture::pro().bound(1, &a, day));
+    check(&stack, "freed", &key, a.request(&key), freed(0, 1));
+    let verified = stack.post("/api/verify", &a.request(&key));
+    assert_eq!(named(&stack, &verified, |_| true), VERIFY.no(Code::NotActivated));
 
     // The same machine comes back uncounted, under its old id, and may free its seat again.
     let body = yes(Code::Activated, seen_device(1, day), (1, 1), (0, 3, Value::Null));
     let request = a.request(&key);
     ACTIVATE
-        .check(&world, &Case { name: "back", key: &key, request, body, hw: a.hardware(), changed: FREED });
-    check(&world, "freed again", &key, a.request(&key), freed(0, 1));
+        .check(&stack, &Case { name: "back", key: &key, request, body, hw: a.hardware(), changed: FREED });
+    check(&stack, "freed again", &key, a.request(&key), freed(0, 1));
 
     // Another machine is counted: the seat has had its first device.
     let body = yes(Code::Activated, new_device(Value::Null), (1, 1), (1, 3, json!("<now+1d>")));
     let changed = &["devices", "last_request", "released", "transfers", "transfers_total", "version"];
     let case = Case { name: "another", key: &key, request: b.request(&key), body, hw: b.hardware(), changed };
-    ACTIVATE.check(&world, &case);
+    ACTIVATE.check(&stack, &case);
 }
 
 #[test]
 fn deactivation_writes_audit_row() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
-    let key = put(&world, Fixture::pro().bound(1, &a, ago(DAY)));
-    let id = world.license_id(&key);
-    let reply = world.deactivate(&key, &a);
+    let key = put(&stack, Fixture::pro().bound(1, &a, ago(DAY)));
+    let id = stack.license_id(&key);
+    let reply = stack.deactivate(&key, &a);
     assert_eq!(reply.code(), "DEACTIVATED");
     let device = json!({ "S": device_id(1).as_str() });
     let request_id = reply.header("x-request-id").unwrap();
@@ -157,16 +157,16 @@ fn deactivation_writes_audit_row() {
             "released": { "M": { "after": { "L": [device] } } },
         } },
     });
-    world.settle();
+    stack.settle();
     let caller = caller_of(&row, "203.0.113.1", None);
-    assert_eq!(world.audit_rows(&id), [row, caller]);
+    assert_eq!(stack.audit_rows(&id), [row, caller]);
 }
 
 // ---- The refusals
 
 #[test]
 fn refuses_unbound_devices() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let bound = || Fixture::pro().bound(1, &a, ago(DAY));
     for (name, fixture, members) in [
@@ -182,19 +182,19 @@ fn refuses_unbound_devices() {
         ("expired", bound().ending(ago(DAY)), json!({ "hardware": b.hardware() })),
         ("a legacy key", Fixture::pro().with_legacy_key(), json!({ "hardware": a.hardware() })),
     ] {
-        let key = put(&world, fixture);
+        let key = put(&stack, fixture);
         let request = with(json!({ "license": key, "nonce": NONCE }), members);
-        DEACTIVATE.check_no(&world, name, &key, request, DEACTIVATE.no(Code::DeviceNotBound));
+        DEACTIVATE.check_no(&stack, name, &key, request, DEACTIVATE.no(Code::DeviceNotBound));
     }
 }
 
 #[test]
 fn refuses_unknown_license() {
-    let world = World::start();
-    let key = world.key_without_license();
+    let stack = TestStack::start();
+    let key = stack.key_without_license();
     let bare = json!({ "license": key, "nonce": NONCE, "origin": "fixture-app" });
     for (name, request) in [("bare", bare), ("with hardware", Machine::named("a").request(&key))] {
-        DEACTIVATE.check_no(&world, name, &key, request, DEACTIVATE.no(Code::NotFound));
+        DEACTIVATE.check_no(&stack, name, &key, request, DEACTIVATE.no(Code::NotFound));
     }
 }
 

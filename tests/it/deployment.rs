@@ -6,7 +6,7 @@ use falconer_aws::{operator, tables};
 use falconer_domain::{Code, UnixMillis};
 use falconer_emulators::template::Template;
 use falconer_http::telemetry::{METRICS, NAMESPACE};
-use falconer_tests::{Fixture, World, WorldOptions, checkout};
+use falconer_tests::{Fixture, TestStack, TestStackOptions, checkout};
 use serde_json::Value;
 
 fn template() -> Template {
@@ -139,7 +139,7 @@ fn log_groups_have_retention() {
 /// Every key of the tables and their indexes, with its type: the input of `CreateTable`, read from the template.
 fn declared() -> BTreeMap<String, BTreeMap<String, String>> {
     let tables = template().tables().unwrap();
-    let of = |table: &falconer_emulators::template::Table| {
+    let of = |table: &falconer_emulators::template::TableResource| {
         let request = table.create_request("any");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let attributes = request["AttributeDefinitions"].as_array().unwrap();
@@ -186,20 +186,20 @@ fn keys_and_indexes_are_declared() {
 
 #[test]
 fn items_have_declared_attributes() {
-    let world = World::with(&WorldOptions {
+    let stack = TestStack::with(&TestStackOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", "10".to_owned())],
-        ..WorldOptions::default()
+        ..TestStackOptions::default()
     });
-    let key = world.put(Fixture::pro().ending(UnixMillis(4_102_444_800_000)));
-    assert_eq!(world.verify(&key).status, 200);
-    world.settle();
-    let id = world.license_id(&key);
-    let everything = world.everything_stored();
+    let key = stack.put(Fixture::pro().ending(UnixMillis(4_102_444_800_000)));
+    assert_eq!(stack.verify(&key).status, 200);
+    stack.settle();
+    let id = stack.license_id(&key);
+    let everything = stack.everything_stored();
     // One answer of a Scan for each table; the last is that of the counters.
     let scans: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&everything).into_iter().collect();
     let stored = BTreeMap::from([
-        ("LicensesTable", world.item(&id)),
-        ("VerificationsTable", world.audit_rows(&id).remove(0)),
+        ("LicensesTable", stack.item(&id)),
+        ("VerificationsTable", stack.audit_rows(&id).remove(0)),
         ("RateLimitsTable", scans.unwrap()[2]["Items"][0].clone()),
     ]);
     for (table, attributes) in declared() {

@@ -19,7 +19,7 @@ use falconer_domain::{KeyRing, LicenseId, Product, Status, UnixMillis};
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
 use falconer_operator::keyring::operations as keyring;
-use falconer_tests::{Fixture, MASTER_A, Machine, World, WorldOptions, now, turned_clock};
+use falconer_tests::{Fixture, MASTER_A, Machine, TestStack, TestStackOptions, now, turned_clock};
 use serde_json::{Value, json};
 
 use crate::events::event;
@@ -35,28 +35,28 @@ fn product() -> Product {
 }
 
 /// Instances that are running read the ring every five minutes; new ones at once.
-fn start_anew(world: &World) {
+fn start_anew(stack: &TestStack) {
     for function in ["verify", "keys", "activate-sync"] {
-        world.gateway().kill(function, 0).expect("an instance to kill");
+        stack.gateway().kill(function, 0).expect("an instance to kill");
     }
 }
 
 /// Another generation signs, and whoever is asked knows it. Its number.
-fn promote(world: &World) -> u64 {
-    told(world, &["keyring", "add"]);
-    let promoted = told(world, &["keyring", "promote", "--now"])["generation"].as_u64().unwrap();
-    start_anew(world);
+fn promote(stack: &TestStack) -> u64 {
+    told(stack, &["keyring", "add"]);
+    let promoted = told(stack, &["keyring", "promote", "--now"])["generation"].as_u64().unwrap();
+    start_anew(stack);
     promoted
 }
 
-fn distrust(world: &World, generation: u64) {
-    let told = told(world, &["keyring", "distrust", &generation.to_string()]);
+fn distrust(stack: &TestStack, generation: u64) {
+    let told = told(stack, &["keyring", "distrust", &generation.to_string()]);
     assert_eq!((&told["outcome"], &told["generation"]), (&json!("changed"), &json!(generation)));
-    start_anew(world);
+    start_anew(stack);
 }
 
-fn published(world: &World) -> Jwks {
-    serde_json::from_value(world.get("/api/keys").body).expect("public keys")
+fn published(stack: &TestStack) -> Jwks {
+    serde_json::from_value(stack.get("/api/keys").body).expect("public keys")
 }
 
 fn kids(jwks: &Jwks) -> Vec<&str> {
@@ -69,8 +69,8 @@ fn verifies(lease: &str, jwks: &Jwks) -> bool {
     lease::verify(lease, &product(), key).is_ok()
 }
 
-fn roles(world: &World) -> BTreeMap<u64, String> {
-    let listed = told(world, &["keyring", "list"]);
+fn roles(stack: &TestStack) -> BTreeMap<u64, String> {
+    let listed = told(stack, &["keyring", "list"]);
     let generations = listed["generations"].as_array().unwrap().iter();
     let role = |listed: &Value| {
         (listed["generation"].as_u64().unwrap(), listed["role"].as_str().unwrap().to_owned())
@@ -81,14 +81,14 @@ fn roles(world: &World) -> BTreeMap<u64, String> {
 /// A way to the server, on which somebody may sit who has a master: while the ring is there, every answer is a forged
 /// yes.
 #[derive(Clone)]
-struct Way {
+struct ForgingTransport {
     server: HttpTransport,
     forger: Arc<Mutex<Option<KeyRing>>>,
 }
 
-impl Way {
-    fn to(world: &World) -> Self {
-        let server = HttpTransport::new(&world.gateway().url());
+impl ForgingTransport {
+    fn to(stack: &TestStack) -> Self {
+        let server = HttpTransport::new(&stack.gateway().url());
         Self { server, forger: Arc::default() }
     }
 
@@ -97,7 +97,7 @@ impl Way {
     }
 }
 
-impl Transport for Way {
+impl Transport for ForgingTransport {
     fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
         let forger = self.forger.lock().unwrap();
         let (Some(ring), Some(body)) = (forger.as_ref(), request.body) else {
@@ -187,7 +187,13 @@ impl Hardware for Parts {
 }
 
 /// A start of an application that was built with some keys.
-fn application(keys: &Jwks, way: &Way, machine: &'static str, clock: &Turned, store: &Path) -> Licensing {
+fn application(
+    keys: &Jwks,
+    way: &ForgingTransport,
+    machine: &'static str,
+    clock: &Turned,
+    store: &Path,
+) -> Licensing {
     let keys = PublicKeys::parse(&serde_json::to_string(keys).unwrap()).expect("public keys");
     Licensing::builder("QF", "https://licenses.example.com", keys)
         .transport(way.clone())
@@ -201,57 +207,57 @@ fn application(keys: &Jwks, way: &Way, machine: &'static str, clock: &Turned, st
 /// Everything a distrusted generation still does for its customers, and nothing that anybody else would believe.
 #[test]
 fn authenticates_keys_signs_nothing() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machine = Machine::named("first");
-    let key = world.put(Fixture::pro().seats(2).bound(1, &machine, UnixMillis(5)));
-    let legacy = world.put(Fixture::pro().with_legacy_key());
-    let before = world.verify(&key).body["lease"].as_str().unwrap().to_owned();
-    assert!(verifies(&before, &published(&world)));
-    assert_eq!(promote(&world), 3);
-    let between = published(&world);
+    let key = stack.put(Fixture::pro().seats(2).bound(1, &machine, UnixMillis(5)));
+    let legacy = stack.put(Fixture::pro().with_legacy_key());
+    let before = stack.verify(&key).body["lease"].as_str().unwrap().to_owned();
+    assert!(verifies(&before, &published(&stack)));
+    assert_eq!(promote(&stack), 3);
+    let between = published(&stack);
     assert_eq!(kids(&between), ["1", "3"]);
     assert!(between.keys[1].is_endorsed_by("1", &between.keys[0].public_key().unwrap()));
 
-    distrust(&world, 1);
-    let after = published(&world);
+    distrust(&stack, 1);
+    let after = published(&stack);
     assert_eq!(kids(&after), ["3"], "not published");
     assert!(after.keys[0].endorsed_by.is_empty(), "endorses none: {after:?}");
     assert!(!verifies(&before, &after));
     // Keys of both forms, ids, peppers and sealed keys.
     for (key, hardware) in [(&key, machine.hardware()), (&legacy, Value::Null)] {
         let body = json!({ "license": key, "hardware": hardware, "hardware_format": 1 });
-        let reply = world.post("/api/verify", &body);
+        let reply = stack.post("/api/verify", &body);
         assert_eq!((reply.code(), &reply.lease_parts().0["kid"]), ("VALID", &json!("3")));
         assert_eq!(reply.body["device"].is_object(), hardware.is_object(), "the bound device is known");
         assert!(verifies(reply.body["lease"].as_str().unwrap(), &after));
-        let id = world.license_id(key);
-        assert_eq!(told(&world, &["reveal", id.as_str()])["licenseKey"], key.as_str());
-        assert_eq!(told(&world, &["show", key])["licenseId"], id.as_str());
+        let id = stack.license_id(key);
+        assert_eq!(told(&stack, &["reveal", id.as_str()])["licenseKey"], key.as_str());
+        assert_eq!(told(&stack, &["show", key])["licenseId"], id.as_str());
     }
     let second = Machine::named("second").request(&key);
-    assert_eq!(world.post("/api/activate-sync", &second).code(), "ACTIVATED");
-    let issued = told(&world, &["issue", "--tier", "pro", "--perpetual"]);
+    assert_eq!(stack.post("/api/activate-sync", &second).code(), "ACTIVATED");
+    let issued = told(&stack, &["issue", "--tier", "pro", "--perpetual"]);
     let new = issued["licenseKey"].as_str().unwrap();
-    world.speak(new);
-    assert_eq!((new.as_bytes()[7], world.verify(new).code()), (b'3', "VALID"));
+    stack.speak(new);
+    assert_eq!((new.as_bytes()[7], stack.verify(new).code()), (b'3', "VALID"));
 
-    let listed = run(&world, &["keyring", "list"]);
+    let listed = run(&stack, &["keyring", "list"]);
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(listed.lines().any(|line| line.starts_with("1           distrusted  ")), "{listed}");
-    assert_eq!(roles(&world)[&1], "distrusted");
+    assert_eq!(roles(&stack)[&1], "distrusted");
     // The way back, for one that was named by mistake.
-    assert_eq!(told(&world, &["keyring", "trust", "1"])["outcome"], "changed");
-    start_anew(&world);
-    assert_eq!(published(&world), between);
+    assert_eq!(told(&stack, &["keyring", "trust", "1"])["outcome"], "changed");
+    start_anew(&stack);
+    assert_eq!(published(&stack), between);
 }
 
 /// An instance goes on with the ring it holds for 300 s, and publishes the distrusted key that long.
 #[test]
 fn reaches_an_instance_within_300_s() {
-    let world = World::start();
-    promote(&world);
+    let stack = TestStack::start();
+    promote(&stack);
     let runtime = turned_clock();
-    let app = App::new(keys::ENDPOINT, world.settings.clone(), &world.tapped);
+    let app = App::new(keys::ENDPOINT, stack.settings.clone(), &stack.tapped);
     let kids = async || {
         let deadline = tokio::time::Instant::now() + keys::ENDPOINT.deadline;
         let event = event("keys", "get").to_string();
@@ -261,7 +267,7 @@ fn reaches_an_instance_within_300_s() {
         jwks.keys.into_iter().map(|key| key.kid).collect::<Vec<_>>()
     };
     runtime.block_on(async { assert_eq!(kids().await, ["1", "3"]) });
-    world.wait(keyring::distrust(&world.ring_writer(), 1)).unwrap();
+    stack.wait(keyring::distrust(&stack.ring_writer(), 1)).unwrap();
     runtime.block_on(async {
         falconer_tests::pass(Duration::from_secs(299)).await;
         assert_eq!(kids().await, ["1", "3"], "held");
@@ -284,13 +290,16 @@ fn bad_member_takes_no_function_down() {
         let ring = json!({
             "current": "3", "1": MASTER_A, "3": falconer_tests::MASTER_B, "x-distrusted": member,
         });
-        let world = World::with(&WorldOptions { ring: Some(ring.to_string()), ..WorldOptions::default() });
-        let key = world.put(Fixture::pro());
-        assert_eq!(world.verify(&key).code(), "VALID", "{member}");
-        assert_eq!(kids(&published(&world)), kids_after, "{member}");
-        let listed = run(&world, &["keyring", "list"]);
+        let stack = TestStack::with(&TestStackOptions {
+            ring: Some(ring.to_string()),
+            ..TestStackOptions::default()
+        });
+        let key = stack.put(Fixture::pro());
+        assert_eq!(stack.verify(&key).code(), "VALID", "{member}");
+        assert_eq!(kids(&published(&stack)), kids_after, "{member}");
+        let listed = run(&stack, &["keyring", "list"]);
         assert_eq!(said(&listed).contains("x-distrusted"), doubted, "{member}: {}", said(&listed));
-        let warned = world.gateway().logs().iter().any(|line| line.text.contains("x-distrusted"));
+        let warned = stack.gateway().logs().iter().any(|line| line.text.contains("x-distrusted"));
         assert_eq!(warned, doubted && member != json!("3"), "{member}");
     }
 }
@@ -298,10 +307,10 @@ fn bad_member_takes_no_function_down() {
 /// The drill of docs/runbook.md, from the leak to the end of the generation.
 #[test]
 fn a_leak_is_survived_to_retirement() {
-    let world = World::start();
+    let stack = TestStack::start();
     let customers = [Fixture::pro(), Fixture::of_tier("elite"), Fixture::pro().with_legacy_key()];
-    let customers = customers.map(|fixture| world.put(fixture));
-    let pinned = published(&world);
+    let customers = customers.map(|fixture| stack.put(fixture));
+    let pinned = published(&stack);
     let request = json!({
         "license": customers[0], "nonce": "n",
         "hardware": { "mac": "forger-mac", "board": "forger-board", "cpu": "forger-cpu" },
@@ -309,13 +318,13 @@ fn a_leak_is_survived_to_retirement() {
     let forgery = forged(&leaked(), &request);
     assert!(verifies(&forgery, &pinned), "before: whoever reads /api/keys believes it");
 
-    let current = promote(&world);
-    assert!(verifies(&forgery, &published(&world)), "promoting alone changes nothing about that");
-    distrust(&world, 1);
-    let after = published(&world);
+    let current = promote(&stack);
+    assert!(verifies(&forgery, &published(&stack)), "promoting alone changes nothing about that");
+    distrust(&stack, 1);
+    let after = published(&stack);
     assert!(!verifies(&forgery, &after), "and now nobody does");
     // Freshly opened with the keys of today, and its network in the forger's hands.
-    let (way, clock, folder) = (Way::to(&world), Turned::right(), Folder::new());
+    let (way, clock, folder) = (ForgingTransport::to(&stack), Turned::right(), Folder::new());
     let store = |name: &str| folder.path(name);
     let fresh = application(&after, &way, "forger", &clock, Path::new(&store("fresh.db")));
     way.forge(Some(leaked()));
@@ -324,53 +333,53 @@ fn a_leak_is_survived_to_retirement() {
     assert_eq!((fresh.status(), fresh.has_feature("everything")), (State::NotActivated, false));
     way.forge(None);
     for key in &customers {
-        assert_eq!(world.verify(key).code(), "VALID", "every customer's key works");
+        assert_eq!(stack.verify(key).code(), "VALID", "every customer's key works");
     }
 
     // New keys for all of them, and the generation goes.
     let mapping = folder.path("mapping.csv");
-    let refused = run(&world, &["--yes", "keyring", "retire", "1"]);
+    let refused = run(&stack, &["--yes", "keyring", "retire", "1"]);
     assert!(said(&refused).contains("`falconer rotate-key --generation 1`"), "{}", said(&refused));
     let report =
-        told(&world, &["rotate-key", "--generation", "1", "--mapping", &mapping, "--reason", "leak"]);
+        told(&stack, &["rotate-key", "--generation", "1", "--mapping", &mapping, "--reason", "leak"]);
     assert_eq!((&report["rotated"], &report["there"]), (&json!(3), &json!(0)));
-    assert_eq!(told(&world, &["keyring", "retire", "1"])["outcome"], "changed");
-    start_anew(&world);
-    assert_eq!(kids(&published(&world)), [current.to_string()]);
+    assert_eq!(told(&stack, &["keyring", "retire", "1"])["outcome"], "changed");
+    start_anew(&stack);
+    assert_eq!(kids(&published(&stack)), [current.to_string()]);
     let mailed = rows(Path::new(&mapping));
     assert_eq!(mailed.len(), 3);
     for row in &mailed {
         let new = row["license_key"].as_str().unwrap();
-        world.speak(new);
-        let reply = world.verify(new);
+        stack.speak(new);
+        let reply = stack.verify(new);
         assert_eq!((reply.code(), &reply.body["licenseId"]), ("VALID", &row["license_id"]));
     }
     // The Flask server's key belongs to its own generation, which is still there; the others' generation is gone.
-    assert_eq!(world.verify(&customers[0]).code(), "INVALID_SIGNATURE");
-    assert_eq!(world.verify(&customers[2]).code(), "REVOKED");
-    let secret = &world.settings.master_key_secret_id;
+    assert_eq!(stack.verify(&customers[0]).code(), "INVALID_SIGNATURE");
+    assert_eq!(stack.verify(&customers[2]).code(), "REVOKED");
+    let secret = &stack.settings.master_key_secret_id;
     for stage in ["AWSCURRENT", "AWSPREVIOUS"] {
-        assert!(!world.secrets.staged(secret, stage).unwrap().contains(MASTER_A), "{stage}");
+        assert!(!stack.secrets.staged(secret, stage).unwrap().contains(MASTER_A), "{stage}");
     }
 }
 
 /// Today's client library, which pins a generation: what it hears of the distrust, and what it goes on believing.
 #[test]
 fn pinned_clients_hear_as_documented() {
-    let world = World::start();
-    let (way, clock, folder) = (Way::to(&world), Turned::right(), Folder::new());
+    let stack = TestStack::start();
+    let (way, clock, folder) = (ForgingTransport::to(&stack), Turned::right(), Folder::new());
     let store = |name: &str| folder.path(name);
-    let pinned = published(&world);
+    let pinned = published(&stack);
     let open = |machine, keys: &Jwks| {
         application(keys, &way, machine, &clock, Path::new(&store(&format!("{machine}.db"))))
     };
-    let keys = [world.put(Fixture::pro()), world.put(Fixture::pro())];
+    let keys = [stack.put(Fixture::pro()), stack.put(Fixture::pro())];
     for (machine, key) in ["met", "away"].into_iter().zip(&keys) {
         assert_eq!(open(machine, &pinned).activate(key, "", ""), Ok(Activation::Done(State::Active)));
     }
-    promote(&world);
+    promote(&stack);
     assert_eq!(open("met", &pinned).refresh(), Ok(State::Active), "it meets the new key while 1 endorses it");
-    distrust(&world, 1);
+    distrust(&stack, 1);
 
     // The one that has met the new key goes on, through a restart too.
     clock.pass(2 * DAY);
@@ -385,7 +394,7 @@ fn pinned_clients_hear_as_documented() {
     assert_eq!(away.status(), State::Locked { code: LockCode::LeaseExpired });
     drop(away);
     // A release with the keys of today heals it, on the store as it is.
-    let after = published(&world);
+    let after = published(&stack);
     assert_eq!(kids(&after), ["3"]);
     assert_eq!(open("away", &after).refresh(), Ok(State::Active));
 
@@ -403,49 +412,49 @@ fn pinned_clients_hear_as_documented() {
 /// Every change of the ring asks; where nobody is there to answer it refuses, and a dry run says what would happen.
 #[test]
 fn ring_changes_ask_and_can_dry_run() {
-    let world = World::start();
-    let empty = World::with(&WorldOptions { ring: None, ..WorldOptions::default() });
-    told(&world, &["keyring", "add"]);
-    told(&world, &["keyring", "promote", "--now"]);
-    told(&world, &["keyring", "add"]);
-    told(&world, &["keyring", "distrust", "1"]);
-    for (world, command, line) in [
+    let stack = TestStack::start();
+    let empty = TestStack::with(&TestStackOptions { ring: None, ..TestStackOptions::default() });
+    told(&stack, &["keyring", "add"]);
+    told(&stack, &["keyring", "promote", "--now"]);
+    told(&stack, &["keyring", "add"]);
+    told(&stack, &["keyring", "distrust", "1"]);
+    for (stack, command, line) in [
         (&empty, vec!["init"], "generation 1 is made, and signs"),
-        (&world, vec!["add"], "generation 5 is published"),
-        (&world, vec!["promote", "--now"], "generation 5 signs new licenses and leases"),
-        (&world, vec!["distrust", "4"], "deploy a newer one first"),
-        (&world, vec!["trust", "1"], "only where its master was never in other hands"),
-        (&world, vec!["enable-imported"], "anyone can try to guess one"),
-        (&world, vec!["retire", "4"], "AWS deletes versions of a secret that no stage names in its own time"),
+        (&stack, vec!["add"], "generation 5 is published"),
+        (&stack, vec!["promote", "--now"], "generation 5 signs new licenses and leases"),
+        (&stack, vec!["distrust", "4"], "deploy a newer one first"),
+        (&stack, vec!["trust", "1"], "only where its master was never in other hands"),
+        (&stack, vec!["enable-imported"], "anyone can try to guess one"),
+        (&stack, vec!["retire", "4"], "AWS deletes versions of a secret that no stage names in its own time"),
     ] {
-        let secret = &world.settings.master_key_secret_id;
-        let before = world.secrets.current(secret);
+        let secret = &stack.settings.master_key_secret_id;
+        let before = stack.secrets.current(secret);
         let command = [&["keyring"], command.as_slice()].concat();
-        let asked = run(world, &command);
+        let asked = run(stack, &command);
         assert_eq!(asked.status.code(), Some(1), "{command:?}");
         assert!(said(&asked).contains("nobody is there to confirm this; give --yes"), "{}", said(&asked));
-        let json = run(world, &[&["--json"], command.as_slice()].concat());
+        let json = run(stack, &[&["--json"], command.as_slice()].concat());
         assert!(said(&json).contains("nobody is there to confirm this"), "{command:?}: {}", said(&json));
-        let dry = run(world, &[&["--dry-run"], command.as_slice()].concat());
+        let dry = run(stack, &[&["--dry-run"], command.as_slice()].concat());
         let printed = String::from_utf8(dry.stdout.clone()).unwrap();
         assert!(dry.status.success() && printed.contains(line), "{command:?}: {printed} {}", said(&dry));
         assert!(printed.ends_with("Nothing was changed: this was a dry run.\n"), "{printed}");
-        assert_eq!(told(world, &[&["--dry-run"], command.as_slice()].concat())["outcome"], "dry_run");
-        assert_eq!(world.secrets.current(secret), before, "{command:?}");
-        assert_eq!(told(world, &command)["outcome"], "changed", "{command:?}");
-        assert_ne!(world.secrets.current(secret), before, "{command:?}");
+        assert_eq!(told(stack, &[&["--dry-run"], command.as_slice()].concat())["outcome"], "dry_run");
+        assert_eq!(stack.secrets.current(secret), before, "{command:?}");
+        assert_eq!(told(stack, &command)["outcome"], "changed", "{command:?}");
+        assert_ne!(stack.secrets.current(secret), before, "{command:?}");
     }
 }
 
 #[test]
 fn refusals_say_what_to_do() {
-    let world = World::start();
+    let stack = TestStack::start();
     let refused = |arguments: &[&str], code: i32| {
-        let output = run(&world, &[&["--yes"], arguments].concat());
+        let output = run(&stack, &[&["--yes"], arguments].concat());
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         said(&output)
     };
-    let before = world.secrets.current(&world.settings.master_key_secret_id);
+    let before = stack.secrets.current(&stack.settings.master_key_secret_id);
     for (arguments, code, sentence) in [
         (["keyring", "distrust", "1"], 1, "`falconer keyring promote --now` put another one in its place"),
         (["keyring", "distrust", "2"], 1, "generation 2 is the legacy one: it signs nothing"),
@@ -457,61 +466,61 @@ fn refusals_say_what_to_do() {
         let told = refused(&arguments, code);
         assert!(told.contains(sentence), "{arguments:?}: {told}");
     }
-    assert_eq!(world.secrets.current(&world.settings.master_key_secret_id), before);
-    promote(&world);
-    distrust(&world, 1);
-    assert_eq!(told(&world, &["keyring", "distrust", "1"])["outcome"], "unchanged");
-    let none = run(&world, &["keyring", "promote", "--now", "--yes"]);
+    assert_eq!(stack.secrets.current(&stack.settings.master_key_secret_id), before);
+    promote(&stack);
+    distrust(&stack, 1);
+    assert_eq!(told(&stack, &["keyring", "distrust", "1"])["outcome"], "unchanged");
+    let none = run(&stack, &["keyring", "promote", "--now", "--yes"]);
     assert!(said(&none).contains("no generation is waiting"), "{}", said(&none));
 }
 
-/// A world with many licenses of generation 1, and generation 3 current. The ids of those that live.
-fn many(count: usize) -> (World, Vec<LicenseId>) {
-    let world = World::start();
+/// A stack with many licenses of generation 1, and generation 3 current. The ids of those that live.
+fn many(count: usize) -> (TestStack, Vec<LicenseId>) {
+    let stack = TestStack::start();
     let mut ids = Vec::new();
     for number in 0..count {
         let fixture = Fixture::pro();
-        let key = world.put(if number % 10 == 9 { fixture.with_legacy_key() } else { fixture });
-        ids.push(world.license_id(&key));
+        let key = stack.put(if number % 10 == 9 { fixture.with_legacy_key() } else { fixture });
+        ids.push(stack.license_id(&key));
     }
-    told(&world, &["revoke", ids[0].as_str(), "--reason", "refund"]);
-    promote(&world);
-    (world, ids)
+    told(&stack, &["revoke", ids[0].as_str(), "--reason", "refund"]);
+    promote(&stack);
+    (stack, ids)
 }
 
 /// Old license → new key, of a list for mailing.
-fn listed(world: &World, mapping: &str) -> BTreeMap<String, String> {
+fn listed(stack: &TestStack, mapping: &str) -> BTreeMap<String, String> {
     let mut keys = BTreeMap::new();
     for row in rows(Path::new(mapping)) {
         let [old, new] = ["old_key", "license_key"].map(|cell| row[cell].as_str().unwrap().to_owned());
-        world.speak(&new);
-        assert_eq!(row["license_id"], world.license_id(&new).as_str());
+        stack.speak(&new);
+        assert_eq!(row["license_id"], stack.license_id(&new).as_str());
         assert_eq!(row["licensee_email"], "fixture.person@example.com");
-        assert!(keys.insert(world.license_id(&old).to_string(), new).is_none(), "listed twice");
+        assert!(keys.insert(stack.license_id(&old).to_string(), new).is_none(), "listed twice");
     }
     keys
 }
 
 /// Each license that lives has been replaced once, by the license that the list says, with the same terms.
-fn is_rotated_once(world: &World, ids: &[LicenseId], keys: &BTreeMap<String, String>) {
+fn is_rotated_once(stack: &TestStack, ids: &[LicenseId], keys: &BTreeMap<String, String>) {
     assert_eq!(keys.len(), ids.len() - 1);
-    let total = told(world, &["list", "--all", "--limit", "100000"]);
+    let total = told(stack, &["list", "--all", "--limit", "100000"]);
     assert_eq!(total["licenses"].as_array().unwrap().len(), 2 * ids.len() - 1, "one new license for each");
     for id in &ids[1..] {
-        let (old, key) = (world.stored(id), &keys[id.as_str()]);
-        let new = world.stored(&world.license_id(key));
+        let (old, key) = (stack.stored(id), &keys[id.as_str()]);
+        let new = stack.stored(&stack.license_id(key));
         assert_eq!((old.status, old.replaced_by.as_ref()), (Status::Revoked, Some(&new.id)));
         assert_eq!((new.status, new.replaces.as_ref(), new.generation.get()), (Status::Active, Some(id), 3));
         assert_eq!((&new.tier, &new.email, new.expires_at), (&old.tier, &old.email, old.expires_at));
-        let rows = world.audit_rows(id);
+        let rows = stack.audit_rows(id);
         let rotated = rows.iter().filter(|row| row["code"]["S"] == "KEY_ROTATED").count();
         assert_eq!(rotated, 1, "{rows:?}");
     }
-    assert_eq!(world.stored(&ids[0]).replaced_by, None, "a revoked license gets no new key");
+    assert_eq!(stack.stored(&ids[0]).replaced_by, None, "a revoked license gets no new key");
 }
 
-fn rotation(world: &World, mapping: &str) -> Command {
-    let mut command = falconer(world);
+fn rotation(stack: &TestStack, mapping: &str) -> Command {
+    let mut command = falconer(stack);
     command.args(["--yes", "--json", "rotate-key", "--generation", "1", "--mapping", mapping]);
     command.args(["--reason", "the leak"]);
     command
@@ -520,50 +529,50 @@ fn rotation(world: &World, mapping: &str) -> Command {
 #[test]
 fn killed_rotation_gives_one_key() {
     const LICENSES: usize = 200;
-    let (world, ids) = many(LICENSES);
+    let (stack, ids) = many(LICENSES);
     let folder = Folder::new();
     let mapping = folder.path("mapping.csv");
-    let dry = told(&world, &["--dry-run", "rotate-key", "--generation", "1"]);
+    let dry = told(&stack, &["--dry-run", "rotate-key", "--generation", "1"]);
     assert_eq!((&dry["outcome"], &dry["rotated"]), (&json!("dry_run"), &json!(LICENSES - 1)));
     let mut stages = Vec::new();
     for transactions in [0, 1, 20, 60] {
-        assert!(killed(&world, rotation(&world, &mapping), transactions), "{stages:?}");
+        assert!(killed(&stack, rotation(&stack, &mapping), transactions), "{stages:?}");
         assert!(!Path::new(&mapping).exists(), "whole or not at all");
-        let left = told(&world, &["--dry-run", "rotate-key", "--generation", "1"]);
+        let left = told(&stack, &["--dry-run", "rotate-key", "--generation", "1"]);
         stages.push(left["there"].as_u64().unwrap());
     }
     assert!(stages.is_sorted() && (1..LICENSES as u64 - 1).contains(&stages[3]), "{stages:?}");
-    let report: Value = serde_json::from_slice(&rotation(&world, &mapping).output().unwrap().stdout).unwrap();
+    let report: Value = serde_json::from_slice(&rotation(&stack, &mapping).output().unwrap().stdout).unwrap();
     assert_eq!(report["rotated"].as_u64().unwrap() + report["there"].as_u64().unwrap(), LICENSES as u64 - 1);
-    let keys = listed(&world, &mapping);
-    is_rotated_once(&world, &ids, &keys);
+    let keys = listed(&stack, &mapping);
+    is_rotated_once(&stack, &ids, &keys);
     for key in keys.values().step_by(40) {
-        assert_eq!(world.verify(key).code(), "VALID");
+        assert_eq!(stack.verify(key).code(), "VALID");
     }
     // Once more: nothing changes, and the list has the same keys.
-    world.settle();
-    world.forget();
+    stack.settle();
+    stack.forget();
     let again = folder.path("again.csv");
-    let report: Value = serde_json::from_slice(&rotation(&world, &again).output().unwrap().stdout).unwrap();
+    let report: Value = serde_json::from_slice(&rotation(&stack, &again).output().unwrap().stdout).unwrap();
     assert_eq!((&report["outcome"], &report["there"]), (&json!("unchanged"), &json!(LICENSES - 1)));
-    assert_eq!(world.dynamodb.matching(&Matcher::operation("TransactWriteItems")).len(), 0);
-    assert_eq!(listed(&world, &again), keys);
-    let told_again = world.audit_rows(&world.license_id(keys.values().next().unwrap()));
+    assert_eq!(stack.dynamodb.matching(&Matcher::operation("TransactWriteItems")).len(), 0);
+    assert_eq!(listed(&stack, &again), keys);
+    let told_again = stack.audit_rows(&stack.license_id(keys.values().next().unwrap()));
     assert_eq!(
         told_again.last().unwrap()["code"]["S"],
         "KEY_REVEALED",
         "the audit knows that keys were read"
     );
-    assert_eq!(told(&world, &["keyring", "retire", "1"])["outcome"], "changed");
+    assert_eq!(told(&stack, &["keyring", "retire", "1"])["outcome"], "changed");
 }
 
 #[test]
 fn two_rotations_at_once_give_one_key() {
-    let (world, ids) = many(60);
+    let (stack, ids) = many(60);
     let folder = Folder::new();
     let files = ["one.csv", "two.csv"].map(|name| folder.path(name));
     let child = |mapping: &String| {
-        rotation(&world, mapping).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        rotation(&stack, mapping).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let reports = files.each_ref().map(child).map(|child| {
         let output = child.wait_with_output().unwrap();
@@ -571,45 +580,45 @@ fn two_rotations_at_once_give_one_key() {
         serde_json::from_slice::<Value>(&output.stdout).unwrap()["rotated"].as_u64().unwrap()
     });
     assert_eq!(reports.iter().sum::<u64>(), 59, "{reports:?}");
-    let [one, two] = files.map(|file| listed(&world, &file));
+    let [one, two] = files.map(|file| listed(&stack, &file));
     assert_eq!(one, two, "both lists are whole, and the same");
-    is_rotated_once(&world, &ids, &one);
+    is_rotated_once(&stack, &ids, &one);
 }
 
 /// A list that cannot be written costs no key, and a table that fails is asked again later.
 #[test]
 fn no_key_is_lost_when_the_list_fails() {
-    let (world, ids) = many(20);
+    let (stack, ids) = many(20);
     let folder = Folder::new();
-    let nowhere = rotation(&world, &folder.path("no-such-folder/mapping.csv")).output().unwrap();
+    let nowhere = rotation(&stack, &folder.path("no-such-folder/mapping.csv")).output().unwrap();
     assert_eq!(nowhere.status.code(), Some(3));
     assert!(said(&nowhere).contains("the same command lists every new key again"), "{}", said(&nowhere));
-    let left = told(&world, &["--dry-run", "rotate-key", "--generation", "1"]);
+    let left = told(&stack, &["--dry-run", "rotate-key", "--generation", "1"]);
     assert_eq!(left["rotated"], 19, "found out before the first license was changed");
     // A folder has the name of the file: found before the first license too.
     let taken = folder.path("taken.csv");
     fs::create_dir(&taken).unwrap();
     fs::write(folder.path("taken.csv/inside"), "").unwrap();
-    let failed = rotation(&world, &taken).output().unwrap();
+    let failed = rotation(&stack, &taken).output().unwrap();
     assert_eq!(failed.status.code(), Some(3));
     assert!(said(&failed).contains("taken.csv cannot be written"), "{}", said(&failed));
     let mapping = folder.path("mapping.csv");
-    let report: Value = serde_json::from_slice(&rotation(&world, &mapping).output().unwrap().stdout).unwrap();
+    let report: Value = serde_json::from_slice(&rotation(&stack, &mapping).output().unwrap().stdout).unwrap();
     assert_eq!((&report["rotated"], &report["there"]), (&json!(19), &json!(0)));
     // A list that was lost is written again, with the same keys.
-    let (first, again) = (listed(&world, &mapping), folder.path("again.csv"));
-    assert!(rotation(&world, &again).output().unwrap().status.success());
-    assert_eq!(listed(&world, &again), first, "no key was lost");
-    is_rotated_once(&world, &ids, &listed(&world, &mapping));
+    let (first, again) = (listed(&stack, &mapping), folder.path("again.csv"));
+    assert!(rotation(&stack, &again).output().unwrap().status.success());
+    assert_eq!(listed(&stack, &again), first, "no key was lost");
+    is_rotated_once(&stack, &ids, &listed(&stack, &mapping));
 
-    let (world, ids) = many(20);
-    world.dynamodb.break_all(Matcher::operation("TransactWriteItems"), Fault::internal());
-    let down = rotation(&world, &mapping).output().unwrap();
+    let (stack, ids) = many(20);
+    stack.dynamodb.break_all(Matcher::operation("TransactWriteItems"), Fault::internal());
+    let down = rotation(&stack, &mapping).output().unwrap();
     assert_eq!(down.status.code(), Some(6), "{}", said(&down));
     assert!(said(&down).contains("the same command goes on from there"), "{}", said(&down));
-    world.dynamodb.heal();
-    assert!(rotation(&world, &mapping).output().unwrap().status.success());
-    is_rotated_once(&world, &ids, &listed(&world, &mapping));
+    stack.dynamodb.heal();
+    assert!(rotation(&stack, &mapping).output().unwrap().status.success());
+    is_rotated_once(&stack, &ids, &listed(&stack, &mapping));
     // What was on that path is kept: somebody may not have mailed it yet.
     assert_eq!(listed_count(&format!("{mapping}.before-1")), 19);
 }
@@ -621,49 +630,49 @@ fn listed_count(mapping: &str) -> usize {
 /// Licenses that somebody rotated one by one, or ended, before the generation is rotated as a whole.
 #[test]
 fn rotation_lists_only_keys_in_use() {
-    let world = World::start();
-    let put = || world.license_id(&world.put(Fixture::pro()));
+    let stack = TestStack::start();
+    let put = || stack.license_id(&stack.put(Fixture::pro()));
     let (within, across, ended, twice) = (put(), put(), put(), put());
     let rotate = |id: &LicenseId| {
-        let told = told(&world, &["rotate-key", id.as_str()]);
-        world.speak(told["licenseKey"].as_str().unwrap());
+        let told = told(&stack, &["rotate-key", id.as_str()]);
+        stack.speak(told["licenseKey"].as_str().unwrap());
         LicenseId::parse(told["licenseId"].as_str().unwrap()).unwrap()
     };
     // While generation 1 signs, the new license is of generation 1 as well.
     let second = rotate(&within);
-    promote(&world);
+    promote(&stack);
     rotate(&across);
     let new = rotate(&ended);
-    told(&world, &["revoke", new.as_str(), "--reason", "refund"]);
+    told(&stack, &["revoke", new.as_str(), "--reason", "refund"]);
     rotate(&rotate(&twice));
-    let (folder, plan) = (Folder::new(), told(&world, &["--dry-run", "rotate-key", "--generation", "1"]));
+    let (folder, plan) = (Folder::new(), told(&stack, &["--dry-run", "rotate-key", "--generation", "1"]));
     assert_eq!((&plan["rotated"], &plan["there"]), (&json!(1), &json!(3)));
     let mapping = folder.path("mapping.csv");
-    let report = told(&world, &["rotate-key", "--generation", "1", "--mapping", &mapping]);
+    let report = told(&stack, &["rotate-key", "--generation", "1", "--mapping", &mapping]);
     assert_eq!((&report["rotated"], &report["there"]), (&json!(1), &json!(1)));
-    let keys = listed(&world, &mapping);
+    let keys = listed(&stack, &mapping);
     assert_eq!(keys.keys().collect::<Vec<_>>(), {
         let mut ids = vec![second.as_str(), across.as_str()];
         ids.sort_unstable();
         ids
     });
-    assert_eq!(told(&world, &["keyring", "retire", "1"])["outcome"], "changed");
+    assert_eq!(told(&stack, &["keyring", "retire", "1"])["outcome"], "changed");
 }
 
 /// The ring is changed and the stages are not yet moved: the same command, run again, moves them.
 #[test]
 fn retire_is_finished_by_the_next_run() {
-    let world = World::start();
-    promote(&world);
-    let previous = || world.secrets.staged(&world.settings.master_key_secret_id, "AWSPREVIOUS").unwrap();
-    world.secrets_tap.break_all(Matcher::operation("DescribeSecret"), Fault::internal());
-    let stopped = run(&world, &["--yes", "keyring", "retire", "1"]);
+    let stack = TestStack::start();
+    promote(&stack);
+    let previous = || stack.secrets.staged(&stack.settings.master_key_secret_id, "AWSPREVIOUS").unwrap();
+    stack.secrets_tap.break_all(Matcher::operation("DescribeSecret"), Fault::internal());
+    let stopped = run(&stack, &["--yes", "keyring", "retire", "1"]);
     assert_eq!(stopped.status.code(), Some(6), "{}", said(&stopped));
     assert!(said(&stopped).contains("run `falconer keyring retire 1` again"), "{}", said(&stopped));
     assert!(previous().contains(MASTER_A), "the ring before is still named by a stage");
-    assert!(!roles(&world).contains_key(&1), "and generation 1 has left the ring");
-    world.secrets_tap.heal();
-    let finished = run(&world, &["--yes", "keyring", "retire", "1"]);
+    assert!(!roles(&stack).contains_key(&1), "and generation 1 has left the ring");
+    stack.secrets_tap.heal();
+    let finished = run(&stack, &["--yes", "keyring", "retire", "1"]);
     let printed = String::from_utf8(finished.stdout.clone()).unwrap();
     assert!(
         printed.starts_with("Generation 1 has left the key ring already.\n"),

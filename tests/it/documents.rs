@@ -9,7 +9,7 @@ use falconer_domain::Code;
 use falconer_domain::hardware::{self, Label, ReceivedComponents};
 use falconer_domain::time::LATEST_END;
 use falconer_emulators::template::Template;
-use falconer_tests::{World, checkout};
+use falconer_tests::{TestStack, checkout};
 
 /// Words that occur in expressions alone.
 const EXPRESSION_WORDS: [&str; 5] =
@@ -94,21 +94,51 @@ fn reliability_names_existing_tests() {
     assert!(sections.len() > 35, "{}", sections.len());
 }
 
+/// A newcomer looks a test up there.
+#[test]
+fn every_test_file_is_listed() {
+    let page = page("CONTRIBUTING.md");
+    for entry in fs::read_dir(checkout().join("tests/it")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(stem) = name.strip_suffix(".rs").filter(|stem| *stem != "main") else { continue };
+        let is_listed = [
+            format!("| `{stem}.rs`"),
+            format!("| `{stem}/`"),
+            format!("`{stem}.rs`,"),
+            format!(", `{stem}.rs` |"),
+        ]
+        .iter()
+        .any(|form| page.contains(form));
+        assert!(is_listed, "CONTRIBUTING.md has no row for tests/it/{name}");
+    }
+}
+
 #[test]
 fn documented_commands_work() {
-    let world = World::start();
+    let stack = TestStack::start();
     let mut run = 0;
-    for document in ["README.md", "docs/local-stack.md", "docs/operations.md"] {
+    // The catalog that a reader of the page saves.
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = page("docs/your-product.md");
+    let catalog =
+        catalog.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a catalog");
+    fs::write(folder.path().join("acme.toml"), catalog).unwrap();
+    for document in ["README.md", "docs/local-stack.md", "docs/operations.md", "docs/your-product.md"] {
         let text = fs::read_to_string(checkout().join(document)).unwrap();
         let commands = text.lines().filter_map(|line| {
             let line = line.split('#').next().unwrap_or_default().trim();
-            line.strip_prefix("cargo run -q -p falconer -- --local ")
+            line.strip_prefix("cargo run -q --bin falconer -- --local ")
                 .or_else(|| line.strip_prefix("falconer "))
         });
         for command in commands.filter(|command| !command.contains('<')) {
             let arguments: Vec<_> = command.split_whitespace().collect();
             // As a person who is asked and says yes.
-            let output = crate::issuing::falconer(&world).arg("--yes").args(&arguments).output().unwrap();
+            let output = crate::issuing::falconer(&stack)
+                .current_dir(&folder)
+                .arg("--yes")
+                .args(&arguments)
+                .output()
+                .unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
             // A generation that was added a moment ago is promoted a quarter of an hour later, as the documents say.
             let early = arguments == ["keyring", "promote"] && said.contains("wait until 15 have passed");
@@ -175,10 +205,10 @@ fn commands(text: &str) -> Vec<String> {
 }
 
 /// Checks that the program knows the subcommand and each flag of a command with a `<placeholder>`.
-fn is_understood(world: &World, command: &str) -> bool {
+fn is_understood(stack: &TestStack, command: &str) -> bool {
     let words: Vec<_> = command.split_whitespace().collect();
     let named = words.iter().take_while(|word| !word.starts_with(['<', '-', '"'])).collect::<Vec<_>>();
-    let help = crate::issuing::falconer(world).args(named).arg("--help").output().unwrap();
+    let help = crate::issuing::falconer(stack).args(named).arg("--help").output().unwrap();
     let flags = words.iter().filter(|word| word.starts_with("--"));
     let text = String::from_utf8_lossy(&help.stdout);
     help.status.success() && flags.into_iter().all(|flag| text.contains(flag))
@@ -186,23 +216,24 @@ fn is_understood(world: &World, command: &str) -> bool {
 
 #[test]
 fn documented_commands_are_covered() {
-    let world = World::start();
+    let stack = TestStack::start();
     let known: BTreeSet<_> = page("CONTRIBUTING.md")
         .lines()
         .filter_map(|line| line.strip_prefix("| `cargo xtask ")?.split('`').next().map(str::to_owned))
         .collect();
     assert!(known.contains("dev") && known.contains("package"), "{known:?}");
     // `documents::documented_commands_work` runs these pages' commands of `falconer`.
-    let run = ["README.md", "docs/local-stack.md", "docs/operations.md", "docs/cli.md"];
+    let run =
+        ["README.md", "docs/local-stack.md", "docs/operations.md", "docs/cli.md", "docs/your-product.md"];
     let mut seen = 0;
     for name in pages() {
         let is_run = run.iter().any(|one| name == Path::new(one));
         for command in commands(&page(&name)) {
             let falconer = command
                 .strip_prefix("falconer ")
-                .or_else(|| command.strip_prefix("cargo run -q -p falconer -- --local "));
+                .or_else(|| command.strip_prefix("cargo run -q --bin falconer -- --local "));
             let good = if let Some(falconer) = falconer {
-                if falconer.contains('<') || !is_run { is_understood(&world, falconer) } else { is_run }
+                if falconer.contains('<') || !is_run { is_understood(&stack, falconer) } else { is_run }
             } else if let Some(task) = command.strip_prefix("cargo xtask ") {
                 known.contains(task.split_whitespace().next().unwrap_or_default())
             } else {

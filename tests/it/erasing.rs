@@ -9,22 +9,22 @@ use data_encoding::{BASE64, HEXLOWER};
 use falconer_domain::person::Email;
 use falconer_emulators::gateway::SOURCE_IP_HEADER;
 use falconer_emulators::tap::Fault;
-use falconer_tests::{Fixture, Machine, RaisedOnLeaving, Reply, World, WorldOptions};
+use falconer_tests::{Fixture, Machine, RaisedOnLeaving, Reply, TestStack, TestStackOptions};
 use serde_json::{Value, json};
 
 use crate::issuing::falconer;
 use crate::manners::Folder;
 use crate::operator::{run, said, told};
 
-/// Every text about the person has one of these in it, and nothing else in a world has.
+/// Every text about the person has one of these in it, and nothing else in a stack has.
 const TRACES: [&str; 4] = ["quillon", "zorblax", "grumplewick", "frobnicator"];
 /// The person's machines.
 const ADDRESSES: [&str; 2] = ["203.0.113.77", "198.51.100.23"];
 
 /// Licenses, verifications, rate limits: their items as text.
-fn tables(world: &World) -> [String; 3] {
-    world.settle();
-    let text = world.everything_stored();
+fn tables(stack: &TestStack) -> [String; 3] {
+    stack.settle();
+    let text = stack.everything_stored();
     let scans = serde_json::Deserializer::from_str(&text).into_iter::<Value>().map(Result::unwrap);
     let scans: Vec<_> = scans
         .map(|scan| {
@@ -59,9 +59,9 @@ fn found<'a>(table: &str, words: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// Returns the traces of the person, table by table.
-fn left(world: &World) -> [Vec<&'static str>; 3] {
+fn left(stack: &TestStack) -> [Vec<&'static str>; 3] {
     let words: Vec<_> = TRACES.iter().chain(&ADDRESSES).copied().collect();
-    tables(world).map(|table| found(&table, &words))
+    tables(stack).map(|table| found(&table, &words))
 }
 
 #[test]
@@ -88,21 +88,21 @@ fn speaking(machine: &Machine, key: &str) -> Value {
     body
 }
 
-fn post(world: &World, number: usize, endpoint: &str, body: &Value) -> Reply {
+fn post(stack: &TestStack, number: usize, endpoint: &str, body: &Value) -> Reply {
     let headers = [(SOURCE_IP_HEADER, ADDRESSES[number % 2]), ("content-type", "application/json")];
-    world.send("POST", &format!("/api/{endpoint}"), &headers, body.to_string().as_bytes())
+    stack.send("POST", &format!("/api/{endpoint}"), &headers, body.to_string().as_bytes())
 }
 
-fn asked(world: &World, endpoint: &str, machine: &Machine, key: &str, code: &str) -> Reply {
-    let reply = post(world, endpoint.len(), endpoint, &speaking(machine, key));
+fn asked(stack: &TestStack, endpoint: &str, machine: &Machine, key: &str, code: &str) -> Reply {
+    let reply = post(stack, endpoint.len(), endpoint, &speaking(machine, key));
     assert_eq!(reply.code(), code, "{endpoint}: {}", reply.body);
     reply
 }
 
-fn issued(world: &World, arguments: &[&str]) -> String {
-    let issued = told(world, &[&["issue", "--tier", "pro"], arguments].concat());
+fn issued(stack: &TestStack, arguments: &[&str]) -> String {
+    let issued = told(stack, &[&["issue", "--tier", "pro"], arguments].concat());
     let key = issued["licenseKey"].as_str().unwrap().to_owned();
-    world.speak(&key);
+    stack.speak(&key);
     key
 }
 
@@ -135,34 +135,34 @@ impl Licenses {
     }
 
     /// Fills every place that the system has for a person.
-    fn fill(world: &World, folder: &Folder) -> Self {
+    fn fill(stack: &TestStack, folder: &Folder) -> Self {
         let machine = |name| Machine::named(name);
         let (one, two, three) = (machine("one"), machine("two"), machine("three"));
-        let old = issued(world, &[&ORDER[..], &["--reason", "Zorblax paid by wire"]].concat());
-        told(world, &["note", &old, "Quillon called\nabout the Grumplewick", "--reason", "so says Zorblax"]);
-        asked(world, "activate-sync", &one, &old, "ACTIVATED");
-        asked(world, "verify", &one, &old, "VALID");
-        asked(world, "activate-sync", &two, &old, "ACTIVATED");
-        asked(world, "activate-sync", &three, &old, "SEATS_EXHAUSTED");
-        asked(world, "transfer", &three, &old, "DEVICE_REQUIRED");
-        let device = told(world, &["show", &old])["devices"][0]["id"].as_str().unwrap().to_owned();
+        let old = issued(stack, &[&ORDER[..], &["--reason", "Zorblax paid by wire"]].concat());
+        told(stack, &["note", &old, "Quillon called\nabout the Grumplewick", "--reason", "so says Zorblax"]);
+        asked(stack, "activate-sync", &one, &old, "ACTIVATED");
+        asked(stack, "verify", &one, &old, "VALID");
+        asked(stack, "activate-sync", &two, &old, "ACTIVATED");
+        asked(stack, "activate-sync", &three, &old, "SEATS_EXHAUSTED");
+        asked(stack, "transfer", &three, &old, "DEVICE_REQUIRED");
+        let device = told(stack, &["show", &old])["devices"][0]["id"].as_str().unwrap().to_owned();
         let mut from = speaking(&three, &old);
         from["from_device"] = json!(device);
-        assert_eq!(post(world, 0, "transfer", &from).code(), "TRANSFERRED");
-        asked(world, "deactivate", &three, &old, "DEACTIVATED");
-        asked(world, "activate-sync", &three, &old, "ACTIVATED");
-        asked(world, "deactivate", &three, &old, "DEACTIVATED");
-        told(world, &["suspend", &old, "--reason", "Quillon charged back"]);
-        asked(world, "verify", &two, &old, "SUSPENDED");
-        told(world, &["reinstate", &old, "--reason", "Zorblax paid again"]);
-        let rotated = told(world, &["rotate-key", &old, "--reason", "Quillon has lost it"]);
+        assert_eq!(post(stack, 0, "transfer", &from).code(), "TRANSFERRED");
+        asked(stack, "deactivate", &three, &old, "DEACTIVATED");
+        asked(stack, "activate-sync", &three, &old, "ACTIVATED");
+        asked(stack, "deactivate", &three, &old, "DEACTIVATED");
+        told(stack, &["suspend", &old, "--reason", "Quillon charged back"]);
+        asked(stack, "verify", &two, &old, "SUSPENDED");
+        told(stack, &["reinstate", &old, "--reason", "Zorblax paid again"]);
+        let rotated = told(stack, &["rotate-key", &old, "--reason", "Quillon has lost it"]);
         let new = rotated["licenseKey"].as_str().unwrap().to_owned();
-        world.speak(&new);
-        asked(world, "activate-sync", &one, &new, "ACTIVATED");
-        asked(world, "activate-sync", &two, &new, "ACTIVATED");
-        asked(world, "deactivate", &two, &new, "DEACTIVATED");
+        stack.speak(&new);
+        asked(stack, "activate-sync", &one, &new, "ACTIVATED");
+        asked(stack, "activate-sync", &two, &new, "ACTIVATED");
+        asked(stack, "deactivate", &two, &new, "DEACTIVATED");
 
-        let imported = world.key_alone(Fixture::pro().with_legacy_key());
+        let imported = stack.key_alone(Fixture::pro().with_legacy_key());
         let header = "id,license_key,user_id,email,tier,expires_at,created_at,active,features,metadata\n";
         let row = format!(
             "1,{imported},zorblax-17,Quillon <Quillon.Zorblax@example.com>,pro,4764-01-05 00:00:00,2025-01-10 09:30:00,t,,\
@@ -170,50 +170,50 @@ impl Licenses {
         );
         let file = folder.file("licenses.csv", &(header.to_owned() + &row));
         let report =
-            told(world, &["import", "postgres", &file, "--trust-timezone", "--reason", "for Zorblax"]);
+            told(stack, &["import", "postgres", &file, "--trust-timezone", "--reason", "for Zorblax"]);
         assert_eq!(report["imported"], 1, "{report}");
-        asked(world, "activate-sync", &one, &imported, "ACTIVATED");
+        asked(stack, "activate-sync", &one, &imported, "ACTIVATED");
 
-        let by_application = issued(world, &["--perpetual"]);
-        asked(world, "activate-sync", &one, &by_application, "ACTIVATED");
-        let named = issued(world, &["--perpetual", "--name", "Quillon Zorblax"]);
+        let by_application = issued(stack, &["--perpetual"]);
+        asked(stack, "activate-sync", &one, &by_application, "ACTIVATED");
+        let named = issued(stack, &["--perpetual", "--name", "Quillon Zorblax"]);
         let mut silent = two.request(&named);
         silent["device_name"] = json!("Quillon's frobnicator");
-        assert_eq!(post(world, 0, "activate-sync", &silent).code(), "ACTIVATED");
-        told(world, &["reveal", &named, "--reason", "Zorblax lost the mail"]);
+        assert_eq!(post(stack, 0, "activate-sync", &silent).code(), "ACTIVATED");
+        told(stack, &["reveal", &named, "--reason", "Zorblax lost the mail"]);
         Self { old, new, imported, told: by_application, named }
     }
 }
 
-/// A world in which requests are counted by address.
-fn counting_world() -> World {
+/// A stack in which requests are counted by address.
+fn counting_stack() -> TestStack {
     let counted = ("RATE_LIMIT_PER_MINUTE", "1000".to_owned());
     let unbounded = ("VERIFIES_PER_LICENSE_PER_MINUTE", "0".to_owned());
-    World::with(&WorldOptions { settings: vec![counted, unbounded], ..WorldOptions::default() })
+    TestStack::with(&TestStackOptions { settings: vec![counted, unbounded], ..TestStackOptions::default() })
 }
 
 #[test]
 fn an_erased_person_is_nowhere_and_stays_away() {
-    let (world, folder) = (counting_world(), Folder::new());
-    let bystander = world.put(Fixture::pro().with(|new, _| new.license.user_id = Some("berta".to_owned())));
-    asked_as_berta(&world, &bystander);
-    let licenses = Licenses::fill(&world, &folder);
+    let (stack, folder) = (counting_stack(), Folder::new());
+    let bystander = stack.put(Fixture::pro().with(|new, _| new.license.user_id = Some("berta".to_owned())));
+    asked_as_berta(&stack, &bystander);
+    let licenses = Licenses::fill(&stack, &folder);
     let everything: Vec<_> = TRACES.iter().chain(&ADDRESSES).copied().collect();
-    let [items, rows, counters] = left(&world);
+    let [items, rows, counters] = left(&stack);
     assert_eq!(items, TRACES, "the search sees what is there");
     assert_eq!(rows, ["quillon", "zorblax", "203.0.113.77", "198.51.100.23"]);
     assert_eq!(counters, ADDRESSES);
-    let id = world.license_id(&bystander);
-    let of_others = || (world.item(&id), world.audit_rows(&id));
+    let id = stack.license_id(&bystander);
+    let of_others = || (stack.item(&id), stack.audit_rows(&id));
     let others_before = of_others();
 
-    let dry = told(&world, &["--dry-run", "erase-subject", "--email", "quillon.zorblax@example.com"]);
+    let dry = told(&stack, &["--dry-run", "erase-subject", "--email", "quillon.zorblax@example.com"]);
     assert_eq!((&dry["outcome"], &dry["found"], &dry["erased"]), (&json!("dry_run"), &json!(3), &json!([])));
-    let [items, ..] = left(&world);
+    let [items, ..] = left(&stack);
     assert_eq!(items, TRACES, "a dry run changes nothing");
 
     let erased = told(
-        &world,
+        &stack,
         &["erase-subject", "--email", "QUILLON.Zorblax@example.com", "--reason", "privacy request 17"],
     );
     assert_eq!((&erased["outcome"], &erased["found"]), (&json!("changed"), &json!(3)), "{erased}");
@@ -233,108 +233,108 @@ fn an_erased_person_is_nowhere_and_stays_away() {
     ] {
         assert!(parts.contains(&format!("{part:?}")), "{part}: {parts}");
     }
-    let by_application = told(&world, &["erase-subject", "--email", "grumplewick@example.net"]);
-    assert_eq!(by_application["erased"], json!([world.license_id(&licenses.told).as_str()]));
+    let by_application = told(&stack, &["erase-subject", "--email", "grumplewick@example.net"]);
+    assert_eq!(by_application["erased"], json!([stack.license_id(&licenses.told).as_str()]));
     let named =
-        told(&world, &["erase-subject", "--license", &licenses.named, "--reason", "privacy request 17"]);
-    assert_eq!(named["erased"], json!([world.license_id(&licenses.named).as_str()]));
+        told(&stack, &["erase-subject", "--license", &licenses.named, "--reason", "privacy request 17"]);
+    assert_eq!(named["erased"], json!([stack.license_id(&licenses.named).as_str()]));
 
     let remains = erased["remains"].to_string();
     assert!(remains.contains("counters of requests by address"), "{remains}");
     let only_counters = [vec![], vec![], ADDRESSES.to_vec()];
-    assert_eq!(left(&world), only_counters, "nothing but what the command said");
+    assert_eq!(left(&stack), only_counters, "nothing but what the command said");
     assert_eq!(of_others(), others_before, "nobody else's license is touched");
 
-    requests_after(&world, &licenses);
-    assert_eq!(left(&world), only_counters, "the application's next requests bring nobody back");
-    assert!(everything.iter().all(|word| !world.log_text().to_lowercase().contains(word)));
+    requests_after(&stack, &licenses);
+    assert_eq!(left(&stack), only_counters, "the application's next requests bring nobody back");
+    assert!(everything.iter().all(|word| !stack.log_text().to_lowercase().contains(word)));
 
     // Done before: nobody is found by the address, and the license has nothing more to give.
-    let again = run(&world, &["--yes", "erase-subject", "--email", "quillon.zorblax@example.com"]);
+    let again = run(&stack, &["--yes", "erase-subject", "--email", "quillon.zorblax@example.com"]);
     assert_eq!(again.status.code(), Some(4), "{}", said(&again));
-    let rows_before = world.audit_rows(&world.license_id(&licenses.new)).len();
-    let again = told(&world, &["erase-subject", "--license", &licenses.new]);
+    let rows_before = stack.audit_rows(&stack.license_id(&licenses.new)).len();
+    let again = told(&stack, &["erase-subject", "--license", &licenses.new]);
     assert_eq!((&again["outcome"], &again["auditRows"]), (&json!("unchanged"), &json!(0)), "{again}");
-    assert_eq!(world.audit_rows(&world.license_id(&licenses.new)).len(), rows_before);
+    assert_eq!(stack.audit_rows(&stack.license_id(&licenses.new)).len(), rows_before);
 
     // The reason of the deed stays, and those of before are gone.
-    let audit = told(&world, &["audit", &licenses.old]).to_string();
+    let audit = told(&stack, &["audit", &licenses.old]).to_string();
     assert!(audit.contains("privacy request 17") && audit.contains("SUBJECT_ERASED"), "{audit}");
-    shown_sensibly(&world, &licenses);
-    the_order_is_not_issued_again(&world, &licenses);
-    a_copy_keeps_the_mark(&world, &licenses, &folder);
+    shown_sensibly(&stack, &licenses);
+    the_order_is_not_issued_again(&stack, &licenses);
+    a_copy_keeps_the_mark(&stack, &licenses, &folder);
 }
 
-fn asked_as_berta(world: &World, key: &str) {
+fn asked_as_berta(stack: &TestStack, key: &str) {
     let mut body = Machine::named("berta").request(key);
     body["device_name"] = json!("Berta's");
-    assert_eq!(world.post_from("203.0.113.9", "/api/activate-sync", &body).code(), "ACTIVATED");
-    told(world, &["note", key, "paid", "--reason", "Berta paid"]);
-    world.settle();
+    assert_eq!(stack.post_from("203.0.113.9", "/api/activate-sync", &body).code(), "ACTIVATED");
+    told(stack, &["note", key, "paid", "--reason", "Berta paid"]);
+    stack.settle();
 }
 
 /// Everything that an application may ask, with all that it knows of its person.
-fn requests_after(world: &World, licenses: &Licenses) {
+fn requests_after(stack: &TestStack, licenses: &Licenses) {
     let machine = |name| Machine::named(name);
     let (one, two, three, four) = (machine("one"), machine("two"), machine("three"), machine("four"));
     let count =
-        || licenses.keys().map(|key| world.audit_rows(&world.license_id(key)).len()).iter().sum::<usize>();
+        || licenses.keys().map(|key| stack.audit_rows(&stack.license_id(key)).len()).iter().sum::<usize>();
     let before = count();
-    asked(world, "verify", &one, &licenses.old, "REVOKED");
-    asked(world, "activate-sync", &one, &licenses.old, "REVOKED");
-    let reply = asked(world, "activate-sync", &one, &licenses.new, "REFRESHED");
+    asked(stack, "verify", &one, &licenses.old, "REVOKED");
+    asked(stack, "activate-sync", &one, &licenses.old, "REVOKED");
+    let reply = asked(stack, "activate-sync", &one, &licenses.new, "REFRESHED");
     assert_eq!((&reply.body["device"]["name"], &reply.body["userId"]), (&Value::Null, &Value::Null));
     assert!(reply.body.get("ignored").is_none(), "nothing is said of an erasure: {}", reply.body);
-    asked(world, "verify", &one, &licenses.new, "VALID");
-    asked(world, "activate-sync", &two, &licenses.new, "ACTIVATED");
-    asked(world, "activate-sync", &three, &licenses.new, "SEATS_EXHAUSTED");
-    asked(world, "deactivate", &two, &licenses.new, "DEACTIVATED");
-    asked(world, "activate-sync", &two, &licenses.new, "ACTIVATED");
-    asked(world, "deactivate", &two, &licenses.new, "DEACTIVATED");
-    asked(world, "deactivate", &three, &licenses.new, "DEVICE_NOT_BOUND");
-    asked(world, "transfer", &three, &licenses.imported, "TRANSFERRED");
-    asked(world, "transfer", &three, &licenses.imported, "ALREADY_BOUND");
-    asked(world, "transfer", &one, &licenses.imported, "RECLAIMED");
-    asked(world, "transfer", &four, &licenses.told, "TRANSFERRED");
-    asked(world, "activate-sync", &two, &licenses.named, "REFRESHED");
-    world.settle();
+    asked(stack, "verify", &one, &licenses.new, "VALID");
+    asked(stack, "activate-sync", &two, &licenses.new, "ACTIVATED");
+    asked(stack, "activate-sync", &three, &licenses.new, "SEATS_EXHAUSTED");
+    asked(stack, "deactivate", &two, &licenses.new, "DEACTIVATED");
+    asked(stack, "activate-sync", &two, &licenses.new, "ACTIVATED");
+    asked(stack, "deactivate", &two, &licenses.new, "DEACTIVATED");
+    asked(stack, "deactivate", &three, &licenses.new, "DEVICE_NOT_BOUND");
+    asked(stack, "transfer", &three, &licenses.imported, "TRANSFERRED");
+    asked(stack, "transfer", &three, &licenses.imported, "ALREADY_BOUND");
+    asked(stack, "transfer", &one, &licenses.imported, "RECLAIMED");
+    asked(stack, "transfer", &four, &licenses.told, "TRANSFERRED");
+    asked(stack, "activate-sync", &two, &licenses.named, "REFRESHED");
+    stack.settle();
     assert!(count() > before + 10, "the audit goes on");
 }
 
-fn shown_sensibly(world: &World, licenses: &Licenses) {
-    let shown = told(world, &["show", &licenses.new]);
+fn shown_sensibly(stack: &TestStack, licenses: &Licenses) {
+    let shown = told(stack, &["show", &licenses.new]);
     assert!(shown["erasedAt"].is_i64() && shown["email"].is_null() && shown["userId"].is_null(), "{shown}");
-    let printed = |arguments: &[&str]| String::from_utf8(run(world, arguments).stdout).unwrap();
+    let printed = |arguments: &[&str]| String::from_utf8(run(stack, arguments).stdout).unwrap();
     assert!(printed(&["show", &licenses.new]).contains("Erased"), "{}", printed(&["show", &licenses.new]));
     assert!(printed(&["explain", &licenses.new]).contains("person was erased on"));
     assert!(printed(&["list", "--all"]).contains("erased"));
     assert!(printed(&["audit", &licenses.new]).contains("SUBJECT_ERASED"));
 }
 
-fn the_order_is_not_issued_again(world: &World, licenses: &Licenses) {
-    let again = told(world, &[&["issue", "--tier", "pro"], &ORDER[..]].concat());
+fn the_order_is_not_issued_again(stack: &TestStack, licenses: &Licenses) {
+    let again = told(stack, &[&["issue", "--tier", "pro"], &ORDER[..]].concat());
     assert_eq!(
         (&again["outcome"], &again["licenseKey"]),
         (&json!("there"), &json!(licenses.new)),
         "the hash of its id still tells it: {again}"
     );
-    let [items, rows, _] = left(world);
+    let [items, rows, _] = left(stack);
     assert_eq!((items, rows), (vec![], vec![]), "an order that comes again brings nobody back");
-    let other = told(world, &["--dry-run", "issue", "--tier", "pro", "--perpetual", "--order", "another"]);
+    let other = told(stack, &["--dry-run", "issue", "--tier", "pro", "--perpetual", "--order", "another"]);
     assert_eq!(other["there"], Value::Null);
 }
 
 /// An export that is imported elsewhere: the mark is in it.
-fn a_copy_keeps_the_mark(world: &World, licenses: &Licenses, folder: &Folder) {
+fn a_copy_keeps_the_mark(stack: &TestStack, licenses: &Licenses, folder: &Folder) {
     let file = folder.path("export.csv");
-    told(world, &["export", "csv", "--output", &file, "--reveal"]);
+    told(stack, &["export", "csv", "--output", &file, "--reveal"]);
     let text = std::fs::read_to_string(&file).unwrap();
     assert_eq!(found(&text, &TRACES), [""; 0]);
-    let copy = World::start();
+    let copy = TestStack::start();
     let report = told(&copy, &["import", "sheet", &file]);
     assert_eq!(report["refused"], 0, "{report}");
-    let (new, id) = (&licenses.new, world.license_id(&licenses.new));
-    assert_eq!(copy.stored(&id).erased_at, world.stored(&id).erased_at);
+    let (new, id) = (&licenses.new, stack.license_id(&licenses.new));
+    assert_eq!(copy.stored(&id).erased_at, stack.stored(&id).erased_at);
     asked(&copy, "activate-sync", &Machine::named("one"), new, "REFRESHED");
     let [items, rows, _] = left(&copy);
     assert_eq!((items, rows), (vec![], vec![]));
@@ -342,118 +342,118 @@ fn a_copy_keeps_the_mark(world: &World, licenses: &Licenses, folder: &Folder) {
 
 #[test]
 fn a_reason_that_names_the_person_is_refused() {
-    let world = World::start();
-    let key = issued(&world, &ORDER);
+    let stack = TestStack::start();
+    let key = issued(&stack, &ORDER);
     let by_email = ["erase-subject", "--email", "quillon.zorblax@example.com", "--reason"];
     let by_license = ["erase-subject", "--license", &key, "--reason"];
     for reason in ["Zorblax asked", "user zorblax-17", "quillon.zorblax@example.com has asked"] {
         for command in [&by_email[..], &by_license] {
-            let refused = run(&world, &[&["--yes"], command, &[reason]].concat());
+            let refused = run(&stack, &[&["--yes"], command, &[reason]].concat());
             assert_eq!(refused.status.code(), Some(2), "{reason}: {}", said(&refused));
             assert!(said(&refused).contains("the reason names the person"), "{}", said(&refused));
         }
     }
-    assert!(world.stored(&world.license_id(&key)).email.is_some(), "and nothing is changed");
+    assert!(stack.stored(&stack.license_id(&key)).email.is_some(), "and nothing is changed");
 }
 
 #[test]
 fn an_address_in_a_text_is_told_and_left() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    told(&world, &["note", &key, "forwarded to quillon.zorblax@example.com"]);
-    let output = run(&world, &["--yes", "erase-subject", "--email", "quillon.zorblax@example.com"]);
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    told(&stack, &["note", &key, "forwarded to quillon.zorblax@example.com"]);
+    let output = run(&stack, &["--yes", "erase-subject", "--email", "quillon.zorblax@example.com"]);
     assert_eq!(output.status.code(), Some(4));
-    let id = world.license_id(&key);
+    let id = stack.license_id(&key);
     let sentence = format!("The note of {id} has this address too: `falconer erase-subject --license {id}`");
     assert!(said(&output).contains(&sentence), "{}", said(&output));
-    assert!(world.stored(&id).notes.is_some());
+    assert!(stack.stored(&id).notes.is_some());
     for arguments in [&["erase-subject"][..], &["erase-subject", "--email", " "]] {
-        let output = run(&world, &[&["--yes"], arguments].concat());
+        let output = run(&stack, &[&["--yes"], arguments].concat());
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     }
-    let none = run(&world, &["--yes", "erase-subject", "--license", "lic_000000000000000000000000"]);
+    let none = run(&stack, &["--yes", "erase-subject", "--license", "lic_000000000000000000000000"]);
     assert_eq!(none.status.code(), Some(4), "{}", said(&none));
 }
 
 /// The policy asks for an e-mail that nobody knows any more: the customer still moves, and the next one is asked again.
 #[test]
 fn an_erased_customer_still_transfers() {
-    let world = World::start();
+    let stack = TestStack::start();
     let asks_for_email =
         Fixture::pro().with(|new, _| new.license.policy.transfer_requires_email = Some(true));
-    let key = world.put(asks_for_email);
+    let key = stack.put(asks_for_email);
     let (first, second) = (Machine::named("first"), Machine::named("second"));
-    assert_eq!(world.activate(&key, &first).code(), "ACTIVATED");
-    assert_eq!(world.transfer(&key, &second).code(), "EMAIL_MISMATCH");
-    told(&world, &["erase-subject", "--license", &key]);
-    assert_eq!(world.transfer(&key, &second).code(), "TRANSFERRED");
-    assert_eq!(world.activate(&key, &first).code(), "SEATS_EXHAUSTED");
+    assert_eq!(stack.activate(&key, &first).code(), "ACTIVATED");
+    assert_eq!(stack.transfer(&key, &second).code(), "EMAIL_MISMATCH");
+    told(&stack, &["erase-subject", "--license", &key]);
+    assert_eq!(stack.transfer(&key, &second).code(), "TRANSFERRED");
+    assert_eq!(stack.activate(&key, &first).code(), "SEATS_EXHAUSTED");
 }
 
 /// Licenses whose keys were rotated are of one customer: they go along, unless they have another address.
 #[test]
 fn rotated_licenses_go_along() {
-    let world = World::start();
+    let stack = TestStack::start();
     let rotated = |key: &str| {
-        let new = told(&world, &["rotate-key", key])["licenseKey"].as_str().unwrap().to_owned();
-        world.speak(&new);
+        let new = told(&stack, &["rotate-key", key])["licenseKey"].as_str().unwrap().to_owned();
+        stack.speak(&new);
         new
     };
     let nameless = ["--perpetual", "--name", "Quillon Zorblax"];
-    let old = issued(&world, &nameless);
+    let old = issued(&stack, &nameless);
     let new = rotated(&rotated(&old));
-    asked(&world, "activate-sync", &Machine::named("one"), &new, "ACTIVATED");
-    let erased = told(&world, &["erase-subject", "--email", "grumplewick@example.net"]);
+    asked(&stack, "activate-sync", &Machine::named("one"), &new, "ACTIVATED");
+    let erased = told(&stack, &["erase-subject", "--email", "grumplewick@example.net"]);
     assert_eq!(erased["found"], 3, "{erased}");
-    let other = issued(&world, &nameless);
+    let other = issued(&stack, &nameless);
     rotated(&other);
-    let erased = told(&world, &["erase-subject", "--license", &other]);
+    let erased = told(&stack, &["erase-subject", "--license", &other]);
     assert_eq!(erased["found"], 2, "{erased}");
-    let [items, rows, _] = left(&world);
+    let [items, rows, _] = left(&stack);
     assert_eq!((items, rows), (vec![], vec![]));
 
-    let sold_on = world.put(Fixture::pro());
-    let id = world.license_id(&sold_on);
+    let sold_on = stack.put(Fixture::pro());
+    let id = stack.license_id(&sold_on);
     let newer = id.clone();
     let theirs = move |new: &mut falconer_domain::issue::NewLicense| {
         new.license.email = Email::read("quillon@example.com").unwrap();
         new.license.replaced_by = Some(newer);
     };
-    let before = world.item(&id);
-    world.put(Fixture::pro().with(move |new, _| theirs(new)));
-    let erased = told(&world, &["erase-subject", "--email", "quillon@example.com"]);
+    let before = stack.item(&id);
+    stack.put(Fixture::pro().with(move |new, _| theirs(new)));
+    let erased = told(&stack, &["erase-subject", "--email", "quillon@example.com"]);
     assert_eq!(erased["found"], 1, "{erased}");
-    assert_eq!(world.item(&id), before, "somebody else has it now");
+    assert_eq!(stack.item(&id), before, "somebody else has it now");
 }
 
 /// Stopped at each of its writes, and given once more: as if it had not been stopped.
 #[test]
 fn an_erasure_stopped_anywhere_is_finished() {
-    let world = World::start();
+    let stack = TestStack::start();
     let email = |number: usize| format!("quillon{number}.zorblax@example.com");
     let mut stopped = 0;
     for writes in 0..14 {
         let (address, order) = (email(writes), format!("zorblax {writes}"));
         let order = ["--perpetual", "--email", &address, "--order", &order, "--reason", "Zorblax paid"];
-        let old = issued(&world, &order);
-        asked(&world, "activate-sync", &Machine::named("one"), &old, "ACTIVATED");
-        asked(&world, "verify", &Machine::named("one"), &old, "VALID");
-        world.speak(
-            told(&world, &["rotate-key", &old, "--reason", "Zorblax"])["licenseKey"].as_str().unwrap(),
+        let old = issued(&stack, &order);
+        asked(&stack, "activate-sync", &Machine::named("one"), &old, "ACTIVATED");
+        asked(&stack, "verify", &Machine::named("one"), &old, "VALID");
+        stack.speak(
+            told(&stack, &["rotate-key", &old, "--reason", "Zorblax"])["licenseKey"].as_str().unwrap(),
         );
-        world.settle();
-        let was_stopped = stopped_after(&world, writes, &["--yes", "erase-subject", "--email", &address]);
+        stack.settle();
+        let was_stopped = stopped_after(&stack, writes, &["--yes", "erase-subject", "--email", &address]);
         stopped += usize::from(was_stopped);
-        let [items, rows, _] = left(&world);
+        let [items, rows, _] = left(&stack);
         let anything_left = !(items.is_empty() && rows.is_empty());
-        let again = run(&world, &["--yes", "erase-subject", "--email", &address]);
+        let again = run(&stack, &["--yes", "erase-subject", "--email", &address]);
         let expected = if anything_left { Some(0) } else { again.status.code() };
         assert_eq!(again.status.code(), expected, "after {writes}: {}", said(&again));
-        let [items, rows, _] = left(&world);
+        let [items, rows, _] = left(&stack);
         assert_eq!((items, rows), (vec![], vec![]), "after {writes} writes");
-        let unfinished = world.everything_stored().contains("being_erased");
+        let unfinished = stack.everything_stored().contains("being_erased");
         assert!(!unfinished, "after {writes} writes");
-        let rows = world.audit_rows(&world.license_id(&old));
+        let rows = stack.audit_rows(&stack.license_id(&old));
         let deeds = rows.iter().filter(|row| row["action"]["S"] == "erase-subject").count();
         assert_eq!(deeds, 1, "one row of the audit, after {writes} writes");
     }
@@ -462,14 +462,14 @@ fn an_erasure_stopped_anywhere_is_finished() {
 
 /// Lets so many writes of a command through, holds the next one back for ever, and kills the command there; whether
 /// there was a next one.
-fn stopped_after(world: &World, writes: usize, arguments: &[&str]) -> bool {
+fn stopped_after(stack: &TestStack, writes: usize, arguments: &[&str]) -> bool {
     let seen = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&seen);
-    world.dynamodb.break_when(move |request| {
+    stack.dynamodb.break_when(move |request| {
         let is_write = ["TransactWriteItems", "UpdateItem", "PutItem"].contains(&request.operation.as_str());
         (is_write && counter.fetch_add(1, Ordering::Relaxed) >= writes).then_some(Fault::Hang)
     });
-    let mut command = falconer(world);
+    let mut command = falconer(stack);
     let command = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let mut ended = false;
@@ -479,19 +479,19 @@ fn stopped_after(world: &World, writes: usize, arguments: &[&str]) -> bool {
     }
     let _ = child.kill();
     child.wait().unwrap();
-    world.dynamodb.heal();
+    stack.dynamodb.heal();
     !ended
 }
 
 /// Requests that are under way while a person is erased meet the license before or after, and store nobody.
 #[test]
 fn requests_under_way_bring_nobody_back() {
-    let world = World::with(&WorldOptions { instances: 2, ..WorldOptions::default() });
-    let key = issued(&world, &ORDER);
+    let stack = TestStack::with(&TestStackOptions { instances: 2, ..TestStackOptions::default() });
+    let key = issued(&stack, &ORDER);
     let machine = Machine::named("one");
-    asked(&world, "activate-sync", &machine, &key, "ACTIVATED");
-    let id = world.license_id(&key);
-    let (url, done) = (world.gateway().url(), AtomicBool::new(false));
+    asked(&stack, "activate-sync", &machine, &key, "ACTIVATED");
+    let id = stack.license_id(&key);
+    let (url, done) = (stack.gateway().url(), AtomicBool::new(false));
     let (machine, key, url, done) = (&machine, &key, &url, &done);
     std::thread::scope(|scope| {
         let leaving = RaisedOnLeaving(done);
@@ -509,12 +509,12 @@ fn requests_under_way_bring_nobody_back() {
             });
         }
         std::thread::sleep(Duration::from_millis(300));
-        let erased = told(&world, &["erase-subject", "--email", "quillon.zorblax@example.com"]);
+        let erased = told(&stack, &["erase-subject", "--email", "quillon.zorblax@example.com"]);
         assert_eq!(erased["found"], 1, "{erased}");
         std::thread::sleep(Duration::from_millis(300));
         drop(leaving);
     });
-    let [items, rows, _] = left(&world);
+    let [items, rows, _] = left(&stack);
     assert_eq!((items, rows), (vec![], vec![]));
-    assert!(world.stored(&id).erased_at.is_some());
+    assert!(stack.stored(&id).erased_at.is_some());
 }

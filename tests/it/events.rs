@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use falconer_tests::{World, checkout};
+use falconer_tests::{TestStack, checkout};
 use serde_json::Value;
 
 /// An event of a function's folder.
@@ -14,7 +14,7 @@ pub(crate) fn event(function: &str, name: &str) -> Value {
 
 #[test]
 fn every_event_gets_its_status() {
-    let world = World::start();
+    let stack = TestStack::start();
     for (function, name, status) in [
         ("verify", "post", 401),
         ("verify", "base64", 401),
@@ -40,7 +40,7 @@ fn every_event_gets_its_status() {
         ("health", "ping", 200),
     ] {
         let event = event(function, name);
-        let answer = world.gateway().invoke(function, &event).unwrap().into_json().unwrap();
+        let answer = stack.gateway().invoke(function, &event).unwrap().into_json().unwrap();
         assert_eq!(answer["statusCode"], status, "{function}/{name}: {answer}");
         assert_eq!(answer["isBase64Encoded"], false, "{function}/{name}");
         // What did not come through the gateway is answered without an id of its.

@@ -5,7 +5,7 @@ use std::fs;
 
 use falconer_domain::{Status, UnixMillis};
 use falconer_http::{App, Request};
-use falconer_tests::{Fixture, Machine, World};
+use falconer_tests::{Fixture, Machine, TestStack};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ const MACHINES: [&str; 3] = ["first", "second", "third"];
 
 /// A license, a moment and a machine that asks.
 #[derive(Clone, Debug)]
-struct Case {
+struct ExplainCase {
     status: Status,
     /// From the middle on.
     ends_after: Option<i64>,
@@ -39,21 +39,21 @@ struct Case {
 #[derive(Clone, Debug)]
 struct Presented {
     parts: [Option<usize>; 3],
-    form: Form,
+    form: HardwareForm,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Form {
+enum HardwareForm {
     Object,
     Columns,
     Short,
 }
 
-fn case() -> impl Strategy<Value = Case> {
+fn case() -> impl Strategy<Value = ExplainCase> {
     let near = prop_oneof![Just(0_i64), -2_i64..=2, -10_000_000_000_i64..10_000_000_000];
     let presented = (
         prop::array::uniform3(prop::option::weighted(0.8, 0..MACHINES.len())),
-        prop_oneof![Just(Form::Object), Just(Form::Columns), Just(Form::Short)],
+        prop_oneof![Just(HardwareForm::Object), Just(HardwareForm::Columns), Just(HardwareForm::Short)],
     );
     (
         prop::sample::select(vec![
@@ -74,7 +74,7 @@ fn case() -> impl Strategy<Value = Case> {
         .prop_map(|(status, ends_after, mut bound, required, threshold, asked_after, presented)| {
             bound.sort_unstable();
             bound.dedup();
-            Case { status, ends_after, bound, required, threshold, asked_after, presented }
+            ExplainCase { status, ends_after, bound, required, threshold, asked_after, presented }
         })
 }
 
@@ -85,7 +85,7 @@ impl Presented {
         };
         let (mac, cpu, board) = (part(0, "mac"), part(1, "cpu"), part(2, "board"));
         match self.form {
-            Form::Object => {
+            HardwareForm::Object => {
                 let parts = [("mac", mac), ("cpu", cpu), ("board", board)];
                 let parts: serde_json::Map<_, _> = parts
                     .into_iter()
@@ -93,16 +93,16 @@ impl Presented {
                     .collect();
                 json!({ "license": key, "hardware": parts })
             }
-            Form::Columns => {
+            HardwareForm::Columns => {
                 json!({ "license": key, "hw_component_1": mac, "hwComponent2": cpu, "hw_component_3": board, "hw1": "never-looked-at" })
             }
-            Form::Short => json!({ "license": key, "hw1": mac, "hw2": cpu, "hw3": board }),
+            HardwareForm::Short => json!({ "license": key, "hw1": mac, "hw2": cpu, "hw3": board }),
         }
     }
 }
 
-fn stored(world: &World, case: &Case) -> String {
-    let Case { status, ends_after, required, threshold, .. } = case.clone();
+fn stored(stack: &TestStack, case: &ExplainCase) -> String {
+    let ExplainCase { status, ends_after, required, threshold, .. } = case.clone();
     let mut fixture = Fixture::pro().seats(3).with(move |new, _| {
         new.license.status = status;
         new.license.expires_at = ends_after.map(|after| UnixMillis(MIDDLE + after));
@@ -112,14 +112,14 @@ fn stored(world: &World, case: &Case) -> String {
     for (number, machine) in (1..).zip(&case.bound) {
         fixture = fixture.bound(number, &Machine::named(MACHINES[*machine]), UnixMillis(MIDDLE));
     }
-    world.put(fixture)
+    stack.put(fixture)
 }
 
 /// Returns the function's answer at a moment, in this process.
-fn verdict(world: &World, app: &App, request: &Value, at: UnixMillis) -> Value {
+fn verdict(stack: &TestStack, app: &App, request: &Value, at: UnixMillis) -> Value {
     let mut event = event("verify", "post");
     event["body"] = request.to_string().into();
-    world.wait(async {
+    stack.wait(async {
         let request = Request::read(&event.to_string(), at, Instant::now() + Duration::from_secs(60))
             .expect("a request");
         let response = app.respond(&request).await.into_http(&request, app.endpoint.effect);
@@ -129,8 +129,8 @@ fn verdict(world: &World, app: &App, request: &Value, at: UnixMillis) -> Value {
 
 #[test]
 fn agrees_with_verify_on_any_license() {
-    let world = World::start();
-    let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
+    let stack = TestStack::start();
+    let app = App::new(verify::ENDPOINT, stack.settings.clone(), &stack.tapped);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("request.json");
     let met = std::cell::RefCell::new(BTreeSet::new());
@@ -142,18 +142,18 @@ fn agrees_with_verify_on_any_license() {
         ..Config::default()
     });
     let outcome = runner.run(&case(), |case| {
-        let key = stored(&world, &case);
+        let key = stored(&stack, &case);
         let at = UnixMillis(MIDDLE + case.asked_after);
         let request =
             case.presented.as_ref().map_or_else(|| json!({ "license": key }), |it| it.request(&key));
-        let said = verdict(&world, &app, &request, at);
+        let said = verdict(&stack, &app, &request, at);
         let moment = falconer_operator::time::written(at);
         let mut arguments = vec!["explain", key.as_str(), "--at", moment.as_str()];
         if case.presented.is_some() {
             fs::write(&file, request.to_string()).unwrap();
             arguments.extend(["--hardware", file.to_str().unwrap()]);
         }
-        let explained = told(&world, &arguments);
+        let explained = told(&stack, &arguments);
         prop_assert_eq!(&explained["code"], &said["code"]);
         prop_assert_eq!(&explained["valid"], &said["valid"]);
         if said["valid"] == true {
@@ -171,9 +171,9 @@ fn agrees_with_verify_on_any_license() {
 /// One reader of hardware: whatever a request may look like, `explain` reads the file as verify reads the body.
 #[test]
 fn explain_reads_hardware_as_verify_does() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machine = Machine::named("first");
-    let key = world.put(Fixture::pro().bound(1, &machine, UnixMillis(MIDDLE)));
+    let key = stack.put(Fixture::pro().bound(1, &machine, UnixMillis(MIDDLE)));
     let parts = machine.hardware();
     let mut odd = parts.clone();
     odd["colour"] = json!("red");
@@ -197,11 +197,11 @@ fn explain_reads_hardware_as_verify_does() {
     ] {
         let mut request = body.clone();
         request["license"] = json!(key);
-        let verdict = world.post("/api/verify", &request);
+        let verdict = stack.post("/api/verify", &request);
         let as_utf16: Vec<u8> = format!("\u{FEFF}{body}").encode_utf16().flat_map(u16::to_le_bytes).collect();
         for bytes in [body.to_string().into_bytes(), as_utf16] {
             fs::write(&file, bytes).unwrap();
-            let explained = run(&world, &["explain", &key, "--json", "--hardware", file.to_str().unwrap()]);
+            let explained = run(&stack, &["explain", &key, "--json", "--hardware", file.to_str().unwrap()]);
             let document: Value = serde_json::from_slice(&explained.stdout).unwrap();
             if verdict.code() == "INVALID_FIELD" {
                 assert_eq!(explained.status.code(), Some(2), "{name}: {document}");
@@ -213,7 +213,7 @@ fn explain_reads_hardware_as_verify_does() {
         }
     }
     fs::write(&file, odd.to_string()).unwrap();
-    let told = run(&world, &["explain", &key, "--hardware", file.to_str().unwrap()]);
+    let told = run(&stack, &["explain", &key, "--hardware", file.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&told.stderr).into_owned();
     assert!(told.status.success() && said.contains("colour, disk"), "{said}");
 }

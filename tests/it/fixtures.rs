@@ -18,7 +18,7 @@ use falconer_domain::license::Status;
 use falconer_domain::license_key::Product;
 use falconer_domain::person::Note;
 use falconer_domain::{KeyRing, UnixMillis, escrow, lease};
-use falconer_tests::{Fixture, Machine, World, WorldOptions, checkout};
+use falconer_tests::{Fixture, Machine, TestStack, TestStackOptions, checkout};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ const BOUND: UnixMillis = UnixMillis(1_795_000_000_000);
 
 /// A license as it was stored.
 #[derive(Serialize, Deserialize)]
-struct Row {
+struct RecordedRow {
     name: String,
     key: String,
     item: Value,
@@ -47,7 +47,7 @@ struct Row {
 
 /// A request, and what it was answered. Requests are sent in their order.
 #[derive(Serialize, Deserialize)]
-struct Request {
+struct RecordedRequest {
     name: String,
     path: String,
     content_type: Option<String>,
@@ -82,30 +82,30 @@ fn read<T: for<'de> Deserialize<'de>>(version: &str, name: &str) -> T {
     serde_json::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()))
 }
 
-fn world(ring: &str) -> World {
-    World::with(&WorldOptions { ring: Some(ring.to_owned()), ..WorldOptions::default() })
+fn stack(ring: &str) -> TestStack {
+    TestStack::with(&TestStackOptions { ring: Some(ring.to_owned()), ..TestStackOptions::default() })
 }
 
 #[test]
 fn recorded_requests_answer_alike() {
     for version in VERSIONS {
         let ring: Value = read(version, "ring.json");
-        let (rows, mut requests): (Vec<Row>, Vec<Request>) =
+        let (rows, mut requests): (Vec<RecordedRow>, Vec<RecordedRequest>) =
             (read(version, "rows.json"), read(version, "requests.json"));
         // Requests that were recorded later than the version itself.
-        let more = read::<Vec<Request>>(version, "more-requests.json");
+        let more = read::<Vec<RecordedRequest>>(version, "more-requests.json");
         assert!(
             more.iter().any(|request| request.body.contains(r#"emoji \ud83d""#)),
             "{version}: half a pair"
         );
         requests.extend(more);
-        let world = world(&ring.to_string());
+        let stack = stack(&ring.to_string());
         for row in &rows {
-            world.speak(&row.key);
-            world.put_item(&row.item);
+            stack.speak(&row.key);
+            stack.put_item(&row.item);
         }
         for request in &requests {
-            let reply = send(&world, request);
+            let reply = send(&stack, request);
             assert_eq!(
                 (reply.status, reply.code()),
                 (request.status, request.code.as_str()),
@@ -122,16 +122,16 @@ fn recorded_requests_answer_alike() {
 fn recorded_events_are_answered() {
     for version in VERSIONS {
         let ring: Value = read(version, "ring.json");
-        let world = world(&ring.to_string());
-        for row in read::<Vec<Row>>(version, "rows.json") {
-            world.speak(&row.key);
-            world.put_item(&row.item);
+        let stack = stack(&ring.to_string());
+        for row in read::<Vec<RecordedRow>>(version, "rows.json") {
+            stack.speak(&row.key);
+            stack.put_item(&row.item);
         }
         let events: Vec<Value> = read(version, "events.json");
         assert!(!events.is_empty());
         for recorded in events {
             let function = recorded["function"].as_str().unwrap();
-            let answer = world.gateway().invoke(function, &recorded["event"]).unwrap().into_json().unwrap();
+            let answer = stack.gateway().invoke(function, &recorded["event"]).unwrap().into_json().unwrap();
             assert_eq!(answer["statusCode"], recorded["status"], "{version}, {function}: {answer}");
         }
     }
@@ -164,64 +164,64 @@ fn recorded_leases_verify() {
     }
 }
 
-/// A world with the ring, the catalog, the licenses and the audit rows of 0.1.0.
-fn first_world() -> (World, Vec<Row>) {
-    let world = world(&read::<Value>(FIRST, "ring.json").to_string());
-    world.put_item(&read(FIRST, "catalog.json"));
-    let rows: Vec<Row> = read(FIRST, "rows.json");
+/// A stack with the ring, the catalog, the licenses and the audit rows of 0.1.0.
+fn first_stack() -> (TestStack, Vec<RecordedRow>) {
+    let stack = stack(&read::<Value>(FIRST, "ring.json").to_string());
+    stack.put_item(&read(FIRST, "catalog.json"));
+    let rows: Vec<RecordedRow> = read(FIRST, "rows.json");
     for row in &rows {
-        world.speak(&row.key);
-        world.put_item(&row.item);
+        stack.speak(&row.key);
+        stack.put_item(&row.item);
     }
     for row in read::<Vec<Value>>(FIRST, "audit.json") {
-        world.put_audit_row(&row);
+        stack.put_audit_row(&row);
     }
-    (world, rows)
+    (stack, rows)
 }
 
 #[test]
 fn licenses_of_0_1_are_decided_about() {
-    let (world, rows) = first_world();
+    let (stack, rows) = first_stack();
     assert_eq!(rows.len(), 5);
     let (laptop, desktop) = (Machine::named("laptop"), Machine::named("desktop"));
-    for Row { name, key, item } in &rows {
+    for RecordedRow { name, key, item } in &rows {
         let verdict = if name.starts_with("pending") { "PENDING" } else { "VALID" };
-        assert_eq!(world.verify(key).code(), verdict, "{name}");
-        let seen = world.post("/api/activate-sync", &laptop.old_request(key));
+        assert_eq!(stack.verify(key).code(), verdict, "{name}");
+        let seen = stack.post("/api/activate-sync", &laptop.old_request(key));
         assert_eq!((seen.status, seen.code()), (200, "REFRESHED"), "{name}: {}", seen.body);
         assert_eq!(
-            world.activate(key, &laptop).code(),
+            stack.activate(key, &laptop).code(),
             "REFRESHED",
             "{name}: a newer client on the same machine"
         );
-        let stored = world.stored(&world.license_id(key));
+        let stored = stack.stored(&stack.license_id(key));
         assert_eq!((stored.devices.len(), stored.status.as_str()), (1, "active"), "{name}");
         // What no rule looks at is put back as it was.
-        let after = world.item(&world.license_id(key));
+        let after = stack.item(&stack.license_id(key));
         for kept in ["key_escrow", "key_hint", "created_at", "schema"] {
             assert_eq!(after[kept], item[kept], "{name}, {kept}");
         }
         let escrow =
             data_encoding::BASE64.decode(item["key_escrow"]["B"].as_str().unwrap().as_bytes()).unwrap();
-        let opened = escrow::open(world.ring().current(), &stored.id, &escrow).expect("the sealed key");
+        let opened = escrow::open(stack.ring().current(), &stored.id, &escrow).expect("the sealed key");
         assert_eq!(*opened, *key, "{name}");
     }
     let key = |part: &str| &rows.iter().find(|row| row.name.contains(part)).expect("a row").key;
     let moved = key("moved once");
-    let back = world.activate(moved, &desktop);
+    let back = stack.activate(moved, &desktop);
     assert_eq!(back.code(), "ACTIVATED", "the second seat is the catalog's, and the return is remembered");
     assert!(back.body["features"].to_string().contains("render_farm"), "{}", back.body);
-    assert_eq!(world.stored(&world.license_id(moved)).transfers_total, 1, "a return is not counted");
+    assert_eq!(stack.stored(&stack.license_id(moved)).transfers_total, 1, "a return is not counted");
 }
 
 /// 0.1.0 measured a text before it was composed (NFC), where U+0958 is one character and not two, and kept characters
 /// that Unicode reserves as invisible.
 #[test]
 fn words_of_0_1_do_not_hide_a_license() {
-    let (world, rows) = first_world();
+    let (stack, rows) = first_stack();
     let license = |part: &str| {
         let row = rows.iter().find(|row| row.name.contains(part)).expect("a row");
-        world.stored(&world.license_id(&row.key))
+        stack.stored(&stack.license_id(&row.key))
     };
     let long = license("composition");
     let chars = |text: &str| text.chars().count();
@@ -241,21 +241,21 @@ fn words_of_0_1_do_not_hide_a_license() {
 /// Rows of changes by 0.1.0 hold an address and have no time to live: they are read, and an erasure blanks them.
 #[test]
 fn audit_rows_of_0_1_lose_their_address() {
-    let (world, rows) = first_world();
+    let (stack, rows) = first_stack();
     let key = &rows[0].key;
     let address = "203.0.113.7";
     let holds =
-        || world.audit_rows(&world.license_id(key)).iter().any(|row| row.to_string().contains(address));
-    assert!(holds() && world.audit_rows(&world.license_id(key)).iter().any(|row| row.get("ttl").is_none()));
-    let read = run(&world, &["audit", key]);
+        || stack.audit_rows(&stack.license_id(key)).iter().any(|row| row.to_string().contains(address));
+    assert!(holds() && stack.audit_rows(&stack.license_id(key)).iter().any(|row| row.get("ttl").is_none()));
+    let read = run(&stack, &["audit", key]);
     assert!(read.status.success(), "{}", said(&read));
     assert!(
         String::from_utf8_lossy(&read.stdout).contains("ACTIVATED"),
         "{}",
         String::from_utf8_lossy(&read.stdout)
     );
-    told(&world, &["erase-subject", "--license", key, "--reason", "privacy request 17"]);
-    assert!(!holds(), "{:?}", world.audit_rows(&world.license_id(key)));
+    told(&stack, &["erase-subject", "--license", key, "--reason", "privacy request 17"]);
+    assert!(!holds(), "{:?}", stack.audit_rows(&stack.license_id(key)));
 }
 
 /// The one form of 0.1.0 that is not read, as CHANGELOG says: it names no moment, and a refusal looks like a lease. So an
@@ -276,9 +276,9 @@ fn leases_of_0_1_are_not_read() {
     }
 }
 
-fn send(world: &World, request: &Request) -> falconer_tests::Reply {
+fn send(stack: &TestStack, request: &RecordedRequest) -> falconer_tests::Reply {
     let headers: Vec<_> = request.content_type.iter().map(|value| ("content-type", value.as_str())).collect();
-    world.send("POST", &request.path, &headers, request.body.as_bytes())
+    stack.send("POST", &request.path, &headers, request.body.as_bytes())
 }
 
 /// Writes the records of this version if they are missing: `RECORD_FIXTURES=1 cargo xtask test record_fixtures`.
@@ -292,20 +292,20 @@ fn record_fixtures() {
         return;
     }
     assert!(!folder.exists(), "{} is there already, and is never written over", folder.display());
-    let world = world(RING);
-    let rows = rows(&world);
-    let (requests, leases) = requests(&world, &rows);
+    let stack = stack(RING);
+    let rows = rows(&stack);
+    let (requests, leases) = requests(&stack, &rows);
     // As they are before any request: what changes a license was recorded on copies of its own.
     fs::create_dir_all(&folder).unwrap();
     write("ring.json", &serde_json::from_str::<Value>(RING).unwrap());
     write("events.json", &events(&rows));
     write("rows.json", &rows);
     write("requests.json", &requests);
-    write("leases.json", &Leases { jwks: world.get("/api/keys").body, leases });
+    write("leases.json", &Leases { jwks: stack.get("/api/keys").body, leases });
 }
 
 /// Licenses in every state, as the table has them.
-fn rows(world: &World) -> Vec<Row> {
+fn rows(stack: &TestStack) -> Vec<RecordedRow> {
     let laptop = Machine::named("laptop");
     let with_status = |status| move |new: &mut NewLicense, _: &_| new.license.status = status;
     let opaque = |new: &mut NewLicense, _: &_| {
@@ -313,8 +313,8 @@ fn rows(world: &World) -> Vec<Row> {
             device.form = ComponentForm::Opaque;
         }
     };
-    let imported = |text: &'static str, world: &World| {
-        let id = world.license_id(text);
+    let imported = |text: &'static str, stack: &TestStack| {
+        let id = stack.license_id(text);
         move |new: &mut NewLicense, _: &_| new.license.id = id.clone()
     };
     let plain = [
@@ -329,23 +329,23 @@ fn rows(world: &World) -> Vec<Row> {
         ("revoked", Fixture::pro().bound(1, &laptop, BOUND).with(with_status(Status::Revoked))),
         ("active, a key of the Flask server", Fixture::pro().with_legacy_key()),
     ];
-    let mut rows: Vec<Row> = plain
+    let mut rows: Vec<RecordedRow> = plain
         .into_iter()
         .map(|(name, fixture)| {
-            let key = world.put(fixture);
-            Row { name: name.to_owned(), item: world.item(&world.license_id(&key)), key }
+            let key = stack.put(fixture);
+            RecordedRow { name: name.to_owned(), item: stack.item(&stack.license_id(&key)), key }
         })
         .collect();
     for text in ["SHEET-2023-0042", "38b1460a-5104-4067-a91d-77b872934d51"] {
-        world.put(Fixture::pro().with(imported(text, world)));
-        let item = world.item(&world.license_id(text));
-        rows.push(Row { name: "active, an imported key".to_owned(), item, key: text.to_owned() });
+        stack.put(Fixture::pro().with(imported(text, stack)));
+        let item = stack.item(&stack.license_id(text));
+        rows.push(RecordedRow { name: "active, an imported key".to_owned(), item, key: text.to_owned() });
     }
     rows
 }
 
 /// Requests about the rows, and what they are answered: none of them changes what a later one is about.
-fn requests(world: &World, rows: &[Row]) -> (Vec<Request>, Vec<Signed>) {
+fn requests(stack: &TestStack, rows: &[RecordedRow]) -> (Vec<RecordedRequest>, Vec<Signed>) {
     let json = Some("application/json".to_owned());
     let laptop = Machine::named("laptop");
     let mut asked: Vec<(String, &str, Option<String>, String)> = Vec::new();
@@ -394,9 +394,15 @@ fn requests(world: &World, rows: &[Row]) -> (Vec<Request>, Vec<Signed>) {
     }
     let mut signed = Vec::new();
     let requests = asked.into_iter().map(|(name, path, content_type, body)| {
-        let mut request =
-            Request { name, path: path.to_owned(), content_type, body, status: 0, code: String::new() };
-        let reply = send(world, &request);
+        let mut request = RecordedRequest {
+            name,
+            path: path.to_owned(),
+            content_type,
+            body,
+            status: 0,
+            code: String::new(),
+        };
+        let reply = send(stack, &request);
         request.status = reply.status;
         reply.code().clone_into(&mut request.code);
         if let Some(jws) = reply.body["lease"].as_str() {
@@ -409,7 +415,7 @@ fn requests(world: &World, rows: &[Row]) -> (Vec<Request>, Vec<Signed>) {
 }
 
 /// The gateway's events about the first row, in both encodings of a body.
-fn events(rows: &[Row]) -> Vec<Value> {
+fn events(rows: &[RecordedRow]) -> Vec<Value> {
     let body = json!({ "license": rows[0].key }).to_string();
     ["post", "base64"]
         .map(|name| {

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use falconer_domain::LicenseId;
-use falconer_emulators::tap::{Matcher, Record};
-use falconer_tests::World;
+use falconer_emulators::tap::{Matcher, TapRecord};
+use falconer_tests::TestStack;
 use serde_json::Value;
 
 /// One version of a license, as it was put into the table.
@@ -31,7 +31,7 @@ fn text(value: &Value) -> String {
     value["S"].as_str().unwrap_or_default().to_owned()
 }
 
-fn licenses_item(record: &Record) -> &Value {
+fn licenses_item(record: &TapRecord) -> &Value {
     match record.operation.as_str() {
         "PutItem" => &record.request["Item"],
         _ => &record.request["TransactItems"][0]["Put"]["Item"],
@@ -39,9 +39,9 @@ fn licenses_item(record: &Record) -> &Value {
 }
 
 /// Versions that changed nothing worth a row: a put of the license over the version before, which took effect.
-fn quiet_versions(world: &World, id: &LicenseId) -> Vec<u64> {
-    let records = world.dynamodb.matching(&Matcher::operation("PutItem"));
-    let of_license = |record: &&Record| {
+fn quiet_versions(stack: &TestStack, id: &LicenseId) -> Vec<u64> {
+    let records = stack.dynamodb.matching(&Matcher::operation("PutItem"));
+    let of_license = |record: &&TapRecord| {
         let item = licenses_item(record);
         record.status == Some(200)
             && text(&item["license_id"]) == id.as_str()
@@ -58,13 +58,13 @@ impl History {
     /// Puts it together and checks it against the table: versions without a gap, each that says anything with exactly
     /// one audit row that says the same; never more devices than seats, never one machine twice; counters that agree
     /// with the audit; and the last version in the table.
-    pub(crate) fn of(world: &World, id: &LicenseId, seats: usize) -> Self {
-        let rows: Vec<_> = world.audit_rows(id).into_iter().filter(|row| row.get("ttl").is_none()).collect();
-        let records = world.dynamodb.matching(&Matcher::operation("TransactWriteItems"));
+    pub(crate) fn of(stack: &TestStack, id: &LicenseId, seats: usize) -> Self {
+        let rows: Vec<_> = stack.audit_rows(id).into_iter().filter(|row| row.get("ttl").is_none()).collect();
+        let records = stack.dynamodb.matching(&Matcher::operation("TransactWriteItems"));
         let history = Self(rows.iter().map(|row| written_by(row, &records, id)).collect());
         assert_eq!(history.0.len(), rows.len(), "two changes made one version of it: one was lost");
 
-        let quiet = quiet_versions(world, id);
+        let quiet = quiet_versions(stack, id);
         let mut versions: Vec<_> = history.0.keys().copied().chain(quiet.iter().copied()).collect();
         versions.sort_unstable();
         let expected: Vec<_> = (2..2 + (rows.len() + quiet.len()) as u64).collect();
@@ -79,7 +79,7 @@ impl History {
                 devices.values().map(|device| device["M"]["components"].to_string()).collect();
             assert_eq!(boards.len(), devices.len(), "one machine holds two seats");
         }
-        let now = world.item(id);
+        let now = stack.item(id);
         let newest = versions.last();
         if let Some((_, last)) = history.0.last_key_value().filter(|(version, _)| Some(*version) == newest) {
             assert_eq!(now, last.item, "the last version is the one in the table");
@@ -117,9 +117,9 @@ fn counters_agree(now: &Value, rows: &[Value]) {
 
 /// The version that goes with an audit row. A request may have tried several versions, and lost the race for all but
 /// the last; whoever was killed never saw an answer.
-fn written_by(row: &Value, records: &[Record], id: &LicenseId) -> (u64, Version) {
+fn written_by(row: &Value, records: &[TapRecord], id: &LicenseId) -> (u64, Version) {
     let request_id = text(&row["request_id"]);
-    let mine = |record: &&Record| {
+    let mine = |record: &&TapRecord| {
         let item = licenses_item(record);
         text(&item["license_id"]) == id.as_str() && text(&item["last_request"]["M"]["id"]) == request_id
     };

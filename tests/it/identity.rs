@@ -5,23 +5,23 @@ use std::time::{Duration, Instant};
 
 use falconer_emulators::sts::{CALLER, Sts};
 use falconer_emulators::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, World};
+use falconer_tests::{Fixture, TestStack};
 use serde_json::{Value, json};
 
 use crate::manners::Folder;
 use crate::operator::{run, said, told};
 
 /// How long a change may wait for STS at most, with a program's start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
-fn asked(world: &World) -> usize {
-    world.sts.matching(&Matcher::operation("GetCallerIdentity")).len()
+fn asked(stack: &TestStack) -> usize {
+    stack.sts.matching(&Matcher::operation("GetCallerIdentity")).len()
 }
 
 #[test]
 fn every_row_of_an_operator_says_who_aws_says() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let folder = Folder::new();
     let sheet = folder.file("s.csv", "license_key,status,license_tier\nABC-123-XYZ,active,pro\n");
     let orders = folder.file("orders.csv", "tier,days\npro,30\npro,31\n");
@@ -37,27 +37,27 @@ fn every_row_of_an_operator_says_who_aws_says() {
         &["import", "sheet", &sheet, "--product", "QF"],
         &["catalog", "apply", &catalog],
     ] {
-        world.forget();
-        told(&world, arguments);
-        assert_eq!(asked(&world), 1, "once a command: {arguments:?}");
+        stack.forget();
+        told(&stack, arguments);
+        assert_eq!(asked(&stack), 1, "once a command: {arguments:?}");
     }
-    let everything = world.everything_stored();
+    let everything = stack.everything_stored();
     let rows = everything.matches("\"fixture-operator\"").count();
     assert_eq!(everything.matches(CALLER).count(), rows, "beside every actor");
     assert!(rows >= 11, "{rows}");
 
-    let audit = told(&world, &["audit", &key]);
+    let audit = told(&stack, &["audit", &key]);
     assert_eq!(audit["audit"][1]["identity"], CALLER, "{audit}");
-    let shown = run(&world, &["show", &key]);
+    let shown = run(&stack, &["show", &key]);
     let text = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(text.contains("fixture-operator") && text.contains("root"), "{text}");
 }
 
 #[test]
 fn looking_and_dry_runs_ask_nobody() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    world.forget();
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    stack.forget();
     for arguments in [
         &["show", &key][..],
         &["list"],
@@ -65,47 +65,47 @@ fn looking_and_dry_runs_ask_nobody() {
         &["suspend", &key, "--dry-run"],
         &["keyring", "list"],
     ] {
-        run(&world, arguments);
-        assert_eq!(asked(&world), 0, "{arguments:?}");
+        run(&stack, arguments);
+        assert_eq!(asked(&stack), 0, "{arguments:?}");
     }
 }
 
 /// STS may be denied, unreachable or slow: the change is made, the actor is recorded, and a note says what is missing.
 #[test]
 fn an_identity_never_costs_the_change() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let denied = json!({ "__type": "AccessDenied", "Message": "no" });
     for (fault, command) in [
         (Fault::Error { status: 403, body: denied }, "suspend"),
         (Fault::Reset, "reinstate"),
         (Fault::Hang, "suspend"),
     ] {
-        world.sts.break_all(Matcher::any(), fault);
+        stack.sts.break_all(Matcher::any(), fault);
         let begun = Instant::now();
-        let output = run(&world, &[command, &key, "--yes"]);
+        let output = run(&stack, &[command, &key, "--yes"]);
         assert!(output.status.success(), "{command}: {}", said(&output));
-        assert!(begun.elapsed() < PATIENCE);
+        assert!(begun.elapsed() < MAX_WAIT);
         assert!(said(&output).contains("without the AWS identity"), "{}", said(&output));
-        world.sts.heal();
+        stack.sts.heal();
     }
-    let rows = world.audit_rows(&world.license_id(&key));
+    let rows = stack.audit_rows(&stack.license_id(&key));
     assert_eq!(rows.len(), 3);
     assert!(rows.iter().all(|row| row["actor"]["S"] == "fixture-operator" && row["identity"] == Value::Null));
-    told(&world, &["reinstate", &key]);
-    assert_eq!(world.audit_rows(&world.license_id(&key))[3]["identity"]["S"], CALLER);
+    told(&stack, &["reinstate", &key]);
+    assert_eq!(stack.audit_rows(&stack.license_id(&key))[3]["identity"]["S"], CALLER);
 }
 
 /// A client's change does not have an identity: functions do not ask STS.
 #[test]
 fn functions_ask_for_no_identity() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    world.forget();
-    world.activate(&key, &falconer_tests::Machine::named("first"));
-    world.settle();
-    assert_eq!(asked(&world), 0);
-    assert!(world.audit_rows(&world.license_id(&key)).iter().all(|row| row["identity"] == Value::Null));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    stack.forget();
+    stack.activate(&key, &falconer_tests::Machine::named("first"));
+    stack.settle();
+    assert_eq!(asked(&stack), 0);
+    assert!(stack.audit_rows(&stack.license_id(&key)).iter().all(|row| row["identity"] == Value::Null));
 }
 
 /// With `SECRETS_MANAGER_ENDPOINT` set, as `cargo xtask e2e` sets it, ministack is asked as well.

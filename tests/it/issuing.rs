@@ -5,19 +5,19 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use falconer_domain::{KeyRing, UnixMillis};
-use falconer_operator::issue::{Form, Issuer};
-use falconer_tests::{Fixture, World, anonymous_order};
+use falconer_operator::issue::{Issuer, KeyForm};
+use falconer_tests::{Fixture, TestStack, anonymous_order};
 use serde_json::Value;
 
 const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
-/// The program with a world's tables and secret.
-pub(crate) fn falconer(world: &World) -> Command {
-    let mut command = world.program("falconer");
+/// The program with a stack's tables and secret.
+pub(crate) fn falconer(stack: &TestStack) -> Command {
+    let mut command = stack.program("falconer");
     command
-        .env("LICENSES_TABLE", &world.settings.licenses_table)
-        .env("VERIFICATIONS_TABLE", &world.settings.verifications_table)
-        .env("MASTER_KEY_SECRET_ID", &world.settings.master_key_secret_id)
+        .env("LICENSES_TABLE", &stack.settings.licenses_table)
+        .env("VERIFICATIONS_TABLE", &stack.settings.verifications_table)
+        .env("MASTER_KEY_SECRET_ID", &stack.settings.master_key_secret_id)
         .env("USER", "fixture-operator");
     command
 }
@@ -30,17 +30,17 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn issued(world: &World, arguments: &[&str]) -> Value {
-    let output = run(falconer(world), arguments);
+fn issued(stack: &TestStack, arguments: &[&str]) -> Value {
+    let output = run(falconer(stack), arguments);
     assert!(output.status.success(), "{}", said(&output));
     let issued: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    world.speak(issued["licenseKey"].as_str().expect("a key"));
+    stack.speak(issued["licenseKey"].as_str().expect("a key"));
     issued
 }
 
 #[test]
 fn issued_key_verifies_at_once() {
-    let world = World::start();
+    let stack = TestStack::start();
     let person = ["--user", "u1", "--email", "Fixture.Person@example.com", "--name", "Fixture Person"];
     for (arguments, code, tier, perpetual) in [
         (vec!["--tier", "pro", "--days", "30"], "VALID", "pro", false),
@@ -49,8 +49,8 @@ fn issued_key_verifies_at_once() {
         (vec!["--tier", "free", "--days", "7", "--from-activation"], "PENDING", "", false),
     ] {
         let all = [&["issue", "--json"], arguments.as_slice(), &person].concat();
-        let issued = issued(&world, &all);
-        let reply = world.verify(issued["licenseKey"].as_str().unwrap());
+        let issued = issued(&stack, &all);
+        let reply = stack.verify(issued["licenseKey"].as_str().unwrap());
         assert_eq!(reply.code(), code, "{arguments:?}");
         if code == "VALID" {
             assert_eq!((&reply.body["tier"], &reply.body["licenseId"]), (&tier.into(), &issued["licenseId"]));
@@ -58,14 +58,14 @@ fn issued_key_verifies_at_once() {
         }
     }
     let arguments = ["issue", "--json", "--tier", "free", "--perpetual", "--feature", "a", "--feature", "b"];
-    let reply = world.verify(issued(&world, &arguments)["licenseKey"].as_str().unwrap());
+    let reply = stack.verify(issued(&stack, &arguments)["licenseKey"].as_str().unwrap());
     let features = reply.body["features"].as_array().unwrap();
     assert_eq!(features[4..], ["a", "b"]);
 }
 
 #[test]
 fn bad_order_gets_one_sentence() {
-    let world = World::start();
+    let stack = TestStack::start();
     for (arguments, sentence) in [
         (
             vec!["--tier", "gold", "--perpetual"],
@@ -81,11 +81,11 @@ fn bad_order_gets_one_sentence() {
         (vec!["--tier", "pro", "--perpetual", "--days", "3"], "cannot be used with"),
         (vec!["--tier", "pro", "--perpetual", "--from-activation"], "cannot be used with"),
     ] {
-        let output = run(falconer(&world), &[&["issue"], arguments.as_slice()].concat());
+        let output = run(falconer(&stack), &[&["issue"], arguments.as_slice()].concat());
         assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
         assert!(said(&output).contains(sentence), "{arguments:?}: {}", said(&output));
     }
-    let mut nowhere = falconer(&world);
+    let mut nowhere = falconer(&stack);
     nowhere.env_remove("LICENSES_TABLE");
     let output = run(nowhere, &["issue", "--tier", "pro", "--perpetual"]);
     assert!(
@@ -97,10 +97,10 @@ fn bad_order_gets_one_sentence() {
 
 #[test]
 fn audit_names_actor_and_no_key() {
-    let world = World::start();
-    world.forget();
-    let mut command = falconer(&world);
-    command.env("AWS_ENDPOINT_URL_DYNAMODB", world.dynamodb.endpoint());
+    let stack = TestStack::start();
+    stack.forget();
+    let mut command = falconer(&stack);
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", stack.dynamodb.endpoint());
     let output = run(
         command,
         &[
@@ -118,7 +118,7 @@ fn audit_names_actor_and_no_key() {
     assert!(output.status.success(), "{}", said(&output));
     let issued: Value = serde_json::from_slice(&output.stdout).unwrap();
     let key = issued["licenseKey"].as_str().unwrap();
-    let writes: Vec<_> = world
+    let writes: Vec<_> = stack
         .dynamodb
         .records()
         .into_iter()
@@ -139,14 +139,14 @@ fn audit_names_actor_and_no_key() {
 
 #[test]
 fn keyring_commands_manage_the_ring() {
-    let world = World::with(&falconer_tests::WorldOptions { ring: None, ..Default::default() });
-    let keyring = |arguments: &[&str]| run(falconer(&world), &[&["--yes", "keyring"], arguments].concat());
+    let stack = TestStack::with(&falconer_tests::TestStackOptions { ring: None, ..Default::default() });
+    let keyring = |arguments: &[&str]| run(falconer(&stack), &[&["--yes", "keyring"], arguments].concat());
     let missing = keyring(&["list"]);
     assert!(said(&missing).contains("run `falconer keyring init`"), "{}", said(&missing));
     assert!(keyring(&["init"]).status.success());
     assert!(!keyring(&["init"]).status.success(), "never over an existing ring");
 
-    let mut add = falconer(&world);
+    let mut add = falconer(&stack);
     add.args(["--yes", "keyring", "add", "--legacy", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = add.spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"masters-of-s1\n").unwrap();
@@ -159,7 +159,7 @@ fn keyring_commands_manage_the_ring() {
     let listed = String::from_utf8(keyring(&["list"]).stdout).unwrap();
     let roles: Vec<_> = listed.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
     assert_eq!(roles, ["Role", "verifies", "legacy", "current"], "{listed}");
-    let secret = world.secrets.current(&world.settings.master_key_secret_id).unwrap();
+    let secret = stack.secrets.current(&stack.settings.master_key_secret_id).unwrap();
     let masters: Value = serde_json::from_str(&secret).unwrap();
     assert_eq!(masters["2"], "masters-of-s1");
     for output in [keyring(&["list"]), keyring(&["add"]), keyring(&["promote", "--now"])] {
@@ -172,11 +172,11 @@ fn keyring_commands_manage_the_ring() {
 
 #[test]
 fn retires_only_unused_generations() {
-    let world = World::start();
-    let keyring = |arguments: &[&str]| run(falconer(&world), &[&["--yes", "keyring"], arguments].concat());
+    let stack = TestStack::start();
+    let keyring = |arguments: &[&str]| run(falconer(&stack), &[&["--yes", "keyring"], arguments].concat());
     let retire = |generation: &str| said(&keyring(&["retire", generation]));
-    let old = world.put(Fixture::pro());
-    let legacy = world.put(Fixture::pro().with_legacy_key());
+    let old = stack.put(Fixture::pro());
+    let legacy = stack.put(Fixture::pro().with_legacy_key());
     assert!(retire("1").contains("generation 1 signs; promote another one"), "{}", retire("1"));
     assert!(retire("9").contains("has no generation 9"));
     assert!(
@@ -192,10 +192,10 @@ fn retires_only_unused_generations() {
     );
 
     // A fresh key for one, an end for the other.
-    assert!(run(falconer(&world), &["--yes", "rotate-key", &legacy]).status.success());
+    assert!(run(falconer(&stack), &["--yes", "rotate-key", &legacy]).status.success());
     assert!(keyring(&["retire", "2"]).status.success());
     assert!(retire("1").contains("1 licenses of generation 1 live"));
-    assert!(run(falconer(&world), &["--yes", "revoke", &old, "--reason", "refund"]).status.success());
+    assert!(run(falconer(&stack), &["--yes", "revoke", &old, "--reason", "refund"]).status.success());
     let gone = keyring(&["retire", "1"]);
     assert_eq!(
         String::from_utf8_lossy(&gone.stdout),
@@ -203,10 +203,10 @@ fn retires_only_unused_generations() {
          No stage of the secret names a version with its master any more. AWS deletes such versions in its own time, \
          not at once.\n"
     );
-    let secret = world.secrets.current(&world.settings.master_key_secret_id).unwrap();
+    let secret = stack.secrets.current(&stack.settings.master_key_secret_id).unwrap();
     assert!(!secret.contains(falconer_tests::MASTER_A) && !secret.contains(falconer_tests::LEGACY_MASTER));
     assert!(keyring(&["add"]).status.success());
-    let listed = run(falconer(&world), &["keyring", "list", "--json"]);
+    let listed = run(falconer(&stack), &["keyring", "list", "--json"]);
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     let roles: Vec<_> = listed["generations"]
         .as_array()
@@ -215,7 +215,7 @@ fn retires_only_unused_generations() {
         .map(|it| (it["generation"].as_u64().unwrap(), it["role"].as_str().unwrap()))
         .collect();
     assert_eq!(roles, [(3, "current"), (4, "waiting")]);
-    let asked = run(falconer(&world), &["keyring", "enable-imported"]);
+    let asked = run(falconer(&stack), &["keyring", "enable-imported"]);
     assert!(said(&asked).contains("nobody is there to confirm this"), "{}", said(&asked));
     // A third one goes as the others did, though the table has rows that nothing can open any more.
     assert!(keyring(&["promote", "--now"]).status.success());
@@ -224,8 +224,8 @@ fn retires_only_unused_generations() {
     assert!(said(&keyring(&["enable-imported"])).contains("accepts free-text keys already, by generation 5"));
 }
 
-async fn issue_many(world: &World, ring: &KeyRing, form: Form, count: usize) -> Vec<String> {
-    let (mut desk, order) = (Issuer::new(&world.store, ring, "fixture"), anonymous_order("pro"));
+async fn issue_many(stack: &TestStack, ring: &KeyRing, form: KeyForm, count: usize) -> Vec<String> {
+    let (mut desk, order) = (Issuer::new(&stack.store, ring, "fixture"), anonymous_order("pro"));
     let mut keys = Vec::new();
     for _ in 0..count {
         keys.push(desk.issue(&order, form, NOW).await.unwrap().key.to_string());
@@ -235,10 +235,10 @@ async fn issue_many(world: &World, ring: &KeyRing, form: Form, count: usize) -> 
 
 #[test]
 fn thousand_keys_in_a_second_differ() {
-    let world = World::start();
-    let ring = world.ring();
-    for form in [Form::Current, Form::Legacy] {
-        let keys = world.wait(issue_many(&world, &ring, form, 1_000));
+    let stack = TestStack::start();
+    let ring = stack.ring();
+    for form in [KeyForm::Current, KeyForm::Legacy] {
+        let keys = stack.wait(issue_many(&stack, &ring, form, 1_000));
         let different: BTreeSet<_> = keys.iter().collect();
         assert_eq!(different.len(), 1_000, "{form:?}");
     }
@@ -246,12 +246,15 @@ fn thousand_keys_in_a_second_differ() {
 
 #[test]
 fn concurrent_legacy_keys_differ() {
-    let world = World::start();
+    let stack = TestStack::start();
     // One key of this second exists already.
-    world.put(Fixture::pro().with_legacy_key());
-    let ring = world.ring();
-    let (first, second) = world.wait(async {
-        tokio::join!(issue_many(&world, &ring, Form::Legacy, 25), issue_many(&world, &ring, Form::Legacy, 25))
+    stack.put(Fixture::pro().with_legacy_key());
+    let ring = stack.ring();
+    let (first, second) = stack.wait(async {
+        tokio::join!(
+            issue_many(&stack, &ring, KeyForm::Legacy, 25),
+            issue_many(&stack, &ring, KeyForm::Legacy, 25)
+        )
     });
     let different: BTreeSet<_> = first.iter().chain(&second).collect();
     assert_eq!(different.len(), 50);

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use falconer_tests::{Fixture, MASTER_B, Machine, World, WorldOptions, ring};
+use falconer_tests::{Fixture, MASTER_B, Machine, TestStack, TestStackOptions, ring};
 use serde_json::json;
 
 use crate::manners::Folder;
@@ -13,20 +13,20 @@ use crate::operator::{run, said, told};
 const FOREIGN: &str = "550E8400-E29B-41D4-A716-446655440000";
 
 /// A stack whose ring looks up the keys of other systems too, without a limit for an address.
-fn with_imported() -> World {
+fn with_imported() -> TestStack {
     let ring = ring().replacen('{', &format!(r#"{{"imported":"3","3":"{MASTER_B}","#), 1);
-    World::with(&WorldOptions {
+    TestStack::with(&TestStackOptions {
         ring: Some(ring),
         settings: vec![("RATE_LIMIT_PER_MINUTE", "0".to_owned())],
-        ..WorldOptions::default()
+        ..TestStackOptions::default()
     })
 }
 
 /// A license of each form of key.
-fn keys(world: &World) -> [String; 3] {
-    let id = world.license_id(FOREIGN);
-    world.put(Fixture::pro().with(move |new, _| new.license.id = id));
-    [world.put(Fixture::pro()), world.put(Fixture::pro().with_legacy_key()), FOREIGN.to_owned()]
+fn keys(stack: &TestStack) -> [String; 3] {
+    let id = stack.license_id(FOREIGN);
+    stack.put(Fixture::pro().with(move |new, _| new.license.id = id));
+    [stack.put(Fixture::pro()), stack.put(Fixture::pro().with_legacy_key()), FOREIGN.to_owned()]
 }
 
 /// The key with something after each of its characters.
@@ -84,18 +84,18 @@ fn spellings(key: &str) -> Vec<(&'static str, String)> {
 
 #[test]
 fn every_spelling_is_valid() {
-    let world = with_imported();
-    for key in keys(&world) {
+    let stack = with_imported();
+    for key in keys(&stack) {
         let machine = Machine::named("first");
-        assert_eq!(world.activate(&key, &machine).code(), "ACTIVATED", "as it is printed");
+        assert_eq!(stack.activate(&key, &machine).code(), "ACTIVATED", "as it is printed");
         for (kind, typed) in spellings(&key) {
-            world.speak(&typed);
-            let verified = world.post("/api/verify", &json!({ "license": typed }));
+            stack.speak(&typed);
+            let verified = stack.post("/api/verify", &json!({ "license": typed }));
             assert_eq!(verified.code(), "VALID", "{kind}: {typed:?}");
             // What a form sends is what was typed; its parts are keyed by nothing here.
             let mut request = machine.request(&key);
             request["license_key"] = json!(typed);
-            let activated = world.post("/api/activate-sync", &request);
+            let activated = stack.post("/api/activate-sync", &request);
             assert_eq!(activated.code(), "REFRESHED", "{kind}: {typed:?}");
         }
     }
@@ -103,40 +103,40 @@ fn every_spelling_is_valid() {
 
 #[test]
 fn ambiguous_text_costs_no_call() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let wrong = key.replace("PRO", "ELITE");
-    world.settle();
-    world.forget();
+    stack.settle();
+    stack.forget();
     for typed in [
         wrong.replace('-', ""),
         between(&wrong.replace('-', ""), " "),
         format!("my key {wrong}"),
         FOREIGN.to_owned(),
     ] {
-        world.speak(&typed);
-        assert_eq!(world.verify(&typed).code(), "INVALID_SIGNATURE", "{typed}");
+        stack.speak(&typed);
+        assert_eq!(stack.verify(&typed).code(), "INVALID_SIGNATURE", "{typed}");
     }
-    world.settle();
-    assert!(world.dynamodb.records().is_empty(), "no license was looked for, and nothing counted");
+    stack.settle();
+    assert!(stack.dynamodb.records().is_empty(), "no license was looked for, and nothing counted");
 }
 
 #[test]
 fn cli_reads_pasted_keys() {
-    let world = with_imported();
-    let keys = keys(&world);
+    let stack = with_imported();
+    let keys = keys(&stack);
     for key in &keys {
-        let id = world.license_id(key);
+        let id = stack.license_id(key);
         for typed in
             [format!("\u{201E}{key}\u{201C}."), key.replace('-', ""), key.replace('-', " ").to_lowercase()]
         {
-            assert_eq!(told(&world, &["show", &typed])["licenseId"], id.as_str(), "{typed}");
+            assert_eq!(told(&stack, &["show", &typed])["licenseId"], id.as_str(), "{typed}");
         }
-        assert_eq!(told(&world, &["explain", &key.replace('-', "\u{2013}")])["code"], "VALID");
+        assert_eq!(told(&stack, &["explain", &key.replace('-', "\u{2013}")])["code"], "VALID");
     }
     let [current, ..] = keys;
     let masked = format!("QF-PRO-\u{2026}-{}", &current[current.len() - 5..]);
-    assert_eq!(told(&world, &["show", &masked])["licenseId"], world.license_id(&current).as_str());
+    assert_eq!(told(&stack, &["show", &masked])["licenseId"], stack.license_id(&current).as_str());
 }
 
 #[test]
@@ -154,19 +154,19 @@ fn imports_keys_of_other_systems() {
     let rows = OTHERS.map(cells).join("\n");
     let sheet = folder.file("others.csv", &format!("license_key,status,license_tier\n{rows}\n"));
     for keep in [&["--keep-keys"][..], &[]] {
-        let world = with_imported();
+        let stack = with_imported();
         let import: Vec<&str> = ["import", "sheet", &sheet].into_iter().chain(keep.iter().copied()).collect();
-        let report = told(&world, &import);
+        let report = told(&stack, &import);
         assert_eq!((&report["imported"], &report["refused"]), (&json!(6), &json!(0)), "{keep:?}: {report}");
-        let again = told(&world, &import);
+        let again = told(&stack, &import);
         assert_eq!((&again["there"], &again["refused"]), (&json!(6), &json!(0)), "{keep:?}: {again}");
         for key in OTHERS {
             for typed in
                 [key.to_owned(), key.to_uppercase(), key.replace('-', ""), key.replace(['-', '_'], " ")]
             {
-                world.speak(&typed);
+                stack.speak(&typed);
                 let expected = if keep.is_empty() { "INVALID_SIGNATURE" } else { "VALID" };
-                assert_eq!(world.verify(&typed).code(), expected, "{typed}");
+                assert_eq!(stack.verify(&typed).code(), expected, "{typed}");
             }
         }
     }
@@ -174,8 +174,8 @@ fn imports_keys_of_other_systems() {
 
 #[test]
 fn import_refuses_mistyped_keys() {
-    let (world, folder) = (with_imported(), Folder::new());
-    let key = world.key_without_license();
+    let (stack, folder) = (with_imported(), Folder::new());
+    let key = stack.key_without_license();
     let lost = key[..key.len() - 1].to_owned();
     let swapped = format!("{}{}{}{}", &key[..8], &key[9..10], &key[8..9], &key[10..]);
     let slips: Vec<_> =
@@ -185,7 +185,7 @@ fn import_refuses_mistyped_keys() {
     for keep in [&["--keep-keys"][..], &[]] {
         let import: Vec<&str> =
             ["--json", "--yes", "import", "sheet", &sheet].into_iter().chain(keep.iter().copied()).collect();
-        let output = run(&world, &import);
+        let output = run(&stack, &import);
         assert!(!output.status.success(), "{}", said(&output));
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(report["refused"], json!(slips.len()), "{report}");

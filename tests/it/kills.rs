@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use falconer_tests::{RaisedOnLeaving, World, WorldOptions};
+use falconer_tests::{RaisedOnLeaving, TestStack, TestStackOptions};
 
 use crate::history::History;
-use crate::races::{CHANGES, Told, acknowledged_is_stored, busy, rounds};
+use crate::races::{CHANGES, RoundTrip, acknowledged_is_stored, busy, rounds};
 
 const CALLERS: usize = 6;
 const INSTANCES: usize = 2;
@@ -20,10 +20,10 @@ const FEWEST_KILLS: usize = 20;
 
 #[test]
 fn killed_function_keeps_invariants() {
-    let world = World::with(&WorldOptions { instances: INSTANCES, ..WorldOptions::default() });
-    let key = world.put(busy(SEATS));
-    let id = world.license_id(&key);
-    let (url, gateway) = (world.gateway().url(), world.gateway());
+    let stack = TestStack::with(&TestStackOptions { instances: INSTANCES, ..TestStackOptions::default() });
+    let key = stack.put(busy(SEATS));
+    let id = stack.license_id(&key);
+    let (url, gateway) = (stack.gateway().url(), stack.gateway());
     let (stored, kills, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     // One that is starting is left alone: a slow machine would never have another.
     let is_up = |function: &str, instance: usize| {
@@ -74,16 +74,16 @@ fn killed_function_keeps_invariants() {
         told.into_iter().partition(|told| told.reply.body.get("success").is_some());
     assert!(!killed.is_empty(), "no kill met a request");
 
-    world.gateway().wait_until_ready(Duration::from_secs(60)).expect("functions that start again");
-    let history = History::of(&world, &id, SEATS as usize);
+    stack.gateway().wait_until_ready(Duration::from_secs(60)).expect("functions that start again");
+    let history = History::of(&stack, &id, SEATS as usize);
     acknowledged_is_stored(&history, &answered);
 
     assert!(history.len() >= MUTATIONS, "{} mutations", history.len());
 
     // And a repeat converges: each request without an answer gets one now.
-    for Told { endpoint, body, .. } in &killed {
-        let reply = world.post(&format!("/api/{endpoint}"), body);
+    for RoundTrip { endpoint, body, .. } in &killed {
+        let reply = stack.post(&format!("/api/{endpoint}"), body);
         assert!(reply.body.get("success").is_some(), "{endpoint}: {} {}", reply.status, reply.body);
     }
-    History::of(&world, &id, SEATS as usize);
+    History::of(&stack, &id, SEATS as usize);
 }

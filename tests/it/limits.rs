@@ -4,29 +4,29 @@ use std::collections::BTreeSet;
 
 use falconer_emulators::gateway::SOURCE_IP_HEADER;
 use falconer_emulators::tap::Matcher;
-use falconer_tests::{Fixture, Reply, World, WorldOptions};
+use falconer_tests::{Fixture, Reply, TestStack, TestStackOptions};
 use serde_json::json;
 
 const LIMIT: usize = 10;
 
-fn two_instances() -> World {
+fn two_instances() -> TestStack {
     let settings = vec![
         ("RATE_LIMIT_PER_MINUTE", LIMIT.to_string()),
         ("VERIFIES_PER_LICENSE_PER_MINUTE", "0".to_owned()),
     ];
-    World::with(&WorldOptions { instances: 2, settings, ..WorldOptions::default() })
+    TestStack::with(&TestStackOptions { instances: 2, settings, ..TestStackOptions::default() })
 }
 
 /// Sends a burst and says how many of it were admitted. Two things can spoil a burst, and then another is sent from
 /// another address: the end of a minute in its middle, and a counter call that took so long that the SDK made it twice
 /// or did without. After either the counter has not counted what was admitted.
-fn admitted_in_one_window(world: &World, mut burst: impl FnMut(usize) -> Vec<Reply>) -> usize {
+fn admitted_in_one_window(stack: &TestStack, mut burst: impl FnMut(usize) -> Vec<Reply>) -> usize {
     for attempt in 0..4 {
-        world.dynamodb.forget();
+        stack.dynamodb.forget();
         let before = minute();
         let replies = burst(attempt);
         let admitted = replies.iter().filter(|reply| reply.status == 200).count();
-        let calls = world.dynamodb.matching(&Matcher::operation("UpdateItem"));
+        let calls = stack.dynamodb.matching(&Matcher::operation("UpdateItem"));
         let counted = calls.iter().filter(|call| call.status == Some(200)).count();
         if minute() == before && counted == admitted {
             return admitted;
@@ -43,12 +43,12 @@ fn minute() -> u64 {
 
 /// Sends `count` requests from as many threads at once.
 fn at_once(
-    world: &World,
+    stack: &TestStack,
     count: usize,
     send: impl Fn(usize) -> Vec<(String, String)> + Sync,
     body: &str,
 ) -> Vec<Reply> {
-    let urls = (0..count).map(|number| (world.gateway().url(), send(number)));
+    let urls = (0..count).map(|number| (stack.gateway().url(), send(number)));
     let threads: Vec<_> = urls
         .map(|(url, headers)| {
             let body = body.to_owned();
@@ -60,15 +60,15 @@ fn at_once(
 
 #[test]
 fn instances_share_one_limit() {
-    let world = two_instances();
-    let key = world.put(Fixture::pro());
+    let stack = two_instances();
+    let key = stack.put(Fixture::pro());
     let body = json!({ "license": key }).to_string();
-    let admitted = admitted_in_one_window(&world, |attempt| {
+    let admitted = admitted_in_one_window(&stack, |attempt| {
         let from = vec![(SOURCE_IP_HEADER.to_owned(), format!("203.0.113.{attempt}"))];
-        at_once(&world, 24, |_| from.clone(), &body)
+        at_once(&stack, 24, |_| from.clone(), &body)
     });
     assert_eq!(admitted, LIMIT);
-    let used: BTreeSet<_> = world
+    let used: BTreeSet<_> = stack
         .gateway()
         .invocations()
         .iter()
@@ -80,26 +80,26 @@ fn instances_share_one_limit() {
 
 #[test]
 fn ipv6_network_counts_as_one_address() {
-    let world = two_instances();
-    let key = world.put(Fixture::pro());
+    let stack = two_instances();
+    let key = stack.put(Fixture::pro());
     let body = json!({ "license": key }).to_string();
-    let admitted = admitted_in_one_window(&world, |attempt| {
+    let admitted = admitted_in_one_window(&stack, |attempt| {
         let from = |number: usize| {
             vec![(SOURCE_IP_HEADER.to_owned(), format!("2001:db8:0:{attempt:x}::{number:x}"))]
         };
-        at_once(&world, 24, from, &body)
+        at_once(&stack, 24, from, &body)
     });
     assert_eq!(admitted, LIMIT);
-    let neighbour = world.post_from("2001:db8:0:ff::1", "/api/verify", &json!({ "license": key }));
+    let neighbour = stack.post_from("2001:db8:0:ff::1", "/api/verify", &json!({ "license": key }));
     assert_eq!(neighbour.status, 200, "the next /64 is somebody else");
 }
 
 #[test]
 fn forwarded_for_changes_nothing() {
-    let world = two_instances();
-    let key = world.put(Fixture::pro());
+    let stack = two_instances();
+    let key = stack.put(Fixture::pro());
     let body = json!({ "license": key }).to_string();
-    let admitted = admitted_in_one_window(&world, |attempt| {
+    let admitted = admitted_in_one_window(&stack, |attempt| {
         let from = |number: usize| {
             let address = format!("198.51.100.{attempt}");
             let claimed = format!("192.0.2.{number}");
@@ -109,16 +109,16 @@ fn forwarded_for_changes_nothing() {
             }
             headers
         };
-        at_once(&world, 24, from, &body)
+        at_once(&stack, 24, from, &body)
     });
     assert_eq!(admitted, LIMIT);
 }
 
 #[test]
 fn junk_never_locks_out_customers() {
-    let world = two_instances();
-    let key = world.put(Fixture::pro());
-    let junk: Vec<_> = (0..60).map(|_| world.verify("QF-PRO-JUNK").status).collect();
+    let stack = two_instances();
+    let key = stack.put(Fixture::pro());
+    let junk: Vec<_> = (0..60).map(|_| stack.verify("QF-PRO-JUNK").status).collect();
     assert!(junk.contains(&401) && junk.contains(&429), "junk has a limit of its own: {junk:?}");
-    assert_eq!(world.verify(&key).status, 200);
+    assert_eq!(stack.verify(&key).status, 200);
 }

@@ -2,7 +2,7 @@
 
 use falconer_domain::LicenseId;
 use falconer_emulators::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, Machine, Reply, World, now};
+use falconer_tests::{Fixture, Machine, Reply, TestStack, now};
 use serde_json::Value;
 
 use crate::history::History;
@@ -15,34 +15,34 @@ fn commits() -> Matcher {
 }
 
 /// A license, and a request to change it: what it says when nothing is in its way, and when it is sent once more.
-struct Case {
+struct RepeatedChange {
     endpoint: &'static str,
     code: &'static str,
     repeated: &'static str,
 }
 
-const CASES: [Case; 3] = [
-    Case { endpoint: "activate-sync", code: "ACTIVATED", repeated: "REFRESHED" },
-    Case { endpoint: "transfer", code: "TRANSFERRED", repeated: "ALREADY_BOUND" },
-    Case { endpoint: "deactivate", code: "DEACTIVATED", repeated: "DEVICE_NOT_BOUND" },
+const CASES: [RepeatedChange; 3] = [
+    RepeatedChange { endpoint: "activate-sync", code: "ACTIVATED", repeated: "REFRESHED" },
+    RepeatedChange { endpoint: "transfer", code: "TRANSFERRED", repeated: "ALREADY_BOUND" },
+    RepeatedChange { endpoint: "deactivate", code: "DEACTIVATED", repeated: "DEVICE_NOT_BOUND" },
 ];
 
-impl Case {
+impl RepeatedChange {
     /// A fresh license for it, with what has to be bound beforehand.
-    fn license(&self, world: &World) -> (String, LicenseId) {
+    fn license(&self, stack: &TestStack) -> (String, LicenseId) {
         let fixture = match self.endpoint {
             "transfer" => Fixture::pro().bound(1, &Machine::named("old"), now()),
             "deactivate" => Fixture::pro().bound(1, &Machine::named("here"), now()),
             _ => Fixture::pro(),
         };
         // Counters begin at what the fixture has bound, so that they agree with the audit.
-        let key = world.put(fixture.with(|new, _| new.license.free_used = 1));
-        let id = world.license_id(&key);
+        let key = stack.put(fixture.with(|new, _| new.license.free_used = 1));
+        let id = stack.license_id(&key);
         (key, id)
     }
 
-    fn send(&self, world: &World, key: &str) -> Reply {
-        world.post(&format!("/api/{}", self.endpoint), &Machine::named("here").request(key))
+    fn send(&self, stack: &TestStack, key: &str) -> Reply {
+        stack.post(&format!("/api/{}", self.endpoint), &Machine::named("here").request(key))
     }
 }
 
@@ -60,108 +60,108 @@ fn lasting(reply: &Reply) -> (u16, Value) {
     (reply.status, body)
 }
 
-fn changes(world: &World, id: &LicenseId) -> usize {
-    world.settle();
-    world.audit_rows(id).iter().filter(|row| row.get("ttl").is_none()).count()
+fn changes(stack: &TestStack, id: &LicenseId) -> usize {
+    stack.settle();
+    stack.audit_rows(id).iter().filter(|row| row.get("ttl").is_none()).count()
 }
 
 #[test]
 fn lost_commit_reply_is_recovered() {
-    let world = World::start();
+    let stack = TestStack::start();
     for case in CASES {
-        let (key, _) = case.license(&world);
-        let undisturbed = case.send(&world, &key);
+        let (key, _) = case.license(&stack);
+        let undisturbed = case.send(&stack, &key);
         assert_eq!(undisturbed.code(), case.code);
 
         // The SDK sends the same transaction once more, and DynamoDB knows its token.
-        let (key, id) = case.license(&world);
-        world.dynamodb.break_next(1, commits(), Fault::DropReply);
-        let reply = case.send(&world, &key);
+        let (key, id) = case.license(&stack);
+        stack.dynamodb.break_next(1, commits(), Fault::DropReply);
+        let reply = case.send(&stack, &key);
         assert_eq!(lasting(&reply), lasting(&undisturbed), "{}", case.endpoint);
-        assert_eq!(changes(&world, &id), 1, "{}", case.endpoint);
+        assert_eq!(changes(&stack, &id), 1, "{}", case.endpoint);
 
         // The same where DynamoDB does not know the token any more: the row says who wrote it.
-        let (key, id) = case.license(&world);
+        let (key, id) = case.license(&stack);
         let forgotten = Fault::transaction_canceled(&["ConditionalCheckFailed", "None"]);
-        world.dynamodb.break_next(1, commits(), forgotten);
-        world.dynamodb.break_next(1, commits(), Fault::DropReply);
-        let reply = case.send(&world, &key);
+        stack.dynamodb.break_next(1, commits(), forgotten);
+        stack.dynamodb.break_next(1, commits(), Fault::DropReply);
+        let reply = case.send(&stack, &key);
         assert_eq!(lasting(&reply), lasting(&undisturbed), "{}", case.endpoint);
-        assert_eq!(changes(&world, &id), 1, "{}", case.endpoint);
-        assert_eq!(world.item(&id)["version"]["N"], "2", "{}", case.endpoint);
+        assert_eq!(changes(&stack, &id), 1, "{}", case.endpoint);
+        assert_eq!(stack.item(&id)["version"]["N"], "2", "{}", case.endpoint);
     }
 }
 
 #[test]
 fn unknown_outcome_is_503_then_found() {
-    let world = World::start();
+    let stack = TestStack::start();
     for case in CASES {
-        let (key, id) = case.license(&world);
-        world.dynamodb.break_all(commits(), Fault::DropReply);
-        let reply = case.send(&world, &key);
+        let (key, id) = case.license(&stack);
+        stack.dynamodb.break_all(commits(), Fault::DropReply);
+        let reply = case.send(&stack, &key);
         assert_eq!(
             (reply.status, reply.code(), reply.header("retry-after")),
             (503, "UNAVAILABLE", Some("2"))
         );
-        world.dynamodb.heal();
-        assert_eq!(case.send(&world, &key).code(), case.repeated, "{}", case.endpoint);
-        assert_eq!(changes(&world, &id), 1, "{}", case.endpoint);
+        stack.dynamodb.heal();
+        assert_eq!(case.send(&stack, &key).code(), case.repeated, "{}", case.endpoint);
+        assert_eq!(changes(&stack, &id), 1, "{}", case.endpoint);
     }
 }
 
 #[test]
 fn lost_own_reply_is_safe_to_repeat() {
-    let world = World::start();
+    let stack = TestStack::start();
     for case in CASES {
-        let (key, id) = case.license(&world);
-        assert_eq!(case.send(&world, &key).code(), case.code);
-        let before = world.item(&id);
+        let (key, id) = case.license(&stack);
+        assert_eq!(case.send(&stack, &key).code(), case.code);
+        let before = stack.item(&id);
         for _ in 0..2 {
-            assert_eq!(case.send(&world, &key).code(), case.repeated, "{}", case.endpoint);
+            assert_eq!(case.send(&stack, &key).code(), case.repeated, "{}", case.endpoint);
         }
-        assert_eq!(world.item(&id), before, "{}", case.endpoint);
-        assert_eq!(changes(&world, &id), 1, "{}", case.endpoint);
+        assert_eq!(stack.item(&id), before, "{}", case.endpoint);
+        assert_eq!(changes(&stack, &id), 1, "{}", case.endpoint);
     }
 }
 
 #[test]
 fn transaction_conflict_is_retried() {
-    let world = World::start();
+    let stack = TestStack::start();
     for (what, fault) in [
         ("conflict", Fault::transaction_canceled(&["TransactionConflict", "None"])),
         ("throttled", Fault::transaction_canceled(&["None", "ThrottlingError"])),
         ("in progress", Fault::transaction_in_progress()),
     ] {
-        let (key, machine) = (world.put(Fixture::pro()), Machine::named("here"));
-        let id = world.license_id(&key);
-        world.forget();
-        world.dynamodb.break_next(2, commits(), fault.clone());
-        assert_eq!(world.activate(&key, &machine).code(), "ACTIVATED", "{what}");
-        let sent = world.dynamodb.matching(&commits());
+        let (key, machine) = (stack.put(Fixture::pro()), Machine::named("here"));
+        let id = stack.license_id(&key);
+        stack.forget();
+        stack.dynamodb.break_next(2, commits(), fault.clone());
+        assert_eq!(stack.activate(&key, &machine).code(), "ACTIVATED", "{what}");
+        let sent = stack.dynamodb.matching(&commits());
         let tokens: std::collections::BTreeSet<_> =
             sent.iter().map(|commit| commit.request["ClientRequestToken"].to_string()).collect();
         assert_eq!((sent.len(), tokens.len()), (3, 1), "{what}: the same transaction, under the same token");
-        History::of(&world, &id, 1);
+        History::of(&stack, &id, 1);
 
         // It does not pass: nobody knows the outcome, or others are faster all the time.
-        let (key, machine) = (world.put(Fixture::pro()), Machine::named("here"));
-        world.dynamodb.break_all(commits(), fault);
+        let (key, machine) = (stack.put(Fixture::pro()), Machine::named("here"));
+        stack.dynamodb.break_all(commits(), fault);
         let told = if what == "conflict" { "CONCURRENT_UPDATE" } else { "UNAVAILABLE" };
-        assert_eq!(world.activate(&key, &machine).code(), told, "{what}");
-        world.dynamodb.heal();
+        assert_eq!(stack.activate(&key, &machine).code(), told, "{what}");
+        stack.dynamodb.heal();
     }
 }
 
 #[test]
 fn refuses_changes_during_outage() {
-    let world = World::with(&falconer_tests::WorldOptions {
+    let stack = TestStack::with(&falconer_tests::TestStackOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", LIMIT.to_string())],
-        ..falconer_tests::WorldOptions::default()
+        ..falconer_tests::TestStackOptions::default()
     });
     for case in CASES {
-        let (key, id) = case.license(&world);
-        let before = world.item(&id);
-        let counter = Matcher::resource(world.settings.rate_limits_table.clone());
+        let (key, id) = case.license(&stack);
+        let before = stack.item(&id);
+        let counter = Matcher::resource(stack.settings.rate_limits_table.clone());
         for (what, matcher, fault) in [
             ("counter reset", counter.clone(), Fault::Reset),
             ("counter hanging", counter, Fault::Hang),
@@ -170,39 +170,39 @@ fn refuses_changes_during_outage() {
             ("commit hanging", commits(), Fault::Hang),
             ("commit reset", commits(), Fault::Reset),
         ] {
-            world.dynamodb.break_all(matcher, fault);
+            stack.dynamodb.break_all(matcher, fault);
             // More than the limit: memory does not replace the counter, as it does for verify.
             let asks = if what == "counter reset" { LIMIT + 1 } else { 1 };
             for _ in 0..asks {
-                let reply = case.send(&world, &key);
+                let reply = case.send(&stack, &key);
                 let said = (reply.status, reply.code(), reply.header("retry-after"));
                 assert_eq!(said, (503, "UNAVAILABLE", Some("2")), "{} {what}", case.endpoint);
                 assert_eq!(reply.body["success"], false, "{} {what}", case.endpoint);
             }
-            world.dynamodb.heal();
-            assert_eq!(world.item(&id), before, "{} {what}", case.endpoint);
+            stack.dynamodb.heal();
+            assert_eq!(stack.item(&id), before, "{} {what}", case.endpoint);
         }
-        assert_eq!(case.send(&world, &key).code(), case.code, "{}", case.endpoint);
+        assert_eq!(case.send(&stack, &key).code(), case.code, "{}", case.endpoint);
     }
-    assert_eq!(world.gateway().starts().len(), world.instances(), "nobody was killed or died");
+    assert_eq!(stack.gateway().starts().len(), stack.instances(), "nobody was killed or died");
 }
 
 /// A refresh that only notes the hour meets a transaction on its license, such as another device's activation.
 #[test]
 fn quiet_write_in_a_transaction_is_decided_again() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machine = Machine::named("here");
-    let key = world.put(Fixture::pro().bound(1, &machine, falconer_domain::UnixMillis(now().0 - 7_200_000)));
-    let id = world.license_id(&key);
-    let seen = || world.stored(&id).devices.values().map(|device| device.seen_at).max();
+    let key = stack.put(Fixture::pro().bound(1, &machine, falconer_domain::UnixMillis(now().0 - 7_200_000)));
+    let id = stack.license_id(&key);
+    let seen = || stack.stored(&id).devices.values().map(|device| device.seen_at).max();
     let before = seen();
-    let puts = Matcher::resource(world.settings.licenses_table.clone()).and_operation("PutItem");
-    world.dynamodb.break_next(1, puts.clone(), Fault::transaction_conflict());
-    let reply = world.post("/api/activate-sync", &machine.request(&key));
+    let puts = Matcher::resource(stack.settings.licenses_table.clone()).and_operation("PutItem");
+    stack.dynamodb.break_next(1, puts.clone(), Fault::transaction_conflict());
+    let reply = stack.post("/api/activate-sync", &machine.request(&key));
     assert_eq!((reply.status, reply.code()), (200, "REFRESHED"), "{}", reply.body);
     assert!(seen() > before, "the hour was stored by the second decision");
-    world.dynamodb.break_all(puts, Fault::transaction_conflict());
-    let key = world.put(Fixture::pro().bound(1, &machine, falconer_domain::UnixMillis(now().0 - 7_200_000)));
-    let reply = world.post("/api/activate-sync", &machine.request(&key));
+    stack.dynamodb.break_all(puts, Fault::transaction_conflict());
+    let key = stack.put(Fixture::pro().bound(1, &machine, falconer_domain::UnixMillis(now().0 - 7_200_000)));
+    let reply = stack.post("/api/activate-sync", &machine.request(&key));
     assert_eq!((reply.status, reply.code()), (409, "CONCURRENT_UPDATE"), "it says so if it never ends");
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
-use falconer_tests::{Fixture, Machine, World, alone, device_id, now, program};
+use falconer_tests::{Fixture, Machine, TestStack, alone, device_id, now, program};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -87,16 +87,16 @@ fn no_stack() -> String {
 }
 
 /// The program in a folder, without any setting of Falconer in its environment.
-fn bare(world: &World, folder: &Folder) -> Command {
-    let mut command = world.program("falconer");
+fn bare(stack: &TestStack, folder: &Folder) -> Command {
+    let mut command = stack.program("falconer");
     command.current_dir(folder.path(".")).env("USER", "fixture-operator");
     command
 }
 
 #[test]
 fn reads_settings_from_every_source() {
-    let (world, folder) = (World::start(), Folder::new());
-    let settings = &world.settings;
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let settings = &stack.settings;
     let ring = settings.master_key_secret_id.clone();
     let outputs = vec![
         ("LicensesTable", settings.licenses_table.clone()),
@@ -108,15 +108,15 @@ fn reads_settings_from_every_source() {
         command.env("AWS_ENDPOINT_URL_CLOUDFORMATION", &endpoint).args(arguments);
         command.args(["list", "--all", "--json"]).output().unwrap()
     };
-    let nothing = list(&mut bare(&world, &folder), &[]);
+    let nothing = list(&mut bare(&stack, &folder), &[]);
     assert!(
         said(&nothing).contains("say where: give --stack NAME, or set LICENSES_TABLE"),
         "{}",
         said(&nothing)
     );
-    let stack = list(&mut bare(&world, &folder), &["--stack", "prod"]);
-    assert!(stack.status.success(), "{}", said(&stack));
-    let missing = list(&mut bare(&world, &folder), &["--stack", "nowhere"]);
+    let named = list(&mut bare(&stack, &folder), &["--stack", "prod"]);
+    assert!(named.status.success(), "{}", said(&named));
+    let missing = list(&mut bare(&stack, &folder), &["--stack", "nowhere"]);
     assert_eq!(missing.status.code(), Some(4));
     assert!(
         said(&missing).contains("there is no stack nowhere in this account and region"),
@@ -125,33 +125,33 @@ fn reads_settings_from_every_source() {
     );
 
     folder.file("falconer.toml", "stack = \"prod\"\nactor = \"anna\"\n");
-    let issued = bare(&world, &folder)
+    let issued = bare(&stack, &folder)
         .env("AWS_ENDPOINT_URL_CLOUDFORMATION", &endpoint)
         .args(["issue", "--tier", "pro", "--perpetual", "--json"])
         .output()
         .unwrap();
     let issued: Value = serde_json::from_slice(&issued.stdout).expect("issued by what the file says");
-    world.speak(issued["licenseKey"].as_str().unwrap());
-    assert!(world.everything_stored().contains("\"actor\":{\"S\":\"anna\"}"));
+    stack.speak(issued["licenseKey"].as_str().unwrap());
+    assert!(stack.everything_stored().contains("\"actor\":{\"S\":\"anna\"}"));
 
     let flags = ["--licenses-table", "wrong", "--verifications-table", "wrong"];
-    let wrong = list(&mut bare(&world, &folder), &flags);
+    let wrong = list(&mut bare(&stack, &folder), &flags);
     assert_eq!(wrong.status.code(), Some(6), "a flag beats the file: {}", said(&wrong));
-    let environment = list(bare(&world, &folder).env("LICENSES_TABLE", "wrong"), &[]);
+    let environment = list(bare(&stack, &folder).env("LICENSES_TABLE", "wrong"), &[]);
     assert_eq!(environment.status.code(), Some(6), "and so does the environment");
     folder.file("falconer.toml", "licence_table = \"typo\"\n");
-    let typo = list(&mut bare(&world, &folder), &[]);
+    let typo = list(&mut bare(&stack, &folder), &[]);
     assert!(
         said(&typo).contains("falconer.toml does not read") && said(&typo).contains("licence_table"),
         "{}",
         said(&typo)
     );
-    let both = list(&mut bare(&world, &folder), &["--local", "--stack", "prod"]);
+    let both = list(&mut bare(&stack, &folder), &["--local", "--stack", "prod"]);
     assert_eq!(both.status.code(), Some(2));
 }
 
 /// The output of a command at a terminal of some width. Python opens the terminal.
-fn at_a_terminal(world: &World, columns: u16, arguments: &[&str]) -> String {
+fn at_a_terminal(stack: &TestStack, columns: u16, arguments: &[&str]) -> String {
     let script = "import fcntl,os,pty,struct,sys,termios\n\
                   pid,fd=pty.fork()\n\
                   if pid==0: os.execv(sys.argv[2],sys.argv[2:])\n\
@@ -164,7 +164,7 @@ fn at_a_terminal(world: &World, columns: u16, arguments: &[&str]) -> String {
                   \x20out+=part\n\
                   sys.stdout.buffer.write(out)\n\
                   sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid,0)[1]))\n";
-    let program = falconer(world);
+    let program = falconer(stack);
     let mut python = Command::new("python3");
     python.env_clear().args(["-c", script, &columns.to_string()]).arg(program.get_program()).args(arguments);
     for (name, value) in program.get_envs() {
@@ -178,17 +178,17 @@ fn at_a_terminal(world: &World, columns: u16, arguments: &[&str]) -> String {
 
 #[test]
 fn tables_fit_and_ids_stay_whole() {
-    let world = World::start();
+    let stack = TestStack::start();
     let (mine, theirs) = (Machine::named("first"), Machine::named("second"));
-    let keys = [world.put(Fixture::pro().bound(1, &mine, now())), world.put(Fixture::of_tier("lifetime"))];
+    let keys = [stack.put(Fixture::pro().bound(1, &mine, now())), stack.put(Fixture::of_tier("lifetime"))];
     let similar = Machine { cpu: mine.cpu.clone(), ..theirs };
-    assert_eq!(world.post("/api/verify", &similar.request(&keys[0])).code(), "HARDWARE_MISMATCH");
-    world.settle();
+    assert_eq!(stack.post("/api/verify", &similar.request(&keys[0])).code(), "HARDWARE_MISMATCH");
+    stack.settle();
     let device = device_id(1);
     for columns in [80, 160] {
-        let listed = at_a_terminal(&world, columns, &["list", "--all"]);
+        let listed = at_a_terminal(&stack, columns, &["list", "--all"]);
         for key in &keys {
-            assert!(listed.contains(world.license_id(key).as_str()), "{columns}:\n{listed}");
+            assert!(listed.contains(stack.license_id(key).as_str()), "{columns}:\n{listed}");
         }
         for arguments in [
             vec!["list", "--all"],
@@ -197,7 +197,7 @@ fn tables_fit_and_ids_stay_whole() {
             vec!["audit", keys[0].as_str()],
             vec!["explain", keys[0].as_str()],
         ] {
-            let shown = at_a_terminal(&world, columns, &arguments);
+            let shown = at_a_terminal(&stack, columns, &arguments);
             if ["show", "explain"].contains(&arguments[0]) {
                 assert!(shown.contains(device.as_str()), "{arguments:?} at {columns}:\n{shown}");
             }
@@ -209,25 +209,25 @@ fn tables_fit_and_ids_stay_whole() {
 
 #[test]
 fn progress_bar_at_terminals_only() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     let mut orders = "tier,days\n".to_owned();
     for _ in 0..400 {
         orders += "pro,30\n";
     }
     let file = folder.file("orders.csv", &orders);
-    let shown = at_a_terminal(&world, 100, &["--yes", "issue", "--from-csv", &file]);
+    let shown = at_a_terminal(&stack, 100, &["--yes", "issue", "--from-csv", &file]);
     assert!(
         shown.contains(" of 400 rows, ") && shown.contains(" a second, ") && shown.contains(" left"),
         "{shown}"
     );
     assert!(shown.contains("400 licenses issued, 0 there already."), "{shown}");
-    let again = told(&world, &["issue", "--from-csv", &file]);
+    let again = told(&stack, &["issue", "--from-csv", &file]);
     assert_eq!(again["there"], 400);
 }
 
 #[test]
 fn help_respects_no_color() {
-    let world = World::start();
+    let stack = TestStack::start();
     let help = |variables: &[(&str, &str)]| {
         let mut script = Command::new("python3");
         let code = "import pty,sys\nsys.exit(pty.spawn(sys.argv[1:])>>8)";
@@ -242,7 +242,7 @@ fn help_respects_no_color() {
     assert!(help(&[]).contains("\u{1b}["), "coloured at a terminal");
     let plain = help(&[("NO_COLOR", "1")]);
     assert!(plain.contains("Usage: ") && !plain.contains("\u{1b}["), "{plain}");
-    drop(world);
+    drop(stack);
 }
 
 #[test]
@@ -276,10 +276,10 @@ fn completions_know_every_command() {
 
 #[test]
 fn dash_reads_standard_input() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let piped = |arguments: &[&str], input: &str| -> Output {
-        let mut command = falconer(&world);
+        let mut command = falconer(&stack);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::{Status, UnixMillis};
 use falconer_emulators::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, MASTER_B, Machine, World, WorldOptions, device_id, ring};
+use falconer_tests::{Fixture, MASTER_B, Machine, TestStack, TestStackOptions, device_id, ring};
 use serde_json::{Value, json};
 
 use crate::issuing::falconer;
@@ -21,13 +21,13 @@ const HEADER: &str = "license_key,status,license_tier,license_duration_days,hw_c
                       hw_component_3,licensee_name,licensee_email,expiry_date,transfer_count,last_transfer_at,notes";
 
 /// The usual ring, and a generation that looks up free-text keys.
-fn with_imported() -> World {
+fn with_imported() -> TestStack {
     let ring = ring().replacen('{', &format!(r#"{{"imported":"3","3":"{MASTER_B}","#), 1);
-    World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() })
+    TestStack::with(&TestStackOptions { ring: Some(ring), ..TestStackOptions::default() })
 }
 
-pub(crate) fn writes(world: &World) -> usize {
-    let records = world.dynamodb.records();
+pub(crate) fn writes(stack: &TestStack) -> usize {
+    let records = stack.dynamodb.records();
     records
         .iter()
         .filter(|record| ["TransactWriteItems", "PutItem"].contains(&record.operation.as_str()))
@@ -46,7 +46,7 @@ pub(crate) fn rows(path: &Path) -> Vec<Value> {
 
 #[test]
 fn sheet_imports_with_fresh_keys() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     let sheet = format!(
         "\u{FEFF}{HEADER}\r\n\
          ABC-123-XYZ,active,pro,,fixture-hardware-first-mac,fixture-hardware-first-cpu,,\"Person, Fixture\",\
@@ -58,7 +58,7 @@ fn sheet_imports_with_fresh_keys() {
          MNO-345,sold,free,,,,,,,,,,\r\n"
     );
     let file = folder.file("customers.csv", &sheet);
-    let dry = run(&world, &["--json", "import", "sheet", &file, "--dry-run"]);
+    let dry = run(&stack, &["--json", "import", "sheet", &file, "--dry-run"]);
     let report: Value = serde_json::from_slice(&dry.stdout).unwrap();
     assert_eq!(
         (&report["outcome"], &report["imported"], &report["refused"]),
@@ -66,7 +66,7 @@ fn sheet_imports_with_fresh_keys() {
     );
     assert!(!Path::new(&folder.path("customers.csv.mapping.csv")).exists(), "no key was given out");
 
-    let first = run(&world, &["--json", "--yes", "import", "sheet", &file, "--reason", "moving in"]);
+    let first = run(&stack, &["--json", "--yes", "import", "sheet", &file, "--reason", "moving in"]);
     assert_eq!(first.status.code(), Some(5), "three rows were refused");
     assert_eq!(said(&first), "falconer: 3 of 6 rows were refused\n");
     let report: Value = serde_json::from_slice(&first.stdout).unwrap();
@@ -92,7 +92,7 @@ fn sheet_imports_with_fresh_keys() {
     );
     let key = |index: usize| {
         let key = mailed[index]["license_key"].as_str().unwrap();
-        world.speak(key);
+        stack.speak(key);
         key
     };
     let bad = rows(Path::new(&format!("{file}.refused.csv")));
@@ -119,17 +119,17 @@ fn sheet_imports_with_fresh_keys() {
     // What the sheet said is what the functions say.
     let machine = Machine::named("first");
     let here = json!({ "license": key(0), "hw_component_1": machine.mac, "hw_component_2": machine.cpu });
-    let reply = world.post("/api/verify", &here);
+    let reply = stack.post("/api/verify", &here);
     assert_eq!(
         (reply.code(), &reply.body["tier"], reply.body["device"].is_object()),
         ("VALID", &json!("pro"), true)
     );
-    assert_eq!((world.verify(key(1)).code(), world.verify(key(2)).code()), ("PENDING", "EXPIRED"));
-    let stored = world.stored(&world.license_id(key(0)));
+    assert_eq!((stack.verify(key(1)).code(), stack.verify(key(2)).code()), ("PENDING", "EXPIRED"));
+    let stored = stack.stored(&stack.license_id(key(0)));
     assert_eq!((stored.transfers_total, stored.transfers.len(), stored.free_used), (2, 1, 1));
     assert_eq!(stored.expires_at, Some(UnixMillis(4_102_444_799_999)), "the end of 2099-12-31");
-    world.settle();
-    let row = &world.audit_rows(&world.license_id(key(1)))[0];
+    stack.settle();
+    let row = &stack.audit_rows(&stack.license_id(key(1)))[0];
     assert_eq!(
         (&row["action"]["S"], &row["code"]["S"], &row["reason"]["S"]),
         (&json!("import"), &json!("IMPORTED"), &json!("moving in"))
@@ -137,31 +137,31 @@ fn sheet_imports_with_fresh_keys() {
 
     // Again: nothing is written, and the mapping is whole.
     let before = fs::read_to_string(&mapping).unwrap();
-    world.settle();
-    world.forget();
-    let second = run(&world, &["--json", "--yes", "import", "sheet", &file]);
+    stack.settle();
+    stack.forget();
+    let second = run(&stack, &["--json", "--yes", "import", "sheet", &file]);
     let report: Value = serde_json::from_slice(&second.stdout).unwrap();
-    assert_eq!((&report["outcome"], &report["there"], writes(&world)), (&json!("unchanged"), &json!(3), 0));
+    assert_eq!((&report["outcome"], &report["there"], writes(&stack)), (&json!("unchanged"), &json!(3), 0));
     assert_eq!(fs::read_to_string(&mapping).unwrap().replace(",there", ",imported"), before);
 
     // The refused rows, corrected in their file.
     let refused = format!("{file}.refused.csv");
     let text = fs::read_to_string(&refused).unwrap().replace(",gold", ",pro").replace(",sold", ",pending");
     fs::write(&refused, text.replace("#REF!", "ABC-123-XYZ-2")).unwrap();
-    assert_eq!(told(&world, &["import", "sheet", &refused])["imported"], 3);
+    assert_eq!(told(&stack, &["import", "sheet", &refused])["imported"], 3);
 }
 
 /// The spreadsheet's own example with its own key, from the sheet to the end of its life.
 #[test]
 fn imported_key_works_end_to_end() {
-    let (world, folder) = (with_imported(), Folder::new());
+    let (stack, folder) = (with_imported(), Folder::new());
     let file = folder.file("sheet.csv", &format!("{HEADER}\nABC-123-XYZ,active,pro,,,,,,,,,,\n"));
     let refused = {
-        let plain = World::start();
+        let plain = TestStack::start();
         run(&plain, &["--yes", "import", "sheet", &file, "--keep-keys"])
     };
     assert!(said(&refused).contains("`falconer keyring enable-imported`"), "{}", said(&refused));
-    let report = told(&world, &["import", "sheet", &file, "--keep-keys"]);
+    let report = told(&stack, &["import", "sheet", &file, "--keep-keys"]);
     assert_eq!(
         (&report["imported"], &report["mappingFile"]),
         (&json!(1), &Value::Null),
@@ -176,26 +176,26 @@ fn imported_key_works_end_to_end() {
         })
     };
     let (first, second) = (Machine::named("first"), Machine::named("second"));
-    assert_eq!(world.post("/api/activate-sync", &webhook(&first)).code(), "ACTIVATED");
-    assert_eq!(world.post("/api/verify", &webhook(&first)).code(), "VALID");
-    assert_eq!(world.verify(" abc-123-xyz ").code(), "VALID", "as people type it");
-    assert_eq!(world.post("/api/verify", &webhook(&second)).code(), "HARDWARE_MISMATCH");
-    assert_eq!(world.post("/api/transfer", &webhook(&second)).code(), "TRANSFERRED");
-    assert_eq!(world.post("/api/verify", &webhook(&second)).code(), "VALID");
-    assert_eq!(world.verify("ABC-123-XYY").code(), "INVALID_SIGNATURE", "a guess");
-    let shown = told(&world, &["show", "ABC-123-XYZ"]);
+    assert_eq!(stack.post("/api/activate-sync", &webhook(&first)).code(), "ACTIVATED");
+    assert_eq!(stack.post("/api/verify", &webhook(&first)).code(), "VALID");
+    assert_eq!(stack.verify(" abc-123-xyz ").code(), "VALID", "as people type it");
+    assert_eq!(stack.post("/api/verify", &webhook(&second)).code(), "HARDWARE_MISMATCH");
+    assert_eq!(stack.post("/api/transfer", &webhook(&second)).code(), "TRANSFERRED");
+    assert_eq!(stack.post("/api/verify", &webhook(&second)).code(), "VALID");
+    assert_eq!(stack.verify("ABC-123-XYY").code(), "INVALID_SIGNATURE", "a guess");
+    let shown = told(&stack, &["show", "ABC-123-XYZ"]);
     assert_eq!((&shown["keyHint"], &shown["transfers"]["used"]), (&json!("…YZ"), &json!(1)));
-    assert_eq!(told(&world, &["reveal", shown["licenseId"].as_str().unwrap()])["licenseKey"], "ABC-123-XYZ");
-    assert_eq!(told(&world, &["revoke", "ABC-123-XYZ", "--reason", "refund"])["outcome"], "changed");
-    assert_eq!(world.post("/api/verify", &webhook(&second)).code(), "REVOKED");
-    assert_eq!(world.post("/api/deactivate", &webhook(&second)).code(), "DEACTIVATED");
+    assert_eq!(told(&stack, &["reveal", shown["licenseId"].as_str().unwrap()])["licenseKey"], "ABC-123-XYZ");
+    assert_eq!(told(&stack, &["revoke", "ABC-123-XYZ", "--reason", "refund"])["outcome"], "changed");
+    assert_eq!(stack.post("/api/verify", &webhook(&second)).code(), "REVOKED");
+    assert_eq!(stack.post("/api/deactivate", &webhook(&second)).code(), "DEACTIVATED");
 }
 
 #[test]
 fn flask_table_keeps_its_keys() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     // Keys of the Flask server's form, of licenses that do not exist.
-    let legacy = || world.key_alone(Fixture::pro().with_legacy_key());
+    let legacy = || stack.key_alone(Fixture::pro().with_legacy_key());
     let (good, off) = (legacy(), legacy());
     let text = format!(
         "id,license_key,user_id,email,tier,expires_at,created_at,active,features,metadata\n\
@@ -205,38 +205,38 @@ fn flask_table_keeps_its_keys() {
     );
     let file = folder.file("licenses.csv", &text);
     let output =
-        run(&world, &["--json", "--yes", "import", "postgres", &file, "--timezone", "Europe/Berlin"]);
+        run(&stack, &["--json", "--yes", "import", "postgres", &file, "--timezone", "Europe/Berlin"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&report["imported"], &report["refused"]), (&json!(2), &json!(1)));
-    let reply = world.verify(&good);
+    let reply = stack.verify(&good);
     assert_eq!(
         (reply.code(), &reply.body["perpetual"], &reply.body["userId"]),
         ("VALID", &json!(true), &json!("user_1"))
     );
     assert!(reply.body["features"].as_array().unwrap().contains(&json!("early_access")));
-    assert_eq!(world.verify(&off).code(), "REVOKED");
-    let item = world.item(&world.license_id(&good));
+    assert_eq!(stack.verify(&off).code(), "REVOKED");
+    let item = stack.item(&stack.license_id(&good));
     assert_eq!(
         (&item["created_at"]["N"], &item["metadata"]["S"]),
         (&json!("1736506800000"), &json!("{\"a\": 1}"))
     );
-    world.settle();
-    world.forget();
-    assert_eq!(run(&world, &["--yes", "import", "postgres", &file]).status.code(), Some(5));
-    assert_eq!(writes(&world), 0, "a second run writes nothing");
-    let nowhere = run(&world, &["--yes", "import", "postgres", &file, "--timezone", "Berlin"]);
+    stack.settle();
+    stack.forget();
+    assert_eq!(run(&stack, &["--yes", "import", "postgres", &file]).status.code(), Some(5));
+    assert_eq!(writes(&stack), 0, "a second run writes nothing");
+    let nowhere = run(&stack, &["--yes", "import", "postgres", &file, "--timezone", "Berlin"]);
     assert!(said(&nowhere).contains("Berlin is no time zone (Europe/Berlin)"), "{}", said(&nowhere));
-    let sheet = run(&world, &["--yes", "import", "sheet", &file]);
+    let sheet = run(&stack, &["--yes", "import", "sheet", &file]);
     assert!(said(&sheet).contains("the first line lacks the column status"), "{}", said(&sheet));
 }
 
-/// A world with a license of every kind there is.
-pub(crate) fn every_kind() -> World {
-    let world = World::start();
+/// A stack with a license of every kind there is.
+pub(crate) fn every_kind() -> TestStack {
+    let stack = TestStack::start();
     let (first, second) = (Machine::named("first"), Machine::named("second"));
-    world.put(Fixture::pro());
-    world.put(Fixture::pro().seats(3).bound(1, &first, UnixMillis(5)).bound(2, &second, UnixMillis(6)));
-    world.put(Fixture::pro().ending(UnixMillis(4_102_444_799_999)).with(move |new, ring| {
+    stack.put(Fixture::pro());
+    stack.put(Fixture::pro().seats(3).bound(1, &first, UnixMillis(5)).bound(2, &second, UnixMillis(6)));
+    stack.put(Fixture::pro().ending(UnixMillis(4_102_444_799_999)).with(move |new, ring| {
         let device = first.device(new, ring, UnixMillis(7));
         let released = FormerDevice { device, at: UnixMillis(9), may_return: true, reclaim: Reclaim::Always };
         let license = &mut new.license;
@@ -252,24 +252,24 @@ pub(crate) fn every_kind() -> World {
             falconer_domain::person::Note::read("=HYPERLINK(\"x\")\n'quoted', and \"more\"").unwrap();
         new.metadata = Some("{\"order\": 7}".to_owned());
     }));
-    world.put(Fixture::of_tier("elite").ending(UnixMillis(4_102_444_800_123)).with(|new, _| {
+    stack.put(Fixture::of_tier("elite").ending(UnixMillis(4_102_444_800_123)).with(|new, _| {
         let license = &mut new.license;
         license.status = Status::Pending;
         license.duration_days = Some(30);
         license.email = None;
         license.user_id = Some("-1+2".to_owned());
     }));
-    let replaced = world.put(Fixture::of_tier("free").with_legacy_key());
-    let rotated = told(&world, &["rotate-key", &replaced]);
-    world.speak(rotated["licenseKey"].as_str().unwrap());
-    world
+    let replaced = stack.put(Fixture::of_tier("free").with_legacy_key());
+    let rotated = told(&stack, &["rotate-key", &replaced]);
+    stack.speak(rotated["licenseKey"].as_str().unwrap());
+    stack
 }
 
 #[test]
 fn export_reads_back_without_loss() {
-    let (world, folder) = (every_kind(), Folder::new());
+    let (stack, folder) = (every_kind(), Folder::new());
     let (masked, again) = (folder.path("masked.csv"), folder.path("again.csv"));
-    assert_eq!(told(&world, &["export", "csv", "--output", &masked])["licenses"], 6);
+    assert_eq!(told(&stack, &["export", "csv", "--output", &masked])["licenses"], 6);
     assert_eq!(fs::metadata(&masked).unwrap().permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(&masked).unwrap();
     assert!(text.contains("\"'=HYPERLINK(") && text.contains(",'-1+2,"), "no cell is a formula");
@@ -277,17 +277,17 @@ fn export_reads_back_without_loss() {
         assert!(!cell.trim_start_matches('"').starts_with(['=', '@', '+', '-']), "{cell}");
     }
 
-    let empty = World::start();
+    let empty = TestStack::start();
     let report = told(&empty, &["import", "sheet", &masked]);
     assert_eq!((&report["imported"], &report["mappingFile"]), (&json!(6), &Value::Null));
     assert_eq!(told(&empty, &["export", "csv", "--output", &again])["licenses"], 6);
     assert_eq!(fs::read_to_string(&again).unwrap(), text);
     for row in rows(Path::new(&masked)) {
         let id = falconer_domain::LicenseId::parse(row["license_id"].as_str().unwrap()).unwrap();
-        assert_eq!(empty.stored(&id), world.stored(&id));
+        assert_eq!(empty.stored(&id), stack.stored(&id));
         // What no rule looks at came along too; the version begins anew.
         for attribute in ["created_at", "key_escrow", "key_hint", "metadata", "expiry_month"] {
-            assert_eq!(empty.item(&id)[attribute], world.item(&id)[attribute], "{attribute}");
+            assert_eq!(empty.item(&id)[attribute], stack.item(&id)[attribute], "{attribute}");
         }
     }
     empty.forget();
@@ -296,22 +296,22 @@ fn export_reads_back_without_loss() {
 
     // With keys in clear, which the audit of each license tells of; and the same licenses again.
     let revealed = folder.path("revealed.csv");
-    told(&world, &["export", "csv", "--reveal", "--output", &revealed, "--reason", "escrow"]);
+    told(&stack, &["export", "csv", "--reveal", "--output", &revealed, "--reason", "escrow"]);
     for row in rows(Path::new(&revealed)) {
         let (key, id) = (row["license_key"].as_str().unwrap(), row["license_id"].as_str().unwrap());
-        assert_eq!(world.license_id(key).as_str(), id);
-        let audit = world.audit_rows(&world.license_id(key));
+        assert_eq!(stack.license_id(key).as_str(), id);
+        let audit = stack.audit_rows(&stack.license_id(key));
         assert_eq!(audit.last().unwrap()["code"]["S"], "KEY_REVEALED");
     }
-    let third = World::start();
+    let third = TestStack::start();
     assert_eq!(told(&third, &["import", "sheet", &revealed])["imported"], 6);
     told(&third, &["export", "csv", "--output", &again]);
     assert_eq!(fs::read_to_string(&again).unwrap(), text);
-    let printed = run(&world, &["export", "csv"]);
+    let printed = run(&stack, &["export", "csv"]);
     assert_eq!(String::from_utf8(printed.stdout).unwrap(), text, "to standard output without a file");
     // Another ring has a generation 1 too; what it cannot open it does not take.
     let ring = ring().replace(falconer_tests::MASTER_A, MASTER_B);
-    let foreign = World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() });
+    let foreign = TestStack::with(&TestStackOptions { ring: Some(ring), ..TestStackOptions::default() });
     assert_eq!(run(&foreign, &["--yes", "import", "sheet", &masked]).status.code(), Some(5));
     let bad = rows(Path::new(&format!("{masked}.refused.csv")));
     assert_eq!(bad.len(), 6);
@@ -322,7 +322,7 @@ fn export_reads_back_without_loss() {
         other["license_key"].as_str().unwrap(),
         1,
     );
-    let fourth = World::start();
+    let fourth = TestStack::start();
     let output = run(&fourth, &["--yes", "import", "sheet", &folder.file("swapped.csv", &swapped)]);
     assert_eq!(output.status.code(), Some(5));
     let bad = rows(Path::new(&folder.path("swapped.csv.refused.csv")));
@@ -330,10 +330,10 @@ fn export_reads_back_without_loss() {
 }
 
 /// Starts a command and kills it when DynamoDB has seen so many transactions of it; whether it was still running.
-pub(crate) fn killed(world: &World, mut command: Command, transactions: usize) -> bool {
-    world.forget();
+pub(crate) fn killed(stack: &TestStack, mut command: Command, transactions: usize) -> bool {
+    stack.forget();
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while child.try_wait().unwrap().is_none() && writes(world) < transactions {
+    while child.try_wait().unwrap().is_none() && writes(stack) < transactions {
         std::thread::sleep(Duration::from_millis(5));
     }
     let running = child.try_wait().unwrap().is_none();
@@ -342,13 +342,13 @@ pub(crate) fn killed(world: &World, mut command: Command, transactions: usize) -
     running
 }
 
-pub(crate) fn licenses(world: &World) -> usize {
-    told(world, &["list", "--all", "--limit", "100000"])["licenses"].as_array().unwrap().len()
+pub(crate) fn licenses(stack: &TestStack) -> usize {
+    told(stack, &["list", "--all", "--limit", "100000"])["licenses"].as_array().unwrap().len()
 }
 
 /// The output that two runs of one import share: all but the moments of the import itself.
-pub(crate) fn essence(world: &World) -> Vec<Value> {
-    let listed = told(world, &["list", "--all", "--limit", "100000"]);
+pub(crate) fn essence(stack: &TestStack) -> Vec<Value> {
+    let listed = told(stack, &["list", "--all", "--limit", "100000"]);
     let mut licenses = listed["licenses"].as_array().unwrap().clone();
     for license in &mut licenses {
         license["createdAt"].take();
@@ -366,7 +366,7 @@ const ROWS: usize = 2_000;
 
 #[test]
 fn killed_import_resumes_at_any_row() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     let mut sheet = format!("{HEADER}\n");
     for row in 0..ROWS {
         let bad = if row % 100 == 50 { "gold" } else { "pro" };
@@ -382,28 +382,28 @@ fn killed_import_resumes_at_any_row() {
     let mut stopped = 0;
     let mut stages = Vec::new();
     for transactions in [0, 1, 8, 20, 15] {
-        let mut command = falconer(&world);
+        let mut command = falconer(&stack);
         command.args(["--yes", "import", "sheet", &file]);
-        stopped += usize::from(killed(&world, command, transactions));
-        stages.push(licenses(&world));
+        stopped += usize::from(killed(&stack, command, transactions));
+        stages.push(licenses(&stack));
         assert!(!Path::new(&format!("{file}.mapping.csv")).exists() || stages.last() == Some(&good));
     }
     let between = stages.iter().filter(|stored| (1..good).contains(*stored)).count();
     assert!(stopped == stages.len() && between >= 3, "{stages:?}");
-    assert_eq!(run(&world, &["--yes", "import", "sheet", &file]).status.code(), Some(5));
-    assert_eq!(licenses(&world), good);
+    assert_eq!(run(&stack, &["--yes", "import", "sheet", &file]).status.code(), Some(5));
+    assert_eq!(licenses(&stack), good);
     let mapping = fs::read_to_string(format!("{file}.mapping.csv")).unwrap();
     assert_eq!(mapping.lines().count(), good + 1, "of all runs together");
     assert_eq!(rows(Path::new(&format!("{file}.refused.csv"))).len(), ROWS / 100);
-    world.forget();
-    run(&world, &["--yes", "import", "sheet", &file]);
-    assert_eq!(writes(&world), 0);
+    stack.forget();
+    run(&stack, &["--yes", "import", "sheet", &file]);
+    assert_eq!(writes(&stack), 0);
 
-    let unstopped = World::start();
+    let unstopped = TestStack::start();
     run(&unstopped, &["--yes", "import", "sheet", &file]);
-    assert_eq!(essence(&unstopped), essence(&world));
+    assert_eq!(essence(&unstopped), essence(&stack));
     // Two operators at once: each license once, whoever was first.
-    let both = World::start();
+    let both = TestStack::start();
     let child = |file: &str| {
         let mut command = falconer(&both);
         command
@@ -423,27 +423,27 @@ fn killed_import_resumes_at_any_row() {
 
 #[test]
 fn failed_import_resumes_later() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     let mut sheet = format!("{HEADER}\n");
     for row in 0..200 {
         writeln!(sheet, "CUST-{row:06},active,pro,,,,,,,,,,").unwrap();
     }
     let file = folder.file("sheet.csv", &sheet);
-    world.dynamodb.break_all(Matcher::operation("TransactWriteItems"), Fault::internal());
-    let output = run(&world, &["--yes", "import", "sheet", &file]);
+    stack.dynamodb.break_all(Matcher::operation("TransactWriteItems"), Fault::internal());
+    let output = run(&stack, &["--yes", "import", "sheet", &file]);
     assert_eq!(output.status.code(), Some(6), "{}", said(&output));
     assert!(said(&output).contains("the same command goes on from there"), "{}", said(&output));
-    world.dynamodb.heal();
-    assert_eq!(told(&world, &["import", "sheet", &file])["imported"], 200);
+    stack.dynamodb.heal();
+    assert_eq!(told(&stack, &["import", "sheet", &file])["imported"], 200);
 }
 
 #[test]
 fn bulk_orders_are_issued_once() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     let header = "tier,user,email,name,days,from_activation,perpetual,seats,features";
     let bad = folder
         .file("bad.csv", &format!("{header}\npro,u,,,30,,yes,,\ngold,u,,,30,,,,\npro,u,nobody,,1,,,,\n"));
-    let output = run(&world, &["--yes", "issue", "--from-csv", &bad]);
+    let output = run(&stack, &["--yes", "issue", "--from-csv", &bad]);
     assert_eq!(output.status.code(), Some(2));
     for sentence in [
         "line 2: days: a row has either days or `yes`",
@@ -461,30 +461,30 @@ fn bulk_orders_are_issued_once() {
     let file = folder.file("orders.csv", &orders);
     let mut stopped = 0;
     for transactions in [0, 1, 12] {
-        let mut command = falconer(&world);
+        let mut command = falconer(&stack);
         command.args(["--yes", "issue", "--from-csv", &file]);
-        stopped += usize::from(killed(&world, command, transactions));
+        stopped += usize::from(killed(&stack, command, transactions));
     }
     assert_eq!(stopped, 3);
-    let issued = told(&world, &["issue", "--from-csv", &file]);
+    let issued = told(&stack, &["issue", "--from-csv", &file]);
     let there = issued["there"].as_u64().unwrap();
     assert_eq!(there + issued["issued"].as_u64().unwrap(), 1_000);
-    assert_eq!(licenses(&world), 1_000, "none twice");
+    assert_eq!(licenses(&stack), 1_000, "none twice");
     let keys = rows(Path::new(issued["keysFile"].as_str().unwrap()));
     assert_eq!(keys.len(), 1_000);
     for row in keys.iter().step_by(250) {
         let key = row["license_key"].as_str().unwrap();
-        world.speak(key);
-        let reply = world.verify(key);
+        stack.speak(key);
+        let reply = stack.verify(key);
         assert_eq!((reply.code(), &reply.body["userId"]), ("VALID", &row["user"]));
         assert_eq!(reply.body["licenseId"], row["license_id"]);
     }
-    world.settle();
-    world.forget();
-    assert_eq!(told(&world, &["issue", "--from-csv", &file])["outcome"], "unchanged");
-    assert_eq!(writes(&world), 0);
+    stack.settle();
+    stack.forget();
+    assert_eq!(told(&stack, &["issue", "--from-csv", &file])["outcome"], "unchanged");
+    assert_eq!(writes(&stack), 0);
     let other = folder.file("orders.csv", &orders.replace("user_7,", "user_77,"));
-    let output = run(&world, &["--yes", "issue", "--from-csv", &other]);
+    let output = run(&stack, &["--yes", "issue", "--from-csv", &other]);
     assert!(said(&output).contains("line 9 is not the order it was"), "{}", said(&output));
     // A key that somebody typed into the file issues nothing.
     let keys_file = issued["keysFile"].as_str().unwrap();
@@ -492,14 +492,14 @@ fn bulk_orders_are_issued_once() {
         (keys[0]["license_key"].as_str().unwrap(), keys[1]["license_key"].as_str().unwrap());
     folder.file("orders.csv", &orders);
     fs::write(keys_file, fs::read_to_string(keys_file).unwrap().replace(second, first)).unwrap();
-    let output = run(&world, &["--yes", "issue", "--from-csv", &file]);
+    let output = run(&stack, &["--yes", "issue", "--from-csv", &file]);
     assert!(said(&output).contains("line 3 does not hold the key that was made"), "{}", said(&output));
 }
 
 /// The list of an import that is run again is mailed again: it has no key that opens nothing.
 #[test]
 fn keys_replaced_since_are_not_listed_again() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     let sheet = "license_key,status,license_tier,licensee_email\n\
                  ABC-123-XYZ-1,active,pro,a@example.com\n\
                  ABC-123-XYZ-2,active,pro,b@example.com\n\
@@ -507,19 +507,19 @@ fn keys_replaced_since_are_not_listed_again() {
                  ABC-123-XYZ-4,revoked,pro,d@example.com\n";
     let file = folder.file("customers.csv", sheet);
     let mapping = format!("{file}.mapping.csv");
-    told(&world, &["import", "sheet", &file]);
+    told(&stack, &["import", "sheet", &file]);
     let first = rows(Path::new(&mapping));
     let of = |row: usize, cell: &str| first[row][cell].as_str().unwrap().to_owned();
-    (0..4).for_each(|row| world.speak(&of(row, "license_key")));
+    (0..4).for_each(|row| stack.speak(&of(row, "license_key")));
     let mut newest = of(1, "license_id");
     // Twice: the list names the license that is there now.
     for _ in 0..2 {
-        let rotated = told(&world, &["rotate-key", &newest]);
-        world.speak(rotated["licenseKey"].as_str().unwrap());
+        let rotated = told(&stack, &["rotate-key", &newest]);
+        stack.speak(rotated["licenseKey"].as_str().unwrap());
         newest = rotated["licenseId"].as_str().unwrap().to_owned();
     }
-    told(&world, &["revoke", &of(2, "license_id"), "--reason", "refund"]);
-    let report = told(&world, &["import", "sheet", &file]);
+    told(&stack, &["revoke", &of(2, "license_id"), "--reason", "refund"]);
+    let report = told(&stack, &["import", "sheet", &file]);
     assert_eq!((&report["outcome"], &report["there"]), (&json!("unchanged"), &json!(4)));
     let again = rows(Path::new(&mapping));
     for (row, key, id, outcome) in [

@@ -2,14 +2,14 @@
 
 use std::process::Output;
 
-use falconer_tests::{Fixture, Machine, World, now};
+use falconer_tests::{Fixture, Machine, TestStack, now};
 use serde_json::{Value, json};
 
 use crate::issuing::falconer;
 use crate::manners::Folder;
 
-pub(crate) fn run(world: &World, arguments: &[&str]) -> Output {
-    falconer(world).args(arguments).output().expect("the program runs")
+pub(crate) fn run(stack: &TestStack, arguments: &[&str]) -> Output {
+    falconer(stack).args(arguments).output().expect("the program runs")
 }
 
 pub(crate) fn said(output: &Output) -> String {
@@ -17,8 +17,8 @@ pub(crate) fn said(output: &Output) -> String {
 }
 
 /// The output of a command with `--json --yes`.
-pub(crate) fn told(world: &World, arguments: &[&str]) -> Value {
-    let output = run(world, &[&["--json", "--yes"], arguments].concat());
+pub(crate) fn told(stack: &TestStack, arguments: &[&str]) -> Value {
+    let output = run(stack, &[&["--json", "--yes"], arguments].concat());
     assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     assert_eq!(said(&output), "", "{arguments:?}: one document and nothing else");
     let text = String::from_utf8(output.stdout).unwrap();
@@ -28,9 +28,9 @@ pub(crate) fn told(world: &World, arguments: &[&str]) -> Value {
 
 #[test]
 fn edits_reach_verify_and_audit() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    let id = world.license_id(&key);
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    let id = stack.license_id(&key);
     for (arguments, code) in [
         (vec!["suspend", &key, "--reason", "chargeback"], "SUSPENDED"),
         (vec!["reinstate", id.as_str()], "VALID"),
@@ -43,17 +43,17 @@ fn edits_reach_verify_and_audit() {
         (vec!["note", &key, "called on Monday"], "VALID"),
         (vec!["extend", &key, "--perpetual"], "VALID"),
     ] {
-        assert_eq!(told(&world, &arguments)["outcome"], "changed", "{arguments:?}");
-        assert_eq!(world.verify(&key).code(), code, "{arguments:?}");
+        assert_eq!(told(&stack, &arguments)["outcome"], "changed", "{arguments:?}");
+        assert_eq!(stack.verify(&key).code(), code, "{arguments:?}");
     }
-    let reply = world.verify(&key);
+    let reply = stack.verify(&key);
     assert_eq!((&reply.body["tier"], &reply.body["perpetual"]), (&json!("elite"), &json!(true)));
     assert!(reply.body["features"].as_array().unwrap().contains(&json!("early_access")));
-    assert_eq!(told(&world, &["remove-feature", &key, "early_access"])["outcome"], "changed");
-    assert_eq!(told(&world, &["note", &key, "called on Monday"])["outcome"], "unchanged");
+    assert_eq!(told(&stack, &["remove-feature", &key, "early_access"])["outcome"], "changed");
+    assert_eq!(told(&stack, &["note", &key, "called on Monday"])["outcome"], "unchanged");
 
-    world.settle();
-    let rows: Vec<_> = world.audit_rows(&id).into_iter().filter(|row| row.get("ttl").is_none()).collect();
+    stack.settle();
+    let rows: Vec<_> = stack.audit_rows(&id).into_iter().filter(|row| row.get("ttl").is_none()).collect();
     let first = &rows[0];
     assert_eq!(
         (&first["action"]["S"], &first["code"]["S"], &first["actor"]["S"], &first["reason"]["S"]),
@@ -62,38 +62,38 @@ fn edits_reach_verify_and_audit() {
     assert_eq!(first["changes"]["M"]["status"]["M"]["before"]["S"], "active");
     assert_eq!(rows.len(), 11, "one for each change");
     assert!(!format!("{rows:?}").contains("Monday"), "a note may name a person");
-    assert_eq!(world.item(&id)["version"]["N"], "12");
+    assert_eq!(stack.item(&id)["version"]["N"], "12");
 
-    let shown = told(&world, &["show", &key]);
+    let shown = told(&stack, &["show", &key]);
     assert_eq!((&shown["status"], &shown["notes"]), (&json!("active"), &json!("called on Monday")));
     assert_eq!(shown["seats"], json!({ "used": 0, "max": 3, "freeUsed": 0 }));
     assert_eq!(shown["audit"].as_array().unwrap().len(), 10);
-    assert_eq!(shown["keyHint"], told(&world, &["show", shown["keyHint"].as_str().unwrap()])["keyHint"]);
-    let audit = told(&world, &["audit", &key, "--since", "2020-01-01"]);
+    assert_eq!(shown["keyHint"], told(&stack, &["show", shown["keyHint"].as_str().unwrap()])["keyHint"]);
+    let audit = told(&stack, &["audit", &key, "--since", "2020-01-01"]);
     assert!(audit["audit"].as_array().unwrap().iter().any(|row| row["reason"] == "refund"), "{audit}");
 }
 
 #[test]
 fn rotated_key_binds_devices_again() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machine = Machine::named("first");
-    let old = world.put(Fixture::pro());
-    assert_eq!(world.activate(&old, &machine).code(), "ACTIVATED");
-    let rotated = told(&world, &["rotate-key", &old, "--reason", "pasted into an issue"]);
+    let old = stack.put(Fixture::pro());
+    assert_eq!(stack.activate(&old, &machine).code(), "ACTIVATED");
+    let rotated = told(&stack, &["rotate-key", &old, "--reason", "pasted into an issue"]);
     let new = rotated["licenseKey"].as_str().unwrap();
-    world.speak(new);
-    assert_eq!((world.verify(&old).code(), world.verify(new).code()), ("REVOKED", "VALID"));
-    let reply = world.activate(new, &machine);
+    stack.speak(new);
+    assert_eq!((stack.verify(&old).code(), stack.verify(new).code()), ("REVOKED", "VALID"));
+    let reply = stack.activate(new, &machine);
     assert_eq!((reply.code(), &reply.body["transfers"]["used"]), ("ACTIVATED", &json!(0)));
     assert_eq!(reply.body["seats"], json!({ "used": 1, "max": 1 }));
-    let refused = run(&world, &["--yes", "reinstate", &old]);
+    let refused = run(&stack, &["--yes", "reinstate", &old]);
     assert!(said(&refused).contains("was replaced by lic_"), "{}", said(&refused));
     assert_eq!(refused.status.code(), Some(1));
 
-    assert_eq!(told(&world, &["reveal", world.license_id(new).as_str()])["licenseKey"], new);
-    world.settle();
+    assert_eq!(told(&stack, &["reveal", stack.license_id(new).as_str()])["licenseKey"], new);
+    stack.settle();
     for (key, codes) in [(old.as_str(), vec!["KEY_ROTATED"]), (new, vec!["KEY_ROTATED", "KEY_REVEALED"])] {
-        let rows = world.audit_rows(&world.license_id(key));
+        let rows = stack.audit_rows(&stack.license_id(key));
         let told: Vec<_> = rows.iter().filter(|row| row["actor"]["S"] == "fixture-operator").collect();
         assert_eq!(told.iter().map(|row| row["code"]["S"].as_str().unwrap()).collect::<Vec<_>>(), codes);
     }
@@ -101,61 +101,61 @@ fn rotated_key_binds_devices_again() {
 
 #[test]
 fn a_reset_gives_the_binding_back() {
-    let world = World::start();
-    let key = world.put(Fixture::pro().with(|new, _| new.license.policy.max_transfers = Some(0)));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro().with(|new, _| new.license.policy.max_transfers = Some(0)));
     let (first, second) = (Machine::named("first"), Machine::named("second"));
-    world.activate(&key, &first);
-    assert_eq!(world.transfer(&key, &second).code(), "TRANSFER_LIMIT_REACHED");
-    let device = told(&world, &["show", &key])["devices"][0]["id"].as_str().unwrap().to_owned();
-    let none = run(&world, &["--yes", "reset-hardware", &key, "--device", "dev_0000000000000000"]);
+    stack.activate(&key, &first);
+    assert_eq!(stack.transfer(&key, &second).code(), "TRANSFER_LIMIT_REACHED");
+    let device = told(&stack, &["show", &key])["devices"][0]["id"].as_str().unwrap().to_owned();
+    let none = run(&stack, &["--yes", "reset-hardware", &key, "--device", "dev_0000000000000000"]);
     assert!(said(&none).contains("is not bound to this license"), "{}", said(&none));
-    assert_eq!(told(&world, &["reset-hardware", &key, "--device", &device])["license"]["seats"]["used"], 0);
-    assert_eq!(world.activate(&key, &second).code(), "ACTIVATED");
-    assert_eq!(told(&world, &["reset-hardware", &key, "--all"])["license"]["seats"]["freeUsed"], 0);
+    assert_eq!(told(&stack, &["reset-hardware", &key, "--device", &device])["license"]["seats"]["used"], 0);
+    assert_eq!(stack.activate(&key, &second).code(), "ACTIVATED");
+    assert_eq!(told(&stack, &["reset-hardware", &key, "--all"])["license"]["seats"]["freeUsed"], 0);
 }
 
 #[test]
 fn list_filters_licenses() {
-    let world = World::start();
-    let soon = world.put(Fixture::pro().ending(now().plus_days(10)));
-    world.put(Fixture::pro().ending(now().plus_days(400)));
-    world.put(Fixture::of_tier("free").with(|new, _| new.license.user_id = Some("somebody".to_owned())));
+    let stack = TestStack::start();
+    let soon = stack.put(Fixture::pro().ending(now().plus_days(10)));
+    stack.put(Fixture::pro().ending(now().plus_days(400)));
+    stack.put(Fixture::of_tier("free").with(|new, _| new.license.user_id = Some("somebody".to_owned())));
     let ids = |arguments: &[&str]| -> Vec<String> {
-        let listed = told(&world, &[&["list"], arguments].concat());
+        let listed = told(&stack, &[&["list"], arguments].concat());
         let licenses = listed["licenses"].as_array().unwrap();
         licenses.iter().map(|license| license["licenseId"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(ids(&["--expiring", "30"]), [world.license_id(&soon).as_str()]);
+    assert_eq!(ids(&["--expiring", "30"]), [stack.license_id(&soon).as_str()]);
     assert_eq!(ids(&["--expiring", "500"]).len(), 2);
     assert_eq!(ids(&["--user", "somebody"]).len(), 1);
     assert_eq!(ids(&["--email", "fixture.person@example.com"]).len(), 3);
     assert_eq!(ids(&["--status", "active"]).len(), 3);
     assert_eq!(ids(&["--status", "revoked"]).len(), 0);
     assert_eq!(ids(&["--all"]).len(), 3);
-    let two = told(&world, &["list", "--all", "--limit", "2"]);
+    let two = told(&stack, &["list", "--all", "--limit", "2"]);
     assert_eq!((two["licenses"].as_array().unwrap().len(), &two["more"]), (2, &json!(true)));
 }
 
 #[test]
 fn stats_count_licenses_and_days() {
-    let world = World::start();
+    let stack = TestStack::start();
     let (first, second) = (Machine::named("first"), Machine::named("second"));
-    let key = world.put(Fixture::pro());
-    world.put(Fixture::of_tier("free").ending(now().plus_days(0)));
+    let key = stack.put(Fixture::pro());
+    stack.put(Fixture::of_tier("free").ending(now().plus_days(0)));
     for (reply, code) in [
-        (world.activate(&key, &first), "ACTIVATED"),
-        (world.activate(&key, &second), "SEATS_EXHAUSTED"),
-        (world.transfer(&key, &second), "TRANSFERRED"),
-        (world.verify(&key), "VALID"),
+        (stack.activate(&key, &first), "ACTIVATED"),
+        (stack.activate(&key, &second), "SEATS_EXHAUSTED"),
+        (stack.transfer(&key, &second), "TRANSFERRED"),
+        (stack.verify(&key), "VALID"),
     ] {
         assert_eq!(reply.code(), code);
     }
-    told(&world, &["suspend", &key]);
-    assert_eq!(world.verify(&key).code(), "SUSPENDED");
-    world.settle();
+    told(&stack, &["suspend", &key]);
+    assert_eq!(stack.verify(&key).code(), "SUSPENDED");
+    stack.settle();
     let folder = Folder::new();
     let chart = folder.path("chart.svg");
-    let counted = told(&world, &["stats", "--days", "2", "--chart", &chart]);
+    let counted = told(&stack, &["stats", "--days", "2", "--chart", &chart]);
     assert_eq!(counted["licenses"], json!({ "free": { "expired": 1 }, "pro": { "suspended": 1 } }));
     assert_eq!(counted["refusals"], json!({ "SEATS_EXHAUSTED": 1, "SUSPENDED": 1 }));
     let all = |member: &str| -> u64 {
@@ -168,10 +168,10 @@ fn stats_count_licenses_and_days() {
 /// The verdict is that of the very function the Lambda runs.
 #[test]
 fn explain_agrees_with_verify() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machine = Machine::named("first");
-    let expired = world.put(Fixture::pro().ending(now().plus_days(0)));
-    let bound = world.put(Fixture::pro().bound(1, &machine, now()));
+    let expired = stack.put(Fixture::pro().ending(now().plus_days(0)));
+    let bound = stack.put(Fixture::pro().bound(1, &machine, now()));
     let folder = Folder::new();
     let file = |name: &str, content: &Value| folder.file(name, &content.to_string());
     let (here, there) =
@@ -184,86 +184,86 @@ fn explain_agrees_with_verify() {
     ] {
         let mut arguments = vec!["explain", key.as_str()];
         arguments.extend(hardware.iter().flat_map(|file| ["--hardware", file.as_str()]));
-        let explained = told(&world, &arguments);
+        let explained = told(&stack, &arguments);
         assert_eq!((&explained["code"], &explained["valid"]), (&json!(code), &json!(code == "VALID")));
         let checks = explained["checks"].as_array().unwrap();
         let first =
             checks.iter().find(|check| check["passed"] == false).map(|check| check["name"].as_str().unwrap());
         assert_eq!(first, failed, "{explained}");
     }
-    let before = told(&world, &["explain", &expired, "--at", "2020-01-01"]);
+    let before = told(&stack, &["explain", &expired, "--at", "2020-01-01"]);
     assert_eq!(before["code"], "VALID", "the clock moves, not the license");
 }
 
 #[test]
 fn catalog_apply_protects_licenses() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    let shown = told(&world, &["catalog", "show"]);
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    let shown = told(&stack, &["catalog", "show"]);
     let text = shown["toml"].as_str().unwrap();
     assert_eq!((&shown["stored"], &shown["version"]), (&json!(false), &json!(0)));
     let folder = Folder::new();
     let file = |name: &str, text: &str| folder.file(name, text);
     let same = file("same.toml", text);
-    assert_eq!(told(&world, &["catalog", "check", &same])["changes"], json!([]));
-    assert_eq!(told(&world, &["catalog", "apply", &same])["outcome"], "unchanged");
+    assert_eq!(told(&stack, &["catalog", "check", &same])["changes"], json!([]));
+    assert_eq!(told(&stack, &["catalog", "apply", &same])["outcome"], "unchanged");
 
     let roomy = file("roomy.toml", &text.replacen("seats = 1", "seats = 7", 1));
     let changes = json!(["- [policy] seats = 1", "+ [policy] seats = 7"]);
-    assert_eq!(told(&world, &["catalog", "apply", &roomy, "--dry-run"])["changes"], changes);
-    assert_eq!(told(&world, &["catalog", "apply", &roomy, "--reason", "summer"])["outcome"], "changed");
-    assert_eq!(told(&world, &["show", &key])["seats"]["max"], 7);
+    assert_eq!(told(&stack, &["catalog", "apply", &roomy, "--dry-run"])["changes"], changes);
+    assert_eq!(told(&stack, &["catalog", "apply", &roomy, "--reason", "summer"])["outcome"], "changed");
+    assert_eq!(told(&stack, &["show", &key])["seats"]["max"], 7);
     let less = file("less.toml", "product = 'QF'\n[tiers.free]\n");
-    let refused = run(&world, &["--yes", "catalog", "apply", &less]);
+    let refused = run(&stack, &["--yes", "catalog", "apply", &less]);
     assert!(said(&refused).contains("1 of tier pro; give them another"), "{}", said(&refused));
-    assert_eq!(told(&world, &["set-tier", &key, "free"])["outcome"], "changed");
-    assert_eq!(told(&world, &["catalog", "apply", &less])["outcome"], "changed");
-    assert_eq!(told(&world, &["catalog", "show"])["version"], 2);
+    assert_eq!(told(&stack, &["set-tier", &key, "free"])["outcome"], "changed");
+    assert_eq!(told(&stack, &["catalog", "apply", &less])["outcome"], "changed");
+    assert_eq!(told(&stack, &["catalog", "show"])["version"], 2);
 
     let acme = file("acme.toml", "product = 'ACME'\n[tiers.one]\nfeatures = ['a']\n");
-    assert_eq!(told(&world, &["catalog", "apply", &acme])["outcome"], "changed");
-    let issued = told(&world, &["issue", "--product", "ACME", "--tier", "one", "--perpetual"]);
+    assert_eq!(told(&stack, &["catalog", "apply", &acme])["outcome"], "changed");
+    let issued = told(&stack, &["issue", "--product", "ACME", "--tier", "one", "--perpetual"]);
     let key = issued["licenseKey"].as_str().unwrap();
-    world.speak(key);
-    assert_eq!(world.verify(key).body["features"], json!(["a"]));
-    let rows = world.everything_stored();
+    stack.speak(key);
+    assert_eq!(stack.verify(key).body["features"], json!(["a"]));
+    let rows = stack.everything_stored();
     assert!(rows.contains("CATALOG_APPLIED") && rows.contains("catalog#ACME"), "the audit has it");
 }
 
 #[test]
 fn commands_confirm_and_exit_by_code() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    let before = world.item(&world.license_id(&key));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    let before = stack.item(&stack.license_id(&key));
 
-    let asked = run(&world, &["suspend", &key]);
+    let asked = run(&stack, &["suspend", &key]);
     assert_eq!(asked.status.code(), Some(1));
     assert!(said(&asked).contains("give --yes, or --dry-run"), "{}", said(&asked));
-    let dry = run(&world, &["suspend", &key, "--dry-run"]);
+    let dry = run(&stack, &["suspend", &key, "--dry-run"]);
     let text = String::from_utf8_lossy(&dry.stdout).into_owned();
     assert!(dry.status.success() && text.contains(r#"status: "active" → "suspended""#), "{text}");
-    assert_eq!(world.item(&world.license_id(&key)), before, "nothing was changed");
+    assert_eq!(stack.item(&stack.license_id(&key)), before, "nothing was changed");
 
-    let revealed = run(&world, &["reveal", &key, "--dry-run", "--yes"]);
+    let revealed = run(&stack, &["reveal", &key, "--dry-run", "--yes"]);
     assert!(revealed.status.success() && !String::from_utf8_lossy(&revealed.stdout).contains(&key));
-    let ordered = told(&world, &["issue", "--tier", "pro", "--perpetual", "--dry-run"]);
+    let ordered = told(&stack, &["issue", "--tier", "pro", "--perpetual", "--dry-run"]);
     assert_eq!(ordered, json!({ "outcome": "dry_run", "there": null }));
-    assert!(world.audit_rows(&world.license_id(&key)).is_empty(), "and none of this left a row");
+    assert!(stack.audit_rows(&stack.license_id(&key)).is_empty(), "and none of this left a row");
 
-    assert_eq!(run(&world, &["suspend"]).status.code(), Some(2), "usage");
-    assert_eq!(run(&world, &["revoke", &key, "--yes"]).status.code(), Some(2), "a reason is required");
+    assert_eq!(run(&stack, &["suspend"]).status.code(), Some(2), "usage");
+    assert_eq!(run(&stack, &["revoke", &key, "--yes"]).status.code(), Some(2), "a reason is required");
     for (named, sentence, code) in [
         ("ABC-123-XYZ", "no license key of this ring", 2),
         ("lic_0000000000000000000000000", "no license key", 2),
         ("lic_000000000000000000000000", "there is no license lic_", 4),
         ("QF-PRO-…-00000", "there is no license QF-PRO-…-00000", 4),
     ] {
-        let output = run(&world, &["show", named]);
+        let output = run(&stack, &["show", named]);
         assert_eq!(output.status.code(), Some(code), "{named}");
         assert!(said(&output).contains(sentence), "{named}: {}", said(&output));
     }
-    world
+    stack
         .dynamodb
         .break_all(falconer_emulators::tap::Matcher::any(), falconer_emulators::tap::Fault::internal());
-    assert_eq!(run(&world, &["show", &key]).status.code(), Some(6), "unavailable");
+    assert_eq!(run(&stack, &["show", &key]).status.code(), Some(6), "unavailable");
 }

@@ -6,17 +6,17 @@ use falconer_aws::audit::AUDIT_BUDGET;
 use falconer_aws::{AuditOutcome, AuditRow, AuditWriter, Store};
 use falconer_domain::UnixMillis;
 use falconer_emulators::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, MASTER_A, Reply, World, WorldOptions, ring};
+use falconer_tests::{Fixture, MASTER_A, Reply, TestStack, TestStackOptions, ring};
 
 /// More than verify's own deadline of 2.5 s, less than the function's 5: a gateway that kills here would betray a
 /// function that waits for Lambda's time-out instead of its own.
 const KILLED_AFTER: Duration = Duration::from_secs(4);
 
-fn with_limit(per_minute: u32) -> World {
-    World::with(&WorldOptions {
+fn with_limit(per_minute: u32) -> TestStack {
+    TestStack::with(&TestStackOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", per_minute.to_string())],
         timeout: Some(KILLED_AFTER),
-        ..WorldOptions::default()
+        ..TestStackOptions::default()
     })
 }
 
@@ -30,90 +30,90 @@ fn assert_unavailable(reply: &Reply, what: &str) {
 
 #[test]
 fn store_outage_is_503_never_401() {
-    let world = with_limit(10);
-    let key = world.put(Fixture::pro());
-    assert_eq!(world.verify(&key).code(), "VALID");
+    let stack = with_limit(10);
+    let key = stack.put(Fixture::pro());
+    assert_eq!(stack.verify(&key).code(), "VALID");
     for (what, fault) in [
         ("reset", Fault::Reset),
         ("hanging", Fault::Hang),
         ("throttled", Fault::throttling()),
         ("broken", Fault::internal()),
     ] {
-        world.dynamodb.break_all(Matcher::any(), fault);
-        assert_unavailable(&world.verify(&key), what);
-        world.dynamodb.heal();
-        assert_eq!(world.verify(&key).code(), "VALID", "after {what}");
+        stack.dynamodb.break_all(Matcher::any(), fault);
+        assert_unavailable(&stack.verify(&key), what);
+        stack.dynamodb.heal();
+        assert_eq!(stack.verify(&key).code(), "VALID", "after {what}");
     }
     let errors: u64 =
-        world.request_lines().iter().map(|line| line["StoreErrors"].as_u64().unwrap_or_default()).sum();
+        stack.request_lines().iter().map(|line| line["StoreErrors"].as_u64().unwrap_or_default()).sum();
     assert!(errors >= 4, "{errors} counted");
-    assert_eq!(world.gateway().starts().len(), world.instances(), "nobody was killed or died");
+    assert_eq!(stack.gateway().starts().len(), stack.instances(), "nobody was killed or died");
 }
 
 #[test]
 fn absorbs_two_throttled_attempts() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    world.verify(&key);
-    world.forget();
-    world.dynamodb.break_next(2, Matcher::operation("GetItem"), Fault::throttling());
-    assert_eq!(world.verify(&key).code(), "VALID");
-    assert_eq!(world.dynamodb.matching(&Matcher::operation("GetItem")).len(), 3);
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    stack.verify(&key);
+    stack.forget();
+    stack.dynamodb.break_next(2, Matcher::operation("GetItem"), Fault::throttling());
+    assert_eq!(stack.verify(&key).code(), "VALID");
+    assert_eq!(stack.dynamodb.matching(&Matcher::operation("GetItem")).len(), 3);
 }
 
 #[test]
 fn without_the_counter_memory_limits() {
     for fault in [Fault::Reset, Fault::Hang] {
-        let world = with_limit(3);
-        let key = world.put(Fixture::pro());
-        let counter = || Matcher::resource(world.settings.rate_limits_table.clone());
-        world.dynamodb.break_all(counter(), fault);
-        let replies: Vec<_> = (0..8).map(|_| world.verify(&key)).collect();
+        let stack = with_limit(3);
+        let key = stack.put(Fixture::pro());
+        let counter = || Matcher::resource(stack.settings.rate_limits_table.clone());
+        stack.dynamodb.break_all(counter(), fault);
+        let replies: Vec<_> = (0..8).map(|_| stack.verify(&key)).collect();
         assert_eq!(replies[0].code(), "VALID");
         assert!(replies.iter().any(|reply| reply.code() == "RATE_LIMITED"), "the limit holds in memory");
         assert!(replies.iter().all(|reply| ["VALID", "RATE_LIMITED"].contains(&reply.code())));
-        assert_eq!(world.request_lines()[0]["WithoutCounter"], 1, "and the operator is told");
+        assert_eq!(stack.request_lines()[0]["WithoutCounter"], 1, "and the operator is told");
         // Over the limit it is refused from memory, broken counter or not.
-        world.forget();
-        if world.verify(&key).status == 429 {
-            world.settle();
-            assert!(world.dynamodb.records().is_empty(), "{:?}", world.dynamodb.records());
+        stack.forget();
+        if stack.verify(&key).status == 429 {
+            stack.settle();
+            assert!(stack.dynamodb.records().is_empty(), "{:?}", stack.dynamodb.records());
         }
     }
 }
 
 #[test]
 fn unreadable_row_is_503() {
-    let world = World::start();
-    let key = world.key_without_license();
-    let id = world.license_id(&key);
-    world.put_item(
+    let stack = TestStack::start();
+    let key = stack.key_without_license();
+    let id = stack.license_id(&key);
+    stack.put_item(
         &serde_json::json!({ "license_id": { "S": id.as_str() }, "tier": { "S": "fixture-broken" } }),
     );
-    assert_unavailable(&world.verify(&key), "corrupt");
-    world.settle();
-    assert!(world.log_text().contains("a row is not readable"), "{}", world.log_text());
+    assert_unavailable(&stack.verify(&key), "corrupt");
+    stack.settle();
+    assert!(stack.log_text().contains("a row is not readable"), "{}", stack.log_text());
 }
 
 #[test]
 fn audit_outage_changes_no_verdict() {
     for fault in [Fault::Reset, Fault::Hang] {
-        let world = World::start();
-        let key = world.put(Fixture::pro());
-        world.dynamodb.break_all(Matcher::operation("PutItem"), fault);
+        let stack = TestStack::start();
+        let key = stack.put(Fixture::pro());
+        stack.dynamodb.break_all(Matcher::operation("PutItem"), fault);
         // The second is answered while the first one's row still hangs: the instance did not wait for it.
         for _ in 0..6 {
-            assert_eq!(world.verify(&key).code(), "VALID");
+            assert_eq!(stack.verify(&key).code(), "VALID");
         }
         let drops = || -> u64 {
-            world.request_lines().iter().map(|line| line["AuditDrops"].as_u64().unwrap_or_default()).sum()
+            stack.request_lines().iter().map(|line| line["AuditDrops"].as_u64().unwrap_or_default()).sum()
         };
         assert_eq!(drops(), 6, "every missing row is counted");
-        let tried = world.dynamodb.matching(&Matcher::operation("PutItem"));
+        let tried = stack.dynamodb.matching(&Matcher::operation("PutItem"));
         let rows: std::collections::BTreeSet<_> =
             tried.iter().map(|record| record.request["Item"]["at"].to_string()).collect();
         assert_eq!(rows.len(), 3, "after three failures the table is left alone");
-        assert_eq!(world.gateway().starts().len(), world.instances(), "nobody was killed or died");
+        assert_eq!(stack.gateway().starts().len(), stack.instances(), "nobody was killed or died");
     }
 }
 
@@ -121,16 +121,16 @@ fn audit_outage_changes_no_verdict() {
 /// 30 s later.
 #[test]
 fn audit_writer_pauses_and_recovers() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    world.dynamodb.break_all(Matcher::operation("PutItem"), Fault::Hang);
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    stack.dynamodb.break_all(Matcher::operation("PutItem"), Fault::Hang);
     let row = AuditRow {
         kept_days: Some(1),
-        ..AuditRow::change(&world.license_id(&key), UnixMillis(0), "r", "verify", "VALID", "nobody")
+        ..AuditRow::change(&stack.license_id(&key), UnixMillis(0), "r", "verify", "VALID", "nobody")
     };
     let store =
-        Store::new(&world.tapped, &world.settings.licenses_table, &world.settings.verifications_table);
-    let writer = AuditWriter::new(&world.settings);
+        Store::new(&stack.tapped, &stack.settings.licenses_table, &stack.settings.verifications_table);
+    let writer = AuditWriter::new(&stack.settings);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -145,7 +145,7 @@ fn audit_writer_pauses_and_recovers() {
         assert_eq!(writer.write(&store, &row).await, AuditOutcome::Paused);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(writer.write(&store, &row).await, AuditOutcome::Dropped, "tried again");
-        world.dynamodb.heal();
+        stack.dynamodb.heal();
         tokio::time::resume();
         // On a busy machine a row may take longer than it is given, but hardly twice in a row.
         let mut outcomes = vec![writer.write(&store, &row).await];
@@ -166,54 +166,54 @@ fn starts_without_a_ring_and_heals() {
         ("short", Some(short.to_owned()), "shorter than 32 characters"),
         ("without current", Some(format!(r#"{{"1":"{MASTER_A}"}}"#)), "no \\\"current\\\""),
     ] {
-        let world = World::with(&WorldOptions { ring: bad, ..WorldOptions::default() });
-        world.speak("a-short-master");
-        assert_unavailable(&world.verify("QF-PRO-ANYTHING"), what);
-        assert_unavailable(&world.get("/api/keys"), what);
-        assert_eq!(world.get("/api/health").status, 200, "{what}: alive");
-        assert_eq!(world.get("/api/health/ready").status, 503, "{what}: not ready");
-        let log = world.log_text();
+        let stack = TestStack::with(&TestStackOptions { ring: bad, ..TestStackOptions::default() });
+        stack.speak("a-short-master");
+        assert_unavailable(&stack.verify("QF-PRO-ANYTHING"), what);
+        assert_unavailable(&stack.get("/api/keys"), what);
+        assert_eq!(stack.get("/api/health").status, 200, "{what}: alive");
+        assert_eq!(stack.get("/api/health/ready").status, 503, "{what}: not ready");
+        let log = stack.log_text();
         assert!(log.contains("no key ring: every request gets 503"), "{what}: {log}");
         assert!(log.contains(sentence), "{what}: {log}");
 
-        world.secrets.put(&world.settings.master_key_secret_id, &ring());
-        let key = world.put(Fixture::pro());
+        stack.secrets.put(&stack.settings.master_key_secret_id, &ring());
+        let key = stack.put(Fixture::pro());
         let healed = (0..160).any(|_| {
             std::thread::sleep(Duration::from_millis(50));
-            world.verify(&key).code() == "VALID"
+            stack.verify(&key).code() == "VALID"
         });
         assert!(healed, "{what}: the ring is read again after 5 s");
-        assert_eq!(world.gateway().starts().len(), world.instances(), "{what}: nobody crashed");
+        assert_eq!(stack.gateway().starts().len(), stack.instances(), "{what}: nobody crashed");
     }
 }
 
 #[test]
 fn cold_start_survives_secrets_outage() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    world.secrets_tap.break_all(Matcher::any(), Fault::Reset);
-    world.gateway().kill("verify", 0).unwrap();
-    world.gateway().wait_until_ready(Duration::from_secs(60)).unwrap();
-    assert_unavailable(&world.verify(&key), "cold");
-    world.secrets_tap.heal();
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    stack.secrets_tap.break_all(Matcher::any(), Fault::Reset);
+    stack.gateway().kill("verify", 0).unwrap();
+    stack.gateway().wait_until_ready(Duration::from_secs(60)).unwrap();
+    assert_unavailable(&stack.verify(&key), "cold");
+    stack.secrets_tap.heal();
     let healed = (0..160).any(|_| {
         std::thread::sleep(Duration::from_millis(50));
-        world.verify(&key).code() == "VALID"
+        stack.verify(&key).code() == "VALID"
     });
     assert!(healed);
 }
 
 #[test]
 fn readiness_names_what_is_missing() {
-    let world = World::start();
-    world.dynamodb.break_all(Matcher::any(), Fault::Reset);
-    let reply = world.get("/api/health/ready");
+    let stack = TestStack::start();
+    stack.dynamodb.break_all(Matcher::any(), Fault::Reset);
+    let reply = stack.get("/api/health/ready");
     assert_unavailable(&reply, "ready");
     assert_eq!(reply.body["detail"], "DynamoDB cannot be reached.");
-    assert_eq!(world.get("/api/health").status, 200);
-    world.dynamodb.heal();
-    assert_eq!(world.get("/api/health/ready").status, 503, "one look is good for ten seconds");
-    let looks = world.dynamodb.records().len();
-    world.get("/api/health/ready");
-    assert_eq!(world.dynamodb.records().len(), looks);
+    assert_eq!(stack.get("/api/health").status, 200);
+    stack.dynamodb.heal();
+    assert_eq!(stack.get("/api/health/ready").status, 503, "one look is good for ten seconds");
+    let looks = stack.dynamodb.records().len();
+    stack.get("/api/health/ready");
+    assert_eq!(stack.dynamodb.records().len(), looks);
 }

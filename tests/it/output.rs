@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use falconer_aws::AuditRow;
 use falconer_domain::{LicenseId, UnixMillis};
-use falconer_tests::{Fixture, Machine, World, now, program};
+use falconer_tests::{Fixture, Machine, TestStack, now, program};
 use serde_json::{Value, json};
 
 use crate::issuing::falconer;
@@ -44,20 +44,20 @@ fn named_in(sentence: &str) -> String {
 }
 
 /// The key of a license, and the licenses there are.
-fn revealed(world: &World, id: &str) -> String {
-    let key = told(world, &["reveal", id])["licenseKey"].as_str().expect("a key").to_owned();
-    world.speak(&key);
+fn revealed(stack: &TestStack, id: &str) -> String {
+    let key = told(stack, &["reveal", id])["licenseKey"].as_str().expect("a key").to_owned();
+    stack.speak(&key);
     key
 }
 
-fn count_of_licenses(world: &World) -> usize {
-    told(world, &["list", "--all"])["licenses"].as_array().unwrap().len()
+fn count_of_licenses(stack: &TestStack) -> usize {
+    told(stack, &["list", "--all"])["licenses"].as_array().unwrap().len()
 }
 
 #[test]
 fn a_closed_pipe_is_quiet() {
-    let world = World::start();
-    let key = world.put(Fixture::pro().bound(1, &Machine::named("first"), now()));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro().bound(1, &Machine::named("first"), now()));
     for arguments in [
         vec!["show", key.as_str()],
         vec!["show", key.as_str(), "--json"],
@@ -77,22 +77,22 @@ fn a_closed_pipe_is_quiet() {
         vec!["--help"],
         vec!["--version"],
     ] {
-        let output = into_a_closed_pipe(falconer(&world), &arguments);
+        let output = into_a_closed_pipe(falconer(&stack), &arguments);
         let notes = said(&output);
         let notes: Vec<_> = notes.lines().filter(|line| !line.starts_with("Looking through ")).collect();
         assert_eq!((notes, output.status.code()), (vec![], Some(0)), "{arguments:?}");
     }
-    assert_eq!(told(&world, &["show", &key])["status"], "suspended", "what was asked is done");
+    assert_eq!(told(&stack, &["show", &key])["status"], "suspended", "what was asked is done");
     // Other endings stay what they are.
-    let gone = into_a_closed_pipe(falconer(&world), &["show", "lic_000000000000000000000000", "--json"]);
+    let gone = into_a_closed_pipe(falconer(&stack), &["show", "lic_000000000000000000000000", "--json"]);
     assert_eq!(gone.status.code(), Some(4));
 }
 
 #[test]
 fn a_real_head_reads_one_line() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    let program = falconer(&world);
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    let program = falconer(&stack);
     let mut shell = Command::new("bash");
     for (name, value) in program.get_envs() {
         shell.env(name, value.unwrap());
@@ -105,37 +105,37 @@ fn a_real_head_reads_one_line() {
 
 #[test]
 fn unprinted_key_is_not_lost() {
-    let world = World::start();
-    let old = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let old = stack.put(Fixture::pro());
     let issue = ["issue", "--product", "QF", "--tier", "pro", "--days", "30"];
     let mut issued = 0;
     for (breaks, json) in [(0, false), (0, true), (1, false), (1, true)] {
         let break_off = if breaks == 0 { on_a_full_disk } else { into_a_closed_pipe };
         let manner: &[&str] = if json { &["--json"] } else { &[] };
-        let output = break_off(falconer(&world), &[issue.as_slice(), manner].concat());
+        let output = break_off(falconer(&stack), &[issue.as_slice(), manner].concat());
         assert_eq!(output.status.code(), Some(3), "{}", said(&output));
         assert_eq!(said(&output).lines().count(), 1, "{}", said(&output));
         issued += 1;
         let id = named_in(&said(&output));
-        let key = revealed(&world, &id);
-        assert_eq!(world.verify(&key).code(), "VALID");
-        assert_eq!(count_of_licenses(&world), issued + 1);
+        let key = revealed(&stack, &id);
+        assert_eq!(stack.verify(&key).code(), "VALID");
+        assert_eq!(count_of_licenses(&stack), issued + 1);
 
-        let again = break_off(falconer(&world), &["reveal", &id, "--yes"]);
+        let again = break_off(falconer(&stack), &["reveal", &id, "--yes"]);
         assert_eq!((again.status.code(), named_in(&said(&again))), (Some(3), id.clone()));
     }
 
-    let rotated = on_a_full_disk(falconer(&world), &["rotate-key", &old, "--yes"]);
+    let rotated = on_a_full_disk(falconer(&stack), &["rotate-key", &old, "--yes"]);
     assert_eq!(rotated.status.code(), Some(3));
     assert!(said(&rotated).contains("whose key is revoked"), "{}", said(&rotated));
-    let new = revealed(&world, &named_in(&said(&rotated)));
-    assert_eq!((world.verify(&old).code(), world.verify(&new).code()), ("REVOKED", "VALID"));
+    let new = revealed(&stack, &named_in(&said(&rotated)));
+    assert_eq!((stack.verify(&old).code(), stack.verify(&new).code()), ("REVOKED", "VALID"));
 }
 
 #[test]
 fn full_disk_is_one_sentence() {
-    let (world, folder) = (World::start(), Folder::new());
-    let key = world.put(Fixture::pro());
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let key = stack.put(Fixture::pro());
     for arguments in [
         vec!["show", key.as_str()],
         vec!["list", "--all", "--json"],
@@ -149,18 +149,18 @@ fn full_disk_is_one_sentence() {
         vec!["stats", "--chart", "/dev/full"],
         vec!["export", "csv", "--output", "/dev/full"],
     ] {
-        let output = on_a_full_disk(falconer(&world), &arguments);
+        let output = on_a_full_disk(falconer(&stack), &arguments);
         let notes = said(&output);
         let notes: Vec<_> = notes.lines().filter(|line| !line.starts_with("Looking through ")).collect();
         assert_eq!((notes.len(), output.status.code()), (1, Some(3)), "{arguments:?}: {notes:?}");
         assert!(notes[0].contains("cannot be written"), "{arguments:?}: {notes:?}");
     }
-    assert_eq!(told(&world, &["show", &key])["notes"], "called", "what was asked is done");
+    assert_eq!(told(&stack, &["show", &key])["notes"], "called", "what was asked is done");
     assert!(!fs::metadata("/dev/full").unwrap().is_file(), "the device is not replaced by a file");
 
     // Standard error may be full as well; then there is nobody to tell.
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let mut command = falconer(&world);
+    let mut command = falconer(&stack);
     let silent = command.args(["list", "--all"]).stderr(full).stdout(Stdio::piped()).output().unwrap();
     assert_eq!(silent.status.code(), Some(0));
     assert!(printed(&silent).contains("License, key"));
@@ -169,12 +169,12 @@ fn full_disk_is_one_sentence() {
 
 #[test]
 fn dash_writes_standard_output() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     let sheet = folder
         .file("sheet.csv", "license_key,status,license_tier\nSOME-OLD-KEY,active,pro\nOTHER,sold,pro\n");
     let orders = folder.file("orders.csv", "tier,days\npro,30\n");
     let inside = |arguments: &[&str]| {
-        let mut command = falconer(&world);
+        let mut command = falconer(&stack);
         command.current_dir(folder.path(".")).args(arguments).output().unwrap()
     };
     for (arguments, code, header, beside) in [
@@ -214,17 +214,17 @@ fn dash_writes_standard_output() {
 
 #[test]
 fn files_are_whole_and_private() {
-    let (world, folder) = (World::start(), Folder::new());
-    world.put(Fixture::pro());
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    stack.put(Fixture::pro());
     let (real, link) = (folder.path("real.csv"), folder.path("link.csv"));
     fs::write(&real, "older\n").unwrap();
     std::os::unix::fs::symlink(&real, &link).unwrap();
-    assert!(run(&world, &["export", "csv", "--output", &link]).status.success());
+    assert!(run(&stack, &["export", "csv", "--output", &link]).status.success());
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "the link stays");
     assert!(fs::read_to_string(&real).unwrap().starts_with("license_key,"));
     let chart = folder.path("chart.svg");
     for _ in 0..2 {
-        assert!(run(&world, &["stats", "--days", "2", "--chart", &chart]).status.success());
+        assert!(run(&stack, &["stats", "--days", "2", "--chart", &chart]).status.success());
     }
     for file in [&real, &chart] {
         let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(file).unwrap().permissions());
@@ -240,9 +240,9 @@ fn files_are_whole_and_private() {
 
 #[test]
 fn list_continues_after_a_page() {
-    let world = World::start();
+    let stack = TestStack::start();
     let ids: BTreeSet<String> =
-        (0..7).map(|_| world.license_id(&world.put(Fixture::pro())).to_string()).collect();
+        (0..7).map(|_| stack.license_id(&stack.put(Fixture::pro())).to_string()).collect();
     for filter in
         [&["--all"][..], &["--status", "active"][..], &["--email", "fixture.person@example.com"][..]]
     {
@@ -250,7 +250,7 @@ fn list_continues_after_a_page() {
         loop {
             let mut arguments = [&["list", "--limit", "3"], filter].concat();
             arguments.extend(after.iter().flat_map(|after| ["--after", after.as_str()]));
-            let page = told(&world, &arguments);
+            let page = told(&stack, &arguments);
             let licenses = page["licenses"].as_array().unwrap();
             seen.extend(licenses.iter().map(|license| license["licenseId"].as_str().unwrap().to_owned()));
             after = page["next"].as_str().map(str::to_owned);
@@ -260,7 +260,7 @@ fn list_continues_after_a_page() {
         }
         assert_eq!((seen.len(), seen.into_iter().collect::<BTreeSet<_>>()), (7, ids.clone()), "{filter:?}");
     }
-    assert_eq!(run(&world, &["list", "--all", "--after", "somewhere"]).status.code(), Some(2));
+    assert_eq!(run(&stack, &["list", "--all", "--after", "somewhere"]).status.code(), Some(2));
 }
 
 /// Sequences that move a cursor, set a title, hide text or reverse it.
@@ -273,16 +273,16 @@ fn is_hostile(text: &str) -> bool {
 
 #[test]
 fn terminal_controls_are_neutralized() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    let id = world.license_id(&key);
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    let id = stack.license_id(&key);
     let acting = |actor: &str, arguments: &[&str]| {
-        falconer(&world).env("FALCONER_ACTOR", actor).args(arguments).output().unwrap()
+        falconer(&stack).env("FALCONER_ACTOR", actor).args(arguments).output().unwrap()
     };
     let suspended = acting(HOSTILE, &["--yes", "suspend", &key, "--reason", HOSTILE]);
     assert!(suspended.status.success(), "{}", said(&suspended));
-    world.settle();
-    let stored = world.audit_rows(&id);
+    stack.settle();
+    let stored = stack.audit_rows(&id);
     let of = |member: &str| stored.last().unwrap()[member]["S"].as_str().unwrap().to_owned();
     assert_eq!(
         (of("actor"), of("reason")),
@@ -291,8 +291,8 @@ fn terminal_controls_are_neutralized() {
 
     // Another writer than this one may have stored anything.
     let row = AuditRow::change(&id, now(), "another", "note", "NOTED", HOSTILE);
-    world.wait(world.store.record(&AuditRow { reason: Some(HOSTILE.to_owned()), ..row })).unwrap();
-    let other = world.put(Fixture::pro().with(|new, _| new.license.user_id = Some(HOSTILE.to_owned())));
+    stack.wait(stack.store.record(&AuditRow { reason: Some(HOSTILE.to_owned()), ..row })).unwrap();
+    let other = stack.put(Fixture::pro().with(|new, _| new.license.user_id = Some(HOSTILE.to_owned())));
     for arguments in [
         vec!["show", key.as_str()],
         vec!["audit", key.as_str()],
@@ -301,28 +301,28 @@ fn terminal_controls_are_neutralized() {
         vec!["explain", key.as_str(), "--at", "2020-01-01"],
     ] {
         for manner in [&[][..], &["--json"][..]] {
-            let output = run(&world, &[arguments.as_slice(), manner].concat());
+            let output = run(&stack, &[arguments.as_slice(), manner].concat());
             assert!(output.status.success(), "{arguments:?}: {}", said(&output));
             assert!(!is_hostile(&printed(&output)), "{arguments:?} {manner:?}: {:?}", printed(&output));
             assert!(!printed(&output).lines().any(|line| line.starts_with("forged")), "{arguments:?}");
         }
     }
-    let audit = told(&world, &["audit", &key]);
+    let audit = told(&stack, &["audit", &key]);
     let reasons = audit["audit"].as_array().unwrap().iter().map(|row| row["reason"].clone());
     assert!(reasons.into_iter().any(|reason| reason == HOSTILE), "for a program it says the same");
     // A sentence repeats what was typed.
-    assert!(!is_hostile(&said(&run(&world, &["show", HOSTILE]))));
-    assert!(!is_hostile(&said(&run(&world, &["list", "--status", HOSTILE]))));
-    assert!(!is_hostile(&said(&run(&world, &["list", "--limit", HOSTILE]))), "and so does clap");
-    let noted = run(&world, &["--yes", "note", &key, "first \u{202e}line\nsecond\u{1b} line"]);
+    assert!(!is_hostile(&said(&run(&stack, &["show", HOSTILE]))));
+    assert!(!is_hostile(&said(&run(&stack, &["list", "--status", HOSTILE]))));
+    assert!(!is_hostile(&said(&run(&stack, &["list", "--limit", HOSTILE]))), "and so does clap");
+    let noted = run(&stack, &["--yes", "note", &key, "first \u{202e}line\nsecond\u{1b} line"]);
     assert!(noted.status.success(), "{}", said(&noted));
-    assert_eq!(told(&world, &["show", &key])["notes"], "first line\nsecond line");
+    assert_eq!(told(&stack, &["show", &key])["notes"], "first line\nsecond line");
 }
 
 #[test]
 fn reasons_and_actors_are_bounded() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let long = "x".repeat(120_000);
     for (actor, arguments, sentence) in [
         ("anna", vec!["--yes", "suspend", &key, "--reason", &long], "the reason has 120000 characters"),
@@ -335,36 +335,36 @@ fn reasons_and_actors_are_bounded() {
             "the actor has 120000 characters, and 255 are the most",
         ),
     ] {
-        let output = falconer(&world).env("FALCONER_ACTOR", actor).args(&arguments).output().unwrap();
+        let output = falconer(&stack).env("FALCONER_ACTOR", actor).args(&arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{sentence}");
         assert!(said(&output).contains(sentence) && said(&output).len() < 300, "{}", said(&output));
     }
-    assert_eq!((world.verify(&key).code(), count_of_licenses(&world)), ("VALID", 1), "nothing was done");
+    assert_eq!((stack.verify(&key).code(), count_of_licenses(&stack)), ("VALID", 1), "nothing was done");
 }
 
 #[test]
 fn one_order_is_one_license() {
-    let world = World::start();
+    let stack = TestStack::start();
     let issue = ["issue", "--tier", "pro", "--days", "30", "--email", "fixture.person@example.com"];
     let order = ["--order", "order 1001#b"];
-    let planned = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
+    let planned = told(&stack, &[&issue[..], &order[..], &["--dry-run"]].concat());
     assert_eq!(planned, json!({ "outcome": "dry_run", "there": null }));
-    let first = told(&world, &[&issue[..], &order[..]].concat());
+    let first = told(&stack, &[&issue[..], &order[..]].concat());
     let key = first["licenseKey"].as_str().unwrap();
-    world.speak(key);
+    stack.speak(key);
     assert_eq!((&first["outcome"], &first["order"]), (&json!("issued"), &json!("order 1001#b")));
-    let second = told(&world, &[&issue[..], &order[..]].concat());
+    let second = told(&stack, &[&issue[..], &order[..]].concat());
     assert_eq!(second["outcome"], "there");
     for member in ["licenseKey", "licenseId", "tier", "status", "expiresAt", "order"] {
         assert_eq!(second[member], first[member], "{member}");
     }
-    let text = run(&world, &[&issue[..], &order[..]].concat());
+    let text = run(&stack, &[&issue[..], &order[..]].concat());
     assert!(printed(&text).contains(key) && printed(&text).contains("issued before"), "{}", printed(&text));
-    let planned = told(&world, &[&issue[..], &order[..], &["--dry-run"]].concat());
+    let planned = told(&stack, &[&issue[..], &order[..], &["--dry-run"]].concat());
     assert_eq!(planned["there"], first["licenseId"]);
-    assert_eq!(count_of_licenses(&world), 1);
+    assert_eq!(count_of_licenses(&stack), 1);
     let id = LicenseId::parse(first["licenseId"].as_str().unwrap()).unwrap();
-    let audit = told(&world, &["audit", id.as_str()]);
+    let audit = told(&stack, &["audit", id.as_str()]);
     let codes: Vec<_> = audit["audit"].as_array().unwrap().iter().map(|row| row["code"].clone()).collect();
     assert_eq!(codes, ["ISSUED", "KEY_REVEALED", "KEY_REVEALED"], "the audit has each time the key was seen");
 
@@ -375,7 +375,7 @@ fn one_order_is_one_license() {
         (vec!["issue", "--tier", "pro", "--days", "30", "--seats", "2"], "seats the tier's and not 2"),
         (vec!["issue", "--tier", "pro", "--days", "30", "--feature", "a"], "features none and not a"),
     ] {
-        let refused = run(&world, &[&other[..], &order[..], &["--json"]].concat());
+        let refused = run(&stack, &[&other[..], &order[..], &["--json"]].concat());
         assert_eq!(refused.status.code(), Some(1), "{other:?}");
         let document: Value = serde_json::from_slice(&refused.stdout).unwrap();
         assert_eq!(document["error"]["code"], "order_differs");
@@ -383,27 +383,27 @@ fn one_order_is_one_license() {
         assert!(sentence.contains(differs) && sentence.contains("lic_"), "{sentence}");
     }
     // What has become of the license since is not what was ordered.
-    told(&world, &["extend", id.as_str(), "--days", "5"]);
-    let rotated = told(&world, &["rotate-key", id.as_str()]);
-    world.speak(rotated["licenseKey"].as_str().unwrap());
-    let again = told(&world, &[&issue[..], &order[..]].concat());
+    told(&stack, &["extend", id.as_str(), "--days", "5"]);
+    let rotated = told(&stack, &["rotate-key", id.as_str()]);
+    stack.speak(rotated["licenseKey"].as_str().unwrap());
+    let again = told(&stack, &[&issue[..], &order[..]].concat());
     assert_eq!(again["licenseKey"], rotated["licenseKey"], "the key that is good now");
     for bad in ["", "\u{1b}", &"x".repeat(201)] {
-        assert_eq!(run(&world, &[&issue[..], &["--order", bad]].concat()).status.code(), Some(2), "{bad:?}");
+        assert_eq!(run(&stack, &[&issue[..], &["--order", bad]].concat()).status.code(), Some(2), "{bad:?}");
     }
     // Lists, exports and counts see licenses alone.
-    assert_eq!(count_of_licenses(&world), 2);
-    let exported = run(&world, &["export", "csv"]);
+    assert_eq!(count_of_licenses(&stack), 2);
+    let exported = run(&stack, &["export", "csv"]);
     assert_eq!((exported.status.code(), printed(&exported).lines().count()), (Some(0), 3));
 }
 
 #[test]
 fn concurrent_order_is_one_license() {
-    let world = World::start();
+    let stack = TestStack::start();
     for round in 0..3 {
         let order = format!("order-{round}");
         let start = |tier: &str| {
-            let mut command = falconer(&world);
+            let mut command = falconer(&stack);
             command.args(["--json", "issue", "--tier", tier, "--perpetual", "--order", &order]);
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         };
@@ -416,23 +416,23 @@ fn concurrent_order_is_one_license() {
         let keys: BTreeSet<_> =
             documents.iter().filter_map(|document| document["licenseKey"].as_str()).collect();
         for key in &keys {
-            world.speak(key);
+            stack.speak(key);
         }
         assert_eq!(keys.len(), 1, "{documents:?}");
         let issued = documents.iter().filter(|document| document["outcome"] == "issued").count();
-        assert_eq!((issued, count_of_licenses(&world)), (1, round + 1), "{documents:?}");
+        assert_eq!((issued, count_of_licenses(&stack)), (1, round + 1), "{documents:?}");
     }
 }
 
 #[test]
 fn failures_are_documents_with_codes() {
-    let (world, folder) = (World::start(), Folder::new());
-    let key = world.put(Fixture::pro());
-    world.put(Fixture::pro());
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let key = stack.put(Fixture::pro());
+    stack.put(Fixture::pro());
     let bad = folder.file("bad.csv", "license_key,status,license_tier\nOTHER,sold,pro\n");
     let none = folder.path("none.csv");
     let refused = |arguments: &[&str]| {
-        let output = run(&world, &[&["--json"], arguments].concat());
+        let output = run(&stack, &[&["--json"], arguments].concat());
         let text = printed(&output);
         assert_eq!(text.lines().count(), 1, "{arguments:?}: one document: {text}");
         let document: Value = serde_json::from_str(&text).unwrap();
@@ -469,7 +469,7 @@ fn failures_are_documents_with_codes() {
     }
     let (_, _, rows) = refused(&["import", "sheet", &bad, "--yes"]);
     assert_eq!((&rows["rows"], &rows["refused"]), (&json!(1), &json!(1)), "what was done is in it: {rows}");
-    world
+    stack
         .dynamodb
         .break_all(falconer_emulators::tap::Matcher::any(), falconer_emulators::tap::Fault::internal());
     let (code, exit, _) = refused(&["show", &key]);
@@ -477,7 +477,7 @@ fn failures_are_documents_with_codes() {
     let nowhere =
         Command::new(program("falconer")).args(["--json", "list", "--all"]).env_clear().output().unwrap();
     assert_eq!(nowhere.status.code(), Some(2), "{}", said(&nowhere));
-    drop(world);
+    drop(stack);
 }
 
 /// `docs/cli.md` lists every code and exit code that the program has.
@@ -497,8 +497,8 @@ fn failure_codes_are_documented() {
 
 #[test]
 fn people_read_dates_not_millis() {
-    let world = World::start();
-    let key = world.put(Fixture::pro().ending(UnixMillis(1_900_000_000_000)));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro().ending(UnixMillis(1_900_000_000_000)));
     for (arguments, expected) in [
         (
             vec!["extend", &key, "--until", "2099-06-30"],
@@ -508,7 +508,7 @@ fn people_read_dates_not_millis() {
         (vec!["set-seats", &key, "3"], "seats.max: 1 → 3"),
         (vec!["note", &key, "called"], "notes: none → \"called\""),
     ] {
-        let output = run(&world, &[&arguments[..], &["--dry-run"]].concat());
+        let output = run(&stack, &[&arguments[..], &["--dry-run"]].concat());
         assert!(printed(&output).contains(expected), "{arguments:?}: {}", printed(&output));
         let millis = printed(&output).split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 9);
         assert!(!millis, "{arguments:?}: {}", printed(&output));
@@ -517,49 +517,49 @@ fn people_read_dates_not_millis() {
 
 #[test]
 fn imported_device_was_never_seen() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     let machine = Machine::named("first");
     let (cpu, board) = (&machine.cpu, &machine.board);
     let sheet = folder.file(
         "sheet.csv",
         &format!("license_key,status,license_tier,hw_component_2,hw_component_3\nSOME-OLD-KEY,active,pro,{cpu},{board}\n"),
     );
-    told(&world, &["import", "sheet", &sheet]);
-    let id = told(&world, &["list", "--all"])["licenses"][0]["licenseId"].as_str().unwrap().to_owned();
-    let key = revealed(&world, &id);
-    let shown = told(&world, &["show", &id]);
+    told(&stack, &["import", "sheet", &sheet]);
+    let id = told(&stack, &["list", "--all"])["licenses"][0]["licenseId"].as_str().unwrap().to_owned();
+    let key = revealed(&stack, &id);
+    let shown = told(&stack, &["show", &id]);
     assert_eq!(shown["devices"][0]["lastSeenAt"], Value::Null, "{shown}");
-    let text = printed(&run(&world, &["show", &id]));
+    let text = printed(&run(&stack, &["show", &id]));
     let device = text.lines().find(|line| line.trim_start().starts_with("dev_")).unwrap();
     assert!(device.trim_end().ends_with("never"), "{text}");
 
     let asked = json!({ "license": key, "hw_component_2": cpu, "hw_component_3": board });
-    let reply = world.post("/api/verify", &asked);
+    let reply = stack.post("/api/verify", &asked);
     assert_eq!((reply.code(), &reply.body["device"]["lastSeenAt"]), ("VALID", &Value::Null));
-    let others = world.post("/api/activate-sync", &Machine::named("second").old_request(&key));
+    let others = stack.post("/api/activate-sync", &Machine::named("second").old_request(&key));
     assert_eq!((others.code(), &others.body["devices"][0]["lastSeenAt"]), ("SEATS_EXHAUSTED", &Value::Null));
     // An export keeps it, and the first request ends it.
     let backup = folder.path("backup.csv");
-    assert!(run(&world, &["export", "csv", "--output", &backup]).status.success());
+    assert!(run(&stack, &["export", "csv", "--output", &backup]).status.success());
     assert!(fs::read_to_string(&backup).unwrap().contains(r#"""seen_at"":0"#));
-    let seen = world.post("/api/activate-sync", &machine.old_request(&key));
+    let seen = stack.post("/api/activate-sync", &machine.old_request(&key));
     assert_eq!(seen.code(), "DRIFTED");
-    assert!(told(&world, &["show", &id])["devices"][0]["lastSeenAt"].as_i64().unwrap() > 1_700_000_000_000);
+    assert!(told(&stack, &["show", &id])["devices"][0]["lastSeenAt"].as_i64().unwrap() > 1_700_000_000_000);
 }
 
 #[test]
 fn extend_ends_at_the_last_valid_day() {
-    let world = World::start();
-    let key = world.put(Fixture::pro().ending(now().plus_days(30)));
-    let extended = |arguments: &[&str]| run(&world, &[&["--yes", "extend", &key], arguments].concat());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro().ending(now().plus_days(30)));
+    let extended = |arguments: &[&str]| run(&stack, &[&["--yes", "extend", &key], arguments].concat());
     for arguments in [vec!["--until", "9998-12-31"], vec!["--until", "9999-12-31"]] {
         let output = extended(&arguments);
         assert!(output.status.success(), "{arguments:?}: {}", said(&output));
     }
-    let reply = world.verify(&key);
+    let reply = stack.verify(&key);
     assert_eq!((reply.code(), &reply.body["perpetual"]), ("VALID", &json!(true)), "9999-12-31 is for good");
     assert!(extended(&["--until", "9998-12-31"]).status.success());
-    assert_eq!(told(&world, &["show", &key])["expiresAt"], LATEST_END - 1);
+    assert_eq!(told(&stack, &["show", &key])["expiresAt"], LATEST_END - 1);
     for arguments in [vec!["--days", "1"], vec!["--days", "999999"]] {
         let output = extended(&arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
@@ -572,33 +572,33 @@ fn extend_ends_at_the_last_valid_day() {
     ] {
         assert_eq!(extended(&arguments).status.code(), Some(code), "{arguments:?}");
     }
-    assert_eq!(world.verify(&key).code(), "VALID");
+    assert_eq!(stack.verify(&key).code(), "VALID");
     // Rows of the Flask server may end after every calendar.
-    let beyond = world.put(Fixture::pro().ending(UnixMillis(345_381_753_599_999)));
-    let shown = printed(&run(&world, &["show", &beyond]));
+    let beyond = stack.put(Fixture::pro().ending(UnixMillis(345_381_753_599_999)));
+    let shown = printed(&run(&stack, &["show", &beyond]));
     assert!(shown.contains("after the year 9999") && !shown.contains(" ms"), "{shown}");
-    assert_eq!(told(&world, &["explain", &key, "--at", "9999-12-31"])["code"], "EXPIRED");
+    assert_eq!(told(&stack, &["explain", &key, "--at", "9999-12-31"])["code"], "EXPIRED");
 }
 
 #[test]
 fn explain_lists_refused_requests() {
-    let world = World::start();
+    let stack = TestStack::start();
     let (mine, theirs) = (Machine::named("first"), Machine::named("second"));
-    let key = world.put(Fixture::pro().bound(1, &mine, now()));
+    let key = stack.put(Fixture::pro().bound(1, &mine, now()));
     let similar = Machine { cpu: mine.cpu.clone(), ..theirs.clone() };
-    assert_eq!(world.post("/api/verify", &similar.request(&key)).code(), "HARDWARE_MISMATCH");
-    assert_eq!(world.activate(&key, &theirs).code(), "SEATS_EXHAUSTED");
+    assert_eq!(stack.post("/api/verify", &similar.request(&key)).code(), "HARDWARE_MISMATCH");
+    assert_eq!(stack.activate(&key, &theirs).code(), "SEATS_EXHAUSTED");
     for _ in 0..25 {
-        assert_eq!(world.post("/api/verify", &mine.request(&key)).code(), "VALID");
+        assert_eq!(stack.post("/api/verify", &mine.request(&key)).code(), "VALID");
     }
-    world.settle();
+    stack.settle();
 
-    let explained = told(&world, &["explain", &key]);
+    let explained = told(&stack, &["explain", &key]);
     assert_eq!(explained["code"], "VALID");
     let refusals = explained["refusals"].as_array().unwrap();
     let codes: Vec<_> = refusals.iter().map(|row| row["code"].as_str().unwrap()).collect();
     assert_eq!(codes, ["SEATS_EXHAUSTED", "HARDWARE_MISMATCH"], "newest first");
-    let device = told(&world, &["show", &key])["devices"][0]["id"].clone();
+    let device = told(&stack, &["show", &key])["devices"][0]["id"].clone();
     assert_eq!(
         (&refusals[1]["hardware"]["agreed"], &refusals[1]["hardware"]["nearest"]),
         (&json!(["cpu"]), &device)
@@ -608,7 +608,7 @@ fn explain_lists_refused_requests() {
         json!({ "sent": ["mac", "board", "cpu"], "nearest": null, "agreed": [] })
     );
     assert_eq!(explained["granted"][0]["device"], device);
-    let text = printed(&run(&world, &["explain", &key]));
+    let text = printed(&run(&stack, &["explain", &key]));
     for part in [
         "The last requests that were refused, newest first:",
         "HARDWARE_MISMATCH",
@@ -618,12 +618,12 @@ fn explain_lists_refused_requests() {
         assert!(text.contains(part), "{part}: {text}");
     }
 
-    let shown = told(&world, &["show", &key]);
+    let shown = told(&stack, &["show", &key]);
     assert_eq!(shown["refusals"].as_array().unwrap().len(), 2);
     assert!(shown["audit"].as_array().unwrap().iter().all(|row| row["code"] == "VALID"), "pushed out");
-    assert!(printed(&run(&world, &["show", &key])).contains("HARDWARE_MISMATCH"));
+    assert!(printed(&run(&stack, &["show", &key])).contains("HARDWARE_MISMATCH"));
     // Names of labels, and never what is under them.
-    let rows = format!("{:?}", world.audit_rows(&world.license_id(&key)));
+    let rows = format!("{:?}", stack.audit_rows(&stack.license_id(&key)));
     for part in [&mine.mac, &mine.cpu, &mine.board, &theirs.mac, &theirs.cpu, &theirs.board] {
         assert!(!rows.contains(part.as_str()), "{part}");
     }
@@ -631,23 +631,23 @@ fn explain_lists_refused_requests() {
 
 #[test]
 fn show_reads_few_audit_rows() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    let id = world.license_id(&key);
-    world.wait(async {
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    let id = stack.license_id(&key);
+    stack.wait(async {
         for number in 0..3_000_i64 {
             let at = UnixMillis(1_700_000_000_000 + number);
             let row = AuditRow::change(&id, at, &format!("r{number}"), "verify", "VALID", "client");
-            world.store.record(&row).await.unwrap();
+            stack.store.record(&row).await.unwrap();
         }
     });
-    world.forget();
-    let mut command = falconer(&world);
-    command.env("AWS_ENDPOINT_URL_DYNAMODB", world.dynamodb.endpoint());
+    stack.forget();
+    let mut command = falconer(&stack);
+    command.env("AWS_ENDPOINT_URL_DYNAMODB", stack.dynamodb.endpoint());
     let shown = command.args(["show", &key, "--json"]).output().unwrap();
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(shown["audit"].as_array().unwrap().len(), 10);
-    let queries: Vec<_> = world
+    let queries: Vec<_> = stack
         .dynamodb
         .records()
         .into_iter()

@@ -5,8 +5,8 @@ use std::fs;
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-use falconer_emulators::tap::Record;
-use falconer_tests::{Fixture, Machine, World, alone, checkout, now};
+use falconer_emulators::tap::TapRecord;
+use falconer_tests::{Fixture, Machine, TestStack, alone, checkout, now};
 
 use crate::issuing::falconer;
 use crate::manners::Folder;
@@ -20,8 +20,8 @@ type Calls = BTreeSet<String>;
 const COLUMNS: [&str; 4] = ["licenses", "indexes", "verifications", "services"];
 
 /// The calls that a request is, as a policy names them.
-fn calls(world: &World, record: &Record) -> Vec<String> {
-    let settings = &world.settings;
+fn calls(stack: &TestStack, record: &TapRecord) -> Vec<String> {
+    let settings = &stack.settings;
     let on = |table: &str| match table {
         table if table == settings.licenses_table => "licenses",
         table if table == settings.verifications_table => "verifications",
@@ -45,21 +45,21 @@ fn calls(world: &World, record: &Record) -> Vec<String> {
     vec![format!("{place} {}", record.operation)]
 }
 
-fn observed(world: &World) -> Calls {
-    let tables = world.dynamodb.records();
-    let tables = tables.iter().flat_map(|record| calls(world, record));
-    let secret = world
+fn observed(stack: &TestStack) -> Calls {
+    let tables = stack.dynamodb.records();
+    let tables = tables.iter().flat_map(|record| calls(stack, record));
+    let secret = stack
         .secrets_tap
         .records()
         .into_iter()
         .map(|record| format!("services secretsmanager:{}", record.operation));
-    let sts = world.sts.records().into_iter().map(|record| format!("services sts:{}", record.operation));
+    let sts = stack.sts.records().into_iter().map(|record| format!("services sts:{}", record.operation));
     tables.chain(secret).chain(sts).collect()
 }
 
 /// Runs a command, and adds what it called to what it is known to call.
 struct Observer<'w> {
-    world: &'w World,
+    stack: &'w TestStack,
     called: BTreeMap<String, Calls>,
 }
 
@@ -69,32 +69,32 @@ impl Observer<'_> {
     }
 
     fn run_with(&mut self, command: &str, arguments: &[&str], input: &str) -> Output {
-        self.world.settle();
-        self.world.forget();
-        let mut program = falconer(self.world);
+        self.stack.settle();
+        self.stack.forget();
+        let mut program = falconer(self.stack);
         program.args(command.split(' ')).args(arguments).args(["--yes", "--json"]);
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = program.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{command} {arguments:?}: {}", said(&output));
-        self.called.entry(command.to_owned()).or_default().extend(observed(self.world));
+        self.called.entry(command.to_owned()).or_default().extend(observed(self.stack));
         output
     }
 }
 
-fn at_the_desk(world: &World) -> BTreeMap<String, Calls> {
+fn at_the_desk(stack: &TestStack) -> BTreeMap<String, Calls> {
     let folder = Folder::new();
     let machine = Machine::named("first");
-    let key = world.put(Fixture::pro().ending(now().plus_days(10)).bound(1, &machine, now()));
-    let id = world.license_id(&key).to_string();
+    let key = stack.put(Fixture::pro().ending(now().plus_days(10)).bound(1, &machine, now()));
+    let id = stack.license_id(&key).to_string();
     let id = id.as_str();
-    let catalog = told(world, &["catalog", "show", "--product", "QF"])["toml"].as_str().unwrap().to_owned();
+    let catalog = told(stack, &["catalog", "show", "--product", "QF"])["toml"].as_str().unwrap().to_owned();
     let fewer = folder.file("fewer.toml", &catalog.replacen("seats = 1", "seats = 2", 1));
     let catalog = folder.file("catalog.toml", &catalog);
     let sheet = folder.file("s.csv", "license_key,status,license_tier,product\nABC-123-XYZ,active,pro,QF\n");
     let orders = folder.file("orders.csv", "tier,days,product\npro,30,QF\n");
-    let legacy = world.key_alone(Fixture::pro().with_legacy_key());
+    let legacy = stack.key_alone(Fixture::pro().with_legacy_key());
     let table = folder.file(
         "licenses.csv",
         &format!(
@@ -104,7 +104,7 @@ fn at_the_desk(world: &World) -> BTreeMap<String, Calls> {
     );
     let (export, keys, mapping) = (folder.path("e.csv"), folder.path("k.csv"), folder.path("m.csv"));
 
-    let mut observer = Observer { world, called: BTreeMap::new() };
+    let mut observer = Observer { stack, called: BTreeMap::new() };
     let mut run = |command: &str, arguments: &[&str]| drop(observer.run(command, arguments));
     run("show", &[id]);
     run("explain", &[id]);
@@ -173,16 +173,16 @@ fn at_the_desk(world: &World) -> BTreeMap<String, Calls> {
     run("export csv", &["--output", &export]);
     run("export csv", &["--output", &keys, "--reveal"]);
     run("rotate-key", &[id]);
-    told(world, &["keyring", "add"]);
-    told(world, &["keyring", "promote", "--now"]);
+    told(stack, &["keyring", "add"]);
+    told(stack, &["keyring", "promote", "--now"]);
     run("rotate-key", &["--generation", "1", "--mapping", &folder.path("g.csv")]);
-    let revoked = world.put(Fixture::pro());
-    run("revoke", &[world.license_id(&revoked).as_str(), "--reason", "refund"]);
+    let revoked = stack.put(Fixture::pro());
+    run("revoke", &[stack.license_id(&revoked).as_str(), "--reason", "refund"]);
     observer.called
 }
 
-fn at_the_ring(world: &World) -> BTreeMap<String, Calls> {
-    let mut observer = Observer { world, called: BTreeMap::new() };
+fn at_the_ring(stack: &TestStack) -> BTreeMap<String, Calls> {
+    let mut observer = Observer { stack, called: BTreeMap::new() };
     observer.run("keyring init", &["--master-key-secret-id", "a-fresh-secret"]);
     observer.run("keyring list", &[]);
     observer.run("keyring add", &[]);
@@ -233,8 +233,8 @@ fn commands() -> BTreeSet<String> {
 /// Finding 18: the first command by the table is not denied, and no right is given that nothing needs.
 #[test]
 fn the_table_of_rights_is_what_commands_call() {
-    let mut called = at_the_desk(&World::start());
-    called.extend(at_the_ring(&World::start()));
+    let mut called = at_the_desk(&TestStack::start());
+    called.extend(at_the_ring(&TestStack::start()));
     let documented = documented();
     let differing: Vec<_> = called
         .iter()

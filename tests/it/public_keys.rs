@@ -1,19 +1,19 @@
 //! `GET /api/keys` and `GET /api/health`.
 
 use falconer_domain::jwks::Jwks;
-use falconer_tests::{LEGACY_MASTER, MASTER_A, MASTER_B, World, WorldOptions};
+use falconer_tests::{LEGACY_MASTER, MASTER_A, MASTER_B, TestStack, TestStackOptions};
 
 #[test]
 fn publishes_keys_except_legacy() {
     let ring =
         format!(r#"{{"current":"3","legacy":"2","1":"{MASTER_A}","2":"{LEGACY_MASTER}","3":"{MASTER_B}"}}"#);
-    let world = World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() });
-    let reply = world.get("/api/keys");
+    let stack = TestStack::with(&TestStackOptions { ring: Some(ring), ..TestStackOptions::default() });
+    let reply = stack.get("/api/keys");
     assert_eq!((reply.status, reply.header("cache-control")), (200, Some("public, max-age=300")));
     assert_eq!(reply.header("content-type"), Some("application/json"));
     assert!(reply.header("x-request-id").is_some());
     let told: Jwks = serde_json::from_value(reply.body.clone()).unwrap();
-    assert_eq!(told, Jwks::of(&world.ring()));
+    assert_eq!(told, Jwks::of(&stack.ring()));
     let kids: Vec<_> = told.keys.iter().map(|key| key.kid.as_str()).collect();
     assert_eq!(kids, ["1", "3"]);
     assert!(told.keys[1].is_endorsed_by("1", &told.keys[0].public_key().unwrap()));
@@ -26,9 +26,9 @@ fn publishes_keys_except_legacy() {
 
 #[test]
 fn health_and_readiness_answer_ok() {
-    let world = World::start();
+    let stack = TestStack::start();
     for path in ["/api/health", "/api/health/ready"] {
-        let reply = world.get(path);
+        let reply = stack.get(path);
         assert_eq!((reply.status, reply.header("cache-control")), (200, Some("no-store")), "{path}");
         assert_eq!(reply.body["status"], "ok");
         assert!(reply.body["timestamp"].as_i64().unwrap() > 1_700_000_000_000);

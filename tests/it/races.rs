@@ -5,7 +5,7 @@ use std::time::Duration;
 use falconer_domain::LicenseId;
 use falconer_emulators::gateway::peak_overlap;
 use falconer_emulators::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
+use falconer_tests::{Fixture, Machine, Reply, TestStack, TestStackOptions};
 use serde_json::{Value, json};
 
 use crate::history::History;
@@ -19,13 +19,13 @@ const COMMIT_DELAY: Duration = Duration::from_millis(3);
 pub(crate) const CHANGES: [&str; 3] = ["activate-sync", "transfer", "deactivate"];
 
 /// A caller's request in one round, with its answer.
-pub(crate) struct Told {
+pub(crate) struct RoundTrip {
     pub(crate) endpoint: &'static str,
     pub(crate) body: Value,
     pub(crate) reply: Reply,
 }
 
-impl Told {
+impl RoundTrip {
     /// Returns true if it is an answer to a change.
     pub(crate) fn changed_something(&self) -> bool {
         ["ACTIVATED", "TRANSFERRED", "RECLAIMED", "DEACTIVATED"].contains(&self.reply.code())
@@ -42,7 +42,7 @@ pub(crate) fn busy(seats: u32) -> Fixture {
 
 /// The rounds of one caller: what is asked follows from the two numbers, so that a failure can be repeated; what meets
 /// what is up to the machine.
-pub(crate) fn rounds(url: &str, key: &str, caller: usize, rounds: usize) -> Vec<Told> {
+pub(crate) fn rounds(url: &str, key: &str, caller: usize, rounds: usize) -> Vec<RoundTrip> {
     let machine = Machine::named(&format!("caller{caller}"));
     let mut all = Vec::new();
     for round in 0..rounds {
@@ -56,16 +56,16 @@ pub(crate) fn rounds(url: &str, key: &str, caller: usize, rounds: usize) -> Vec<
             let mut named = body.clone();
             named["from_device"] = devices[(caller + round) % devices.len()]["id"].clone();
             let reply = ask(&named);
-            all.push(Told { endpoint, body: named, reply });
+            all.push(RoundTrip { endpoint, body: named, reply });
         }
-        all.push(Told { endpoint, body, reply });
+        all.push(RoundTrip { endpoint, body, reply });
     }
     all
 }
 
 /// Every answer must agree with the outcome.
-pub(crate) fn acknowledged_is_stored(history: &History, told: &[Told]) {
-    for Told { endpoint, reply, .. } in told {
+pub(crate) fn acknowledged_is_stored(history: &History, told: &[RoundTrip]) {
+    for RoundTrip { endpoint, reply, .. } in told {
         let code = reply.code();
         let request_id = reply.header("x-request-id").unwrap_or_default();
         let device = reply.body["device"]["id"].as_str().unwrap_or_default();
@@ -90,9 +90,9 @@ pub(crate) fn acknowledged_is_stored(history: &History, told: &[Told]) {
     }
 }
 
-fn race(world: &World, seats: u32) -> (LicenseId, Vec<Told>) {
-    let key = world.put(busy(seats));
-    let url = world.gateway().url();
+fn race(stack: &TestStack, seats: u32) -> (LicenseId, Vec<RoundTrip>) {
+    let key = stack.put(busy(seats));
+    let url = stack.gateway().url();
     let told = std::thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)
             .map(|number| {
@@ -102,20 +102,20 @@ fn race(world: &World, seats: u32) -> (LicenseId, Vec<Told>) {
             .collect();
         callers.into_iter().flat_map(|caller| caller.join().expect("a caller")).collect()
     });
-    (world.license_id(&key), told)
+    (stack.license_id(&key), told)
 }
 
 #[test]
 fn seats_hold_under_any_race() {
-    let world = World::with(&WorldOptions { instances: INSTANCES, ..WorldOptions::default() });
+    let stack = TestStack::with(&TestStackOptions { instances: INSTANCES, ..TestStackOptions::default() });
     let commits = Matcher::operation("TransactWriteItems");
-    world.dynamodb.break_all(commits, Fault::Delay(COMMIT_DELAY));
+    stack.dynamodb.break_all(commits, Fault::Delay(COMMIT_DELAY));
     let (mut transferred, mut deactivated) = (0, 0);
     for seats in [1, 2, 5] {
-        let (id, told) = race(&world, seats);
+        let (id, told) = race(&stack, seats);
         assert!(told.len() >= CALLERS * ROUNDS);
-        world.settle();
-        let history = History::of(&world, &id, seats as usize);
+        stack.settle();
+        let history = History::of(&stack, &id, seats as usize);
         acknowledged_is_stored(&history, &told);
         let count = |code: &str| told.iter().filter(|told| told.reply.code() == code).count();
         let changes = told.iter().filter(|told| told.changed_something()).count();
@@ -126,27 +126,27 @@ fn seats_hold_under_any_race() {
     }
     // Of one license few transfers are admitted, so one race alone may see none on a busy machine.
     assert!(transferred > 0 && deactivated > 0, "{transferred} transfers and {deactivated} deactivations");
-    let invocations = world.gateway().invocations();
+    let invocations = stack.gateway().invocations();
     for function in CHANGES {
         let of_it: Vec<_> = invocations.iter().filter(|one| one.function == function).cloned().collect();
         let peak = peak_overlap(&of_it);
         assert!(peak >= 2, "{function}: no more than {peak} at a time");
     }
-    let lines = world.request_lines();
+    let lines = stack.request_lines();
     let lost: u64 = lines.iter().map(|line| line["ConflictRetries"].as_u64().unwrap_or_default()).sum();
     assert!(lost > 0, "nobody ever lost a race, so there was none");
 }
 
 #[test]
 fn three_lost_races_are_409() {
-    let world = World::start();
-    let (key, machine) = (world.put(Fixture::pro()), Machine::named("first"));
-    let id = world.license_id(&key);
-    let before = world.item(&id);
-    world.forget();
+    let stack = TestStack::start();
+    let (key, machine) = (stack.put(Fixture::pro()), Machine::named("first"));
+    let id = stack.license_id(&key);
+    let before = stack.item(&id);
+    stack.forget();
     let lost = Fault::transaction_canceled(&["ConditionalCheckFailed", "None"]);
-    world.dynamodb.break_all(Matcher::operation("TransactWriteItems"), lost.clone());
-    let reply = world.activate(&key, &machine);
+    stack.dynamodb.break_all(Matcher::operation("TransactWriteItems"), lost.clone());
+    let reply = stack.activate(&key, &machine);
     assert_eq!(
         (reply.status, reply.code(), reply.header("retry-after")),
         (409, "CONCURRENT_UPDATE", Some("1"))
@@ -156,16 +156,16 @@ fn three_lost_races_are_409() {
         "requestId": reply.header("x-request-id"),
     });
     assert_eq!(reply.body, expected, "nothing was decided, so nothing is signed");
-    assert_eq!(world.item(&id), before);
-    let commits = world.dynamodb.matching(&Matcher::operation("TransactWriteItems"));
+    assert_eq!(stack.item(&id), before);
+    let commits = stack.dynamodb.matching(&Matcher::operation("TransactWriteItems"));
     let tokens: std::collections::BTreeSet<_> =
         commits.iter().map(|commit| commit.request["ClientRequestToken"].to_string()).collect();
     assert_eq!((commits.len(), tokens.len()), (3, 3), "each decision commits under a token of its own");
-    assert_eq!(world.request_lines()[0]["ConflictRetries"], 3);
-    let rows = world.audit_rows(&id);
+    assert_eq!(stack.request_lines()[0]["ConflictRetries"], 3);
+    let rows = stack.audit_rows(&id);
     assert_eq!((rows.len(), &rows[0]["code"]["S"]), (1, &json!("CONCURRENT_UPDATE")));
 
-    world.dynamodb.heal();
-    world.dynamodb.break_next(2, Matcher::operation("TransactWriteItems"), lost);
-    assert_eq!(world.activate(&key, &machine).code(), "ACTIVATED", "the third decision is not too late");
+    stack.dynamodb.heal();
+    stack.dynamodb.break_next(2, Matcher::operation("TransactWriteItems"), lost);
+    assert_eq!(stack.activate(&key, &machine).code(), "ACTIVATED", "the third decision is not too late");
 }

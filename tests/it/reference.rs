@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use falconer_tests::{Fixture, World, alone, checkout};
+use falconer_tests::{Fixture, TestStack, alone, checkout};
 
 use crate::issuing::falconer;
 
@@ -35,7 +35,7 @@ const FILES: [(&str, &str); 7] = [
 
 #[test]
 fn reference_matches_the_program() {
-    let world = World::start();
+    let stack = TestStack::start();
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let inside = folder.join("cli.in");
@@ -43,18 +43,18 @@ fn reference_matches_the_program() {
     for (name, text) in FILES {
         fs::write(inside.join(name), text).unwrap();
     }
-    let legacy = world.key_alone(Fixture::pro().with_legacy_key());
+    let legacy = stack.key_alone(Fixture::pro().with_legacy_key());
     let row =
         format!("1,{legacy},user_12345,,pro,4764-01-05 00:00:00,2025-01-10 09:30:00,t,{{api_access}}\n");
     let header = "id,license_key,user_id,email,tier,expires_at,created_at,active,features\n";
     fs::write(inside.join("licenses.csv"), header.to_owned() + &row).unwrap();
-    let shown = falconer(&world).args(["catalog", "show"]).output().unwrap();
+    let shown = falconer(&stack).args(["catalog", "show"]).output().unwrap();
     let catalog = String::from_utf8(shown.stdout).unwrap().replacen("seats = 1", "seats = 2", 1);
     fs::write(inside.join("catalog.toml"), catalog).unwrap();
     fs::copy(checkout().join("docs/cli.md"), folder.join("cli.md")).unwrap();
 
     let cases = trycmd::TestCases::new();
-    let command = falconer(&world);
+    let command = falconer(&stack);
     for (name, value) in command.get_envs() {
         cases.env(name.to_str().unwrap(), value.unwrap().to_str().unwrap());
     }
@@ -68,7 +68,7 @@ fn reference_matches_the_program() {
     if fs::read(folder.join("cli.md")).unwrap() != fs::read(folder.join("before.md")).unwrap() {
         overwritten().unwrap();
     }
-    world.settle();
+    stack.settle();
     if let Err(why) = outcome {
         std::panic::resume_unwind(why);
     }

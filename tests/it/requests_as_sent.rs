@@ -7,7 +7,7 @@ use std::time::Duration;
 use falconer_domain::person::Email;
 use falconer_domain::{Status, UnixMillis};
 use falconer_http::{App, Request};
-use falconer_tests::{Fixture, Machine, Reply, World, now};
+use falconer_tests::{Fixture, Machine, Reply, TestStack, now};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
@@ -21,8 +21,8 @@ use crate::operator::told;
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// `POST` of a text that no JSON library would write.
-fn post(world: &World, path: &str, body: &str) -> Reply {
-    world.send("POST", path, &[JSON], body.as_bytes())
+fn post(stack: &TestStack, path: &str, body: &str) -> Reply {
+    stack.send("POST", path, &[JSON], body.as_bytes())
 }
 
 /// The members of a machine's request, without the braces.
@@ -38,8 +38,8 @@ fn ignored(reply: &Reply) -> Vec<&str> {
 
 #[test]
 fn optional_members_never_refuse() {
-    let world = World::start();
-    let key = world.put(Fixture::pro().seats(100));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro().seats(100));
     let long = "x".repeat(200);
     let nested = format!(r#""deep":{}1{}"#, "[".repeat(100), "]".repeat(100));
     for (number, (sent, expected, name)) in [
@@ -73,7 +73,7 @@ fn optional_members_never_refuse() {
     {
         let request = members(&key, &Machine::named(&format!("machine-{number}")));
         for body in [format!("{{{sent},{request}}}"), format!("{{{request},{sent}}}")] {
-            let reply = post(&world, "/api/activate-sync", &body);
+            let reply = post(&stack, "/api/activate-sync", &body);
             assert!(["ACTIVATED", "REFRESHED"].contains(&reply.code()), "{sent}: {}", reply.body);
             assert_eq!(ignored(&reply), expected, "{sent}");
             assert_eq!(reply.body.get("ignored").is_some(), !expected.is_empty(), "{sent}");
@@ -86,15 +86,15 @@ fn optional_members_never_refuse() {
         format!("rgen\",{}}}", members(&key, &Machine::named("latin"))).as_bytes(),
     ]
     .concat();
-    let reply = world.send("POST", "/api/activate-sync", &[JSON], &latin);
+    let reply = stack.send("POST", "/api/activate-sync", &[JSON], &latin);
     assert_eq!((reply.code(), ignored(&reply)), ("ACTIVATED", vec!["device_name"]), "{}", reply.body);
     assert_eq!(reply.body["device"]["name"], "Jrgen");
 }
 
 #[test]
 fn unusable_parts_are_ignored_by_name() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let machine = Machine::named("a");
     let Machine { mac, board, .. } = &machine;
     for (parts, expected) in [
@@ -108,24 +108,24 @@ fn unusable_parts_are_ignored_by_name() {
         (format!(r#""mac":"{mac}""#), vec![]),
     ] {
         let body = format!(r#"{{"license":"{key}","hardware":{{{parts},"mac":"{mac}","board":"{board}"}}}}"#);
-        let reply = post(&world, "/api/activate-sync", &body);
+        let reply = post(&stack, "/api/activate-sync", &body);
         assert!(["ACTIVATED", "REFRESHED"].contains(&reply.code()), "{parts}: {}", reply.body);
         assert_eq!(ignored(&reply), expected, "{parts}");
-        let reply = post(&world, "/api/verify", &body);
+        let reply = post(&stack, "/api/verify", &body);
         assert_eq!((reply.code(), ignored(&reply)), ("VALID", expected), "{parts}");
         assert!(reply.body["device"].is_object(), "{parts}");
     }
     let flat = format!(
         r#"{{"license":"{key}","hw_component_1":"{mac}","hw_component_2":"short","hw_component_3":"{board}"}}"#
     );
-    let reply = post(&world, "/api/verify", &flat);
+    let reply = post(&stack, "/api/verify", &flat);
     assert_eq!((reply.code(), ignored(&reply)), ("VALID", vec!["hw_component_2"]));
 }
 
 #[test]
 fn unusable_hardware_is_not_absent() {
-    let world = World::start();
-    let key = world.put(Fixture::pro().bound(1, &Machine::named("a"), UnixMillis(1_700_000_000_000)));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro().bound(1, &Machine::named("a"), UnixMillis(1_700_000_000_000)));
     for hardware in [
         r#""hardware":{"hostname":"pc-07"}"#,
         r#""hardware":{"machineID":"fixture-hardware-id"}"#,
@@ -140,7 +140,7 @@ fn unusable_hardware_is_not_absent() {
     ] {
         for endpoint in ["verify", "activate-sync", "transfer", "deactivate"] {
             let reply =
-                post(&world, &format!("/api/{endpoint}"), &format!(r#"{{"license":"{key}",{hardware}}}"#));
+                post(&stack, &format!("/api/{endpoint}"), &format!(r#"{{"license":"{key}",{hardware}}}"#));
             assert_eq!((reply.status, reply.code()), (400, "INVALID_FIELD"), "{endpoint} {hardware}");
         }
     }
@@ -148,8 +148,8 @@ fn unusable_hardware_is_not_absent() {
 
 #[test]
 fn empty_values_are_absent() {
-    let world = World::start();
-    let (key, machine) = (world.put(Fixture::pro()), Machine::named("a"));
+    let stack = TestStack::start();
+    let (key, machine) = (stack.put(Fixture::pro()), Machine::named("a"));
     for nothing in [r#""""#, "null", "[]", "{}", r#"" \n""#, "[ ]"] {
         let members = [
             "hardware",
@@ -167,22 +167,22 @@ fn empty_values_are_absent() {
         ];
         for member in members {
             let body = format!(r#"{{"license_key":"{key}","{member}":{nothing}}}"#);
-            let reply = post(&world, "/api/verify", &body);
+            let reply = post(&stack, "/api/verify", &body);
             assert_eq!((reply.code(), ignored(&reply)), ("VALID", vec![]), "{body}");
         }
         let body = format!(r#"{{"{}":{nothing},{}}}"#, "fromDevice", self::members(&key, &machine));
-        let reply = post(&world, "/api/transfer", &body);
+        let reply = post(&stack, "/api/transfer", &body);
         assert!(["ACTIVATED", "ALREADY_BOUND"].contains(&reply.code()), "{body}: {}", reply.body);
         let flat = format!(
             r#"{{"license":"{key}","hardware":{nothing},"hw1":"{}","hw3":"{}"}}"#,
             machine.mac, machine.board
         );
-        assert!(post(&world, "/api/verify", &flat).body["device"].is_object(), "{flat}");
+        assert!(post(&stack, "/api/verify", &flat).body["device"].is_object(), "{flat}");
     }
     for one in ["1", "1.0", "1e0", r#""1""#, r#"" 1 ""#] {
         let hardware = machine.hardware();
         let body = format!(r#"{{"license":"{key}","hardware":{hardware},"hardware_format":{one}}}"#);
-        let reply = post(&world, "/api/verify", &body);
+        let reply = post(&stack, "/api/verify", &body);
         assert_eq!((reply.code(), ignored(&reply)), ("VALID", vec![]), "{one}");
     }
     // A blank key beside a good one is nothing; alone it is a key that is wrong.
@@ -192,7 +192,7 @@ fn empty_values_are_absent() {
         (r#"{"license":""}"#.to_owned(), 401, "INVALID_SIGNATURE"),
         (r#"{"license":[]}"#.to_owned(), 400, "MISSING_LICENSE"),
     ] {
-        let reply = post(&world, "/api/verify", &body);
+        let reply = post(&stack, "/api/verify", &body);
         assert_eq!((reply.status, reply.code()), (status, code), "{body}");
     }
 }
@@ -200,19 +200,19 @@ fn empty_values_are_absent() {
 /// A text of characters that nobody sees is nothing, as a blank one is.
 #[test]
 fn invisible_key_does_not_hide_another_name() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     for nothing in ["", " ", "\u{200B}", "\u{2066}\u{2069}", "-", "\"\""] {
         let body = json!({ "license": nothing, "license_key": key }).to_string();
-        let reply = post(&world, "/api/verify", &body);
+        let reply = post(&stack, "/api/verify", &body);
         assert_eq!((reply.status, reply.code()), (200, "VALID"), "{nothing:?}: {}", reply.body);
     }
 }
 
 #[test]
 fn deciding_members_are_not_ignored() {
-    let world = World::start();
-    let (key, machine) = (world.put(Fixture::pro()), Machine::named("a"));
+    let stack = TestStack::start();
+    let (key, machine) = (stack.put(Fixture::pro()), Machine::named("a"));
     for (sent, status, code) in [
         // At its end it is nothing that a key could end with; inside it takes a character's place.
         (format!(r#""license":"{}\ud83d{}""#, &key[..20], &key[21..]), 401, "INVALID_SIGNATURE"),
@@ -225,15 +225,15 @@ fn deciding_members_are_not_ignored() {
         (format!(r#""license":"{key}","from_device":7"#), 400, "INVALID_FIELD"),
     ] {
         let body = format!(r#"{{"hardware":{},{sent}}}"#, machine.hardware());
-        let reply = post(&world, "/api/transfer", &body);
+        let reply = post(&stack, "/api/transfer", &body);
         assert_eq!((reply.status, reply.code()), (status, code), "{sent}: {}", reply.body);
     }
 }
 
 #[test]
 fn unusable_email_is_a_mismatch() {
-    let world = World::start();
-    let key = world.put(Fixture::pro().bound(1, &Machine::named("a"), now()).with(|new, _| {
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro().bound(1, &Machine::named("a"), now()).with(|new, _| {
         new.license.policy.transfer_requires_email = Some(true);
         new.license.email = Email::read("fixture.person@example.com").unwrap();
     }));
@@ -246,15 +246,15 @@ fn unusable_email_is_a_mismatch() {
         (r#""licensee_email":"\ud83d""#, "EMAIL_MISMATCH"),
         (r#""licensee_email":"Fixture.Person@example.com\u200b""#, "TRANSFERRED"),
     ] {
-        let reply = post(&world, "/api/transfer", &format!("{{{request},{sent}}}"));
+        let reply = post(&stack, "/api/transfer", &format!("{{{request},{sent}}}"));
         assert_eq!(reply.code(), code, "{sent}: {}", reply.body);
     }
 }
 
 #[test]
 fn reads_json_of_any_content_type() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let plain = format!(r#"{{"license":"{key}"}}"#);
     let utf16 =
         |of: fn(u16) -> [u8; 2]| format!("\u{FEFF}{plain}").encode_utf16().flat_map(of).collect::<Vec<u8>>();
@@ -278,7 +278,7 @@ fn reads_json_of_any_content_type() {
             utf16(u16::to_be_bytes),
             twice.clone().into_bytes(),
         ] {
-            let reply = world.send("POST", "/api/verify", headers, &body);
+            let reply = stack.send("POST", "/api/verify", headers, &body);
             assert_eq!(reply.code(), "VALID", "{headers:?} {}", String::from_utf8_lossy(&body));
         }
     }
@@ -291,49 +291,49 @@ fn reads_json_of_any_content_type() {
         (&[("content-type", "text/plain")], "[1]".to_owned(), 400),
         (&[JSON], json!(twice).to_string(), 400),
     ] {
-        let reply = world.send("POST", "/api/verify", headers, body.as_bytes());
+        let reply = stack.send("POST", "/api/verify", headers, body.as_bytes());
         assert_eq!(reply.status, status, "{headers:?}: {}", reply.body);
     }
 }
 
 #[test]
 fn reads_camel_case_labels() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let parts = json!({ "machineId": "fixture-hardware-id", "board": "fixture-hardware-board" });
-    let reply = world.post("/api/activate-sync", &json!({ "license": key, "hardware": parts }));
+    let reply = stack.post("/api/activate-sync", &json!({ "license": key, "hardware": parts }));
     assert_eq!(reply.code(), "ACTIVATED");
     assert!(reply.lease_parts().1["hw"]["machine_id"].is_string());
     let snake = r#"{"machineId":"fixture-hardware-other","machine_id":"fixture-hardware-id","Board":"x","board":"fixture-hardware-board"}"#;
-    let reply = post(&world, "/api/verify", &format!(r#"{{"license":"{key}","hardware":{snake}}}"#));
+    let reply = post(&stack, "/api/verify", &format!(r#"{{"license":"{key}","hardware":{snake}}}"#));
     assert_eq!((reply.code(), ignored(&reply)), ("VALID", vec!["machineId", "Board"]), "snake_case wins");
 }
 
 #[test]
 fn ignored_names_are_bounded() {
-    let world = World::start();
-    let key = world.put(with_status(Fixture::pro(), Status::Revoked));
+    let stack = TestStack::start();
+    let key = stack.put(with_status(Fixture::pro(), Status::Revoked));
     let many: Vec<_> = (0..300).map(|number| format!(r#","member-{number}":"value-{number}""#)).collect();
     let many = many.concat();
     let odd = format!(r#","tu\u001b[31m\u202ern":"value","{}":1"#, "n".repeat(500));
     let body = format!(r#"{{"license":"{key}"{odd}{many}}}"#);
-    let reply = post(&world, "/api/verify", &body);
+    let reply = post(&stack, "/api/verify", &body);
     assert_eq!((reply.status, reply.code()), (401, "REVOKED"), "refusals name them too");
     let names = ignored(&reply);
     assert_eq!((names.len(), names[0], names[20]), (21, "tu[31mrn", "…"));
     assert_eq!(names[1], format!("{}…", "n".repeat(40)));
     assert!(!reply.body.to_string().contains("value"), "{}", reply.body);
-    let unsigned = post(&world, "/api/verify", r#"{"license":"ABC-123-XYZ","foo":1}"#);
+    let unsigned = post(&stack, "/api/verify", r#"{"license":"ABC-123-XYZ","foo":1}"#);
     assert_eq!((unsigned.code(), ignored(&unsigned)), ("INVALID_SIGNATURE", vec!["foo"]));
-    let freed = post(&world, "/api/deactivate", &format!(r#"{{"license":"{key}","device_name":"x"}}"#));
+    let freed = post(&stack, "/api/deactivate", &format!(r#"{{"license":"{key}","device_name":"x"}}"#));
     assert_eq!((freed.code(), ignored(&freed)), ("DEVICE_NOT_BOUND", vec!["device_name"]));
 }
 
 #[test]
 fn refusal_status_can_be_403() {
-    let world = World::start();
-    let revoked = world.put(with_status(Fixture::pro(), Status::Revoked));
-    let good = world.put(Fixture::pro().bound(1, &Machine::named("a"), now()));
+    let stack = TestStack::start();
+    let revoked = stack.put(with_status(Fixture::pro(), Status::Revoked));
+    let good = stack.put(Fixture::pro().bound(1, &Machine::named("a"), now()));
     for (path, key, status, code) in [
         ("/api/verify", revoked.as_str(), 403, "REVOKED"),
         ("/api/verify", "ABC-123-XYZ", 403, "INVALID_SIGNATURE"),
@@ -346,7 +346,7 @@ fn refusal_status_can_be_403() {
         for (name, wanted) in [("refusal_status", json!(403)), ("refusalStatus", json!("403"))] {
             let mut request = Machine::named("b").request(key);
             request[name] = wanted;
-            let reply = world.post(path, &request);
+            let reply = stack.post(path, &request);
             assert_eq!(
                 (reply.status, reply.code(), ignored(&reply)),
                 (status, code, vec![]),
@@ -354,39 +354,39 @@ fn refusal_status_can_be_403() {
             );
             assert_eq!(reply.body["lease"].is_string(), code != "INVALID_SIGNATURE", "{path}");
             request[name] = json!(200);
-            let reply = world.post(path, &request);
+            let reply = stack.post(path, &request);
             let plain = if status == 403 { 401 } else { status };
             assert_eq!((reply.status, ignored(&reply)), (plain, vec![name]), "{path} {name}");
         }
     }
     let request =
         json!({ "license": good, "refusal_status": 403, "hardware": Machine::named("a").hardware() });
-    assert_eq!(world.post("/api/verify", &request).status, 200);
-    assert_eq!(world.post("/api/verify", &json!({ "license": 7, "refusal_status": 403 })).status, 400);
+    assert_eq!(stack.post("/api/verify", &request).status, 200);
+    assert_eq!(stack.post("/api/verify", &json!({ "license": 7, "refusal_status": 403 })).status, 400);
 }
 
 #[test]
 fn head_answers_as_get_without_body() {
-    let world = World::start();
+    let stack = TestStack::start();
     for path in ["/api/health", "/api/health/ready", "/api/keys"] {
-        let (head, get) = (world.send("HEAD", path, &[], &[]), world.get(path));
+        let (head, get) = (stack.send("HEAD", path, &[], &[]), stack.get(path));
         assert_eq!((head.status, &head.body, get.status), (200, &Value::Null, 200), "{path}");
         for name in ["content-type", "cache-control"] {
             assert_eq!(head.header(name), get.header(name), "{path}");
         }
     }
     // Paths are exact: the gateway has no route for another spelling.
-    assert_eq!(world.get("/api/health/").status, 404);
-    assert_eq!(world.send("HEAD", "/api/verify", &[], &[]).status, 404);
+    assert_eq!(stack.get("/api/health/").status, 404);
+    assert_eq!(stack.send("HEAD", "/api/verify", &[], &[]).status, 404);
     let mut event = event("health", "live-head");
     event["requestContext"]["http"]["method"] = "POST".into();
-    let answer = world.gateway().invoke("health", &event).unwrap().into_json().unwrap();
+    let answer = stack.gateway().invoke("health", &event).unwrap().into_json().unwrap();
     assert_eq!((&answer["statusCode"], &answer["headers"]["allow"]), (&json!(405), &json!("GET, HEAD")));
 }
 
 #[test]
 fn answers_pings_refuses_other_events() {
-    let world = World::start();
+    let stack = TestStack::start();
     for function in ["verify", "activate-sync", "transfer", "deactivate", "keys", "health"] {
         for (folder, name, status) in [
             ("verify", "ping", 200),
@@ -396,7 +396,7 @@ fn answers_pings_refuses_other_events() {
             ("verify", "function-url", 400),
             ("verify", "queue", 400),
         ] {
-            let answer = world.gateway().invoke(function, &event(folder, name)).unwrap().into_json().unwrap();
+            let answer = stack.gateway().invoke(function, &event(folder, name)).unwrap().into_json().unwrap();
             assert_eq!(answer["statusCode"], status, "{function} {name}");
             let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
             assert_eq!(body["status"] == "ok", status == 200, "{function} {name}: {body}");
@@ -404,12 +404,12 @@ fn answers_pings_refuses_other_events() {
         for scalar in
             [json!(null), json!([]), json!("ping"), json!(7), json!({}), json!({ "key1": "value1" })]
         {
-            let answer = world.gateway().invoke(function, &scalar).unwrap().into_json().unwrap();
+            let answer = stack.gateway().invoke(function, &scalar).unwrap().into_json().unwrap();
             assert!([json!(200), json!(400)].contains(&answer["statusCode"]), "{function} {scalar}");
         }
     }
     let refused =
-        || world.log_text().lines().filter(|line| line.contains("not a request of the gateway")).count();
+        || stack.log_text().lines().filter(|line| line.contains("not a request of the gateway")).count();
     // The gateway reads what the functions write a moment after their answers.
     for _ in 0..1_000 {
         if refused() >= 6 * (4 + 3) {
@@ -417,18 +417,18 @@ fn answers_pings_refuses_other_events() {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    let (log, refused) = (world.log_text(), refused());
+    let (log, refused) = (stack.log_text(), refused());
     assert_eq!(refused, 6 * (4 + 3), "{log}");
     assert!(log.contains("an Application Load Balancer") && !log.contains("errorMessage"), "{log}");
-    assert_eq!(world.gateway().starts().len(), world.instances(), "nobody died of it");
+    assert_eq!(stack.gateway().starts().len(), stack.instances(), "nobody died of it");
 }
 
 #[test]
 fn irrelevant_headers_are_not_parsed() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let body = format!(r#"{{"license":"{key}"}}"#);
-    let host = world.gateway().url().replace("http://", "");
+    let host = stack.gateway().url().replace("http://", "");
     let mut stream = TcpStream::connect(&host).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let head = [
@@ -450,17 +450,17 @@ fn irrelevant_headers_are_not_parsed() {
     event["headers"]["content-type"] = json!(["application/json"]);
     event["cookies"] = json!(7);
     event["requestContext"]["authorizer"] = json!("\u{7}");
-    let answer = world.gateway().invoke("verify", &event).unwrap().into_json().unwrap();
+    let answer = stack.gateway().invoke("verify", &event).unwrap().into_json().unwrap();
     assert_eq!(answer["statusCode"], 200, "{answer}");
 }
 
 #[test]
 fn machine_matches_in_any_spelling() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let parts = |mac: &str, board: &str, hostname: &str| json!({ "license": key, "hardware": { "mac": mac, "board": board, "hostname": hostname } });
     let bound = parts("AA:BB:CC:DD:EE:0F", "{4C4C4544-0042-3510-8054-B7C04F4E4E32}", "Bu\u{308}ro-Rechner");
-    let reply = world.post("/api/activate-sync", &bound);
+    let reply = stack.post("/api/activate-sync", &bound);
     assert_eq!(reply.code(), "ACTIVATED");
     let device = reply.body["device"]["id"].clone();
     let mut states = std::collections::BTreeSet::new();
@@ -470,42 +470,42 @@ fn machine_matches_in_any_spelling() {
         parts("aabb.ccdd.ee0f", "4C4C4544004235108054B7C04F4E4E32", " B\u{DC}RO-RECHNER "),
         parts("aabbccddee0f", "{4c4c4544-0042-3510-8054-b7c04f4e4e32}", "b\u{FC}ro-rechner"),
     ] {
-        let reply = world.post("/api/verify", &request);
+        let reply = stack.post("/api/verify", &request);
         assert_eq!((reply.code(), &reply.body["device"]["id"]), ("VALID", &device), "{request}");
         let hw = reply.lease_parts().1["hw"].clone();
         assert_eq!(hw.as_object().unwrap().len(), 3, "{request}");
         states.insert(hw.to_string());
-        assert_eq!(world.post("/api/activate-sync", &request).code(), "REFRESHED", "{request}");
+        assert_eq!(stack.post("/api/activate-sync", &request).code(), "REFRESHED", "{request}");
     }
     assert_eq!(states.len(), 4, "a lease is over the text as it was received");
     let other = parts("AA:BB:CC:DD:EE:F0", "4c4c4544-0042-3510-8054-b7c04f4e4e33", "b\u{FC}ro-rechner");
-    assert_eq!(world.post("/api/verify", &other).code(), "HARDWARE_MISMATCH");
+    assert_eq!(stack.post("/api/verify", &other).code(), "HARDWARE_MISMATCH");
 }
 
 #[test]
 fn imported_machine_in_any_spelling() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     let sheet = "license_key,status,license_tier,hw_component_1,hw_component_2,hw_component_3\n\
                  ABC-123-XYZ,active,pro,AA:BB:CC:DD:EE:0F,,BOARD  No 12345\n";
     let file = folder.file("customers.csv", sheet);
-    told(&world, &["import", "sheet", &file, "--reason", "moving in"]);
+    told(&stack, &["import", "sheet", &file, "--reason", "moving in"]);
     let mapping = std::fs::read_to_string(format!("{file}.mapping.csv")).unwrap();
     let mut reader = csv::Reader::from_reader(mapping.as_bytes());
     let at = reader.headers().unwrap().iter().position(|name| name == "license_key").unwrap();
     let key = reader.records().next().unwrap().unwrap()[at].to_owned();
-    world.speak(&key);
+    stack.speak(&key);
     let request = json!({ "license": key, "hw1": "aa-bb-cc-dd-ee-0f", "hw3": "board no 12345" });
-    assert_eq!(world.post("/api/verify", &request).code(), "VALID");
-    assert_eq!(world.post("/api/activate-sync", &request).code(), "REFRESHED");
+    assert_eq!(stack.post("/api/verify", &request).code(), "VALID");
+    assert_eq!(stack.post("/api/activate-sync", &request).code(), "REFRESHED");
 }
 
 #[test]
 fn preflight_follows_the_template() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let preflight = |origin: &str| {
         let asked = [("origin", origin), ("access-control-request-method", "POST")];
-        world.send("OPTIONS", "/api/verify", &asked, &[])
+        stack.send("OPTIONS", "/api/verify", &asked, &[])
     };
     let listed = preflight("https://app.example.com");
     assert_eq!(listed.status, 204);
@@ -528,7 +528,7 @@ fn preflight_follows_the_template() {
     }
     let body = json!({ "license": key }).to_string();
     for (origin, allowed) in [("https://app.example.com", true), ("https://evil.example", false)] {
-        let reply = world.send("POST", "/api/verify", &[JSON, ("origin", origin)], body.as_bytes());
+        let reply = stack.send("POST", "/api/verify", &[JSON, ("origin", origin)], body.as_bytes());
         assert_eq!(reply.code(), "VALID", "the gateway answers whoever asks");
         assert_eq!(reply.header("access-control-allow-origin"), allowed.then_some(origin));
         let exposed = reply.header("access-control-expose-headers");
@@ -538,8 +538,8 @@ fn preflight_follows_the_template() {
 
 #[test]
 fn problem_type_names_its_code() {
-    let world = World::start();
-    let reply = world.post("/api/verify", &json!({}));
+    let stack = TestStack::start();
+    let reply = stack.post("/api/verify", &json!({}));
     assert_eq!(reply.body["type"], "urn:falconer:problem:missing_license");
     let documented = include_str!("../../docs/errors.md");
     assert!(documented.contains("urn:falconer:problem:"), "docs/errors.md says what the names are");
@@ -600,10 +600,10 @@ fn other_parts() -> impl Strategy<Value = String> {
 }
 
 /// Returns verify's answer in this process.
-fn verdict(world: &World, app: &App, body: &str) -> Value {
+fn verdict(stack: &TestStack, app: &App, body: &str) -> Value {
     let mut event = event("verify", "post");
     event["body"] = body.into();
-    world.wait(async {
+    stack.wait(async {
         let deadline = Instant::now() + Duration::from_secs(60);
         let request = Request::read(&event.to_string(), now(), deadline).expect("a request");
         let response = app.respond(&request).await.into_http(&request, app.endpoint.effect);
@@ -613,12 +613,12 @@ fn verdict(world: &World, app: &App, body: &str) -> Value {
 
 #[test]
 fn unknown_members_decide_nothing() {
-    let world = World::start();
-    let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
+    let stack = TestStack::start();
+    let app = App::new(verify::ENDPOINT, stack.settings.clone(), &stack.tapped);
     let (here, elsewhere) = (Machine::named("here"), Machine::named("elsewhere"));
-    let bound = world.put(Fixture::pro().bound(1, &here, now()));
-    let unbound = world.put(Fixture::pro());
-    let revoked = world.put(with_status(Fixture::pro().bound(1, &here, now()), Status::Revoked));
+    let bound = stack.put(Fixture::pro().bound(1, &here, now()));
+    let unbound = stack.put(Fixture::pro());
+    let revoked = stack.put(with_status(Fixture::pro().bound(1, &here, now()), Status::Revoked));
     let mut runner = TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
     let strategy = (anything_else(), other_parts(), anything_else());
     runner
@@ -633,7 +633,7 @@ fn unknown_members_decide_nothing() {
                 let hardware = format!(r#"{{{parts}"mac":"{mac}","board":"{board}","cpu":"{cpu}"}}"#);
                 let body = format!(r#"{{{before}"license":"{key}",{after}"hardware":{hardware}}}"#);
                 prop_assume!(body.len() <= falconer_http::body::MAX_BODY_BYTES);
-                let answer = verdict(&world, &app, &body);
+                let answer = verdict(&stack, &app, &body);
                 prop_assert_eq!(&answer["code"], expected, "{}: {}", body, answer);
                 let names = answer["ignored"].as_array().map_or(0, Vec::len);
                 prop_assert!(names <= 21, "{}", answer);

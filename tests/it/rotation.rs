@@ -7,10 +7,12 @@ use falconer_domain::UnixMillis;
 use falconer_domain::jwks::Jwks;
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
-use falconer_operator::issue::{Form, Issuer};
+use falconer_operator::issue::{Issuer, KeyForm};
 use falconer_operator::keyring::operations as keyring;
 use falconer_operator::keyring::{EditRefusal, PROMOTE_AFTER_MILLIS};
-use falconer_tests::{Fixture, RaisedOnLeaving, Reply, World, WorldOptions, anonymous_order, turned_clock};
+use falconer_tests::{
+    Fixture, RaisedOnLeaving, Reply, TestStack, TestStackOptions, anonymous_order, turned_clock,
+};
 use serde_json::{Value, json};
 
 use crate::events::event;
@@ -26,8 +28,8 @@ struct Instances {
 }
 
 impl Instances {
-    fn new(world: &World, count: usize) -> Self {
-        let app = |_| App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
+    fn new(stack: &TestStack, count: usize) -> Self {
+        let app = |_| App::new(verify::ENDPOINT, stack.settings.clone(), &stack.tapped);
         Self { apps: (0..count).map(app).collect(), minutes: 0 }
     }
 
@@ -72,23 +74,23 @@ impl Instances {
     }
 }
 
-fn issue(world: &World) -> String {
-    let ring = world.ring();
+fn issue(stack: &TestStack) -> String {
+    let ring = stack.ring();
     let order = anonymous_order("pro");
-    let mut desk = Issuer::new(&world.store, &ring, "fixture");
-    let key = world.wait(desk.issue(&order, Form::Current, START)).unwrap().key.to_string();
-    world.speak(&key);
+    let mut desk = Issuer::new(&stack.store, &ring, "fixture");
+    let key = stack.wait(desk.issue(&order, KeyForm::Current, START)).unwrap().key.to_string();
+    stack.speak(&key);
     key
 }
 
 #[test]
 fn rotation_keeps_every_key_valid() {
-    let world = World::start();
-    let old = world.put(Fixture::pro());
-    let legacy = world.put(Fixture::pro().with_legacy_key());
-    let writer = world.ring_writer();
+    let stack = TestStack::start();
+    let old = stack.put(Fixture::pro());
+    let legacy = stack.put(Fixture::pro().with_legacy_key());
+    let writer = stack.ring_writer();
     let runtime = turned_clock();
-    let mut instances = Instances::new(&world, 3);
+    let mut instances = Instances::new(&stack, 3);
     let all_valid = |answers: Vec<(String, String)>, kid: Option<&str>| {
         for (code, signed_by) in answers {
             assert_eq!(code, "VALID");
@@ -97,21 +99,21 @@ fn rotation_keeps_every_key_valid() {
     };
 
     runtime.block_on(async { all_valid(instances.verify(&[&old, &legacy]).await, Some("1")) });
-    let added = world.wait(keyring::add(&writer, instances.now())).unwrap();
+    let added = stack.wait(keyring::add(&writer, instances.now())).unwrap();
     assert_eq!(added.get(), 3);
     runtime.block_on(async {
         all_valid(instances.verify(&[&old, &legacy]).await, Some("1"));
         instances.pass(14).await;
         all_valid(instances.verify(&[&old, &legacy]).await, Some("1"));
     });
-    let early = world.wait(keyring::promote(&writer, instances.now())).unwrap_err();
+    let early = stack.wait(keyring::promote(&writer, instances.now())).unwrap_err();
     assert_eq!(early.to_string(), EditRefusal::TooYoung(added, 14).to_string());
     runtime.block_on(instances.pass(1));
     assert_eq!(instances.now().0 - START.0, PROMOTE_AFTER_MILLIS);
-    assert_eq!(world.wait(keyring::promote(&writer, instances.now())).unwrap(), added);
+    assert_eq!(stack.wait(keyring::promote(&writer, instances.now())).unwrap(), added);
 
     // A key of the new generation, on instances that have not read the ring since: none refuses it.
-    let new = issue(&world);
+    let new = issue(&stack);
     assert_eq!(new.as_bytes()[7], b'3', "issued by generation 3");
     runtime.block_on(async {
         all_valid(instances.verify(&[&new, &old, &legacy]).await, None);
@@ -121,7 +123,7 @@ fn rotation_keeps_every_key_valid() {
         }
         all_valid(instances.verify(&[&new, &old, &legacy]).await, Some("3"));
     });
-    let keys = Jwks::of(&world.ring()).keys;
+    let keys = Jwks::of(&stack.ring()).keys;
     assert!(
         keys[1].is_endorsed_by("1", &keys[0].public_key().unwrap()),
         "a client that trusts 1 comes to trust 3"
@@ -130,15 +132,15 @@ fn rotation_keeps_every_key_valid() {
 
 #[test]
 fn unknown_generation_rereads_the_ring() {
-    let world = World::start();
-    let old = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let old = stack.put(Fixture::pro());
     let runtime = turned_clock();
-    let mut instances = Instances::new(&world, 2);
+    let mut instances = Instances::new(&stack, 2);
     runtime.block_on(instances.verify(&[&old]));
-    world.wait(keyring::add(&world.ring_writer(), START)).unwrap();
-    world.wait(keyring::promote_now(&world.ring_writer())).unwrap();
-    let new = issue(&world);
-    let reads = || world.secrets_tap.records().len();
+    stack.wait(keyring::add(&stack.ring_writer(), START)).unwrap();
+    stack.wait(keyring::promote_now(&stack.ring_writer())).unwrap();
+    let new = issue(&stack);
+    let reads = || stack.secrets_tap.records().len();
     runtime.block_on(async {
         instances.pass(1).await;
         falconer_tests::pass(Duration::from_secs(1)).await;
@@ -151,14 +153,14 @@ fn unknown_generation_rereads_the_ring() {
 /// A legacy key names no generation, but its row does: hardware is hashed with a pepper the instance may not know yet.
 #[test]
 fn unknown_pepper_rereads_the_ring() {
-    let world = World::start();
-    let old = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let old = stack.put(Fixture::pro());
     let runtime = turned_clock();
-    let mut instances = Instances::new(&world, 1);
+    let mut instances = Instances::new(&stack, 1);
     runtime.block_on(instances.verify(&[&old]));
-    world.wait(keyring::add(&world.ring_writer(), START)).unwrap();
-    world.wait(keyring::promote_now(&world.ring_writer())).unwrap();
-    let legacy = world.put(Fixture::pro().with_legacy_key());
+    stack.wait(keyring::add(&stack.ring_writer(), START)).unwrap();
+    stack.wait(keyring::promote_now(&stack.ring_writer())).unwrap();
+    let legacy = stack.put(Fixture::pro().with_legacy_key());
     runtime.block_on(async {
         instances.pass(2).await;
         let hardware = json!({ "mac": "fixture-hardware-mac", "board": "fixture-hardware-board" });
@@ -169,21 +171,21 @@ fn unknown_pepper_rereads_the_ring() {
 
 #[test]
 fn unknown_generation_is_503_if_stale() {
-    let world = World::start();
-    let old = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let old = stack.put(Fixture::pro());
     let unknown = format!("{}9{}", &old[..7], &old[8..]);
     let runtime = turned_clock();
-    let mut instances = Instances::new(&world, 1);
+    let mut instances = Instances::new(&stack, 1);
     runtime.block_on(async {
         instances.verify(&[&old]).await;
         assert_eq!(instances.verify(&[&unknown]).await[0].0, "INVALID_SIGNATURE", "a young ring may refuse");
         instances.pass(2).await;
-        world.secrets_tap.break_all(Matcher::any(), Fault::Reset);
-        world.secrets_tap.forget();
+        stack.secrets_tap.break_all(Matcher::any(), Fault::Reset);
+        stack.secrets_tap.forget();
         for _ in 0..20 {
             assert_eq!(instances.verify(&[&unknown]).await[0].0, "UNAVAILABLE", "an old one may not");
         }
-        let attempts = world.secrets_tap.records().len();
+        let attempts = stack.secrets_tap.records().len();
         assert!((1..=3).contains(&attempts), "one read a minute, whatever callers send: {attempts} attempts");
         assert_eq!(instances.verify(&[&old]).await[0].0, "VALID");
     });
@@ -191,14 +193,14 @@ fn unknown_generation_is_503_if_stale() {
 
 #[test]
 fn good_ring_survives_outage_and_bad_ring() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    let good = world.secrets.current(&world.settings.master_key_secret_id).unwrap();
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    let good = stack.secrets.current(&stack.settings.master_key_secret_id).unwrap();
     let runtime = turned_clock();
-    let mut instances = Instances::new(&world, 1);
+    let mut instances = Instances::new(&stack, 1);
     runtime.block_on(async {
         assert_eq!(instances.verify(&[&key]).await[0].0, "VALID");
-        world.secrets_tap.break_all(Matcher::any(), Fault::Reset);
+        stack.secrets_tap.break_all(Matcher::any(), Fault::Reset);
         for _ in 0..12 {
             instances.pass(5).await;
             assert_eq!(instances.verify(&[&key]).await[0].0, "VALID");
@@ -207,13 +209,13 @@ fn good_ring_survives_outage_and_bad_ring() {
             instances.apps[0].ring.age().await.unwrap() >= Duration::from_secs(3_600),
             "the metric shows it"
         );
-        world.secrets_tap.heal();
+        stack.secrets_tap.heal();
         for bad in ["{}", "not json", r#"{"current":"1","1":"short"}"#] {
-            world.secrets.put(&world.settings.master_key_secret_id, bad);
+            stack.secrets.put(&stack.settings.master_key_secret_id, bad);
             instances.pass(10).await;
             assert_eq!(instances.verify(&[&key]).await[0].0, "VALID", "{bad}");
         }
-        world.secrets.put(&world.settings.master_key_secret_id, &good);
+        stack.secrets.put(&stack.settings.master_key_secret_id, &good);
         instances.pass(10).await;
         assert_eq!(instances.verify(&[&key]).await[0].0, "VALID");
         assert!(instances.apps[0].ring.age().await.unwrap() < MINUTE, "read again");
@@ -224,14 +226,14 @@ fn good_ring_survives_outage_and_bad_ring() {
 /// all cut off, and those that requests wait for must still happen.
 #[test]
 fn slow_store_still_refreshes_the_ring() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let runtime = turned_clock();
-    let mut instances = Instances::new(&world, 1);
+    let mut instances = Instances::new(&stack, 1);
     runtime.block_on(async {
         instances.verify(&[&key]).await;
         let slow = Fault::Delay(Duration::from_millis(150));
-        world.secrets_tap.break_all(Matcher::any(), slow);
+        stack.secrets_tap.break_all(Matcher::any(), slow);
         for _ in 0..6 {
             instances.pass(1).await;
             let refresh = instances.apps[0].ring.refresh_ageing();
@@ -247,10 +249,10 @@ fn slow_store_still_refreshes_the_ring() {
 /// run on throughout.
 #[test]
 fn traffic_survives_rotation() {
-    let world = World::with(&WorldOptions { instances: 2, ..WorldOptions::default() });
-    let old = world.put(Fixture::pro());
+    let stack = TestStack::with(&TestStackOptions { instances: 2, ..TestStackOptions::default() });
+    let old = stack.put(Fixture::pro());
     let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let url = format!("{}/api/verify", world.gateway().url());
+    let url = format!("{}/api/verify", stack.gateway().url());
     std::thread::scope(|scope| {
         let traffic = scope.spawn(|| {
             let body = json!({ "license": old }).to_string();
@@ -262,10 +264,10 @@ fn traffic_survives_rotation() {
             }
         });
         let _leaving = RaisedOnLeaving(&stop);
-        world.wait(keyring::add(&world.ring_writer(), START)).unwrap();
+        stack.wait(keyring::add(&stack.ring_writer(), START)).unwrap();
         std::thread::sleep(Duration::from_secs(61));
-        world.wait(keyring::promote_now(&world.ring_writer())).unwrap();
-        let new = issue(&world);
+        stack.wait(keyring::promote_now(&stack.ring_writer())).unwrap();
+        let new = issue(&stack);
         let signed_by: Vec<_> = at_once(&url, &new, 8).iter().map(|reply| reply.lease_parts().0).collect();
         assert!(signed_by.iter().all(|header| header["kid"] == "3"), "{signed_by:?}");
         let before = sent.load(Ordering::Relaxed);
@@ -275,11 +277,11 @@ fn traffic_survives_rotation() {
     });
     assert!(sent.load(Ordering::Relaxed) > 100, "{sent:?}");
     assert_eq!(
-        world.gateway().starts().len(),
-        world.instances(),
+        stack.gateway().starts().len(),
+        stack.instances(),
         "every instance is still the one that was started"
     );
-    let keys = world.get("/api/keys").body;
+    let keys = stack.get("/api/keys").body;
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1, "caches of public keys follow within five minutes");
 }
 
@@ -300,14 +302,14 @@ fn at_once(url: &str, key: &str, callers: usize) -> Vec<Reply> {
 /// A key without any separator reads as an imported one where the ring accepts those.
 #[test]
 fn loose_key_of_unknown_generation_rereads_the_ring() {
-    let world = world_with_imported_keys();
-    let old = world.put(Fixture::pro());
+    let stack = stack_with_imported_keys();
+    let old = stack.put(Fixture::pro());
     let runtime = turned_clock();
-    let mut instances = Instances::new(&world, 1);
+    let mut instances = Instances::new(&stack, 1);
     runtime.block_on(instances.verify(&[&old]));
-    world.wait(keyring::add(&world.ring_writer(), START)).unwrap();
-    world.wait(keyring::promote_now(&world.ring_writer())).unwrap();
-    let new = issue(&world).replace('-', "");
+    stack.wait(keyring::add(&stack.ring_writer(), START)).unwrap();
+    stack.wait(keyring::promote_now(&stack.ring_writer())).unwrap();
+    let new = issue(&stack).replace('-', "");
     runtime.block_on(async {
         instances.pass(1).await;
         falconer_tests::pass(Duration::from_secs(1)).await;
@@ -318,34 +320,34 @@ fn loose_key_of_unknown_generation_rereads_the_ring() {
 /// Without a young ring nobody knows whether such a text is a key of a new generation, unless its license is there.
 #[test]
 fn loose_key_is_503_if_ring_is_stale() {
-    let world = world_with_imported_keys();
-    let old = world.put(Fixture::pro());
+    let stack = stack_with_imported_keys();
+    let old = stack.put(Fixture::pro());
     let loose = |generation: char| format!("{}{generation}{}", &old[..7], &old[8..]).replace('-', "");
     let (unknown, kept) = (loose('5'), loose('7'));
-    let id = world.license_id(&kept);
-    world.put(Fixture::pro().with(move |new, _| new.license.id = id));
+    let id = stack.license_id(&kept);
+    stack.put(Fixture::pro().with(move |new, _| new.license.id = id));
     let runtime = turned_clock();
-    let mut instances = Instances::new(&world, 1);
+    let mut instances = Instances::new(&stack, 1);
     runtime.block_on(async {
         assert_eq!(instances.verify(&[&unknown]).await[0].0, "INVALID_SIGNATURE", "a young ring may refuse");
         assert_eq!(instances.verify(&[&kept]).await[0].0, "VALID");
         instances.pass(2).await;
-        world.secrets_tap.break_all(Matcher::any(), Fault::Reset);
-        world.secrets_tap.forget();
+        stack.secrets_tap.break_all(Matcher::any(), Fault::Reset);
+        stack.secrets_tap.forget();
         for _ in 0..10 {
             assert_eq!(instances.verify(&[&unknown]).await[0].0, "UNAVAILABLE", "an old one may not");
             assert_eq!(instances.verify(&[&kept]).await[0].0, "VALID", "an imported key needs no newer ring");
         }
-        let attempts = world.secrets_tap.records().len();
+        let attempts = stack.secrets_tap.records().len();
         assert!((1..=3).contains(&attempts), "one read a minute, whatever callers send: {attempts} attempts");
-        world.secrets_tap.heal();
+        stack.secrets_tap.heal();
         instances.pass(2).await;
         assert_eq!(instances.verify(&[&unknown]).await[0].0, "INVALID_SIGNATURE");
     });
 }
 
-fn world_with_imported_keys() -> World {
+fn stack_with_imported_keys() -> TestStack {
     let imported = format!(r#"{{"imported":"9","9":"{}","#, falconer_tests::MASTER_B);
     let ring = falconer_tests::ring().replacen('{', &imported, 1);
-    World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() })
+    TestStack::with(&TestStackOptions { ring: Some(ring), ..TestStackOptions::default() })
 }

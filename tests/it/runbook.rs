@@ -10,7 +10,9 @@ use falconer_domain::jwks::Jwks;
 use falconer_domain::{Code, LicenseKey, Product, Status, UnixMillis, lease};
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
-use falconer_tests::{Fixture, MASTER_A, MASTER_B, Machine, Reply, World, WorldOptions, checkout, now};
+use falconer_tests::{
+    Fixture, MASTER_A, MASTER_B, Machine, Reply, TestStack, TestStackOptions, checkout, now,
+};
 use serde_json::{Value, json};
 
 use crate::contract::{ago, moved_at, spent, with, with_status};
@@ -51,8 +53,8 @@ fn commands(text: &str) -> BTreeSet<String> {
 }
 
 /// A section of the page, and how far somebody has come with it.
-struct Entry<'a> {
-    world: &'a World,
+struct RunbookSection<'a> {
+    stack: &'a TestStack,
     heading: &'static str,
     /// The commands that no story has run.
     unread: RefCell<String>,
@@ -60,13 +62,13 @@ struct Entry<'a> {
     to_do: RefCell<BTreeSet<String>>,
 }
 
-impl<'a> Entry<'a> {
-    fn of(world: &'a World, heading: &'static str) -> Self {
+impl<'a> RunbookSection<'a> {
+    fn of(stack: &'a TestStack, heading: &'static str) -> Self {
         let page = page();
         let found = sections(&page).into_iter().find(|(found, _)| *found == heading);
         let (_, text) = found.unwrap_or_else(|| panic!("docs/runbook.md has no section {heading}"));
         let to_do = RefCell::new(commands(text));
-        Self { world, heading, unread: RefCell::new(spaced(text)), to_do }
+        Self { stack, heading, unread: RefCell::new(spaced(text)), to_do }
     }
 
     /// Reads a sentence, which is about to be followed or was just seen to be true.
@@ -87,7 +89,7 @@ impl<'a> Entry<'a> {
 
     /// Runs a command of the section, with these words for its placeholders, in order.
     fn does(&self, command: &str, words: &[&str]) -> Value {
-        told(self.world, &as_arguments(&self.takes(command, words)))
+        told(self.stack, &as_arguments(&self.takes(command, words)))
     }
 
     /// The words of a command of the section.
@@ -133,25 +135,25 @@ fn exists(module: &str, test: &str) -> bool {
 }
 
 /// A request that a customer sends again and again.
-struct Customer<'a> {
-    world: &'a World,
+struct RepeatedRequest<'a> {
+    stack: &'a TestStack,
     path: &'static str,
     body: Value,
 }
 
-impl<'a> Customer<'a> {
-    fn new(world: &'a World, path: &'static str, body: Value) -> Self {
-        Self { world, path, body }
+impl<'a> RepeatedRequest<'a> {
+    fn new(stack: &'a TestStack, path: &'static str, body: Value) -> Self {
+        Self { stack, path, body }
     }
 
     /// Who starts the application on a machine, after it was bound: verify, and activate-sync for a machine that is
     /// new.
-    fn at(world: &'a World, key: &str, machine: &Machine) -> Self {
-        Self::new(world, "/api/activate-sync", machine.request(key))
+    fn at(stack: &'a TestStack, key: &str, machine: &Machine) -> Self {
+        Self::new(stack, "/api/activate-sync", machine.request(key))
     }
 
     fn asks(&self) -> Reply {
-        self.world.post(self.path, &self.body)
+        self.stack.post(self.path, &self.body)
     }
 
     #[track_caller]
@@ -163,8 +165,8 @@ impl<'a> Customer<'a> {
 }
 
 /// License ids in the log lines of a code.
-fn named_with(world: &World, code: &str) -> BTreeSet<String> {
-    let lines = world.request_lines().into_iter().filter(|line| line["outcome.code"] == code);
+fn named_with(stack: &TestStack, code: &str) -> BTreeSet<String> {
+    let lines = stack.request_lines().into_iter().filter(|line| line["outcome.code"] == code);
     lines.filter_map(|line| Some(line["license.id"].as_str()?.to_owned())).collect()
 }
 
@@ -173,9 +175,9 @@ fn only(id: &(impl ToString + ?Sized)) -> BTreeSet<String> {
 }
 
 /// The new key and the new license of a rotation.
-fn new_key(world: &World, rotated: &Value) -> (String, String) {
+fn new_key(stack: &TestStack, rotated: &Value) -> (String, String) {
     let [key, id] = ["licenseKey", "licenseId"].map(|member| rotated[member].as_str().unwrap().to_owned());
-    world.speak(&key);
+    stack.speak(&key);
     (key, id)
 }
 
@@ -183,15 +185,15 @@ fn new_key(world: &World, rotated: &Value) -> (String, String) {
 
 #[test]
 fn revoked_by_mistake_or_replaced() {
-    let world = World::start();
-    let entry = Entry::of(&world, "surge-of-revoked");
-    let key = world.put(Fixture::pro());
-    let id = world.license_id(&key);
-    told(&world, &["revoke", &key, "--reason", "the wrong row of a sheet"]);
-    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    let stack = TestStack::start();
+    let entry = RunbookSection::of(&stack, "surge-of-revoked");
+    let key = stack.put(Fixture::pro());
+    let id = stack.license_id(&key);
+    told(&stack, &["revoke", &key, "--reason", "the wrong row of a sheet"]);
+    let customer = RepeatedRequest::new(&stack, "/api/verify", json!({ "license": key }));
     customer.hears("REVOKED");
     entry.reads("Many requests are for revoked licenses, which `license.id` names.");
-    assert_eq!(named_with(&world, "REVOKED"), only(&id));
+    assert_eq!(named_with(&stack, "REVOKED"), only(&id));
     entry.reads("A single license means that its key is public: do nothing, it is revoked.");
     entry.reads("If nobody meant to revoke them, `falconer audit <license>` names the operator, and");
     let audit = entry.does("falconer audit <license>", &[id.as_str()]);
@@ -203,46 +205,46 @@ fn revoked_by_mistake_or_replaced() {
     customer.hears("VALID");
 
     // Pending, and never activated: its term begins when its customer begins.
-    let pending = world.put(with_status(Fixture::pro(), Status::Pending).with(|new, _| {
+    let pending = stack.put(with_status(Fixture::pro(), Status::Pending).with(|new, _| {
         new.license.duration_days = Some(30);
     }));
-    told(&world, &["revoke", &pending, "--reason", "the next row"]);
-    let customer = Customer::at(&world, &pending, &Machine::named("first"));
+    told(&stack, &["revoke", &pending, "--reason", "the next row"]);
+    let customer = RepeatedRequest::at(&stack, &pending, &Machine::named("first"));
     customer.hears("REVOKED");
     entry.does("falconer reinstate <license>", &[&pending]);
     customer.hears("ACTIVATED");
 
-    let rotated = told(&world, &["rotate-key", &key]);
-    let (new, new_id) = new_key(&world, &rotated);
+    let rotated = told(&stack, &["rotate-key", &key]);
+    let (new, new_id) = new_key(&stack, &rotated);
     entry.reads(
         "The command refuses a license whose key was replaced. It names the license in its place, and",
     );
     let words = entry.takes("falconer reinstate <license>", &[&key]);
-    let refused = run(&world, &[&["--yes"], as_arguments(&words).as_slice()].concat());
+    let refused = run(&stack, &[&["--yes"], as_arguments(&words).as_slice()].concat());
     assert!(said(&refused).contains(&format!("was replaced by {new_id}")), "{}", said(&refused));
     entry.reads("`falconer reveal <new-license>` prints the key to mail.");
     assert_eq!(entry.does("falconer reveal <new-license>", &[&new_id])["licenseKey"], new.as_str());
-    assert_eq!(world.verify(&new).code(), "VALID");
+    assert_eq!(stack.verify(&new).code(), "VALID");
     entry.ends();
 }
 
 #[test]
 fn renewals_sold_and_not_entered() {
-    let world = World::start();
-    let entry = Entry::of(&world, "surge-of-expired");
-    let key = world.put(Fixture::pro().ending(ago(40 * DAY)));
-    let next = world.put(Fixture::pro().ending(UnixMillis(now().0 + 20 * DAY)));
-    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    let stack = TestStack::start();
+    let entry = RunbookSection::of(&stack, "surge-of-expired");
+    let key = stack.put(Fixture::pro().ending(ago(40 * DAY)));
+    let next = stack.put(Fixture::pro().ending(UnixMillis(now().0 + 20 * DAY)));
+    let customer = RepeatedRequest::new(&stack, "/api/verify", json!({ "license": key }));
     customer.hears("EXPIRED");
     entry.reads("Many requests are for expired licenses, which `license.id` names.");
-    let id = world.license_id(&key).to_string();
-    assert_eq!(named_with(&world, "EXPIRED"), only(&id));
+    let id = stack.license_id(&key).to_string();
+    assert_eq!(named_with(&stack, "EXPIRED"), only(&id));
     entry.reads(
         "`falconer list --expiring 30` names the licenses that end next, without those that have ended.",
     );
     let listed = entry.does("falconer list --expiring 30", &[]);
     let listed: Vec<_> = listed["licenses"].as_array().unwrap().iter().map(|one| &one["licenseId"]).collect();
-    assert_eq!(listed, [&json!(world.license_id(&next).as_str())]);
+    assert_eq!(listed, [&json!(stack.license_id(&next).as_str())]);
     entry.reads(
         "One cause is a renewal that was sold and not entered: `falconer extend <license> --days 365` counts from \
          today for a license that has ended.",
@@ -251,7 +253,7 @@ fn renewals_sold_and_not_entered() {
     let reply = customer.hears("VALID");
     let end = reply.body["expiresAt"]
         .as_i64()
-        .unwrap_or_else(|| world.stored(&world.license_id(&key)).expires_at.unwrap().0);
+        .unwrap_or_else(|| stack.stored(&stack.license_id(&key)).expires_at.unwrap().0);
     assert!((end - now().0 - 365 * DAY).abs() < DAY, "{end}");
     entry.ends();
 }
@@ -263,13 +265,14 @@ fn read_anew(name: &str) -> Machine {
 
 #[test]
 fn release_that_reads_other_hardware() {
-    let world = World::start();
-    let entry = Entry::of(&world, "surge-of-hardware-mismatch");
+    let stack = TestStack::start();
+    let entry = RunbookSection::of(&stack, "surge-of-hardware-mismatch");
     let machine = Machine::named("first");
-    let key = world.put(Fixture::pro());
-    world.activate(&key, &machine);
-    let with_new = Customer::new(&world, "/api/verify", with(read_anew("first").request(&key), json!({})));
-    let with_old = Customer::new(&world, "/api/verify", machine.request(&key));
+    let key = stack.put(Fixture::pro());
+    stack.activate(&key, &machine);
+    let with_new =
+        RepeatedRequest::new(&stack, "/api/verify", with(read_anew("first").request(&key), json!({})));
+    let with_old = RepeatedRequest::new(&stack, "/api/verify", machine.request(&key));
     with_new.hears("HARDWARE_MISMATCH");
     entry.is_shown_by(
         "Many devices match none of the devices of their license. After a release of your application, check \
@@ -286,26 +289,26 @@ fn release_that_reads_other_hardware() {
          again.",
     );
     entry.does("falconer reset-hardware <license> --all", &[&key]);
-    assert_eq!(world.activate(&key, &read_anew("first")).code(), "ACTIVATED");
+    assert_eq!(stack.activate(&key, &read_anew("first")).code(), "ACTIVATED");
     with_new.hears("VALID");
     entry.reads("A single license means a shared key: go to [a leaked license key](#a-leaked-license-key).");
-    assert_eq!(named_with(&world, "HARDWARE_MISMATCH"), only(&world.license_id(&key)));
+    assert_eq!(named_with(&stack, "HARDWARE_MISMATCH"), only(&stack.license_id(&key)));
     entry.ends();
 }
 
 #[test]
 fn every_seat_taken() {
-    let world = World::start();
-    let entry = Entry::of(&world, "surge-of-seats-exhausted");
-    let key = world.put(Fixture::pro().seats(2));
+    let stack = TestStack::start();
+    let entry = RunbookSection::of(&stack, "surge-of-seats-exhausted");
+    let key = stack.put(Fixture::pro().seats(2));
     let [here, away, new] = ["here", "away", "new"].map(Machine::named);
     for (machine, name) in [(&here, "Here"), (&away, "Away")] {
-        world.post("/api/activate-sync", &with(machine.request(&key), json!({ "device_name": name })));
+        stack.post("/api/activate-sync", &with(machine.request(&key), json!({ "device_name": name })));
     }
-    let customer = Customer::at(&world, &key, &new);
+    let customer = RepeatedRequest::at(&stack, &key, &new);
     customer.hears("SEATS_EXHAUSTED");
     entry.reads("Many devices find every seat taken. A single license means a shared key.");
-    assert_eq!(named_with(&world, "SEATS_EXHAUSTED"), only(&world.license_id(&key)));
+    assert_eq!(named_with(&stack, "SEATS_EXHAUSTED"), only(&stack.license_id(&key)));
     entry.is_shown_by(
         "Many licenses after a release mean that old devices look like new ones, as above.",
         ("runbook", "release_that_reads_other_hardware"),
@@ -317,27 +320,27 @@ fn every_seat_taken() {
     entry.reads("`falconer reset-hardware <license> --device <device>` frees the seat of one of them.");
     entry.does("falconer reset-hardware <license> --device <device>", &[&key, lost]);
     customer.hears("ACTIVATED");
-    assert_eq!(world.activate(&key, &here).code(), "REFRESHED", "nobody else loses a seat");
+    assert_eq!(stack.activate(&key, &here).code(), "REFRESHED", "nobody else loses a seat");
     entry.ends();
 }
 
 #[test]
 fn no_transfer_left() {
-    let world = World::start();
-    let entry = Entry::of(&world, "surge-of-transfer-limit");
+    let stack = TestStack::start();
+    let entry = RunbookSection::of(&stack, "surge-of-transfer-limit");
     let machine = Machine::named("old");
-    let key = world.put(moved_at(Fixture::pro().bound(1, &machine, ago(DAY)), spent()));
-    let customer = Customer::new(&world, "/api/transfer", Machine::named("new").request(&key));
+    let key = stack.put(moved_at(Fixture::pro().bound(1, &machine, ago(DAY)), spent()));
+    let customer = RepeatedRequest::new(&stack, "/api/transfer", Machine::named("new").request(&key));
     customer.hears("TRANSFER_LIMIT_REACHED");
     entry.reads(
         "Many licenses have no transfer left, for the reasons above. `falconer reset-hardware <license> --all` \
          helps one customer:",
     );
-    assert_eq!(named_with(&world, "TRANSFER_LIMIT_REACHED"), only(&world.license_id(&key)));
+    assert_eq!(named_with(&stack, "TRANSFER_LIMIT_REACHED"), only(&stack.license_id(&key)));
     entry.does("falconer reset-hardware <license> --all", &[&key]);
     customer.hears("ACTIVATED");
     entry.reads("each seat takes a device again, and the next move after that is refused as before.");
-    assert_eq!(world.transfer(&key, &machine).code(), "TRANSFER_LIMIT_REACHED");
+    assert_eq!(stack.transfer(&key, &machine).code(), "TRANSFER_LIMIT_REACHED");
     entry.ends();
 }
 
@@ -347,13 +350,13 @@ fn asks_for_email(fixture: Fixture) -> Fixture {
 
 #[test]
 fn addresses_are_tried() {
-    let world = World::start();
-    let entry = Entry::of(&world, "surge-of-email-mismatch");
+    let stack = TestStack::start();
+    let entry = RunbookSection::of(&stack, "surge-of-email-mismatch");
     let machine = Machine::named("owner");
-    let key = world.put(asks_for_email(Fixture::pro()));
-    world.activate(&key, &machine);
+    let key = stack.put(asks_for_email(Fixture::pro()));
+    stack.activate(&key, &machine);
     let thief = with(Machine::named("thief").request(&key), json!({ "licensee_email": "guess@example.com" }));
-    let thief = Customer::new(&world, "/api/transfer", thief);
+    let thief = RepeatedRequest::new(&stack, "/api/transfer", thief);
     thief.hears("EMAIL_MISMATCH");
     entry.is_shown_by(
         "Somebody with keys tries addresses. The rate limit slows the attempts;",
@@ -366,34 +369,34 @@ fn addresses_are_tried() {
         "This stops the customer too, who goes on with a new key: step 2 of [a leaked license \
          key](#a-leaked-license-key).",
     );
-    assert_eq!(world.activate(&key, &machine).code(), "SUSPENDED");
-    let new = stopped_and_given_a_new_key(&Entry::of(&world, "A leaked license key"), &key);
-    assert_eq!(world.activate(&new, &machine).code(), "ACTIVATED", "without the e-mail");
+    assert_eq!(stack.activate(&key, &machine).code(), "SUSPENDED");
+    let new = stopped_and_given_a_new_key(&RunbookSection::of(&stack, "A leaked license key"), &key);
+    assert_eq!(stack.activate(&new, &machine).code(), "ACTIVATED", "without the e-mail");
     thief.hears("REVOKED");
     entry.ends();
 }
 
 /// Steps 1 and 2 of the entry about a leaked license key, for a license that is suspended. Its new key.
-fn stopped_and_given_a_new_key(entry: &Entry<'_>, key: &str) -> String {
+fn stopped_and_given_a_new_key(entry: &RunbookSection<'_>, key: &str) -> String {
     let rotated = entry.does("falconer rotate-key <license>", &[key]);
-    let (new, new_id) = new_key(entry.world, &rotated);
-    assert_eq!(entry.world.verify(&new).code(), "SUSPENDED");
+    let (new, new_id) = new_key(entry.stack, &rotated);
+    assert_eq!(entry.stack.verify(&new).code(), "SUSPENDED");
     entry.does("falconer reinstate <new-license>", &[&new_id]);
-    assert_eq!(entry.world.verify(&new).code(), "VALID");
+    assert_eq!(entry.stack.verify(&new).code(), "VALID");
     new
 }
 
 #[test]
 fn seats_are_taken_back() {
-    let world = World::start();
-    let entry = Entry::of(&world, "reclaimed");
+    let stack = TestStack::start();
+    let entry = RunbookSection::of(&stack, "reclaimed");
     let [owner, thief] = ["owner", "thief"].map(Machine::named);
-    let key = world.put(Fixture::pro());
-    world.activate(&key, &owner);
-    assert_eq!(world.transfer(&key, &thief).code(), "TRANSFERRED");
-    let customer = Customer::new(&world, "/api/verify", owner.request(&key));
+    let key = stack.put(Fixture::pro());
+    stack.activate(&key, &owner);
+    assert_eq!(stack.transfer(&key, &thief).code(), "TRANSFERRED");
+    let customer = RepeatedRequest::new(&stack, "/api/verify", owner.request(&key));
     customer.hears("HARDWARE_MISMATCH");
-    assert_eq!(world.transfer(&key, &owner).code(), "RECLAIMED");
+    assert_eq!(stack.transfer(&key, &owner).code(), "RECLAIMED");
     customer.hears("VALID");
     entry.reads(
         "Several displaced devices took their seats back. That is the owners' right, and a sign that somebody \
@@ -402,27 +405,27 @@ fn seats_are_taken_back() {
     entry.reads(
         "[a leaked license key](#a-leaked-license-key) for each `license.id` of the lines with `RECLAIMED`.",
     );
-    let named = named_with(&world, "RECLAIMED");
-    assert_eq!(named, only(&world.license_id(&key)));
-    let leaked = Entry::of(&world, "A leaked license key");
-    let (new, _) = new_key(&world, &leaked.does("falconer rotate-key <license>", &[named.first().unwrap()]));
-    assert_eq!(world.activate(&new, &owner).code(), "ACTIVATED");
-    assert_eq!(world.transfer(&key, &thief).code(), "REVOKED", "whoever has the old key alone is out");
+    let named = named_with(&stack, "RECLAIMED");
+    assert_eq!(named, only(&stack.license_id(&key)));
+    let leaked = RunbookSection::of(&stack, "A leaked license key");
+    let (new, _) = new_key(&stack, &leaked.does("falconer rotate-key <license>", &[named.first().unwrap()]));
+    assert_eq!(stack.activate(&new, &owner).code(), "ACTIVATED");
+    assert_eq!(stack.transfer(&key, &thief).code(), "REVOKED", "whoever has the old key alone is out");
     entry.ends();
 }
 
 #[test]
 fn tier_that_the_catalog_lacks() {
-    let world = World::start();
-    let entry = Entry::of(&world, "unknown-tier");
+    let stack = TestStack::start();
+    let entry = RunbookSection::of(&stack, "unknown-tier");
     let folder = Folder::new();
     let gold = falconer_domain::TierName::parse("gold").unwrap();
     let keys = [(); 2].map(|()| {
         let gold = gold.clone();
-        world.put(Fixture::pro().with(move |new, _| new.license.tier = gold))
+        stack.put(Fixture::pro().with(move |new, _| new.license.tier = gold))
     });
     let customers =
-        keys.each_ref().map(|key| Customer::new(&world, "/api/verify", json!({ "license": key })));
+        keys.each_ref().map(|key| RepeatedRequest::new(&stack, "/api/verify", json!({ "license": key })));
     for customer in &customers {
         assert_eq!(customer.hears("UNAVAILABLE").status, 503);
     }
@@ -430,8 +433,8 @@ fn tier_that_the_catalog_lacks() {
         "A license has a tier that its product's catalog lacks, and gets 503 until you correct one of them. The \
          log line names both.",
     );
-    let log = world.log_text();
-    let ids = keys.each_ref().map(|key| world.license_id(key).to_string());
+    let log = stack.log_text();
+    let ids = keys.each_ref().map(|key| stack.license_id(key).to_string());
     for id in &ids {
         assert!(
             log.lines().any(|line| line.contains("lacks a license's tier")
@@ -454,7 +457,7 @@ fn tier_that_the_catalog_lacks() {
         "Instances look at the catalog again after five seconds.",
         ("catalogs", "unknown_tier_rereads_every_5_s"),
     );
-    world.gateway().kill("verify", 0).expect("an instance to kill");
+    stack.gateway().kill("verify", 0).expect("an instance to kill");
     customers[1].hears("VALID");
     entry.ends();
 }
@@ -462,11 +465,11 @@ fn tier_that_the_catalog_lacks() {
 /// Keys of a stack with the same ring, sent to this one: as after a restore, or with a wrong table.
 #[test]
 fn missing_license_is_copied_over() {
-    let (world, other) = (World::start(), World::start());
-    let entry = Entry::of(&world, "surge-of-not-found");
+    let (stack, other) = (TestStack::start(), TestStack::start());
+    let entry = RunbookSection::of(&stack, "surge-of-not-found");
     let key = other.put(Fixture::pro());
-    world.speak(&key);
-    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    stack.speak(&key);
+    let customer = RepeatedRequest::new(&stack, "/api/verify", json!({ "license": key }));
     customer.hears("NOT_FOUND");
     entry.reads(
         "Genuine keys arrive, and their licenses are not in the table. Check three reasons in this order:",
@@ -481,7 +484,7 @@ fn missing_license_is_copied_over() {
         "In the first two cases copy the license's item from the one table into the other; its customer needs \
          nothing else.",
     );
-    world.put_item(&other.item(&other.license_id(&key)));
+    stack.put_item(&other.item(&other.license_id(&key)));
     customer.hears("VALID");
     entry.ends();
 }
@@ -491,38 +494,38 @@ fn missing_license_is_copied_over() {
 fn too_many_requests() {
     let license_only =
         vec![("RATE_LIMIT_PER_MINUTE", "0".to_owned()), ("VERIFIES_PER_LICENSE_PER_MINUTE", "3".to_owned())];
-    let world = World::with(&WorldOptions { settings: license_only, ..WorldOptions::default() });
-    let entry = Entry::of(&world, "rate-limited");
+    let stack = TestStack::with(&TestStackOptions { settings: license_only, ..TestStackOptions::default() });
+    let entry = RunbookSection::of(&stack, "rate-limited");
     let machine = Machine::named("owner");
-    let key = world.put(Fixture::pro());
-    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    let key = stack.put(Fixture::pro());
+    let customer = RepeatedRequest::new(&stack, "/api/verify", json!({ "license": key }));
     // The end of a minute may fall in between.
     assert!((0..8).any(|_| customer.asks().code() == "RATE_LIMITED"));
     entry.reads(
         "Many requests are over a limit. If `license.id` in the log lines with `RATE_LIMITED` is always the same, \
          see [a leaked license key](#a-leaked-license-key).",
     );
-    assert_eq!(named_with(&world, "RATE_LIMITED"), only(&world.license_id(&key)));
-    let leaked = Entry::of(&world, "A leaked license key");
-    let (new, _) = new_key(&world, &leaked.does("falconer rotate-key <license>", &[&key]));
-    assert_eq!(world.activate(&new, &machine).code(), "ACTIVATED", "whoever floods the old key stops nobody");
+    assert_eq!(named_with(&stack, "RATE_LIMITED"), only(&stack.license_id(&key)));
+    let leaked = RunbookSection::of(&stack, "A leaked license key");
+    let (new, _) = new_key(&stack, &leaked.does("falconer rotate-key <license>", &[&key]));
+    assert_eq!(stack.activate(&new, &machine).code(), "ACTIVATED", "whoever floods the old key stops nobody");
 
     let address =
         vec![("RATE_LIMIT_PER_MINUTE", "2".to_owned()), ("VERIFIES_PER_LICENSE_PER_MINUTE", "0".to_owned())];
-    let world = World::with(&WorldOptions { settings: address, ..WorldOptions::default() });
-    let keys: Vec<_> = (0..6).map(|_| world.put(Fixture::pro())).collect();
-    let refused = || keys.iter().find(|key| world.verify(key).code() == "RATE_LIMITED");
+    let stack = TestStack::with(&TestStackOptions { settings: address, ..TestStackOptions::default() });
+    let keys: Vec<_> = (0..6).map(|_| stack.put(Fixture::pro())).collect();
+    let refused = || keys.iter().find(|key| stack.verify(key).code() == "RATE_LIMITED");
     let late = refused().expect("somebody of an office is too late");
     let raised = || {
         let settings = vec![("RATE_LIMIT_PER_MINUTE", "100".to_owned())];
-        World::with(&WorldOptions { settings, ..WorldOptions::default() })
+        TestStack::with(&TestStackOptions { settings, ..TestStackOptions::default() })
     };
     entry.reads(
         "Many customers behind one address (a university, a carrier) are legitimate: raise `RateLimitPerMinute`.",
     );
     let roomy = raised();
     roomy.speak(late);
-    roomy.put_item(&world.item(&world.license_id(late)));
+    roomy.put_item(&stack.item(&stack.license_id(late)));
     assert!((0..6).all(|_| roomy.verify(late).code() == "VALID"));
     entry.is_shown_by(
         "Behind a proxy in front of the gateway, all customers have the proxy's address: remove it.",
@@ -539,30 +542,30 @@ fn too_many_requests() {
 
 #[test]
 fn leaked_license_key() {
-    let world = World::start();
-    let entry = Entry::of(&world, "A leaked license key");
+    let stack = TestStack::start();
+    let entry = RunbookSection::of(&stack, "A leaked license key");
     let [owner, stranger] = ["owner", "stranger"].map(Machine::named);
-    let key = world.put(asks_for_email(Fixture::pro().seats(2)));
+    let key = stack.put(asks_for_email(Fixture::pro().seats(2)));
     for machine in [&owner, &stranger] {
-        assert_eq!(world.activate(&key, machine).code(), "ACTIVATED");
+        assert_eq!(stack.activate(&key, machine).code(), "ACTIVATED");
     }
-    let used = world.post("/api/verify", &stranger.request(&key));
+    let used = stack.post("/api/verify", &stranger.request(&key));
     entry.reads("A key is in a public place, or a customer reports that somebody else has it.");
     entry.reads(
         "1. `falconer rotate-key <license>` makes a new key with the same terms and revokes the old one. Mail the \
          new key. Every seat is vacant under it, so the customer's devices bind once more, uncounted, with any \
          client.",
     );
-    let (new, _) = new_key(&world, &entry.does("falconer rotate-key <license>", &[&key]));
+    let (new, _) = new_key(&stack, &entry.does("falconer rotate-key <license>", &[&key]));
     let second = Machine::named("second");
     for (machine, request) in
         [(&owner, Machine::request as fn(&Machine, &str) -> Value), (&second, Machine::old_request)]
     {
-        let customer = Customer::new(&world, "/api/activate-sync", request(machine, &new));
+        let customer = RepeatedRequest::new(&stack, "/api/activate-sync", request(machine, &new));
         let reply = customer.hears("ACTIVATED");
         assert_eq!(reply.body["transfers"]["used"], 0);
     }
-    assert_eq!(world.activate(&key, &stranger).code(), "REVOKED");
+    assert_eq!(stack.activate(&key, &stranger).code(), "REVOKED");
     entry.reads(
         "3. A device that used the old key keeps its lease until `exp`, at most interval and grace from the last \
          check.",
@@ -572,36 +575,36 @@ fn leaked_license_key() {
         + claims["at"].as_i64().unwrap();
     assert!(claims["exp"].as_i64().unwrap() <= longest, "{claims}");
     let product = Product::parse("QF").unwrap();
-    let published: Jwks = serde_json::from_value(world.get("/api/keys").body).expect("public keys");
+    let published: Jwks = serde_json::from_value(stack.get("/api/keys").body).expect("public keys");
     let signer = |kid: &str| published.keys.iter().find(|key| key.kid == kid)?.public_key();
     let trusted = lease::verify(used.body["lease"].as_str().unwrap(), &product, signer);
     assert!(trusted.is_ok(), "it goes on");
 
-    let key = world.put(Fixture::pro());
-    world.activate(&key, &owner);
+    let key = stack.put(Fixture::pro());
+    stack.activate(&key, &owner);
     entry.reads(
         "2. If you cannot reach the customer, `falconer suspend <license>` stops the license until then.",
     );
     entry.does("falconer suspend <license>", &[&key]);
-    assert_eq!(world.activate(&key, &stranger).code(), "SUSPENDED");
+    assert_eq!(stack.activate(&key, &stranger).code(), "SUSPENDED");
     entry.reads(
         "A new key of a suspended license is suspended too: after `falconer rotate-key <license>`, `falconer reinstate \
          <new-license>` opens it.",
     );
     let new = stopped_and_given_a_new_key(&entry, &key);
-    assert_eq!(world.activate(&new, &owner).code(), "ACTIVATED");
-    assert_eq!(world.activate(&key, &stranger).code(), "REVOKED");
+    assert_eq!(stack.activate(&new, &owner).code(), "ACTIVATED");
+    assert_eq!(stack.activate(&key, &stranger).code(), "REVOKED");
     entry.ends();
 }
 
 /// How a customer comes to a code, and is helped. The steps beside the table are the last part.
 #[test]
 fn customer_who_cannot_activate() {
-    let world = World::start();
-    let entry = Entry::of(&world, "A customer who cannot activate");
+    let stack = TestStack::start();
+    let entry = RunbookSection::of(&stack, "A customer who cannot activate");
     entry.reads("2. Look up the code:");
     for story in [
-        keys_and_licenses as fn(&World, &Entry<'_>),
+        keys_and_licenses as fn(&TestStack, &RunbookSection<'_>),
         stopped_licenses,
         terms,
         seats_and_transfers,
@@ -611,31 +614,31 @@ fn customer_who_cannot_activate() {
         rate_limit,
         steps_beside_the_table,
     ] {
-        story(&world, &entry);
+        story(&stack, &entry);
     }
     entry.ends();
 }
 
-fn keys_and_licenses(world: &World, entry: &Entry<'_>) {
-    let key = world.put(Fixture::pro());
+fn keys_and_licenses(stack: &TestStack, entry: &RunbookSection<'_>) {
+    let key = stack.put(Fixture::pro());
     let last = if key.ends_with('0') { '1' } else { '0' };
     let mistyped = format!("{}{last}", &key[..key.len() - 1]);
-    world.speak(&mistyped);
-    assert_eq!(world.verify(&mistyped).code(), "INVALID_SIGNATURE");
+    stack.speak(&mistyped);
+    assert_eq!(stack.verify(&mistyped).code(), "INVALID_SIGNATURE");
     entry.reads("| `INVALID_SIGNATURE` | the key was mistyped: compare it with the mail, group by group |");
     let typed: Vec<_> = mistyped.split('-').collect();
-    let mailed = told(world, &["reveal", world.license_id(&key).as_str()]);
+    let mailed = told(stack, &["reveal", stack.license_id(&key).as_str()]);
     let mailed: Vec<_> = mailed["licenseKey"].as_str().unwrap().split('-').collect();
     let differing: Vec<_> = (0..typed.len()).filter(|group| typed[*group] != mailed[*group]).collect();
     assert_eq!(differing, [typed.len() - 1], "one group tells");
-    assert_eq!(world.verify(&mailed.join("-")).code(), "VALID");
+    assert_eq!(stack.verify(&mailed.join("-")).code(), "VALID");
     entry.is_shown_by(
         "| `NOT_FOUND` | the key is genuine and its license is missing: see [surge-of-not-found](#surge-of-not-found) |",
         ("runbook", "missing_license_is_copied_over"),
     );
 }
 
-fn stopped_licenses(world: &World, entry: &Entry<'_>) {
+fn stopped_licenses(stack: &TestStack, entry: &RunbookSection<'_>) {
     entry.reads(
         "| `REVOKED` | `falconer audit <license>` has the actor and the reason; `falconer reinstate <license>`, \
          or a mail with the key that replaced it |",
@@ -645,9 +648,9 @@ fn stopped_licenses(world: &World, entry: &Entry<'_>) {
          |",
     );
     for (command, code) in [("revoke", "REVOKED"), ("suspend", "SUSPENDED")] {
-        let key = world.put(Fixture::pro());
-        let customer = Customer::at(world, &key, &Machine::named(command));
-        told(world, &[command, &key, "--reason", "chargeback"]);
+        let key = stack.put(Fixture::pro());
+        let customer = RepeatedRequest::at(stack, &key, &Machine::named(command));
+        told(stack, &[command, &key, "--reason", "chargeback"]);
         customer.hears(code);
         let audit = entry.does("falconer audit <license>", &[&key]);
         let deed = audit["audit"].as_array().unwrap().iter().find(|row| row["action"] == command).unwrap();
@@ -657,18 +660,18 @@ fn stopped_licenses(world: &World, entry: &Entry<'_>) {
     }
 }
 
-fn terms(world: &World, entry: &Entry<'_>) {
-    let key = world.put(with_status(Fixture::pro(), Status::Pending).with(|new, _| {
+fn terms(stack: &TestStack, entry: &RunbookSection<'_>) {
+    let key = stack.put(with_status(Fixture::pro(), Status::Pending).with(|new, _| {
         new.license.duration_days = Some(30);
     }));
-    let customer = Customer::new(world, "/api/verify", json!({ "license": key }));
+    let customer = RepeatedRequest::new(stack, "/api/verify", json!({ "license": key }));
     customer.hears("PENDING");
     entry.reads("| `PENDING` | the application has to activate: the term begins with that |");
-    assert_eq!(world.activate(&key, &Machine::named("first")).code(), "ACTIVATED");
+    assert_eq!(stack.activate(&key, &Machine::named("first")).code(), "ACTIVATED");
     customer.hears("VALID");
 
-    let key = world.put(Fixture::pro().ending(ago(40 * DAY)));
-    let customer = Customer::at(world, &key, &Machine::named("first"));
+    let key = stack.put(Fixture::pro().ending(ago(40 * DAY)));
+    let customer = RepeatedRequest::at(stack, &key, &Machine::named("first"));
     customer.hears("EXPIRED");
     entry.reads("| `EXPIRED` | `falconer extend <license> --days 30` |");
     entry.does("falconer extend <license> --days 30", &[&key]);
@@ -677,20 +680,20 @@ fn terms(world: &World, entry: &Entry<'_>) {
 
 const RESET: &str = "falconer reset-hardware <license> --all";
 
-fn seats_and_transfers(world: &World, entry: &Entry<'_>) {
+fn seats_and_transfers(stack: &TestStack, entry: &RunbookSection<'_>) {
     let [old, new, third] = ["old", "new", "third"].map(Machine::named);
     entry.reads(
         "| `SEATS_EXHAUSTED` | the customer transfers, or deactivates the old device; `falconer reset-hardware <license> \
          --all` |",
     );
     for help in ["transfer", "deactivate", "reset"] {
-        let key = world.put(Fixture::pro());
-        world.activate(&key, &old);
-        let customer = Customer::at(world, &key, &new);
+        let key = stack.put(Fixture::pro());
+        stack.activate(&key, &old);
+        let customer = RepeatedRequest::at(stack, &key, &new);
         customer.hears("SEATS_EXHAUSTED");
         match help {
-            "transfer" => assert_eq!(world.transfer(&key, &new).code(), "TRANSFERRED"),
-            "deactivate" => assert_eq!(world.deactivate(&key, &old).code(), "DEACTIVATED"),
+            "transfer" => assert_eq!(stack.transfer(&key, &new).code(), "TRANSFERRED"),
+            "deactivate" => assert_eq!(stack.deactivate(&key, &old).code(), "DEACTIVATED"),
             _ => drop(entry.does(RESET, &[&key])),
         }
         customer.hears(if help == "transfer" { "REFRESHED" } else { "ACTIVATED" });
@@ -700,14 +703,14 @@ fn seats_and_transfers(world: &World, entry: &Entry<'_>) {
          `falconer reset-hardware <license> --all` |",
     );
     for chooses in [true, false] {
-        let key = world.put(Fixture::pro().seats(2));
-        world.activate(&key, &old);
-        world.activate(&key, &third);
-        let customer = Customer::new(world, "/api/transfer", new.request(&key));
+        let key = stack.put(Fixture::pro().seats(2));
+        stack.activate(&key, &old);
+        stack.activate(&key, &third);
+        let customer = RepeatedRequest::new(stack, "/api/transfer", new.request(&key));
         let reply = customer.hears("DEVICE_REQUIRED");
         if chooses {
             let device = json!({ "from_device": reply.body["devices"][0]["id"] });
-            assert_eq!(world.post("/api/transfer", &with(new.request(&key), device)).code(), "TRANSFERRED");
+            assert_eq!(stack.post("/api/transfer", &with(new.request(&key), device)).code(), "TRANSFERRED");
         } else {
             entry.does(RESET, &[&key]);
         }
@@ -723,11 +726,11 @@ fn seats_and_transfers(world: &World, entry: &Entry<'_>) {
         for is_vacant in [true, false] {
             for path in ["/api/activate-sync", "/api/transfer"] {
                 let fixture = moved_at(Fixture::pro().bound(1, &old, ago(DAY)), moments.clone());
-                let key = world.put(fixture);
+                let key = stack.put(fixture);
                 if is_vacant {
-                    assert_eq!(world.deactivate(&key, &old).code(), "DEACTIVATED");
+                    assert_eq!(stack.deactivate(&key, &old).code(), "DEACTIVATED");
                 }
-                let customer = Customer::new(world, path, new.request(&key));
+                let customer = RepeatedRequest::new(stack, path, new.request(&key));
                 let before = if is_vacant || path == "/api/transfer" { code } else { "SEATS_EXHAUSTED" };
                 customer.hears(before);
                 entry.does(RESET, &[&key]);
@@ -737,7 +740,7 @@ fn seats_and_transfers(world: &World, entry: &Entry<'_>) {
     }
 }
 
-fn hardware(world: &World, entry: &Entry<'_>) {
+fn hardware(stack: &TestStack, entry: &RunbookSection<'_>) {
     let [old, new] = ["old", "new"].map(Machine::named);
     entry.reads("| `HARDWARE_MISMATCH`, `NOT_ACTIVATED` | the application has to activate, or to transfer |");
     for (seats, bound, code, path, helped) in [
@@ -746,43 +749,43 @@ fn hardware(world: &World, entry: &Entry<'_>) {
         (1, false, "NOT_ACTIVATED", "/api/activate-sync", "ACTIVATED"),
         (1, false, "NOT_ACTIVATED", "/api/transfer", "ACTIVATED"),
     ] {
-        let key = world.put(Fixture::pro().seats(seats));
+        let key = stack.put(Fixture::pro().seats(seats));
         if bound {
-            world.activate(&key, &old);
+            stack.activate(&key, &old);
         }
-        let customer = Customer::new(world, "/api/verify", new.request(&key));
+        let customer = RepeatedRequest::new(stack, "/api/verify", new.request(&key));
         customer.hears(code);
-        assert_eq!(world.post(path, &new.request(&key)).code(), helped);
+        assert_eq!(stack.post(path, &new.request(&key)).code(), helped);
         customer.hears("VALID");
     }
     entry.reads("| `DEVICE_NOT_BOUND` | nothing: the device holds no seat |");
-    let key = world.put(Fixture::pro());
-    assert_eq!(world.deactivate(&key, &new).code(), "DEVICE_NOT_BOUND");
-    assert_eq!(world.activate(&key, &new).code(), "ACTIVATED", "nothing was lost");
+    let key = stack.put(Fixture::pro());
+    assert_eq!(stack.deactivate(&key, &new).code(), "DEVICE_NOT_BOUND");
+    assert_eq!(stack.activate(&key, &new).code(), "ACTIVATED", "nothing was lost");
 
-    let key = world.put(Fixture::pro());
+    let key = stack.put(Fixture::pro());
     let weak = json!({ "license_key": key, "hardware_format": 1, "hardware": { "cpu": new.cpu } });
-    let customer = Customer::new(world, "/api/activate-sync", weak);
+    let customer = RepeatedRequest::new(stack, "/api/activate-sync", weak);
     customer.hears("FINGERPRINT_TOO_WEAK");
     entry.reads(
         "| `FINGERPRINT_TOO_WEAK` | the application found too little; it has to send `install` besides |",
     );
     let mut body = customer.body;
     body["hardware"]["install"] = json!("fixture-hardware-install-id");
-    Customer::new(world, "/api/activate-sync", body).hears("ACTIVATED");
+    RepeatedRequest::new(stack, "/api/activate-sync", body).hears("ACTIVATED");
 }
 
-fn emails(world: &World, entry: &Entry<'_>) {
+fn emails(stack: &TestStack, entry: &RunbookSection<'_>) {
     entry.reads(
         "| `EMAIL_MISMATCH` | `falconer show <license>` shows the stored address, if there is one; `falconer \
          set-customer <license> --email <address>` corrects it; after `falconer reset-hardware <license> --all` \
          the application activates, which asks for none |",
     );
     let [old, new] = ["old", "new"].map(Machine::named);
-    let key = world.put(asks_for_email(Fixture::pro()));
-    world.activate(&key, &old);
+    let key = stack.put(asks_for_email(Fixture::pro()));
+    stack.activate(&key, &old);
     let moves = with(new.request(&key), json!({ "licensee_email": "new.address@example.com" }));
-    let customer = Customer::new(world, "/api/transfer", moves);
+    let customer = RepeatedRequest::new(stack, "/api/transfer", moves);
     customer.hears("EMAIL_MISMATCH");
     entry.does("falconer set-customer <license> --email <address>", &[&key, "new.address@example.com"]);
     customer.hears("TRANSFERRED");
@@ -790,11 +793,11 @@ fn emails(world: &World, entry: &Entry<'_>) {
         let fixture = asks_for_email(Fixture::pro()).with(move |new, _| {
             new.license.email = new.license.email.take().filter(|_| stored);
         });
-        let key = world.put(fixture);
-        world.activate(&key, &old);
+        let key = stack.put(fixture);
+        stack.activate(&key, &old);
         let moves = with(new.request(&key), json!({ "licensee_email": "new.address@example.com" }));
-        assert_eq!(world.post("/api/transfer", &moves).code(), "EMAIL_MISMATCH");
-        let customer = Customer::new(world, "/api/activate-sync", moves);
+        assert_eq!(stack.post("/api/transfer", &moves).code(), "EMAIL_MISMATCH");
+        let customer = RepeatedRequest::new(stack, "/api/activate-sync", moves);
         customer.hears("SEATS_EXHAUSTED");
         let shown = entry.does("falconer show <license>", &[&key]);
         let expected = if stored { json!("fixture.person@example.com") } else { Value::Null };
@@ -804,28 +807,28 @@ fn emails(world: &World, entry: &Entry<'_>) {
     }
 }
 
-fn trouble_of_ours(world: &World, entry: &Entry<'_>) {
-    let key = world.put(Fixture::pro());
-    let customer = Customer::at(world, &key, &Machine::named("first"));
+fn trouble_of_ours(stack: &TestStack, entry: &RunbookSection<'_>) {
+    let key = stack.put(Fixture::pro());
+    let customer = RepeatedRequest::at(stack, &key, &Machine::named("first"));
     entry.is_shown_by(
         "| `CONCURRENT_UPDATE` | the same request once more |",
         ("races", "three_lost_races_are_409"),
     );
-    world.dynamodb.break_all(Matcher::operation("GetItem"), Fault::internal());
+    stack.dynamodb.break_all(Matcher::operation("GetItem"), Fault::internal());
     customer.hears("UNAVAILABLE");
     entry.reads("| `UNAVAILABLE`, `INTERNAL` | a fault of the service: see the alarms |");
-    world.dynamodb.heal();
+    stack.dynamodb.heal();
     customer.hears("ACTIVATED");
 }
 
 /// A minute passes for an instance in this process.
-fn rate_limit(_: &World, entry: &Entry<'_>) {
+fn rate_limit(_: &TestStack, entry: &RunbookSection<'_>) {
     entry.reads(
         "| `RATE_LIMITED` | many customers behind one address: wait a minute, raise `RateLimitPerMinute` if it lasts |",
     );
     assert!(exists("runbook", "too_many_requests"), "raises it");
     let settings = vec![("RATE_LIMIT_PER_MINUTE", "2".to_owned())];
-    let office = World::with(&WorldOptions { settings, ..WorldOptions::default() });
+    let office = TestStack::with(&TestStackOptions { settings, ..TestStackOptions::default() });
     let keys = [(); 3].map(|()| office.put(Fixture::pro()));
     let app = App::new(verify::ENDPOINT, office.settings.clone(), &office.tapped);
     let asks = |key: &str, at: UnixMillis| {
@@ -845,26 +848,26 @@ fn rate_limit(_: &World, entry: &Entry<'_>) {
     assert_eq!(asks(&keys[2], UnixMillis(at.0 + 60_000)), "VALID", "a minute later");
 }
 
-fn steps_beside_the_table(world: &World, entry: &Entry<'_>) {
+fn steps_beside_the_table(stack: &TestStack, entry: &RunbookSection<'_>) {
     let [old, new] = ["old", "new"].map(Machine::named);
-    let key = world.put(Fixture::pro());
-    world.activate(&key, &old);
-    let customer = Customer::at(world, &key, &new);
+    let key = stack.put(Fixture::pro());
+    stack.activate(&key, &old);
+    let customer = RepeatedRequest::at(stack, &key, &new);
     let refused = customer.hears("SEATS_EXHAUSTED");
     entry.reads(
         "Ask for the message and the request id, or for the license key's last group. The log line with this `request.id` \
          has the `license.id`.",
     );
     let request_id = refused.body["requestId"].as_str().unwrap();
-    let lines = world.request_lines();
+    let lines = stack.request_lines();
     let line = lines.iter().find(|line| line["request.id"] == request_id).expect("a line");
     let id = line["license.id"].as_str().unwrap();
-    assert_eq!(id, world.license_id(&key).as_str());
+    assert_eq!(id, stack.license_id(&key).as_str());
     entry.reads(
         "With product, tier and last group, as in `QF-PRO-…-4BYWJ`, every command finds the license as well.",
     );
     let hint = LicenseKey::parse(&key).unwrap().masked();
-    assert_eq!(told(world, &["show", &hint])["licenseId"], id);
+    assert_eq!(told(stack, &["show", &hint])["licenseId"], id);
 
     entry.reads(
         "1. `falconer explain <license>` lists every check of verify, the values it compared, and the first check \
@@ -880,7 +883,7 @@ fn steps_beside_the_table(world: &World, entry: &Entry<'_>) {
     );
     assert_eq!(explained["code"], "VALID");
     assert_eq!(explained["refusals"][0]["code"], "SEATS_EXHAUSTED", "{explained}");
-    let text = String::from_utf8(run(world, &["explain", &key]).stdout).unwrap();
+    let text = String::from_utf8(run(stack, &["explain", &key]).stdout).unwrap();
     let [refusals, granted] =
         ["requests that were refused", "requests that were granted"].map(|title| text.find(title));
     assert!(refusals.is_some() && (granted.is_none() || refusals < granted), "{text}");
@@ -893,9 +896,9 @@ fn steps_beside_the_table(world: &World, entry: &Entry<'_>) {
     for (machine, agreed, code) in
         [(&series, vec!["cpu"], "HARDWARE_MISMATCH"), (&repaired, vec!["board", "cpu"], "VALID")]
     {
-        assert_eq!(world.post("/api/verify", &machine.request(&key)).code(), code);
-        world.settle();
-        let explained = told(world, &["explain", &key]);
+        assert_eq!(stack.post("/api/verify", &machine.request(&key)).code(), code);
+        stack.settle();
+        let explained = told(stack, &["explain", &key]);
         let list = if code == "VALID" { "granted" } else { "refusals" };
         let mut labels: Vec<_> = explained[list][0]["hardware"]["agreed"]
             .as_array()
@@ -910,37 +913,37 @@ fn steps_beside_the_table(world: &World, entry: &Entry<'_>) {
         "3. No answer at all, or a page instead of JSON, means a proxy or a captive portal on the customer's \
          side. Ask for the output of `curl -s \"$API_URL/api/health\"` from there.",
     );
-    assert_eq!((world.get("/api/health").status, world.get("/api/health").body.is_object()), (200, true));
+    assert_eq!((stack.get("/api/health").status, stack.get("/api/health").body.is_object()), (200, true));
 }
 
 /// A wrong value over the ring: who runs goes on, who starts cannot, and the version before is moved back.
 #[test]
 fn mistaken_secret_is_moved_back() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
-    let customer = Customer::new(&world, "/api/verify", json!({ "license": key }));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    let customer = RepeatedRequest::new(&stack, "/api/verify", json!({ "license": key }));
     customer.hears("VALID");
-    let (secret, good) = (&world.settings.master_key_secret_id, world.ring());
+    let (secret, good) = (&stack.settings.master_key_secret_id, stack.ring());
     for (mistaken, code) in [
         ("not a ring".to_owned(), "UNAVAILABLE"),
         (json!({ "current": "3", "3": MASTER_B }).to_string(), "INVALID_SIGNATURE"),
     ] {
-        let before = world.secrets.current(secret).unwrap();
+        let before = stack.secrets.current(secret).unwrap();
         assert!(before.contains(MASTER_A));
-        world.secrets.put(secret, &mistaken);
+        stack.secrets.put(secret, &mistaken);
         customer.hears("VALID");
-        world.gateway().kill("verify", 0).expect("an instance to kill");
+        stack.gateway().kill("verify", 0).expect("an instance to kill");
         customer.hears(code);
-        let previous = world.secrets.staged(secret, "AWSPREVIOUS").expect("the version before");
+        let previous = stack.secrets.staged(secret, "AWSPREVIOUS").expect("the version before");
         assert_eq!(previous, before, "as the page says");
         // Its two commands of `aws` do this to the real service.
-        world.secrets.put(secret, &previous);
-        let listed = told(&world, &["keyring", "list"]);
+        stack.secrets.put(secret, &previous);
+        let listed = told(&stack, &["keyring", "list"]);
         assert_eq!(listed["generations"].as_array().unwrap().len(), 2, "{listed}");
-        world.gateway().kill("verify", 0).expect("an instance to kill");
+        stack.gateway().kill("verify", 0).expect("an instance to kill");
         customer.hears("VALID");
     }
-    assert_eq!(world.ring().current().number(), good.current().number());
+    assert_eq!(stack.ring().current().number(), good.current().number());
 }
 
 // ---- The page itself
@@ -961,7 +964,7 @@ fn every_section_for_customers_has_a_story() {
         match elsewhere {
             Some((_, module, test)) => assert!(exists(module, test), "{module}::{test}"),
             None => assert!(
-                source.contains(&format!("Entry::of(&world, \"{heading}\")")),
+                source.contains(&format!("Entry::of(&stack, \"{heading}\")")),
                 "nobody runs {heading}"
             ),
         }

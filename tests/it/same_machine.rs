@@ -44,7 +44,7 @@ const MACHINES: [(&str, &[Label]); 7] = [
 
 /// The server's reading of a machine that asks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+enum Recognition {
     /// Nothing of what it shows differs from what is stored.
     Unchanged,
     /// It is the same machine, and the part that changed is learned: `DRIFTED`, and a row of the audit.
@@ -55,7 +55,7 @@ enum Outcome {
     Another,
 }
 
-impl Outcome {
+impl Recognition {
     fn in_the_document(self) -> &'static str {
         match self {
             Self::Unchanged => "–",
@@ -77,7 +77,7 @@ fn hashed(parts: &[(Label, bool)]) -> HashedComponents {
 }
 
 /// `None` where these labels bind no device.
-fn outcome(labels: &[Label], changed: &[Label]) -> Option<Outcome> {
+fn outcome(labels: &[Label], changed: &[Label]) -> Option<Recognition> {
     let before = hashed(&labels.iter().map(|label| (*label, false)).collect::<Vec<_>>());
     if !is_enough_to_bind(&before) {
         return None;
@@ -92,10 +92,12 @@ fn outcome(labels: &[Label], changed: &[Label]) -> Option<Outcome> {
     };
     let devices = BTreeMap::from([(DeviceId::from_random([1; 10]), device)]);
     Some(match best_match(&devices, &after, THRESHOLD, NOW) {
-        _ if before == after => Outcome::Unchanged,
-        None => Outcome::Another,
-        Some(found) if drift_candidate(&found.device.components, &after, NOW).is_some() => Outcome::Learned,
-        Some(_) => Outcome::Same,
+        _ if before == after => Recognition::Unchanged,
+        None => Recognition::Another,
+        Some(found) if drift_candidate(&found.device.components, &after, NOW).is_some() => {
+            Recognition::Learned
+        }
+        Some(_) => Recognition::Same,
     })
 }
 
@@ -129,7 +131,11 @@ fn one_changed_part_is_never_refused() {
             let rest: Vec<_> = strong(&labels).into_iter().filter(|label| label != changed).collect();
             // What is left has to be two parts, one of them strong: nothing else tells it from its neighbour.
             let expected = labels.len() > 2 && !rest.is_empty();
-            assert_eq!(outcome != Outcome::Another, expected, "{labels:?} without {changed:?}: {outcome:?}");
+            assert_eq!(
+                outcome != Recognition::Another,
+                expected,
+                "{labels:?} without {changed:?}: {outcome:?}"
+            );
             tried += 1;
         }
     }
@@ -148,7 +154,8 @@ fn copied_image_is_always_detected() {
             &[Hostname],
         ] {
             let Some(outcome) = outcome(&labels, changed) else { continue };
-            let seen = matches!(outcome, Outcome::Another | Outcome::Learned | Outcome::Unchanged);
+            let seen =
+                matches!(outcome, Recognition::Another | Recognition::Learned | Recognition::Unchanged);
             // If only its name differs and the hardware agrees, it is the machine itself and not a copy.
             let is_itself =
                 [Mac, Board, Disk].iter().any(|label| labels.contains(label) && !changed.contains(label));
@@ -166,7 +173,7 @@ fn reinstalled_or_docked_stays_itself() {
         for changed in [&[MachineId, Install][..], &[Mac], &[Mac, Hostname], &[MachineId, Install, Hostname]]
         {
             let outcome = outcome(&labels, changed).unwrap();
-            assert_ne!(outcome, Outcome::Another, "{labels:?} after {changed:?}");
+            assert_ne!(outcome, Recognition::Another, "{labels:?} after {changed:?}");
         }
     }
 }
@@ -186,16 +193,16 @@ fn devices_page_has_the_table() {
         }
     }
     let sets: Vec<_> = label_sets().filter(|labels| outcome(labels, &[]).is_some()).collect();
-    let count = |wanted: Outcome| {
+    let count = |wanted: Recognition| {
         sets.iter().filter(|labels| outcome(labels, EVENTS[COPY].1) == Some(wanted)).count()
     };
     let sentence = format!(
         "Of the {} sets of labels that bind a device, a renamed copy of its image is another machine with {}, learned with {}, \
          and the same with {}",
         sets.len(),
-        count(Outcome::Another),
-        count(Outcome::Learned),
-        count(Outcome::Same) + count(Outcome::Unchanged),
+        count(Recognition::Another),
+        count(Recognition::Learned),
+        count(Recognition::Same) + count(Recognition::Unchanged),
     );
     let document = std::fs::read_to_string(checkout().join("docs/devices.md")).unwrap();
     assert!(document.contains(&table), "docs/devices.md lacks:\n{table}");
@@ -206,20 +213,20 @@ fn devices_page_has_the_table() {
 /// The first copy of an image is learned, and every further one leaves a row that passes: none takes the seat unseen.
 #[test]
 fn further_copies_leave_a_row_each() {
-    let world = falconer_tests::World::start();
-    let key = world.put(falconer_tests::Fixture::pro());
-    let id = world.license_id(&key);
+    let stack = falconer_tests::TestStack::start();
+    let key = stack.put(falconer_tests::Fixture::pro());
+    let id = stack.license_id(&key);
     let ask = |card: &str| {
         let hardware = serde_json::json!({
             "machine_id": "fixture-hardware-image", "mac": card, "cpu": "fixture-hardware-cpu",
             "hostname": "fixture-hardware-name",
         });
         let body = serde_json::json!({ "license_key": key, "hardware_format": 1, "hardware": hardware });
-        world.post("/api/activate-sync", &body).code().to_owned()
+        stack.post("/api/activate-sync", &body).code().to_owned()
     };
     let rows = || {
-        world.settle();
-        world.audit_rows(&id)
+        stack.settle();
+        stack.audit_rows(&id)
     };
     let cards = ["original", "copy-1", "copy-2", "copy-3"].map(|name| format!("fixture-hardware-{name}"));
     assert_eq!(ask(&cards[0]), "ACTIVATED");

@@ -3,8 +3,8 @@
 
 use falconer_domain::Status;
 use falconer_domain::hardware::ComponentForm;
-use falconer_emulators::tap::{Matcher, Record};
-use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions, device_id, now};
+use falconer_emulators::tap::{Matcher, TapRecord};
+use falconer_tests::{Fixture, Machine, Reply, TestStack, TestStackOptions, device_id, now};
 use serde_json::{Value, json};
 
 use crate::contract::{ago, opaque, put, with, with_status};
@@ -32,73 +32,73 @@ fn passing(rows: &[Value]) -> Vec<&Value> {
 /// The last rows of the example in docs/devices.md, and the sentence that the runbook has for them.
 #[test]
 fn reset_frees_a_vacant_seat() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let [laptop, desktop, tablet] = ["laptop", "desktop", "tablet"].map(Machine::named);
     for machine in [&laptop, &desktop] {
-        assert_eq!(world.activate(&key, machine).code(), "ACTIVATED");
-        assert_eq!(world.deactivate(&key, machine).code(), "DEACTIVATED");
+        assert_eq!(stack.activate(&key, machine).code(), "ACTIVATED");
+        assert_eq!(stack.deactivate(&key, machine).code(), "DEACTIVATED");
     }
-    assert_eq!(world.activate(&key, &tablet).code(), "TRANSFER_COOLDOWN");
-    let reset = told(&world, &["reset-hardware", &key, "--all"]);
+    assert_eq!(stack.activate(&key, &tablet).code(), "TRANSFER_COOLDOWN");
+    let reset = told(&stack, &["reset-hardware", &key, "--all"]);
     assert_eq!(reset["outcome"], "changed");
     assert_eq!(reset["license"]["seats"], json!({ "used": 0, "max": 1, "freeUsed": 0 }));
-    let reply = world.activate(&key, &tablet);
+    let reply = stack.activate(&key, &tablet);
     assert_eq!((reply.code(), counted(&reply)), ("ACTIVATED", &json!(1)), "what was counted stays counted");
 }
 
 /// A device that could come back uncounted before the reset still can.
 #[test]
 fn reset_keeps_return_rights() {
-    let world = World::start();
-    let key = world.put(Fixture::pro().with(|new, _| new.license.policy.max_transfers = Some(0)));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro().with(|new, _| new.license.policy.max_transfers = Some(0)));
     let [laptop, desktop] = ["laptop", "desktop"].map(Machine::named);
-    world.activate(&key, &laptop);
-    world.deactivate(&key, &laptop);
-    assert_eq!(world.activate(&key, &desktop).code(), "TRANSFER_LIMIT_REACHED");
-    assert_eq!(told(&world, &["reset-hardware", &key, "--all"])["outcome"], "changed");
-    let reply = world.activate(&key, &laptop);
+    stack.activate(&key, &laptop);
+    stack.deactivate(&key, &laptop);
+    assert_eq!(stack.activate(&key, &desktop).code(), "TRANSFER_LIMIT_REACHED");
+    assert_eq!(told(&stack, &["reset-hardware", &key, "--all"])["outcome"], "changed");
+    let reply = stack.activate(&key, &laptop);
     assert_eq!((reply.code(), counted(&reply)), ("ACTIVATED", &json!(0)));
     // And the other one, after one more reset.
-    told(&world, &["reset-hardware", &key, "--all"]);
-    assert_eq!(world.activate(&key, &desktop).code(), "ACTIVATED");
+    told(&stack, &["reset-hardware", &key, "--all"]);
+    assert_eq!(stack.activate(&key, &desktop).code(), "ACTIVATED");
 }
 
 #[test]
 fn reset_says_when_it_changes_nothing() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     let machine = Machine::named("first");
-    assert_eq!(told(&world, &["reset-hardware", &key, "--all"])["outcome"], "unchanged", "nobody was bound");
-    world.activate(&key, &machine);
-    world.deactivate(&key, &machine);
-    assert_eq!(told(&world, &["reset-hardware", &key, "--all"])["outcome"], "changed", "the seat was used");
-    assert_eq!(told(&world, &["reset-hardware", &key, "--all"])["outcome"], "unchanged");
+    assert_eq!(told(&stack, &["reset-hardware", &key, "--all"])["outcome"], "unchanged", "nobody was bound");
+    stack.activate(&key, &machine);
+    stack.deactivate(&key, &machine);
+    assert_eq!(told(&stack, &["reset-hardware", &key, "--all"])["outcome"], "changed", "the seat was used");
+    assert_eq!(told(&stack, &["reset-hardware", &key, "--all"])["outcome"], "unchanged");
     // Nobody is bound and nobody may come back, but the next binding would be counted.
-    let key = world.put(Fixture::pro().with(|new, _| new.license.free_used = 1));
-    assert_eq!(told(&world, &["reset-hardware", &key, "--all"])["outcome"], "changed");
-    assert_eq!(told(&world, &["reset-hardware", &key, "--all"])["outcome"], "unchanged");
+    let key = stack.put(Fixture::pro().with(|new, _| new.license.free_used = 1));
+    assert_eq!(told(&stack, &["reset-hardware", &key, "--all"])["outcome"], "changed");
+    assert_eq!(told(&stack, &["reset-hardware", &key, "--all"])["outcome"], "unchanged");
 }
 
 #[test]
 fn device_reset_frees_vacant_seats() {
-    let world = World::start();
+    let stack = TestStack::start();
     let used_up = Fixture::pro().seats(3).bound(1, &Machine::named("a"), ago(DAY));
-    let key = world.put(used_up.with(|new, _| new.license.free_used = 3));
-    let reset = told(&world, &["reset-hardware", &key, "--device", device_id(1).as_str()]);
+    let key = stack.put(used_up.with(|new, _| new.license.free_used = 3));
+    let reset = told(&stack, &["reset-hardware", &key, "--device", device_id(1).as_str()]);
     assert_eq!(reset["license"]["seats"], json!({ "used": 0, "max": 3, "freeUsed": 0 }));
 
-    let key = world.put(Fixture::pro().seats(2).with(|new, _| new.license.policy.max_transfers = Some(0)));
+    let key = stack.put(Fixture::pro().seats(2).with(|new, _| new.license.policy.max_transfers = Some(0)));
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
-    world.activate(&key, &a);
-    let device = told(&world, &["show", &key])["devices"][0]["id"].as_str().unwrap().to_owned();
-    world.activate(&key, &b);
-    assert_eq!(world.activate(&key, &c).code(), "SEATS_EXHAUSTED");
-    let reset = told(&world, &["reset-hardware", &key, "--device", &device]);
+    stack.activate(&key, &a);
+    let device = told(&stack, &["show", &key])["devices"][0]["id"].as_str().unwrap().to_owned();
+    stack.activate(&key, &b);
+    assert_eq!(stack.activate(&key, &c).code(), "SEATS_EXHAUSTED");
+    let reset = told(&stack, &["reset-hardware", &key, "--device", &device]);
     assert_eq!(reset["license"]["seats"], json!({ "used": 1, "max": 2, "freeUsed": 1 }));
-    assert_eq!(world.activate(&key, &c).code(), "ACTIVATED");
-    assert_eq!(world.verify(&key).code(), "VALID");
-    assert_eq!(world.activate(&key, &a).code(), "SEATS_EXHAUSTED", "two seats, two devices");
+    assert_eq!(stack.activate(&key, &c).code(), "ACTIVATED");
+    assert_eq!(stack.verify(&key).code(), "VALID");
+    assert_eq!(stack.activate(&key, &a).code(), "SEATS_EXHAUSTED", "two seats, two devices");
 }
 
 // ---- A new key
@@ -106,7 +106,7 @@ fn device_reset_frees_vacant_seats() {
 /// Both kinds of client, and a policy that asks for an e-mail which neither sends.
 #[test]
 fn rotation_locks_no_client_out() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machine = Machine::named("first");
     for (name, request, asks_for_email) in [
         ("an older client", Machine::old_request as fn(&Machine, &str) -> Value, false),
@@ -118,44 +118,44 @@ fn rotation_locks_no_client_out() {
             new.license.policy.transfer_requires_email = Some(asks_for_email);
             new.license.policy.max_transfers = Some(0);
         });
-        let old = world.put(if name.contains("older") { opaque(fixture, 1) } else { fixture });
-        assert_eq!(world.post("/api/verify", &request(&machine, &old)).code(), "VALID", "{name}");
-        let rotated = told(&world, &["rotate-key", &old, "--reason", "leaked"]);
+        let old = stack.put(if name.contains("older") { opaque(fixture, 1) } else { fixture });
+        assert_eq!(stack.post("/api/verify", &request(&machine, &old)).code(), "VALID", "{name}");
+        let rotated = told(&stack, &["rotate-key", &old, "--reason", "leaked"]);
         let new = rotated["licenseKey"].as_str().unwrap();
-        world.speak(new);
-        let reply = world.post("/api/activate-sync", &request(&machine, new));
+        stack.speak(new);
+        let reply = stack.post("/api/activate-sync", &request(&machine, new));
         assert_eq!((reply.code(), counted(&reply)), ("ACTIVATED", &json!(0)), "{name}: {}", reply.body);
         assert_eq!(reply.body["seats"], json!({ "used": 1, "max": 1 }), "{name}");
-        assert_eq!(world.post("/api/verify", &request(&machine, new)).code(), "VALID", "{name}");
-        let form = world.stored(&world.license_id(new)).devices.into_values().next().unwrap().form;
+        assert_eq!(stack.post("/api/verify", &request(&machine, new)).code(), "VALID", "{name}");
+        let form = stack.stored(&stack.license_id(new)).devices.into_values().next().unwrap().form;
         assert_eq!(form == ComponentForm::Opaque, name.contains("older"), "{name}");
     }
 }
 
 #[test]
 fn rotation_grants_nothing_extra() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machines = ["a", "b", "c", "d"].map(Machine::named);
-    let old = world.put(Fixture::pro().seats(2).with(|new, _| new.license.policy.max_transfers = Some(1)));
+    let old = stack.put(Fixture::pro().seats(2).with(|new, _| new.license.policy.max_transfers = Some(1)));
     for machine in &machines[..2] {
-        world.activate(&old, machine);
+        stack.activate(&old, machine);
     }
     let of = |reply: &Reply| reply.body["devices"][0]["id"].as_str().map(str::to_owned);
-    let named = of(&world.transfer(&old, &machines[2]));
+    let named = of(&stack.transfer(&old, &machines[2]));
     let moved = with(machines[2].request(&old), json!({ "from_device": named }));
-    assert_eq!(world.post("/api/transfer", &moved).code(), "TRANSFERRED");
-    let rotated = told(&world, &["rotate-key", &old]);
+    assert_eq!(stack.post("/api/transfer", &moved).code(), "TRANSFERRED");
+    let rotated = told(&stack, &["rotate-key", &old]);
     let new = rotated["licenseKey"].as_str().unwrap();
-    world.speak(new);
+    stack.speak(new);
     for machine in &machines[..2] {
-        let reply = world.activate(new, machine);
+        let reply = stack.activate(new, machine);
         assert_eq!((reply.code(), counted(&reply)), ("ACTIVATED", &json!(1)));
     }
-    assert_eq!(world.activate(new, &machines[2]).code(), "SEATS_EXHAUSTED");
-    let stored = world.stored(&world.license_id(new));
+    assert_eq!(stack.activate(new, &machines[2]).code(), "SEATS_EXHAUSTED");
+    let stored = stack.stored(&stack.license_id(new));
     assert_eq!((stored.devices.len(), stored.transfers.len(), stored.transfers_total), (2, 1, 1));
     for machine in &machines {
-        assert_eq!(world.activate(&old, machine).code(), "REVOKED", "the old key opens nothing");
+        assert_eq!(stack.activate(&old, machine).code(), "REVOKED", "the old key opens nothing");
     }
 }
 
@@ -163,22 +163,22 @@ fn rotation_grants_nothing_extra() {
 
 #[test]
 fn reimaged_machines_are_uncounted() {
-    let world = World::start();
+    let stack = TestStack::start();
     for seats in [2_u32, 10] {
-        let key = world.put(Fixture::pro().seats(seats));
+        let key = stack.put(Fixture::pro().seats(seats));
         let machines: Vec<_> = (0..seats).map(|number| Machine::named(&format!("pc{number}"))).collect();
         for machine in &machines {
-            assert_eq!(world.activate(&key, machine).code(), "ACTIVATED");
+            assert_eq!(stack.activate(&key, machine).code(), "ACTIVATED");
         }
-        let before = world.stored(&world.license_id(&key));
+        let before = stack.stored(&stack.license_id(&key));
         for machine in &machines {
-            assert_eq!(world.deactivate(&key, machine).code(), "DEACTIVATED");
+            assert_eq!(stack.deactivate(&key, machine).code(), "DEACTIVATED");
         }
         for machine in machines.iter().rev() {
-            let reply = world.activate(&key, machine);
+            let reply = stack.activate(&key, machine);
             assert_eq!((reply.code(), counted(&reply)), ("ACTIVATED", &json!(0)), "{seats} seats");
         }
-        let after = world.stored(&world.license_id(&key));
+        let after = stack.stored(&stack.license_id(&key));
         assert!(after.devices.keys().eq(before.devices.keys()), "the same devices, in their own seats");
         assert_eq!((after.released.len(), after.free_used), (0, seats));
     }
@@ -191,30 +191,30 @@ const SMALLER: &str = "product = 'QF'\n[tiers.solo]\n[tiers.team]\npolicy = { se
 
 #[test]
 fn smaller_tier_asks_whom_to_release() {
-    let world = World::start();
+    let stack = TestStack::start();
     let folder = Folder::new();
     let catalog = folder.file("teams.toml", TEAMS);
-    assert_eq!(told(&world, &["catalog", "apply", &catalog])["outcome"], "changed");
-    let issued = told(&world, &["issue", "--tier", "team", "--perpetual"]);
+    assert_eq!(told(&stack, &["catalog", "apply", &catalog])["outcome"], "changed");
+    let issued = told(&stack, &["issue", "--tier", "team", "--perpetual"]);
     let key = issued["licenseKey"].as_str().unwrap();
-    world.speak(key);
+    stack.speak(key);
     for name in ["a", "b", "c"] {
-        assert_eq!(world.activate(key, &Machine::named(name)).code(), "ACTIVATED");
+        assert_eq!(stack.activate(key, &Machine::named(name)).code(), "ACTIVATED");
     }
-    let shown = told(&world, &["show", key]);
+    let shown = told(&stack, &["show", key]);
     let devices: Vec<_> =
         shown["devices"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
-    let refused = run(&world, &["--yes", "set-tier", key, "solo"]);
+    let refused = run(&stack, &["--yes", "set-tier", key, "solo"]);
     assert_eq!(refused.status.code(), Some(1));
     let message = said(&refused);
     assert!(message.contains("3 devices are bound; name 2 of them with --release"), "{message}");
-    assert_eq!(told(&world, &["show", key])["tier"], "team");
+    assert_eq!(told(&stack, &["show", key])["tier"], "team");
     let released = ["set-tier", key, "solo", "--release", devices[0], "--release", devices[1]];
-    let set = told(&world, &released);
+    let set = told(&stack, &released);
     assert_eq!(set["license"]["seats"], json!({ "used": 1, "max": 1, "freeUsed": 1 }));
-    assert_eq!(told(&world, &["set-tier", key, "team"])["outcome"], "changed", "larger needs nobody's name");
+    assert_eq!(told(&stack, &["set-tier", key, "team"])["outcome"], "changed", "larger needs nobody's name");
     assert_eq!(
-        world.activate(key, &Machine::named("d")).code(),
+        stack.activate(key, &Machine::named("d")).code(),
         "ACTIVATED",
         "two seats more, free of count"
     );
@@ -222,32 +222,32 @@ fn smaller_tier_asks_whom_to_release() {
 
 #[test]
 fn smaller_catalog_counts_affected() {
-    let world = World::start();
+    let stack = TestStack::start();
     let folder = Folder::new();
     let (teams, smaller) = (folder.file("teams.toml", TEAMS), folder.file("smaller.toml", SMALLER));
-    told(&world, &["catalog", "apply", &teams]);
+    told(&stack, &["catalog", "apply", &teams]);
     let mut keys = Vec::new();
     for bound in [3, 2] {
-        let issued = told(&world, &["issue", "--tier", "team", "--perpetual"]);
+        let issued = told(&stack, &["issue", "--tier", "team", "--perpetual"]);
         let key = issued["licenseKey"].as_str().unwrap().to_owned();
-        world.speak(&key);
+        stack.speak(&key);
         for number in 0..bound {
-            world.activate(&key, &Machine::named(&format!("pc{number}")));
+            stack.activate(&key, &Machine::named(&format!("pc{number}")));
         }
         keys.push(key);
     }
-    let dry = told(&world, &["catalog", "apply", &smaller, "--dry-run"]);
-    let concerned = json!([world.license_id(&keys[0]).as_str()]);
+    let dry = told(&stack, &["catalog", "apply", &smaller, "--dry-run"]);
+    let concerned = json!([stack.license_id(&keys[0]).as_str()]);
     assert_eq!(dry["moreDevicesThanSeats"], concerned, "{dry}");
-    let shown = run(&world, &["catalog", "apply", &smaller, "--dry-run"]);
+    let shown = run(&stack, &["catalog", "apply", &smaller, "--dry-run"]);
     let text = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(text.contains("1 license would have more devices than seats"), "{text}");
-    let applied = told(&world, &["catalog", "apply", &smaller]);
+    let applied = told(&stack, &["catalog", "apply", &smaller]);
     assert_eq!((&applied["outcome"], &applied["moreDevicesThanSeats"]), (&json!("changed"), &concerned));
     // Nobody is put out by surprise, and nobody is added.
-    assert_eq!(world.activate(&keys[0], &Machine::named("pc0")).code(), "REFRESHED");
-    assert_eq!(world.activate(&keys[0], &Machine::named("other")).code(), "SEATS_EXHAUSTED");
-    let roomy = told(&world, &["catalog", "apply", &teams]);
+    assert_eq!(stack.activate(&keys[0], &Machine::named("pc0")).code(), "REFRESHED");
+    assert_eq!(stack.activate(&keys[0], &Machine::named("other")).code(), "SEATS_EXHAUSTED");
+    let roomy = told(&stack, &["catalog", "apply", &teams]);
     assert_eq!(roomy["moreDevicesThanSeats"], json!([]));
 }
 
@@ -258,8 +258,8 @@ fn seen_long_ago(machine: &Machine) -> Fixture {
     Fixture::pro().bound(1, machine, ago(2 * HOUR))
 }
 
-fn puts_of<'a>(records: &'a [Record], table: &str) -> Vec<&'a Record> {
-    let is_put = |record: &&Record| {
+fn puts_of<'a>(records: &'a [TapRecord], table: &str) -> Vec<&'a TapRecord> {
+    let is_put = |record: &&TapRecord| {
         record.operation == "PutItem" && record.resources.iter().any(|resource| resource == table)
     };
     records.iter().filter(is_put).collect()
@@ -267,32 +267,32 @@ fn puts_of<'a>(records: &'a [Record], table: &str) -> Vec<&'a Record> {
 
 #[test]
 fn refresh_alone_leaves_no_audit_row() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machine = Machine::named("first");
     for (name, fixture) in [
         ("the hour", seen_long_ago(&machine)),
         ("the client's form", opaque(Fixture::pro().bound(1, &machine, now()), 1)),
     ] {
-        let key = put(&world, fixture);
-        let id = world.license_id(&key);
-        let before = world.stored(&id);
-        world.forget();
+        let key = put(&stack, fixture);
+        let id = stack.license_id(&key);
+        let before = stack.stored(&id);
+        stack.forget();
         let reply =
-            world.post("/api/activate-sync", &with(machine.request(&key), json!({ "origin": "app" })));
+            stack.post("/api/activate-sync", &with(machine.request(&key), json!({ "origin": "app" })));
         assert_eq!(reply.code(), "REFRESHED", "{name}");
-        world.settle();
-        assert_eq!(world.audit_rows(&id), Vec::<Value>::new(), "{name}");
-        let after = world.stored(&id);
+        stack.settle();
+        assert_eq!(stack.audit_rows(&id), Vec::<Value>::new(), "{name}");
+        let after = stack.stored(&id);
         assert_ne!(after, before, "{name}: it is stored all the same");
-        let item = world.item(&id);
+        let item = stack.item(&id);
         assert_eq!(
             (&item["version"]["N"], &item["shelf"]["M"]["row"]["N"]),
             (&json!("2"), &json!("7")),
             "{name}: over the version that was read, and what no rule looks at stays"
         );
-        let records = world.dynamodb.records();
+        let records = stack.dynamodb.records();
         assert!(records.iter().all(|record| record.operation != "TransactWriteItems"), "{name}");
-        let written = puts_of(&records, &world.settings.licenses_table);
+        let written = puts_of(&records, &stack.settings.licenses_table);
         assert_eq!(written.len(), 1, "{name}");
         assert!(
             (1.0..=2.0).contains(&written[0].units().write),
@@ -300,10 +300,10 @@ fn refresh_alone_leaves_no_audit_row() {
         );
         if name == "the hour" {
             assert!(after.devices[&device_id(1)].seen_at > before.devices[&device_id(1)].seen_at);
-            world.forget();
-            world.activate(&key, &machine);
-            world.settle();
-            assert!(puts_of(&world.dynamodb.records(), &world.settings.licenses_table).is_empty(), "hourly");
+            stack.forget();
+            stack.activate(&key, &machine);
+            stack.settle();
+            assert!(puts_of(&stack.dynamodb.records(), &stack.settings.licenses_table).is_empty(), "hourly");
         }
     }
 }
@@ -315,18 +315,18 @@ fn rename_rows_expire_and_are_capped() {
         ("RATE_LIMIT_PER_MINUTE", "0".to_owned()),
         ("VERIFIES_PER_LICENSE_PER_MINUTE", "1000".to_owned()),
     ];
-    let world = World::with(&WorldOptions { settings, ..WorldOptions::default() });
+    let stack = TestStack::with(&TestStackOptions { settings, ..TestStackOptions::default() });
     let machine = Machine::named("first");
-    let key = world.put(Fixture::pro().bound(1, &machine, now()));
-    let id = world.license_id(&key);
+    let key = stack.put(Fixture::pro().bound(1, &machine, now()));
+    let id = stack.license_id(&key);
     for number in 0..40 {
         let name = if number % 2 == 0 { "Left" } else { "Right" };
         let request = with(machine.request(&key), json!({ "device_name": name }));
-        let reply = world.post("/api/activate-sync", &request);
+        let reply = stack.post("/api/activate-sync", &request);
         assert_eq!((reply.code(), &reply.body["device"]["name"]), ("REFRESHED", &json!(name)));
     }
-    world.settle();
-    let rows = world.audit_rows(&id);
+    stack.settle();
+    let rows = stack.audit_rows(&id);
     assert_eq!(lasting(&rows), Vec::<&Value>::new());
     // One window, or two if the minute ended meanwhile.
     assert!((10..=20).contains(&passing(&rows).len()), "{}", passing(&rows).len());
@@ -337,13 +337,13 @@ fn rename_rows_expire_and_are_capped() {
 /// The change stays in the audit; the caller's address goes when verdicts go.
 #[test]
 fn addresses_of_moves_expire() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
-    let key = world.put(Fixture::pro());
-    let id = world.license_id(&key);
+    let key = stack.put(Fixture::pro());
+    let id = stack.license_id(&key);
     let asked = |endpoint: &str, machine: &Machine| {
         let request = with(machine.request(&key), json!({ "origin": "fixture-app" }));
-        world.post_from("203.0.113.77", &format!("/api/{endpoint}"), &request)
+        stack.post_from("203.0.113.77", &format!("/api/{endpoint}"), &request)
     };
     for (endpoint, machine, code) in [
         ("activate-sync", &a, "ACTIVATED"),
@@ -352,9 +352,9 @@ fn addresses_of_moves_expire() {
     ] {
         assert_eq!(asked(endpoint, machine).code(), code);
     }
-    told(&world, &["suspend", &key, "--reason", "chargeback"]);
-    world.settle();
-    let rows = world.audit_rows(&id);
+    told(&stack, &["suspend", &key, "--reason", "chargeback"]);
+    stack.settle();
+    let rows = stack.audit_rows(&id);
     let codes = |rows: &[&Value]| -> Vec<String> {
         rows.iter().map(|row| row["code"]["S"].as_str().unwrap().to_owned()).collect()
     };
@@ -374,13 +374,13 @@ fn addresses_of_moves_expire() {
         assert!(row.get("changes").is_none(), "{row}");
     }
     // The operator reads one event, whole as long as its address is there.
-    let audit = told(&world, &["audit", &key]);
+    let audit = told(&stack, &["audit", &key]);
     let events = audit["audit"].as_array().unwrap();
     let of_clients: Vec<_> = events.iter().filter(|event| event["actor"] == "client").collect();
     assert_eq!(of_clients.len(), 3, "{audit}");
     assert!(of_clients.iter().all(|event| event["address"] == "203.0.113.77"), "{audit}");
     assert_eq!(events.len(), 5, "issued, three moves, suspended: {audit}");
-    let days = told(&world, &["stats", "--days", "2"])["days"].clone();
+    let days = told(&stack, &["stats", "--days", "2"])["days"].clone();
     let all = |member: &str| -> u64 {
         days.as_array().unwrap().iter().map(|day| day[member].as_u64().unwrap()).sum()
     };
@@ -389,16 +389,16 @@ fn addresses_of_moves_expire() {
 
 #[test]
 fn lost_quiet_reply_changes_nothing() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machine = Machine::named("first");
-    let key = world.put(seen_long_ago(&machine));
-    let id = world.license_id(&key);
+    let key = stack.put(seen_long_ago(&machine));
+    let id = stack.license_id(&key);
     // The first of the instance reads the catalog; none is written within the hour after this one.
     let puts = Matcher::operation("PutItem");
-    world.dynamodb.break_next(1, puts, falconer_emulators::tap::Fault::DropReply);
-    let reply = world.activate(&key, &machine);
+    stack.dynamodb.break_next(1, puts, falconer_emulators::tap::Fault::DropReply);
+    let reply = stack.activate(&key, &machine);
     assert_eq!(reply.code(), "REFRESHED");
-    assert_eq!(world.item(&id)["version"]["N"], "2", "once");
+    assert_eq!(stack.item(&id)["version"]["N"], "2", "once");
     assert!(reply.body["device"]["lastSeenAt"].as_i64().unwrap() > now().0 - 60_000);
 }
 
@@ -411,7 +411,7 @@ fn refreshing(machine: &Machine, key: &str) -> Value {
 /// A device without a seat gets verify's own answer, and nothing is bound.
 #[test]
 fn refresh_takes_no_seat() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let bound = || Fixture::pro().seats(2).bound(1, &a, ago(DAY));
     for (name, fixture, code) in [
@@ -422,51 +422,51 @@ fn refresh_takes_no_seat() {
         ("revoked", with_status(bound(), Status::Revoked), "REVOKED"),
         ("ended", bound().ending(ago(DAY)), "EXPIRED"),
     ] {
-        let key = world.put(fixture);
-        let id = world.license_id(&key);
-        let before = world.item(&id);
-        let reply = world.post("/api/activate-sync", &refreshing(&b, &key));
-        let verified = world.post("/api/verify", &b.request(&key));
+        let key = stack.put(fixture);
+        let id = stack.license_id(&key);
+        let before = stack.item(&id);
+        let reply = stack.post("/api/activate-sync", &refreshing(&b, &key));
+        let verified = stack.post("/api/verify", &b.request(&key));
         assert_eq!((reply.code(), reply.status), (code, 401), "{name}: {}", reply.body);
         assert_eq!(verified.code(), code, "{name}: as verify says");
         assert_eq!(reply.body["success"], false, "{name}");
         assert_eq!(reply.lease_parts().1["code"], code, "{name}: signed");
-        assert_eq!(world.item(&id), before, "{name}");
+        assert_eq!(stack.item(&id), before, "{name}");
     }
     let weak = json!({ "hardware": { "cpu": "fixture-hardware-cpu" } });
-    let key = world.put(bound());
-    let reply = world.post("/api/activate-sync", &with(refreshing(&b, &key), weak));
+    let key = stack.put(bound());
+    let reply = stack.post("/api/activate-sync", &with(refreshing(&b, &key), weak));
     assert_eq!(reply.code(), "HARDWARE_MISMATCH", "verify never says too weak");
     // Without hardware verify would say VALID, so nothing may lock the device that holds the seat.
     for request in [
         json!({ "license_key": key, "refresh": true }),
         with(refreshing(&a, &key), json!({ "hardware": {} })),
     ] {
-        let reply = world.post("/api/activate-sync", &request);
+        let reply = stack.post("/api/activate-sync", &request);
         assert_eq!((reply.status, reply.code()), (422, "FINGERPRINT_TOO_WEAK"), "{request}");
     }
 }
 
 #[test]
 fn refresh_updates_last_seen() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
-    let key = world.put(seen_long_ago(&a));
-    assert_eq!(world.post("/api/verify", &a.request(&key)).code(), "VALID");
-    let stale = world.activate(&key, &b).body["devices"][0]["lastSeenAt"].as_i64().unwrap();
+    let key = stack.put(seen_long_ago(&a));
+    assert_eq!(stack.post("/api/verify", &a.request(&key)).code(), "VALID");
+    let stale = stack.activate(&key, &b).body["devices"][0]["lastSeenAt"].as_i64().unwrap();
     assert!(stale < now().0 - HOUR, "verify writes nothing");
     for member in [json!(true), json!("true"), json!(1)] {
         let request = with(a.request(&key), json!({ "refresh": member }));
-        assert_eq!(world.post("/api/activate-sync", &request).code(), "REFRESHED", "{member}");
+        assert_eq!(stack.post("/api/activate-sync", &request).code(), "REFRESHED", "{member}");
     }
-    let seen = world.activate(&key, &b).body["devices"][0]["lastSeenAt"].as_i64().unwrap();
+    let seen = stack.activate(&key, &b).body["devices"][0]["lastSeenAt"].as_i64().unwrap();
     assert!(seen > now().0 - 10 * 60_000, "what the other device's owner chooses by is true");
 }
 
 /// A value nobody understands takes no seat either, and says so.
 #[test]
 fn refresh_flag_in_every_spelling() {
-    let world = World::start();
+    let stack = TestStack::start();
     let machine = Machine::named("first");
     for (member, code) in [
         (json!(null), "ACTIVATED"),
@@ -480,8 +480,8 @@ fn refresh_flag_in_every_spelling() {
         (json!("weekly"), "INVALID_FIELD"),
         (json!({ "device": true }), "INVALID_FIELD"),
     ] {
-        let key = world.put(Fixture::pro());
+        let key = stack.put(Fixture::pro());
         let request = with(machine.request(&key), json!({ "refresh": member }));
-        assert_eq!(world.post("/api/activate-sync", &request).code(), code, "{member}");
+        assert_eq!(stack.post("/api/activate-sync", &request).code(), code, "{member}");
     }
 }

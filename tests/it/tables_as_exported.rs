@@ -7,7 +7,7 @@ use std::path::Path;
 
 use falconer_domain::license_key::{LegacyKey, PrintedTier};
 use falconer_domain::{Status, UnixMillis};
-use falconer_tests::World;
+use falconer_tests::TestStack;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -22,10 +22,10 @@ const WINTER: i64 = 1_736_935_651;
 const HALF_A_YEAR: i64 = 181 * 86_400;
 
 /// The key that the Flask server made at this second.
-fn key(world: &World, tier: &str, seconds: i64) -> String {
-    let ring = world.ring();
+fn key(stack: &TestStack, tier: &str, seconds: i64) -> String {
+    let ring = stack.ring();
     let key = LegacyKey::issue(ring.legacy().unwrap(), PrintedTier::parse(tier).unwrap(), seconds).unwrap();
-    world.speak(&key.to_string());
+    stack.speak(&key.to_string());
     key.to_string()
 }
 
@@ -36,13 +36,13 @@ fn local(seconds: i64, days: i64, zone: &str) -> String {
     local.checked_add(jiff::Span::new().days(days)).unwrap().strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-fn imported(world: &World, arguments: &[&str]) -> Value {
-    told(world, &[&["import", "postgres"], arguments].concat())
+fn imported(stack: &TestStack, arguments: &[&str]) -> Value {
+    told(stack, &[&["import", "postgres"], arguments].concat())
 }
 
 /// A line of standard output of a run that reads as people read it.
-fn printed(world: &World, arguments: &[&str]) -> String {
-    let output = run(world, &[&["--yes", "import", "postgres"], arguments].concat());
+fn printed(stack: &TestStack, arguments: &[&str]) -> String {
+    let output = run(stack, &[&["--yes", "import", "postgres"], arguments].concat());
     String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
 }
 
@@ -50,14 +50,14 @@ fn printed(world: &World, arguments: &[&str]) -> String {
 fn every_writer_imports_alike() {
     let folder = Folder::new();
     let exported = |name: &str, write: &dyn Fn([&str; 3]) -> String| {
-        let world = World::start();
-        let keys = [0, 1, 2].map(|number| key(&world, "PRO", WINTER + number));
+        let stack = TestStack::start();
+        let keys = [0, 1, 2].map(|number| key(&stack, "PRO", WINTER + number));
         let text = write([&keys[0], &keys[1], &keys[2]]);
-        let report = imported(&world, &[&folder.file(name, &text)]);
+        let report = imported(&stack, &[&folder.file(name, &text)]);
         assert_eq!((&report["imported"], &report["refused"]), (&json!(3), &json!(0)), "{name}: {report}");
         let stored = keys.map(|key| {
-            let id = world.license_id(&key);
-            let (license, item) = (world.stored(&id), world.item(&id));
+            let id = stack.license_id(&key);
+            let (license, item) = (stack.stored(&id), stack.item(&id));
             (
                 license.status,
                 license.user_id,
@@ -70,7 +70,7 @@ fn every_writer_imports_alike() {
                 },
             )
         });
-        let email = world.stored(&world.license_id(&key(&world, "PRO", WINTER))).email.is_some();
+        let email = stack.stored(&stack.license_id(&key(&stack, "PRO", WINTER))).email.is_some();
         assert!(email, "{name}");
         stored
     };
@@ -128,12 +128,12 @@ fn every_writer_imports_alike() {
 }
 
 /// Forty rows that the Flask server wrote in a zone, half of them in winter, and their database in another one.
-fn table(world: &World, server: &str, database: &str) -> (String, Vec<String>) {
+fn table(stack: &TestStack, server: &str, database: &str) -> (String, Vec<String>) {
     let mut text = format!("{HEADER}\n");
     let mut keys = Vec::new();
     for row in 0..40 {
         let seconds = WINTER + row * 3_607 + if row % 2 == 0 { 0 } else { HALF_A_YEAR };
-        let key = key(world, "PRO", seconds);
+        let key = key(stack, "PRO", seconds);
         let (ends, created) = (local(seconds, 36_500, server), local(seconds + 1, 0, database));
         writeln!(text, "{row},{key},user_{row},person{row}@example.com,pro,{ends}.25,{created}.5,t,,")
             .unwrap();
@@ -144,13 +144,13 @@ fn table(world: &World, server: &str, database: &str) -> (String, Vec<String>) {
 
 #[test]
 fn wrong_timezone_stops_the_import() {
-    let (world, folder) = (World::start(), Folder::new());
-    let (text, keys) = table(&world, "Europe/Berlin", "Europe/Berlin");
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let (text, keys) = table(&stack, "Europe/Berlin", "Europe/Berlin");
     let file = folder.file("licenses.csv", &text);
-    world.forget();
+    stack.forget();
     for arguments in [&[file.as_str()][..], &[&file, "--dry-run"], &[&file, "--timezone", "America/New_York"]]
     {
-        let output = run(&world, &[&["--yes", "import", "postgres"], arguments].concat());
+        let output = run(&stack, &[&["--yes", "import", "postgres"], arguments].concat());
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         let said = said(&output);
         assert!(said.contains("40 of 40 rows are off by"), "{said}");
@@ -160,67 +160,67 @@ fn wrong_timezone_stops_the_import() {
         );
         assert!(keys.iter().all(|key| !said.contains(key.as_str())), "no key in a message");
     }
-    let utc = printed(&world, &[&file]);
+    let utc = printed(&stack, &[&file]);
     assert!(utc.contains("off by +1:00 or +2:00") || utc.contains("off by +2:00 or +1:00"), "{utc}");
-    assert_eq!(writes(&world), 0);
-    let report = imported(&world, &[&file, "--timezone", "Europe/Berlin"]);
+    assert_eq!(writes(&stack), 0);
+    let report = imported(&stack, &[&file, "--timezone", "Europe/Berlin"]);
     assert_eq!(report["imported"], 40);
     let seconds: i64 = keys[1].rsplit('-').next().unwrap().parse().unwrap();
-    let item = world.item(&world.license_id(&keys[1]));
+    let item = stack.item(&stack.license_id(&keys[1]));
     assert_eq!(item["created_at"]["N"], ((seconds + 1) * 1_000 + 500).to_string());
 }
 
 #[test]
 fn database_zone_may_differ() {
-    let (world, folder) = (World::start(), Folder::new());
-    let (text, keys) = table(&world, "UTC", "Asia/Kolkata");
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let (text, keys) = table(&stack, "UTC", "Asia/Kolkata");
     let file = folder.file("licenses.csv", &text);
-    let output = printed(&world, &[&file]);
+    let output = printed(&stack, &[&file]);
     assert!(
         output.contains("created_at was not written in UTC") && output.contains("off by +5:30"),
         "{output}"
     );
     assert!(output.contains("`--database-timezone Asia/Kolkata`"), "{output}");
-    let wrong = printed(&world, &[&file, "--timezone", "Asia/Kolkata"]);
+    let wrong = printed(&stack, &[&file, "--timezone", "Asia/Kolkata"]);
     assert!(
         wrong.contains("expires_at was not written in Asia/Kolkata") && wrong.contains("`--timezone UTC`"),
         "{wrong}"
     );
-    assert_eq!(imported(&world, &[&file, "--database-timezone", "Asia/Kolkata"])["imported"], 40);
-    let stored = world.stored(&world.license_id(&keys[0]));
+    assert_eq!(imported(&stack, &[&file, "--database-timezone", "Asia/Kolkata"])["imported"], 40);
+    let stored = stack.stored(&stack.license_id(&keys[0]));
     assert_eq!(stored.expires_at, Some(UnixMillis((WINTER + 36_500 * 86_400) * 1_000 + 250)));
-    let trusted = World::start();
+    let trusted = TestStack::start();
     assert_eq!(imported(&trusted, &[&file, "--trust-timezone"])["imported"], 40, "if it must be");
 }
 
 #[test]
 fn second_run_corrects_the_first() {
-    let (world, folder) = (World::start(), Folder::new());
-    let (text, keys) = table(&world, "Europe/Berlin", "Europe/Berlin");
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let (text, keys) = table(&stack, "Europe/Berlin", "Europe/Berlin");
     let file = folder.file("licenses.csv", &text);
-    imported(&world, &[&file, "--trust-timezone"]);
-    let ids: Vec<_> = keys.iter().map(|key| world.license_id(key)).collect();
-    told(&world, &["extend", &keys[0], "--until", "2098-01-01"]);
-    told(&world, &["suspend", &keys[1]]);
-    world.speak(told(&world, &["rotate-key", &keys[2]])["licenseKey"].as_str().unwrap());
-    told(&world, &["erase-subject", "--email", "person4@example.com"]);
-    let issued = world.put(falconer_tests::Fixture::pro().with_legacy_key());
-    let before = ids.iter().map(|id| world.stored(id)).collect::<Vec<_>>();
+    imported(&stack, &[&file, "--trust-timezone"]);
+    let ids: Vec<_> = keys.iter().map(|key| stack.license_id(key)).collect();
+    told(&stack, &["extend", &keys[0], "--until", "2098-01-01"]);
+    told(&stack, &["suspend", &keys[1]]);
+    stack.speak(told(&stack, &["rotate-key", &keys[2]])["licenseKey"].as_str().unwrap());
+    told(&stack, &["erase-subject", "--email", "person4@example.com"]);
+    let issued = stack.put(falconer_tests::Fixture::pro().with_legacy_key());
+    let before = ids.iter().map(|id| stack.stored(id)).collect::<Vec<_>>();
     let mut more = text.clone();
     writeln!(more, "77,{issued},user_77,,pro,2099-01-01 00:00:00,,t,,").unwrap();
     let more = folder.file("more.csv", &more);
     let right = [more.as_str(), "--timezone", "Europe/Berlin", "--update"];
 
-    world.settle();
-    world.forget();
-    let dry = run(&world, &[&["import", "postgres", "--dry-run"], right.as_slice()].concat());
+    stack.settle();
+    stack.forget();
+    let dry = run(&stack, &[&["import", "postgres", "--dry-run"], right.as_slice()].concat());
     let dry = String::from_utf8(dry.stdout).unwrap();
     assert!(dry.contains("41 rows: 0 would be imported, 41 there already, 0 refused."), "{dry}");
     assert!(
         dry.contains("39 of those there already would be updated:") && dry.contains("and 19 more"),
         "{dry}"
     );
-    let ends = |id| world.stored(id).expires_at.unwrap();
+    let ends = |id| stack.stored(id).expires_at.unwrap();
     let (was, will) =
         (before[3].expires_at.unwrap(), UnixMillis(before[3].expires_at.unwrap().0 - 7_200_000));
     let line = dry.lines().find(|line| line.contains(ids[3].as_str()));
@@ -229,9 +229,9 @@ fn second_run_corrects_the_first() {
     if let Some(line) = line {
         assert!(line.contains(&format!("expires_at {} → {}", shown(was), shown(will))), "{line}");
     }
-    assert_eq!(writes(&world), 0);
+    assert_eq!(writes(&stack), 0);
 
-    let report = imported(&world, &right);
+    let report = imported(&stack, &right);
     assert_eq!(report["outcome"], "changed");
     let of = |id: &falconer_domain::LicenseId| {
         let updated = report["updated"].as_array().unwrap();
@@ -243,31 +243,31 @@ fn second_run_corrects_the_first() {
     assert_eq!(ends(&ids[0]), before[0].expires_at.unwrap(), "what was extended here stays");
     assert_eq!(of(&ids[1])["leftAlone"], json!(["status"]));
     assert_eq!(
-        (world.stored(&ids[1]).status, ends(&ids[1]).0),
+        (stack.stored(&ids[1]).status, ends(&ids[1]).0),
         (Status::Suspended, before[1].expires_at.unwrap().0 - 7_200_000)
     );
     assert_eq!(of(&ids[2])["changes"], json!({}), "a replaced license is left alone");
-    assert_eq!(world.stored(&ids[2]), before[2]);
+    assert_eq!(stack.stored(&ids[2]), before[2]);
     assert!(of(&ids[4])["leftAlone"].as_array().unwrap().contains(&json!("email")), "a person stays blanked");
     assert_eq!(
-        (world.stored(&ids[4]).email, ends(&ids[4]).0),
+        (stack.stored(&ids[4]).email, ends(&ids[4]).0),
         (None, before[4].expires_at.unwrap().0 - 3_600_000)
     );
-    assert_eq!(of(&world.license_id(&issued))["changes"], json!({}), "it was issued here");
-    world.settle();
-    let audit = world.audit_rows(&ids[3]);
+    assert_eq!(of(&stack.license_id(&issued))["changes"], json!({}), "it was issued here");
+    stack.settle();
+    let audit = stack.audit_rows(&ids[3]);
     let row = audit.iter().find(|row| row["code"]["S"] == "IMPORT_UPDATED").expect("a row of the update");
     assert_eq!(row["changes"]["M"]["expires_at"]["M"]["after"]["N"], will.0.to_string());
     assert!(row["changes"]["M"]["created_at"].is_object());
-    world.forget();
-    let again = imported(&world, &right);
-    assert_eq!((&again["outcome"], writes(&world)), (&json!("unchanged"), 0));
+    stack.forget();
+    let again = imported(&stack, &right);
+    assert_eq!((&again["outcome"], writes(&stack)), (&json!("unchanged"), 0));
 }
 
 #[test]
 fn informative_columns_refuse_nobody() {
-    let (world, folder) = (World::start(), Folder::new());
-    let keys: Vec<_> = (0..12).map(|number| key(&world, "PRO", WINTER + number)).collect();
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let keys: Vec<_> = (0..12).map(|number| key(&stack, "PRO", WINTER + number)).collect();
     let ends = "2099-01-01 00:00:00";
     let mut text = format!("{HEADER}\n");
     for (row, [user, email, features, metadata]) in [
@@ -293,7 +293,7 @@ fn informative_columns_refuse_nobody() {
     }
     writeln!(text, "11,{},u,,pro,{ends},,t,,\"{}\"", keys[11], "x".repeat(250_000)).unwrap();
     let file = folder.file("licenses.csv", &text);
-    let dry = run(&world, &["import", "postgres", &file, "--dry-run"]);
+    let dry = run(&stack, &["import", "postgres", &file, "--dry-run"]);
     let dry = String::from_utf8(dry.stdout).unwrap();
     for sentence in [
         "12 rows: 12 would be imported, 0 there already, 0 refused.",
@@ -307,7 +307,7 @@ fn informative_columns_refuse_nobody() {
     ] {
         assert!(dry.contains(sentence), "{sentence}\n{dry}");
     }
-    let report = imported(&world, &[&file]);
+    let report = imported(&stack, &[&file]);
     assert_eq!(
         (&report["imported"], &report["refused"], &report["refusedFile"]),
         (&json!(12), &json!(0), &Value::Null)
@@ -327,15 +327,15 @@ fn informative_columns_refuse_nobody() {
         "'=1+1",
         "u",
     ]) {
-        let reply = world.verify(key);
+        let reply = stack.verify(key);
         assert_eq!((reply.code(), reply.body["userId"].as_str().unwrap_or_default()), ("VALID", user));
     }
-    let extras = |row: usize| world.stored(&world.license_id(&keys[row])).features;
+    let extras = |row: usize| stack.stored(&stack.license_id(&keys[row])).features;
     assert_eq!(
         (extras(2), extras(4)),
         (vec!["c".to_owned()], ["a", "b", "c", "d"].map(str::to_owned).to_vec())
     );
-    let metadata = |row: usize| world.item(&world.license_id(&keys[row]))["metadata"]["S"].clone();
+    let metadata = |row: usize| stack.item(&stack.license_id(&keys[row]))["metadata"]["S"].clone();
     assert_eq!(metadata(0), json!(r#"{"set_aside":{"email":"not an email"}}"#));
     assert_eq!(metadata(2), json!(r#"{"set_aside":{"features":["a,b",null]}}"#));
     assert_eq!(metadata(9), json!("not json"));
@@ -344,20 +344,20 @@ fn informative_columns_refuse_nobody() {
 
 #[test]
 fn features_can_be_left_behind() {
-    let (world, folder) = (World::start(), Folder::new());
-    let good = key(&world, "PRO", WINTER);
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let good = key(&stack, "PRO", WINTER);
     let text = format!("{HEADER}\n1,{good},u,,pro,2099-01-01 00:00:00,,t,\"{{white_label,No Name}}\",\n");
     let file = folder.file("licenses.csv", &text);
-    let report = imported(&world, &[&file, "--without-features"]);
+    let report = imported(&stack, &[&file, "--without-features"]);
     assert_eq!(report["noticed"], json!([]));
-    assert_eq!(world.stored(&world.license_id(&good)).features, Vec::<String>::new());
-    let added = imported(&world, &[&file, "--update"]);
+    assert_eq!(stack.stored(&stack.license_id(&good)).features, Vec::<String>::new());
+    let added = imported(&stack, &[&file, "--update"]);
     assert_eq!(added["updated"][0]["changes"]["features"], json!({ "before": "", "after": "white_label" }));
 }
 
 #[test]
 fn imports_ends_beyond_the_calendar() {
-    let (world, folder) = (World::start(), Folder::new());
+    let (stack, folder) = (TestStack::start(), Folder::new());
     let mut text = format!("{HEADER}\n");
     let rows = [
         ("infinity", "t", "VALID"),
@@ -368,29 +368,29 @@ fn imports_ends_beyond_the_calendar() {
         ("0001-01-01 00:00:00", "t", "EXPIRED"),
         ("2099-01-01 00:00:00", "", "REVOKED"),
     ];
-    let keys: Vec<_> = (0..7).map(|number| key(&world, "PRO", WINTER + number)).collect();
+    let keys: Vec<_> = (0..7).map(|number| key(&stack, "PRO", WINTER + number)).collect();
     for (key, (ends, active, _)) in keys.iter().zip(rows) {
         writeln!(text, "1,{key},u,,pro,{ends},-infinity,{active},,").unwrap();
     }
-    let output = printed(&world, &[&folder.file("licenses.csv", &text)]);
+    let output = printed(&stack, &[&folder.file("licenses.csv", &text)]);
     assert!(output.contains("7 rows: 7 imported, 0 there already, 0 refused."), "{output}");
     assert!(output.contains("1 license is revoked, since `active` is empty (line 8)."), "{output}");
     assert!(output.contains("3 licenses have ended (lines 5, 6, 7)."), "{output}");
     for (key, (ends, _, code)) in keys.iter().zip(rows) {
-        assert_eq!(world.verify(key).code(), code, "{ends}");
+        assert_eq!(stack.verify(key).code(), code, "{ends}");
     }
 }
 
 #[test]
 fn headerless_file_shows_no_key() {
-    let (world, folder) = (World::start(), Folder::new());
-    let good = key(&world, "PRO", WINTER);
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let good = key(&stack, "PRO", WINTER);
     for row in [
         format!("1,{good},user_1,,pro,2099-01-01 00:00:00,,t,,\n"),
         format!("1;{good};user_1;;pro;2099-01-01 00:00:00;;t;;\n"),
         format!("1\t{good}\tuser_1\t\\N\tpro\t2099-01-01 00:00:00\t\\N\tt\t\\N\t\\N\n"),
     ] {
-        let output = printed(&world, &[&folder.file("licenses.csv", &row)]);
+        let output = printed(&stack, &[&folder.file("licenses.csv", &row)]);
         assert!(!output.to_lowercase().contains(&good.to_lowercase()), "{output}");
         assert!(output.contains("csv header"), "the sentence says what to do: {output}");
     }
@@ -399,16 +399,16 @@ fn headerless_file_shows_no_key() {
 
 #[test]
 fn refused_row_is_fixed_in_its_file() {
-    let (world, folder) = (World::start(), Folder::new());
-    let good = key(&world, "PRO", WINTER);
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let good = key(&stack, "PRO", WINTER);
     let text = format!("{HEADER}\n1,{good},'=1+1,,pro,someday,,t,,\n");
     let file = folder.file("licenses.csv", &text);
-    let output = run(&world, &["--yes", "import", "postgres", &file]);
+    let output = run(&stack, &["--yes", "import", "postgres", &file]);
     assert_eq!(output.status.code(), Some(5));
     let refused = format!("{file}.refused.csv");
     let mended = fs::read_to_string(&refused).unwrap().replace("someday", "2099-01-01 00:00:00");
     assert!(mended.contains("''=1+1"), "nothing that a spreadsheet calculates: {mended}");
     fs::write(&refused, mended).unwrap();
-    imported(&world, &[&refused]);
-    assert_eq!(world.verify(&good).body["userId"], "'=1+1");
+    imported(&stack, &[&refused]);
+    assert_eq!(stack.verify(&good).body["userId"], "'=1+1");
 }

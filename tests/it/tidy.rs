@@ -194,6 +194,23 @@ fn debug_builds_compile_each_crate_once() {
     assert!(read(".cargo/config.toml").contains("\nxtask = \"run --quiet --bin xtask --\"\n"));
 }
 
+/// A second version of a crate costs compile time, so CONTRIBUTING.md names each with its reason.
+#[test]
+fn duplicate_crates_have_their_reason() {
+    let mut versions: BTreeMap<_, usize> = BTreeMap::new();
+    for package in feature_sets("normal,build,dev").keys() {
+        let (name, _) = package.split_once(" v").expect("a name and a version");
+        *versions.entry(name.to_owned()).or_default() += 1;
+    }
+    let section = read("CONTRIBUTING.md");
+    let table =
+        section.split("--duplicates`").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("the list");
+    let rows: String = table.lines().filter_map(|line| line.split('|').nth(1)).collect();
+    let named: BTreeSet<_> = rows.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    let duplicated = versions.into_iter().filter(|(_, versions)| *versions > 1).map(|(name, _)| name);
+    assert_eq!(named, duplicated.collect(), "the table of CONTRIBUTING.md is what cargo compiles twice");
+}
+
 #[test]
 fn client_links_no_runtime_or_sdk() {
     let tree = linked_by("falconer-client");

@@ -5,12 +5,13 @@ use falconer_domain::issue::NewLicense;
 use falconer_domain::person::Email;
 use falconer_domain::seats::Reclaim;
 use falconer_domain::{Code, KeyRing, Status, UnixMillis};
-use falconer_tests::{Fixture, Machine, World, device_id};
+use falconer_tests::{Fixture, Machine, TestStack, device_id};
 use serde_json::{Value, json};
 
 use crate::contract::{
-    Case, DAY, HOUR, NONCE, TRANSFER, Told, VERIFY, ago, caller_of, given_up, moved_at, named, new_device,
-    no_transfers, old_device, one_transfer, opaque, put, seen_device, spent, with, with_status, yes,
+    Case, ContractEffects, DAY, HOUR, NONCE, TRANSFER, VERIFY, ago, caller_of, given_up, moved_at, named,
+    new_device, no_transfers, old_device, one_transfer, opaque, put, seen_device, spent, with, with_status,
+    yes,
 };
 
 const MOVED: &[&str] = &["devices", "last_request", "released", "transfers", "transfers_total", "version"];
@@ -20,15 +21,15 @@ const COUNTED_SEAT: &[&str] = &["devices", "last_request", "transfers", "transfe
 
 /// A machine of today's client library asks, with these members beside.
 fn check(
-    world: &World,
+    stack: &TestStack,
     name: &str,
     key: &str,
     (machine, members): (&Machine, Value),
     body: Value,
     changed: &[&str],
-) -> Told {
+) -> ContractEffects {
     let request = with(machine.request(key), members);
-    TRANSFER.check(world, &Case { name, key, request, body, hw: machine.hardware(), changed })
+    TRANSFER.check(stack, &Case { name, key, request, body, hw: machine.hardware(), changed })
 }
 
 fn transferred(seats: (u32, u32), transfers: (u32, u32, Value)) -> Value {
@@ -47,7 +48,7 @@ fn device_required(devices: &Value) -> Value {
 
 #[test]
 fn a_seat_is_moved_and_counted() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let (day, week) = (ago(DAY), ago(7 * DAY));
     let two = || Fixture::pro().seats(2).bound(1, &b, day).bound(2, &c, week);
@@ -69,9 +70,9 @@ fn a_seat_is_moved_and_counted() {
         ("the second, in camelCase", two(), from("fromDevice", 2), 2, of_two()),
         ("the last of a year", moved_at(one(), earlier), json!({}), 1, last),
     ] {
-        let key = put(&world, fixture);
-        let told = check(&world, name, &key, (&a, members), body, MOVED);
-        let after = world.stored(&world.license_id(&key));
+        let key = put(&stack, fixture);
+        let told = check(&stack, name, &key, (&a, members), body, MOVED);
+        let after = stack.stored(&stack.license_id(&key));
         let now = UnixMillis(told.reply.body["checkedAt"].as_i64().unwrap());
         let released = &after.released[&device_id(gone)];
         assert_eq!(
@@ -86,19 +87,19 @@ fn a_seat_is_moved_and_counted() {
 
 #[test]
 fn stores_the_calling_device() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     for (name, request, form) in [
         ("today's client", Machine::request as fn(&Machine, &str) -> Value, ComponentForm::Keyed),
         ("the spreadsheet's client", Machine::old_request, ComponentForm::Opaque),
     ] {
-        let key = put(&world, Fixture::pro().bound(1, &b, ago(DAY)));
+        let key = put(&stack, Fixture::pro().bound(1, &b, ago(DAY)));
         let body = yes(Code::Transferred, new_device("Desk"), (1, 1), one_transfer());
         let request = with(request(&a, &key), json!({ "deviceName": "Desk" }));
         let case = Case { name, key: &key, request, body, hw: a.hardware(), changed: MOVED };
-        TRANSFER.check(&world, &case);
-        let license = world.stored(&world.license_id(&key));
-        let ring = world.ring();
+        TRANSFER.check(&stack, &case);
+        let license = stack.stored(&stack.license_id(&key));
+        let ring = stack.ring();
         let hashed = a.received().hashed(ring.generation(license.generation).unwrap(), &license.id);
         let (_, device) = license.devices.first_key_value().unwrap();
         assert_eq!((&device.components, device.form), (&hashed.stored(), form), "{name}");
@@ -107,50 +108,50 @@ fn stores_the_calling_device() {
 
 #[test]
 fn unused_seat_moves_uncounted() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     // As after an import, or after the operator took a device away.
-    let key = put(&world, Fixture::pro().bound(1, &b, ago(DAY)).with(|new, _| new.license.free_used = 0));
+    let key = put(&stack, Fixture::pro().bound(1, &b, ago(DAY)).with(|new, _| new.license.free_used = 0));
     let changed = &["devices", "free_used", "last_request", "released", "version"];
-    check(&world, "free", &key, (&a, json!({})), transferred((1, 1), no_transfers()), changed);
+    check(&stack, "free", &key, (&a, json!({})), transferred((1, 1), no_transfers()), changed);
 }
 
 #[test]
 fn displaced_device_may_reclaim() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let day = ago(DAY);
-    let key = put(&world, Fixture::pro().bound(1, &b, day));
-    let id = world.license_id(&key);
+    let key = put(&stack, Fixture::pro().bound(1, &b, day));
+    let id = stack.license_id(&key);
     let moved =
-        check(&world, "moved", &key, (&a, json!({})), transferred((1, 1), one_transfer()), MOVED).reply;
+        check(&stack, "moved", &key, (&a, json!({})), transferred((1, 1), one_transfer()), MOVED).reply;
     let next_at = moved.body["checkedAt"].as_i64().unwrap() + DAY;
 
-    let displaced = world.post("/api/verify", &b.request(&key));
-    assert_eq!(named(&world, &displaced, |_| true), VERIFY.no(Code::HardwareMismatch));
-    let here = world.post("/api/verify", &a.request(&key));
+    let displaced = stack.post("/api/verify", &b.request(&key));
+    assert_eq!(named(&stack, &displaced, |_| true), VERIFY.no(Code::HardwareMismatch));
+    let here = stack.post("/api/verify", &a.request(&key));
     assert_eq!((here.code(), &here.body["device"]), ("VALID", &moved.body["device"]));
     assert_eq!(here.lease_parts().1["hw"], moved.lease_parts().1["hw"]);
 
     let body = yes(Code::Reclaimed, seen_device(1, day), (1, 1), (1, 3, json!(next_at)));
-    check(&world, "reclaimed", &key, (&b, json!({})), body, MOVED_UNCOUNTED);
-    let stored = world.stored(&id);
+    check(&stack, "reclaimed", &key, (&b, json!({})), body, MOVED_UNCOUNTED);
+    let stored = stack.stored(&id);
     let rights: Vec<_> =
         stored.released.values().map(|released| (released.may_return, released.reclaim)).collect();
     assert_eq!(rights, [(true, Reclaim::Never)], "who lost it to a reclaim may not reclaim");
-    let displaced = world.post("/api/verify", &a.request(&key));
-    assert_eq!(named(&world, &displaced, |_| true), VERIFY.no(Code::HardwareMismatch));
+    let displaced = stack.post("/api/verify", &a.request(&key));
+    assert_eq!(named(&stack, &displaced, |_| true), VERIFY.no(Code::HardwareMismatch));
 
     // Or two machines could take turns uncounted.
     for (name, machine) in [("the one that lost it", &a), ("a third", &c)] {
         let no = TRANSFER.no_transfer(Code::TransferCooldown, 1, 3, next_at);
-        TRANSFER.check_no(&world, name, &key, machine.request(&key), no);
+        TRANSFER.check_no(&stack, name, &key, machine.request(&key), no);
     }
 }
 
 #[test]
 fn takes_vacant_seat_first() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
     let activated = |seats, transfers| yes(Code::Activated, new_device(Value::Null), seats, transfers);
@@ -174,24 +175,24 @@ fn takes_vacant_seat_first() {
             MOVED_UNCOUNTED,
         ),
     ] {
-        let key = put(&world, fixture);
-        check(&world, name, &key, (&a, members), body, changed);
+        let key = put(&stack, fixture);
+        check(&stack, name, &key, (&a, members), body, changed);
     }
 }
 
 #[test]
 fn returning_device_is_uncounted() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
     let month = ago(30 * DAY);
-    let key = put(&world, given_up(&a, month));
+    let key = put(&stack, given_up(&a, month));
     let body = yes(Code::Activated, seen_device(1, month), (1, 1), no_transfers());
-    check(&world, "a return", &key, (&a, json!({})), body, MOVED_UNCOUNTED);
+    check(&stack, "a return", &key, (&a, json!({})), body, MOVED_UNCOUNTED);
 }
 
 #[test]
 fn bound_device_changes_nothing() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
     let bound = |seats| yes(Code::AlreadyBound, old_device(1, day), seats, (0, 3 * seats.1, Value::Null));
@@ -205,16 +206,16 @@ fn bound_device_changes_nothing() {
         ("with a name and a person", 1, talk, a.hardware()),
         ("from itself", 1, json!({ "from_device": device_id(1).as_str() }), a.hardware()),
     ] {
-        let key = put(&world, Fixture::pro().seats(seats).bound(1, &a, day));
+        let key = put(&stack, Fixture::pro().seats(seats).bound(1, &a, day));
         let request = with(a.request(&key), members);
         let case = Case { name, key: &key, request, body: bound((1, seats)), hw, changed: &[] };
-        TRANSFER.check(&world, &case);
+        TRANSFER.check(&stack, &case);
     }
 }
 
 #[test]
 fn accepts_the_right_email() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let only_the_clients = |new: &mut NewLicense, _: &KeyRing| {
         new.license.licensee_email = new.license.email.take();
@@ -234,9 +235,9 @@ fn accepts_the_right_email() {
             MOVED,
         ),
     ] {
-        let key = put(&world, fixture);
+        let key = put(&stack, fixture);
         let told = check(
-            &world,
+            &stack,
             name,
             &key,
             (&a, json!({ member: email })),
@@ -249,12 +250,12 @@ fn accepts_the_right_email() {
 
 #[test]
 fn transfer_writes_audit_row() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
-    let key = put(&world, Fixture::pro().bound(1, &b, ago(DAY)));
-    let id = world.license_id(&key);
+    let key = put(&stack, Fixture::pro().bound(1, &b, ago(DAY)));
+    let id = stack.license_id(&key);
     let members = json!({ "origin": "fixture-app", "licensee_email": "fixture.person@example.com" });
-    let reply = world.post_from("2001:db8:1:2:3::4", "/api/transfer", &with(a.request(&key), members));
+    let reply = stack.post_from("2001:db8:1:2:3::4", "/api/transfer", &with(a.request(&key), members));
     assert_eq!(reply.code(), "TRANSFERRED");
     let (old, new) = (json!({ "S": device_id(1).as_str() }), json!({ "S": reply.body["device"]["id"] }));
     let request_id = reply.header("x-request-id").unwrap();
@@ -275,37 +276,37 @@ fn transfer_writes_audit_row() {
             "licensee_email": { "S": "set" },
         } },
     });
-    world.settle();
+    stack.settle();
     let caller = caller_of(&row, "2001:db8:1:2::/64", Some("fixture-app"));
-    assert_eq!(world.audit_rows(&id), [row, caller]);
+    assert_eq!(stack.audit_rows(&id), [row, caller]);
 }
 
 // ---- The refusals
 
 #[test]
 fn refuses_inactive_licenses() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
     let of = |status| with_status(Fixture::pro().bound(1, &b, day), status);
     for (name, key, code) in [
-        ("not there", world.key_without_license(), Code::NotFound),
-        ("revoked", put(&world, of(Status::Revoked)), Code::Revoked),
-        ("suspended", put(&world, of(Status::Suspended)), Code::Suspended),
-        ("ended", put(&world, of(Status::Active).ending(day)), Code::Expired),
-        ("ended before its first activation", put(&world, of(Status::Pending).ending(day)), Code::Expired),
-        ("a legacy key", put(&world, of(Status::Suspended).with_legacy_key()), Code::Suspended),
+        ("not there", stack.key_without_license(), Code::NotFound),
+        ("revoked", put(&stack, of(Status::Revoked)), Code::Revoked),
+        ("suspended", put(&stack, of(Status::Suspended)), Code::Suspended),
+        ("ended", put(&stack, of(Status::Active).ending(day)), Code::Expired),
+        ("ended before its first activation", put(&stack, of(Status::Pending).ending(day)), Code::Expired),
+        ("a legacy key", put(&stack, of(Status::Suspended).with_legacy_key()), Code::Suspended),
     ] {
         let request = with(a.request(&key), json!({ "nonce": NONCE, "origin": "fixture-app" }));
-        TRANSFER.check_no(&world, name, &key, request, TRANSFER.no(code));
+        TRANSFER.check_no(&stack, name, &key, request, TRANSFER.no(code));
     }
 }
 
 #[test]
 fn refuses_weak_fingerprints() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
-    let key = put(&world, Fixture::pro().bound(1, &b, ago(DAY)));
+    let key = put(&stack, Fixture::pro().bound(1, &b, ago(DAY)));
     for (name, members) in [
         ("nothing", json!({})),
         ("one part", json!({ "hardware": { "board": a.board } })),
@@ -313,13 +314,13 @@ fn refuses_weak_fingerprints() {
         ("one column", json!({ "hw_component_3": a.board })),
     ] {
         let request = with(json!({ "license": key, "nonce": NONCE }), members);
-        TRANSFER.check_no(&world, name, &key, request, TRANSFER.no(Code::FingerprintTooWeak));
+        TRANSFER.check_no(&stack, name, &key, request, TRANSFER.no(Code::FingerprintTooWeak));
     }
 }
 
 #[test]
 fn unnamed_device_lists_candidates() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let (day, week) = (ago(DAY), ago(7 * DAY));
     let one = || Fixture::pro().bound(1, &b, day);
@@ -333,15 +334,15 @@ fn unnamed_device_lists_candidates() {
         ("a blank name of two", two(), json!({ "from_device": " " }), &both),
         ("its customer's name for it", one(), json!({ "from_device": "Laptop" }), &only),
     ] {
-        let key = put(&world, fixture);
+        let key = put(&stack, fixture);
         let request = with(with(a.request(&key), members), json!({ "nonce": NONCE }));
-        TRANSFER.check_no(&world, name, &key, request, device_required(devices));
+        TRANSFER.check_no(&stack, name, &key, request, device_required(devices));
     }
 }
 
 #[test]
 fn refuses_a_wrong_email() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let asks = || Fixture::pro().bound(1, &b, ago(DAY)).with(needs_email);
     let nobodys = |new: &mut NewLicense, _: &KeyRing| new.license.email = None;
@@ -362,21 +363,21 @@ fn refuses_a_wrong_email() {
         ),
         ("for a vacant seat", Fixture::pro().with(needs_email), json!({})),
     ] {
-        let key = put(&world, fixture);
+        let key = put(&stack, fixture);
         let request = with(with(a.request(&key), members), json!({ "nonce": NONCE }));
-        TRANSFER.check_no(&world, name, &key, request, TRANSFER.no(Code::EmailMismatch));
+        TRANSFER.check_no(&stack, name, &key, request, TRANSFER.no(Code::EmailMismatch));
     }
 
     // Nor does the displaced device get its seat back without it.
-    let key = put(&world, asks());
-    let reply = world.post("/api/transfer", &with(a.request(&key), email("fixture.person@example.com")));
+    let key = put(&stack, asks());
+    let reply = stack.post("/api/transfer", &with(a.request(&key), email("fixture.person@example.com")));
     assert_eq!(reply.code(), "TRANSFERRED");
-    TRANSFER.check_no(&world, "a reclaim", &key, b.request(&key), TRANSFER.no(Code::EmailMismatch));
+    TRANSFER.check_no(&stack, "a reclaim", &key, b.request(&key), TRANSFER.no(Code::EmailMismatch));
 }
 
 #[test]
 fn refuses_over_transfer_limit() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let [h2, h20, d2, d10, d300] = [2 * HOUR, 20 * HOUR, 2 * DAY, 10 * DAY, 300 * DAY].map(ago);
     let d364 = ago(365 * DAY - HOUR);
@@ -398,16 +399,16 @@ fn refuses_over_transfer_limit() {
         ("both, the cool-down for longer", moved_at(one(), [d364, d10, h2]), none(), limit(3, 3, day_opens)),
         ("none ever", moved_at(one(), []).with(never), none(), limit(0, 0, Value::Null)),
     ] {
-        let key = put(&world, fixture);
+        let key = put(&stack, fixture);
         let request = with(with(a.request(&key), members), json!({ "nonce": NONCE }));
-        TRANSFER.check_no(&world, name, &key, request, body);
+        TRANSFER.check_no(&stack, name, &key, request, body);
     }
 }
 
 /// Each license gives several reasons; the answer has the first.
 #[test]
 fn first_of_several_reasons_wins() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let day = ago(DAY);
     let moments = spent();
@@ -435,18 +436,18 @@ fn first_of_several_reasons_wins() {
         ("no e-mail, limit", moved_at(one(), moments).with(needs_email), none(), no(Code::EmailMismatch)),
         ("limit, cool-down", moved_at(one(), moments), none(), limit),
     ] {
-        let key = put(&world, fixture);
-        TRANSFER.check_no(&world, name, &key, with(a.request(&key), members), body);
+        let key = put(&stack, fixture);
+        TRANSFER.check_no(&stack, name, &key, with(a.request(&key), members), body);
     }
 
-    let missing = world.key_without_license();
+    let missing = stack.key_without_license();
     let request = with(a.request(&missing), weak());
-    TRANSFER.check_no(&world, "too weak, not there", &missing, request, no(Code::FingerprintTooWeak));
+    TRANSFER.check_no(&stack, "too weak, not there", &missing, request, no(Code::FingerprintTooWeak));
 
     let fixture = Fixture::pro().seats(2).bound(1, &a, day).bound(2, &b, day).with(needs_email);
-    let key = put(&world, moved_at(fixture, moments));
+    let key = put(&stack, moved_at(fixture, moments));
     let body = yes(Code::AlreadyBound, old_device(1, day), (2, 2), (3, 6, Value::Null));
-    check(&world, "known before everything behind it", &key, (&a, json!({})), body, &[]);
+    check(&stack, "known before everything behind it", &key, (&a, json!({})), body, &[]);
 }
 
 // ---- What every endpoint refuses

@@ -5,7 +5,7 @@ use falconer_domain::issue::NewLicense;
 use falconer_domain::license::Device;
 use falconer_domain::person::DeviceName;
 use falconer_domain::{Code, KeyRing, Status, TierName, UnixMillis};
-use falconer_tests::{Fixture, Reply, World};
+use falconer_tests::{Fixture, Reply, TestStack};
 use serde_json::{Value, json};
 
 use crate::contract::{NONCE, VERIFY, check_head, named, with_status};
@@ -50,19 +50,19 @@ fn free_features() -> Value {
     json!(["basic_dashboard", "manual_trading", "basic_analytics", "community_read"])
 }
 
-fn check(world: &World, name: &str, request: &Value, expected: &Value) -> Reply {
-    let reply = world.post("/api/verify", request);
-    assert_eq!(named(world, &reply, |_| true), *expected, "{name}");
+fn check(stack: &TestStack, name: &str, request: &Value, expected: &Value) -> Reply {
+    let reply = stack.post("/api/verify", request);
+    assert_eq!(named(stack, &reply, |_| true), *expected, "{name}");
     check_head(name, &reply);
     reply
 }
 
 #[test]
 fn grant_extends_the_flask_answer() {
-    let world = World::start();
-    let key = world.put(Fixture::of_tier("free").ending(YEAR_2100));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::of_tier("free").ending(YEAR_2100));
     let reply =
-        check(&world, "free", &json!({ "license": key }), &yes("free", &free_features(), &Value::Null));
+        check(&stack, "free", &json!({ "license": key }), &yes("free", &free_features(), &Value::Null));
     assert!(reply.body["checkedAt"].is_i64());
     let (header, claims) = reply.lease_parts();
     assert_eq!(header, json!({ "alg": "EdDSA", "typ": "lease+jwt", "kid": "1" }));
@@ -83,54 +83,54 @@ fn grant_extends_the_flask_answer() {
         )
     );
 
-    let legacy = world.put(Fixture::of_tier("free").with_legacy_key().ending(YEAR_2100));
+    let legacy = stack.put(Fixture::of_tier("free").with_legacy_key().ending(YEAR_2100));
     let full = json!({
         "license": legacy.to_lowercase(), "timestamp": 1_234_567_890_000_i64, "origin": "quantum-falcon-cockpit",
         "nonce": NONCE, "unknown": [1],
     });
     let mut expected = yes("free", &free_features(), &Value::Null);
     expected["ignored"] = json!(["unknown"]);
-    let reply = check(&world, "the Flask server's own request", &full, &expected);
+    let reply = check(&stack, "the Flask server's own request", &full, &expected);
     assert_eq!(reply.lease_parts().1["nonce"], NONCE);
 
     let extras = |new: &mut NewLicense, _: &KeyRing| new.license.features = vec!["api_access".to_owned()];
-    let key = world.put(Fixture::of_tier("free").ending(YEAR_2100).with(extras));
+    let key = stack.put(Fixture::of_tier("free").ending(YEAR_2100).with(extras));
     let mut features = free_features();
     features.as_array_mut().unwrap().push("api_access".into());
-    check(&world, "extras", &json!({ "license_key": key }), &yes("free", &features, &Value::Null));
+    check(&stack, "extras", &json!({ "license_key": key }), &yes("free", &features, &Value::Null));
 
-    let key = world.put(Fixture::of_tier("free").with(|new, _| new.license.user_id = None));
+    let key = stack.put(Fixture::of_tier("free").with(|new, _| new.license.user_id = None));
     let mut perpetual = yes("free", &free_features(), &Value::Null);
     perpetual["expiresAt"] = json!(253_370_764_800_000_i64);
     perpetual["perpetual"] = json!(true);
     perpetual["userId"] = Value::Null;
-    let reply = check(&world, "perpetual", &json!({ "licenseKey": key }), &perpetual);
+    let reply = check(&stack, "perpetual", &json!({ "licenseKey": key }), &perpetual);
     assert_eq!(reply.lease_parts().1["license_expires_at"], Value::Null);
 
     // The last second of the year 9999: a year of five digits in every time zone east of UTC.
-    let key = world.put(Fixture::of_tier("free").ending(UnixMillis(253_402_300_799_000)));
+    let key = stack.put(Fixture::of_tier("free").ending(UnixMillis(253_402_300_799_000)));
     perpetual["perpetual"] = json!(false);
     perpetual["userId"] = yes("free", &free_features(), &Value::Null)["userId"].clone();
-    let reply = check(&world, "too late", &json!({ "license": key }), &perpetual);
+    let reply = check(&stack, "too late", &json!({ "license": key }), &perpetual);
     assert_eq!(reply.lease_parts().1["license_expires_at"], 253_370_764_800_i64);
 }
 
 #[test]
 fn license_refusals_are_signed() {
-    let world = World::start();
+    let stack = TestStack::start();
     let cases: Vec<(Code, String)> = vec![
-        (Code::NotFound, world.key_without_license()),
-        (Code::Revoked, world.put(with_status(Fixture::pro(), Status::Revoked))),
-        (Code::Suspended, world.put(with_status(Fixture::pro(), Status::Suspended))),
-        (Code::Pending, world.put(with_status(Fixture::pro(), Status::Pending))),
-        (Code::Expired, world.put(Fixture::pro().ending(UnixMillis(1_700_000_000_000)))),
+        (Code::NotFound, stack.key_without_license()),
+        (Code::Revoked, stack.put(with_status(Fixture::pro(), Status::Revoked))),
+        (Code::Suspended, stack.put(with_status(Fixture::pro(), Status::Suspended))),
+        (Code::Pending, stack.put(with_status(Fixture::pro(), Status::Pending))),
+        (Code::Expired, stack.put(Fixture::pro().ending(UnixMillis(1_700_000_000_000)))),
     ];
     for (code, key) in cases {
         let request = json!({ "license": key, "nonce": NONCE });
-        let reply = check(&world, code.name(), &request, &VERIFY.no(code));
+        let reply = check(&stack, code.name(), &request, &VERIFY.no(code));
         let (header, claims) = reply.lease_parts();
         assert_eq!(claims["nonce"], NONCE, "a refusal is signed over the caller's nonce");
-        assert_eq!(claims["sub"], world.license_id(&key).as_str());
+        assert_eq!(claims["sub"], stack.license_id(&key).as_str());
         assert_eq!(claims["exp"].as_i64(), claims["at"].as_i64().map(|at| at + 300));
         // By nothing that a verifier checks does it pass for a lease.
         assert_eq!((&header["typ"], &claims["aud"]), (&json!("refusal+jwt"), &json!("QF/refusal")));
@@ -139,10 +139,10 @@ fn license_refusals_are_signed() {
 
 #[test]
 fn hardware_decides_last() {
-    let world = World::start();
-    let unbound = world.put(Fixture::of_tier("free").ending(YEAR_2100));
-    let bound = world.put(Fixture::of_tier("free").ending(YEAR_2100).with(bind));
-    let required = world.put(
+    let stack = TestStack::start();
+    let unbound = stack.put(Fixture::of_tier("free").ending(YEAR_2100));
+    let bound = stack.put(Fixture::of_tier("free").ending(YEAR_2100).with(bind));
+    let required = stack.put(
         Fixture::of_tier("free")
             .ending(YEAR_2100)
             .with(bind)
@@ -169,12 +169,12 @@ fn hardware_decides_last() {
         ("not given, not required", &bound, &Value::Null, without),
     ] {
         let request = json!({ "license": key, "hardware": hardware, "hardware_format": 1 });
-        check(&world, name, &request, &expected);
+        check(&stack, name, &request, &expected);
     }
 
     let flat =
         json!({ "license": bound, "hw_component_1": MAC, "hw_component_2": null, "hw_component_3": BOARD });
-    let reply = check(&world, "the spreadsheet's columns", &flat, &with_device);
+    let reply = check(&stack, "the spreadsheet's columns", &flat, &with_device);
     let claims = reply.lease_parts().1;
     assert_eq!(claims["hw"].as_object().unwrap().keys().collect::<Vec<_>>(), ["board", "mac"]);
     assert_eq!(claims["device"], device["id"]);
@@ -185,7 +185,7 @@ fn hardware_decides_last() {
         (day, 8 * day, -300, -300)
     );
     let short = json!({ "license": bound, "hw1": MAC, "hw2": "", "hw3": BOARD });
-    check(&world, "the spreadsheet's short names", &short, &with_device);
+    check(&stack, "the spreadsheet's short names", &short, &with_device);
 }
 
 #[test]
@@ -238,12 +238,12 @@ fn the_table_of_codes_is_covered() {
 
 #[test]
 fn unknown_tier_is_503_and_counted() {
-    let world = World::start();
-    let key = world.put(Fixture::pro().with(|new, _| new.license.tier = TierName::parse("gold").unwrap()));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro().with(|new, _| new.license.tier = TierName::parse("gold").unwrap()));
     let detail = Code::Unavailable.row().next_step;
-    let reply = check(&world, "gold", &json!({ "license": key }), &VERIFY.problem(Code::Unavailable, detail));
+    let reply = check(&stack, "gold", &json!({ "license": key }), &VERIFY.problem(Code::Unavailable, detail));
     assert_eq!(reply.header("retry-after"), Some("2"));
-    assert_eq!(world.request_lines()[0]["UnknownTier"], 1);
+    assert_eq!(stack.request_lines()[0]["UnknownTier"], 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use falconer_domain::issue::{CheckedOrder, NewLicense, Order, Term};
 use falconer_domain::license_key::Product;
 use falconer_domain::{Catalog, KeyRing, TierName, UnixMillis};
-use falconer_operator::issue::Form;
+use falconer_operator::issue::KeyForm;
 
 use crate::machine::{Machine, device_id};
 
@@ -14,7 +14,7 @@ pub const MASTER_B: &str = "test-master-B-fedcba9876543210-fedcba9876";
 /// Master of generation 2, the Flask server's.
 pub const LEGACY_MASTER: &str = "test-legacy-master";
 
-/// Everything a log must never hold, besides the license keys of a world: masters, people, their machines and
+/// Everything a log must never hold, besides the license keys of a stack: masters, people, their machines and
 /// addresses.
 pub const SECRET_WORDS: &[&str] = &[
     MASTER_A,
@@ -36,10 +36,10 @@ pub fn ring() -> String {
 /// The differences of a license from the default, applied before it is stored.
 pub(crate) type Change = Box<dyn FnOnce(&mut NewLicense, &KeyRing)>;
 
-/// A license to put into a world, and how it differs from a plain one.
+/// A license to put into a stack, and how it differs from a plain one.
 pub struct Fixture {
     pub(crate) order: Order,
-    pub(crate) form: Form,
+    pub(crate) form: KeyForm,
     pub(crate) change: Change,
 }
 
@@ -71,7 +71,7 @@ impl Fixture {
             seats: None,
             features: Vec::new(),
         };
-        Self { order, form: Form::Current, change: Box::new(|_, _| ()) }
+        Self { order, form: KeyForm::Current, change: Box::new(|_, _| ()) }
     }
 
     /// A pro license.
@@ -83,7 +83,7 @@ impl Fixture {
     /// A license with a key of the Flask server's form.
     #[must_use]
     pub fn with_legacy_key(mut self) -> Self {
-        self.form = Form::Legacy;
+        self.form = KeyForm::Legacy;
         self
     }
 

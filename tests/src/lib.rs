@@ -5,11 +5,11 @@ mod fixture;
 mod leaving;
 mod machine;
 mod reply;
-mod world;
+mod test_stack;
 
 pub use clock::{now, pass, turned_clock};
 pub use fixture::{Fixture, LEGACY_MASTER, MASTER_A, MASTER_B, SECRET_WORDS, anonymous_order, ring};
 pub use leaving::RaisedOnLeaving;
 pub use machine::{Machine, device_id};
 pub use reply::Reply;
-pub use world::{World, WorldOptions, alone, checkout, program};
+pub use test_stack::{TestStack, TestStackOptions, alone, checkout, program};

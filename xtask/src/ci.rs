@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use crate::workspace::Workspace;
 use crate::{bench, e2e, moving, step, template, test, tidy, tools};
 
-type Step = fn(&Workspace) -> Result<()>;
+type CiStep = fn(&Workspace) -> Result<()>;
 
 const TERMINAL: &str = "xtask/python/terminal.py";
 /// Three times what the tests take on two cores, their build included: a program that waits for the keyboard waits
@@ -43,9 +43,9 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 24] = [
 ];
 
 /// The cheap ones first.
-const STEPS: [(&str, Step); 10] = [
+const STEPS: [(&str, CiStep); 10] = [
     ("format", format),
-    ("tidiness", |workspace| tidy::run(workspace, &tidy::Options::default())),
+    ("tidiness", |workspace| tidy::run(workspace, &tidy::TidyOptions::default())),
     ("lint", lint),
     ("documentation", documentation),
     ("dependencies", dependencies),
@@ -109,7 +109,7 @@ fn tests_without_a_terminal(workspace: &Workspace) -> Result<()> {
         &["--bin", "xtask"][..],
         &["--test", "it", "--", "manners", "operator::commands_confirm_and_exit_by_code"],
     ] {
-        test::run(workspace, &test::Options::of(arguments))?;
+        test::run(workspace, &test::TestOptions::of(arguments))?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ const KEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Options of `cargo xtask dev`.
 #[derive(clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct DevOptions {
     /// The port of the API, on 127.0.0.1.
     #[arg(long, default_value_t = 9000, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
@@ -44,9 +44,9 @@ pub(crate) struct Options {
 }
 
 /// Brings the stack up, prints how to use it, and runs until Ctrl-C.
-pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, options: &DevOptions) -> Result<()> {
     let data = options.data.as_ref().map(std::path::absolute).transpose();
-    let options = stack::Options {
+    let options = stack::StackOptions {
         port: options.port,
         release: options.release,
         data: data.context("the folder of --data has no path")?,
@@ -77,7 +77,7 @@ fn stay(stack: &mut Stack) -> Result<()> {
     }
 }
 
-fn welcome(stack: &Stack, options: &stack::Options) -> String {
+fn welcome(stack: &Stack, options: &stack::StackOptions) -> String {
     let url = &stack.url;
     let keys: Vec<String> = stack.keys.all().map(|(name, key)| format!("  {name:<9} {key}")).collect();
     let keys = keys.join("\n");

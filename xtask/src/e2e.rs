@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let tools = tools::E2E.install(workspace)?;
     let python = tools.program("python");
-    let options = stack::Options {
+    let options = stack::StackOptions {
         port: ports::free_port()?,
         release: false,
         data: None,
@@ -34,7 +34,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     for (name, check) in checks::ALL {
         tally.add(
             name,
-            check(&mut checks::Subject { workspace, stack: &mut stack, python: &python, tools: &tools }),
+            check(&mut checks::CheckedStack { workspace, stack: &mut stack, python: &python, tools: &tools }),
         )?;
     }
     tally.add("stopping the stack leaves no process behind", shutdown::of_a_stack(stack))?;

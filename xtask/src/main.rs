@@ -10,6 +10,7 @@
 mod bench;
 mod caller;
 mod ci;
+mod closed_pipe;
 mod dev;
 mod docs;
 mod e2e;
@@ -46,15 +47,15 @@ use crate::workspace::Workspace;
 #[command(bin_name = "cargo xtask", disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Task,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum Task {
     /// Bring up everything: tables, key ring, demo licenses and the functions on their real routes.
-    Dev(dev::Options),
+    Dev(dev::DevOptions),
     /// Run every test that needs only Rust.
-    Test(test::Options),
+    Test(test::TestOptions),
     /// Bring the stack up and look at it from outside, with tools that share no code with it.
     E2e,
     /// Move a table in from a real PostgreSQL, and our export through LibreOffice, openpyxl, pandas and psql.
@@ -72,35 +73,36 @@ enum Command {
     /// Write docs/openapi.yaml and docs/openapi.html from the types.
     Docs,
     /// Count habits of names and sentences, and check the subjects of new commits.
-    Tidy(tidy::Options),
+    Tidy(tidy::TidyOptions),
     /// Run what continuous integration runs, in its order.
     Ci,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome =
+    let task = || {
         interrupt::listen().and_then(|()| Workspace::find()).and_then(|workspace| match arguments.command {
-            Command::Dev(options) => dev::run(&workspace, &options),
-            Command::Test(options) => test::run(&workspace, &options),
-            Command::E2e => e2e::run(&workspace),
-            Command::Moving => moving::run(&workspace),
-            Command::Template => template::run(&workspace),
-            Command::Package => package::run(&workspace),
-            Command::Bench(options) => bench::run(&workspace, &options),
-            Command::Load(options) => bench::load(&workspace, &options),
-            Command::Mutants(options) => mutants::run(&workspace, &options),
-            Command::Docs => docs::run(&workspace),
-            Command::Tidy(options) => tidy::run(&workspace, &options),
-            Command::Ci => ci::run(&workspace),
-        });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<interrupt::Interrupted>() => {
+            Task::Dev(options) => dev::run(&workspace, &options),
+            Task::Test(options) => test::run(&workspace, &options),
+            Task::E2e => e2e::run(&workspace),
+            Task::Moving => moving::run(&workspace),
+            Task::Template => template::run(&workspace),
+            Task::Package => package::run(&workspace),
+            Task::Bench(options) => bench::run(&workspace, &options),
+            Task::Load(options) => bench::load(&workspace, &options),
+            Task::Mutants(options) => mutants::run(&workspace, &options),
+            Task::Docs => docs::run(&workspace),
+            Task::Tidy(options) => tidy::run(&workspace, &options),
+            Task::Ci => ci::run(&workspace),
+        })
+    };
+    match closed_pipe::run(task) {
+        Some(Ok(())) | None => ExitCode::SUCCESS,
+        Some(Err(error)) if error.is::<interrupt::Interrupted>() => {
             eprintln!("\n{error}");
             ExitCode::from(interrupt::EXIT_CODE)
         }
-        Err(error) => {
+        Some(Err(error)) => {
             eprintln!("\nerror: {error:#}");
             ExitCode::FAILURE
         }

@@ -49,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     packages::ensure(workspace, &Package::POSTGRESQL)?;
     packages::ensure(workspace, &Package::LIBREOFFICE)?;
     let tools = tools::MOVING.install(workspace)?;
-    let options = stack::Options {
+    let options = stack::StackOptions {
         port: ports::free_port()?,
         release: false,
         data: None,

@@ -17,7 +17,7 @@ use process_wrap::std::{ChildWrapper, CommandWrap, ProcessSession};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::logs;
-use crate::process_table::{self, Entry};
+use crate::process_table::{self, RunningProcess};
 
 /// Time for a program to end by itself. `ministack` writes its state, `cargo lambda watch` waits a second.
 const STOP_TIMEOUT: Duration = Duration::from_secs(4);
@@ -103,7 +103,7 @@ impl Process {
     }
 
     /// It and all its descendants.
-    pub(crate) fn family(&self) -> HashSet<Entry> {
+    pub(crate) fn family(&self) -> HashSet<RunningProcess> {
         process_table::family(&process_table::running(), &HashSet::from([pid(&*self.child)]))
     }
 
@@ -150,7 +150,7 @@ impl Drop for Process {
 }
 
 /// True if `entry` is still the same process; a number alone may have been used again.
-fn is_in(entry: &Entry, table: &[Entry]) -> bool {
+fn is_in(entry: &RunningProcess, table: &[RunningProcess]) -> bool {
     table.iter().any(|now| now.is(entry))
 }
 

@@ -7,13 +7,13 @@ use std::collections::HashSet;
 
 /// A process. Numbers are used again, so the time of its start is part of what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Entry {
+pub(crate) struct RunningProcess {
     pub(crate) pid: i32,
     parent: i32,
     born: String,
 }
 
-impl Entry {
+impl RunningProcess {
     /// True if both are one process. The parent does not count: an orphan gets another one.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.pid == other.pid && self.born == other.born
@@ -21,12 +21,12 @@ impl Entry {
 }
 
 /// Everything that runs now. Zombies do not: they only wait for somebody to ask how they ended.
-pub(crate) fn running() -> Vec<Entry> {
+pub(crate) fn running() -> Vec<RunningProcess> {
     platform::running()
 }
 
 /// The entries of `table` that are `roots`, or have one among their ancestors.
-pub(crate) fn family(table: &[Entry], roots: &HashSet<i32>) -> HashSet<Entry> {
+pub(crate) fn family(table: &[RunningProcess], roots: &HashSet<i32>) -> HashSet<RunningProcess> {
     let mut members: HashSet<i32> = roots.clone();
     loop {
         let before = members.len();
@@ -44,9 +44,9 @@ pub(crate) fn family(table: &[Entry], roots: &HashSet<i32>) -> HashSet<Entry> {
 mod platform {
     use std::fs;
 
-    use super::Entry;
+    use super::RunningProcess;
 
-    pub(super) fn running() -> Vec<Entry> {
+    pub(super) fn running() -> Vec<RunningProcess> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         entries
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -55,13 +55,13 @@ mod platform {
     }
 
     /// `pid (name) state parent … start …`, see proc(5). The name may hold blanks and brackets.
-    fn parse(pid: i32, line: &str) -> Option<Entry> {
+    fn parse(pid: i32, line: &str) -> Option<RunningProcess> {
         let after_name = line.rsplit_once(") ")?.1;
         let fields: Vec<&str> = after_name.split_whitespace().collect();
         // Counted from the state, the third field of the line: the parent is the fourth, the start the 22nd.
         let (state, parent, born) = (fields.first()?, fields.get(1)?, fields.get(19)?);
         let alive = !matches!(*state, "Z" | "X");
-        alive.then(|| Some(Entry { pid, parent: parent.parse().ok()?, born: (*born).to_owned() }))?
+        alive.then(|| Some(RunningProcess { pid, parent: parent.parse().ok()?, born: (*born).to_owned() }))?
     }
 
     #[cfg(test)]
@@ -71,7 +71,7 @@ mod platform {
         #[test]
         fn a_name_may_hold_anything() {
             let line = "7 (a) b) S 3 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
-            let entry = Entry { pid: 7, parent: 3, born: "4242".to_owned() };
+            let entry = RunningProcess { pid: 7, parent: 3, born: "4242".to_owned() };
             assert_eq!(parse(7, line), Some(entry));
         }
 
@@ -86,20 +86,20 @@ mod platform {
 mod platform {
     use std::process::Command;
 
-    use super::Entry;
+    use super::RunningProcess;
 
-    pub(super) fn running() -> Vec<Entry> {
+    pub(super) fn running() -> Vec<RunningProcess> {
         let listing = Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat=,lstart="]).output();
         let listing = listing.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         listing.unwrap_or_default().lines().filter_map(parse).collect()
     }
 
-    fn parse(line: &str) -> Option<Entry> {
+    fn parse(line: &str) -> Option<RunningProcess> {
         let mut fields = line.split_whitespace();
         let (pid, parent, state) = (fields.next()?, fields.next()?, fields.next()?);
         let born = fields.collect::<Vec<_>>().join(" ");
         let alive = !state.starts_with('Z');
-        alive.then(|| Some(Entry { pid: pid.parse().ok()?, parent: parent.parse().ok()?, born }))?
+        alive.then(|| Some(RunningProcess { pid: pid.parse().ok()?, parent: parent.parse().ok()?, born }))?
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn family_ends_at_grandchildren() {
-        let entry = |pid, parent| Entry { pid, parent, born: String::new() };
+        let entry = |pid, parent| RunningProcess { pid, parent, born: String::new() };
         let table = [entry(1, 0), entry(10, 1), entry(12, 11), entry(11, 10), entry(20, 1)];
         let mut found: Vec<i32> =
             family(&table, &HashSet::from([10])).iter().map(|entry| entry.pid).collect();

@@ -21,7 +21,7 @@ use crate::tools::DevTools;
 use crate::workspace::Workspace;
 
 /// Options of a stack.
-pub(crate) struct Options {
+pub(crate) struct StackOptions {
     pub(crate) port: u16,
     pub(crate) release: bool,
     pub(crate) data: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub(crate) struct Stack<'a> {
     ministack: Process,
     dynamodb: Process,
     workspace: &'a Workspace,
-    options: &'a Options,
+    options: &'a StackOptions,
     tools: DevTools,
     secret: Secret,
     folder: PathBuf,
@@ -56,7 +56,7 @@ pub(crate) struct Stack<'a> {
 
 impl<'a> Stack<'a> {
     /// Installs, builds and starts everything, and returns once every route answers.
-    pub(crate) fn start(workspace: &'a Workspace, options: &'a Options) -> Result<Self> {
+    pub(crate) fn start(workspace: &'a Workspace, options: &'a StackOptions) -> Result<Self> {
         ports::ensure_free(options.port)?;
         let tools = DevTools::find(workspace)?;
         build(workspace, options.release)?;

@@ -23,7 +23,7 @@ const SLOWEST: usize = 10;
 
 /// Arguments that are handed on.
 #[derive(clap::Args, Default)]
-pub(crate) struct Options {
+pub(crate) struct TestOptions {
     /// For `cargo test --workspace`: part of a test's name, or options such as `--test it`.
     #[arg(allow_hyphen_values = true)]
     arguments: Vec<OsString>,
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     programs: Vec<OsString>,
 }
 
-impl Options {
+impl TestOptions {
     /// Arguments for `cargo test` alone.
     pub(crate) fn of(arguments: &[&str]) -> Self {
         Self { arguments: arguments.iter().map(OsString::from).collect(), programs: Vec::new() }
@@ -42,7 +42,7 @@ impl Options {
 /// Builds everything, then tests it. One set of packages for both, so that nothing is compiled a second time.
 ///
 /// A failing program does not keep the others from running; all failures are named at the end.
-pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, options: &TestOptions) -> Result<()> {
     // Tests start the functions' binaries, and `cargo test` alone builds those of the package under test only.
     let mut build = workspace.cargo();
     build.args(["build", "--workspace", "--bins", "--tests"]);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 
 use super::ledger::Ledger;
-use crate::stage::{Customer, Stage};
+use crate::stage::{IssuedLicense, Stage};
 
 /// Licenses of each caller that verifies.
 const LICENSES: usize = 50;
@@ -43,13 +43,13 @@ impl Answer {
 }
 
 /// The way to the server.
-struct Line<'a> {
+struct ServerConnection<'a> {
     agent: Agent,
     url: String,
     ledger: &'a Ledger,
 }
 
-impl<'a> Line<'a> {
+impl<'a> ServerConnection<'a> {
     fn to(url: &str, ledger: &'a Ledger) -> Self {
         let agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(HTTP_LIMIT));
         Self { agent: agent.build().into(), url: url.to_owned(), ledger }
@@ -99,7 +99,7 @@ impl<'a> Line<'a> {
 
 /// Verifies licenses whose verdict is known.
 pub(super) struct Asking<'a> {
-    line: Line<'a>,
+    line: ServerConnection<'a>,
     /// A request, and the code that must come back.
     questions: Vec<(Value, &'static str)>,
 }
@@ -120,7 +120,7 @@ impl<'a> Asking<'a> {
             };
             questions.push((question(&customer.key), verdict));
         }
-        Ok(Self { line: Line::to(url, ledger), questions })
+        Ok(Self { line: ServerConnection::to(url, ledger), questions })
     }
 
     /// Asks the question of this turn.
@@ -144,7 +144,7 @@ fn other(key: &str) -> char {
 }
 
 /// Writes a status past all rules, before anybody asks.
-fn set_status(stage: &Stage, customer: &Customer, status: &str) -> Result<()> {
+fn set_status(stage: &Stage, customer: &IssuedLicense, status: &str) -> Result<()> {
     let request = json!({
         "TableName": stage.settings.licenses_table,
         "Key": { "license_id": { "S": customer.id.as_str() } },
@@ -159,12 +159,12 @@ fn set_status(stage: &Stage, customer: &Customer, status: &str) -> Result<()> {
 /// Repeats each step until an answer arrives, as a client does.
 pub(super) struct Moving<'a> {
     stage: &'a Stage,
-    line: Line<'a>,
+    line: ServerConnection<'a>,
 }
 
 impl<'a> Moving<'a> {
     pub(super) fn new(stage: &'a Stage, url: &str, ledger: &'a Ledger) -> Self {
-        Self { stage, line: Line::to(url, ledger) }
+        Self { stage, line: ServerConnection::to(url, ledger) }
     }
 
     /// Two lives, each with a look at the tables in the end.
@@ -199,7 +199,7 @@ impl<'a> Moving<'a> {
     fn tell(
         &self,
         endpoint: &'static str,
-        customer: &Customer,
+        customer: &IssuedLicense,
         machine: &str,
         first: &[&str],
         again: &[&str],
@@ -231,7 +231,7 @@ impl<'a> Moving<'a> {
     }
 
     /// Checks that the tables hold what was acknowledged: these devices and no other, and each change once.
-    fn check(&self, customer: &Customer, bound: &[&Value], changes: &[(&str, usize)]) -> Result<()> {
+    fn check(&self, customer: &IssuedLicense, bound: &[&Value], changes: &[(&str, usize)]) -> Result<()> {
         let ids = |answers: &[&Value]| -> BTreeSet<String> {
             answers.iter().filter_map(|body| body["device"]["id"].as_str().map(str::to_owned)).collect()
         };

@@ -14,11 +14,11 @@ const EVERY: usize = 10;
 #[derive(Default)]
 pub(super) struct Ledger {
     is_out: AtomicBool,
-    told: Mutex<Told>,
+    told: Mutex<LoadTotals>,
 }
 
 #[derive(Default)]
-struct Told {
+struct LoadTotals {
     count: usize,
     answers: BTreeMap<String, usize>,
     latency: BTreeMap<&'static str, Vec<Duration>>,
@@ -70,7 +70,7 @@ impl Ledger {
         self.lock().wrong.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Told> {
+    fn lock(&self) -> MutexGuard<'_, LoadTotals> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

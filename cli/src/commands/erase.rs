@@ -5,13 +5,13 @@ use falconer_aws::operator::ERASING;
 use falconer_domain::LicenseId;
 use falconer_domain::issue::OrderId;
 use falconer_domain::person::Email;
-use falconer_operator::erasure::{Erased, Erasure, ErasureError, Found, Mode, Subject};
+use falconer_operator::erasure::{Erased, Erasure, ErasureError, Found, Mode, PersonLicense};
 use falconer_operator::license_service::AuditAction;
 use serde_json::{Value, json};
 
 use crate::args::EraseSubject;
 use crate::commands::{CommandContext, reason};
-use crate::failure::{Failure, Kind, bad_input, not_found};
+use crate::failure::{Failure, FailureKind, bad_input, not_found};
 use crate::output;
 
 /// Days for which point-in-time recovery keeps copies of the tables.
@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, arguments: &EraseSubject) 
         let lines: Vec<_> = found.subjects.iter().map(|subject| parts_line(&subject.preview())).collect();
         context.confirm("erase the person of", &lines)?;
     }
-    let ids = found.subjects.iter().map(Subject::id).collect();
+    let ids = found.subjects.iter().map(PersonLicense::id).collect();
     let goes_on = "what was erased stays erased, and the same command goes on from there";
     let orders = erasure.hide_orders(&ids).await.map_err(unwrapped).context(goes_on)?;
     let mut done = Vec::new();
@@ -91,7 +91,7 @@ fn unwrapped(error: ErasureError) -> anyhow::Error {
     match error {
         ErasureError::Store(error) => error.into(),
         ErasureError::NoLicense(_) => not_found(error.to_string()).into(),
-        ErasureError::Contended => Failure::new(Kind::Contended, error.to_string()).into(),
+        ErasureError::Contended => Failure::new(FailureKind::Contended, error.to_string()).into(),
         ErasureError::Random(_) => error.into(),
     }
 }
@@ -105,7 +105,7 @@ fn print_erased(
 ) -> Result<()> {
     let lacking = (found.unreadable > 0).then(|| {
         let sentence = format!("{} rows do not read as licenses and were not looked at", found.unreadable);
-        Failure::new(Kind::Damaged, sentence)
+        Failure::new(FailureKind::Damaged, sentence)
     });
     if context.options.json {
         let document = document(found, done, orders, mode);

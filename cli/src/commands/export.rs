@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::args::ExportCsv;
 use crate::commands::{CommandContext, opened, reason};
-use crate::failure::{Failure, Kind, bad_input};
+use crate::failure::{Failure, FailureKind, bad_input};
 use crate::output::progress::Progress;
 use crate::output::{self, OutputError, Voice, is_standard_output};
 
@@ -67,7 +67,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, arguments: &ExportCsv) -> 
 fn exported(context: &CommandContext<'_>, count: usize, unreadable: usize, path: &Path) -> Result<()> {
     let lacking = (unreadable > 0).then(|| {
         let sentence = format!("the export lacks {unreadable} rows that do not read as licenses");
-        Failure::new(Kind::Damaged, sentence)
+        Failure::new(FailureKind::Damaged, sentence)
     });
     let document = json!({ "outcome": "exported", "licenses": count, "file": path.display().to_string() });
     match lacking {

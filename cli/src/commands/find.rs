@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::args::Find;
 use crate::commands::CommandContext;
-use crate::commands::list::{Listed, Way};
+use crate::commands::list::{LicensePage, SearchMethod};
 use crate::failure::bad_input;
 use crate::input;
 use crate::output;
@@ -24,7 +24,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, find: &Find) -> Result<()>
         words => words.join(" "),
     };
     let query = SearchQuery::read(&text).ok_or_else(|| bad_input("there is no text to look for"))?;
-    let Listed { mut found, way } = matching(context, &query, find).await?;
+    let LicensePage { mut found, way } = matching(context, &query, find).await?;
     let more = found.len() > find.limit;
     found.truncate(find.limit);
     if context.options.json {
@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, find: &Find) -> Result<()>
                 context.now,
             ));
         }
-        let through = way == Way::LookedThrough;
+        let through = way == SearchMethod::LookedThrough;
         let document = json!({ "licenses": licenses, "more": more, "lookedThrough": through });
         return Ok(output::document(&document)?);
     }
@@ -44,17 +44,17 @@ pub(crate) async fn run(context: &CommandContext<'_>, find: &Find) -> Result<()>
     if more {
         output::line(format!("There are more: --limit shows more than {}.", find.limit))?;
     }
-    if way == Way::Direct {
+    if way == SearchMethod::Direct {
         context.progress("Found without looking through the whole table; --everywhere does that as well.");
     }
     Ok(())
 }
 
-async fn matching(context: &CommandContext<'_>, query: &SearchQuery, find: &Find) -> Result<Listed> {
+async fn matching(context: &CommandContext<'_>, query: &SearchQuery, find: &Find) -> Result<LicensePage> {
     let lookup = Lookup { store: context.store, ring: context.ring, product: context.product };
     let mut found = lookup.find(query, find.limit).await?;
     if !found.is_empty() && !find.everywhere {
-        return Ok(Listed { found, way: Way::Direct });
+        return Ok(LicensePage { found, way: SearchMethod::Direct });
     }
     if found.is_empty() && query.has_mistyped_key(context.ring) {
         context.progress(
@@ -70,5 +70,5 @@ async fn matching(context: &CommandContext<'_>, query: &SearchQuery, find: &Find
             if found.len() > find.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .await?;
-    Ok(Listed { found, way: Way::LookedThrough })
+    Ok(LicensePage { found, way: SearchMethod::LookedThrough })
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use encoding_rs::Encoding;
 use falconer_domain::TierName;
-use falconer_operator::import_export::cells::{Row, Sheet, folded_name};
+use falconer_operator::import_export::cells::{CsvRow, Sheet, folded_name};
 use falconer_operator::import_export::dates::DayOrder;
 use falconer_operator::import_export::encoding;
 use falconer_operator::import_export::import::{Import, Imported, Mode, Source, There, Words};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::args::{self, DateOrder, ImportFile, ImportPostgres, ImportSheet};
 use crate::commands::product;
 use crate::commands::{CommandContext, reason};
-use crate::failure::{Failure, Kind, bad_input};
+use crate::failure::{Failure, FailureKind, bad_input};
 use crate::input;
 use crate::output::progress::Progress;
 use crate::output::{self, Voice};
@@ -59,11 +59,11 @@ async fn import_sheet(context: &CommandContext<'_>, sheet: &ImportSheet) -> Resu
     let how = How { mapping: &mapping, only: &only, there: There::Left, what };
     let check = |file: &Sheet<'_>| {
         // A row of our own export names its product, and so does a key that the ring has made.
-        let key_names_it = |row: &Row<'_>| {
+        let key_names_it = |row: &CsvRow<'_>| {
             let authentic = row.cell("license_key").and_then(|key| context.ring.authenticate(&key).ok());
             authentic.is_some_and(|authentic| authentic.key.product().is_some())
         };
-        let names_it = |row: Row<'_>| row.cell("product").is_some() || key_names_it(&row);
+        let names_it = |row: CsvRow<'_>| row.cell("product").is_some() || key_names_it(&row);
         if let Some(unsaid) = unsaid.filter(|_| !file.rows().all(names_it)) {
             return Err(unsaid.into());
         }
@@ -182,7 +182,7 @@ async fn import_file(
 fn print_imported(context: &CommandContext<'_>, imported: &Imported, voice: Voice) -> Result<()> {
     let refused = (imported.refused > 0).then(|| {
         let sentence = format!("{} of {} rows were refused", imported.refused, imported.rows);
-        Failure::new(Kind::RowsRefused, sentence)
+        Failure::new(FailureKind::RowsRefused, sentence)
     });
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let outcome = match imported.imported {
@@ -238,14 +238,14 @@ fn print_mended(context: &CommandContext<'_>, mended: &[Mended], voice: Voice) -
         let verb = if context.options.dry_run { "would be updated" } else { "updated" };
         voice.line(format!("{} of those there already {verb}:", changed.len()))?;
     }
-    for mended in changed.iter().take(MENDED_SHOWN) {
+    for mended in changed.iter().take(MAX_CORRECTIONS_SHOWN) {
         let change = |change: &Difference| {
             format!("{} {} → {}", change.attribute, or_none(&change.before), or_none(&change.after))
         };
         let told: Vec<_> = mended.changed.iter().map(change).collect();
         voice.line(format!("  {}  {}", mended.id, told.join(", ")))?;
     }
-    if let Some(more @ 1..) = changed.len().checked_sub(MENDED_SHOWN) {
+    if let Some(more @ 1..) = changed.len().checked_sub(MAX_CORRECTIONS_SHOWN) {
         voice.line(format!("  and {more} more; --json lists all of them"))?;
     }
     if !left.is_empty() {
@@ -254,10 +254,10 @@ fn print_mended(context: &CommandContext<'_>, mended: &[Mended], voice: Voice) -
             left.len()
         ))?;
     }
-    for mended in left.iter().take(MENDED_SHOWN) {
+    for mended in left.iter().take(MAX_CORRECTIONS_SHOWN) {
         voice.line(format!("  {}  {}", mended.id, mended.left.join(", ")))?;
     }
-    if let Some(more @ 1..) = left.len().checked_sub(MENDED_SHOWN) {
+    if let Some(more @ 1..) = left.len().checked_sub(MAX_CORRECTIONS_SHOWN) {
         voice.line(format!("  and {more} more; --json lists all of them"))?;
     }
     Ok(())
@@ -287,16 +287,17 @@ fn zone(name: &str) -> Result<TimeZone> {
 }
 
 /// Licenses whose differences are printed; `--json` has all of them.
-const MENDED_SHOWN: usize = 20;
+const MAX_CORRECTIONS_SHOWN: usize = 20;
 /// Zones that are named in a message.
-const ZONES_SHOWN: usize = 5;
+const MAX_ZONES_SHOWN: usize = 5;
 /// Offsets that are named in a message: a zone with summer time has two.
-const OFFSETS_SHOWN: usize = 3;
+const MAX_OFFSETS_SHOWN: usize = 3;
 
 /// Says that a column was written in another zone, and how to read it in the right one.
 fn other_zone(column: &str, wrong: &Wrong, zone: &str, flag: &str) -> String {
     let Wrong { compared, off, lines, offsets_seconds, fitting } = wrong;
-    let offsets: Vec<_> = offsets_seconds.iter().take(OFFSETS_SHOWN).map(|seconds| hours(*seconds)).collect();
+    let offsets: Vec<_> =
+        offsets_seconds.iter().take(MAX_OFFSETS_SHOWN).map(|seconds| hours(*seconds)).collect();
     let offsets = offsets.join(" or ");
     let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
     let begun = format!(
@@ -310,9 +311,9 @@ fn other_zone(column: &str, wrong: &Wrong, zone: &str, flag: &str) -> String {
              they are few, or import it as it is with --trust-timezone."
         );
     };
-    let more = fitting.len().saturating_sub(ZONES_SHOWN);
+    let more = fitting.len().saturating_sub(MAX_ZONES_SHOWN);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    let zones = fitting.iter().take(ZONES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let zones = fitting.iter().take(MAX_ZONES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     format!("{begun} Zones that fit: {zones}{more}. Give the right one, as `{flag} {first}`.")
 }
 
@@ -335,7 +336,7 @@ fn mended_json(mended: &Mended) -> Value {
 }
 
 /// Words of one column that a message lists; the file of refused rows has all of them.
-const WORDS_SHOWN: usize = 10;
+const MAX_WORDS_SHOWN: usize = 10;
 
 /// The words of each column that are not known, with how many rows have each.
 fn print_words(words: &Words, voice: Voice) -> Result<()> {
@@ -343,7 +344,7 @@ fn print_words(words: &Words, voice: Voice) -> Result<()> {
         let of_rows = |(word, rows): &(&str, u64)| {
             format!("{word} ({rows} {})", if *rows == 1 { "row" } else { "rows" })
         };
-        let shown: Vec<_> = words.iter().take(WORDS_SHOWN).map(of_rows).collect();
+        let shown: Vec<_> = words.iter().take(MAX_WORDS_SHOWN).map(of_rows).collect();
         let more = words.len() - shown.len();
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         let flag = if column == "status" { "--status" } else { "--tier" };

@@ -7,9 +7,9 @@ use falconer_aws::operator::PlacedOrder;
 use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
 use falconer_domain::{License, LicenseId, LicenseKey, Product, TierName};
 use falconer_operator::import_export::bulk::{Bulk, BulkError};
-use falconer_operator::import_export::cells::{Row, Sheet};
+use falconer_operator::import_export::cells::{CsvRow, Sheet};
 use falconer_operator::import_export::issue_csv::{self, Keyed};
-use falconer_operator::issue::{Form, IssueError, Issued, Issuer, Ordered};
+use falconer_operator::issue::{IssueError, Issued, Issuer, KeyForm, Ordered};
 use falconer_operator::license_service::AuditAction;
 use falconer_operator::random;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ use crate::output::render;
 use crate::output::{self, OutputError, Voice};
 
 /// Number of bad orders to print; the rest are only counted.
-const MOST_TOLD: usize = 20;
+const MAX_BAD_ORDERS_SHOWN: usize = 20;
 
 pub(crate) async fn run(context: &CommandContext<'_>, issue: Issue) -> Result<()> {
     let reason = reason(issue.reason.as_deref())?;
@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, issue: Issue) -> Result<()
         Named::Is(product) => product,
         Named::Unsaid(failure) => return Err(failure.into()),
     };
-    let form = if issue.legacy { Form::Legacy } else { Form::Current };
+    let form = if issue.legacy { KeyForm::Legacy } else { KeyForm::Current };
     let id = issue.order.as_deref().map(OrderId::read).transpose();
     let id = id.map_err(|why| bad_input(why.to_string()))?;
     let mut service = Issuer::new(context.store, context.ring, context.actor).because(reason.as_deref());
@@ -93,7 +93,7 @@ async fn hand_over_again(
     // First the record, then the key: nobody sees one without the other.
     context.store.record(&context.service.audit(&id, audit_action, context.now)?).await?;
     let (license, order) = (&row.license, Some(&placed.id));
-    Ok(hand_over(context, &Handed { key: &key, license, order, outcome: Outcome::There })?)
+    Ok(hand_over(context, &Handed { key: &key, license, order, outcome: IssueTime::There })?)
 }
 
 /// Prints a key: the only moment at which it is seen.
@@ -148,7 +148,7 @@ async fn issue_from_csv(
     }
     let (product, unsaid) = product.of_rows();
     let product = &product;
-    let names_it = |row: Row<'_>| row.cell("product").is_some();
+    let names_it = |row: CsvRow<'_>| row.cell("product").is_some();
     if let Some(unsaid) = unsaid.filter(|_| !issue_csv::rows(&orders).all(names_it)) {
         return Err(unsaid.into());
     }
@@ -206,7 +206,7 @@ async fn checked(
     if bad.is_empty() {
         return Ok(checked);
     }
-    for line in bad.iter().take(MOST_TOLD) {
+    for line in bad.iter().take(MAX_BAD_ORDERS_SHOWN) {
         output::note(line);
     }
     let all = bad.len() + checked.len();
@@ -224,7 +224,7 @@ fn make_keys(
     let mut issuer = Issuer::new(context.store, context.ring, context.actor);
     let mut keys = Vec::with_capacity(checked.len());
     for order in checked {
-        let (key, new) = issuer.prepare(order, Form::Current, context.now)?;
+        let (key, new) = issuer.prepare(order, KeyForm::Current, context.now)?;
         keys.push((key, new.license.id.to_string()));
     }
     let there = issue_csv::rows(orders).count() - keys.len();
@@ -327,16 +327,16 @@ struct Handed<'a> {
     key: &'a str,
     license: &'a License,
     order: Option<&'a OrderId>,
-    outcome: Outcome,
+    outcome: IssueTime,
 }
 
 fn issued_now<'a>(issued: &'a Issued, key: &'a str, order: Option<&'a OrderId>) -> Handed<'a> {
-    Handed { key, license: &issued.license.license, order, outcome: Outcome::Now }
+    Handed { key, license: &issued.license.license, order, outcome: IssueTime::Now }
 }
 
 /// When the license was issued.
 #[derive(Clone, Copy)]
-enum Outcome {
+enum IssueTime {
     Now,
     There,
 }
@@ -345,7 +345,7 @@ impl Handed<'_> {
     fn document(&self) -> Value {
         let license = self.license;
         json!({
-            "outcome": match self.outcome { Outcome::Now => "issued", Outcome::There => "there" },
+            "outcome": match self.outcome { IssueTime::Now => "issued", IssueTime::There => "there" },
             "order": self.order.map(OrderId::as_str),
             "licenseKey": self.key,
             "licenseId": license.id.as_str(),
@@ -367,8 +367,8 @@ impl Handed<'_> {
             format!("Ends         {}", render::ends(license)),
         ];
         match (self.order, self.outcome) {
-            (Some(order), Outcome::Now) => lines.push(format!("Order        {order}")),
-            (Some(order), Outcome::There) => {
+            (Some(order), IssueTime::Now) => lines.push(format!("Order        {order}")),
+            (Some(order), IssueTime::There) => {
                 lines.push(format!("Order        {order}, issued before: nothing was issued now"));
             }
             (None, _) => {}

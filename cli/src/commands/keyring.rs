@@ -266,7 +266,7 @@ impl KeyringContext {
         }
         let listed = draft.list();
         if self.options.json {
-            let generation = |listed: &falconer_operator::keyring::Listed| {
+            let generation = |listed: &falconer_operator::keyring::ListedGeneration| {
                 json!({
                     "generation": listed.number.get(), "role": listed.role,
                     "addedAt": listed.added_at.map(|at| at.0),

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::args::{self, LicenseChange};
 use crate::commands::{CommandContext, opened, reason, unseen};
-use crate::failure::{Failure, Kind, bad_input, not_found};
+use crate::failure::{Failure, FailureKind, bad_input, not_found};
 use crate::output::{self, render};
 
 /// Runs a command that changes one license.
@@ -144,7 +144,7 @@ where
     let planned = edit(row.license.clone())?;
     let id = row.license.id.clone();
     if planned == row.license {
-        return changed(context, action, planned, &issuance, Outcome::Unchanged).await;
+        return changed(context, action, planned, &issuance, ChangeResult::Unchanged).await;
     }
     let tier = row.license.tier.clone();
     let after = context.service.standing(planned.clone()).await?;
@@ -156,12 +156,12 @@ where
     };
     if context.options.dry_run {
         context.print_lines(&lines)?;
-        return changed(context, action, planned, &issuance, Outcome::DryRun).await;
+        return changed(context, action, planned, &issuance, ChangeResult::DryRun).await;
     }
     context.confirm(&format!("{action} {} ({})", issuance.key_hint, id), &lines)?;
     let audit_action = AuditAction { action, code, reason: reason.as_deref() };
     let after = context.service.change(&id, audit_action, context.now, edit).await.map_err(unwrapped)?;
-    changed(context, action, after, &issuance, Outcome::Changed).await
+    changed(context, action, after, &issuance, ChangeResult::Changed).await
 }
 
 async fn changed(
@@ -169,7 +169,7 @@ async fn changed(
     action: &str,
     license: License,
     issuance: &IssuanceRecord,
-    outcome: Outcome,
+    outcome: ChangeResult,
 ) -> Result<()> {
     let standing = context.service.standing(license).await?;
     if context.options.json {
@@ -178,9 +178,9 @@ async fn changed(
         return Ok(output::document(&document)?);
     }
     Ok(output::line(match outcome {
-        Outcome::Changed => format!("Done: {action} {} ({}).", issuance.key_hint, standing.license.id),
-        Outcome::DryRun => "Nothing was changed: this was a dry run.".to_owned(),
-        Outcome::Unchanged => "Nothing to change: it is so already.".to_owned(),
+        ChangeResult::Changed => format!("Done: {action} {} ({}).", issuance.key_hint, standing.license.id),
+        ChangeResult::DryRun => "Nothing was changed: this was a dry run.".to_owned(),
+        ChangeResult::Unchanged => "Nothing to change: it is so already.".to_owned(),
     })?)
 }
 
@@ -208,7 +208,7 @@ pub(crate) async fn rotate_key(context: &CommandContext<'_>, change: &args::Chan
     }
     if context.options.dry_run {
         context.print_lines(&lines)?;
-        return changed(context, "rotate-key", row.license, &issuance, Outcome::DryRun).await;
+        return changed(context, "rotate-key", row.license, &issuance, ChangeResult::DryRun).await;
     }
     context.confirm(&format!("rotate-key {} ({})", issuance.key_hint, row.license.id), &lines)?;
     let new = NewLicense {
@@ -245,7 +245,7 @@ pub(crate) async fn reveal(context: &CommandContext<'_>, change: &args::Change) 
     let issuance = row.issuance()?;
     let key = opened(context.ring, &row.license, &issuance)?;
     if context.options.dry_run {
-        return changed(context, "reveal", row.license, &issuance, Outcome::DryRun).await;
+        return changed(context, "reveal", row.license, &issuance, ChangeResult::DryRun).await;
     }
     context
         .confirm(&format!("reveal {}", issuance.key_hint), &["the audit records that you did".to_owned()])?;
@@ -267,19 +267,19 @@ fn unwrapped<E: std::error::Error + Send + Sync + 'static>(error: ChangeError<E>
     match error {
         ChangeError::Store(error) => error.into(),
         ChangeError::NoLicense(_) => not_found(error.to_string()).into(),
-        ChangeError::Contended => Failure::new(Kind::Contended, error.to_string()).into(),
+        ChangeError::Contended => Failure::new(FailureKind::Contended, error.to_string()).into(),
         other => other.into(),
     }
 }
 
 #[derive(Clone, Copy)]
-enum Outcome {
+enum ChangeResult {
     Changed,
     Unchanged,
     DryRun,
 }
 
-impl Outcome {
+impl ChangeResult {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Changed => "changed",

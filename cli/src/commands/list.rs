@@ -14,7 +14,7 @@ use crate::output::render;
 
 /// How licenses were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum SearchMethod {
     /// By their ids, or by an index.
     Direct,
     /// Every license was looked at.
@@ -22,9 +22,9 @@ pub(crate) enum Way {
 }
 
 /// Some licenses, one more than the page has where there are more.
-pub(crate) struct Listed {
+pub(crate) struct LicensePage {
     pub(crate) found: Vec<(License, IssuanceRecord)>,
-    pub(crate) way: Way,
+    pub(crate) way: SearchMethod,
 }
 
 pub(crate) async fn run(context: &CommandContext<'_>, list: List) -> Result<()> {
@@ -33,7 +33,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, list: List) -> Result<()> 
         LicenseId::parse(text.trim()).ok_or_else(sentence)
     });
     let page = PageOf { after: after.transpose()?, limit: list.limit };
-    let Listed { mut found, way } = listed(context, &list, &page).await?;
+    let LicensePage { mut found, way } = listed(context, &list, &page).await?;
     let more = found.len() > list.limit;
     found.truncate(list.limit);
     let next = found.last().filter(|_| more).map(|(license, _)| license.id.to_string());
@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, list: List) -> Result<()> 
                 context.now,
             ));
         }
-        let through = way == Way::LookedThrough;
+        let through = way == SearchMethod::LookedThrough;
         return Ok(output::document(
             &json!({ "licenses": licenses, "more": more, "next": next, "lookedThrough": through }),
         )?);
@@ -56,7 +56,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, list: List) -> Result<()> 
         let limit = list.limit;
         output::line(format!("There are more: --after {next} goes on, --limit shows more than {limit}."))?;
     }
-    if way == Way::Direct && list.email.is_some() {
+    if way == SearchMethod::Direct && list.email.is_some() {
         context.progress(
             "Addresses that were typed in applications are not among these; `falconer find --everywhere` looks \
              through all of them.",
@@ -65,10 +65,10 @@ pub(crate) async fn run(context: &CommandContext<'_>, list: List) -> Result<()> 
     Ok(())
 }
 
-async fn listed(context: &CommandContext<'_>, list: &List, page: &PageOf) -> Result<Listed> {
+async fn listed(context: &CommandContext<'_>, list: &List, page: &PageOf) -> Result<LicensePage> {
     if let Some(days) = list.expiring {
         let ids = context.store.licenses_ending(context.now, context.now.plus_days(days)).await?;
-        return Ok(Listed { found: read_all(context, ids, page).await?, way: Way::Direct });
+        return Ok(LicensePage { found: read_all(context, ids, page).await?, way: SearchMethod::Direct });
     }
     if let Some(typed) = &list.user {
         let user = given(PersonName::read(typed)?, "--user")?;
@@ -98,7 +98,7 @@ async fn listed(context: &CommandContext<'_>, list: &List, page: &PageOf) -> Res
         };
         name.as_ref().is_none_or(is_named) && status.is_none_or(|it| it == license.status)
     };
-    Ok(Listed { found: context.scan_page(page, is_wanted).await?, way: Way::LookedThrough })
+    Ok(LicensePage { found: context.scan_page(page, is_wanted).await?, way: SearchMethod::LookedThrough })
 }
 
 /// The licenses that an index names, or, where it names none, those that a look-through finds.
@@ -107,11 +107,14 @@ async fn indexed_or_looked_up(
     ids: Vec<LicenseId>,
     page: &PageOf,
     is_wanted: impl Fn(&License) -> bool,
-) -> Result<Listed> {
+) -> Result<LicensePage> {
     if ids.is_empty() {
-        return Ok(Listed { found: context.scan_page(page, is_wanted).await?, way: Way::LookedThrough });
+        return Ok(LicensePage {
+            found: context.scan_page(page, is_wanted).await?,
+            way: SearchMethod::LookedThrough,
+        });
     }
-    Ok(Listed { found: read_all(context, ids, page).await?, way: Way::Direct })
+    Ok(LicensePage { found: read_all(context, ids, page).await?, way: SearchMethod::Direct })
 }
 
 pub(crate) async fn read_all(

@@ -27,11 +27,9 @@ pub(crate) async fn run(context: &CommandContext<'_>, stats: &Stats) -> Result<(
     context.progress("Looking through the whole audit …");
     let mut place = None;
     loop {
-        let (rows, next) = context.store.happened_since(statistics.since(), place).await?;
-        for row in &rows {
-            statistics.happened(row);
-        }
-        place = next;
+        let page = context.store.happened_since(statistics.since(), place).await?;
+        page.rows.iter().for_each(|row| statistics.happened(row));
+        place = page.next;
         if place.is_none() {
             break;
         }

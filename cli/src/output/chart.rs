@@ -12,13 +12,13 @@ const SIZE: (u32, u32) = (960, 480);
 const TITLE_PIXELS: u32 = 22;
 const TEXT_PIXELS: u32 = 15;
 /// Days that are named under the picture.
-const MOST_DAYS_NAMED: usize = 8;
+const MAX_DAYS_LABELLED: usize = 8;
 
-type Line = (&'static str, RGBColor, fn(&Day) -> u64);
+type ChartSeries = (&'static str, RGBColor, fn(&Day) -> u64);
 
 /// Lines of the chart: name, colour, and count of a day. The colours of Okabe and Ito's palette differ for people who
 /// cannot tell red from green.
-const LINES: [Line; 3] = [
+const LINES: [ChartSeries; 3] = [
     ("Activations", RGBColor(0, 114, 178), |day| day.activations),
     ("Transfers", RGBColor(230, 159, 0), |day| day.transfers),
     ("Refusals", RGBColor(213, 94, 0), |day| day.refusals),
@@ -55,7 +55,7 @@ fn draw<'a>(
         .disable_x_mesh()
         .light_line_style(TRANSPARENT)
         .label_style(("sans-serif", TEXT_PIXELS))
-        .x_labels(MOST_DAYS_NAMED)
+        .x_labels(MAX_DAYS_LABELLED)
         .x_label_formatter(&|index| days.get(*index).map_or_else(String::new, |(start, _)| date(**start)))
         .draw()?;
     for (name, colour, count) in LINES {

@@ -9,9 +9,9 @@ use crate::args::OutputOptions;
 use crate::output;
 
 /// How often a log gets a line.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+const LOG_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a bar is drawn, and what it and a line are computed from.
-const DRAW_EVERY: Duration = Duration::from_millis(200);
+const DRAW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Rows done, of all.
 pub(crate) enum Progress {
@@ -30,7 +30,7 @@ impl Progress {
             // Unwrap safety: the template is a constant; every bulk command at a terminal passes through here.
             let style = style.unwrap().progress_chars("=> ");
             let bar = ProgressBar::new(total).with_style(style.with_key("rate", rate));
-            bar.enable_steady_tick(DRAW_EVERY);
+            bar.enable_steady_tick(DRAW_INTERVAL);
             Self::Bar(bar)
         } else if options.json {
             Self::Silent
@@ -42,7 +42,7 @@ impl Progress {
     pub(crate) fn at(&mut self, rows: u64) {
         match self {
             Self::Bar(bar) => bar.set_position(rows),
-            Self::Lines { total, began, said } if said.elapsed() >= LINE_EVERY => {
+            Self::Lines { total, began, said } if said.elapsed() >= LOG_INTERVAL => {
                 *said = Instant::now();
                 let elapsed = began.elapsed().as_secs().max(1);
                 let a_second = (rows / elapsed).max(1);

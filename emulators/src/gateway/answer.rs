@@ -14,7 +14,7 @@ use serde_json::Value;
 /// The shape a function answers in when it wants more than a body.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct FunctionAnswer {
     status_code: u16,
     #[serde(default)]
     headers: Option<BTreeMap<String, Value>>,
@@ -54,7 +54,7 @@ fn bare(value: &Value) -> Result<Response<Full<Bytes>>> {
         .context("it cannot be a response")
 }
 
-fn full(answer: Answer) -> Result<Response<Full<Bytes>>> {
+fn full(answer: FunctionAnswer) -> Result<Response<Full<Bytes>>> {
     let body = answer.body.unwrap_or_default().into_bytes();
     let body =
         if answer.is_base64_encoded { BASE64.decode(&body).context("its body is not base64")? } else { body };

@@ -9,26 +9,26 @@ use hyper::header::ORIGIN;
 use super::SOURCE_IP_HEADER;
 use super::answer;
 use super::event::{Received, event};
-use super::pool::{Outcome, Pool};
+use super::pool::{InvocationOutcome, Pool};
 use crate::ambient;
 use crate::cors::Cors;
-use crate::server::{Call, Reply, json};
+use crate::server::{Call, ServerReaction, json};
 
 /// The largest request an HTTP API takes: 10 MB.
 const LARGEST_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
-pub(super) async fn handle(pool: Arc<Pool>, cors: Arc<Cors>, call: Call) -> Reply {
+pub(super) async fn handle(pool: Arc<Pool>, cors: Arc<Cors>, call: Call) -> ServerReaction {
     // A task of its own: in AWS, too, an invocation goes on when its caller hangs up.
     let task = tokio::spawn(async move { answer_call(&pool, &cors, call).await });
-    task.await.unwrap_or(Reply::Abort)
+    task.await.unwrap_or(ServerReaction::Abort)
 }
 
-async fn answer_call(pool: &Pool, cors: &Cors, mut call: Call) -> Reply {
+async fn answer_call(pool: &Pool, cors: &Cors, mut call: Call) -> ServerReaction {
     if call.body.len() > LARGEST_REQUEST_BYTES {
         return message(413, "Request Entity Too Large");
     }
     if let Some(response) = cors.preflight(&call.head) {
-        return Reply::Answer(response);
+        return ServerReaction::Answer(response);
     }
     let source_ip = match call.head.headers.remove(SOURCE_IP_HEADER) {
         None => call.peer.ip(),
@@ -50,22 +50,24 @@ async fn answer_call(pool: &Pool, cors: &Cors, mut call: Call) -> Reply {
     };
     let event = Bytes::from(event(&received, &matched).to_string());
     match pool.invoke(function, event).await {
-        Ok(Outcome::Answered(body)) => match answer::response(&body, &request_id) {
+        Ok(InvocationOutcome::Answered(body)) => match answer::response(&body, &request_id) {
             Ok(mut response) => {
                 cors.dress(call.head.headers.get(ORIGIN), response.headers_mut());
-                Reply::Answer(response)
+                ServerReaction::Answer(response)
             }
             Err(error) => {
                 pool.remark(function, 0, format!("answered what API Gateway cannot use: {error:#}"));
                 message(500, "Internal Server Error")
             }
         },
-        Ok(Outcome::Failed(_) | Outcome::Died) | Err(_) => message(500, "Internal Server Error"),
-        Ok(Outcome::TimedOut | Outcome::GaveUp) => message(503, "Service Unavailable"),
+        Ok(InvocationOutcome::Failed(_) | InvocationOutcome::Died) | Err(_) => {
+            message(500, "Internal Server Error")
+        }
+        Ok(InvocationOutcome::TimedOut | InvocationOutcome::GaveUp) => message(503, "Service Unavailable"),
     }
 }
 
-fn message(status: u16, text: &str) -> Reply {
+fn message(status: u16, text: &str) -> ServerReaction {
     let body = serde_json::json!({ "message": text });
     json(status, "application/json", body.to_string().into_bytes())
 }

@@ -114,7 +114,7 @@ pub fn peak_overlap(invocations: &[Invocation]) -> usize {
 
 /// Index of an invocation in the journal.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry(usize);
+pub(super) struct InvocationIndex(usize);
 
 /// Everything that happened so far.
 #[derive(Default)]
@@ -137,7 +137,7 @@ impl Journal {
         lock(&self.logs).clone()
     }
 
-    pub(super) fn queued(&self, function: &str, request_id: &str) -> Entry {
+    pub(super) fn queued(&self, function: &str, request_id: &str) -> InvocationIndex {
         let mut invocations = lock(&self.invocations);
         invocations.push(Invocation {
             function: function.to_owned(),
@@ -149,22 +149,22 @@ impl Journal {
             free: None,
             end: None,
         });
-        Entry(invocations.len() - 1)
+        InvocationIndex(invocations.len() - 1)
     }
 
-    pub(super) fn dispatched(&self, entry: Entry, instance: usize) {
+    pub(super) fn dispatched(&self, entry: InvocationIndex, instance: usize) {
         let invocation = &mut lock(&self.invocations)[entry.0];
         invocation.instance = Some(instance);
         invocation.dispatched = Some(Instant::now());
     }
 
-    pub(super) fn ended(&self, entry: Entry, end: End) {
+    pub(super) fn ended(&self, entry: InvocationIndex, end: End) {
         let invocation = &mut lock(&self.invocations)[entry.0];
         invocation.responded = Some(Instant::now());
         invocation.end = Some(end);
     }
 
-    pub(super) fn free(&self, entry: Entry) {
+    pub(super) fn free(&self, entry: InvocationIndex) {
         lock(&self.invocations)[entry.0].free = Some(Instant::now());
     }
 

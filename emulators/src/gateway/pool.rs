@@ -12,18 +12,18 @@ use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, oneshot};
 
 use super::config::{FunctionConfig, Launch};
-use super::journal::{End, Entry, Journal, LogLine, Stream};
+use super::journal::{End, InvocationIndex, Journal, LogLine, Stream};
 use super::process::Program;
 use crate::ambient;
 use crate::template::{Matched, match_route};
-use instance::{Busy, Instance};
+use instance::{Busy, InstanceSlot};
 
 /// The longest an HTTP API waits for an integration, from the request to the answer.
 const INTEGRATION_LIMIT: Duration = Duration::from_secs(30);
 
 /// The end of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum InvocationOutcome {
     /// The function's answer.
     Answered(Bytes),
     /// The error that the function's runtime reported, as JSON.
@@ -36,7 +36,7 @@ pub enum Outcome {
     GaveUp,
 }
 
-impl Outcome {
+impl InvocationOutcome {
     /// The function's answer.
     ///
     /// # Errors
@@ -68,8 +68,8 @@ impl Outcome {
 pub(super) struct Job {
     pub(super) request_id: String,
     pub(super) event: Bytes,
-    entry: Entry,
-    reply: oneshot::Sender<Outcome>,
+    entry: InvocationIndex,
+    reply: oneshot::Sender<InvocationOutcome>,
 }
 
 /// An event with the moment by which it must be answered.
@@ -84,7 +84,7 @@ struct Function {
     queue: mpsc::UnboundedSender<Job>,
     /// Free instances stand in line for this lock, which is fair: the first one waits for the next job.
     jobs: AsyncMutex<mpsc::UnboundedReceiver<Job>>,
-    instances: Vec<Instance>,
+    instances: Vec<InstanceSlot>,
 }
 
 /// All functions.
@@ -99,7 +99,7 @@ impl Pool {
         for config in configs {
             ensure!(config.instances > 0, "{} would have no instance", config.name);
             let (queue, jobs) = mpsc::unbounded_channel();
-            let instances = (0..config.instances).map(|_| Instance::default()).collect();
+            let instances = (0..config.instances).map(|_| InstanceSlot::default()).collect();
             let function = Function { queue, jobs: AsyncMutex::new(jobs), instances, config };
             functions.insert(function.config.name.clone(), function);
         }
@@ -135,15 +135,15 @@ impl Pool {
     }
 
     pub(super) fn all_ready(&self) -> bool {
-        self.functions.values().flat_map(|function| &function.instances).all(Instance::is_ready)
+        self.functions.values().flat_map(|function| &function.instances).all(InstanceSlot::is_ready)
     }
 
-    pub(super) async fn invoke(&self, function: &str, event: Bytes) -> Result<Outcome> {
+    pub(super) async fn invoke(&self, function: &str, event: Bytes) -> Result<InvocationOutcome> {
         let id = ambient::new_id();
         self.invoke_as(function, id, event).await
     }
 
-    pub(super) async fn invoke_as(&self, name: &str, id: String, event: Bytes) -> Result<Outcome> {
+    pub(super) async fn invoke_as(&self, name: &str, id: String, event: Bytes) -> Result<InvocationOutcome> {
         let function = self.functions.get(name).with_context(|| format!("there is no function {name}"))?;
         let entry = self.journal.queued(name, &id);
         let (reply, outcome) = oneshot::channel();
@@ -151,9 +151,9 @@ impl Pool {
         function.queue.send(job).ok().context("the gateway is stopping")?;
         let Ok(outcome) = tokio::time::timeout(INTEGRATION_LIMIT, outcome).await else {
             self.journal.ended(entry, End::GaveUp);
-            return Ok(Outcome::GaveUp);
+            return Ok(InvocationOutcome::GaveUp);
         };
-        Ok(outcome.unwrap_or(Outcome::Died))
+        Ok(outcome.unwrap_or(InvocationOutcome::Died))
     }
 
     /// An instance asks for work: it is free from this moment on. `None`: it is to go away.
@@ -166,7 +166,7 @@ impl Pool {
             before.watchdog.abort();
             self.journal.free(before.entry);
             // A runtime that asks for more without having answered has lost the event.
-            self.end(before, Outcome::Died);
+            self.end(before, InvocationOutcome::Died);
         }
         let job = tokio::select! {
             job = function.wanted_job() => job?,
@@ -191,7 +191,7 @@ impl Pool {
             // It died between asking and being given; nobody else would notice before the deadline.
             if let Some(busy) = instance.take_busy_with(&job.request_id) {
                 busy.watchdog.abort();
-                self.end(busy, Outcome::Died);
+                self.end(busy, InvocationOutcome::Died);
             }
             return None;
         }
@@ -204,7 +204,7 @@ impl Pool {
     }
 
     /// An instance gives the outcome of its event. False: it is not, or no longer, at work on that.
-    pub(super) fn respond(&self, name: &str, index: usize, id: &str, outcome: Outcome) -> bool {
+    pub(super) fn respond(&self, name: &str, index: usize, id: &str, outcome: InvocationOutcome) -> bool {
         let Some(instance) = self.instance(name, index) else {
             return false;
         };
@@ -233,7 +233,7 @@ impl Pool {
         let was_ready = instance.is_ready();
         if let Some(busy) = instance.take_busy() {
             busy.watchdog.abort();
-            self.end(busy, Outcome::Died);
+            self.end(busy, InvocationOutcome::Died);
         }
         instance.died();
         was_ready
@@ -258,18 +258,18 @@ impl Pool {
             return;
         };
         self.remark(name, index, format!("missed the deadline of {id} and is killed"));
-        self.end(busy, Outcome::TimedOut);
+        self.end(busy, InvocationOutcome::TimedOut);
         instance.kill();
     }
 
-    fn end(&self, busy: Busy, outcome: Outcome) {
+    fn end(&self, busy: Busy, outcome: InvocationOutcome) {
         if let Some(reply) = busy.reply {
             self.journal.ended(busy.entry, outcome.end());
             let _ = reply.send(outcome);
         }
     }
 
-    fn instance(&self, name: &str, index: usize) -> Option<&Instance> {
+    fn instance(&self, name: &str, index: usize) -> Option<&InstanceSlot> {
         self.functions.get(name)?.instances.get(index)
     }
 }

@@ -6,15 +6,15 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 
-use super::pool::{Dispatched, Outcome, Pool};
-use crate::server::{Call, Reply, json};
+use super::pool::{Dispatched, InvocationOutcome, Pool};
+use crate::server::{Call, ServerReaction, json};
 
 /// The largest answer of a synchronous invocation: 6 MB and some room for its JSON, as Lambda counts it.
 const LARGEST_ANSWER_BYTES: usize = 6_291_556;
 
 const CONTENT_TYPE: &str = "application/json";
 
-pub(super) async fn handle(pool: Arc<Pool>, call: Call) -> Reply {
+pub(super) async fn handle(pool: Arc<Pool>, call: Call) -> ServerReaction {
     let path = call.head.uri.path().to_owned();
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     let [function, instance, "2018-06-01", "runtime", what @ ..] = segments.as_slice() else {
@@ -27,19 +27,19 @@ pub(super) async fn handle(pool: Arc<Pool>, call: Call) -> Reply {
         ("GET", ["invocation", "next"]) => match pool.next(function, instance).await {
             Some(job) => event(function, job),
             // A process that is to go away gets no answer: nobody must mistake it for an event.
-            None => Reply::Abort,
+            None => ServerReaction::Abort,
         },
         ("POST", ["invocation", id, "response"]) => {
             if call.body.len() > LARGEST_ANSWER_BYTES {
                 let error = br#"{"errorType":"Function.ResponseSizeTooLarge"}"#;
-                pool.respond(function, instance, id, Outcome::Failed(Bytes::from_static(error)));
+                pool.respond(function, instance, id, InvocationOutcome::Failed(Bytes::from_static(error)));
                 return refuse(413, "RequestEntityTooLarge", "the answer is too large");
             }
-            accept(pool.respond(function, instance, id, Outcome::Answered(call.body)))
+            accept(pool.respond(function, instance, id, InvocationOutcome::Answered(call.body)))
         }
         ("POST", ["invocation", id, "error"]) => {
             pool.remark(function, instance, format!("failed {id}: {}", text(&call.body)));
-            accept(pool.respond(function, instance, id, Outcome::Failed(call.body)))
+            accept(pool.respond(function, instance, id, InvocationOutcome::Failed(call.body)))
         }
         ("POST", ["init", "error"]) => {
             pool.remark(function, instance, format!("failed to start: {}", text(&call.body)));
@@ -49,7 +49,7 @@ pub(super) async fn handle(pool: Arc<Pool>, call: Call) -> Reply {
     }
 }
 
-fn event(function: &str, job: Dispatched) -> Reply {
+fn event(function: &str, job: Dispatched) -> ServerReaction {
     let arn = format!("arn:aws:lambda:us-east-1:000000000000:function:{function}");
     let trace = trace_id(&job);
     let response = Response::builder()
@@ -59,7 +59,7 @@ fn event(function: &str, job: Dispatched) -> Reply {
         .header("lambda-runtime-invoked-function-arn", arn)
         .header("lambda-runtime-trace-id", trace)
         .body(Full::new(job.event));
-    response.map_or(Reply::Abort, Reply::Answer)
+    response.map_or(ServerReaction::Abort, ServerReaction::Answer)
 }
 
 /// In X-Ray's shape: seconds in hexadecimal, then 96 bits, here those of the request's id.
@@ -69,14 +69,14 @@ fn trace_id(job: &Dispatched) -> String {
     format!("Root=1-{seconds:08x}-{unique:0<24};Sampled=0")
 }
 
-fn accept(known: bool) -> Reply {
+fn accept(known: bool) -> ServerReaction {
     if known {
         return json(202, CONTENT_TYPE, br#"{"status":"OK"}"#.to_vec());
     }
     refuse(400, "InvalidRequestID", "Invalid request ID")
 }
 
-fn refuse(status: u16, kind: &str, message: &str) -> Reply {
+fn refuse(status: u16, kind: &str, message: &str) -> ServerReaction {
     let body = serde_json::json!({ "errorType": kind, "errorMessage": message });
     json(status, CONTENT_TYPE, body.to_string().into_bytes())
 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Config, End, FunctionConfig, Gateway, Launch, Outcome, peak_overlap};
+use super::{Config, End, FunctionConfig, Gateway, InvocationOutcome, Launch, peak_overlap};
 use crate::cors::Cors;
 use crate::template::Route;
 
-const WHILE: Duration = Duration::from_secs(10);
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[test]
 fn request_reaches_instance_and_answer_caller() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| {
             agent()
@@ -23,7 +23,7 @@ fn request_reaches_instance_and_answer_caller() {
                 .send("{\"a\":1}")
                 .unwrap()
         });
-        let event = Instance::new(&gateway, 0).next();
+        let event = ScriptedRuntime::new(&gateway, 0).next();
         assert_eq!(event.body["routeKey"], "POST /api/echo");
         assert_eq!(event.body["requestContext"]["http"]["sourceIp"], "2001:db8::7");
         assert!(event.body["headers"]["x-local-source-ip"].is_null());
@@ -49,7 +49,7 @@ fn request_reaches_instance_and_answer_caller() {
 
 #[test]
 fn what_no_route_takes_is_not_found() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     let check = |request: ureq::RequestBuilder<ureq::typestate::WithBody>, status: u16, message: &str| {
         let mut response = request.send("{}").unwrap();
         let body: Value = response.body_mut().read_json().unwrap();
@@ -65,7 +65,7 @@ fn what_no_route_takes_is_not_found() {
 
 #[test]
 fn instance_takes_one_event_at_a_time() {
-    let gateway = gateway(2, WHILE);
+    let gateway = gateway(2, INVOKE_TIMEOUT);
     std::thread::scope(|scope| {
         let callers: Vec<_> = (0..3)
             .map(|number| {
@@ -75,7 +75,7 @@ fn instance_takes_one_event_at_a_time() {
                 })
             })
             .collect();
-        let (one, two) = (Instance::new(&gateway, 0), Instance::new(&gateway, 1));
+        let (one, two) = (ScriptedRuntime::new(&gateway, 0), ScriptedRuntime::new(&gateway, 1));
         let first = one.next();
         let second = two.next();
         assert_eq!(gateway.invocations().iter().filter(|one| one.dispatched.is_some()).count(), 2);
@@ -95,11 +95,11 @@ fn instance_takes_one_event_at_a_time() {
 
 #[test]
 fn an_error_of_the_function_is_a_500() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     std::thread::scope(|scope| {
         let caller =
             scope.spawn(|| agent().post(format!("{}/api/echo", gateway.url())).send_empty().unwrap());
-        Instance::new(&gateway, 0).next().fail();
+        ScriptedRuntime::new(&gateway, 0).next().fail();
         assert_eq!(caller.join().unwrap().status(), 500);
     });
     assert_eq!(gateway.invocations()[0].end, Some(End::Failed));
@@ -112,7 +112,7 @@ fn missed_deadline_is_503_late_answer_refused() {
     std::thread::scope(|scope| {
         let caller =
             scope.spawn(|| agent().post(format!("{}/api/echo", gateway.url())).send_empty().unwrap());
-        let event = Instance::new(&gateway, 0).next();
+        let event = ScriptedRuntime::new(&gateway, 0).next();
         assert_eq!(caller.join().unwrap().status(), 503);
         assert_eq!(event.respond(&json!({})), 400);
     });
@@ -121,25 +121,25 @@ fn missed_deadline_is_503_late_answer_refused() {
 
 #[test]
 fn an_answer_that_is_none_is_a_500() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     std::thread::scope(|scope| {
         let caller =
             scope.spawn(|| agent().post(format!("{}/api/echo", gateway.url())).send_empty().unwrap());
-        Instance::new(&gateway, 0).next().respond(&json!({ "statusCode": 9999 }));
+        ScriptedRuntime::new(&gateway, 0).next().respond(&json!({ "statusCode": 9999 }));
         assert_eq!(caller.join().unwrap().status(), 500);
     });
 }
 
 #[test]
 fn an_instance_that_forgets_its_event_fails_it() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     std::thread::scope(|scope| {
         let caller = scope.spawn(|| gateway.invoke("echo", &json!(1)).unwrap());
-        let instance = Instance::new(&gateway, 0);
+        let instance = ScriptedRuntime::new(&gateway, 0);
         instance.next();
         let second = scope.spawn(|| gateway.invoke("echo", &json!(2)).unwrap());
         let next = instance.next();
-        assert_eq!(caller.join().unwrap(), Outcome::Died);
+        assert_eq!(caller.join().unwrap(), InvocationOutcome::Died);
         next.respond(&json!(2));
         assert_eq!(second.join().unwrap().into_json().unwrap(), 2);
     });
@@ -147,9 +147,9 @@ fn an_instance_that_forgets_its_event_fails_it() {
 
 #[tokio::test]
 async fn the_blocking_calls_may_stand_on_another_runtime() {
-    let gateway = gateway(1, WHILE);
+    let gateway = gateway(1, INVOKE_TIMEOUT);
     let api = gateway.runtime_api("echo", 0);
-    let played = std::thread::spawn(move || Instance::at(api).next().respond(&json!("ok")));
+    let played = std::thread::spawn(move || ScriptedRuntime::at(api).next().respond(&json!("ok")));
     assert!(gateway.invoke("other", &json!({})).is_err());
     let outcome = gateway.invoke_async("echo", &json!({})).await.unwrap();
     assert_eq!(outcome.into_json().unwrap(), "ok");
@@ -159,7 +159,7 @@ async fn the_blocking_calls_may_stand_on_another_runtime() {
 
 #[test]
 fn a_missing_binary_is_one_clear_sentence() {
-    let mut config = config(1, WHILE);
+    let mut config = config(1, INVOKE_TIMEOUT);
     config.launch = Launch::Binaries("/nonexistent".into());
     let error = Gateway::start(config).err().unwrap();
     assert!(error.to_string().contains("build the functions first"), "{error}");
@@ -187,7 +187,7 @@ fn agent() -> ureq::Agent {
 }
 
 /// Acts as a function's runtime, one request at a time.
-struct Instance {
+struct ScriptedRuntime {
     api: String,
     agent: ureq::Agent,
 }
@@ -202,7 +202,7 @@ struct Event {
     trace: String,
 }
 
-impl Instance {
+impl ScriptedRuntime {
     fn new(gateway: &Gateway, index: usize) -> Self {
         Self::at(gateway.runtime_api("echo", index))
     }

@@ -7,7 +7,7 @@ use super::vault::{Refusal, RefusalKind, SecretValue};
 /// Any request of the service.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Request {
+pub(super) struct SecretsRequest {
     name: Option<String>,
     secret_id: Option<String>,
     secret_string: Option<String>,
@@ -20,7 +20,7 @@ pub(super) struct Request {
     pub(super) remove_from_version_id: Option<String>,
 }
 
-impl Request {
+impl SecretsRequest {
     pub(super) fn name(&self) -> Result<&str, Refusal> {
         required(self.name.as_deref(), "Name")
     }

@@ -12,14 +12,18 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::record::{consumed, resources};
-use super::{Fault, Record, Seen, Shared, lock};
-use crate::server::{Call, Reply, json};
+use super::{Fault, Seen, TapRecord, TapState, lock};
+use crate::server::{Call, ServerReaction, json};
 use crate::sts;
 
 /// The content type of errors the tap makes up: the SDK reads the body whatever it says.
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
-pub(super) async fn handle(shared: Arc<Shared>, mut healed: watch::Receiver<u64>, call: Call) -> Reply {
+pub(super) async fn handle(
+    shared: Arc<TapState>,
+    mut healed: watch::Receiver<u64>,
+    call: Call,
+) -> ServerReaction {
     // Before the rules are asked: a healing from here on either empties them or ends the hanging.
     healed.mark_unchanged();
     // A task of its own: what has been sent takes effect even if the sender stops waiting for the answer.
@@ -29,12 +33,12 @@ pub(super) async fn handle(shared: Arc<Shared>, mut healed: watch::Receiver<u64>
         shared.done(number, status, consumed);
         reply
     });
-    task.await.unwrap_or(Reply::Abort)
+    task.await.unwrap_or(ServerReaction::Abort)
 }
 
-type Performed = (Option<u16>, Vec<(String, f64)>, Reply);
+type Performed = (Option<u16>, Vec<(String, f64)>, ServerReaction);
 
-impl Shared {
+impl TapState {
     fn arrived(&self, call: &Call) -> (u64, Fault) {
         let request: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         // Numbered under the lock, so that the records stand in the order of their numbers.
@@ -45,7 +49,7 @@ impl Shared {
             number: self.next_number.fetch_add(1, Ordering::Relaxed),
         };
         let fault = lock(&self.rules).decide(&seen);
-        records.push(Record {
+        records.push(TapRecord {
             operation: seen.operation,
             resources: seen.resources,
             number: seen.number,
@@ -72,11 +76,11 @@ impl Shared {
     async fn perform(&self, fault: &Fault, mut healed: watch::Receiver<u64>, call: Call) -> Performed {
         match fault {
             Fault::Pass => self.forward(call).await,
-            Fault::Reset => (None, Vec::new(), Reply::Abort),
+            Fault::Reset => (None, Vec::new(), ServerReaction::Abort),
             Fault::Hang => {
                 // An error is the tap's own end.
                 let _ = healed.changed().await;
-                (None, Vec::new(), Reply::Abort)
+                (None, Vec::new(), ServerReaction::Abort)
             }
             Fault::Error { status, body } => {
                 let reply = json(*status, CONTENT_TYPE, body.to_string().into_bytes());
@@ -84,7 +88,7 @@ impl Shared {
             }
             Fault::DropReply => {
                 let (_, consumed, _) = self.forward(call).await;
-                (None, consumed, Reply::Abort)
+                (None, consumed, ServerReaction::Abort)
             }
             Fault::Delay(duration) => {
                 tokio::time::sleep(*duration).await;
@@ -95,15 +99,15 @@ impl Shared {
 
     async fn forward(&self, call: Call) -> Performed {
         let Some(request) = self.request(call) else {
-            return (None, Vec::new(), Reply::Abort);
+            return (None, Vec::new(), ServerReaction::Abort);
         };
         // An upstream that is down looks from here as it would without the tap.
         let Ok(response) = self.client.send(request).await else {
-            return (None, Vec::new(), Reply::Abort);
+            return (None, Vec::new(), ServerReaction::Abort);
         };
         let status = response.status().as_u16();
         let answer: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        (Some(status), consumed(&answer), Reply::Answer(reply(response)))
+        (Some(status), consumed(&answer), ServerReaction::Answer(reply(response)))
     }
 
     fn request(&self, call: Call) -> Option<Request<Full<Bytes>>> {

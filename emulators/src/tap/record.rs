@@ -11,7 +11,7 @@ const READS: [&str; 5] = ["GetItem", "BatchGetItem", "TransactGetItems", "Query"
 
 /// One request.
 #[derive(Clone, Debug)]
-pub struct Record {
+pub struct TapRecord {
     /// The last part of `X-Amz-Target`, as `GetItem`.
     pub operation: String,
     /// The tables (or the secret) that the body names, each once.
@@ -41,7 +41,7 @@ pub struct Units {
     pub write: f64,
 }
 
-impl Record {
+impl TapRecord {
     /// The capacity of this request.
     #[must_use]
     pub fn units(&self) -> Units {

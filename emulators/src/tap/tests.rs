@@ -27,7 +27,7 @@ fn counts_requests_and_units_unasked() {
     assert_eq!(records[0].resources, ["things"]);
     assert_eq!(records[0].status, Some(200));
     assert!(records[0].finished.unwrap() <= records[1].started);
-    let units: Units = records.iter().map(super::Record::units).sum();
+    let units: Units = records.iter().map(super::TapRecord::units).sum();
     // An eventually consistent read is half a unit.
     assert_eq!(units, Units { read: 0.5, write: 1.0 });
     assert_eq!(stand.tap.matching(&Matcher::operation("GetItem")).len(), 1);

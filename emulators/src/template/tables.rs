@@ -18,7 +18,7 @@ const SHAPE: [&str; 6] = [
 
 /// One `AWS::DynamoDB::Table`.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub struct TableResource {
     /// The resource's name in the template, as `LicensesTable`.
     pub logical_id: String,
     /// `TimeToLiveSpecification`, which a call of its own sets.
@@ -26,7 +26,7 @@ pub struct Table {
     shape: Map<String, Value>,
 }
 
-impl Table {
+impl TableResource {
     /// The body of a `CreateTable` that gives a table of this shape.
     #[must_use]
     pub fn create_request(&self, name: &str) -> Value {

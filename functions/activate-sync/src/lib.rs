@@ -7,7 +7,9 @@
 use falconer_domain::Code;
 use falconer_domain::activate::{self, ActivateRefusal};
 use falconer_domain::verify::VerifyRefusal;
-use falconer_http::{App, Body, Endpoint, Rejection, Request, Response, SeatChangeRequest, SeatPurpose};
+use falconer_http::{
+    App, Endpoint, Rejection, Request, RequestBody, Response, SeatChangeRequest, SeatPurpose,
+};
 
 /// Endpoint configuration.
 pub const ENDPOINT: Endpoint =
@@ -18,7 +20,7 @@ pub const ENDPOINT: Endpoint =
 /// # Errors
 /// [`Rejection`]: no decision was possible.
 pub async fn handle(app: &App, request: &Request) -> Result<Response, Rejection> {
-    let (body, purpose) = SeatChangeRequest::read_with(request, Body::purpose)?;
+    let (body, purpose) = SeatChangeRequest::read_with(request, RequestBody::purpose)?;
     app.change(request, &body.change, |standing, hardware| {
         let seat_request = body.seat_request(hardware);
         match purpose {

@@ -4,7 +4,7 @@
 //! seat may take it back.
 
 use falconer_domain::transfer::{self, FromDevice, TransferRefusal};
-use falconer_http::{App, Body, Endpoint, Rejection, Request, Response, SeatChangeRequest};
+use falconer_http::{App, Endpoint, Rejection, Request, RequestBody, Response, SeatChangeRequest};
 
 /// Endpoint configuration.
 pub const ENDPOINT: Endpoint = Endpoint::mutating("transfer", |app, request| Box::pin(handle(app, request)));
@@ -14,7 +14,7 @@ pub const ENDPOINT: Endpoint = Endpoint::mutating("transfer", |app, request| Box
 /// # Errors
 /// [`Rejection`]: no decision was possible.
 pub async fn handle(app: &App, request: &Request) -> Result<Response, Rejection> {
-    let (body, from) = SeatChangeRequest::read_with(request, Body::from_device)?;
+    let (body, from) = SeatChangeRequest::read_with(request, RequestBody::from_device)?;
     let from = from.as_deref().map_or(FromDevice::Only, FromDevice::Named);
     app.change(request, &body.change, |standing, hardware| {
         transfer::decide(standing, &body.seat_request(hardware), from, request.now)

@@ -1,7 +1,7 @@
 //! The body of a request to verify.
 
 use falconer_domain::hardware::ReceivedComponents;
-use falconer_http::{Body, Credentials, Problem, Request, hardware};
+use falconer_http::{Credentials, Problem, Request, RequestBody, hardware};
 
 /// A parsed body.
 pub(crate) struct VerifyRequest {
@@ -12,7 +12,7 @@ pub(crate) struct VerifyRequest {
 
 impl VerifyRequest {
     pub(crate) fn read(request: &Request) -> Result<Self, Problem> {
-        let mut body = Body::read(request)?;
+        let mut body = RequestBody::read(request)?;
         let hardware = hardware::read(&mut body)?.components;
         let read =
             Self { credentials: body.credentials()?, hardware: (!hardware.is_empty()).then_some(hardware) };

@@ -14,23 +14,23 @@ use crate::store::Store;
 /// How long a catalog, or the absence of one, is taken as read.
 const FRESH: Duration = Duration::from_secs(60);
 /// From this age on it is read again after an answer, so that a busy instance never waits for it.
-const AGEING: Duration = Duration::from_secs(45);
+const REREAD_AFTER: Duration = Duration::from_secs(45);
 /// Shortest pause between two reads of one catalog while the one held is not good enough: too old and the table does
 /// not answer, or without the tier of a license.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// The catalogs an instance has read.
 #[derive(Debug, Default)]
-pub struct CatalogCache(Mutex<HashMap<Product, Entry>>);
+pub struct CatalogCache(Mutex<HashMap<Product, CachedCatalog>>);
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct CachedCatalog {
     catalog: Option<Arc<Catalog>>,
     read_at: Instant,
     tried_at: Instant,
 }
 
-impl Entry {
+impl CachedCatalog {
     fn known(&self, product: &Product) -> Result<Arc<Catalog>, StoreError> {
         self.catalog.clone().ok_or_else(|| StoreError::Corrupt(format!("no catalog for product {product}")))
     }
@@ -58,12 +58,12 @@ impl CatalogCache {
     pub async fn refresh_ageing(&self, store: &Store) {
         let ageing: Vec<Product> = {
             let entries = self.0.lock().await;
-            let old = entries.iter().filter(|(_, entry)| entry.read_at.elapsed() >= AGEING);
+            let old = entries.iter().filter(|(_, entry)| entry.read_at.elapsed() >= REREAD_AFTER);
             old.map(|(product, _)| product.clone()).collect()
         };
         for product in ageing {
             // What is held stays; the failure is in the log already.
-            let _ = self.younger_than(AGEING, store, &product).await;
+            let _ = self.younger_than(REREAD_AFTER, store, &product).await;
         }
     }
 
@@ -84,14 +84,14 @@ impl CatalogCache {
         match store.catalog(product).await {
             Ok(stored) => {
                 let catalog = stored.or_else(|| Catalog::built_in(product)).map(Arc::new);
-                let entry = Entry { catalog, read_at: now, tried_at: now };
+                let entry = CachedCatalog { catalog, read_at: now, tried_at: now };
                 let known = entry.known(product);
                 entries.insert(product.clone(), entry);
                 known
             }
             Err(error) => {
                 let Some(entry) = entries.get(product) else { return Err(error) };
-                tracing::warn!(error = %error, product = %product, "catalog not re-read; the one held goes on");
+                tracing::warn!(error = %error, product = %product, "catalog not reloaded; the previous one stays in use");
                 entry.known(product)
             }
         }

@@ -144,7 +144,7 @@ impl Limiter {
                 Err(self.over_address(now))
             }
             Err(error) => {
-                tracing::warn!(error = %error, "rate limit counter out of reach");
+                tracing::warn!(error = %error, "rate limit counter unavailable");
                 Ok(Counted::OutOfReach)
             }
         }

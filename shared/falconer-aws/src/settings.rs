@@ -71,7 +71,7 @@ impl Settings {
     /// # Errors
     /// [`BadSettings`], naming every variable that is missing or wrong.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, BadSettings> {
-        let mut reader = Reader { lookup, problems: Vec::new() };
+        let mut reader = SettingsReader { lookup, problems: Vec::new() };
         let settings = Self {
             licenses_table: reader.required("LICENSES_TABLE"),
             verifications_table: reader.required("VERIFICATIONS_TABLE"),
@@ -92,12 +92,12 @@ impl Settings {
     }
 }
 
-struct Reader<L> {
+struct SettingsReader<L> {
     lookup: L,
     problems: Vec<String>,
 }
 
-impl<L: Fn(&str) -> Option<String>> Reader<L> {
+impl<L: Fn(&str) -> Option<String>> SettingsReader<L> {
     fn optional(&self, name: &str) -> Option<String> {
         (self.lookup)(name).filter(|value| !value.is_empty())
     }

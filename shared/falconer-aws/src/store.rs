@@ -55,7 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
-    pub async fn license(&self, id: &LicenseId) -> Result<Option<Row>, StoreError> {
+    pub async fn license(&self, id: &LicenseId) -> Result<Option<LicenseRow>, StoreError> {
         let output = self
             .dynamodb
             .get_item()
@@ -65,7 +65,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::of(&error))?;
-        output.item.map(Row::read).transpose()
+        output.item.map(LicenseRow::read).transpose()
     }
 
     /// Pattern 2: the catalog an operator stored for a product.
@@ -266,7 +266,7 @@ impl Store {
 
 /// A license as it was read, and what guards its next write.
 #[derive(Debug)]
-pub struct Row {
+pub struct LicenseRow {
     /// The license, in the form of the rules.
     pub license: License,
     /// The version that a write is conditional on.
@@ -287,7 +287,7 @@ impl fmt::Debug for RowVersion {
     }
 }
 
-impl Row {
+impl LicenseRow {
     pub(crate) fn read(item: Item) -> Result<Self, StoreError> {
         let guarding = GuardItem::ATTRIBUTES.iter().filter_map(|name| item.get_key_value(*name));
         let guarding = guarding.map(|(name, value)| (name.clone(), value.clone())).collect();

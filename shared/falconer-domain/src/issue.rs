@@ -12,7 +12,7 @@ use crate::keyring::{Generation, GenerationNumber};
 use crate::license::{License, Status};
 use crate::license_id::LicenseId;
 use crate::license_key::{LicenseKey, PrintedTier, Product};
-use crate::person::{Email, Line, MAX_PERSON_CHARS, PersonName};
+use crate::person::{Email, MAX_PERSON_CHARS, PersonName, TextLine};
 use crate::time::UnixMillis;
 
 /// Longest term in days: the term of the Flask server's lifetime licenses.
@@ -28,7 +28,7 @@ pub const MAX_ORDER_ID_CHARS: usize = 200;
 
 /// The vendor's own id of an order: one line, trimmed, otherwise as it is.
 #[derive(Clone, PartialEq, Eq)]
-pub struct OrderId(Line<MAX_ORDER_ID_CHARS>);
+pub struct OrderId(TextLine<MAX_ORDER_ID_CHARS>);
 
 /// A text that does not name an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ impl OrderId {
     /// # Errors
     /// [`NoOrderId`].
     pub fn read(text: &str) -> Result<Self, NoOrderId> {
-        Line::read(text).ok().flatten().map(Self).ok_or(NoOrderId)
+        TextLine::read(text).ok().flatten().map(Self).ok_or(NoOrderId)
     }
 
     /// The id itself.

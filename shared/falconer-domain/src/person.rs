@@ -52,14 +52,14 @@ impl<T> Cleaned<T> {
 
 /// One line of text, trimmed, composed, not empty.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Line<const MAX_CHARS: usize>(String);
+pub struct TextLine<const MAX_CHARS: usize>(String);
 
 /// A person's name.
-pub type PersonName = Line<MAX_PERSON_CHARS>;
+pub type PersonName = TextLine<MAX_PERSON_CHARS>;
 /// A customer's name for a device.
-pub type DeviceName = Line<MAX_DEVICE_NAME_CHARS>;
+pub type DeviceName = TextLine<MAX_DEVICE_NAME_CHARS>;
 
-impl<const MAX_CHARS: usize> Line<MAX_CHARS> {
+impl<const MAX_CHARS: usize> TextLine<MAX_CHARS> {
     /// Reads a text; one that is blank is absent, not wrong. What hides is dropped.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl<const MAX_CHARS: usize> Line<MAX_CHARS> {
     /// Makes any text a line that can be kept, and says what that has cost.
     #[must_use]
     pub fn clean(text: &str) -> Cleaned<Self> {
-        let (kept, loss) = cleaned(text, MAX_CHARS, Form::Line);
+        let (kept, loss) = cleaned(text, MAX_CHARS, TextForm::Line);
         Cleaned { kept: kept.map(Self), loss }
     }
 
@@ -82,7 +82,7 @@ impl<const MAX_CHARS: usize> Line<MAX_CHARS> {
     }
 }
 
-impl<const MAX_CHARS: usize> fmt::Debug for Line<MAX_CHARS> {
+impl<const MAX_CHARS: usize> fmt::Debug for TextLine<MAX_CHARS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Line(…)")
     }
@@ -104,7 +104,7 @@ impl Note {
     /// Makes any text a note that can be kept, and says what that has cost.
     #[must_use]
     pub fn clean(text: &str) -> Cleaned<Self> {
-        let (kept, loss) = cleaned(text, MAX_NOTE_CHARS, Form::Paragraph);
+        let (kept, loss) = cleaned(text, MAX_NOTE_CHARS, TextForm::Paragraph);
         Cleaned { kept: kept.map(Self), loss }
     }
 
@@ -141,7 +141,7 @@ impl Email {
     pub fn clean(text: &str) -> Cleaned<Self> {
         // In lower case some letters are two characters, so that comes before the length is measured.
         let typed = plain_width(text).to_lowercase();
-        let (line, loss) = cleaned(&typed, MAX_PERSON_CHARS, Form::Line);
+        let (line, loss) = cleaned(&typed, MAX_PERSON_CHARS, TextForm::Line);
         let Some(line) = line else { return Cleaned { kept: None, loss } };
         if is_address(&line) {
             return Cleaned { kept: Some(Self(line)), loss };
@@ -207,14 +207,14 @@ pub fn mentions(text: &str, part: &str) -> bool {
 }
 
 #[derive(Clone, Copy)]
-enum Form {
+enum TextForm {
     /// White space that ends lines is a space.
     Line,
     /// Lines end with a line feed.
     Paragraph,
 }
 
-fn cleaned(text: &str, max_chars: usize, form: Form) -> (Option<String>, Loss) {
+fn cleaned(text: &str, max_chars: usize, form: TextForm) -> (Option<String>, Loss) {
     let (seen, loss) = without_hidden(text.trim(), form);
     let composed = unicode::composed(&seen);
     let whole = composed.trim();
@@ -227,15 +227,15 @@ fn cleaned(text: &str, max_chars: usize, form: Form) -> (Option<String>, Loss) {
 }
 
 /// A text without what hides: controls and direction marks dropped, line ends and tabs as the form has them.
-fn without_hidden(text: &str, form: Form) -> (String, Loss) {
+fn without_hidden(text: &str, form: TextForm) -> (String, Loss) {
     let mut seen = String::with_capacity(text.len());
     let mut loss = Loss::Nothing;
     let mut previous = ' ';
     for c in text.chars() {
         let breaks = matches!(c, '\t' | '\n' | '\u{B}' | '\u{C}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
         match form {
-            Form::Paragraph if c == '\n' && previous == '\r' => {}
-            Form::Paragraph if matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}') => seen.push('\n'),
+            TextForm::Paragraph if c == '\n' && previous == '\r' => {}
+            TextForm::Paragraph if matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}') => seen.push('\n'),
             _ if breaks => {
                 loss = Loss::Cleaned;
                 if !seen.ends_with(' ') {

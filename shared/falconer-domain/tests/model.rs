@@ -64,7 +64,7 @@ struct World {
     /// Steps that the clock makes.
     clock_steps: u8,
     seats: u32,
-    wishes: &'static [Wish],
+    wishes: &'static [ModelOperation],
     catalog: Catalog,
     /// The license before anything has happened to it.
     issued: License,
@@ -72,7 +72,7 @@ struct World {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Wish {
+enum ModelOperation {
     Activate,
     Transfer,
     Deactivate,
@@ -81,28 +81,30 @@ enum Wish {
 }
 
 /// The requests of clients.
-const OF_CLIENTS: &[Wish] = &[Wish::Activate, Wish::Transfer, Wish::Deactivate];
+const OF_CLIENTS: &[ModelOperation] =
+    &[ModelOperation::Activate, ModelOperation::Transfer, ModelOperation::Deactivate];
 /// With an operator beside them.
-const OF_ALL: &[Wish] = &[Wish::Activate, Wish::Deactivate, Wish::Reset];
+const OF_ALL: &[ModelOperation] =
+    &[ModelOperation::Activate, ModelOperation::Deactivate, ModelOperation::Reset];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Request {
+struct ModelRequest {
     /// The sending machine, from 0 on.
     machine: usize,
-    wish: Wish,
+    wish: ModelOperation,
     is_copy: bool,
 }
 
 /// The row of the license, as a write replaces it: whole.
 #[derive(Clone, Debug, PartialEq)]
-struct Row {
+struct ModelRow {
     license: Arc<License>,
     version: u64,
 }
 
 /// `License` has no hash of its own. Nothing but these changes here: every client is of today, always shows the same
 /// parts, and says nothing of its owner.
-impl Hash for Row {
+impl Hash for ModelRow {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let License { devices, released, free_used, transfers, transfers_total, .. } = &*self.license;
         (self.version, free_used, transfers, transfers_total).hash(state);
@@ -129,14 +131,14 @@ enum BindingKind {
 
 /// An audit row: what one commit did to the row it was decided about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Entry {
+struct AuditEntry {
     code: Code,
     bound: Option<DeviceId>,
     freed: BTreeSet<DeviceId>,
     paid: BindingKind,
 }
 
-impl Entry {
+impl AuditEntry {
     fn is_about(&self, device: &DeviceId) -> bool {
         self.bound.as_ref() == Some(device) || self.freed.contains(device)
     }
@@ -153,7 +155,7 @@ struct Promise {
 /// A request in the hands of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Call {
-    request: Request,
+    request: ModelRequest,
     /// One moment for the whole request, however often it is decided.
     now: UnixMillis,
     /// One id, too.
@@ -167,18 +169,18 @@ enum Next {
     /// And decide, which nobody else can see or disturb.
     Load,
     /// The row as it will be, with what the audit will say.
-    Commit(Row, Entry, Promise),
+    Commit(ModelRow, AuditEntry, Promise),
     Answer(Code, Option<Promise>),
 }
 
 #[derive(Clone, Debug, PartialEq, Hash)]
-struct State {
+struct ModelState {
     clock: u8,
-    row: Row,
+    row: ModelRow,
     /// The devices that the license began with.
     began_with: BTreeSet<DeviceId>,
-    log: Vec<Entry>,
-    in_flight: Vec<Request>,
+    log: Vec<AuditEntry>,
+    in_flight: Vec<ModelRequest>,
     copies: u8,
     /// How many of its requests have been taken, for each machine.
     taken: Vec<u8>,
@@ -191,9 +193,9 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     /// A request reaches an idle instance.
-    Deliver(Request),
+    Deliver(ModelRequest),
     /// It does, and will once more.
-    DeliverTwice(Request),
+    DeliverTwice(ModelRequest),
     /// A busy instance does what it does next.
     Proceed(usize),
     /// A cool-down passes.
@@ -208,7 +210,7 @@ impl World {
     }
 
     /// So many seats and machines, each request delivered once and all of them at one moment.
-    fn of(seats: u32, machines: usize, wishes: &'static [Wish]) -> Self {
+    fn of(seats: u32, machines: usize, wishes: &'static [ModelOperation]) -> Self {
         let ring = KeyRing::parse(r#"{"current":"1","1":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#).unwrap();
         let tier = TierName::parse("pro").unwrap();
         let product = Product::parse("QF").unwrap();
@@ -257,16 +259,18 @@ impl World {
             fresh_id: &call.fresh_id,
         };
         match call.request.wish {
-            Wish::Activate => {
+            ModelOperation::Activate => {
                 activate::decide(Some(&standing), &seat_request, call.now).map_err(ActivateRefusal::code)
             }
-            Wish::Transfer => transfer::decide(Some(&standing), &seat_request, FromDevice::Only, call.now)
-                .map_err(TransferRefusal::code),
-            Wish::Deactivate => {
+            ModelOperation::Transfer => {
+                transfer::decide(Some(&standing), &seat_request, FromDevice::Only, call.now)
+                    .map_err(TransferRefusal::code)
+            }
+            ModelOperation::Deactivate => {
                 deactivate::decide(Some(&standing), hardware, call.now).map_err(DeactivateRefusal::code)
             }
             // The operator's own device never had a seat, and the answer says so.
-            Wish::Reset => Ok(Outcome {
+            ModelOperation::Reset => Ok(Outcome {
                 code: Code::Deactivated,
                 license: reset_hardware(license.clone(), &Reset::All).unwrap(),
                 device: device_id(OPERATOR, 0),
@@ -278,7 +282,7 @@ impl World {
     fn beginnings(&self) -> [License; 2] {
         let mut held = self.issued.clone();
         for machine in 0..usize::try_from(self.seats).unwrap() {
-            let request = Request { machine, wish: Wish::Activate, is_copy: false };
+            let request = ModelRequest { machine, wish: ModelOperation::Activate, is_copy: false };
             let long_ago = UnixMillis(BEGIN.0 - 100 * STEP_MILLIS);
             let call = Call { request, now: long_ago, fresh_id: device_id(machine, 0), lost_races: 0 };
             held = self.decide(&call, &held).unwrap().license;
@@ -291,7 +295,7 @@ impl World {
         self.hardware.len() <= self.seats as usize
     }
 
-    fn proceed(&self, state: &mut State, nth: usize) {
+    fn proceed(&self, state: &mut ModelState, nth: usize) {
         let (mut call, next) = state.busy.remove(nth);
         let next = match next {
             Next::Load => self.decided(&call, &state.row, state.log.len()),
@@ -315,7 +319,7 @@ impl World {
         state.busy.insert(nth, (call, next));
     }
 
-    fn decided(&self, call: &Call, row: &Row, log_length: usize) -> Next {
+    fn decided(&self, call: &Call, row: &ModelRow, log_length: usize) -> Next {
         let Outcome { code, license, device } = match self.decide(call, &row.license) {
             Ok(outcome) => outcome,
             Err(code) => return Next::Answer(code, None),
@@ -326,7 +330,7 @@ impl World {
             return Next::Answer(code, Some(promise));
         }
         let (was, is) = (&row.license, &license);
-        let entry = Entry {
+        let entry = AuditEntry {
             code,
             bound: is.devices.keys().find(|id| !was.devices.contains_key(*id)).cloned(),
             freed: was.devices.keys().filter(|id| !is.devices.contains_key(*id)).cloned().collect(),
@@ -338,7 +342,7 @@ impl World {
                 all => panic!("one binding is counted once: {all:?}"),
             },
         };
-        Next::Commit(Row { license: Arc::new(license), version: row.version + 1 }, entry, promise)
+        Next::Commit(ModelRow { license: Arc::new(license), version: row.version + 1 }, entry, promise)
     }
 }
 
@@ -356,12 +360,12 @@ fn device_id(machine: usize, taken: u8) -> DeviceId {
     DeviceId::from_random([u8::try_from(machine).unwrap(), taken, 0, 0, 0, 0, 0, 0, 0, 0])
 }
 
-impl State {
+impl ModelState {
     fn now(&self) -> UnixMillis {
         UnixMillis(BEGIN.0 + i64::from(self.clock) * STEP_MILLIS)
     }
 
-    fn take(&mut self, request: Request) {
+    fn take(&mut self, request: ModelRequest) {
         let place = self.in_flight.iter().position(|sent| *sent == request).unwrap();
         self.in_flight.remove(place);
         let taken = &mut self.taken[request.machine];
@@ -370,7 +374,7 @@ impl State {
         self.busy.push((Call { request, now: self.now(), fresh_id, lost_races: 0 }, Next::Load));
     }
 
-    fn commit(&mut self, row: Row, entry: Entry) {
+    fn commit(&mut self, row: ModelRow, entry: AuditEntry) {
         self.promised.retain(|device, _| !entry.is_about(device));
         self.row = row;
         self.log.push(entry);
@@ -386,7 +390,7 @@ impl State {
     /// The devices that hold a seat according to the log.
     fn told_by_log(&self) -> BTreeSet<&DeviceId> {
         let mut bound: BTreeSet<_> = self.began_with.iter().collect();
-        for Entry { bound: came, freed, .. } in &self.log {
+        for AuditEntry { bound: came, freed, .. } in &self.log {
             bound.retain(|device| !freed.contains(*device));
             bound.extend(came);
         }
@@ -398,7 +402,7 @@ impl State {
     }
 
     fn given_back(&self) -> usize {
-        let given_back = |entry: &Entry| match entry.paid {
+        let given_back = |entry: &AuditEntry| match entry.paid {
             BindingKind::GivenBack(bindings) => bindings as usize,
             _ => 0,
         };
@@ -432,16 +436,16 @@ const AUDIT: &str = "one audit row for each version";
 const COUNTS: &str = "free and counted bindings are those of the log";
 
 impl Model for World {
-    type State = State;
+    type State = ModelState;
     type Action = Action;
 
-    fn init_states(&self) -> Vec<State> {
+    fn init_states(&self) -> Vec<ModelState> {
         let machines = self.hardware.len();
         let requests = every_choice(self.requests, machines, self.wishes);
-        let begin = |license: License, in_flight: Vec<Request>| State {
+        let begin = |license: License, in_flight: Vec<ModelRequest>| ModelState {
             clock: 0,
             began_with: license.devices.keys().cloned().collect(),
-            row: Row { license: Arc::new(license), version: 0 },
+            row: ModelRow { license: Arc::new(license), version: 0 },
             log: Vec::new(),
             in_flight,
             copies: 0,
@@ -451,7 +455,7 @@ impl Model for World {
         };
         let [new, held] = self.beginnings();
         // The machines are alike while neither is bound, so it does not matter which of them sends more.
-        let is_first_ahead = |requests: &&Vec<Request>| {
+        let is_first_ahead = |requests: &&Vec<ModelRequest>| {
             machines > 2 || requests.iter().filter(|sent| sent.machine == 0).count() * 2 >= requests.len()
         };
         let of_new =
@@ -460,7 +464,7 @@ impl Model for World {
         of_new.chain(of_held).collect()
     }
 
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+    fn actions(&self, state: &ModelState, actions: &mut Vec<Action>) {
         // An answer that leaves at once promises no less than one that leaves later: nothing is missed if it goes
         // first.
         if let Some(nth) = state.busy.iter().position(|(_, next)| matches!(next, Next::Answer(..))) {
@@ -480,13 +484,13 @@ impl Model for World {
         }
     }
 
-    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+    fn next_state(&self, state: &ModelState, action: Action) -> Option<ModelState> {
         let mut state = state.clone();
         match action {
             Action::Deliver(request) => state.take(request),
             Action::DeliverTwice(request) => {
                 state.take(request);
-                state.in_flight.push(Request { is_copy: true, ..request });
+                state.in_flight.push(ModelRequest { is_copy: true, ..request });
                 state.in_flight.sort_unstable();
                 state.copies += 1;
             }
@@ -498,28 +502,28 @@ impl Model for World {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
-            Property::always(SEAT, |world: &Self, state: &State| {
+            Property::always(SEAT, |world: &Self, state: &ModelState| {
                 state.row.license.devices.len() <= world.seats as usize
                     && state.told_by_log().len() <= world.seats as usize
             }),
-            Property::always(PROMISES, |_, state: &State| {
+            Property::always(PROMISES, |_, state: &ModelState| {
                 let bound = &state.row.license.devices;
                 state
                     .promised
                     .iter()
                     .all(|(device, holds_a_seat)| bound.contains_key(device) == *holds_a_seat)
             }),
-            Property::always(AUDIT, |_, state: &State| {
+            Property::always(AUDIT, |_, state: &ModelState| {
                 u64::try_from(state.log.len()) == Ok(state.row.version)
             }),
-            Property::always(COUNTS, |_, state: &State| {
+            Property::always(COUNTS, |_, state: &ModelState| {
                 let License { free_used, transfers, transfers_total, .. } = &*state.row.license;
                 let counted = state.paid(BindingKind::Counted);
                 *free_used as usize + state.given_back()
                     == state.began_with.len() + state.paid(BindingKind::Free)
                     && (transfers.len(), usize::try_from(*transfers_total)) == (counted, Ok(counted))
             }),
-            Property::always("no machine holds two seats", |world: &Self, state: &State| {
+            Property::always("no machine holds two seats", |world: &Self, state: &ModelState| {
                 let now = state.now();
                 world.hardware.iter().all(|hardware| {
                     let devices = state.row.license.devices.iter();
@@ -528,14 +532,14 @@ impl Model for World {
             }),
             Property::always(
                 "who has no more machines than seats never pays",
-                |world: &Self, state: &State| {
+                |world: &Self, state: &ModelState| {
                     !world.is_roomy()
                         || (state.paid(BindingKind::Counted) == 0 && !state.answers(Code::TransferCooldown))
                 },
             ),
             Property::always(
                 "a cool-down has as many counted bindings as seats",
-                |world: &Self, state: &State| {
+                |world: &Self, state: &ModelState| {
                     let cooldown = i64::from(COOLDOWN_HOURS) * 3_600_000;
                     let transfers = &state.row.license.transfers;
                     let one_more = world.seats as usize + 1;
@@ -553,47 +557,54 @@ impl World {
     fn reached(&self) -> Vec<Property<Self>> {
         if self.wishes == OF_ALL {
             return vec![
-                Property::sometimes("a reset gives bindings back", |_, state: &State| {
+                Property::sometimes("a reset gives bindings back", |_, state: &ModelState| {
                     state.given_back() == 2
                 }),
-                Property::sometimes("two machines return", |_, state: &State| state.returns() == 2),
+                Property::sometimes("two machines return", |_, state: &ModelState| state.returns() == 2),
             ];
         }
         if self.seats > 1 {
             return vec![
-                Property::sometimes("a seat is reclaimed", |_, state: &State| state.answers(Code::Reclaimed)),
-                Property::sometimes("a vacant seat is counted", |_, state: &State| {
-                    let counted =
-                        |entry: &Entry| entry.code == Code::Activated && entry.paid == BindingKind::Counted;
+                Property::sometimes("a seat is reclaimed", |_, state: &ModelState| {
+                    state.answers(Code::Reclaimed)
+                }),
+                Property::sometimes("a vacant seat is counted", |_, state: &ModelState| {
+                    let counted = |entry: &AuditEntry| {
+                        entry.code == Code::Activated && entry.paid == BindingKind::Counted
+                    };
                     state.log.iter().any(counted)
                 }),
-                Property::sometimes("a return beside another device", |_, state: &State| {
+                Property::sometimes("a return beside another device", |_, state: &ModelState| {
                     state.returns() == 1
                 }),
             ];
         }
         vec![
-            Property::sometimes("a seat is reclaimed", |_, state: &State| state.answers(Code::Reclaimed)),
-            Property::sometimes("a lost race is decided again, and commits", |_, state: &State| {
+            Property::sometimes("a seat is reclaimed", |_, state: &ModelState| {
+                state.answers(Code::Reclaimed)
+            }),
+            Property::sometimes("a lost race is decided again, and commits", |_, state: &ModelState| {
                 let won = |(call, next): &(Call, Next)| {
                     call.lost_races > 0 && matches!(next, Next::Answer(Code::Transferred, _))
                 };
                 state.busy.iter().any(won)
             }),
-            Property::sometimes("too many races are lost", |_, state: &State| {
+            Property::sometimes("too many races are lost", |_, state: &ModelState| {
                 state.answers(Code::ConcurrentUpdate)
             }),
-            Property::sometimes("a cool-down refuses", |_, state: &State| {
+            Property::sometimes("a cool-down refuses", |_, state: &ModelState| {
                 state.answers(Code::TransferCooldown)
             }),
-            Property::sometimes("a cool-down ends", |_, state: &State| state.paid(BindingKind::Counted) == 2),
-            Property::sometimes("a doubled activation is told it holds its seat", |_, state: &State| {
+            Property::sometimes("a cool-down ends", |_, state: &ModelState| {
+                state.paid(BindingKind::Counted) == 2
+            }),
+            Property::sometimes("a doubled activation is told it holds its seat", |_, state: &ModelState| {
                 state.answers_a_copy(Code::Refreshed)
             }),
-            Property::sometimes("a doubled transfer is told it holds its seat", |_, state: &State| {
+            Property::sometimes("a doubled transfer is told it holds its seat", |_, state: &ModelState| {
                 state.answers_a_copy(Code::AlreadyBound)
             }),
-            Property::sometimes("a doubled deactivation is told it holds none", |_, state: &State| {
+            Property::sometimes("a doubled deactivation is told it holds none", |_, state: &ModelState| {
                 state.answers_a_copy(Code::DeviceNotBound)
             }),
         ]
@@ -601,17 +612,19 @@ impl World {
 }
 
 /// Every choice of so many requests, regardless of their order.
-fn every_choice(of: usize, machines: usize, wishes: &[Wish]) -> Vec<Vec<Request>> {
-    let request = |machine| move |wish: &Wish| Request { machine, wish: *wish, is_copy: false };
+fn every_choice(of: usize, machines: usize, wishes: &[ModelOperation]) -> Vec<Vec<ModelRequest>> {
+    let request =
+        |machine| move |wish: &ModelOperation| ModelRequest { machine, wish: *wish, is_copy: false };
     let kinds = (0..machines).flat_map(|machine| wishes.iter().map(request(machine)));
     // There is one operator.
-    let mut kinds: Vec<_> = kinds.filter(|kind| kind.wish != Wish::Reset || kind.machine == 0).collect();
+    let mut kinds: Vec<_> =
+        kinds.filter(|kind| kind.wish != ModelOperation::Reset || kind.machine == 0).collect();
     kinds.sort_unstable();
     let mut choices = vec![Vec::new()];
     for _ in 0..of {
         choices = choices
             .iter()
-            .flat_map(|chosen: &Vec<Request>| {
+            .flat_map(|chosen: &Vec<ModelRequest>| {
                 let from = chosen.last().copied();
                 let further = kinds.iter().filter(move |kind| from.is_none_or(|from| **kind >= from));
                 further.map(move |kind| [chosen.as_slice(), &[*kind]].concat())

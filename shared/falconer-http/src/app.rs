@@ -119,7 +119,7 @@ impl App {
     /// Logs and counts an error of the store.
     pub(crate) fn store_failed(&self, error: &StoreError) -> Rejection {
         self.telemetry.store_error();
-        tracing::error!(error = %error, "the store failed a request");
+        tracing::error!(error = %error, "DynamoDB request failed");
         Problem::from(error).into()
     }
 }

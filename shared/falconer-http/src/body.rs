@@ -10,7 +10,7 @@ use falconer_domain::members::{self, Given, Member, Members, NO_CHARACTER};
 use falconer_domain::person::Email;
 
 use crate::change_request::SeatPurpose;
-use crate::fields::{self, Credentials, Line, Nonce, Origin, TypedKey};
+use crate::fields::{self, CleanedLine, Credentials, Nonce, Origin, TypedKey};
 use crate::notes::{Names, Notes, RefusalStatus};
 use crate::problem::Problem;
 use crate::request::Request;
@@ -23,7 +23,7 @@ const READ_BY_NOBODY: [&str; 2] = ["timestamp", "status"];
 
 /// A JSON object. Members are asked for by all their names; the first name that holds something counts.
 #[derive(Clone)]
-pub struct Body {
+pub struct RequestBody {
     members: Members,
     /// One for each member.
     taken: Vec<Taken>,
@@ -39,13 +39,13 @@ enum Taken {
 }
 
 /// Values stay out: one of them is the license key.
-impl fmt::Debug for Body {
+impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Body").field(&self.taken.len()).finish()
     }
 }
 
-impl Body {
+impl RequestBody {
     /// Reads a request's body: a JSON object, whatever its content type calls it.
     ///
     /// # Errors
@@ -154,10 +154,10 @@ impl Body {
     }
 
     /// One line about a person or a device, by any of its names: cleaned, and cut to its limit.
-    pub(crate) fn line<T>(&mut self, names: &[&str], read: fn(&str) -> Option<Line<T>>) -> Option<T> {
+    pub(crate) fn line<T>(&mut self, names: &[&str], read: fn(&str) -> Option<CleanedLine<T>>) -> Option<T> {
         let (index, member) = self.member(names)?;
         let (Given::Text(text) | Given::Number(text)) = member.given() else { return None };
-        let Line { value, is_whole } = read(&text)?;
+        let CleanedLine { value, is_whole } = read(&text)?;
         if is_whole {
             self.take(index, names);
         }

@@ -142,7 +142,7 @@ impl Session<'_> {
                 return Ok(ChangeOutcome::Granted { code, standing, device: Some(device), hardware, trace });
             }
             self.app.telemetry.lost_race();
-            tracing::info!(license.id = %self.license_id(), "a license changed during a decision; deciding again");
+            tracing::info!(license.id = %self.license_id(), "license changed during the decision; decided again");
             tokio::time::sleep(jitter(lost_races + 1)).await;
             row = match self.reload().await? {
                 Some(row) => row,

@@ -4,7 +4,7 @@ use falconer_domain::hardware::{DeviceId, HashedComponents};
 use falconer_domain::person::{DeviceName, Email, PersonName};
 use falconer_domain::seats::SeatRequest;
 
-use crate::body::Body;
+use crate::body::RequestBody;
 use crate::fields::{self, Credentials};
 use crate::hardware::{self, Hardware};
 use crate::problem::Problem;
@@ -24,13 +24,13 @@ impl ChangeRequest {
     /// # Errors
     /// Any problem of a body or a field.
     pub fn read(request: &Request) -> Result<Self, Problem> {
-        let mut body = Body::read(request)?;
+        let mut body = RequestBody::read(request)?;
         let read = Self::of(&mut body)?;
         body.finish(request);
         Ok(read)
     }
 
-    fn of(body: &mut Body) -> Result<Self, Problem> {
+    fn of(body: &mut RequestBody) -> Result<Self, Problem> {
         Ok(Self { credentials: body.credentials()?, hardware: hardware::read(body)? })
     }
 }
@@ -70,9 +70,9 @@ impl SeatChangeRequest {
     /// Any problem of a body or a field.
     pub fn read_with<T>(
         request: &Request,
-        own: impl FnOnce(&mut Body) -> Result<T, Problem>,
+        own: impl FnOnce(&mut RequestBody) -> Result<T, Problem>,
     ) -> Result<(Self, T), Problem> {
-        let mut body = Body::read(request)?;
+        let mut body = RequestBody::read(request)?;
         let read = Self {
             change: ChangeRequest::of(&mut body)?,
             licensee_name: body.line(&["licensee_name", "licenseeName"], fields::name),

@@ -56,9 +56,9 @@ pub struct Origin(String);
 
 impl Origin {
     /// Reads a line.
-    pub(crate) fn read(text: &str) -> Option<Line<Self>> {
-        let Line { value, is_whole } = name::<MAX_ORIGIN_CHARS>(text)?;
-        Some(Line { value: Self(value.as_str().to_owned()), is_whole })
+    pub(crate) fn read(text: &str) -> Option<CleanedLine<Self>> {
+        let CleanedLine { value, is_whole } = name::<MAX_ORIGIN_CHARS>(text)?;
+        Some(CleanedLine { value: Self(value.as_str().to_owned()), is_whole })
     }
 }
 
@@ -69,22 +69,22 @@ impl From<Origin> for String {
 }
 
 /// A cleaned line of text, with a mark if it is whole.
-pub(crate) struct Line<T> {
+pub(crate) struct CleanedLine<T> {
     pub(crate) value: T,
     pub(crate) is_whole: bool,
 }
 
 /// Reads what somebody or something is called: cleaned, and cut to its limit.
-pub(crate) fn name<const MAX_CHARS: usize>(text: &str) -> Option<Line<person::Line<MAX_CHARS>>> {
-    let Cleaned { kept, loss } = person::Line::clean(&without_holes(text));
-    Some(Line { value: kept?, is_whole: loss == Loss::Nothing && !text.contains(NO_CHARACTER) })
+pub(crate) fn name<const MAX_CHARS: usize>(text: &str) -> Option<CleanedLine<person::TextLine<MAX_CHARS>>> {
+    let Cleaned { kept, loss } = person::TextLine::clean(&without_holes(text));
+    Some(CleanedLine { value: kept?, is_whole: loss == Loss::Nothing && !text.contains(NO_CHARACTER) })
 }
 
 /// Reads an e-mail address. One that is too long is not cut: its beginning is not an address of the same person.
-pub(crate) fn email(text: &str) -> Option<Line<Email>> {
+pub(crate) fn email(text: &str) -> Option<CleanedLine<Email>> {
     let Cleaned { kept, loss } = Email::clean(&without_holes(text));
     let value = kept.filter(|_| loss != Loss::Cut)?;
-    Some(Line { value, is_whole: loss == Loss::Nothing && !text.contains(NO_CHARACTER) })
+    Some(CleanedLine { value, is_whole: loss == Loss::Nothing && !text.contains(NO_CHARACTER) })
 }
 
 /// Removes the replacements of invalid characters, such as half an emoji.

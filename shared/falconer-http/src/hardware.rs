@@ -2,7 +2,7 @@
 
 use falconer_domain::hardware::{Fault, Used};
 
-use crate::body::Body;
+use crate::body::RequestBody;
 use crate::problem::Problem;
 
 pub use falconer_domain::hardware::Hardware;
@@ -11,7 +11,7 @@ pub use falconer_domain::hardware::Hardware;
 ///
 /// # Errors
 /// `INVALID_FIELD`: not an object, an unknown format, or parts of which every one was set aside.
-pub fn read(body: &mut Body) -> Result<Hardware, Problem> {
+pub fn read(body: &mut RequestBody) -> Result<Hardware, Problem> {
     let hardware =
         Hardware::read(body.members()).map_err(|Fault { field, rule }| Problem::field(&field, &rule))?;
     for used in &hardware.used {

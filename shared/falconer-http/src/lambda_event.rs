@@ -34,7 +34,7 @@ pub enum NotARequest {
 /// A function's answer, as the gateway takes it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Reply {
+pub(crate) struct LambdaResponse {
     status_code: u16,
     headers: Map<String, Value>,
     /// Always empty. The gateway does without these two, but `cargo lambda watch` takes no answer that lacks them.
@@ -129,7 +129,7 @@ impl NotARequest {
     }
 
     /// The answer: `ok` to a ping, and 400 to what came to the wrong address, in a shape that every gateway takes.
-    pub(crate) fn reply(self) -> Reply {
+    pub(crate) fn reply(self) -> LambdaResponse {
         let (status_code, body) = match self {
             Self::Ping => (200, json!({ "status": "ok" })),
             Self::From(_) => {
@@ -138,7 +138,7 @@ impl NotARequest {
             }
         };
         let headers = Map::from_iter([("content-type".to_owned(), json!("application/json"))]);
-        Reply {
+        LambdaResponse {
             status_code,
             headers,
             multi_value_headers: Map::new(),
@@ -149,7 +149,7 @@ impl NotARequest {
     }
 }
 
-impl From<Response<Body>> for Reply {
+impl From<Response<Body>> for LambdaResponse {
     fn from(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
         let header =

@@ -26,7 +26,7 @@ mod notes;
 mod random;
 
 pub use app::App;
-pub use body::Body;
+pub use body::RequestBody;
 pub use change_request::{ChangeRequest, SeatChangeRequest, SeatPurpose};
 pub use endpoint::{Effect, Endpoint, Handler, HandlerFuture, WarmUp};
 pub use fields::{Credentials, Nonce, Origin, TypedKey};

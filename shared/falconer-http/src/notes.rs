@@ -1,6 +1,6 @@
 //! Notes of a request for its answer: the members that were not taken as sent, and the status it asks for.
 
-use falconer_domain::person::{Cleaned, Line, Loss};
+use falconer_domain::person::{Cleaned, Loss, TextLine};
 
 use falconer_domain::members::Given;
 
@@ -50,7 +50,7 @@ impl Names {
     }
 
     pub(crate) fn add(&mut self, name: &str) {
-        let Cleaned { kept, loss } = Line::<MAX_NAME_CHARS>::clean(name);
+        let Cleaned { kept, loss } = TextLine::<MAX_NAME_CHARS>::clean(name);
         let mut harmless = kept.map_or_else(String::new, |line| line.as_str().to_owned());
         if loss == Loss::Cut {
             harmless.push_str(MORE);

@@ -16,7 +16,7 @@ pub(crate) fn device_id() -> Result<DeviceId, Problem> {
         reason = "the shell asks for random bytes, the rules are handed them"
     )]
     getrandom::fill(&mut bytes).map_err(|why| {
-        tracing::error!(error = %why, "the operating system gave no random bytes");
+        tracing::error!(error = %why, "no random bytes from the operating system");
         Problem::unavailable()
     })?;
     Ok(DeviceId::from_random(bytes))

@@ -62,7 +62,7 @@ impl Request {
     /// `UNAVAILABLE` when there is not.
     pub fn begin(&self) -> Result<(), Problem> {
         if self.deadline.saturating_duration_since(Instant::now()) < MIN_REMAINING {
-            tracing::warn!("too little time left to begin another request");
+            tracing::warn!("request not begun; too little time left");
             return Err(Problem::unavailable());
         }
         Ok(())

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use crate::app::App;
 use crate::clock;
 use crate::endpoint::{Endpoint, WarmUp};
-use crate::lambda_event::{NotARequest, Reply};
+use crate::lambda_event::{LambdaResponse, NotARequest};
 use crate::problem::Problem;
 use crate::request::Request;
 
@@ -35,7 +35,7 @@ pub fn serve(endpoint: Endpoint) -> ExitCode {
     panic::set_hook(Box::new(|panic| {
         // The place alone: the message may quote a value of the request.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(panic.location = place, "a bug was caught");
+        tracing::error!(panic.location = place, "panic caught");
     }));
     #[expect(clippy::disallowed_methods, reason = "the one reading of the environment, through a lookup")]
     let settings = match Settings::read(|name| std::env::var(name).ok()) {
@@ -53,7 +53,7 @@ pub fn serve(endpoint: Endpoint) -> ExitCode {
 }
 
 fn failed(why: &dyn std::fmt::Display) -> ExitCode {
-    tracing::error!(error = %why, "the function cannot run");
+    tracing::error!(error = %why, "function not started");
     ExitCode::FAILURE
 }
 
@@ -104,7 +104,7 @@ impl Instance {
         let _ = tokio::join!(self.app.ring.ring(), store);
     }
 
-    async fn answer(&self, event: &str, lambdas_deadline_millis: u64) -> Reply {
+    async fn answer(&self, event: &str, lambdas_deadline_millis: u64) -> LambdaResponse {
         let started = Instant::now();
         let now = clock::now();
         let deadline = self.deadline(lambdas_deadline_millis, now.0);
@@ -114,7 +114,7 @@ impl Instance {
                 if let NotARequest::From(sender) = other {
                     tracing::warn!(
                         event.sender = sender,
-                        "an event that is not a request of the gateway was refused"
+                        "event refused; it is not a request of API Gateway"
                     );
                 }
                 return other.reply();
@@ -125,7 +125,7 @@ impl Instance {
             Ok(Ok(response)) => response,
             Ok(Err(_panic)) => Problem::internal().into(),
             Err(_elapsed) => {
-                tracing::error!("no decision before the deadline; answering UNAVAILABLE");
+                tracing::error!("deadline reached before a decision; answered UNAVAILABLE");
                 Problem::unavailable().into()
             }
         };

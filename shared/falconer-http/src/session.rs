@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use falconer_aws::audit::{RowPart, Subject};
-use falconer_aws::store::Row;
+use falconer_aws::audit::{AuditSubject, RowPart};
+use falconer_aws::store::LicenseRow;
 use falconer_aws::{AuditRow, RingUnavailable};
 use falconer_domain::effective_license::{EffectiveLicense, UnknownTier};
 use falconer_domain::hardware::{HashedComponents, ReceivedComponents};
@@ -42,7 +42,7 @@ pub enum Loaded {
     /// operator may have changed since.
     Found {
         /// The license's row.
-        row: Row,
+        row: LicenseRow,
         /// The catalog of its product.
         catalog: Arc<Catalog>,
     },
@@ -98,7 +98,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// `UNAVAILABLE`.
-    pub(crate) async fn reload(&self) -> Result<Option<Row>, Rejection> {
+    pub(crate) async fn reload(&self) -> Result<Option<LicenseRow>, Rejection> {
         self.request.begin()?;
         let row = self.app.store.license(self.license_id()).await;
         row.map_err(|error| self.app.store_failed(&error))
@@ -118,7 +118,7 @@ impl Session<'_> {
         let catalog = reread.map_err(|error| self.app.store_failed(&error))?;
         EffectiveLicense::of(*license, &catalog).map_err(|UnknownTier(license)| {
             self.app.telemetry.unknown_tier();
-            tracing::error!(license.id = %license.id, tier = %license.tier, "the catalog lacks a license's tier");
+            tracing::error!(license.id = %license.id, tier = %license.tier, "tier of the license missing in the catalog");
             Problem::unavailable().into()
         })
     }
@@ -139,7 +139,7 @@ impl Session<'_> {
         self.request.begin()?;
         let ring = self.app.ring.fresh_ring().await?;
         let Some(generation) = ring.generation(license.generation) else {
-            tracing::error!(license.id = %license.id, "the key ring lacks a license's generation");
+            tracing::error!(license.id = %license.id, "generation of the license missing in the key ring");
             return Err(Problem::unavailable().into());
         };
         Ok(received.hashed(generation, &license.id))
@@ -189,7 +189,7 @@ impl Session<'_> {
         let asker = response.take_asker();
         AuditRow {
             part: RowPart::Whole,
-            about: Subject::License(self.license_id().clone()),
+            about: AuditSubject::License(self.license_id().clone()),
             at: self.request.now,
             request_id: self.request.request_id.clone(),
             action: self.app.endpoint.name,

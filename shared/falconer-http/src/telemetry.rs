@@ -58,11 +58,11 @@ pub const METRICS: [&str; 8] = [
 #[derive(Debug)]
 pub struct Telemetry {
     function: &'static str,
-    line: Mutex<Line>,
+    line: Mutex<RequestLogLine>,
 }
 
 #[derive(Debug, Default)]
-struct Line {
+struct RequestLogLine {
     answered: Option<Answered>,
     /// The license of the request's key, for an answer that does not name one.
     license_id: Option<String>,
@@ -137,13 +137,13 @@ impl Telemetry {
         }
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
+    fn line(&self) -> MutexGuard<'_, RequestLogLine> {
         // The counters stay valid after a panic, so ignore lock poisoning.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Line {
+impl RequestLogLine {
     fn render(self, function: &'static str, ring_age: Option<Duration>) -> Option<String> {
         let Answered { at, request_id, code, license_id, latency } = self.answered?;
         let license_id = license_id.or(self.license_id);
@@ -200,7 +200,7 @@ fn millis(latency: Duration) -> f64 {
 mod tests {
     use super::*;
 
-    fn line() -> Line {
+    fn line() -> RequestLogLine {
         let answered = Answered {
             at: UnixMillis(1_800_000_000_000),
             request_id: "JKJaXmPLvHcESHA=".to_owned(),
@@ -208,7 +208,7 @@ mod tests {
             license_id: Some("lic_ndgc5x34jby0cedfg16y9sz0".to_owned()),
             latency: Duration::from_micros(3_214),
         };
-        Line { answered: Some(answered), ..Line::default() }
+        RequestLogLine { answered: Some(answered), ..RequestLogLine::default() }
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn line_has_every_listed_metric() {
-        let full = Line {
+        let full = RequestLogLine {
             store_errors: 1,
             audit_drops: 1,
             audit_capped: 1,
@@ -268,7 +268,7 @@ mod tests {
         let counted = std::mem::take(&mut *telemetry.line());
         assert_eq!((counted.store_errors, counted.audit_drops), (1, 1));
         assert!(counted.render("verify", None).is_none(), "nothing was answered");
-        let text = Line { store_errors: 2, ..line() }.render("verify", None).unwrap();
+        let text = RequestLogLine { store_errors: 2, ..line() }.render("verify", None).unwrap();
         let root: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&root["StoreErrors"], &root["RingAge"]), (&json!(2), &Value::Null));
     }

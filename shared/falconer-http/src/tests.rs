@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tokio::time::{Duration, Instant};
 
 use crate::body::MAX_BODY_BYTES;
-use crate::{Body, ChangeRequest, Effect, Problem, Request, SeatChangeRequest, hardware};
+use crate::{ChangeRequest, Effect, Problem, Request, RequestBody, SeatChangeRequest, hardware};
 
 /// Names of members in all their spellings, and one unknown name.
 const NAMES: [&str; 20] = [
@@ -68,7 +68,7 @@ fn call(body: &[u8], content_type: &str, forwarded: &str, source_ip: &str) -> Re
 /// Reads every member that any endpoint reads.
 fn read(request: &Request) -> Result<(), Problem> {
     request.require(&Method::POST)?;
-    let mut body = Body::read(request)?;
+    let mut body = RequestBody::read(request)?;
     body.license()?;
     body.nonce()?;
     body.origin();

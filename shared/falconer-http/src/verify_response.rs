@@ -24,7 +24,7 @@ pub struct BoundDevice<'a> {
     pub components: LeaseComponents,
 }
 
-/// A yes.
+/// The license is valid.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = VerifyResponse))]
 #[serde(rename_all = "camelCase")]

@@ -3,7 +3,7 @@
 use falconer_domain::Code;
 
 /// One route.
-pub(crate) struct Endpoint {
+pub(crate) struct DescribedRoute {
     pub(crate) name: &'static str,
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
@@ -16,12 +16,12 @@ pub(crate) struct Endpoint {
 
 /// How a body travels.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum BodyKind {
     Answer,
     Problem,
 }
 
-impl Kind {
+impl BodyKind {
     pub(crate) fn of(schema: &str) -> Self {
         if schema == "Problem" { Self::Problem } else { Self::Answer }
     }
@@ -46,12 +46,12 @@ macro_rules! of_a_key {
     };
 }
 
-pub(crate) const ENDPOINTS: &[Endpoint] = &[
-    Endpoint {
+pub(crate) const ENDPOINTS: &[DescribedRoute] = &[
+    DescribedRoute {
         name: "verify",
         method: "POST",
         path: "/api/verify",
-        summary: "Is this key good, now, on this device?",
+        summary: "Check a license key, now and on this device.",
         request: Some("VerifyRequest"),
         codes: of_a_key! {
             Valid => "VerifyResponse",
@@ -64,7 +64,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
             HardwareMismatch => "RefusalResponse",
         },
     },
-    Endpoint {
+    DescribedRoute {
         name: "activate-sync",
         method: "POST",
         path: "/api/activate-sync",
@@ -88,7 +88,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
             ConcurrentUpdate => "SeatRefusalResponse",
         },
     },
-    Endpoint {
+    DescribedRoute {
         name: "transfer",
         method: "POST",
         path: "/api/transfer",
@@ -111,7 +111,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
             ConcurrentUpdate => "SeatRefusalResponse",
         },
     },
-    Endpoint {
+    DescribedRoute {
         name: "deactivate",
         method: "POST",
         path: "/api/deactivate",
@@ -124,7 +124,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
             ConcurrentUpdate => "SeatRefusalResponse",
         },
     },
-    Endpoint {
+    DescribedRoute {
         name: "keys",
         method: "GET",
         path: "/api/keys",
@@ -132,19 +132,19 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         request: None,
         codes: &[(Code::Ok, "Jwks"), (Code::Unavailable, "Problem"), (Code::Internal, "Problem")],
     },
-    Endpoint {
+    DescribedRoute {
         name: "health",
         method: "GET",
         path: "/api/health",
-        summary: "Does the function run?",
+        summary: "Liveness: the function runs.",
         request: None,
         codes: &[(Code::Ok, "Alive"), (Code::Internal, "Problem"), (Code::Unavailable, "Problem")],
     },
-    Endpoint {
+    DescribedRoute {
         name: "ready",
         method: "GET",
         path: "/api/health/ready",
-        summary: "Do the things that it depends on answer?",
+        summary: "Readiness: DynamoDB and Secrets Manager answer.",
         request: None,
         codes: &[(Code::Ok, "Alive"), (Code::Internal, "Problem"), (Code::Unavailable, "Problem")],
     },

@@ -8,7 +8,7 @@ mod request;
 use falconer_domain::Code;
 use serde_json::{Map, Value, json};
 
-use endpoints::{ENDPOINTS, Endpoint, Kind};
+use endpoints::{BodyKind, DescribedRoute, ENDPOINTS};
 
 /// The document, as `docs/openapi.yaml` has it.
 #[must_use]
@@ -40,7 +40,7 @@ fn document() -> Value {
         "info": {
             "title": "Falconer",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "A license authority. The license key is the credential, and it stands in the body alone. \
+            "description": "A license authority. The license key is the credential, and only the body holds it. \
                 Act on the lease, which is signed, and not on the body around it.",
             "license": { "name": "MIT OR Apache-2.0" },
         },
@@ -97,7 +97,7 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn operation(endpoint: &Endpoint) -> Value {
+fn operation(endpoint: &DescribedRoute) -> Value {
     let mut statuses: Vec<u16> =
         endpoint.codes.iter().map(|(code, _)| code.status()).chain([404, 429, 500, 503]).collect();
     if endpoint.request.is_some() {
@@ -140,13 +140,15 @@ fn is_answered_with(code: Code, status: u16) -> bool {
 }
 
 /// An answer of one status: what the function says with it, and what the gateway may say by itself.
-fn response(endpoint: &Endpoint, status: u16) -> Value {
+fn response(endpoint: &DescribedRoute, status: u16) -> Value {
     let codes: Vec<_> =
         endpoint.codes.iter().filter(|(code, _)| is_answered_with(*code, status)).copied().collect();
     let mut bodies: Vec<(&str, Value)> = Vec::new();
-    for (media, kind) in [("application/json", Kind::Answer), ("application/problem+json", Kind::Problem)] {
+    for (media, kind) in
+        [("application/json", BodyKind::Answer), ("application/problem+json", BodyKind::Problem)]
+    {
         let mut by_schema: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (code, schema) in codes.iter().filter(|(_, schema)| Kind::of(schema) == kind) {
+        for (code, schema) in codes.iter().filter(|(_, schema)| BodyKind::of(schema) == kind) {
             match by_schema.iter_mut().find(|(name, _)| name == schema) {
                 Some((_, names)) => names.push(code.name()),
                 None => by_schema.push((schema, vec![code.name()])),
@@ -168,7 +170,8 @@ fn response(endpoint: &Endpoint, status: u16) -> Value {
     }
     let texts: Vec<_> =
         codes.iter().map(|(code, _)| format!("`{}`: {}.", code.name(), code.text())).collect();
-    let description = if texts.is_empty() { "The gateway's own answer.".to_owned() } else { texts.join(" ") };
+    let description =
+        if texts.is_empty() { "Answer of API Gateway itself.".to_owned() } else { texts.join(" ") };
     json!({ "description": description, "headers": headers(status, &codes), "content": content })
 }
 
@@ -197,8 +200,10 @@ fn headers(status: u16, codes: &[(Code, &str)]) -> Value {
     }
     if status == 429 {
         headers.insert("RateLimit-Policy".to_owned(), text("The limit: its name, requests and seconds."));
-        headers
-            .insert("RateLimit".to_owned(), text("What is left of it, and the seconds until it is whole."));
+        headers.insert(
+            "RateLimit".to_owned(),
+            text("Requests left of the limit, and the seconds until it starts anew."),
+        );
     }
     Value::Object(headers)
 }

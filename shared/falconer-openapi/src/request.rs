@@ -86,7 +86,7 @@ fn said() -> Vec<(&'static str, Value)> {
     let nonce = json!({
         "type": ["string", "null"],
         "pattern": "^[!-~]{16,128}$",
-        "description": "Comes back inside the lease: it proves that the answer is fresh.",
+        "description": "Returned inside the lease, as proof that the answer is fresh.",
     });
     let status = json!({
         "enum": [403, "403", null],
@@ -100,8 +100,8 @@ fn said() -> Vec<(&'static str, Value)> {
 }
 
 fn refresh() -> (&'static str, Value) {
-    let what = "True: take no seat. A device that holds one is seen, any other hears what verify says, and a request \
-        without hardware hears FINGERPRINT_TOO_WEAK. 1, 0 and texts of these values are read too.";
+    let what = "True: assign no seat. A device with a seat is recorded as seen, any other gets verify's answer, and a \
+        request without hardware FINGERPRINT_TOO_WEAK. 1, 0 and texts of these values are read too.";
     ("refresh", json!({ "type": ["boolean", "null"], "description": what }))
 }
 

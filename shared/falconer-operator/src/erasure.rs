@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use falconer_aws::operator::IssuanceRecord;
-use falconer_aws::store::{Row, jitter};
+use falconer_aws::store::{LicenseRow, jitter};
 use falconer_aws::{Store, StoreError};
 use falconer_domain::issue::OrderId;
 use falconer_domain::operate::{self, Personal};
@@ -46,7 +46,7 @@ pub struct Erasure<'a> {
 /// The licenses of a person.
 pub struct Found {
     /// In the order of erasure: licenses that lead to others come last.
-    pub subjects: Vec<Subject>,
+    pub subjects: Vec<PersonLicense>,
     /// Licenses, apparently of other people, with the address in a text.
     pub mentions: Vec<(LicenseId, &'static str)>,
     /// Rows that do not read as licenses.
@@ -54,9 +54,9 @@ pub struct Found {
 }
 
 /// A license of the person.
-pub struct Subject {
+pub struct PersonLicense {
     /// The stored row.
-    pub row: Row,
+    pub row: LicenseRow,
     /// The record of its issuance.
     pub issuance: IssuanceRecord,
 }
@@ -95,7 +95,7 @@ pub enum ErasureError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 
@@ -111,9 +111,9 @@ impl Erasure<'_> {
             .service
             .each(|row, issuance| {
                 if operate::holds_address(&row.license, email) {
-                    direct.push(Subject { row, issuance });
+                    direct.push(PersonLicense { row, issuance });
                 } else if row.is_being_erased() {
-                    begun.push(Subject { row, issuance });
+                    begun.push(PersonLicense { row, issuance });
                 } else if let Some(place) = mentioned(&row.license, &issuance, email) {
                     others.push((row.license.id, place));
                 }
@@ -123,7 +123,7 @@ impl Erasure<'_> {
         // First those that are found by another license alone; that one still leads to them if this is interrupted.
         let mut subjects = begun;
         for one in &direct {
-            let known = subjects.iter().chain(&direct).map(Subject::id).collect();
+            let known = subjects.iter().chain(&direct).map(PersonLicense::id).collect();
             let chain = self.chain_of(&one.row.license, known).await?;
             subjects.extend(chain.into_iter().filter(|member| member.is_nobody_elses(&one.row.license)));
         }
@@ -137,10 +137,10 @@ impl Erasure<'_> {
     ///
     /// # Errors
     /// [`ErasureError`].
-    pub async fn find_by_license(&self, row: Row) -> Result<Found, ErasureError> {
+    pub async fn find_by_license(&self, row: LicenseRow) -> Result<Found, ErasureError> {
         let issuance = row.issuance()?;
         let mut subjects = self.chain_of(&row.license, BTreeSet::from([row.license.id.clone()])).await?;
-        subjects.push(Subject { row, issuance });
+        subjects.push(PersonLicense { row, issuance });
         Ok(Found { subjects, mentions: Vec::new(), unreadable: 0 })
     }
 
@@ -148,7 +148,7 @@ impl Erasure<'_> {
         &self,
         license: &License,
         mut known: BTreeSet<LicenseId>,
-    ) -> Result<Vec<Subject>, ErasureError> {
+    ) -> Result<Vec<PersonLicense>, ErasureError> {
         let neighbours = |license: &License| [license.replaces.clone(), license.replaced_by.clone()];
         let (mut open, mut chain) = (Vec::from(neighbours(license)), Vec::new());
         while let Some(id) = open.pop() {
@@ -156,7 +156,7 @@ impl Erasure<'_> {
             let Some(row) = self.store.license(&id).await? else { continue };
             open.extend(neighbours(&row.license));
             let issuance = row.issuance()?;
-            chain.push(Subject { row, issuance });
+            chain.push(PersonLicense { row, issuance });
             if chain.len() == MAX_CHAIN {
                 break;
             }
@@ -174,7 +174,7 @@ impl Erasure<'_> {
         let (mut place, mut orders) = (None, Vec::new());
         loop {
             let page = self.store.orders_of(licenses, place).await?;
-            for order in page.orders {
+            for order in page.rows {
                 if self.mode == Mode::Erase {
                     self.store.hide_order(&order, &random::id()?).await?;
                 }
@@ -191,7 +191,7 @@ impl Erasure<'_> {
     ///
     /// # Errors
     /// [`ErasureError`].
-    pub async fn erase(&self, subject: &Subject) -> Result<Erased, ErasureError> {
+    pub async fn erase(&self, subject: &PersonLicense) -> Result<Erased, ErasureError> {
         let license = &subject.row.license;
         let (id, key_hint, parts) = (license.id.clone(), subject.issuance.key_hint.clone(), subject.parts());
         if self.mode == Mode::Count {
@@ -257,7 +257,7 @@ impl Found {
     }
 }
 
-impl Subject {
+impl PersonLicense {
     /// Returns the license id.
     #[must_use]
     pub fn id(&self) -> LicenseId {

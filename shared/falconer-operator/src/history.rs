@@ -11,7 +11,7 @@ const LAST_ANSWERS: usize = 5;
 /// Rows in one read: some 30 KB.
 const PAGE_ROWS: i32 = 100;
 /// How far back refusals are looked for. A leaked key leaves up to ten rows a minute and instance, and somebody waits.
-const MOST_ROWS: usize = 2_000;
+const MAX_HISTORY_ROWS: usize = 2_000;
 /// Actions of clients.
 const ENDPOINTS: [&str; 4] = ["verify", "activate-sync", "transfer", "deactivate"];
 
@@ -48,32 +48,32 @@ impl Recent {
             looked_at += page.rows.len();
             for row in page.rows {
                 let kept = match outcome(&row) {
-                    Some(Outcome::Refused) => &mut recent.refusals,
-                    Some(Outcome::Granted) => &mut recent.granted,
+                    Some(AnswerKind::Refused) => &mut recent.refusals,
+                    Some(AnswerKind::Granted) => &mut recent.granted,
                     None => continue,
                 };
                 if kept.len() < LAST_ANSWERS {
                     kept.push(row);
                 }
             }
-            place = page.older;
-            if place.is_none() || looked_at >= MOST_ROWS || recent.refusals.len() == LAST_ANSWERS {
+            place = page.next;
+            if place.is_none() || looked_at >= MAX_HISTORY_ROWS || recent.refusals.len() == LAST_ANSWERS {
                 return Ok(recent);
             }
         }
     }
 }
 
-enum Outcome {
+enum AnswerKind {
     Granted,
     Refused,
 }
 
 /// How a request of a client ended; `None` for what an operator did. An operator's `suspend` is recorded as SUSPENDED
 /// too, and is not a refusal.
-fn outcome(row: &AuditRecord) -> Option<Outcome> {
+fn outcome(row: &AuditRecord) -> Option<AnswerKind> {
     let code = Code::named(&row.code).filter(|_| ENDPOINTS.contains(&row.action.as_str()))?;
-    Some(if code.status() < 400 { Outcome::Granted } else { Outcome::Refused })
+    Some(if code.status() < 400 { AnswerKind::Granted } else { AnswerKind::Refused })
 }
 
 fn to_page(rows: usize) -> i32 {

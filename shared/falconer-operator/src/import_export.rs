@@ -39,7 +39,7 @@ pub struct ImportRow {
     /// The order. Its term is unused; the record has it.
     pub order: Order,
     /// State of the license.
-    pub record: Record,
+    pub record: ImportedState,
     /// Columns of a Falconer export.
     pub own: Option<ExportColumns>,
 }
@@ -53,7 +53,7 @@ pub struct Draft {
     /// The order, if it reads.
     pub order: Option<Order>,
     /// State of the license, if it reads.
-    pub record: Option<Record>,
+    pub record: Option<ImportedState>,
     /// Columns of a Falconer export.
     pub own: Option<ExportColumns>,
     /// Why the row cannot be imported.
@@ -132,7 +132,7 @@ fn translation(flag: &str, value: &str) -> String {
 }
 
 /// State of a license since it was sold. No `Debug`: it is about a person.
-pub struct Record {
+pub struct ImportedState {
     /// Status set by the operator.
     pub status: Status,
     /// The end of the license.
@@ -255,10 +255,10 @@ pub enum BadRow {
 }
 
 /// Lines that a message names.
-const MOST_LINES_TOLD: usize = 10;
+const MAX_LINES_SHOWN: usize = 10;
 
 fn lines(lines: &[u64]) -> String {
-    let told: Vec<_> = lines.iter().take(MOST_LINES_TOLD).map(u64::to_string).collect();
+    let told: Vec<_> = lines.iter().take(MAX_LINES_SHOWN).map(u64::to_string).collect();
     match (told.split_last(), lines.len().saturating_sub(told.len())) {
         (Some((last, [])), _) => last.clone(),
         (Some((last, before)), 0) => format!("{} and {last}", before.join(", ")),

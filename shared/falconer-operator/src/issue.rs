@@ -12,11 +12,11 @@ use crate::random;
 
 /// Taken keys in a row after which an issue fails. A legacy key has no randomness: all of its neighbours in time may
 /// have been issued by a bulk run of the Flask server or by another operator.
-const MAX_TAKEN: u32 = 10_000;
+const MAX_TAKEN_KEYS: u32 = 10_000;
 
 /// Form of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum KeyForm {
     /// With 80 random bits, by the current generation.
     Current,
     /// The Flask server's form, for applications that read no other.
@@ -80,7 +80,7 @@ pub enum IssueError {
     )]
     Store(#[from] StoreError),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 
@@ -136,10 +136,10 @@ impl<'a> Issuer<'a> {
     pub async fn issue(
         &mut self,
         order: &CheckedOrder,
-        form: Form,
+        form: KeyForm,
         now: UnixMillis,
     ) -> Result<Issued, IssueError> {
-        for _ in 0..MAX_TAKEN {
+        for _ in 0..MAX_TAKEN_KEYS {
             let (key, license) = self.prepare(order, form, now)?;
             let row = self.audit(&license.license.id, now)?;
             match self.store.issue(&license, &row, &random::id()?).await {
@@ -160,10 +160,10 @@ impl<'a> Issuer<'a> {
         &mut self,
         id: &OrderId,
         order: &CheckedOrder,
-        form: Form,
+        form: KeyForm,
         now: UnixMillis,
     ) -> Result<Ordered, IssueError> {
-        for _ in 0..MAX_TAKEN {
+        for _ in 0..MAX_TAKEN_KEYS {
             if let Some(there) = self.placed(id, order).await? {
                 return Ok(Ordered::There(there));
             }
@@ -206,7 +206,7 @@ impl<'a> Issuer<'a> {
     pub fn prepare(
         &mut self,
         order: &CheckedOrder,
-        form: Form,
+        form: KeyForm,
         now: UnixMillis,
     ) -> Result<(LicenseKey, NewLicense), IssueError> {
         let (key, issuer) = self.next_key(order, form, now)?;
@@ -218,18 +218,18 @@ impl<'a> Issuer<'a> {
     fn next_key(
         &mut self,
         order: &CheckedOrder,
-        form: Form,
+        form: KeyForm,
         now: UnixMillis,
     ) -> Result<(LicenseKey, &'a Generation), IssueError> {
         match form {
-            Form::Current => {
+            KeyForm::Current => {
                 let generation = self.ring.current();
                 let random = random::bytes()?;
                 let key =
                     CurrentKey::issue(generation, order.product().clone(), order.printed_tier(), random);
                 Ok((LicenseKey::Current(key), generation))
             }
-            Form::Legacy => {
+            KeyForm::Legacy => {
                 let generation = self.ring.legacy().ok_or(IssueError::NoLegacy)?;
                 if order.product().as_str() != LegacyKey::PREFIX {
                     return Err(IssueError::LegacyProduct);

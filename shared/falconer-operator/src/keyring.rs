@@ -72,7 +72,7 @@ pub enum EditRefusal {
 
 /// One line of `keyring list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedGeneration {
     /// The generation.
     pub number: GenerationNumber,
     /// Role: `current`, `legacy`, `imported`, `distrusted`, `waiting`, `verifies`.
@@ -304,7 +304,7 @@ impl Draft {
 
     /// Every generation and what it does.
     #[must_use]
-    pub fn list(&self) -> Vec<Listed> {
+    pub fn list(&self) -> Vec<ListedGeneration> {
         let waiting = self.waiting().ok();
         let role = |number| {
             if self.ring.current().number() == number {
@@ -321,7 +321,8 @@ impl Draft {
                 "verifies"
             }
         };
-        let listed = |number| Listed { number, role: role(number), added_at: self.added_at(number) };
+        let listed =
+            |number| ListedGeneration { number, role: role(number), added_at: self.added_at(number) };
         self.ring.numbers().map(listed).collect()
     }
 

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use falconer_aws::audit::{RowPart, Subject};
+use falconer_aws::audit::{AuditSubject, RowPart};
 use falconer_aws::operator::{IssuanceRecord, PageToken};
-use falconer_aws::store::{Row, jitter};
+use falconer_aws::store::{LicenseRow, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::{Catalog, KeyRing, License, LicenseId, LicenseKey, Product, UnixMillis};
@@ -59,7 +59,7 @@ pub enum ChangeError<E: std::error::Error + 'static> {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 
@@ -85,7 +85,7 @@ impl<'a> LicenseService<'a> {
     ///
     /// # Errors
     /// [`FindError`].
-    pub async fn find(&self, text: &str) -> Result<Row, FindError> {
+    pub async fn find(&self, text: &str) -> Result<LicenseRow, FindError> {
         let text = text.trim();
         if let Some(id) = LicenseId::parse(text) {
             return self.read(&id).await;
@@ -116,12 +116,12 @@ impl<'a> LicenseService<'a> {
         !named && (text.contains(ELLIPSIS) || text.contains("..."))
     }
 
-    async fn read(&self, id: &LicenseId) -> Result<Row, FindError> {
+    async fn read(&self, id: &LicenseId) -> Result<LicenseRow, FindError> {
         self.store.license(id).await?.ok_or_else(|| FindError::NoLicense(id.to_string()))
     }
 
-    async fn find_by_hint(&self, hint: &str) -> Result<Row, FindError> {
-        let mut found: Vec<Row> = Vec::new();
+    async fn find_by_hint(&self, hint: &str) -> Result<LicenseRow, FindError> {
+        let mut found: Vec<LicenseRow> = Vec::new();
         self.each(|row, issuance| {
             if issuance.key_hint.to_uppercase() == hint {
                 found.push(row);
@@ -142,7 +142,7 @@ impl<'a> LicenseService<'a> {
     /// [`StoreError`].
     pub async fn each(
         &self,
-        visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
+        visit: impl FnMut(LicenseRow, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize, StoreError> {
         self.each_after(None, visit).await
     }
@@ -154,7 +154,7 @@ impl<'a> LicenseService<'a> {
     pub async fn each_after(
         &self,
         license: Option<&LicenseId>,
-        mut visit: impl FnMut(Row, IssuanceRecord) -> ControlFlow<()>,
+        mut visit: impl FnMut(LicenseRow, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize, StoreError> {
         let (mut place, mut unreadable) = (license.map(PageToken::after), 0);
         loop {
@@ -248,7 +248,7 @@ impl<'a> LicenseService<'a> {
     ) -> Result<AuditRow, getrandom::Error> {
         Ok(AuditRow {
             part: RowPart::Whole,
-            about: Subject::Catalog(product.clone()),
+            about: AuditSubject::Catalog(product.clone()),
             at: now,
             request_id: random::id()?,
             action: "catalog-apply",

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use falconer_aws::operator::IssuanceRecord;
-use falconer_aws::store::{Row, jitter};
+use falconer_aws::store::{LicenseRow, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::NewLicense;
 use falconer_domain::license_key::CurrentKey;
@@ -96,7 +96,7 @@ pub enum RotationError {
     )]
     Contended(LicenseId),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 
@@ -133,7 +133,7 @@ impl Rotation<'_> {
     pub async fn plan(&self) -> Result<Plan, RotationError> {
         let (mut plan, mut needing, mut replaced) = (Plan::default(), HashSet::new(), Vec::new());
         let mut failed = None;
-        let visit = |row: Row, issuance: IssuanceRecord| {
+        let visit = |row: LicenseRow, issuance: IssuanceRecord| {
             let license = row.license;
             match needs(self.ring, self.generation, &license, &issuance) {
                 Ok(false) => return ControlFlow::Continue(()),
@@ -247,7 +247,7 @@ impl Rotation<'_> {
 
     /// The same key in every run, so that a list of a run that was killed names no key that was never given. Another
     /// one only where that key has a license already, as after a restore of single rows.
-    async fn key_for(&self, row: &Row, tries: u32) -> Result<LicenseKey, RotationError> {
+    async fn key_for(&self, row: &LicenseRow, tries: u32) -> Result<LicenseKey, RotationError> {
         let (home, license) = (self.ring.current(), &row.license);
         let (product, tier) = (license.product.clone(), license.tier.printed());
         // Lower case, which no folded key of a sheet is.
@@ -263,7 +263,7 @@ impl Rotation<'_> {
 
     async fn replace(
         &self,
-        row: &Row,
+        row: &LicenseRow,
         issuance: &IssuanceRecord,
         key: &LicenseKey,
     ) -> Result<LicenseId, RotationError> {
@@ -289,7 +289,7 @@ impl Rotation<'_> {
 }
 
 fn renewed(
-    row: &Row,
+    row: &LicenseRow,
     old_key: Zeroizing<String>,
     key: Zeroizing<String>,
     id: LicenseId,

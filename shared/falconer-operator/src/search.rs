@@ -19,7 +19,7 @@ const MAX_KEY_WORDS: usize = 8;
 /// Minimum length of a group that identifies a key. Words of a sentence rarely have so many characters of one.
 const MIN_GROUP_CHARS: usize = 4;
 /// Minimum of letters and digits in a text without a tag that may be a mistyped key.
-const NEARLY_CHARS: usize = 30;
+const MIN_MISTYPED_KEY_CHARS: usize = 30;
 /// Characters around a key in a link or a mail's source, and never in a key.
 const AROUND: [char; 14] = ['&', '?', '=', '#', '<', '>', '"', '\'', '(', ')', '[', ']', ',', ';'];
 /// Free texts of which it is computed which license an import made of them.
@@ -98,7 +98,8 @@ impl SearchQuery {
     #[must_use]
     pub fn has_mistyped_key(&self, ring: &KeyRing) -> bool {
         let is_long = |text: &&String| {
-            license_key::name(text).is_some_and(|name| name.len() >= NEARLY_CHARS && !text.contains('@'))
+            license_key::name(text)
+                .is_some_and(|name| name.len() >= MIN_MISTYPED_KEY_CHARS && !text.contains('@'))
         };
         self.words.iter().filter(is_long).any(|word| matches!(ring.origin(word), Origin::Mistyped))
     }

@@ -2,7 +2,7 @@
 
 use falconer_domain::issue::NewLicense;
 use falconer_domain::{Code, KeyRing, Status};
-use falconer_tests::{Fixture, Machine, World, device_id};
+use falconer_tests::{Fixture, Machine, TestStack, device_id};
 use serde_json::{Value, json};
 
 use super::{DEVICE_ONLY, HINT, check};
@@ -12,28 +12,28 @@ use crate::contract::{
 
 #[test]
 fn refuses_inactive_licenses() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
     let gone = ago(DAY);
     let of = |status| with_status(Fixture::pro(), status);
     for (name, key, code) in [
-        ("not there", world.key_without_license(), Code::NotFound),
-        ("revoked", put(&world, of(Status::Revoked)), Code::Revoked),
-        ("suspended", put(&world, of(Status::Suspended)), Code::Suspended),
-        ("ended", put(&world, Fixture::pro().ending(gone)), Code::Expired),
-        ("ended before its first activation", put(&world, of(Status::Pending).ending(gone)), Code::Expired),
-        ("a legacy key", put(&world, of(Status::Revoked).with_legacy_key()), Code::Revoked),
+        ("not there", stack.key_without_license(), Code::NotFound),
+        ("revoked", put(&stack, of(Status::Revoked)), Code::Revoked),
+        ("suspended", put(&stack, of(Status::Suspended)), Code::Suspended),
+        ("ended", put(&stack, Fixture::pro().ending(gone)), Code::Expired),
+        ("ended before its first activation", put(&stack, of(Status::Pending).ending(gone)), Code::Expired),
+        ("a legacy key", put(&stack, of(Status::Revoked).with_legacy_key()), Code::Revoked),
     ] {
         let request = with(a.request(&key), json!({ "nonce": NONCE, "origin": "fixture-app" }));
-        ACTIVATE.check_no(&world, name, &key, request, ACTIVATE.no(code));
+        ACTIVATE.check_no(&stack, name, &key, request, ACTIVATE.no(code));
     }
 }
 
 #[test]
 fn refuses_weak_fingerprints() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
-    let key = put(&world, Fixture::pro());
+    let key = put(&stack, Fixture::pro());
     for (name, members) in [
         ("nothing", json!({})),
         ("no parts", json!({ "hardware": {} })),
@@ -45,17 +45,17 @@ fn refuses_weak_fingerprints() {
         ("a weak column", json!({ "hw2": a.cpu })),
     ] {
         let request = with(json!({ "license": key, "nonce": NONCE }), members);
-        ACTIVATE.check_no(&world, name, &key, request, ACTIVATE.no(Code::FingerprintTooWeak));
+        ACTIVATE.check_no(&stack, name, &key, request, ACTIVATE.no(Code::FingerprintTooWeak));
     }
     // An installation counts where nothing else tells the machine from others.
     let hardware = json!({ "install": a.mac, "cpu": a.cpu });
     let request = json!({ "license": key, "hardware": hardware });
-    assert_eq!(world.post("/api/activate-sync", &request).code(), "ACTIVATED");
+    assert_eq!(stack.post("/api/activate-sync", &request).code(), "ACTIVATED");
 }
 
 #[test]
 fn refuses_when_seats_are_taken() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b, c] = ["a", "b", "c"].map(Machine::named);
     let (day, week) = (ago(DAY), ago(7 * DAY));
     let nameless = |new: &mut NewLicense, _: &KeyRing| {
@@ -68,15 +68,15 @@ fn refuses_when_seats_are_taken() {
         ("a legacy key", Fixture::pro().with_legacy_key().bound(1, &b, day), json!([old_device(1, day)])),
         ("both", two(), json!([old_device(1, day), nameless])),
     ] {
-        let key = put(&world, fixture);
+        let key = put(&stack, fixture);
         let body = with(ACTIVATE.no(Code::SeatsExhausted), json!({ "hint": HINT, "devices": devices }));
-        ACTIVATE.check_no(&world, name, &key, with(a.request(&key), json!({ "nonce": NONCE })), body);
+        ACTIVATE.check_no(&stack, name, &key, with(a.request(&key), json!({ "nonce": NONCE })), body);
     }
 }
 
 #[test]
 fn refuses_over_transfer_limit() {
-    let world = World::start();
+    let stack = TestStack::start();
     let a = Machine::named("a");
     let [h2, h20, d2, d10, d300] = [2 * HOUR, 20 * HOUR, 2 * DAY, 10 * DAY, 300 * DAY].map(ago);
     let d364 = ago(365 * DAY - HOUR);
@@ -96,15 +96,15 @@ fn refuses_over_transfer_limit() {
         ("both, the cool-down for longer", moved_at(one(), [d364, d10, h2]), limit(3, 3, day_opens)),
         ("none ever", moved_at(one(), []).with(never), limit(0, 0, Value::Null)),
     ] {
-        let key = put(&world, fixture);
-        ACTIVATE.check_no(&world, name, &key, with(a.request(&key), json!({ "nonce": NONCE })), body);
+        let key = put(&stack, fixture);
+        ACTIVATE.check_no(&stack, name, &key, with(a.request(&key), json!({ "nonce": NONCE })), body);
     }
 }
 
 /// Each license gives several reasons; the answer has the first.
 #[test]
 fn first_of_several_reasons_wins() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [a, b] = ["a", "b"].map(Machine::named);
     let day = ago(DAY);
     let moments = spent();
@@ -128,15 +128,15 @@ fn first_of_several_reasons_wins() {
         ("no seat, limit, cool-down", moved_at(elsewhere(), moments), json!({}), full),
         ("limit, cool-down", moved_at(Fixture::pro(), moments), json!({}), limit),
     ] {
-        let key = put(&world, fixture);
-        ACTIVATE.check_no(&world, name, &key, with(a.request(&key), members), body);
+        let key = put(&stack, fixture);
+        ACTIVATE.check_no(&stack, name, &key, with(a.request(&key), members), body);
     }
 
-    let missing = world.key_without_license();
+    let missing = stack.key_without_license();
     let request = with(a.request(&missing), weak());
-    ACTIVATE.check_no(&world, "too weak, not there", &missing, request, no(Code::FingerprintTooWeak));
+    ACTIVATE.check_no(&stack, "too weak, not there", &missing, request, no(Code::FingerprintTooWeak));
 
-    let key = put(&world, moved_at(Fixture::pro().bound(1, &a, day), moments));
+    let key = put(&stack, moved_at(Fixture::pro().bound(1, &a, day), moments));
     let body = yes(Code::Refreshed, seen_device(1, day), (1, 1), (3, 3, year_opens_at.into()));
-    check(&world, "known, no seat, limit, cool-down", &key, &a, body, DEVICE_ONLY);
+    check(&stack, "known, no seat, limit, cool-down", &key, &a, body, DEVICE_ONLY);
 }

@@ -1,6 +1,6 @@
 //! A bill attack: requests that cost us, and nothing else.
 
-use falconer_tests::{Fixture, Machine, World, WorldOptions};
+use falconer_tests::{Fixture, Machine, TestStack, TestStackOptions};
 use serde_json::json;
 
 /// Requests a minute for one license on one instance.
@@ -19,27 +19,27 @@ fn license_limit_caps_many_addresses() {
         ("transfer", "ALREADY_BOUND"),
         ("deactivate", "DEVICE_NOT_BOUND"),
     ] {
-        let world = World::with(&WorldOptions {
+        let stack = TestStack::with(&TestStackOptions {
             settings: vec![
                 ("RATE_LIMIT_PER_MINUTE", "10".to_owned()),
                 ("VERIFIES_PER_LICENSE_PER_MINUTE", PER_LICENSE.to_string()),
             ],
-            ..WorldOptions::default()
+            ..TestStackOptions::default()
         });
         let fixture = Fixture::pro();
-        let key = world.put(match endpoint {
+        let key = stack.put(match endpoint {
             "deactivate" => fixture,
             _ => fixture.bound(1, &machine, falconer_tests::now()),
         });
         let body = if endpoint == "verify" { json!({ "license": key }) } else { machine.request(&key) };
         // The catalog, once.
         let path = format!("/api/{endpoint}");
-        assert_eq!(world.post_from("203.0.113.250", &path, &body).code(), code);
-        world.settle();
-        world.forget();
+        assert_eq!(stack.post_from("203.0.113.250", &path, &body).code(), code);
+        stack.settle();
+        stack.forget();
         let replies: Vec<_> =
-            (0..FLOOD).map(|number| world.post_from(&format!("203.0.113.{number}"), &path, &body)).collect();
-        world.settle();
+            (0..FLOOD).map(|number| stack.post_from(&format!("203.0.113.{number}"), &path, &body)).collect();
+        stack.settle();
         let admitted = replies.iter().filter(|reply| reply.code() == code).count();
         let refused: Vec<_> = replies.iter().filter(|reply| reply.status == 429).collect();
         assert_eq!(admitted + refused.len(), FLOOD, "{endpoint}");
@@ -50,7 +50,7 @@ fn license_limit_caps_many_addresses() {
             refused.iter().all(|reply| reply.header("ratelimit-policy") == Some(policy.as_str())),
             "{endpoint}"
         );
-        let records = world.dynamodb.records();
+        let records = stack.dynamodb.records();
         let of = |operation: &str| records.iter().filter(|one| one.operation == operation).count();
         assert_eq!((of("GetItem"), of("UpdateItem")), (admitted, admitted), "{endpoint}: a refusal is free");
         assert!(of("PutItem") <= 2 * ROWS, "{endpoint}: {} rows", of("PutItem"));

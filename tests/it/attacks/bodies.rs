@@ -1,6 +1,6 @@
 //! Oversized, deeply nested, wrongly typed JSON. The contracts have the cases; here is everything else.
 
-use falconer_tests::{Fixture, World};
+use falconer_tests::{Fixture, TestStack};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value};
@@ -71,15 +71,15 @@ fn with_key(value: &Value, key: &str) -> Value {
 
 #[test]
 fn no_json_gets_5xx_or_unsigned_yes() {
-    let world = World::start();
-    let key = world.put(Fixture::pro().seats(100));
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro().seats(100));
     let mut runner = TestRunner::new(Config { cases: 120, failure_persistence: None, ..Config::default() });
     let endpoints = ["verify", "activate-sync", "transfer", "deactivate"];
     runner
         .run(&any_json(), |body| {
             let body = with_key(&body, &key);
             for endpoint in endpoints {
-                let reply = world.post(&format!("/api/{endpoint}"), &body);
+                let reply = stack.post(&format!("/api/{endpoint}"), &body);
                 prop_assert!(reply.status < 500, "{endpoint} {body}: {} {}", reply.status, reply.body);
                 prop_assert!(!reply.code().is_empty(), "{endpoint} {body}: {}", reply.body);
                 let signed = reply.body["lease"].is_string();
@@ -98,10 +98,10 @@ fn no_json_gets_5xx_or_unsigned_yes() {
         vec![b' '; 2 << 20],
     ] {
         for endpoint in endpoints {
-            let reply = world.send("POST", &format!("/api/{endpoint}"), &[], &bytes);
+            let reply = stack.send("POST", &format!("/api/{endpoint}"), &[], &bytes);
             assert!((400..500).contains(&reply.status), "{endpoint} {}…: {}", bytes[0], reply.status);
         }
     }
-    assert_eq!(world.gateway().starts().len(), world.instances(), "nobody died of it");
-    assert_eq!(world.verify(&key).code(), "VALID");
+    assert_eq!(stack.gateway().starts().len(), stack.instances(), "nobody died of it");
+    assert_eq!(stack.verify(&key).code(), "VALID");
 }

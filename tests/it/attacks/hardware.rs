@@ -1,7 +1,7 @@
 //! Hardware that is mixed, walked from machine to machine, or nothing at all.
 
 use falconer_domain::hardware::Label;
-use falconer_tests::{Fixture, Machine, World, device_id};
+use falconer_tests::{Fixture, Machine, TestStack, device_id};
 use serde_json::{Value, json};
 
 use crate::contract::{DAY, ago};
@@ -28,7 +28,7 @@ fn stated(reply: &falconer_tests::Reply) -> Value {
 
 #[test]
 fn swapped_hardware_gets_no_seat_or_lease() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [ours, theirs] = series();
     let labels = [Label::Mac, Label::Cpu, Label::Board];
     let of_theirs = serde_json::to_value(theirs.received().lease(&labels).to_wire()).unwrap();
@@ -39,21 +39,21 @@ fn swapped_hardware_gets_no_seat_or_lease() {
         json!({ "board": theirs.board }),
         json!({ "disk": theirs.mac, "machine_id": theirs.board }),
     ] {
-        let key = world.put(Fixture::pro().bound(1, &ours, ago(30 * DAY)));
-        let id = world.license_id(&key);
-        let before = world.stored(&id);
+        let key = stack.put(Fixture::pro().bound(1, &ours, ago(30 * DAY)));
+        let id = stack.license_id(&key);
+        let before = stack.stored(&id);
         for endpoint in ["verify", "activate-sync", "transfer"] {
             // A transfer of the whole moves the seat, and is counted, told, and taken back: that is eviction.
             if endpoint == "transfer" && parts == theirs.hardware() {
                 continue;
             }
-            let reply = world.post(&format!("/api/{endpoint}"), &swapped(&ours, &key, &parts));
+            let reply = stack.post(&format!("/api/{endpoint}"), &swapped(&ours, &key, &parts));
             let place = format!("{endpoint} {parts}: {}", reply.code());
             let hw = if reply.body["valid"] == true { stated(&reply) } else { Value::Null };
             for label in ["mac", "board"] {
                 assert!(hw[label].is_null() || hw[label] != of_theirs[label], "{place}: {hw}");
             }
-            let now = world.stored(&id);
+            let now = stack.stored(&id);
             assert_eq!(
                 now.devices.keys().collect::<Vec<_>>(),
                 [&device_id(1)],
@@ -65,11 +65,11 @@ fn swapped_hardware_gets_no_seat_or_lease() {
                 "{place}"
             );
         }
-        let verdict = world.post("/api/verify", &theirs.request(&key));
+        let verdict = stack.post("/api/verify", &theirs.request(&key));
         assert_eq!(verdict.code(), "HARDWARE_MISMATCH", "{parts}: the other machine holds nothing");
-        assert_eq!(world.activate(&key, &theirs).code(), "SEATS_EXHAUSTED", "{parts}");
+        assert_eq!(stack.activate(&key, &theirs).code(), "SEATS_EXHAUSTED", "{parts}");
         assert_eq!(
-            world.post("/api/verify", &ours.request(&key)).code(),
+            stack.post("/api/verify", &ours.request(&key)).code(),
             "VALID",
             "{parts}: the owner goes on"
         );
@@ -78,10 +78,10 @@ fn swapped_hardware_gets_no_seat_or_lease() {
 
 #[test]
 fn drift_never_moves_a_seat() {
-    let world = World::start();
+    let stack = TestStack::start();
     let [ours, theirs] = series();
-    let key = world.put(Fixture::pro().bound(1, &ours, ago(30 * DAY)));
-    let id = world.license_id(&key);
+    let key = stack.put(Fixture::pro().bound(1, &ours, ago(30 * DAY)));
+    let id = stack.license_id(&key);
     // Step by step: one foreign part, then the next one, in every order and as often as anybody likes.
     let steps = [
         json!({ "board": theirs.board }),
@@ -92,21 +92,21 @@ fn drift_never_moves_a_seat() {
     let mut codes = Vec::new();
     for _ in 0..3 {
         for parts in &steps {
-            let reply = world.post("/api/activate-sync", &swapped(&ours, &key, parts));
+            let reply = stack.post("/api/activate-sync", &swapped(&ours, &key, parts));
             codes.push(reply.code().to_owned());
         }
     }
     assert_eq!(codes.iter().filter(|code| *code == "DRIFTED").count(), 1, "one part in a week: {codes:?}");
-    let device = &world.stored(&id).devices[&device_id(1)];
+    let device = &stack.stored(&id).devices[&device_id(1)];
     let learned = device.components.values().filter(|part| part.learned_at.is_some()).count();
     assert_eq!(learned, 1);
-    assert_eq!(world.post("/api/verify", &theirs.request(&key)).code(), "HARDWARE_MISMATCH");
-    assert_eq!(world.post("/api/verify", &ours.request(&key)).code(), "VALID");
+    assert_eq!(stack.post("/api/verify", &theirs.request(&key)).code(), "HARDWARE_MISMATCH");
+    assert_eq!(stack.post("/api/verify", &ours.request(&key)).code(), "VALID");
 }
 
 #[test]
 fn placeholder_parts_never_match() {
-    let world = World::start();
+    let stack = TestStack::start();
     let nothing = [
         json!({ "mac": "", "cpu": "", "board": "" }),
         json!({ "mac": null, "cpu": null, "board": null }),
@@ -116,21 +116,21 @@ fn placeholder_parts_never_match() {
     ];
     for hardware in &nothing {
         let request = |key: &str| json!({ "license": key, "hardware_format": 1, "hardware": hardware });
-        let key = world.put(Fixture::pro().seats(2));
-        assert_eq!(world.post("/api/activate-sync", &request(&key)).code(), "FINGERPRINT_TOO_WEAK");
-        assert_eq!(world.stored(&world.license_id(&key)).devices.len(), 0, "{hardware}");
+        let key = stack.put(Fixture::pro().seats(2));
+        assert_eq!(stack.post("/api/activate-sync", &request(&key)).code(), "FINGERPRINT_TOO_WEAK");
+        assert_eq!(stack.stored(&stack.license_id(&key)).devices.len(), 0, "{hardware}");
 
         // A device that was stored with one part only is not "equal" to a machine that shows none.
         let here = Machine::named("here");
-        let bound = world.put(Fixture::pro().bound(1, &here, ago(DAY)).with(|new, _| {
+        let bound = stack.put(Fixture::pro().bound(1, &here, ago(DAY)).with(|new, _| {
             for device in new.license.devices.values_mut() {
                 device.components.retain(|label, _| *label == Label::Mac);
             }
             new.license.policy.hardware_required = Some(true);
         }));
-        let verdict = world.post("/api/verify", &request(&bound));
+        let verdict = stack.post("/api/verify", &request(&bound));
         assert_ne!(verdict.body["valid"], true, "{hardware}: {}", verdict.body);
-        assert_eq!(world.post("/api/deactivate", &request(&bound)).code(), "DEVICE_NOT_BOUND", "{hardware}");
-        assert_eq!(world.stored(&world.license_id(&bound)).devices.len(), 1, "{hardware}");
+        assert_eq!(stack.post("/api/deactivate", &request(&bound)).code(), "DEVICE_NOT_BOUND", "{hardware}");
+        assert_eq!(stack.stored(&stack.license_id(&bound)).devices.len(), 1, "{hardware}");
     }
 }

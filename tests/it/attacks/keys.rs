@@ -1,6 +1,6 @@
 //! Key guessing and tampering.
 
-use falconer_tests::{Fixture, World};
+use falconer_tests::{Fixture, TestStack};
 use serde_json::{Value, json};
 
 /// Every character a current key is written with, and those of the hex of a legacy one.
@@ -21,17 +21,17 @@ fn changed(key: &str, digits: &str) -> Vec<String> {
 }
 
 /// The answer to a guess, without the members that differ from call to call.
-fn told(world: &World, path: &str, typed: &str) -> (u16, Value) {
-    let mut reply = world.post(path, &json!({ "license": typed }));
+fn told(stack: &TestStack, path: &str, typed: &str) -> (u16, Value) {
+    let mut reply = stack.post(path, &json!({ "license": typed }));
     reply.body["requestId"].take();
     (reply.status, reply.body)
 }
 
 #[test]
 fn guessed_keys_are_refused_alike() {
-    let world = World::start();
-    let (ring, keys) = (world.ring(), [world.put(Fixture::pro()), world.put(Fixture::pro())]);
-    let legacy = [world.put(Fixture::pro().with_legacy_key()), world.put(Fixture::pro().with_legacy_key())];
+    let stack = TestStack::start();
+    let (ring, keys) = (stack.ring(), [stack.put(Fixture::pro()), stack.put(Fixture::pro())]);
+    let legacy = [stack.put(Fixture::pro().with_legacy_key()), stack.put(Fixture::pro().with_legacy_key())];
     let mut guesses = changed(&keys[0], DIGITS);
     // A legacy key says its tier, its second and a tag of those.
     guesses.extend(changed(&legacy[0], "0123456789abcdef"));
@@ -47,18 +47,18 @@ fn guessed_keys_are_refused_alike() {
         assert!(ring.authenticate(guess).is_err(), "{guess}");
     }
     // Over the wire: no call, and no difference that would tell a guesser how near it came.
-    let no_key = told(&world, "/api/verify", "ABC-123-XYZ");
+    let no_key = told(&stack, "/api/verify", "ABC-123-XYZ");
     assert_eq!((no_key.0, &no_key.1["code"]), (401, &json!("INVALID_SIGNATURE")));
-    world.settle();
-    world.forget();
+    stack.settle();
+    stack.forget();
     for guess in guesses.iter().step_by(23) {
-        world.speak(guess);
-        assert_eq!(told(&world, "/api/verify", guess), no_key, "{guess}");
+        stack.speak(guess);
+        assert_eq!(told(&stack, "/api/verify", guess), no_key, "{guess}");
     }
-    world.settle();
-    let asked: Vec<_> = world.dynamodb.records().into_iter().map(|record| record.operation).collect();
+    stack.settle();
+    let asked: Vec<_> = stack.dynamodb.records().into_iter().map(|record| record.operation).collect();
     assert_eq!(asked, Vec::<String>::new());
     for key in keys.iter().chain(&legacy) {
-        assert_eq!(world.verify(key).code(), "VALID");
+        assert_eq!(stack.verify(key).code(), "VALID");
     }
 }

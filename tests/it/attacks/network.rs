@@ -9,7 +9,7 @@ use falconer_client::{
     RefreshError, RequestFailure, State, Transport, UnixMillis,
 };
 use falconer_domain::encoding::BASE64URL_NOPAD;
-use falconer_tests::{Fixture, MASTER_B, World, WorldOptions, now};
+use falconer_tests::{Fixture, MASTER_B, TestStack, TestStackOptions, now};
 use serde_json::Value;
 
 use crate::issuing::falconer;
@@ -20,16 +20,16 @@ type Meddling =
 
 /// The way to the server, and whoever sits on it.
 #[derive(Clone)]
-struct Way {
+struct MeddlingTransport {
     server: HttpTransport,
     meddling: Arc<Mutex<Option<Meddling>>>,
     /// The last answer that really came from the server.
     heard: Arc<Mutex<Option<Reply>>>,
 }
 
-impl Way {
-    fn to(world: &World) -> Self {
-        let server = HttpTransport::new(&world.gateway().url());
+impl MeddlingTransport {
+    fn to(stack: &TestStack) -> Self {
+        let server = HttpTransport::new(&stack.gateway().url());
         Self { server, meddling: Arc::default(), heard: Arc::default() }
     }
 
@@ -45,7 +45,7 @@ impl Way {
     }
 }
 
-impl Transport for Way {
+impl Transport for MeddlingTransport {
     fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
         let &TransportRequest { endpoint, body, .. } = request;
         let meddling = self.meddling.lock().unwrap();
@@ -83,9 +83,9 @@ impl Hardware for Parts {
     }
 }
 
-/// An application that trusts the keys of this world.
-fn application(world: &World, way: &Way, machine: &'static str) -> Licensing {
-    let keys = PublicKeys::parse(&world.get("/api/keys").body.to_string()).expect("public keys");
+/// An application that trusts the keys of this stack.
+fn application(stack: &TestStack, way: &MeddlingTransport, machine: &'static str) -> Licensing {
+    let keys = PublicKeys::parse(&stack.get("/api/keys").body.to_string()).expect("public keys");
     let wall = UnixMillis(now().0);
     Licensing::builder("QF", "https://licenses.example.com", keys)
         .transport(way.clone())
@@ -96,32 +96,32 @@ fn application(world: &World, way: &Way, machine: &'static str) -> Licensing {
         .expect("an open license")
 }
 
-fn operate(world: &World, arguments: &[&str]) {
-    let output = falconer(world).args(["--yes"]).args(arguments).output().expect("the program runs");
+fn operate(stack: &TestStack, arguments: &[&str]) {
+    let output = falconer(stack).args(["--yes"]).args(arguments).output().expect("the program runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Activated, checked once, and revoked since: whoever makes the application miss that has won.
-fn revoked() -> (World, Way, Licensing) {
-    let world = World::start();
-    let way = Way::to(&world);
-    let key = world.put(Fixture::pro());
-    let client = application(&world, &way, "first");
+fn revoked() -> (TestStack, MeddlingTransport, Licensing) {
+    let stack = TestStack::start();
+    let way = MeddlingTransport::to(&stack);
+    let key = stack.put(Fixture::pro());
+    let client = application(&stack, &way, "first");
     client.activate(&key, "", "").expect("an activation");
     assert_eq!(client.refresh(), Ok(State::Active));
-    operate(&world, &["revoke", &key, "--reason", "refund"]);
-    (world, way, client)
+    operate(&stack, &["revoke", &key, "--reason", "refund"]);
+    (stack, way, client)
 }
 
 /// The truth gets through as soon as nobody is in its way.
-fn ends_with_the_truth(way: &Way, client: &Licensing) {
+fn ends_with_the_truth(way: &MeddlingTransport, client: &Licensing) {
     way.leave();
     assert_eq!(client.refresh(), Ok(State::Locked { code: LockCode::Revoked }));
 }
 
 #[test]
 fn replayed_answer_is_ignored() {
-    let (_world, way, client) = revoked();
+    let (_stack, way, client) = revoked();
     let held = client.license();
     let recorded = way.heard.lock().unwrap().clone().expect("an answer");
     way.meddle(move |server, endpoint, body| match endpoint {
@@ -136,11 +136,11 @@ fn replayed_answer_is_ignored() {
 /// A whole authority of somebody else's, with a license of the same key's product, and its own public keys.
 #[test]
 fn forged_server_is_not_believed() {
-    let (_world, way, client) = revoked();
+    let (_stack, way, client) = revoked();
     let held = client.license();
     for generation in ["1", "9"] {
         let ring = format!(r#"{{"current":"{generation}","{generation}":"{MASTER_B}"}}"#);
-        let forged = World::with(&WorldOptions { ring: Some(ring), ..WorldOptions::default() });
+        let forged = TestStack::with(&TestStackOptions { ring: Some(ring), ..TestStackOptions::default() });
         let theirs = forged.put(Fixture::pro());
         let url = forged.gateway().url();
         way.meddle(move |_, endpoint, body| {
@@ -190,7 +190,7 @@ fn downgraded(yes: &Reply, header: Option<&str>, asked: &str) -> Reply {
 
 #[test]
 fn unsigned_answer_changes_nothing() {
-    let (world, way, client) = revoked();
+    let (stack, way, client) = revoked();
     let held = client.license();
     let yes = way.heard.lock().unwrap().clone().expect("an answer");
     for header in [
@@ -209,10 +209,10 @@ fn unsigned_answer_changes_nothing() {
     }
     ends_with_the_truth(&way, &client);
     // And unsigned members do not turn a signed no into a yes.
-    let key = world.put(Fixture::pro());
-    let other = application(&world, &way, "second");
+    let key = stack.put(Fixture::pro());
+    let other = application(&stack, &way, "second");
     other.activate(&key, "", "").expect("an activation");
-    operate(&world, &["revoke", &key, "--reason", "refund"]);
+    operate(&stack, &["revoke", &key, "--reason", "refund"]);
     way.meddle(|server, endpoint, body| {
         let mut reply = server.send(&TransportRequest::new(endpoint, body))?;
         let mut body: Value = serde_json::from_slice(&reply.body).unwrap();
@@ -228,10 +228,10 @@ fn unsigned_answer_changes_nothing() {
 /// bound machine, so the application on the other one does not act on it.
 #[test]
 fn answer_for_other_hardware_is_refused() {
-    let world = World::start();
-    let way = Way::to(&world);
-    let key = world.put(Fixture::pro());
-    let owner = application(&world, &way, "first");
+    let stack = TestStack::start();
+    let way = MeddlingTransport::to(&stack);
+    let key = stack.put(Fixture::pro());
+    let owner = application(&stack, &way, "first");
     let shown = Arc::new(Mutex::new(Value::Null));
     let seen = Arc::clone(&shown);
     way.meddle(move |server, endpoint, body| {
@@ -244,7 +244,7 @@ fn answer_for_other_hardware_is_refused() {
     let owners = shown.lock().unwrap().clone();
     assert!(owners.is_object(), "{owners}");
 
-    let thief = application(&world, &way, "second");
+    let thief = application(&stack, &way, "second");
     way.meddle(move |server, endpoint, body| {
         let body = body.map(|body| {
             let mut body: Value = serde_json::from_str(body).unwrap();
@@ -259,5 +259,5 @@ fn answer_for_other_hardware_is_refused() {
     let _ = thief.refresh();
     assert_ne!(thief.status(), State::Active);
     assert_eq!(owner.status(), State::Active);
-    assert_eq!(world.stored(&world.license_id(&key)).devices.len(), 1);
+    assert_eq!(stack.stored(&stack.license_id(&key)).devices.len(), 1);
 }

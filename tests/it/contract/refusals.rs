@@ -3,28 +3,28 @@
 
 use falconer_domain::{Code, Status, TierName};
 use falconer_emulators::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
+use falconer_tests::{Fixture, Machine, Reply, TestStack, TestStackOptions};
 use serde_json::{Value, json};
 
-use super::{Endpoint, NONCE, check_head, named, with, with_status};
+use super::{EndpointContract, NONCE, check_head, named, with, with_status};
 
 const COMPONENT_RULE: &str = "must have 8 to 128 printable characters.";
 const NONCE_RULE: &str = "nonce must be 16 to 128 visible ASCII characters.";
 
 /// Runs requests that end before anything is asked of DynamoDB, and shows that nothing is.
-fn without_a_call(world: &World, requests: impl FnOnce()) {
-    world.settle();
-    world.forget();
+fn without_a_call(stack: &TestStack, requests: impl FnOnce()) {
+    stack.settle();
+    stack.forget();
     requests();
-    world.settle();
-    let operations: Vec<_> = world.dynamodb.records().into_iter().map(|record| record.operation).collect();
+    stack.settle();
+    let operations: Vec<_> = stack.dynamodb.records().into_iter().map(|record| record.operation).collect();
     assert_eq!(operations, Vec::<String>::new());
 }
 
-impl Endpoint {
+impl EndpointContract {
     pub(crate) fn refuses_bodies_that_are_no_request(&self) {
-        let world = World::start();
-        let key = world.put(Fixture::pro());
+        let stack = TestStack::start();
+        let key = stack.put(Fixture::pro());
         let not_json = Code::MalformedJson.row().next_step;
         let no_object = "The body is JSON but not an object.";
         let missing = Code::MissingLicense.row().next_step;
@@ -34,7 +34,7 @@ impl Endpoint {
                 .into_bytes()
         };
         let nested = format!(r#"{{"license":"{key}","deep":{}1{}}}"#, "[".repeat(2_000), "]".repeat(2_000));
-        let send = |headers: &[(&str, &str)], body: &[u8]| world.send("POST", &self.path(), headers, body);
+        let send = |headers: &[(&str, &str)], body: &[u8]| stack.send("POST", &self.path(), headers, body);
         let cases = [
             ("empty", Vec::new(), Code::MalformedJson, not_json),
             ("text", b"hello".to_vec(), Code::MalformedJson, not_json),
@@ -49,10 +49,10 @@ impl Endpoint {
             ("8 KiB and one byte", padded(8_193), Code::BodyTooLarge, Code::BodyTooLarge.row().next_step),
         ];
         let plain = format!(r#"{{"license":"{key}"}}"#);
-        without_a_call(&world, || {
+        without_a_call(&stack, || {
             for (name, body, code, detail) in cases {
                 let reply = send(&[("content-type", "application/json")], &body);
-                assert_eq!(named(&world, &reply, |_| true), self.problem(code, detail), "{name}");
+                assert_eq!(named(&stack, &reply, |_| true), self.problem(code, detail), "{name}");
                 check_head(name, &reply);
             }
             let detail = Code::UnsupportedMediaType.row().next_step;
@@ -60,7 +60,7 @@ impl Endpoint {
                 let form = format!("license={key}");
                 let reply = send(&[("content-type", content_type)], form.as_bytes());
                 let expected = self.problem(Code::UnsupportedMediaType, detail);
-                assert_eq!(named(&world, &reply, |_| true), expected, "{content_type}");
+                assert_eq!(named(&stack, &reply, |_| true), expected, "{content_type}");
                 check_head(content_type, &reply);
             }
         });
@@ -73,13 +73,13 @@ impl Endpoint {
     }
 
     pub(crate) fn refuses_texts_that_are_no_keys(&self) {
-        let world = World::start();
-        let good = world.put(Fixture::pro());
+        let stack = TestStack::start();
+        let good = stack.put(Fixture::pro());
         let mut tampered = good.clone();
         let last = tampered.pop().unwrap();
         tampered.push(if last == '0' { '2' } else { '0' });
         let unknown_generation = format!("{}9{}", &good[..7], &good[8..]);
-        without_a_call(&world, || {
+        without_a_call(&stack, || {
             for (name, typed) in [
                 ("empty", ""),
                 ("blank", "   "),
@@ -90,15 +90,15 @@ impl Endpoint {
                 ("emoji", "🔑🔑🔑"),
                 ("the Flask server's example", "QF-PRO-a1b2c3d4e5f6-1234567890"),
             ] {
-                world.speak(typed);
+                stack.speak(typed);
                 // With a nonce that a lease would hold, and hardware that is enough.
                 let request = with(Machine::named("a").request(typed), json!({ "nonce": NONCE }));
-                let reply = world.post(&self.path(), &request);
+                let reply = stack.post(&self.path(), &request);
                 let expected = self.unsigned(Code::InvalidSignature);
-                assert_eq!(named(&world, &reply, |_| true), expected, "{name}");
+                assert_eq!(named(&stack, &reply, |_| true), expected, "{name}");
                 check_head(name, &reply);
                 assert_eq!(
-                    world.post(&self.path(), &json!({ "license": typed })).body["code"],
+                    stack.post(&self.path(), &json!({ "license": typed })).body["code"],
                     expected["code"]
                 );
             }
@@ -107,10 +107,10 @@ impl Endpoint {
 
     /// `own` are members of this endpoint alone, beside those of every endpoint.
     pub(crate) fn refuses_fields_by_name_and_never_by_value(&self, own: &[(&str, Value, &str)]) {
-        let world = World::start();
-        let key = world.put(Fixture::pro());
-        let id = world.license_id(&key);
-        let before = world.item(&id);
+        let stack = TestStack::start();
+        let key = stack.put(Fixture::pro());
+        let id = stack.license_id(&key);
+        let before = stack.item(&id);
         let of_all = [
             ("license", json!(12), "license must be a string."),
             ("license", json!([key]), "license must be a string."),
@@ -141,23 +141,23 @@ impl Endpoint {
             ("hardware_format", json!(1.5), "hardware_format must be 1 or absent."),
             ("hardwareFormat", json!(false), "hardwareFormat must be 1 or absent."),
         ];
-        without_a_call(&world, || {
+        without_a_call(&stack, || {
             for (member, value, detail) in of_all.iter().chain(own) {
                 // Its name's other spellings would be looked at first.
                 let key_name = if *member == "license_key" { "unused" } else { "license" };
                 let request = with(json!({ key_name: key }), json!({ *member: value }));
-                let reply = world.post(&self.path(), &request);
+                let reply = stack.post(&self.path(), &request);
                 let expected = self.problem(Code::InvalidField, detail);
-                assert_eq!(named(&world, &reply, |_| true), expected, "{member} {value}");
+                assert_eq!(named(&stack, &reply, |_| true), expected, "{member} {value}");
                 check_head(detail, &reply);
             }
             // What a member must look like is said before anything about the key.
             let (member, value, detail) = &of_all[3];
-            let reply = world.post(&self.path(), &json!({ "license": "ABC-123-XYZ", *member: value }));
-            assert_eq!(named(&world, &reply, |_| true), self.problem(Code::InvalidField, detail));
+            let reply = stack.post(&self.path(), &json!({ "license": "ABC-123-XYZ", *member: value }));
+            assert_eq!(named(&stack, &reply, |_| true), self.problem(Code::InvalidField, detail));
         });
-        assert_eq!(world.item(&id), before);
-        assert!(world.audit_rows(&id).is_empty());
+        assert_eq!(stack.item(&id), before);
+        assert!(stack.audit_rows(&id).is_empty());
         for (name, request) in [
             (
                 "as long as can be",
@@ -176,18 +176,18 @@ impl Endpoint {
                 json!({ "license": key, "status": 7, "timestamp": [], "gpu": { "deep": 1 } }),
             ),
         ] {
-            assert_eq!(world.post(&self.path(), &request).code(), self.bare.name(), "{name}");
+            assert_eq!(stack.post(&self.path(), &request).code(), self.bare.name(), "{name}");
         }
     }
 
     pub(crate) fn answers_post_only(&self) {
-        let world = World::start();
-        assert_eq!(world.get(&self.path()).status, 404, "the gateway knows no such route");
-        without_a_call(&world, || {
+        let stack = TestStack::start();
+        assert_eq!(stack.get(&self.path()).status, 404, "the gateway knows no such route");
+        without_a_call(&stack, || {
             for method in ["PUT", "GET", "DELETE"] {
                 let mut event = crate::events::event(self.name, "post");
                 event["requestContext"]["http"]["method"] = method.into();
-                let answer = world.gateway().invoke(self.name, &event).unwrap().into_json().unwrap();
+                let answer = stack.gateway().invoke(self.name, &event).unwrap().into_json().unwrap();
                 let headers = answer["headers"].as_object().unwrap();
                 let reply = Reply {
                     status: answer["statusCode"].as_u64().unwrap().try_into().unwrap(),
@@ -198,7 +198,7 @@ impl Endpoint {
                     body: serde_json::from_str(answer["body"].as_str().unwrap()).unwrap(),
                 };
                 let expected = self.problem(Code::MethodNotAllowed, "This endpoint answers POST only.");
-                assert_eq!(named(&world, &reply, |_| true), expected);
+                assert_eq!(named(&stack, &reply, |_| true), expected);
                 assert_eq!(reply.header("allow"), Some("POST"));
                 check_head(method, &reply);
             }
@@ -207,23 +207,23 @@ impl Endpoint {
 
     /// `first` is what it says to a machine that a revoked license has not bound, while it is not over the limit.
     pub(crate) fn refuses_over_its_limit(&self, first: Code) {
-        let world = World::with(&WorldOptions {
+        let stack = TestStack::with(&TestStackOptions {
             settings: vec![("RATE_LIMIT_PER_MINUTE", "1".to_owned())],
-            ..WorldOptions::default()
+            ..TestStackOptions::default()
         });
-        let key = world.put(with_status(Fixture::pro(), Status::Revoked));
-        let id = world.license_id(&key);
-        let before = world.item(&id);
+        let key = stack.put(with_status(Fixture::pro(), Status::Revoked));
+        let id = stack.license_id(&key);
+        let before = stack.item(&id);
         let request = Machine::named("a").request(&key);
         // The window may end between two calls, but hardly between every two of five.
-        let replies: Vec<_> = (0..5).map(|_| world.post(&self.path(), &request)).collect();
+        let replies: Vec<_> = (0..5).map(|_| stack.post(&self.path(), &request)).collect();
         assert_eq!(replies[0].code(), first.name());
         let over: Vec<_> = replies.iter().filter(|reply| reply.status == 429).collect();
         assert!(!over.is_empty(), "none over the limit");
         for reply in &over {
             let detail = Code::RateLimited.row().next_step;
             let expected = self.problem(Code::RateLimited, detail);
-            assert_eq!(named(&world, reply, |_| true), expected, "whatever the license says");
+            assert_eq!(named(&stack, reply, |_| true), expected, "whatever the license says");
             check_head("429", reply);
             let seconds: u32 = reply.header("retry-after").unwrap().parse().unwrap();
             assert!((1..=60).contains(&seconds), "{seconds}");
@@ -232,9 +232,9 @@ impl Endpoint {
             assert_eq!(reply.header("ratelimit-policy"), Some(policy.as_str()));
             assert_eq!(reply.header("ratelimit"), Some(left.as_str()));
         }
-        world.settle();
-        assert_eq!(world.audit_rows(&id).len(), replies.len() - over.len(), "no row of what was not decided");
-        assert_eq!(world.item(&id), before);
+        stack.settle();
+        assert_eq!(stack.audit_rows(&id).len(), replies.len() - over.len(), "no row of what was not decided");
+        assert_eq!(stack.item(&id), before);
     }
 
     /// `fixture` is a license that a request of this machine changes.
@@ -243,18 +243,18 @@ impl Endpoint {
         fixture: impl Fn() -> Fixture,
         machine: &Machine,
     ) {
-        let world = World::with(&WorldOptions {
+        let stack = TestStack::with(&TestStackOptions {
             settings: vec![("RATE_LIMIT_PER_MINUTE", "1000".to_owned())],
-            ..WorldOptions::default()
+            ..TestStackOptions::default()
         });
         let unknown_tier =
-            world.put(fixture().with(|new, _| new.license.tier = TierName::parse("gold").unwrap()));
-        let good = world.put(fixture());
-        let broken = world.put(fixture());
-        let mut item = world.item(&world.license_id(&broken));
+            stack.put(fixture().with(|new, _| new.license.tier = TierName::parse("gold").unwrap()));
+        let good = stack.put(fixture());
+        let broken = stack.put(fixture());
+        let mut item = stack.item(&stack.license_id(&broken));
         item["status"] = json!({ "S": "expired" });
-        world.put_item(&item);
-        let (licenses, counter) = (&world.settings.licenses_table, &world.settings.rate_limits_table);
+        stack.put_item(&item);
+        let (licenses, counter) = (&stack.settings.licenses_table, &stack.settings.rate_limits_table);
         for (name, key, broken) in [
             ("a tier the catalog lacks", &unknown_tier, None),
             ("a row that does not read", &broken, None),
@@ -266,21 +266,21 @@ impl Endpoint {
             ),
             ("nothing can be written", &good, Some(Matcher::operation("TransactWriteItems"))),
         ] {
-            let id = world.license_id(key);
-            let before = world.item(&id);
+            let id = stack.license_id(key);
+            let before = stack.item(&id);
             if let Some(matcher) = broken {
-                world.dynamodb.break_all(matcher, Fault::Reset);
+                stack.dynamodb.break_all(matcher, Fault::Reset);
             }
-            let reply = world.post(&self.path(), &machine.request(key));
-            world.dynamodb.heal();
+            let reply = stack.post(&self.path(), &machine.request(key));
+            stack.dynamodb.heal();
             let expected = self.problem(Code::Unavailable, Code::Unavailable.row().next_step);
-            assert_eq!(named(&world, &reply, |_| true), expected, "{name}");
+            assert_eq!(named(&stack, &reply, |_| true), expected, "{name}");
             check_head(name, &reply);
             assert_eq!(reply.header("retry-after"), Some("2"), "{name}");
-            world.settle();
-            assert_eq!(world.item(&id), before, "{name}");
-            assert!(world.audit_rows(&id).is_empty(), "{name}: nothing was decided");
+            stack.settle();
+            assert_eq!(stack.item(&id), before, "{name}");
+            assert!(stack.audit_rows(&id).is_empty(), "{name}: nothing was decided");
         }
-        assert_eq!(world.post(&self.path(), &machine.request(&good)).status, 200, "healed");
+        assert_eq!(stack.post(&self.path(), &machine.request(&good)).status, 200, "healed");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use falconer_emulators::gateway::peak_overlap;
 use falconer_emulators::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, Reply, World, WorldOptions};
+use falconer_tests::{Fixture, Reply, TestStack, TestStackOptions};
 use serde_json::json;
 
 const CALLERS: usize = 16;
@@ -12,9 +12,9 @@ const ROUNDS: usize = 8;
 const INSTANCES: usize = 4;
 
 /// Sixteen callers, each with a key of its own, so that no license's share of rows is used up.
-fn answers(world: &World) -> Vec<Reply> {
-    let keys: Vec<_> = (0..CALLERS).map(|_| world.put(Fixture::pro())).collect();
-    let url = format!("{}/api/verify", world.gateway().url());
+fn answers(stack: &TestStack) -> Vec<Reply> {
+    let keys: Vec<_> = (0..CALLERS).map(|_| stack.put(Fixture::pro())).collect();
+    let url = format!("{}/api/verify", stack.gateway().url());
     std::thread::scope(|scope| {
         let callers: Vec<_> = keys
             .iter()
@@ -31,14 +31,15 @@ fn answers(world: &World) -> Vec<Reply> {
 #[test]
 fn verdicts_survive_audit_outage_under_load() {
     for fault in [Fault::Reset, Fault::Hang, Fault::throttling(), Fault::internal()] {
-        let world = World::with(&WorldOptions { instances: INSTANCES, ..WorldOptions::default() });
-        let audit = Matcher::operation("PutItem").and_resource(&world.settings.verifications_table);
-        world.dynamodb.break_all(audit.clone(), fault.clone());
-        let replies = answers(&world);
+        let stack =
+            TestStack::with(&TestStackOptions { instances: INSTANCES, ..TestStackOptions::default() });
+        let audit = Matcher::operation("PutItem").and_resource(&stack.settings.verifications_table);
+        stack.dynamodb.break_all(audit.clone(), fault.clone());
+        let replies = answers(&stack);
         assert!(replies.iter().all(|reply| (reply.status, reply.code()) == (200, "VALID")), "{fault:?}");
 
         // The log has the content of the lost row: request, license, decision and moment.
-        let lines = world.request_lines();
+        let lines = stack.request_lines();
         let lines: BTreeMap<_, _> =
             lines.iter().map(|line| (line["request.id"].as_str().unwrap_or_default(), line)).collect();
         assert_eq!(replies.len(), CALLERS * ROUNDS);
@@ -48,11 +49,11 @@ fn verdicts_survive_audit_outage_under_load() {
             assert_eq!(said, [&reply.body["licenseId"], &reply.body["code"], &reply.body["checkedAt"]]);
             assert_eq!(line["AuditDrops"], 1, "{fault:?}: the metric counts it");
         }
-        assert_eq!(world.gateway().starts().len(), world.instances(), "nobody was killed or died");
-        let invocations = world.gateway().invocations();
+        assert_eq!(stack.gateway().starts().len(), stack.instances(), "nobody was killed or died");
+        let invocations = stack.gateway().invocations();
         assert!(peak_overlap(&invocations) >= INSTANCES, "it was load");
         // After three failures an instance leaves the table alone: none was held up for each of its requests.
-        let tried = world.dynamodb.matching(&audit);
+        let tried = stack.dynamodb.matching(&audit);
         let rows: BTreeSet<_> = tried.iter().map(|one| one.request["Item"]["at"].to_string()).collect();
         assert!(rows.len() <= 3 * INSTANCES, "{fault:?}: {} rows tried", rows.len());
     }

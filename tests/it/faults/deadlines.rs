@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Endpoint, Request, Response};
-use falconer_tests::{Fixture, Machine, World, turned_clock};
+use falconer_tests::{Fixture, Machine, TestStack, turned_clock};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -38,9 +38,9 @@ fn told(response: Response, request: &Request, endpoint: &Endpoint) -> (u16, Val
 }
 
 /// A license that a request of `here` changes, or finds good.
-fn license(world: &World, endpoint: &Endpoint) -> String {
+fn license(stack: &TestStack, endpoint: &Endpoint) -> String {
     let bound = |name| Fixture::pro().bound(1, &Machine::named(name), falconer_tests::now());
-    world.put(match endpoint.name {
+    stack.put(match endpoint.name {
         "activate-sync" => Fixture::pro(),
         "transfer" => bound("old"),
         _ => bound("here"),
@@ -49,7 +49,7 @@ fn license(world: &World, endpoint: &Endpoint) -> String {
 
 #[test]
 fn hanging_outage_meets_the_deadline() {
-    let world = World::start();
+    let stack = TestStack::start();
     for (endpoint, promised) in endpoints() {
         assert!(endpoint.deadline <= promised, "{}", endpoint.name);
         let mut hung = vec![Matcher::any()];
@@ -57,22 +57,22 @@ fn hanging_outage_meets_the_deadline() {
             hung.push(Matcher::operation("TransactWriteItems"));
         }
         let runtime = turned_clock();
-        let app = App::new(endpoint.clone(), world.settings.clone(), &world.tapped);
+        let app = App::new(endpoint.clone(), stack.settings.clone(), &stack.tapped);
         for matcher in hung {
-            let (key, other) = (license(&world, &endpoint), license(&world, &endpoint));
+            let (key, other) = (license(&stack, &endpoint), license(&stack, &endpoint));
             runtime.block_on(async {
                 // In real time: the ring, the catalog, and a connection.
                 let warm = call(&endpoint, &other, Duration::from_secs(60));
                 assert_eq!(told(app.respond(&warm).await, &warm, &endpoint).0, 200, "{}", endpoint.name);
 
-                world.dynamodb.break_all(matcher.clone(), Fault::Hang);
-                world.forget();
+                stack.dynamodb.break_all(matcher.clone(), Fault::Hang);
+                stack.forget();
                 let asked = Instant::now();
                 let call = call(&endpoint, &key, endpoint.deadline);
                 let mut answer = Box::pin(app.respond(&call));
                 // Real time up to the call that hangs; from there on no answer will come, and our time-outs follow one
                 // another at once.
-                while world.dynamodb.matching(&matcher).is_empty() {
+                while stack.dynamodb.matching(&matcher).is_empty() {
                     let a_moment = tokio::time::sleep(Duration::from_millis(1));
                     tokio::select! {
                         _ = &mut answer => panic!("{}: an answer without a call", endpoint.name),
@@ -85,7 +85,7 @@ fn hanging_outage_meets_the_deadline() {
                 assert_eq!((status, code), (503, json!("UNAVAILABLE")), "{place}");
                 assert!(asked.elapsed() <= endpoint.deadline, "{place}: {:?}", asked.elapsed());
                 tokio::time::resume();
-                world.dynamodb.heal();
+                stack.dynamodb.heal();
             });
         }
     }
@@ -93,18 +93,18 @@ fn hanging_outage_meets_the_deadline() {
 
 #[test]
 fn starts_nothing_in_last_half_second() {
-    let world = World::start();
+    let stack = TestStack::start();
     for (endpoint, _) in endpoints() {
-        let app = App::new(endpoint.clone(), world.settings.clone(), &world.tapped);
-        let (key, other) = (license(&world, &endpoint), license(&world, &endpoint));
+        let app = App::new(endpoint.clone(), stack.settings.clone(), &stack.tapped);
+        let (key, other) = (license(&stack, &endpoint), license(&stack, &endpoint));
         turned_clock().block_on(async {
             let warm = call(&endpoint, &other, Duration::from_secs(60));
             app.respond(&warm).await;
-            world.forget();
+            stack.forget();
             let late = call(&endpoint, &key, Duration::from_millis(499));
             let (status, code) = told(app.respond(&late).await, &late, &endpoint);
             assert_eq!((status, code), (503, json!("UNAVAILABLE")), "{}", endpoint.name);
-            assert!(world.dynamodb.records().is_empty(), "{}", endpoint.name);
+            assert!(stack.dynamodb.records().is_empty(), "{}", endpoint.name);
         });
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::App;
-use falconer_tests::{Fixture, MASTER_A, World, pass, ring, turned_clock};
+use falconer_tests::{Fixture, MASTER_A, TestStack, pass, ring, turned_clock};
 
 use crate::issuing::falconer;
 
@@ -35,44 +35,44 @@ fn outages() -> [(&'static str, Fault); 5] {
 fn cold_start_without_secrets_is_503() {
     // Each takes our own pause of 5 s; `outages` has the reset, and a running instance meets all of them below.
     for (what, fault) in outages().into_iter().filter(|(what, _)| ["hanging", "refused"].contains(what)) {
-        let world = World::start();
-        let key = world.put(Fixture::pro());
-        world.secrets_tap.break_all(Matcher::any(), fault);
-        world.gateway().kill("verify", 0).unwrap();
-        world.gateway().wait_until_ready(Duration::from_secs(60)).unwrap();
-        let reply = world.verify(&key);
+        let stack = TestStack::start();
+        let key = stack.put(Fixture::pro());
+        stack.secrets_tap.break_all(Matcher::any(), fault);
+        stack.gateway().kill("verify", 0).unwrap();
+        stack.gateway().wait_until_ready(Duration::from_secs(60)).unwrap();
+        let reply = stack.verify(&key);
         let said = (reply.status, reply.code(), reply.header("retry-after"));
         assert_eq!(said, (503, "UNAVAILABLE", Some("2")), "{what}");
-        let log = world.log_text();
+        let log = stack.log_text();
         assert!(
-            log.contains("no key ring: every request gets 503 until the secret is good"),
+            log.contains("key ring missing; every request gets 503 until the secret can be read"),
             "{what}: {log}"
         );
-        world.secrets_tap.heal();
+        stack.secrets_tap.heal();
         let healed = (0..160).any(|_| {
             std::thread::sleep(Duration::from_millis(50));
-            world.verify(&key).code() == "VALID"
+            stack.verify(&key).code() == "VALID"
         });
         assert!(healed, "{what}");
-        assert_eq!(world.gateway().starts().len(), world.instances() + 1, "{what}: nobody else died");
+        assert_eq!(stack.gateway().starts().len(), stack.instances() + 1, "{what}: nobody else died");
     }
 }
 
 /// Our own pause, on a clock that the test turns: requests of the next 5 s ask nobody, the first one after them does.
 #[test]
 fn missing_ring_is_retried_after_5_s() {
-    let world = World::start();
+    let stack = TestStack::start();
     let runtime = turned_clock();
     runtime.block_on(async {
         for (what, bad, _) in bad_rings() {
-            world.secrets.put(&world.settings.master_key_secret_id, &bad);
-            let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
+            stack.secrets.put(&stack.settings.master_key_secret_id, &bad);
+            let app = App::new(verify::ENDPOINT, stack.settings.clone(), &stack.tapped);
             assert!(app.ring.ring().await.is_err(), "{what}");
-            world.secrets.put(&world.settings.master_key_secret_id, &ring());
-            world.secrets_tap.forget();
+            stack.secrets.put(&stack.settings.master_key_secret_id, &ring());
+            stack.secrets_tap.forget();
             pass(Duration::from_secs(4)).await;
             assert!(app.ring.ring().await.is_err(), "{what}");
-            assert_eq!(world.secrets_tap.records().len(), 0, "{what}: callers cannot hurry it");
+            assert_eq!(stack.secrets_tap.records().len(), 0, "{what}: callers cannot hurry it");
             pass(Duration::from_secs(1)).await;
             assert!(app.ring.ring().await.is_ok(), "{what}");
         }
@@ -81,29 +81,29 @@ fn missing_ring_is_retried_after_5_s() {
 
 #[test]
 fn running_instance_keeps_good_ring() {
-    let world = World::start();
+    let stack = TestStack::start();
     let runtime = turned_clock();
     runtime.block_on(async {
-        let app = App::new(verify::ENDPOINT, world.settings.clone(), &world.tapped);
+        let app = App::new(verify::ENDPOINT, stack.settings.clone(), &stack.tapped);
         let held = app.ring.ring().await.unwrap();
         let mut reads = 0;
         for (what, bad, _) in bad_rings() {
-            world.secrets.put(&world.settings.master_key_secret_id, &bad);
+            stack.secrets.put(&stack.settings.master_key_secret_id, &bad);
             pass(Duration::from_secs(301)).await;
             let now = app.ring.ring().await.unwrap();
             assert_eq!(now.current().number(), held.current().number(), "{what}");
             reads += 1;
-            assert!(world.secrets_tap.records().len() > reads, "{what}: it was looked at");
+            assert!(stack.secrets_tap.records().len() > reads, "{what}: it was looked at");
         }
         for (what, fault) in outages() {
             // A request waits for a hanging store 400 ms at most; the clock runs on by itself there.
-            world.secrets_tap.break_all(Matcher::any(), fault);
+            stack.secrets_tap.break_all(Matcher::any(), fault);
             pass(Duration::from_secs(301)).await;
             assert!(app.ring.ring().await.is_ok(), "{what}");
-            world.secrets_tap.heal();
+            stack.secrets_tap.heal();
         }
         assert!(app.ring.age().await.unwrap() > Duration::from_secs(3_000), "the metric tells how old it is");
-        world.secrets.put(&world.settings.master_key_secret_id, &ring());
+        stack.secrets.put(&stack.settings.master_key_secret_id, &ring());
         pass(Duration::from_secs(301)).await;
         assert!(app.ring.ring().await.is_ok());
         assert!(app.ring.age().await.unwrap() < Duration::from_secs(60), "and it is read again");
@@ -112,14 +112,14 @@ fn running_instance_keeps_good_ring() {
 
 #[test]
 fn cli_reports_a_bad_ring() {
-    let world = World::start();
-    let key = world.put(Fixture::pro());
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
     for (what, bad, sentence) in bad_rings() {
-        world.secrets.put(&world.settings.master_key_secret_id, &bad);
+        stack.secrets.put(&stack.settings.master_key_secret_id, &bad);
         for arguments in
             [&["issue", "--tier", "pro", "--perpetual"][..], &["show", &key], &["keyring", "list"]]
         {
-            let output = falconer(&world).args(arguments).output().unwrap();
+            let output = falconer(&stack).args(arguments).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(!output.status.success() && said.contains(sentence), "{what} {arguments:?}: {said}");
             assert!(!said.contains(MASTER_A) && !said.contains("a-short-master"), "{what}: {said}");

@@ -1,77 +1,83 @@
 //! F1: a store that asks us to slow down.
 
 use falconer_emulators::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, Machine, Reply, World, WorldOptions};
+use falconer_tests::{Fixture, Machine, Reply, TestStack, TestStackOptions};
 
 /// The words for it: of a table, of an account, and of a partition.
 const KINDS: [&str; 3] =
     ["ThrottlingException", "RequestLimitExceeded", "ProvisionedThroughputExceededException"];
 
 /// A call that a request makes before its answer, and the request that makes it.
-struct Way {
+struct ThrottledCall {
     endpoint: &'static str,
     code: &'static str,
     call: Matcher,
 }
 
-fn ways(world: &World) -> Vec<Way> {
-    let settings = &world.settings;
+fn ways(stack: &TestStack) -> Vec<ThrottledCall> {
+    let settings = &stack.settings;
     let read = || Matcher::operation("GetItem").and_resource(&settings.licenses_table);
     let count = || Matcher::operation("UpdateItem").and_resource(&settings.rate_limits_table);
     let commit = || Matcher::operation("TransactWriteItems");
     let changes =
         [("activate-sync", "ACTIVATED"), ("transfer", "TRANSFERRED"), ("deactivate", "DEACTIVATED")];
-    let mut ways: Vec<_> =
-        [read(), count()].into_iter().map(|call| Way { endpoint: "verify", code: "VALID", call }).collect();
+    let mut ways: Vec<_> = [read(), count()]
+        .into_iter()
+        .map(|call| ThrottledCall { endpoint: "verify", code: "VALID", call })
+        .collect();
     for (endpoint, code) in changes {
-        ways.extend([read(), count(), commit()].into_iter().map(|call| Way { endpoint, code, call }));
+        ways.extend([read(), count(), commit()].into_iter().map(|call| ThrottledCall {
+            endpoint,
+            code,
+            call,
+        }));
     }
     ways
 }
 
-impl Way {
+impl ThrottledCall {
     /// Sends the request for a license of its own.
-    fn take(&self, world: &World) -> Reply {
+    fn take(&self, stack: &TestStack) -> Reply {
         let here = Machine::named("here");
         let fixture = match self.endpoint {
             "transfer" => Fixture::pro().bound(1, &Machine::named("old"), falconer_tests::now()),
             "deactivate" => Fixture::pro().bound(1, &here, falconer_tests::now()),
             _ => Fixture::pro(),
         };
-        let key = world.put(fixture);
+        let key = stack.put(fixture);
         let body = if self.endpoint == "verify" {
             serde_json::json!({ "license": key })
         } else {
             here.request(&key)
         };
-        world.post(&format!("/api/{}", self.endpoint), &body)
+        stack.post(&format!("/api/{}", self.endpoint), &body)
     }
 }
 
 #[test]
 fn absorbs_two_throttles_then_503() {
-    let world = World::with(&WorldOptions {
+    let stack = TestStack::with(&TestStackOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", "1000".to_owned())],
-        ..WorldOptions::default()
+        ..TestStackOptions::default()
     });
-    for way in ways(&world) {
+    for way in ways(&stack) {
         // The catalog is in memory from here on, so that a throttled read is one of the license.
-        assert_eq!(way.take(&world).code(), way.code, "{}", way.endpoint);
+        assert_eq!(way.take(&stack).code(), way.code, "{}", way.endpoint);
         for (kind, times) in KINDS.into_iter().zip([1, 2, 2]) {
             let place = format!("{} {:?}: {times} × {kind}", way.endpoint, way.call);
-            world.settle();
-            world.forget();
+            stack.settle();
+            stack.forget();
             let throttled = Fault::error(400, kind, "Slow down.");
-            world.dynamodb.break_next(times, way.call.clone(), throttled.clone());
-            let reply = way.take(&world);
+            stack.dynamodb.break_next(times, way.call.clone(), throttled.clone());
+            let reply = way.take(&stack);
             assert_eq!((reply.status, reply.code()), (200, way.code), "{place}");
-            assert_eq!(world.dynamodb.matching(&way.call).len(), times + 1, "{place}");
-            world.dynamodb.heal();
+            assert_eq!(stack.dynamodb.matching(&way.call).len(), times + 1, "{place}");
+            stack.dynamodb.heal();
         }
-        world.dynamodb.break_all(way.call.clone(), Fault::throttling());
-        let (reply, place) = (way.take(&world), format!("{} {:?}", way.endpoint, way.call));
-        world.dynamodb.heal();
-        if way.endpoint == "verify" && way.call.clone() == ways(&world)[1].call {
+        stack.dynamodb.break_all(way.call.clone(), Fault::throttling());
+        let (reply, place) = (way.take(&stack), format!("{} {:?}", way.endpoint, way.call));
+        stack.dynamodb.heal();
+        if way.endpoint == "verify" && way.call.clone() == ways(&stack)[1].call {
             assert_eq!(reply.code(), "VALID", "a verdict waits for no counter");
         } else {
             let said = (reply.status, reply.code(), reply.header("retry-after"));

@@ -23,14 +23,14 @@ const REFUSED_THE_SECOND_TIME: [(&str, &str); 2] =
     [("/api/transfer", "TRANSFER_COOLDOWN"), ("/api/deactivate", "DEVICE_NOT_BOUND")];
 
 /// The stack, and what judges its answers.
-pub(super) struct Subject<'a, 'stack> {
+pub(super) struct CheckedStack<'a, 'stack> {
     pub(super) workspace: &'a Workspace,
     pub(super) stack: &'a mut Stack<'stack>,
     pub(super) python: &'a Path,
     pub(super) tools: &'a Environment,
 }
 
-type Check = fn(&mut Subject) -> Result<()>;
+type Check = fn(&mut CheckedStack) -> Result<()>;
 
 /// In an order: rotating and distrusting come last, since they change the ring.
 pub(super) const ALL: [(&str, Check); 18] = [
@@ -72,7 +72,7 @@ pub(super) const ALL: [(&str, Check); 18] = [
     ),
 ];
 
-fn health(subject: &mut Subject) -> Result<()> {
+fn health(subject: &mut CheckedStack) -> Result<()> {
     for path in ["/api/health", "/api/health/ready"] {
         let answer = subject.get(path)?;
         ensure!(answer.status == 200, "{path} answers {} {}", answer.status, answer.text);
@@ -81,12 +81,12 @@ fn health(subject: &mut Subject) -> Result<()> {
     Ok(())
 }
 
-fn legacy_key(subject: &mut Subject) -> Result<()> {
+fn legacy_key(subject: &mut CheckedStack) -> Result<()> {
     let key = subject.stack.keys.legacy().to_owned();
     subject.accepted(&key, None).map(drop)
 }
 
-fn new_keys(subject: &mut Subject) -> Result<()> {
+fn new_keys(subject: &mut CheckedStack) -> Result<()> {
     let keys: Vec<(&str, String)> =
         subject.stack.keys.all().skip(1).map(|(name, key)| (name, key.to_owned())).collect();
     for (tier, key) in keys {
@@ -102,7 +102,7 @@ fn new_keys(subject: &mut Subject) -> Result<()> {
 }
 
 /// A device gets the same seat and a full lease however often it asks.
-fn device_lease(subject: &mut Subject) -> Result<()> {
+fn device_lease(subject: &mut CheckedStack) -> Result<()> {
     let body = json!({
         "license": subject.stack.keys.of("elite"),
         "hardware": { "mac": "e2e-device-mac", "board": "e2e-device-board", "cpu": "e2e-device-cpu" },
@@ -129,7 +129,7 @@ fn device_lease(subject: &mut Subject) -> Result<()> {
 }
 
 /// As a person would: source the file, paste the lines. Pasted again, each says what the README tells of it.
-fn readme(subject: &mut Subject) -> Result<()> {
+fn readme(subject: &mut CheckedStack) -> Result<()> {
     let page = |name: &str| std::fs::read_to_string(subject.workspace.root.join(name));
     let text =
         page("README.md")? + &page("docs/local-stack.md")? + &page("docs/migrating-from-apps-script.md")?;
@@ -152,7 +152,7 @@ fn readme(subject: &mut Subject) -> Result<()> {
     Ok(())
 }
 
-fn tampered_key(subject: &mut Subject) -> Result<()> {
+fn tampered_key(subject: &mut CheckedStack) -> Result<()> {
     let key = subject.stack.keys.of("pro").to_owned();
     let tampered = key.replacen("-PRO-", "-ELITE-", 1);
     ensure!(tampered != key, "the demo key {key} names no tier");
@@ -165,13 +165,13 @@ fn tampered_key(subject: &mut Subject) -> Result<()> {
 }
 
 /// The gateway of `cargo lambda watch` says 404 in words of its own; AWS says 404 too.
-fn other_method(subject: &mut Subject) -> Result<()> {
+fn other_method(subject: &mut CheckedStack) -> Result<()> {
     let answer = subject.get("/api/verify")?;
     ensure!(answer.status == 404, "GET /api/verify answers {} {}", answer.status, answer.text);
     Ok(())
 }
 
-fn json_for_jq(subject: &mut Subject) -> Result<()> {
+fn json_for_jq(subject: &mut CheckedStack) -> Result<()> {
     let key = subject.stack.keys.of("elite").to_owned();
     let lines = [
         ("list --all", ".licenses | length >= 5", "true"),
@@ -195,7 +195,7 @@ fn json_for_jq(subject: &mut Subject) -> Result<()> {
 }
 
 /// A stack of nothing but a parameter and our outputs, made by CloudFormation's own query API.
-fn outputs_of_a_stack(subject: &mut Subject) -> Result<()> {
+fn outputs_of_a_stack(subject: &mut CheckedStack) -> Result<()> {
     let environment = &subject.stack.environment;
     let output = |name: &str| Ok::<_, anyhow::Error>(json!({ "Value": environment.get(name)? }));
     let template = json!({
@@ -246,7 +246,7 @@ fn percent_encoded(text: &str) -> String {
 }
 
 /// The tests of the Rust-only run, held against an independent implementation.
-fn secrets_managers_agree(subject: &mut Subject) -> Result<()> {
+fn secrets_managers_agree(subject: &mut CheckedStack) -> Result<()> {
     let theirs = subject.stack.environment.get("AWS_ENDPOINT_URL_SECRETS_MANAGER")?;
     let mut test = subject.workspace.cargo();
     // The whole workspace, so that nothing is compiled in a second set of features.
@@ -255,7 +255,7 @@ fn secrets_managers_agree(subject: &mut Subject) -> Result<()> {
     step::run(&mut test, "a case fails on ministack: its message is above")
 }
 
-fn rotation(subject: &mut Subject) -> Result<()> {
+fn rotation(subject: &mut CheckedStack) -> Result<()> {
     let old_key = subject.stack.keys.of("pro").to_owned();
     let old_keys = subject.key_set()?;
     let (_, old_kid) = subject.accepted(&old_key, None)?;
@@ -280,7 +280,7 @@ fn rotation(subject: &mut Subject) -> Result<()> {
 }
 
 /// A genuine lease serves as a forged one: for a reader of `/api/keys` the same key signed both.
-fn distrust(subject: &mut Subject) -> Result<()> {
+fn distrust(subject: &mut CheckedStack) -> Result<()> {
     let key = subject.stack.keys.of("pro").to_owned();
     let lease = subject.verify(&key)?.json();
     let (_, leaked) = subject.judged(&lease, None)?;
@@ -302,7 +302,7 @@ fn distrust(subject: &mut Subject) -> Result<()> {
     Ok(())
 }
 
-impl Subject<'_, '_> {
+impl CheckedStack<'_, '_> {
     fn get(&self, path: &str) -> Result<Answer> {
         http::get(&format!("{}{path}", self.stack.url))
     }

@@ -5,7 +5,7 @@ use std::env::{join_paths, split_paths, var_os};
 
 use anyhow::{Result, ensure};
 
-use super::checks::Subject;
+use super::checks::CheckedStack;
 use crate::seed::license_key;
 use crate::step;
 
@@ -16,7 +16,7 @@ const CHECKS: &str =
 const SEED: &str = "20260101";
 
 /// Every file of the collection, in its order, judged by the assertions that stand in it.
-pub(super) fn collection(subject: &mut Subject) -> Result<()> {
+pub(super) fn collection(subject: &mut CheckedStack) -> Result<()> {
     let mut run = subject.workspace.command(subject.python);
     run.args(["tests/e2e/bruno.py", "docs/bruno"]);
     subject.stack.environment.apply(&mut run);
@@ -30,7 +30,7 @@ pub(super) fn collection(subject: &mut Subject) -> Result<()> {
 }
 
 /// Against our own gateway: `cargo lambda watch` answers some bodies 500 by itself.
-pub(super) fn document(subject: &mut Subject) -> Result<()> {
+pub(super) fn document(subject: &mut CheckedStack) -> Result<()> {
     let (_gateway, url) = subject.stack.gateway()?;
     let folder = subject.workspace.target("e2e")?;
     let with_keys = folder.join("openapi-with-keys.yaml");
@@ -53,7 +53,7 @@ pub(super) fn document(subject: &mut Subject) -> Result<()> {
 }
 
 /// The script for owners of an account, with AWS's own command line, on the stand-ins.
-pub(super) fn smoke(subject: &mut Subject) -> Result<()> {
+pub(super) fn smoke(subject: &mut CheckedStack) -> Result<()> {
     let script = "scripts/smoke-aws.sh";
     step::ask(subject.workspace.command(subject.tools.program("shellcheck")).arg(script))?;
     let stored = everything(subject)?;
@@ -72,7 +72,7 @@ pub(super) fn smoke(subject: &mut Subject) -> Result<()> {
 }
 
 /// The partitions of both tables that a license leaves something in.
-fn everything(subject: &Subject) -> Result<Vec<String>> {
+fn everything(subject: &CheckedStack) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for table in ["LICENSES_TABLE", "VERIFICATIONS_TABLE"] {
         let mut scan = subject.workspace.command(subject.tools.program("aws"));

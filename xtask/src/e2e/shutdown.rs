@@ -12,7 +12,7 @@ use crate::http;
 use crate::interrupt;
 use crate::ports;
 use crate::process::{Output, Process};
-use crate::process_table::{self, Entry};
+use crate::process_table::{self, RunningProcess};
 use crate::stack::Stack;
 use crate::workspace::Workspace;
 
@@ -29,7 +29,7 @@ pub(super) fn of_a_stack(stack: Stack) -> Result<()> {
     let before = process_table::family(&process_table::running(), &own);
     ensure!(before.len() > FEWEST_PROCESSES, "the stack has only {} processes", before.len());
     drop(stack);
-    let me = |entry: &Entry| own.contains(&entry.pid);
+    let me = |entry: &RunningProcess| own.contains(&entry.pid);
     none_left(before.into_iter().filter(|entry| !me(entry)))
 }
 
@@ -105,7 +105,7 @@ fn one_dev(workspace: &Workspace, data: &Path) -> Result<Vec<String>> {
         .collect())
 }
 
-fn none_left(family: impl Iterator<Item = Entry>) -> Result<()> {
+fn none_left(family: impl Iterator<Item = RunningProcess>) -> Result<()> {
     let table = process_table::running();
     let left: Vec<String> = family
         .filter(|entry| table.iter().any(|now| now.is(entry)))

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
-use super::checks::{NONCE, PRODUCT, Subject};
+use super::checks::{CheckedStack, NONCE, PRODUCT};
 use super::languages::{self, Languages};
 use crate::http;
 use crate::seed::license_key;
@@ -27,7 +27,7 @@ const CLOCKS: [(&str, &str); 4] =
     [("-300", "300 s slow"), ("-1", "1 s slow"), ("+0", "right"), ("+60", "60 s fast")];
 
 /// A question to a verifier, and whether it must say yes.
-struct Case {
+struct VerifierCase {
     name: String,
     lease: String,
     pinned: Option<Value>,
@@ -39,7 +39,7 @@ struct Case {
     yes: bool,
 }
 
-impl Case {
+impl VerifierCase {
     fn to_json(&self) -> Value {
         let mut case = json!({
             "name": self.name, "lease": self.lease, "keys": self.keys, "product": self.product,
@@ -54,7 +54,7 @@ impl Case {
 
 /// `tests/vectors/formats.json`: properly signed refusals under a lease's type are in it, which no server signs. Before,
 /// the vectors of clients: what the reference writes, and what the verifier in Python says of them.
-pub(super) fn vectors(subject: &mut Subject) -> Result<()> {
+pub(super) fn vectors(subject: &mut CheckedStack) -> Result<()> {
     for words in [["make.py", "--check"].as_slice(), &["check_example.py"]] {
         let mut python = subject.workspace.command(subject.tools.program("python"));
         python.arg(format!("tests/vectors/client/{}", words[0])).args(&words[1..]);
@@ -62,7 +62,7 @@ pub(super) fn vectors(subject: &mut Subject) -> Result<()> {
     }
     let languages = Languages::ready(subject.workspace, subject.tools)?;
     let cases = vector_cases(subject)?;
-    let questions = cases.iter().map(Case::to_json).collect();
+    let questions = cases.iter().map(VerifierCase::to_json).collect();
     for (clock, name, in_time) in CLOCKS_AT_THE_VECTORS {
         for (language, told) in languages.ask(subject.workspace, clock, &questions)? {
             for case in &cases {
@@ -81,7 +81,7 @@ pub(super) fn vectors(subject: &mut Subject) -> Result<()> {
     Ok(())
 }
 
-fn vector_cases(subject: &Subject) -> Result<Vec<Case>> {
+fn vector_cases(subject: &CheckedStack) -> Result<Vec<VerifierCase>> {
     let file = fs::read_to_string(subject.workspace.root.join("tests/vectors/formats.json"))?;
     let file: Value = serde_json::from_str(&file)?;
     let mut keys = file["jwks"].clone();
@@ -97,7 +97,7 @@ fn vector_cases(subject: &Subject) -> Result<Vec<Case>> {
             Some((_, product)) => (product, false),
             None => (PRODUCT, expect == "valid"),
         };
-        Case {
+        VerifierCase {
             name: format!("vector {number} ({expect} {})", vector["why"].as_str().unwrap_or_default()),
             lease: vector["jws"].as_str().unwrap_or_default().to_owned(),
             pinned: None,
@@ -110,7 +110,8 @@ fn vector_cases(subject: &Subject) -> Result<Vec<Case>> {
         }
     };
     let leases = file["leases"].as_array().context("the vectors have no leases")?;
-    let mut cases: Vec<Case> = leases.iter().enumerate().map(|(number, lease)| case(number, lease)).collect();
+    let mut cases: Vec<VerifierCase> =
+        leases.iter().enumerate().map(|(number, lease)| case(number, lease)).collect();
     let mut stranger = keys.clone();
     for key in stranger["keys"].as_array_mut().into_iter().flatten() {
         key["endorsed_by"] = json!({ "2": newest["endorsed_by"]["2"] });
@@ -120,18 +121,18 @@ fn vector_cases(subject: &Subject) -> Result<Vec<Case>> {
         ("the endorsement is another key's", &oldest, &stranger, false),
     ] {
         let (pinned, keys) = (Some(pinned.clone()), keys.clone());
-        cases.push(Case { name: name.to_owned(), pinned, keys, yes, ..case(0, &leases[0]) });
+        cases.push(VerifierCase { name: name.to_owned(), pinned, keys, yes, ..case(0, &leases[0]) });
     }
     Ok(cases)
 }
 
 /// Answers of the running stack, and forgeries of them.
-pub(super) fn answers(subject: &mut Subject) -> Result<()> {
+pub(super) fn answers(subject: &mut CheckedStack) -> Result<()> {
     let languages = Languages::ready(subject.workspace, subject.tools)?;
     for (clock, name) in CLOCKS {
         // Anew for each clock: a lease without a device lives 300 s.
         let cases = stack_cases(subject)?;
-        let questions = cases.iter().map(Case::to_json).collect();
+        let questions = cases.iter().map(VerifierCase::to_json).collect();
         for (language, told) in languages.ask(subject.workspace, clock, &questions)? {
             for case in &cases {
                 let answer = &told[&case.name];
@@ -147,7 +148,7 @@ pub(super) fn answers(subject: &mut Subject) -> Result<()> {
 }
 
 /// The lines of `docs/browsers.md`, which get the keys from the server as well.
-pub(super) fn page(subject: &mut Subject) -> Result<()> {
+pub(super) fn page(subject: &mut CheckedStack) -> Result<()> {
     let words = languages::page(subject.workspace)?;
     let mut check = subject.workspace.command(&words[0]);
     check.args(&words[1..]).args([&subject.stack.url, PRODUCT]);
@@ -160,10 +161,11 @@ pub(super) fn page(subject: &mut Subject) -> Result<()> {
 }
 
 /// The reading of a client that knows `pinned` alone of a yes that a newer generation signed.
-pub(super) fn follows(subject: &Subject, body: &Value, pinned: &Value) -> Result<()> {
+pub(super) fn follows(subject: &CheckedStack, body: &Value, pinned: &Value) -> Result<()> {
     let languages = Languages::ready(subject.workspace, subject.tools)?;
     let keys = subject.key_set()?;
-    let followed = Case { pinned: Some(pinned.clone()), ..case("by endorsement", body, &keys, true)? };
+    let followed =
+        VerifierCase { pinned: Some(pinned.clone()), ..case("by endorsement", body, &keys, true)? };
     let pins_alone = case("by its pins alone", body, pinned, false)?;
     let questions = json!([followed.to_json(), pins_alone.to_json()]);
     for (language, told) in languages.ask(subject.workspace, "+0", &questions)? {
@@ -175,7 +177,7 @@ pub(super) fn follows(subject: &Subject, body: &Value, pinned: &Value) -> Result
     Ok(())
 }
 
-fn stack_cases(subject: &Subject) -> Result<Vec<Case>> {
+fn stack_cases(subject: &CheckedStack) -> Result<Vec<VerifierCase>> {
     let keys = subject.key_set()?;
     let ask = |path: &str, key: &str, device: Option<&str>| -> Result<Value> {
         let hardware =
@@ -204,7 +206,7 @@ fn stack_cases(subject: &Subject) -> Result<Vec<Case>> {
 }
 
 /// A genuine yes, changed in one way each.
-fn twisted(yes: &Value, keys: &Value) -> Result<Vec<Case>> {
+fn twisted(yes: &Value, keys: &Value) -> Result<Vec<VerifierCase>> {
     let case = |name: &str| case(name, yes, keys, false);
     let lease = yes["lease"].as_str().context("the yes has no lease")?;
     let (signed, signature) = lease.rsplit_once('.').context("a lease has three parts")?;
@@ -217,27 +219,30 @@ fn twisted(yes: &Value, keys: &Value) -> Result<Vec<Case>> {
     let unsigned = with_header("EdDSA", "none");
     ensure!(longer != payload && unsigned != header, "the lease says {plain_header} {claims}");
     Ok(vec![
-        Case { lease: format!("{header}.{longer}.{signature}"), ..case("tampered claims")? },
-        Case { lease: format!("{unsigned}.{payload}."), ..case("alg none")? },
-        Case { lease: format!("{unsigned}.{payload}.{signature}"), ..case("alg none, signed")? },
-        Case { lease: format!("{}.{payload}.{signature}", with_header("EdDSA", "HS256")), ..case("HS256")? },
-        Case { lease: format!("{signed}."), ..case("no signature")? },
-        Case { lease: signed.to_owned(), ..case("two parts")? },
-        Case { keys: json!({ "keys": [] }), ..case("no key")? },
-        Case { product: "ACME".to_owned(), ..case("another product")? },
-        Case { nonce: "another-nonce-0123456789".to_owned(), ..case("another nonce")? },
-        Case { license_id: format!("lic_{}", "0".repeat(24)), ..case("another license")? },
-        Case { issuer: "https://elsewhere.example.com".to_owned(), ..case("another issuer")? },
+        VerifierCase { lease: format!("{header}.{longer}.{signature}"), ..case("tampered claims")? },
+        VerifierCase { lease: format!("{unsigned}.{payload}."), ..case("alg none")? },
+        VerifierCase { lease: format!("{unsigned}.{payload}.{signature}"), ..case("alg none, signed")? },
+        VerifierCase {
+            lease: format!("{}.{payload}.{signature}", with_header("EdDSA", "HS256")),
+            ..case("HS256")?
+        },
+        VerifierCase { lease: format!("{signed}."), ..case("no signature")? },
+        VerifierCase { lease: signed.to_owned(), ..case("two parts")? },
+        VerifierCase { keys: json!({ "keys": [] }), ..case("no key")? },
+        VerifierCase { product: "ACME".to_owned(), ..case("another product")? },
+        VerifierCase { nonce: "another-nonce-0123456789".to_owned(), ..case("another nonce")? },
+        VerifierCase { license_id: format!("lic_{}", "0".repeat(24)), ..case("another license")? },
+        VerifierCase { issuer: "https://elsewhere.example.com".to_owned(), ..case("another issuer")? },
     ])
 }
 
 /// A question about an answer, as its asker puts it.
-fn case(name: &str, body: &Value, keys: &Value, yes: bool) -> Result<Case> {
+fn case(name: &str, body: &Value, keys: &Value, yes: bool) -> Result<VerifierCase> {
     let lease = body["lease"].as_str().with_context(|| format!("{name}: no lease in {body}"))?;
     let payload = lease.split('.').nth(1).context("a lease has three parts")?;
     let claims: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(payload.as_bytes())?)?;
     let said = |claim: &str| claims[claim].as_str().unwrap_or_default().to_owned();
-    Ok(Case {
+    Ok(VerifierCase {
         name: name.to_owned(),
         lease: lease.to_owned(),
         pinned: None,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::Options;
+use super::StackOptions;
 use crate::environment::Environment;
 use crate::process::{Output, Process};
 use crate::tools::DevTools;
@@ -57,7 +57,12 @@ pub(super) fn gateway(
 }
 
 /// Starts the proxy before the watcher: the CORS of the template's gateway.
-pub(super) fn cors(workspace: &Workspace, folder: &Path, options: &Options, behind: u16) -> Result<Process> {
+pub(super) fn cors(
+    workspace: &Workspace,
+    folder: &Path,
+    options: &StackOptions,
+    behind: u16,
+) -> Result<Process> {
     let log = folder.join("cors.log");
     let mut command = workspace.command(workspace.program("falconer-emulators"));
     command.args(["cors", "--template", "template.yaml", "--port"]).arg(options.port.to_string());

@@ -12,13 +12,13 @@ const KEPT_SECONDS: u64 = 400 * 86_400;
 const ADDRESS: &str = "203.0.113.7";
 
 /// When a request came, and its id.
-pub(crate) struct Moment {
+pub(crate) struct RequestMoment {
     millis: u128,
     seconds: u64,
     request_id: String,
 }
 
-impl Moment {
+impl RequestMoment {
     pub(crate) fn now(request_id: String) -> Result<Self, Error> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
         Ok(Self { millis: since.as_millis(), seconds: since.as_secs(), request_id })
@@ -63,7 +63,7 @@ impl Calls {
     }
 
     /// The license beside the counter.
-    pub(crate) async fn load(&self, moment: &Moment) -> Result<(), Error> {
+    pub(crate) async fn load(&self, moment: &RequestMoment) -> Result<(), Error> {
         let license = self
             .dynamodb
             .get_item()
@@ -90,7 +90,7 @@ impl Calls {
     }
 
     /// The audit row.
-    pub(crate) async fn record(&self, moment: &Moment) -> Result<(), Error> {
+    pub(crate) async fn record(&self, moment: &RequestMoment) -> Result<(), Error> {
         self.dynamodb
             .put_item()
             .table_name(&self.verifications)

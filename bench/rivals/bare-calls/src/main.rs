@@ -20,7 +20,7 @@ use lambda_http::lambda_runtime::{LambdaInvocation, Service};
 use lambda_http::tower::layer::layer_fn;
 use lambda_http::{Body, Error, Request, RequestExt, Response, service_fn};
 
-use calls::{Calls, Moment};
+use calls::{Calls, RequestMoment};
 
 fn main() -> Result<(), Error> {
     lambda_http::tracing::init_default_subscriber();
@@ -42,12 +42,12 @@ async fn serve() -> Result<(), Error> {
 
 struct Instance {
     calls: Calls,
-    to_record: Mutex<Option<Moment>>,
+    to_record: Mutex<Option<RequestMoment>>,
 }
 
 impl Instance {
     async fn answer(&self, request: Request) -> Result<Response<Body>, Error> {
-        let moment = Moment::now(request.lambda_context().request_id)?;
+        let moment = RequestMoment::now(request.lambda_context().request_id)?;
         self.calls.load(&moment).await?;
         *self.to_record.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
         let body = serde_json::json!({ "message": "hello" }).to_string();

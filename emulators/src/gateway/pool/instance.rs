@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::AbortHandle;
 
-use super::super::journal::{Entry, lock};
-use super::Outcome;
+use super::super::journal::{InvocationIndex, lock};
+use super::InvocationOutcome;
 
 /// A place for a process that takes one event at a time.
 #[derive(Default)]
-pub(super) struct Instance {
+pub(super) struct InstanceSlot {
     busy: Mutex<Option<Busy>>,
     /// Kills the process, if there is one.
     kill: Mutex<Option<Arc<Notify>>>,
@@ -29,9 +29,9 @@ struct Life {
 /// An event that was given to the process.
 pub(super) struct Busy {
     pub(super) request_id: String,
-    pub(super) entry: Entry,
+    pub(super) entry: InvocationIndex,
     /// `None` once answered; the process is still busy until it asks for more.
-    pub(super) reply: Option<oneshot::Sender<Outcome>>,
+    pub(super) reply: Option<oneshot::Sender<InvocationOutcome>>,
     /// Kills the process at the deadline.
     pub(super) watchdog: AbortHandle,
 }
@@ -51,7 +51,7 @@ impl Replaced {
     }
 }
 
-impl Instance {
+impl InstanceSlot {
     pub(super) fn is_ready(&self) -> bool {
         self.life.borrow().asked_for_work
     }
@@ -76,7 +76,10 @@ impl Instance {
         lock(&self.busy).take_if(|busy| busy.request_id == request_id)
     }
 
-    pub(super) fn take_reply(&self, request_id: &str) -> Option<(Entry, oneshot::Sender<Outcome>)> {
+    pub(super) fn take_reply(
+        &self,
+        request_id: &str,
+    ) -> Option<(InvocationIndex, oneshot::Sender<InvocationOutcome>)> {
         let mut busy = lock(&self.busy);
         let busy = busy.as_mut().filter(|busy| busy.request_id == request_id)?;
         Some((busy.entry, busy.reply.take()?))

@@ -9,5 +9,5 @@ mod writer;
 pub(crate) use changes::changes;
 #[cfg(feature = "operator")]
 pub(crate) use impersonal::impersonal;
-pub use row::{AuditRow, RowPart, Subject};
+pub use row::{AuditRow, AuditSubject, RowPart};
 pub use writer::{AUDIT_BUDGET, AuditOutcome, AuditWriter};

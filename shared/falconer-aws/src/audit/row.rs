@@ -8,14 +8,14 @@ use crate::tables;
 
 /// The subject of an audit row, which is also its partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
+pub enum AuditSubject {
     /// A license.
     License(LicenseId),
     /// A product's catalog.
     Catalog(Product),
 }
 
-impl Subject {
+impl AuditSubject {
     pub(crate) fn partition(&self) -> String {
         match self {
             Self::License(id) => id.to_string(),
@@ -39,7 +39,7 @@ pub struct AuditRow {
     /// The part of the request.
     pub part: RowPart,
     /// The subject.
-    pub about: Subject,
+    pub about: AuditSubject,
     /// When.
     pub at: UnixMillis,
     /// The request.
@@ -84,7 +84,7 @@ impl AuditRow {
     ) -> Self {
         Self {
             part: RowPart::Whole,
-            about: Subject::License(license_id.clone()),
+            about: AuditSubject::License(license_id.clone()),
             at,
             request_id: request_id.to_owned(),
             action,

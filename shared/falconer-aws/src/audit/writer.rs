@@ -6,7 +6,7 @@ use std::time::Duration;
 use falconer_domain::Code;
 use tokio::time::{Instant, timeout};
 
-use super::row::{AuditRow, Subject};
+use super::row::{AuditRow, AuditSubject};
 use crate::fixed_window::FixedWindowCounter;
 use crate::settings::{Settings, VerifyAudit};
 use crate::store::Store;
@@ -40,14 +40,14 @@ pub enum AuditOutcome {
 pub struct AuditWriter {
     verify_audit: VerifyAudit,
     capped: bool,
-    state: Mutex<State>,
+    state: Mutex<WriterState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct WriterState {
     failures_in_a_row: u32,
     paused_until: Option<Instant>,
-    rows: FixedWindowCounter<Subject>,
+    rows: FixedWindowCounter<AuditSubject>,
 }
 
 impl AuditWriter {
@@ -57,7 +57,7 @@ impl AuditWriter {
         Self {
             verify_audit: settings.verify_audit,
             capped: settings.verifies_per_license_per_minute > 0,
-            state: Mutex::new(State {
+            state: Mutex::new(WriterState {
                 failures_in_a_row: 0,
                 paused_until: None,
                 rows: FixedWindowCounter::new(),
@@ -92,14 +92,14 @@ impl AuditWriter {
         if state.failures_in_a_row >= FAILURES_BEFORE_PAUSE {
             state.failures_in_a_row = 0;
             state.paused_until = Some(Instant::now() + PAUSE);
-            tracing::warn!(error = why, pause_seconds = PAUSE.as_secs(), "audit rows are paused");
+            tracing::warn!(error = why, pause_seconds = PAUSE.as_secs(), "audit rows paused");
         } else {
             tracing::warn!(error = why, "audit row dropped");
         }
         AuditOutcome::Dropped
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WriterState> {
         // A panic elsewhere leaves counts that are still counts.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,9 +14,9 @@ use crate::error::kind;
 /// How long a ring is used before it is read again.
 const FRESH: Duration = Duration::from_secs(300);
 /// From this age on it is read again after an answer, so that a busy instance never waits for it.
-const AGEING: Duration = Duration::from_secs(240);
+const REREAD_AFTER: Duration = Duration::from_secs(240);
 /// Only a ring this young may refuse a key of a generation it does not know.
-const YOUNG: Duration = Duration::from_secs(60);
+const MAX_AGE_TO_REFUSE: Duration = Duration::from_secs(60);
 /// Shortest pause between two attempts of an instance that has no ring.
 const MISSING_PAUSE: Duration = Duration::from_secs(5);
 /// Shortest pause between two attempts in a request's way of an instance that has one.
@@ -34,11 +34,11 @@ pub struct RingUnavailable;
 pub struct KeyRingCache {
     secrets: Client,
     secret_id: String,
-    state: Mutex<State>,
+    state: Mutex<CellState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CellState {
     held: Option<Held>,
     /// The last attempt of any kind.
     tried_at: Option<Instant>,
@@ -53,7 +53,7 @@ struct Held {
     read_at: Instant,
 }
 
-impl State {
+impl CellState {
     fn age(&self) -> Option<Duration> {
         self.held.as_ref().map(|held| held.read_at.elapsed())
     }
@@ -80,7 +80,7 @@ impl KeyRingCache {
     /// A cell that has read nothing yet.
     #[must_use]
     pub fn new(clients: &Clients, secret_id: &str) -> Self {
-        let (secrets, state) = (clients.secrets.clone(), Mutex::new(State::default()));
+        let (secrets, state) = (clients.secrets.clone(), Mutex::new(CellState::default()));
         Self { secrets, secret_id: secret_id.to_owned(), state }
     }
 
@@ -106,17 +106,21 @@ impl KeyRingCache {
     /// [`RingUnavailable`] when so young a ring cannot be had.
     pub async fn fresh_ring(&self) -> Result<Arc<KeyRing>, RingUnavailable> {
         let mut state = self.state.lock().await;
-        if state.age().is_none_or(|age| age > YOUNG) && state.may_wait(YOUNG) {
+        if state.age().is_none_or(|age| age > MAX_AGE_TO_REFUSE) && state.may_wait(MAX_AGE_TO_REFUSE) {
             self.read(&mut state).await;
         }
-        if state.age().is_some_and(|age| age <= YOUNG) { state.ring() } else { Err(RingUnavailable) }
+        if state.age().is_some_and(|age| age <= MAX_AGE_TO_REFUSE) {
+            state.ring()
+        } else {
+            Err(RingUnavailable)
+        }
     }
 
     /// Reads again what will soon be too old. A missing ring is left to the requests that need one: behind an answer an
     /// attempt is cut short, and would only cost them theirs.
     pub async fn refresh_ageing(&self) {
         let mut state = self.state.lock().await;
-        if state.age().is_some_and(|age| age >= AGEING) && state.may_try(MISSING_PAUSE) {
+        if state.age().is_some_and(|age| age >= REREAD_AFTER) && state.may_try(MISSING_PAUSE) {
             self.read(&mut state).await;
         }
     }
@@ -127,21 +131,24 @@ impl KeyRingCache {
     }
 
     /// Reads while a request waits that could be served with what is held.
-    async fn reread(&self, state: &mut State) {
+    async fn reread(&self, state: &mut CellState) {
         if tokio::time::timeout(REREAD_BUDGET, self.read(state)).await.is_err() {
-            tracing::warn!(error = "timed out", "key ring not re-read; the one held goes on");
+            tracing::warn!(error = "timed out", "key ring not reloaded; the previous one stays in use");
         }
     }
 
-    async fn read(&self, state: &mut State) {
+    async fn read(&self, state: &mut CellState) {
         state.tried_at = Some(Instant::now());
         match self.fetch().await {
             Ok(ring) => state.held = Some(Held { ring: Arc::new(ring), read_at: Instant::now() }),
             Err(why) if state.held.is_some() => {
-                tracing::warn!(error = why, "key ring not re-read; the one held goes on");
+                tracing::warn!(error = why, "key ring not reloaded; the previous one stays in use");
             }
             Err(why) => {
-                tracing::error!(error = why, "no key ring: every request gets 503 until the secret is good");
+                tracing::error!(
+                    error = why,
+                    "key ring missing; every request gets 503 until the secret can be read"
+                );
             }
         }
     }
@@ -157,7 +164,7 @@ impl KeyRingCache {
         let text = output.secret_string().ok_or("the secret is not text")?;
         let ring = KeyRing::parse(text).map_err(|why| why.to_string())?;
         if ring.has_unreadable_distrust() {
-            tracing::warn!("a part of the key ring's x-distrusted does not read; it distrusts nothing");
+            tracing::warn!("unreadable member of the key ring's x-distrusted ignored");
         }
         Ok(ring)
     }

@@ -259,7 +259,7 @@ impl RingWriter {
     /// A version without any stage is swept away by Secrets Manager; a leftover stage is harmless, so failing is too.
     async fn drop_stage(&self, stage: &str, version: &str) {
         if let Err(error) = self.remove_stage(stage, version).await {
-            tracing::debug!(error = error.to_string(), "staging label left behind");
+            tracing::debug!(error = error.to_string(), "staging label not removed");
         }
     }
 

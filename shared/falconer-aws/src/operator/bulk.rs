@@ -7,16 +7,17 @@ use falconer_domain::issue::NewLicense;
 use falconer_domain::{License, LicenseId, UnixMillis};
 use serde::Deserialize;
 
-use super::{PageToken, tables};
+use super::paging::{Page, PageToken, scanned, scanned_whole};
+use super::tables;
 use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::LicenseItem;
-use crate::store::{Item, Row, Store, read, written};
+use crate::store::{Item, LicenseRow, Store, read, written};
 use crate::tables::{CALLER, LICENSE_ID};
 
 /// Licenses that [`Store::issue_many`] takes: DynamoDB takes 100 items and 4 MB in one transaction, each license is two
 /// items, and one with a hundred devices has some 80 KB.
-pub const MOST_AT_ONCE: usize = 25;
+pub const MAX_PER_TRANSACTION: usize = 25;
 
 /// A license that came from another system, as it will be, with what no rule looks at.
 #[derive(Clone, Copy)]
@@ -53,24 +54,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn license_ids(&self) -> Result<HashSet<LicenseId>, StoreError> {
-        let mut pages = self
-            .dynamodb()
-            .scan()
-            .table_name(self.licenses_table())
+        let scan = self
+            .scan(self.licenses_table(), None)
             .consistent_read(true)
-            .projection_expression(tables::ID_ALONE)
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = HashSet::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| StoreError::of(&error))?;
-            found.extend(item.get(LICENSE_ID).and_then(|id| LicenseId::parse(id.as_s().ok()?)));
-        }
-        Ok(found)
+            .projection_expression(tables::ID_ALONE);
+        let id = |item: &Item| LicenseId::parse(item.get(LICENSE_ID)?.as_s().ok()?);
+        Ok(scanned_whole(scan).await?.iter().filter_map(id).collect())
     }
 
-    /// Pattern 16: at most [`MOST_AT_ONCE`] new licenses with their audit rows, all or none.
+    /// Pattern 16: at most [`MAX_PER_TRANSACTION`] new licenses with their audit rows, all or none.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when one of them exists already; [`StoreError::Unavailable`].
@@ -92,7 +84,7 @@ impl Store {
     /// [`StoreError::Conflict`] when the row is not the one that was read any more; [`StoreError::Unavailable`].
     pub async fn amend(
         &self,
-        before: &Row,
+        before: &LicenseRow,
         amended: Amended<'_>,
         row: &AuditRow,
         token: &str,
@@ -103,7 +95,7 @@ impl Store {
         self.transact(self.changed(&before.guard, &was, is, row)?, token).await
     }
 
-    /// Pattern 17: a page of what happened since a moment, in no order, and where the next page begins. The whole table
+    /// Pattern 17: a page of what happened since a moment, in no order. The whole table
     /// is read, and paid for.
     ///
     /// # Errors
@@ -112,25 +104,19 @@ impl Store {
         &self,
         since: UnixMillis,
         from: Option<PageToken>,
-    ) -> Result<(Vec<AuditSummary>, Option<PageToken>), StoreError> {
-        let output = self
-            .dynamodb()
-            .scan()
-            .table_name(self.verifications_table())
+    ) -> Result<Page<AuditSummary>, StoreError> {
+        let scan = self
+            .scan(self.verifications_table(), from)
             .filter_expression(tables::SINCE)
             .projection_expression(tables::FOR_STATISTICS)
             .expression_attribute_names(tables::AT_NAME.0, tables::AT_NAME.1)
             .expression_attribute_names(tables::ACTION_NAME.0, tables::ACTION_NAME.1)
-            .expression_attribute_values(":since", AttributeValue::S(super::written_moment(since)))
-            .set_exclusive_start_key(from.map(|place| place.0))
-            .send()
-            .await
-            .map_err(|error| StoreError::of(&error))?;
-        let rows = output.items.unwrap_or_default().into_iter().map(read);
-        let rows: Vec<AuditSummary> = rows.collect::<Result<_, _>>()?;
+            .expression_attribute_values(":since", AttributeValue::S(super::written_moment(since)));
+        let Page { rows, next } = scanned(scan).await?;
+        let rows: Vec<AuditSummary> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
         // The row of a change's caller tells of the same request.
         let rows = rows.into_iter().filter(|row| !row.at.ends_with(CALLER)).collect();
-        Ok((rows, output.last_evaluated_key.map(PageToken)))
+        Ok(Page { rows, next })
     }
 }
 

@@ -9,11 +9,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use falconer_domain::issue::OrderId;
 use falconer_domain::{License, LicenseId, UnixMillis};
 
-use super::{PageToken, moment_of, tables};
+use super::paging::{Direction, Page, PageToken, scanned};
+use super::{moment_of, tables};
 use crate::audit::{AuditRow, impersonal};
 use crate::error::StoreError;
 use crate::items::LicenseItem;
-use crate::store::{Item, Row, Store, put_if, written};
+use crate::store::{Item, LicenseRow, Store, put_if, written};
 use crate::tables::{LICENSE_ID, NOT_THERE};
 
 /// The attribute of a license whose audit rows are not all done. No rule looks at it.
@@ -37,23 +38,7 @@ pub struct TellingRow {
     keeps_reason: bool,
 }
 
-/// Some rows of a license, the oldest first.
-pub struct TellingPage {
-    /// Those that say something about a person.
-    pub rows: Vec<TellingRow>,
-    /// The start of the next page; `None` after the last.
-    pub next: Option<PageToken>,
-}
-
-/// Orders for which some licenses were issued.
-pub struct OrdersPage {
-    /// Their ids, which are the vendor's and may name a person.
-    pub orders: Vec<OrderId>,
-    /// The start of the next page; `None` after the last.
-    pub next: Option<PageToken>,
-}
-
-impl Row {
+impl LicenseRow {
     /// Returns true if an erasure of it has begun and its audit rows are not all done.
     #[must_use]
     pub fn is_being_erased(&self) -> bool {
@@ -68,7 +53,7 @@ impl Store {
     /// [`StoreError::Conflict`] when the row is not the one that was read any more; [`StoreError::Unavailable`].
     pub async fn erase(
         &self,
-        before: &Row,
+        before: &LicenseRow,
         after: &License,
         row: &AuditRow,
         token: &str,
@@ -113,20 +98,10 @@ impl Store {
         id: &LicenseId,
         erased_at: Option<UnixMillis>,
         from: Option<PageToken>,
-    ) -> Result<TellingPage, StoreError> {
-        let output = self
-            .query(self.verifications_table())
-            .consistent_read(true)
-            .limit(PAGE_ROWS)
-            .key_condition_expression(tables::HAPPENED)
-            .expression_attribute_values(":license_id", AttributeValue::S(id.to_string()))
-            .set_exclusive_start_key(from.map(|place| place.0))
-            .send()
-            .await
-            .map_err(|error| StoreError::of(&error))?;
-        let rows = output.items.unwrap_or_default().into_iter();
-        let rows = rows.filter_map(|item| TellingRow::read(&item, erased_at)).collect();
-        Ok(TellingPage { rows, next: output.last_evaluated_key.map(PageToken) })
+    ) -> Result<Page<TellingRow>, StoreError> {
+        let Page { rows, next } = self.history_page(id, Direction::OldestFirst, PAGE_ROWS, from).await?;
+        let rows = rows.into_iter().filter_map(|item| TellingRow::read(&item, erased_at)).collect();
+        Ok(Page { rows, next })
     }
 
     /// Pattern 24: takes out of an audit row from where it was asked, why, and which words about a person changed. A
@@ -156,7 +131,8 @@ impl Store {
         unless_gone(request.send().await.map(drop).map_err(|error| StoreError::of(&error)))
     }
 
-    /// Pattern 25: a page of all orders, and the ids of those for which one of these licenses was issued.
+    /// Pattern 25: a page of all orders: the ids of those for which one of these licenses was issued. An id is the vendor's
+    /// own and may name a person.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -164,27 +140,21 @@ impl Store {
         &self,
         licenses: &BTreeSet<LicenseId>,
         from: Option<PageToken>,
-    ) -> Result<OrdersPage, StoreError> {
-        let output = self
-            .dynamodb()
-            .scan()
-            .table_name(self.licenses_table())
+    ) -> Result<Page<OrderId>, StoreError> {
+        let scan = self
+            .scan(self.licenses_table(), from)
             .consistent_read(true)
             .filter_expression(tables::IS_ORDER)
             .projection_expression(tables::ISSUED_FOR)
-            .expression_attribute_values(":order", AttributeValue::S(tables::ORDERS.to_owned()))
-            .set_exclusive_start_key(from.map(|place| place.0))
-            .send()
-            .await
-            .map_err(|error| StoreError::of(&error))?;
+            .expression_attribute_values(":order", AttributeValue::S(tables::ORDERS.to_owned()));
+        let Page { rows, next } = scanned(scan).await?;
         let text = |item: &Item, name: &str| item.get(name).and_then(|it| it.as_s().ok()).cloned();
         let theirs = |item: Item| {
             let issued = LicenseId::parse(&text(&item, "issued")?)?;
             let key = licenses.contains(&issued).then(|| text(&item, LICENSE_ID))??;
             OrderId::read(key.strip_prefix(tables::ORDERS)?).ok()
         };
-        let orders = output.items.unwrap_or_default().into_iter().filter_map(theirs).collect();
-        Ok(OrdersPage { orders, next: output.last_evaluated_key.map(PageToken) })
+        Ok(Page { rows: rows.into_iter().filter_map(theirs).collect(), next })
     }
 
     /// Pattern 26: an order under a hash of its id, in the place of the one under the id itself: both or neither. The

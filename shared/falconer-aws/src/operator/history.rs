@@ -4,7 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use falconer_domain::{LicenseId, UnixMillis};
 use serde::Deserialize;
 
-use super::{PageToken, moment_of, tables, written_moment};
+use super::paging::{Direction, Page, PageToken};
+use super::{moment_of, tables, written_moment};
 use crate::error::StoreError;
 use crate::store::{Store, read};
 use crate::tables::CALLER;
@@ -51,15 +52,6 @@ pub struct HardwareRecord {
     pub agreed: Vec<String>,
 }
 
-/// Some rows of a license, the newest first.
-#[derive(Debug)]
-pub struct HistoryPage {
-    /// The rows.
-    pub rows: Vec<AuditRecord>,
-    /// The start of the older rows; `None` after the oldest.
-    pub older: Option<PageToken>,
-}
-
 impl AuditRecord {
     /// Returns the moment of the row.
     #[must_use]
@@ -104,13 +96,13 @@ impl Store {
         id: &LicenseId,
         most: i32,
         from: Option<PageToken>,
-    ) -> Result<HistoryPage, StoreError> {
+    ) -> Result<Page<AuditRecord>, StoreError> {
         let mut page = self.rows_backwards(id, most, from).await?;
         // The row of a caller comes right before its change.
-        if page.rows.last().is_some_and(AuditRecord::is_of_a_caller) && page.older.is_some() {
-            let rest = self.rows_backwards(id, 1, page.older.take()).await?;
+        if page.rows.last().is_some_and(AuditRecord::is_of_a_caller) && page.next.is_some() {
+            let rest = self.rows_backwards(id, 1, page.next.take()).await?;
             page.rows.extend(rest.rows);
-            page.older = rest.older;
+            page.next = rest.next;
         }
         page.rows.reverse();
         page.rows = with_callers(page.rows);
@@ -123,20 +115,9 @@ impl Store {
         id: &LicenseId,
         most: i32,
         from: Option<PageToken>,
-    ) -> Result<HistoryPage, StoreError> {
-        let output = self
-            .query(self.verifications_table())
-            .consistent_read(true)
-            .scan_index_forward(false)
-            .limit(most)
-            .key_condition_expression(tables::HAPPENED)
-            .expression_attribute_values(":license_id", AttributeValue::S(id.to_string()))
-            .set_exclusive_start_key(from.map(|place| place.0))
-            .send()
-            .await
-            .map_err(|error| StoreError::of(&error))?;
-        let rows = output.items.unwrap_or_default().into_iter().map(read).collect::<Result<_, _>>()?;
-        Ok(HistoryPage { rows, older: output.last_evaluated_key.map(PageToken) })
+    ) -> Result<Page<AuditRecord>, StoreError> {
+        let Page { rows, next } = self.history_page(id, Direction::NewestFirst, most, from).await?;
+        Ok(Page { rows: rows.into_iter().map(read).collect::<Result<_, _>>()?, next })
     }
 
     async fn happened(

@@ -13,7 +13,7 @@ use crate::clients::Operator;
 use crate::error::kind;
 
 /// Longest that a change waits for the answer, credentials included.
-const PATIENCE: Duration = Duration::from_secs(3);
+const IDENTITY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest that one attempt takes.
 const ATTEMPT: Duration = Duration::from_millis(1_400);
 /// Attempts.
@@ -36,7 +36,7 @@ impl Caller {
     /// The ARN of the caller; `None` where STS does not tell it in time. That never costs a change.
     pub(crate) async fn arn(&self) -> Option<&str> {
         let told = self.told.get_or_init(|| async {
-            timeout(PATIENCE, self.ask()).await.unwrap_or_else(|_| Err("timeout".to_owned()))
+            timeout(IDENTITY_TIMEOUT, self.ask()).await.unwrap_or_else(|_| Err("timeout".to_owned()))
         });
         told.await.as_deref().ok()
     }
@@ -44,7 +44,7 @@ impl Caller {
     async fn ask(&self) -> Result<String, String> {
         let timeouts = TimeoutConfig::builder().connect_timeout(ATTEMPT).operation_attempt_timeout(ATTEMPT);
         let bounded = Builder::new()
-            .timeout_config(timeouts.operation_timeout(PATIENCE).build())
+            .timeout_config(timeouts.operation_timeout(IDENTITY_TIMEOUT).build())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
         let asked = self.sts.get_caller_identity().customize().config_override(bounded).send().await;
         let answer = asked.map_err(|error| kind(&error))?;

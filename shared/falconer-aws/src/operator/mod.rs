@@ -5,16 +5,18 @@ mod erasure;
 mod history;
 mod identity;
 mod orders;
+mod paging;
 pub mod stacks;
 pub mod tables;
 
-pub use bulk::{Amended, AuditSummary, MOST_AT_ONCE};
-pub use erasure::{ERASING, OrdersPage, TellingPage, TellingRow};
-pub use history::{AuditRecord, HardwareRecord, HistoryPage};
+pub use bulk::{Amended, AuditSummary, MAX_PER_TRANSACTION};
+pub use erasure::{ERASING, TellingRow};
+pub use history::{AuditRecord, HardwareRecord};
 pub use identity::Caller;
 pub use orders::PlacedOrder;
+pub use paging::{Page, PageToken};
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -24,10 +26,12 @@ use falconer_domain::{Catalog, LicenseId, Product, UnixMillis};
 use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
+use paging::{scanned, scanned_whole};
+
 use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::{AuditItem, CatalogItem, expiry_month, next_month};
-use crate::store::{Item, Row, Store, put_if, put_over, read, written};
+use crate::store::{Item, LicenseRow, Store, put_if, put_over, read, written};
 use crate::tables::{CATALOG_PREFIX, LICENSE_ID, NOT_THERE};
 
 /// The facts of a license's issue.
@@ -43,7 +47,7 @@ pub struct IssuanceRecord {
     pub metadata: Option<String>,
 }
 
-impl Row {
+impl LicenseRow {
     /// Reads the facts of the license's issue.
     ///
     /// # Errors
@@ -100,24 +104,16 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn page_of_licenses(&self, from: Option<PageToken>) -> Result<Page, StoreError> {
-        let output = self
-            .dynamodb()
-            .scan()
-            .table_name(self.licenses_table())
-            .consistent_read(true)
-            .set_exclusive_start_key(from.map(|place| place.0))
-            .send()
-            .await
-            .map_err(|error| StoreError::of(&error))?;
-        let mut page =
-            Page { rows: Vec::new(), unreadable: 0, next: output.last_evaluated_key.map(PageToken) };
+    pub async fn page_of_licenses(&self, from: Option<PageToken>) -> Result<LicensesPage, StoreError> {
+        let Page { rows: items, next } =
+            scanned(self.scan(self.licenses_table(), from).consistent_read(true)).await?;
+        let mut page = LicensesPage { rows: Vec::new(), unreadable: 0, next };
         let is_license = |item: &Item| {
             let id = item.get(LICENSE_ID).and_then(|id| id.as_s().ok());
             id.is_some_and(|id| LicenseId::parse(id).is_some())
         };
-        for item in output.items.unwrap_or_default().into_iter().filter(is_license) {
-            match Row::read(item) {
+        for item in items.into_iter().filter(is_license) {
+            match LicenseRow::read(item) {
                 Ok(row) => page.rows.push(row),
                 Err(_) => page.unreadable += 1,
             }
@@ -130,24 +126,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn products(&self) -> Result<BTreeSet<Product>, StoreError> {
-        let mut pages = self
-            .dynamodb()
-            .scan()
-            .table_name(self.licenses_table())
+        let scan = self
+            .scan(self.licenses_table(), None)
             .consistent_read(true)
             .filter_expression(tables::CATALOGS)
             .projection_expression(tables::ID_ALONE)
-            .expression_attribute_values(":prefix", AttributeValue::S(CATALOG_PREFIX.to_owned()))
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = BTreeSet::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| StoreError::of(&error))?;
-            let code = item.get(LICENSE_ID).and_then(|id| id.as_s().ok()?.strip_prefix(CATALOG_PREFIX));
-            found.extend(code.and_then(Product::parse));
-        }
-        Ok(found)
+            .expression_attribute_values(":prefix", AttributeValue::S(CATALOG_PREFIX.to_owned()));
+        let code =
+            |item: &Item| Product::parse(item.get(LICENSE_ID)?.as_s().ok()?.strip_prefix(CATALOG_PREFIX)?);
+        Ok(scanned_whole(scan).await?.iter().filter_map(code).collect())
     }
 
     /// Pattern 13: a license under a new key, and the end of the one under the old. Both audit rows, or nothing at all.
@@ -157,7 +144,7 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn replace(
         &self,
-        old: &Row,
+        old: &LicenseRow,
         rotated: &Rotated,
         new: &NewLicense,
         rows: &[AuditRow; 2],
@@ -238,23 +225,11 @@ fn written_moment(at: UnixMillis) -> String {
     format!("{:013}", at.0.max(0))
 }
 
-/// The start of a page.
-#[derive(Debug)]
-pub struct PageToken(pub(crate) HashMap<String, AttributeValue>);
-
-impl PageToken {
-    /// Behind a license, in the order in which [`Store::page_of_licenses`] comes to it.
-    #[must_use]
-    pub fn after(license: &LicenseId) -> Self {
-        Self(HashMap::from([(LICENSE_ID.to_owned(), AttributeValue::S(license.to_string()))]))
-    }
-}
-
 /// Some licenses of all.
 #[derive(Debug)]
-pub struct Page {
+pub struct LicensesPage {
     /// Their rows.
-    pub rows: Vec<Row>,
+    pub rows: Vec<LicenseRow>,
     /// How many did not read.
     pub unreadable: usize,
     /// The start of the next page; `None` after the last.

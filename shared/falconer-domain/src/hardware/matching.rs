@@ -12,7 +12,7 @@ use crate::time::{MILLIS_PER_DAY, UnixMillis};
 /// More stored components than this, and half of them must agree besides the threshold.
 const SMALL_DEVICE: usize = 3;
 /// Components a device is bound by, at least.
-const FEWEST_TO_BIND: usize = 2;
+const MIN_BOUND_COMPONENTS: usize = 2;
 
 /// A device that presented components match.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl LeaseComponents {
 
 fn are_enough_to_bind<I: Iterator<Item = Label>>(labels: impl Fn() -> I) -> bool {
     let only_install = !labels().any(Label::is_hardware_id);
-    labels().count() >= FEWEST_TO_BIND
+    labels().count() >= MIN_BOUND_COMPONENTS
         && labels().any(|label| label.is_hardware_id() || (label == Label::Install && only_install))
 }
 

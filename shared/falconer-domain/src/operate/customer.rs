@@ -8,21 +8,21 @@ use crate::person::{Email, PersonName};
 /// New entries for the customer of a license.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Correction {
-    user_id: Entry<String>,
-    email: Entry<Email>,
-    name: Entry<PersonName>,
+    user_id: FieldChange<String>,
+    email: FieldChange<Email>,
+    name: FieldChange<PersonName>,
 }
 
 /// One entry of a correction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Entry<T> {
+enum FieldChange<T> {
     #[default]
     Kept,
     Cleared,
     Is(T),
 }
 
-impl<T> Entry<T> {
+impl<T> FieldChange<T> {
     /// Reads what was typed: nothing at all keeps the entry, and a blank text clears it.
     fn read(
         typed: Option<&str>,
@@ -51,18 +51,18 @@ impl Correction {
     /// [`OrderRefusal::Text`] or [`OrderRefusal::Email`].
     pub fn read(user: Option<&str>, email: Option<&str>, name: Option<&str>) -> Result<Self, OrderRefusal> {
         Ok(Self {
-            user_id: Entry::read(user, issue::user_id)?,
-            email: Entry::read(email, issue::email)?,
-            name: Entry::read(name, issue::customers_name)?,
+            user_id: FieldChange::read(user, issue::user_id)?,
+            email: FieldChange::read(email, issue::email)?,
+            name: FieldChange::read(name, issue::customers_name)?,
         })
     }
 }
 
 impl Correction {
     const fn names_somebody(&self) -> bool {
-        matches!(self.user_id, Entry::Is(_))
-            || matches!(self.email, Entry::Is(_))
-            || matches!(self.name, Entry::Is(_))
+        matches!(self.user_id, FieldChange::Is(_))
+            || matches!(self.email, FieldChange::Is(_))
+            || matches!(self.name, FieldChange::Is(_))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::verify_response::{BoundDevice, DeviceResponse, VerifyResponse};
 /// Advice for the reader of `SEATS_EXHAUSTED`.
 const HINT: &str = "Deactivate the license on one of these devices, or transfer it to this one.";
 
-/// A yes like verify's, with the license's seats and transfers.
+/// Verify's answer for a valid license, with the license's seats and transfers.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SeatResponse))]
 pub(crate) struct SeatResponse<'a> {
@@ -43,7 +43,7 @@ pub(crate) struct DeactivateResponse<'a> {
     ignored: &'a [String],
 }
 
-/// A refusal, with the facts that help its reader.
+/// A refusal, with the devices, seats and dates that its reader needs.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = SeatRefusalResponse))]
 pub(crate) struct SeatRefusalResponse<'a> {

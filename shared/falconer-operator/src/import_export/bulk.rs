@@ -2,7 +2,7 @@
 //!
 //! It may be killed at any moment: a transaction is stored or not, and whoever starts over finds what is there.
 
-use falconer_aws::operator::MOST_AT_ONCE;
+use falconer_aws::operator::MAX_PER_TRANSACTION;
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::NewLicense;
 use futures_util::StreamExt;
@@ -22,7 +22,7 @@ pub enum BulkError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 
@@ -62,7 +62,7 @@ impl<'a> Bulk<'a> {
     /// [`BulkError`], of an earlier one.
     pub async fn push(&mut self, new: NewLicense, row: AuditRow) -> Result<(), BulkError> {
         self.batch.push((new, row));
-        if self.batch.len() == MOST_AT_ONCE {
+        if self.batch.len() == MAX_PER_TRANSACTION {
             self.send();
         }
         while self.under_way.len() >= MAX_IN_FLIGHT {

@@ -28,7 +28,7 @@ const SEPARATOR_LINE: &str = "sep=";
 /// Stands behind the last row while a file is read. Where a row has swallowed it, a quotation mark was never closed.
 const END_OF_FILE: &[u8] = b"\n\x01end";
 /// Names of a first line that a message shows: more than any sheet of the kind has.
-const MOST_NAMES_SHOWN: usize = 40;
+const MAX_NAMES_SHOWN: usize = 40;
 
 /// Reasons why a file is not the expected kind of sheet.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ pub struct Sheet<'a> {
 
 /// One row.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub struct CsvRow<'a> {
     /// The line it begins on.
     pub line: u64,
     /// The cells, one for each name of the header.
@@ -129,7 +129,7 @@ impl<'a> Sheet<'a> {
                 return Err(BadFile::NoHeader(required.join(", ")));
             }
             let named = self.columns.keys().map(String::as_str).filter(|name| looks_like_a_name(name));
-            let named: Vec<_> = named.take(MOST_NAMES_SHOWN).collect();
+            let named: Vec<_> = named.take(MAX_NAMES_SHOWN).collect();
             return Err(BadFile::NoColumn(missing, named.join(", ")));
         }
         let mut seen = BTreeSet::new();
@@ -171,7 +171,7 @@ impl<'a> Sheet<'a> {
     }
 
     /// Returns the rows below the header, without blank rows. Missing cells are blank; surplus blank cells are ignored.
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    pub fn rows(&self) -> impl Iterator<Item = CsvRow<'_>> {
         let bytes = self.text.as_bytes();
         let body = usize::try_from(self.body).unwrap_or(usize::MAX).min(bytes.len());
         let reader = reader(self.separator).from_reader(bytes[body..].chain(END_OF_FILE));
@@ -191,7 +191,7 @@ impl<'a> Sheet<'a> {
                 return None;
             }
             let line = lines.of_record_at(self.body + raw.position().map_or(0, csv::Position::byte));
-            Some(Row { line, cells, raw, columns: &self.columns, separator: self.separator })
+            Some(CsvRow { line, cells, raw, columns: &self.columns, separator: self.separator })
         })
     }
 
@@ -326,7 +326,7 @@ impl Lines<'_> {
     }
 }
 
-impl Row<'_> {
+impl CsvRow<'_> {
     /// A cell by its column's name, trimmed; blank cells and missing columns are `None`.
     #[must_use]
     pub fn cell(&self, column: &str) -> Option<Cow<'_, str>> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::BadRow;
-use super::cells::Row;
+use super::cells::CsvRow;
 use crate::catalog::PolicyTable;
 use crate::time;
 
@@ -68,7 +68,7 @@ pub struct ExportColumns {
 ///
 /// # Errors
 /// [`BadRow`].
-pub fn read(row: &Row<'_>) -> Result<Option<ExportColumns>, BadRow> {
+pub fn read(row: &CsvRow<'_>) -> Result<Option<ExportColumns>, BadRow> {
     let id = |column| {
         row.parsed(column, |text| {
             LicenseId::parse(text).ok_or("it is no license id (lic_ and 24 characters)")
@@ -112,7 +112,7 @@ pub fn read(row: &Row<'_>) -> Result<Option<ExportColumns>, BadRow> {
     }))
 }
 
-fn json<T: for<'de> Deserialize<'de>>(row: &Row<'_>, column: &'static str) -> Result<Option<T>, BadRow> {
+fn json<T: for<'de> Deserialize<'de>>(row: &CsvRow<'_>, column: &'static str) -> Result<Option<T>, BadRow> {
     row.parsed(column, |text| serde_json::from_str(text).map_err(|why| format!("it does not read ({why})")))
 }
 

@@ -13,7 +13,7 @@ use falconer_domain::{Catalog, KeyRing, LicenseId, PolicyOverrides, Product, Sta
 
 use super::atomic_file::AtomicFile;
 use super::bulk::{Bulk, BulkError};
-use super::cells::{BadFile, Row, Sheet, read, written};
+use super::cells::{BadFile, CsvRow, Sheet, read, written};
 use super::dates::Undecided;
 use super::encoding::{BYTE_ORDER_MARK, Mark};
 use super::noticed::{Noticed, Notices};
@@ -110,7 +110,7 @@ pub enum ImportError {
     #[error("{0} cannot be written: {1}; what was imported stays, and the same command goes on from there")]
     File(PathBuf, std::io::Error),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 
@@ -157,7 +157,7 @@ impl Source {
     }
 
     /// The rows that are of licenses.
-    pub fn rows<'a>(&'a self, sheet: &'a Sheet<'_>) -> impl Iterator<Item = Row<'a>> {
+    pub fn rows<'a>(&'a self, sheet: &'a Sheet<'_>) -> impl Iterator<Item = CsvRow<'a>> {
         sheet.rows().filter(|row| !(matches!(self, Self::Sheet(..)) && sheet::names_nothing(row)))
     }
 
@@ -182,7 +182,7 @@ impl Source {
         sheet.unknown(&known)
     }
 
-    fn read(&self, row: &Row<'_>) -> Draft {
+    fn read(&self, row: &CsvRow<'_>) -> Draft {
         match self {
             Self::Sheet(reading, _) => sheet::read(row, reading),
             Self::Postgres(reading) => match postgres::read(row, reading) {
@@ -211,7 +211,7 @@ impl Source {
     /// The products that rows of a file can be of.
     fn products(&self, sheet: &Sheet<'_>, ring: &KeyRing) -> BTreeSet<Product> {
         let Self::Sheet(reading, _) = self else { return Product::parse("QF").into_iter().collect() };
-        let of_row = |row: Row<'_>| {
+        let of_row = |row: CsvRow<'_>| {
             let named = row.cell("product").and_then(|text| Product::parse(&text.to_uppercase()));
             let key = row.cell("license_key").and_then(|text| ring.authenticate(&text).ok());
             named.into_iter().chain(key.and_then(|found| found.key.product().cloned())).collect::<Vec<_>>()
@@ -242,9 +242,9 @@ impl Import<'_> {
         let mut intake = RowResolver::new(self.ring, catalogs.clone(), source.free_text(), hidden, self.now)
             .without(Repeated::among(source.keys(sheet)));
         let mut bulk = Bulk::into(self.store);
-        let mut mapping = Table::at(self.mapping, sheet, MAPPING_HEADER.into_iter().map(str::to_owned));
+        let mut mapping = CsvFile::at(self.mapping, sheet, MAPPING_HEADER.into_iter().map(str::to_owned));
         let header = NOTED.into_iter().chain(sheet.header.iter().filter(|name| !is_noted(name)));
-        let mut refused = Table::at(self.refused, sheet, header.map(str::to_owned));
+        let mut refused = CsvFile::at(self.refused, sheet, header.map(str::to_owned));
         let cells = Cells::of(source, sheet);
         let mut outcome = Imported::default();
         for row in source.rows(sheet) {
@@ -252,7 +252,7 @@ impl Import<'_> {
             progress(outcome.rows);
             let mut draft = source.read(&row);
             let (notes, customer) =
-                (std::mem::take(&mut draft.notes), Customer::of(&draft, &catalogs, self.now));
+                (std::mem::take(&mut draft.notes), NewKeyRecipient::of(&draft, &catalogs, self.now));
             let (id, keyed, came_to) = match intake.settle(row.line, draft) {
                 Ok(Settled::New(new, keyed)) if known.contains(&new.license.id) => {
                     outcome.there += 1;
@@ -284,7 +284,7 @@ impl Import<'_> {
             };
             if let (Keyed::Fresh(key), Mode::Store) = (&keyed, mode) {
                 if self.only.is_empty() || self.only.contains(&customer.status) {
-                    let listed = Listed::Key(key.to_string());
+                    let listed = MappedKey::Key(key.to_string());
                     let listed =
                         if came_to == THERE { self.as_of_now(listed, &id, &customer).await? } else { listed };
                     mapping.fresh_key(&row, &listed, &id, &customer, came_to)?;
@@ -326,10 +326,10 @@ impl Import<'_> {
     /// A key that was given before, or what has become of it since: nobody is to be sent a key that opens nothing.
     async fn as_of_now(
         &self,
-        given: Listed,
+        given: MappedKey,
         id: &LicenseId,
-        customer: &Customer,
-    ) -> Result<Listed, ImportError> {
+        customer: &NewKeyRecipient,
+    ) -> Result<MappedKey, ImportError> {
         let Some(mut row) = self.store.license(id).await? else { return Ok(given) };
         let mut by = None;
         for _ in 0..MAX_REPLACEMENTS {
@@ -340,9 +340,9 @@ impl Import<'_> {
             row = next;
         }
         Ok(match (by, row.license.status) {
-            (Some(by), _) => Listed::ReplacedBy(by),
+            (Some(by), _) => MappedKey::ReplacedBy(by),
             // One that the sheet itself calls revoked is listed as it was at first.
-            (None, Status::Revoked) if customer.status != Status::Revoked.as_str() => Listed::Revoked,
+            (None, Status::Revoked) if customer.status != Status::Revoked.as_str() => MappedKey::Revoked,
             _ => given,
         })
     }
@@ -399,7 +399,7 @@ const THERE: &str = "there";
 const MAX_REPLACEMENTS: usize = 32;
 
 /// Mapping row of a license with a fresh key.
-enum Listed {
+enum MappedKey {
     /// The key.
     Key(String),
     /// No key: `rotate-key` has replaced it by that of another license.
@@ -410,7 +410,7 @@ enum Listed {
 
 /// Whom a fresh key is mailed to, and for what.
 #[derive(Default)]
-struct Customer {
+struct NewKeyRecipient {
     old_key: String,
     name: String,
     email: String,
@@ -423,7 +423,7 @@ struct Customer {
 /// Status of an expired license in a mapping.
 const EXPIRED: &str = "expired";
 
-impl Customer {
+impl NewKeyRecipient {
     fn of(draft: &Draft, catalogs: &BTreeMap<Product, Catalog>, now: UnixMillis) -> Self {
         let old_key = draft.key.clone().unwrap_or_default();
         let (Some(order), Some(record)) = (&draft.order, &draft.record) else {
@@ -489,7 +489,7 @@ impl Words {
 }
 
 /// A CSV file that is begun with its first row.
-struct Table<'a> {
+struct CsvFile<'a> {
     path: &'a Path,
     separator: u8,
     mark: Mark,
@@ -497,7 +497,7 @@ struct Table<'a> {
     writer: Option<csv::Writer<AtomicFile>>,
 }
 
-impl<'a> Table<'a> {
+impl<'a> CsvFile<'a> {
     /// A table in the form of the sheet it is about, so that the same program opens both.
     fn at(path: &'a Path, sheet: &Sheet<'_>, header: impl Iterator<Item = String>) -> Self {
         let (separator, mark) = (sheet.separator(), sheet.mark());
@@ -506,26 +506,26 @@ impl<'a> Table<'a> {
 
     fn fresh_key(
         &mut self,
-        row: &Row<'_>,
-        listed: &Listed,
+        row: &CsvRow<'_>,
+        listed: &MappedKey,
         id: &LicenseId,
-        customer: &Customer,
+        customer: &NewKeyRecipient,
         came_to: &str,
     ) -> Result<(), ImportError> {
         let line = row.line.to_string();
         let (key, id, came_to) = match listed {
-            Listed::Key(key) => (key.as_str(), id, came_to),
-            Listed::ReplacedBy(by) => ("", by, "replaced"),
-            Listed::Revoked => ("", id, "revoked"),
+            MappedKey::Key(key) => (key.as_str(), id, came_to),
+            MappedKey::ReplacedBy(by) => ("", by, "replaced"),
+            MappedKey::Revoked => ("", id, "revoked"),
         };
-        let Customer { old_key, name, email, status, tier, ends, seats } = customer;
+        let NewKeyRecipient { old_key, name, email, status, tier, ends, seats } = customer;
         let cells = [&line, old_key, key, id.as_str(), name, email, status, tier, ends, seats, came_to];
         self.row(cells.map(|cell| written(cell).into_owned().into_bytes()))
     }
 
     fn bad_row(
         &mut self,
-        row: &Row<'_>,
+        row: &CsvRow<'_>,
         why: &BadRows,
         sheet: &Sheet<'_>,
         cells_are: Cells,

@@ -12,7 +12,7 @@ use falconer_domain::issue::{Order, Term};
 use falconer_domain::{LicenseKey, Product, TierName, UnixMillis};
 
 use super::atomic_file::AtomicFile;
-use super::cells::{BadFile, Row, Sheet, written};
+use super::cells::{BadFile, CsvRow, Sheet, written};
 use super::encoding::{BYTE_ORDER_MARK, Mark};
 use super::{BadRow, BadRows, booleans, spoiled};
 use crate::time;
@@ -50,10 +50,10 @@ pub enum NotItsKeys {
 }
 
 /// Returns the orders of a file, without rows of blank cells and empty check boxes.
-pub fn rows<'a>(sheet: &'a Sheet<'_>) -> impl Iterator<Item = Row<'a>> {
+pub fn rows<'a>(sheet: &'a Sheet<'_>) -> impl Iterator<Item = CsvRow<'a>> {
     let named = ["product", "tier", "user", "email", "name", "days"];
     let is_nothing = |text: &str| booleans::is_constant(text) || spoiled::is_error(text);
-    let names_nothing = move |row: &Row<'_>| {
+    let names_nothing = move |row: &CsvRow<'_>| {
         row.cells.is_ok() && named.iter().all(|column| row.cell(column).is_none_or(|text| is_nothing(&text)))
     };
     sheet.rows().filter(move |row| !names_nothing(row))
@@ -63,7 +63,7 @@ pub fn rows<'a>(sheet: &'a Sheet<'_>) -> impl Iterator<Item = Row<'a>> {
 ///
 /// # Errors
 /// [`BadRows`], with every reason.
-pub fn order(row: &Row<'_>, product: &Product) -> Result<Order, BadRows> {
+pub fn order(row: &CsvRow<'_>, product: &Product) -> Result<Order, BadRows> {
     row.cells.as_ref().map_err(|why| BadRows(vec![why.clone()]))?;
     let mut reasons = Vec::new();
     let product_of_row = kept(
@@ -97,11 +97,11 @@ fn kept<T>(reasons: &mut Vec<BadRow>, read: Result<T, BadRow>) -> Option<T> {
 }
 
 /// A whole number; what does not fit is more than any limit.
-fn number(row: &Row<'_>, column: &'static str) -> Result<Option<u32>, BadRow> {
+fn number(row: &CsvRow<'_>, column: &'static str) -> Result<Option<u32>, BadRow> {
     Ok(row.whole(column)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
 }
 
-fn term(row: &Row<'_>) -> Result<Term, BadRow> {
+fn term(row: &CsvRow<'_>) -> Result<Term, BadRow> {
     let (days, perpetual, from_activation) =
         (number(row, "days")?, flag(row, "perpetual")?, flag(row, "from_activation")?);
     match (days, perpetual, from_activation) {
@@ -117,7 +117,7 @@ enum Flag {
     Off,
 }
 
-fn flag(row: &Row<'_>, column: &'static str) -> Result<Flag, BadRow> {
+fn flag(row: &CsvRow<'_>, column: &'static str) -> Result<Flag, BadRow> {
     match row.cell(column).map(|text| booleans::boolean(&text)) {
         Some(Some(true)) => Ok(Flag::On),
         None | Some(Some(false)) => Ok(Flag::Off),
@@ -175,7 +175,7 @@ pub fn add_keys(
 
 fn write_rows<'a>(
     writer: &mut csv::Writer<AtomicFile>,
-    orders: impl Iterator<Item = Row<'a>>,
+    orders: impl Iterator<Item = CsvRow<'a>>,
     keys: impl IntoIterator<Item = (LicenseKey, String)>,
     issued_at: UnixMillis,
 ) -> std::io::Result<()> {
@@ -225,8 +225,8 @@ pub fn read_keys(bytes: &[u8], orders: &Sheet<'_>, product: &Product) -> Result<
 }
 
 /// Returns true if the cells of two rows say the same, however a program has saved the file again.
-fn is_same_order(order: &Row<'_>, keyed: &Row<'_>, columns: usize) -> bool {
-    let cells = |row: &Row<'_>| -> Vec<String> {
+fn is_same_order(order: &CsvRow<'_>, keyed: &CsvRow<'_>, columns: usize) -> bool {
+    let cells = |row: &CsvRow<'_>| -> Vec<String> {
         row.cells.iter().flatten().take(columns).map(|cell| cell.trim().to_owned()).collect()
     };
     cells(order) == cells(keyed)

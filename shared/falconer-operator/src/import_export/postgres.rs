@@ -23,9 +23,9 @@ use serde_json::{Value, json};
 use self::clock::{Column, Evidence, Verdict};
 use self::literal::Literal;
 use super::booleans::boolean;
-use super::cells::{Row, Sheet};
+use super::cells::{CsvRow, Sheet};
 use super::noticed::Noticed;
-use super::{BadRow, ImportRow, Notes, Record};
+use super::{BadRow, ImportRow, ImportedState, Notes};
 
 /// The columns that are read; `id` is a number that nothing else refers to.
 pub const COLUMNS: [&str; 9] =
@@ -69,7 +69,7 @@ pub enum Features {
 ///
 /// # Errors
 /// [`BadRow`].
-pub fn read(row: &Row<'_>, reading: &Reading) -> Result<(ImportRow, Notes), BadRow> {
+pub fn read(row: &CsvRow<'_>, reading: &Reading) -> Result<(ImportRow, Notes), BadRow> {
     match &row.cells {
         // Only the metadata is as large as that, and no rule looks at it.
         Ok(_) | Err(BadRow::TooLarge(_)) => {}
@@ -80,15 +80,15 @@ pub fn read(row: &Row<'_>, reading: &Reading) -> Result<(ImportRow, Notes), BadR
     let user_id = user_id(row, &mut aside);
     let expires_at = moment(&required(row, "expires_at")?, &reading.server_zone);
     let expires_at = match expires_at.map_err(|why| BadRow::cell("expires_at", why))? {
-        Moment::At(at) => Some(at),
-        Moment::LongAgo => Some(LONG_AGO),
-        Moment::Never => None,
+        TimestampValue::At(at) => Some(at),
+        TimestampValue::LongAgo => Some(LONG_AGO),
+        TimestampValue::Never => None,
     };
     let status = status(row, &mut aside)?;
     let created_at = created_at(row, reading, &mut aside);
     let key = required(row, "license_key")?.into_owned();
     let (metadata, notes) = aside.into_metadata(nullable(row, METADATA).as_deref());
-    let record = Record {
+    let record = ImportedState {
         status,
         expires_at,
         duration_days: None,
@@ -104,7 +104,7 @@ pub fn read(row: &Row<'_>, reading: &Reading) -> Result<(ImportRow, Notes), BadR
     Ok((ImportRow { key, names_product: false, order, record, own: None }, notes))
 }
 
-fn order(row: &Row<'_>, reading: &Reading, aside: &mut Aside) -> Result<Order, BadRow> {
+fn order(row: &CsvRow<'_>, reading: &Reading, aside: &mut Aside) -> Result<Order, BadRow> {
     let tier = required(row, "tier")?.to_lowercase();
     Ok(Order {
         // Unwrap safety: a constant of the form that a product has; every test passes through here.
@@ -124,7 +124,7 @@ fn order(row: &Row<'_>, reading: &Reading, aside: &mut Aside) -> Result<Order, B
     })
 }
 
-fn status(row: &Row<'_>, aside: &mut Aside) -> Result<Status, BadRow> {
+fn status(row: &CsvRow<'_>, aside: &mut Aside) -> Result<Status, BadRow> {
     let Some(text) = nullable(row, "active") else {
         aside.notes.push((Noticed::ActiveIsNull, None));
         return Ok(Status::Revoked);
@@ -138,7 +138,7 @@ fn status(row: &Row<'_>, aside: &mut Aside) -> Result<Status, BadRow> {
 
 /// Returns text of another system. Line breaks, and marks that hide or reverse their neighbours, are removed because they
 /// would falsify an operator's screen.
-fn user_id(row: &Row<'_>, aside: &mut Aside) -> Option<String> {
+fn user_id(row: &CsvRow<'_>, aside: &mut Aside) -> Option<String> {
     let text = unchanged_text(row, "user_id").unwrap_or_default();
     let visible = text.chars().filter_map(|c| match c {
         '\n' | '\t' => Some(' '),
@@ -158,7 +158,7 @@ fn user_id(row: &Row<'_>, aside: &mut Aside) -> Option<String> {
     (!cleaned.is_empty()).then_some(cleaned)
 }
 
-fn email(row: &Row<'_>, aside: &mut Aside) -> Option<String> {
+fn email(row: &CsvRow<'_>, aside: &mut Aside) -> Option<String> {
     let text = nullable(row, "email")?;
     let Cleaned { kept, loss } = Email::clean(&text);
     let kept = kept.filter(Email::looks_right);
@@ -168,7 +168,7 @@ fn email(row: &Row<'_>, aside: &mut Aside) -> Option<String> {
     kept.map(|email| email.as_str().to_owned())
 }
 
-fn features(row: &Row<'_>, aside: &mut Aside) -> Vec<String> {
+fn features(row: &CsvRow<'_>, aside: &mut Aside) -> Vec<String> {
     let Some(text) = nullable(row, "features") else { return Vec::new() };
     let elements = match array::read(&text) {
         Ok(elements) => elements,
@@ -209,12 +209,12 @@ fn shortened(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn created_at(row: &Row<'_>, reading: &Reading, aside: &mut Aside) -> Option<UnixMillis> {
+fn created_at(row: &CsvRow<'_>, reading: &Reading, aside: &mut Aside) -> Option<UnixMillis> {
     let text = nullable(row, "created_at")?;
     match moment(&text, &reading.database_zone) {
-        Ok(Moment::At(at)) => Some(at),
+        Ok(TimestampValue::At(at)) => Some(at),
         // Before all time or after it: unknown.
-        Ok(Moment::LongAgo | Moment::Never) => None,
+        Ok(TimestampValue::LongAgo | TimestampValue::Never) => None,
         Err(_) => {
             aside.set("created_at", json!(text), None);
             None
@@ -272,46 +272,46 @@ fn is_json(text: &str) -> bool {
 }
 
 /// Returns a cell unchanged, except for the apostrophes against formulas of Falconer's file of refused rows.
-fn unchanged_text<'a>(row: &'a Row<'_>, column: &str) -> Option<Cow<'a, str>> {
+fn unchanged_text<'a>(row: &'a CsvRow<'_>, column: &str) -> Option<Cow<'a, str>> {
     let text = row.text(column)?;
     Some(if row.has("line") && row.has("reason") { super::cells::read(text) } else { Cow::Borrowed(text) })
 }
 
-fn nullable<'a>(row: &'a Row<'_>, column: &str) -> Option<Cow<'a, str>> {
+fn nullable<'a>(row: &'a CsvRow<'_>, column: &str) -> Option<Cow<'a, str>> {
     unchanged_text(row, column).filter(|text| !NULLS.contains(&text.trim()))
 }
 
-fn required<'a>(row: &'a Row<'_>, column: &'static str) -> Result<Cow<'a, str>, BadRow> {
+fn required<'a>(row: &'a CsvRow<'_>, column: &'static str) -> Result<Cow<'a, str>, BadRow> {
     let text = nullable(row, column).ok_or(BadRow::Empty(column))?;
     Ok(Cow::Owned(text.trim().to_owned()))
 }
 
 /// Value of a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moment {
+enum TimestampValue {
     At(UnixMillis),
     LongAgo,
     Never,
 }
 
 /// A timestamp. Of an hour that a change of the clocks repeats the first one counts.
-fn moment(text: &str, zone: &TimeZone) -> Result<Moment, String> {
+fn moment(text: &str, zone: &TimeZone) -> Result<TimestampValue, String> {
     let text = text.trim();
     match text {
-        "infinity" => return Ok(Moment::Never),
-        "-infinity" => return Ok(Moment::LongAgo),
+        "infinity" => return Ok(TimestampValue::Never),
+        "-infinity" => return Ok(TimestampValue::LongAgo),
         _ => {}
     }
     if text.strip_suffix(" BC").and_then(year).is_some() {
-        return Ok(Moment::LongAgo);
+        return Ok(TimestampValue::LongAgo);
     }
     let no_moment = || format!("{text:?} is not a timestamp (2027-03-01 12:00:00)");
     if year(text).ok_or_else(no_moment)? > PERPETUAL_AFTER_YEAR {
-        return Ok(Moment::Never);
+        return Ok(TimestampValue::Never);
     }
     // One that names its offset needs no zone, and must not be read in another.
     let moment = text.parse::<Timestamp>().or_else(|_| zone.to_timestamp(text.parse::<DateTime>()?));
-    Ok(Moment::At(UnixMillis(moment.map_err(|_| no_moment())?.as_millisecond())))
+    Ok(TimestampValue::At(UnixMillis(moment.map_err(|_| no_moment())?.as_millisecond())))
 }
 
 /// The year of what has the form of a timestamp, `2027-03-01 …`. It may have five digits or six, which no calendar here
@@ -333,7 +333,7 @@ pub fn judged(sheet: &Sheet<'_>, ring: &KeyRing, column: Column, zone: &TimeZone
         Column::CreatedAt => "created_at",
         Column::ExpiresAt => "expires_at",
     };
-    let evidence = |row: Row<'_>| {
+    let evidence = |row: CsvRow<'_>| {
         let written = nullable(&row, name)?;
         let written = written.trim();
         // One that names its offset is right in any zone.

@@ -13,7 +13,7 @@ use falconer_domain::{
 };
 
 use super::export_columns::ExportColumns;
-use super::{BadRow, BadRows, Draft, Record};
+use super::{BadRow, BadRows, Draft, ImportedState};
 use crate::random;
 
 /// Marker of the hidden part of a masked key.
@@ -54,7 +54,7 @@ pub enum SettleError {
     #[error("{0}")]
     Row(BadRows),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 
@@ -170,7 +170,7 @@ impl<'a> RowResolver<'a> {
             None => None,
         };
         if let (Some(product), Some(order)) =
-            (form.as_ref().and_then(Form::key).and_then(LicenseKey::product), &mut order)
+            (form.as_ref().and_then(KeyClass::key).and_then(LicenseKey::product), &mut order)
         {
             if names_product && *product != order.product {
                 reasons.push(BadRow::OtherProduct(product.clone(), order.product.clone()));
@@ -200,7 +200,7 @@ impl<'a> RowResolver<'a> {
 
     /// Returns true if another row has the same key. The second look is at the key as it is stored: what the first one
     /// did not find there is found before it is lost.
-    fn repeated(&mut self, line: u64, form: Option<&Form>) -> Option<BadRow> {
+    fn repeated(&mut self, line: u64, form: Option<&KeyClass>) -> Option<BadRow> {
         if let Some(lines) = self.repeated.lines_of(line) {
             return Some(BadRow::Repeated(lines.to_vec()));
         }
@@ -214,7 +214,7 @@ impl<'a> RowResolver<'a> {
     }
 
     /// Classifies a row's key.
-    fn form(&self, key: &str, own: Option<ExportColumns>) -> Result<Form, BadRow> {
+    fn form(&self, key: &str, own: Option<ExportColumns>) -> Result<KeyClass, BadRow> {
         if let Some(own) = own {
             return self.own_form(key, own);
         }
@@ -222,17 +222,17 @@ impl<'a> RowResolver<'a> {
             return Err(BadRow::KeyTooLong);
         }
         match (self.ring.origin(key), self.free_text) {
-            (Origin::Signed(authentic), _) => Ok(Form::Signed(authentic.license_id, authentic.key)),
+            (Origin::Signed(authentic), _) => Ok(KeyClass::Signed(authentic.license_id, authentic.key)),
             // A typing error in a Falconer key: a fresh key would be a second license.
             (Origin::Mistyped, _) | (_, FreeText::Refused) => Err(BadRow::NotAuthentic),
-            (Origin::Foreign(Some(key)), FreeText::Kept) => Ok(Form::Kept(key)),
+            (Origin::Foreign(Some(key)), FreeText::Kept) => Ok(KeyClass::Kept(key)),
             (Origin::Foreign(None), FreeText::Kept) => Err(BadRow::NotKeepable),
-            (Origin::Foreign(imported), FreeText::Replaced) => Ok(Form::Replaced(folded(key), imported)),
+            (Origin::Foreign(imported), FreeText::Replaced) => Ok(KeyClass::Replaced(folded(key), imported)),
         }
     }
 
     /// A row of our own export names its license; a key that is not masked must open it.
-    fn own_form(&self, key: &str, own: ExportColumns) -> Result<Form, BadRow> {
+    fn own_form(&self, key: &str, own: ExportColumns) -> Result<KeyClass, BadRow> {
         let generation = self.ring.generation(own.generation);
         let generation = generation.filter(|generation| self.ring.vouches(generation.number()));
         let generation = generation.ok_or(BadRow::NoGeneration(own.generation))?;
@@ -243,22 +243,22 @@ impl<'a> RowResolver<'a> {
         if !masked && LicenseKey::parse(key).as_ref() != Some(&sealed) {
             return Err(BadRow::OtherLicense(own.id));
         }
-        Ok(Form::ExportColumns(Box::new(own), sealed.masked()))
+        Ok(KeyClass::ExportColumns(Box::new(own), sealed.masked()))
     }
 
     /// The license as an earlier run left it: under its own key, kept, or under a fresh one of any generation and tier,
     /// since the ring may have been rotated and the tier changed between the two runs.
-    fn there(&self, form: &Form, catalog: &Catalog) -> Option<Settled> {
+    fn there(&self, form: &KeyClass, catalog: &Catalog) -> Option<Settled> {
         let same = |id: LicenseId| self.known.contains(&id).then_some(Settled::There(id, Keyed::Same));
         let free_text = match form {
-            Form::ExportColumns(own, _) => return same(own.id.clone()),
-            Form::Signed(id, _) => return same(id.clone()),
-            Form::Kept(key) => Some(key),
-            Form::Replaced(_, key) => key.as_ref(),
+            KeyClass::ExportColumns(own, _) => return same(own.id.clone()),
+            KeyClass::Signed(id, _) => return same(id.clone()),
+            KeyClass::Kept(key) => Some(key),
+            KeyClass::Replaced(_, key) => key.as_ref(),
         };
         let kept = free_text.zip(self.ring.imported());
         let before = match form {
-            Form::Replaced(folded, _) => folded.clone(),
+            KeyClass::Replaced(folded, _) => folded.clone(),
             _ => free_text.map_or_else(String::new, LicenseKey::to_string),
         };
         kept.and_then(|(key, generation)| same(LicenseId::of(generation, key)))
@@ -279,22 +279,22 @@ impl<'a> RowResolver<'a> {
 
     fn make(
         &self,
-        form: Form,
+        form: KeyClass,
         order: &CheckedOrder,
-        record: Record,
+        record: ImportedState,
     ) -> Result<(NewLicense, Keyed), SettleError> {
         let created_at = record.created_at.unwrap_or(self.now);
         let home = self.ring.current();
         let (id, key, keyed) = match form {
-            Form::ExportColumns(own, key_hint) => {
+            KeyClass::ExportColumns(own, key_hint) => {
                 return Ok((restored(*own, key_hint, order, record, created_at), Keyed::Same));
             }
-            Form::Signed(id, key) => (id, key, Keyed::Same),
-            Form::Kept(key) => {
+            KeyClass::Signed(id, key) => (id, key, Keyed::Same),
+            KeyClass::Kept(key) => {
                 let generation = self.ring.imported().ok_or(BadRow::NotAuthentic)?;
                 (LicenseId::of(generation, &key), key, Keyed::Same)
             }
-            Form::Replaced(folded, _) => {
+            KeyClass::Replaced(folded, _) => {
                 let product = order.product().clone();
                 let (id, key) = in_place_of(&folded, home, product, order.printed_tier());
                 (id, key.clone(), Keyed::Fresh(key))
@@ -320,7 +320,7 @@ impl<'a> RowResolver<'a> {
 }
 
 /// Class of a row's key.
-enum Form {
+enum KeyClass {
     /// A Falconer export names the license; the text is its masked key.
     ExportColumns(Box<ExportColumns>, String),
     /// A key that a master of this ring has made.
@@ -331,7 +331,7 @@ enum Form {
     Replaced(String, Option<LicenseKey>),
 }
 
-impl Form {
+impl KeyClass {
     /// Identity of a row.
     fn folded(&self) -> String {
         match self {
@@ -383,7 +383,7 @@ fn restored(
     own: ExportColumns,
     key_hint: String,
     order: &CheckedOrder,
-    record: Record,
+    record: ImportedState,
     created_at: UnixMillis,
 ) -> NewLicense {
     let terms = order.terms(own.id, own.generation, created_at);
@@ -402,7 +402,7 @@ fn restored(
     new
 }
 
-fn recorded(new: &mut NewLicense, record: Record) {
+fn recorded(new: &mut NewLicense, record: ImportedState) {
     new.metadata = record.metadata;
     let license = &mut new.license;
     license.user_id = record.user_id.or(license.user_id.take());

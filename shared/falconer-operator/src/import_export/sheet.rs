@@ -13,12 +13,12 @@ use falconer_domain::{Product, Status, TierName, UnixMillis};
 use jiff::tz::TimeZone;
 
 use super::booleans;
-use super::cells::{self, Row, Sheet};
+use super::cells::{self, CsvRow, Sheet};
 use super::dates::{self, DayOrder, Survey, Undecided, When};
 use super::export_columns::{self, ExportColumns};
 use super::noticed::Noticed;
 use super::spoiled;
-use super::{BadRow, Draft, Notes, Record, redacted};
+use super::{BadRow, Draft, ImportedState, Notes, redacted};
 
 /// The spreadsheet's columns, in its order.
 pub const COLUMNS: [&str; 13] = [
@@ -163,7 +163,7 @@ impl Reading {
         })
     }
 
-    fn date(&self, row: &Row<'_>, column: &str) -> Result<Option<When>, String> {
+    fn date(&self, row: &CsvRow<'_>, column: &str) -> Result<Option<When>, String> {
         let Some(text) = given(row, column) else { return Ok(None) };
         let order = self.orders.get(column).copied().or(self.order);
         let read = dates::read(&text).and_then(|read| read.resolved(order));
@@ -173,7 +173,7 @@ impl Reading {
 
 /// Returns true if a row has nothing that a license has: blanks, check boxes and errors of formulas alone.
 #[must_use]
-pub fn names_nothing(row: &Row<'_>) -> bool {
+pub fn names_nothing(row: &CsvRow<'_>) -> bool {
     let is_nothing = |text: &str| booleans::is_constant(text) || spoiled::is_error(text);
     row.cells.is_ok()
         && IDENTIFYING.iter().all(|column| row.cell(column).is_none_or(|text| is_nothing(&text)))
@@ -181,7 +181,7 @@ pub fn names_nothing(row: &Row<'_>) -> bool {
 
 /// Reads a row, with every reason why it cannot be imported.
 #[must_use]
-pub fn read(row: &Row<'_>, reading: &Reading) -> Draft {
+pub fn read(row: &CsvRow<'_>, reading: &Reading) -> Draft {
     if let Err(why) = &row.cells {
         return Draft::unread(why.clone());
     }
@@ -218,7 +218,7 @@ pub fn read(row: &Row<'_>, reading: &Reading) -> Draft {
             seats,
             features: row.names("features"),
         }),
-        record: terms.map(|terms| Record {
+        record: terms.map(|terms| ImportedState {
             status: terms.status,
             expires_at: terms.expires_at,
             duration_days: terms.duration_days,
@@ -242,13 +242,13 @@ pub fn read(row: &Row<'_>, reading: &Reading) -> Draft {
 }
 
 /// A cell that says something: neither blank nor what a data frame writes for blank.
-fn given<'a>(row: &'a Row<'_>, column: &str) -> Option<Cow<'a, str>> {
+fn given<'a>(row: &'a CsvRow<'_>, column: &str) -> Option<Cow<'a, str>> {
     row.cell(column).filter(|_| !row.text(column).is_some_and(spoiled::is_absent))
 }
 
 /// A row on its way, with what has come up.
 struct RowReader<'a> {
-    row: &'a Row<'a>,
+    row: &'a CsvRow<'a>,
     reading: &'a Reading,
     reasons: Vec<BadRow>,
     notes: Notes,
@@ -545,7 +545,7 @@ mod tests {
 
     struct Read {
         order: Order,
-        record: Record,
+        record: ImportedState,
         notes: Vec<Noticed>,
     }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use falconer_aws::operator::{Amended, AuditRecord, ERASING};
-use falconer_aws::store::{Row, jitter};
+use falconer_aws::store::{LicenseRow, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::NewLicense;
 use falconer_domain::person::Email;
@@ -100,7 +100,7 @@ impl Update<'_> {
         Ok(None)
     }
 
-    async fn decide(&self, file: &NewLicense) -> Result<Option<(Row, Decision)>, StoreError> {
+    async fn decide(&self, file: &NewLicense) -> Result<Option<(LicenseRow, Decision)>, StoreError> {
         let Some(row) = self.store.license(&file.license.id).await? else { return Ok(None) };
         let issuance = row.issuance()?;
         let there = There {

@@ -11,7 +11,7 @@ use crate::random;
 /// Random bytes of a new master, written as 43 characters of base64url.
 const MASTER_BYTES: usize = 32;
 /// Races after which a change starts over; one more is an error. Rings are changed a few times a year.
-const MOST_LOST_RACES: u32 = 3;
+const MAX_LOST_RACES: u32 = 3;
 
 /// Why the ring is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum KeyringError {
     )]
     StillStaged(GenerationNumber, #[source] RingWriteError),
     /// The operating system.
-    #[error("the operating system gave no random bytes: {0}")]
+    #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
 
@@ -156,7 +156,7 @@ async fn edit(
         match writer.replace(&stored, &text, &random::id()?).await {
             Ok(()) => return Ok(number),
             // Somebody was faster: start over from what they wrote.
-            Err(RingWriteError::Moved) if lost < MOST_LOST_RACES => lost += 1,
+            Err(RingWriteError::Moved) if lost < MAX_LOST_RACES => lost += 1,
             Err(error) => return Err(error.into()),
         }
     }

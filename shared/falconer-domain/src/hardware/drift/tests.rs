@@ -10,14 +10,14 @@ use Label::{Board, Cpu, Disk, Hostname, Install, Mac, MachineId};
 const DAY: i64 = MILLIS_PER_DAY;
 const BOUND: UnixMillis = UnixMillis(1_800_000_000_000);
 
-type Parts<'a> = &'a [(Label, u8)];
+type LabelledValues<'a> = &'a [(Label, u8)];
 
-fn stored(parts: Parts<'_>) -> StoredComponents {
+fn stored(parts: LabelledValues<'_>) -> StoredComponents {
     let component = |value: u8| StoredComponent { hash: [value; 16], learned_at: None };
     parts.iter().map(|(label, value)| (*label, component(*value))).collect()
 }
 
-fn presented(parts: Parts<'_>) -> HashedComponents {
+fn presented(parts: LabelledValues<'_>) -> HashedComponents {
     HashedComponents(parts.iter().map(|(label, value)| (*label, [*value; 16])).collect())
 }
 
@@ -27,7 +27,7 @@ fn after(days: i64) -> UnixMillis {
 
 #[test]
 fn learns_one_part_with_strong_match() {
-    let cases: &[(Parts<'_>, Parts<'_>, Option<Label>)] = &[
+    let cases: &[(LabelledValues<'_>, LabelledValues<'_>, Option<Label>)] = &[
         // Nothing changed, nothing new.
         (&[(Mac, 1), (Cpu, 1), (Board, 1)], &[(Mac, 1), (Cpu, 1), (Board, 1)], None),
         // One of three changed, strong or weak.

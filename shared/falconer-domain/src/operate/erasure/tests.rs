@@ -139,7 +139,7 @@ fn an_erased_license_asks_for_no_address() {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Wish {
+enum LaterRequest {
     Activate,
     Refresh,
     Transfer,
@@ -154,7 +154,7 @@ proptest! {
     fn nothing_brings_an_erased_person_back(
         steps in prop::collection::vec(
             (
-                select(vec![Wish::Activate, Wish::Refresh, Wish::Transfer, Wish::Deactivate, Wish::Operator]),
+                select(vec![LaterRequest::Activate, LaterRequest::Refresh, LaterRequest::Transfer, LaterRequest::Deactivate, LaterRequest::Operator]),
                 1_u8..5,
                 any::<bool>(),
                 0_i64..(40 * 24),
@@ -173,15 +173,15 @@ proptest! {
             let caller = if old_client { caller.with_old_client().showing(&drifted) } else { caller };
             let standing = standing(&license);
             let outcome: Option<Outcome> = match wish {
-                Wish::Activate => activate::decide(Some(&standing), &caller.seat_request(), now).ok(),
-                Wish::Refresh => activate::refresh(Some(&standing), &caller.seat_request(), now).ok(),
-                Wish::Transfer => {
+                LaterRequest::Activate => activate::decide(Some(&standing), &caller.seat_request(), now).ok(),
+                LaterRequest::Refresh => activate::refresh(Some(&standing), &caller.seat_request(), now).ok(),
+                LaterRequest::Transfer => {
                     let from = standing.license.devices.keys().next().map(ToString::to_string);
                     let from = from.as_deref().map_or(FromDevice::Only, FromDevice::Named);
                     transfer::decide(Some(&standing), &caller.seat_request(), from, now).ok()
                 }
-                Wish::Deactivate => deactivate::decide(Some(&standing), &caller.hardware, now).ok(),
-                Wish::Operator => {
+                LaterRequest::Deactivate => deactivate::decide(Some(&standing), &caller.hardware, now).ok(),
+                LaterRequest::Operator => {
                     let reset = crate::operate::Reset::All;
                     license = crate::operate::reset_hardware(license, &reset).unwrap();
                     let other = crate::LicenseId::from_hash(&[number; 32]);

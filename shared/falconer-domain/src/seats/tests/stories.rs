@@ -7,13 +7,13 @@ use super::*;
 
 /// A machine of a story. With an old client it is another one than with a new one: nothing it shows is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Machine {
+struct StoryMachine {
     /// Less than 64.
     number: u8,
     has_old_client: bool,
 }
 
-impl Machine {
+impl StoryMachine {
     /// Every third machine has the same processor.
     fn hardware(self) -> HashedComponents {
         let serial = self.number + if self.has_old_client { 64 } else { 0 };
@@ -27,7 +27,7 @@ impl Machine {
 
 /// A request from a machine.
 #[derive(Clone, Copy, Debug)]
-enum Wish {
+enum StoryRequest {
     Activate,
     Deactivate,
     /// Without naming a device.
@@ -37,7 +37,7 @@ enum Wish {
     TransferFromUnknown,
 }
 
-impl Wish {
+impl StoryRequest {
     /// Returns the answer to a repetition right after a yes.
     fn again(self) -> Result<Code, Code> {
         match self {
@@ -73,18 +73,18 @@ impl Story {
     }
 
     /// Decides, stores what comes of it, and says what is answered.
-    fn ask(&mut self, machine: Machine, wish: Wish) -> Result<Code, Code> {
+    fn ask(&mut self, machine: StoryMachine, wish: StoryRequest) -> Result<Code, Code> {
         let outcome = self.decide(machine, wish)?;
         self.license = outcome.license;
         Ok(outcome.code)
     }
 
     /// As [`Self::ask`], whatever is answered.
-    fn suffer(&mut self, machine: Machine, wish: Wish) {
+    fn suffer(&mut self, machine: StoryMachine, wish: StoryRequest) {
         let _answer = self.ask(machine, wish);
     }
 
-    fn decide(&mut self, machine: Machine, wish: Wish) -> Result<Outcome, Code> {
+    fn decide(&mut self, machine: StoryMachine, wish: StoryRequest) -> Result<Outcome, Code> {
         let standing = standing(&self.license);
         let (hardware, fresh_id) = (machine.hardware(), self.fresh_id());
         let seat_request = SeatRequest {
@@ -99,21 +99,21 @@ impl Story {
             transfer::decide(Some(&standing), &seat_request, from, self.now).map_err(TransferRefusal::code)
         };
         match wish {
-            Wish::Activate => {
+            StoryRequest::Activate => {
                 activate::decide(Some(&standing), &seat_request, self.now).map_err(ActivateRefusal::code)
             }
-            Wish::Deactivate => {
+            StoryRequest::Deactivate => {
                 deactivate::decide(Some(&standing), &hardware, self.now).map_err(DeactivateRefusal::code)
             }
-            Wish::Transfer => transfer(FromDevice::Only),
-            Wish::TransferFromNth(n) => {
+            StoryRequest::Transfer => transfer(FromDevice::Only),
+            StoryRequest::TransferFromNth(n) => {
                 let mut bound = self.license.devices.keys().cycle();
                 bound.nth(usize::from(n)).map_or_else(
                     || transfer(FromDevice::Named("dev_none_is_bound")),
                     |id| transfer(FromDevice::Named(id.as_str())),
                 )
             }
-            Wish::TransferFromUnknown => transfer(FromDevice::Named("dev_nobody_has_this")),
+            StoryRequest::TransferFromUnknown => transfer(FromDevice::Named("dev_nobody_has_this")),
         }
     }
 
@@ -127,14 +127,14 @@ impl Story {
     }
 
     /// Returns the position of a machine among the bound devices.
-    fn place_of(&self, machine: Machine) -> Option<u8> {
+    fn place_of(&self, machine: StoryMachine) -> Option<u8> {
         let (hardware, threshold) = (machine.hardware(), self.policy.hardware_match_threshold);
         let id = best_match(&self.license.devices, &hardware, threshold, self.now)?.id;
         (0..).zip(self.license.devices.keys()).find(|(_, bound)| *bound == id).map(|(place, _)| place)
     }
 
     /// How many bound devices a machine is taken for.
-    fn seats_of(&self, machine: Machine) -> usize {
+    fn seats_of(&self, machine: StoryMachine) -> usize {
         let (hardware, threshold) = (machine.hardware(), self.policy.hardware_match_threshold);
         let is_this =
             |entry: &(&DeviceId, &Device)| best_match([*entry], &hardware, threshold, self.now).is_some();
@@ -144,10 +144,10 @@ impl Story {
 
 /// One thing that happens in a story.
 #[derive(Clone, Copy, Debug)]
-struct Step {
+struct StoryStep {
     wait_millis: i64,
-    machine: Machine,
-    wish: Wish,
+    machine: StoryMachine,
+    wish: StoryRequest,
 }
 
 fn policies(cooldown_hours: &'static [u32]) -> impl Strategy<Value = Policy> {
@@ -177,28 +177,28 @@ fn waits() -> impl Strategy<Value = i64> {
     ]
 }
 
-fn wishes() -> impl Strategy<Value = Wish> {
+fn wishes() -> impl Strategy<Value = StoryRequest> {
     prop_oneof![
-        3 => Just(Wish::Activate),
-        2 => Just(Wish::Deactivate),
-        3 => Just(Wish::Transfer),
-        3 => (0_u8..3).prop_map(Wish::TransferFromNth),
-        1 => Just(Wish::TransferFromUnknown),
+        3 => Just(StoryRequest::Activate),
+        2 => Just(StoryRequest::Deactivate),
+        3 => Just(StoryRequest::Transfer),
+        3 => (0_u8..3).prop_map(StoryRequest::TransferFromNth),
+        1 => Just(StoryRequest::TransferFromUnknown),
     ]
 }
 
 /// Machines whose clients are all of today, or of both kinds.
-fn pool(numbers: RangeInclusive<u8>, old_clients: bool) -> impl Strategy<Value = Machine> {
+fn pool(numbers: RangeInclusive<u8>, old_clients: bool) -> impl Strategy<Value = StoryMachine> {
     (numbers, any::<bool>())
-        .prop_map(move |(number, old)| Machine { number, has_old_client: old_clients && old })
+        .prop_map(move |(number, old)| StoryMachine { number, has_old_client: old_clients && old })
 }
 
 fn steps(
-    machines: impl Strategy<Value = Machine>,
+    machines: impl Strategy<Value = StoryMachine>,
     waits: impl Strategy<Value = i64>,
     most: usize,
-) -> impl Strategy<Value = Vec<Step>> {
-    let step = (waits, machines, wishes()).prop_map(|(wait_millis, machine, wish)| Step {
+) -> impl Strategy<Value = Vec<StoryStep>> {
+    let step = (waits, machines, wishes()).prop_map(|(wait_millis, machine, wish)| StoryStep {
         wait_millis,
         machine,
         wish,
@@ -212,14 +212,14 @@ fn steps(
 #[derive(Default)]
 struct Books {
     counted_at: Vec<UnixMillis>,
-    first_bound_at: BTreeMap<Machine, UnixMillis>,
+    first_bound_at: BTreeMap<StoryMachine, UnixMillis>,
 }
 
 impl Books {
     /// Writes down one step, and holds what it did against the rules of counting.
     fn enter(
         &mut self,
-        step: &Step,
+        step: &StoryStep,
         before: &License,
         story: &Story,
         answer: Result<Code, Code>,
@@ -314,7 +314,7 @@ proptest! {
                 prop_assert!(story.seats_of(*machine) <= 1, "{machine:?} holds two seats");
             }
             let holds = story.seats_of(step.machine) == 1;
-            prop_assert!(answer.is_err() || holds != matches!(step.wish, Wish::Deactivate), "{answer:?}");
+            prop_assert!(answer.is_err() || holds != matches!(step.wish, StoryRequest::Deactivate), "{answer:?}");
         }
     }
 

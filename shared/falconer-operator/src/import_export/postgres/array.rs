@@ -16,7 +16,7 @@ pub(super) struct NotAnArray;
 /// # Errors
 /// [`NotAnArray`].
 pub(super) fn read(text: &str) -> Result<Vec<Option<String>>, NotAnArray> {
-    let mut reader = Reader { rest: without_bounds(text.trim()), elements: Vec::new() };
+    let mut reader = ArrayReader { rest: without_bounds(text.trim()), elements: Vec::new() };
     let mut depth = 0;
     let mut opened = false;
     loop {
@@ -64,12 +64,12 @@ fn without_bounds(text: &str) -> &str {
     }
 }
 
-struct Reader<'a> {
+struct ArrayReader<'a> {
     rest: &'a str,
     elements: Vec<Option<String>>,
 }
 
-impl Reader<'_> {
+impl ArrayReader<'_> {
     fn skip_blanks(&mut self) {
         self.rest = self.rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{B}');
     }

@@ -27,7 +27,7 @@ impl Literal {
     /// Reads a text; `None` if it is not a literal of this kind.
     #[must_use]
     pub(super) fn read(text: &str) -> Option<Self> {
-        let mut reader = Reader { rest: text };
+        let mut reader = LiteralReader { rest: text };
         let value = reader.value(0)?;
         reader.skip_blanks();
         reader.rest.is_empty().then_some(value)
@@ -70,11 +70,11 @@ impl Literal {
     }
 }
 
-struct Reader<'a> {
+struct LiteralReader<'a> {
     rest: &'a str,
 }
 
-impl Reader<'_> {
+impl LiteralReader<'_> {
     fn skip_blanks(&mut self) {
         self.rest = self.rest.trim_start_matches(|c: char| c.is_ascii_whitespace());
     }

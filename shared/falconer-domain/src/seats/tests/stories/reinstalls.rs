@@ -7,7 +7,7 @@ use crate::operate::{self, Reset};
 /// Something that happens to a license.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
-    Asks(Machine, Wish),
+    Asks(StoryMachine, StoryRequest),
     ResetsAll,
     /// One of the bound devices.
     ResetsNth(u8),
@@ -58,7 +58,7 @@ impl Story {
     }
 }
 
-fn deeds(machines: impl Strategy<Value = Machine>) -> impl Strategy<Value = Deed> {
+fn deeds(machines: impl Strategy<Value = StoryMachine>) -> impl Strategy<Value = Deed> {
     prop_oneof![
         8 => (machines, wishes()).prop_map(|(machine, wish)| Deed::Asks(machine, wish)),
         1 => Just(Deed::ResetsAll),
@@ -74,8 +74,8 @@ fn hours() -> impl Strategy<Value = i64> {
     (0_i64..60).prop_map(|hours| hours * HOUR + SECOND)
 }
 
-fn keyed(number: u8) -> Machine {
-    Machine { number, has_old_client: false }
+fn keyed(number: u8) -> StoryMachine {
+    StoryMachine { number, has_old_client: false }
 }
 
 /// Reimages every machine of a license at once, so often, and says what was counted.
@@ -84,13 +84,13 @@ fn reimaged(seats: u8, times: u32, days_between: i64) -> (License, Vec<Result<Co
     let mut answers = Vec::new();
     for time in 0..=times {
         for number in 0..seats {
-            answers.push(story.ask(keyed(number), Wish::Activate));
+            answers.push(story.ask(keyed(number), StoryRequest::Activate));
             story.wait(SECOND);
         }
         if time < times {
             story.wait(days_between * DAY);
             for number in 0..seats {
-                story.suffer(keyed(number), Wish::Deactivate);
+                story.suffer(keyed(number), StoryRequest::Deactivate);
                 story.wait(SECOND);
             }
         }
@@ -117,24 +117,24 @@ fn machines_beyond_seats_are_counted() {
     let mut story = Story::begin(Policy { seats: 2, max_transfers: 0, ..Policy::DEFAULT });
     let [a, b, c] = [1, 2, 3].map(keyed);
     for machine in [a, b] {
-        assert_eq!(story.ask(machine, Wish::Activate), Ok(Code::Activated));
+        assert_eq!(story.ask(machine, StoryRequest::Activate), Ok(Code::Activated));
         story.wait(SECOND);
     }
     for machine in [a, b] {
-        assert_eq!(story.ask(machine, Wish::Deactivate), Ok(Code::Deactivated));
+        assert_eq!(story.ask(machine, StoryRequest::Deactivate), Ok(Code::Deactivated));
         story.wait(SECOND);
-        assert_eq!(story.ask(c, Wish::Activate), Err(Code::TransferLimitReached));
+        assert_eq!(story.ask(c, StoryRequest::Activate), Err(Code::TransferLimitReached));
     }
     let mut story = Story::begin(Policy { seats: 2, max_transfers: 1, ..Policy::DEFAULT });
     for machine in [a, b] {
-        story.suffer(machine, Wish::Activate);
+        story.suffer(machine, StoryRequest::Activate);
         story.wait(SECOND);
     }
-    story.suffer(a, Wish::Deactivate);
-    assert_eq!(story.ask(c, Wish::Activate), Ok(Code::Activated));
+    story.suffer(a, StoryRequest::Deactivate);
+    assert_eq!(story.ask(c, StoryRequest::Activate), Ok(Code::Activated));
     assert_eq!((story.license.transfers_total, story.license.devices.len()), (1, 2));
     story.wait(SECOND);
-    story.suffer(b, Wish::Deactivate);
+    story.suffer(b, StoryRequest::Deactivate);
     // B left last, and A's seat is C's: one seat is vacant, and B's alone.
     let may_return: Vec<_> = story.license.released.values().filter(|one| one.may_return).collect();
     assert_eq!(may_return.len(), 1);
@@ -145,13 +145,16 @@ fn machines_beyond_seats_are_counted() {
 fn first_binding_keeps_other_returns() {
     let mut story = Story::begin(Policy { seats: 3, max_transfers: 0, ..Policy::DEFAULT });
     let [a, b, c] = [1, 2, 3].map(keyed);
-    for (machine, wish) in
-        [(a, Wish::Activate), (a, Wish::Deactivate), (b, Wish::Activate), (a, Wish::Activate)]
-    {
+    for (machine, wish) in [
+        (a, StoryRequest::Activate),
+        (a, StoryRequest::Deactivate),
+        (b, StoryRequest::Activate),
+        (a, StoryRequest::Activate),
+    ] {
         assert!(story.ask(machine, wish).is_ok(), "{machine:?} {wish:?}");
         story.wait(SECOND);
     }
-    assert_eq!(story.ask(c, Wish::Activate), Ok(Code::Activated), "three machines, three seats");
+    assert_eq!(story.ask(c, StoryRequest::Activate), Ok(Code::Activated), "three machines, three seats");
     assert_eq!((story.license.free_used, story.license.transfers_total), (3, 0));
 }
 
@@ -161,7 +164,7 @@ fn seats_given_back_are_free_again() {
     for by_catalog in [true, false] {
         let mut story = Story::begin(Policy { seats: 2, max_transfers: 0, ..Policy::DEFAULT });
         let [a, b] = [1, 2].map(keyed);
-        for wish in [Wish::Activate, Wish::Deactivate] {
+        for wish in [StoryRequest::Activate, StoryRequest::Deactivate] {
             for machine in [a, b] {
                 assert!(story.ask(machine, wish).is_ok());
                 story.wait(SECOND);
@@ -170,10 +173,10 @@ fn seats_given_back_are_free_again() {
         let set =
             |story: &mut Story, seats| if by_catalog { story.is_resized(seats) } else { story.resize(seats) };
         set(&mut story, 1);
-        assert_eq!(story.ask(a, Wish::Activate), Ok(Code::Activated));
+        assert_eq!(story.ask(a, StoryRequest::Activate), Ok(Code::Activated));
         story.wait(SECOND);
         set(&mut story, 2);
-        assert_eq!(story.ask(b, Wish::Activate), Ok(Code::Activated));
+        assert_eq!(story.ask(b, StoryRequest::Activate), Ok(Code::Activated));
         assert_eq!((story.license.transfers_total, story.license.bound()), (0, 2));
     }
 }
@@ -196,14 +199,14 @@ proptest! {
                 Deed::Asks(machine, wish) => {
                     let machine = keyed(machine.number % machines);
                     // From another machine of theirs it would be a move.
-                    let wish = if matches!(wish, Wish::Deactivate) { wish } else { Wish::Activate };
+                    let wish = if matches!(wish, StoryRequest::Deactivate) { wish } else { StoryRequest::Activate };
                     story.suffer_deed(Deed::Asks(machine, wish)).map(|answer| (answer, wish))
                 }
                 // Taken away, and given back before anybody notices or only after the next request.
                 Deed::SetsSeats(fewer) => {
                     story.resize(u32::from(fewer).min(seats));
                     if wait / HOUR % 2 == 0 {
-                        story.suffer(keyed(fewer % machines), Wish::Activate);
+                        story.suffer(keyed(fewer % machines), StoryRequest::Activate);
                         story.wait(SECOND);
                     }
                     story.resize(seats);
@@ -213,15 +216,15 @@ proptest! {
                 Deed::CatalogHasSeats(fewer) => {
                     story.is_resized(u32::from(fewer).min(seats));
                     if wait / HOUR % 2 == 0 {
-                        story.suffer(keyed(fewer % machines), Wish::Activate);
+                        story.suffer(keyed(fewer % machines), StoryRequest::Activate);
                         story.wait(SECOND);
                     }
                     story.is_resized(seats);
                     None
                 }
-                deed => story.suffer_deed(deed).map(|answer| (answer, Wish::Activate)),
+                deed => story.suffer_deed(deed).map(|answer| (answer, StoryRequest::Activate)),
             };
-            if let Some((answer, Wish::Activate)) = answer {
+            if let Some((answer, StoryRequest::Activate)) = answer {
                 prop_assert!(answer.is_ok(), "{deed:?}: {answer:?} of {:?}", story.license);
             }
             prop_assert_eq!(story.license.transfers_total, 0);

@@ -6,7 +6,7 @@ use super::*;
 #[derive(Clone, Debug)]
 struct Siege {
     policy: Policy,
-    owners: Vec<Machine>,
+    owners: Vec<StoryMachine>,
     moves: Vec<Move>,
 }
 
@@ -23,11 +23,11 @@ struct Move {
 enum By {
     /// An owner checks in before having to.
     Owner(u8),
-    Thief(Machine, Wish),
+    Thief(StoryMachine, StoryRequest),
 }
 
 /// Clocks of instances differ by no more.
-const MOST_BEHIND_MILLIS: i64 = 5 * SECOND;
+const MAX_CLOCK_LAG_MILLIS: i64 = 5 * SECOND;
 
 fn sieges() -> impl Strategy<Value = Siege> {
     let thieves = pool(11..=15, true);
@@ -35,7 +35,7 @@ fn sieges() -> impl Strategy<Value = Siege> {
         1 => (0_u8..3).prop_map(By::Owner),
         4 => (thieves, wishes()).prop_map(|(machine, wish)| By::Thief(machine, wish)),
     ];
-    let moves = (prop_oneof![2 => 0_i64..100, 1 => 0_i64..1_500], 0..=MOST_BEHIND_MILLIS, by)
+    let moves = (prop_oneof![2 => 0_i64..100, 1 => 0_i64..1_500], 0..=MAX_CLOCK_LAG_MILLIS, by)
         .prop_map(|(wait_permille, behind_millis, by)| Move { wait_permille, behind_millis, by });
     let owners = proptest::collection::vec(any::<bool>(), 1..=3);
     (policies(&[1, 24, 48]), owners, proptest::collection::vec(moves, 1..=30)).prop_map(
@@ -43,17 +43,18 @@ fn sieges() -> impl Strategy<Value = Siege> {
             let mut owners = owners[..owners.len().min(usize::try_from(policy.seats).unwrap())].to_vec();
             // An opaque device is replaced by the first keyed binding, its owner's own too: those come last.
             owners.sort_unstable();
-            let owners = (1..).zip(owners).map(|(number, has_old_client)| Machine { number, has_old_client });
+            let owners =
+                (1..).zip(owners).map(|(number, has_old_client)| StoryMachine { number, has_old_client });
             Siege { policy, owners: owners.collect(), moves }
         },
     )
 }
 
 /// The check of a client at every start: it refreshes, and asks for its seat back if another device has it.
-fn check_in(story: &mut Story, owner: Machine) -> Result<(), TestCaseError> {
-    let mut answer = story.ask(owner, Wish::Activate);
+fn check_in(story: &mut Story, owner: StoryMachine) -> Result<(), TestCaseError> {
+    let mut answer = story.ask(owner, StoryRequest::Activate);
     if answer == Err(Code::SeatsExhausted) {
-        answer = story.ask(owner, Wish::Transfer);
+        answer = story.ask(owner, StoryRequest::Transfer);
     }
     prop_assert!(answer.is_ok(), "{owner:?} is kept out: {answer:?}");
     prop_assert_eq!(story.seats_of(owner), 1, "{:?}", owner);
@@ -62,19 +63,20 @@ fn check_in(story: &mut Story, owner: Machine) -> Result<(), TestCaseError> {
 
 #[derive(Clone, Copy, Debug)]
 enum Deed {
-    Asks(Machine, Wish),
-    TakesTheSeatOf(Machine, Machine),
-    ChecksIn(Machine),
+    Asks(StoryMachine, StoryRequest),
+    TakesTheSeatOf(StoryMachine, StoryMachine),
+    ChecksIn(StoryMachine),
 }
 
 /// The ways that have been found to keep an owner out, each told in as few steps as it takes.
 #[test]
 fn known_attacks_lock_no_owner_out() {
     use Deed::{Asks, ChecksIn, TakesTheSeatOf};
-    let keyed = |number| Machine { number, has_old_client: false };
-    let (anna, ben, old_ben) = (keyed(1), keyed(2), Machine { number: 2, has_old_client: true });
-    let (thief, friend, old_thief) = (keyed(11), keyed(12), Machine { number: 11, has_old_client: true });
-    let attacks: &[(&str, &[Machine], &[Deed])] = &[
+    let keyed = |number| StoryMachine { number, has_old_client: false };
+    let (anna, ben, old_ben) = (keyed(1), keyed(2), StoryMachine { number: 2, has_old_client: true });
+    let (thief, friend, old_thief) =
+        (keyed(11), keyed(12), StoryMachine { number: 11, has_old_client: true });
+    let attacks: &[(&str, &[StoryMachine], &[Deed])] = &[
         ("one transfer", &[anna], &[TakesTheSeatOf(thief, anna)]),
         ("two of them", &[anna, ben], &[TakesTheSeatOf(thief, anna), TakesTheSeatOf(friend, ben)]),
         (
@@ -84,8 +86,8 @@ fn known_attacks_lock_no_owner_out() {
                 TakesTheSeatOf(thief, anna),
                 ChecksIn(anna),
                 TakesTheSeatOf(thief, anna),
-                Asks(thief, Wish::Deactivate),
-                Asks(thief, Wish::Activate),
+                Asks(thief, StoryRequest::Deactivate),
+                Asks(thief, StoryRequest::Activate),
             ],
         ),
         (
@@ -99,23 +101,23 @@ fn known_attacks_lock_no_owner_out() {
             &[
                 TakesTheSeatOf(thief, anna),
                 TakesTheSeatOf(friend, ben),
-                Asks(friend, Wish::Deactivate),
+                Asks(friend, StoryRequest::Deactivate),
                 ChecksIn(anna),
             ],
         ),
         (
             "the seat taken while its owner had given it up",
             &[anna],
-            &[Asks(anna, Wish::Deactivate), Asks(thief, Wish::Activate), ChecksIn(anna)],
+            &[Asks(anna, StoryRequest::Deactivate), Asks(thief, StoryRequest::Activate), ChecksIn(anna)],
         ),
         (
             "both seats taken while their owners had given them up",
             &[anna, ben],
             &[
-                Asks(anna, Wish::Deactivate),
-                Asks(ben, Wish::Deactivate),
-                Asks(thief, Wish::Activate),
-                Asks(friend, Wish::Activate),
+                Asks(anna, StoryRequest::Deactivate),
+                Asks(ben, StoryRequest::Deactivate),
+                Asks(thief, StoryRequest::Activate),
+                Asks(friend, StoryRequest::Activate),
             ],
         ),
         (
@@ -129,7 +131,7 @@ fn known_attacks_lock_no_owner_out() {
         let seats = u32::try_from(owners.len()).unwrap();
         let mut story = Story::begin(Policy { seats, max_transfers: 1, ..Policy::DEFAULT });
         for owner in *owners {
-            assert_eq!(story.ask(*owner, Wish::Activate), Ok(Code::Activated), "{attack}");
+            assert_eq!(story.ask(*owner, StoryRequest::Activate), Ok(Code::Activated), "{attack}");
             story.wait(SECOND);
         }
         for deed in *deeds {
@@ -140,7 +142,7 @@ fn known_attacks_lock_no_owner_out() {
                 }
                 TakesTheSeatOf(machine, of) => {
                     let place = story.place_of(of).unwrap();
-                    story.suffer(machine, Wish::TransferFromNth(place));
+                    story.suffer(machine, StoryRequest::TransferFromNth(place));
                 }
             }
             story.wait(SECOND);
@@ -161,12 +163,12 @@ proptest! {
     fn owners_who_check_in_keep_seats(siege in sieges()) {
         let cooldown = i64::from(siege.policy.transfer_cooldown_hours) * HOUR;
         // Once per cool-down, by whichever clock.
-        let interval = cooldown - MOST_BEHIND_MILLIS;
+        let interval = cooldown - MAX_CLOCK_LAG_MILLIS;
         let mut story = Story::begin(siege.policy);
         let mut due = Vec::new();
         for owner in &siege.owners {
             story.wait(SECOND);
-            prop_assert_eq!(story.ask(*owner, Wish::Activate), Ok(Code::Activated));
+            prop_assert_eq!(story.ask(*owner, StoryRequest::Activate), Ok(Code::Activated));
             due.push((story.now.0 + interval, *owner));
         }
         for step in &siege.moves {

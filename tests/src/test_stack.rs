@@ -34,8 +34,8 @@ const FUNCTIONS: [&str; 6] = ["verify", "activate-sync", "transfer", "deactivate
 /// How the members of a request begin that say something no log may repeat: a key, a machine, a person.
 const PERSONAL: [&str; 4] = ["license", "hardware", "hw", "device"];
 
-/// How often [`World::settle`] looks.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How often [`TestStack::settle`] looks.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The checkout's root.
 ///
@@ -47,7 +47,7 @@ pub fn checkout() -> PathBuf {
 }
 
 /// The configuration of a stack.
-pub struct WorldOptions {
+pub struct TestStackOptions {
     /// Instances of each function.
     pub instances: usize,
     /// Settings that differ from the template's defaults.
@@ -58,7 +58,7 @@ pub struct WorldOptions {
     pub timeout: Option<Duration>,
 }
 
-impl Default for WorldOptions {
+impl Default for TestStackOptions {
     /// One instance of each function, no limits, the usual ring.
     fn default() -> Self {
         Self {
@@ -75,7 +75,7 @@ impl Default for WorldOptions {
 
 /// Stand-ins and functions, until it is dropped. Dropping it also looks through everything the functions wrote: no
 /// license key, e-mail, name, hardware value or master may be in it, in any test.
-pub struct World {
+pub struct TestStack {
     gateway: Gateway,
     /// The tap in front of DynamoDB.
     pub dynamodb: Tap,
@@ -101,19 +101,19 @@ pub struct World {
     _sts: Sts,
 }
 
-impl World {
-    /// A plain world.
+impl TestStack {
+    /// A plain stack.
     #[must_use]
     pub fn start() -> Self {
-        Self::with(&WorldOptions::default())
+        Self::with(&TestStackOptions::default())
     }
 
-    /// A world as described.
+    /// A stack as described.
     ///
     /// # Panics
     /// Something of it does not start; the message says what.
     #[must_use]
-    pub fn with(options: &WorldOptions) -> Self {
+    pub fn with(options: &TestStackOptions) -> Self {
         let template = Template::read(&checkout().join("template.yaml")).expect("template.yaml");
         let names = template.local_names();
         let database = DynamoDb::start(Storage::Memory, 0).expect("a DynamoDB");
@@ -147,7 +147,7 @@ impl World {
             .allow_non_standard_methods(true)
             .build()
             .into();
-        let world = Self {
+        let stack = Self {
             gateway,
             dynamodb,
             secrets_tap,
@@ -164,8 +164,8 @@ impl World {
             instances: options.instances * FUNCTIONS.len(),
             _sts: service,
         };
-        world.forget();
-        world
+        stack.forget();
+        stack
     }
 
     /// API Gateway and Lambda.
@@ -422,7 +422,7 @@ impl World {
             if answered.iter().all(free) && self.lines().len() >= answered.len() {
                 return;
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(POLL_INTERVAL);
         }
         panic!("an answer has no line in the log:\n{}", self.log_text());
     }
@@ -475,7 +475,7 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for TestStack {
     fn drop(&mut self) {
         let spilled = self.spilled();
         assert!(
@@ -487,7 +487,7 @@ impl Drop for World {
 }
 
 fn start_gateway(
-    options: &WorldOptions,
+    options: &TestStackOptions,
     template: &Template,
     names: &Names,
     dynamodb: &Tap,
