@@ -2,9 +2,12 @@
 
 mod certificates;
 mod listeners;
+mod real_programs;
+mod recorded_events;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -51,11 +54,11 @@ impl Network {
     }
 
     fn licenses(&self, validity: Validity) -> Listener {
-        Listener::https(self.authority.server(validity), Page::Licenses(self.server.clone()))
+        Listener::https(&self.authority.identity(validity), Page::Licenses(self.server.clone()))
     }
 
     fn page(&self, page: Page) -> Listener {
-        Listener::https(self.authority.server(Validity::Now), page)
+        Listener::https(&self.authority.identity(Validity::Now), page)
     }
 
     /// The library's own transport to this address.
@@ -73,7 +76,7 @@ impl Network {
         self.builder(url).root_certificate(&self.authority.pem())
     }
 
-    fn path(&self) -> std::path::PathBuf {
+    fn path(&self) -> PathBuf {
         self.folder.path().join("license.db")
     }
 
@@ -91,6 +94,28 @@ impl Network {
         assert_eq!(client.status(), State::Active, "{result:?}");
         assert!(unlocked(&client), "{result:?}");
         result
+    }
+}
+
+/// A proxy that wants a password, and the address by which it reaches a server.
+struct TestProxy {
+    own: Option<Listener>,
+    host: SocketAddr,
+    url: String,
+}
+
+impl TestProxy {
+    /// The program that the environment names, or our own, which alone can resolve the server's name.
+    fn before(server: &Listener) -> Self {
+        if let Some(host) = real_programs::proxy() {
+            return Self { own: None, host, url: https(server) };
+        }
+        let own = Listener::proxy(server.address());
+        Self { host: own.address(), own: Some(own), url: "https://licenses.test".to_owned() }
+    }
+
+    fn address(&self, login: &str) -> String {
+        format!("http://{login}{}", self.host)
     }
 }
 
@@ -147,9 +172,9 @@ fn each_cause_is_told_and_locks_nothing() {
     });
     check("proxy wants a password", unreachable(NetworkFailure::ProxyPassword), &|network| {
         let listener = network.licenses(Validity::Now);
-        let proxy = Listener::proxy(listener.address);
-        let builder = network.trusting(&https(&listener)).proxy(&at(proxy.port()));
-        network.refresh_after_activation(&https(&listener), builder)
+        let proxy = TestProxy::before(&listener);
+        let builder = network.trusting(&proxy.url).proxy(&proxy.address(""));
+        network.refresh_after_activation(&proxy.url, builder)
     });
     // One for each: name, connection, time-out, authority, clock, portal, proxy, its password.
     assert_eq!(sentences.len(), 8, "{sentences:?}");
@@ -177,8 +202,8 @@ fn activation_waits_for_a_better_network() {
 #[test]
 fn certificates_of_other_names_are_not_trusted() {
     let network = Network::new();
-    let config = network.authority.server_of(&["other.example.com"], Validity::Now);
-    let listener = Listener::https(config, Page::Licenses(network.server.clone()));
+    let identity = network.authority.identity_of(&["other.example.com"], Validity::Now);
+    let listener = Listener::https(&identity, Page::Licenses(network.server.clone()));
     let failure = RequestFailure::Unreachable(NetworkFailure::Certificate);
     let url = https(&listener);
     assert_eq!(network.refresh_after_activation(&url, network.trusting(&url)), Err(failure));
@@ -193,12 +218,11 @@ fn password_in_the_proxy_url_opens_the_way() {
     ] {
         let network = Network::new();
         let listener = network.licenses(Validity::Now);
-        let proxy = Listener::proxy(listener.address);
-        // Only the proxy can resolve this name.
-        let url = "https://licenses.test";
-        let builder = network.trusting(url).proxy(&format!("http://{login}127.0.0.1:{}", proxy.port()));
-        assert_eq!(network.refresh_after_activation(url, builder), expected, "{login}");
-        let seen = proxy.seen();
+        let proxy = TestProxy::before(&listener);
+        let builder = network.trusting(&proxy.url).proxy(&proxy.address(login));
+        assert_eq!(network.refresh_after_activation(&proxy.url, builder), expected, "{login}");
+        let Some(own) = proxy.own else { continue };
+        let seen = own.seen();
         assert!(seen.iter().all(|line| line == "CONNECT licenses.test:443 HTTP/1.1"), "{seen:?}");
         if expected.is_err() {
             assert_eq!(seen.len(), 1, "{login}: another attempt would be answered the same");
@@ -251,6 +275,25 @@ fn systems_in_the_servers_place_are_told() {
 }
 
 #[test]
+fn events_hold_the_cause_and_no_secret() {
+    let network = Network::new();
+    let listener = network.licenses(Validity::Now);
+    let proxy = TestProxy::before(&listener);
+    let builder = network.trusting(&proxy.url).proxy(&proxy.address("anna:wrong-word@"));
+    let (result, events) = recorded_events::during(|| network.refresh_after_activation(&proxy.url, builder));
+    assert_eq!(result, Err(RequestFailure::Unreachable(NetworkFailure::ProxyPassword)));
+    assert!(events.contains("no answer of the license server"), "{events}");
+    assert!(events.contains("proxy wants a password") && events.contains("/api/verify"), "{events}");
+    let license_key = key(1);
+    let random_part = license_key.rsplit('-').next().unwrap();
+    for secret in ["wrong-word", "anna", license_key.as_str(), random_part] {
+        assert!(!events.contains(secret), "{secret} is in {events}");
+    }
+    let transport = HttpTransport::new(&proxy.url).proxy(&proxy.address("anna:wrong-word@")).unwrap();
+    assert!(!format!("{transport:?}").contains("wrong-word"), "{transport:?}");
+}
+
+#[test]
 fn an_attempt_ends_after_its_time() {
     let listener = Listener::silent();
     // A connection may take four fifths of it.
@@ -300,7 +343,7 @@ fn reached_as_the_environment_says() {
 fn environment_names_the_proxy_and_exceptions() {
     let network = Network::new();
     let listener = network.licenses(Validity::Now);
-    let proxy = Listener::proxy(listener.address);
+    let proxy = Listener::proxy(listener.address());
     let root = written(network.folder.path(), "root.pem", &network.authority.pem());
     let login = format!("http://anna:secret@127.0.0.1:{}", proxy.port());
     let no_password = at(proxy.port());
@@ -347,7 +390,7 @@ fn environment_names_the_proxy_and_exceptions() {
 fn extra_roots_stand_beside_the_systems() {
     let (network, other) = (Network::new(), Authority::new());
     let ours = network.licenses(Validity::Now);
-    let theirs = Listener::https(other.server(Validity::Now), Page::Licenses(network.server.clone()));
+    let theirs = Listener::https(&other.identity(Validity::Now), Page::Licenses(network.server.clone()));
     let folder = network.folder.path();
     let root = written(folder, "root.pem", &network.authority.pem());
     let system = written(folder, "system.pem", &other.pem());
@@ -369,6 +412,31 @@ fn extra_roots_stand_beside_the_systems() {
             ("SSL_CERT_FILE", system.as_str()),
         ];
         variables.extend(extra.map(|root| ("FALCONER_TEST_ROOT", root.as_str())));
+        in_environment("reached_as_the_environment_says", &variables);
+    }
+}
+
+/// A right certificate, and a machine that takes the year for another. Without libfaketime, it shows nothing and passes.
+#[test]
+fn wrong_clocks_are_told_by_a_right_server() {
+    let Some(libfaketime) = real_programs::libfaketime() else { return };
+    let network = Network::new();
+    let listener = network.licenses(Validity::Now);
+    let url = https(&listener);
+    let root = written(network.folder.path(), "root.pem", &network.authority.pem());
+    for (clock, expected) in [
+        ("@1970-01-02 00:00:00", "certificate outside of its time"),
+        ("+0", "200"),
+        ("@2099-01-01 00:00:00", "certificate outside of its time"),
+    ] {
+        let variables = [
+            ("FALCONER_TEST_URL", url.as_str()),
+            ("FALCONER_TEST_EXPECTED", expected),
+            ("FALCONER_TEST_ROOT", root.as_str()),
+            ("LD_PRELOAD", libfaketime.as_str()),
+            ("FAKETIME", clock),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ];
         in_environment("reached_as_the_environment_says", &variables);
     }
 }

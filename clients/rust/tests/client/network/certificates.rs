@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -31,28 +33,47 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A TLS server of the names above.
-    pub(super) fn server(&self, validity: Validity) -> Arc<ServerConfig> {
-        self.server_of(&NAMES, validity)
+    /// A certificate for the names above.
+    pub(super) fn identity(&self, validity: Validity) -> Identity {
+        self.identity_of(&NAMES, validity)
     }
 
-    pub(super) fn server_of(&self, names: &[&str], validity: Validity) -> Arc<ServerConfig> {
+    pub(super) fn identity_of(&self, names: &[&str], validity: Validity) -> Identity {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         let mut parameters = CertificateParams::new(names).unwrap();
-        match validity {
-            Validity::Now => {}
-            Validity::Expired => parameters.not_after = date_time_ymd(2020, 1, 1),
-            Validity::NotYet => parameters.not_before = date_time_ymd(2090, 1, 1),
-        }
+        let (from, until) = match validity {
+            Validity::Now => (2020, 2090),
+            Validity::Expired => (2010, 2020),
+            Validity::NotYet => (2090, 2095),
+        };
+        (parameters.not_before, parameters.not_after) =
+            (date_time_ymd(from, 1, 1), date_time_ymd(until, 1, 1));
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.signed_by(&key, &self.0).unwrap();
-        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        Identity { certificate, key }
+    }
+}
+
+/// A certificate and its key.
+pub(super) struct Identity {
+    certificate: Certificate,
+    key: KeyPair,
+}
+
+impl Identity {
+    pub(super) fn pem(&self) -> String {
+        self.certificate.pem() + &self.key.serialize_pem()
+    }
+
+    /// A server of rustls.
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], private);
+            .with_single_cert(vec![self.certificate.der().clone()], private);
         Arc::new(config.unwrap())
     }
 }

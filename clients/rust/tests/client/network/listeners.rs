@@ -9,6 +9,8 @@ use falconer_client::Transport;
 use falconer_client::transport::{ApiEndpoint, TransportRequest};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::certificates::Identity;
+use super::real_programs::OpensslFront;
 use crate::harness::Server;
 
 const ENDPOINTS: [ApiEndpoint; 5] = [
@@ -23,10 +25,12 @@ const CREDENTIALS: &str = "Basic YW5uYTpzZWNyZXQ=";
 
 /// A listener that ends when it is dropped.
 pub(super) struct Listener {
-    pub(super) address: SocketAddr,
+    address: SocketAddr,
     /// First line of each request.
     seen: Arc<Mutex<Vec<String>>>,
     is_over: Arc<Mutex<bool>>,
+    /// What callers reach, where it is another program.
+    front: Option<OpensslFront>,
 }
 
 impl Listener {
@@ -47,11 +51,19 @@ impl Listener {
                 thread::spawn(move || drop(serve(stream, &lines)));
             }
         });
-        Self { address, seen, is_over }
+        Self { address, seen, is_over, front: None }
     }
 
-    /// HTTPS that answers every request by this page.
-    pub(super) fn https(config: Arc<ServerConfig>, page: Page) -> Self {
+    /// HTTPS that answers every request by this page. Its TLS is that of rustls, or of OpenSSL in the end-to-end tests.
+    pub(super) fn https(identity: &Identity, page: Page) -> Self {
+        let page = Arc::new(page);
+        let plain = Arc::clone(&page);
+        let mut behind = Self::start(move |stream, seen| plain.answer(&mut BufReader::new(stream), seen));
+        behind.front = OpensslFront::start(identity, behind.address);
+        if behind.front.is_some() { behind } else { Self::rustls(identity.config(), page) }
+    }
+
+    fn rustls(config: Arc<ServerConfig>, page: Arc<Page>) -> Self {
         Self::start(move |stream, seen| {
             let connection = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
             let mut stream = BufReader::new(StreamOwned::new(connection, stream));
@@ -109,8 +121,13 @@ impl Listener {
         self.seen.lock().unwrap().clone()
     }
 
+    /// Address that callers reach.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.front.as_ref().map_or(self.address, |front| front.address)
+    }
+
     pub(super) fn port(&self) -> u16 {
-        self.address.port()
+        self.address().port()
     }
 }
 
