@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use falconer_client::{
-    ActivateError, Activation, Builder, Clock, ClockReading, Deactivation, Hardware, HttpTransport, Label,
-    Licensing, LockCode, NetworkFailure, Pending, PublicKeys, RawComponents, RefreshError, RequestFailure,
-    State, UnixMillis, UnixSeconds,
+    Activation, Builder, Clock, ClockReading, Deactivation, FailureKind, Hardware, HttpTransport, Label,
+    Licensing, LockCode, NetworkFailure, Pending, PublicKeys, RawComponents, State, UnixMillis, UnixSeconds,
 };
 use falconer_emulators::tap::{Fault, Matcher, Tap};
 use falconer_tests::{Fixture, TestStack, now};
@@ -143,11 +142,7 @@ fn license_outlives_server_by_its_grace() {
     assert_eq!(client.status(), State::RefreshDue);
     for day in 2..8 {
         clock.pass(DAY);
-        assert_eq!(
-            client.refresh(),
-            Err(RefreshError::RequestFailed(RequestFailure::Unreachable(NetworkFailure::Other))),
-            "day {day}"
-        );
+        assert_eq!(client.refresh(), Err(FailureKind::Offline(NetworkFailure::Other).into()), "day {day}");
         assert_eq!(client.status(), State::Grace { until: UnixSeconds(activated_at.0 + LEASE_SECONDS) });
     }
     clock.pass(activated_at.0 + LEASE_SECONDS - client.now().0 - 1);
@@ -192,14 +187,12 @@ fn second_machine_takes_the_seat() {
     let vendor = Vendor::new();
     let ((first, _), (second, _)) = (vendor.application("first"), vendor.application("second"));
     first.activate(&vendor.key, "", "").unwrap();
-    let Err(ActivateError::Refused(refusal)) = second.activate(&vendor.key, "", "") else {
-        panic!("the only seat is taken");
-    };
+    let refused = second.activate(&vendor.key, "", "").expect_err("the only seat is taken");
     assert_eq!(
-        (refusal.code.as_str(), refusal.holders[0].name.as_deref()),
-        ("SEATS_EXHAUSTED", Some("first"))
+        (refused.code.as_deref(), refused.holders[0].name.as_deref()),
+        (Some("SEATS_EXHAUSTED"), Some("first"))
     );
-    assert_eq!(second.transfer(Some(&vendor.key), Some(&refusal.holders[0].id)), Ok(State::Active));
+    assert_eq!(second.transfer(Some(&vendor.key), Some(&refused.holders[0].id)), Ok(State::Active));
     assert_eq!(first.status(), State::Active);
     assert_eq!(first.refresh(), Ok(locked(LockCode::HardwareMismatch)));
     assert_eq!(first.transfer(None, None), Ok(State::Active), "the one that lost it may have it back");
@@ -272,7 +265,7 @@ fn lost_activation_takes_one_seat() {
     vendor.way.break_all(Matcher::any(), Fault::DropReply);
     assert!(matches!(
         client.activate(&vendor.key, "", ""),
-        Ok(Activation::Waiting(RequestFailure::Unreachable(NetworkFailure::Other)))
+        Ok(Activation::Waiting(FailureKind::Offline(NetworkFailure::Other).into()))
     ));
     assert_eq!((client.status(), client.pending()), (State::NotActivated, Some(Pending::Activate)));
     let id = vendor.stack.license_id(&vendor.key);

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
-    Activation, Clock, ClockReading, Hardware, HttpTransport, Label, Licensing, LockCode, PublicKeys,
-    RawComponents, RefreshError, RequestFailure, State, Transport,
+    Activation, Clock, ClockReading, FailureKind, Hardware, HttpTransport, InvalidAnswer, Label, Licensing,
+    LockCode, MessageId, PublicKeys, RawComponents, State, Transport,
 };
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::{self, Claims};
@@ -329,7 +329,10 @@ fn a_leak_is_survived_to_retirement() {
     let fresh = application(&after, &way, "forger", &clock, Path::new(&store("fresh.db")));
     way.forge(Some(leaked()));
     let refused = fresh.activate(&customers[0], "", "");
-    assert!(matches!(refused, Ok(Activation::Waiting(RequestFailure::UntrustedSignature))), "{refused:?}");
+    assert_eq!(
+        refused,
+        Ok(Activation::Waiting(FailureKind::Answer(InvalidAnswer::UntrustedSignature).into()))
+    );
     assert_eq!((fresh.status(), fresh.has_feature("everything")), (State::NotActivated, false));
     way.forge(None);
     for key in &customers {
@@ -386,11 +389,11 @@ fn pinned_clients_hear_as_documented() {
     assert_eq!(open("met", &pinned).refresh(), Ok(State::Active));
     // The one that was away takes no new lease. It has the one it has, to its end, and says what helps.
     let away = open("away", &pinned);
-    assert_eq!(away.refresh(), Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)));
+    assert_eq!(away.refresh(), Err(FailureKind::Answer(InvalidAnswer::UntrustedSignature).into()));
     assert!(matches!(away.status(), State::Grace { .. }), "{:?}", away.status());
-    assert!(RequestFailure::UntrustedSignature.user_message().next_step.contains("update the application"));
+    assert!(MessageId::UntrustedSignature.message().next_step.contains("update the application"));
     clock.pass(7 * DAY);
-    assert_eq!(away.refresh(), Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)));
+    assert_eq!(away.refresh(), Err(FailureKind::Answer(InvalidAnswer::UntrustedSignature).into()));
     assert_eq!(away.status(), State::Locked { code: LockCode::LeaseExpired });
     drop(away);
     // A release with the keys of today heals it, on the store as it is.
@@ -405,7 +408,7 @@ fn pinned_clients_hear_as_documented() {
     assert!(forger.has_feature("everything"), "as docs/runbook.md and SECURITY.md say");
     drop(forger);
     let forger = open("forger", &after);
-    assert_eq!(forger.refresh(), Err(RefreshError::RequestFailed(RequestFailure::UntrustedSignature)));
+    assert_eq!(forger.refresh(), Err(FailureKind::Answer(InvalidAnswer::UntrustedSignature).into()));
     assert!(!forger.has_feature("everything"), "the release takes along what the leaked key has signed");
 }
 

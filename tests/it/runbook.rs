@@ -964,7 +964,7 @@ fn every_section_for_customers_has_a_story() {
         match elsewhere {
             Some((_, module, test)) => assert!(exists(module, test), "{module}::{test}"),
             None => assert!(
-                source.contains(&format!("Entry::of(&stack, \"{heading}\")")),
+                source.contains(&format!("RunbookSection::of(&stack, \"{heading}\")")),
                 "nobody runs {heading}"
             ),
         }

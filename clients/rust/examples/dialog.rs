@@ -14,7 +14,9 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
-use falconer_client::{ActivationForm, Dashboard, Field, Licensing, NextAction, Phase, State, SubmitOutcome};
+use falconer_client::{
+    ActivationForm, Dashboard, Field, Licensing, NextAction, Pending, Phase, State, SubmitOutcome,
+};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Style, Stylize};
@@ -178,29 +180,21 @@ impl Dialog {
     }
 
     fn message(&self) -> Text<'static> {
+        let message = self.form.message();
+        let mut lines = vec![Line::from(message.sentence), Line::from(message.next_step)];
         match self.form.phase() {
-            Phase::Editing => {
-                Text::from("Paste the key from the mail you were sent. Name and e-mail may stay empty.")
+            Phase::Working => lines[1] = Line::from(".".repeat(self.frames % 4)),
+            Phase::Waiting(_) => lines.push(Line::from(Pending::Activate.user_message().to_string())),
+            Phase::Failed { next: NextAction::MoveHere(holders), .. } => {
+                lines.extend(holders.iter().map(|holder| {
+                    let mark = if self.form.chosen_holder() == Some(holder) { "›" } else { " " };
+                    let name = holder.name.as_deref().unwrap_or("a device without a name");
+                    Line::from(format!(" {mark} {name}  ({})", holder.id))
+                }));
             }
-            Phase::Working => Text::from(format!("Asking the license server{}", ".".repeat(self.frames % 4))),
-            Phase::Waiting(message) => Text::from(vec![
-                Line::from(message.sentence).yellow(),
-                Line::from(message.next_step),
-                Line::from("The activation is saved and will be sent by itself."),
-            ]),
-            Phase::Done => Text::from("Activated."),
-            Phase::Failed { message, next } => {
-                let mut lines = vec![Line::from(message.sentence).red(), Line::from(message.next_step)];
-                if let NextAction::MoveHere(holders) = next {
-                    lines.extend(holders.iter().map(|holder| {
-                        let mark = if self.form.chosen_holder() == Some(holder) { "›" } else { " " };
-                        let name = holder.name.as_deref().unwrap_or("a device without a name");
-                        Line::from(format!(" {mark} {name}  ({})", holder.id))
-                    }));
-                }
-                Text::from(lines)
-            }
+            _ => {}
         }
+        Text::from(lines)
     }
 
     fn keys(&self) -> Line<'static> {

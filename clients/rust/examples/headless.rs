@@ -16,19 +16,11 @@ mod setup;
 
 use std::process::ExitCode;
 
-use falconer_client::{
-    Activation, Deactivation, Licensing, Pending, Refusal, RequestFailure, State, UserMessage,
-};
+use falconer_client::{Activation, Deactivation, Failure, Licensing, Pending, State};
 use serde::Serialize;
 
 const USAGE: &str =
     "usage: headless activate KEY NAME EMAIL | status | refresh | transfer [KEY] | deactivate";
-
-/// Result of a command, beside the state.
-struct CommandResult {
-    message: UserMessage,
-    code: Option<String>,
-}
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -39,8 +31,7 @@ fn main() -> ExitCode {
     };
     match setup::open() {
         Ok(licensing) => {
-            let result = command.run(&licensing);
-            println!("{}", report(&licensing, result));
+            println!("{}", report(&licensing, command.run(&licensing)));
             ExitCode::SUCCESS
         }
         Err(sentence) => {
@@ -71,43 +62,26 @@ impl<'a> Command<'a> {
         }
     }
 
-    fn run(&self, licensing: &Licensing) -> Option<CommandResult> {
+    /// Returns the failure, if there is one. A request that waits has failed for now.
+    fn run(&self, licensing: &Licensing) -> Option<Failure> {
         match *self {
             Self::Status => None,
             Self::Activate { key, name, email } => match licensing.activate(key, name, email) {
-                Ok(Activation::Done(_)) => None,
-                Ok(Activation::Waiting(failure)) => Some(CommandResult::failure(failure)),
-                Err(error) => Some(CommandResult::about(error.user_message(), error.refusal())),
+                Ok(Activation::Waiting(failure)) | Err(failure) => Some(failure),
+                Ok(_) => None,
             },
-            Self::Refresh => licensing
-                .refresh()
-                .err()
-                .map(|error| CommandResult::about(error.user_message(), error.refusal())),
-            Self::Transfer { key } => licensing
-                .transfer(key, None)
-                .err()
-                .map(|error| CommandResult::about(error.user_message(), error.refusal())),
+            Self::Refresh => licensing.refresh().err(),
+            Self::Transfer { key } => licensing.transfer(key, None).err(),
             Self::Deactivate => match licensing.deactivate() {
-                Ok(Deactivation::Done) => None,
-                Ok(Deactivation::Waiting(failure)) => Some(CommandResult::failure(failure)),
-                Err(error) => Some(CommandResult::about(error.user_message(), error.refusal())),
+                Ok(Deactivation::Waiting(failure)) | Err(failure) => Some(failure),
+                Ok(_) => None,
             },
         }
     }
 }
 
-impl CommandResult {
-    fn about(message: UserMessage, refusal: Option<&Refusal>) -> Self {
-        Self { message, code: refusal.map(|refusal| refusal.code.clone()) }
-    }
-
-    fn failure(failure: RequestFailure) -> Self {
-        Self { message: failure.user_message(), code: None }
-    }
-}
-
 /// Writes the last line of output.
-fn report(licensing: &Licensing, result: Option<CommandResult>) -> String {
+fn report(licensing: &Licensing, failure: Option<Failure>) -> String {
     let (state, license) = (licensing.status(), licensing.license());
     let until = license.as_ref().and_then(|license| license.offline_until);
     let features = license.as_ref().filter(|_| until.is_some()).map(|license| license.features.clone());
@@ -116,11 +90,11 @@ fn report(licensing: &Licensing, result: Option<CommandResult>) -> String {
         _ => None,
     };
     let waits = licensing.pending().map(Pending::user_message);
-    let message = result.as_ref().map(|result| result.message).or(waits).or_else(|| licensing.notice());
+    let message = failure.as_ref().map(Failure::user_message).or(waits).or_else(|| licensing.notice());
     let message = message.unwrap_or_else(|| state.user_message());
     let report = Report {
         state: state.name(),
-        code: locked.or_else(|| result.and_then(|result| result.code)),
+        code: locked.or_else(|| failure.and_then(|failure| failure.code)),
         tier: license.and_then(|license| license.tier),
         features: features.unwrap_or_default(),
         until: until.map(|until| until.0),

@@ -2,16 +2,14 @@
 
 use falconer_domain::Product;
 use falconer_domain::lease::{Claims, LeaseError};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::UnixSeconds;
 use crate::json_object::JsonObject;
 use crate::signed;
-use crate::state::{LockCode, State};
 use crate::transport::{NetworkFailure, PORTAL_STATUS, Reply};
 use crate::trust::TrustedKeys;
-use crate::user_message::UserMessage;
 
 /// Longest text that is taken from an answer to be shown or stored: a code, an id, a name.
 const MAX_TEXT_CHARS: usize = 120;
@@ -42,8 +40,8 @@ pub(crate) struct SignedAnswer {
 }
 
 /// Reason why a request brought no answer to act on. The state does not change; only time goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RequestFailure {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestFailure {
     /// No answer arrived.
     Unreachable(NetworkFailure),
     /// The server is busy or down: status 408, 425, 429, or 5xx other than 511.
@@ -80,49 +78,17 @@ impl RequestFailure {
             Self::NothingSent => "nothing sent",
         }
     }
-
-    /// Sentence and next step for the user.
-    #[must_use]
-    pub const fn user_message(&self) -> UserMessage {
-        match self {
-            Self::Unreachable(cause) => cause.user_message(),
-            Self::Busy { .. } => {
-                UserMessage::new("The license server is busy.", "Try again in a few minutes.")
-            }
-            Self::NotTheServer => NetworkFailure::Intercepted.user_message(),
-            Self::UntrustedSignature => UserMessage::new(
-                "The answer does not come from the vendor's license server.",
-                "Try again on another network. If this continues, update the application or ask the vendor.",
-            ),
-            Self::NotForThisRequest => UserMessage::new(
-                "The answer belongs to another request.",
-                "Try again. If this continues, ask the vendor.",
-            ),
-            Self::OtherMachine => UserMessage::new(
-                "The answer is about another device.",
-                "Try again. If this continues, ask the vendor.",
-            ),
-            Self::OtherProduct => UserMessage::new(
-                "This license key is for another product.",
-                "Look for the key of this product, or ask the vendor.",
-            ),
-            Self::NothingSent => UserMessage::new(
-                "The operating system supplied no random numbers, so nothing was sent.",
-                "Restart the device, then try again.",
-            ),
-        }
-    }
 }
 
 /// A refusal by the server, with the details that help the user to go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// Code as the server wrote it, `SEATS_EXHAUSTED`. Unknown codes are kept unchanged.
-    pub code: String,
+    pub(crate) code: String,
     /// Devices that hold the seats, where the server lists them.
-    pub holders: Vec<SeatHolder>,
+    pub(crate) holders: Vec<SeatHolder>,
     /// Earliest moment of the next transfer, where the server states it.
-    pub next_transfer_at: Option<UnixSeconds>,
+    pub(crate) next_transfer_at: Option<UnixSeconds>,
 }
 
 impl Refusal {
@@ -135,50 +101,11 @@ impl Refusal {
             "INVALID_SIGNATURE" | "INVALID_FIELD" | "MISSING_LICENSE" | "FINGERPRINT_TOO_WEAK"
         )
     }
-
-    /// Sentence and next step for the user.
-    #[must_use]
-    pub fn user_message(&self) -> UserMessage {
-        if let Some(code) = LockCode::of_refusal(&self.code) {
-            return State::Locked { code }.user_message();
-        }
-        let (sentence, next_step) = match self.code.as_str() {
-            "INVALID_SIGNATURE" => (
-                "The vendor's server does not know this license key.",
-                "Compare it with the mail that it came in, character by character.",
-            ),
-            "NOT_FOUND" => ("The key is genuine, but its license was not found.", "Ask the vendor."),
-            "SEATS_EXHAUSTED" => (
-                "The license is in use on another device.",
-                "Move it to this device, or deactivate it there first.",
-            ),
-            "DEVICE_REQUIRED" => {
-                ("Several devices use this license.", "Choose the device that this one replaces.")
-            }
-            "TRANSFER_LIMIT_REACHED" => (
-                "The license has reached its limit of transfers for now.",
-                "Use it on the device that has it, or ask the vendor to reset its devices.",
-            ),
-            "TRANSFER_COOLDOWN" => (
-                "The license moved a short while ago.",
-                "Try again tomorrow, or ask the vendor to reset its devices.",
-            ),
-            "EMAIL_MISMATCH" => (
-                "The e-mail address is not the one the license was bought with.",
-                "Enter that address, or ask the vendor.",
-            ),
-            "FINGERPRINT_TOO_WEAK" => (
-                "This device offers too little to recognise it by.",
-                "Ask the vendor how to license a device like this one.",
-            ),
-            _ => ("The license server refused.", "Ask the vendor and name the code."),
-        };
-        UserMessage::new(sentence, next_step)
-    }
 }
 
 /// A device that holds a seat of the license, as the server lists it for a user who may move that seat.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct SeatHolder {
     /// Device id; the argument `from_device` of a transfer.
     pub id: String,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use falconer_domain::UnixMillis;
 
 /// Seconds since 1970-01-01T00:00:00Z, the unit of leases.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct UnixSeconds(pub i64);
 
 impl From<UnixMillis> for UnixSeconds {

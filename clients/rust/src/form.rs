@@ -5,18 +5,16 @@ use falconer_domain::LicenseKey;
 use falconer_domain::license_key::MAX_TYPED_BYTES;
 use falconer_domain::person::{Email, MAX_PERSON_CHARS, PersonName};
 
-use crate::answer::{Refusal, SeatHolder};
+use crate::answer::SeatHolder;
 use crate::clock::UnixSeconds;
-use crate::licensing::{
-    ActivateError, Activation, InvalidInput, Licensing, Pending, TransferError, can_be_key,
-};
+use crate::failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
+use crate::licensing::{Activation, Licensing, can_be_key};
 use crate::state::{LockCode, State};
-use crate::user_message::UserMessage;
-
-const SECONDS_PER_DAY: i64 = 86_400;
+use crate::user_message::{MessageId, UserMessage};
 
 /// An input field of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Field {
     /// License key, in any spelling.
     Key,
@@ -50,6 +48,7 @@ impl Field {
 
 /// Step of the dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Phase {
     /// The user is typing.
     Editing,
@@ -57,28 +56,73 @@ pub enum Phase {
     Working,
     /// The attempt failed. The fields can be corrected.
     Failed {
-        /// Message to show.
-        message: UserMessage,
+        /// Reason, with the message to show, the date of the next transfer, and the seat holders.
+        failure: Failure,
         /// Action to offer.
         next: NextAction,
     },
-    /// The server could not be reached; the activation is saved and will be sent later.
-    Waiting(UserMessage),
+    /// No answer counts; the activation is saved and will be sent later.
+    Waiting(Failure),
     /// The license is active; show the dashboard.
     Done,
 }
 
 /// Action that a dialog offers after a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NextAction {
     /// Correct this field.
     Correct(Field),
     /// Try the same again later.
     TryAgain,
-    /// Move the license to this device. The user chooses among several holders.
+    /// Try the same again from this moment on: show it as a date.
+    WaitUntil(UnixSeconds),
+    /// Move the license to this device. The user chooses among several holders; show when each was last seen.
     MoveHere(Vec<SeatHolder>),
     /// Ask the vendor; nothing in the dialog helps.
     AskVendor,
+}
+
+impl Phase {
+    fn failed(failure: Failure) -> Self {
+        Self::Failed { next: NextAction::after(&failure), failure }
+    }
+}
+
+impl NextAction {
+    fn after(failure: &Failure) -> Self {
+        match failure.kind {
+            FailureKind::Input(InvalidInput::Key | InvalidInput::MissingKey)
+            | FailureKind::Answer(InvalidAnswer::OtherProduct) => Self::Correct(Field::Key),
+            FailureKind::Input(InvalidInput::Name) => Self::Correct(Field::Name),
+            FailureKind::Input(InvalidInput::Email) => Self::Correct(Field::Email),
+            FailureKind::Refused => Self::after_refusal(failure),
+            FailureKind::Offline(_)
+            | FailureKind::Busy
+            | FailureKind::NothingSent
+            | FailureKind::Answer(
+                InvalidAnswer::NotTheServer
+                | InvalidAnswer::UntrustedSignature
+                | InvalidAnswer::NotForThisRequest,
+            ) => Self::TryAgain,
+            FailureKind::Answer(InvalidAnswer::OtherMachine)
+            | FailureKind::Store
+            | FailureKind::Setting(_) => Self::AskVendor,
+        }
+    }
+
+    fn after_refusal(failure: &Failure) -> Self {
+        match (failure.code.as_deref().unwrap_or_default(), failure.next_transfer_at) {
+            ("SEATS_EXHAUSTED" | "DEVICE_REQUIRED" | "HARDWARE_MISMATCH", _) => {
+                Self::MoveHere(failure.holders.clone())
+            }
+            ("INVALID_SIGNATURE" | "NOT_FOUND", _) => Self::Correct(Field::Key),
+            ("EMAIL_MISMATCH", _) => Self::Correct(Field::Email),
+            ("TRANSFER_COOLDOWN", Some(moment)) => Self::WaitUntil(moment),
+            ("CONCURRENT_UPDATE" | "TRANSFER_COOLDOWN", _) => Self::TryAgain,
+            _ => Self::AskVendor,
+        }
+    }
 }
 
 /// Model of the activation form. Its `Debug` output hides the input.
@@ -104,8 +148,7 @@ impl ActivationForm {
     pub fn for_state(state: State) -> Self {
         let mut form = Self::new();
         if let State::Locked { code: LockCode::HardwareMismatch } = state {
-            form.phase =
-                Phase::Failed { message: state.user_message(), next: NextAction::MoveHere(Vec::new()) };
+            form.phase = Phase::failed(Failure::refused(LockCode::HardwareMismatch.name()));
         }
         form
     }
@@ -120,6 +163,17 @@ impl ActivationForm {
     #[must_use]
     pub const fn phase(&self) -> &Phase {
         &self.phase
+    }
+
+    /// Message of the current step.
+    #[must_use]
+    pub fn message(&self) -> UserMessage {
+        match &self.phase {
+            Phase::Editing => MessageId::EnterKey.message(),
+            Phase::Working => MessageId::AskingServer.message(),
+            Phase::Failed { failure, .. } | Phase::Waiting(failure) => failure.user_message(),
+            Phase::Done => MessageId::Active.message(),
+        }
     }
 
     /// Moves the focus. A complete key that loses the focus is rewritten as it is printed, so that the user can compare
@@ -137,18 +191,30 @@ impl ActivationForm {
         self.focus_on(Field::ALL[(self.focus as usize + 1) % Field::ALL.len()]);
     }
 
+    /// Returns the text of a field as it was typed or set, for a toolkit that owns its text boxes. The text of
+    /// [`Field::Key`] is the license key: do not log it.
+    #[must_use]
+    pub fn text(&self, field: Field) -> &str {
+        &self.texts[field as usize]
+    }
+
+    /// Replaces the text of a field: a change in a toolkit's text box, or a value known before the user types. Ignored
+    /// while a request is under way. The message of a failure stays until a text differs.
+    pub fn set(&mut self, field: Field, text: &str) {
+        let text = as_one_line(text, field.max_chars());
+        if self.phase != Phase::Working && self.texts[field as usize] != text {
+            self.texts[field as usize] = text;
+            self.phase = Phase::Editing;
+        }
+    }
+
     /// Adds typed or pasted text to the focused field. Control characters, such as line ends of a pasted mail, become
     /// spaces; text beyond the field's limit is dropped.
     pub fn enter(&mut self, text: &str) {
-        if self.phase == Phase::Working {
-            return;
-        }
-        self.phase = Phase::Editing;
-        let (room, field) = (self.focus.max_chars(), self.focus as usize);
-        for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
-            if self.texts[field].chars().count() < room {
-                self.texts[field].push(c);
-            }
+        if self.phase != Phase::Working {
+            self.phase = Phase::Editing;
+            let longer = format!("{}{text}", self.texts[self.focus as usize]);
+            self.texts[self.focus as usize] = as_one_line(&longer, self.focus.max_chars());
         }
     }
 
@@ -174,35 +240,35 @@ impl ActivationForm {
     /// Finds the first field whose text cannot be valid, with the message to show beside it.
     #[must_use]
     pub fn invalid_field(&self) -> Option<(Field, UserMessage)> {
+        let (field, input) = self.invalid_input()?;
+        Some((field, Failure::from(input).user_message()))
+    }
+
+    fn invalid_input(&self) -> Option<(Field, InvalidInput)> {
         let [key, name, email] = &self.texts;
         let email_is_wrong =
             Email::read(email).map_or(true, |email| email.is_some_and(|email| !email.looks_right()));
-        let bad = if !can_be_key(key) {
-            (Field::Key, InvalidInput::Key)
+        if !can_be_key(key) {
+            Some((Field::Key, InvalidInput::Key))
         } else if PersonName::read(name).is_err() {
-            (Field::Name, InvalidInput::Name)
-        } else if email_is_wrong {
-            (Field::Email, InvalidInput::Email)
+            Some((Field::Name, InvalidInput::Name))
         } else {
-            return None;
-        };
-        Some((bad.0, bad.1.user_message()))
+            email_is_wrong.then_some((Field::Email, InvalidInput::Email))
+        }
     }
 
     /// Starts the activation if the fields can be valid. Run the returned closure on a thread that may block, and pass
     /// its result to [`finish`](Self::finish).
     #[must_use]
     pub fn submit(&mut self) -> Option<impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static> {
-        if let Some((field, message)) = self.invalid_field() {
+        if let Some((field, input)) = self.invalid_input() {
             self.focus = field;
-            self.phase = Phase::Failed { message, next: NextAction::Correct(field) };
+            self.phase = Phase::failed(input.into());
             return None;
         }
         self.phase = Phase::Working;
         let [key, name, email] = self.texts.clone();
-        Some(move |licensing: &Licensing| {
-            SubmitOutcome(RequestResult::Activate(licensing.activate(&key, &name, &email)))
-        })
+        Some(move |licensing: &Licensing| SubmitOutcome(licensing.activate(&key, &name, &email)))
     }
 
     /// Chooses the next holder in the list; after the last comes the first.
@@ -230,7 +296,8 @@ impl ActivationForm {
         self.phase = Phase::Working;
         let key = Some(self.texts[Field::Key as usize].clone()).filter(|key| !key.trim().is_empty());
         Some(move |licensing: &Licensing| {
-            SubmitOutcome(RequestResult::Transfer(licensing.transfer(key.as_deref(), from.as_deref())))
+            let moved = licensing.transfer(key.as_deref(), from.as_deref());
+            SubmitOutcome(moved.map(Activation::Done))
         })
     }
 
@@ -238,16 +305,9 @@ impl ActivationForm {
     pub fn finish(&mut self, outcome: SubmitOutcome) {
         self.chosen = 0;
         self.phase = match outcome.0 {
-            RequestResult::Activate(Ok(Activation::Done(_))) | RequestResult::Transfer(Ok(_)) => Phase::Done,
-            RequestResult::Activate(Ok(Activation::Waiting(failure))) => {
-                Phase::Waiting(failure.user_message())
-            }
-            RequestResult::Activate(Err(error)) => {
-                Phase::Failed { message: error.user_message(), next: action_after_activation(&error) }
-            }
-            RequestResult::Transfer(Err(error)) => {
-                Phase::Failed { message: error.user_message(), next: action_after_transfer(&error) }
-            }
+            Ok(Activation::Done(_)) => Phase::Done,
+            Ok(Activation::Waiting(failure)) => Phase::Waiting(failure),
+            Err(failure) => Phase::failed(failure),
         };
         if let Phase::Failed { next: NextAction::Correct(field), .. } = &self.phase {
             self.focus = *field;
@@ -263,97 +323,8 @@ impl Default for ActivationForm {
 
 /// Result of a closure that the form returned.
 #[derive(Debug)]
-pub struct SubmitOutcome(RequestResult);
+pub struct SubmitOutcome(Result<Activation, Failure>);
 
-#[derive(Debug)]
-enum RequestResult {
-    Activate(Result<Activation, ActivateError>),
-    Transfer(Result<State, TransferError>),
-}
-
-/// Contents of a dashboard for an existing license.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dashboard {
-    /// Current state; [`State::user_message`] has its sentence.
-    pub state: State,
-    /// Tier of the license, `pro`; empty where the answer names none.
-    pub tier: String,
-    /// Features of the license, also while they are off.
-    pub features: Vec<String>,
-    /// True while the features are on.
-    pub unlocked: bool,
-    /// License key in a form that may be shown.
-    pub masked_key: String,
-    /// Days until the license ends, a begun day counted whole; `None` for a perpetual license.
-    pub days_left: Option<i64>,
-    /// Days that the license still works without the server; `None` while its features are off.
-    pub offline_days_left: Option<i64>,
-    /// Name of this device.
-    pub device: String,
-    /// Request that waits for the server.
-    pub pending: Option<Pending>,
-    /// Problem with the saved license, such as a full disk.
-    pub notice: Option<UserMessage>,
-}
-
-impl Dashboard {
-    /// Collects the contents; `None` without a license.
-    #[must_use]
-    pub fn of(licensing: &Licensing) -> Option<Self> {
-        let (license, now) = (licensing.license()?, licensing.now());
-        let days = |until: UnixSeconds| days(until.0.saturating_sub(now.0));
-        Some(Self {
-            state: licensing.status(),
-            tier: license.tier.unwrap_or_default(),
-            features: license.features,
-            unlocked: license.offline_until.is_some(),
-            masked_key: license.masked_key,
-            days_left: license.expires_at.map(days),
-            offline_days_left: license.offline_until.map(days),
-            device: licensing.device().name.clone(),
-            pending: licensing.pending(),
-            notice: licensing.notice(),
-        })
-    }
-}
-
-/// Rounds up to whole days.
-const fn days(seconds: i64) -> i64 {
-    if seconds <= 0 { 0 } else { (seconds - 1) / SECONDS_PER_DAY + 1 }
-}
-
-fn field_of(bad: InvalidInput) -> Field {
-    match bad {
-        InvalidInput::Key | InvalidInput::MissingKey => Field::Key,
-        InvalidInput::Name => Field::Name,
-        InvalidInput::Email => Field::Email,
-    }
-}
-
-fn action_after_activation(error: &ActivateError) -> NextAction {
-    match error {
-        ActivateError::Input(bad) => NextAction::Correct(field_of(*bad)),
-        ActivateError::Refused(refusal) => action_after(refusal),
-        ActivateError::Mismatch(_) => NextAction::AskVendor,
-    }
-}
-
-fn action_after_transfer(error: &TransferError) -> NextAction {
-    match error {
-        TransferError::Input(bad) => NextAction::Correct(field_of(*bad)),
-        TransferError::Refused(refusal) => action_after(refusal),
-        TransferError::RequestFailed(_) => NextAction::TryAgain,
-    }
-}
-
-fn action_after(refusal: &Refusal) -> NextAction {
-    match refusal.code.as_str() {
-        "SEATS_EXHAUSTED" | "DEVICE_REQUIRED" | "HARDWARE_MISMATCH" => {
-            NextAction::MoveHere(refusal.holders.clone())
-        }
-        "INVALID_SIGNATURE" | "NOT_FOUND" => NextAction::Correct(Field::Key),
-        "EMAIL_MISMATCH" => NextAction::Correct(Field::Email),
-        "CONCURRENT_UPDATE" | "TRANSFER_COOLDOWN" => NextAction::TryAgain,
-        _ => NextAction::AskVendor,
-    }
+fn as_one_line(text: &str, max_chars: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max_chars).collect()
 }

@@ -40,7 +40,7 @@
 //! use std::sync::atomic::{AtomicBool, Ordering};
 //!
 //! use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
-//! use falconer_client::{Activation, Licensing, RefreshError, State, Transport, RequestFailure};
+//! use falconer_client::{Activation, FailureKind, Licensing, State, Transport};
 //!
 //! /// A network with a switch.
 //! struct Wire {
@@ -72,8 +72,7 @@
 //! assert_eq!(licensing.activate(&key, "Anna Example", "")?, Activation::Done(State::Active));
 //!
 //! is_cut.store(true, Ordering::Relaxed);
-//! let unreachable = RequestFailure::Unreachable(NetworkFailure::Other);
-//! assert_eq!(licensing.refresh(), Err(RefreshError::RequestFailed(unreachable)));
+//! assert_eq!(licensing.refresh(), Err(FailureKind::Offline(NetworkFailure::Other).into()));
 //! assert_eq!(licensing.status(), State::Active);
 //! assert!(licensing.has_feature("copy_trading"));
 //! # Ok(())
@@ -83,7 +82,9 @@
 mod answer;
 mod cancel;
 mod clock;
+mod dashboard;
 mod decision;
+mod failure;
 mod form;
 mod hardware;
 mod json_object;
@@ -101,20 +102,21 @@ mod user_message;
 #[cfg(test)]
 mod vectors;
 
-pub use answer::{Refusal, RequestFailure, SeatHolder};
+pub use answer::SeatHolder;
 pub use cancel::CancelToken;
 pub use clock::{Clock, ClockReading, SystemClock, UnixSeconds};
+pub use dashboard::Dashboard;
+pub use failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
 pub use falconer_domain::UnixMillis;
 pub use falconer_domain::hardware::Label;
-pub use form::{ActivationForm, Dashboard, Field, NextAction, Phase, SubmitOutcome};
+pub use form::{ActivationForm, Field, NextAction, Phase, SubmitOutcome};
 pub use hardware::{Hardware, Platform, RawComponents, SystemHardware};
 pub use licensing::{
-    ActivateError, Activation, Builder, DeactivateError, Deactivation, Device, InvalidInput, License,
-    Licensing, OpenError, Pending, RefreshError, Refresher, TransferError,
+    Activation, Builder, Deactivation, Device, License, Licensing, OpenError, Pending, Refresher,
 };
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use state::{Evaluation, Evidence, LeaseTerm, LockCode, State, StoredDecision, evaluate};
 pub use timeline::{CLOCK_TOLERANCE_MILLIS, CheckpointIntegrity, ReconciledTime};
 pub use transport::{HttpTransport, NetworkFailure, Transport, TransportRequest};
 pub use trust::{PublicKeys, PublicKeysError};
-pub use user_message::UserMessage;
+pub use user_message::{MessageId, UserMessage};

@@ -36,6 +36,7 @@ use falconer_domain::lease::Claims;
 use falconer_domain::{LicenseKey, Product};
 
 use crate::clock::{Clock, UnixSeconds};
+use crate::failure::Failure;
 use crate::hardware::{Platform, RawComponents};
 use crate::random::Random;
 use crate::state::{Evaluation, Evidence, State, StoredDecision, evaluate};
@@ -43,15 +44,13 @@ use crate::store::{PendingRequest, Record};
 use crate::timeline::{ReconciledTime, Timeline};
 use crate::transport::Transport;
 use crate::trust::PublicKeys;
-use crate::user_message::UserMessage;
+use crate::user_message::{MessageId, UserMessage};
 use outcome::Candidates;
 use session::{Session, SessionState};
 
 pub use builder::{Builder, OpenError};
 pub(crate) use outcome::can_be_key;
-pub use outcome::{
-    ActivateError, Activation, DeactivateError, Deactivation, InvalidInput, RefreshError, TransferError,
-};
+pub use outcome::{Activation, Deactivation};
 pub use refresher::Refresher;
 
 /// Interval at which a wait evaluates the state anew: a change by time alone wakes nobody.
@@ -102,20 +101,12 @@ impl Pending {
     /// Sentence and next step for the user.
     #[must_use]
     pub const fn user_message(self) -> UserMessage {
-        match self {
-            Self::Activate => UserMessage::new(
-                "The activation is saved and waits for the license server.",
-                "Connect this device to the internet, then check the license: the check sends it.",
-            ),
-            Self::Deactivate => UserMessage::new(
-                "The deactivation is saved and waits for the license server.",
-                "Connect this device to the internet, then check the license. Until then the license works.",
-            ),
-            Self::ReleaseSeat => UserMessage::new(
-                "The license key tried before may still hold a seat for this device.",
-                "Connect this device to the internet, then check the license: the check frees that seat.",
-            ),
-        }
+        let id = match self {
+            Self::Activate => MessageId::ActivationWaits,
+            Self::Deactivate => MessageId::DeactivationWaits,
+            Self::ReleaseSeat => MessageId::ReleaseWaits,
+        };
+        id.message()
     }
 }
 
@@ -251,11 +242,10 @@ impl Licensing {
     /// seconds.
     ///
     /// # Errors
-    /// [`ActivateError`], where the key cannot be one or the server refused.
-    pub fn activate(&self, key: &str, name: &str, email: &str) -> Result<Activation, ActivateError> {
+    /// [`Failure`], where the key cannot be one or the server refused.
+    pub fn activate(&self, key: &str, name: &str, email: &str) -> Result<Activation, Failure> {
         let inputs = outcome::read_input(&self.shared.config.product, key, name, email)?;
-        let activated =
-            inputs.first_known(ActivateError::refusal, |input| Session::begin(&self.shared).activate(&input));
+        let activated = inputs.first_known(|input| Session::begin(&self.shared).activate(&input));
         self.shared.notify_if_changed();
         activated.map(|waiting| waiting.map_or_else(|| Activation::Done(self.status()), Activation::Waiting))
     }
@@ -264,9 +254,9 @@ impl Licensing {
     /// a pending activation. A refusal that locks is a result and no error: the state is then `Locked`.
     ///
     /// # Errors
-    /// [`RefreshError`], where no answer counts or a refusal locks nothing. The state stays, or becomes `Grace`. With a
+    /// [`Failure`], where no answer counts or a refusal locks nothing. The state stays, or becomes `Grace`. With a
     /// pending request the error reports that request; the stored license was checked all the same.
-    pub fn refresh(&self) -> Result<State, RefreshError> {
+    pub fn refresh(&self) -> Result<State, Failure> {
         let refreshed = Session::begin(&self.shared).refresh();
         self.shared.notify_if_changed();
         refreshed.map(|()| self.status())
@@ -277,15 +267,13 @@ impl Licensing {
     /// that cannot be reached.
     ///
     /// # Errors
-    /// [`TransferError`], where the key cannot be one, the server refused, or no answer counts.
-    pub fn transfer(&self, key: Option<&str>, from_device: Option<&str>) -> Result<State, TransferError> {
+    /// [`Failure`], where the key cannot be one, the server refused, or no answer counts.
+    pub fn transfer(&self, key: Option<&str>, from_device: Option<&str>) -> Result<State, Failure> {
         let keys = match key {
             Some(key) => outcome::read_key(&self.shared.config.product, key)?.map(Some),
             None => Candidates::of(None),
         };
-        let moved = keys.first_known(TransferError::refusal, |key| {
-            Session::begin(&self.shared).transfer(key, from_device)
-        });
+        let moved = keys.first_known(|key| Session::begin(&self.shared).transfer(key, from_device));
         self.shared.notify_if_changed();
         moved.map(|()| self.status())
     }
@@ -294,8 +282,8 @@ impl Licensing {
     /// the license works until it is sent.
     ///
     /// # Errors
-    /// [`DeactivateError`], where the server refused.
-    pub fn deactivate(&self) -> Result<Deactivation, DeactivateError> {
+    /// [`Failure`], where the server refused.
+    pub fn deactivate(&self) -> Result<Deactivation, Failure> {
         let freed = Session::begin(&self.shared).deactivate();
         self.shared.notify_if_changed();
         freed.map(|waiting| waiting.map_or(Deactivation::Done, Deactivation::Waiting))

@@ -2,7 +2,7 @@
 
 use crate::clock::UnixSeconds;
 use crate::timeline::{CheckpointIntegrity, ReconciledTime};
-use crate::user_message::UserMessage;
+use crate::user_message::{MessageId, UserMessage};
 
 /// State of an installation. Applications read it; [`Licensing::has_feature`](crate::Licensing::has_feature) decides
 /// what they unlock.
@@ -166,59 +166,28 @@ impl State {
     /// Sentence and next step for the user.
     #[must_use]
     pub const fn user_message(&self) -> UserMessage {
-        match self {
-            Self::NotActivated => UserMessage::new(
-                "This device is not activated.",
-                "Enter the license key you were sent, and activate.",
-            ),
-            Self::Active => UserMessage::new("The license is active.", "Nothing to do."),
-            Self::RefreshDue => UserMessage::new(
-                "The license is active and will be checked again.",
-                "Nothing to do: the check runs by itself while this device is online.",
-            ),
-            Self::Grace { .. } => UserMessage::new(
-                "The license server could not be reached. Everything keeps working for now.",
-                "Connect this device to the internet before offline use ends.",
-            ),
-            Self::Locked { code } => code.user_message(),
-            Self::ClockSuspect => UserMessage::new(
-                "This device's clock does not match the time seen before.",
-                "Correct date and time, connect to the internet, and check the license once.",
-            ),
-        }
+        let id = match self {
+            Self::NotActivated => MessageId::NoLicense,
+            Self::Active => MessageId::Active,
+            Self::RefreshDue => MessageId::RefreshDue,
+            Self::Grace { .. } => MessageId::Grace,
+            Self::Locked { code } => code.message_id(),
+            Self::ClockSuspect => MessageId::ClockSuspect,
+        };
+        id.message()
     }
 }
 
 impl LockCode {
-    const fn user_message(self) -> UserMessage {
+    pub(crate) const fn message_id(self) -> MessageId {
         match self {
-            Self::Revoked => UserMessage::new(
-                "The vendor has ended this license.",
-                "Ask the vendor why. If you were sent a new key, activate with that one.",
-            ),
-            Self::Suspended => UserMessage::new(
-                "The vendor has stopped this license for now.",
-                "Ask the vendor. Once the license is reinstated, check it again.",
-            ),
-            Self::Pending => {
-                UserMessage::new("This license has not been activated yet.", "Activate it on this device.")
-            }
-            Self::Expired => UserMessage::new(
-                "This license has ended.",
-                "Renew it with the vendor, then check the license again.",
-            ),
-            Self::NotActivated => UserMessage::new(
-                "This device no longer holds a seat of the license.",
-                "Activate the license on this device again.",
-            ),
-            Self::HardwareMismatch => UserMessage::new(
-                "The license is in use on another device.",
-                "Move it to this device, or keep using the other one.",
-            ),
-            Self::LeaseExpired => UserMessage::new(
-                "Offline use has ended.",
-                "Connect this device to the internet and check the license. Then everything works again.",
-            ),
+            Self::Revoked => MessageId::Revoked,
+            Self::Suspended => MessageId::Suspended,
+            Self::Pending => MessageId::Pending,
+            Self::Expired => MessageId::Expired,
+            Self::NotActivated => MessageId::NotActivated,
+            Self::HardwareMismatch => MessageId::HardwareMismatch,
+            Self::LeaseExpired => MessageId::LeaseExpired,
         }
     }
 }

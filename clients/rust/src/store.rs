@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavio
 use crate::clock::UnixSeconds;
 use crate::hardware::InstallId;
 use crate::timeline::TimeCheckpoint;
-use crate::user_message::UserMessage;
+use crate::user_message::{MessageId, UserMessage};
 
 pub(crate) use open::{Opened, open, open_in_memory};
 
@@ -135,35 +135,19 @@ pub(crate) enum StoreError {
 impl StoreError {
     /// Message for a failure at the start.
     pub(crate) const fn user_message(self) -> UserMessage {
-        match self {
-            Self::Full => UserMessage::new(
-                "The disk is full or failing, so the license cannot be saved.",
-                "Free some space, then start the application again.",
-            ),
-            Self::ReadOnly => UserMessage::new(
-                "The folder of the license may not be written, so nothing new can be saved.",
-                "Let your user write to the application's data folder, then start the application again.",
-            ),
-            Self::Damaged => UserMessage::new(
-                "The saved license was damaged and has been set aside.",
-                "Connect this device to the internet and activate the license once more.",
-            ),
-            Self::Unavailable => UserMessage::new(
-                "The saved license could not be used.",
-                "Close other copies of the application and start it again.",
-            ),
-        }
+        let id = match self {
+            Self::Full => MessageId::StoreFull,
+            Self::ReadOnly => MessageId::StoreReadOnly,
+            Self::Damaged => MessageId::StoreDamaged,
+            Self::Unavailable => MessageId::StoreUnavailable,
+        };
+        id.message()
     }
-}
 
-impl StoreError {
     /// Message for a failure in a running program: a file in use is set aside only at the next start.
     pub(crate) const fn user_message_while_running(self) -> UserMessage {
         match self {
-            Self::Damaged => UserMessage::new(
-                "The saved license was damaged while the application was running, so nothing new can be saved.",
-                "Start the application again. It may ask you to activate once more, online.",
-            ),
+            Self::Damaged => MessageId::StoreDamagedWhileRunning.message(),
             Self::Full | Self::ReadOnly | Self::Unavailable => self.user_message(),
         }
     }

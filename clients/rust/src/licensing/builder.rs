@@ -29,7 +29,8 @@ const FILE: &str = "license.db";
 
 /// Mistake in the settings that an application opens with. Problems on the user's machine, such as a full disk, never
 /// keep the library from opening; [`Licensing::notice`] reports them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// Product code with other than 2 to 8 characters of A-Z and 0-9.
     #[error("a product code has 2 to 8 characters of A-Z and 0-9; use the one your license keys begin with")]

@@ -6,16 +6,17 @@
 
 use falconer_domain::LicenseKey;
 
-use super::outcome::{ActivateError, DeactivateError, Input, InvalidInput, RefreshError, TransferError};
+use super::outcome::Input;
 use super::session::{Exchange, Session, request_members};
 use crate::answer::RequestFailure;
 use crate::decision::{Decision, Question};
+use crate::failure::{Failure, InvalidInput};
 use crate::store::{PendingRequest, Record, StoredKey};
 use crate::transport::ApiEndpoint;
 
 impl Session<'_> {
     /// See [`Licensing::activate`](super::Licensing::activate). Returns the reason for waiting, if it waits.
-    pub(super) fn activate(&mut self, input: &Input) -> Result<Option<RequestFailure>, ActivateError> {
+    pub(super) fn activate(&mut self, input: &Input) -> Result<Option<Failure>, Failure> {
         let Input { key, licensee } = input;
         self.state.typed = licensee.clone();
         let stored = self.state.record.key.clone();
@@ -24,21 +25,19 @@ impl Session<'_> {
                 self.replace_pending(key, stored.as_ref(), None);
                 Ok(None)
             }
-            Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => {
-                Err(ActivateError::Refused(refusal))
-            }
+            Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => Err(refusal.into()),
             Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
                 self.clear_pending(key);
-                Err(ActivateError::Refused(refusal))
+                Err(refusal.into())
             }
             Exchange::Failed(failure @ (RequestFailure::OtherMachine | RequestFailure::OtherProduct)) => {
                 self.clear_pending(key);
-                Err(ActivateError::Mismatch(failure))
+                Err(failure.into())
             }
             Exchange::Failed(failure) => {
                 self.replace_pending(key, stored.as_ref(), Some(&PendingRequest::Activate(to_stored(key))));
                 self.keep(|record| record.licensee = licensee.clone());
-                Ok(Some(failure))
+                Ok(Some(failure.into()))
             }
         }
     }
@@ -48,7 +47,7 @@ impl Session<'_> {
         &mut self,
         key: Option<LicenseKey>,
         from_device: Option<&str>,
-    ) -> Result<(), TransferError> {
+    ) -> Result<(), Failure> {
         let key = key.or_else(|| self.state.verified.key.clone()).ok_or(InvalidInput::MissingKey)?;
         let (licensee, stored) = (self.state.typed.clone(), self.state.record.key.clone());
         match self.take_seat(ApiEndpoint::Transfer, &key, &licensee, from_device) {
@@ -56,15 +55,13 @@ impl Session<'_> {
                 self.replace_pending(&key, stored.as_ref(), None);
                 Ok(())
             }
-            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
-                Err(TransferError::Refused(refusal))
-            }
-            Exchange::Failed(failure) => Err(TransferError::RequestFailed(failure)),
+            Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => Err(refusal.into()),
+            Exchange::Failed(failure) => Err(failure.into()),
         }
     }
 
     /// See [`Licensing::deactivate`](super::Licensing::deactivate). Returns the reason for waiting, if it waits.
-    pub(super) fn deactivate(&mut self) -> Result<Option<RequestFailure>, DeactivateError> {
+    pub(super) fn deactivate(&mut self) -> Result<Option<Failure>, Failure> {
         if let Some(key) = self.state.verified.key.clone()
             && let Some(failure) = self.free_seat(&key)?
         {
@@ -73,32 +70,30 @@ impl Session<'_> {
         self.keep(Record::abandon_activation);
         match self.release_seats() {
             Ok(()) => Ok(None),
-            Err(RefreshError::RequestFailed(failure)) => Ok(Some(failure)),
-            Err(RefreshError::Refused(refusal)) => Err(DeactivateError::Refused(refusal)),
+            Err(refused) if refused.is_refusal() => Err(refused),
+            Err(unanswered) => Ok(Some(unanswered)),
         }
     }
 
     /// Frees the seat of the stored license. Returns the reason for waiting, if it waits.
-    fn free_seat(&mut self, key: &LicenseKey) -> Result<Option<RequestFailure>, DeactivateError> {
+    fn free_seat(&mut self, key: &LicenseKey) -> Result<Option<Failure>, Failure> {
         let stored = to_stored(key);
         match self.ask_to_free(Question::FreeSeat, key) {
             Exchange::Decided(Decision::Freed, _) => Ok(None),
-            Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => {
-                Err(DeactivateError::Refused(refusal))
-            }
+            Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => Err(refusal.into()),
             Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
                 self.replace_pending(key, Some(&stored), None);
-                Err(DeactivateError::Refused(refusal))
+                Err(refusal.into())
             }
             Exchange::Failed(failure) => {
                 self.replace_pending(key, Some(&stored), Some(&PendingRequest::Deactivate));
-                Ok(Some(failure))
+                Ok(Some(failure.into()))
             }
         }
     }
 
     /// Sends the pending request, then releases abandoned seats. A final answer of the server ends the waiting.
-    pub(super) fn send_pending(&mut self) -> Result<(), RefreshError> {
+    pub(super) fn send_pending(&mut self) -> Result<(), Failure> {
         let sent = match self.state.record.pending.clone() {
             Some(PendingRequest::Activate(key)) => self.send_activation(&key),
             Some(PendingRequest::Deactivate) => self.send_deactivation(),
@@ -106,48 +101,38 @@ impl Session<'_> {
         };
         match sent {
             // Without a server the abandoned keys cannot be released either.
-            Err(RefreshError::RequestFailed(_)) => sent,
-            Ok(()) | Err(RefreshError::Refused(_)) => {
+            Err(failure) if !failure.is_refusal() => Err(failure),
+            sent => {
                 let released = self.release_seats();
                 sent.and(released)
             }
         }
     }
 
-    fn send_activation(&mut self, key: &StoredKey) -> Result<(), RefreshError> {
+    fn send_activation(&mut self, key: &StoredKey) -> Result<(), Failure> {
         let Some(key) = LicenseKey::parse(&key.0) else {
             self.keep(|record| record.pending = None);
             return Ok(());
         };
         let licensee = self.state.record.licensee.clone();
-        match self.activate(&Input { key, licensee }) {
-            Ok(None) | Err(ActivateError::Input(_)) => Ok(()),
-            Ok(Some(failure)) | Err(ActivateError::Mismatch(failure)) => {
-                Err(RefreshError::RequestFailed(failure))
-            }
-            Err(ActivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
-        }
+        self.activate(&Input { key, licensee })?.map_or(Ok(()), Err)
     }
 
-    fn send_deactivation(&mut self) -> Result<(), RefreshError> {
-        match self.deactivate() {
-            Ok(None) => Ok(()),
-            Ok(Some(failure)) => Err(RefreshError::RequestFailed(failure)),
-            Err(DeactivateError::Refused(refusal)) => Err(RefreshError::Refused(refusal)),
-        }
+    fn send_deactivation(&mut self) -> Result<(), Failure> {
+        self.deactivate()?.map_or(Ok(()), Err)
     }
 
     /// Frees the seats of abandoned keys, up to the first one that has to go on waiting.
-    fn release_seats(&mut self) -> Result<(), RefreshError> {
+    fn release_seats(&mut self) -> Result<(), Failure> {
         for abandoned in self.state.record.abandoned_keys.clone() {
             if let Some(key) = LicenseKey::parse(&abandoned.0) {
                 let is_stored = self.state.verified.key.as_ref() == Some(&key);
                 let question = if is_stored { Question::FreeSeat } else { Question::ReleaseSeat };
                 match self.ask_to_free(question, &key) {
                     Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => {
-                        return Err(RefreshError::Refused(refusal));
+                        return Err(refusal.into());
                     }
-                    Exchange::Failed(failure) => return Err(RefreshError::RequestFailed(failure)),
+                    Exchange::Failed(failure) => return Err(failure.into()),
                     // The seat is free, or the server does not know the key: nothing is left to release.
                     Exchange::Decided(..) | Exchange::Unsigned(_) => {}
                 }

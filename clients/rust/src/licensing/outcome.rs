@@ -1,154 +1,30 @@
-//! Results and errors of the calls, and reading of typed input.
+//! Results of the calls, and reading of typed input.
 
 use falconer_domain::person::{BadLine, Email, PersonName};
 use falconer_domain::{Code, LicenseKey, Product};
 
-use crate::answer::{Refusal, RequestFailure};
+use crate::failure::{Failure, InvalidInput};
 use crate::state::State;
 use crate::store::Licensee;
-use crate::user_message::UserMessage;
 
 /// Result of an activation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Activation {
     /// The server assigned a seat; the new state.
     Done(State),
     /// No answer counts. The activation is saved, and a refresh will send it.
-    Waiting(RequestFailure),
+    Waiting(Failure),
 }
 
 /// Result of a deactivation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Deactivation {
     /// The seat is free and the license forgotten, or no license was stored.
     Done,
     /// No answer counts. The deactivation is saved, and a refresh will send it.
-    Waiting(RequestFailure),
-}
-
-/// Typed text that cannot be valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum InvalidInput {
-    /// A license key in no known form.
-    Key,
-    /// A name that is too long.
-    Name,
-    /// An e-mail address without an `@` between two parts, or one that is too long.
-    Email,
-    /// No key was given, and no license was activated here.
-    MissingKey,
-}
-
-impl InvalidInput {
-    /// Sentence and next step for the user.
-    #[must_use]
-    pub const fn user_message(self) -> UserMessage {
-        match self {
-            Self::Key => UserMessage::new(
-                "This is not a license key.",
-                "Compare it with the mail that it came in. Copying and pasting is safest.",
-            ),
-            Self::Name => {
-                UserMessage::new("This name cannot be used.", "Enter one line of at most 255 characters.")
-            }
-            Self::Email => UserMessage::new(
-                "This is not an e-mail address.",
-                "Enter one like anna@example.com, or leave the field empty.",
-            ),
-            Self::MissingKey => {
-                UserMessage::new("No license was activated here.", "Enter the license key you were sent.")
-            }
-        }
-    }
-}
-
-/// Error of an activation.
-#[derive(Clone, Debug, derive_more::Display, derive_more::From, PartialEq, Eq)]
-#[display("{}", self.user_message())]
-pub enum ActivateError {
-    /// The input is not valid; nothing was sent.
-    #[from]
-    Input(InvalidInput),
-    /// The server refused.
-    Refused(Refusal),
-    /// The server's answer is about another machine or another product. The activation does not wait.
-    Mismatch(RequestFailure),
-}
-
-/// Error of a transfer.
-#[derive(Clone, Debug, derive_more::Display, derive_more::From, PartialEq, Eq)]
-#[display("{}", self.user_message())]
-pub enum TransferError {
-    /// The input is not valid; nothing was sent.
-    #[from]
-    Input(InvalidInput),
-    /// The server refused.
-    Refused(Refusal),
-    /// No answer counts. The transfer may have happened, and repeating it is safe.
-    RequestFailed(RequestFailure),
-}
-
-/// Error of a refresh.
-#[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
-#[display("{}", self.user_message())]
-pub enum RefreshError {
-    /// The server refused, with a code that locks nothing.
-    Refused(Refusal),
-    /// No answer counts.
-    RequestFailed(RequestFailure),
-}
-
-/// Error of a deactivation.
-#[derive(Clone, Debug, derive_more::Display, PartialEq, Eq)]
-#[display("{}", self.user_message())]
-pub enum DeactivateError {
-    /// The server refused.
-    Refused(Refusal),
-}
-
-/// Implements message and refusal of an error, by variant.
-macro_rules! advised {
-    ($($error:ident { $($pattern:pat => $message:expr),+ $(,)? })+) => {$(
-        impl $error {
-            /// Sentence and next step for the user.
-            #[must_use]
-            pub fn user_message(&self) -> UserMessage {
-                match self { $($pattern => $message),+ }
-            }
-
-            /// The server's refusal, if that is the reason.
-            #[must_use]
-            pub fn refusal(&self) -> Option<&Refusal> {
-                #[allow(unreachable_patterns, reason = "one of the errors has no other variant")]
-                match self {
-                    Self::Refused(refusal) => Some(refusal),
-                    _ => None,
-                }
-            }
-        }
-
-        impl std::error::Error for $error {}
-    )+};
-}
-
-advised! {
-    ActivateError {
-        Self::Input(bad) => bad.user_message(),
-        Self::Refused(refusal) => refusal.user_message(),
-        Self::Mismatch(failure) => failure.user_message(),
-    }
-    TransferError {
-        Self::Input(bad) => bad.user_message(),
-        Self::Refused(refusal) => refusal.user_message(),
-        Self::RequestFailed(failure) => failure.user_message(),
-    }
-    RefreshError {
-        Self::Refused(refusal) => refusal.user_message(),
-        Self::RequestFailed(failure) => failure.user_message(),
-    }
-    DeactivateError {
-        Self::Refused(refusal) => refusal.user_message(),
-    }
+    Waiting(Failure),
 }
 
 /// Input of an activation, read.
@@ -174,15 +50,11 @@ impl<T> Candidates<T> {
 
     /// Asks with one candidate after another, as long as the server answers that it never issued the key. The server
     /// stores and counts nothing for that answer.
-    pub(super) fn first_known<A, E>(
-        self,
-        refusal: fn(&E) -> Option<&Refusal>,
-        mut ask: impl FnMut(T) -> Result<A, E>,
-    ) -> Result<A, E> {
+    pub(super) fn first_known<A>(self, mut ask: impl FnMut(T) -> Result<A, Failure>) -> Result<A, Failure> {
         let mut answer = ask(self.likeliest);
         for other in self.others {
-            let refused = answer.as_ref().err().and_then(refusal);
-            if refused.is_none_or(|refusal| refusal.code != Code::InvalidSignature.name()) {
+            let code = answer.as_ref().err().and_then(|failure| failure.code.as_deref());
+            if code != Some(Code::InvalidSignature.name()) {
                 break;
             }
             answer = ask(other);

@@ -6,10 +6,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::Shared;
-use super::outcome::RefreshError;
 use super::schedule::{ScheduleInputs, delay_until_next};
 use super::session::Session;
-use crate::answer::RequestFailure;
 use crate::clock::ClockReading;
 use crate::retry::jitter;
 use crate::state::{LockCode, State, StoredDecision};
@@ -120,10 +118,7 @@ impl RefreshHistory {
         self.last_attempt = Some(shared.config.clock.now());
         (self.failures, self.retry_after) = match result {
             Ok(()) => (0, Duration::ZERO),
-            Err(RefreshError::RequestFailed(RequestFailure::Busy { retry_after_seconds })) => {
-                (self.failures.saturating_add(1), Duration::from_secs(retry_after_seconds.unwrap_or(0)))
-            }
-            Err(_) => (self.failures.saturating_add(1), Duration::ZERO),
+            Err(failure) => (self.failures.saturating_add(1), failure.retry_after.unwrap_or_default()),
         };
         shared.notify_if_changed();
     }

@@ -12,12 +12,12 @@ use falconer_domain::encoding::HEXLOWER;
 use falconer_domain::person::{Email, PersonName};
 use serde_json::{Map, Value, json};
 
-use super::outcome::RefreshError;
 use super::verified_record::{self, VerifiedRecord};
 use super::{Config, Shared};
 use crate::answer::{self, Refusal, RequestFailure, ServerAnswer, SignedAnswer};
 use crate::clock::UnixSeconds;
 use crate::decision::{CurrentAnswer, Decision, Question, decide};
+use crate::failure::Failure;
 use crate::hardware::{Fingerprint, HARDWARE_FORMAT, InstallId};
 use crate::retry::send_with_retry;
 use crate::seal;
@@ -81,7 +81,7 @@ impl<'a> Session<'a> {
     }
 
     /// Sends the pending request, then checks the stored license. See [`Licensing::refresh`](super::Licensing::refresh).
-    pub(super) fn refresh(&mut self) -> Result<(), RefreshError> {
+    pub(super) fn refresh(&mut self) -> Result<(), Failure> {
         let had_pending = self.state.record.pending.is_some();
         let sent = self.send_pending();
         if had_pending && sent.is_ok() {
@@ -95,7 +95,7 @@ impl<'a> Session<'a> {
 
     /// Verifies the stored license. Afterwards it reports this machine with `refresh: true` where a component has changed
     /// or a week has passed; the server assigns no seat for that, so a seat moved meanwhile stays moved.
-    fn check(&mut self) -> Result<(), RefreshError> {
+    fn check(&mut self) -> Result<(), Failure> {
         let VerifiedRecord { key: Some(key), fingerprint: Some(own), .. } = self.state.verified.clone()
         else {
             return Ok(());
@@ -111,11 +111,11 @@ impl<'a> Session<'a> {
             Exchange::Decided(Decision::Lock(_), _) => Ok(()),
             Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
                 self.record_failure();
-                Err(RefreshError::Refused(refusal))
+                Err(refusal.into())
             }
             Exchange::Failed(failure) => {
                 self.record_failure();
-                Err(RefreshError::RequestFailed(failure))
+                Err(failure.into())
             }
         }
     }

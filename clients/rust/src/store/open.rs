@@ -8,17 +8,14 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::schema::{self, Kind};
 use super::{Record, Store, StoreError, write};
-use crate::user_message::UserMessage;
+use crate::user_message::{MessageId, UserMessage};
 
 /// Longest wait for another process to finish its write; each takes milliseconds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Interval between two attempts to get the lock.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-const NEWER: UserMessage = UserMessage::new(
-    "The saved license was written by a newer version of this application.",
-    "Update the application. Until then, activate again each time it starts.",
-);
+const NEWER: UserMessage = MessageId::StoreNewer.message();
 
 /// An opened store.
 pub(crate) struct Opened {

@@ -1,6 +1,4 @@
-//! Reasons why no whole reply arrived, with a sentence and a next step for each.
-
-use crate::user_message::UserMessage;
+//! Reasons why no whole reply arrived.
 
 /// Reason why no whole reply arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -39,21 +37,6 @@ pub enum NetworkFailure {
 }
 
 impl NetworkFailure {
-    /// All of them.
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Dns,
-        Self::Connect,
-        Self::Proxy,
-        Self::ProxyPassword,
-        Self::Certificate,
-        Self::Clock,
-        Self::Timeout,
-        Self::Cancelled,
-        Self::Intercepted,
-        Self::Other,
-    ];
-
     /// Name for the log.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -78,68 +61,5 @@ impl NetworkFailure {
                 false
             }
         }
-    }
-
-    /// Sentence and next step for the user.
-    #[must_use]
-    pub const fn user_message(self) -> UserMessage {
-        match self {
-            Self::Dns => UserMessage::new(
-                "The name of the license server was not found.",
-                "Check the internet connection, then try again.",
-            ),
-            Self::Connect => UserMessage::new(
-                "No connection to the license server could be made.",
-                "Check the internet connection and the firewall, then try again.",
-            ),
-            Self::Proxy => UserMessage::new(
-                "The proxy of this network made no connection to the license server.",
-                "Check the proxy in the settings of this device, or ask the network's administrator.",
-            ),
-            Self::ProxyPassword => UserMessage::new(
-                "The proxy of this network wants a user name and a password.",
-                "Ask the network's administrator for them, or try another network.",
-            ),
-            Self::Certificate => UserMessage::new(
-                "The connection is not secure: this device does not trust the certificate that it was shown.",
-                "If the network asks you to sign in, do that in a browser first. Otherwise ask the network's \
-                 administrator, or try another network.",
-            ),
-            Self::Clock => UserMessage::new(
-                "The license server's certificate is not valid at the date and time of this device.",
-                "Set the date and the time of this device, then try again. If they are right, ask the vendor.",
-            ),
-            Self::Timeout => UserMessage::new(
-                "The license server did not answer in time.",
-                "Check the internet connection, then try again in a few minutes.",
-            ),
-            Self::Cancelled => {
-                UserMessage::new("The request was cancelled.", "Try again when you are ready.")
-            }
-            Self::Intercepted => UserMessage::new(
-                "Something between this device and the license server answered in its place.",
-                "If this network asks you to sign in, do that in a browser first, then try again.",
-            ),
-            Self::Other => UserMessage::new(
-                "The license server could not be reached.",
-                "Check the internet connection, then try again.",
-            ),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn each_failure_has_its_own_sentence() {
-        let sentences: HashSet<_> =
-            NetworkFailure::ALL.iter().map(|failure| failure.user_message().sentence).collect();
-        assert_eq!(sentences.len(), NetworkFailure::ALL.len());
-        let names: HashSet<_> = NetworkFailure::ALL.iter().map(|failure| failure.name()).collect();
-        assert_eq!(names.len(), NetworkFailure::ALL.len());
     }
 }

@@ -24,7 +24,7 @@ const CONNECTION_SHARE: (u32, u32) = (4, 5);
 const PROXY_PASSWORD_STATUS: u16 = 407;
 
 /// Text without a certificate in PEM, or with one that is damaged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("a root certificate must be in PEM: a text with the line -----BEGIN CERTIFICATE-----")]
 pub struct InvalidCertificate;
 

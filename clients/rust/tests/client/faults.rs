@@ -1,6 +1,6 @@
 //! Faults F12 and F14 of `docs/reliability.md`: the effect of the network and of the clock.
 
-use falconer_client::{LockCode, NetworkFailure, RefreshError, RequestFailure, State, UnixSeconds};
+use falconer_client::{FailureKind, InvalidAnswer, LockCode, NetworkFailure, State, UnixSeconds};
 use falconer_domain::Code;
 
 use crate::harness::{DAY, LEASE_SECONDS, NetworkFault, START, TestSetup, unlocked};
@@ -10,24 +10,24 @@ const YEAR: i64 = 365 * DAY;
 #[test]
 fn network_faults_change_no_state() {
     for (fault, failure) in [
-        (NetworkFault::Down, RequestFailure::Unreachable(NetworkFailure::Other)),
-        (NetworkFault::Status(408), RequestFailure::Busy { retry_after_seconds: None }),
-        (NetworkFault::Status(429), RequestFailure::Busy { retry_after_seconds: None }),
-        (NetworkFault::Status(500), RequestFailure::Busy { retry_after_seconds: None }),
-        (NetworkFault::Status(503), RequestFailure::Busy { retry_after_seconds: None }),
-        (NetworkFault::Status(301), RequestFailure::NotTheServer),
-        (NetworkFault::Status(404), RequestFailure::NotTheServer),
-        (NetworkFault::Portal, RequestFailure::NotTheServer),
-        (NetworkFault::Truncated, RequestFailure::NotTheServer),
-        (NetworkFault::BadSignature, RequestFailure::UntrustedSignature),
-        (NetworkFault::Forged, RequestFailure::UntrustedSignature),
-        (NetworkFault::OtherNonce, RequestFailure::NotForThisRequest),
+        (NetworkFault::Down, FailureKind::Offline(NetworkFailure::Other)),
+        (NetworkFault::Status(408), FailureKind::Busy),
+        (NetworkFault::Status(429), FailureKind::Busy),
+        (NetworkFault::Status(500), FailureKind::Busy),
+        (NetworkFault::Status(503), FailureKind::Busy),
+        (NetworkFault::Status(301), FailureKind::Answer(InvalidAnswer::NotTheServer)),
+        (NetworkFault::Status(404), FailureKind::Answer(InvalidAnswer::NotTheServer)),
+        (NetworkFault::Portal, FailureKind::Answer(InvalidAnswer::NotTheServer)),
+        (NetworkFault::Truncated, FailureKind::Answer(InvalidAnswer::NotTheServer)),
+        (NetworkFault::BadSignature, FailureKind::Answer(InvalidAnswer::UntrustedSignature)),
+        (NetworkFault::Forged, FailureKind::Answer(InvalidAnswer::UntrustedSignature)),
+        (NetworkFault::OtherNonce, FailureKind::Answer(InvalidAnswer::NotForThisRequest)),
     ] {
         let setup = TestSetup::activated();
         let held = setup.client.license();
         setup.clock.pass(2 * DAY);
         setup.set_fault(fault);
-        assert_eq!(setup.client.refresh(), Err(RefreshError::RequestFailed(failure)), "{fault:?}");
+        assert_eq!(setup.client.refresh(), Err(failure.into()), "{fault:?}");
         let until = UnixSeconds(START.0 / 1_000 + LEASE_SECONDS);
         assert_eq!(setup.client.status(), State::Grace { until }, "{fault:?}");
         assert_eq!(setup.client.license(), held, "{fault:?}");
@@ -43,13 +43,13 @@ fn replayed_answers_count_for_nothing() {
     setup.clock.pass(2 * DAY);
     assert_eq!(
         setup.client.refresh(),
-        Err(RefreshError::RequestFailed(RequestFailure::NotForThisRequest)),
+        Err(FailureKind::Answer(InvalidAnswer::NotForThisRequest).into()),
         "the yes of two days ago"
     );
     setup.set_fault(NetworkFault::None);
     assert_eq!(setup.client.refresh(), Ok(State::Locked { code: LockCode::Revoked }));
     setup.set_fault(NetworkFault::Replay);
-    assert_eq!(setup.client.refresh(), Err(RefreshError::RequestFailed(RequestFailure::NotForThisRequest)));
+    assert_eq!(setup.client.refresh(), Err(FailureKind::Answer(InvalidAnswer::NotForThisRequest).into()));
     assert_eq!(setup.client.status(), State::Locked { code: LockCode::Revoked });
 }
 

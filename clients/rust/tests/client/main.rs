@@ -6,6 +6,7 @@ mod faults;
 mod form;
 mod harness;
 mod kills;
+mod messages;
 mod network;
 mod operations;
 mod outbox;

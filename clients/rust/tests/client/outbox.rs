@@ -1,9 +1,7 @@
 //! Seats taken by an activation whose answer was lost, after another request replaced it.
 
 use falconer_client::transport::ApiEndpoint;
-use falconer_client::{
-    Activation, Deactivation, Licensing, NetworkFailure, Pending, RefreshError, RequestFailure, State,
-};
+use falconer_client::{Activation, Deactivation, FailureKind, Licensing, NetworkFailure, Pending, State};
 
 use crate::harness::{NetworkFault, TestSetup, key};
 
@@ -20,7 +18,7 @@ fn activate_unheard(setup: &TestSetup, client: &Licensing, number: u8) {
     setup.set_fault(NetworkFault::LostReply);
     assert_eq!(
         client.activate(&key(number), "", ""),
-        Ok(Activation::Waiting(RequestFailure::Unreachable(NetworkFailure::Other)))
+        Ok(Activation::Waiting(FailureKind::Offline(NetworkFailure::Other).into()))
     );
     assert_eq!(setup.server.state().devices.len(), seats + 1);
 }
@@ -54,10 +52,7 @@ fn replaced_key_releases_its_seat() {
         if setup.client.pending() == Some(Pending::ReleaseSeat) {
             assert_eq!(setup.client.status(), State::Active);
             setup.set_fault(NetworkFault::Down);
-            assert_eq!(
-                setup.client.refresh(),
-                Err(RefreshError::RequestFailed(RequestFailure::Unreachable(NetworkFailure::Other)))
-            );
+            assert_eq!(setup.client.refresh(), Err(FailureKind::Offline(NetworkFailure::Other).into()));
             assert_eq!(
                 (setup.client.status(), setup.client.pending()),
                 (State::Active, Some(Pending::ReleaseSeat))
@@ -80,7 +75,7 @@ fn offline_deactivation_frees_all_seats() {
     setup.set_fault(NetworkFault::Down);
     assert_eq!(
         client.deactivate(),
-        Ok(Deactivation::Waiting(RequestFailure::Unreachable(NetworkFailure::Other)))
+        Ok(Deactivation::Waiting(FailureKind::Offline(NetworkFailure::Other).into()))
     );
     assert_eq!((client.status(), client.pending()), (State::Active, Some(Pending::Deactivate)));
     drop(client);
