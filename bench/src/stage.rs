@@ -111,6 +111,7 @@ impl Stage {
             ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
             ("RATE_LIMIT_PER_MINUTE", NEVER_REACHED),
+            ("RATE_LIMIT_PER_ADDRESS_PER_MINUTE", "0"),
             // With its limit a license has a cap on audit rows, and one license asks far oftener here than that.
             ("VERIFIES_PER_LICENSE_PER_MINUTE", "0"),
         ];

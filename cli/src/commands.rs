@@ -26,13 +26,15 @@ use falconer_aws::operator::IssuanceRecord;
 use falconer_aws::store::LicenseRow;
 use falconer_domain::{KeyRing, License, LicenseId, UnixMillis};
 use falconer_operator::license_service::{FindError, LicenseService};
+use falconer_operator::listing::{Listing, ListingEvent};
 use falconer_operator::words;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::args::{self, LicenseCommand as Command, OutputOptions};
 use crate::failure::{Failure, FailureKind, bad_input};
 use crate::input;
-use crate::output::{self, OutputError};
+use crate::output::{self, OutputError, render};
 
 /// Stores, services and options of one command.
 pub(crate) struct CommandContext<'a> {
@@ -45,52 +47,43 @@ pub(crate) struct CommandContext<'a> {
     pub(crate) now: UnixMillis,
 }
 
-/// One page of a list.
-pub(crate) struct PageOf {
-    pub(crate) after: Option<LicenseId>,
-    pub(crate) limit: usize,
-}
-
 impl CommandContext<'_> {
-    /// Returns the licenses that `wanted` selects, from the whole table.
-    pub(crate) async fn scan(
-        &self,
-        wanted: impl Fn(&License) -> bool,
-    ) -> Result<Vec<(License, IssuanceRecord)>> {
-        self.scan_page(&PageOf { after: None, limit: usize::MAX }, wanted).await
+    /// Returns the lists of licenses; `tell` hears of those that take long.
+    pub(crate) fn listing<'t>(&'t self, tell: &'t dyn Fn(ListingEvent)) -> Listing<'t> {
+        let Self { store, ring, service, product, .. } = self;
+        Listing { store, ring, service, product: *product, tell }
     }
 
-    pub(crate) async fn scan_page(
-        &self,
-        page: &PageOf,
-        wanted: impl Fn(&License) -> bool,
-    ) -> Result<Vec<(License, IssuanceRecord)>> {
-        let mut found = Vec::new();
-        self.look_through_after(page.after.as_ref(), |row, issuance| {
-            if wanted(&row.license) {
-                found.push((row.license, issuance));
-            }
-            if found.len() > page.limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-        .await?;
-        Ok(found)
+    /// Prints an event of a listing.
+    pub(crate) fn print_event(&self, event: ListingEvent) {
+        match event {
+            ListingEvent::MistypedKey => self.progress(
+                "A key in this text is not one that this key ring has made: a character of it may be wrong.",
+            ),
+            ListingEvent::LooksThrough => self.print_scan(),
+        }
     }
 
-    /// Reads every license and returns the number of rows that do not read.
+    /// Returns the documents of these licenses, each under its rules.
+    pub(crate) async fn license_documents(
+        &self,
+        found: Vec<(License, IssuanceRecord)>,
+    ) -> Result<Vec<Value>> {
+        let mut documents = Vec::with_capacity(found.len());
+        for (license, issuance) in found {
+            let standing = self.service.standing(license).await?;
+            documents.push(render::license_json(&standing, &issuance, self.now));
+        }
+        Ok(documents)
+    }
+
+    /// Reads every license and warns of rows that do not read.
     pub(crate) async fn look_through(
         &self,
         visit: impl FnMut(LicenseRow, IssuanceRecord) -> ControlFlow<()>,
     ) -> Result<usize> {
-        self.look_through_after(None, visit).await
-    }
-
-    async fn look_through_after(
-        &self,
-        license: Option<&LicenseId>,
-        visit: impl FnMut(LicenseRow, IssuanceRecord) -> ControlFlow<()>,
-    ) -> Result<usize> {
         self.print_scan();
-        let unreadable = self.service.each_after(license, visit).await?;
+        let unreadable = self.service.each(visit).await?;
         Self::print_unreadable(unreadable);
         Ok(unreadable)
     }

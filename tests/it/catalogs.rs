@@ -9,6 +9,8 @@ use falconer_http::App;
 use falconer_tests::{Fixture, Machine, TestStack, TestStackOptions, pass, turned_clock};
 use serde_json::{Value, json};
 
+use crate::limits::wait_for_room_in_the_minute;
+
 /// A catalog of one tier with one feature, as the operator's item holds it.
 fn catalog(product: &str, tier: &str, feature: &str) -> Value {
     json!({
@@ -142,4 +144,18 @@ fn imported_key_counts_before_any_read() {
     let under_its_text = move |new: &mut NewLicense, _: &_| new.license.id = id;
     stack.put(Fixture::pro().with(under_its_text));
     assert_eq!(stack.verify(" abc-123-fixture ").code(), "VALID");
+    // A license that this instance has found is counted as any other, beside its read.
+    stack.settle();
+    wait_for_room_in_the_minute();
+    let verified = || {
+        stack.forget();
+        assert_eq!(stack.verify(typed).code(), "VALID");
+        stack.settle();
+        let mut operations: Vec<_> =
+            stack.dynamodb.records().iter().map(|record| record.operation.clone()).collect();
+        operations.sort();
+        operations
+    };
+    verified();
+    assert_eq!(verified(), ["GetItem", "PutItem", "UpdateItem"]);
 }

@@ -6,7 +6,7 @@ use falconer_aws::{operator, tables};
 use falconer_domain::{Code, UnixMillis};
 use falconer_emulators::template::Template;
 use falconer_http::telemetry::{METRICS, NAMESPACE};
-use falconer_tests::{Fixture, TestStack, TestStackOptions, checkout};
+use falconer_tests::{Fixture, Machine, TestStack, TestStackOptions, checkout};
 use serde_json::Value;
 
 fn template() -> Template {
@@ -192,6 +192,8 @@ fn items_have_declared_attributes() {
     });
     let key = stack.put(Fixture::pro().ending(UnixMillis(4_102_444_800_000)));
     assert_eq!(stack.verify(&key).status, 200);
+    // A change is counted at once.
+    assert_eq!(stack.deactivate(&key, &Machine::named("here")).code(), "DEVICE_NOT_BOUND");
     stack.settle();
     let id = stack.license_id(&key);
     let everything = stack.everything_stored();

@@ -17,7 +17,10 @@ fn with_imported() -> TestStack {
     let ring = ring().replacen('{', &format!(r#"{{"imported":"3","3":"{MASTER_B}","#), 1);
     TestStack::with(&TestStackOptions {
         ring: Some(ring),
-        settings: vec![("RATE_LIMIT_PER_MINUTE", "0".to_owned())],
+        settings: vec![
+            ("RATE_LIMIT_PER_MINUTE", "0".to_owned()),
+            ("RATE_LIMIT_PER_ADDRESS_PER_MINUTE", "0".to_owned()),
+        ],
         ..TestStackOptions::default()
     })
 }

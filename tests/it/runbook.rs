@@ -510,18 +510,21 @@ fn too_many_requests() {
     let (new, _) = new_key(&stack, &leaked.does("falconer rotate-key <license>", &[&key]));
     assert_eq!(stack.activate(&new, &machine).code(), "ACTIVATED", "whoever floods the old key stops nobody");
 
-    let address =
-        vec![("RATE_LIMIT_PER_MINUTE", "2".to_owned()), ("VERIFIES_PER_LICENSE_PER_MINUTE", "0".to_owned())];
+    let address = vec![
+        ("RATE_LIMIT_PER_ADDRESS_PER_MINUTE", "2".to_owned()),
+        ("VERIFIES_PER_LICENSE_PER_MINUTE", "0".to_owned()),
+    ];
     let stack = TestStack::with(&TestStackOptions { settings: address, ..TestStackOptions::default() });
     let keys: Vec<_> = (0..6).map(|_| stack.put(Fixture::pro())).collect();
     let refused = || keys.iter().find(|key| stack.verify(key).code() == "RATE_LIMITED");
     let late = refused().expect("somebody of an office is too late");
     let raised = || {
-        let settings = vec![("RATE_LIMIT_PER_MINUTE", "100".to_owned())];
+        let settings = vec![("RATE_LIMIT_PER_ADDRESS_PER_MINUTE", "100".to_owned())];
         TestStack::with(&TestStackOptions { settings, ..TestStackOptions::default() })
     };
     entry.reads(
-        "Many customers behind one address (a university, a carrier) are legitimate: raise `RateLimitPerMinute`.",
+        "Many customers behind one address (a university, a carrier) are legitimate: raise \
+         `RateLimitPerAddressPerMinute`.",
     );
     let roomy = raised();
     roomy.speak(late);
@@ -824,10 +827,14 @@ fn trouble_of_ours(stack: &TestStack, entry: &RunbookSection<'_>) {
 /// A minute passes for an instance in this process.
 fn rate_limit(_: &TestStack, entry: &RunbookSection<'_>) {
     entry.reads(
-        "| `RATE_LIMITED` | many customers behind one address: wait a minute, raise `RateLimitPerMinute` if it lasts |",
+        "| `RATE_LIMITED` | the application asks too often, or very many customers are behind one address: wait a \
+         minute; if it lasts, see [rate-limited](#rate-limited) |",
     );
-    assert!(exists("runbook", "too_many_requests"), "raises it");
-    let settings = vec![("RATE_LIMIT_PER_MINUTE", "2".to_owned())];
+    assert!(exists("runbook", "too_many_requests"), "the entry helps");
+    let settings = vec![
+        ("RATE_LIMIT_PER_MINUTE", "2".to_owned()),
+        ("RATE_LIMIT_PER_ADDRESS_PER_MINUTE", "4".to_owned()),
+    ];
     let office = TestStack::with(&TestStackOptions { settings, ..TestStackOptions::default() });
     let keys = [(); 3].map(|()| office.put(Fixture::pro()));
     let app = App::new(verify::ENDPOINT, office.settings.clone(), &office.tapped);
@@ -843,8 +850,10 @@ fn rate_limit(_: &TestStack, entry: &RunbookSection<'_>) {
         })
     };
     let at = UnixMillis(1_800_000_000_000);
-    let heard = keys.each_ref().map(|key| asks(key, at));
-    assert_eq!(heard, ["VALID", "VALID", "RATE_LIMITED"]);
+    let heard = [(); 3].map(|()| asks(&keys[0], at));
+    assert_eq!(heard, ["VALID", "VALID", "RATE_LIMITED"], "one application");
+    let heard = [&keys[1], &keys[1], &keys[2]].map(|key| asks(key, at));
+    assert_eq!(heard, ["VALID", "VALID", "RATE_LIMITED"], "one address");
     assert_eq!(asks(&keys[2], UnixMillis(at.0 + 60_000)), "VALID", "a minute later");
 }
 

@@ -313,6 +313,7 @@ fn refresh_alone_leaves_no_audit_row() {
 fn rename_rows_expire_and_are_capped() {
     let settings = vec![
         ("RATE_LIMIT_PER_MINUTE", "0".to_owned()),
+        ("RATE_LIMIT_PER_ADDRESS_PER_MINUTE", "0".to_owned()),
         ("VERIFIES_PER_LICENSE_PER_MINUTE", "1000".to_owned()),
     ];
     let stack = TestStack::with(&TestStackOptions { settings, ..TestStackOptions::default() });

@@ -65,6 +65,7 @@ impl Default for TestStackOptions {
             instances: 1,
             settings: vec![
                 ("RATE_LIMIT_PER_MINUTE", "0".to_owned()),
+                ("RATE_LIMIT_PER_ADDRESS_PER_MINUTE", "0".to_owned()),
                 ("VERIFIES_PER_LICENSE_PER_MINUTE", "0".to_owned()),
             ],
             ring: Some(ring()),

@@ -6,11 +6,12 @@
 use std::process::Command;
 
 /// Settings of accounts, stacks and our own programs. Whoever starts one of our programs for somebody sets them anew.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "LEASE_ISSUER",
     "LICENSES_TABLE",
     "MASTER_KEY_SECRET_ID",
     "RATE_LIMITS_TABLE",
+    "RATE_LIMIT_PER_ADDRESS_PER_MINUTE",
     "RATE_LIMIT_PER_MINUTE",
     "SECRETS_MANAGER_ENDPOINT",
     "TLS_ROOTS_FILE",

@@ -64,7 +64,7 @@ impl Toolset {
                 continue;
             }
             let mut pip = workspace.command(&python);
-            pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
             pip.args(option).args(packages);
             let sentence = format!(
                 "{} could not be installed: pip's message is above; it has to reach PyPI this once, so check the \

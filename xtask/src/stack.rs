@@ -66,6 +66,7 @@ impl<'a> Stack<'a> {
         environment.read_lines(&template_environment(workspace)?)?;
         // Every local caller is 127.0.0.1 to cargo-lambda, so the limits would hold for all of them together.
         environment.set("RATE_LIMIT_PER_MINUTE", options.rate_limit.to_string());
+        environment.set("RATE_LIMIT_PER_ADDRESS_PER_MINUTE", "0");
         environment.set("VERIFIES_PER_LICENSE_PER_MINUTE", "0");
 
         println!("Starting DynamoDB and Secrets Manager");

@@ -26,22 +26,30 @@ impl Counter {
         Self { dynamodb: clients.dynamodb.clone(), table: table.to_owned() }
     }
 
-    /// Pattern 3: counts one call in a bucket's window, while there is room. A retry inside the SDK may count a call
-    /// twice; for a limit that is the safe side.
+    /// Pattern 3: counts so many calls in a bucket's window, all of them or none, while there is room. A retry inside the
+    /// SDK may count them twice; for a limit that is the safe side.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when the bucket is full; [`StoreError::Unavailable`].
-    pub async fn count(&self, bucket: &str, limit: u32, now: UnixMillis) -> Result<(), StoreError> {
+    /// [`StoreError::Conflict`] when the bucket lacks the room; [`StoreError::Unavailable`].
+    pub async fn count(
+        &self,
+        bucket: &str,
+        calls: u32,
+        limit: u32,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        // A window without calls meets the condition too, whatever their number.
+        let Some(room) = limit.checked_sub(calls) else { return Err(StoreError::Conflict) };
         let ttl = now.seconds() + WINDOW_SECONDS + SLACK_SECONDS;
         self.dynamodb
             .update_item()
             .table_name(&self.table)
             .key(BUCKET, AttributeValue::S(bucket.to_owned()))
-            .update_expression(tables::COUNT_CALL)
-            .condition_expression(tables::BELOW_LIMIT)
+            .update_expression(tables::COUNT_CALLS)
+            .condition_expression(tables::HAS_ROOM)
             .expression_attribute_names(tables::TTL_NAME.0, tables::TTL_NAME.1)
-            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
-            .expression_attribute_values(":limit", AttributeValue::N(limit.to_string()))
+            .expression_attribute_values(":calls", AttributeValue::N(calls.to_string()))
+            .expression_attribute_values(":room", AttributeValue::N(room.to_string()))
             .expression_attribute_values(":ttl", AttributeValue::N(ttl.to_string()))
             .send()
             .await

@@ -1,4 +1,4 @@
-//! Counting in fixed one-minute windows, in memory, for a bounded number of things.
+//! Fixed one-minute windows, in memory, for a bounded number of things.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,8 +7,8 @@ use falconer_domain::UnixMillis;
 
 /// Length of a window.
 pub(crate) const WINDOW_SECONDS: i64 = 60;
-/// Things counted at once: some 100 bytes each, so half a megabyte at the most.
-const CAPACITY: usize = 4_096;
+/// Things remembered at once for each purpose: some 200 bytes each, so a megabyte at the most.
+pub(crate) const CAPACITY: usize = 4_096;
 
 /// The window a moment lies in.
 pub(crate) const fn window(now: UnixMillis) -> i64 {
@@ -20,41 +20,72 @@ pub(crate) const fn seconds_left(now: UnixMillis) -> i64 {
     WINDOW_SECONDS - now.seconds().rem_euclid(WINDOW_SECONDS)
 }
 
-/// Counts for each key in a window. When the current window is full, further keys are not counted: it protects only
-/// this instance's work, and the shared counter still counts them.
+/// A value for each key, until the window ends. A full window takes no further keys.
 #[derive(Debug)]
-pub(crate) struct FixedWindowCounter<K> {
+pub(crate) struct FixedWindow<K, V> {
     window: i64,
-    counts: HashMap<K, u32>,
+    values: HashMap<K, V>,
 }
 
-impl<K: Eq + Hash> FixedWindowCounter<K> {
+impl<K: Eq + Hash, V> FixedWindow<K, V> {
     pub(crate) fn new() -> Self {
-        Self { window: i64::MIN, counts: HashMap::new() }
+        Self { window: i64::MIN, values: HashMap::new() }
     }
 
-    /// Counts one more of `thing` and says how many that makes in the current window.
-    pub(crate) fn count(&mut self, thing: K, now: UnixMillis) -> u32 {
+    /// Returns the value of `key` in the current window.
+    pub(crate) fn get(&mut self, key: &K, now: UnixMillis) -> Option<&V> {
         self.turn(now);
-        if self.counts.len() >= CAPACITY && !self.counts.contains_key(&thing) {
-            return 1;
+        self.values.get(key)
+    }
+
+    /// Sets the value of `key` in the current window. `false` if the window is full of others.
+    pub(crate) fn set(&mut self, key: K, value: V, now: UnixMillis) -> bool {
+        self.turn(now);
+        let has_room = self.values.len() < CAPACITY || self.values.contains_key(&key);
+        if has_room {
+            self.values.insert(key, value);
         }
-        let count = self.counts.entry(thing).or_insert(0);
-        *count = count.saturating_add(1);
-        *count
-    }
-
-    /// Returns true if `thing` was counted in the current window.
-    pub(crate) fn contains(&mut self, thing: &K, now: UnixMillis) -> bool {
-        self.turn(now);
-        self.counts.contains_key(thing)
+        has_room
     }
 
     fn turn(&mut self, now: UnixMillis) {
         if self.window != window(now) {
             self.window = window(now);
-            self.counts.clear();
+            self.values.clear();
         }
+    }
+}
+
+/// Counts for each key in a window. When the current window is full, further keys are not counted: it protects only
+/// this instance's work.
+#[derive(Debug)]
+pub(crate) struct FixedWindowCounter<K>(FixedWindow<K, u32>);
+
+impl<K: Eq + Hash> FixedWindowCounter<K> {
+    pub(crate) fn new() -> Self {
+        Self(FixedWindow::new())
+    }
+
+    /// Counts one more of `key` and returns its number in the current window.
+    pub(crate) fn count(&mut self, key: K, now: UnixMillis) -> u32 {
+        let count = self.so_far(&key, now).saturating_add(1);
+        if self.0.set(key, count, now) { count } else { 1 }
+    }
+
+    /// Takes one of `key` back that was counted in the current window.
+    pub(crate) fn take_back(&mut self, key: &K, now: UnixMillis)
+    where
+        K: Clone,
+    {
+        let count = self.so_far(key, now);
+        if count > 0 {
+            self.0.set(key.clone(), count - 1, now);
+        }
+    }
+
+    /// Returns the number of `key` that was counted in the current window.
+    pub(crate) fn so_far(&mut self, key: &K, now: UnixMillis) -> u32 {
+        self.0.get(key, now).copied().unwrap_or(0)
     }
 }
 
@@ -75,11 +106,14 @@ mod tests {
         let (first, second) = (UnixMillis(59_999), UnixMillis(60_000));
         assert_eq!((windows.count(0, first), windows.count(0, first)), (1, 2));
         assert_eq!(windows.count(0, second), 1);
-        for thing in 0..2 * CAPACITY {
-            windows.count(thing, second);
+        for key in 0..2 * CAPACITY {
+            windows.count(key, second);
         }
-        assert_eq!(windows.counts.len(), CAPACITY);
+        assert_eq!(windows.0.values.len(), CAPACITY);
         assert_eq!(windows.count(0, second), 3);
-        assert!(!windows.contains(&(CAPACITY + 1), second));
+        assert_eq!(windows.so_far(&(CAPACITY + 1), second), 0);
+        windows.take_back(&0, second);
+        windows.take_back(&(CAPACITY + 1), second);
+        assert_eq!((windows.so_far(&0, second), windows.so_far(&(CAPACITY + 1), second)), (2, 0));
     }
 }

@@ -241,7 +241,7 @@ impl<'a> From<&'a AuditRow> for AuditItem<'a> {
             code: row.code,
             request_id: &row.request_id,
             origin: row.origin.as_deref(),
-            address: row.address.as_ref().map(crate::limiter::Address::as_str),
+            address: row.address.as_ref().map(crate::address::Address::as_str),
             actor: row.actor.as_deref(),
             reason: row.reason.as_deref(),
             device: row.device.as_ref().map(DeviceId::as_str),

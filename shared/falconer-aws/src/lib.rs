@@ -4,6 +4,7 @@
 //! names an attribute of a key or an expression. There is only one store, so a store trait is not needed: tests run
 //! these types against a real DynamoDB implementation in the same process.
 
+pub mod address;
 pub mod audit;
 pub mod catalog;
 pub mod clients;
@@ -20,12 +21,13 @@ pub mod tables;
 
 mod fixed_window;
 
+pub use address::Address;
 pub use audit::{AuditOutcome, AuditRow, AuditWriter};
 pub use catalog::CatalogCache;
 pub use clients::{Budgets, Clients};
 pub use counter::Counter;
 pub use error::StoreError;
 pub use keyring::{KeyRingCache, RingUnavailable};
-pub use limiter::{Address, Limiter, OverLimit};
+pub use limiter::{Limiter, OverLimit};
 pub use settings::Settings;
 pub use store::Store;

@@ -25,8 +25,10 @@ pub struct Settings {
     pub rate_limits_table: String,
     /// `MASTER_KEY_SECRET_ID`: name or ARN of the key ring's secret.
     pub master_key_secret_id: String,
-    /// `RATE_LIMIT_PER_MINUTE`: authentic requests per address, endpoint and minute; 0 turns the counter off.
+    /// `RATE_LIMIT_PER_MINUTE`: authentic requests per license, address, endpoint and minute; 0 turns the counter off.
     pub rate_limit_per_minute: u32,
+    /// `RATE_LIMIT_PER_ADDRESS_PER_MINUTE`: authentic requests per address, instance and minute; 0 turns it off.
+    pub rate_limit_per_address_per_minute: u32,
     /// `VERIFIES_PER_LICENSE_PER_MINUTE`: verifies per license, instance and minute; 0 turns it and its audit cap off.
     pub verifies_per_license_per_minute: u32,
     /// `VERIFY_AUDIT`: `all` or `refusals`.
@@ -53,12 +55,13 @@ impl std::error::Error for BadSettings {}
 
 impl Settings {
     /// Every variable a function reads.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 11] = [
         "LICENSES_TABLE",
         "VERIFICATIONS_TABLE",
         "RATE_LIMITS_TABLE",
         "MASTER_KEY_SECRET_ID",
         "RATE_LIMIT_PER_MINUTE",
+        "RATE_LIMIT_PER_ADDRESS_PER_MINUTE",
         "VERIFIES_PER_LICENSE_PER_MINUTE",
         "VERIFY_AUDIT",
         "VERIFICATION_RETENTION_DAYS",
@@ -78,6 +81,7 @@ impl Settings {
             rate_limits_table: reader.required("RATE_LIMITS_TABLE"),
             master_key_secret_id: reader.required("MASTER_KEY_SECRET_ID"),
             rate_limit_per_minute: reader.number("RATE_LIMIT_PER_MINUTE", 10, 0),
+            rate_limit_per_address_per_minute: reader.number("RATE_LIMIT_PER_ADDRESS_PER_MINUTE", 120, 0),
             verifies_per_license_per_minute: reader.number("VERIFIES_PER_LICENSE_PER_MINUTE", 120, 0),
             verify_audit: reader.verify_audit("VERIFY_AUDIT"),
             verification_retention_days: reader.number(
@@ -151,6 +155,7 @@ mod tests {
     fn unset_settings_have_defaults() {
         let settings = read(&REQUIRED).unwrap();
         assert_eq!(settings.rate_limit_per_minute, 10);
+        assert_eq!(settings.rate_limit_per_address_per_minute, 120);
         assert_eq!(settings.verifies_per_license_per_minute, 120);
         assert_eq!(settings.verify_audit, VerifyAudit::All);
         assert_eq!(settings.verification_retention_days, 400);
@@ -187,7 +192,7 @@ mod tests {
     proptest::proptest! {
         /// Any environment is settings or a list of names; a value is never repeated.
         #[test]
-        fn errors_name_variables_not_values(values in proptest::array::uniform10("(secret-[a-z]{8}|-?[0-9]{0,12}|all)?")) {
+        fn errors_name_variables_not_values(values in proptest::array::uniform11("(secret-[a-z]{8}|-?[0-9]{0,12}|all)?")) {
             let set: Vec<_> = Settings::NAMES.into_iter().zip(values.iter().map(String::as_str)).collect();
             if let Err(why) = read(&set) {
                 let said = why.to_string();

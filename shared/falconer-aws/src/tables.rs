@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- | --- | --- |
 //! | 1 | a license, to decide about it | licenses | `GetItem` `license_id` | strong | – |
 //! | 2 | a product's catalog, cached 60 s | licenses | `GetItem` `catalog#PRODUCT` | strong | – |
-//! | 3 | count a call from an address | rate limits | `UpdateItem` `bucket` | – | below the limit |
+//! | 3 | count calls about a license from an address | rate limits | `UpdateItem` `bucket` | – | room below the limit |
 //! | 4 | record a verification | verifications | `PutItem` `license_id`, `at` | – | not there yet |
 //! | 5 | issue a license with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | neither is there yet |
 //! | 6 | change a license with its audit row | licenses, verifications | `TransactWriteItems` of two puts | – | the version read; the row not there yet |
@@ -23,10 +23,10 @@ pub const BUCKET: &str = "bucket";
 /// The row that warming up asks for. No license id looks like it.
 pub const SENTINEL: &str = "warm-up";
 
-/// Pattern 3: one more call in this window, and when the row may be swept away.
-pub const COUNT_CALL: &str = "ADD n :one SET #ttl = if_not_exists(#ttl, :ttl)";
-/// Pattern 3: only while the window has room.
-pub const BELOW_LIMIT: &str = "attribute_not_exists(n) OR n < :limit";
+/// Pattern 3: more calls in this window, and when the row may be swept away.
+pub const COUNT_CALLS: &str = "ADD n :calls SET #ttl = if_not_exists(#ttl, :ttl)";
+/// Pattern 3: only while the window has room for them.
+pub const HAS_ROOM: &str = "attribute_not_exists(n) OR n <= :room";
 /// `ttl` is a reserved word of DynamoDB.
 pub const TTL_NAME: (&str, &str) = ("#ttl", "ttl");
 

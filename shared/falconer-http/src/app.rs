@@ -1,6 +1,6 @@
 //! State of an instance between requests.
 
-use falconer_aws::limiter::Counted;
+use falconer_aws::limiter::{Counted, Counting, Limits};
 use falconer_aws::{
     AuditWriter, CatalogCache, Clients, Counter, KeyRingCache, Limiter, Settings, Store, StoreError,
 };
@@ -35,8 +35,15 @@ impl App {
     /// Makes an instance of `endpoint`. No service is called yet.
     #[must_use]
     pub fn new(endpoint: Endpoint, settings: Settings, clients: &Clients) -> Self {
-        let (per_address, per_license) =
-            (settings.rate_limit_per_minute, settings.verifies_per_license_per_minute);
+        let limits = Limits {
+            per_minute: settings.rate_limit_per_minute,
+            per_address: settings.rate_limit_per_address_per_minute,
+            per_license: settings.verifies_per_license_per_minute,
+        };
+        let counting = match endpoint.effect {
+            Effect::ReadOnly => Counting::FromTheSecond,
+            Effect::Mutating => Counting::AtOnce,
+        };
         Self {
             ring: KeyRingCache::new(clients, &settings.master_key_secret_id),
             store: Store::new(clients, &settings.licenses_table, &settings.verifications_table),
@@ -46,8 +53,8 @@ impl App {
             limiter: Limiter::new(
                 endpoint.name,
                 Counter::new(clients, &settings.rate_limits_table),
-                per_address,
-                per_license,
+                counting,
+                limits,
             ),
             endpoint,
             settings,
@@ -102,16 +109,16 @@ impl App {
         Ok(Session { app: self, request, ring, stale, authentic, nonce, origin })
     }
 
-    /// Turns the shared counter's answer into a decision. Without the counter a request that only reads is admitted
-    /// under the limit in memory; a change is refused.
-    pub(crate) fn admit(&self, request: &Request, counted: Counted) -> Result<(), Rejection> {
+    /// Turns the shared counter's answer into a decision. Without the counter a request that only reads is admitted,
+    /// since the limiter has counted it in memory; a change is refused.
+    pub(crate) fn admit(&self, counted: Counted) -> Result<(), Rejection> {
         if counted == Counted::Admitted {
             return Ok(());
         }
         self.telemetry.store_error();
         self.telemetry.without_counter();
         match self.endpoint.effect {
-            Effect::ReadOnly => Ok(self.limiter.count_in_memory(&request.address, request.now)?),
+            Effect::ReadOnly => Ok(()),
             Effect::Mutating => Err(Problem::unavailable().into()),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use falconer_aws::audit::{AuditSubject, RowPart};
 use falconer_aws::store::LicenseRow;
-use falconer_aws::{AuditRow, RingUnavailable};
+use falconer_aws::{AuditRow, RingUnavailable, StoreError};
 use falconer_domain::effective_license::{EffectiveLicense, UnknownTier};
 use falconer_domain::hardware::{HashedComponents, ReceivedComponents};
 use falconer_domain::lease::{Claims, LeaseContext, Terms};
@@ -60,27 +60,22 @@ impl Session<'_> {
         &self.authentic.license_id
     }
 
-    /// Loads everything a decision needs, in one round trip: the license beside the rate-limit counter, and the catalog
-    /// where memory has none. Being over the limit outranks whatever the license says.
+    /// Loads everything a decision needs, in one round trip: the license, beside it the rate-limit counter where the
+    /// limiter asks it, and the catalog where memory has none. Being over the limit outranks whatever the license says.
     ///
     /// # Errors
     /// `RATE_LIMITED`; `UNAVAILABLE` when the license or the catalog cannot be read.
     pub async fn load(&self) -> Result<Loaded, Rejection> {
         let (app, request) = (self.app, self.request);
-        // A refusal over a limit and a failure name the license in the log. An imported key is any text until its
-        // license is found.
-        if self.authentic.key.product().is_some() {
-            app.telemetry.concerns(self.license_id());
-        }
-        app.limiter.admit(&request.address, self.license_id(), request.now)?;
         let Some(product) = self.authentic.key.product() else { return self.load_imported().await };
+        self.admit()?;
         request.begin()?;
         let (counted, license, catalog) = tokio::join!(
-            app.limiter.count(&request.address, request.now),
+            app.limiter.count(&request.address, self.license_id(), request.now),
             app.store.license(self.license_id()),
             app.catalogs.get(&app.store, product),
         );
-        app.admit(request, counted?)?;
+        app.admit(counted?)?;
         let Some(row) = license.map_err(|error| app.store_failed(&error))? else {
             return Ok(Loaded::Missing { product: product.clone() });
         };
@@ -216,20 +211,45 @@ impl Session<'_> {
         }
     }
 
-    /// Loads the license of an imported key. Such a key has no tag, so anyone can invent one: the counter is charged
-    /// before anything is read, and a miss is answered like any other invalid text. Two round trips, as
-    /// `docs/access-patterns.md` says.
+    /// Refuses from memory what is over a limit. That refusal and a failure name the license in the log.
+    fn admit(&self) -> Result<(), Rejection> {
+        self.app.telemetry.concerns(self.license_id());
+        Ok(self.app.limiter.admit(&self.request.address, self.license_id(), self.request.now)?)
+    }
+
+    /// Loads the license of an imported key. Such a key has no tag, so anyone can invent one, and a miss is answered
+    /// like any other invalid text.
     async fn load_imported(&self) -> Result<Loaded, Rejection> {
-        let (app, request) = (self.app, self.request);
-        request.begin()?;
-        app.admit(request, app.limiter.count(&request.address, request.now).await?)?;
-        request.begin()?;
-        let row = app.store.license(self.license_id()).await;
-        let unknown = || self.stale.map_or(Rejection::InvalidSignature, Rejection::from);
-        let row = row.map_err(|error| app.store_failed(&error))?.ok_or_else(unknown)?;
+        let (app, request, limiter) = (self.app, self.request, &self.app.limiter);
+        let (license, address, now) = (self.license_id(), &request.address, request.now);
+        let row = if limiter.has_found(license, now) {
+            self.admit()?;
+            request.begin()?;
+            let (counted, row) =
+                tokio::join!(limiter.count(address, license, now), self.app.store.license(license));
+            app.admit(counted?)?;
+            self.imported(row)?
+        } else {
+            // The address is charged before anything is read: two round trips, as `docs/access-patterns.md` says. Its
+            // share of the authentic requests is not touched until the key has turned out to be one.
+            request.begin()?;
+            app.admit(limiter.count_unknown_key(address, now).await?)?;
+            request.begin()?;
+            let row = self.imported(app.store.license(license).await)?;
+            self.admit()?;
+            limiter.count_with_next(address, license, now);
+            row
+        };
+        limiter.note_found(license, now);
         request.begin()?;
         let catalog = app.catalogs.get(&app.store, &row.license.product).await;
         let catalog = catalog.map_err(|error| app.store_failed(&error))?;
         Ok(Loaded::Found { row, catalog })
+    }
+
+    /// Reads the outcome of loading an imported key's license.
+    fn imported(&self, row: Result<Option<LicenseRow>, StoreError>) -> Result<LicenseRow, Rejection> {
+        let unknown = || self.stale.map_or(Rejection::InvalidSignature, Rejection::from);
+        row.map_err(|error| self.app.store_failed(&error))?.ok_or_else(unknown)
     }
 }

@@ -210,7 +210,7 @@ pub enum BadRow {
     #[error(transparent)]
     Order(#[from] OrderRefusal),
     /// The product has no catalog.
-    #[error("product {0} has no catalog; `falconer catalog apply` puts one")]
+    #[error("product {0} has no catalog; `falconer catalog apply FILE` stores one")]
     NoCatalog(Product),
     /// It resembles a key of Falconer or the Flask server without a valid signature.
     #[error(

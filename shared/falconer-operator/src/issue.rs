@@ -46,9 +46,7 @@ pub enum IssueError {
     #[error(transparent)]
     Order(#[from] OrderRefusal),
     /// The product has no catalog.
-    #[error(
-        "product {0} has no catalog: QF has one built in, every other product needs an item catalog#{0} in the licenses table"
-    )]
+    #[error("product {0} has no catalog; `falconer catalog apply FILE` stores one")]
     NoCatalog(String),
     /// The ring accepts no legacy keys.
     #[error(

@@ -9,12 +9,14 @@
 
 pub mod catalog;
 pub mod catalog_cache;
+pub mod catalog_change;
 pub mod erasure;
 pub mod history;
 pub mod import_export;
 pub mod issue;
 pub mod keyring;
 pub mod license_service;
+pub mod listing;
 pub mod lookup;
 pub mod random;
 pub mod rotation;

@@ -9,7 +9,8 @@ const PER_LICENSE: usize = 14;
 const ROWS: usize = 10;
 const FLOOD: usize = 60;
 
-/// A leaked key in a thousand hands: each address stays below its own limit, and the license's holds.
+/// A leaked key in a thousand hands: each address stays below its own limit, and the license's holds. The counter hears
+/// of changes alone, because no address asks twice.
 #[test]
 fn license_limit_caps_many_addresses() {
     let machine = Machine::named("here");
@@ -52,7 +53,8 @@ fn license_limit_caps_many_addresses() {
         );
         let records = stack.dynamodb.records();
         let of = |operation: &str| records.iter().filter(|one| one.operation == operation).count();
-        assert_eq!((of("GetItem"), of("UpdateItem")), (admitted, admitted), "{endpoint}: a refusal is free");
+        let counted = if endpoint == "verify" { 0 } else { admitted };
+        assert_eq!((of("GetItem"), of("UpdateItem")), (admitted, counted), "{endpoint}: a refusal is free");
         assert!(of("PutItem") <= 2 * ROWS, "{endpoint}: {} rows", of("PutItem"));
         assert_eq!(records.len(), of("GetItem") + of("UpdateItem") + of("PutItem"), "{endpoint}");
     }

@@ -3,7 +3,7 @@
 use falconer_domain::hardware::{DeviceId, Sighting};
 use falconer_domain::{LicenseId, Product, UnixMillis};
 
-use crate::limiter::Address;
+use crate::address::Address;
 use crate::tables;
 
 /// The subject of an audit row, which is also its partition.
