@@ -14,6 +14,10 @@ const WINDOWS_LOOKUP_CODES: std::ops::RangeInclusive<i32> = 11_001..=11_004;
 /// Status of a proxy that wants a password.
 const PROXY_PASSWORD_STATUS: &str = "407";
 
+/// ureq's words for a SOCKS proxy that wants a password, or another one.
+const SOCKS_PASSWORD: [&str; 3] =
+    ["no acceptable auth methods", "unknown auth method", "password authentication failed"];
+
 /// Route that a request took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -86,6 +90,9 @@ fn of_io(error: &io::Error, route: Route) -> Diagnosis {
     if is_windows_lookup || error.to_string().starts_with(LOOKUP_FAILED) {
         return Diagnosis::Failure(unresolved(route));
     }
+    if route == Route::Proxy && SOCKS_PASSWORD.contains(&error.to_string().as_str()) {
+        return Diagnosis::Failure(NetworkFailure::ProxyPassword);
+    }
     Diagnosis::Failure(match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => NetworkFailure::Timeout,
         ErrorKind::ConnectionRefused
@@ -103,6 +110,8 @@ fn of_io(error: &io::Error, route: Route) -> Diagnosis {
         {
             NetworkFailure::Connect
         }
+        // The refusals of a SOCKS proxy, which has no statuses that ureq hands on.
+        ErrorKind::Other | ErrorKind::InvalidData if route == Route::Proxy => NetworkFailure::Proxy,
         _ => NetworkFailure::Other,
     })
 }

@@ -217,44 +217,4 @@ fn exchange(agent: &Agent, url: &str, body: Option<&str>) -> Result<Reply, ureq:
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_http_uses_no_proxy() {
-        for server in ["http://127.0.0.1:9000", "HTTP://localhost:9000/"] {
-            let transport = HttpTransport::new(server).proxy("http://proxy.example.com:8080").unwrap();
-            assert_eq!(transport.proxy_now(), None, "{server}");
-        }
-        let transport =
-            HttpTransport::new("https://licenses.example.com").proxy("proxy.example.com").unwrap();
-        assert_eq!(transport.proxy_now().map(|proxy| proxy.port()), Some(80));
-    }
-
-    #[test]
-    fn proxies_without_a_host_are_refused() {
-        for url in ["", "http://", "ftp://proxy.example.com", "http://proxy example", "://"] {
-            let transport = HttpTransport::new("https://licenses.example.com");
-            assert_eq!(transport.proxy(url).map(drop), Err(InvalidProxy), "{url}");
-        }
-    }
-
-    #[test]
-    fn texts_without_a_certificate_are_refused() {
-        let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        for pem in ["", "no certificate", damaged, &damaged.replace("AAAA", "?")] {
-            let transport = HttpTransport::new("https://licenses.example.com");
-            assert_eq!(transport.root_certificate(pem).map(drop), Err(InvalidCertificate), "{pem}");
-        }
-    }
-
-    #[test]
-    fn timeouts_stay_within_their_bounds() {
-        let timeout = |seconds| {
-            HttpTransport::new("https://licenses.example.com").timeout(Duration::from_secs(seconds)).timeout
-        };
-        assert_eq!(timeout(0), MIN_ATTEMPT_TIMEOUT);
-        assert_eq!(timeout(10), Duration::from_secs(10));
-        assert_eq!(timeout(u64::MAX), MAX_ATTEMPT_TIMEOUT);
-    }
-}
+mod tests;

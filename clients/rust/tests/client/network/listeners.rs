@@ -103,17 +103,31 @@ impl Listener {
                     Proxy-Authenticate: Basic realm=\"office\"\r\nContent-Length: 0\r\n\r\n";
                 return caller.write_all(refusal.as_bytes());
             }
-            let mut server = TcpStream::connect(server)?;
+            let server = TcpStream::connect(server)?;
             caller.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
-            let (mut from, mut to) = (caller.try_clone()?, server.try_clone()?);
-            let upward = thread::spawn(move || {
-                let _ = io::copy(&mut from, &mut to);
-                to.shutdown(Shutdown::Write)
-            });
-            let _ = io::copy(&mut server, &mut caller);
-            let _ = caller.shutdown(Shutdown::Both);
-            drop(upward.join());
-            Ok(())
+            relay(caller, server)
+        })
+    }
+
+    /// A SOCKS 5 proxy that wants `anna:secret`. It reaches this server, whatever the name is.
+    pub(super) fn socks(server: SocketAddr) -> Self {
+        Self::start(move |mut caller, seen| {
+            let methods = read_counted(&mut caller, 1)?;
+            if !methods.contains(&2) {
+                return caller.write_all(&[5, 0xFF]);
+            }
+            caller.write_all(&[5, 2])?;
+            let user = read_counted(&mut caller, 1)?;
+            let password = read_counted(&mut caller, 0)?;
+            if (user.as_slice(), password.as_slice()) != (b"anna", b"secret") {
+                return caller.write_all(&[1, 1]);
+            }
+            caller.write_all(&[1, 0])?;
+            let name = read_counted(&mut caller, 4)?;
+            caller.read_exact(&mut [0; 2])?;
+            seen.lock().unwrap().push(String::from_utf8_lossy(&name).into_owned());
+            caller.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?;
+            relay(caller, TcpStream::connect(server)?)
         })
     }
 
@@ -186,4 +200,26 @@ fn read_head(stream: &mut impl BufRead, seen: &Mutex<Vec<String>>) -> io::Result
     let first = head.first().ok_or(io::ErrorKind::UnexpectedEof)?;
     seen.lock().unwrap().push(first.clone());
     Ok(head)
+}
+
+/// Hands on what both sides send, until the server has ended.
+fn relay(mut caller: TcpStream, mut server: TcpStream) -> io::Result<()> {
+    let (mut from, mut to) = (caller.try_clone()?, server.try_clone()?);
+    let upward = thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        to.shutdown(Shutdown::Write)
+    });
+    let _ = io::copy(&mut server, &mut caller);
+    let _ = caller.shutdown(Shutdown::Both);
+    drop(upward.join());
+    Ok(())
+}
+
+/// Reads some bytes that are not looked at, then a length and as many bytes.
+fn read_counted(stream: &mut impl Read, before: usize) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; before + 1];
+    stream.read_exact(&mut head)?;
+    let mut counted = vec![0; usize::from(head[before])];
+    stream.read_exact(&mut counted)?;
+    Ok(counted)
 }
