@@ -3,9 +3,22 @@
 //! The comments on members are what `--help` prints, so they are plain text and not Markdown.
 #![expect(clippy::doc_markdown, reason = "the comments are help texts")]
 
+mod change;
+mod import_export;
+mod settings;
+
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand};
+
+pub(crate) use change::{
+    Change, EraseSubject, Extend, Feature, LicenseChange, Note, ResetHardware, Revoke, RotateKey,
+    SetCustomer, SetPolicy, SetSeats, SetTier,
+};
+pub(crate) use import_export::{
+    DateOrder, Export, ExportCsv, Import, ImportFile, ImportPostgres, ImportSheet,
+};
+pub(crate) use settings::{Catalog, CatalogFile, Keyring};
 
 /// The operator's command line of a Falconer license authority.
 ///
@@ -121,35 +134,6 @@ pub(crate) enum LicenseCommand {
     Export(Export),
 }
 
-/// A change of one license.
-#[derive(Debug, Subcommand)]
-pub(crate) enum LicenseChange {
-    /// Stop a license until it is reinstated
-    Suspend(Change),
-    /// Make a suspended or revoked license active again
-    Reinstate(Change),
-    /// End a license
-    Revoke(Revoke),
-    /// Change when a license ends
-    Extend(Extend),
-    /// Change the tier of a license
-    SetTier(SetTier),
-    /// Set the number of seats of a license
-    SetSeats(SetSeats),
-    /// Add a feature beyond the tier's
-    AddFeature(Feature),
-    /// Take away a feature that the license has of its own
-    RemoveFeature(Feature),
-    /// Give a license rules of its own: grace, transfers, check interval and the other members of a policy
-    SetPolicy(SetPolicy),
-    /// Correct who the customer is: e-mail, your own id, name
-    SetCustomer(SetCustomer),
-    /// Write a note on a license, over the one before
-    Note(Note),
-    /// Free seats and give their bindings back
-    ResetHardware(ResetHardware),
-}
-
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("term").required(true).args(["days", "perpetual", "from_csv"])))]
 pub(crate) struct Issue {
@@ -212,25 +196,6 @@ pub(crate) struct OfLicense {
     pub(crate) license: String,
 }
 
-/// One license, and why it is changed.
-#[derive(Debug, Args)]
-pub(crate) struct Change {
-    #[command(flatten)]
-    pub(crate) of: OfLicense,
-    /// Why, for the audit
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Revoke {
-    #[command(flatten)]
-    pub(crate) of: OfLicense,
-    /// Why, for the audit
-    #[arg(long)]
-    pub(crate) reason: String,
-}
-
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("filter")))]
 pub(crate) struct List {
@@ -275,138 +240,6 @@ pub(crate) struct Find {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("term").required(true).args(["days", "until", "perpetual"])))]
-pub(crate) struct Extend {
-    #[command(flatten)]
-    pub(crate) change: Change,
-    /// So many days more: from its end on, or from now on where that has passed
-    #[arg(long)]
-    pub(crate) days: Option<u32>,
-    /// Until the end of this day (YYYY-MM-DD, UTC) or until this moment; in the year 9999 it never ends
-    #[arg(long)]
-    pub(crate) until: Option<String>,
-    /// It never ends
-    #[arg(long)]
-    pub(crate) perpetual: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SetTier {
-    #[command(flatten)]
-    pub(crate) change: Change,
-    /// A tier of the product's catalog
-    pub(crate) tier: String,
-    /// A device that loses its seat, where the tier has fewer; may be repeated
-    #[arg(long, value_name = "DEVICE")]
-    pub(crate) release: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SetSeats {
-    #[command(flatten)]
-    pub(crate) change: Change,
-    /// 1 to 100
-    pub(crate) seats: u32,
-    /// A device that loses its seat; may be repeated
-    #[arg(long, value_name = "DEVICE")]
-    pub(crate) release: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-#[command(group(ArgGroup::new("rules").required(true).multiple(true).args(["settings", "reset"])))]
-pub(crate) struct SetPolicy {
-    #[command(flatten)]
-    pub(crate) change: Change,
-    /// A member of a policy and its value, as offline_grace_days=30; NAME= gives the member back to the tier
-    #[arg(value_name = "NAME=VALUE")]
-    pub(crate) settings: Vec<String>,
-    /// Give every member back to the tier that is not set here
-    #[arg(long)]
-    pub(crate) reset: bool,
-    /// A device that loses its seat, where there are fewer seats then; may be repeated
-    #[arg(long, value_name = "DEVICE")]
-    pub(crate) release: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-#[command(group(ArgGroup::new("entries").required(true).multiple(true).args(["email", "user", "name"])))]
-pub(crate) struct SetCustomer {
-    #[command(flatten)]
-    pub(crate) change: Change,
-    /// The customer's e-mail; an empty one clears it
-    #[arg(long)]
-    pub(crate) email: Option<String>,
-    /// Your own id of the customer; an empty one clears it
-    #[arg(long)]
-    pub(crate) user: Option<String>,
-    /// The customer's name; an empty one clears it
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Feature {
-    #[command(flatten)]
-    pub(crate) change: Change,
-    /// The feature's name
-    pub(crate) feature: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Note {
-    #[command(flatten)]
-    pub(crate) change: Change,
-    /// The note; an empty one removes it
-    pub(crate) text: String,
-}
-
-#[derive(Debug, Args)]
-#[command(group(ArgGroup::new("which").required(true).args(["device", "all"])))]
-pub(crate) struct ResetHardware {
-    #[command(flatten)]
-    pub(crate) change: Change,
-    /// One device, by its id (dev_…)
-    #[arg(long)]
-    pub(crate) device: Option<String>,
-    /// All of them
-    #[arg(long)]
-    pub(crate) all: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(group(ArgGroup::new("which").required(true).args(["license", "generation"])))]
-pub(crate) struct RotateKey {
-    /// The key, its id (lic_…), or its masked key, which looks through the whole table; `-` reads it from standard
-    /// input
-    #[arg(value_name = "LICENSE")]
-    pub(crate) license: Option<String>,
-    /// All licenses that need this generation of the key ring, each once; can be stopped and started again
-    #[arg(long, value_name = "NUMBER", conflicts_with = "license")]
-    pub(crate) generation: Option<u8>,
-    /// File that lists old and new keys, for mailing [default: generation-NUMBER.mapping.csv]
-    #[arg(long, value_name = "FILE", requires = "generation")]
-    pub(crate) mapping: Option<PathBuf>,
-    /// Why, for the audit
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
-}
-
-#[derive(Debug, Args)]
-#[command(group(ArgGroup::new("whom").required(true).args(["email", "license"])))]
-pub(crate) struct EraseSubject {
-    /// The person's e-mail, as you entered it or as the application sent it; looks through the whole table
-    #[arg(long)]
-    pub(crate) email: Option<String>,
-    /// The person of this license (its key, its id or its masked key), of those it replaced and of those that replaced
-    /// it
-    #[arg(long)]
-    pub(crate) license: Option<String>,
-    /// Why, for the audit; it must not name the person
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Audit {
     #[command(flatten)]
     pub(crate) of: OfLicense,
@@ -438,175 +271,4 @@ pub(crate) struct Stats {
     /// Draw the days as a picture (SVG); `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) chart: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Import {
-    /// The spreadsheet as CSV, or what `export csv` wrote
-    Sheet(Box<ImportSheet>),
-    /// The Flask server's table `licenses`, exported by psql, pgAdmin or pandas with the names of the columns
-    Postgres(ImportPostgres),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImportSheet {
-    #[command(flatten)]
-    pub(crate) import: ImportFile,
-    /// The product of rows that name none [env: FALCONER_PRODUCT]
-    #[arg(long)]
-    pub(crate) product: Option<String>,
-    /// The sheet's name of a tier and the catalog's; may be repeated
-    #[arg(long, value_name = "THEIRS=OURS")]
-    pub(crate) tier: Vec<String>,
-    /// The sheet's word for a status and Falconer's, as gesperrt=suspended; may be repeated
-    #[arg(long, value_name = "THEIRS=OURS")]
-    pub(crate) status: Vec<String>,
-    /// Order of day and month in its dates, where the sheet itself does not tell
-    #[arg(long, value_name = "ORDER")]
-    pub(crate) dates: Option<DateOrder>,
-    /// The time zone in which its days end, as Europe/Berlin
-    #[arg(long, default_value = "UTC", value_name = "ZONE")]
-    pub(crate) timezone: String,
-    /// A text or a date in `expiry_date` that means that the license never ends; may be repeated
-    #[arg(long, value_name = "VALUE")]
-    pub(crate) never: Vec<String>,
-    /// An active license with a duration and no end: `new-term` with its next activation, `refuse`, or `from:COLUMN`
-    #[arg(long, default_value = "new-term", value_name = "WHAT")]
-    pub(crate) undated: String,
-    /// Keep free-text keys instead of issuing fresh ones. They carry no signature: anyone can try to guess one
-    #[arg(long)]
-    pub(crate) keep_keys: bool,
-    /// File that lists old and fresh keys [default: FILE.mapping.csv]; `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) mapping: Option<PathBuf>,
-    /// List only keys of licenses that are this: active, pending, suspended, revoked or expired; may be repeated
-    #[arg(long, value_name = "STATUS")]
-    pub(crate) only: Vec<String>,
-}
-
-/// Order of day and month.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DateOrder {
-    /// 31/12/2026
-    Dmy,
-    /// 12/31/2026
-    Mdy,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImportPostgres {
-    #[command(flatten)]
-    pub(crate) import: ImportFile,
-    /// The time zone the Flask server ran in, as Europe/Berlin: the zone of `expires_at`
-    #[arg(long, default_value = "UTC", value_name = "ZONE")]
-    pub(crate) timezone: String,
-    /// The time zone of the database's sessions, where it is another one: the zone of `created_at`
-    #[arg(long, value_name = "ZONE")]
-    pub(crate) database_timezone: Option<String>,
-    /// Import although the times in the keys speak for another time zone
-    #[arg(long)]
-    pub(crate) trust_timezone: bool,
-    /// Leave the column `features` behind: the Flask server never looked at it
-    #[arg(long)]
-    pub(crate) without_features: bool,
-    /// Mend what an earlier import of these licenses set, where nobody has changed it since
-    #[arg(long)]
-    pub(crate) update: bool,
-}
-
-/// A file that is imported.
-#[derive(Debug, Args)]
-pub(crate) struct ImportFile {
-    /// CSV, its first line naming the columns; `-` reads standard input
-    pub(crate) file: PathBuf,
-    /// The encoding, if it is not UTF-8 or UTF-16, as windows-1252
-    #[arg(long, value_name = "NAME")]
-    pub(crate) encoding: Option<String>,
-    /// File for rows that cannot be imported, with the reason [default: FILE.refused.csv]; `-` is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) refused: Option<PathBuf>,
-    /// Why, for the audit
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Export {
-    /// All licenses as CSV: the sheet's columns, then everything else `import sheet` needs
-    Csv(ExportCsv),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExportCsv {
-    /// Write to this file, which nobody else may read; `-` is standard output, as without this flag
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Write whole keys instead of masked ones; the audit of each license records it
-    #[arg(long)]
-    pub(crate) reveal: bool,
-    /// Why, for the audit
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Catalog {
-    /// Print a product's catalog: the stored one, else the built-in one
-    Show {
-        /// The product's code [env: FALCONER_PRODUCT]
-        #[arg(long)]
-        product: Option<String>,
-    },
-    /// Check a catalog file, and show how it differs from the catalog in use
-    Check(CatalogFile),
-    /// Replace the catalog in use
-    Apply(CatalogFile),
-}
-
-/// A catalog in a file.
-#[derive(Debug, Args)]
-pub(crate) struct CatalogFile {
-    /// TOML; `-` reads standard input
-    pub(crate) file: PathBuf,
-    /// Why, for the audit
-    #[arg(long)]
-    pub(crate) reason: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keyring {
-    /// Make the secret with its first generation
-    Init,
-    /// Publish a new generation: it verifies at once and signs when promoted
-    Add {
-        /// Add the Flask server's master instead, for its keys alone; `-` reads it from standard input
-        #[arg(long, value_name = "-", value_parser = ["-"])]
-        legacy: Option<String>,
-    },
-    /// Let the waiting generation sign, 15 minutes after it was added at the earliest
-    Promote {
-        /// Do not wait for the 15 minutes
-        #[arg(long)]
-        now: bool,
-    },
-    /// Stop trusting what a generation signs, as after a leak: it leaves /api/keys and endorses none. Its license
-    /// keys go on working
-    Distrust {
-        /// The number, as `keyring list` shows it
-        generation: u8,
-    },
-    /// Take a distrust back, where the master was never in other hands
-    Trust {
-        /// The number, as `keyring list` shows it
-        generation: u8,
-    },
-    /// Accept free-text keys brought in from a sheet; they carry no signature, so anyone can try to guess one
-    EnableImported,
-    /// Take a generation out of the ring; refused while a license of it lives
-    Retire {
-        /// The number, as `keyring list` shows it
-        generation: u8,
-    },
-    /// Show every generation and what it does, never a master
-    List,
 }

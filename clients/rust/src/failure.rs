@@ -234,7 +234,7 @@ impl From<OpenError> for Failure {
     /// For programs that hand one failure type to another language.
     fn from(error: OpenError) -> Self {
         Self::new(match error {
-            OpenError::NoDataFolder | OpenError::StoreUnavailable => FailureKind::Store,
+            OpenError::NoDataFolder => FailureKind::Store,
             mistake => FailureKind::Setting(mistake),
         })
     }

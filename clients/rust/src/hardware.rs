@@ -60,6 +60,11 @@ impl RawComponents {
         self.0.keys().copied()
     }
 
+    /// Returns the raw value of a component.
+    pub(crate) fn value(&self, label: Label) -> Option<&str> {
+        self.0.get(&label).map(|value| value.as_str())
+    }
+
     /// Sets every label to one text; the effect of `FALCONER_MACHINE_ID`.
     #[must_use]
     pub(crate) fn all(text: &str) -> Self {

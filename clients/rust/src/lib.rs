@@ -94,7 +94,7 @@ pub mod retry;
 mod seal;
 mod signed;
 mod state;
-mod store;
+pub mod store;
 mod timeline;
 pub mod transport;
 mod trust;
@@ -116,6 +116,7 @@ pub use licensing::{
 };
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use state::{Evaluation, Evidence, LeaseTerm, LockCode, State, StoredDecision, evaluate};
+pub use store::{Store, StoreFormat};
 pub use timeline::{CLOCK_TOLERANCE_MILLIS, CheckpointIntegrity, ReconciledTime};
 pub use transport::{HttpTransport, NetworkFailure, Transport, TransportRequest};
 pub use trust::{PublicKeys, PublicKeysError};

@@ -18,6 +18,7 @@
 //! so they never wait for the network.
 
 mod builder;
+mod location;
 mod merge;
 mod outbox;
 mod outcome;

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from server import LICENSE_KEY, OTHER_KEY, hw
+from server import *
 
 VALUES = {
     "machine_id": "4c4c45440043301080528b4c04f56423",

@@ -3,36 +3,7 @@
 import hashlib
 import hmac
 
-from server import (
-    DAY,
-    FEATURES,
-    ISSUER,
-    LICENSE_ID,
-    NONCE,
-    ONE,
-    OTHER_ID,
-    PC,
-    PINNED,
-    PORTAL,
-    PRODUCT,
-    STATUS,
-    STRANGER,
-    T,
-    TWO,
-    YEAR,
-    answer,
-    claims,
-    compact,
-    encoded,
-    header,
-    hw,
-    jwks,
-    jws,
-    lease,
-    nonce,
-    refusal,
-    said,
-)
+from server import *
 
 LEASE = lease()
 GOOD = jws(LEASE)

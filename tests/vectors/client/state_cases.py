@@ -5,38 +5,7 @@ that runs on while the program does.
 """
 
 import reference
-from server import (
-    DAY,
-    EXP,
-    FEATURES,
-    GRACE,
-    HOUR,
-    INTERVAL,
-    LICENSE_KEY,
-    ONE,
-    OTHER_ID,
-    OTHER_KEY,
-    OTHER_PC,
-    PC,
-    PINNED,
-    PORTAL,
-    PRODUCT,
-    STATUS,
-    STRANGER,
-    T,
-    TWO,
-    YEAR,
-    answer,
-    claims,
-    header,
-    hw,
-    jwks,
-    jws,
-    lease,
-    nonce,
-    refusal,
-    said,
-)
+from server import *
 from trust_cases import RING_TWO
 
 UNLOCKED = ("ACTIVE", "REFRESH_DUE", "GRACE")

@@ -1,22 +1,6 @@
 """The profile `trust`: whose signatures count after /api/keys was fetched."""
 
-from server import (
-    LICENSE_ID,
-    NONCE,
-    ONE,
-    PINNED,
-    PORTAL,
-    PRODUCT,
-    STRANGER,
-    T,
-    THREE,
-    TWO,
-    answer,
-    encoded,
-    jwks,
-    lease,
-    said,
-)
+from server import *
 
 RING_TWO = jwks(ONE.jwk(), TWO.jwk([ONE]))
 RING_THREE = jwks(ONE.jwk(), TWO.jwk([ONE]), THREE.jwk([ONE, TWO]))

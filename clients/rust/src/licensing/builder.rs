@@ -1,21 +1,21 @@
 //! Builder: the settings of an application, and opening with them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use directories::ProjectDirs;
 use falconer_domain::Product;
 use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
 
+use super::location::{FolderNames, StoreLocation, host_of, read_app_id};
 use super::session::SessionState;
-use super::verified_record::VerifiedRecord;
+use super::verified_record::{self, VerifiedRecord};
 use super::{Config, Device, Licensing, Memory, Pending, Shared};
 use crate::clock::{Clock, SystemClock};
 use crate::hardware::{Hardware, Platform, RawComponents, SystemHardware};
 use crate::random::{Random, SystemRandom};
 use crate::state::State;
-use crate::store;
+use crate::store::{ApplicationStore, FileAccess, Owner, Store, StoreFormat, machine_names};
 use crate::timeline::Timeline;
 use crate::transport::{HttpTransport, InvalidCertificate, InvalidProxy, Transport, is_this_machine};
 use crate::trust::PublicKeys;
@@ -24,8 +24,6 @@ use crate::trust::PublicKeys;
 const MACHINE_ID: &str = "FALCONER_MACHINE_ID";
 /// Suffix of the device name while that variable is in effect.
 const OVERRIDDEN: &str = "(machine id set by hand)";
-/// Name of the store in the application's data folder.
-const FILE: &str = "license.db";
 
 /// Mistake in the settings that an application opens with. Problems on the user's machine, such as a full disk, never
 /// keep the library from opening; [`Licensing::notice`] reports them.
@@ -53,15 +51,12 @@ pub enum OpenError {
     /// Text that holds no certificate.
     #[error(transparent)]
     InvalidCertificate(#[from] InvalidCertificate),
-    /// SQLite could not open a database in memory.
-    #[error("SQLite cannot open a store in memory; check that the machine has free memory")]
-    StoreUnavailable,
-}
-
-enum StoreLocation {
-    DataFolder,
-    File(PathBuf),
-    Memory,
+    /// Application id that is not a domain in reverse.
+    #[error("an application id looks like com.example.app: letters, digits, - and _ between dots")]
+    InvalidAppId,
+    /// Former host that is neither a host nor an address.
+    #[error("a former host looks like licenses.example.com")]
+    InvalidFormerHost,
 }
 
 /// Settings for opening. Only those of [`Licensing::builder`] have no default.
@@ -70,7 +65,10 @@ pub struct Builder {
     product: String,
     server: String,
     pins: PublicKeys,
+    app_id: Option<String>,
+    former_servers: Vec<String>,
     place: StoreLocation,
+    format: StoreFormat,
     transport: Option<Box<dyn Transport>>,
     network: NetworkSettings,
     clock: Box<dyn Clock>,
@@ -87,7 +85,10 @@ impl Builder {
             product: product.to_owned(),
             server: server.to_owned(),
             pins,
+            app_id: None,
+            former_servers: Vec::new(),
             place: StoreLocation::DataFolder,
+            format: StoreFormat::default(),
             transport: None,
             network: NetworkSettings::default(),
             clock: Box::new(SystemClock::new()),
@@ -99,10 +100,44 @@ impl Builder {
         }
     }
 
-    /// Stores the license in this file. The default is `license.db` in the user's data folder, below the product's
-    /// code.
+    /// Names the application by a domain in reverse, as `com.example.app`. The id names the folder with the license, so
+    /// it must not change between releases. Without an id the server's host names the folder.
+    pub fn app_id(mut self, id: &str) -> Self {
+        self.app_id = Some(id.to_owned());
+        self
+    }
+
+    /// Names a host that the server had before; call it once for each. A license that was activated there is used here,
+    /// and its key goes to the present server. Keys that were activated at any other host stay where they are.
+    pub fn formerly(mut self, host: &str) -> Self {
+        self.former_servers.push(host.to_owned());
+        self
+    }
+
+    /// Stores the license in this file, readable by its owner alone. The default is `license.db` in the user's data
+    /// folder, below the [application id](Self::app_id).
     pub fn store(mut self, path: impl AsRef<Path>) -> Self {
-        self.place = StoreLocation::File(path.as_ref().to_owned());
+        self.place = StoreLocation::File(path.as_ref().to_owned(), FileAccess::Owner);
+        self
+    }
+
+    /// Stores the license in this file for all users of the machine, such as a service and a program at a desktop. Users
+    /// who may write to the folder may read and write the file. The application's installer creates the folder and
+    /// decides who may write to it. On Unix, do not set the folder's sticky bit.
+    pub fn store_for_all_users(mut self, path: impl AsRef<Path>) -> Self {
+        self.place = StoreLocation::File(path.as_ref().to_owned(), FileAccess::LikeFolder);
+        self
+    }
+
+    /// Stores the license in a place of the application's own.
+    pub fn store_with(mut self, store: impl Store + 'static) -> Self {
+        self.place = StoreLocation::Own(Box::new(store));
+        self
+    }
+
+    /// Chooses the format of the file. A license in another format is not taken over.
+    pub fn store_format(mut self, format: StoreFormat) -> Self {
+        self.format = format;
         self
     }
 
@@ -190,18 +225,32 @@ impl Builder {
         let product = Product::parse(&self.product).ok_or(OpenError::InvalidProduct)?;
         check_server(&self.server)?;
         let https = self.network.apply(HttpTransport::new(&self.server))?;
-        let opened = match &self.place {
-            StoreLocation::Memory => store::open_in_memory(),
-            StoreLocation::File(path) => store::open(path),
-            StoreLocation::DataFolder => store::open(&folder(&product)?.join(FILE)),
-        };
-        let opened = opened.map_err(|_| OpenError::StoreUnavailable)?;
+        let server = host_of(&self.server).ok_or(OpenError::InvalidServer)?;
+        let former = self.former_servers.iter().map(|host| host_of(host).ok_or(OpenError::InvalidFormerHost));
+        let former_servers = former.collect::<Result<Vec<_>, _>>()?;
+        let app_id = self.app_id.as_deref().map(read_app_id).transpose()?;
         let raw = match &self.machine_id {
             Some(id) => RawComponents::all(id),
             None => self.hardware.read(),
         };
+        let device = device(&self, &raw)?;
+        let names = FolderNames {
+            app_id: app_id.as_deref(),
+            server: &server,
+            former_servers: &former_servers,
+            product: &product,
+        };
+        let (opened, earlier) = self.place.open(&names, self.format)?;
+        let owner = Owner {
+            product: product.as_str().to_owned(),
+            server,
+            former_servers,
+            machines: machine_names(&raw, &product),
+            belonging: verified_record::belonging(&product, &self.pins, &raw),
+        };
+        let store = ApplicationStore::new(opened.store, owner, earlier);
         let config = Config {
-            device: device(&self, &raw)?,
+            device,
             product,
             pins: self.pins,
             transport: match self.transport {
@@ -213,7 +262,7 @@ impl Builder {
             raw,
             on_change: self.on_change,
         };
-        let session = SessionState::new(opened, &config);
+        let session = SessionState::new(store, opened.notice, &config);
         let memory = memory(&session, &config);
         let shared = Shared {
             memory: Mutex::new(memory),
@@ -275,11 +324,6 @@ fn check_server(server: &str) -> Result<(), OpenError> {
         Some("http") => Err(OpenError::InsecureServer),
         _ => Err(OpenError::InvalidServer),
     }
-}
-
-fn folder(product: &Product) -> Result<PathBuf, OpenError> {
-    let folders = ProjectDirs::from("", "", product.as_str()).ok_or(OpenError::NoDataFolder)?;
-    Ok(folders.data_local_dir().to_owned())
 }
 
 fn device(builder: &Builder, raw: &RawComponents) -> Result<Device, OpenError> {

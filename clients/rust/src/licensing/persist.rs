@@ -20,7 +20,10 @@ impl Session<'_> {
         });
         match kept {
             Ok(record) => {
-                state.unsaved_base = None;
+                // The failure that left changes unsaved has passed.
+                if state.unsaved_base.take().is_some() {
+                    state.notice = None;
+                }
                 self.adopt(record);
             }
             Err(error) => {

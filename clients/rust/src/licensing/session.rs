@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::hardware::{Fingerprint, HARDWARE_FORMAT, InstallId};
 use crate::retry::send_with_retry;
 use crate::seal;
-use crate::store::{Licensee, Opened, Record, SentComponents, Store, StoredKey};
+use crate::store::{ApplicationStore, Licensee, Record, SentComponents, StoredKey};
 use crate::timeline::TimeCheckpoint;
 use crate::transport::{ApiEndpoint, TransportRequest};
 use crate::trust::TrustedKeys;
@@ -34,7 +34,7 @@ const PRESENCE_INTERVAL_SECONDS: i64 = 7 * 86_400;
 
 /// State that only the running session may change: the open store and the row that counts.
 pub(super) struct SessionState {
-    pub(super) store: Store,
+    pub(super) store: ApplicationStore,
     pub(super) record: Record,
     pub(super) verified: VerifiedRecord,
     pub(super) notice: Option<UserMessage>,
@@ -45,9 +45,11 @@ pub(super) struct SessionState {
 }
 
 impl SessionState {
-    pub(super) fn new(opened: Opened, config: &Config) -> Self {
-        let Opened { store, notice } = opened;
-        let record = store.read().unwrap_or_default();
+    pub(super) fn new(mut store: ApplicationStore, notice: Option<UserMessage>, config: &Config) -> Self {
+        let (record, notice) = match store.read() {
+            Ok(record) => (record, notice),
+            Err(error) => (Record::default(), notice.or(Some(error.user_message()))),
+        };
         let verified = VerifiedRecord::of(&record, config);
         let typed = record.licensee.clone();
         Self { store, record, verified, notice, unsaved_base: None, typed }

@@ -1,18 +1,18 @@
 //! The stored row, verified: the meaning that it has on this machine, as far as signatures and seals prove it.
 
-use falconer_domain::LicenseKey;
 use falconer_domain::hardware::LeaseComponents;
 use falconer_domain::lease::Claims;
+use falconer_domain::{LicenseKey, Product};
 
 use super::Config;
 use crate::decision;
-use crate::hardware::Fingerprint;
+use crate::hardware::{Fingerprint, RawComponents};
 use crate::seal;
 use crate::signed;
 use crate::state::StoredDecision;
-use crate::store::Record;
+use crate::store::{Belonging, Record};
 use crate::timeline::CheckpointIntegrity;
-use crate::trust::TrustedKeys;
+use crate::trust::{PublicKeys, TrustedKeys};
 
 /// Everything that could be proved of a [`Record`].
 #[derive(Clone, Debug)]
@@ -56,10 +56,35 @@ impl VerifiedRecord {
 
 /// The pinned keys and the stored ones that they endorse.
 pub(super) fn trusted_keys(record: &Record, config: &Config) -> TrustedKeys {
-    record
-        .trusted_keys
-        .as_ref()
-        .map_or_else(|| TrustedKeys::pinned(&config.pins), |keys| TrustedKeys::extended(&config.pins, keys))
+    all_trusted(record, &config.pins)
+}
+
+fn all_trusted(record: &Record, pins: &PublicKeys) -> TrustedKeys {
+    let stored = record.trusted_keys.as_ref();
+    stored.map_or_else(|| TrustedKeys::pinned(pins), |keys| TrustedKeys::extended(pins, keys))
+}
+
+/// Returns the judgement of a row that may be another application's: whether this application's keys signed its answer
+/// for this product, and whether it is a lease that counts on this machine.
+pub(super) fn belonging(
+    product: &Product,
+    pins: &PublicKeys,
+    raw: &RawComponents,
+) -> Box<dyn Fn(&Record) -> Belonging + Send> {
+    let (product, pins, raw) = (product.clone(), pins.clone(), raw.clone());
+    Box::new(move |record| {
+        let trusted = all_trusted(record, &pins);
+        let key = record.key.as_ref().and_then(|key| LicenseKey::parse(&key.0));
+        let (Some(answer), Some(key)) = (&record.answer, key) else { return Belonging::Unproven };
+        let own = Fingerprint::of(&key, &raw, record.install_id.as_ref());
+        match signed::verify(answer, &product, |kid| trusted.key(kid)) {
+            Ok(claims) if decision::is_lease_of(&claims, &own.lease_components()) => Belonging::LeasedHere,
+            Ok(_) => Belonging::Signed,
+            // The claims of 0.1.0 have another form, which says nothing any more. Its signature still says whose it is.
+            Err(_) if signed::is_signed_for(answer, &product, |kid| trusted.key(kid)) => Belonging::Signed,
+            Err(_) => Belonging::Unproven,
+        }
+    })
 }
 
 /// Components that a lease states; empty for a refusal.

@@ -16,11 +16,14 @@ use crate::hardware::{Hardware, RawComponents};
 use crate::licensing::Licensing;
 use crate::random::{NoRandomness, Random};
 use crate::state::State;
+use crate::store::{PlainFile, SqliteFile, Store, StoreFormat, StoredLicense};
 use crate::transport::{ApiEndpoint, NetworkFailure, Reply, Transport, TransportRequest};
 
 #[test]
 fn licenses_are_kept_as_specified() {
-    run("state", 180, |given| Installation::new(given).conclude(given));
+    for format in [StoreFormat::Sqlite, StoreFormat::PlainFile] {
+        run("state", 180, |given| Installation::new(given, format).conclude(given));
+    }
 }
 
 /// What the step that runs now shows to the library.
@@ -38,17 +41,19 @@ struct Installation {
     world: ScriptedMachine,
     folder: tempfile::TempDir,
     pinned: Value,
+    format: StoreFormat,
     running: Option<Licensing>,
 }
 
 impl Installation {
-    fn new(given: &Value) -> Self {
+    fn new(given: &Value, format: StoreFormat) -> Self {
         let first = &given["steps"][0];
         let shown = Shown { step: first.clone(), clock: clock(first), hardware: given["hardware"].clone() };
         let mut installation = Self {
             world: ScriptedMachine(Arc::new(Mutex::new(shown))),
             folder: tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap(),
             pinned: given["pinned"].clone(),
+            format,
             running: None,
         };
         installation.start(text(&given["product"]));
@@ -100,9 +105,11 @@ impl Installation {
             None => {}
             Some("kept") => drop(fs::copy(self.copy(), self.store()).unwrap()),
             Some("time_changed") => {
-                let database = rusqlite::Connection::open(self.store()).unwrap();
-                let change = "UPDATE license_info SET floor_millis = floor_millis - 1";
-                assert_eq!(database.execute(change, []).unwrap(), 1);
+                let mut store: Box<dyn Store> = match self.format {
+                    StoreFormat::Sqlite => Box::new(SqliteFile::open(self.store()).unwrap()),
+                    StoreFormat::PlainFile => Box::new(PlainFile::open(self.store()).unwrap()),
+                };
+                store.update(&mut |licenses| licenses.iter_mut().for_each(change_time)).unwrap();
             }
             Some(other) => panic!("the store {other} is unknown"),
         }
@@ -112,6 +119,7 @@ impl Installation {
         let licensing =
             Licensing::builder(product, "https://licenses.example.com", public_keys(&self.pinned))
                 .store(self.store())
+                .store_format(self.format)
                 .clock(self.world.clone())
                 .random(self.world.clone())
                 .hardware(self.world.clone())
@@ -132,6 +140,11 @@ impl Installation {
     fn copy(&self) -> PathBuf {
         self.folder.path().join("kept.db")
     }
+}
+
+fn change_time(license: &mut StoredLicense) {
+    let floor: i64 = license.fields["floor_millis"].parse().unwrap();
+    license.fields.insert("floor_millis".to_owned(), (floor - 1).to_string());
 }
 
 fn clock(step: &Value) -> ClockReading {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use falconer_client::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
     Builder, Clock, ClockReading, Hardware, Label, Licensing, NoRandomness, PublicKeys, Random,
-    RawComponents, Transport, UnixMillis, UnixSeconds,
+    RawComponents, StoreFormat, Transport, UnixMillis, UnixSeconds,
 };
 use falconer_domain::catalog::Policy;
 use falconer_domain::hardware::{DeviceId, LeaseComponents, ReceivedComponents};
@@ -434,6 +434,8 @@ pub(crate) struct TestSetup {
     pub(crate) server: Server,
     pub(crate) machine: Machine,
     pub(crate) client: Licensing,
+    /// Format of the files that clients open.
+    pub(crate) format: StoreFormat,
 }
 
 impl TestSetup {
@@ -441,7 +443,12 @@ impl TestSetup {
         let clock = TestClock::new();
         let (server, machine) = (Server::new(&clock), Machine::named("home"));
         let client = builder(&server, &clock, &machine).open().unwrap();
-        Self { clock, server, machine, client }
+        Self { clock, server, machine, client, format: StoreFormat::default() }
+    }
+
+    /// The same with files of this format.
+    pub(crate) fn with_format(format: StoreFormat) -> Self {
+        Self { format, ..Self::new() }
     }
 
     /// The same after an activation.
@@ -458,7 +465,7 @@ impl TestSetup {
 
     /// Opens a client on a file, on a given machine.
     pub(crate) fn of(&self, path: &Path, machine: &Machine) -> Licensing {
-        builder(&self.server, &self.clock, machine).store(path).open().unwrap()
+        builder(&self.server, &self.clock, machine).store(path).store_format(self.format).open().unwrap()
     }
 
     pub(crate) fn set_fault(&self, fault: NetworkFault) {

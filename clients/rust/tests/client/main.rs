@@ -1,18 +1,24 @@
 //! Tests of the public interface, with a server, a clock, machines and disks that tests control.
 
 mod background;
+mod damage;
 mod disks;
 mod faults;
 mod form;
 mod harness;
 mod kills;
+mod machines;
 mod messages;
 mod network;
 mod operations;
 mod outbox;
 mod parsers;
 mod processes;
+mod recorded;
 mod sequences;
+mod stored;
 mod table;
 mod tampering;
 mod truth;
+#[cfg(target_os = "linux")]
+mod vendors;
