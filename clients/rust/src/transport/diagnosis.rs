@@ -50,8 +50,7 @@ pub(super) fn diagnose(error: &Error, route: Route) -> Diagnosis {
     let failure = match error {
         Error::Io(error) => return of_io(error, route),
         Error::Rustls(error) => return of_tls(error),
-        Error::HostNotFound => unresolved(route),
-        Error::Timeout(Timeout::Resolve) => unresolved(route),
+        Error::HostNotFound | Error::Timeout(Timeout::Resolve) => unresolved(route),
         Error::Timeout(Timeout::Connect) if route == Route::Proxy => NetworkFailure::Proxy,
         Error::Timeout(_) => NetworkFailure::Timeout,
         Error::ConnectionFailed => unconnected(route),
