@@ -1,5 +1,6 @@
 //! The network behind one method. [`HttpTransport`] is the default.
 
+mod cancellable;
 mod diagnosis;
 #[allow(dead_code, reason = "each system reads its own spelling, and tests on each read all")]
 mod exceptions;
@@ -78,7 +79,8 @@ pub struct TransportRequest<'a> {
     /// JSON body of a `POST`; a `GET` has none. It holds the license key, so `Debug` omits it.
     #[debug("{} bytes", body.map_or(0, str::len))]
     pub body: Option<&'a str>,
-    /// Switch that the application may use while the request waits.
+    /// Switch that the application may use while the request waits. A transport returns
+    /// [`NetworkFailure::Cancelled`] soon after; one that does not delays the end of the call until it returns.
     pub cancel: CancelToken,
 }
 

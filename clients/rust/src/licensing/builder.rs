@@ -7,10 +7,12 @@ use std::time::Duration;
 use falconer_domain::Product;
 use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
 
+use super::forked::MemoryCopies;
 use super::location::{FolderNames, StoreLocation, host_of, read_app_id};
 use super::session::SessionState;
 use super::verified_record::{self, VerifiedRecord};
 use super::{Config, Device, Licensing, Memory, Pending, Shared};
+use crate::cancel::CancelToken;
 use crate::clock::{Clock, SystemClock};
 use crate::hardware::{Hardware, Platform, RawComponents, SystemHardware};
 use crate::random::{Random, SystemRandom};
@@ -257,7 +259,7 @@ impl Builder {
                 Some(transport) => transport,
                 None => Box::new(https),
             },
-            clock: self.clock,
+            clock: Arc::from(self.clock),
             random: self.random,
             raw,
             on_change: self.on_change,
@@ -265,16 +267,19 @@ impl Builder {
         let session = SessionState::new(store, opened.notice, &config);
         let memory = memory(&session, &config);
         let shared = Shared {
+            process: std::process::id(),
+            copies: MemoryCopies::new(&memory),
             memory: Mutex::new(memory),
             session: Mutex::new(session),
             notified: Mutex::new(State::NotActivated),
             changed: Condvar::new(),
+            refreshers: Mutex::default(),
             config,
         };
         // The caller can read the first state; listeners get changes.
         *shared.notified.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             shared.evaluation().state;
-        Ok(Licensing { shared: Arc::new(shared) })
+        Ok(Licensing { shared: Arc::new(shared), cancel: CancelToken::new() })
     }
 }
 

@@ -14,7 +14,7 @@ use super::diagnosis::{Diagnosis, Route, diagnose};
 use super::proxy::{self, InvalidProxy};
 use super::{
     ATTEMPT_TIMEOUT, MAX_ATTEMPT_TIMEOUT, MAX_REPLY_BYTES, MIN_ATTEMPT_TIMEOUT, NetworkFailure, Reply,
-    Transport, TransportRequest,
+    Transport, TransportRequest, cancellable,
 };
 
 /// Share of an attempt that its connection may take, as a fraction. A connection that takes longer failed, so that a proxy
@@ -126,7 +126,7 @@ impl HttpTransport {
             Roots::Application => RootCerts::Specific(Arc::new(self.roots.clone())),
         };
         let (share, of) = CONNECTION_SHARE;
-        Agent::config_builder()
+        let config = Agent::config_builder()
             .proxy(proxy)
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_global(Some(left))
@@ -136,8 +136,8 @@ impl HttpTransport {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("falconer-client/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into()
+            .build();
+        cancellable::agent(config)
     }
 
     /// Sends with one judge of certificates, and with the other where that may help.
@@ -177,6 +177,9 @@ impl HttpTransport {
     ) -> Result<Reply, Diagnosis> {
         let route = if proxy.is_some() { Route::Proxy } else { Route::Direct };
         let agent = self.agent(roots, proxy.cloned(), left);
+        let ending = agent.clone();
+        // A SOCKS proxy's connection is ureq's own, and ends with the agent.
+        let _ends = request.cancel.on_cancel(move || ending.shutdown());
         let reply = exchange(&agent, &format!("{}{}", self.server, request.endpoint.path()), request.body);
         reply.map_err(|error| {
             let diagnosis = diagnose(&error, route);
@@ -194,7 +197,12 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
-        let reply = self.send_once(request, self.proxy_now().as_ref()).map_err(Diagnosis::failure)?;
+        let proxy = self.proxy_now();
+        let reply = cancellable::with_token(&request.cancel, || self.send_once(request, proxy.as_ref()));
+        if reply.is_err() && request.cancel.is_cancelled() {
+            return Err(NetworkFailure::Cancelled);
+        }
+        let reply = reply.map_err(Diagnosis::failure)?;
         if reply.status == PROXY_PASSWORD_STATUS {
             return Err(NetworkFailure::ProxyPassword);
         }
