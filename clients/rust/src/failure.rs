@@ -47,7 +47,7 @@ pub struct Failure {
 pub enum FailureKind {
     /// No whole answer arrived.
     Offline(NetworkFailure),
-    /// The server is busy or down: status 408, 425, 429 or 5xx.
+    /// The server is busy or down: status 408, 425, 429, or 5xx other than 511.
     Busy,
     /// The server refused; [`Failure::code`] says why.
     Refused,
@@ -189,6 +189,7 @@ impl NetworkFailure {
             Self::Clock => MessageId::Clock,
             Self::Timeout => MessageId::Timeout,
             Self::Cancelled => MessageId::Cancelled,
+            Self::Intercepted => MessageId::NotTheServer,
             Self::Other => MessageId::Unreachable,
         }
     }

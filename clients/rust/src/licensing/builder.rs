@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use falconer_domain::Product;
 use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
@@ -19,7 +20,7 @@ use crate::random::{Random, SystemRandom};
 use crate::state::State;
 use crate::store::{ApplicationStore, FileAccess, Owner, Store, StoreFormat, machine_names};
 use crate::timeline::Timeline;
-use crate::transport::{HttpTransport, Transport};
+use crate::transport::{HttpTransport, InvalidCertificate, InvalidProxy, Transport, is_this_machine};
 use crate::trust::PublicKeys;
 
 /// Environment variable that replaces all hardware, where the application allows it.
@@ -45,6 +46,12 @@ pub enum OpenError {
     /// System without a folder for application data.
     #[error("this system names no folder for application data; choose one with store()")]
     NoDataFolder,
+    /// Address that is not a proxy's.
+    #[error(transparent)]
+    InvalidProxy(#[from] InvalidProxy),
+    /// Text that holds no certificate.
+    #[error(transparent)]
+    InvalidCertificate(#[from] InvalidCertificate),
     /// Application id that is not a domain in reverse.
     #[error("an application id looks like com.example.app: letters, digits, - and _ between dots")]
     InvalidAppId,
@@ -64,6 +71,7 @@ pub struct Builder {
     place: StoreLocation,
     format: StoreFormat,
     transport: Option<Box<dyn Transport>>,
+    network: NetworkSettings,
     clock: Box<dyn Clock>,
     random: Box<dyn Random>,
     hardware: Box<dyn Hardware>,
@@ -83,6 +91,7 @@ impl Builder {
             place: StoreLocation::DataFolder,
             format: StoreFormat::default(),
             transport: None,
+            network: NetworkSettings::default(),
             clock: Box::new(SystemClock::new()),
             random: Box::new(SystemRandom),
             hardware: Box::new(SystemHardware),
@@ -139,7 +148,29 @@ impl Builder {
         self
     }
 
-    /// Replaces HTTPS by another transport.
+    /// Goes by this proxy instead of the one in the machine's settings, such as
+    /// `http://user:password@proxy.example.com:8080`. [`HttpTransport`] lists the schemes and the settings it reads.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.network.proxy = Some(url.to_owned());
+        self
+    }
+
+    /// Sets the limit of one attempt to between [one second](crate::transport::MIN_ATTEMPT_TIMEOUT) and
+    /// [one minute](crate::transport::MAX_ATTEMPT_TIMEOUT). The default is
+    /// [five seconds](crate::transport::ATTEMPT_TIMEOUT); a request has up to three attempts.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.network.timeout = Some(timeout);
+        self
+    }
+
+    /// Trusts the certificates in this text (PEM) beside the operating system's, for a server inside of a company. May be
+    /// called more than once.
+    pub fn root_certificate(mut self, pem: &str) -> Self {
+        self.network.roots.push(pem.to_owned());
+        self
+    }
+
+    /// Replaces HTTPS by another transport, to which proxy, time-out and certificates of this builder do not apply.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
         self
@@ -195,6 +226,7 @@ impl Builder {
     pub fn open(self) -> Result<Licensing, OpenError> {
         let product = Product::parse(&self.product).ok_or(OpenError::InvalidProduct)?;
         check_server(&self.server)?;
+        let https = self.network.apply(HttpTransport::new(&self.server))?;
         let server = host_of(&self.server).ok_or(OpenError::InvalidServer)?;
         let former = self.former_servers.iter().map(|host| host_of(host).ok_or(OpenError::InvalidFormerHost));
         let former_servers = former.collect::<Result<Vec<_>, _>>()?;
@@ -224,7 +256,10 @@ impl Builder {
             device_name,
             product,
             pins: self.pins,
-            transport: self.transport.unwrap_or_else(|| Box::new(HttpTransport::new(&self.server))),
+            transport: match self.transport {
+                Some(transport) => transport,
+                None => Box::new(https),
+            },
             clock: Arc::from(self.clock),
             random: self.random,
             raw,
@@ -256,6 +291,29 @@ impl Builder {
     }
 }
 
+/// Settings of the network that differ from the machine's.
+#[derive(Default)]
+struct NetworkSettings {
+    proxy: Option<String>,
+    timeout: Option<Duration>,
+    roots: Vec<String>,
+}
+
+impl NetworkSettings {
+    fn apply(&self, mut transport: HttpTransport) -> Result<HttpTransport, OpenError> {
+        if let Some(url) = &self.proxy {
+            transport = transport.proxy(url)?;
+        }
+        if let Some(timeout) = self.timeout {
+            transport = transport.timeout(timeout);
+        }
+        for pem in &self.roots {
+            transport = transport.root_certificate(pem)?;
+        }
+        Ok(transport)
+    }
+}
+
 fn memory(state: &SessionState, config: &Config) -> Memory {
     let VerifiedRecord { key, fingerprint, claims, decision, integrity } = state.verified.clone();
     let record = &state.record;
@@ -274,12 +332,9 @@ fn memory(state: &SessionState, config: &Config) -> Memory {
 fn check_server(server: &str) -> Result<(), OpenError> {
     let address: ureq::http::Uri = server.parse().map_err(|_| OpenError::InvalidServer)?;
     let host = address.host().filter(|host| !host.is_empty()).ok_or(OpenError::InvalidServer)?;
-    let loopback =
-        |address: &str| address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    let here = host == "localhost" || loopback(host.trim_matches(['[', ']']));
     match address.scheme_str() {
         Some("https") => Ok(()),
-        Some("http") if here => Ok(()),
+        Some("http") if is_this_machine(host) => Ok(()),
         Some("http") => Err(OpenError::InsecureServer),
         _ => Err(OpenError::InvalidServer),
     }

@@ -10,6 +10,7 @@ mod harness;
 mod kills;
 mod machines;
 mod messages;
+mod network;
 mod operations;
 mod outbox;
 mod parsers;
