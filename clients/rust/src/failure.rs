@@ -12,8 +12,7 @@ use crate::state::LockCode;
 use crate::transport::NetworkFailure;
 use crate::user_message::{MessageId, UserMessage};
 
-/// Reason why a call did not do what it was asked for. It changes no license: the state is what
-/// [`status`](crate::Licensing::status) says.
+/// Failure of a call. It changes no license by itself; [`status`](crate::Licensing::status) returns the state.
 ///
 /// `Display` writes the English message; [`user_message`](Self::user_message) has its id for translations. As JSON:
 ///
