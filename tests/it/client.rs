@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use falconer_client::{
     Activation, Builder, CancelToken, Clock, ClockReading, Deactivation, FailureKind, Hardware,
-    HttpTransport, Label, Licensing, LockCode, NetworkFailure, Pending, Platform, PublicKeys, RawComponents, State,
-    UnixMillis, UnixSeconds,
+    HttpTransport, Label, Licensing, LockCode, NetworkFailure, Pending, Platform, PublicKeys, RawComponents,
+    State, UnixMillis, UnixSeconds,
 };
 use falconer_emulators::tap::{Fault, Matcher, Tap};
 use falconer_tests::{Fixture, TestStack, now};
@@ -27,7 +27,7 @@ struct TestClock(Arc<Mutex<ClockReading>>);
 impl TestClock {
     /// Starts at the right time.
     fn right() -> Self {
-        Self(Arc::new(Mutex::new(ClockReading { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(ClockReading::new(UnixMillis(now().0), Duration::ZERO))))
     }
 
     fn pass(&self, seconds: i64) {
@@ -146,7 +146,7 @@ fn policy_refuses_seats_to_virtual_machines() {
     set("refuse");
     let refused = client.activate(&vendor.key, "", "").unwrap_err();
     assert_eq!(refused.code.as_deref(), Some("VIRTUAL_MACHINE"));
-    let moved = client.transfer(Some(&vendor.key), None).unwrap_err();
+    let moved = client.transfer(Some(&vendor.key), "", "", None).unwrap_err();
     assert_eq!(moved.code.as_deref(), Some("VIRTUAL_MACHINE"));
     assert_eq!((client.status(), client.pending()), (State::NotActivated, None));
     set("allow");
@@ -157,7 +157,7 @@ fn policy_refuses_seats_to_virtual_machines() {
     assert_eq!(client.activate(&vendor.key, "", ""), Ok(Activation::Done(State::Active)));
     let (physical, _) = vendor.application("first");
     assert_eq!(
-        physical.transfer(Some(&vendor.key), None),
+        physical.transfer(Some(&vendor.key), "", "", None),
         Ok(State::Active),
         "a machine that is not virtual moves it as ever"
     );

@@ -2,6 +2,7 @@
 
 mod checks;
 mod languages;
+mod network;
 mod published;
 mod shutdown;
 mod verifiers;

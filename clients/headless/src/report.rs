@@ -1,8 +1,8 @@
 //! The license and the results of calls as JSON.
 
 use falconer_client::{
-    Activation, Deactivation, Failure, FailureKind, License, Licensing, NetworkFailure, Pending, Platform,
-    State, UserMessage,
+    Activation, Deactivation, Failure, FailureKind, License, Licensing, NetworkFailure, Pending, State,
+    UserMessage,
 };
 use serde_json::{Value, json};
 
@@ -57,14 +57,7 @@ pub(crate) fn pending(licensing: &Licensing) -> Option<Value> {
 
 /// This device, as other users of the license see it.
 pub(crate) fn device(licensing: &Licensing) -> Value {
-    let device = licensing.device();
-    let platform = match device.platform {
-        Platform::Physical => "physical",
-        Platform::Container => "container",
-        Platform::VirtualMachine => "virtual_machine",
-    };
-    let labels: Vec<_> = device.labels.iter().map(|label| label.as_str()).collect();
-    json!({ "name": device.name, "labels": labels, "platform": platform })
+    json!(licensing.device())
 }
 
 /// What an application wants to hear of when it changes: everything but the time.

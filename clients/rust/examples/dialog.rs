@@ -2,8 +2,10 @@
 //!
 //! ```sh
 //! export FALCONER_URL=http://127.0.0.1:9000 FALCONER_STORE=/tmp/license
-//! cargo run -q -p falconer-client --example dialog
+//! cargo run -q -p falconer-client --example dialog -- QF-PRO-…
 //! ```
+//!
+//! The argument fills the field of the key, as a link in a mail would; it may be absent.
 //!
 //! The library's [`ActivationForm`] makes every decision; this file draws it and forwards keys.
 
@@ -15,7 +17,8 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use falconer_client::{
-    ActivationForm, Dashboard, Field, Licensing, NextAction, Pending, Phase, State, SubmitOutcome,
+    ActivationForm, Dashboard, Failure, Field, Licensing, NextAction, Pending, Phase, SeatHolder, State,
+    SubmitOutcome, UnixSeconds,
 };
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
@@ -36,7 +39,7 @@ fn main() -> ExitCode {
         }
     };
     let _refresher = licensing.start_refresher();
-    let mut dialog = Dialog::new(licensing);
+    let mut dialog = Dialog::new(licensing, std::env::args().nth(1).as_deref());
     let ended = ratatui::run(|terminal| dialog.run(terminal));
     if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -56,11 +59,17 @@ enum Screen {
 }
 
 impl Dialog {
-    fn new(licensing: Licensing) -> Self {
-        let form = ActivationForm::for_state(licensing.status());
+    fn new(licensing: Licensing, key: Option<&str>) -> Self {
+        let mut form = ActivationForm::for_state(licensing.status());
+        if let Some(key) = key {
+            form.set(Field::Key, key);
+        }
         let mut dialog = Self { licensing, form, screen: Screen::Form, work: None, frames: 0 };
         if dialog.has_license() {
             dialog.screen = Screen::Dashboard;
+        } else if dialog.licensing.pending() == Some(Pending::Activate) {
+            let work = dialog.form.send_pending();
+            dialog.start(work);
         }
         dialog
     }
@@ -86,6 +95,7 @@ impl Dialog {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match (self.screen, key.code) {
             (_, KeyCode::Char('c' | 'q')) if control => return false,
+            (Screen::Form, KeyCode::Esc) if self.work.is_some() => self.form.cancel(),
             (Screen::Form, KeyCode::Esc) if self.has_license() => self.screen = Screen::Dashboard,
             (_, KeyCode::Esc) => return false,
             (Screen::Form, KeyCode::Char('t')) if control => self.move_here(),
@@ -186,15 +196,25 @@ impl Dialog {
             Phase::Working => lines[1] = Line::from(".".repeat(self.frames % 4)),
             Phase::Waiting(_) => lines.push(Line::from(Pending::Activate.user_message().to_string())),
             Phase::Failed { next: NextAction::MoveHere(holders), .. } => {
-                lines.extend(holders.iter().map(|holder| {
-                    let mark = if self.form.chosen_holder() == Some(holder) { "›" } else { " " };
-                    let name = holder.name.as_deref().unwrap_or("a device without a name");
-                    Line::from(format!(" {mark} {name}  ({})", holder.id))
-                }));
+                lines.extend(holders.iter().map(|holder| self.holder(holder)));
+            }
+            Phase::Failed { failure, next } => {
+                if let NextAction::WaitUntil(moment) = next {
+                    let wait = span(moment.0 - self.licensing.now().0);
+                    lines.push(Line::from(format!("It may move again in {wait}.")).yellow());
+                }
+                lines.extend(code(failure));
             }
             _ => {}
         }
         Text::from(lines)
+    }
+
+    fn holder(&self, holder: &SeatHolder) -> Line<'static> {
+        let mark = if self.form.chosen_holder() == Some(holder) { "›" } else { " " };
+        let name = holder.name.as_deref().unwrap_or(&holder.id);
+        let seen = holder.last_seen_at.map(|moment| last_seen(moment, self.licensing.now()));
+        Line::from(format!(" {mark} {name}{}", seen.unwrap_or_default()))
     }
 
     fn keys(&self) -> Line<'static> {
@@ -205,7 +225,11 @@ impl Dialog {
             }
             _ => " Tab next field   Enter activate  ",
         };
-        let escape = if self.has_license() { "back" } else { "leave" };
+        let escape = match self.form.phase() {
+            Phase::Working => "cancel",
+            _ if self.has_license() => "back",
+            _ => "leave",
+        };
         Line::from(format!("{keys} Esc {escape}"))
     }
 }
@@ -238,6 +262,25 @@ fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
 /// True if a seat on another device could be moved here.
 fn can_move_here(state: State) -> bool {
     matches!(ActivationForm::for_state(state).phase(), Phase::Failed { next: NextAction::MoveHere(_), .. })
+}
+
+/// The code of a refusal, for the vendor.
+fn code(failure: &Failure) -> Option<Line<'static>> {
+    failure.code.as_ref().map(|code| Line::from(format!("Code: {code}")).dim())
+}
+
+fn last_seen(moment: UnixSeconds, now: UnixSeconds) -> String {
+    format!(", last seen {} ago", span(now.0 - moment.0))
+}
+
+/// A time span in its largest unit, rounded up: somebody who comes back after it never comes too early.
+fn span(seconds: i64) -> String {
+    let (count, unit) = match seconds.max(0) {
+        seconds @ ..3_600 => (seconds.div_euclid(60) + 1, "minute"),
+        seconds @ 3_600..172_800 => (seconds.div_euclid(3_600) + 1, "hour"),
+        seconds => (seconds.div_euclid(86_400) + 1, "day"),
+    };
+    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
 }
 
 fn in_days(days: i64) -> String {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::clock::UnixSeconds;
 use crate::json_object::JsonObject;
 use crate::signed;
-use crate::transport::{NetworkFailure, Reply};
+use crate::transport::{NetworkFailure, PORTAL_STATUS, Reply};
 use crate::trust::TrustedKeys;
 
 /// Longest text that is taken from an answer to be shown or stored: a code, an id, a name.
@@ -44,12 +44,12 @@ pub(crate) struct SignedAnswer {
 pub(crate) enum RequestFailure {
     /// No answer arrived.
     Unreachable(NetworkFailure),
-    /// The server is busy or down: status 408, 425, 429 or 5xx.
+    /// The server is busy or down: status 408, 425, 429, or 5xx other than 511.
     Busy {
         /// Wait that the server asks for, from `Retry-After`.
         retry_after_seconds: Option<u64>,
     },
-    /// Another system answered in the server's place: a captive portal, a proxy, a web page.
+    /// Another system answered in the server's place: a captive portal (status 511 included), a proxy, a web page.
     NotTheServer,
     /// The signature does not verify, or its key is not trusted.
     UntrustedSignature,
@@ -75,8 +75,7 @@ impl RequestFailure {
     /// Name for the log.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::Unreachable(NetworkFailure::Cancelled) => "cancelled",
-            Self::Unreachable(_) => "unreachable",
+            Self::Unreachable(cause) => cause.name(),
             Self::Busy { .. } => "busy",
             Self::NotTheServer => "not the server",
             Self::UntrustedSignature => "untrusted signature",
@@ -133,9 +132,11 @@ pub(crate) fn read(
 ) -> ServerAnswer {
     let reply = match reply {
         Ok(reply) => reply,
+        Err(NetworkFailure::Intercepted) => return ServerAnswer::Failed(RequestFailure::NotTheServer),
         Err(reason) => return ServerAnswer::Failed(RequestFailure::Unreachable(*reason)),
     };
     match reply.status {
+        PORTAL_STATUS => return ServerAnswer::Failed(RequestFailure::NotTheServer),
         408 | 425 | 429 | 500.. => {
             return ServerAnswer::Failed(RequestFailure::Busy {
                 retry_after_seconds: reply.retry_after_seconds,

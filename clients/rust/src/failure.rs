@@ -12,8 +12,7 @@ use crate::state::LockCode;
 use crate::transport::NetworkFailure;
 use crate::user_message::{MessageId, UserMessage};
 
-/// Reason why a call did not do what it was asked for. It changes no license: the state is what
-/// [`status`](crate::Licensing::status) says.
+/// Failure of a call. It changes no license by itself; [`status`](crate::Licensing::status) returns the state.
 ///
 /// `Display` writes the English message; [`user_message`](Self::user_message) has its id for translations. As JSON:
 ///
@@ -47,7 +46,7 @@ pub struct Failure {
 pub enum FailureKind {
     /// No whole answer arrived.
     Offline(NetworkFailure),
-    /// The server is busy or down: status 408, 425, 429 or 5xx.
+    /// The server is busy or down: status 408, 425, 429, or 5xx other than 511.
     Busy,
     /// The server refused; [`Failure::code`] says why.
     Refused,
@@ -189,6 +188,7 @@ impl NetworkFailure {
             Self::Clock => MessageId::Clock,
             Self::Timeout => MessageId::Timeout,
             Self::Cancelled => MessageId::Cancelled,
+            Self::Intercepted => MessageId::NotTheServer,
             Self::Other => MessageId::Unreachable,
         }
     }

@@ -35,10 +35,18 @@ const SEPARATOR: u8 = 0x1F;
 pub trait Hardware: Send + Sync {
     /// Reads all components. Called once, when the library is opened.
     fn read(&self) -> RawComponents;
+
+    /// Reads the model that the maker gave the machine, such as "ThinkPad T14 Gen 3". It becomes a part of the default
+    /// device name and nothing else.
+    fn model(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Kind of machine that a program runs on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Platform {
     /// A physical machine, or one that shows no sign of being another.
     #[default]

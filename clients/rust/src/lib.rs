@@ -1,7 +1,7 @@
 //! Licensing for applications: activation, offline use, background refresh, transfer and features of a Falconer license.
 //!
 //! ```no_run
-//! use falconer_client::{Licensing, PublicKeys, State};
+//! use falconer_client::{Licensing, PublicKeys};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // Saved from https://licenses.example.com/api/keys when the application is built; an application would write
@@ -11,7 +11,7 @@
 //!     Licensing::builder("QF", "https://licenses.example.com", keys).app_id("com.example.app").open()?;
 //! let _refresher = licensing.start_refresher();
 //!
-//! if licensing.status() == State::NotActivated {
+//! if !licensing.is_unlocked() {
 //!     licensing.activate("QF-PRO-…", "Anna Example", "anna@example.com")?;
 //! }
 //! if licensing.has_feature("copy_trading") {
@@ -22,9 +22,11 @@
 //! # }
 //! ```
 //!
-//! All calls block; no async runtime is needed. [`Licensing::status`] and [`Licensing::has_feature`] do no I/O. A call
+//! All calls block; no async runtime is needed. [`Licensing::is_unlocked`], [`Licensing::has_feature`] and
+//! [`Licensing::snapshot`] do no I/O. A call
 //! that asks the server may take [three attempts](retry) of [five seconds](transport::ATTEMPT_TIMEOUT) for each request,
-//! so make it on a thread that may block.
+//! so make it on a thread that may block. [`Licensing::cancelled_by`] returns a handle whose calls another thread can end.
+//! A plug-in is unloaded only after [`Refresher::stop`].
 //!
 //! **Invariant:** only a signed answer changes the license. During outages and after portals, forgeries and replays, the
 //! stored lease counts until its end.
@@ -94,6 +96,7 @@ mod random;
 pub mod retry;
 mod seal;
 mod signed;
+mod snapshot;
 mod state;
 pub mod store;
 mod threads;
@@ -117,9 +120,9 @@ pub use licensing::{
     Activation, Builder, Deactivation, Device, License, Licensing, OpenError, Pending, Refresher,
 };
 pub use random::{NoRandomness, Random, SystemRandom};
-pub use state::{Evaluation, Evidence, LeaseTerm, LockCode, State, StoredDecision, evaluate};
+pub use snapshot::Snapshot;
+pub use state::{LockCode, State};
 pub use store::{Store, StoreFormat};
-pub use timeline::{CLOCK_TOLERANCE_MILLIS, CheckpointIntegrity, ReconciledTime};
 pub use transport::{HttpTransport, NetworkFailure, Transport, TransportRequest};
 pub use trust::{PublicKeys, PublicKeysError};
 pub use user_message::{MessageId, UserMessage};

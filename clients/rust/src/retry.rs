@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::random::Random;
-use crate::transport::{NetworkFailure, Reply};
+use crate::transport::{NetworkFailure, PORTAL_STATUS, Reply};
 
 /// Attempts of one request, the first included.
 pub const MAX_ATTEMPTS: u32 = 3;
@@ -42,11 +42,11 @@ pub(crate) fn send_with_retry(
 fn retry_delay(answer: Result<&Reply, &NetworkFailure>) -> Option<Duration> {
     let reply = match answer {
         Ok(reply) => reply,
-        Err(NetworkFailure::Cancelled) => return None,
-        Err(_) => return Some(Duration::ZERO),
+        Err(failure) => return failure.is_worth_another_attempt().then_some(Duration::ZERO),
     };
     let asked = reply.retry_after_seconds.map(Duration::from_secs);
     match reply.status {
+        PORTAL_STATUS => None,
         408 | 425 | 429 | 500.. => Some(asked.unwrap_or_default()),
         409 => asked,
         _ => None,
@@ -110,6 +110,11 @@ mod tests {
             (Ok(reply(409, None)), millis(&[])),
             (Ok(reply(409, Some(1))), millis(&[1_000, 1_000])),
             (Err(NetworkFailure::Other), millis(&[500, 1_000])),
+            (Err(NetworkFailure::Dns), millis(&[500, 1_000])),
+            (Err(NetworkFailure::ProxyPassword), millis(&[])),
+            (Err(NetworkFailure::Certificate), millis(&[])),
+            (Err(NetworkFailure::Clock), millis(&[])),
+            (Ok(reply(511, None)), millis(&[])),
             (Err(NetworkFailure::Cancelled), millis(&[])),
             (Ok(reply(408, None)), millis(&[500, 1_000])),
             (Ok(reply(500, None)), millis(&[500, 1_000])),

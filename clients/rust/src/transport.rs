@@ -1,21 +1,37 @@
 //! The network behind one method. [`HttpTransport`] is the default.
 
 mod cancellable;
+mod diagnosis;
+#[allow(dead_code, reason = "each system reads its own spelling, and tests on each read all")]
+mod exceptions;
+mod failure;
+mod http;
+#[allow(dead_code, reason = "as above")]
+mod proxy;
 
 use std::time::Duration;
 
-use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
-
 use crate::cancel::CancelToken;
 
-/// Limit of one attempt, from the name look-up to the last byte.
+pub use failure::NetworkFailure;
+pub use http::{HttpTransport, InvalidCertificate};
+pub use proxy::InvalidProxy;
+pub(crate) use proxy::is_this_machine;
+
+/// Limit of one attempt, from the name look-up to the last byte, unless the application sets another.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shortest limit that an application can set. A connection around the world takes most of a second.
+pub const MIN_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest limit that an application can set. A call has several attempts, and a person waits for it.
+pub const MAX_ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longest body that is read. The largest genuine one, with a hundred devices, has some 20 KB.
 pub const MAX_REPLY_BYTES: u64 = 64 * 1024;
+/// Status "network authentication required" of RFC 6585: a portal wants somebody to sign in.
+pub(crate) const PORTAL_STATUS: u16 = 511;
 
 /// An endpoint of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ApiEndpoint {
     /// `POST /api/verify`.
     Verify,
@@ -45,6 +61,7 @@ impl ApiEndpoint {
 
 /// A reply of the server, or of a system in between. Nothing in it is authenticated yet.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reply {
     /// HTTP status code.
     pub status: u16,
@@ -55,37 +72,18 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// Reason why no whole reply arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum NetworkFailure {
-    /// The server's name could not be resolved.
-    #[error("name not resolved")]
-    Dns,
-    /// No connection to the server.
-    #[error("no connection")]
-    Connect,
-    /// No connection to the proxy, or the proxy refused it.
-    #[error("proxy unreachable")]
-    Proxy,
-    /// The proxy wants a user name and a password.
-    #[error("proxy wants a password")]
-    ProxyPassword,
-    /// The certificate is of an unknown authority or of another server.
-    #[error("certificate not trusted")]
-    Certificate,
-    /// The certificate is not valid at the time of this machine's clock.
-    #[error("certificate outside of its time")]
-    Clock,
-    /// The time of one attempt is over.
-    #[error("timed out")]
-    Timeout,
-    /// The application cancelled the call.
-    #[error("cancelled")]
-    Cancelled,
-    /// Any other reason.
-    #[error("no answer")]
-    Other,
+impl Reply {
+    /// A reply without `Retry-After`.
+    #[must_use]
+    pub const fn new(status: u16, body: Vec<u8>) -> Self {
+        Self { status, retry_after_seconds: None, body }
+    }
+
+    /// The same with a `Retry-After` of so many seconds.
+    #[must_use]
+    pub fn with_retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
 }
 
 /// One request of the library.
@@ -118,87 +116,4 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// The reason, if no whole reply arrived. [`NetworkFailure::Other`] is right for a transport that knows none.
     fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure>;
-}
-
-/// HTTPS that trusts the operating system's certificates and takes proxy settings from the environment.
-#[derive(Clone, Debug)]
-pub struct HttpTransport {
-    agent: Agent,
-    server: String,
-}
-
-impl HttpTransport {
-    /// Prepares requests to a server such as `https://licenses.example.com`.
-    #[must_use]
-    pub fn new(server: &str) -> Self {
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let agent = Agent::config_builder();
-        // Plain HTTP stays on this machine: a proxy would carry the license key away in clear text.
-        let plain = server.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
-        let agent = if plain { agent.proxy(None) } else { agent };
-        let config = agent
-            .tls_config(tls)
-            .timeout_global(Some(ATTEMPT_TIMEOUT))
-            .http_status_as_error(false)
-            // A redirect comes from a portal, and a license key must not follow it.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("falconer-client/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Self { agent: cancellable::agent(config), server: server.trim_end_matches('/').to_owned() }
-    }
-}
-
-impl Transport for HttpTransport {
-    fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
-        let answer = cancellable::with_token(&request.cancel, || self.send_request(request));
-        if answer.is_err() && request.cancel.is_cancelled() { Err(NetworkFailure::Cancelled) } else { answer }
-    }
-}
-
-impl HttpTransport {
-    fn send_request(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
-        let &TransportRequest { endpoint, body, .. } = request;
-        let url = format!("{}{}", self.server, endpoint.path());
-        let answer = match body {
-            Some(body) => self.agent.post(url).content_type("application/json").send(body),
-            None => self.agent.get(url).call(),
-        };
-        let mut response = answer.map_err(|_| NetworkFailure::Other)?;
-        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        Ok(Reply {
-            status: response.status().as_u16(),
-            retry_after_seconds: retry_after.and_then(|text| text.trim().parse().ok()),
-            body: response
-                .body_mut()
-                .with_config()
-                .limit(MAX_REPLY_BYTES)
-                .read_to_vec()
-                .map_err(|_| NetworkFailure::Other)?,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-
-    #[test]
-    fn plain_http_uses_no_proxy() {
-        assert!(HttpTransport::new("http://127.0.0.1:9000").agent.config().proxy().is_none());
-    }
-
-    #[test]
-    fn plain_http_ignores_proxy_environment() {
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "transport::tests::plain_http_uses_no_proxy"])
-            .env("HTTP_PROXY", "http://127.0.0.1:9")
-            .env("ALL_PROXY", "http://127.0.0.1:9")
-            .output()
-            .unwrap();
-        let told = String::from_utf8_lossy(&child.stdout);
-        assert!(child.status.success() && told.contains("1 passed"), "{told}");
-    }
 }

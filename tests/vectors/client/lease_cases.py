@@ -497,8 +497,13 @@ def unsigned(case, lost):
     other("lease-is-a-number", "The lease is a number.", answer(200, {"code": "VALID", "lease": 5}))
     other("gateway-without-a-code", "The gateway does not know the path.", answer(404, {"message": "Not Found"}))
     other("code-is-a-number", "The code is a number, and there is no lease.", answer(401, {"code": 401}))
-    for status in (408, 425, 429, 500, 502, 503, 504, 511):
+    for status in (408, 425, 429, 500, 502, 503, 504):
         other(f"busy-{status}", f"The status is {status}.", answer(status, {"message": "Service Unavailable"}), "busy")
+    other(
+        "portal-511",
+        "A portal wants somebody to sign in (RFC 6585).",
+        answer(511, "<html>Sign in to use this network</html>"),
+    )
     other(
         "busy-retry-after",
         "The server asks for 30 seconds.",

@@ -223,6 +223,8 @@ def conclude(answer, asked, keys):
     if answer is None:
         return nothing("unreachable"), None
     status = answer["status"]
+    if status == 511:
+        return nothing("not_the_server"), None
     if status in (408, 425, 429) or status >= 500:
         told = {name.lower(): value for name, value in answer["headers"].items()}.get("retry-after", "")
         return nothing("busy", retry_after_seconds=int(told) if told.isdecimal() else None), None

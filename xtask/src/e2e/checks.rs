@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use ureq::http::Request;
 
-use super::{published, verifiers};
+use super::{network, published, verifiers};
 use crate::http::{self, Answer};
 use crate::python::Environment;
 use crate::seed::license_key;
@@ -33,7 +33,7 @@ pub(super) struct CheckedStack<'a, 'stack> {
 type Check = fn(&mut CheckedStack) -> Result<()>;
 
 /// In an order: rotating and distrusting come last, since they change the ring.
-pub(super) const ALL: [(&str, Check); 18] = [
+pub(super) const ALL: [(&str, Check); 19] = [
     ("health and readiness answer 200", health),
     ("the legacy demo key is valid, with a lease that PyJWT accepts", legacy_key),
     ("every new demo key is valid, with a lease that PyJWT accepts", new_keys),
@@ -51,6 +51,10 @@ pub(super) const ALL: [(&str, Check); 18] = [
     ("the Bruno collection's requests are answered as they say", published::collection),
     ("schemathesis finds no answer that the OpenAPI document does not describe", published::document),
     ("scripts/smoke-aws.sh passes, and leaves nothing behind", published::smoke),
+    (
+        "the client tells each fault of the network behind proxy.py, OpenSSL and wrong clocks, and locks nothing",
+        network::faults,
+    ),
     ("a tampered key is INVALID_SIGNATURE and gets no lease", tampered_key),
     ("a route is answered for its own method only", other_method),
     ("what the operator's commands print as JSON, jq reads", json_for_jq),

@@ -67,7 +67,7 @@ pub(super) fn page(workspace: &Workspace) -> Result<Vec<PathBuf>> {
 }
 
 /// It comes with a package of its name from PyPI, which compiles it.
-fn libfaketime(python: &Path) -> Result<PathBuf> {
+pub(super) fn libfaketime(python: &Path) -> Result<PathBuf> {
     let find = "import importlib.util as u; print(u.find_spec('libfaketime').submodule_search_locations[0])";
     let package = step::ask(Command::new(python).args(["-c", find]))?;
     Ok(Path::new(package.trim()).join("vendor/libfaketime/src/libfaketime.so.1"))

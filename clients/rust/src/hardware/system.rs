@@ -14,6 +14,13 @@ impl Hardware for SystemHardware {
     fn read(&self) -> RawComponents {
         this_machine().components()
     }
+
+    fn model(&self) -> Option<String> {
+        // Some makers write a type number ("21AH", "MacBookPro18,3") into the name, and the words into the family.
+        let name = sysinfo::Product::name().ok();
+        let has_words = name.as_ref().is_some_and(|name| name.trim().contains(' '));
+        if has_words { name } else { sysinfo::Product::family().ok().or(name) }
+    }
 }
 
 /// Lists this machine.

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use falconer_domain::Product;
 use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
 
+use super::device_name::{DeviceNameSource, default_name, overridden};
 use super::forked::MemoryCopies;
 use super::location::{FolderNames, StoreLocation, host_of, read_app_id};
 use super::session::SessionState;
@@ -13,18 +15,16 @@ use super::verified_record::{self, VerifiedRecord};
 use super::{Config, Device, Licensing, Memory, Pending, Shared};
 use crate::cancel::CancelToken;
 use crate::clock::{Clock, SystemClock};
-use crate::hardware::{Hardware, Platform, RawComponents, SystemHardware};
+use crate::hardware::{Hardware, RawComponents, SystemHardware};
 use crate::random::{Random, SystemRandom};
 use crate::state::State;
 use crate::store::{ApplicationStore, FileAccess, Owner, Store, StoreFormat, machine_names};
 use crate::timeline::Timeline;
-use crate::transport::{HttpTransport, Transport};
+use crate::transport::{HttpTransport, InvalidCertificate, InvalidProxy, Transport, is_this_machine};
 use crate::trust::PublicKeys;
 
 /// Environment variable that replaces all hardware, where the application allows it.
 const MACHINE_ID: &str = "FALCONER_MACHINE_ID";
-/// Suffix of the device name while that variable is in effect.
-const OVERRIDDEN: &str = "(machine id set by hand)";
 
 /// Mistake in the settings that an application opens with. Problems on the user's machine, such as a full disk, never
 /// keep the library from opening; [`Licensing::notice`] reports them.
@@ -46,6 +46,12 @@ pub enum OpenError {
     /// System without a folder for application data.
     #[error("this system names no folder for application data; choose one with store()")]
     NoDataFolder,
+    /// Address that is not a proxy's.
+    #[error(transparent)]
+    InvalidProxy(#[from] InvalidProxy),
+    /// Text that holds no certificate.
+    #[error(transparent)]
+    InvalidCertificate(#[from] InvalidCertificate),
     /// Application id that is not a domain in reverse.
     #[error("an application id looks like com.example.app: letters, digits, - and _ between dots")]
     InvalidAppId,
@@ -65,6 +71,7 @@ pub struct Builder {
     place: StoreLocation,
     format: StoreFormat,
     transport: Option<Box<dyn Transport>>,
+    network: NetworkSettings,
     clock: Box<dyn Clock>,
     random: Box<dyn Random>,
     hardware: Box<dyn Hardware>,
@@ -84,6 +91,7 @@ impl Builder {
             place: StoreLocation::DataFolder,
             format: StoreFormat::default(),
             transport: None,
+            network: NetworkSettings::default(),
             clock: Box::new(SystemClock::new()),
             random: Box::new(SystemRandom),
             hardware: Box::new(SystemHardware),
@@ -140,7 +148,29 @@ impl Builder {
         self
     }
 
-    /// Replaces HTTPS by another transport.
+    /// Goes by this proxy instead of the one in the machine's settings, such as
+    /// `http://user:password@proxy.example.com:8080`. [`HttpTransport`] lists the schemes and the settings it reads.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.network.proxy = Some(url.to_owned());
+        self
+    }
+
+    /// Sets the limit of one attempt to between [one second](crate::transport::MIN_ATTEMPT_TIMEOUT) and
+    /// [one minute](crate::transport::MAX_ATTEMPT_TIMEOUT). The default is
+    /// [five seconds](crate::transport::ATTEMPT_TIMEOUT); a request has up to three attempts.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.network.timeout = Some(timeout);
+        self
+    }
+
+    /// Trusts the certificates in this text (PEM) beside the operating system's, for a server inside of a company. May be
+    /// called more than once.
+    pub fn root_certificate(mut self, pem: &str) -> Self {
+        self.network.roots.push(pem.to_owned());
+        self
+    }
+
+    /// Replaces HTTPS by another transport, to which proxy, time-out and certificates of this builder do not apply.
     pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
         self.transport = Some(Box::new(transport));
         self
@@ -164,8 +194,9 @@ impl Builder {
         self
     }
 
-    /// Sets the device name that other users of the license see. The default names the operating system and the
-    /// platform, and never the host.
+    /// Sets the device name that other users of the license see. The default names operating system, kind of machine and
+    /// model, with a mark that tells machines apart: "Windows computer (Latitude 5440, 3F9A)". It never names the host,
+    /// which is often a person's name.
     pub fn device_name(mut self, name: &str) -> Self {
         self.device_name = Some(name.to_owned());
         self
@@ -195,6 +226,7 @@ impl Builder {
     pub fn open(self) -> Result<Licensing, OpenError> {
         let product = Product::parse(&self.product).ok_or(OpenError::InvalidProduct)?;
         check_server(&self.server)?;
+        let https = self.network.apply(HttpTransport::new(&self.server))?;
         let server = host_of(&self.server).ok_or(OpenError::InvalidServer)?;
         let former = self.former_servers.iter().map(|host| host_of(host).ok_or(OpenError::InvalidFormerHost));
         let former_servers = former.collect::<Result<Vec<_>, _>>()?;
@@ -204,7 +236,7 @@ impl Builder {
             Some(id) => seen.replaced_by(id),
             None => seen,
         };
-        let device = device(&self, &raw)?;
+        let (device, device_name) = (device(&self, &raw)?, self.device_name_source());
         let names = FolderNames {
             app_id: app_id.as_deref(),
             server: &server,
@@ -222,9 +254,13 @@ impl Builder {
         let store = ApplicationStore::new(opened.store, owner, earlier);
         let config = Config {
             device,
+            device_name,
             product,
             pins: self.pins,
-            transport: self.transport.unwrap_or_else(|| Box::new(HttpTransport::new(&self.server))),
+            transport: match self.transport {
+                Some(transport) => transport,
+                None => Box::new(https),
+            },
             clock: Arc::from(self.clock),
             random: self.random,
             raw,
@@ -247,15 +283,46 @@ impl Builder {
             shared.evaluation().state;
         Ok(Licensing { shared: Arc::new(shared), cancel: CancelToken::new() })
     }
+
+    fn device_name_source(&self) -> DeviceNameSource {
+        match (&self.device_name, &self.machine_id) {
+            (None, None) => DeviceNameSource::Default,
+            _ => DeviceNameSource::Application,
+        }
+    }
+}
+
+/// Settings of the network that differ from the machine's.
+#[derive(Default)]
+struct NetworkSettings {
+    proxy: Option<String>,
+    timeout: Option<Duration>,
+    roots: Vec<String>,
+}
+
+impl NetworkSettings {
+    fn apply(&self, mut transport: HttpTransport) -> Result<HttpTransport, OpenError> {
+        if let Some(url) = &self.proxy {
+            transport = transport.proxy(url)?;
+        }
+        if let Some(timeout) = self.timeout {
+            transport = transport.timeout(timeout);
+        }
+        for pem in &self.roots {
+            transport = transport.root_certificate(pem)?;
+        }
+        Ok(transport)
+    }
 }
 
 fn memory(state: &SessionState, config: &Config) -> Memory {
-    let VerifiedRecord { key, claims, decision, integrity, .. } = state.verified.clone();
+    let VerifiedRecord { key, fingerprint, claims, decision, integrity } = state.verified.clone();
     let record = &state.record;
     Memory {
         decision,
         claims,
         key,
+        fingerprint,
         failed_at: record.failed_at,
         pending: Pending::of(record),
         notice: state.notice,
@@ -266,12 +333,9 @@ fn memory(state: &SessionState, config: &Config) -> Memory {
 fn check_server(server: &str) -> Result<(), OpenError> {
     let address: ureq::http::Uri = server.parse().map_err(|_| OpenError::InvalidServer)?;
     let host = address.host().filter(|host| !host.is_empty()).ok_or(OpenError::InvalidServer)?;
-    let loopback =
-        |address: &str| address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    let here = host == "localhost" || loopback(host.trim_matches(['[', ']']));
     match address.scheme_str() {
         Some("https") => Ok(()),
-        Some("http") if here => Ok(()),
+        Some("http") if is_this_machine(host) => Ok(()),
         Some("http") => Err(OpenError::InsecureServer),
         _ => Err(OpenError::InvalidServer),
     }
@@ -283,34 +347,15 @@ fn device(builder: &Builder, raw: &RawComponents) -> Result<Device, OpenError> {
         Some(name) => DeviceName::read(name).map_err(|_| OpenError::InvalidDeviceName)?,
         None => None,
     };
-    let name = given.map_or_else(|| default_name(platform), |name| name.as_str().to_owned());
+    let name = given.map_or_else(
+        || default_name(platform, builder.hardware.model().as_deref()),
+        |name| name.as_str().to_owned(),
+    );
     let name = match builder.machine_id {
         Some(_) => overridden(&name),
         None => name,
     };
     Ok(Device { name, labels: raw.labels().collect(), platform })
-}
-
-/// Leaves the host name out, which is often the owner's name.
-fn default_name(platform: Platform) -> String {
-    let system = match std::env::consts::OS {
-        "linux" => "Linux",
-        "macos" => "macOS",
-        "windows" => "Windows",
-        other => other,
-    };
-    let kind = match platform {
-        Platform::Physical => "computer",
-        Platform::Container => "container",
-        Platform::VirtualMachine => "virtual machine",
-    };
-    format!("{system} {kind}")
-}
-
-fn overridden(name: &str) -> String {
-    let room = MAX_DEVICE_NAME_CHARS - OVERRIDDEN.chars().count() - 1;
-    let name: String = name.chars().take(room).collect();
-    format!("{name} {OVERRIDDEN}")
 }
 
 #[cfg(test)]
@@ -334,13 +379,5 @@ mod tests {
         ] {
             assert_eq!(check_server(server), expected, "{server}");
         }
-    }
-
-    #[test]
-    fn overridden_name_fits_the_limit() {
-        assert_eq!(overridden("Linux container"), "Linux container (machine id set by hand)");
-        let long = overridden(&"x".repeat(MAX_DEVICE_NAME_CHARS));
-        assert_eq!(long.chars().count(), MAX_DEVICE_NAME_CHARS);
-        assert!(DeviceName::read(&long).unwrap().is_some());
     }
 }

@@ -46,9 +46,11 @@ fn is_newer(own: Option<i64>, disk: Option<i64>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use falconer_domain::person::PersonName;
+
     use super::*;
     use crate::clock::UnixSeconds;
-    use crate::store::{PendingRequest, SentComponents};
+    use crate::store::{Licensee, PendingRequest, SentComponents, StoredKey, StoredReadings};
 
     fn sent(digest: &str) -> SentComponents {
         SentComponents { digest: digest.to_owned(), at: UnixSeconds(9) }
@@ -80,6 +82,21 @@ mod tests {
         assert_eq!(merge(&row("1"), &row("1"), &deactivated, signed), deactivated);
         let kept_time = Record { seal: Some("newer".to_owned()), ..row("1") };
         assert_eq!(merge(&kept_time, &row("1"), &deactivated, signed), deactivated, "time is no answer");
+    }
+
+    #[test]
+    fn person_stays_with_its_pending_key() {
+        let waits = |key: &str, name: &str| Record {
+            pending: Some(PendingRequest::Activate(StoredReadings {
+                first: StoredKey(key.to_owned()),
+                others: Vec::new(),
+            })),
+            licensee: Licensee { name: PersonName::read(name).unwrap(), email: None },
+            ..Record::default()
+        };
+        // Another program replaced the key by one of the same person, while this one typed a third of another's.
+        let (base, disk, own) = (waits("first", "Anna"), waits("second", "Anna"), waits("third", "Bob"));
+        assert_eq!(merge(&disk, &base, &own, signed), disk);
     }
 
     #[test]

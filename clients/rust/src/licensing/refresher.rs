@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use super::Shared;
@@ -40,6 +40,8 @@ pub struct Refresher {
     stop: CancelToken,
     /// Id of the process in which the thread runs. A forked child has no such thread.
     process: u32,
+    /// Id of the thread, which cannot wait for itself.
+    id: Option<ThreadId>,
     thread: Mutex<Option<Thread>>,
 }
 
@@ -65,7 +67,8 @@ impl Refresher {
     pub(super) fn start(shared: &Arc<Shared>) -> Self {
         let stop = CancelToken::new();
         let thread = if shared.is_forked() { None } else { spawn(shared, &stop) };
-        Self { stop, process: std::process::id(), thread: Mutex::new(thread) }
+        let id = thread.as_ref().map(|thread| thread.handle.thread().id());
+        Self { stop, process: std::process::id(), id, thread: Mutex::new(thread) }
     }
 
     /// Stops the thread and waits until it has ended, cancelling a request under way. Returns false if it still runs
@@ -80,10 +83,12 @@ impl Refresher {
         }
         let begun = Instant::now();
         self.stop.cancel();
+        if self.id == Some(std::thread::current().id()) {
+            return false;
+        }
         let mut slot = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = slot.take() {
-            let is_own = thread.handle.thread().id() == std::thread::current().id();
-            if is_own || thread.ended.recv_timeout(at_most) == Err(RecvTimeoutError::Timeout) {
+            if thread.ended.recv_timeout(at_most) == Err(RecvTimeoutError::Timeout) {
                 *slot = Some(thread);
                 return false;
             }

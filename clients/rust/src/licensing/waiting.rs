@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::refresher::{LOOK_INTERVAL, Refresher};
 use super::session::Session;
 use super::{Licensing, Shared};
-use crate::answer::RequestFailure;
 use crate::cancel::CancelToken;
+use crate::failure::Failure;
 use crate::state::State;
 
 impl Licensing {
@@ -54,8 +54,8 @@ impl Licensing {
     }
 
     /// Waits for the session before it.
-    pub(super) fn session(&self) -> Result<Session<'_>, RequestFailure> {
-        Session::begin(&self.shared, &self.cancel)
+    pub(super) fn session(&self) -> Result<Session<'_>, Failure> {
+        Ok(Session::begin(&self.shared, &self.cancel)?)
     }
 }
 

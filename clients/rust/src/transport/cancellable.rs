@@ -15,7 +15,7 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout,
-    RustlsConnector, Transport,
+    RustlsConnector, SocksConnector, Transport,
 };
 use ureq::{Agent, Error, Timeout};
 
@@ -36,7 +36,10 @@ thread_local! {
 /// Makes an agent whose requests end with the token of [`with_token`].
 pub(super) fn agent(config: Config) -> Agent {
     let connector =
-        ().chain(ConnectProxyConnector::default()).chain(SocketConnector).chain(RustlsConnector::default());
+        ().chain(SocksConnector::default())
+            .chain(ConnectProxyConnector::default())
+            .chain(SocketConnector)
+            .chain(RustlsConnector::default());
     Agent::with_parts(config, connector, ThreadResolver)
 }
 

@@ -214,13 +214,17 @@ fn stop_reports_thread_that_still_runs() {
 
 #[test]
 fn listener_may_stop_its_own_thread() {
-    let (setup, stopped) = (TestSetup::new(), channel());
-    let refresher = Arc::new(OnceLock::<Refresher>::new());
-    let (listening, stops) = (Arc::clone(&refresher), Mutex::new(stopped.0));
+    let (setup, (listens, listening), (stops, stopped)) = (TestSetup::new(), channel(), channel());
+    let (refresher, ends) = (Arc::new(OnceLock::<Refresher>::new()), Mutex::new((listens, stops)));
+    let held = Arc::clone(&refresher);
     let client = builder(&setup.server, &setup.clock, &setup.machine)
         .on_change(move |_| {
             if std::thread::current().name() == Some("falconer-refresher") {
-                stops.lock().unwrap().send(listening.wait().stop(LIMIT)).unwrap();
+                let (listens, stops) = &*ends.lock().unwrap();
+                listens.send(()).unwrap();
+                // The other thread is inside its own stop by now, or soon.
+                std::thread::sleep(Duration::from_millis(20));
+                stops.send(held.wait().stop(LIMIT)).unwrap();
             }
         })
         .open()
@@ -229,8 +233,9 @@ fn listener_may_stop_its_own_thread() {
     client.activate(&key(1), "", "").unwrap();
     setup.set_fault(NetworkFault::None);
     refresher.set(client.start_refresher()).unwrap();
-    assert_eq!(stopped.1.recv_timeout(LIMIT), Ok(false), "the thread cannot wait for itself");
-    assert!(refresher.wait().stop(LIMIT));
+    listening.recv_timeout(LIMIT).unwrap();
+    assert!(refresher.wait().stop(LIMIT), "the listener held its own thread");
+    assert_eq!(stopped.recv_timeout(LIMIT), Ok(false), "the thread cannot wait for itself");
 }
 
 /// A clock that lets every pause pass at once, until the day is over, and notes the pauses and the stored times.

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use falconer_client::transport::{ApiEndpoint, Reply};
 use falconer_client::{
-    Activation, CancelToken, Clock, ClockReading, Failure, FailureKind, HttpTransport, Licensing,
-    NetworkFailure, Pending, State, Transport, TransportRequest,
+    Activation, CancelToken, Clock, ClockReading, FailureKind, HttpTransport, Licensing, NetworkFailure,
+    Pending, State, Transport, TransportRequest,
 };
 
 use crate::harness::{DAY, NetworkFault, Server, TestClock, TestSetup, builder, key, reply, unlocked};
@@ -34,14 +34,13 @@ const CALLS: [Call; 4] = [Call::Activate, Call::Transfer, Call::Refresh, Call::D
 impl Call {
     /// Makes the call. True if its result says that it was cancelled.
     fn is_cancelled_by(self, client: &Licensing) -> bool {
-        match self {
-            Self::Activate => {
-                client.activate(&key(2), "Bob", "bob@example.com") == Err(Failure::new(CANCELLED))
-            }
-            Self::Transfer => client.transfer(None, "", "", None) == Err(Failure::new(CANCELLED)),
-            Self::Refresh => client.refresh() == Err(Failure::new(CANCELLED)),
-            Self::Deactivate => client.deactivate() == Err(Failure::new(CANCELLED)),
-        }
+        let failure = match self {
+            Self::Activate => client.activate(&key(2), "Bob", "bob@example.com").err(),
+            Self::Transfer => client.transfer(None, "", "", None).err(),
+            Self::Refresh => client.refresh().err(),
+            Self::Deactivate => client.deactivate().err(),
+        };
+        failure.is_some_and(|failure| failure.kind == CANCELLED)
     }
 }
 
@@ -86,7 +85,11 @@ impl Transport for BusyServer {
         if asked.len() == self.cancels_at {
             self.cancel.cancel();
         }
-        Ok(Reply { retry_after_seconds: self.retry_after_seconds, ..reply(503, b"".to_vec()) })
+        let busy = reply(503, b"".to_vec());
+        Ok(match self.retry_after_seconds {
+            Some(seconds) => busy.with_retry_after(seconds),
+            None => busy,
+        })
     }
 }
 

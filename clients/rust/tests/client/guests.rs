@@ -112,6 +112,6 @@ fn refused_virtual_machine_is_never_locked() {
     setup.server.state().license = Code::VirtualMachine;
     assert!(client.refresh().is_err());
     assert!(client.activate(&key(1), "", "").is_err());
-    assert!(client.transfer(None, None).is_err());
+    assert!(client.transfer(None, "", "", None).is_err());
     assert_eq!(client.status(), State::Active, "the lease counts until its end");
 }

@@ -25,7 +25,12 @@ impl Vendor {
 
     /// Public keys for an application of this vendor.
     pub(crate) fn public_keys(&self) -> PublicKeys {
-        PublicKeys::parse(&serde_json::to_string(&Jwks::of(&self.ring)).unwrap()).unwrap()
+        PublicKeys::parse(&self.key_file()).unwrap()
+    }
+
+    /// The same as `/api/keys` answers them.
+    pub(crate) fn key_file(&self) -> String {
+        serde_json::to_string(&Jwks::of(&self.ring)).unwrap()
     }
 
     /// Issues one license key.
@@ -67,6 +72,6 @@ impl Transport for Vendor {
             _ => return Err(NetworkFailure::Other),
         };
         let body = json!({ "code": code.name(), "lease": self.signed(code, &question) }).to_string();
-        Ok(Reply { status: code.status(), retry_after_seconds: None, body: body.into_bytes() })
+        Ok(Reply::new(code.status(), body.into_bytes()))
     }
 }
