@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use falconer_client::{
-    Activation, Builder, Clock, ClockReading, Deactivation, FailureKind, Hardware, HttpTransport, Label,
-    Licensing, LockCode, NetworkFailure, Pending, Platform, PublicKeys, RawComponents, State, UnixMillis,
-    UnixSeconds,
+    Activation, Builder, CancelToken, Clock, ClockReading, Deactivation, FailureKind, Hardware,
+    HttpTransport, Label, Licensing, LockCode, NetworkFailure, Pending, Platform, PublicKeys, RawComponents, State,
+    UnixMillis, UnixSeconds,
 };
 use falconer_emulators::tap::{Fault, Matcher, Tap};
 use falconer_tests::{Fixture, TestStack, now};
@@ -42,7 +42,7 @@ impl Clock for TestClock {
         *self.0.lock().unwrap()
     }
 
-    fn sleep(&self, _: Duration) {}
+    fn sleep(&self, _: Duration, _: &CancelToken) {}
 }
 
 /// A computer of three components, whose values must not appear anywhere.
@@ -240,10 +240,14 @@ fn second_machine_takes_the_seat() {
         (refused.code.as_deref(), refused.holders[0].name.as_deref()),
         (Some("SEATS_EXHAUSTED"), Some("first"))
     );
-    assert_eq!(second.transfer(Some(&vendor.key), Some(&refused.holders[0].id)), Ok(State::Active));
+    assert_eq!(second.transfer(Some(&vendor.key), "", "", Some(&refused.holders[0].id)), Ok(State::Active));
     assert_eq!(first.status(), State::Active);
     assert_eq!(first.refresh(), Ok(locked(LockCode::HardwareMismatch)));
-    assert_eq!(first.transfer(None, None), Ok(State::Active), "the one that lost it may have it back");
+    assert_eq!(
+        first.transfer(None, "", "", None),
+        Ok(State::Active),
+        "the one that lost it may have it back"
+    );
     assert_eq!(second.refresh(), Ok(locked(LockCode::HardwareMismatch)));
     assert_eq!(first.deactivate(), Ok(Deactivation::Done));
     assert_eq!(first.status(), State::NotActivated);

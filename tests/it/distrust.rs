@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
-    Activation, Clock, ClockReading, FailureKind, Hardware, HttpTransport, InvalidAnswer, Label, Licensing,
-    LockCode, MessageId, PublicKeys, RawComponents, State, Transport,
+    Activation, CancelToken, Clock, ClockReading, FailureKind, Hardware, HttpTransport, InvalidAnswer, Label,
+    Licensing, LockCode, MessageId, PublicKeys, RawComponents, State, Transport,
 };
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::{self, Claims};
@@ -172,7 +172,7 @@ impl Clock for Turned {
         *self.0.lock().unwrap()
     }
 
-    fn sleep(&self, _: Duration) {}
+    fn sleep(&self, _: Duration, _: &CancelToken) {}
 }
 
 /// A computer of three parts. Their values may appear nowhere.

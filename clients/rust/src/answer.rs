@@ -62,12 +62,20 @@ pub(crate) enum RequestFailure {
     OtherProduct,
     /// The operating system supplied no random bytes for a nonce, so no request was sent.
     NothingSent,
+    /// This process was forked from the one that opened the license, so no request was sent.
+    Forked,
 }
 
 impl RequestFailure {
+    /// True if the call ended early, so that its failure says nothing about server and network.
+    pub(crate) const fn is_early_end(&self) -> bool {
+        matches!(self, Self::Unreachable(NetworkFailure::Cancelled) | Self::Forked)
+    }
+
     /// Name for the log.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
+            Self::Unreachable(NetworkFailure::Cancelled) => "cancelled",
             Self::Unreachable(_) => "unreachable",
             Self::Busy { .. } => "busy",
             Self::NotTheServer => "not the server",
@@ -76,6 +84,7 @@ impl RequestFailure {
             Self::OtherMachine => "other machine",
             Self::OtherProduct => "other product",
             Self::NothingSent => "nothing sent",
+            Self::Forked => "forked",
         }
     }
 }

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use falconer_domain::UnixMillis;
 
+use crate::cancel::CancelToken;
+
 /// Seconds since 1970-01-01T00:00:00Z, the unit of leases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct UnixSeconds(pub i64);
@@ -29,8 +31,9 @@ pub trait Clock: Send + Sync {
     /// Reads both clocks.
     fn now(&self) -> ClockReading;
 
-    /// Pauses between two attempts of one request.
-    fn sleep(&self, time: Duration);
+    /// Pauses for `time`, or until `cancel` is cancelled: between two attempts of one request, and between two looks of
+    /// the refresher. A clock that returns at once lets the refresher run without a pause.
+    fn sleep(&self, time: Duration, cancel: &CancelToken);
 }
 
 /// The machine's clocks.
@@ -68,7 +71,7 @@ impl Clock for SystemClock {
         }
     }
 
-    fn sleep(&self, time: Duration) {
-        std::thread::sleep(time);
+    fn sleep(&self, time: Duration, cancel: &CancelToken) {
+        let _ = cancel.wait(time);
     }
 }

@@ -57,6 +57,8 @@ pub enum FailureKind {
     Input(InvalidInput),
     /// The operating system supplied no random bytes for a nonce; nothing was sent.
     NothingSent,
+    /// This process was forked from the one that opened the license; nothing was sent.
+    Forked,
     /// The machine has no place for the license: no folder, and no memory.
     Store,
     /// The application opened the license with a setting that is not valid.
@@ -117,14 +119,20 @@ impl Failure {
         id.message()
     }
 
-    /// True if the server answered, by a refusal or otherwise; then the network works.
+    /// True if the server answered with a refusal.
     pub(crate) fn is_refusal(&self) -> bool {
         self.kind == FailureKind::Refused
+    }
+
+    /// True if the call ended early, so that its failure says nothing about server and network.
+    pub(crate) fn is_early_end(&self) -> bool {
+        matches!(self.kind, FailureKind::Offline(NetworkFailure::Cancelled) | FailureKind::Forked)
     }
 }
 
 impl FailureKind {
-    /// Name for programs: `offline`, `busy`, `refused`, `answer`, `input`, `nothing_sent`, `store` or `setting`.
+    /// Name for programs: `offline`, `busy`, `refused`, `answer`, `input`, `nothing_sent`, `forked`, `store`
+    /// or `setting`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -134,6 +142,7 @@ impl FailureKind {
             Self::Answer(_) => "answer",
             Self::Input(_) => "input",
             Self::NothingSent => "nothing_sent",
+            Self::Forked => "forked",
             Self::Store => "store",
             Self::Setting(_) => "setting",
         }
@@ -162,6 +171,7 @@ impl FailureKind {
             Self::Input(InvalidInput::Email) => MessageId::InvalidEmail,
             Self::Input(InvalidInput::MissingKey) => MessageId::MissingKey,
             Self::NothingSent => MessageId::NothingSent,
+            Self::Forked => MessageId::Forked,
             Self::Store => MessageId::NoStore,
             Self::Setting(_) => MessageId::InvalidSetting,
         }
@@ -260,6 +270,7 @@ impl From<RequestFailure> for Failure {
             RequestFailure::OtherMachine => FailureKind::Answer(InvalidAnswer::OtherMachine),
             RequestFailure::OtherProduct => FailureKind::Answer(InvalidAnswer::OtherProduct),
             RequestFailure::NothingSent => FailureKind::NothingSent,
+            RequestFailure::Forked => FailureKind::Forked,
         })
     }
 }

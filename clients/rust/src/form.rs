@@ -8,7 +8,7 @@ use falconer_domain::person::{Email, MAX_PERSON_CHARS, PersonName};
 use crate::answer::SeatHolder;
 use crate::clock::UnixSeconds;
 use crate::failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
-use crate::licensing::{Activation, Licensing, can_be_key};
+use crate::licensing::{Activation, Licensing};
 use crate::state::{LockCode, State};
 use crate::user_message::{MessageId, UserMessage};
 
@@ -100,6 +100,7 @@ impl NextAction {
             FailureKind::Offline(_)
             | FailureKind::Busy
             | FailureKind::NothingSent
+            | FailureKind::Forked
             | FailureKind::Answer(
                 InvalidAnswer::NotTheServer
                 | InvalidAnswer::UntrustedSignature
@@ -248,7 +249,7 @@ impl ActivationForm {
         let [key, name, email] = &self.texts;
         let email_is_wrong =
             Email::read(email).map_or(true, |email| email.is_some_and(|email| !email.looks_right()));
-        if !can_be_key(key) {
+        if !LicenseKey::has_reading(key) {
             Some((Field::Key, InvalidInput::Key))
         } else if PersonName::read(name).is_err() {
             Some((Field::Name, InvalidInput::Name))
@@ -294,9 +295,10 @@ impl ActivationForm {
         let Phase::Failed { next: NextAction::MoveHere(_), .. } = &self.phase else { return None };
         let from = self.chosen_holder().map(|holder| holder.id.clone());
         self.phase = Phase::Working;
-        let key = Some(self.texts[Field::Key as usize].clone()).filter(|key| !key.trim().is_empty());
+        let [key, name, email] = self.texts.clone();
+        let key = Some(key).filter(|key| !key.trim().is_empty());
         Some(move |licensing: &Licensing| {
-            let moved = licensing.transfer(key.as_deref(), from.as_deref());
+            let moved = licensing.transfer(key.as_deref(), &name, &email, from.as_deref());
             SubmitOutcome(moved.map(Activation::Done))
         })
     }

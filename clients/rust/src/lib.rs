@@ -95,6 +95,7 @@ mod seal;
 mod signed;
 mod state;
 pub mod store;
+mod threads;
 mod timeline;
 pub mod transport;
 mod trust;

@@ -18,6 +18,7 @@
 //! so they never wait for the network.
 
 mod builder;
+mod forked;
 mod location;
 mod merge;
 mod outbox;
@@ -28,14 +29,16 @@ mod schedule;
 mod session;
 mod time_keeping;
 mod verified_record;
+mod waiting;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use falconer_domain::hardware::Label;
 use falconer_domain::lease::Claims;
 use falconer_domain::{LicenseKey, Product};
 
+use crate::cancel::CancelToken;
 use crate::clock::{Clock, UnixSeconds};
 use crate::failure::Failure;
 use crate::hardware::{Platform, RawComponents};
@@ -46,16 +49,13 @@ use crate::timeline::{ReconciledTime, Timeline};
 use crate::transport::Transport;
 use crate::trust::PublicKeys;
 use crate::user_message::{MessageId, UserMessage};
+use forked::MemoryCopies;
 use outcome::Candidates;
 use session::{Session, SessionState};
 
 pub use builder::{Builder, OpenError};
-pub(crate) use outcome::can_be_key;
 pub use outcome::{Activation, Deactivation};
 pub use refresher::Refresher;
-
-/// Interval at which a wait evaluates the state anew: a change by time alone wakes nobody.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A licensed installation. Cheap to clone; all clones share one license.
 ///
@@ -65,6 +65,8 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 #[debug("Licensing {{ state: {:?}, .. }}", self.status())]
 pub struct Licensing {
     shared: Arc<Shared>,
+    /// Ends the calls that wait. Each handle has its own.
+    cancel: CancelToken,
 }
 
 /// A request that waits until the server can be reached.
@@ -146,7 +148,7 @@ struct Config {
     product: Product,
     pins: PublicKeys,
     transport: Box<dyn Transport>,
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
     random: Box<dyn Random>,
     raw: RawComponents,
     device: Device,
@@ -154,6 +156,7 @@ struct Config {
 }
 
 /// Everything that a look needs, without disk and network.
+#[derive(Clone)]
 struct Memory {
     decision: StoredDecision,
     claims: Option<Claims>,
@@ -166,12 +169,18 @@ struct Memory {
 
 struct Shared {
     config: Config,
+    /// Id of the process that opened the license.
+    process: u32,
     memory: Mutex<Memory>,
+    /// The memory as the session last left it.
+    copies: MemoryCopies,
     /// Locked through a whole exchange with the server.
     session: Mutex<SessionState>,
     /// State of the last notification.
     notified: Mutex<State>,
     changed: Condvar,
+    /// Tokens that end the refreshers.
+    refreshers: Mutex<Vec<CancelToken>>,
 }
 
 impl Licensing {
@@ -190,46 +199,48 @@ impl Licensing {
     /// Returns true while a feature is on. Evaluated at this instant, without network or disk.
     #[must_use]
     pub fn has_feature(&self, name: &str) -> bool {
-        let mut memory = self.shared.memory();
-        let unlocked = memory.evaluation(&self.shared.config).unlocked;
-        let features = memory.claims.as_ref().and_then(|claims| claims.features.as_ref());
-        unlocked && features.is_some_and(|features| features.iter().any(|feature| feature == name))
+        self.shared.look(|memory| {
+            let unlocked = memory.evaluation(&self.shared.config).unlocked;
+            let features = memory.claims.as_ref().and_then(|claims| claims.features.as_ref());
+            unlocked && features.is_some_and(|features| features.iter().any(|feature| feature == name))
+        })
     }
 
     /// Describes the license; `None` where no signed answer about this machine is stored.
     #[must_use]
     pub fn license(&self) -> Option<License> {
-        let mut memory = self.shared.memory();
-        let unlocked = memory.evaluation(&self.shared.config).unlocked;
-        let (claims, key) = memory.claims.as_ref().zip(memory.key.as_ref())?;
-        Some(License {
-            id: claims.sub.clone(),
-            masked_key: key.masked(),
-            tier: claims.tier.clone(),
-            features: claims.features.clone().unwrap_or_default(),
-            expires_at: claims.license_expires_at.map(UnixSeconds),
-            device_id: claims.device.clone(),
-            offline_until: unlocked.then_some(UnixSeconds(claims.exp)),
+        self.shared.look(|memory| {
+            let unlocked = memory.evaluation(&self.shared.config).unlocked;
+            let (claims, key) = memory.claims.as_ref().zip(memory.key.as_ref())?;
+            Some(License {
+                id: claims.sub.clone(),
+                masked_key: key.masked(),
+                tier: claims.tier.clone(),
+                features: claims.features.clone().unwrap_or_default(),
+                expires_at: claims.license_expires_at.map(UnixSeconds),
+                device_id: claims.device.clone(),
+                offline_until: unlocked.then_some(UnixSeconds(claims.exp)),
+            })
         })
     }
 
     /// Returns the moment that the library goes by: the later of the local clock and the time known to have passed.
     #[must_use]
     pub fn now(&self) -> UnixSeconds {
-        self.shared.memory().observe_time(&self.shared.config).now()
+        self.shared.look(|memory| memory.observe_time(&self.shared.config).now())
     }
 
     /// Returns the request that waits for the server, if there is one.
     #[must_use]
     pub fn pending(&self) -> Option<Pending> {
-        self.shared.memory().pending
+        self.shared.look(|memory| memory.pending)
     }
 
     /// Reports a problem with the place where the license is saved, such as a full disk or a damaged file. `None` means
     /// that the license is saved.
     #[must_use]
     pub fn notice(&self) -> Option<UserMessage> {
-        self.shared.memory().notice
+        self.shared.look(|memory| memory.notice)
     }
 
     /// Describes this device as it was read when the library was opened.
@@ -243,10 +254,10 @@ impl Licensing {
     /// seconds.
     ///
     /// # Errors
-    /// [`Failure`], where the key cannot be one or the server refused.
+    /// [`Failure`], where the key cannot be one, the server refused, or the call ended early.
     pub fn activate(&self, key: &str, name: &str, email: &str) -> Result<Activation, Failure> {
         let inputs = outcome::read_input(&self.shared.config.product, key, name, email)?;
-        let activated = inputs.first_known(|input| Session::begin(&self.shared).activate(&input));
+        let activated = inputs.first_known(|input| self.session()?.activate(&input));
         self.shared.notify_if_changed();
         activated.map(|waiting| waiting.map_or_else(|| Activation::Done(self.status()), Activation::Waiting))
     }
@@ -258,23 +269,31 @@ impl Licensing {
     /// [`Failure`], where no answer counts or a refusal locks nothing. The state stays, or becomes `Grace`. With a
     /// pending request the error reports that request; the stored license was checked all the same.
     pub fn refresh(&self) -> Result<State, Failure> {
-        let refreshed = Session::begin(&self.shared).refresh();
+        let refreshed = self.session().map_err(Failure::from).and_then(|mut it| it.refresh());
         self.shared.notify_if_changed();
         refreshed.map(|()| self.status())
     }
 
     /// Moves a seat to this device. `key` is the license's key; `None` means the license that was activated here.
-    /// `from_device` is the id of the device that loses its seat, needed where several hold one. Never waits for a server
-    /// that cannot be reached.
+    /// `name` and `email` are of the license's owner and may be empty; the server may ask for the e-mail. `from_device` is
+    /// the id of the device that loses its seat, needed where several hold one. Never waits for a server that cannot be
+    /// reached.
     ///
     /// # Errors
-    /// [`Failure`], where the key cannot be one, the server refused, or no answer counts.
-    pub fn transfer(&self, key: Option<&str>, from_device: Option<&str>) -> Result<State, Failure> {
+    /// [`Failure`], where the input is not valid, the server refused, or no answer counts.
+    pub fn transfer(
+        &self,
+        key: Option<&str>,
+        name: &str,
+        email: &str,
+        from_device: Option<&str>,
+    ) -> Result<State, Failure> {
         let keys = match key {
             Some(key) => outcome::read_key(&self.shared.config.product, key)?.map(Some),
             None => Candidates::of(None),
         };
-        let moved = keys.first_known(|key| Session::begin(&self.shared).transfer(key, from_device));
+        let licensee = outcome::read_licensee(name, email)?;
+        let moved = keys.first_known(|key| self.session()?.transfer(key, &licensee, from_device));
         self.shared.notify_if_changed();
         moved.map(|()| self.status())
     }
@@ -283,32 +302,11 @@ impl Licensing {
     /// the license works until it is sent.
     ///
     /// # Errors
-    /// [`Failure`], where the server refused.
+    /// [`Failure`], where the server refused or the call ended early.
     pub fn deactivate(&self) -> Result<Deactivation, Failure> {
-        let freed = Session::begin(&self.shared).deactivate();
+        let freed = self.session().map_err(Failure::from).and_then(|mut it| it.deactivate());
         self.shared.notify_if_changed();
         freed.map(|waiting| waiting.map_or(Deactivation::Done, Deactivation::Waiting))
-    }
-
-    /// Starts a background thread that refreshes the license in time. Returns at once; dropping the result stops it.
-    #[must_use = "the thread ends when this is dropped"]
-    pub fn start_refresher(&self) -> Refresher {
-        Refresher::start(&self.shared)
-    }
-
-    /// Blocks until the state differs from `seen` or `at_most` has passed, and returns the state.
-    #[must_use]
-    pub fn wait_for_change(&self, seen: State, at_most: Duration) -> State {
-        let started = Instant::now();
-        loop {
-            let state = self.status();
-            let left = at_most.saturating_sub(started.elapsed());
-            if state != seen || left.is_zero() {
-                return state;
-            }
-            let notified = self.shared.notified.lock().unwrap_or_else(PoisonError::into_inner);
-            drop(self.shared.changed.wait_timeout(notified, left.min(POLL_INTERVAL)));
-        }
     }
 }
 
@@ -319,11 +317,14 @@ impl Shared {
     }
 
     fn evaluation(&self) -> Evaluation {
-        self.memory().evaluation(&self.config)
+        self.look(|memory| memory.evaluation(&self.config))
     }
 
     /// Wakes waiting threads and calls the listener, if the state has changed. The listener runs without a lock held.
     fn notify_if_changed(&self) {
+        if self.is_forked() {
+            return;
+        }
         let state = self.evaluation().state;
         let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
         if *notified == state {
@@ -338,10 +339,24 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
-    /// Stores the time that has passed, as far as the disk allows.
+impl Drop for Licensing {
+    /// In a forked child the license is never closed: that would write the parent's file and end its connections.
     fn drop(&mut self) {
-        Session::begin(self).keep_time(Duration::from_secs(1));
+        if self.shared.is_forked() {
+            std::mem::forget(Arc::clone(&self.shared));
+        }
+    }
+}
+
+impl Drop for Shared {
+    /// Ends the refreshers and stores the time that has passed, as far as the disk allows.
+    fn drop(&mut self) {
+        for refresher in self.refreshers.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            refresher.cancel();
+        }
+        if let Ok(mut session) = Session::begin(self, &CancelToken::new()) {
+            session.keep_time(Duration::from_secs(1));
+        }
     }
 }
 

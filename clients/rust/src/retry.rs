@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::random::Random;
 use crate::transport::{NetworkFailure, Reply};
@@ -13,20 +14,25 @@ pub const BASE_BACKOFF: Duration = Duration::from_millis(500);
 /// Longest `Retry-After` that is waited for: a person sits in front of the screen.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// Sends until an answer is final or the attempts are used up. Returns the last answer.
+/// Sends until an answer is final or the attempts are used up. Returns the last answer, or
+/// [`NetworkFailure::Cancelled`] where another attempt would follow.
 pub(crate) fn send_with_retry(
     clock: &dyn Clock,
     random: &dyn Random,
+    cancel: &CancelToken,
     mut send: impl FnMut() -> Result<Reply, NetworkFailure>,
 ) -> Result<Reply, NetworkFailure> {
     let mut tries = 1;
     loop {
+        if cancel.is_cancelled() {
+            return Err(NetworkFailure::Cancelled);
+        }
         let answer = send();
         let Some(asked) = retry_delay(answer.as_ref()) else { return answer };
         if tries >= MAX_ATTEMPTS || asked > MAX_RETRY_AFTER {
             return answer;
         }
-        clock.sleep(asked.max(jitter(random, BASE_BACKOFF * 2_u32.pow(tries - 1))));
+        clock.sleep(asked.max(jitter(random, BASE_BACKOFF * 2_u32.pow(tries - 1))), cancel);
         tries += 1;
     }
 }
@@ -34,7 +40,11 @@ pub(crate) fn send_with_retry(
 /// Pause that an answer asks for before the next attempt; `None` if another attempt would get the same answer. A 409 is
 /// retried only with `Retry-After`: then the request lost a race. A taken seat is a 409 without it.
 fn retry_delay(answer: Result<&Reply, &NetworkFailure>) -> Option<Duration> {
-    let Ok(reply) = answer else { return Some(Duration::ZERO) };
+    let reply = match answer {
+        Ok(reply) => reply,
+        Err(NetworkFailure::Cancelled) => return None,
+        Err(_) => return Some(Duration::ZERO),
+    };
     let asked = reply.retry_after_seconds.map(Duration::from_secs);
     match reply.status {
         408 | 425 | 429 | 500.. => Some(asked.unwrap_or_default()),
@@ -71,7 +81,7 @@ mod tests {
             ClockReading { wall: UnixMillis(0), monotonic: Duration::ZERO }
         }
 
-        fn sleep(&self, time: Duration) {
+        fn sleep(&self, time: Duration, _: &CancelToken) {
             self.0.lock().unwrap().push(time);
         }
     }
@@ -100,6 +110,7 @@ mod tests {
             (Ok(reply(409, None)), millis(&[])),
             (Ok(reply(409, Some(1))), millis(&[1_000, 1_000])),
             (Err(NetworkFailure::Other), millis(&[500, 1_000])),
+            (Err(NetworkFailure::Cancelled), millis(&[])),
             (Ok(reply(408, None)), millis(&[500, 1_000])),
             (Ok(reply(500, None)), millis(&[500, 1_000])),
             (Ok(reply(503, Some(2))), millis(&[2_000, 2_000])),
@@ -108,13 +119,41 @@ mod tests {
             (Ok(reply(503, Some(u64::MAX))), millis(&[])),
         ] {
             let (clock, mut sent) = (Slept::default(), 0);
-            let last = send_with_retry(&clock, &Always(0xFF), || {
+            let last = send_with_retry(&clock, &Always(0xFF), &CancelToken::new(), || {
                 sent += 1;
                 answer.clone()
             });
             assert_eq!(last, answer);
             assert_eq!((sent, clock.0.into_inner().unwrap()), (pauses.len() + 1, pauses), "{answer:?}");
         }
+    }
+
+    #[test]
+    fn cancelled_request_is_not_sent_again() {
+        for attempts in 0..MAX_ATTEMPTS {
+            let (clock, cancel, mut sent) = (Slept::default(), CancelToken::new(), 0);
+            if attempts == 0 {
+                cancel.cancel();
+            }
+            let last = send_with_retry(&clock, &Always(0xFF), &cancel, || {
+                sent += 1;
+                if sent == attempts {
+                    cancel.cancel();
+                }
+                Ok(reply(503, None))
+            });
+            assert_eq!((last, sent), (Err(NetworkFailure::Cancelled), attempts));
+        }
+    }
+
+    #[test]
+    fn final_answer_counts_although_cancelled() {
+        let cancel = CancelToken::new();
+        let last = send_with_retry(&Slept::default(), &Always(0), &cancel, || {
+            cancel.cancel();
+            Ok(reply(200, None))
+        });
+        assert_eq!(last, Ok(reply(200, None)));
     }
 
     #[test]

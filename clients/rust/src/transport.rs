@@ -1,5 +1,7 @@
 //! The network behind one method. [`HttpTransport`] is the default.
 
+mod cancellable;
+
 use std::time::Duration;
 
 use ureq::Agent;
@@ -95,7 +97,8 @@ pub struct TransportRequest<'a> {
     /// JSON body of a `POST`; a `GET` has none. It holds the license key, so `Debug` omits it.
     #[debug("{} bytes", body.map_or(0, str::len))]
     pub body: Option<&'a str>,
-    /// Switch that the application may use while the request waits.
+    /// Switch that the application may use while the request waits. A transport returns
+    /// [`NetworkFailure::Cancelled`] soon after; one that does not delays the end of the call until it returns.
     pub cancel: CancelToken,
 }
 
@@ -133,7 +136,7 @@ impl HttpTransport {
         // Plain HTTP stays on this machine: a proxy would carry the license key away in clear text.
         let plain = server.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
         let agent = if plain { agent.proxy(None) } else { agent };
-        let agent = agent
+        let config = agent
             .tls_config(tls)
             .timeout_global(Some(ATTEMPT_TIMEOUT))
             .http_status_as_error(false)
@@ -141,14 +144,20 @@ impl HttpTransport {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("falconer-client/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
-        Self { agent, server: server.trim_end_matches('/').to_owned() }
+            .build();
+        Self { agent: cancellable::agent(config), server: server.trim_end_matches('/').to_owned() }
     }
 }
 
 impl Transport for HttpTransport {
     fn send(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let answer = cancellable::with_token(&request.cancel, || self.send_request(request));
+        if answer.is_err() && request.cancel.is_cancelled() { Err(NetworkFailure::Cancelled) } else { answer }
+    }
+}
+
+impl HttpTransport {
+    fn send_request(&self, request: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
         let &TransportRequest { endpoint, body, .. } = request;
         let url = format!("{}{}", self.server, endpoint.path());
         let answer = match body {

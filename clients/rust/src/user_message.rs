@@ -147,6 +147,8 @@ messages! {
         "Look for the key of this product, or ask the vendor.";
     NothingSent, "nothing_sent", "The operating system supplied no random numbers, so nothing was sent.",
         "Restart the device, then try again.";
+    Forked, "forked", "A copy of the application asked for the license, so nothing was sent.",
+        "Try again in the application itself.";
 
     // Requests that wait.
     ActivationWaits, "activation_waits", "The activation is saved and waits for the license server.",

@@ -114,5 +114,6 @@ const fn cause(failure: RequestFailure) -> &'static str {
         RequestFailure::OtherProduct => "other_product",
         RequestFailure::OtherMachine => "other_machine",
         RequestFailure::NothingSent => "nothing_sent",
+        RequestFailure::Forked => "forked",
     }
 }

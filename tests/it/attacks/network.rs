@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use falconer_client::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
-    Clock, ClockReading, FailureKind, Hardware, HttpTransport, InvalidAnswer, Label, Licensing, LockCode,
-    PublicKeys, RawComponents, State, Transport, UnixMillis,
+    CancelToken, Clock, ClockReading, FailureKind, Hardware, HttpTransport, InvalidAnswer, Label, Licensing,
+    LockCode, PublicKeys, RawComponents, State, Transport, UnixMillis,
 };
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_tests::{Fixture, MASTER_B, TestStack, TestStackOptions, now};
@@ -69,7 +69,7 @@ impl Clock for Still {
         self.0
     }
 
-    fn sleep(&self, _: Duration) {}
+    fn sleep(&self, _: Duration, _: &CancelToken) {}
 }
 
 /// A computer of three parts. Their values may appear nowhere.

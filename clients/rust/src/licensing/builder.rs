@@ -6,10 +6,12 @@ use std::sync::{Arc, Condvar, Mutex};
 use falconer_domain::Product;
 use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
 
+use super::forked::MemoryCopies;
 use super::location::{FolderNames, StoreLocation, host_of, read_app_id};
 use super::session::SessionState;
 use super::verified_record::{self, VerifiedRecord};
 use super::{Config, Device, Licensing, Memory, Pending, Shared};
+use crate::cancel::CancelToken;
 use crate::clock::{Clock, SystemClock};
 use crate::hardware::{Hardware, Platform, RawComponents, SystemHardware};
 use crate::random::{Random, SystemRandom};
@@ -223,7 +225,7 @@ impl Builder {
             product,
             pins: self.pins,
             transport: self.transport.unwrap_or_else(|| Box::new(HttpTransport::new(&self.server))),
-            clock: self.clock,
+            clock: Arc::from(self.clock),
             random: self.random,
             raw,
             on_change: self.on_change,
@@ -231,16 +233,19 @@ impl Builder {
         let session = SessionState::new(store, opened.notice, &config);
         let memory = memory(&session, &config);
         let shared = Shared {
+            process: std::process::id(),
+            copies: MemoryCopies::new(&memory),
             memory: Mutex::new(memory),
             session: Mutex::new(session),
             notified: Mutex::new(State::NotActivated),
             changed: Condvar::new(),
+            refreshers: Mutex::default(),
             config,
         };
         // The caller can read the first state; listeners get changes.
         *shared.notified.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             shared.evaluation().state;
-        Ok(Licensing { shared: Arc::new(shared) })
+        Ok(Licensing { shared: Arc::new(shared), cancel: CancelToken::new() })
     }
 }
 

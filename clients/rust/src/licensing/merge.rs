@@ -21,11 +21,14 @@ pub(super) fn merge(
     } else {
         disk.clone()
     };
+    // A pending activation and its person stay together, so that no person is sent with another's key.
+    let person = |record: &Record| (record.licensee.clone(), record.pending.clone());
+    let (licensee, pending) = merge_field(&person(disk), &person(base), &person(own));
     Record {
-        licensee: merge_field(&disk.licensee, &base.licensee, &own.licensee),
+        licensee,
         trusted_keys: merge_field(&disk.trusted_keys, &base.trusted_keys, &own.trusted_keys),
         install_id: merge_field(&disk.install_id, &base.install_id, &own.install_id),
-        pending: merge_field(&disk.pending, &base.pending, &own.pending),
+        pending,
         abandoned_keys: merge_field(&disk.abandoned_keys, &base.abandoned_keys, &own.abandoned_keys),
         ..license
     }

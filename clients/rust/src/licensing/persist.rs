@@ -85,6 +85,9 @@ impl Session<'_> {
         } else if has_changed(record, &before) {
             memory.timeline.join(record.checkpoint, verified.integrity, clocks);
         }
+        let copy = memory.clone();
+        drop(memory);
+        self.shared.copies.replace(&copy);
     }
 }
 

@@ -1,36 +1,52 @@
 //! Background refresh. The thread asks the server when the schedule says so, stores the time, and announces changes
 //! that come by time alone. No other thread waits for it.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::schedule::{ScheduleInputs, delay_until_next};
 use super::session::Session;
+use crate::cancel::CancelToken;
 use crate::clock::ClockReading;
+use crate::failure::Failure;
 use crate::retry::jitter;
 use crate::state::{LockCode, State, StoredDecision};
+use crate::threads;
 
-/// Interval at which the thread wakes: short enough to announce a change, and to lose little of the elapsed time when
-/// the program is killed.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Longest time that passes before it is stored.
-const PERSIST_INTERVAL: Duration = Duration::from_secs(60);
+/// Longest time between two looks. Each look wakes the processor of a laptop, and a change by time alone is announced
+/// that much later at most; `has_feature` evaluates the time at every call and never waits for a look.
+pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(15);
+/// Shortest time between two looks, whatever the schedule says.
+const MIN_LOOK_INTERVAL: Duration = Duration::from_millis(10);
+/// Longest time that passes before it is stored. Each write wakes the disk, and a program that is killed forgets that
+/// much of its run at most, which counts only where the clock is turned back as well.
+const PERSIST_INTERVAL: Duration = Duration::from_secs(600);
 /// Longest random delay of the first request, for clients that all start at nine in the morning.
 const START_JITTER: Duration = Duration::from_secs(2);
+/// Name of the thread, for debuggers.
+const THREAD: &str = "falconer-refresher";
+/// Longest wait of a drop. A cancelled thread ends within milliseconds, unless a listener, a custom transport or a slow
+/// disk holds it; a window that closes may not hang for longer.
+const DROP_LIMIT: Duration = Duration::from_secs(2);
 
-/// A running background thread. Dropping it stops the thread without waiting for a request under way.
+/// A running background thread. [`stop`](Self::stop) ends it.
+///
+/// Dropping it cancels a request under way and waits for the thread, for two seconds at most. A plug-in calls `stop` and
+/// unloads only after `true`: a thread that still runs would return into code that is gone.
 pub struct Refresher {
-    stop: Arc<StopSignal>,
-    /// Handle for `Debug`, which shows whether the thread runs.
-    thread: Option<JoinHandle<()>>,
+    stop: CancelToken,
+    /// Id of the process in which the thread runs. A forked child has no such thread.
+    process: u32,
+    thread: Mutex<Option<Thread>>,
 }
 
-#[derive(Default)]
-struct StopSignal {
-    requested: Mutex<bool>,
-    wake: Condvar,
+struct Thread {
+    handle: JoinHandle<()>,
+    /// Closed by the thread as it ends.
+    ended: Receiver<()>,
 }
 
 /// Failures and pauses of this run.
@@ -39,7 +55,7 @@ struct RefreshHistory {
     failures: u32,
     retry_after: Duration,
     last_attempt: Option<ClockReading>,
-    /// State at the last wake-up.
+    /// State at the last look.
     last_state: Option<State>,
     /// Monotonic time at which the time was last stored.
     persisted_at: Duration,
@@ -47,58 +63,109 @@ struct RefreshHistory {
 
 impl Refresher {
     pub(super) fn start(shared: &Arc<Shared>) -> Self {
-        let shared = Arc::downgrade(shared);
-        let stop = Arc::new(StopSignal::default());
-        let (listening, name) = (Arc::clone(&stop), "falconer-refresher".to_owned());
-        // Without a thread nothing refreshes by itself; an application that calls refresh() works as before.
-        let thread = std::thread::Builder::new().name(name).spawn(move || run(&shared, &listening)).ok();
-        if thread.is_none() {
-            tracing::warn!(
-                "refresher thread not started; the license is refreshed only by calls of refresh()"
-            );
+        let stop = CancelToken::new();
+        let thread = if shared.is_forked() { None } else { spawn(shared, &stop) };
+        Self { stop, process: std::process::id(), thread: Mutex::new(thread) }
+    }
+
+    /// Stops the thread and waits until it has ended, cancelling a request under way. Returns false if it still runs
+    /// after `at_most`; call it again then, and do not unload the library. True also means that no name look-up of an
+    /// earlier request is left in the background.
+    ///
+    /// Called from the listener of `on_change`, it returns false at once, because that runs on this thread.
+    #[must_use = "the library may be unloaded only after true"]
+    pub fn stop(&self, at_most: Duration) -> bool {
+        if self.process != std::process::id() {
+            return true;
         }
-        Self { stop, thread }
+        let begun = Instant::now();
+        self.stop.cancel();
+        let mut slot = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = slot.take() {
+            let is_own = thread.handle.thread().id() == std::thread::current().id();
+            if is_own || thread.ended.recv_timeout(at_most) == Err(RecvTimeoutError::Timeout) {
+                *slot = Some(thread);
+                return false;
+            }
+            // A panic of the thread ended it as well.
+            let _ = thread.handle.join();
+        }
+        drop(slot);
+        threads::join_left(at_most.saturating_sub(begun.elapsed()))
     }
 }
 
 impl Drop for Refresher {
     fn drop(&mut self) {
-        *self.stop.requested.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.stop.wake.notify_all();
+        if self.process != std::process::id() {
+            // The handle is of a thread that this process does not have.
+            std::mem::forget(self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        } else if !self.stop(DROP_LIMIT) {
+            tracing::warn!("refresher thread still runs; do not unload the library");
+        }
     }
 }
 
 impl std::fmt::Debug for Refresher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let running = self.thread.as_ref().is_some_and(|thread| !thread.is_finished());
+        let thread = self.thread.try_lock();
+        let running = thread
+            .is_ok_and(|thread| thread.as_ref().is_some_and(|thread| !thread.handle.is_finished()))
+            && self.process == std::process::id();
         f.debug_struct("Refresher").field("running", &running).finish_non_exhaustive()
     }
 }
 
-/// Runs until the license or the refresher is dropped.
-fn run(shared: &Weak<Shared>, stop: &StopSignal) {
+/// Without a thread nothing refreshes by itself; an application that calls `refresh` works as before.
+fn spawn(shared: &Arc<Shared>, stop: &CancelToken) -> Option<Thread> {
+    let mut refreshers = shared.refreshers.lock().unwrap_or_else(PoisonError::into_inner);
+    refreshers.retain(|refresher| !refresher.is_cancelled());
+    refreshers.push(stop.clone());
+    drop(refreshers);
+    let (shared, stop, (ends, ended)) = (Arc::downgrade(shared), stop.clone(), channel());
+    let run = move || {
+        run(&shared, &stop);
+        drop(ends);
+    };
+    let Ok(handle) = std::thread::Builder::new().name(THREAD.to_owned()).spawn(run) else {
+        tracing::warn!("refresher thread not started; the license is refreshed only by calls of refresh()");
+        return None;
+    };
+    Some(Thread { handle, ended })
+}
+
+/// Runs until the license or the refresher is dropped. Between two looks it does not hold the license.
+fn run(shared: &Weak<Shared>, stop: &CancelToken) {
     let mut history = RefreshHistory::default();
-    let spread = shared.upgrade().map(|shared| jitter(&*shared.config.random, START_JITTER));
-    let mut wait = spread.unwrap_or_default();
-    while !stop.stopped_within(wait) {
+    let started = shared
+        .upgrade()
+        .map(|shared| (Arc::clone(&shared.config.clock), jitter(&*shared.config.random, START_JITTER)));
+    let Some((clock, mut wait)) = started else { return };
+    loop {
+        clock.sleep(wait, stop);
+        if stop.is_cancelled() {
+            return;
+        }
         let Some(shared) = shared.upgrade() else { return };
-        wait = history.poll(&shared).clamp(Duration::from_millis(10), POLL_INTERVAL);
+        wait = history.look(&shared, stop).clamp(MIN_LOOK_INTERVAL, LOOK_INTERVAL);
     }
 }
 
 impl RefreshHistory {
     /// Does the work that is due. Returns the time until the next.
-    fn poll(&mut self, shared: &Shared) -> Duration {
+    fn look(&mut self, shared: &Shared, stop: &CancelToken) -> Duration {
         shared.notify_if_changed();
         let now = shared.config.clock.now().monotonic;
         if now.saturating_sub(self.persisted_at) >= PERSIST_INTERVAL {
             self.persisted_at = now;
-            Session::begin(shared).keep_time(Duration::from_secs(1));
+            if let Ok(mut session) = Session::begin(shared, stop) {
+                session.keep_time(Duration::from_secs(1));
+            }
         }
         self.reset_backoff_when_locked(shared.evaluation().state);
-        let wait = delay_until_next(&schedule_inputs(shared, self)).unwrap_or(POLL_INTERVAL);
+        let wait = delay_until_next(&schedule_inputs(shared, self)).unwrap_or(LOOK_INTERVAL);
         if wait.is_zero() {
-            self.refresh(shared);
+            self.refresh(shared, stop);
         }
         wait
     }
@@ -113,8 +180,9 @@ impl RefreshHistory {
     }
 
     /// Asks the server and counts the result.
-    fn refresh(&mut self, shared: &Shared) {
-        let result = Session::begin(shared).refresh();
+    fn refresh(&mut self, shared: &Shared, stop: &CancelToken) {
+        let session = Session::begin(shared, stop).map_err(Failure::from);
+        let result = session.and_then(|mut session| session.refresh());
         self.last_attempt = Some(shared.config.clock.now());
         (self.failures, self.retry_after) = match result {
             Ok(()) => (0, Duration::ZERO),
@@ -150,15 +218,6 @@ fn schedule_inputs(shared: &Shared, history: &RefreshHistory) -> ScheduleInputs 
 fn elapsed(last: ClockReading, now: ClockReading) -> Duration {
     let wall = now.wall.0.saturating_sub(last.wall.0).max(0).unsigned_abs();
     now.monotonic.saturating_sub(last.monotonic).max(Duration::from_millis(wall))
-}
-
-impl StopSignal {
-    /// Waits, and returns true once the thread has to stop.
-    fn stopped_within(&self, time: Duration) -> bool {
-        let requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.wake.wait_timeout_while(requested, time, |requested| !*requested);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
 }
 
 #[cfg(test)]

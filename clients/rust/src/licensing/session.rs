@@ -4,7 +4,7 @@
 //! [`outbox`](super::outbox) decides about requests that have to wait.
 
 use std::cell::Cell;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{MutexGuard, TryLockError};
 use std::time::Duration;
 
 use falconer_domain::LicenseKey;
@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::verified_record::{self, VerifiedRecord};
 use super::{Config, Shared};
 use crate::answer::{self, Refusal, RequestFailure, ServerAnswer, SignedAnswer};
+use crate::cancel::CancelToken;
 use crate::clock::UnixSeconds;
 use crate::decision::{CurrentAnswer, Decision, Question, decide};
 use crate::failure::Failure;
@@ -23,11 +24,13 @@ use crate::retry::send_with_retry;
 use crate::seal;
 use crate::store::{ApplicationStore, Licensee, Record, SentComponents, StoredKey};
 use crate::timeline::TimeCheckpoint;
-use crate::transport::{ApiEndpoint, TransportRequest};
+use crate::transport::{ApiEndpoint, NetworkFailure, TransportRequest};
 use crate::trust::TrustedKeys;
 use crate::user_message::UserMessage;
 
 const NONCE_BYTES: usize = 16;
+/// Interval between two attempts to begin while another session goes on: shorter than a person notices.
+const BEGIN_INTERVAL: Duration = Duration::from_millis(10);
 /// Interval between requests with `refresh: true`. Verify stores nothing, so without them `lastSeenAt` would grow old,
 /// and customers choose between their devices by it.
 const PRESENCE_INTERVAL_SECONDS: i64 = 7 * 86_400;
@@ -40,8 +43,6 @@ pub(super) struct SessionState {
     pub(super) notice: Option<UserMessage>,
     /// The row as the disk last had it, while `record` holds changes that could not be written.
     pub(super) unsaved_base: Option<Record>,
-    /// Name and e-mail of the last activation, refused ones included: a transfer that follows may need the e-mail.
-    pub(super) typed: Licensee,
 }
 
 impl SessionState {
@@ -51,8 +52,7 @@ impl SessionState {
             Err(error) => (Record::default(), notice.or(Some(error.user_message()))),
         };
         let verified = VerifiedRecord::of(&record, config);
-        let typed = record.licensee.clone();
-        Self { store, record, verified, notice, unsaved_base: None, typed }
+        Self { store, record, verified, notice, unsaved_base: None }
     }
 }
 
@@ -71,15 +71,30 @@ pub(super) enum Exchange {
 pub(super) struct Session<'a> {
     pub(super) shared: &'a Shared,
     pub(super) state: MutexGuard<'a, SessionState>,
+    /// Ends the requests.
+    pub(super) cancel: CancelToken,
 }
 
 impl<'a> Session<'a> {
-    /// Waits for the session before it, then reads the row again: another process may have written it.
-    pub(super) fn begin(shared: &'a Shared) -> Self {
-        let state = shared.session.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut session = Self { shared, state };
+    /// Waits for the session before it, then reads the row again: another process may have written it. Fails if it is
+    /// cancelled, and in a forked child.
+    pub(super) fn begin(shared: &'a Shared, cancel: &CancelToken) -> Result<Self, RequestFailure> {
+        if shared.is_forked() {
+            return Err(RequestFailure::Forked);
+        }
+        let state = loop {
+            if cancel.is_cancelled() {
+                return Err(RequestFailure::Unreachable(NetworkFailure::Cancelled));
+            }
+            match shared.session.try_lock() {
+                Ok(state) => break state,
+                Err(TryLockError::Poisoned(state)) => break state.into_inner(),
+                Err(TryLockError::WouldBlock) => drop(cancel.wait(BEGIN_INTERVAL)),
+            }
+        };
+        let mut session = Self { shared, state, cancel: cancel.clone() };
         session.reload();
-        session
+        Ok(session)
     }
 
     /// Sends the pending request, then checks the stored license. See [`Licensing::refresh`](super::Licensing::refresh).
@@ -116,7 +131,10 @@ impl<'a> Session<'a> {
                 Err(refusal.into())
             }
             Exchange::Failed(failure) => {
-                self.record_failure();
+                // A cancelled check says nothing about server and network.
+                if !failure.is_early_end() {
+                    self.record_failure();
+                }
                 Err(failure.into())
             }
         }
@@ -160,13 +178,15 @@ impl<'a> Session<'a> {
         ];
         members.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), json!(text?)))));
         members.extend(further.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        let is_other_license = self.state.verified.key.as_ref() != Some(key);
         let exchange = self.ask(endpoint, Question::TakeSeat, key, &own, members);
         if matches!(exchange, Exchange::Decided(Decision::Lease, _)) {
             let at = self.state.verified.claims.as_ref().map_or(0, |claims| claims.at);
             let sent = SentComponents { digest: own.digest(), at: UnixSeconds(at) };
             self.keep(|record| {
                 record.sent_components = Some(sent.clone());
-                if *licensee != Licensee::default() {
+                // The person of another license is not kept beside this one.
+                if is_other_license || *licensee != Licensee::default() {
                     record.licensee = licensee.clone();
                 }
             });
@@ -196,6 +216,9 @@ impl<'a> Session<'a> {
         own: &Fingerprint,
         members: Map<String, Value>,
     ) -> Exchange {
+        if self.cancel.is_cancelled() {
+            return Exchange::Failed(RequestFailure::Unreachable(NetworkFailure::Cancelled));
+        }
         let exchange = match self.send(endpoint, members) {
             ServerAnswer::Signed(signed) => {
                 let decision = self.act(question, key, own, &signed);
@@ -223,8 +246,9 @@ impl<'a> Session<'a> {
         let nonce = HEXLOWER.encode(&bytes);
         members.insert("nonce".to_owned(), json!(nonce));
         let body = Value::Object(members).to_string();
-        let reply = send_with_retry(&**clock, &**random, || {
-            transport.send(&TransportRequest::new(endpoint, Some(&body)))
+        let cancel = &self.cancel;
+        let reply = send_with_retry(&**clock, &**random, cancel, || {
+            transport.send(&TransportRequest { endpoint, body: Some(&body), cancel: cancel.clone() })
         });
         let read = |record: &Record| {
             let trusted = verified_record::trusted_keys(record, &self.shared.config);
@@ -242,8 +266,9 @@ impl<'a> Session<'a> {
     /// Fetches the server's public keys and stores those that a trusted key endorses.
     fn fetch_keys(&mut self) {
         let Config { transport, clock, random, pins, .. } = &self.shared.config;
-        let reply = send_with_retry(&**clock, &**random, || {
-            transport.send(&TransportRequest::new(ApiEndpoint::Keys, None))
+        let (endpoint, cancel) = (ApiEndpoint::Keys, &self.cancel);
+        let reply = send_with_retry(&**clock, &**random, cancel, || {
+            transport.send(&TransportRequest { endpoint, body: None, cancel: cancel.clone() })
         });
         let Ok(reply) = reply else { return };
         let Ok(fetched) = std::str::from_utf8(&reply.body) else { return };
@@ -302,13 +327,9 @@ impl<'a> Session<'a> {
                 }
             }
         });
-        match decided.get() {
-            Decision::Freed => self.state.typed = Licensee::default(),
-            Decision::Refused | Decision::SeatReleased => {
-                self.shared.memory().timeline.accept(issued_at, clocks);
-                self.write_time();
-            }
-            _ => {}
+        if matches!(decided.get(), Decision::Refused | Decision::SeatReleased) {
+            self.shared.memory().timeline.accept(issued_at, clocks);
+            self.write_time();
         }
         decided.get()
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::hardware::machine;
 use super::{public_keys, reply, run, text};
+use crate::cancel::CancelToken;
 use crate::clock::{Clock, ClockReading};
 use crate::hardware::{Hardware, RawComponents};
 use crate::licensing::Licensing;
@@ -191,7 +192,7 @@ impl Clock for ScriptedMachine {
         self.shown().clock
     }
 
-    fn sleep(&self, _: Duration) {}
+    fn sleep(&self, _: Duration, _: &CancelToken) {}
 }
 
 impl Random for ScriptedMachine {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use falconer_client::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
-    Builder, Clock, ClockReading, Hardware, Label, Licensing, NoRandomness, PublicKeys, Random,
+    Builder, CancelToken, Clock, ClockReading, Hardware, Label, Licensing, NoRandomness, PublicKeys, Random,
     RawComponents, StoreFormat, Transport, UnixMillis, UnixSeconds,
 };
 use falconer_domain::catalog::Policy;
@@ -85,7 +85,12 @@ impl Clock for TestClock {
         ClockReading { wall: UnixMillis(times.real + times.turned), monotonic: times.monotonic }
     }
 
-    fn sleep(&self, time: Duration) {
+    /// Lets the time pass at once. The refresher waits a moment instead, so that tests alone move the time under it.
+    fn sleep(&self, time: Duration, cancel: &CancelToken) {
+        if std::thread::current().name() == Some("falconer-refresher") {
+            let _ = cancel.wait(Duration::from_millis(1));
+            return;
+        }
         let mut times = self.0.lock().unwrap();
         times.real += i64::try_from(time.as_millis()).unwrap();
         times.monotonic += time;
@@ -147,6 +152,8 @@ pub(crate) enum NetworkFault {
     Status(u16),
     /// An unsigned refusal with this code.
     Unsigned(&'static str),
+    /// None, and keys whose tag does not verify are unknown.
+    TagsChecked,
     /// An HTML page with status 200.
     Portal,
     /// The first half of the answer.
@@ -220,7 +227,11 @@ pub(crate) fn product() -> Product {
 }
 
 pub(crate) fn key(number: u8) -> String {
-    let tier = PrintedTier::parse("PRO").unwrap();
+    key_of_tier("PRO", number)
+}
+
+pub(crate) fn key_of_tier(tier: &str, number: u8) -> String {
+    let tier = PrintedTier::parse(tier).unwrap();
     CurrentKey::issue(ring(1).current(), product(), tier, [number; 10]).to_string()
 }
 
@@ -267,6 +278,10 @@ impl ServerState {
             NetworkFault::Status(status) => return Ok(reply(status, b"".to_vec())),
             NetworkFault::Unsigned(code) => {
                 return Ok(reply(409, json!({ "code": code, "valid": false }).to_string().into_bytes()));
+            }
+            NetworkFault::TagsChecked if is_unknown(body) => {
+                let body = json!({ "code": "INVALID_SIGNATURE", "valid": false });
+                return Ok(reply(403, serde_json::to_vec(&body).unwrap()));
             }
             NetworkFault::Portal => return Ok(reply(200, b"<html>Welcome to the hotel</html>".to_vec())),
             _ => {}
@@ -386,6 +401,10 @@ impl ServerState {
             Claims::refused(&occasion, code, Some(&terms))
         }
     }
+}
+
+fn is_unknown(body: &Value) -> bool {
+    body["license_key"].as_str().is_some_and(|key| ring(1).authenticate(key).is_err())
 }
 
 pub(crate) fn received(hardware: &Value) -> ReceivedComponents {

@@ -1,6 +1,7 @@
 //! Tests of the public interface, with a server, a clock, machines and disks that tests control.
 
 mod background;
+mod cancelling;
 mod damage;
 mod disks;
 mod faults;

@@ -121,7 +121,11 @@ fn tries_each_candidate_key() {
     };
     assert_eq!(tried(&key(1)), [key(1)], "a whole key is what it says");
     let two_words = key(1).replace("PRO", "PRO 2").replace('-', " ");
-    assert_eq!(tried(&two_words), [key(1).replace("PRO", "PRO_2"), key(1).replace("PRO", "PRO2")]);
+    let tiers = ["PRO_2", "PRO2", "PR_O2", "P_RO2"];
+    assert_eq!(tried(&two_words), tiers.map(|tier| key(1).replace("PRO", tier)));
+    let lost = key(1).replace("PRO", "PROPLUS").replace('-', "");
+    assert!(tried(&lost).contains(&key(1).replace("PRO", "PRO_PLUS")), "an underscore that is lost");
+    assert_eq!(tried("some old words"), ["SOME-OLD-WORDS"], "another system may issue words");
     assert_eq!(tried("550e8400 e29b 41d4 a716 446655440000"), ["550E8400-E29B-41D4-A716-446655440000"]);
     setup.server.state().fault = NetworkFault::Unsigned("NOT_FOUND");
     setup.server.state().requests.clear();
@@ -136,7 +140,7 @@ fn invalid_input_is_never_sent() {
     assert_eq!(activate("no key", "", ""), Err(InvalidInput::Key.into()));
     assert_eq!(activate(&key(1), &"x".repeat(256), ""), Err(InvalidInput::Name.into()));
     assert_eq!(activate(&key(1), "", "anna"), Err(InvalidInput::Email.into()));
-    assert_eq!(setup.client.transfer(None, None), Err(InvalidInput::MissingKey.into()));
+    assert_eq!(setup.client.transfer(None, "", "", None), Err(InvalidInput::MissingKey.into()));
     assert_eq!(setup.client.refresh(), Ok(State::NotActivated));
     assert_eq!(setup.client.deactivate(), Ok(Deactivation::Done));
     assert_eq!(setup.server.asked(), [], "nothing to say to the server");
@@ -300,12 +304,13 @@ fn taken_seat_moves_between_devices() {
     assert!(refused.to_string().contains("Move it to this device"), "{refused}");
     assert_eq!(second.status(), State::NotActivated);
 
-    assert_eq!(second.transfer(Some(&key(1)), Some(&refused.holders[0].id)), Ok(State::Active));
+    let holder = Some(refused.holders[0].id.as_str());
+    assert_eq!(second.transfer(Some(&key(1)), "Anna", "anna@example.com", holder), Ok(State::Active));
     let (_, sent) = setup.server.state().requests.last().unwrap().clone();
-    assert_eq!(sent["licensee_email"], "anna@example.com", "who typed it once is not asked again");
+    assert_eq!(sent["licensee_email"], "anna@example.com");
     assert_eq!(setup.client.status(), State::Active, "its lease holds until its next check");
     assert_eq!(setup.client.refresh(), Ok(State::Locked { code: LockCode::HardwareMismatch }));
-    assert_eq!(setup.client.transfer(None, None), Ok(State::Active), "with the key that is stored");
+    assert_eq!(setup.client.transfer(None, "", "", None), Ok(State::Active), "with the key that is stored");
 }
 
 #[test]

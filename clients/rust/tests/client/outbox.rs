@@ -3,7 +3,7 @@
 use falconer_client::transport::ApiEndpoint;
 use falconer_client::{Activation, Deactivation, FailureKind, Licensing, NetworkFailure, Pending, State};
 
-use crate::harness::{NetworkFault, TestSetup, key};
+use crate::harness::{NetworkFault, TestSetup, key, key_of_tier};
 
 /// Enough seats for every activation that reaches the server.
 fn setup() -> TestSetup {
@@ -36,7 +36,7 @@ fn holds_alone(setup: &TestSetup, client: &Licensing, number: u8) {
 fn replaced_key_releases_its_seat() {
     let ways: [fn(&TestSetup, &Licensing); 3] = [
         |_, client| assert_eq!(client.activate(&key(2), "", ""), Ok(Activation::Done(State::Active))),
-        |_, client| assert_eq!(client.transfer(Some(&key(2)), None), Ok(State::Active)),
+        |_, client| assert_eq!(client.transfer(Some(&key(2)), "", "", None), Ok(State::Active)),
         |setup, client| {
             activate_unheard(setup, client, 2);
             assert_eq!(client.pending(), Some(Pending::Activate), "what is wanted now");
@@ -148,4 +148,60 @@ fn only_signed_answer_ends_release() {
         assert_eq!(setup.client.pending(), (!ends).then_some(Pending::ReleaseSeat), "{fault:?}");
         assert_eq!(setup.client.status(), State::Active);
     }
+}
+
+/// A text may mean several keys, and only the server knows which of them it issued.
+#[test]
+fn queued_activation_keeps_all_readings() {
+    let (setup, folder) = (setup(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("license.db");
+    let issued = key_of_tier("PRO_PLUS", 1);
+    let typed = issued.replace(['-', '_'], "");
+    setup.set_fault(NetworkFault::Down);
+    let activation = setup.on(&path).activate(&typed, "", "");
+    assert!(matches!(activation, Ok(Activation::Waiting(_))), "{activation:?}");
+
+    let client = setup.on(&path);
+    assert_eq!(client.pending(), Some(Pending::Activate));
+    setup.set_fault(NetworkFault::TagsChecked);
+    assert_eq!(client.refresh(), Ok(State::Active));
+    assert_eq!((client.pending(), setup.server.state().devices.len()), (None, 1));
+    let (_, asked) = setup.server.state().requests.last().unwrap().clone();
+    assert_eq!(asked["license_key"], issued);
+}
+
+#[test]
+fn queued_readings_end_when_none_is_known() {
+    let setup = setup();
+    setup.set_fault(NetworkFault::Down);
+    setup.client.activate(&key_of_tier("PRO_PLUS", 1).replace(['-', '_'], ""), "", "").unwrap();
+    setup.set_fault(NetworkFault::Unsigned("INVALID_SIGNATURE"));
+    setup.server.state().requests.clear();
+    let refused = setup.client.refresh().unwrap_err();
+    assert_eq!(refused.code.as_deref(), Some("INVALID_SIGNATURE"));
+    assert!(setup.server.asked().len() > 1);
+    assert_eq!((setup.client.pending(), setup.client.status()), (None, State::NotActivated));
+}
+
+/// Another person's name and address are never sent with a key: not by a transfer, and not by any later call.
+#[test]
+fn person_is_sent_with_own_license_alone() {
+    let setup = TestSetup::new();
+    setup.client.activate(&key(1), "Anna", "anna@example.com").unwrap();
+    setup.server.state().requests.clear();
+    let _ = setup.client.transfer(Some(&key(2)), "", "", None);
+    let _ = setup.client.transfer(None, "", "", None);
+    setup.set_fault(NetworkFault::Down);
+    setup.client.activate(&key(3), "", "").unwrap();
+    setup.set_fault(NetworkFault::None);
+    let _ = setup.client.refresh();
+    let _ = setup.client.deactivate();
+    for (endpoint, body) in &setup.server.state().requests {
+        let text = body.to_string();
+        assert!(!text.contains("Anna") && !text.contains("anna@"), "{endpoint:?} {text}");
+    }
+    let typed = setup.client.transfer(Some(&key(2)), "Bob", "bob@example.com", None);
+    let (endpoint, sent) = setup.server.state().requests.last().unwrap().clone();
+    assert_eq!((endpoint, &sent["licensee_email"]), (ApiEndpoint::Transfer, &"bob@example.com".into()));
+    assert_eq!(sent["licensee_name"], "Bob", "{typed:?}");
 }

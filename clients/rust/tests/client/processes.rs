@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
-use falconer_client::{Clock, ClockReading, Licensing, LockCode, State, StoreFormat, Transport};
+use falconer_client::{CancelToken, Clock, ClockReading, Licensing, LockCode, State, StoreFormat, Transport};
 use falconer_domain::Code;
 
 use crate::harness::{
@@ -111,8 +111,8 @@ impl Clock for ActAtNextLook {
         self.clock.now()
     }
 
-    fn sleep(&self, time: Duration) {
-        self.clock.sleep(time);
+    fn sleep(&self, time: Duration, cancel: &CancelToken) {
+        self.clock.sleep(time, cancel);
     }
 }
 
