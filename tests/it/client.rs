@@ -27,7 +27,7 @@ struct TestClock(Arc<Mutex<ClockReading>>);
 impl TestClock {
     /// Starts at the right time.
     fn right() -> Self {
-        Self(Arc::new(Mutex::new(ClockReading { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(ClockReading::new(UnixMillis(now().0), Duration::ZERO))))
     }
 
     fn pass(&self, seconds: i64) {

@@ -107,7 +107,7 @@ impl Transport for ForgingTransport {
         let lease = forged(ring, &request);
         let body = json!({ "valid": true, "success": true, "code": "VALID", "lease": lease });
         let body = body.to_string().into_bytes();
-        Ok(Reply { status: 200, retry_after_seconds: None, body })
+        Ok(Reply::new(200, body))
     }
 }
 
@@ -157,7 +157,7 @@ struct Turned(Arc<Mutex<ClockReading>>);
 
 impl Turned {
     fn right() -> Self {
-        Self(Arc::new(Mutex::new(ClockReading { wall: UnixMillis(now().0), monotonic: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(ClockReading::new(UnixMillis(now().0), Duration::ZERO))))
     }
 
     fn pass(&self, seconds: i64) {

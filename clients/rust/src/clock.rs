@@ -19,11 +19,20 @@ impl From<UnixMillis> for UnixSeconds {
 
 /// Both clocks of a machine at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClockReading {
     /// Wall clock. Its user can set it, and set it wrong.
     pub wall: UnixMillis,
     /// Monotonic clock with any origin. Nobody can set it; it may stop while the machine sleeps.
     pub monotonic: Duration,
+}
+
+impl ClockReading {
+    /// Both clocks at one instant.
+    #[must_use]
+    pub const fn new(wall: UnixMillis, monotonic: Duration) -> Self {
+        Self { wall, monotonic }
+    }
 }
 
 /// Source of time: [`SystemClock`], or a test's own.

@@ -6,9 +6,10 @@ use falconer_domain::license_key::MAX_TYPED_BYTES;
 use falconer_domain::person::{Email, MAX_PERSON_CHARS, PersonName};
 
 use crate::answer::SeatHolder;
+use crate::cancel::CancelToken;
 use crate::clock::UnixSeconds;
 use crate::failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
-use crate::licensing::{Activation, Licensing};
+use crate::licensing::{Activation, Licensing, Pending};
 use crate::state::{LockCode, State};
 use crate::user_message::{MessageId, UserMessage};
 
@@ -135,13 +136,21 @@ pub struct ActivationForm {
     phase: Phase,
     /// Index of the holder that would lose its seat.
     chosen: usize,
+    /// Ends the request under way.
+    cancel: CancelToken,
 }
 
 impl ActivationForm {
     /// Starts an empty form with the focus on the key.
     #[must_use]
     pub fn new() -> Self {
-        Self { texts: Default::default(), focus: Field::Key, phase: Phase::Editing, chosen: 0 }
+        Self {
+            texts: Default::default(),
+            focus: Field::Key,
+            phase: Phase::Editing,
+            chosen: 0,
+            cancel: CancelToken::new(),
+        }
     }
 
     /// Starts the form for a state: where another device has the seat, the form offers to move the license here.
@@ -267,9 +276,38 @@ impl ActivationForm {
             self.phase = Phase::failed(input.into());
             return None;
         }
-        self.phase = Phase::Working;
+        let cancel = self.begin();
         let [key, name, email] = self.texts.clone();
-        Some(move |licensing: &Licensing| SubmitOutcome(licensing.activate(&key, &name, &email)))
+        Some(move |licensing: &Licensing| {
+            SubmitOutcome(licensing.cancelled_by(&cancel).activate(&key, &name, &email))
+        })
+    }
+
+    /// Sends an activation that was saved at an earlier start and still waits. Run the returned closure like that of
+    /// [`submit`](Self::submit). If the server refuses, the form asks again; if it cannot be reached, the activation goes
+    /// on waiting.
+    #[must_use]
+    pub fn send_pending(&mut self) -> impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static {
+        let cancel = self.begin();
+        move |licensing: &Licensing| {
+            let sent = licensing.cancelled_by(&cancel).refresh();
+            SubmitOutcome(match sent {
+                Err(failure) if waits_for_answer(licensing, &failure) => Ok(Activation::Waiting(failure)),
+                sent => sent.map(Activation::Done),
+            })
+        }
+    }
+
+    /// Cancels the request under way: its closure returns soon, and [`finish`](Self::finish) then lets the user go on. An
+    /// activation that is cancelled does not wait for the server.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    fn begin(&mut self) -> CancelToken {
+        self.phase = Phase::Working;
+        self.cancel = CancelToken::new();
+        self.cancel.clone()
     }
 
     /// Chooses the next holder in the list; after the last comes the first.
@@ -294,10 +332,11 @@ impl ActivationForm {
     pub fn move_here(&mut self) -> Option<impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static> {
         let Phase::Failed { next: NextAction::MoveHere(_), .. } = &self.phase else { return None };
         let from = self.chosen_holder().map(|holder| holder.id.clone());
-        self.phase = Phase::Working;
+        let cancel = self.begin();
         let [key, name, email] = self.texts.clone();
         let key = Some(key).filter(|key| !key.trim().is_empty());
         Some(move |licensing: &Licensing| {
+            let licensing = licensing.cancelled_by(&cancel);
             let moved = licensing.transfer(key.as_deref(), &name, &email, from.as_deref());
             SubmitOutcome(moved.map(Activation::Done))
         })
@@ -307,6 +346,8 @@ impl ActivationForm {
     pub fn finish(&mut self, outcome: SubmitOutcome) {
         self.chosen = 0;
         self.phase = match outcome.0 {
+            // Another program has taken the waiting activation back.
+            Ok(Activation::Done(State::NotActivated)) => Phase::Editing,
             Ok(Activation::Done(_)) => Phase::Done,
             Ok(Activation::Waiting(failure)) => Phase::Waiting(failure),
             Err(failure) => Phase::failed(failure),
@@ -326,6 +367,11 @@ impl Default for ActivationForm {
 /// Result of a closure that the form returned.
 #[derive(Debug)]
 pub struct SubmitOutcome(Result<Activation, Failure>);
+
+/// True if an activation still waits after this failure.
+fn waits_for_answer(licensing: &Licensing, failure: &Failure) -> bool {
+    !failure.is_refusal() && !failure.is_early_end() && licensing.pending() == Some(Pending::Activate)
+}
 
 fn as_one_line(text: &str, max_chars: usize) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max_chars).collect()

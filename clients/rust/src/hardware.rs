@@ -23,6 +23,12 @@ pub trait Hardware: Send + Sync {
     /// Reads all components. Called once, when the library is opened.
     fn read(&self) -> RawComponents;
 
+    /// Reads the model that the maker gave the machine, such as "ThinkPad T14 Gen 3". It becomes a part of the default
+    /// device name and nothing else.
+    fn model(&self) -> Option<String> {
+        None
+    }
+
     /// Detects the platform. It is reported to the application and changes nothing else.
     fn platform(&self) -> Platform {
         Platform::Physical
@@ -30,7 +36,9 @@ pub trait Hardware: Send + Sync {
 }
 
 /// Kind of machine that a program runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Platform {
     /// A physical machine, or one that shows no sign of being another.
     Physical,

@@ -93,6 +93,7 @@ mod random;
 pub mod retry;
 mod seal;
 mod signed;
+mod snapshot;
 mod state;
 pub mod store;
 mod threads;
@@ -116,9 +117,9 @@ pub use licensing::{
     Activation, Builder, Deactivation, Device, License, Licensing, OpenError, Pending, Refresher,
 };
 pub use random::{NoRandomness, Random, SystemRandom};
-pub use state::{Evaluation, Evidence, LeaseTerm, LockCode, State, StoredDecision, evaluate};
+pub use snapshot::Snapshot;
+pub use state::{LockCode, State};
 pub use store::{Store, StoreFormat};
-pub use timeline::{CLOCK_TOLERANCE_MILLIS, CheckpointIntegrity, ReconciledTime};
 pub use transport::{HttpTransport, NetworkFailure, Transport, TransportRequest};
 pub use trust::{PublicKeys, PublicKeysError};
 pub use user_message::{MessageId, UserMessage};

@@ -18,7 +18,9 @@
 //! so they never wait for the network.
 
 mod builder;
+mod device_name;
 mod forked;
+mod license;
 mod location;
 mod merge;
 mod outbox;
@@ -34,26 +36,27 @@ mod waiting;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use falconer_domain::hardware::Label;
 use falconer_domain::lease::Claims;
 use falconer_domain::{LicenseKey, Product};
 
 use crate::cancel::CancelToken;
 use crate::clock::{Clock, UnixSeconds};
 use crate::failure::Failure;
-use crate::hardware::{Platform, RawComponents};
+use crate::hardware::{Fingerprint, RawComponents};
 use crate::random::Random;
+use crate::snapshot::Snapshot;
 use crate::state::{Evaluation, Evidence, State, StoredDecision, evaluate};
-use crate::store::{PendingRequest, Record};
 use crate::timeline::{ReconciledTime, Timeline};
 use crate::transport::Transport;
 use crate::trust::PublicKeys;
-use crate::user_message::{MessageId, UserMessage};
+use crate::user_message::UserMessage;
+use device_name::DeviceNameSource;
 use forked::MemoryCopies;
 use outcome::Candidates;
 use session::{Session, SessionState};
 
 pub use builder::{Builder, OpenError};
+pub use license::{Device, License, Pending};
 pub use outcome::{Activation, Deactivation};
 pub use refresher::Refresher;
 
@@ -69,81 +72,6 @@ pub struct Licensing {
     cancel: CancelToken,
 }
 
-/// A request that waits until the server can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pending {
-    /// An activation of this device.
-    Activate,
-    /// A deactivation: frees the seat of this device.
-    Deactivate,
-    /// Freeing the seat of an earlier key. That key's activation was waiting when another key replaced it, and it may have
-    /// taken a seat although its answer was lost.
-    ReleaseSeat,
-}
-
-impl Pending {
-    /// The request that waits in a row. A wish of the user comes before seats to release.
-    fn of(record: &Record) -> Option<Self> {
-        match &record.pending {
-            Some(PendingRequest::Activate(_)) => Some(Self::Activate),
-            Some(PendingRequest::Deactivate) => Some(Self::Deactivate),
-            None => (!record.abandoned_keys.is_empty()).then_some(Self::ReleaseSeat),
-        }
-    }
-
-    /// Name for programs: `activate`, `deactivate` or `release_seat`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Activate => "activate",
-            Self::Deactivate => "deactivate",
-            Self::ReleaseSeat => "release_seat",
-        }
-    }
-
-    /// Sentence and next step for the user.
-    #[must_use]
-    pub const fn user_message(self) -> UserMessage {
-        let id = match self {
-            Self::Activate => MessageId::ActivationWaits,
-            Self::Deactivate => MessageId::DeactivationWaits,
-            Self::ReleaseSeat => MessageId::ReleaseWaits,
-        };
-        id.message()
-    }
-}
-
-/// The license as the last signed answer describes it. Locked states have one too; [`Licensing::has_feature`] says
-/// whether its features are on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct License {
-    /// License id, `lic_…`; safe to log.
-    pub id: String,
-    /// License key in a form that may be shown, `QF-PRO-…-4BYWJ`.
-    pub masked_key: String,
-    /// Tier of the catalog, `pro`.
-    pub tier: Option<String>,
-    /// Features of the tier and of this license.
-    pub features: Vec<String>,
-    /// End of the license; `None` for a perpetual one.
-    pub expires_at: Option<UnixSeconds>,
-    /// Id of this device, where it holds a seat.
-    pub device_id: Option<String>,
-    /// End of offline use; `None` while the features are off.
-    pub offline_until: Option<UnixSeconds>,
-}
-
-/// This device, as the server and other users of the license see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Device {
-    /// Name that other users of the license see.
-    pub name: String,
-    /// Kinds of hardware components that were found. Their values never leave the process.
-    pub labels: Vec<Label>,
-    /// Physical machine, container or virtual machine.
-    pub platform: Platform,
-}
-
 struct Config {
     product: Product,
     pins: PublicKeys,
@@ -152,6 +80,7 @@ struct Config {
     random: Box<dyn Random>,
     raw: RawComponents,
     device: Device,
+    device_name: DeviceNameSource,
     on_change: Option<Box<dyn Fn(State) + Send + Sync>>,
 }
 
@@ -161,6 +90,8 @@ struct Memory {
     decision: StoredDecision,
     claims: Option<Claims>,
     key: Option<LicenseKey>,
+    /// This machine under the key.
+    fingerprint: Option<Fingerprint>,
     failed_at: Option<UnixSeconds>,
     pending: Option<Pending>,
     notice: Option<UserMessage>,
@@ -196,6 +127,42 @@ impl Licensing {
         self.shared.evaluation().state
     }
 
+    /// Returns true while the application may run. Decide by this and not by comparing states: a clock that was turned back
+    /// makes the state `ClockSuspect`, and leaves a paying user unlocked. Evaluated at this instant, without network or
+    /// disk.
+    #[must_use]
+    pub fn is_unlocked(&self) -> bool {
+        self.shared.look(|memory| memory.evaluation(&self.shared.config).unlocked)
+    }
+
+    /// Returns everything that the library knows, evaluated once at this instant, without network or disk. It can be
+    /// written as JSON.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.look(|memory| {
+            let time = memory.observe_time(&self.shared.config);
+            let Evaluation { state, unlocked } = memory.evaluation_at(time);
+            let license = memory.license(unlocked);
+            let features = license.as_ref().filter(|_| unlocked).map(|license| license.features.clone());
+            Snapshot {
+                version: Snapshot::VERSION,
+                state,
+                unlocked,
+                lock_code: match state {
+                    State::Locked { code } => Some(code),
+                    _ => None,
+                },
+                message: state.user_message(),
+                features: features.unwrap_or_default(),
+                license,
+                pending: memory.pending,
+                notice: memory.notice,
+                device: memory.device(&self.shared.config),
+                now: time.now(),
+            }
+        })
+    }
+
     /// Returns true while a feature is on. Evaluated at this instant, without network or disk.
     #[must_use]
     pub fn has_feature(&self, name: &str) -> bool {
@@ -211,16 +178,7 @@ impl Licensing {
     pub fn license(&self) -> Option<License> {
         self.shared.look(|memory| {
             let unlocked = memory.evaluation(&self.shared.config).unlocked;
-            let (claims, key) = memory.claims.as_ref().zip(memory.key.as_ref())?;
-            Some(License {
-                id: claims.sub.clone(),
-                masked_key: key.masked(),
-                tier: claims.tier.clone(),
-                features: claims.features.clone().unwrap_or_default(),
-                expires_at: claims.license_expires_at.map(UnixSeconds),
-                device_id: claims.device.clone(),
-                offline_until: unlocked.then_some(UnixSeconds(claims.exp)),
-            })
+            memory.license(unlocked)
         })
     }
 
@@ -245,8 +203,8 @@ impl Licensing {
 
     /// Describes this device as it was read when the library was opened.
     #[must_use]
-    pub fn device(&self) -> &Device {
-        &self.shared.config.device
+    pub fn device(&self) -> Device {
+        self.shared.look(|memory| memory.device(&self.shared.config))
     }
 
     /// Takes a seat for this device; name and e-mail may be empty. Where the server cannot be reached, the activation
@@ -367,6 +325,38 @@ impl Memory {
 
     fn evaluation(&mut self, config: &Config) -> Evaluation {
         let time = self.observe_time(config);
+        self.evaluation_at(time)
+    }
+
+    fn evaluation_at(&self, time: ReconciledTime) -> Evaluation {
         evaluate(&Evidence { decision: self.decision, time, failed_at: self.failed_at })
+    }
+
+    fn license(&self, unlocked: bool) -> Option<License> {
+        let (claims, key) = self.claims.as_ref().zip(self.key.as_ref())?;
+        Some(License {
+            id: claims.sub.clone(),
+            masked_key: key.masked(),
+            tier: claims.tier.clone(),
+            features: claims.features.clone().unwrap_or_default(),
+            expires_at: claims.license_expires_at.map(UnixSeconds),
+            device_id: claims.device.clone(),
+            offline_until: unlocked.then_some(UnixSeconds(claims.exp)),
+            refresh_at: match self.decision {
+                StoredDecision::Leased(term) => Some(term.refresh_at),
+                _ => None,
+            },
+            checked_at: UnixSeconds(claims.at),
+        })
+    }
+
+    /// This device under the name that other users of the license see.
+    fn device(&self, config: &Config) -> Device {
+        let Device { name, labels, platform } = &config.device;
+        let name = match &self.fingerprint {
+            Some(own) => config.device_name.marked(name, own),
+            None => name.clone(),
+        };
+        Device { name, labels: labels.clone(), platform: *platform }
     }
 }

@@ -1,12 +1,15 @@
 //! The state of an installation: a pure function of what is stored and of the time.
 
+use serde::{Serialize, Serializer};
+
 use crate::clock::UnixSeconds;
 use crate::timeline::{CheckpointIntegrity, ReconciledTime};
 use crate::user_message::{MessageId, UserMessage};
 
-/// State of an installation. Applications read it; [`Licensing::has_feature`](crate::Licensing::has_feature) decides
-/// what they unlock.
+/// State of an installation, to be shown. [`Licensing::is_unlocked`](crate::Licensing::is_unlocked) and
+/// [`Licensing::has_feature`](crate::Licensing::has_feature) decide what an application unlocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum State {
     /// No license counts on this machine. Features are off.
     NotActivated,
@@ -31,6 +34,7 @@ pub enum State {
 
 /// Reason why an installation is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LockCode {
     /// The vendor ended the license.
     Revoked,
@@ -82,7 +86,7 @@ impl LockCode {
 
 /// Meaning of the stored answer on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoredDecision {
+pub(crate) enum StoredDecision {
     /// No license counts: never activated, deactivated, or a lease of another machine.
     NoLicense,
     /// A lease of this machine.
@@ -93,38 +97,38 @@ pub enum StoredDecision {
 
 /// Points in time of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeaseTerm {
+pub(crate) struct LeaseTerm {
     /// Start of the period in which to renew the lease.
-    pub refresh_at: UnixSeconds,
+    pub(crate) refresh_at: UnixSeconds,
     /// End of offline use; from this second on the lease does not count.
-    pub exp: UnixSeconds,
+    pub(crate) exp: UnixSeconds,
     /// End of the license; `None` for a perpetual one.
-    pub license_expires_at: Option<UnixSeconds>,
+    pub(crate) license_expires_at: Option<UnixSeconds>,
 }
 
 /// Inputs of [`evaluate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     /// Meaning of the stored answer.
-    pub decision: StoredDecision,
+    pub(crate) decision: StoredDecision,
     /// Time at which to evaluate it.
-    pub time: ReconciledTime,
+    pub(crate) time: ReconciledTime,
     /// Moment of the last failed check, if none has succeeded since.
-    pub failed_at: Option<UnixSeconds>,
+    pub(crate) failed_at: Option<UnixSeconds>,
 }
 
 /// Result of [`evaluate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evaluation {
+pub(crate) struct Evaluation {
     /// State to show.
-    pub state: State,
+    pub(crate) state: State,
     /// True while the features of the lease are on.
-    pub unlocked: bool,
+    pub(crate) unlocked: bool,
 }
 
 /// Evaluates the state, and whether the features are on.
 #[must_use]
-pub fn evaluate(evidence: &Evidence) -> Evaluation {
+pub(crate) fn evaluate(evidence: &Evidence) -> Evaluation {
     let now = evidence.time.now();
     let (state, unlocked) = match evidence.decision {
         StoredDecision::NoLicense => (State::NotActivated, false),
@@ -189,6 +193,18 @@ impl LockCode {
             Self::HardwareMismatch => MessageId::HardwareMismatch,
             Self::LeaseExpired => MessageId::LeaseExpired,
         }
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl Serialize for LockCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

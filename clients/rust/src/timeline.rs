@@ -13,7 +13,7 @@ use crate::clock::{ClockReading, UnixSeconds};
 
 /// Largest lag of the local clock behind the floor that does not count as turning it back: longer than any change to
 /// daylight saving time.
-pub const CLOCK_TOLERANCE_MILLIS: i64 = 3_600_000;
+pub(crate) const CLOCK_TOLERANCE_MILLIS: i64 = 3_600_000;
 
 /// Time that a run hands on to the next. Both values change together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl TimeCheckpoint {
 
 /// Result of comparing a checkpoint with its seal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckpointIntegrity {
+pub(crate) enum CheckpointIntegrity {
     /// The seal matches.
     Intact,
     /// The seal does not match: the file was edited, so the checkpoint proves nothing.
@@ -44,25 +44,25 @@ pub enum CheckpointIntegrity {
 
 /// Local and known time at one instant, with the skew of the local clock taken into account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReconciledTime {
+pub(crate) struct ReconciledTime {
     /// Local clock with its skew added, unless it was corrected since.
-    pub local: UnixMillis,
+    pub(crate) local: UnixMillis,
     /// Latest moment known to have passed.
-    pub floor: UnixMillis,
+    pub(crate) floor: UnixMillis,
     /// Integrity of the checkpoint that both values derive from.
-    pub integrity: CheckpointIntegrity,
+    pub(crate) integrity: CheckpointIntegrity,
 }
 
 impl ReconciledTime {
     /// Returns the later of both, the moment that leases are compared with.
     #[must_use]
-    pub fn now(&self) -> UnixSeconds {
+    pub(crate) fn now(&self) -> UnixSeconds {
         self.local.max(self.floor).into()
     }
 
     /// True if the local clock was turned back, or if nobody can know.
     #[must_use]
-    pub fn is_suspect(&self) -> bool {
+    pub(crate) fn is_suspect(&self) -> bool {
         self.integrity == CheckpointIntegrity::Tampered || is_turned_back(self.local, self.floor)
     }
 }

@@ -16,6 +16,7 @@ pub const MAX_REPLY_BYTES: u64 = 64 * 1024;
 
 /// An endpoint of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ApiEndpoint {
     /// `POST /api/verify`.
     Verify,
@@ -45,6 +46,7 @@ impl ApiEndpoint {
 
 /// A reply of the server, or of a system in between. Nothing in it is authenticated yet.
 #[derive(Clone, derive_more::Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reply {
     /// HTTP status code.
     pub status: u16,
@@ -53,6 +55,20 @@ pub struct Reply {
     /// Body, at most [`MAX_REPLY_BYTES`] long. `Debug` omits it, because it may name devices.
     #[debug("{} bytes", body.len())]
     pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// A reply without `Retry-After`.
+    #[must_use]
+    pub const fn new(status: u16, body: Vec<u8>) -> Self {
+        Self { status, retry_after_seconds: None, body }
+    }
+
+    /// The same with a `Retry-After` of so many seconds.
+    #[must_use]
+    pub fn with_retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
 }
 
 /// Reason why no whole reply arrived.

@@ -21,6 +21,7 @@ pub struct PublicKeys(BTreeMap<String, VerifyingKey>);
 
 /// Reason why a text contains no usable public keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PublicKeysError {
     /// The text differs from the JSON of `GET /api/keys`.
     #[error(

@@ -114,21 +114,21 @@ messages! {
     // The network.
     Dns, "dns", "The name of the license server was not found.",
         "Check the internet connection, then try again.";
-    Connect, "connect", "The license server could not be reached.",
+    Connect, "connect", "No connection to the license server could be made.",
         "Check the internet connection and the firewall, then try again.";
-    Proxy, "proxy", "The proxy of this network could not be reached, or it refused the connection.",
-        "Check the proxy settings of this device, or ask the administrator of your network.";
-    ProxyPassword, "proxy_password", "The proxy of this network asks for a user name and a password.",
-        "Enter them in the proxy settings, or ask the administrator of your network.";
-    Certificate, "certificate", "The certificate of the license server is not trusted on this device.",
-        "Ask the administrator of your network: a filter may inspect the connection.";
-    Clock, "clock", "The certificate of the license server is not valid at the time that this device shows.",
-        "Correct date and time of this device, then try again.";
+    Proxy, "proxy", "The proxy of this network made no connection to the license server.",
+        "Check the proxy in the settings of this device, or ask the network's administrator.";
+    ProxyPassword, "proxy_password", "The proxy of this network wants a user name and a password.",
+        "Ask the network's administrator for them, or try another network.";
+    Certificate, "certificate", "This device does not trust the certificate of the connection.",
+        "If the network asks you to sign in, do that in a browser first. Otherwise ask the network's administrator.";
+    Clock, "clock", "The certificate of the license server is not valid at the date and time of this device.",
+        "Set the date and the time of this device, then try again. If they are right, ask the vendor.";
     Timeout, "timeout", "The license server did not answer in time.",
-        "Check the internet connection, then try again.";
+        "Check the internet connection, then try again in a few minutes.";
     Cancelled, "cancelled", "The request was cancelled.",
         "Try again whenever you like.";
-    Unreachable, "unreachable", "No answer came from the license server.",
+    Unreachable, "unreachable", "The license server could not be reached.",
         "Check the internet connection, then try again.";
     Busy, "busy", "The license server is busy.",
         "Try again in a few minutes.";

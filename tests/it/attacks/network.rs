@@ -89,7 +89,7 @@ fn application(stack: &TestStack, way: &MeddlingTransport, machine: &'static str
     let wall = UnixMillis(now().0);
     Licensing::builder("QF", "https://licenses.example.com", keys)
         .transport(way.clone())
-        .clock(Still(ClockReading { wall, monotonic: Duration::ZERO }))
+        .clock(Still(ClockReading::new(wall, Duration::ZERO)))
         .hardware(Parts(machine))
         .store_in_memory()
         .open()
@@ -185,7 +185,7 @@ fn downgraded(yes: &Reply, header: Option<&str>, asked: &str) -> Reply {
             body["lease"] = format!("{header}.{claims}.{signature}").into();
         }
     }
-    Reply { status: yes.status, retry_after_seconds: None, body: body.to_string().into_bytes() }
+    Reply::new(yes.status, body.to_string().into_bytes())
 }
 
 #[test]

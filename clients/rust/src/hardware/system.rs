@@ -26,6 +26,13 @@ impl Hardware for SystemHardware {
         })
     }
 
+    fn model(&self) -> Option<String> {
+        // Some makers write a type number ("21AH", "MacBookPro18,3") into the name, and the words into the family.
+        let name = sysinfo::Product::name().ok();
+        let has_words = name.as_ref().is_some_and(|name| name.trim().contains(' '));
+        if has_words { name } else { sysinfo::Product::family().ok().or(name) }
+    }
+
     fn platform(&self) -> Platform {
         #[cfg(target_os = "linux")]
         return super::linux::platform();

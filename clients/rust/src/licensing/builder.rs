@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use falconer_domain::Product;
 use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
 
+use super::device_name::{DeviceNameSource, default_name, overridden};
 use super::forked::MemoryCopies;
 use super::location::{FolderNames, StoreLocation, host_of, read_app_id};
 use super::session::SessionState;
@@ -13,7 +14,7 @@ use super::verified_record::{self, VerifiedRecord};
 use super::{Config, Device, Licensing, Memory, Pending, Shared};
 use crate::cancel::CancelToken;
 use crate::clock::{Clock, SystemClock};
-use crate::hardware::{Hardware, Platform, RawComponents, SystemHardware};
+use crate::hardware::{Hardware, RawComponents, SystemHardware};
 use crate::random::{Random, SystemRandom};
 use crate::state::State;
 use crate::store::{ApplicationStore, FileAccess, Owner, Store, StoreFormat, machine_names};
@@ -23,8 +24,6 @@ use crate::trust::PublicKeys;
 
 /// Environment variable that replaces all hardware, where the application allows it.
 const MACHINE_ID: &str = "FALCONER_MACHINE_ID";
-/// Suffix of the device name while that variable is in effect.
-const OVERRIDDEN: &str = "(machine id set by hand)";
 
 /// Mistake in the settings that an application opens with. Problems on the user's machine, such as a full disk, never
 /// keep the library from opening; [`Licensing::notice`] reports them.
@@ -164,8 +163,9 @@ impl Builder {
         self
     }
 
-    /// Sets the device name that other users of the license see. The default names the operating system and the
-    /// platform, and never the host.
+    /// Sets the device name that other users of the license see. The default names operating system, kind of machine and
+    /// model, with a mark that tells machines apart: "Windows computer (Latitude 5440, 3F9A)". It never names the host,
+    /// which is often a person's name.
     pub fn device_name(mut self, name: &str) -> Self {
         self.device_name = Some(name.to_owned());
         self
@@ -204,6 +204,7 @@ impl Builder {
             None => self.hardware.read(),
         };
         let device = device(&self, &raw)?;
+        let device_name = self.device_name_source();
         let names = FolderNames {
             app_id: app_id.as_deref(),
             server: &server,
@@ -221,6 +222,7 @@ impl Builder {
         let store = ApplicationStore::new(opened.store, owner, earlier);
         let config = Config {
             device,
+            device_name,
             product,
             pins: self.pins,
             transport: self.transport.unwrap_or_else(|| Box::new(HttpTransport::new(&self.server))),
@@ -246,15 +248,23 @@ impl Builder {
             shared.evaluation().state;
         Ok(Licensing { shared: Arc::new(shared), cancel: CancelToken::new() })
     }
+
+    fn device_name_source(&self) -> DeviceNameSource {
+        match (&self.device_name, &self.machine_id) {
+            (None, None) => DeviceNameSource::Default,
+            _ => DeviceNameSource::Application,
+        }
+    }
 }
 
 fn memory(state: &SessionState, config: &Config) -> Memory {
-    let VerifiedRecord { key, claims, decision, integrity, .. } = state.verified.clone();
+    let VerifiedRecord { key, fingerprint, claims, decision, integrity } = state.verified.clone();
     let record = &state.record;
     Memory {
         decision,
         claims,
         key,
+        fingerprint,
         failed_at: record.failed_at,
         pending: Pending::of(record),
         notice: state.notice,
@@ -282,34 +292,15 @@ fn device(builder: &Builder, raw: &RawComponents) -> Result<Device, OpenError> {
         Some(name) => DeviceName::read(name).map_err(|_| OpenError::InvalidDeviceName)?,
         None => None,
     };
-    let name = given.map_or_else(|| default_name(platform), |name| name.as_str().to_owned());
+    let name = given.map_or_else(
+        || default_name(platform, builder.hardware.model().as_deref()),
+        |name| name.as_str().to_owned(),
+    );
     let name = match builder.machine_id {
         Some(_) => overridden(&name),
         None => name,
     };
     Ok(Device { name, labels: raw.labels().collect(), platform })
-}
-
-/// Leaves the host name out, which is often the owner's name.
-fn default_name(platform: Platform) -> String {
-    let system = match std::env::consts::OS {
-        "linux" => "Linux",
-        "macos" => "macOS",
-        "windows" => "Windows",
-        other => other,
-    };
-    let kind = match platform {
-        Platform::Physical => "computer",
-        Platform::Container => "container",
-        Platform::VirtualMachine => "virtual machine",
-    };
-    format!("{system} {kind}")
-}
-
-fn overridden(name: &str) -> String {
-    let room = MAX_DEVICE_NAME_CHARS - OVERRIDDEN.chars().count() - 1;
-    let name: String = name.chars().take(room).collect();
-    format!("{name} {OVERRIDDEN}")
 }
 
 #[cfg(test)]
@@ -333,13 +324,5 @@ mod tests {
         ] {
             assert_eq!(check_server(server), expected, "{server}");
         }
-    }
-
-    #[test]
-    fn overridden_name_fits_the_limit() {
-        assert_eq!(overridden("Linux container"), "Linux container (machine id set by hand)");
-        let long = overridden(&"x".repeat(MAX_DEVICE_NAME_CHARS));
-        assert_eq!(long.chars().count(), MAX_DEVICE_NAME_CHARS);
-        assert!(DeviceName::read(&long).unwrap().is_some());
     }
 }

@@ -67,10 +67,15 @@ mod tests {
             decision: StoredDecision::NoLicense,
             claims: None,
             key: None,
+            fingerprint: None,
             failed_at: Some(UnixSeconds(failed_at)),
             pending: None,
             notice: None,
-            timeline: Timeline::resumed(Default::default(), crate::CheckpointIntegrity::Intact, clocks),
+            timeline: Timeline::resumed(
+                Default::default(),
+                crate::timeline::CheckpointIntegrity::Intact,
+                clocks,
+            ),
         }
     }
 

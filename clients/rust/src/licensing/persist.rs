@@ -75,6 +75,7 @@ impl Session<'_> {
         memory.decision = verified.decision;
         memory.claims.clone_from(&verified.claims);
         memory.key.clone_from(&verified.key);
+        memory.fingerprint.clone_from(&verified.fingerprint);
         memory.failed_at = record.failed_at;
         memory.pending = Pending::of(record);
         memory.notice = state.notice;

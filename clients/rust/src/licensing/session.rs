@@ -168,7 +168,7 @@ impl<'a> Session<'a> {
     ) -> Exchange {
         let own = self.fingerprint(key);
         let mut members = request_members(key, &own);
-        members.insert("device_name".to_owned(), json!(self.shared.config.device.name));
+        members.insert("device_name".to_owned(), json!(self.device_name(&own)));
         let texts = [
             ("licensee_name", licensee.name.as_ref().map(PersonName::as_str)),
             ("licensee_email", licensee.email.as_ref().map(Email::as_str)),
@@ -189,6 +189,12 @@ impl<'a> Session<'a> {
             });
         }
         exchange
+    }
+
+    /// Name of this device, as the server shows it to other users of the license.
+    fn device_name(&self, own: &Fingerprint) -> String {
+        let Config { device, device_name, .. } = &self.shared.config;
+        device_name.marked(&device.name, own)
     }
 
     /// Fingerprint of this machine under a license key. Makes an install id where one is needed; a stored one is kept.

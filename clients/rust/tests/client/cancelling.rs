@@ -86,7 +86,11 @@ impl Transport for BusyServer {
         if asked.len() == self.cancels_at {
             self.cancel.cancel();
         }
-        Ok(Reply { retry_after_seconds: self.retry_after_seconds, ..reply(503, b"".to_vec()) })
+        let busy = reply(503, b"".to_vec());
+        Ok(match self.retry_after_seconds {
+            Some(seconds) => busy.with_retry_after(seconds),
+            None => busy,
+        })
     }
 }
 

@@ -82,7 +82,7 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> ClockReading {
         let times = *self.0.lock().unwrap();
-        ClockReading { wall: UnixMillis(times.real + times.turned), monotonic: times.monotonic }
+        ClockReading::new(UnixMillis(times.real + times.turned), times.monotonic)
     }
 
     /// Lets the time pass at once. The refresher waits a moment instead, so that tests alone move the time under it.
@@ -416,7 +416,7 @@ pub(crate) fn received(hardware: &Value) -> ReceivedComponents {
 }
 
 pub(crate) fn reply(status: u16, body: Vec<u8>) -> Reply {
-    Reply { status, retry_after_seconds: None, body }
+    Reply::new(status, body)
 }
 
 pub(crate) fn with_lease(body: &[u8], change: impl FnOnce(String) -> String) -> Vec<u8> {

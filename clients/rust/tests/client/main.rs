@@ -16,9 +16,9 @@ mod parsers;
 mod processes;
 mod recorded;
 mod sequences;
+mod snapshot;
 mod stored;
 mod table;
 mod tampering;
 mod truth;
-#[cfg(target_os = "linux")]
 mod vendors;

@@ -238,7 +238,7 @@ fn unsigned_refusal_keeps_request() {
             match waits {
                 Pending::Activate => drop(setup.client.activate(&key(1), "", "")),
                 Pending::Deactivate => drop(setup.client.deactivate()),
-                Pending::ReleaseSeat => {
+                _ => {
                     setup.client.activate(&key(2), "", "").unwrap();
                     setup.set_fault(NetworkFault::None);
                     setup.client.activate(&key(1), "", "").unwrap();

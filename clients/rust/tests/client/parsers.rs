@@ -104,8 +104,13 @@ fn reply() -> impl Strategy<Value = Reply> {
         (0_usize..70_000).prop_map(|length| vec![b'['; length]),
     ];
     let status = prop_oneof![Just(200_u16), Just(401), 100_u16..=599];
-    (status, proptest::option::of(any::<u64>()), bytes)
-        .prop_map(|(status, retry_after_seconds, body)| Reply { status, retry_after_seconds, body })
+    (status, proptest::option::of(any::<u64>()), bytes).prop_map(|(status, retry_after_seconds, body)| {
+        let reply = Reply::new(status, body);
+        match retry_after_seconds {
+            Some(seconds) => reply.with_retry_after(seconds),
+            None => reply,
+        }
+    })
 }
 
 proptest! {

@@ -194,7 +194,7 @@ impl Run {
             State::Grace { until } => prop_assert_eq!((until.0, on), (Truth::end(signed), true)),
             State::Locked { code } => prop_assert_eq!((code, on), (LockCode::LeaseExpired, false)),
             State::ClockSuspect => {}
-            State::NotActivated => prop_assert!(false, "a lease of this machine counts as nothing"),
+            state => prop_assert!(false, "a lease of this machine counts as nothing: {state:?}"),
         }
         let known = self.client().license().unwrap();
         let until = on.then(|| Truth::end(signed));

@@ -158,7 +158,7 @@ impl Transport for CraftedTransport {
 }
 
 fn reply(status: u16, body: Vec<u8>) -> Reply {
-    Reply { status, retry_after_seconds: None, body }
+    Reply::new(status, body)
 }
 
 impl CraftedTransport {

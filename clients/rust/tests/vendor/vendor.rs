@@ -67,6 +67,6 @@ impl Transport for Vendor {
             _ => return Err(NetworkFailure::Other),
         };
         let body = json!({ "code": code.name(), "lease": self.signed(code, &question) }).to_string();
-        Ok(Reply { status: code.status(), retry_after_seconds: None, body: body.into_bytes() })
+        Ok(Reply::new(code.status(), body.into_bytes()))
     }
 }
