@@ -34,9 +34,18 @@ pub(crate) struct Settings {
     /// Public keys that are no longer trusted, by their `kid`.
     #[arg(long, value_name = "KID")]
     without_key: Vec<String>,
+    /// Id of the application, a domain in reverse, which names the folder of the license: `com.example.app`.
+    #[arg(long, value_name = "ID")]
+    app_id: Option<String>,
+    /// Host that the server had before; its licenses are used here.
+    #[arg(long, value_name = "HOST")]
+    formerly: Vec<String>,
     /// File of the license [default: in the user's folder for application data].
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
+    /// File of the license for all users of this machine.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "store_in_memory"])]
+    store_for_all_users: Option<PathBuf>,
     /// Keeps the license in memory alone.
     #[arg(long, conflicts_with = "store")]
     store_in_memory: bool,
@@ -118,6 +127,15 @@ impl Settings {
         let mut builder = Licensing::builder(&self.product, &self.server, self.public_keys()?);
         if let Some(store) = &self.store {
             builder = builder.store(store);
+        }
+        if let Some(store) = &self.store_for_all_users {
+            builder = builder.store_for_all_users(store);
+        }
+        if let Some(id) = &self.app_id {
+            builder = builder.app_id(id);
+        }
+        for host in &self.formerly {
+            builder = builder.formerly(host);
         }
         if self.store_in_memory {
             builder = builder.store_in_memory();

@@ -10,7 +10,7 @@ use falconer_client::{Builder, Failure, Licensing};
 use serde_json::json;
 
 use crate::args::Command;
-use crate::report::{self, CallResult};
+use crate::report::CallResult;
 
 /// Runs one command and prints its result.
 ///
@@ -20,7 +20,7 @@ pub(crate) fn run(builder: Builder, command: &Command) -> Result<ExitCode, Strin
     let licensing = builder.open().map_err(|error| format!("the license cannot be opened: {error}"))?;
     let line = match call(&licensing, command) {
         Ok(result) => json!({ "result": result.to_json(&licensing) }),
-        Err(failure) => json!({ "error": failure, "snapshot": report::snapshot(&licensing) }),
+        Err(failure) => json!({ "error": failure, "snapshot": licensing.snapshot() }),
     };
     println!("{line}");
     Ok(ExitCode::SUCCESS)

@@ -199,7 +199,7 @@ impl Serving {
     /// Writes an event with the whole license.
     fn announce(&self, event: &str) {
         let Some(licensing) = self.licensing() else { return };
-        let snapshot = report::snapshot(&licensing);
+        let snapshot = licensing.snapshot();
         self.output.line(&match event {
             "ready" => json!({
                 "event": event,
@@ -235,13 +235,13 @@ fn wake_up(events: &SyncSender<()>) {
 
 fn look_at(licensing: &Licensing, look: &Look) -> Value {
     match look {
-        Look::Snapshot => report::snapshot(licensing),
+        Look::Snapshot => json!(licensing.snapshot()),
         Look::Status => report::status(licensing),
         Look::HasFeature(name) => json!({ "on": licensing.has_feature(name) }),
-        Look::License => json!({ "license": report::license(licensing) }),
+        Look::License => json!({ "license": licensing.license() }),
         Look::Notice => json!({ "notice": licensing.notice() }),
-        Look::Pending => json!({ "pending": report::pending(licensing) }),
-        Look::Device => json!({ "device": report::device(licensing) }),
+        Look::Pending => json!({ "pending": licensing.pending() }),
+        Look::Device => json!({ "device": licensing.device() }),
     }
 }
 

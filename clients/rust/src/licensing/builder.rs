@@ -236,7 +236,8 @@ impl Builder {
             Some(id) => seen.replaced_by(id),
             None => seen,
         };
-        let (device, device_name) = (device(&self, &raw)?, self.device_name_source());
+        let device = device(&self, &raw)?;
+        let device_name = self.device_name_source();
         let names = FolderNames {
             app_id: app_id.as_deref(),
             server: &server,

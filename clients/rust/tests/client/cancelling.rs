@@ -45,7 +45,10 @@ impl Call {
 }
 
 /// Opens a client on a store with an active license whose check is due.
-fn due(transport: impl Transport + 'static, clock: impl Clock + 'static) -> (TestSetup, Licensing) {
+fn due(
+    transport: impl Transport + 'static,
+    clock: impl Clock + 'static,
+) -> (TestSetup, Licensing, tempfile::TempDir) {
     let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let path = folder.path().join("license.db");
     setup.on(&path).activate(&key(1), "Anna", "anna@example.com").unwrap();
@@ -53,7 +56,7 @@ fn due(transport: impl Transport + 'static, clock: impl Clock + 'static) -> (Tes
     let builder = builder(&setup.server, &setup.clock, &setup.machine);
     let client = builder.transport(transport).clock(clock).store(&path).open().unwrap();
     assert_eq!(client.status(), State::RefreshDue);
-    (setup, client)
+    (setup, client, folder)
 }
 
 /// Asserts that a cancelled call changed nothing; an activation alone may leave a seat to free.
@@ -104,7 +107,7 @@ fn call_ends_between_two_attempts() {
                 retry_after_seconds: None,
                 cancels_at,
             };
-            let (_setup, client) = due(server, later());
+            let (_setup, client, _folder) = due(server, later());
             assert!(call.is_cancelled_by(&client.cancelled_by(&cancel)), "{call:?}");
             assert_eq!(asked.lock().unwrap().len(), cancels_at, "{call:?}");
             changed_nothing(call, &client);
@@ -140,7 +143,7 @@ fn call_ends_inside_a_pause() {
             cancels_at: usize::MAX,
         };
         let clock = EndlessPauses { clock: later(), paused: Mutex::new(paused) };
-        let (_setup, client) = due(server, clock);
+        let (_setup, client, _folder) = due(server, clock);
         let cancelled = client.cancelled_by(&cancel);
         let ended = thread::spawn(move || call.is_cancelled_by(&cancelled));
         assert_eq!(pauses.recv_timeout(LIMIT), Ok(Duration::from_secs(10)), "the pause of Retry-After");
@@ -173,7 +176,7 @@ fn call_ends_inside_a_read() {
     let (address, requests) = silent_server();
     for call in CALLS {
         let cancel = CancelToken::new();
-        let (_setup, client) = due(HttpTransport::new(&address), later());
+        let (_setup, client, _folder) = due(HttpTransport::new(&address), later());
         let cancelled = client.cancelled_by(&cancel);
         let ended = thread::spawn(move || call.is_cancelled_by(&cancelled));
         let _connection = requests.recv_timeout(LIMIT).unwrap();
@@ -187,7 +190,7 @@ fn call_ends_inside_a_read() {
 #[test]
 fn call_ends_behind_another_call() {
     let (address, requests) = silent_server();
-    let (_setup, client) = due(HttpTransport::new(&address), later());
+    let (_setup, client, _folder) = due(HttpTransport::new(&address), later());
     let first = CancelToken::new();
     let (running, ended) = (client.cancelled_by(&first), channel());
     let before = thread::spawn(move || {
