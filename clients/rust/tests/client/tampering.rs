@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::harness::{DAY, LEASE_SECONDS, Machine, NetworkFault, TestSetup, key, ring, unlocked};
+use crate::harness::{DAY, LEASE_SECONDS, Machine, NetworkFault, key, ring, unlocked};
 use crate::stored::{self, FORMATS, Stored, folder_in_memory};
 
 /// Starts a program on `bytes` at several moments and returns where it unlocks. Each start gets its own copy, because a
