@@ -185,7 +185,7 @@ impl Dialog {
             frame.render_widget(Paragraph::new(text).block(block), *place);
         }
         let block = Block::new().padding(Padding::new(2, 2, 1, 0));
-        frame.render_widget(Paragraph::new(self.message()).wrap(Wrap { trim: true }).block(block), message);
+        frame.render_widget(Paragraph::new(self.message()).wrap(Wrap { trim: false }).block(block), message);
         frame.render_widget(self.keys().dim(), keys);
     }
 

@@ -286,7 +286,6 @@ impl ActivationForm {
     /// Sends an activation that was saved at an earlier start and still waits. Run the returned closure like that of
     /// [`submit`](Self::submit). If the server refuses, the form asks again; if it cannot be reached, the activation goes
     /// on waiting.
-    #[must_use]
     pub fn send_pending(&mut self) -> impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static {
         let cancel = self.begin();
         move |licensing: &Licensing| {

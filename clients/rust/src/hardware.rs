@@ -36,7 +36,7 @@ pub trait Hardware: Send + Sync {
     /// Reads all components. Called once, when the library is opened.
     fn read(&self) -> RawComponents;
 
-    /// Reads the model that the maker gave the machine, such as "ThinkPad T14 Gen 3". It becomes a part of the default
+    /// Reads the model that the maker gave the machine, such as "Latitude 5440". It becomes a part of the default
     /// device name and nothing else.
     fn model(&self) -> Option<String> {
         None

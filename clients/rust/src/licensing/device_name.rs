@@ -25,7 +25,7 @@ pub(super) enum DeviceNameSource {
 }
 
 impl DeviceNameSource {
-    /// Adds a mark to a default name: "Linux computer (ThinkPad T14, 3F9A)". The mark comes from a component that is keyed
+    /// Adds a mark to a default name: "Linux computer (Latitude 5440, 3F9A)". The mark comes from a component that is keyed
     /// with the license key, so it is another one under another license.
     pub(super) fn marked(self, name: &str, own: &Fingerprint) -> String {
         let components = own.to_wire();

@@ -28,9 +28,12 @@ impl Session<'_> {
             Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
                 let is_unknown = refusal.code == Code::InvalidSignature.name();
                 let stored = to_stored(key);
-                self.keep(|record| match is_unknown {
-                    true => record.pass_over_reading(&stored),
-                    false => record.end_activation(&stored),
+                self.keep(|record| {
+                    if is_unknown {
+                        record.pass_over_reading(&stored);
+                    } else {
+                        record.end_activation(&stored);
+                    }
                 });
                 Err(refusal.into())
             }
