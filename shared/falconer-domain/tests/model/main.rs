@@ -15,8 +15,7 @@ mod history;
 mod service;
 
 use falconer_domain::hardware::{DeviceId, HashedComponents, best_match};
-use falconer_domain::operate::Reset;
-use falconer_domain::{Catalog, Code, License, UnixMillis, transfer};
+use falconer_domain::{Catalog, Code, License, UnixMillis};
 use stateright::{Checker, HasDiscoveries, Model, Property};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
