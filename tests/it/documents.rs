@@ -47,15 +47,21 @@ fn architecture_names_existing_tests() {
     }
 }
 
-/// Every file of Rust that holds tests, by the name its module has.
+/// Every file of Rust that holds tests, by the name its module has; `tests.rs` by that of the module it tests as well.
 fn sources() -> Vec<(String, String)> {
     let folders = ["tests/it", "clients", "cli", "functions", "shared", "xtask/src"];
     let files = folders.into_iter().flat_map(|folder| crate::tidy::rust_files(&checkout().join(folder)));
+    let stem = |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();
     files
-        .map(|file| {
-            let named = if file.ends_with("mod.rs") { file.parent().unwrap() } else { file.as_path() };
-            let module = named.file_stem().unwrap().to_string_lossy().into_owned();
-            (module, fs::read_to_string(&file).unwrap())
+        .flat_map(|file| {
+            let (own, folder) = (stem(&file), stem(file.parent().unwrap()));
+            let names = match own.as_str() {
+                "mod" => vec![folder],
+                "tests" => vec![own, folder],
+                _ => vec![own],
+            };
+            let text = fs::read_to_string(&file).unwrap();
+            names.into_iter().map(move |name| (name, text.clone()))
         })
         .collect()
 }

@@ -438,14 +438,38 @@ fn refresh_takes_no_seat() {
     let key = stack.put(bound());
     let reply = stack.post("/api/activate-sync", &with(refreshing(&b, &key), weak));
     assert_eq!(reply.code(), "HARDWARE_MISMATCH", "verify never says too weak");
-    // Without hardware verify would say VALID, so nothing may lock the device that holds the seat.
-    for request in [
-        json!({ "license_key": key, "refresh": true }),
-        with(refreshing(&a, &key), json!({ "hardware": {} })),
+}
+
+/// Nothing can be said about a device that shows nothing, and a refusal about one would lock the device that holds the
+/// seat. The license itself is another matter: a revoked one is revoked for every device.
+#[test]
+fn refresh_without_hardware_hears_the_license_alone() {
+    let stack = TestStack::start();
+    let a = Machine::named("a");
+    let bound = || Fixture::pro().seats(2).bound(1, &a, ago(DAY));
+    for (name, fixture, status, code) in [
+        ("a device is bound", bound(), 422, "FINGERPRINT_TOO_WEAK"),
+        ("nobody is bound", Fixture::pro(), 422, "FINGERPRINT_TOO_WEAK"),
+        ("not begun", with_status(Fixture::pro(), Status::Pending), 401, "PENDING"),
+        ("suspended", with_status(bound(), Status::Suspended), 401, "SUSPENDED"),
+        ("revoked", with_status(bound(), Status::Revoked), 401, "REVOKED"),
+        ("ended", bound().ending(ago(DAY)), 401, "EXPIRED"),
     ] {
-        let reply = stack.post("/api/activate-sync", &request);
-        assert_eq!((reply.status, reply.code()), (422, "FINGERPRINT_TOO_WEAK"), "{request}");
+        let key = stack.put(fixture);
+        let id = stack.license_id(&key);
+        let before = stack.item(&id);
+        let refused = |request: Value| {
+            let reply = stack.post("/api/activate-sync", &request);
+            assert_eq!((reply.status, reply.code()), (status, code), "{name}: {request}");
+            assert_eq!(reply.lease_parts().1["code"], code, "{name}: signed");
+        };
+        refused(json!({ "license_key": key, "refresh": true }));
+        refused(with(refreshing(&a, &key), json!({ "hardware": {} })));
+        assert_eq!(stack.item(&id), before, "{name}");
     }
+    let reply = stack
+        .post("/api/activate-sync", &json!({ "license_key": stack.key_without_license(), "refresh": true }));
+    assert_eq!((reply.status, reply.code()), (401, "NOT_FOUND"));
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use falconer_aws::operator::AuditRecord;
+use falconer_domain::Code;
 use falconer_domain::effective_license::EffectiveLicense;
-use falconer_domain::hardware::{Hardware, HashedComponents, Label, Used};
+use falconer_domain::hardware::{DeviceId, Hardware, Label, Used};
 use falconer_domain::members;
-use falconer_domain::verify::{Check, Compared, Facts, VerifyRefusal};
-use falconer_domain::{Code, UnixMillis};
+use falconer_domain::verify::{Check, Compared};
+use falconer_operator::explanation::{Explanation, Question};
 use falconer_operator::history::Recent;
 use falconer_operator::time;
 use serde_json::{Value, json};
@@ -28,48 +29,37 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
     if let Some(aside) = received.as_ref().map(set_aside).filter(|aside| !aside.is_empty()) {
         context.progress(&format!("Parts that count for nothing, as in a request: {}.", aside.join(", ")));
     }
-    let generation = context
-        .ring
-        .generation(license.generation)
-        .context("the key ring lacks the license's generation: verify answers 503; restore the ring")?;
-    let hashed: Option<HashedComponents> = received
-        .map(|received| received.components)
-        .filter(|components| !components.is_empty())
-        .map(|components| components.hashed(generation, &license.id));
-    let received_nothing = hashed.is_none();
-    let standing = context.service.standing(license).await?;
-    let facts = Facts::gather(&standing, hashed.as_ref(), at);
-    let checks: Vec<_> = facts.checks().collect();
-    let code = facts.decide().map_or_else(VerifyRefusal::code, |()| Code::Valid);
-    let between = between(context, &standing, at).await?;
-    let answered = Recent::answers(context.store, &standing.license.id).await?;
+    let hardware = received.map(|received| received.components);
+    let question = Question { license, hardware, at, now: context.now };
+    let explanation = Explanation::of(question, context.store, context.ring, &context.service).await?;
+    let Explanation { standing, code, checks, device, hardware_given, between, answered } = &explanation;
     if context.options.json {
         let checks: Vec<_> = checks.iter().map(check_json).collect();
-        let device = facts.device().map(|found| found.id.as_str());
+        let device = device.as_ref().map(DeviceId::as_str);
         let rows = |rows: &[AuditRecord]| rows.iter().map(render::audit_json).collect::<Vec<_>>();
         return Ok(output::document(&json!({
             "licenseId": standing.license.id.as_str(), "at": at.0, "code": code.name(),
-            "valid": code == Code::Valid, "checks": checks, "device": device, "audit": rows(&between),
+            "valid": *code == Code::Valid, "checks": checks, "device": device, "audit": rows(between),
             "refusals": rows(&answered.refusals), "granted": rows(&answered.granted),
         }))?);
     }
     let mut lines = vec![format!("{} at {}: {}", standing.license.id, render::moment(at), code.name())];
-    lines.push(if code == Code::Valid {
+    lines.push(if *code == Code::Valid {
         format!("{}.", code.text())
     } else {
         format!("{}. {}", code.text(), code.row().next_step)
     });
     // A customer who writes was usually refused with hardware, while the license itself is valid.
-    if let Some(last) = answered.refusals.first().filter(|_| code == Code::Valid) {
+    if let Some(last) = answered.refusals.first().filter(|_| *code == Code::Valid) {
         lines.push(format!("Last refused {}: {}.", render::moment(last.moment()), last.code));
     }
     lines.push(String::new());
-    for check in &checks {
+    for check in checks {
         let mark = if check.refusal.is_some() { "FAILED" } else { "ok" };
         lines.push(format!("  {mark:<6}  {:<17} {}", check.name, compared(&check.compared)));
     }
-    if let Some(found) = facts.device() {
-        lines.push(format!("\nThe hardware is that of {}.", found.id));
+    if let Some(device) = device {
+        lines.push(format!("\nThe hardware is that of {device}."));
     }
     if let Some(erased_at) = standing.license.erased_at {
         lines.push(format!(
@@ -77,31 +67,17 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
             render::moment(erased_at)
         ));
     }
-    if received_nothing && !standing.license.devices.is_empty() {
+    if !hardware_given && !standing.license.devices.is_empty() {
         lines.push("\nNo hardware was asked about: --hardware FILE asks as a device would.".to_owned());
     }
     if !between.is_empty() {
         lines.push(
             "\nThe license as it is today, with the clock at another moment. Between the two:\n".to_owned(),
         );
-        lines.push(render::audit_text(&between));
+        lines.push(render::audit_text(between));
     }
-    lines.extend(last_answers(&answered, &standing));
+    lines.extend(last_answers(answered, standing));
     Ok(output::line(lines.join("\n"))?)
-}
-
-/// Returns the audit rows between another moment and now.
-async fn between(
-    context: &CommandContext<'_>,
-    standing: &EffectiveLicense,
-    at: UnixMillis,
-) -> Result<Vec<AuditRecord>> {
-    if at >= context.now {
-        return Ok(Vec::new());
-    }
-    let mut rows = context.store.audit_since(&standing.license.id, at).await?;
-    rows.retain(|row| row.moment() <= context.now);
-    Ok(rows)
 }
 
 /// Formats the last answers, refusals first, because a refusal is the usual reason to look.

@@ -7,13 +7,12 @@ use anyhow::{Context, Result};
 use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::DeviceId;
-use falconer_domain::issue::NewLicense;
-use falconer_domain::license_key::CurrentKey;
 use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::Note;
-use falconer_domain::{Catalog, License, LicenseId, LicenseKey, Status, TierName, escrow};
+use falconer_domain::{Catalog, License, Status, TierName};
 use falconer_operator::history::Recent;
 use falconer_operator::license_service::{AuditAction, ChangeError};
+use falconer_operator::replacement::{Replacement, fresh_key};
 use falconer_operator::{time, words};
 use serde_json::{Value, json};
 
@@ -188,15 +187,9 @@ pub(crate) async fn rotate_key(context: &CommandContext<'_>, change: &args::Chan
     let reason = reason(change.reason.as_deref())?;
     let row = context.find(&change.of.license).await?;
     let issuance = row.issuance()?;
-    let home = context.ring.current();
-    let key = LicenseKey::Current(CurrentKey::issue(
-        home,
-        row.license.product.clone(),
-        row.license.tier.printed(),
-        falconer_operator::random::bytes()?,
-    ));
-    let id = LicenseId::of(home, &key);
-    let rotated = operate::rotate(row.license.clone(), id.clone(), home.number())?;
+    let key = fresh_key(context.ring, &row.license)?;
+    let replacement = Replacement::plan(context.ring, &row, &issuance, key)?;
+    let Replacement { key, id, .. } = &replacement;
     let mut lines = vec![
         format!("{} is revoked, and says so to whoever uses it", issuance.key_hint),
         format!("{} takes its place, with the same terms and seats", key.masked()),
@@ -208,22 +201,11 @@ pub(crate) async fn rotate_key(context: &CommandContext<'_>, change: &args::Chan
     }
     if context.options.dry_run {
         context.print_lines(&lines)?;
-        return changed(context, "rotate-key", row.license, &issuance, ChangeResult::DryRun).await;
+        return changed(context, "rotate-key", row.license.clone(), &issuance, ChangeResult::DryRun).await;
     }
     context.confirm(&format!("rotate-key {} ({})", issuance.key_hint, row.license.id), &lines)?;
-    let new = NewLicense {
-        key_escrow: escrow::seal(home, &id, &key.to_string(), falconer_operator::random::bytes()?),
-        key_hint: key.masked(),
-        created_at: context.now,
-        license: rotated.new.clone(),
-        metadata: issuance.metadata.clone(),
-    };
-    let audit_action = AuditAction { action: "rotate-key", code: "KEY_ROTATED", reason: reason.as_deref() };
-    let rows = [
-        context.service.audit(&row.license.id, audit_action, context.now)?,
-        context.service.audit(&id, audit_action, context.now)?,
-    ];
-    context.store.replace(&row, &rotated, &new, &rows, &falconer_operator::random::id()?).await?;
+    let (service, reason) = (&context.service, reason.as_deref());
+    replacement.store(context.store, context.ring, service, reason, context.now).await?;
     let printed = if context.options.json {
         output::document_to_be_read(&json!({
             "licenseKey": key.to_string(), "licenseId": id.as_str(), "replaces": row.license.id.as_str(),
@@ -236,7 +218,7 @@ pub(crate) async fn rotate_key(context: &CommandContext<'_>, change: &args::Chan
         let old = &row.license.id;
         format!("{id} has taken the place of {old}, whose key is revoked; the new key was not seen")
     };
-    Ok(printed.map_err(|lost| unseen(&done(), &id, &lost))?)
+    Ok(printed.map_err(|lost| unseen(&done(), id, &lost))?)
 }
 
 pub(crate) async fn reveal(context: &CommandContext<'_>, change: &args::Change) -> Result<()> {

@@ -4,9 +4,7 @@
 //! transaction, sign. A device keeps its seat, so a client may repeat a request whose answer it lost. With `refresh` a
 //! device without a seat does not get one; it gets verify's answer.
 
-use falconer_domain::Code;
-use falconer_domain::activate::{self, ActivateRefusal};
-use falconer_domain::verify::VerifyRefusal;
+use falconer_domain::activate::{self, ActivateRefusal, RefreshRefusal};
 use falconer_http::{
     App, Endpoint, Rejection, Request, RequestBody, Response, SeatChangeRequest, SeatPurpose,
 };
@@ -27,10 +25,8 @@ pub async fn handle(app: &App, request: &Request) -> Result<Response, Rejection>
             SeatPurpose::Hold => {
                 activate::decide(standing, &seat_request, request.now).map_err(ActivateRefusal::code)
             }
-            // Without hardware nothing can be said about a device, and a refusal of verify's would lock one.
-            SeatPurpose::Refresh if hardware.is_empty() => Err(Code::FingerprintTooWeak),
             SeatPurpose::Refresh => {
-                activate::refresh(standing, &seat_request, request.now).map_err(VerifyRefusal::code)
+                activate::refresh(standing, &seat_request, request.now).map_err(RefreshRefusal::code)
             }
         }
     })

@@ -78,7 +78,7 @@ pub struct Budgets {
 }
 
 impl Budgets {
-    /// The budget of a request: three attempts within its own deadline of 4 s.
+    /// The budget of a request: three attempts within its endpoint's deadline, 2.5 s for a read and 4 s for a change.
     pub const LAMBDA: Self = Self {
         connect: Duration::from_millis(300),
         read_attempt: Duration::from_millis(400),

@@ -206,7 +206,7 @@ pub(crate) struct AuditItem<'a> {
     device: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hardware: Option<HardwareItem<'a>>,
-    /// Seconds, as DynamoDB counts time to live. Rows of changes have none.
+    /// Seconds, as DynamoDB counts time to live. The row of a change has none; the row of its caller has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl: Option<i64>,
 }

@@ -29,7 +29,8 @@ pub struct Settings {
     pub rate_limit_per_minute: u32,
     /// `RATE_LIMIT_PER_ADDRESS_PER_MINUTE`: authentic requests per address, instance and minute; 0 turns it off.
     pub rate_limit_per_address_per_minute: u32,
-    /// `VERIFIES_PER_LICENSE_PER_MINUTE`: verifies per license, instance and minute; 0 turns it and its audit cap off.
+    /// `VERIFIES_PER_LICENSE_PER_MINUTE`: requests for a license, to any endpoint, per instance and minute; 0 turns it and
+    /// its audit cap off.
     pub verifies_per_license_per_minute: u32,
     /// `VERIFY_AUDIT`: `all` or `refusals`.
     pub verify_audit: VerifyAudit,

@@ -70,19 +70,44 @@ pub fn decide(
     Ok(Outcome { code: Code::Activated, license, device })
 }
 
+/// A lawful no to a request that takes no seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshRefusal {
+    /// Verify's own.
+    Verify(VerifyRefusal),
+    /// The license is good, and the request shows nothing of a device. A refusal about the device would lock the one that
+    /// holds the seat.
+    FingerprintTooWeak,
+}
+
+impl RefreshRefusal {
+    /// The refusal's row in the table of codes.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Verify(refusal) => refusal.code(),
+            Self::FingerprintTooWeak => Code::FingerprintTooWeak,
+        }
+    }
+}
+
 /// Decides about a request that takes no seat: a device that holds one is seen, any other hears what verify says.
 ///
 /// # Errors
-/// Verify's own [`VerifyRefusal`].
+/// [`RefreshRefusal`]: first verify's about the license, then those about the device.
 pub fn refresh(
     standing: Option<&EffectiveLicense>,
     seat_request: &SeatRequest<'_>,
     now: UnixMillis,
-) -> Result<Outcome, VerifyRefusal> {
-    let standing = standing.ok_or(VerifyRefusal::NotFound)?;
+) -> Result<Outcome, RefreshRefusal> {
+    let refused = |refusal: VerifyRefusal| {
+        let shows_nothing = seat_request.hardware.is_empty() && refusal.is_about_device();
+        if shows_nothing { RefreshRefusal::FingerprintTooWeak } else { RefreshRefusal::Verify(refusal) }
+    };
+    let standing = standing.ok_or(refused(VerifyRefusal::NotFound))?;
     let facts = Facts::gather(standing, Some(seat_request.hardware), now);
-    facts.decide()?;
-    let device = facts.device().ok_or(VerifyRefusal::HardwareMismatch)?.id.clone();
+    facts.decide().map_err(refused)?;
+    let device = facts.device().ok_or(refused(VerifyRefusal::HardwareMismatch))?.id.clone();
     Ok(seen(&standing.license, seat_request, device, now))
 }
 

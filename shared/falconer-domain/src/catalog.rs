@@ -92,7 +92,7 @@ pub struct Policy {
     pub hardware_match_threshold: u32,
     /// Transfers per seat in any 365 days.
     pub max_transfers: u32,
-    /// Window in which fewer than `seats` transfers may happen.
+    /// Window in which at most `seats` transfers happen: one for each seat.
     pub transfer_cooldown_hours: u32,
     /// True if a transfer must name the licensee's e-mail.
     pub transfer_requires_email: bool,

@@ -23,7 +23,8 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// Every code, in the order the answers are decided.
+            /// Every code, in the order of `docs/errors.md`. `docs/spec/api.md` has the order in which each endpoint
+            /// decides.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
             /// The code's row of the table.

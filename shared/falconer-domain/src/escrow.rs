@@ -10,15 +10,11 @@ use crate::license_id::LicenseId;
 /// Random bytes in front of the ciphertext.
 pub const NONCE_BYTES: usize = 24;
 
-/// `nonce ‖ XChaCha20-Poly1305(canonical key)`, bound to the license id.
+/// `nonce ‖ XChaCha20-Poly1305(printed key)`, bound to the license id. The printed key is what the customer was given: an
+/// imported one keeps its hyphens, which its canonical form lacks.
 #[must_use]
-pub fn seal(
-    generation: &Generation,
-    id: &LicenseId,
-    canonical_key: &str,
-    nonce: [u8; NONCE_BYTES],
-) -> Vec<u8> {
-    let payload = Payload { msg: canonical_key.as_bytes(), aad: id.as_str().as_bytes() };
+pub fn seal(generation: &Generation, id: &LicenseId, printed_key: &str, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
+    let payload = Payload { msg: printed_key.as_bytes(), aad: id.as_str().as_bytes() };
     let ciphertext = cipher(generation)
         .encrypt(&XNonce::from(nonce), payload)
         // Unwrap safety: encryption fails only for texts beyond 256 GB; a key has at most 128 bytes.
@@ -26,7 +22,7 @@ pub fn seal(
     [nonce.as_slice(), &ciphertext].concat()
 }
 
-/// The canonical key again, or `None` if the bytes were changed, moved to another license, or sealed by another
+/// The printed key again, or `None` if the bytes were changed, moved to another license, or sealed by another
 /// generation.
 #[must_use]
 pub fn open(generation: &Generation, id: &LicenseId, sealed: &[u8]) -> Option<Zeroizing<String>> {

@@ -79,7 +79,8 @@ pub enum Purpose {
     HardwarePepper,
     /// Encryption of the license key at rest.
     KeyEscrow,
-    /// Random part of keys issued by an import.
+    /// Values that a command must find again in its next run: the random part of keys that an import or a rotation
+    /// gives, and the id of the device that a sheet knows.
     SheetImport,
 }
 

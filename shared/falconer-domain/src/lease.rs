@@ -97,12 +97,13 @@ pub struct Claims {
     /// The features, where there is a license.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
-    /// When the license ends, in seconds; `null` is perpetual.
+    /// When the license ends, in seconds, [`LATEST_END`] at most; `null` where it has no end, or no license was found.
     pub license_expires_at: Option<i64>,
     /// The bound device the decision is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// Label → hash of each component of the request that equals a stored one.
+    /// Label → hash of each component of the request that equals a stored one and is with the device for long enough to
+    /// prove it. The hash is the one that the client computes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hw: Option<BTreeMap<String, String>>,
     /// Equal components that make the device.

@@ -1,7 +1,8 @@
 //! The JSON body of a request: checked for size and form, then read member by member, for what decides.
 //!
-//! The key, `nonce`, `hardware_format` and `from_device` are exact. Every other member is nice to have: it is taken,
-//! cleaned, cut, or set aside, and the answer names each one that was not taken as it was sent.
+//! The key, `nonce`, `hardware_format`, `refresh` and `from_device` are exact: one that does not read ends the request.
+//! Every other member is nice to have: it is taken, cleaned, cut, or set aside, and the answer names each one that was
+//! not taken as it was sent.
 
 use std::fmt;
 

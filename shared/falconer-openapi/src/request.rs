@@ -35,7 +35,8 @@ pub(crate) fn schemas() -> Map<String, Value> {
     let deactivate = [key(), hardware(), said()].concat();
     let seat = [key(), hardware(), said(), person(), vec![machine()]].concat();
     let activate = [seat.clone(), vec![refresh()]].concat();
-    let from = ("from_device", text(MAX_PERSON_CHARS, "The device to move from, where several are bound."));
+    let what = "The id of the device to move from, where several are bound.";
+    let from = ("from_device", json!({ "type": ["string", "null"], "description": what }));
     let transfer = [seat, vec![from]].concat();
     [
         ("VerifyRequest", verify),
@@ -53,8 +54,8 @@ fn request(members: Vec<(&'static str, Value)>) -> Value {
     let properties: Map<_, _> = members.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
     json!({
         "type": "object",
-        "description": "Names are read in camelCase too. null, \"\", [] and {} are absent. The key, nonce, hardware_format and \
-            from_device are exact; every other member that is not as described is cleaned, cut or set aside, and named in \
+        "description": "Names are read in camelCase too. null, \"\", [] and {} are absent. The key, nonce, hardware_format, \
+            refresh and from_device are exact; every other member that is not as described is cleaned, cut or set aside, and named in \
             the answer's `ignored`, as is every member that is not named here but `timestamp` and `status`.",
         "properties": properties,
         "required": ["license"],
@@ -100,8 +101,8 @@ fn said() -> Vec<(&'static str, Value)> {
 }
 
 fn refresh() -> (&'static str, Value) {
-    let what = "True: assign no seat. A device with a seat is recorded as seen, any other gets verify's answer, and a \
-        request without hardware FINGERPRINT_TOO_WEAK. 1, 0 and texts of these values are read too.";
+    let what = "True: assign no seat. A device with a seat is recorded as seen, any other gets verify's answer. A \
+        request without hardware gets FINGERPRINT_TOO_WEAK if the license itself is good. 1, 0 and texts of these values are read too.";
     ("refresh", json!({ "type": ["boolean", "null"], "description": what }))
 }
 

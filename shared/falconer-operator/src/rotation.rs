@@ -11,10 +11,9 @@ use std::path::{Path, PathBuf};
 use falconer_aws::operator::IssuanceRecord;
 use falconer_aws::store::{LicenseRow, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
-use falconer_domain::issue::NewLicense;
 use falconer_domain::license_key::CurrentKey;
-use falconer_domain::operate::{self, StatusRefusal};
-use falconer_domain::{GenerationNumber, KeyRing, LicenseId, LicenseKey, Status, UnixMillis, escrow};
+use falconer_domain::operate::StatusRefusal;
+use falconer_domain::{GenerationNumber, KeyRing, LicenseId, LicenseKey, Status, UnixMillis};
 use futures_util::StreamExt;
 use zeroize::Zeroizing;
 
@@ -22,7 +21,7 @@ use crate::import_export::atomic_file::AtomicFile;
 use crate::import_export::bulk::MAX_IN_FLIGHT;
 use crate::import_export::cells::written;
 use crate::license_service::{AuditAction, LicenseService};
-use crate::random;
+use crate::replacement::{ACTION, ReplaceError, Replacement, fresh_key};
 use crate::sealed::{Unsealed, needs, opened};
 
 /// How often a license is rotated anew when others change it at the same moment.
@@ -30,8 +29,6 @@ const MAX_DECISIONS: u32 = 5;
 /// The columns of a list of old and new keys; an import's list has these and more.
 const MAPPING_HEADER: [&str; 7] =
     ["line", "old_key", "license_key", "license_id", "licensee_name", "licensee_email", "outcome"];
-/// The command, as the audit names it.
-const ACTION: &str = "rotate-key";
 
 /// Rotation of one generation's licenses.
 pub struct Rotation<'a> {
@@ -98,6 +95,15 @@ pub enum RotationError {
     /// The operating system.
     #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
+}
+
+impl From<ReplaceError> for RotationError {
+    fn from(error: ReplaceError) -> Self {
+        match error {
+            ReplaceError::Store(error) => error.into(),
+            ReplaceError::Random(error) => error.into(),
+        }
+    }
 }
 
 /// A license with its new key. No `Debug`: it holds keys, and is about a person.
@@ -249,16 +255,16 @@ impl Rotation<'_> {
     /// one only where that key has a license already, as after a restore of single rows.
     async fn key_for(&self, row: &LicenseRow, tries: u32) -> Result<LicenseKey, RotationError> {
         let (home, license) = (self.ring.current(), &row.license);
-        let (product, tier) = (license.product.clone(), license.tier.printed());
         // Lower case, which no folded key of a sheet is.
-        let key = CurrentKey::in_place_of(license.id.as_str(), home, product.clone(), tier.clone());
+        let key = CurrentKey::in_place_of(
+            license.id.as_str(),
+            home,
+            license.product.clone(),
+            license.tier.printed(),
+        );
         let key = LicenseKey::Current(key);
         let taken = tries > 1 && self.store.license(&LicenseId::of(home, &key)).await?.is_some();
-        Ok(if taken {
-            LicenseKey::Current(CurrentKey::issue(home, product, tier, random::bytes()?))
-        } else {
-            key
-        })
+        Ok(if taken { fresh_key(self.ring, license)? } else { key })
     }
 
     async fn replace(
@@ -267,20 +273,10 @@ impl Rotation<'_> {
         issuance: &IssuanceRecord,
         key: &LicenseKey,
     ) -> Result<LicenseId, RotationError> {
-        let home = self.ring.current();
-        let id = LicenseId::of(home, key);
-        let rotated = operate::rotate(row.license.clone(), id.clone(), home.number());
-        let rotated = rotated.map_err(|why| RotationError::Refused(row.license.id.clone(), why))?;
-        let new = NewLicense {
-            key_escrow: escrow::seal(home, &id, &key.to_string(), random::bytes()?),
-            key_hint: key.masked(),
-            created_at: self.now,
-            license: rotated.new.clone(),
-            metadata: issuance.metadata.clone(),
-        };
-        let rows = [self.audit(&row.license.id, "KEY_ROTATED")?, self.audit(&id, "KEY_ROTATED")?];
-        self.store.replace(row, &rotated, &new, &rows, &random::id()?).await?;
-        Ok(id)
+        let replacement = Replacement::plan(self.ring, row, issuance, key.clone());
+        let replacement = replacement.map_err(|why| RotationError::Refused(row.license.id.clone(), why))?;
+        replacement.store(self.store, self.ring, self.service, self.reason, self.now).await?;
+        Ok(replacement.id)
     }
 
     fn audit(&self, id: &LicenseId, code: &'static str) -> Result<AuditRow, getrandom::Error> {

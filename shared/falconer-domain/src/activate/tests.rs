@@ -447,3 +447,29 @@ fn return_keeps_the_opaque_device() {
     assert_eq!(after.device, id(1));
     assert!(after.license.devices.contains_key(&id(3)), "its own seat was vacant");
 }
+
+/// A device that shows nothing hears of the license alone: a refusal about the device would lock the one that holds the
+/// seat.
+#[test]
+fn refresh_hears_the_license_before_the_device() {
+    let showing_nothing = Caller::at(1).showing(&[]);
+    let refreshed = |license: Option<&License>, caller: &Caller| {
+        refresh(license.map(standing).as_ref(), &caller.seat_request(), NOW).map(|outcome| outcome.code)
+    };
+    let with = |status| License { status, ..held() };
+    let ended = License { expires_at: Some(NOW), ..held() };
+    let verify = RefreshRefusal::Verify;
+    for (license, of_nothing, of_another) in [
+        (None, verify(VerifyRefusal::NotFound), VerifyRefusal::NotFound),
+        (Some(with(Status::Revoked)), verify(VerifyRefusal::Revoked), VerifyRefusal::Revoked),
+        (Some(with(Status::Suspended)), verify(VerifyRefusal::Suspended), VerifyRefusal::Suspended),
+        (Some(with(Status::Pending)), verify(VerifyRefusal::Pending), VerifyRefusal::Pending),
+        (Some(ended), verify(VerifyRefusal::Expired), VerifyRefusal::Expired),
+        (Some(license()), RefreshRefusal::FingerprintTooWeak, VerifyRefusal::NotActivated),
+        (Some(held()), RefreshRefusal::FingerprintTooWeak, VerifyRefusal::HardwareMismatch),
+    ] {
+        assert_eq!(refreshed(license.as_ref(), &showing_nothing), Err(of_nothing), "{license:?}");
+        assert_eq!(refreshed(license.as_ref(), &Caller::at(2)), Err(verify(of_another)), "{license:?}");
+    }
+    assert_eq!(refreshed(Some(&held()), &Caller::at(1)), Ok(Code::Refreshed));
+}

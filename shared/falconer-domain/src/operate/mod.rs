@@ -13,7 +13,7 @@ use crate::hardware::DeviceId;
 use crate::issue::{MAX_EXTRA_FEATURES, MAX_TERM_DAYS, is_feature};
 use crate::license::{License, Status};
 use crate::license_id::LicenseId;
-use crate::time::UnixMillis;
+use crate::time::{LATEST_END, UnixMillis};
 
 pub use customer::{Correction, set_customer};
 pub use erasure::{Personal, erase, holds_address, lift_erasure, names_person, personal};
@@ -37,10 +37,7 @@ pub enum StatusRefusal {
     Replaced(LicenseId),
 }
 
-/// The first moment at which no license with an end ends: the year 9999, whose last days are the year 10000 in some
-/// zone, which calendars of common languages do not have. It is what a perpetual license tells as its end.
-pub const LATEST_END: UnixMillis = UnixMillis(253_370_764_800_000);
-/// The last day on which a license may end, for sentences.
+/// The last day before [`LATEST_END`], for sentences.
 const LAST_DAY: &str = "9998-12-31";
 
 /// Why a term stays as it is.

@@ -42,6 +42,15 @@ impl VerifyRefusal {
             Self::HardwareMismatch => Code::HardwareMismatch,
         }
     }
+
+    /// Returns true if the refusal follows from the device that asks, and not from the license alone.
+    #[must_use]
+    pub const fn is_about_device(self) -> bool {
+        match self {
+            Self::NotActivated | Self::HardwareMismatch => true,
+            Self::NotFound | Self::Revoked | Self::Suspended | Self::Pending | Self::Expired => false,
+        }
+    }
 }
 
 /// Everything the checks look at.

@@ -1,0 +1,93 @@
+//! Verify's answer about a license at a moment, with everything that it follows from.
+
+use falconer_aws::operator::AuditRecord;
+use falconer_aws::{Store, StoreError};
+use falconer_domain::effective_license::EffectiveLicense;
+use falconer_domain::hardware::{DeviceId, HashedComponents, ReceivedComponents};
+use falconer_domain::verify::{Check, Facts, VerifyRefusal};
+use falconer_domain::{Code, KeyRing, License, UnixMillis};
+
+use crate::history::Recent;
+use crate::license_service::LicenseService;
+
+/// A question to verify. No `Debug`: it is about a person.
+pub struct Question {
+    /// The license.
+    pub license: License,
+    /// The hardware of the request; `None` and nothing that counts are the same.
+    pub hardware: Option<ReceivedComponents>,
+    /// The moment of the request.
+    pub at: UnixMillis,
+    /// Today.
+    pub now: UnixMillis,
+}
+
+/// Verify's answer, and its reasons. No `Debug`: it is about a person.
+pub struct Explanation {
+    /// The license under its rules, as it is today.
+    pub standing: EffectiveLicense,
+    /// The answer.
+    pub code: Code,
+    /// Every check of verify, in its order.
+    pub checks: Vec<Check>,
+    /// The bound device that the hardware is of.
+    pub device: Option<DeviceId>,
+    /// True if the request has hardware.
+    pub hardware_given: bool,
+    /// The audit between the moment and today, oldest first.
+    pub between: Vec<AuditRecord>,
+    /// The answers to the last requests.
+    pub answered: Recent,
+}
+
+/// Reasons why there is no answer to explain.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// The ring cannot key the hardware of this license.
+    #[error("the key ring lacks the license's generation: verify answers 503; restore the ring")]
+    NoGeneration,
+    /// The tables.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+impl Explanation {
+    /// Makes the very checks of `POST /api/verify`, and reads the history around them.
+    ///
+    /// # Errors
+    /// [`ExplainError`].
+    pub async fn of(
+        question: Question,
+        store: &Store,
+        ring: &KeyRing,
+        service: &LicenseService<'_>,
+    ) -> Result<Self, ExplainError> {
+        let Question { license, hardware, at, now } = question;
+        let generation = ring.generation(license.generation).ok_or(ExplainError::NoGeneration)?;
+        let hardware = hardware.filter(|components| !components.is_empty());
+        let hashed: Option<HashedComponents> =
+            hardware.map(|components| components.hashed(generation, &license.id));
+        let standing = service.standing(license).await?;
+        let facts = Facts::gather(&standing, hashed.as_ref(), at);
+        let checks = facts.checks().collect();
+        let code = facts.decide().map_or_else(VerifyRefusal::code, |()| Code::Valid);
+        let device = facts.device().map(|found| found.id.clone());
+        let between = between(store, &standing.license, at, now).await?;
+        let answered = Recent::answers(store, &standing.license.id).await?;
+        Ok(Self { code, checks, device, hardware_given: hashed.is_some(), between, answered, standing })
+    }
+}
+
+async fn between(
+    store: &Store,
+    license: &License,
+    at: UnixMillis,
+    now: UnixMillis,
+) -> Result<Vec<AuditRecord>, StoreError> {
+    if at >= now {
+        return Ok(Vec::new());
+    }
+    let mut rows = store.audit_since(&license.id, at).await?;
+    rows.retain(|row| row.moment() <= now);
+    Ok(rows)
+}
