@@ -27,7 +27,7 @@ const WHOLE_CORE_MB: f64 = 1_769.0;
 
 /// A month of the pair of small machines, and Falconer's month before the first request (`docs/costs.md`).
 pub(crate) const SERVER_MONTH: f64 = 20.11;
-pub(crate) const IDLE_MONTH: f64 = 3.30;
+pub(crate) const IDLE_MONTH: f64 = 0.40;
 
 /// The billed parts of one verification, and how they were found.
 #[derive(Clone, Copy, Debug, Serialize)]

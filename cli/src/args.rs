@@ -11,10 +11,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
-pub(crate) use change::{
-    Change, EraseSubject, Extend, Feature, LicenseChange, Note, ResetHardware, Revoke, RotateKey,
-    SetCustomer, SetPolicy, SetSeats, SetTier,
-};
+pub(crate) use change::{Change, EraseSubject, Extend, LicenseChange, RotateKey};
 pub(crate) use import_export::{
     DateOrder, Export, ExportCsv, Import, ImportFile, ImportPostgres, ImportSheet,
 };

@@ -73,7 +73,7 @@ fn one<'a>(records: &'a [TapRecord], operation: &str) -> &'a TapRecord {
     first
 }
 
-/// P4, for whoever asks once a minute: one read unit and no write unit before the answer.
+/// P4: the first request of a minute takes one read unit and no write unit before its answer.
 #[test]
 fn verify_costs_one_read_before_its_row() {
     let stack = warmed();
@@ -99,7 +99,7 @@ fn verify_costs_one_read_before_its_row() {
     assert_eq!((after.read, after.write), (0.0, 1.0));
 }
 
-/// Whoever asks again in the minute is counted beside the read, and the first request with the second.
+/// A second request in the minute is counted beside the read, and the first one with it.
 #[test]
 fn second_verify_counts_the_first_too() {
     let stack = warmed();

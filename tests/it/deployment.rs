@@ -95,6 +95,27 @@ fn watched_metrics_are_written() {
     assert_eq!(others, of_aws.map(|(space, name)| (space.to_owned(), name.to_owned())).into());
 }
 
+/// An account has ten metrics of alarms for nothing. `docs/costs.md` counts on it, and a deployment on its alarms.
+#[test]
+fn essential_alarms_read_ten_metrics() {
+    let template = template();
+    let alarms: Vec<_> = template.of_type("AWS::CloudWatch::Alarm").collect();
+    let (essential, others): (Vec<_>, Vec<_>) =
+        alarms.into_iter().partition(|(_, alarm)| alarm["Condition"].is_null());
+    let metrics = |of: &[(&String, &Value)]| of.iter().map(|(_, alarm)| read_by(alarm).len()).sum::<usize>();
+    assert_eq!((metrics(&essential), metrics(&others)), (10, 29));
+    assert!(others.iter().all(|(_, alarm)| alarm["Condition"] == "WithAllAlarms"));
+    let runbook = std::fs::read_to_string(checkout().join("docs/runbook.md")).unwrap();
+    let named = runbook.split("there are five alarms:").nth(1).unwrap().split('.').next().unwrap();
+    let named: BTreeSet<_> = named.split('`').skip(1).step_by(2).collect();
+    let entry = |alarm: &Value| {
+        let description = alarm["Properties"]["AlarmDescription"].as_str().unwrap();
+        description.split_once('#').unwrap().1.to_owned()
+    };
+    let entries: BTreeSet<_> = essential.iter().map(|(_, alarm)| entry(alarm)).collect();
+    assert_eq!(named, entries.iter().map(String::as_str).collect(), "the runbook's list");
+}
+
 #[test]
 fn function_alarms_cover_all_functions() {
     let template = template();

@@ -94,6 +94,18 @@ fn reliability_names_existing_tests() {
     assert!(sections.len() > 35, "{}", sections.len());
 }
 
+/// The README shows what `explain` prints: each line is one of the reference, which is run as it is written.
+#[test]
+fn readme_explains_as_the_reference() {
+    let (readme, reference) = (page("README.md"), page("docs/cli.md"));
+    let sample = readme.split("$ falconer explain").nth(1).and_then(|rest| rest.split("```").next());
+    let lines: Vec<_> = sample.expect("a sample").lines().skip(2).filter(|line| !line.is_empty()).collect();
+    assert!(lines.len() > 6, "{lines:?}");
+    for line in lines {
+        assert!(reference.lines().any(|known| known == line), "docs/cli.md has no line {line:?}");
+    }
+}
+
 /// A newcomer looks a test up there.
 #[test]
 fn every_test_file_is_listed() {

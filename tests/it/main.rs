@@ -43,6 +43,7 @@ mod runbook;
 mod same_machine;
 mod seat_stories;
 mod sheets_as_sent;
+mod sidecar;
 mod tables_as_exported;
 mod tidy;
 mod transfer_contract;

@@ -8,7 +8,7 @@ use falconer_domain::UnixMillis;
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, MASTER_A, Reply, TestStack, TestStackOptions, ring};
 
-use crate::limits::wait_for_room_in_the_minute;
+use crate::limits::{counted, wait_for_room_in_the_minute};
 
 /// More than verify's own deadline of 2.5 s, less than the function's 5: a gateway that kills here would betray a
 /// function that waits for Lambda's time-out instead of its own.
@@ -89,6 +89,20 @@ fn without_the_counter_memory_limits() {
             assert!(stack.dynamodb.records().is_empty(), "{:?}", stack.dynamodb.records());
         }
     }
+}
+
+#[test]
+fn counter_gets_the_requests_of_an_outage() {
+    let stack = with_limit(10);
+    let key = stack.put(Fixture::pro());
+    wait_for_room_in_the_minute();
+    stack.dynamodb.break_all(Matcher::resource(stack.settings.rate_limits_table.clone()), Fault::Reset);
+    assert!((0..3).all(|_| stack.verify(&key).code() == "VALID"));
+    stack.dynamodb.heal();
+    stack.settle();
+    stack.forget();
+    assert_eq!(stack.verify(&key).code(), "VALID");
+    assert_eq!(counted(&stack), 4, "three of the outage, and this one");
 }
 
 #[test]

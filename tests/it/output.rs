@@ -612,7 +612,7 @@ fn explain_lists_refused_requests() {
     for part in [
         "The last requests that were refused, newest first:",
         "HARDWARE_MISMATCH",
-        "another device: cpu as dev_",
+        "unbound device: cpu as on dev_",
         "(Laptop)",
     ] {
         assert!(text.contains(part), "{part}: {text}");

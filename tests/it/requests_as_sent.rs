@@ -409,7 +409,7 @@ fn answers_pings_refuses_other_events() {
         }
     }
     let refused =
-        || stack.log_text().lines().filter(|line| line.contains("not a request of the gateway")).count();
+        || stack.log_text().lines().filter(|line| line.contains("not a request of API Gateway")).count();
     // The gateway reads what the functions write a moment after their answers.
     for _ in 0..1_000 {
         if refused() >= 6 * (4 + 3) {

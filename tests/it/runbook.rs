@@ -360,7 +360,7 @@ fn addresses_are_tried() {
     thief.hears("EMAIL_MISMATCH");
     entry.is_shown_by(
         "Somebody with keys tries addresses. The rate limit slows the attempts;",
-        ("limits", "instances_share_one_limit"),
+        ("limits", "license_has_one_limit_over_instances"),
     );
     entry.reads("`falconer suspend <license>` ends them for one license.");
     entry.does("falconer suspend <license>", &[&key]);
@@ -437,7 +437,7 @@ fn tier_that_the_catalog_lacks() {
     let ids = keys.each_ref().map(|key| stack.license_id(key).to_string());
     for id in &ids {
         assert!(
-            log.lines().any(|line| line.contains("lacks a license's tier")
+            log.lines().any(|line| line.contains("tier of the license missing in the catalog")
                 && line.contains(id)
                 && line.contains("gold")),
             "{log}"

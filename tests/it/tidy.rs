@@ -113,6 +113,7 @@ fn dependencies_point_one_way() {
         ("shared/falconer-operator", &["falconer-aws", "falconer-domain"]),
         ("cli", &["falconer-aws", "falconer-domain", "falconer-operator"]),
         ("clients/rust", &["falconer-domain"]),
+        ("clients/headless", &["falconer-client"]),
         ("emulators", &[]),
         ("shared/falconer-openapi", &["falconer-domain", "falconer-http"]),
         ("xtask", &[]),

@@ -9,6 +9,7 @@ use crate::{bench, e2e, moving, step, template, test, tidy, tools};
 
 type CiStep = fn(&Workspace) -> Result<()>;
 
+const WORKFLOW: &str = ".github/workflows/ci.yml";
 const TERMINAL: &str = "xtask/python/terminal.py";
 /// Three times what the tests take on two cores, their build included: a program that waits for the keyboard waits
 /// for good.
@@ -43,9 +44,10 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 24] = [
 ];
 
 /// The cheap ones first.
-const STEPS: [(&str, CiStep); 10] = [
+const STEPS: [(&str, CiStep); 11] = [
     ("format", format),
     ("tidiness", |workspace| tidy::run(workspace, &tidy::TidyOptions::default())),
+    ("hosted workflow", hosted_workflow),
     ("lint", lint),
     ("documentation", documentation),
     ("dependencies", dependencies),
@@ -74,6 +76,15 @@ fn format(workspace: &Workspace) -> Result<()> {
     let sentence = "a rival of the bench is not formatted: run `cargo fmt --all` in bench/rivals";
     let rivals = ["fmt", "--all", "--check", "--manifest-path", bench::RIVALS_MANIFEST];
     step::run(workspace.cargo().args(rivals), sentence)
+}
+
+/// The workflow cannot be run here, so a linter that knows its language and its runners reads it.
+fn hosted_workflow(workspace: &Workspace) -> Result<()> {
+    let actionlint = tools::ACTIONLINT.install(workspace)?.program("actionlint");
+    let mut lint = workspace.command(actionlint);
+    // No other program: what is on PATH differs between machines.
+    lint.args(["-no-color", "-shellcheck=", "-pyflakes=", WORKFLOW]);
+    step::run(&mut lint, "actionlint found something in the hosted workflow: its message is above")
 }
 
 fn lint(workspace: &Workspace) -> Result<()> {
@@ -116,4 +127,24 @@ fn tests_without_a_terminal(workspace: &Workspace) -> Result<()> {
         test::run(workspace, &test::TestOptions::of(arguments))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Documents promise this of the hosted workflow, and nothing here can run it.
+    #[test]
+    fn workflow_tests_clients_on_three_systems() {
+        let workflow = std::fs::read_to_string(Workspace::find().unwrap().root.join(WORKFLOW)).unwrap();
+        let (_, job) = workflow.split_once("\n  client:\n").expect("a job for the client");
+        let job = job.split("\n  # ").next().unwrap_or_default();
+        for system in ["ubuntu-", "macos-", "windows-"] {
+            assert!(job.contains(system), "the client's tests do not run on {system}");
+        }
+        for package in ["falconer-client", "falconer-headless"] {
+            assert!(job.contains(&format!("cargo test --locked -p {package}\n")), "{package} is not tested");
+        }
+        assert!(workflow.contains("bash .ci/run\n"));
+    }
 }

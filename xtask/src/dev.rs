@@ -29,7 +29,7 @@ pub(crate) struct DevOptions {
     /// Instances of each function, started as requests queue up.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
-    /// Requests a minute from one address; 0 switches the limit off, since every local caller is 127.0.0.1.
+    /// Requests a minute for one license from one address; 0 switches the limit off, since every local caller is 127.0.0.1.
     #[arg(long, value_name = "N", default_value_t = 0)]
     rate_limit: u32,
     /// Web origins that may call, as the template's parameter `AllowedOrigins`; without it, the template's default.
@@ -99,7 +99,9 @@ fn welcome(stack: &Stack, options: &stack::StackOptions) -> String {
     let limits = match options.rate_limit {
         0 => "Limits are off: every local caller is 127.0.0.1. Try them with --rate-limit N.".to_owned(),
         limit => {
-            format!("At most {limit} requests a minute: every local caller is 127.0.0.1. The others are off.")
+            format!(
+                "At most {limit} requests a minute for a license: every local caller is 127.0.0.1. The others are off."
+            )
         }
     };
     format!(

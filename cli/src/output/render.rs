@@ -294,10 +294,15 @@ fn asker(row: &AuditRecord, license: &License) -> String {
     match (&row.device, &row.hardware) {
         (Some(id), _) => named(id),
         (None, Some(HardwareRecord { sent, nearest: Some(nearest), agreed })) => {
-            format!("another device: {} as {}, of {}", agreed.join(", "), named(nearest), sent.join(", "))
+            format!(
+                "unbound device: {} as on {}; sent {}",
+                agreed.join(", "),
+                named(nearest),
+                sent.join(", ")
+            )
         }
         (None, Some(HardwareRecord { sent, nearest: None, .. })) => {
-            format!("another device: nothing as any that is bound, of {}", sent.join(", "))
+            format!("unbound device: equal to none; sent {}", sent.join(", "))
         }
         (None, None) => "no hardware sent".to_owned(),
     }

@@ -119,20 +119,20 @@ impl Failure {
         id.message()
     }
 
-    /// True if the call ended early; this says nothing about server and network.
-    pub(crate) fn is_early_end(&self) -> bool {
-        matches!(self.kind, FailureKind::Offline(NetworkFailure::Cancelled) | FailureKind::Forked)
-    }
-
-    /// True if the server answered, by a refusal or otherwise; then the network works.
+    /// True if the server answered with a refusal.
     pub(crate) fn is_refusal(&self) -> bool {
         self.kind == FailureKind::Refused
+    }
+
+    /// True if the call ended early, so that its failure says nothing about server and network.
+    pub(crate) fn is_early_end(&self) -> bool {
+        matches!(self.kind, FailureKind::Offline(NetworkFailure::Cancelled) | FailureKind::Forked)
     }
 }
 
 impl FailureKind {
-    /// Name for programs: `offline`, `busy`, `refused`, `answer`, `input`, `nothing_sent`, `forked`, `store` or
-    /// `setting`.
+    /// Name for programs: `offline`, `busy`, `refused`, `answer`, `input`, `nothing_sent`, `forked`, `store`
+    /// or `setting`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use falconer_domain::person::{Email, MAX_PERSON_CHARS, PersonName};
 use crate::answer::SeatHolder;
 use crate::clock::UnixSeconds;
 use crate::failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
-use crate::licensing::{Activation, Licensing, can_be_key};
+use crate::licensing::{Activation, Licensing};
 use crate::state::{LockCode, State};
 use crate::user_message::{MessageId, UserMessage};
 
@@ -249,7 +249,7 @@ impl ActivationForm {
         let [key, name, email] = &self.texts;
         let email_is_wrong =
             Email::read(email).map_or(true, |email| email.is_some_and(|email| !email.looks_right()));
-        if !can_be_key(key) {
+        if !LicenseKey::has_reading(key) {
             Some((Field::Key, InvalidInput::Key))
         } else if PersonName::read(name).is_err() {
             Some((Field::Name, InvalidInput::Name))

@@ -54,7 +54,6 @@ use outcome::Candidates;
 use session::{Session, SessionState};
 
 pub use builder::{Builder, OpenError};
-pub(crate) use outcome::can_be_key;
 pub use outcome::{Activation, Deactivation};
 pub use refresher::Refresher;
 

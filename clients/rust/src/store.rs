@@ -31,7 +31,7 @@ pub(crate) use machine::machine_names;
 pub(crate) use memory::MemoryStore;
 pub(crate) use open::{Opened, open, read_only};
 pub use plain_file::PlainFile;
-pub(crate) use record::{Licensee, PendingRequest, Record, SentComponents, StoredKey};
+pub(crate) use record::{Licensee, PendingRequest, Record, SentComponents, StoredKey, StoredReadings};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteFile;
 

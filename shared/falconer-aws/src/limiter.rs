@@ -190,7 +190,7 @@ impl Limiter {
                 Err(over())
             }
             Err(error) => {
-                tracing::warn!(error = %error, "rate limit counter out of reach");
+                tracing::warn!(error = %error, "rate limit counter unavailable");
                 if self.counting == Counting::FromTheSecond {
                     self.memory().note_uncounted(bucket, now);
                 }

@@ -41,7 +41,7 @@ codes! {
     Ok, "OK", 200, "Done",
         "Nothing.";
     Valid, "VALID", 200, "License is valid",
-        "Nothing; the features it unlocks stand in the answer.";
+        "Nothing; the answer has the features that it unlocks.";
     Activated, "ACTIVATED", 200, "This device holds a seat now",
         "Nothing; keep the lease, and refresh it from its refresh_at on.";
     Refreshed, "REFRESHED", 200, "This device holds its seat",

@@ -68,7 +68,7 @@ impl Session<'_> {
     pub async fn load(&self) -> Result<Loaded, Rejection> {
         let (app, request) = (self.app, self.request);
         let Some(product) = self.authentic.key.product() else { return self.load_imported().await };
-        self.admit()?;
+        self.check_limits()?;
         request.begin()?;
         let (counted, license, catalog) = tokio::join!(
             app.limiter.count(&request.address, self.license_id(), request.now),
@@ -212,7 +212,7 @@ impl Session<'_> {
     }
 
     /// Refuses from memory what is over a limit. That refusal and a failure name the license in the log.
-    fn admit(&self) -> Result<(), Rejection> {
+    fn check_limits(&self) -> Result<(), Rejection> {
         self.app.telemetry.concerns(self.license_id());
         Ok(self.app.limiter.admit(&self.request.address, self.license_id(), self.request.now)?)
     }
@@ -223,7 +223,7 @@ impl Session<'_> {
         let (app, request, limiter) = (self.app, self.request, &self.app.limiter);
         let (license, address, now) = (self.license_id(), &request.address, request.now);
         let row = if limiter.has_found(license, now) {
-            self.admit()?;
+            self.check_limits()?;
             request.begin()?;
             let (counted, row) =
                 tokio::join!(limiter.count(address, license, now), self.app.store.license(license));
@@ -236,7 +236,7 @@ impl Session<'_> {
             app.admit(limiter.count_unknown_key(address, now).await?)?;
             request.begin()?;
             let row = self.imported(app.store.license(license).await)?;
-            self.admit()?;
+            self.check_limits()?;
             limiter.count_with_next(address, license, now);
             row
         };

@@ -1,7 +1,7 @@
-//! Shared start of both examples: reads their settings and pins public keys.
+//! Start of the example: reads its settings and pins public keys.
 //!
-//! The examples pin the keys that the server offers at first use, so that they run against any stack. An attacker on
-//! the network could offer others then; a real application is built with its vendor's keys.
+//! The example pins the keys that the server offers at first use, so that it runs against any stack. An attacker on the
+//! network could offer others then; a real application is built with its vendor's keys.
 
 use std::path::PathBuf;
 use std::{env, fs};

@@ -50,7 +50,7 @@ mod tests {
 
     use super::*;
     use crate::clock::UnixSeconds;
-    use crate::store::{Licensee, PendingRequest, SentComponents, StoredKey};
+    use crate::store::{Licensee, PendingRequest, SentComponents, StoredKey, StoredReadings};
 
     fn sent(digest: &str) -> SentComponents {
         SentComponents { digest: digest.to_owned(), at: UnixSeconds(9) }
@@ -87,7 +87,10 @@ mod tests {
     #[test]
     fn person_stays_with_its_pending_key() {
         let waits = |key: &str, name: &str| Record {
-            pending: Some(PendingRequest::Activate(StoredKey(key.to_owned()))),
+            pending: Some(PendingRequest::Activate(StoredReadings {
+                first: StoredKey(key.to_owned()),
+                others: Vec::new(),
+            })),
             licensee: Licensee { name: PersonName::read(name).unwrap(), email: None },
             ..Record::default()
         };

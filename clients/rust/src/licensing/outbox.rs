@@ -4,20 +4,20 @@
 //! one. It waits until the server has answered it for good; where another request replaces it, the next refresh releases
 //! the seat of its key.
 
-use falconer_domain::LicenseKey;
+use falconer_domain::{Code, LicenseKey};
 
 use super::outcome::Input;
 use super::session::{Exchange, Session, request_members};
 use crate::answer::RequestFailure;
 use crate::decision::{Decision, Question};
 use crate::failure::{Failure, InvalidInput};
-use crate::store::{Licensee, PendingRequest, Record, StoredKey};
+use crate::store::{Licensee, PendingRequest, Record, StoredKey, StoredReadings};
 use crate::transport::ApiEndpoint;
 
 impl Session<'_> {
     /// See [`Licensing::activate`](super::Licensing::activate). Returns the reason for waiting, if it waits.
     pub(super) fn activate(&mut self, input: &Input) -> Result<Option<Failure>, Failure> {
-        let Input { key, licensee } = input;
+        let Input { key, others, licensee } = input;
         let stored = self.state.record.key.clone();
         match self.take_seat(ApiEndpoint::Activate, key, licensee, None) {
             Exchange::Decided(Decision::Lease, _) => {
@@ -26,11 +26,17 @@ impl Session<'_> {
             }
             Exchange::Unsigned(refusal) if !refusal.is_final_without_signature() => Err(refusal.into()),
             Exchange::Decided(_, refusal) | Exchange::Unsigned(refusal) => {
-                self.clear_pending(key);
+                let is_unknown = refusal.code == Code::InvalidSignature.name();
+                let stored = to_stored(key);
+                self.keep(|record| match is_unknown {
+                    true => record.pass_over_reading(&stored),
+                    false => record.end_activation(&stored),
+                });
                 Err(refusal.into())
             }
             Exchange::Failed(failure @ (RequestFailure::OtherMachine | RequestFailure::OtherProduct)) => {
-                self.clear_pending(key);
+                let stored = to_stored(key);
+                self.keep(|record| record.end_activation(&stored));
                 Err(failure.into())
             }
             Exchange::Failed(failure) if failure.is_early_end() => {
@@ -38,7 +44,9 @@ impl Session<'_> {
                 Err(failure.into())
             }
             Exchange::Failed(failure) => {
-                self.replace_pending(key, stored.as_ref(), Some(&PendingRequest::Activate(to_stored(key))));
+                let others = others.iter().map(to_stored).collect();
+                let readings = StoredReadings { first: to_stored(key), others };
+                self.replace_pending(key, stored.as_ref(), Some(&PendingRequest::Activate(readings)));
                 self.keep(|record| record.licensee = licensee.clone());
                 Ok(Some(failure.into()))
             }
@@ -100,7 +108,7 @@ impl Session<'_> {
     /// Sends the pending request, then releases abandoned seats. A final answer of the server ends the waiting.
     pub(super) fn send_pending(&mut self) -> Result<(), Failure> {
         let sent = match self.state.record.pending.clone() {
-            Some(PendingRequest::Activate(key)) => self.send_activation(&key),
+            Some(PendingRequest::Activate(readings)) => self.send_activation(readings),
             Some(PendingRequest::Deactivate) => self.send_deactivation(),
             None => Ok(()),
         };
@@ -114,13 +122,15 @@ impl Session<'_> {
         }
     }
 
-    fn send_activation(&mut self, key: &StoredKey) -> Result<(), Failure> {
-        let Some(key) = LicenseKey::parse(&key.0) else {
+    /// Asks with the reading that waits, and with the next ones as long as the server never issued a key.
+    fn send_activation(&mut self, readings: StoredReadings) -> Result<(), Failure> {
+        let keys: Option<Vec<_>> = readings.into_keys().map(|key| LicenseKey::parse(&key.0)).collect();
+        let inputs = keys.and_then(|keys| Input::of_readings(&keys, &self.state.record.licensee));
+        let Some(inputs) = inputs else {
             self.keep(|record| record.pending = None);
             return Ok(());
         };
-        let licensee = self.state.record.licensee.clone();
-        self.activate(&Input { key, licensee })?.map_or(Ok(()), Err)
+        inputs.first_known(|input| self.activate(&input))?.map_or(Ok(()), Err)
     }
 
     fn send_deactivation(&mut self) -> Result<(), Failure> {
@@ -166,19 +176,13 @@ impl Session<'_> {
     /// seat.
     fn abandon_unless_wanted(&mut self, key: &LicenseKey) {
         let key = to_stored(key);
-        let pending = PendingRequest::Activate(key.clone());
         self.keep(|record| {
-            let is_wanted = record.key.as_ref() == Some(&key) || record.pending.as_ref() == Some(&pending);
+            let waits = matches!(&record.pending, Some(PendingRequest::Activate(it)) if it.first == key);
+            let is_wanted = record.key.as_ref() == Some(&key) || waits;
             if !is_wanted && !record.abandoned_keys.contains(&key) {
                 record.abandoned_keys.push(key.clone());
             }
         });
-    }
-
-    /// Removes the pending activation of `key`, which has its final answer.
-    fn clear_pending(&mut self, key: &LicenseKey) {
-        let answered = PendingRequest::Activate(to_stored(key));
-        self.keep(|record| record.pending = record.pending.take().filter(|pending| *pending != answered));
     }
 }
 

@@ -30,7 +30,23 @@ pub enum Deactivation {
 /// Input of an activation, read.
 pub(super) struct Input {
     pub(super) key: LicenseKey,
+    /// The readings of the typed text that follow, should the server never have issued this key.
+    pub(super) others: Vec<LicenseKey>,
     pub(super) licensee: Licensee,
+}
+
+impl Input {
+    /// An input for each of the keys that a text can mean. `None` without a key.
+    pub(super) fn of_readings(keys: &[LicenseKey], licensee: &Licensee) -> Option<Candidates<Self>> {
+        let others = |place| keys.iter().skip(place + 1).cloned().collect();
+        let mut inputs = keys.iter().enumerate().map(|(place, key)| Self {
+            key: key.clone(),
+            others: others(place),
+            licensee: licensee.clone(),
+        });
+        let likeliest = inputs.next()?;
+        Some(Candidates { likeliest, others: inputs.collect() })
+    }
 }
 
 /// Keys that a typed text can mean, the likeliest first, and what is derived from them.
@@ -70,9 +86,11 @@ pub(super) fn read_input(
     name: &str,
     email: &str,
 ) -> Result<Candidates<Input>, InvalidInput> {
-    let keys = read_key(product, key)?;
-    let licensee = read_licensee(name, email)?;
-    Ok(keys.map(|key| Input { key, licensee: licensee.clone() }))
+    let keys = LicenseKey::readings(key, product);
+    if keys.is_empty() {
+        return Err(InvalidInput::Key);
+    }
+    Input::of_readings(&keys, &read_licensee(name, email)?).ok_or(InvalidInput::Key)
 }
 
 /// Reads name and e-mail; either may be empty.
@@ -85,17 +103,10 @@ pub(super) fn read_licensee(name: &str, email: &str) -> Result<Licensee, Invalid
     Ok(Licensee { name, email })
 }
 
-/// Reads a key. The product printed in a whole key is not compared with this application's: the server decides about
-/// that.
+/// Reads a key as the server does: an imported key may be any words. The product printed in a whole key is not compared
+/// with this application's: the server decides about that.
 pub(super) fn read_key(product: &Product, key: &str) -> Result<Candidates<LicenseKey>, InvalidInput> {
-    let mut keys = LicenseKey::readings(key, product).into_iter().filter(|_| can_be_key(key));
+    let mut keys = LicenseKey::readings(key, product).into_iter();
     let likeliest = keys.next().ok_or(InvalidInput::Key)?;
     Ok(Candidates { likeliest, others: keys.collect() })
-}
-
-/// True if a text can be a key of any product. Imported keys are any text, but words without a digit are something else
-/// that was pasted.
-pub(crate) fn can_be_key(text: &str) -> bool {
-    let is_prose = text.trim().contains(char::is_whitespace) && !text.chars().any(char::is_numeric);
-    !is_prose && LicenseKey::has_reading(text)
 }

@@ -1,6 +1,7 @@
 //! The row of one license, and its form as named texts.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use falconer_domain::UnixMillis;
 use falconer_domain::person::{Email, PersonName};
@@ -21,11 +22,37 @@ pub(crate) struct Licensee {
 #[debug("StoredKey(…)")]
 pub(crate) struct StoredKey(pub(crate) String);
 
+/// The keys that a typed text may still mean, the likeliest first. The application asks about the next one only after the
+/// server has answered that it never issued the one before, so the first alone may hold a seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredReadings {
+    pub(crate) first: StoredKey,
+    pub(crate) others: Vec<StoredKey>,
+}
+
+impl StoredReadings {
+    /// Writes one key a line: keys contain no line break. Version 0.1.0 wrote the first key alone.
+    fn to_text(&self) -> String {
+        let keys: Vec<_> = iter::once(&self.first).chain(&self.others).map(|key| key.0.as_str()).collect();
+        keys.join("\n")
+    }
+
+    fn from_text(text: &str) -> Self {
+        let mut keys = text.lines().map(|key| StoredKey(key.to_owned()));
+        Self { first: keys.next().unwrap_or_else(|| StoredKey(String::new())), others: keys.collect() }
+    }
+
+    /// All keys, in their order.
+    pub(crate) fn into_keys(self) -> impl Iterator<Item = StoredKey> {
+        iter::once(self.first).chain(self.others)
+    }
+}
+
 /// The one request that waits for the server. A later request replaces it: [`Record::replace_pending`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PendingRequest {
     /// Activation with a key.
-    Activate(StoredKey),
+    Activate(StoredReadings),
     /// Freeing this device's seat.
     Deactivate,
 }
@@ -110,7 +137,7 @@ impl Record {
         pending: Option<PendingRequest>,
     ) {
         let before = match self.pending.take() {
-            Some(PendingRequest::Activate(before)) => Some(before),
+            Some(PendingRequest::Activate(before)) => Some(before.first),
             Some(PendingRequest::Deactivate) => stored.cloned(),
             None => None,
         };
@@ -121,8 +148,24 @@ impl Record {
 
     /// Abandons a pending activation. Its seat may have been taken although the answer was lost.
     pub(crate) fn abandon_activation(&mut self) {
-        if let Some(PendingRequest::Activate(key)) = self.pending.take() {
-            self.abandoned_keys.push(key);
+        if let Some(PendingRequest::Activate(readings)) = self.pending.take() {
+            self.abandoned_keys.push(readings.first);
+        }
+    }
+
+    /// Ends a pending activation with `key`, which has its final answer.
+    pub(crate) fn end_activation(&mut self, key: &StoredKey) {
+        let is_answered = |pending: &mut PendingRequest| matches!(pending, PendingRequest::Activate(readings) if readings.first == *key);
+        self.pending.take_if(is_answered);
+    }
+
+    /// Goes on to the next reading of a pending activation whose first one, `key`, the server never issued.
+    pub(crate) fn pass_over_reading(&mut self, key: &StoredKey) {
+        let Some(PendingRequest::Activate(readings)) = &self.pending else { return };
+        if readings.first == *key {
+            let mut others = readings.others.clone().into_iter();
+            let rest = others.next().map(|first| StoredReadings { first, others: others.collect() });
+            self.pending = rest.map(PendingRequest::Activate);
         }
     }
 
@@ -135,7 +178,7 @@ impl Record {
     pub(super) fn to_fields(&self) -> BTreeMap<String, String> {
         let (pending, pending_key) = match &self.pending {
             None => (None, None),
-            Some(PendingRequest::Activate(key)) => (Some("activate"), Some(&key.0)),
+            Some(PendingRequest::Activate(readings)) => (Some("activate"), Some(readings.to_text())),
             Some(PendingRequest::Deactivate) => (Some("deactivate"), None),
         };
         // Keys contain no line break.
@@ -153,7 +196,7 @@ impl Record {
             ("skew_millis", Some(self.checkpoint.skew_millis.to_string())),
             ("seal", self.seal.clone()),
             ("pending", pending.map(str::to_owned)),
-            ("pending_key", pending_key.cloned()),
+            ("pending_key", pending_key),
             ("given_up_keys", Some(abandoned.join("\n")).filter(|keys| !keys.is_empty())),
         ];
         fields.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))).collect()
@@ -180,7 +223,9 @@ impl Record {
             },
             seal: text("seal"),
             pending: match (text("pending").as_deref(), text("pending_key")) {
-                (Some("activate"), Some(key)) => Some(PendingRequest::Activate(StoredKey(key))),
+                (Some("activate"), Some(keys)) => {
+                    Some(PendingRequest::Activate(StoredReadings::from_text(&keys)))
+                }
                 (Some("deactivate"), _) => Some(PendingRequest::Deactivate),
                 _ => None,
             },
@@ -215,7 +260,10 @@ mod tests {
             failed_at: Some(UnixSeconds(7)),
             checkpoint: TimeCheckpoint { floor: UnixMillis(-5), skew_millis: i64::MAX },
             seal: Some("seal".to_owned()),
-            pending: Some(PendingRequest::Activate(StoredKey("QF-PRO-OTHER".to_owned()))),
+            pending: Some(PendingRequest::Activate(StoredReadings {
+                first: StoredKey("QF-PRO-OTHER".to_owned()),
+                others: vec![StoredKey("QF-P_RO-OTHER".to_owned())],
+            })),
             abandoned_keys: ["QF-PRO-THIRD", "QF-PRO-FOURTH"].map(|key| StoredKey(key.to_owned())).to_vec(),
         }
     }

@@ -64,7 +64,7 @@ fn accepts_keys_without_hyphens() {
 #[test]
 fn invalid_field_is_named_and_not_sent() {
     let setup = TestSetup::new();
-    let mut form = filled("not a key");
+    let mut form = filled("no key");
     assert!(form.submit().is_none());
     let Phase::Failed { failure, next } = form.phase().clone() else { panic!("{:?}", form.phase()) };
     assert_eq!((next, form.focus()), (NextAction::Correct(Field::Key), Field::Key));

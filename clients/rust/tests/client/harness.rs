@@ -152,6 +152,8 @@ pub(crate) enum NetworkFault {
     Status(u16),
     /// An unsigned refusal with this code.
     Unsigned(&'static str),
+    /// None, and keys whose tag does not verify are unknown.
+    TagsChecked,
     /// An HTML page with status 200.
     Portal,
     /// The first half of the answer.
@@ -225,7 +227,11 @@ pub(crate) fn product() -> Product {
 }
 
 pub(crate) fn key(number: u8) -> String {
-    let tier = PrintedTier::parse("PRO").unwrap();
+    key_of_tier("PRO", number)
+}
+
+pub(crate) fn key_of_tier(tier: &str, number: u8) -> String {
+    let tier = PrintedTier::parse(tier).unwrap();
     CurrentKey::issue(ring(1).current(), product(), tier, [number; 10]).to_string()
 }
 
@@ -272,6 +278,10 @@ impl ServerState {
             NetworkFault::Status(status) => return Ok(reply(status, b"".to_vec())),
             NetworkFault::Unsigned(code) => {
                 return Ok(reply(409, json!({ "code": code, "valid": false }).to_string().into_bytes()));
+            }
+            NetworkFault::TagsChecked if is_unknown(body) => {
+                let body = json!({ "code": "INVALID_SIGNATURE", "valid": false });
+                return Ok(reply(403, serde_json::to_vec(&body).unwrap()));
             }
             NetworkFault::Portal => return Ok(reply(200, b"<html>Welcome to the hotel</html>".to_vec())),
             _ => {}
@@ -391,6 +401,10 @@ impl ServerState {
             Claims::refused(&occasion, code, Some(&terms))
         }
     }
+}
+
+fn is_unknown(body: &Value) -> bool {
+    body["license_key"].as_str().is_some_and(|key| ring(1).authenticate(key).is_err())
 }
 
 pub(crate) fn received(hardware: &Value) -> ReceivedComponents {

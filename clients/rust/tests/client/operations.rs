@@ -121,7 +121,11 @@ fn tries_each_candidate_key() {
     };
     assert_eq!(tried(&key(1)), [key(1)], "a whole key is what it says");
     let two_words = key(1).replace("PRO", "PRO 2").replace('-', " ");
-    assert_eq!(tried(&two_words), [key(1).replace("PRO", "PRO_2"), key(1).replace("PRO", "PRO2")]);
+    let tiers = ["PRO_2", "PRO2", "PR_O2", "P_RO2"];
+    assert_eq!(tried(&two_words), tiers.map(|tier| key(1).replace("PRO", tier)));
+    let lost = key(1).replace("PRO", "PROPLUS").replace('-', "");
+    assert!(tried(&lost).contains(&key(1).replace("PRO", "PRO_PLUS")), "an underscore that is lost");
+    assert_eq!(tried("some old words"), ["SOME-OLD-WORDS"], "another system may issue words");
     assert_eq!(tried("550e8400 e29b 41d4 a716 446655440000"), ["550E8400-E29B-41D4-A716-446655440000"]);
     setup.server.state().fault = NetworkFault::Unsigned("NOT_FOUND");
     setup.server.state().requests.clear();

@@ -3,7 +3,7 @@
 use falconer_client::transport::ApiEndpoint;
 use falconer_client::{Activation, Deactivation, FailureKind, Licensing, NetworkFailure, Pending, State};
 
-use crate::harness::{NetworkFault, TestSetup, key};
+use crate::harness::{NetworkFault, TestSetup, key, key_of_tier};
 
 /// Enough seats for every activation that reaches the server.
 fn setup() -> TestSetup {
@@ -148,6 +148,39 @@ fn only_signed_answer_ends_release() {
         assert_eq!(setup.client.pending(), (!ends).then_some(Pending::ReleaseSeat), "{fault:?}");
         assert_eq!(setup.client.status(), State::Active);
     }
+}
+
+/// A text may mean several keys, and only the server knows which of them it issued.
+#[test]
+fn queued_activation_keeps_all_readings() {
+    let (setup, folder) = (setup(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("license.db");
+    let issued = key_of_tier("PRO_PLUS", 1);
+    let typed = issued.replace(['-', '_'], "");
+    setup.set_fault(NetworkFault::Down);
+    let activation = setup.on(&path).activate(&typed, "", "");
+    assert!(matches!(activation, Ok(Activation::Waiting(_))), "{activation:?}");
+
+    let client = setup.on(&path);
+    assert_eq!(client.pending(), Some(Pending::Activate));
+    setup.set_fault(NetworkFault::TagsChecked);
+    assert_eq!(client.refresh(), Ok(State::Active));
+    assert_eq!((client.pending(), setup.server.state().devices.len()), (None, 1));
+    let (_, asked) = setup.server.state().requests.last().unwrap().clone();
+    assert_eq!(asked["license_key"], issued);
+}
+
+#[test]
+fn queued_readings_end_when_none_is_known() {
+    let setup = setup();
+    setup.set_fault(NetworkFault::Down);
+    setup.client.activate(&key_of_tier("PRO_PLUS", 1).replace(['-', '_'], ""), "", "").unwrap();
+    setup.set_fault(NetworkFault::Unsigned("INVALID_SIGNATURE"));
+    setup.server.state().requests.clear();
+    let refused = setup.client.refresh().unwrap_err();
+    assert_eq!(refused.code.as_deref(), Some("INVALID_SIGNATURE"));
+    assert!(setup.server.asked().len() > 1);
+    assert_eq!((setup.client.pending(), setup.client.status()), (None, State::NotActivated));
 }
 
 /// Another person's name and address are never sent with a key: not by a transfer, and not by any later call.

@@ -117,6 +117,14 @@ impl Service {
     }
 }
 
+/// The bound is exact: one instance uses the limit up, and each other one admits a request of its own.
+#[test]
+fn each_further_instance_admits_one() {
+    let mut service = Service::new(4, Counting::FromTheSecond, 10);
+    let mut admitted = |instance: usize| (0..20).filter(|_| service.asks(instance)).count();
+    assert_eq!([0, 1, 2, 3].map(&mut admitted), [10, 1, 1, 1]);
+}
+
 proptest! {
     /// In any order of requests to any instances, at most `limit + instances − 1` are admitted; nobody is refused before
     /// the limit is reached; and each change is counted, so of them exactly the limit is admitted.

@@ -137,11 +137,13 @@ fn tiers(text: &str) -> Vec<PrintedTier> {
     tiers
 }
 
-/// A tier's letters with one underscore between two of them.
+/// A tier's letters with one underscore between two of them, those near the middle first: both parts are words.
 fn underscored(text: &str) -> Vec<PrintedTier> {
     let joined: String = text.chars().filter(|c| !matches!(*c, SEPARATOR | UNDERSCORE)).collect();
-    let places = joined.char_indices().map(|(place, _)| place).skip(1);
+    let mut places: Vec<usize> = joined.char_indices().map(|(place, _)| place).skip(1).collect();
+    places.sort_by_key(|place| (2 * place).abs_diff(joined.len()));
     places
+        .into_iter()
         .filter_map(|place| PrintedTier::parse(&format!("{}_{}", &joined[..place], &joined[place..])))
         .collect()
 }

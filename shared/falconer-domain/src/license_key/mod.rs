@@ -120,7 +120,9 @@ impl LicenseKey {
         let mut readings: Vec<Self> = Vec::new();
         let legacy: Vec<_> = loose::legacy(&folded).into_iter().map(Self::Legacy).collect();
         let is_legacy = !legacy.is_empty();
-        let current = loose::current(&folded).into_iter().map(Self::Current);
+        // In the order of the server, so that a text is read here as it is there.
+        let current = loose::current(&folded).into_iter().chain(loose::current_without_underscore(&folded));
+        let current = current.map(Self::Current);
         for key in legacy.into_iter().chain(current).filter(|key| key.product() == Some(product)) {
             if !readings.contains(&key) {
                 readings.push(key);
@@ -143,8 +145,9 @@ impl LicenseKey {
         is_whole || !loose::current(&folded).is_empty() || !loose::legacy(&folded).is_empty()
     }
 
-    /// How many keys of one text an application asks about: an address has ten requests a minute.
-    pub const MAX_TRIES: usize = 4;
+    /// Keys of one text that an application asks about. A tier of up to 8 letters and digits that has lost its underscore
+    /// has as many readings, and an address has ten requests a minute.
+    pub const MAX_TRIES: usize = 8;
 
     /// The one text for every spelling of the key: what ids and hardware parts are keyed by.
     #[must_use]

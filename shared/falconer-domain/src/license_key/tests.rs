@@ -268,8 +268,9 @@ fn readings_start_with_the_right_key() {
             assert_eq!(readings(&typed)[0], key, "{typed}");
         }
     }
-    // Another key beside the right one would be sent if the server refused that, and be keyed by another text.
-    assert_eq!(readings(&issue([5; RANDOM_BYTES]).to_string().replace('-', "")).len(), 1);
+    // An imported key beside the right one would be sent if the server refused that, and be keyed by another text.
+    let joined = issue([5; RANDOM_BYTES]).to_string().replace('-', "");
+    assert!(LicenseKey::readings(&joined, &product).iter().all(|key| matches!(key, LicenseKey::Current(_))));
     let underscored = of_tier("QF", "PRO_2", [5; RANDOM_BYTES]).to_string();
     assert_eq!(readings(&underscored.replace(['-', '_'], " "))[0], underscored);
     assert!(readings(&underscored.replace('-', "")).contains(&underscored));
@@ -278,6 +279,32 @@ fn readings_start_with_the_right_key() {
     assert_eq!(readings(foreign).last().map(String::as_str), Some(foreign));
     assert!(readings(foreign).len() <= LicenseKey::MAX_TRIES);
     assert_eq!(readings("no"), Vec::<String>::new());
+}
+
+/// A tier that has lost its underscore and has nothing in its place: what the server reads, an application asks about.
+#[test]
+fn readings_restore_a_lost_underscore() {
+    let product = Product::parse("QF").unwrap();
+    for tier in
+        ["PRO_2", "P_R", "A_LIFETIM", "PRO_PLUS", "LIFETIM_2", "ALL_ACCESS", "STANDARD_EU", "ENTERPRISE_YEAR"]
+    {
+        let key = of_tier("QF", tier, [7; RANDOM_BYTES]).to_string();
+        let code = &key[key.len() - 35..];
+        let tier = tier.replace('_', "");
+        for typed in [
+            format!("QF{tier}{code}").replace('-', ""),
+            format!("qf {tier} {code}").replace('-', " "),
+            format!("QF{tier}-{code}"),
+            format!("License key: QF.{tier}.{code}"),
+        ] {
+            // A text in the very form of a key is another key, to the server as well.
+            let Some(expected) = read(&typed) else { continue };
+            assert_eq!(expected, key, "{typed}");
+            let readings = LicenseKey::readings(&typed, &product);
+            assert!(readings.iter().any(|reading| reading.to_string() == key), "{typed}: {readings:?}");
+            assert!(readings.len() <= LicenseKey::MAX_TRIES);
+        }
+    }
 }
 
 /// The most readings a text can have, so that SECURITY.md's arithmetic is that of the code.

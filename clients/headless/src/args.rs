@@ -1,0 +1,172 @@
+//! The command line.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use falconer_client::{Builder, Licensing, PublicKeys};
+
+/// Licensing without a screen: one command of a script, or JSON lines for an application.
+#[derive(Parser)]
+#[command(name = "headless", version)]
+pub(crate) struct Arguments {
+    /// Reads requests from standard input and writes answers to standard output, one JSON object a line.
+    #[arg(long)]
+    serve: bool,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What the application is built with.
+#[derive(Args)]
+pub(crate) struct Settings {
+    /// Code of the product, with which its keys begin: QF.
+    #[arg(long)]
+    product: String,
+    /// Address of the license server: `https://licenses.example.com`.
+    #[arg(long, value_name = "URL")]
+    server: String,
+    #[command(flatten)]
+    keys: Keys,
+    /// Public keys that are no longer trusted, by their `kid`.
+    #[arg(long, value_name = "KID")]
+    without_key: Vec<String>,
+    /// File of the license [default: in the user's folder for application data].
+    #[arg(long, value_name = "FILE")]
+    store: Option<PathBuf>,
+    /// Keeps the license in memory alone.
+    #[arg(long, conflicts_with = "store")]
+    store_in_memory: bool,
+    /// Name of this device, for the other users of the license.
+    #[arg(long, value_name = "NAME")]
+    device_name: Option<String>,
+    /// Lets `FALCONER_MACHINE_ID` replace the hardware, for containers.
+    #[arg(long)]
+    allow_machine_id_override: bool,
+}
+
+/// The public keys. They are pinned: no network may offer the first ones.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Keys {
+    /// File with the answer of `/api/keys`, saved when the application was built.
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    /// The same as a text.
+    #[arg(long, value_name = "JSON")]
+    keys_json: Option<String>,
+}
+
+/// One command of a script.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Takes a seat for this device.
+    Activate {
+        /// License key.
+        key: String,
+        /// Name of the licensee.
+        #[arg(default_value = "")]
+        name: String,
+        /// E-mail address of the licensee.
+        #[arg(default_value = "")]
+        email: String,
+    },
+    /// Prints the state, without network.
+    Status,
+    /// Checks the license with the server.
+    Refresh,
+    /// Moves a seat to this device.
+    Transfer {
+        /// License key [default: the one that was activated here].
+        key: Option<String>,
+    },
+    /// Gives the seat back and forgets the license.
+    Deactivate,
+}
+
+/// The two ways to run.
+pub(crate) enum Mode<'a> {
+    Serve,
+    Once(&'a Command),
+}
+
+impl Arguments {
+    /// Decides between the two ways to run.
+    ///
+    /// # Errors
+    /// A usage error, where both are asked for or neither is.
+    pub(crate) fn mode(&self) -> Result<Mode<'_>, clap::Error> {
+        let error = |kind, sentence| Err(Self::command().error(kind, sentence));
+        match (self.serve, &self.command) {
+            (true, None) => Ok(Mode::Serve),
+            (false, Some(command)) => Ok(Mode::Once(command)),
+            (true, Some(_)) => error(ErrorKind::ArgumentConflict, "--serve takes no command"),
+            (false, None) => error(ErrorKind::MissingSubcommand, "give --serve or a command"),
+        }
+    }
+}
+
+impl Settings {
+    /// Prepares the license; nothing is opened yet.
+    ///
+    /// # Errors
+    /// A sentence about the public keys.
+    pub(crate) fn builder(&self) -> Result<Builder, String> {
+        let mut builder = Licensing::builder(&self.product, &self.server, self.public_keys()?);
+        if let Some(store) = &self.store {
+            builder = builder.store(store);
+        }
+        if self.store_in_memory {
+            builder = builder.store_in_memory();
+        }
+        if let Some(name) = &self.device_name {
+            builder = builder.device_name(name);
+        }
+        if self.allow_machine_id_override {
+            builder = builder.allow_machine_id_override();
+        }
+        Ok(builder)
+    }
+
+    fn public_keys(&self) -> Result<PublicKeys, String> {
+        let text = match (&self.keys.keys, &self.keys.keys_json) {
+            (Some(file), _) => fs::read_to_string(file)
+                .map_err(|error| format!("the public keys in {} cannot be read: {error}", file.display()))?,
+            (None, text) => text.clone().unwrap_or_default(),
+        };
+        let keys =
+            PublicKeys::parse(&text).map_err(|error| format!("the public keys cannot be used: {error}"))?;
+        Ok(self.without_key.iter().fold(keys, |keys, kid| keys.without(kid)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUIRED: [&str; 7] =
+        ["headless", "--product", "QF", "--server", "https://licenses.example.com", "--keys", "keys.json"];
+
+    fn refusal(more: &[&str]) -> Option<ErrorKind> {
+        let parsed = Arguments::try_parse_from(REQUIRED.iter().chain(more));
+        parsed.and_then(|arguments| arguments.mode().map(|_| ())).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn one_way_to_run_is_chosen() {
+        assert_eq!(refusal(&["--serve"]), None);
+        assert_eq!(refusal(&["status"]), None);
+        assert_eq!(refusal(&["--serve", "status"]), Some(ErrorKind::ArgumentConflict));
+        assert_eq!(refusal(&[]), Some(ErrorKind::MissingSubcommand));
+    }
+
+    #[test]
+    fn keys_are_given_exactly_once() {
+        assert_eq!(refusal(&["--serve", "--keys-json", "{}"]), Some(ErrorKind::ArgumentConflict));
+        let without = Arguments::try_parse_from(REQUIRED[..5].iter().chain(&["--serve"]));
+        assert_eq!(without.err().map(|error| error.kind()), Some(ErrorKind::MissingRequiredArgument));
+    }
+}
