@@ -16,14 +16,14 @@ use crate::issuing::falconer;
 use application::Application;
 
 /// The functions, the network to them, and a computer with the program on it.
-struct Vendor {
+struct SidecarVendor {
     stack: TestStack,
     way: Tap,
     key: String,
     folder: tempfile::TempDir,
 }
 
-impl Vendor {
+impl SidecarVendor {
     fn new() -> Self {
         let stack = TestStack::start();
         let way = Tap::start(stack.gateway().url()).expect("a way to the server");
@@ -72,7 +72,7 @@ fn is(name: &str, unlocked: bool) -> (String, bool) {
 
 #[test]
 fn documented_example_runs() {
-    let vendor = Vendor::new();
+    let vendor = SidecarVendor::new();
     let page = fs::read_to_string(checkout().join("docs/sidecar.md")).expect("the page");
     let (_, rest) = page.split_once("\n```python\n").expect("an example");
     let example = rest.split("```").next().unwrap_or_default();
@@ -102,7 +102,7 @@ fn documented_example_runs() {
 
 #[test]
 fn serves_a_license_through_its_life() {
-    let vendor = Vendor::new();
+    let vendor = SidecarVendor::new();
     let mut application = vendor.activated("first");
     assert_eq!(state(&mut application), is("Active", true));
     let snapshot = application.call("snapshot", &json!({}))["result"].clone();
@@ -138,7 +138,7 @@ fn serves_a_license_through_its_life() {
 
 #[test]
 fn second_machine_moves_the_seat() {
-    let vendor = Vendor::new();
+    let vendor = SidecarVendor::new();
     let _first = vendor.activated("first");
     let mut second = vendor.start("second");
     let refused = second.call("activate", &json!({ "key": vendor.key }));
@@ -153,7 +153,7 @@ fn second_machine_moves_the_seat() {
 /// An absent server, and everything that somebody on the way can say without the vendor's keys.
 #[test]
 fn no_liar_locks_a_license() {
-    let vendor = Vendor::new();
+    let vendor = SidecarVendor::new();
     let mut application = vendor.activated("first");
     let said = |status, body: Value| Fault::Error { status, body };
     let refusal = |code: &str| json!({ "success": false, "valid": false, "code": code, "error": code });
@@ -185,7 +185,7 @@ fn no_liar_locks_a_license() {
 /// A server that takes the request and never answers holds up neither looks nor the end.
 #[test]
 fn hanging_server_holds_up_nothing_else() {
-    let vendor = Vendor::new();
+    let vendor = SidecarVendor::new();
     let mut application = vendor.activated("first");
     vendor.way.break_all(Matcher::any(), Fault::Hang);
     application.ask(1, "refresh", &json!({}));

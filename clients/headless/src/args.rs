@@ -10,19 +10,19 @@ use falconer_client::{Builder, Licensing, PublicKeys};
 /// Licensing without a screen: one command of a script, or JSON lines for an application.
 #[derive(Parser)]
 #[command(name = "headless", version)]
-pub(crate) struct Arguments {
+pub(crate) struct HeadlessArguments {
     /// Reads requests from standard input and writes answers to standard output, one JSON object a line.
     #[arg(long)]
     serve: bool,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: OpenSettings,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 /// What the application is built with.
 #[derive(Args)]
-pub(crate) struct Settings {
+pub(crate) struct OpenSettings {
     /// Code of the product, with which its keys begin: QF.
     #[arg(long)]
     product: String,
@@ -97,28 +97,28 @@ pub(crate) enum Command {
 }
 
 /// The two ways to run.
-pub(crate) enum Mode<'a> {
+pub(crate) enum RunMode<'a> {
     Serve,
     Once(&'a Command),
 }
 
-impl Arguments {
+impl HeadlessArguments {
     /// Decides between the two ways to run.
     ///
     /// # Errors
     /// A usage error, where both are asked for or neither is.
-    pub(crate) fn mode(&self) -> Result<Mode<'_>, clap::Error> {
+    pub(crate) fn mode(&self) -> Result<RunMode<'_>, clap::Error> {
         let error = |kind, sentence| Err(Self::command().error(kind, sentence));
         match (self.serve, &self.command) {
-            (true, None) => Ok(Mode::Serve),
-            (false, Some(command)) => Ok(Mode::Once(command)),
+            (true, None) => Ok(RunMode::Serve),
+            (false, Some(command)) => Ok(RunMode::Once(command)),
             (true, Some(_)) => error(ErrorKind::ArgumentConflict, "--serve takes no command"),
             (false, None) => error(ErrorKind::MissingSubcommand, "give --serve or a command"),
         }
     }
 }
 
-impl Settings {
+impl OpenSettings {
     /// Prepares the license; nothing is opened yet.
     ///
     /// # Errors
@@ -169,7 +169,7 @@ mod tests {
         ["headless", "--product", "QF", "--server", "https://licenses.example.com", "--keys", "keys.json"];
 
     fn refusal(more: &[&str]) -> Option<ErrorKind> {
-        let parsed = Arguments::try_parse_from(REQUIRED.iter().chain(more));
+        let parsed = HeadlessArguments::try_parse_from(REQUIRED.iter().chain(more));
         parsed.and_then(|arguments| arguments.mode().map(|_| ())).err().map(|error| error.kind())
     }
 
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn keys_are_given_exactly_once() {
         assert_eq!(refusal(&["--serve", "--keys-json", "{}"]), Some(ErrorKind::ArgumentConflict));
-        let without = Arguments::try_parse_from(REQUIRED[..5].iter().chain(&["--serve"]));
+        let without = HeadlessArguments::try_parse_from(REQUIRED[..5].iter().chain(&["--serve"]));
         assert_eq!(without.err().map(|error| error.kind()), Some(ErrorKind::MissingRequiredArgument));
     }
 }

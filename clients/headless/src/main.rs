@@ -11,15 +11,17 @@ mod serve;
 
 use std::process::ExitCode;
 
-use args::{Arguments, Mode};
+use args::{HeadlessArguments, RunMode};
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = HeadlessArguments::parse();
     let mode = arguments.mode().unwrap_or_else(|error| error.exit());
     let run = match mode {
-        Mode::Serve => arguments.settings.builder().and_then(serve::run),
-        Mode::Once(command) => arguments.settings.builder().and_then(|builder| once::run(builder, command)),
+        RunMode::Serve => arguments.settings.builder().and_then(serve::run),
+        RunMode::Once(command) => {
+            arguments.settings.builder().and_then(|builder| once::run(builder, command))
+        }
     };
     run.unwrap_or_else(|sentence| {
         eprintln!("{sentence}");

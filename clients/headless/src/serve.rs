@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  reader ──looks──────────────► output       answers at once, without network
-//!    └──calls──► Calls ──► worker ──► output  one call after another, each may take minutes
+//!    └──calls──► RunningCalls ──► worker ──► output  one call after another, each may take minutes
 //!  events ──────────────────────► output      when the license has changed
 //!  main                                       waits for an end: of the input, of the output, or `quit`
 //! ```
@@ -24,9 +24,9 @@ use falconer_client::{Builder, Failure, Licensing, Refresher};
 use serde_json::{Value, json};
 
 use crate::report::{self, CallResult};
-use calls::{Calls, Cancelled};
+use calls::{Cancelled, RunningCalls};
 use output::Output;
-use request::{BadLine, BadRequest, Call, Id, Look, Method, Request};
+use request::{BadLine, BadRequest, Id, Look, Method, Request, RequestedCall};
 
 /// Version of the protocol. It grows when an application has to change; new members and events do not count.
 const PROTOCOL: u32 = 1;
@@ -54,7 +54,7 @@ struct Serving {
     /// Taken away at the end, so that the license is closed before the process is.
     licensing: Mutex<Option<Licensing>>,
     refresher: Mutex<Option<Refresher>>,
-    calls: Calls,
+    calls: RunningCalls,
     output: Output,
     wake_events: SyncSender<()>,
 }
@@ -73,7 +73,7 @@ pub(crate) fn run(builder: Builder) -> Result<ExitCode, String> {
     let serving = Arc::new(Serving {
         licensing: Mutex::new(Some(licensing)),
         refresher: Mutex::default(),
-        calls: Calls::default(),
+        calls: RunningCalls::default(),
         output: Output::new(io::stdout(), ends.clone()),
         wake_events,
     });
@@ -117,7 +117,7 @@ impl Serving {
         let Some(licensing) = self.licensing() else { return };
         match method {
             Method::Look(look) => self.answer(&id, &look_at(&licensing, &look)),
-            Method::Call(call) => {
+            Method::RequestedCall(call) => {
                 if let Err(reason) = self.calls.add(id.clone(), call) {
                     // An answer with this id would be taken for that of the call that waits.
                     let id = (reason != BadRequest::IdInUse).then_some(id);
@@ -246,13 +246,13 @@ fn look_at(licensing: &Licensing, look: &Look) -> Value {
 }
 
 /// Asks the server.
-fn call(licensing: &Licensing, call: &Call) -> Result<CallResult, Failure> {
+fn call(licensing: &Licensing, call: &RequestedCall) -> Result<CallResult, Failure> {
     match call {
-        Call::Activate { key, name, email } => Ok(licensing.activate(key, name, email)?.into()),
-        Call::Transfer { key, name, email, from_device } => {
+        RequestedCall::Activate { key, name, email } => Ok(licensing.activate(key, name, email)?.into()),
+        RequestedCall::Transfer { key, name, email, from_device } => {
             Ok(licensing.transfer(key.as_deref(), name, email, from_device.as_deref())?.into())
         }
-        Call::Refresh => Ok(licensing.refresh()?.into()),
-        Call::Deactivate => Ok(licensing.deactivate()?.into()),
+        RequestedCall::Refresh => Ok(licensing.refresh()?.into()),
+        RequestedCall::Deactivate => Ok(licensing.deactivate()?.into()),
     }
 }

@@ -28,7 +28,7 @@ pub use system::SystemHardware;
 
 /// Value of `hardware_format` in requests: components keyed by the license key.
 pub(crate) const HARDWARE_FORMAT: u8 = 1;
-/// Stands between the parts of a hash; no part contains it.
+/// Separates the parts of a hash; no part contains it.
 const SEPARATOR: u8 = 0x1F;
 
 /// Source of hardware values: [`SystemHardware`], or a test's own.
@@ -95,7 +95,7 @@ impl RawComponents {
         self
     }
 
-    /// Names the kind of machine. Its device's default name says so, and the server is told of a virtual machine.
+    /// Names the kind of machine. Its device's default name says so, and a request reports a virtual machine.
     #[must_use]
     pub const fn on(mut self, platform: Platform) -> Self {
         self.platform = platform;
@@ -142,7 +142,7 @@ impl RawComponents {
         self.platform
     }
 
-    /// Returns true if the server is told of a virtual machine.
+    /// Returns true if requests report a virtual machine.
     #[must_use]
     pub fn is_in_virtual_machine(&self) -> bool {
         self.virtual_machine == VirtualMachine::Seen

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 /// A failed call. The details are for the log; the caller's code is [`UNAVAILABLE`](falconer_domain::Code).
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Throttled, timed out, unreachable, denied: nothing is known about the outcome. Ours, never the customer's.
+    /// Throttled, timed out, unreachable, denied: the outcome is unknown. The fault is the vendor's and never the customer's.
     #[error("the store is unavailable ({0})")]
     Unavailable(String),
     /// A condition did not hold: somebody else was first.

@@ -1,7 +1,7 @@
 //! Leases: signed statements of one decision about one license, kept by clients and checked offline.
 //!
 //! A lease is a JWS in compact form (RFC 7515) with a fixed header, so any JWT library verifies it with its defaults. A
-//! signed refusal has a type and an audience of its own: a verifier that checks either never takes it for a lease. Ours
+//! signed refusal has a type and an audience of its own: a verifier that checks either never takes it for a lease. This module
 //! checks the signature over the bytes received, never over a re-serialization.
 
 use std::collections::BTreeMap;

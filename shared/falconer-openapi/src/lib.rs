@@ -1,5 +1,5 @@
 //! The published description of the API (OpenAPI 3.1): bodies from the structs that are serialized, statuses and codes
-//! from the table of codes, limits from the constants that hold. What a request may say stands in `request.rs`.
+//! from the table of codes, limits from the constants that hold. The members of requests are in `request.rs`.
 
 mod endpoints;
 mod page;

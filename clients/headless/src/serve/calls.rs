@@ -1,4 +1,4 @@
-//! Calls that wait for the server: one after another, on a thread of their own.
+//! RunningCalls that wait for the server: one after another, on a thread of their own.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use falconer_client::CancelToken;
 
-use super::request::{BadRequest, Call, Id};
+use super::request::{BadRequest, Id, RequestedCall};
 
-/// Calls that may wait. An application with more has lost count.
+/// RunningCalls that may wait. An application with more has lost count.
 const MAX_CALLS: usize = 16;
 
 /// A call, its id, and the switch that ends it.
 pub(super) struct Job {
     pub(super) id: Id,
-    pub(super) call: Call,
+    pub(super) call: RequestedCall,
     pub(super) cancel: CancelToken,
 }
 
 /// The calls in the order of their requests. The first one runs.
 #[derive(Default)]
-pub(super) struct Calls {
+pub(super) struct RunningCalls {
     queue: Mutex<Queue>,
     changed: Condvar,
 }
@@ -41,12 +41,12 @@ pub(super) enum Cancelled {
     Unknown,
 }
 
-impl Calls {
+impl RunningCalls {
     /// Adds a call.
     ///
     /// # Errors
     /// [`BadRequest::IdInUse`] and [`BadRequest::TooManyCalls`].
-    pub(super) fn add(&self, id: Id, call: Call) -> Result<(), BadRequest> {
+    pub(super) fn add(&self, id: Id, call: RequestedCall) -> Result<(), BadRequest> {
         let mut queue = self.queue();
         if queue.ids().any(|used| *used == id) {
             return Err(BadRequest::IdInUse);

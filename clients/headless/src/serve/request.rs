@@ -29,7 +29,7 @@ pub(super) enum Method {
     /// Answered at once.
     Look(Look),
     /// Answered after the server has answered.
-    Call(Call),
+    RequestedCall(RequestedCall),
     Cancel(Id),
     StartRefresher,
     StopRefresher,
@@ -49,14 +49,14 @@ pub(super) enum Look {
 
 /// No `Debug` of its parameters: they hold the license key.
 #[derive(PartialEq)]
-pub(super) enum Call {
+pub(super) enum RequestedCall {
     Activate { key: String, name: String, email: String },
     Transfer { key: Option<String>, name: String, email: String, from_device: Option<String> },
     Refresh,
     Deactivate,
 }
 
-impl std::fmt::Debug for Call {
+impl std::fmt::Debug for RequestedCall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Activate { .. } => "Activate",
@@ -67,7 +67,7 @@ impl std::fmt::Debug for Call {
     }
 }
 
-/// A line that is no request. `id` is there if it could be read.
+/// A line that is not a request. `id` is there if it could be read.
 #[derive(Debug, PartialEq)]
 pub(super) struct BadLine {
     pub(super) id: Option<Id>,
@@ -178,11 +178,11 @@ fn read_method(name: &str, params: Value) -> Result<Method, BadRequest> {
         }
         "activate" => {
             let ActivateParams { key, name, email } = read_params(params)?;
-            return Ok(Method::Call(Call::Activate { key, name, email }));
+            return Ok(Method::RequestedCall(RequestedCall::Activate { key, name, email }));
         }
         "transfer" => {
             let TransferParams { key, name, email, from_device } = read_params(params)?;
-            return Ok(Method::Call(Call::Transfer { key, name, email, from_device }));
+            return Ok(Method::RequestedCall(RequestedCall::Transfer { key, name, email, from_device }));
         }
         "cancel" => {
             let CancelParams { id } = read_params(params)?;
@@ -194,8 +194,8 @@ fn read_method(name: &str, params: Value) -> Result<Method, BadRequest> {
         "notice" => Method::Look(Look::Notice),
         "pending" => Method::Look(Look::Pending),
         "device" => Method::Look(Look::Device),
-        "refresh" => Method::Call(Call::Refresh),
-        "deactivate" => Method::Call(Call::Deactivate),
+        "refresh" => Method::RequestedCall(RequestedCall::Refresh),
+        "deactivate" => Method::RequestedCall(RequestedCall::Deactivate),
         "start_refresher" => Method::StartRefresher,
         "stop_refresher" => Method::StopRefresher,
         "quit" => Method::Quit,
@@ -277,7 +277,7 @@ mod tests {
             ),
             (
                 r#"{"id":1,"method":"transfer"}"#,
-                Method::Call(Call::Transfer {
+                Method::RequestedCall(RequestedCall::Transfer {
                     key: None,
                     name: String::new(),
                     email: String::new(),

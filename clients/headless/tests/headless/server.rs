@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// A port of this machine, and the connections it got.
-pub(crate) struct Server {
+pub(crate) struct ScriptedServer {
     pub(crate) url: String,
     pub(crate) connections: Arc<AtomicUsize>,
 }
@@ -19,13 +19,13 @@ pub(crate) fn absent() -> String {
 }
 
 /// A server that takes requests and never answers.
-pub(crate) fn silent() -> Server {
+pub(crate) fn silent() -> ScriptedServer {
     let mut kept = Vec::new();
     start(move |connection| kept.push(connection))
 }
 
 /// A server that gives every request the same answer.
-pub(crate) fn lying(status: u16, kind: &str, body: &str) -> Server {
+pub(crate) fn lying(status: u16, kind: &str, body: &str) -> ScriptedServer {
     let length = body.len();
     let answer = format!(
         "HTTP/1.1 {status} Said\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -36,7 +36,7 @@ pub(crate) fn lying(status: u16, kind: &str, body: &str) -> Server {
     })
 }
 
-fn start(mut serve: impl FnMut(TcpStream) + Send + 'static) -> Server {
+fn start(mut serve: impl FnMut(TcpStream) + Send + 'static) -> ScriptedServer {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let connections = Arc::new(AtomicUsize::new(0));
@@ -48,7 +48,7 @@ fn start(mut serve: impl FnMut(TcpStream) + Send + 'static) -> Server {
             serve(connection);
         }
     });
-    Server { url, connections }
+    ScriptedServer { url, connections }
 }
 
 /// Reads headers and body, as a client expects before it reads an answer.

@@ -18,7 +18,7 @@ use super::{Fingerprint, InstallId, InstallRule, Platform, RawComponents};
 const THRESHOLD: u32 = 2;
 
 #[derive(Deserialize)]
-struct Recording {
+struct RecordedListing {
     linux: Option<LinuxFiles>,
     windows: Option<WindowsValues>,
     macos: Option<MacValues>,
@@ -82,7 +82,7 @@ enum StoreOfSecond {
     Own,
 }
 
-impl Recording {
+impl RecordedListing {
     fn listing(&self) -> Listing {
         let listing = match (&self.linux, &self.windows, &self.macos) {
             (Some(linux), None, None) => linux.listing(),
@@ -174,7 +174,7 @@ fn merge(document: &mut Value, change: &Value) {
     }
 }
 
-fn recording(name: &str, change: Option<&Value>) -> Recording {
+fn recording(name: &str, change: Option<&Value>) -> RecordedListing {
     let mut document = read(name);
     if let Some(change) = change {
         merge(&mut document, change);
@@ -183,7 +183,7 @@ fn recording(name: &str, change: Option<&Value>) -> Recording {
 }
 
 /// Systems whose files can be written down here.
-fn can_be_tried(recording: &Recording) -> bool {
+fn can_be_tried(recording: &RecordedListing) -> bool {
     cfg!(target_os = "linux") || recording.linux.is_none()
 }
 

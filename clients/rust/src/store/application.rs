@@ -42,7 +42,7 @@ pub(crate) struct ApplicationStore {
 }
 
 /// The record that counts, and the row that it replaces when it is written.
-struct Found {
+struct FoundFile {
     record: Record,
     replaces: Option<StoredLicense>,
 }
@@ -62,7 +62,7 @@ impl ApplicationStore {
     pub(crate) fn update(&mut self, mut change: impl FnMut(&mut Record)) -> Result<Record, StoreError> {
         let (owner, earlier, mut kept) = (&self.owner, &self.earlier, Record::default());
         self.store.update(&mut |licenses| {
-            let Found { record: before, replaces } = owner.find(licenses, earlier);
+            let FoundFile { record: before, replaces } = owner.find(licenses, earlier);
             kept = before.clone();
             change(&mut kept);
             if kept == before {
@@ -93,18 +93,18 @@ impl Owner {
 
     /// Finds the row that counts: this machine's in the store, then this machine's in earlier files, then that of
     /// another machine of the same user, which at least knows the key.
-    fn find(&self, licenses: &[StoredLicense], earlier: &[StoredLicense]) -> Found {
+    fn find(&self, licenses: &[StoredLicense], earlier: &[StoredLicense]) -> FoundFile {
         if let Some(own) = self.of_this_machine(licenses) {
-            return Found { record: Record::from_fields(&own.fields), replaces: Some(own.clone()) };
+            return FoundFile { record: Record::from_fields(&own.fields), replaces: Some(own.clone()) };
         }
         if let Some(own) = self.of_this_machine(earlier) {
-            return Found { record: Record::from_fields(&own.fields), replaces: None };
+            return FoundFile { record: Record::from_fields(&own.fields), replaces: None };
         }
         let records = licenses.iter().chain(earlier).filter(|license| self.is_named(license));
         let latest = records
             .map(|license| Record::from_fields(&license.fields))
             .max_by_key(|record| record.checkpoint.floor);
-        Found { record: latest.unwrap_or_default().for_another_machine(), replaces: None }
+        FoundFile { record: latest.unwrap_or_default().for_another_machine(), replaces: None }
     }
 
     fn of_this_machine<'a>(&self, licenses: &'a [StoredLicense]) -> Option<&'a StoredLicense> {

@@ -17,8 +17,8 @@ use super::{
     Transport, TransportRequest, cancellable,
 };
 
-/// Share of an attempt that its connection may take, as a fraction. A connection that takes longer failed, so that a proxy
-/// of another network is told from a slow server.
+/// Share of an attempt that its connection may take, as a fraction. A connection that takes longer failed, so that the
+/// client tells a proxy of another network from a slow server.
 const CONNECTION_SHARE: (u32, u32) = (4, 5);
 /// Status of a proxy that wants a password. The license server has no such answer.
 const PROXY_PASSWORD_STATUS: u16 = 407;

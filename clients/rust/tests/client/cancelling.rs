@@ -22,16 +22,17 @@ const CANCELLED: FailureKind = FailureKind::Offline(NetworkFailure::Cancelled);
 
 /// Kinds of calls that wait for the server.
 #[derive(Clone, Copy, Debug)]
-enum Call {
+enum CancelledCall {
     Activate,
     Transfer,
     Refresh,
     Deactivate,
 }
 
-const CALLS: [Call; 4] = [Call::Activate, Call::Transfer, Call::Refresh, Call::Deactivate];
+const CALLS: [CancelledCall; 4] =
+    [CancelledCall::Activate, CancelledCall::Transfer, CancelledCall::Refresh, CancelledCall::Deactivate];
 
-impl Call {
+impl CancelledCall {
     /// Makes the call. True if its result says that it was cancelled.
     fn is_cancelled_by(self, client: &Licensing) -> bool {
         let failure = match self {
@@ -60,8 +61,8 @@ fn due(
 }
 
 /// Asserts that a cancelled call changed nothing; an activation alone may leave a seat to free.
-fn changed_nothing(call: Call, client: &Licensing) {
-    let seat = matches!(call, Call::Activate).then_some(Pending::ReleaseSeat);
+fn changed_nothing(call: CancelledCall, client: &Licensing) {
+    let seat = matches!(call, CancelledCall::Activate).then_some(Pending::ReleaseSeat);
     assert_eq!((client.status(), client.pending()), (State::RefreshDue, seat), "{call:?}");
     assert!(unlocked(client) && client.notice().is_none(), "{call:?}");
 }
@@ -194,7 +195,7 @@ fn call_ends_behind_another_call() {
     let first = CancelToken::new();
     let (running, ended) = (client.cancelled_by(&first), channel());
     let before = thread::spawn(move || {
-        let cancelled = Call::Refresh.is_cancelled_by(&running);
+        let cancelled = CancelledCall::Refresh.is_cancelled_by(&running);
         ended.0.send(()).unwrap();
         cancelled
     });
@@ -259,7 +260,7 @@ fn cancel_next(client: &Licensing, server: &CancelledTooLate) -> Licensing {
 #[test]
 fn seat_of_cancelled_activation_is_freed() {
     let (setup, client, server) = cancelled_too_late();
-    assert!(Call::Activate.is_cancelled_by(&cancel_next(&client, &server)));
+    assert!(CancelledCall::Activate.is_cancelled_by(&cancel_next(&client, &server)));
     assert_eq!((client.status(), client.pending()), (State::NotActivated, Some(Pending::ReleaseSeat)));
     assert_eq!(setup.server.state().devices.len(), 1, "taken, although nobody heard it");
     client.refresh().unwrap();
@@ -269,7 +270,7 @@ fn seat_of_cancelled_activation_is_freed() {
 #[test]
 fn cancelled_key_may_be_typed_again() {
     let (setup, client, server) = cancelled_too_late();
-    assert!(Call::Activate.is_cancelled_by(&cancel_next(&client, &server)));
+    assert!(CancelledCall::Activate.is_cancelled_by(&cancel_next(&client, &server)));
     assert_eq!(client.activate(&key(2), "", ""), Ok(Activation::Done(State::Active)));
     assert_eq!((client.pending(), setup.server.state().devices.len()), (None, 1));
 }
@@ -281,16 +282,16 @@ fn waiting_request_survives_cancelled_refresh() {
     setup.set_fault(NetworkFault::Down);
     client.activate(&key(1), "", "").unwrap();
     setup.set_fault(NetworkFault::None);
-    assert!(Call::Refresh.is_cancelled_by(&cancel_next(&client, &server)));
+    assert!(CancelledCall::Refresh.is_cancelled_by(&cancel_next(&client, &server)));
     assert_eq!(client.pending(), Some(Pending::Activate));
-    assert!(Call::Activate.is_cancelled_by(&cancel_next(&client, &server)));
+    assert!(CancelledCall::Activate.is_cancelled_by(&cancel_next(&client, &server)));
     assert_eq!(client.pending(), Some(Pending::Activate), "of another key");
     setup.server.state().devices.clear();
     assert_eq!(client.refresh(), Ok(State::Active));
     setup.set_fault(NetworkFault::Down);
     client.deactivate().unwrap();
     setup.set_fault(NetworkFault::None);
-    assert!(Call::Refresh.is_cancelled_by(&cancel_next(&client, &server)));
+    assert!(CancelledCall::Refresh.is_cancelled_by(&cancel_next(&client, &server)));
     assert_eq!(client.pending(), Some(Pending::Deactivate));
 }
 
@@ -298,7 +299,7 @@ fn waiting_request_survives_cancelled_refresh() {
 fn cancelled_activation_keeps_stored_seat() {
     let (setup, client, server) = cancelled_too_late();
     client.activate(&key(2), "", "").unwrap();
-    assert!(Call::Activate.is_cancelled_by(&cancel_next(&client, &server)));
+    assert!(CancelledCall::Activate.is_cancelled_by(&cancel_next(&client, &server)));
     assert_eq!((client.status(), client.pending()), (State::Active, None));
     client.refresh().unwrap();
     assert_eq!(setup.server.state().devices.len(), 1);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{DAY, FEATURE, LEASE_SECONDS, Machine, NetworkFault, TestSetup, builder, key};
 
-/// Compares each member with the look that has it alone. The clock of the tests stands still between them.
+/// Compares each member with the look that has it alone. The clock of the tests does not move between them.
 fn assert_agrees(client: &Licensing) -> Snapshot {
     let snapshot = client.snapshot();
     assert_eq!((snapshot.state, snapshot.unlocked), (client.status(), client.is_unlocked()));

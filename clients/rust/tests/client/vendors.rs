@@ -20,13 +20,13 @@ const SETTINGS: &str = "FALCONER_TEST_APPLICATION";
 const CHILD: &str = "vendors::child_that_is_an_application";
 
 /// A vendor's server on a socket of its own.
-struct Vendor {
+struct NeighbourVendor {
     server: Server,
     address: String,
     keys: String,
 }
 
-impl Vendor {
+impl NeighbourVendor {
     /// A vendor whose only key is this generation.
     fn new(generation: u8) -> Self {
         let server = Server::new(&TestClock::new());
@@ -151,7 +151,10 @@ fn child_that_is_an_application() {
 }
 
 /// Runs both applications over one home and asserts that neither knows of the other.
-fn know_nothing_of_each_other(first: &(Vendor, Application), second: &(Vendor, Application)) {
+fn know_nothing_of_each_other(
+    first: &(NeighbourVendor, Application),
+    second: &(NeighbourVendor, Application),
+) {
     let home = tempfile::tempdir().unwrap();
     let activated = first.1.run(home.path(), &key(1));
     assert_eq!(activated["state"], "Active");
@@ -170,9 +173,9 @@ fn know_nothing_of_each_other(first: &(Vendor, Application), second: &(Vendor, A
     }
 }
 
-fn two() -> [(Vendor, Application); 2] {
+fn two() -> [(NeighbourVendor, Application); 2] {
     [1, 9].map(|generation| {
-        let vendor = Vendor::new(generation);
+        let vendor = NeighbourVendor::new(generation);
         let application = vendor.application();
         (vendor, application)
     })
@@ -219,7 +222,7 @@ fn waiting_key_goes_to_no_unnamed_host() {
 #[test]
 fn key_follows_to_a_named_host_alone() {
     for app_id in [Some("com.example.app"), None] {
-        let (old, new) = (Vendor::new(1), Vendor::new(1));
+        let (old, new) = (NeighbourVendor::new(1), NeighbourVendor::new(1));
         let [before, after] = [&old, &new].map(|vendor| match app_id {
             Some(id) => vendor.application().with("app_id", id),
             None => vendor.application(),
@@ -270,7 +273,7 @@ fn lease_of_0_1_proves_whose_key_it_is() {
     let ring = KeyRing::parse(&fs::read_to_string(records.join("ring.json")).unwrap()).unwrap();
     let keys = serde_json::to_string(&Jwks::of(&ring)).unwrap();
     let rows: Value = serde_json::from_slice(&fs::read(records.join("rows.json")).unwrap()).unwrap();
-    let vendor = Vendor::new(1);
+    let vendor = NeighbourVendor::new(1);
     let other = vendor.application();
     let own = vendor.application().with("keys", keys);
     let home = tempfile::tempdir().unwrap();

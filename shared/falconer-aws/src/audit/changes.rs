@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 pub(super) const ABOUT_PEOPLE: [&str; 5] = ["email", "licensee_name", "licensee_email", "notes", "metadata"];
 /// The vendor's own id of a customer: told, since an operator searches by it, and never of the one that is taken away.
 pub(super) const USER_ID: &str = "user_id";
-/// What is told of attributes about people.
+/// Words for attributes about people.
 pub(super) const SET: &str = "set";
 pub(super) const CHANGED: &str = "changed";
 pub(super) const REMOVED: &str = "removed";

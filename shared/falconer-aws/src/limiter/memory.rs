@@ -33,7 +33,7 @@ impl Bucket {
 
 /// This instance's knowledge of a bucket in this window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tally {
+enum RequestTally {
     /// Requests that were admitted and that the shared counter does not have yet.
     Uncounted(u32),
     /// The limit is reached.
@@ -57,7 +57,7 @@ pub(super) struct Memory {
     pub(super) addresses: FixedWindowCounter<Address>,
     pub(super) licenses: FixedWindowCounter<LicenseId>,
     pub(super) found: FoundLicenses,
-    tallies: FixedWindow<Bucket, Tally>,
+    tallies: FixedWindow<Bucket, RequestTally>,
 }
 
 impl Memory {
@@ -75,12 +75,12 @@ impl Memory {
     /// memory is full.
     pub(super) fn step(&mut self, bucket: &Bucket, counting: Counting, quota: u32, now: UnixMillis) -> Step {
         match self.tallies.get(bucket, now).copied() {
-            Some(Tally::Full) => Step::Refuse,
-            Some(Tally::Uncounted(uncounted)) if uncounted >= quota => {
+            Some(RequestTally::Full) => Step::Refuse,
+            Some(RequestTally::Uncounted(uncounted)) if uncounted >= quota => {
                 self.note_full(bucket.clone(), now);
                 Step::Refuse
             }
-            Some(Tally::Uncounted(uncounted)) => Step::Count(uncounted + 1),
+            Some(RequestTally::Uncounted(uncounted)) => Step::Count(uncounted + 1),
             None if counting == Counting::FromTheSecond => {
                 if self.note_uncounted(bucket.clone(), now) {
                     Step::Admit
@@ -95,31 +95,31 @@ impl Memory {
     /// Notes an admitted request that the shared counter does not have. `false` if there is no room.
     pub(super) fn note_uncounted(&mut self, bucket: Bucket, now: UnixMillis) -> bool {
         match self.tallies.get(&bucket, now).copied() {
-            Some(Tally::Full) => true,
-            Some(Tally::Uncounted(uncounted)) => {
-                self.tallies.set(bucket, Tally::Uncounted(uncounted + 1), now)
+            Some(RequestTally::Full) => true,
+            Some(RequestTally::Uncounted(uncounted)) => {
+                self.tallies.set(bucket, RequestTally::Uncounted(uncounted + 1), now)
             }
-            None => self.tallies.set(bucket, Tally::Uncounted(1), now),
+            None => self.tallies.set(bucket, RequestTally::Uncounted(1), now),
         }
     }
 
     /// Notes that the shared counter has taken `calls` requests, the latest and the uncounted ones before it.
     pub(super) fn note_counted(&mut self, bucket: Bucket, calls: u32, now: UnixMillis) {
         let left = match self.tallies.get(&bucket, now).copied() {
-            Some(Tally::Full) => return,
-            Some(Tally::Uncounted(uncounted)) => uncounted.saturating_sub(calls - 1),
+            Some(RequestTally::Full) => return,
+            Some(RequestTally::Uncounted(uncounted)) => uncounted.saturating_sub(calls - 1),
             None => 0,
         };
-        self.tallies.set(bucket, Tally::Uncounted(left), now);
+        self.tallies.set(bucket, RequestTally::Uncounted(left), now);
     }
 
     /// Notes that a bucket is full, so that the shared counter is not asked again in this window.
     pub(super) fn note_full(&mut self, bucket: Bucket, now: UnixMillis) {
-        self.tallies.set(bucket, Tally::Full, now);
+        self.tallies.set(bucket, RequestTally::Full, now);
     }
 
     pub(super) fn is_full(&mut self, bucket: &Bucket, now: UnixMillis) -> bool {
-        self.tallies.get(bucket, now) == Some(&Tally::Full)
+        self.tallies.get(bucket, now) == Some(&RequestTally::Full)
     }
 }
 

@@ -38,7 +38,7 @@ impl Seats {
     }
 }
 
-/// The client's own account of the machine that it runs on. A client that is older, or not ours, gives none.
+/// The client's own account of the machine that it runs on. An older or foreign client gives none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReportedMachine {
     /// It does not say that it runs in a virtual machine.

@@ -23,7 +23,7 @@ const MAX_ROW_BYTES: usize = 200_000;
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// A line that Excel writes and reads in front of the header, with the separator behind it.
 const SEPARATOR_LINE: &str = "sep=";
-/// Stands behind the last row while a file is read. Where a row has swallowed it, a quotation mark was never closed.
+/// Marks the end behind the last row while a file is read. Where a row has swallowed it, a quotation mark was never closed.
 const END_OF_FILE: &[u8] = b"\n\x01end";
 /// Names of a first line that a message shows: more than any sheet of the kind has.
 const MAX_NAMES_SHOWN: usize = 40;

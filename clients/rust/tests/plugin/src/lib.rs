@@ -7,7 +7,7 @@ use falconer_client::{FailureKind, Licensing, NoRandomness, PublicKeys, Random, 
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-struct Settings {
+struct PluginSettings {
     server: String,
     store: String,
     keys: serde_json::Value,
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn plugin_wait(plugin: *const Plugin, milliseconds: u64) -
 }
 
 fn open() -> Option<Licensing> {
-    let settings: Settings = serde_json::from_slice(&std::fs::read("plugin.json").ok()?).ok()?;
+    let settings: PluginSettings = serde_json::from_slice(&std::fs::read("plugin.json").ok()?).ok()?;
     let keys = PublicKeys::parse(&settings.keys.to_string()).ok()?;
     // The test activates at this host, because the port of the server is not known by then.
     Licensing::builder("QF", &settings.server, keys)
