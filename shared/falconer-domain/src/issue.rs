@@ -370,6 +370,14 @@ mod tests {
     }
 
     #[test]
+    fn a_hidden_order_is_a_hash_of_its_id() {
+        let order = OrderId::read("4711").unwrap();
+        let expected = HEXLOWER.encode(&Sha256::digest(b"falconer/order/v1\x004711"));
+        assert_eq!(order.hidden(), expected);
+        assert_eq!(format!("{order:?} {order}"), "4711 4711");
+    }
+
+    #[test]
     fn orders_are_checked() {
         assert_eq!(refusal(|_| ()), None);
         let gold = TierName::parse("gold").unwrap();

@@ -149,6 +149,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_device_that_never_asked_was_never_seen() {
+        let last_seen = |seen_at| {
+            let (components, form) = (StoredComponents::default(), ComponentForm::Keyed);
+            Device { name: None, components, form, bound_at: UnixMillis(5), seen_at }.last_seen()
+        };
+        assert_eq!(last_seen(NEVER_SEEN), None);
+        assert_eq!(last_seen(UnixMillis(7)), Some(UnixMillis(7)));
+    }
+
+    #[test]
     fn statuses_read_back() {
         for status in Status::ALL {
             assert_eq!(Status::parse(status.as_str()), Some(status));

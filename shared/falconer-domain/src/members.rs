@@ -250,6 +250,39 @@ mod tests {
     }
 
     #[test]
+    fn members_answer_by_kind() {
+        let members = Members::read(r#"{"o":{"a":1},"t":"x","yes":true,"no":false,"same":"x"}"#).unwrap();
+        let inner = members.object("o").expect("an object");
+        assert!(matches!(inner.get("a"), Given::Number(_)));
+        assert!(members.object("t").is_none());
+        let member = |name| &members.0[members.find(name).unwrap()];
+        assert!(member("yes").is_true() && !member("no").is_true());
+        assert!(member("t").is_text() && !member("yes").is_text());
+        assert!(member("t").says_what(member("same")) && !member("t").says_what(member("yes")));
+    }
+
+    #[test]
+    fn an_object_may_be_inside_a_text() {
+        let members = |text: &str| object(text).map(|members| members.0.len());
+        assert_eq!(members(r#"{"a":1,"b":2}"#), Some(2));
+        assert_eq!(members(r#""{\"a\":1}""#), Some(1));
+        assert_eq!(members(r#""a text""#), None);
+        assert_eq!(members("[1]"), None);
+    }
+
+    #[test]
+    fn brackets_in_texts_nest_nothing() {
+        let of = |text: &str, list: usize| {
+            let (open, close) = ("[".repeat(list), "]".repeat(list));
+            Members::read(&format!(r#"{{"a":"{text}","b":{open}{close}}}"#)).is_some()
+        };
+        assert!(of(&"[{".repeat(MAX_DEPTH), 1));
+        assert!(of(&r#"\"["#.repeat(MAX_DEPTH), 1), "an escaped quotation mark ends no text");
+        assert!(of("", MAX_DEPTH - 1));
+        assert!(!of(&"]}".repeat(MAX_DEPTH), MAX_DEPTH), "a text closes nothing");
+    }
+
+    #[test]
     fn values_are_what_they_were_sent_as() {
         for (json, expected) in [
             ("null", "nothing"),
@@ -264,6 +297,7 @@ mod tests {
             ("-0.50", "number -0.50"),
             (r#"{"b":1,"b":2}"#, "object 2"),
             ("[1]", "other"),
+            ("true", "flag true"),
             ("false", "flag false"),
             ("NaN", "no object"),
             (r#""\ud83""#, "no object"),

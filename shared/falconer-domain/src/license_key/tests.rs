@@ -309,6 +309,18 @@ fn readings_restore_a_lost_underscore() {
 
 /// The most readings a text can have, so that SECURITY.md's arithmetic is that of the code.
 #[test]
+fn any_key_has_a_reading_and_prose_has_none() {
+    let signed = of_tier("QF", "PRO", [7; RANDOM_BYTES]).to_string();
+    let legacy = legacy("PRO").to_string();
+    for text in [signed.as_str(), &signed.replace('-', ""), &legacy, &legacy.replace('-', " "), "ABC-123-XYZ"] {
+        assert!(LicenseKey::has_reading(text), "{text}");
+    }
+    for text in ["", " ", "-", "\u{200B}"] {
+        assert!(!LicenseKey::has_reading(text), "{text:?}");
+    }
+}
+
+#[test]
 fn readings_are_bounded() {
     let code = &issue([5; RANDOM_BYTES]).to_string()[7..];
     let most = |head: &str| loose::current(&format!("{head}-{code}")).len();
