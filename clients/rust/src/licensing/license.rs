@@ -63,7 +63,7 @@ impl Serialize for Pending {
     }
 }
 
-/// The license as the last signed answer describes it. Locked states have one too; [`Licensing::has_feature`] says
+/// The license as the last signed answer describes it. Locked states have one too; [`Licensing::has_feature`](super::Licensing::has_feature) says
 /// whether its features are on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]

@@ -120,8 +120,8 @@ fn default_names_differ_between_machines() {
         client.device().name
     });
     assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2], "{names:?}");
-    let named =
+    let till =
         builder(&setup.server, &setup.clock, &Machine::named("home")).device_name("Till 4").open().unwrap();
-    named.activate(&key(1), "", "").unwrap();
-    assert_eq!(named.device().name, "Till 4", "the application's name is used as it is");
+    till.activate(&key(1), "", "").unwrap();
+    assert_eq!(till.device().name, "Till 4", "the application's name is used as it is");
 }
