@@ -30,6 +30,9 @@ pub(crate) fn run<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, NoResult> {
+    if cancel.is_cancelled() {
+        return Err(NoResult::Cancelled);
+    }
     let (sender, receiver) = channel();
     let cancels = sender.clone();
     let _cancels = cancel.on_cancel(move || drop(cancels.send(Err(NoResult::Cancelled))));
@@ -105,6 +108,7 @@ mod tests {
             wait.recv()
         });
         assert_eq!(cancelled, Err(NoResult::Cancelled));
+        assert_eq!(run(&token, LONG, || panic!("it may not begin")), Err::<(), _>(NoResult::Cancelled));
         drop((go, also_go));
         assert!(join_left(LONG));
     }
