@@ -312,7 +312,8 @@ fn readings_restore_a_lost_underscore() {
 fn any_key_has_a_reading_and_prose_has_none() {
     let signed = of_tier("QF", "PRO", [7; RANDOM_BYTES]).to_string();
     let legacy = legacy("PRO").to_string();
-    for text in [signed.as_str(), &signed.replace('-', ""), &legacy, &legacy.replace('-', " "), "ABC-123-XYZ"] {
+    for text in [signed.as_str(), &signed.replace('-', ""), &legacy, &legacy.replace('-', " "), "ABC-123-XYZ"]
+    {
         assert!(LicenseKey::has_reading(text), "{text}");
     }
     for text in ["", " ", "-", "\u{200B}"] {
