@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  reader ──looks──────────────► output       answers at once, without network
-//!    └──calls──► RunningCalls ──► worker ──► output  one call after another, each may take minutes
+//!    └──calls──► Calls ──► worker ──► output  one call after another, each may take minutes
 //!  events ──────────────────────► output      when the license has changed
 //!  main                                       waits for an end: of the input, of the output, or `quit`
 //! ```

@@ -1,4 +1,4 @@
-//! RunningCalls that wait for the server: one after another, on a thread of their own.
+//! Calls that wait for the server: one after another, on a thread of their own.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use falconer_client::CancelToken;
 
 use super::request::{BadRequest, Id, RequestedCall};
 
-/// RunningCalls that may wait. An application with more has lost count.
+/// Calls that may wait. An application with more has lost count.
 const MAX_CALLS: usize = 16;
 
 /// A call, its id, and the switch that ends it.

@@ -55,14 +55,15 @@ impl Shared {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
 
     use super::*;
     use crate::clock::{ClockReading, UnixSeconds};
     use crate::state::StoredDecision;
-    use crate::timeline::Timeline;
+    use crate::timeline::{TimeCheckpoint, Timeline};
 
     fn memory(failed_at: i64) -> Memory {
-        let clocks = ClockReading { wall: falconer_domain::UnixMillis(0), monotonic: Default::default() };
+        let clocks = ClockReading { wall: falconer_domain::UnixMillis(0), monotonic: Duration::default() };
         Memory {
             decision: StoredDecision::NoLicense,
             claims: None,
@@ -72,7 +73,7 @@ mod tests {
             pending: None,
             notice: None,
             timeline: Timeline::resumed(
-                Default::default(),
+                TimeCheckpoint::default(),
                 crate::timeline::CheckpointIntegrity::Intact,
                 clocks,
             ),

@@ -136,14 +136,14 @@ impl Clock for EndlessPauses {
 #[test]
 fn call_ends_inside_a_pause() {
     for call in CALLS {
-        let (asked, cancel, (paused, pauses)) = (Arc::default(), CancelToken::new(), channel());
+        let (asked, cancel, (sender, pauses)) = (Arc::default(), CancelToken::new(), channel());
         let server = BusyServer {
             asked: Arc::clone(&asked),
             cancel: cancel.clone(),
             retry_after_seconds: Some(10),
             cancels_at: usize::MAX,
         };
-        let clock = EndlessPauses { clock: later(), paused: Mutex::new(paused) };
+        let clock = EndlessPauses { clock: later(), paused: Mutex::new(sender) };
         let (_setup, client, _folder) = due(server, clock);
         let cancelled = client.cancelled_by(&cancel);
         let ended = thread::spawn(move || call.is_cancelled_by(&cancelled));

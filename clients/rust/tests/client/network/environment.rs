@@ -9,7 +9,8 @@ use falconer_client::{FailureKind, NetworkFailure, Transport};
 
 use super::certificates::{Authority, Validity};
 use super::listeners::{Listener, Page};
-use super::{Network, TestProxy, at, https, real_programs, recorded_events};
+use super::real_programs::{self, variable};
+use super::{Network, TestProxy, at, https, recorded_events};
 use crate::harness::key;
 
 /// Variable that a test sets which runs another one in a process of its own.
@@ -34,7 +35,6 @@ fn in_environment(test: &str, variables: &[(&str, &str)]) {
 /// Without the variable that the test below sets, it shows nothing and passes.
 #[test]
 fn reached_as_the_environment_says() {
-    let variable = |name: &str| std::env::var(name).ok();
     let (Some(url), Some(expected)) = (variable("FALCONER_TEST_URL"), variable("FALCONER_TEST_EXPECTED"))
     else {
         return;
@@ -165,7 +165,7 @@ fn events_hold_the_cause_and_no_secret() {
 /// Without the variable that the test above sets, it shows nothing and passes.
 #[test]
 fn events_of_a_proxy_with_a_password() {
-    if std::env::var(ALONE).is_err() {
+    if variable(ALONE).is_none() {
         return;
     }
     let network = Network::new();

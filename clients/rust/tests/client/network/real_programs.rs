@@ -59,6 +59,8 @@ pub(super) fn libfaketime() -> Option<String> {
     variable(LIBFAKETIME)
 }
 
-fn variable(name: &str) -> Option<String> {
+/// A variable of the tests.
+#[expect(clippy::disallowed_methods, reason = "the tests read no settings of a function")]
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
