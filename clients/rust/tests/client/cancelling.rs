@@ -1,14 +1,14 @@
-//! Cancelled calls: between two attempts, inside a pause, inside a read, and behind another call. No duration is
-//! asserted: a pause of the test's own clock lasts until it is cancelled, and the server never answers.
+//! Cancelled calls: between two attempts, inside a pause, inside a read, and behind another call. A pause
+//! of the test's own clock lasts until it is cancelled, and the server never answers.
 
 use std::io::Read;
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use falconer_client::transport::{ApiEndpoint, Reply};
+use falconer_client::transport::{ATTEMPT_TIMEOUT, ApiEndpoint, Reply};
 use falconer_client::{
     Activation, CancelToken, Clock, ClockReading, FailureKind, HttpTransport, Licensing, NetworkFailure,
     Pending, State, Transport, TransportRequest,
@@ -45,11 +45,8 @@ impl CancelledCall {
     }
 }
 
-/// Opens a client on a store with an active license whose check is due.
-fn due(
-    transport: impl Transport + 'static,
-    clock: impl Clock + 'static,
-) -> (TestSetup, Licensing, tempfile::TempDir) {
+/// Opens a client on a store with an active license whose check is due. The folder holds the store.
+fn due(transport: impl Transport + 'static, clock: impl Clock + 'static) -> (tempfile::TempDir, Licensing) {
     let (setup, folder) = (TestSetup::new(), tempfile::tempdir().unwrap());
     let path = folder.path().join("license.db");
     setup.on(&path).activate(&key(1), "Anna", "anna@example.com").unwrap();
@@ -57,7 +54,7 @@ fn due(
     let builder = builder(&setup.server, &setup.clock, &setup.machine);
     let client = builder.transport(transport).clock(clock).store(&path).open().unwrap();
     assert_eq!(client.status(), State::RefreshDue);
-    (setup, client, folder)
+    (folder, client)
 }
 
 /// Asserts that a cancelled call changed nothing; an activation alone may leave a seat to free.
@@ -108,7 +105,7 @@ fn call_ends_between_two_attempts() {
                 retry_after_seconds: None,
                 cancels_at,
             };
-            let (_setup, client, _folder) = due(server, later());
+            let (_folder, client) = due(server, later());
             assert!(call.is_cancelled_by(&client.cancelled_by(&cancel)), "{call:?}");
             assert_eq!(asked.lock().unwrap().len(), cancels_at, "{call:?}");
             changed_nothing(call, &client);
@@ -144,7 +141,7 @@ fn call_ends_inside_a_pause() {
             cancels_at: usize::MAX,
         };
         let clock = EndlessPauses { clock: later(), paused: Mutex::new(sender) };
-        let (_setup, client, _folder) = due(server, clock);
+        let (_folder, client) = due(server, clock);
         let cancelled = client.cancelled_by(&cancel);
         let ended = thread::spawn(move || call.is_cancelled_by(&cancelled));
         assert_eq!(pauses.recv_timeout(LIMIT), Ok(Duration::from_secs(10)), "the pause of Retry-After");
@@ -177,12 +174,14 @@ fn call_ends_inside_a_read() {
     let (address, requests) = silent_server();
     for call in CALLS {
         let cancel = CancelToken::new();
-        let (_setup, client, _folder) = due(HttpTransport::new(&address), later());
+        let (_folder, client) = due(HttpTransport::new(&address), later());
         let cancelled = client.cancelled_by(&cancel);
         let ended = thread::spawn(move || call.is_cancelled_by(&cancelled));
         let _connection = requests.recv_timeout(LIMIT).unwrap();
+        let begun = Instant::now();
         cancel.cancel();
         assert!(ended.join().unwrap(), "{call:?}");
+        assert!(begun.elapsed() < ATTEMPT_TIMEOUT / 2, "{call:?} ended by its time-out");
         assert!(requests.try_recv().is_err(), "{call:?} asked again");
         changed_nothing(call, &client);
     }
@@ -191,7 +190,7 @@ fn call_ends_inside_a_read() {
 #[test]
 fn call_ends_behind_another_call() {
     let (address, requests) = silent_server();
-    let (_setup, client, _folder) = due(HttpTransport::new(&address), later());
+    let (_folder, client) = due(HttpTransport::new(&address), later());
     let first = CancelToken::new();
     let (running, ended) = (client.cancelled_by(&first), channel());
     let before = thread::spawn(move || {
@@ -204,6 +203,8 @@ fn call_ends_behind_another_call() {
         let cancel = CancelToken::new();
         let cancelled = client.cancelled_by(&cancel);
         let behind = thread::spawn(move || call.is_cancelled_by(&cancelled));
+        // Time to come to the wait; a call that comes later is cancelled before it.
+        thread::sleep(Duration::from_millis(50));
         cancel.cancel();
         assert!(behind.join().unwrap(), "{call:?}");
         assert!(ended.1.try_recv().is_err(), "the first call ended by itself");

@@ -101,7 +101,7 @@ def fork(server, path, rounds):
     plugin = start(library)
     connection, _ = server.accept()
     ends = threading.Event()
-    lookers = [threading.Thread(target=look, args=(library, plugin, ends)) for _ in range(2)]
+    lookers = [threading.Thread(target=look, args=(library, plugin, ends), daemon=True) for _ in range(2)]
     for looker in lookers:
         looker.start()
     # The request of the refresher lasts five seconds, and it writes before and after.
