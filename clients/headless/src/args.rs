@@ -1,7 +1,8 @@
 //! The command line.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -52,6 +53,16 @@ pub(crate) struct OpenSettings {
     /// Name of this device, for the other users of the license.
     #[arg(long, value_name = "NAME")]
     device_name: Option<String>,
+    /// Proxy instead of the one in the machine's settings. One with a password belongs into `https_proxy`: other programs
+    /// can see the options of a process.
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+    /// Limit of one attempt, 1 to 60 [default: 5].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60))]
+    timeout: Option<u64>,
+    /// File with certificates (PEM) that count beside the operating system's.
+    #[arg(long, value_name = "FILE")]
+    root_certificate: Vec<PathBuf>,
     /// Lets `FALCONER_MACHINE_ID` replace the hardware, for containers.
     #[arg(long)]
     allow_machine_id_override: bool,
@@ -122,7 +133,7 @@ impl OpenSettings {
     /// Prepares the license; nothing is opened yet.
     ///
     /// # Errors
-    /// A sentence about the public keys.
+    /// A sentence about the public keys, or about a file of certificates.
     pub(crate) fn builder(&self) -> Result<Builder, String> {
         let mut builder = Licensing::builder(&self.product, &self.server, self.public_keys()?);
         if let Some(store) = &self.store {
@@ -143,6 +154,15 @@ impl OpenSettings {
         if let Some(name) = &self.device_name {
             builder = builder.device_name(name);
         }
+        if let Some(url) = &self.proxy {
+            builder = builder.proxy(url);
+        }
+        if let Some(seconds) = self.timeout {
+            builder = builder.timeout(Duration::from_secs(seconds));
+        }
+        for file in &self.root_certificate {
+            builder = builder.root_certificate(&text(file, "the certificates")?);
+        }
         if self.allow_machine_id_override {
             builder = builder.allow_machine_id_override();
         }
@@ -151,14 +171,17 @@ impl OpenSettings {
 
     fn public_keys(&self) -> Result<PublicKeys, String> {
         let text = match (&self.keys.keys, &self.keys.keys_json) {
-            (Some(file), _) => fs::read_to_string(file)
-                .map_err(|error| format!("the public keys in {} cannot be read: {error}", file.display()))?,
+            (Some(file), _) => text(file, "the public keys")?,
             (None, text) => text.clone().unwrap_or_default(),
         };
         let keys =
             PublicKeys::parse(&text).map_err(|error| format!("the public keys cannot be used: {error}"))?;
         Ok(self.without_key.iter().fold(keys, |keys, kid| keys.without(kid)))
     }
+}
+
+fn text(file: &Path, content: &str) -> Result<String, String> {
+    fs::read_to_string(file).map_err(|error| format!("{content} in {} cannot be read: {error}", file.display()))
 }
 
 #[cfg(test)]
@@ -179,6 +202,14 @@ mod tests {
         assert_eq!(refusal(&["status"]), None);
         assert_eq!(refusal(&["--serve", "status"]), Some(ErrorKind::ArgumentConflict));
         assert_eq!(refusal(&[]), Some(ErrorKind::MissingSubcommand));
+    }
+
+    #[test]
+    fn timeouts_are_seconds_within_bounds() {
+        assert_eq!(refusal(&["--serve", "--timeout", "60"]), None);
+        for bad in ["0", "61", "5s"] {
+            assert_eq!(refusal(&["--serve", "--timeout", bad]), Some(ErrorKind::ValueValidation), "{bad}");
+        }
     }
 
     #[test]

@@ -172,6 +172,24 @@ fn first_keys_are_never_fetched() {
 }
 
 #[test]
+fn bad_network_options_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").expect("a file");
+    let (empty, missing) = (empty.to_str().expect("a path"), "/nonexistent/authority.pem");
+    for (option, value, named) in [
+        ("--proxy", "no proxy", "proxy"),
+        ("--root-certificate", missing, "certificates in /nonexistent/authority.pem cannot be read"),
+        ("--root-certificate", empty, "certificate"),
+    ] {
+        let output = program(&server::absent()).args([option, value, "status"]).output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{option} {value}: {said}");
+        assert!(said.contains(named), "{option} {value}: {said}");
+    }
+}
+
+#[test]
 fn one_command_prints_one_line() {
     let output = program(&server::absent()).arg("status").output().expect("the program runs");
     let line: Value = serde_json::from_slice(&output.stdout).expect("JSON");
