@@ -181,7 +181,8 @@ impl OpenSettings {
 }
 
 fn text(file: &Path, content: &str) -> Result<String, String> {
-    fs::read_to_string(file).map_err(|error| format!("{content} in {} cannot be read: {error}", file.display()))
+    fs::read_to_string(file)
+        .map_err(|error| format!("{content} in {} cannot be read: {error}", file.display()))
 }
 
 #[cfg(test)]

@@ -283,8 +283,9 @@ impl Shared {
         if self.is_forked() {
             return;
         }
-        let state = self.evaluation().state;
+        // Under the lock, so that an older state is never announced after a newer one.
         let mut notified = self.notified.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.evaluation().state;
         if *notified == state {
             return;
         }
@@ -292,7 +293,8 @@ impl Shared {
         drop(notified);
         self.changed.notify_all();
         if let Some(listener) = &self.config.on_change {
-            listener(state);
+            // Another thread may have announced a newer state before the listener ran for this one.
+            listener(self.evaluation().state);
         }
     }
 }

@@ -112,5 +112,35 @@ fn is_wsl(signs: &Signs) -> bool {
 
 fn names_hypervisor(signs: &Signs) -> bool {
     let firmware = signs.firmware.to_lowercase();
-    HYPERVISORS.iter().any(|name| firmware.contains(name))
+    HYPERVISORS.iter().any(|name| has_words(&firmware, name))
+}
+
+/// Returns true if the words are in the text, and no letter is beside them: a notebook is called "Xenia", and VMware's
+/// product "VMware7,1".
+fn has_words(text: &str, words: &str) -> bool {
+    text.match_indices(words).any(|(place, _)| {
+        let (before, after) = (&text[..place], &text[place + words.len()..]);
+        !before.ends_with(char::is_alphabetic) && !after.starts_with(char::is_alphabetic)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hypervisors_are_whole_words() {
+        for (firmware, expected) in [
+            ("Xen HVM domU", true),
+            ("VMware, Inc. VMware7,1", true),
+            ("QEMU Standard PC (Q35 + ICH9, 2009)", true),
+            ("Amazon EC2 t3.small", true),
+            ("innotek GmbH VirtualBox", true),
+            ("ADATA XPG XENIA 15", false),
+            ("LENOVO ThinkPad T14", false),
+        ] {
+            let signs = Signs { firmware: firmware.to_owned(), ..Signs::default() };
+            assert_eq!(names_hypervisor(&signs), expected, "{firmware}");
+        }
+    }
 }

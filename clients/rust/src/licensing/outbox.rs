@@ -43,7 +43,10 @@ impl Session<'_> {
                 Err(failure.into())
             }
             Exchange::Failed(failure) if failure.is_early_end() => {
-                self.abandon_unless_wanted(key);
+                // Another user of this machine may have a seat under the same key, so nothing is freed without need.
+                if self.may_have_arrived {
+                    self.abandon_unless_wanted(key);
+                }
                 Err(failure.into())
             }
             Exchange::Failed(failure) => {
@@ -141,8 +144,15 @@ impl Session<'_> {
     }
 
     /// Frees the seats of abandoned keys, up to the first one that has to go on waiting.
+    /// Each is looked up again, because another process may activate with it meanwhile.
     fn release_seats(&mut self) -> Result<(), Failure> {
-        for abandoned in self.state.record.abandoned_keys.clone() {
+        let mut released = Vec::new();
+        loop {
+            self.reload();
+            let mut waiting = self.state.record.abandoned_keys.iter();
+            let Some(abandoned) = waiting.find(|key| !released.contains(*key)).cloned() else {
+                return Ok(());
+            };
             if let Some(key) = LicenseKey::parse(&abandoned.0) {
                 let is_stored = self.state.verified.key.as_ref() == Some(&key);
                 let question = if is_stored { Question::FreeSeat } else { Question::ReleaseSeat };
@@ -156,8 +166,8 @@ impl Session<'_> {
                 }
             }
             self.keep(|record| record.abandoned_keys.retain(|key| *key != abandoned));
+            released.push(abandoned);
         }
-        Ok(())
     }
 
     fn ask_to_free(&mut self, question: Question, key: &LicenseKey) -> Exchange {

@@ -73,6 +73,8 @@ pub(super) struct Session<'a> {
     pub(super) state: MutexGuard<'a, SessionState>,
     /// Ends the requests.
     pub(super) cancel: CancelToken,
+    /// True if the last request may have reached the server.
+    pub(super) may_have_arrived: bool,
 }
 
 impl<'a> Session<'a> {
@@ -92,7 +94,7 @@ impl<'a> Session<'a> {
                 Err(TryLockError::WouldBlock) => drop(cancel.wait(BEGIN_INTERVAL)),
             }
         };
-        let mut session = Self { shared, state, cancel: cancel.clone() };
+        let mut session = Self { shared, state, cancel: cancel.clone(), may_have_arrived: false };
         session.reload();
         Ok(session)
     }
@@ -222,10 +224,14 @@ impl<'a> Session<'a> {
         own: &Fingerprint,
         members: Map<String, Value>,
     ) -> Exchange {
+        let cancelled = || Exchange::Failed(RequestFailure::Unreachable(NetworkFailure::Cancelled));
+        self.may_have_arrived = false;
         if self.cancel.is_cancelled() {
-            return Exchange::Failed(RequestFailure::Unreachable(NetworkFailure::Cancelled));
+            return cancelled();
         }
         let exchange = match self.send(endpoint, members) {
+            // A cancelled call ended for that reason, whatever its last attempt or a look for keys brought.
+            ServerAnswer::UnknownKey | ServerAnswer::Failed(_) if self.cancel.is_cancelled() => cancelled(),
             ServerAnswer::Signed(signed) => {
                 let decision = self.act(question, key, own, &signed);
                 match decision {
@@ -252,10 +258,16 @@ impl<'a> Session<'a> {
         let nonce = HEXLOWER.encode(&bytes);
         members.insert("nonce".to_owned(), json!(nonce));
         let body = Value::Object(members).to_string();
-        let cancel = &self.cancel;
+        let (cancel, arrived) = (&self.cancel, Cell::new(false));
         let reply = send_with_retry(&**clock, &**random, cancel, || {
-            transport.send(&TransportRequest { endpoint, body: Some(&body), cancel: cancel.clone() })
+            let reply =
+                transport.send(&TransportRequest { endpoint, body: Some(&body), cancel: cancel.clone() });
+            arrived.set(
+                arrived.get() || reply.as_ref().err().is_none_or(|failure| failure.may_follow_delivery()),
+            );
+            reply
         });
+        self.may_have_arrived = arrived.get();
         let read = |record: &Record| {
             let trusted = verified_record::trusted_keys(record, &self.shared.config);
             answer::read(reply.as_ref(), product, &nonce, &trusted)

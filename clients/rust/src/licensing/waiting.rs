@@ -36,20 +36,19 @@ impl Licensing {
         let is_forked = self.shared.is_forked();
         let _wake = (!is_forked).then(|| self.cancel.on_cancel(move || wake(&shared)));
         loop {
+            // The look and the wait are under one lock, so that no change comes between them. A child takes none.
+            let notified =
+                (!is_forked).then(|| self.shared.notified.lock().unwrap_or_else(PoisonError::into_inner));
             let state = self.status();
             let left = at_most.saturating_sub(started.elapsed()).min(LOOK_INTERVAL);
             if state != seen || left.is_zero() {
                 return state;
             }
-            if is_forked {
-                std::thread::sleep(left);
-                continue;
+            match notified {
+                None => std::thread::sleep(left),
+                Some(_) if self.cancel.is_cancelled() => return state,
+                Some(notified) => drop(self.shared.changed.wait_timeout(notified, left)),
             }
-            let notified = self.shared.notified.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.cancel.is_cancelled() {
-                return state;
-            }
-            drop(self.shared.changed.wait_timeout(notified, left));
         }
     }
 

@@ -23,16 +23,38 @@ pub(crate) enum FileAccess {
 
 impl FileAccess {
     /// Opens a file for writing and creates it if it is absent. It holds a license key, so no file is ever open to more
-    /// users than intended.
+    /// users than intended. In a folder of several users a link is refused: one of them could lead a service with more
+    /// rights to any file.
     pub(super) fn open(self, path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         options.write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-        let file = options.open(path)?;
-        if self == Self::LikeFolder {
-            share_like_folder(path, &file);
+        if self == Self::Owner {
+            return options.open(path);
         }
+        // To create a file exclusively follows no link.
+        let is_absent =
+            fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let file = if is_absent { options.clone().create_new(true).open(path) } else { options.open(path) };
+        let file = match file {
+            Err(error) if is_absent && error.kind() == io::ErrorKind::AlreadyExists => options.open(path)?,
+            file => file?,
+        };
+        if !is_file_itself(path, &file) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        share_like_folder(path, &file);
         Ok(file)
+    }
+
+    /// Refuses a store that is a link or a second name of another file, where others could have made it.
+    pub(super) fn check(self, path: &Path) -> io::Result<()> {
+        let is_other = fs::symlink_metadata(path).is_ok_and(|found| !has_one_name(&found));
+        if self == Self::LikeFolder && is_other {
+            Err(io::ErrorKind::PermissionDenied.into())
+        } else {
+            Ok(())
+        }
     }
 
     /// Creates a file of SQLite if it is absent, and repairs the permissions of one that is there: a restored or copied
@@ -54,7 +76,9 @@ impl FileAccess {
         match self {
             Self::Owner => remove_others(path),
             Self::LikeFolder => {
-                if let Ok(file) = File::open(path) {
+                if let Ok(file) = File::open(path)
+                    && is_file_itself(path, &file)
+                {
                     share_like_folder(path, &file);
                 }
             }
@@ -71,6 +95,29 @@ fn remove_others(path: &Path) {
     if found.is_file() && mode & 0o077 != 0 {
         let _ = fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700));
     }
+}
+
+/// Returns true if the path names this very file: no link, and no second name of another file.
+#[cfg(unix)]
+fn is_file_itself(path: &Path, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(named), Ok(opened)) = (fs::symlink_metadata(path), file.metadata()) else { return false };
+    has_one_name(&named) && (named.dev(), named.ino()) == (opened.dev(), opened.ino())
+}
+
+#[cfg(unix)]
+fn has_one_name(found: &fs::Metadata) -> bool {
+    found.is_file() && std::os::unix::fs::MetadataExt::nlink(found) == 1
+}
+
+#[cfg(not(unix))]
+fn has_one_name(found: &fs::Metadata) -> bool {
+    found.is_file()
+}
+
+#[cfg(not(unix))]
+fn is_file_itself(path: &Path, _: &File) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|named| has_one_name(&named))
 }
 
 /// Gives the file the folder's group, and to each class of users the right to read and write that it has in the folder.

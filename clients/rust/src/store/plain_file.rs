@@ -125,6 +125,7 @@ impl StoreFile for PlainFile {
         if let Err(error) = turn {
             return Err(OpenFailure::Store(*error));
         }
+        access.check(path)?;
         // The rename must replace the file and not a link to it, wherever the program goes meanwhile.
         let path = fs::canonicalize(path).or_else(|_| std::path::absolute(path))?;
         access.repair(&path);

@@ -3,7 +3,7 @@
 mod schema;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior, params_from_iter};
@@ -27,6 +27,8 @@ const FORMAT_BYTES: std::ops::Range<usize> = 18..20;
 #[derive(Debug)]
 pub struct SqliteFile {
     connection: Connection,
+    path: PathBuf,
+    access: FileAccess,
 }
 
 impl SqliteFile {
@@ -43,12 +45,22 @@ impl SqliteFile {
     }
 }
 
+impl SqliteFile {
+    /// Waits for the lock beside the file. Two plug-ins in one process may each have a SQLite of their own: its locks
+    /// belong to the process, so one copy would release the other's (sqlite.org/howtocorrupt.html, section 2.2).
+    fn turn(&self) -> Turn {
+        lock(&self.path, self.access)
+    }
+}
+
 impl Store for SqliteFile {
     fn read(&mut self) -> Result<Vec<StoredLicense>, StoreError> {
+        let _turn = self.turn()?;
         Ok(read(&self.connection, Kind::Current)?)
     }
 
     fn update(&mut self, change: &mut dyn FnMut(&mut Vec<StoredLicense>)) -> Result<(), StoreError> {
+        let _turn = self.turn()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before = read(&transaction, Kind::Current)?;
         let mut licenses = before.clone();
@@ -67,6 +79,7 @@ impl Store for SqliteFile {
     }
 
     fn log(&mut self, entry: &LogEntry<'_>) -> Result<(), StoreError> {
+        let _turn = self.turn()?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
             "INSERT INTO license_validation_log (at_seconds, action, outcome) VALUES (?1, ?2, ?3)",
@@ -84,8 +97,12 @@ impl Store for SqliteFile {
 impl StoreFile for SqliteFile {
     const BESIDE: &'static [&'static str] = &["-journal", "-wal", "-shm"];
 
-    /// Opens without the lock as well: SQLite has its own.
+    /// Opens without the lock as well, to read what is there.
     fn open_locked(path: &Path, access: FileAccess, _: &Turn) -> Result<Self, OpenFailure> {
+        access.check(path)?;
+        for ending in Self::BESIDE {
+            access.check(&with_ending(path, ending))?;
+        }
         // SQLite gives the files beside it the same mode.
         access.create(path)?;
         for ending in Self::BESIDE {
@@ -108,9 +125,8 @@ impl StoreFile for SqliteFile {
         check(&connection)?;
         // An empty journal says nothing. It shows at once whether the folder can be written, and it gets the right users.
         access.create(&with_ending(path, "-journal"))?;
-        let mut store = Self { connection };
-        store.read()?;
-        Ok(store)
+        read(&connection, Kind::Current)?;
+        Ok(Self { connection, path: path.to_owned(), access })
     }
 
     /// A log or a journal beside the file means that its content is not what was last written: it may be older than the

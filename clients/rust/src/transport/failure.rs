@@ -53,6 +53,20 @@ impl NetworkFailure {
         }
     }
 
+    /// Returns true if the request may have reached the server all the same.
+    pub(crate) const fn may_follow_delivery(self) -> bool {
+        match self {
+            Self::Timeout | Self::Cancelled | Self::Other => true,
+            Self::Dns
+            | Self::Connect
+            | Self::Proxy
+            | Self::ProxyPassword
+            | Self::Certificate
+            | Self::Clock
+            | Self::Intercepted => false,
+        }
+    }
+
     /// True where another attempt within seconds may end otherwise. A password, a clock or a certificate needs a person.
     pub(crate) const fn is_worth_another_attempt(self) -> bool {
         match self {

@@ -268,6 +268,45 @@ fn seat_of_cancelled_activation_is_freed() {
     assert_eq!((client.pending(), setup.server.state().devices.len()), (None, 0));
 }
 
+/// A network whose attempts end before anything is sent, and the last of them is cancelled.
+struct NothingLeaves {
+    cancel: CancelToken,
+    cause: NetworkFailure,
+    left: Mutex<u32>,
+}
+
+impl Transport for NothingLeaves {
+    fn send(&self, _: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
+        let mut left = self.left.lock().unwrap();
+        *left -= 1;
+        if *left == 0 {
+            self.cancel.cancel();
+        }
+        Err(self.cause)
+    }
+}
+
+/// Another user of the machine may have a seat under the same key: a cancelled activation that reached nobody must not
+/// free it. Neither does it wait, whichever attempt was the last.
+#[test]
+fn cancelled_activation_that_reached_nobody_frees_nothing() {
+    for (cause, pending) in [
+        (NetworkFailure::Dns, None),
+        (NetworkFailure::Connect, None),
+        (NetworkFailure::Proxy, None),
+        (NetworkFailure::Timeout, Some(Pending::ReleaseSeat)),
+    ] {
+        for attempts in 1..=3 {
+            let (setup, cancel) = (TestSetup::new(), CancelToken::new());
+            let network = NothingLeaves { cancel: cancel.clone(), cause, left: Mutex::new(attempts) };
+            let client =
+                builder(&setup.server, &setup.clock, &setup.machine).transport(network).open().unwrap();
+            assert!(CancelledCall::Activate.is_cancelled_by(&client.cancelled_by(&cancel)), "{cause:?}");
+            assert_eq!(client.pending(), pending, "{cause:?}, attempt {attempts}");
+        }
+    }
+}
+
 #[test]
 fn cancelled_key_may_be_typed_again() {
     let (setup, client, server) = cancelled_too_late();

@@ -209,6 +209,53 @@ mod users {
         assert!(output.status.success(), "user {user}: {}", String::from_utf8_lossy(&output.stdout));
     }
 
+    /// A user of the machine puts links into the shared folder, at the names that a service with more rights opens.
+    #[test]
+    fn planted_links_lead_nowhere() {
+        for format in FORMATS {
+            let machine = tempfile::tempdir().unwrap();
+            let folder = machine.path().join("application");
+            fs::create_dir(&folder).unwrap();
+            fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+            for ending in ["", ".lock", "-journal", "-wal", "-shm", ".log", ".new"] {
+                let path = folder.join(file_name(format));
+                let planted = folder.join(format!("{}{ending}", file_name(format)));
+                for (target, is_hard) in [("secret", false), ("secret", true), ("absent", false)] {
+                    let target = machine.path().join(target);
+                    if target.ends_with("secret") {
+                        fs::write(&target, "").unwrap();
+                        fs::set_permissions(&target, Permissions::from_mode(0o600)).unwrap();
+                    }
+                    if is_hard {
+                        fs::hard_link(&target, &planted).unwrap();
+                    } else {
+                        std::os::unix::fs::symlink(&target, &planted).unwrap();
+                    }
+                    let setup = TestSetup::with_format(format);
+                    let client = builder(&setup.server, &setup.clock, &setup.machine)
+                        .store_for_all_users(&path)
+                        .store_format(format)
+                        .open()
+                        .unwrap();
+                    client.activate(&key(1), "", "").unwrap();
+                    assert_eq!(client.status(), State::Active, "in memory at the least");
+                    drop(client);
+                    let case = format!("{format:?} {ending:?} {is_hard} {}", target.display());
+                    match fs::metadata(&target) {
+                        Ok(found) => {
+                            assert_eq!((found.mode() & 0o777, found.len()), (0o600, 0), "{case}");
+                        }
+                        Err(_) => assert!(target.ends_with("absent"), "{case}"),
+                    }
+                    for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+                        fs::remove_file(entry.path()).unwrap();
+                    }
+                    let _ = fs::remove_file(&target);
+                }
+            }
+        }
+    }
+
     /// A service (this process) and two users share a store. Where the tests have no right to become other users, the
     /// permissions of the files are compared alone.
     #[test]
