@@ -151,7 +151,10 @@ impl Serving {
             let job = self.calls.next();
             if let Some(licensing) = self.licensing() {
                 let licensing = licensing.cancelled_by(&job.cancel);
-                match call(&licensing, &job.call) {
+                let result = call(&licensing, &job.call);
+                // Before the answer: an application may use the id again as soon as it has read it.
+                self.calls.release_id();
+                match result {
                     Ok(result) => self.answer(&job.id, &result.to_json(&licensing)),
                     Err(failure) => self.answer_failure(&job.id, &failure),
                 }

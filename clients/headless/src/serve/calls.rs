@@ -27,7 +27,8 @@ pub(super) struct RunningCalls {
 
 #[derive(Default)]
 struct Queue {
-    running: Option<(Id, CancelToken)>,
+    /// The call that runs, or whose answer is being written. Its id is free again before the answer.
+    running: Option<(Option<Id>, CancelToken)>,
     waiting: VecDeque<Job>,
 }
 
@@ -64,10 +65,17 @@ impl RunningCalls {
         let mut queue = self.queue();
         loop {
             if let Some(job) = queue.waiting.pop_front() {
-                queue.running = Some((job.id.clone(), job.cancel.clone()));
+                queue.running = Some((Some(job.id.clone()), job.cancel.clone()));
                 return job;
             }
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Lets the application use the id of the running call again.
+    pub(super) fn release_id(&self) {
+        if let Some((id, _)) = &mut self.queue().running {
+            *id = None;
         }
     }
 
@@ -81,7 +89,7 @@ impl RunningCalls {
     pub(super) fn cancel(&self, id: &Id) -> Cancelled {
         let mut queue = self.queue();
         if let Some((running, token)) = &queue.running
-            && running == id
+            && running.as_ref() == Some(id)
         {
             token.cancel();
             return Cancelled::Running;
@@ -102,7 +110,7 @@ impl RunningCalls {
 
     /// Waits until every call is answered, for at most `time`.
     pub(super) fn wait_until_idle(&self, time: Duration) {
-        let is_busy = |queue: &mut Queue| queue.ids().next().is_some();
+        let is_busy = |queue: &mut Queue| queue.running.is_some() || !queue.waiting.is_empty();
         drop(self.changed.wait_timeout_while(self.queue(), time, is_busy));
     }
 
@@ -113,7 +121,24 @@ impl RunningCalls {
 
 impl Queue {
     fn ids(&self) -> impl Iterator<Item = &Id> {
-        let running = self.running.iter().map(|(id, _)| id);
+        let running = self.running.iter().filter_map(|(id, _)| id.as_ref());
         running.chain(self.waiting.iter().map(|job| &job.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_free_before_its_answer() {
+        let calls = RunningCalls::default();
+        let add = || calls.add(Id::of_number(1), RequestedCall::Refresh);
+        add().unwrap();
+        assert!(matches!(add(), Err(BadRequest::IdInUse)));
+        calls.next();
+        assert!(matches!(add(), Err(BadRequest::IdInUse)));
+        calls.release_id();
+        assert!(add().is_ok(), "the answer is about to be written");
     }
 }

@@ -16,6 +16,13 @@ const MAX_ID_BYTES: usize = 64;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Id(Value);
 
+#[cfg(test)]
+impl Id {
+    pub(super) fn of_number(number: u64) -> Self {
+        Self(number.into())
+    }
+}
+
 /// A request that can be answered.
 #[derive(Debug, PartialEq)]
 pub(super) struct Request {
