@@ -7,13 +7,14 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use falconer_emulators::tap::{Fault, Matcher, Tap};
 use falconer_tests::{Fixture, TestStack, alone, checkout, program};
 use serde_json::{Value, json};
 
 use crate::issuing::falconer;
-use application::Application;
+use application::{Application, PATIENCE};
 
 /// The functions, the network to them, and a computer with the program on it.
 struct SidecarVendor {
@@ -119,14 +120,13 @@ fn serves_a_license_through_its_life() {
     vendor.operate(&["revoke", "--reason", "refund"]);
     let answer = application.call("refresh", &json!({}));
     assert_eq!(answer["result"]["snapshot"]["lock_code"], "REVOKED", "{answer}");
-    let event = loop {
-        let line = application.next().expect("an event");
-        if line.get("event").is_some() {
-            break line;
-        }
-        application.ask(1, "status", &json!({}));
-    };
-    assert_eq!(event["event"], "changed", "{event}");
+    // The event may come before the answer or after it.
+    let begun = Instant::now();
+    while !application.seen.contains(r#""changed""#) {
+        assert!(begun.elapsed() < PATIENCE, "no event: {}", application.seen);
+        application.call("status", &json!({}));
+        std::thread::sleep(Duration::from_millis(10));
+    }
     assert_eq!(state(&mut application), is("Locked", false));
     vendor.operate(&["reinstate"]);
     application.call("refresh", &json!({}));
