@@ -26,6 +26,7 @@ pub mod members;
 pub mod operate;
 pub mod person;
 pub mod seats;
+pub mod statement;
 pub mod time;
 pub mod trace;
 pub mod transfer;
