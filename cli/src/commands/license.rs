@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::DeviceId;
+use falconer_domain::limits::LimitsChange;
+use falconer_domain::maintenance::{self, UpdatesEnd};
 use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::Note;
 use falconer_domain::{Catalog, License, Status, TierName};
@@ -64,6 +66,19 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
         LicenseChange::RemoveFeature(of) => {
             let rule = |_: &Catalog| |license| operate::remove_feature(license, &of.feature);
             edit(context, &of.change, "remove-feature", "FEATURE_REMOVED", rule).await
+        }
+        LicenseChange::SetLimit(set) => {
+            let (limits, removed) = (set.limits.iter(), set.remove.iter());
+            let change = LimitsChange::read(limits.map(String::as_str), removed.map(String::as_str))?;
+            let rule = |_: &Catalog| move |license| operate::set_limits(license, &change);
+            edit(context, &set.change, "set-limit", "LIMITS_SET", rule).await
+        }
+        LicenseChange::SetUpdatesUntil(set) => {
+            let end = UpdatesEnd::read(&set.date)?;
+            let rule = |_: &Catalog| {
+                move |license| Ok::<_, Infallible>(maintenance::set_updates_until(license, end))
+            };
+            edit(context, &set.change, "set-updates-until", "UPDATES_UNTIL_SET", rule).await
         }
         LicenseChange::SetPolicy(set) => {
             let change = if set.reset { PolicyChange::reset() } else { PolicyChange::default() };

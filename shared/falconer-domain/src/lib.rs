@@ -10,6 +10,7 @@
 pub mod activate;
 pub mod catalog;
 pub mod code;
+pub mod date;
 pub mod deactivate;
 pub mod effective_license;
 pub mod encoding;
@@ -22,6 +23,8 @@ pub mod lease;
 pub mod license;
 pub mod license_id;
 pub mod license_key;
+pub mod limits;
+pub mod maintenance;
 pub mod members;
 pub mod operate;
 pub mod person;
@@ -37,8 +40,11 @@ mod unicode;
 
 pub use catalog::{Catalog, Policy, PolicyOverrides, TierName, VirtualMachines};
 pub use code::Code;
+pub use date::CalendarDate;
 pub use keyring::{GenerationNumber, KeyRing};
 pub use license::{License, Status};
 pub use license_id::LicenseId;
 pub use license_key::{Authentic, LicenseKey, NotAuthentic, Product};
+pub use limits::Limits;
+pub use maintenance::{Maintenance, Releases};
 pub use time::UnixMillis;

@@ -391,8 +391,14 @@ impl ServerState {
             now: self.clock.real(),
         };
         let features = [FEATURE.to_owned()];
-        let terms =
-            Terms { tier: &tier, features: &features, expires_at: self.expires_at, policy: &self.policy };
+        let terms = Terms {
+            tier: &tier,
+            features: &features,
+            limits: &self.limits,
+            maintenance: self.maintenance.as_ref(),
+            expires_at: self.expires_at,
+            policy: &self.policy,
+        };
         let components = device.map(|(_, shown)| shown.lease(&Label::ALL)).unwrap_or_default();
         let bound = device.map(|(device, _)| Bound { device, components: &components });
         if code.status() == 200 && code != Code::Deactivated {

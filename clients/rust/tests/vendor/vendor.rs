@@ -55,7 +55,14 @@ impl Vendor {
             now: SystemClock::new().now().wall,
         };
         let (tier, features) = (TierName::parse("pro").unwrap(), ["copy_trading".to_owned()]);
-        let terms = Terms { tier: &tier, features: &features, expires_at: None, policy: &Policy::DEFAULT };
+        let terms = Terms {
+            tier: &tier,
+            features: &features,
+            limits: &Limits::default(),
+            maintenance: None,
+            expires_at: None,
+            policy: &Policy::DEFAULT,
+        };
         let (device, components) = (DeviceId::from_random([7; 10]), shown.lease(&Label::ALL));
         let bound = Bound { device: &device, components: &components };
         Claims::granted(&occasion, code, &terms, Some(bound)).sign(self.ring.current())

@@ -7,7 +7,7 @@ use falconer_domain::hardware::{ComponentForm, DeviceId, HASH_BYTES, Label, Stor
 use falconer_domain::license::Device;
 use falconer_domain::person::DeviceName;
 use falconer_domain::seats::{FormerDevice, Reclaim};
-use falconer_domain::{GenerationNumber, LicenseId, PolicyOverrides, UnixMillis};
+use falconer_domain::{GenerationNumber, LicenseId, Limits, PolicyOverrides, UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ use crate::catalog::PolicyTable;
 use crate::time;
 
 /// Column names, in the order after the spreadsheet's.
-pub const COLUMNS: [&str; 18] = [
+pub const COLUMNS: [&str; 20] = [
     "license_id",
     "user_id",
     "email",
@@ -36,6 +36,8 @@ pub const COLUMNS: [&str; 18] = [
     "replaced_by",
     "metadata",
     "erased_at",
+    "limits",
+    "updates_until",
 ];
 
 /// Members of a license beyond the spreadsheet's columns. No `Debug`: it holds the sealed key.
@@ -208,6 +210,11 @@ pub(super) fn devices(devices: &BTreeMap<DeviceId, Device>) -> String {
 /// Formats released devices as a cell; empty for no devices.
 pub(super) fn released(released: &BTreeMap<DeviceId, FormerDevice>) -> String {
     list(released.iter().map(|(id, released)| ReleasedCell::of(id, released)))
+}
+
+/// Formats limits as a cell; empty for no limits.
+pub(super) fn limits(limits: &Limits) -> String {
+    limits.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Formats times as a cell; empty for no times.
