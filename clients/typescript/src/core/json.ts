@@ -1,0 +1,58 @@
+/** Reading of JSON that somebody else wrote. */
+
+/** A JSON object whose members nobody has looked at yet. */
+export type JsonObject = Record<string, unknown>;
+
+/** Reads a JSON object. `null` for other text, for other JSON, and where a member is there twice at any depth. */
+export function readObject(text: string): JsonObject | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return isObject(value) && !hasMemberTwice(text) ? value : null;
+}
+
+/** True for an object that is no list. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** True for a whole number that 64 bits hold. */
+export function isInteger(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= -(2 ** 63) && (value as number) < 2 ** 63;
+}
+
+/** True for a list of texts. */
+export function areTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+/** True for an object whose members are all of one kind. */
+export function isMapOf<T>(value: unknown, isKind: (member: unknown) => member is T): value is Record<string, T> {
+  return isObject(value) && Object.values(value).every(isKind);
+}
+
+export const isText = (value: unknown): value is string => typeof value === "string";
+
+const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs;
+
+/** Looks through the tokens of valid JSON. Of two members with one name, programs take different ones. */
+function hasMemberTwice(json: string): boolean {
+  const open: (Set<string> | null)[] = [];
+  let last = "";
+  for (const [token] of json.matchAll(TOKENS)) {
+    if (token === "{") open.push(new Set());
+    else if (token === "[") open.push(null);
+    else if (token === "}" || token === "]") open.pop();
+    else if (token === ":") {
+      const name = JSON.parse(last) as string;
+      const names = open.at(-1);
+      if (names?.has(name)) return true;
+      names?.add(name);
+    }
+    last = token;
+  }
+  return false;
+}
