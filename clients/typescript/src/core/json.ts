@@ -3,7 +3,8 @@
 /** A JSON object whose members nobody has looked at yet. */
 export type JsonObject = Record<string, unknown>;
 
-/** Reads a JSON object. `null` for other text, for other JSON, and where a member is there twice at any depth. */
+/** Reads a JSON object. `null` for other text and for other JSON; and for what no server writes at any depth: a member
+ * that is there twice, and a whole number that 64 bits do not hold, which JavaScript would round into them. */
 export function readObject(text: string): JsonObject | null {
   let value: unknown;
   try {
@@ -11,7 +12,7 @@ export function readObject(text: string): JsonObject | null {
   } catch {
     return null;
   }
-  return isObject(value) && !hasMemberTwice(text) ? value : null;
+  return isObject(value) && isUnambiguous(text) ? value : null;
 }
 
 /** True for an object that is no list. */
@@ -21,7 +22,7 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** True for a whole number that 64 bits hold. */
 export function isInteger(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= -(2 ** 63) && (value as number) < 2 ** 63;
+  return Number.isInteger(value) && (value as number) >= -(2 ** 63) && (value as number) <= 2 ** 63;
 }
 
 /** True for a list of texts. */
@@ -36,23 +37,27 @@ export function isMapOf<T>(value: unknown, isKind: (member: unknown) => member i
 
 export const isText = (value: unknown): value is string => typeof value === "string";
 
-const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs;
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[{}[\],:]/gs;
+/** Digits of a whole number that certainly fits into 64 bits. */
+const SAFE_DIGITS = 18;
 
 /** Looks through the tokens of valid JSON. Of two members with one name, programs take different ones. */
-function hasMemberTwice(json: string): boolean {
+function isUnambiguous(json: string): boolean {
   const open: (Set<string> | null)[] = [];
   let last = "";
   for (const [token] of json.matchAll(TOKENS)) {
     if (token === "{") open.push(new Set());
     else if (token === "[") open.push(null);
     else if (token === "}" || token === "]") open.pop();
-    else if (token === ":") {
-      const name = JSON.parse(last) as string;
-      const names = open.at(-1);
-      if (names?.has(name)) return true;
-      names?.add(name);
-    }
+    else if (token === ":" && !isFirst(open.at(-1), JSON.parse(last) as string)) return false;
+    else if (token.length > SAFE_DIGITS && /^-?\d+$/.test(token) && BigInt.asIntN(64, BigInt(token)) !== BigInt(token)) return false;
     last = token;
   }
-  return false;
+  return true;
+}
+
+function isFirst(names: Set<string> | null | undefined, name: string): boolean {
+  if (names?.has(name)) return false;
+  names?.add(name);
+  return true;
 }

@@ -11,10 +11,12 @@ export interface Request {
   readonly body: string | null;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | null;
+  /** Tells why `fetch` rejected, where the platform says so. */
+  readonly explain?: (error: unknown) => NoReply;
 }
 
-/** Why no reply arrived. */
-export type NoReply = "unreachable" | "timeout" | "cancelled";
+/** Why no reply arrived. Each is the id of its advice; a browser tells no more than `unreachable`. */
+export type NoReply = "unreachable" | "timeout" | "cancelled" | "dns" | "connect" | "certificate" | "clock";
 
 /** Sends one request. A redirection is not followed: it would hand the license key to another server. */
 export async function send(fetch: Fetch, request: Request): Promise<Reply | NoReply> {
@@ -25,9 +27,9 @@ export async function send(fetch: Fetch, request: Request): Promise<Reply | NoRe
     const response = await fetch(request.url, { ...sent, signal, redirect: "manual", credentials: "omit", cache: "no-store" });
     const retryAfterSeconds = readRetryAfter(response.headers.get("retry-after"));
     return { status: response.status, retryAfterSeconds, body: await readText(response) };
-  } catch {
+  } catch (error) {
     if (request.signal?.aborted) return "cancelled";
-    return timeout.aborted ? "timeout" : "unreachable";
+    return timeout.aborted ? "timeout" : (request.explain?.(error) ?? "unreachable");
   }
 }
 
