@@ -75,6 +75,15 @@ export interface Falconer {
   verify(key: string, options?: { readonly signal?: AbortSignal }): Promise<Answer>;
   /** Verifies a lease without the network, by the pinned keys and those that they endorsed. Throws a `LeaseError`. */
   verifyLease(lease: string, expected?: LeaseExpectation): Promise<License>;
+  /** Reads a stored answer, lease or refusal, whatever the time is. `null` where no trusted key signed it for this product. */
+  inspect(answer: string): Promise<Inspected | null>;
+}
+
+/** A stored answer whose signature holds. */
+export interface Inspected {
+  /** True for a lease, false for a refusal. */
+  readonly valid: boolean;
+  readonly license: License;
 }
 
 /** Creates a client. Throws a `SettingError` where a setting is wrong. */
@@ -128,6 +137,14 @@ class Client implements Falconer {
     if (now >= claims.exp) throw new LeaseError("ended");
     if (now < claims.nbf) throw new LeaseError("not_yet_valid");
     return licenseOf(claims);
+  }
+
+  async inspect(answer: string): Promise<Inspected | null> {
+    const verified = await verifySigned(answer, this.product, await this.#trusted);
+    if (!("claims" in verified)) return null;
+    const { claims } = verified;
+    const { issuer } = this.#settings;
+    return issuer === null || claims.iss === issuer ? { valid: claims.valid, license: licenseOf(claims) } : null;
   }
 
   async #ask(license: string, signal: AbortSignal | null): Promise<Answer> {
