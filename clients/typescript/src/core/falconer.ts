@@ -77,6 +77,10 @@ export interface Falconer {
   verifyLease(lease: string, expected?: LeaseExpectation): Promise<License>;
   /** Reads a stored answer, lease or refusal, whatever the time is. `null` where no trusted key signed it for this product. */
   inspect(answer: string): Promise<Inspected | null>;
+  /** The keys that were fetched and endorsed, as JSON for `importKeys` of a later run; `null` without any. */
+  exportKeys(): Promise<string | null>;
+  /** Learns keys. Only those count that a pinned key endorses, through any number of steps. */
+  importKeys(keys: string): Promise<void>;
 }
 
 /** A stored answer whose signature holds. */
@@ -147,11 +151,22 @@ class Client implements Falconer {
     return issuer === null || claims.iss === issuer ? { valid: claims.valid, license: licenseOf(claims) } : null;
   }
 
+  async exportKeys(): Promise<string | null> {
+    return (await this.#trusted).kept();
+  }
+
+  async importKeys(keys: string): Promise<void> {
+    this.#trusted = this.#trusted.then((trusted) => trusted.learned(keys));
+    await this.#trusted;
+  }
+
   async #ask(license: string, signal: AbortSignal | null): Promise<Answer> {
     const nonce = newNonce();
     if (nonce === null) return unanswered("unreachable", null);
     const asked: Asked = { endpoint: "verify", product: this.product, nonce, licenseId: null, issuer: this.#settings.issuer };
-    const reply = await this.#send("/api/verify", JSON.stringify({ license, nonce }), signal);
+    const { origin } = this.#settings;
+    const members = origin === null ? { license, nonce } : { license, timestamp: Date.now(), origin, nonce };
+    const reply = await this.#send("/api/verify", JSON.stringify(members), signal);
     if (typeof reply === "string") return unanswered(reply, null);
     const answer = await this.#read(reply, asked, signal);
     return answer.outcome === "nothing" ? unanswered(NOTHING_ADVICE[answer.cause], answer.retryAfterSeconds) : toAnswer(answer);
@@ -163,7 +178,7 @@ class Client implements Falconer {
     if (answer.outcome !== "nothing" || !answer.unknownKey) return answer;
     const list = await this.#send("/api/keys", null, signal);
     if (typeof list === "string" || list.status !== 200) return answer;
-    this.#trusted = this.#trusted.then((trusted) => trusted.learned(list.body));
+    await this.importKeys(list.body);
     return readAnswer(reply, asked, await this.#trusted);
   }
 

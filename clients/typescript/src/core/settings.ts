@@ -15,6 +15,9 @@ export interface FalconerSettings {
   readonly issuer?: string;
   /** Longest wait for one attempt; 10 seconds by default. */
   readonly timeoutMs?: number;
+  /** Name of the application, which the vendor's audit shows. With it a question has the members `license`, `timestamp` and
+   * `origin` of the Flask server's page. */
+  readonly origin?: string;
   /** Function to ask with; the platform's `fetch` by default. */
   readonly fetch?: Fetch;
 }
@@ -26,12 +29,13 @@ export interface Settings {
   readonly pinned: ReadonlyMap<string, string>;
   readonly issuer: string | null;
   readonly timeoutMs: number;
+  readonly origin: string | null;
   readonly fetch: Fetch;
 }
 
 /** Reads the settings. Throws a `SettingError` that names the wrong one. */
 export function readSettings(settings: FalconerSettings): Settings {
-  const { product, url, keys, issuer, timeoutMs = DEFAULT_TIMEOUT_MS, fetch } = settings;
+  const { product, url, keys, issuer, timeoutMs = DEFAULT_TIMEOUT_MS, origin, fetch } = settings;
   if (!/^[A-Z0-9]{2,8}$/.test(product)) throw new SettingError("product", "the product is 2 to 8 capital letters and digits, such as QF");
   if (!(timeoutMs > 0)) throw new SettingError("timeoutMs", "the time-out is a number of milliseconds above 0");
   return {
@@ -40,6 +44,7 @@ export function readSettings(settings: FalconerSettings): Settings {
     pinned: readPinnedKeys(keys),
     issuer: issuer ?? null,
     timeoutMs,
+    origin: origin ?? null,
     // Browsers' `fetch` has to be called on the window.
     fetch: fetch ?? ((input, init) => globalThis.fetch(input, init)),
   };

@@ -1,7 +1,7 @@
 /** The license of a page: keeps the key and the last signed answer, so that a reload and an outage lock nobody.
  *
  * A check in a page shows an honest customer the state of the license. It protects nothing that the page itself holds. */
-import type { Answer, Falconer } from "../core/falconer.js";
+import type { Answer, Falconer, Inspected } from "../core/falconer.js";
 import { GRACE_SECONDS } from "../core/grace.js";
 import type { License } from "../core/license.js";
 import { type Advice, adviceOf } from "../core/messages.js";
@@ -88,9 +88,14 @@ class Session implements LicenseSession {
 
   async activate(key: string): Promise<Answer> {
     const answer = await this.#ask(key);
-    if (answer.ok) await this.#keep({ key, answer: answer.lease, answeredAt: Date.now() });
-    // The stored license was refused under its own key. A refusal of another key says nothing about it.
-    else if (await this.#locks(answer)) await this.#keep({ key: this.#kept?.key ?? key, answer: answer.refusal ?? "", answeredAt: Date.now() });
+    const held = this.#kept === null ? null : await this.falconer.inspect(this.#kept.answer);
+    const counted = countedAnswer(answer, held);
+    if (counted !== null) {
+      // A lock is about the stored license, so the stored key stays.
+      const kept = answer.ok ? key : (this.#kept?.key ?? key);
+      this.#kept = { key: kept, answer: counted, answeredAt: Date.now(), keys: await this.falconer.exportKeys() };
+      writeKept(this.#storage, this.falconer, this.#kept);
+    }
     await this.#show(answer);
     return answer;
   }
@@ -113,17 +118,6 @@ class Session implements LicenseSession {
     return answer;
   }
 
-  async #locks(answer: Answer): Promise<boolean> {
-    if (answer.ok || answer.kind !== "refused" || answer.refusal === null || !LOCKING.includes(answer.code ?? "")) return false;
-    const about = this.#kept === null ? null : await this.falconer.inspect(this.#kept.answer);
-    return about !== null && about.license.id === answer.licenseId;
-  }
-
-  async #keep(kept: Kept): Promise<void> {
-    this.#kept = kept;
-    writeKept(this.#storage, this.falconer, kept);
-  }
-
   /** Evaluates what is kept. The signature is verified again, because anybody can write into a browser's storage. */
   async #show(answer: Answer | null): Promise<void> {
     const about = this.#kept === null ? null : await this.falconer.inspect(this.#kept.answer);
@@ -144,6 +138,17 @@ class Session implements LicenseSession {
     this.#snapshot = { ...snapshot, isAsking: this.#asking > 0 };
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** The signed answer to keep: a lease, or a refusal that locks the license that is held. A refusal of another key replaces
+ * nothing, and of two answers about one license the later counts. */
+function countedAnswer(answer: Answer, held: Inspected | null): string | null {
+  if (answer.ok) {
+    const isLate = held?.license.id === answer.license.id && held.license.checkedAt > answer.license.checkedAt;
+    return isLate ? null : answer.lease;
+  }
+  if (answer.kind !== "refused" || answer.refusal === null || !LOCKING.includes(answer.code ?? "")) return null;
+  return held?.license.id === answer.licenseId ? answer.refusal : null;
 }
 
 /** Longest delay of a timer: 31 bits of milliseconds. */

@@ -16,12 +16,15 @@ export interface Kept {
   readonly answer: string;
   /** Moment of its arrival by the browser's clock, in milliseconds. */
   readonly answeredAt: number;
+  /** Keys that were fetched and endorsed, so that an answer under a new key counts after a reload. */
+  readonly keys: string | null;
 }
 
-/** Reads what is kept. Nothing where it is not readable, or where no trusted key signed it for this product. */
+/** Reads what is kept. Nobody has verified it: anybody can write into a browser's storage. */
 export async function readKept(storage: KeyStorage | null, falconer: Falconer): Promise<Kept | null> {
   const kept = parse(read(storage, falconer));
-  return kept !== null && (await falconer.inspect(kept.answer)) !== null ? kept : null;
+  if (kept?.keys != null) await falconer.importKeys(kept.keys);
+  return kept;
 }
 
 /** Writes what is kept, or removes it. A browser without room keeps it for this visit alone. */
@@ -45,6 +48,7 @@ function read(storage: KeyStorage | null, falconer: Falconer): string {
 }
 
 function parse(text: string): Kept | null {
-  const { key, answer, answeredAt } = readObject(text) ?? {};
-  return isText(key) && isText(answer) && typeof answeredAt === "number" ? { key, answer, answeredAt } : null;
+  const { key, answer, answeredAt, keys } = readObject(text) ?? {};
+  if (!isText(key) || !isText(answer) || typeof answeredAt !== "number") return null;
+  return { key, answer, answeredAt, keys: isText(keys) ? keys : null };
 }
