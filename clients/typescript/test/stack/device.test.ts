@@ -47,12 +47,12 @@ test("a signed refusal locks, also after a restart, until the license is good ag
   const store = newStore();
   const licensing = await open(store, "laptop");
   await licensing.activate(licenseKey);
-  await operator("suspend", licenseId, "--note", "test");
+  await operator("suspend", licenseId);
   expect(await licensing.refresh()).toEqual({ ok: true, state: "LOCKED" });
   await licensing.close();
   const locked = await open(store, "laptop");
   expect(locked.snapshot()).toMatchObject({ state: "LOCKED", unlocked: false, lockCode: "SUSPENDED", features: [], message: { id: "suspended" } });
-  await operator("reinstate", licenseId, "--note", "test");
+  await operator("reinstate", licenseId);
   expect(await locked.refresh()).toEqual({ ok: true, state: "ACTIVE" });
 });
 
@@ -84,7 +84,7 @@ test("a deactivation frees the seat, and an outage makes it wait", async () => {
 test("a refused key replaces nothing", async () => {
   const { licenseKey } = await issue("--tier", "pro", "--days", "30");
   const { licenseKey: other, licenseId } = await issue("--tier", "elite", "--days", "30");
-  await operator("revoke", licenseId, "--note", "test");
+  await operator("revoke", "--reason", "test", licenseId);
   const licensing = await open(newStore(), "laptop");
   await licensing.activate(licenseKey);
   expect(await licensing.activate(other)).toMatchObject({ ok: false, code: "REVOKED" });
