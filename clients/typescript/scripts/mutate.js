@@ -31,7 +31,7 @@ const CHANGES = [
   ["node/hardware/placeholders.ts", "NUMBERS.has(text)", "false", "hardware"],
   ["node/key.ts", 'const canonical = groups.join("");', 'const canonical = groups.join("-");', "hardware"],
   ["node/timeline.ts", "TOLERANCE_MS = 3_600_000", "TOLERANCE_MS = 7_200_000", "state"],
-  ["node/timeline.ts", "if (skewMs <= TOLERANCE_MS) return shows(wallMs);", "", "state"],
+  ["node/timeline.ts", "if (skewMs > 0) {", "if (skewMs > 1e15) {", "state"],
   ["node/state.ts", "now >= claims.exp", "now > claims.exp", "state"],
   ["node/state.ts", "failedAt >= refreshAt(claims)", "failedAt > refreshAt(claims)", "state"],
   ["node/decision.ts", "if (isOlder || isOther)", "if (isOther)", "state"],
