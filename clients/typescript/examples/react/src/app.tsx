@@ -26,7 +26,7 @@ function Badge() {
   const end = license?.expiresAt?.toLocaleDateString("en", { dateStyle: "medium" }) ?? "never ends";
   return (
     <p className="badge" data-state={state}>
-      {license === null ? "No license" : `${license.tier ?? "licensed"} · ${license.expiresAt === null ? end : `until ${end}`}`}
+      {license === null ? (state === "LOCKED" ? "Locked" : "No license") : `${license.tier ?? "licensed"} · ${license.expiresAt === null ? end : `until ${end}`}`}
     </p>
   );
 }

@@ -4,7 +4,7 @@ import { createRoot, hydrateRoot } from "react-dom/client";
 import { App } from "./app.js";
 import "./page.css";
 
-const root = document.getElementById("root")!;
+const root = document.getElementById("root") ?? document.body;
 const page = (
   <StrictMode>
     <App />

@@ -1,12 +1,12 @@
 /** Form for a license key, and the message about the last answer. */
 import { useLicense } from "falconer-licensing/react";
-import { type FormEvent, useState } from "react";
+import { type SyntheticEvent, useState } from "react";
 
 const STATES = {
   CHECKING: "Looking for a license …",
   NOT_ACTIVATED: "Enter your license key to begin.",
   ACTIVE: "The license is active.",
-  GRACE: "The license server could not be reached. Everything keeps working for now.",
+  GRACE: "The license could not be checked. Everything keeps working for now.",
   LOCKED: "The license is locked.",
 };
 
@@ -14,9 +14,11 @@ const STATES = {
 export function LicenseForm() {
   const { state, unlocked, isAsking, advice, activate, refresh, forget } = useLicense();
   const [key, setKey] = useState("");
-  const submit = (event: FormEvent) => {
+  const submit = (event: SyntheticEvent) => {
     event.preventDefault();
-    void activate(key).then((answer) => answer.ok && setKey(""));
+    void activate(key).then((answer) => {
+      if (answer.ok) setKey("");
+    });
   };
   return (
     <section aria-labelledby="license">
