@@ -9,7 +9,7 @@ use crate::answer::SeatHolder;
 use crate::cancel::CancelToken;
 use crate::clock::UnixSeconds;
 use crate::failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
-use crate::licensing::{Activation, Licensing, Pending};
+use crate::licensing::{Activation, AirGapText, Licensing, Pending};
 use crate::state::{LockCode, State};
 use crate::user_message::{MessageId, UserMessage};
 
@@ -64,6 +64,13 @@ pub enum Phase {
     },
     /// No answer counts; the activation is saved and will be sent later.
     Waiting(Failure),
+    /// There is no network here: people carry a request to the vendor and the answer back.
+    ByFile {
+        /// The request, to save and to show as a QR code; `None` where it was made at an earlier start.
+        request: Option<AirGapText>,
+        /// Reason why the text that was given last is not the answer.
+        problem: Option<Failure>,
+    },
     /// The license is active; show the dashboard.
     Done,
 }
@@ -105,9 +112,16 @@ impl NextAction {
             | FailureKind::Answer(
                 InvalidAnswer::NotTheServer
                 | InvalidAnswer::UntrustedSignature
-                | InvalidAnswer::NotForThisRequest,
+                | InvalidAnswer::NotForThisRequest
+                | InvalidAnswer::NotAnAnswer
+                | InvalidAnswer::OwnText
+                | InvalidAnswer::DamagedText
+                | InvalidAnswer::NewerText
+                | InvalidAnswer::AlreadyImported
+                | InvalidAnswer::NoRequest,
             ) => Self::TryAgain,
-            FailureKind::Answer(InvalidAnswer::OtherMachine)
+            FailureKind::NotAirGapped
+            | FailureKind::Answer(InvalidAnswer::OtherMachine)
             | FailureKind::Store
             | FailureKind::Setting(_) => Self::AskVendor,
         }
@@ -181,7 +195,10 @@ impl ActivationForm {
         match &self.phase {
             Phase::Editing => MessageId::EnterKey.message(),
             Phase::Working => MessageId::AskingServer.message(),
-            Phase::Failed { failure, .. } | Phase::Waiting(failure) => failure.user_message(),
+            Phase::Failed { failure, .. }
+            | Phase::Waiting(failure)
+            | Phase::ByFile { problem: Some(failure), .. } => failure.user_message(),
+            Phase::ByFile { problem: None, .. } => MessageId::AnswerWaits.message(),
             Phase::Done => MessageId::Active.message(),
         }
     }
@@ -294,6 +311,50 @@ impl ActivationForm {
                 Err(failure) if waits_for_answer(licensing, &failure) => Ok(Activation::Waiting(failure)),
                 sent => sent.map(Activation::Done),
             })
+        }
+    }
+
+    /// Goes on without a network, by the fields as they are: makes a request for the vendor. Waits for no server, but for
+    /// the disk.
+    pub fn ask_by_file(&mut self, licensing: &Licensing) {
+        if self.phase == Phase::Working {
+            return;
+        }
+        if let Some((field, input)) = self.invalid_input() {
+            self.focus = field;
+            self.phase = Phase::failed(input.into());
+            return;
+        }
+        let [key, name, email] = &self.texts;
+        self.phase = match licensing.activation_request(key, name, email) {
+            Ok(request) => Phase::ByFile { request: Some(request), problem: None },
+            Err(failure) => Phase::failed(failure),
+        };
+    }
+
+    /// Makes a request for a later end of the license that was activated here by a file.
+    pub fn renew_by_file(&mut self, licensing: &Licensing) {
+        if self.phase != Phase::Working {
+            self.phase = match licensing.renewal_request() {
+                Ok(request) => Phase::ByFile { request: Some(request), problem: None },
+                Err(failure) => Phase::failed(failure),
+            };
+        }
+    }
+
+    /// Waits for the answer to a request that was made at an earlier start ([`Pending::Answer`]).
+    pub fn await_answer(&mut self) {
+        if self.phase != Phase::Working {
+            self.phase = Phase::ByFile { request: None, problem: None };
+        }
+    }
+
+    /// Takes the vendor's answer, as it was pasted, scanned or read from a file. The request stays if it is not one.
+    pub fn import(&mut self, licensing: &Licensing, text: &str) {
+        let Phase::ByFile { problem, .. } = &mut self.phase else { return };
+        match licensing.import_response(text) {
+            Ok(_) => self.phase = Phase::Done,
+            Err(failure) => *problem = Some(failure),
         }
     }
 

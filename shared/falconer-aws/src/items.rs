@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use falconer_domain::air_gap::OfflineLease;
 use falconer_domain::catalog::{CatalogError, Tier};
 use falconer_domain::hardware::{ComponentForm, DeviceId, Label, Sighting, StoredComponent};
 use falconer_domain::issue::NewLicense;
@@ -57,6 +58,9 @@ pub(crate) struct LicenseItem {
     devices: BTreeMap<String, DeviceItem>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     released: BTreeMap<String, ReleasedItem>,
+    /// The long leases that are out, by device.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    offline: BTreeMap<String, OfflineLeaseItem>,
     #[serde(default)]
     free_used: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -126,6 +130,12 @@ struct ReleasedItem {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+struct OfflineLeaseItem {
+    lease: String,
+    until: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 struct ComponentItem {
     hash: ByteBuf,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,6 +162,8 @@ struct PolicyItem {
     transfer_requires_email: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     virtual_machines: Option<VirtualMachinesItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    air_gap_days: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -293,6 +305,7 @@ impl From<&License> for LicenseItem {
             policy: PolicyItem::from(PolicyOverrides { seats: None, ..license.policy }),
             devices: license.devices.iter().map(|(id, device)| (id.to_string(), device.into())).collect(),
             released: license.released.iter().map(|(id, held)| (id.to_string(), held.into())).collect(),
+            offline: license.offline.iter().map(|(id, lease)| (id.to_string(), lease.into())).collect(),
             free_used: license.free_used,
             transfers: license.transfers.iter().map(|at| at.0).collect(),
             transfers_total: license.transfers_total,
@@ -327,6 +340,7 @@ impl LicenseItem {
             policy: seats,
             devices: by_id(self.devices, DeviceItem::read).ok_or("devices")?,
             released: by_id(self.released, ReleasedItem::read).ok_or("released")?,
+            offline: by_id(self.offline, |lease| Some(lease.read())).ok_or("offline")?,
             free_used: self.free_used,
             transfers: self.transfers.into_iter().map(UnixMillis).collect(),
             transfers_total: self.transfers_total,
@@ -377,6 +391,18 @@ impl ReleasedItem {
             may_return: self.may_return,
             reclaim: Reclaim::parse(&self.reclaim)?,
         })
+    }
+}
+
+impl From<&OfflineLease> for OfflineLeaseItem {
+    fn from(lease: &OfflineLease) -> Self {
+        Self { lease: lease.lease.clone(), until: lease.until.0 }
+    }
+}
+
+impl OfflineLeaseItem {
+    fn read(self) -> OfflineLease {
+        OfflineLease { lease: self.lease, until: UnixMillis(self.until) }
     }
 }
 
@@ -437,6 +463,7 @@ impl From<PolicyOverrides> for PolicyItem {
                 VirtualMachines::Allow => VirtualMachinesItem::Allow,
                 VirtualMachines::Refuse => VirtualMachinesItem::Refuse,
             }),
+            air_gap_days: overrides.air_gap_days,
         }
     }
 }
@@ -456,6 +483,7 @@ impl From<PolicyItem> for PolicyOverrides {
                 VirtualMachinesItem::Allow => VirtualMachines::Allow,
                 VirtualMachinesItem::Refuse => VirtualMachines::Refuse,
             }),
+            air_gap_days: item.air_gap_days,
         }
     }
 }

@@ -98,6 +98,8 @@ pub struct Policy {
     pub transfer_requires_email: bool,
     /// Whether a virtual machine gets a seat.
     pub virtual_machines: VirtualMachines,
+    /// Days that a lease for a machine without a network lasts; 0 allows none.
+    pub air_gap_days: u32,
 }
 
 impl Policy {
@@ -112,6 +114,7 @@ impl Policy {
         transfer_cooldown_hours: 24,
         transfer_requires_email: false,
         virtual_machines: VirtualMachines::Allow,
+        air_gap_days: 0,
     };
 
     /// This policy with everything `overrides` names replaced.
@@ -128,6 +131,7 @@ impl Policy {
             transfer_cooldown_hours: o.transfer_cooldown_hours.unwrap_or(self.transfer_cooldown_hours),
             transfer_requires_email: o.transfer_requires_email.unwrap_or(self.transfer_requires_email),
             virtual_machines: o.virtual_machines.unwrap_or(self.virtual_machines),
+            air_gap_days: o.air_gap_days.unwrap_or(self.air_gap_days),
         }
     }
 }
@@ -145,6 +149,7 @@ pub struct PolicyOverrides {
     pub transfer_cooldown_hours: Option<u32>,
     pub transfer_requires_email: Option<bool>,
     pub virtual_machines: Option<VirtualMachines>,
+    pub air_gap_days: Option<u32>,
 }
 
 /// One tier as the operator writes it.
@@ -232,6 +237,7 @@ impl Catalog {
             transfer_cooldown_hours: Some(policy.transfer_cooldown_hours),
             transfer_requires_email: Some(policy.transfer_requires_email),
             virtual_machines: Some(policy.virtual_machines),
+            air_gap_days: Some(policy.air_gap_days),
         }
     }
 

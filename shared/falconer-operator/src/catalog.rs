@@ -60,6 +60,7 @@ pub(crate) struct PolicyTable {
     transfer_cooldown_hours: Option<u32>,
     transfer_requires_email: Option<bool>,
     virtual_machines: Option<VirtualMachinesWord>,
+    air_gap_days: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -150,6 +151,7 @@ impl From<PolicyTable> for PolicyOverrides {
                 VirtualMachinesWord::Allow => VirtualMachines::Allow,
                 VirtualMachinesWord::Refuse => VirtualMachines::Refuse,
             }),
+            air_gap_days: table.air_gap_days,
         }
     }
 }
@@ -169,6 +171,7 @@ impl From<PolicyOverrides> for PolicyTable {
                 VirtualMachines::Allow => VirtualMachinesWord::Allow,
                 VirtualMachines::Refuse => VirtualMachinesWord::Refuse,
             }),
+            air_gap_days: policy.air_gap_days,
         }
     }
 }

@@ -16,7 +16,7 @@ enum Member {
 }
 
 /// Every member of a policy, as catalogs name it.
-const MEMBERS: [(&str, Member); 9] = [
+const MEMBERS: [(&str, Member); 10] = [
     ("seats", Member::Number(|own| &mut own.seats)),
     ("check_interval_hours", Member::Number(|own| &mut own.check_interval_hours)),
     ("offline_grace_days", Member::Number(|own| &mut own.offline_grace_days)),
@@ -26,6 +26,7 @@ const MEMBERS: [(&str, Member); 9] = [
     ("transfer_cooldown_hours", Member::Number(|own| &mut own.transfer_cooldown_hours)),
     ("transfer_requires_email", Member::Flag(|own| &mut own.transfer_requires_email)),
     ("virtual_machines", Member::VirtualMachines(|own| &mut own.virtual_machines)),
+    ("air_gap_days", Member::Number(|own| &mut own.air_gap_days)),
 ];
 
 /// A text that sets no member of a policy.
@@ -287,6 +288,7 @@ mod tests {
             transfer_cooldown_hours: _,
             transfer_requires_email: _,
             virtual_machines: _,
+            air_gap_days: _,
         } = PolicyOverrides::default();
         assert_eq!(MEMBERS.len(), 9);
     }
