@@ -117,7 +117,7 @@ impl AirGap {
         std::fs::read_to_string(answered).expect("an answer")
     }
 
-    /// What the operator's program says instead of answering.
+    /// The sentence of the operator's program instead of an answer.
     fn refusal(&self, request: &AirGapText, more: &[&str]) -> String {
         let asked = self.store("refused.txt");
         std::fs::write(&asked, &request.file).expect("a file");

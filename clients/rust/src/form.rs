@@ -66,7 +66,7 @@ pub enum Phase {
     },
     /// No answer counts; the activation is saved and will be sent later.
     Waiting(Failure),
-    /// There is no network here: people carry a request to the vendor and the answer back.
+    /// People carry a request to the vendor and the answer back, without a network.
     ByFile {
         /// The request, to save and to show as a QR code; `None` where it was made at an earlier start.
         request: Option<AirGapText>,

@@ -341,7 +341,7 @@ impl Memory {
         self.claims.as_ref().is_some_and(|claims| claims.air_gap == Some(true))
     }
 
-    /// The message of a state, with a next step that needs no network where there is none.
+    /// The message of a state. A license that came as a file gets a next step that needs no network.
     fn message_of(&self, state: State) -> UserMessage {
         let by_file = match state {
             State::RefreshDue | State::Grace { .. } => Some(MessageId::RenewByFile),

@@ -28,7 +28,7 @@ pub enum AirGapError {
     /// The text is not one.
     #[error(transparent)]
     Text(#[from] TextError),
-    /// Its content is of another version.
+    /// A text of another version.
     #[error(transparent)]
     Content(#[from] UnreadableContent),
     /// No license has this name and the key that made the tag.

@@ -120,7 +120,7 @@ def cases(case):
         imported(HOUR, answered(aud="ACME")),
     )
     refused = packed(jws({**refusal("REVOKED", T), "nonce": nonce(0)}))
-    gap("refusal", "A signed refusal is no lease.", "NOT_ACTIVATED", ask, imported(HOUR, refused))
+    gap("refusal", "A signed refusal unlocks nothing.", "NOT_ACTIVATED", ask, imported(HOUR, refused))
 
     # The four attacks.
     gap("unasked", "Nothing was asked.", "NOT_ACTIVATED", look(0), imported(HOUR, answered()))
@@ -234,6 +234,17 @@ def cases(case):
         "LOCKED LEASE_EXPIRED",
         request(clock(2 * YEAR, 0)),
         imported(clock(2 * YEAR + HOUR, HOUR), answered()),
+    )
+    case(
+        "air-gap-time-changed",
+        "The stored time was changed by hand. No answer tells how much time has passed since.",
+        "CLOCK_SUSPECT locked",
+        ask,
+        take,
+        restart(clock(DAY, 0), store="time_changed"),
+        renewal(clock(DAY, 60)),
+        imported(clock(2 * DAY, DAY), answered(DAY, 1, code="REFRESHED")),
+        needs=["air-gap", "sealed-time"],
     )
     gap("given-back", "The seat was given back.", "NOT_ACTIVATED", ask, take, give_back(2 * HOUR))
     gap(

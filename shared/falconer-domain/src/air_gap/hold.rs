@@ -12,7 +12,7 @@ use crate::time::UnixMillis;
 /// A long lease that was handed out. Of several for one device, this is the newest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfflineLease {
-    /// Its `jti`, which a receipt names.
+    /// The `jti`, which a receipt names.
     pub lease: String,
     /// The latest end of the device's long leases.
     pub until: UnixMillis,

@@ -117,7 +117,7 @@ pub fn read_text(kind: TextKind, text: &str) -> Result<Vec<u8>, TextError> {
     Err(other.map_or(TextError::NotFound, |found| TextError::Other { found, wanted: kind }))
 }
 
-/// The character that counts, if one does: programs put other hyphens and full-width forms in place of ours.
+/// The character that counts, if one does: programs put other hyphens and full-width forms in place of the plain ones.
 fn counting(c: char) -> Option<char> {
     match c {
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}' => Some('-'),
