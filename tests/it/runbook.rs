@@ -12,7 +12,7 @@ use falconer_domain::{Code, LicenseKey, Product, Status, UnixMillis, VirtualMach
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
 use falconer_tests::{
-    Fixture, MASTER_A, MASTER_B, Machine, Reply, TestStack, TestStackOptions, checkout, now,
+    Fixture, MASTER_A, MASTER_B, Machine, Reply, TestStack, TestStackOptions, checkout, device_id, now,
 };
 use serde_json::{Value, json};
 
