@@ -162,7 +162,7 @@ impl Session<'_> {
         let content = air_gap::read_text(TextKind::Answer, text).map_err(bad_text)?;
         let answer = AirGapAnswer::of_content(&content).map_err(|_| InvalidAnswer::NewerText)?;
         if let Some(keys) = &answer.keys {
-            self.learn_keys(keys);
+            self.take_keys(keys);
         }
         let config = &self.shared.config;
         let trusted = verified_record::trusted_keys(&self.state.record, config);
@@ -231,7 +231,7 @@ impl Session<'_> {
     }
 
     /// Stores the keys that an answer brings, as far as a trusted key endorses them.
-    fn learn_keys(&mut self, keys: &str) {
+    fn take_keys(&mut self, keys: &str) {
         let pins = &self.shared.config.pins;
         self.keep(|record| {
             if let Some(keys) = TrustedKeys::merge(pins, record.trusted_keys.as_deref(), keys) {
