@@ -1,6 +1,7 @@
 //! Falconer's integration tests: the real function binaries, with emulated services.
 
 mod activate_contract;
+mod air_gap;
 mod apps_script;
 mod attacks;
 mod bench;
@@ -9,6 +10,7 @@ mod client;
 mod contract;
 mod counting;
 mod deactivate_contract;
+mod deploying;
 mod deployment;
 mod desk;
 mod distrust;

@@ -158,10 +158,13 @@ fn at_the_desk(stack: &TestStack) -> BTreeMap<String, Calls> {
     run("set-seats", &[id, "3"]);
     run("add-feature", &[id, "a"]);
     run("remove-feature", &[id, "a"]);
+    run("set-limit", &[id, "agents=10"]);
+    run("set-updates-until", &[id, "2027-01-01"]);
     run("set-policy", &[id, "max_transfers=1"]);
     run("set-customer", &[id, "--name", "Somebody"]);
     run("note", &[id, "called"]);
     run("reset-hardware", &[id, "--all"]);
+    crate::air_gap::files(stack, |command, arguments| run(command, arguments));
     run("reveal", &[id]);
     // An order of the person, whose id is hidden.
     let of_person = ["--order", "2", "--email", "fixture.person@example.com"];

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use anyhow::{Context, Result};
 use falconer_aws::operator::IssuanceRecord;
+use falconer_domain::air_gap::{OperatorWord, guarded};
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::limits::LimitsChange;
@@ -16,7 +17,7 @@ use falconer_operator::history::Recent;
 use falconer_operator::license_service::{AuditAction, ChangeError};
 use falconer_operator::replacement::{Replacement, fresh_key};
 use falconer_operator::{time, words};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::args::{self, LicenseChange};
 use crate::commands::{CommandContext, opened, reason, unseen};
@@ -25,6 +26,7 @@ use crate::output::{self, render};
 
 /// Runs a command that changes one license.
 pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange) -> Result<()> {
+    let now = context.now;
     match command {
         LicenseChange::Suspend(change) => {
             edit(context, &change, "suspend", "SUSPENDED", |_| operate::suspend).await
@@ -37,7 +39,7 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
             edit(context, &change, "revoke", "REVOKED", |_| operate::revoke).await
         }
         LicenseChange::Extend(extend) => {
-            let (extension, now) = (extension(&extend)?, context.now);
+            let extension = extension(&extend)?;
             let rule = |_: &Catalog| move |license| operate::extend(license, extension, now);
             edit(context, &extend.change, "extend", "EXTENDED", rule).await
         }
@@ -47,7 +49,10 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
             let release = devices(&set.release)?;
             let rule = |catalog: &Catalog| {
                 let (tier, catalog, release) = (tier.clone(), catalog.clone(), release.clone());
-                move |license| operate::set_tier(license, tier.clone(), &catalog, &release)
+                move |license| {
+                    let rule = |license| operate::set_tier(license, tier.clone(), &catalog, &release);
+                    guarded(license, |_| release.clone(), OperatorWord::Keep, now, rule)
+                }
             };
             edit(context, &set.change, "set-tier", "TIER_SET", rule).await
         }
@@ -55,7 +60,10 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
             let release = devices(&set.release)?;
             let rule = |_: &Catalog| {
                 let release = release.clone();
-                move |license| operate::set_seats(license, set.seats, &release)
+                move |license| {
+                    let rule = |license| operate::set_seats(license, set.seats, &release);
+                    guarded(license, |_| release.clone(), OperatorWord::Keep, now, rule)
+                }
             };
             edit(context, &set.change, "set-seats", "SEATS_SET", rule).await
         }
@@ -86,7 +94,10 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
             let release = devices(&set.release)?;
             let rule = |catalog: &Catalog| {
                 let (catalog, change, release) = (catalog.clone(), change.clone(), release.clone());
-                move |license| operate::set_policy(license, &change, &catalog, &release)
+                move |license| {
+                    let rule = |license| operate::set_policy(license, &change, &catalog, &release);
+                    guarded(license, |_| release.clone(), OperatorWord::Keep, now, rule)
+                }
             };
             edit(context, &set.change, "set-policy", "POLICY_SET", rule).await
         }
@@ -110,7 +121,8 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
                 Some(id) => Reset::One(device(id)?),
                 None => Reset::All,
             };
-            let rule = |_: &Catalog| |license| operate::reset_hardware(license, &which);
+            let word = if reset.despite_offline_lease { OperatorWord::Free } else { OperatorWord::Keep };
+            let rule = |_: &Catalog| |license| operate::reset_offline(license, &which, word, now);
             edit(context, &reset.change, "reset-hardware", "HARDWARE_RESET", rule).await
         }
     }
@@ -286,18 +298,24 @@ impl ChangeResult {
     }
 }
 
+/// The effective members, which follow from the license's own and those of its tier.
+const FOLLOWING: [&str; 2] = ["features", "limits"];
+
 /// The members that differ, as `name: before → after`.
 fn difference(before: &Value, after: &Value) -> Vec<String> {
-    let members = before.as_object().into_iter().flatten();
-    members
-        .filter(|(name, value)| after[name.as_str()] != **value && name.as_str() != "features")
-        .flat_map(|(name, value)| match (value, &after[name.as_str()]) {
-            (Value::Object(_), after) => {
-                difference(value, after).into_iter().map(|member| format!("{name}.{member}")).collect()
+    let names = |document: &Value| document.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    let (mut all, more): (Vec<String>, Vec<String>) = (names(before), names(after));
+    all.extend(more.into_iter().filter(|name| before.get(name).is_none()));
+    let differing = all.iter().filter(|name| before[name.as_str()] != after[name.as_str()]);
+    differing
+        .filter(|name| !FOLLOWING.contains(&name.as_str()))
+        .flat_map(|name| match (&before[name.as_str()], &after[name.as_str()]) {
+            (before @ Value::Object(_), after) => {
+                difference(before, after).into_iter().map(|member| format!("{name}.{member}")).collect()
             }
-            (value, after) => vec![format!(
+            (before, after) => vec![format!(
                 "{name}: {} → {}",
-                render::member_text(name, value),
+                render::member_text(name, before),
                 render::member_text(name, after)
             )],
         })

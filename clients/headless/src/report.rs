@@ -1,14 +1,15 @@
 //! What answers and events say, as JSON.
 
 use falconer_client::{
-    Activation, Deactivation, Failure, FailureKind, Licensing, NetworkFailure, Snapshot, State, UnixSeconds,
+    Activation, AirGapText, Deactivation, Failure, FailureKind, Licensing, NetworkFailure, Snapshot, State,
+    UnixSeconds,
 };
 use serde_json::{Value, json};
 
 /// State, and what to say about it: members of the snapshot.
 pub(crate) fn status(licensing: &Licensing) -> Value {
-    let Snapshot { state, unlocked, lock_code, message, .. } = licensing.snapshot();
-    json!({ "state": state, "unlocked": unlocked, "lock_code": lock_code, "message": message })
+    let Snapshot { state, unlocked, lock_code, message, detail, .. } = licensing.snapshot();
+    json!({ "state": state, "unlocked": unlocked, "lock_code": lock_code, "message": message, "detail": detail })
 }
 
 /// What an application wants to hear of when it changes: everything but the time.
@@ -29,6 +30,8 @@ pub(crate) enum CallResult {
     Done,
     /// Saved; a refresh sends it.
     Waiting(Failure),
+    /// A text for a person to carry to the vendor.
+    Text(AirGapText),
 }
 
 impl From<Activation> for CallResult {
@@ -59,9 +62,15 @@ impl CallResult {
     /// The member `result` of an answer.
     pub(crate) fn to_json(&self, licensing: &Licensing) -> Value {
         let waiting_for = match self {
-            Self::Done => None,
+            Self::Done | Self::Text(_) => None,
             Self::Waiting(failure) => Some(failure),
         };
-        json!({ "done": waiting_for.is_none(), "waiting_for": waiting_for, "snapshot": licensing.snapshot() })
+        let snapshot = licensing.snapshot();
+        let mut result =
+            json!({ "done": waiting_for.is_none(), "waiting_for": waiting_for, "snapshot": snapshot });
+        if let Self::Text(AirGapText { file, short, file_name, .. }) = self {
+            result["text"] = json!({ "file": file, "short": short, "file_name": file_name });
+        }
+        result
     }
 }

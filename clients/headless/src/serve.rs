@@ -241,6 +241,7 @@ fn look_at(licensing: &Licensing, look: &Look) -> Value {
         Look::Snapshot => json!(licensing.snapshot()),
         Look::Status => report::status(licensing),
         Look::HasFeature(name) => json!({ "on": licensing.has_feature(name) }),
+        Look::Limit(name, default) => json!({ "limit": licensing.limit(&name, default) }),
         Look::License => json!({ "license": licensing.license() }),
         Look::Notice => json!({ "notice": licensing.notice() }),
         Look::Pending => json!({ "pending": licensing.pending() }),
@@ -257,5 +258,11 @@ fn call(licensing: &Licensing, call: &RequestedCall) -> Result<CallResult, Failu
         }
         RequestedCall::Refresh => Ok(licensing.refresh()?.into()),
         RequestedCall::Deactivate => Ok(licensing.deactivate()?.into()),
+        RequestedCall::ActivationRequest { key, name, email } => {
+            Ok(CallResult::Text(licensing.activation_request(key, name, email)?))
+        }
+        RequestedCall::RenewalRequest => Ok(CallResult::Text(licensing.renewal_request()?)),
+        RequestedCall::ImportResponse { text } => Ok(licensing.import_response(text)?.into()),
+        RequestedCall::DeactivateByReceipt => Ok(CallResult::Text(licensing.deactivate_by_receipt()?)),
     }
 }

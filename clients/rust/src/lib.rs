@@ -104,20 +104,20 @@ mod timeline;
 pub mod transport;
 mod trust;
 mod user_message;
-#[cfg(test)]
-mod vectors;
+#[cfg(any(test, feature = "conformance"))]
+pub mod vectors;
 
 pub use answer::SeatHolder;
 pub use cancel::CancelToken;
 pub use clock::{Clock, ClockReading, SystemClock, UnixSeconds};
 pub use dashboard::Dashboard;
 pub use failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
-pub use falconer_domain::UnixMillis;
 pub use falconer_domain::hardware::Label;
+pub use falconer_domain::{CalendarDate, UnixMillis};
 pub use form::{ActivationForm, Field, NextAction, Phase, SubmitOutcome};
 pub use hardware::{Hardware, Platform, RawComponents, SystemHardware};
 pub use licensing::{
-    Activation, Builder, Deactivation, Device, License, Licensing, OpenError, Pending, Refresher,
+    Activation, AirGapText, Builder, Deactivation, Device, License, Licensing, OpenError, Pending, Refresher,
 };
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use snapshot::Snapshot;

@@ -17,7 +17,9 @@
 //! `time_keeping` (the time in the row); `outbox` decides about requests that have to wait. Looks lock the memory alone,
 //! so they never wait for the network.
 
+mod air_gap;
 mod builder;
+mod coverage;
 mod device_name;
 mod forked;
 mod license;
@@ -37,7 +39,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use falconer_domain::lease::Claims;
-use falconer_domain::{LicenseKey, Product};
+use falconer_domain::{CalendarDate, LicenseKey, Product};
 
 use crate::cancel::CancelToken;
 use crate::clock::{Clock, UnixSeconds};
@@ -45,16 +47,17 @@ use crate::failure::Failure;
 use crate::hardware::{Fingerprint, RawComponents};
 use crate::random::Random;
 use crate::snapshot::Snapshot;
-use crate::state::{Evaluation, Evidence, State, StoredDecision, evaluate};
+use crate::state::{Evaluation, Evidence, LockCode, State, StoredDecision, evaluate};
 use crate::timeline::{ReconciledTime, Timeline};
 use crate::transport::Transport;
 use crate::trust::PublicKeys;
-use crate::user_message::UserMessage;
+use crate::user_message::{MessageId, UserMessage};
 use device_name::DeviceNameSource;
 use forked::MemoryCopies;
 use outcome::Candidates;
 use session::{Session, SessionState};
 
+pub use air_gap::AirGapText;
 pub use builder::{Builder, OpenError};
 pub use license::{Device, License, Pending};
 pub use outcome::{Activation, Deactivation};
@@ -82,6 +85,7 @@ struct Config {
     device: Device,
     device_name: DeviceNameSource,
     on_change: Option<Box<dyn Fn(State) + Send + Sync>>,
+    build_date: Option<CalendarDate>,
 }
 
 /// Everything that a look needs, without disk and network.
@@ -141,9 +145,9 @@ impl Licensing {
     pub fn snapshot(&self) -> Snapshot {
         self.shared.look(|memory| {
             let time = memory.observe_time(&self.shared.config);
-            let Evaluation { state, unlocked } = memory.evaluation_at(time);
+            let Evaluation { state, unlocked } = memory.evaluation_at(time, &self.shared.config);
             let license = memory.license(unlocked);
-            let features = license.as_ref().filter(|_| unlocked).map(|license| license.features.clone());
+            let on = license.as_ref().filter(|_| unlocked);
             Snapshot {
                 version: Snapshot::VERSION,
                 state,
@@ -152,8 +156,13 @@ impl Licensing {
                     State::Locked { code } => Some(code),
                     _ => None,
                 },
-                message: state.user_message(),
-                features: features.unwrap_or_default(),
+                message: memory.message_of(state),
+                detail: memory.detail(state),
+                features: on.map(|license| license.features.clone()).unwrap_or_default(),
+                limits: on.map(|license| license.limits.clone()).unwrap_or_default(),
+                updates_until: license.as_ref().and_then(|license| license.updates_until),
+                updates_version: license.as_ref().and_then(|license| license.updates_version.clone()),
+                build_date: self.shared.config.build_date,
                 license,
                 pending: memory.pending,
                 notice: memory.notice,
@@ -327,11 +336,29 @@ impl Memory {
 
     fn evaluation(&mut self, config: &Config) -> Evaluation {
         let time = self.observe_time(config);
-        self.evaluation_at(time)
+        self.evaluation_at(time, config)
     }
 
-    fn evaluation_at(&self, time: ReconciledTime) -> Evaluation {
-        evaluate(&Evidence { decision: self.decision, time, failed_at: self.failed_at })
+    fn evaluation_at(&self, time: ReconciledTime, config: &Config) -> Evaluation {
+        let (decision, failed_at, build_date) = (self.decision, self.failed_at, config.build_date);
+        evaluate(&Evidence { decision, time, failed_at, build_date })
+    }
+
+    /// True where the stored lease came as a file, so that no network may be expected.
+    fn is_air_gapped(&self) -> bool {
+        self.claims.as_ref().is_some_and(|claims| claims.air_gap == Some(true))
+    }
+
+    /// The message of a state. A license that came as a file gets a next step that needs no network.
+    fn message_of(&self, state: State) -> UserMessage {
+        let by_file = match state {
+            State::RefreshDue | State::Grace { .. } => Some(MessageId::RenewByFile),
+            State::Locked { code: LockCode::LeaseExpired } => Some(MessageId::AirGapEnded),
+            State::ClockSuspect => Some(MessageId::AirGapClock),
+            _ => None,
+        };
+        let by_file = by_file.filter(|_| self.is_air_gapped());
+        by_file.map_or_else(|| state.user_message(), MessageId::message)
     }
 
     fn license(&self, unlocked: bool) -> Option<License> {
@@ -341,6 +368,9 @@ impl Memory {
             masked_key: key.masked(),
             tier: claims.tier.clone(),
             features: claims.features.clone().unwrap_or_default(),
+            limits: coverage::limits(claims),
+            updates_until: claims.updates_until,
+            updates_version: claims.updates_version.clone(),
             expires_at: claims.license_expires_at.map(UnixSeconds),
             device_id: claims.device.clone(),
             offline_until: unlocked.then_some(UnixSeconds(claims.exp)),
@@ -349,6 +379,7 @@ impl Memory {
                 _ => None,
             },
             checked_at: UnixSeconds(claims.at),
+            air_gap: claims.air_gap == Some(true),
         })
     }
 

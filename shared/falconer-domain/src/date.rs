@@ -3,8 +3,8 @@
 
 use std::fmt;
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
-use jiff::{SignedDuration, ToSpan};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::time::{MILLIS_PER_DAY, UnixMillis};
@@ -52,9 +52,8 @@ impl CalendarDate {
     #[must_use]
     pub fn of(at: UnixMillis) -> Self {
         let days = at.0.div_euclid(MILLIS_PER_DAY);
-        let date = i32::try_from(days).ok().and_then(|days| EPOCH.checked_add(days.days()).ok());
-        match date {
-            Some(date) if date.year() >= 1 => Self(date),
+        match EPOCH.checked_add(SignedDuration::from_hours(24 * days)) {
+            Ok(date) if date.year() >= 1 => Self(date),
             _ if days < 0 => Self(jiff::civil::date(1, 1, 1)),
             _ => Self::LAST,
         }
@@ -213,7 +212,10 @@ mod tests {
             (of(1), "1969-12-31".to_owned(), "1970-01-01".to_owned())
         );
         assert_eq!((of(i64::MIN), of(i64::MAX)), ("0001-01-01".to_owned(), "9999-12-31".to_owned()));
-        assert_eq!(of(253_402_300_800_000), "9999-12-31");
+        assert_eq!(
+            (of(253_402_300_800_000), of(1_000_000_000_000_000)),
+            ("9999-12-31".to_owned(), "9999-12-31".to_owned())
+        );
     }
 
     #[test]

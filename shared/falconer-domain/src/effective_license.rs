@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, Policy};
 use crate::code::Code;
+use crate::date::CalendarDate;
 use crate::hardware::{DeviceId, HashedComponents, best_match};
 use crate::lease::Terms;
 use crate::license::{License, Status};
@@ -85,6 +86,12 @@ impl EffectiveLicense {
     pub fn device_of(&self, hardware: &HashedComponents, now: UnixMillis) -> Option<DeviceId> {
         let threshold = self.policy.hardware_match_threshold;
         best_match(&self.license.devices, hardware, threshold, now).map(|found| found.id.clone())
+    }
+
+    /// Returns true if a build of this date is covered.
+    #[must_use]
+    pub fn covers(&self, build: CalendarDate) -> bool {
+        self.maintenance.as_ref().is_none_or(|maintenance| maintenance.covers(build))
     }
 
     /// Returns the terms that the license grants, for the lease and the answer.

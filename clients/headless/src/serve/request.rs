@@ -48,6 +48,7 @@ pub(super) enum Look {
     Snapshot,
     Status,
     HasFeature(String),
+    Limit(String, u64),
     License,
     Notice,
     Pending,
@@ -61,6 +62,10 @@ pub(super) enum RequestedCall {
     Transfer { key: Option<String>, name: String, email: String, from_device: Option<String> },
     Refresh,
     Deactivate,
+    ActivationRequest { key: String, name: String, email: String },
+    RenewalRequest,
+    ImportResponse { text: String },
+    DeactivateByReceipt,
 }
 
 impl std::fmt::Debug for RequestedCall {
@@ -70,6 +75,10 @@ impl std::fmt::Debug for RequestedCall {
             Self::Transfer { .. } => "Transfer",
             Self::Refresh => "Refresh",
             Self::Deactivate => "Deactivate",
+            Self::ActivationRequest { .. } => "ActivationRequest",
+            Self::RenewalRequest => "RenewalRequest",
+            Self::ImportResponse { .. } => "ImportResponse",
+            Self::DeactivateByReceipt => "DeactivateByReceipt",
         })
     }
 }
@@ -183,9 +192,21 @@ fn read_method(name: &str, params: Value) -> Result<Method, BadRequest> {
             let FeatureParams { name } = read_params(params)?;
             return Ok(Method::Look(Look::HasFeature(name)));
         }
+        "limit" => {
+            let LimitParams { name, default } = read_params(params)?;
+            return Ok(Method::Look(Look::Limit(name, default)));
+        }
         "activate" => {
             let ActivateParams { key, name, email } = read_params(params)?;
             return Ok(Method::RequestedCall(RequestedCall::Activate { key, name, email }));
+        }
+        "activation_request" => {
+            let ActivateParams { key, name, email } = read_params(params)?;
+            return Ok(Method::RequestedCall(RequestedCall::ActivationRequest { key, name, email }));
+        }
+        "import_response" => {
+            let ImportParams { text } = read_params(params)?;
+            return Ok(Method::RequestedCall(RequestedCall::ImportResponse { text }));
         }
         "transfer" => {
             let TransferParams { key, name, email, from_device } = read_params(params)?;
@@ -203,6 +224,8 @@ fn read_method(name: &str, params: Value) -> Result<Method, BadRequest> {
         "device" => Method::Look(Look::Device),
         "refresh" => Method::RequestedCall(RequestedCall::Refresh),
         "deactivate" => Method::RequestedCall(RequestedCall::Deactivate),
+        "renewal_request" => Method::RequestedCall(RequestedCall::RenewalRequest),
+        "deactivate_by_receipt" => Method::RequestedCall(RequestedCall::DeactivateByReceipt),
         "start_refresher" => Method::StartRefresher,
         "stop_refresher" => Method::StopRefresher,
         "quit" => Method::Quit,
@@ -232,12 +255,26 @@ struct FeatureParams {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct LimitParams {
+    name: String,
+    #[serde(default)]
+    default: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ActivateParams {
     key: String,
     #[serde(default)]
     name: String,
     #[serde(default)]
     email: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImportParams {
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -281,6 +318,14 @@ mod tests {
             (
                 r#"{"id":1,"method":"has_feature","params":{"name":"x"}}"#,
                 look(Look::HasFeature("x".to_owned())),
+            ),
+            (
+                r#"{"id":1,"method":"limit","params":{"name":"agents"}}"#,
+                look(Look::Limit("agents".to_owned(), 0)),
+            ),
+            (
+                r#"{"id":1,"method":"limit","params":{"name":"agents","default":3}}"#,
+                look(Look::Limit("agents".to_owned(), 3)),
             ),
             (
                 r#"{"id":1,"method":"transfer"}"#,

@@ -8,7 +8,7 @@ use falconer_domain::hardware::{DeviceId, Label, ReceivedComponents};
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::{Bound, Claims, LeaseContext, Terms};
 use falconer_domain::license_key::{CurrentKey, PrintedTier};
-use falconer_domain::{Code, KeyRing, LicenseId, LicenseKey, Product, TierName};
+use falconer_domain::{Code, KeyRing, LicenseId, LicenseKey, Limits, Product, TierName};
 use serde_json::{Value, json};
 
 pub(crate) struct Vendor {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::changes::{CHANGED, Item, REMOVED, SET};
 
 /// Attributes that say nothing about a person. Whatever else an old row tells goes with an erasure.
-const IMPERSONAL: [&str; 22] = [
+const IMPERSONAL: [&str; 23] = [
     "created_at",
     "devices",
     "duration_days",
@@ -17,6 +17,7 @@ const IMPERSONAL: [&str; 22] = [
     "generation",
     "license_id",
     "limits",
+    "offline",
     "policy",
     "product",
     "released",

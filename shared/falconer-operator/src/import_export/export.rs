@@ -55,6 +55,7 @@ pub fn row(license: &License, issuance: &IssuanceRecord, key: &str) -> Vec<Strin
         text(license.replaced_by.as_ref().map(LicenseId::as_str)),
         text(issuance.metadata.as_deref()),
         moment(license.erased_at),
+        export_columns::offline(&license.offline),
         export_columns::limits(&license.limits),
         license.updates_until.map(|date| date.to_string()).unwrap_or_default(),
     ];
