@@ -15,8 +15,8 @@ use crate::transport::{NetworkFailure, Reply};
 use crate::trust::{PublicKeys, TrustedKeys};
 
 /// Abilities that this library claims. It has no setting for an issuer.
-const ABILITIES: [&str; 6] =
-    ["rfc9864", "receipt", "strict", "other-kinds", "every-endorsement", "sealed-time"];
+const ABILITIES: [&str; 7] =
+    ["rfc9864", "receipt", "strict", "other-kinds", "every-endorsement", "sealed-time", "root"];
 const LEFT_OUT: &str = "issuer";
 
 /// Runs a profile and compares what `conclude` makes of each `given` with `expect`. `fewest` is a number of vectors that
