@@ -9,6 +9,7 @@ mod client;
 mod contract;
 mod counting;
 mod deactivate_contract;
+mod deploying;
 mod deployment;
 mod desk;
 mod distrust;
