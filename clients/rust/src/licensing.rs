@@ -362,7 +362,10 @@ impl Memory {
             features: claims.features.clone().unwrap_or_default(),
             expires_at: claims.license_expires_at.map(UnixSeconds),
             device_id: claims.device.clone(),
-            offline_until: unlocked.then_some(UnixSeconds(claims.exp)),
+            offline_until: match self.decision {
+                StoredDecision::Leased(term) if unlocked => Some(term.exp),
+                _ => None,
+            },
             refresh_at: match self.decision {
                 StoredDecision::Leased(term) => Some(term.refresh_at),
                 _ => None,

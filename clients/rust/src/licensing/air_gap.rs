@@ -28,7 +28,7 @@ use crate::signed;
 use crate::state::State;
 use crate::store::{FileRequest, Licensee, PendingRequest, Record, StoredKey};
 use crate::timeline::{CheckpointIntegrity, TimeCheckpoint};
-use crate::trust::TrustedKeys;
+use crate::trust::{TrustedKeys, sealed_part};
 
 /// A text that a person carries between a machine without a network and the vendor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,9 +203,12 @@ impl Session<'_> {
             let floor = time.floor.max(record.checkpoint.floor);
             let checkpoint = TimeCheckpoint { floor, ..time };
             let stated = verified_record::lease_components(claims);
+            let trust = sealed_part(record.trusted_keys.as_deref());
             // Nobody can know how much time has passed since a checkpoint that was changed by hand. It stays suspect.
             let seal = match verified.integrity {
-                CheckpointIntegrity::Intact => Some(seal::seal(checkpoint, jws, &key, &stated)),
+                CheckpointIntegrity::Intact => {
+                    Some(seal::seal(checkpoint, jws, &key, &stated, trust.as_deref()))
+                }
                 CheckpointIntegrity::Tampered => None,
             };
             record.key = Some(request.key);
@@ -232,10 +235,11 @@ impl Session<'_> {
 
     /// Stores the keys that an answer brings, as far as a trusted key endorses them.
     fn take_keys(&mut self, keys: &str) {
-        let pins = &self.shared.config.pins;
+        let (now, config) = (self.now(), &self.shared.config);
         self.keep(|record| {
-            if let Some(keys) = TrustedKeys::merge(pins, record.trusted_keys.as_deref(), keys) {
-                record.trusted_keys = Some(keys);
+            let merged = TrustedKeys::merge(&config.pins, record.trusted_keys.as_deref(), keys, now);
+            if let Some(keys) = merged {
+                verified_record::replace_trusted_keys(record, Some(keys), config);
             }
         });
     }
