@@ -9,7 +9,7 @@ use falconer_tests::{Fixture, TestStack, alone, checkout};
 use crate::issuing::falconer;
 
 /// The files that the reference prints and reads.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     (
         "customers.csv",
         "license_key,status,license_tier,license_duration_days,hw_component_1,hw_component_2,hw_component_3,\
@@ -30,6 +30,7 @@ const FILES: [(&str, &str); 7] = [
         "{\"license\": \"…\", \"hw_component_2\": \"other-pc-cpu\", \"hw_component_3\": \"other-pc-board\"}\n",
     ),
     ("catalog.toml", ""),
+    ("passphrase.txt", "six words that nobody would guess\n"),
     ("falconer.toml", "actor = \"anna\"\nproduct = \"QF\"\n"),
 ];
 
