@@ -60,6 +60,8 @@ def refused(code, at, number=1, **changes):
 
 
 def cases(vector):
+    import air_gap_cases  # it uses the steps of this file
+
     def case(name, about, says, *steps, needs=(), hardware=PC, pinned=PINNED):
         given = {"product": PRODUCT, "pinned": pinned, "hardware": hardware, "steps": list(steps)}
         state, _, code = says.partition(" ")
@@ -82,6 +84,7 @@ def cases(vector):
     rotations(case)
     stores(case)
     statements(case)
+    air_gap_cases.cases(case)
 
 
 def a_term(case):

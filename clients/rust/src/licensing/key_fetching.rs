@@ -15,7 +15,7 @@ impl Session<'_> {
         let reply = send_with_retry(&**clock, &**random, cancel, || {
             transport.send(&TransportRequest { endpoint, body: None, cancel: cancel.clone() })
         });
-        self.learn_keys(reply.ok());
+        self.learn_from(reply.ok());
     }
 
     /// Asks for the root's statement where the last look is so many seconds ago: once a day, before anything else is asked, so that no answer is believed by a key
@@ -26,15 +26,21 @@ impl Session<'_> {
         if TrustedKeys::is_statement_due(pins, kept, self.now(), age_seconds) {
             let (endpoint, cancel) = (ApiEndpoint::Keys, self.cancel.clone());
             let reply = transport.send(&TransportRequest { endpoint, body: None, cancel });
-            self.learn_keys(reply.ok());
+            self.learn_from(reply.ok());
         }
     }
 
-    fn learn_keys(&mut self, reply: Option<Reply>) {
-        let Some(fetched) = reply.and_then(|reply| String::from_utf8(reply.body).ok()) else { return };
+    fn learn_from(&mut self, reply: Option<Reply>) {
+        if let Some(fetched) = reply.and_then(|reply| String::from_utf8(reply.body).ok()) {
+            self.learn_keys(&fetched);
+        }
+    }
+
+    /// Stores the keys of an answer of `/api/keys`, as far as a trusted key endorses them, and a newer statement.
+    pub(super) fn learn_keys(&mut self, fetched: &str) {
         let (now, config) = (self.now(), &self.shared.config);
         self.keep(|record| {
-            let merged = TrustedKeys::merge(&config.pins, record.trusted_keys.as_deref(), &fetched, now);
+            let merged = TrustedKeys::merge(&config.pins, record.trusted_keys.as_deref(), fetched, now);
             if let Some(keys) = merged {
                 verified_record::replace_trusted_keys(record, Some(keys), config);
             }

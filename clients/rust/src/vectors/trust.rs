@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::UnixSeconds;
 use crate::trust::TrustedKeys;
-use crate::vectors::{public_keys, read, run, text};
+#[cfg(test)]
+use crate::vectors::run;
+use crate::vectors::{public_keys, read, text};
 
 /// Moments decide nothing about keys, only about stored leases.
 const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
@@ -14,7 +16,9 @@ fn keys_are_followed_as_specified() {
     run("trust", 85, conclude);
 }
 
-fn conclude(given: &Value) -> Value {
+/// Returns what a client concludes.
+#[must_use]
+pub fn conclude(given: &Value) -> Value {
     let (mut pins, mut kept) = (public_keys(&given["pinned"]), None::<String>);
     for step in given["steps"].as_array().unwrap() {
         match step.get("fetched") {
