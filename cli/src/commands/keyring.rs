@@ -9,6 +9,7 @@ use falconer_domain::keyring::GenerationNumber;
 use falconer_domain::{KeyRing, UnixMillis};
 use falconer_operator::keyring::operations::{self, KeyringError};
 use falconer_operator::keyring::{Draft, EditRefusal};
+use falconer_operator::root;
 use falconer_operator::sealed::{Dependents, DependentsError};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -81,6 +82,7 @@ impl KeyringContext {
                 "Generation {number} is published. In 15 minutes `falconer keyring promote` lets it sign."
             );
             self.print_outcome("add", Some(number), &sentence)?;
+            self.remind().await;
         }
         Ok(())
     }
@@ -113,6 +115,7 @@ impl KeyringContext {
             let sentence =
                 format!("Generation {number} signs from now on; instances follow within five minutes.");
             self.print_outcome("promote", Some(number), &sentence)?;
+            self.remind().await;
         }
         Ok(())
     }
@@ -135,6 +138,7 @@ impl KeyringContext {
                  ignores leases signed by it until it fetches them again."
             );
             self.print_outcome("promote", Some(number), &sentence)?;
+            self.remind().await;
         }
         Ok(())
     }
@@ -174,6 +178,7 @@ impl KeyringContext {
                  retire {number}`."
             );
             self.print_outcome("distrust", Some(number), &sentence)?;
+            self.remind().await;
         }
         Ok(())
     }
@@ -189,6 +194,7 @@ impl KeyringContext {
             let sentence =
                 format!("Generation {number} is trusted again; instances follow within five minutes.");
             self.print_outcome("trust", Some(number), &sentence)?;
+            self.remind().await;
         }
         Ok(())
     }
@@ -261,6 +267,7 @@ impl KeyringContext {
 
     async fn list(&self) -> Result<()> {
         let draft = operations::open(&self.writer).await.map_err(unwrapped)?;
+        let reminders = root::reminders(draft.ring());
         for doubt in draft.doubts() {
             output::note(&doubt);
         }
@@ -273,7 +280,10 @@ impl KeyringContext {
                 })
             };
             let generations = listed.iter().map(generation).collect::<Vec<_>>();
-            return Ok(output::document(&json!({ "generations": generations }))?);
+            return Ok(output::document(&json!({ "generations": generations, "reminders": reminders }))?);
+        }
+        for reminder in &reminders {
+            output::note(reminder);
         }
         let mut lines = vec!["Generation  Role        Added".to_owned()];
         for listed in listed {
@@ -281,6 +291,18 @@ impl KeyringContext {
             lines.push(format!("{:<10}  {:<10}  {added}", listed.number.to_string(), listed.role));
         }
         Ok(output::line(lines.join("\n"))?)
+    }
+
+    /// Says how the root's statement differs from the changed ring.
+    async fn remind(&self) {
+        if self.options.json {
+            return;
+        }
+        // The change is made, so a ring that cannot be read again right now is no failure of it.
+        let Ok(draft) = operations::open(&self.writer).await else { return };
+        for reminder in root::reminders(draft.ring()) {
+            output::note(&reminder);
+        }
     }
 
     /// Plans an edit before the confirmation.
@@ -378,7 +400,7 @@ async fn spared(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Resu
 }
 
 /// A failure of Secrets Manager as itself, so that the exit code tells what is down from what is refused.
-fn unwrapped(error: KeyringError) -> anyhow::Error {
+pub(crate) fn unwrapped(error: KeyringError) -> anyhow::Error {
     match error {
         KeyringError::Write(error) => error.into(),
         KeyringError::Edit(refusal) => refusal.into(),
