@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
-#[cfg(test)]
+#[cfg(any(test, feature = "conformance"))]
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::jwks::{Jwk, Jwks};
 use serde::Deserialize;
@@ -121,8 +121,13 @@ impl TrustedKeys {
         self.keys.get(kid).copied()
     }
 
+    /// Lists the `kid` of each trusted key.
+    pub(crate) fn kids(&self) -> Vec<String> {
+        self.keys.keys().cloned().collect()
+    }
+
     /// Lists each trusted `kid` with its key, as `/api/keys` writes it.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "conformance"))]
     pub(crate) fn listed(&self) -> impl Iterator<Item = (&str, String)> {
         self.keys.iter().map(|(kid, key)| (kid.as_str(), BASE64URL_NOPAD.encode(key.as_bytes())))
     }
