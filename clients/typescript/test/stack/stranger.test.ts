@@ -61,8 +61,8 @@ test("the README's lines activate a device", async () => {
 
 test("the project's first screen has the same lines", async () => {
   const { licenseKey } = await issue("--tier", "pro", "--days", "30");
-  const ask = `const askTheUser = async () => ({ key: ${JSON.stringify(licenseKey)}, name: "", email: "" });\n`;
-  const lines = block(PROJECT, "falconer-licensing/node");
+  const ask = `const askTheUser = async () => [${JSON.stringify(licenseKey)}, { name: "Anna Example" }];\n`;
+  const lines = `import { readFileSync } from "node:fs";\nimport { Licensing } from "falconer-licensing/node";\n${block(PROJECT, "falconer-licensing/node")}`;
   const end = '\nconsole.log(licensing.status(), licensing.hasFeature("copy_trading"));\nawait licensing.close();\n';
   expect(await run("first-screen.mjs", ask + lines + end)).toContain("ACTIVE true");
 });
