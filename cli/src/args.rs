@@ -3,6 +3,7 @@
 //! The comments on members are what `--help` prints, so they are plain text and not Markdown.
 #![expect(clippy::doc_markdown, reason = "the comments are help texts")]
 
+mod air_gap;
 mod change;
 mod import_export;
 mod settings;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+pub(crate) use air_gap::{AcceptReceipt, ActivateOffline};
 pub(crate) use change::{Change, EraseSubject, Extend, LicenseChange, RotateKey};
 pub(crate) use import_export::{
     DateOrder, Export, ExportCsv, Import, ImportFile, ImportPostgres, ImportSheet,
@@ -70,6 +72,10 @@ pub(crate) struct ConnectionOptions {
     /// Name or ARN of the key ring's secret (stack output MasterKeySecret) [env: MASTER_KEY_SECRET_ID]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) master_key_secret_id: Option<String>,
+    /// Issuer in the leases that you sign for machines without a network, as the functions have it (parameter
+    /// LeaseIssuer) [env: LEASE_ISSUER] [default: falconer]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) lease_issuer: Option<String>,
     /// Name of the actor, for the audit [env: FALCONER_ACTOR] [default: your user name]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) actor: Option<String>,
@@ -108,6 +114,10 @@ pub(crate) enum LicenseCommand {
     Find(Find),
     #[command(flatten)]
     Change(LicenseChange),
+    /// Answer the request of a machine without a network by a long lease
+    ActivateOffline(ActivateOffline),
+    /// Take the receipt of a machine without a network, which gives its seat back
+    AcceptReceipt(AcceptReceipt),
     /// Replace a leaked key, or all keys of a generation: new licenses with the same terms, the old ones revoked
     RotateKey(RotateKey),
     /// Decrypt and print the key of a license; the audit records it

@@ -21,6 +21,8 @@ use crate::failure::bad_input;
 
 /// The actor where nothing names one.
 const NOBODY: &str = "operator";
+/// The issuer where nothing names one: the default of the template's parameter `LeaseIssuer`.
+const DEFAULT_ISSUER: &str = "falconer";
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { connection, output: options, command, .. } = arguments;
@@ -71,8 +73,9 @@ async fn with_context(
     let actor = actor.unwrap_or_else(|| NOBODY.to_owned());
     let service = LicenseService::new(&store, &ring, &actor);
     let product = settings.product.as_deref();
-    let context =
-        CommandContext { store: &store, ring: &ring, service, actor: &actor, product, options, now: now() };
+    let issuer = settings.lease_issuer.as_deref().unwrap_or(DEFAULT_ISSUER);
+    let (store, ring, actor, now) = (&store, &ring, actor.as_str(), now());
+    let context = CommandContext { store, ring, service, actor, issuer, product, options, now };
     let outcome = commands::run(&context, command).await;
     if let Some(why) = caller.failure() {
         context.progress(&format!(
@@ -111,6 +114,7 @@ fn flags(place: ConnectionOptions) -> Settings {
         licenses_table: place.licenses_table,
         verifications_table: place.verifications_table,
         master_key_secret_id: place.master_key_secret_id,
+        lease_issuer: place.lease_issuer,
         actor: place.actor,
         // A flag of the commands that are about a product.
         product: None,

@@ -142,6 +142,7 @@ fn forged(ring: &KeyRing, request: &Value) -> String {
         refresh_at: Some(at + 3_650 * DAY),
         interval: Some(3_650 * DAY),
         grace: Some(0),
+        air_gap: None,
     };
     claims.sign(ring.current())
 }

@@ -1,6 +1,7 @@
 //! Falconer's integration tests: the real function binaries, with emulated services.
 
 mod activate_contract;
+mod air_gap;
 mod apps_script;
 mod attacks;
 mod bench;

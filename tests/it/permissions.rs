@@ -162,6 +162,7 @@ fn at_the_desk(stack: &TestStack) -> BTreeMap<String, Calls> {
     run("set-customer", &[id, "--name", "Somebody"]);
     run("note", &[id, "called"]);
     run("reset-hardware", &[id, "--all"]);
+    crate::air_gap::files(stack, |command, arguments| run(command, arguments));
     run("reveal", &[id]);
     // An order of the person, whose id is hidden.
     let of_person = ["--order", "2", "--email", "fixture.person@example.com"];

@@ -41,6 +41,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
             "licenseId": standing.license.id.as_str(), "at": at.0, "code": code.name(),
             "valid": *code == Code::Valid, "checks": checks, "device": device, "audit": rows(between),
             "refusals": rows(&answered.refusals), "granted": rows(&answered.granted),
+            "offline": render::offline_json(&standing.license, context.now),
         }))?);
     }
     let mut lines = vec![format!("{} at {}: {}", standing.license.id, render::moment(at), code.name())];
@@ -60,6 +61,11 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
     }
     if let Some(device) = device {
         lines.push(format!("\nThe hardware is that of {device}."));
+    }
+    if let Some(offline) = render::offline_text(&standing.license, context.now) {
+        lines.push(format!(
+            "\nOffline leases, which no refusal reaches before they end:\n              {offline}"
+        ));
     }
     if let Some(erased_at) = standing.license.erased_at {
         lines.push(format!(

@@ -121,6 +121,11 @@ impl TrustedKeys {
         self.keys.get(kid).copied()
     }
 
+    /// Lists the `kid` of each trusted key.
+    pub(crate) fn kids(&self) -> Vec<String> {
+        self.keys.keys().cloned().collect()
+    }
+
     /// Lists each trusted `kid` with its key, as `/api/keys` writes it.
     #[cfg(any(test, feature = "conformance"))]
     pub(crate) fn listed(&self) -> impl Iterator<Item = (&str, String)> {

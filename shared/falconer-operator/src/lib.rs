@@ -7,6 +7,7 @@
 //! **Architecture invariant:** this crate prints nothing and does not know the command line's arguments.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod air_gap;
 pub mod catalog;
 pub mod catalog_cache;
 pub mod catalog_change;

@@ -355,6 +355,68 @@ def counts_on(claims, own):
     return present and fits(claims["hw"], claims["hw_threshold"], own)
 
 
+# ------------------------------------------------------------------------------------------------------------ air gap
+
+MARKS = {"request": "FALCONER-REQUEST-1:", "answer": "FALCONER-ANSWER-1:", "receipt": "FALCONER-RECEIPT-1:"}
+SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+HYPHENS = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+
+
+def checksum(kind, content):
+    return hashlib.sha256(MARKS[kind].encode() + content).digest()[:4]
+
+
+def short_text(kind, content):
+    """Content behind its mark: length, content and checksum in Crockford's base32."""
+    data = len(content).to_bytes(2, "big") + content + checksum(kind, content)
+    bits = "".join(f"{byte:08b}" for byte in data)
+    bits += "0" * (-len(bits) % 5)
+    return MARKS[kind] + "".join(SYMBOLS[int(bits[at : at + 5], 2)] for at in range(0, len(bits), 5))
+
+
+def content_of(kind, text):
+    """The content of a text of this kind, or None."""
+    plain = HYPHENS.sub("-", text).replace("\uff1a", ":").upper()
+    plain = re.sub(r"[^0-9A-Z:-]", "", plain)
+    _, mark, body = plain.partition(MARKS[kind])
+    body = re.sub(r"[^0-9A-Z]", "", body).translate(str.maketrans("OIL", "011"))
+    values = []
+    for symbol in body:
+        if symbol not in SYMBOLS:
+            break
+        values.append(SYMBOLS.index(symbol))
+    bits = "".join(f"{value:05b}" for value in values)
+    data = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits) - 7, 8))
+    length = int.from_bytes(data[:2], "big")
+    content, told = data[2 : 2 + length], data[2 + length : 6 + length]
+    whole = mark and len(data) >= 6 + length and told == checksum(kind, content)
+    return content if whole else None
+
+
+def fields(*named):
+    return b"".join(name.encode() + len(value).to_bytes(2, "big") + value for name, value in named)
+
+
+def split_fields(content):
+    found, at = [], 0
+    while at < len(content):
+        length = int.from_bytes(content[at + 1 : at + 3], "big")
+        value = content[at + 3 : at + 3 + length]
+        if at + 3 > len(content) or len(value) < length:
+            return None
+        found.append((chr(content[at]), value))
+        at += 3 + length
+    return found
+
+
+def lease_of(content):
+    """The lease and the keys of an answer's content."""
+    parts = [value for name, value in split_fields(content) or [] if name == "j"]
+    keys = [value for name, value in split_fields(content) or [] if name == "k"]
+    lease = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+    return lease, json.loads(keys[0]) if keys else None
+
+
 # -------------------------------------------------------------------------------------------------------------- state
 
 
@@ -362,11 +424,16 @@ class Time:
     """The two marks of docs/spec/clients.md: the floor, and how far the clock is behind the server's."""
 
     def __init__(self, clock):
-        self.floor, self.skew, self.monotonic = 0, 0, clock["monotonic_ms"]
+        self.floor, self.skew, self.monotonic, self.shown = 0, 0, clock["monotonic_ms"], 0
 
     def told(self, at, clock):
         self.floor, self.skew = at * 1000, at * 1000 - clock["wall_ms"]
         self.monotonic = clock["monotonic_ms"]
+
+    def local(self, clock):
+        """The local moment, after a look."""
+        self.look(clock)
+        return self.shown
 
     def look(self, clock):
         """The moment that counts in milliseconds, and whether the clock is suspect."""
@@ -389,7 +456,7 @@ class Time:
             if not is_back(wall):
                 # A fast clock that was set right.
                 local, self.skew = self.floor, self.floor - wall
-        self.floor = max(self.floor, local)
+        self.floor, self.shown = max(self.floor, local), local
         return max(local, self.floor), is_back(local)
 
 
@@ -399,7 +466,7 @@ class Client:
     def __init__(self, given, clock):
         self.product, self.hardware = given["product"], given["hardware"]
         self.trust, self.time = Trust(given["pinned"]), Time(clock)
-        self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept"}
+        self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept", "file": None}
         self.kept = None
 
     def held(self):
@@ -416,6 +483,9 @@ class Client:
             "activate": self.activate,
             "refresh": self.refresh,
             "deactivate": self.deactivate,
+            "request": self.request,
+            "import": self.imported,
+            "give_back": self.give_back,
             "look": lambda step: None,
             "restart": self.restart,
         }[step["do"]](step)
@@ -446,7 +516,7 @@ class Client:
             self.time.told(claims["at"], step["clock"])
             return True
         if endpoint == "deactivate" and claims["code"] in FREED:
-            self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept"}
+            self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept", "file": None}
             return True
         self.time.told(claims["at"], step["clock"])
         if claims["code"] in LOCKING and about_held:
@@ -457,6 +527,38 @@ class Client:
     def keep(self, step, license_key):
         answer = json_object(step["answer"]["body"])["lease"]
         self.store.update(license_key=license_key, answer=answer, failed_at=None)
+
+    def request(self, step):
+        license_key = step.get("license_key", self.store["license_key"])
+        if license_key is not None:
+            renews = "license_key" not in step
+            self.store["file"] = {"nonce": step["nonce"], "license_key": license_key, "renews": renews}
+
+    def imported(self, step):
+        content, waits, held = content_of("answer", step["text"]), self.store["file"], self.held()
+        if content is None:
+            return
+        lease, keys = lease_of(content)
+        if keys is not None:
+            self.trust.fetched({"status": 200, "headers": {}, "body": json.dumps(keys)})
+        claims, _ = verified(lease, self.product, self.trust.keys)
+        if claims is None or waits is None or claims.get("nonce") != waits["nonce"] or not claims["valid"]:
+            return
+        about_held = held is not None and held["sub"] == claims["sub"]
+        if (about_held and claims["at"] < held["at"]) or (waits["renews"] and held is not None and not about_held):
+            return
+        if not counts_on(claims, self.own(waits["license_key"])):
+            return
+        local = self.time.local(step["clock"])
+        if claims["at"] * 1000 > local:
+            self.time.skew = claims["at"] * 1000 - step["clock"]["wall_ms"]
+        self.time.floor = max(self.time.floor, claims["at"] * 1000)
+        self.store.update(license_key=waits["license_key"], answer=lease, failed_at=None, file=None)
+
+    def give_back(self, step):
+        held = self.held()
+        if held is not None and held.get("air_gap") is True:
+            self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept", "file": None}
 
     def activate(self, step):
         self.asked(step, "activate-sync", step["license_key"], None)

@@ -60,6 +60,8 @@ def refused(code, at, number=1, **changes):
 
 
 def cases(vector):
+    import air_gap_cases  # it uses the steps of this file
+
     def case(name, about, says, *steps, needs=(), hardware=PC, pinned=PINNED):
         given = {"product": PRODUCT, "pinned": pinned, "hardware": hardware, "steps": list(steps)}
         state, _, code = says.partition(" ")
@@ -81,6 +83,7 @@ def cases(vector):
     machines(case)
     rotations(case)
     stores(case)
+    air_gap_cases.cases(case)
 
 
 def a_term(case):

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::Shared;
-use super::schedule::{ScheduleInputs, delay_until_next};
+use super::schedule::{RenewedBy, ScheduleInputs, delay_until_next};
 use super::session::Session;
+use super::{Pending, Shared};
 use crate::cancel::CancelToken;
 use crate::clock::ClockReading;
 use crate::failure::Failure;
@@ -211,7 +211,8 @@ fn schedule_inputs(shared: &Shared, history: &RefreshHistory) -> ScheduleInputs 
         now,
         refresh_at,
         has_key: memory.key.is_some(),
-        has_pending: memory.pending.is_some(),
+        has_pending: memory.pending.is_some_and(Pending::is_for_network),
+        renewed_by: if memory.is_air_gapped() { RenewedBy::File } else { RenewedBy::Network },
         failures: history.failures,
         retry_after: history.retry_after,
         since_last: history.last_attempt.map(|last| elapsed(last, clocks)),

@@ -101,7 +101,7 @@ impl<'a> Session<'a> {
 
     /// Sends the pending request, then checks the stored license. See [`Licensing::refresh`](super::Licensing::refresh).
     pub(super) fn refresh(&mut self) -> Result<(), Failure> {
-        let had_pending = self.state.record.pending.is_some();
+        let had_pending = self.state.record.waits_for_network();
         let sent = self.send_pending();
         if had_pending && sent.is_ok() {
             return Ok(());
@@ -197,7 +197,7 @@ impl<'a> Session<'a> {
     }
 
     /// Name of this device, as the server shows it to other users of the license.
-    fn device_name(&self, own: &Fingerprint) -> String {
+    pub(super) fn device_name(&self, own: &Fingerprint) -> String {
         let Config { device, device_name, .. } = &self.shared.config;
         device_name.marked(&device.name, own)
     }

@@ -5,7 +5,8 @@ import { Stack } from "./stack.js";
 const PORT = Number(process.env["FALCONER_TEST_PORT"] ?? 9880);
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const stack = await Stack.start(PORT);
+  // Pages of the tests are at these two, and the third asks in vain.
+  const stack = await Stack.start(PORT, "http://127.0.0.1:9883,http://127.0.0.1:9885");
   const control = await serveControl(stack);
   project.provide("stack", { url: stack.url, keys: await stack.keys(), control: control.url });
   return async () => {
