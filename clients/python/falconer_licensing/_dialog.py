@@ -11,7 +11,7 @@ from . import _native
 from ._errors import Closed
 from ._form import ActivationForm, Field, FormView, Phase, Request
 from ._licensing import Licensing
-from ._types import Message, SeatHolder
+from ._types import SeatHolder
 from .texts import Texts
 
 POLL_MILLISECONDS = 40
@@ -28,7 +28,7 @@ class DialogView:
     sentence: str
     next_step: str
     detail: str
-    """A date or a code, where there is one."""
+    """A date, a code, or that the activation is saved."""
     field: Optional[Field]
     """Field that the sentence belongs beside."""
     holders: tuple[tuple[str, str], ...]
@@ -84,7 +84,7 @@ class DialogModel:
         return DialogView(
             sentence=message.sentence,
             next_step=message.next_step,
-            detail=self._detail(form, message),
+            detail=self._detail(form),
             field=form.next.field if form.next is not None and form.next.name == _CORRECTABLE else None,
             holders=tuple((holder.id, self._line(holder)) for holder in _holders(form)),
             chosen=form.chosen,
@@ -110,9 +110,11 @@ class DialogModel:
     def _run(self, request: Request) -> None:
         self._outcomes.put(request.run())
 
-    def _detail(self, form: FormView, message: Message) -> str:
+    def _detail(self, form: FormView) -> str:
         if form.next is not None and form.next.name == "wait_until":
             return self.texts.caption("dialog.wait_until", moment=self.texts.moment(form.next.moment))
+        if form.phase is Phase.WAITING and (pending := self.licensing.pending) is not None:
+            return self.texts.message(pending.message).sentence
         asks_vendor = form.next is not None and form.next.name == "ask_vendor"
         if asks_vendor and form.error is not None and form.error.code is not None:
             return self.texts.caption("dialog.code", code=form.error.code)

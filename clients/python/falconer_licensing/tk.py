@@ -148,6 +148,7 @@ class ActivationDialog:
             child.destroy()
         if holders:
             ttk.Label(self.holders, text=self._texts.caption("dialog.holders")).grid(sticky="w")
+        _place(self.holders, bool(holders))
         self._chosen.set(chosen or "")
         for device, line in holders:
             ttk.Radiobutton(
