@@ -24,10 +24,10 @@ pub(crate) mod _testing {
     use super::{World, abilities, change_time, conclude};
 }
 
-/// Abilities that the package claims: those of the library, without the calls that the package lacks.
+/// Abilities that the library claims.
 #[pyfunction]
 pub(crate) fn abilities() -> Vec<&'static str> {
-    vectors::ABILITIES.into_iter().filter(|ability| *ability != "air-gap").collect()
+    vectors::ABILITIES.to_vec()
 }
 
 /// Concludes about a `given` of the profiles `lease`, `trust` and `hardware`. The profile `state` runs on a `World`.
