@@ -159,7 +159,7 @@ impl KeyringContext {
                 .to_owned(),
             format!(
                 "an application that pins generation {number} believes its leases until you release one without the \
-                 pin; one that pins no other key, and has not met generation {current} yet, takes no new lease"
+                 pin, or until `falconer root sign` where it pins a root; one that pins no other key, and has not met generation {current} yet, takes no new lease"
             ),
             "its license keys go on working".to_owned(),
             format!(
@@ -185,10 +185,18 @@ impl KeyringContext {
 
     async fn trust(&self, generation: u8) -> Result<()> {
         let number = self.planned_edit(|draft| draft.trust(generation)).await?;
-        let lines = [
+        let mut lines = vec![
             format!("generation {number} is published again, and whatever it has signed is believed again"),
             "do this only where its master was never in other hands".to_owned(),
         ];
+        let draft = operations::open(&self.writer).await.map_err(unwrapped)?;
+        if root::has_distrusted(draft.ring(), number) {
+            lines.push(
+                "the root's statement distrusts it: clients with the root pinned never take a lease by it, so do not \
+                 promote it"
+                    .to_owned(),
+            );
+        }
         if self.agreed("trust", Some(number), &format!("trust generation {number} again"), &lines)? {
             let number = operations::trust(&self.writer, generation).await.map_err(unwrapped)?;
             let sentence =

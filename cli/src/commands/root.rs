@@ -156,7 +156,7 @@ impl RootContext {
     }
 }
 
-/// What a statement will say, for the person who has to agree.
+/// Describes the next statement for the person who has to agree.
 fn plan(statement: &KeyStatement, ring: &KeyRing, public: &RootPublicKey) -> Vec<String> {
     let mut lines = described(statement);
     match root::author(ring, public) {

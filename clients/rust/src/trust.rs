@@ -163,15 +163,15 @@ impl TrustedKeys {
         self.keys.get(kid).copied()
     }
 
-    /// Lists the `kid` of each trusted key.
-    pub(crate) fn kids(&self) -> Vec<String> {
-        self.keys.keys().cloned().collect()
-    }
-
     /// Finds a key by its `kid` for an answer that is stored, and tells whether it still counts.
     pub(crate) fn key_of_stored(&self, kid: &str) -> Option<(VerifyingKey, Signer)> {
         let former = || self.former.get(kid).map(|(key, since)| (*key, Signer::Former(*since)));
         self.key(kid).map(|key| (key, Signer::Trusted)).or_else(former)
+    }
+
+    /// Lists the `kid` of each trusted key.
+    pub(crate) fn kids(&self) -> Vec<String> {
+        self.keys.keys().cloned().collect()
     }
 
     /// Lists each trusted `kid` with its key, as `/api/keys` writes it.

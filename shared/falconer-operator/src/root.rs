@@ -1,5 +1,6 @@
 //! Key statements of a root that never goes online: what the next one says, and how the stored one fits the ring.
 
+mod age_format;
 pub mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,6 +138,13 @@ pub fn reminders(ring: &KeyRing) -> Vec<String> {
     reminders
 }
 
+/// Returns true if the stored statement distrusts a generation. No later statement takes that back.
+#[must_use]
+pub fn has_distrusted(ring: &KeyRing, number: GenerationNumber) -> bool {
+    let statement = ring.statement().and_then(KeyStatement::unverified);
+    statement.is_some_and(|statement| statement.distrusted.contains(&number.to_string()))
+}
+
 fn is_distrusted(ring: &KeyRing, kid: &str) -> bool {
     GenerationNumber::parse(kid).is_some_and(|number| ring.is_distrusted(number))
 }
@@ -252,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn author_is_told_by_the_signature() {
+    fn author_follows_from_the_signature() {
         let statement = next_statement(&ring(2, &json!({})), &[], None, None, NOW).unwrap();
         let stored = ring(2, &json!({ "x-statement": statement.sign(&root(1)) }));
         assert_eq!(author(&stored, &root(1).public()), Author::ThisRoot);

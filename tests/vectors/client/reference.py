@@ -642,12 +642,15 @@ class Client:
             return
         lease, keys = lease_of(content)
         if keys is not None:
-            self.trust.fetched({"status": 200, "headers": {}, "body": json.dumps(keys)}, self.now(step["clock"]))
+            told = {"status": 200, "headers": {}, "body": json.dumps(keys)}
+            self.trust.fetched(told, self.now(step["clock"]))
         claims, _ = verified(lease, self.product, self.trust.keys)
         if claims is None or waits is None or claims.get("nonce") != waits["nonce"] or not claims["valid"]:
             return
-        about_held = held is not None and held["sub"] == claims["sub"]
-        if (about_held and claims["at"] < held["at"]) or (waits["renews"] and held is not None and not about_held):
+        is_former = held is not None and self.former_since() is not None
+        about_held = held is not None and (held["sub"] == claims["sub"] or (is_former and waits["renews"]))
+        is_older = about_held and not is_former and claims["at"] < held["at"]
+        if is_older or (waits["renews"] and held is not None and not about_held):
             return
         if not counts_on(claims, self.own(waits["license_key"])):
             return

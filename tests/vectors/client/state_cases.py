@@ -83,8 +83,8 @@ def cases(vector):
     machines(case)
     rotations(case)
     stores(case)
-    air_gap_cases.cases(case)
     statements(case)
+    air_gap_cases.cases(case)
 
 
 def a_term(case):

@@ -24,8 +24,8 @@ use crate::hardware::{Fingerprint, HARDWARE_FORMAT, InstallId};
 use crate::retry::send_with_retry;
 use crate::store::{ApplicationStore, Licensee, Record, SentComponents, StoredKey};
 use crate::timeline::TimeCheckpoint;
-use crate::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
-use crate::trust::{LOOK_WITH_REQUEST_SECONDS, Signer, TrustedKeys};
+use crate::transport::{ApiEndpoint, NetworkFailure, TransportRequest};
+use crate::trust::{LOOK_WITH_REQUEST_SECONDS, Signer};
 use crate::user_message::UserMessage;
 
 const NONCE_BYTES: usize = 16;
@@ -282,53 +282,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Fetches the server's public keys and stores those that a trusted key endorses.
-    fn fetch_keys(&mut self) {
-        let Config { transport, clock, random, .. } = &self.shared.config;
-        let (endpoint, cancel) = (ApiEndpoint::Keys, &self.cancel);
-        let reply = send_with_retry(&**clock, &**random, cancel, || {
-            transport.send(&TransportRequest { endpoint, body: None, cancel: cancel.clone() })
-        });
-        self.learn_keys(reply.ok());
-    }
-
-    /// Asks for the root's statement where the last look is so many seconds ago: once a day, before anything else is asked, so that no answer is believed by a key
-    /// that the vendor has distrusted. One attempt: where the server cannot be reached, the request itself finds out.
-    pub(super) fn look_for_statement(&mut self, age_seconds: i64) {
-        let Config { transport, pins, .. } = &self.shared.config;
-        let kept = self.state.record.trusted_keys.as_deref();
-        if TrustedKeys::is_statement_due(pins, kept, self.now(), age_seconds) {
-            let (endpoint, cancel) = (ApiEndpoint::Keys, self.cancel.clone());
-            let reply = transport.send(&TransportRequest { endpoint, body: None, cancel });
-            self.learn_keys(reply.ok());
-        }
-    }
-
-    fn learn_keys(&mut self, reply: Option<Reply>) {
-        let Some(fetched) = reply.and_then(|reply| String::from_utf8(reply.body).ok()) else { return };
-        let (now, config) = (self.now(), &self.shared.config);
-        self.keep(|record| {
-            let merged = TrustedKeys::merge(&config.pins, record.trusted_keys.as_deref(), &fetched, now);
-            if let Some(keys) = merged {
-                verified_record::replace_trusted_keys(record, Some(keys), config);
-            }
-        });
-    }
-
-    /// Stores the statement of the build at once, where it is newer than the stored one.
-    pub(super) fn take_statement_of_build(&mut self) {
-        let (now, config) = (self.now(), &self.shared.config);
-        let taken =
-            |record: &Record| TrustedKeys::take_from_build(&config.pins, record.trusted_keys.as_deref(), now);
-        if taken(&self.state.record).is_some() {
-            self.keep(|record| {
-                if let Some(keys) = taken(record) {
-                    verified_record::replace_trusted_keys(record, Some(keys), config);
-                }
-            });
-        }
-    }
-
     pub(super) fn now(&self) -> UnixSeconds {
         self.shared.memory().observe_time(&self.shared.config).now()
     }
@@ -406,7 +359,7 @@ impl<'a> Session<'a> {
 
 /// The stored answer, as a new one is compared with it. A stored answer by a key that does not count any more is older than
 /// everything, and what it says about the license counts nothing against an answer to a question about that license.
-fn current_answer<'a>(
+pub(super) fn current_answer<'a>(
     stored: &'a VerifiedRecord,
     question: Question,
     answer: &'a Claims,

@@ -1,20 +1,19 @@
 //! The root's file: a seed under a passphrase, in the age format (<https://age-encryption.org/v1>).
 //!
-//! Three lines of comment stand before the encrypted part: the public half, and the newest serial that this file has
-//! signed. Both can be read without the passphrase, and neither is secret. `sed -n '/BEGIN/,$p' root.key | age -d` shows
-//! the seed without this program.
+//! Comment lines precede the encrypted part: the public half, and the newest serial that was signed with this file. Both
+//! can be read without the passphrase, and neither is secret. `sed -n '/BEGIN/,$p' root.key | age -d` shows the seed
+//! without this program.
 
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use age::{DecryptError, Decryptor, Encryptor, scrypt};
 use data_encoding::BASE64URL_NOPAD;
 use falconer_domain::statement::{RootKey, RootPublicKey, SEED_BYTES};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
+use super::age_format::{self, OpenError, Randomness};
 use crate::import_export::atomic_file::AtomicFile;
 use crate::random;
 
@@ -22,14 +21,10 @@ use crate::random;
 pub const MIN_PASSPHRASE_CHARS: usize = 12;
 /// Longest file that is read: the real one has some 500 bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
-/// Work of scrypt as a power of two: 256 MiB and about a second, as the program `age` asks for.
-const WORK_FACTOR: u8 = 18;
-/// The most work that is done for a file from elsewhere, which has its own number.
-const MAX_WORK_FACTOR: u8 = 22;
 const FIRST_LINE: &str = "# The root key of a Falconer vendor. Keep this file offline: docs/root-key.md";
 const PUBLIC: &str = "# public half: ";
 const NEWEST: &str = "# newest serial: ";
-const ARMOR: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
+pub(super) const ARMOR: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
 /// Begins the encrypted text, so that another file under the same passphrase is noticed.
 const SEED: &str = "falconer-root-1 ";
 
@@ -82,7 +77,7 @@ impl RootFile {
         let failed = |why| RootFileError::Io(path.to_owned(), why);
         let seed = Zeroizing::new(random::bytes::<SEED_BYTES>()?);
         let root = RootKey::from_seed(&seed);
-        let armored = encrypted(&seed, passphrase).map_err(failed)?;
+        let armored = encrypted(&seed, passphrase)?;
         let file = Self { path: path.to_owned(), public: root.public(), newest: None, armored };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // tempfile makes it with mode 0600, and the name is taken only where no file has it.
@@ -138,22 +133,11 @@ impl RootFile {
     /// [`RootFileError::WrongPassphrase`] or [`RootFileError::Damaged`].
     pub fn open(&self, passphrase: &SecretString) -> Result<RootKey, RootFileError> {
         let damaged = || RootFileError::Damaged(self.path.clone());
-        let decryptor = Decryptor::new(ArmoredReader::new(self.armored.as_bytes())).map_err(|_| damaged())?;
-        if !decryptor.is_scrypt() {
-            return Err(damaged());
-        }
-        let mut identity = scrypt::Identity::new(passphrase.expose_secret().to_owned().into());
-        identity.set_max_work_factor(MAX_WORK_FACTOR);
-        let opened = decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity));
-        let mut reader = opened.map_err(|why| match why {
-            // Of a changed header age says the same.
-            DecryptError::DecryptionFailed | DecryptError::NoMatchingKeys => {
-                RootFileError::WrongPassphrase(self.path.clone())
-            }
-            _ => damaged(),
+        let opened = age_format::decrypted(&self.armored, passphrase).map_err(|why| match why {
+            OpenError::WrongPassphrase => RootFileError::WrongPassphrase(self.path.clone()),
+            OpenError::Malformed => damaged(),
         })?;
-        let mut text = Zeroizing::new(String::new());
-        reader.read_to_string(&mut text).map_err(|_| damaged())?;
+        let text = std::str::from_utf8(&opened).map_err(|_| damaged())?;
         let seed = text.trim_end().strip_prefix(SEED).ok_or_else(damaged)?;
         let bytes = Zeroizing::new(BASE64URL_NOPAD.decode(seed.as_bytes()).map_err(|_| damaged())?);
         let mut seed = Zeroizing::new([0; SEED_BYTES]);
@@ -181,18 +165,17 @@ impl RootFile {
     }
 }
 
-fn encrypted(seed: &Zeroizing<[u8; SEED_BYTES]>, passphrase: &SecretString) -> std::io::Result<String> {
-    let mut recipient = scrypt::Recipient::new(passphrase.expose_secret().to_owned().into());
-    recipient.set_work_factor(WORK_FACTOR);
-    let encryptor = Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
-        .map_err(std::io::Error::other)?;
-    let mut armored = Vec::new();
-    let armor = ArmoredWriter::wrap_output(&mut armored, Format::AsciiArmor)?;
-    let mut writer = encryptor.wrap_output(armor)?;
+fn encrypted(
+    seed: &Zeroizing<[u8; SEED_BYTES]>,
+    passphrase: &SecretString,
+) -> Result<String, getrandom::Error> {
+    let random = Randomness {
+        file_key: Zeroizing::new(random::bytes()?),
+        salt: random::bytes()?,
+        payload_nonce: random::bytes()?,
+    };
     let text = Zeroizing::new(format!("{SEED}{}\n", BASE64URL_NOPAD.encode(seed.as_slice())));
-    writer.write_all(text.as_bytes())?;
-    writer.finish()?.finish()?;
-    String::from_utf8(armored).map_err(std::io::Error::other)
+    Ok(age_format::encrypted(text.as_bytes(), passphrase, &random))
 }
 
 #[cfg(test)]
@@ -234,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_and_other_files_are_told_apart() {
+    fn damaged_and_other_files_are_distinguished() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("root.key");
         RootFile::create(&path, &passphrase()).unwrap();
