@@ -82,6 +82,8 @@ pub(crate) enum Command {
     /// Manage the key ring: the masters that sign keys and leases
     #[command(subcommand)]
     Keyring(Keyring),
+    /// Serve the vendor's screen on this machine, until Ctrl-C or an hour without a request
+    Console(Console),
     /// Print a script that completes this program's commands in your shell
     Completions {
         /// The shell
@@ -93,6 +95,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FOLDER")]
         folder: Option<PathBuf>,
     },
+}
+
+/// Options of the console.
+#[derive(Debug, Args)]
+pub(crate) struct Console {
+    /// The port on 127.0.0.1 [default: any free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub(crate) port: u16,
+    /// Show everything and change nothing; no key can be revealed
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Print the file that opens the console once, and start no browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
 }
 
 /// Commands that need the tables and the key ring.

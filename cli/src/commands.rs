@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+pub(crate) mod console;
 mod erase;
 mod explain;
 mod export;

@@ -19,6 +19,7 @@ pub use paging::{Page, PageToken};
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use falconer_domain::issue::NewLicense;
 use falconer_domain::operate::Rotated;
@@ -105,8 +106,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn page_of_licenses(&self, from: Option<PageToken>) -> Result<LicensesPage, StoreError> {
-        let Page { rows: items, next } =
-            scanned(self.scan(self.licenses_table(), from).consistent_read(true)).await?;
+        self.licenses_of(self.scan(self.licenses_table(), from)).await
+    }
+
+    /// Pattern 11, of so many rows at most: a page for a person, which costs no more than it shows.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn short_page_of_licenses(
+        &self,
+        from: Option<PageToken>,
+        most: i32,
+    ) -> Result<LicensesPage, StoreError> {
+        self.licenses_of(self.scan(self.licenses_table(), from).limit(most)).await
+    }
+
+    async fn licenses_of(&self, scan: ScanFluentBuilder) -> Result<LicensesPage, StoreError> {
+        let Page { rows: items, next } = scanned(scan.consistent_read(true)).await?;
         let mut page = LicensesPage { rows: Vec::new(), unreadable: 0, next };
         let is_license = |item: &Item| {
             let id = item.get(LICENSE_ID).and_then(|id| id.as_s().ok());
