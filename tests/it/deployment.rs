@@ -89,6 +89,7 @@ fn watched_metrics_are_written() {
         ("AWS/DynamoDB", "ReadThrottleEvents"),
         ("AWS/DynamoDB", "SystemErrors"),
         ("AWS/DynamoDB", "WriteThrottleEvents"),
+        ("AWS/Lambda", "Duration"),
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
     ];
@@ -99,7 +100,9 @@ fn watched_metrics_are_written() {
 #[test]
 fn essential_alarms_read_ten_metrics() {
     let template = template();
-    let alarms: Vec<_> = template.of_type("AWS::CloudWatch::Alarm").collect();
+    // One is there only while the alarms of a deployment are off.
+    let alarms: Vec<_> =
+        template.of_type("AWS::CloudWatch::Alarm").filter(|(id, _)| *id != "QuietAlarm").collect();
     let (essential, others): (Vec<_>, Vec<_>) =
         alarms.into_iter().partition(|(_, alarm)| alarm["Condition"].is_null());
     let metrics = |of: &[(&String, &Value)]| of.iter().map(|(_, alarm)| read_by(alarm).len()).sum::<usize>();
@@ -145,6 +148,68 @@ fn tables_are_backed_up_and_retained() {
             (&"Retain".into(), &"Retain".into())
         );
     }
+}
+
+/// A first deployment that fails leaves them behind, empty. `RetainExceptOnCreate` would delete them, and with them the
+/// ring of a stack whose failed creation somebody has used and then rolled back. A table under deletion protection cannot
+/// be deleted by a rollback in any case, which would end as ROLLBACK_FAILED.
+#[test]
+fn secret_and_tables_outlive_a_failed_creation() {
+    let template = template();
+    for id in ["LicensesTable", "VerificationsTable", "MasterKeySecret"] {
+        assert_eq!(template.resource(id).unwrap()["DeletionPolicy"], "Retain", "{id}");
+    }
+}
+
+/// Finding 6: whoever finds a request that panics could keep its remedy out by sending it every four minutes.
+#[test]
+fn ringing_alarm_can_be_taken_from_a_deployment() {
+    let template = template();
+    let alarms = &template.globals("Function").unwrap()["DeploymentPreference"]["Alarms"]["Fn::If"];
+    assert_eq!(alarms[0], "WithDeploymentAlarms");
+    assert!(alarms[1].as_array().is_some_and(|alarms| alarms.len() == 3), "{alarms}");
+    // CodeDeploy refuses an enabled configuration without alarms, so one that cannot ring is there instead.
+    assert_eq!(alarms[2], serde_json::json!([{ "Ref": "QuietAlarm" }]));
+    let quiet = &template.resource("QuietAlarm").unwrap()["Properties"];
+    let longest = template.globals("Function").unwrap()["Timeout"].as_u64().unwrap() * 1_000;
+    assert!(quiet["Threshold"].as_u64().is_some_and(|limit| limit > 100 * longest), "{quiet}");
+    assert_eq!((&quiet["Statistic"], &quiet["MetricName"]), (&"Maximum".into(), &"Duration".into()));
+}
+
+/// Finding 7: metrics are log lines, and with WARN there Lambda would drop every one.
+#[test]
+fn template_keeps_the_level_of_the_metrics() {
+    let template = template();
+    let logging = &template.globals("Function").unwrap()["LoggingConfig"];
+    assert_eq!(logging["ApplicationLogLevel"], "INFO");
+    for (id, function) in template.of_type("AWS::Serverless::Function") {
+        assert!(function["Properties"]["LoggingConfig"]["ApplicationLogLevel"].is_null(), "{id}");
+    }
+}
+
+/// Finding 13: a catalog lies among the licenses, and an operator's audit rows among those of verdicts.
+#[test]
+fn functions_put_rows_of_licenses_alone() {
+    let template = template();
+    let mut narrowed = 0;
+    for (id, role) in template.of_type("AWS::IAM::Role") {
+        let policies = role["Properties"]["Policies"].as_array().cloned().unwrap_or_default();
+        for statement in policies
+            .iter()
+            .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().cloned().unwrap_or_default())
+        {
+            let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+            if statement["Action"].to_string().contains("dynamodb:PutItem") {
+                assert_eq!(*keys, serde_json::json!(["lic_*"]), "{id}: {statement}");
+                narrowed += 1;
+            }
+            if id == "HealthRole" && statement["Action"] == "dynamodb:GetItem" {
+                assert_eq!(*keys, serde_json::json!([tables::SENTINEL]));
+                narrowed += 1;
+            }
+        }
+    }
+    assert_eq!(narrowed, 8, "verify puts into one table, three functions into two, health reads one row");
 }
 
 #[test]

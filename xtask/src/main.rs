@@ -1,4 +1,4 @@
-//! The project's only automation: `cargo xtask dev | test | e2e | moving | template | package | bench | load | mutants | docs | tidy | ci`.
+//! The project's only automation: `cargo xtask dev | test | e2e | moving | template | deploy-drill | package | bench | load | mutants | docs | tidy | ci`.
 //!
 //! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
 //! there after seconds and a change in them never rebuilds it.
@@ -11,6 +11,7 @@ mod bench;
 mod caller;
 mod ci;
 mod closed_pipe;
+mod deploy_drill;
 mod dev;
 mod docs;
 mod e2e;
@@ -62,6 +63,8 @@ enum Task {
     Moving,
     /// Hold template.yaml against the tools that deploy it.
     Template,
+    /// Deploy template.yaml into an emulated account, upgrade, fail, delete and adopt the stack.
+    DeployDrill(deploy_drill::DrillOptions),
     /// Build what `sam deploy` would upload, optimized, and look at it. Takes long.
     Package,
     /// Measure our functions beside their rivals, in one run. Takes long.
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
             Task::E2e => e2e::run(&workspace),
             Task::Moving => moving::run(&workspace),
             Task::Template => template::run(&workspace),
+            Task::DeployDrill(options) => deploy_drill::run(&workspace, &options),
             Task::Package => package::run(&workspace),
             Task::Bench(options) => bench::run(&workspace, &options),
             Task::Load(options) => bench::load(&workspace, &options),
