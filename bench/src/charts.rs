@@ -138,8 +138,7 @@ where
         let area = SVGBackend::new(file, SIZE).into_drawing_area();
         area.fill(&WHITE)?;
         let rows = i32::try_from(picture.lines.len().div_ceil(LEGEND_COLUMNS)).unwrap_or_default();
-        let (axes, legend) =
-            area.split_vertically(SIZE.1.saturating_add_signed(-rows * LEGEND_ROW_PIXELS));
+        let (axes, legend) = area.split_vertically(SIZE.1.saturating_add_signed(-rows * LEGEND_ROW_PIXELS));
         let mut chart = ChartBuilder::on(&axes)
             .caption(picture.title, ("sans-serif", TITLE_PIXELS))
             .margin(16)
@@ -158,9 +157,8 @@ where
             .draw()?;
         for (line, colour) in picture.lines.iter().zip(COLOURS) {
             let points = line.points.iter().copied();
-            chart.draw_series(
-                LineSeries::new(points, colour.stroke_width(2)).point_size(line.point_pixels),
-            )?;
+            chart
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(line.point_pixels))?;
         }
         let font = ("sans-serif", TEXT_PIXELS).into_font();
         let cells = legend.split_evenly((rows.unsigned_abs() as usize, LEGEND_COLUMNS));

@@ -145,6 +145,8 @@ pub(crate) enum LicenseCommand {
     /// Write all licenses to a file
     #[command(subcommand)]
     Export(Export),
+    /// Issue licenses to some hundred made-up customers, on a local stack alone (--local)
+    DemoData,
 }
 
 #[derive(Debug, Args)]

@@ -126,6 +126,12 @@ async fn with_context(
     let actor = actor(settings)?;
     let service = LicenseService::new(&store, &ring, &actor);
     let product = settings.product.as_deref();
+    let is_local = variable(local::IS_LOCAL).is_some();
+    if matches!(command, LicenseCommand::DemoData) && !is_local {
+        let sentence =
+            "made-up customers belong on a local stack; give --local, while `cargo xtask dev` runs";
+        return Err(bad_input(sentence).into());
+    }
     let context =
         CommandContext { store: &store, ring: &ring, service, actor: &actor, product, options, now: now() };
     let outcome = commands::run(&context, command).await;

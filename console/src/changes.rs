@@ -32,11 +32,11 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    fn of(action: &'static str) -> Self {
+    pub(crate) fn of(action: &'static str) -> Self {
         Self { action, options: Vec::new(), positional: Vec::new() }
     }
 
-    fn option(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn option(mut self, name: &str, value: &str) -> Self {
         // A value that begins with a dash, or has nothing in it, is part of its option.
         if value.is_empty() || value.starts_with('-') {
             self.options.push(format!("{name}={value}"));
@@ -46,7 +46,7 @@ impl Arguments {
         self
     }
 
-    fn flag(mut self, name: &str) -> Self {
+    pub(crate) fn flag(mut self, name: &str) -> Self {
         self.options.push(name.to_owned());
         self
     }

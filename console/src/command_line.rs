@@ -1,5 +1,7 @@
 //! A change as a command to copy: the same words that the command line takes.
 
+use falconer_operator::words;
+
 /// The program with its connection, as the console was started.
 #[derive(Clone)]
 pub(crate) struct CommandLine(Vec<String>);
@@ -9,9 +11,9 @@ impl CommandLine {
         Self(words)
     }
 
-    /// A command of the program.
+    /// A command of the program. What hides in a text is left out here, as the program would leave it out.
     pub(crate) fn with(&self, arguments: &[String]) -> String {
-        self.0.iter().chain(arguments).map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+        self.0.iter().chain(arguments).map(|word| quoted(&words::lines(word))).collect::<Vec<_>>().join(" ")
     }
 }
 

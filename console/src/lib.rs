@@ -6,8 +6,10 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod assets;
+mod calendar;
 mod changes;
 mod command_line;
+mod counts;
 mod entrance;
 mod forms;
 mod guard;

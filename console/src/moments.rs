@@ -4,6 +4,7 @@ use askama::Template;
 use falconer_domain::UnixMillis;
 use falconer_operator::time;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// The reader's clock: the console runs on the reader's own machine.
@@ -53,6 +54,17 @@ impl Clock {
             in_utc.strftime("%Y-%m-%d %H:%M UTC").to_string()
         };
         Moment { iso, local: here.strftime("%Y-%m-%d %H:%M").to_string(), utc }
+    }
+
+    /// The day of a moment, in the reader's zone.
+    pub(crate) fn date(&self, at: UnixMillis) -> Option<Date> {
+        Some(Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.zone.clone()).date())
+    }
+
+    /// The first and the last millisecond of a day, in the reader's zone.
+    pub(crate) fn span(&self, day: Date) -> Option<(UnixMillis, UnixMillis)> {
+        let begin = |day: Date| Some(day.to_zoned(self.zone.clone()).ok()?.timestamp().as_millisecond());
+        Some((UnixMillis(begin(day)?), UnixMillis(begin(day.tomorrow().ok()?)? - 1)))
     }
 
     /// A moment as one line of text.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use falconer_aws::Store;
 use falconer_aws::keyring::RingWriter;
-use falconer_aws::operator::{AuditRecord, IssuanceRecord, PageToken};
+use falconer_aws::operator::{AuditRecord, AuditSummary, IssuanceRecord, PageToken};
 use falconer_aws::store::LicenseRow;
 use falconer_domain::catalog::Policy;
 use falconer_domain::effective_license::EffectiveLicense;
@@ -13,6 +13,7 @@ use falconer_domain::{Catalog, KeyRing, License, LicenseId, Product, UnixMillis}
 use falconer_operator::catalog_cache::CatalogCache;
 use falconer_operator::catalog_change::CatalogInUse;
 use falconer_operator::explanation::{Explanation, Question};
+use falconer_operator::keyring::{Draft, operations};
 use falconer_operator::license_service::LicenseService;
 use falconer_operator::lookup::Lookup;
 use falconer_operator::search::SearchQuery;
@@ -185,6 +186,37 @@ impl ReadService {
     /// The catalog that answers for a product, and the version of the stored one.
     pub(crate) async fn catalog(&self, product: &Product) -> Result<CatalogInUse, Trouble> {
         Ok(CatalogInUse::read(&self.store, product).await?)
+    }
+
+    /// The ends of licenses between two moments, by the index alone.
+    pub(crate) async fn ends_between(
+        &self,
+        from: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Vec<(LicenseId, UnixMillis)>, Trouble> {
+        Ok(self.store.ends_between(from, until).await?)
+    }
+
+    /// Everything that happened to all licenses since a moment: the whole audit is read.
+    pub(crate) async fn happened_since(
+        &self,
+        since: UnixMillis,
+        mut visit: impl FnMut(&AuditSummary),
+    ) -> Result<(), Trouble> {
+        let mut place = None;
+        loop {
+            let page = self.store.happened_since(since, place).await?;
+            page.rows.iter().for_each(&mut visit);
+            place = page.next;
+            if place.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The ring as an edit begins with it. Its masters are never looked at.
+    pub(crate) async fn draft(&self) -> Result<Draft, Trouble> {
+        Ok(operations::open(&self.writer).await?)
     }
 
     /// The configured product, else the built-in one.

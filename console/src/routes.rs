@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::guard::{self, Guard};
-use crate::pages::{change, home, license, licenses, look};
+use crate::pages::{catalog, change, confirm, explain, home, issue, keyring, license, licenses, look};
 use crate::shell::{Desk, Shell};
 use crate::{assets, trouble::Trouble};
 
@@ -19,6 +19,8 @@ pub(crate) fn pages(shell: &Arc<Shell>) -> Router {
     let missing = Arc::clone(shell);
     Router::new()
         .route(&at(""), get(home::show))
+        .route(&at("count"), post(home::count))
+        .route(&at("chart.svg"), get(home::chart))
         .route(&at("console.css"), get(assets::style))
         .route(&at("console.js"), get(assets::script))
         .route(&at("licenses"), get(licenses::list))
@@ -29,6 +31,9 @@ pub(crate) fn pages(shell: &Arc<Shell>) -> Router {
         .route(&at("look/{id}/stop"), post(look::stop))
         .route(&at("license/{id}"), get(license::show))
         .route(&at("license/{id}/audit"), get(license::audit))
+        .route(&at("license/{id}/explain"), get(explain::show).post(explain::ask))
+        .route(&at("catalog"), get(catalog::show))
+        .route(&at("keyring"), get(keyring::show))
         .fallback(
             move || async move { missing.trouble(&Trouble::NotFound("there is no such page".to_owned())) },
         )
@@ -41,7 +46,11 @@ pub(crate) fn changes(desk: &Arc<Desk>) -> Router {
     let at = |path: &str| format!("{base}{path}");
     Router::new()
         .route(&at("license/{id}/preview"), post(change::preview))
-        .route(&at("confirm"), post(change::confirm))
+        .route(&at("issue"), get(issue::show))
+        .route(&at("issue/preview"), post(issue::preview))
+        .route(&at("catalog/preview"), post(catalog::preview))
+        .route(&at("keyring/preview"), post(keyring::preview))
+        .route(&at("confirm"), post(confirm::confirm))
         .with_state(Arc::clone(desk))
 }
 

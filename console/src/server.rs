@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 
 use crate::command_line::CommandLine;
+use crate::counts::Counting;
 use crate::guard::{Guard, GuardError};
 use crate::kept::Kept;
 use crate::moments::Clock;
@@ -152,12 +153,13 @@ fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router 
         access,
         searches: Kept::new(),
         looks: Kept::new(),
+        counting: Counting::new(),
     });
     let pages = routes::pages(&shell);
     let app = match access {
         Access::ReadOnly => pages,
         Access::Full => {
-            let writes = WriteService::new(store, reads, actor);
+            let writes = WriteService::new(store, keyring, reads, actor);
             let desk = Desk { shell: Arc::clone(&shell), writes, plans: Kept::new() };
             pages.merge(routes::changes(&Arc::new(desk)))
         }

@@ -7,11 +7,12 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use crate::command_line::CommandLine;
+use crate::counts::Counting;
 use crate::guard::Guard;
 use crate::jobs::Look;
 use crate::kept::Kept;
 use crate::moments::Clock;
-use crate::pages::change::Plan;
+use crate::pages::confirm::Plan;
 use crate::reading::ReadService;
 use crate::server::Access;
 use crate::trouble::Trouble;
@@ -30,6 +31,7 @@ pub(crate) struct Shell {
     pub(crate) access: Access,
     pub(crate) searches: Kept<String>,
     pub(crate) looks: Kept<Look>,
+    pub(crate) counting: Counting,
 }
 
 /// What changes are made of. There is none where the console only reads.
@@ -55,6 +57,9 @@ pub(crate) struct Frame {
 pub(crate) enum Section {
     Home,
     Licenses,
+    Issue,
+    Catalog,
+    KeyRing,
     None,
 }
 

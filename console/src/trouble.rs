@@ -3,6 +3,8 @@
 use axum::http::StatusCode;
 use falconer_aws::StoreError;
 use falconer_aws::keyring::RingWriteError;
+use falconer_operator::issue::IssueError;
+use falconer_operator::keyring::operations::KeyringError;
 use falconer_operator::license_service::{ChangeError, FindError};
 
 /// Names of AWS for credentials that are over, or missing.
@@ -126,6 +128,29 @@ impl From<RingWriteError> for Trouble {
             RingWriteError::Moved => Self::Changed(error.to_string()),
             RingWriteError::Exists(_) => Self::Refused(error.to_string()),
             RingWriteError::Bad(_) => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+impl From<KeyringError> for Trouble {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Write(error) => error.into(),
+            KeyringError::Edit(refusal) => Self::Refused(refusal.to_string()),
+            KeyringError::StillStaged(..) => Self::Damaged(error.to_string()),
+            KeyringError::Random(error) => error.into(),
+        }
+    }
+}
+
+impl From<IssueError> for Trouble {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::Orders(error) | IssueError::Catalog(error) => error.into(),
+            // Whether the license was stored is not known, and the sentence says so.
+            IssueError::Store(_) => Self::Unreachable(error.to_string()),
+            IssueError::Random(error) => error.into(),
+            other => Self::Refused(other.to_string()),
         }
     }
 }

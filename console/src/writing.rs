@@ -3,21 +3,29 @@
 use std::sync::Arc;
 
 use falconer_aws::Store;
-use falconer_aws::operator::ERASING;
-use falconer_domain::{KeyRing, License, LicenseId, UnixMillis};
+use falconer_aws::keyring::RingWriter;
+use falconer_aws::operator::{ERASING, PlacedOrder};
+use falconer_domain::issue::{CheckedOrder, Order, OrderId};
+use falconer_domain::keyring::GenerationNumber;
+use falconer_domain::{Catalog, KeyRing, License, LicenseId, UnixMillis};
+use falconer_operator::catalog_change::CatalogChange;
 use falconer_operator::erasure::{Erasure, ErasureError, Mode};
+use falconer_operator::issue::{Issuer, KeyForm, Ordered};
+use falconer_operator::keyring::operations;
 use falconer_operator::license_change::LicenseChange;
 use falconer_operator::license_service::{AuditAction, LicenseService};
 use falconer_operator::replacement::{ReplaceError, Replacement, fresh_key};
-use falconer_operator::sealed;
+use falconer_operator::sealed::{self, Dependents, DependentsError};
 use zeroize::Zeroizing;
 
+use crate::pages::keyring::RingPlan;
 use crate::reading::{LicenseStory, ReadService};
 use crate::trouble::Trouble;
 
 /// The tables and the secret, to be written. No `Debug`: it reads the ring.
 pub(crate) struct WriteService {
     store: Store,
+    keyring: Arc<RingWriter>,
     reads: Arc<ReadService>,
     actor: String,
 }
@@ -45,8 +53,13 @@ pub(crate) struct Erasable {
 }
 
 impl WriteService {
-    pub(crate) const fn new(store: Store, reads: Arc<ReadService>, actor: String) -> Self {
-        Self { store, reads, actor }
+    pub(crate) const fn new(
+        store: Store,
+        keyring: Arc<RingWriter>,
+        reads: Arc<ReadService>,
+        actor: String,
+    ) -> Self {
+        Self { store, keyring, reads, actor }
     }
 
     /// Changes a license, if it is as the person saw it.
@@ -138,6 +151,80 @@ impl WriteService {
             erasables.push(Erasable { key_hint, id, parts: erased.parts, audit_rows: erased.audit_rows });
         }
         Ok(erasables)
+    }
+
+    /// Checks an order against its product's catalog.
+    pub(crate) async fn check(&self, order: Order) -> Result<CheckedOrder, Trouble> {
+        let ring = self.reads.ring().await?;
+        Ok(Issuer::new(&self.store, &ring, &self.actor).check(order).await?)
+    }
+
+    /// The order, if a license was issued for it.
+    pub(crate) async fn placed(
+        &self,
+        id: &OrderId,
+        order: &CheckedOrder,
+    ) -> Result<Option<PlacedOrder>, Trouble> {
+        let ring = self.reads.ring().await?;
+        Ok(Issuer::new(&self.store, &ring, &self.actor).placed(id, order).await?)
+    }
+
+    /// Issues a license; for an order with an id once.
+    pub(crate) async fn issue(
+        &self,
+        order: &CheckedOrder,
+        id: Option<&OrderId>,
+        reason: Option<&str>,
+        now: UnixMillis,
+    ) -> Result<Ordered, Trouble> {
+        let ring = self.reads.ring().await?;
+        let mut issuer = Issuer::new(&self.store, &ring, &self.actor).because(reason);
+        Ok(match id {
+            Some(id) => issuer.issue_for(id, order, KeyForm::Current, now).await?,
+            None => Ordered::Issued(Box::new(issuer.issue(order, KeyForm::Current, now).await?)),
+        })
+    }
+
+    /// Compares a new catalog with the one in use, and with the licenses that feel it.
+    pub(crate) async fn plan_catalog(&self, new: Catalog) -> Result<CatalogChange, Trouble> {
+        let ring = self.reads.ring().await?;
+        Ok(CatalogChange::plan(&self.store, &self.service(&ring), new, || ()).await?)
+    }
+
+    /// Puts a new catalog over the one that it was compared with.
+    pub(crate) async fn apply_catalog(
+        &self,
+        change: &CatalogChange,
+        reason: Option<&str>,
+        now: UnixMillis,
+    ) -> Result<(), Trouble> {
+        let ring = self.reads.ring().await?;
+        Ok(change.apply(&self.store, &self.service(&ring), reason, now).await?)
+    }
+
+    /// Counts the licenses that need a generation: those that live, and revoked ones. The whole table is read.
+    pub(crate) async fn dependents(&self, number: GenerationNumber) -> Result<(u64, u64), Trouble> {
+        let ring = self.reads.ring().await?;
+        let counted = Dependents::count(&self.store, &ring, number).await;
+        let counted = counted.map_err(|error| match error {
+            DependentsError::Store(error) => Trouble::from(error),
+            DependentsError::Sealed(error) => Trouble::Damaged(error.to_string()),
+        })?;
+        Ok((counted.living, counted.revoked))
+    }
+
+    /// Changes the key ring.
+    pub(crate) async fn edit_ring(&self, plan: RingPlan, now: UnixMillis) -> Result<(), Trouble> {
+        let edited = match plan {
+            RingPlan::Add => operations::add(&self.keyring, now).await,
+            RingPlan::Promote => operations::promote(&self.keyring, now).await,
+            RingPlan::PromoteNow => operations::promote_now(&self.keyring).await,
+            RingPlan::Distrust(number) => operations::distrust(&self.keyring, number).await,
+            RingPlan::Trust(number) => operations::trust(&self.keyring, number).await,
+        };
+        self.reads.forget_ring();
+        edited?;
+        Ok(())
     }
 
     /// The license, if nobody has changed it since the person saw it.

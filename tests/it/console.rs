@@ -4,6 +4,7 @@ mod attacks;
 mod changes;
 mod ending;
 mod pages;
+mod sections;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -35,7 +35,8 @@ fn flowing(text: &str) -> String {
 
 /// The values of `name: "…"` in a source, in their order.
 fn texts(source: &str, name: &str) -> Vec<String> {
-    let values = source.split(&format!("{name}: \"")).skip(1);
+    let opening = format!("{name}: \"");
+    let values = source.split(opening.as_str()).skip(1);
     values.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 

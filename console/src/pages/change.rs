@@ -14,44 +14,22 @@ use falconer_operator::license_change::LicenseChange;
 
 use crate::changes::{self, Asked};
 use crate::forms::Form;
+use crate::pages::confirm::{Plan, Preview, key_shown, previewed};
 use crate::pages::license::named;
 use crate::reading::LicenseStory;
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::views::{self, AuditLine, Difference};
-use crate::writing::{Seen, ShownKey};
+use crate::writing::Seen;
 
-/// A change that a person has seen and not confirmed yet. It is taken once. No `Debug`: it may be about a person.
-pub(crate) struct Plan {
+/// A change of a license that a person has seen. No `Debug`: it may be about a person.
+pub(crate) struct LicensePlan {
     asked: Asked,
     id: LicenseId,
     /// The number of the row that the person saw.
     version: u64,
     seen_at: UnixMillis,
     reason: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "preview.html")]
-struct PreviewPage {
-    frame: Frame,
-    heading: &'static str,
-    key_hint: String,
-    id: String,
-    differences: Vec<Difference>,
-    notes: Vec<String>,
-    reason: Option<String>,
-    command: String,
-    plan: String,
-}
-
-#[derive(Template)]
-#[template(path = "key.html")]
-struct KeyPage {
-    frame: Frame,
-    heading: &'static str,
-    key: String,
-    id: String,
 }
 
 #[derive(Template)]
@@ -75,46 +53,32 @@ pub(crate) async fn preview(State(desk): State<Arc<Desk>>, Path(id): Path<String
             return Err(Trouble::BadInput("revoking takes a reason, for the audit".to_owned()));
         }
         let (differences, notes) = effects(&desk, &asked, &story, reason.as_deref()).await?;
-        let heading = heading(&asked);
-        let command = shell.command.with(&arguments.words(reason.as_deref()));
-        let plan = Plan {
-            asked,
-            id: story.row.license.id.clone(),
-            version: story.row.guard.number(),
-            seen_at: shell.clock.now(),
-            reason: reason.clone(),
-        };
-        let plan = desk.plans.keep(plan)?;
-        Ok(html(&PreviewPage {
-            frame: shell.frame(heading, Section::Licenses),
-            heading,
-            key_hint: views::line(&story.issuance.key_hint),
-            id: story.row.license.id.to_string(),
+        let id = story.row.license.id.clone();
+        let hint = views::line(&story.issuance.key_hint);
+        let preview = Preview {
+            heading: heading(&asked),
+            about: format!("{hint} · {id}"),
+            back: format!("license/{id}"),
             differences,
             notes,
-            reason,
-            command,
-            plan,
-        }))
+            command: shell.command.with(&arguments.words(reason.as_deref())),
+            reason: reason.clone(),
+        };
+        let (version, seen_at) = (story.row.guard.number(), shell.clock.now());
+        let plan = LicensePlan { asked, id, version, seen_at, reason };
+        previewed(&desk, Section::Licenses, preview, Plan::License(plan))
     };
     shell.answer(make).await
 }
 
-/// Makes the change that was shown. A second confirmation of the same finds nothing to do.
-pub(crate) async fn confirm(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
-    let shell = Arc::clone(&desk.shell);
-    let make = |shell: Arc<Shell>| async move {
-        let plan = desk.plans.take(Form::read(&body).get("plan").unwrap_or_default());
-        let taken = || {
-            Trouble::NotFound("this change was made already, or is forgotten; look at the license".to_owned())
-        };
-        let plan = plan.ok_or_else(taken)?;
-        match make_change(&desk, &plan).await {
-            Err(Trouble::Changed(_)) => changed_meanwhile(&shell, &plan).await,
+impl LicensePlan {
+    /// Makes the change. What others have done since the preview is told, and not written over.
+    pub(crate) async fn make(&self, desk: &Desk) -> Result<Response, Trouble> {
+        match make_change(desk, self).await {
+            Err(Trouble::Changed(_)) => changed_meanwhile(&desk.shell, self).await,
             outcome => outcome,
         }
-    };
-    shell.answer(make).await
+    }
 }
 
 /// The sentence on the license's page after a change, by the name of its command.
@@ -257,7 +221,7 @@ fn rotation_notes(story: &LicenseStory) -> Vec<String> {
     notes
 }
 
-async fn make_change(desk: &Desk, plan: &Plan) -> Result<Response, Trouble> {
+async fn make_change(desk: &Desk, plan: &LicensePlan) -> Result<Response, Trouble> {
     let (shell, now) = (&desk.shell, desk.shell.clock.now());
     let seen = Seen { id: &plan.id, version: plan.version, reason: plan.reason.as_deref() };
     match &plan.asked {
@@ -265,8 +229,14 @@ async fn make_change(desk: &Desk, plan: &Plan) -> Result<Response, Trouble> {
             desk.writes.change(&seen, change, now).await?;
             Ok(shell.go(&format!("license/{}?done={}", plan.id, change.names().0)))
         }
-        Asked::Rotate => Ok(shown(shell, "The new key", &desk.writes.rotate(&seen, now).await?)),
-        Asked::Reveal => Ok(shown(shell, "The key", &desk.writes.reveal(&seen, now).await?)),
+        Asked::Rotate => {
+            let shown = desk.writes.rotate(&seen, now).await?;
+            Ok(key_shown(shell, "The new key", &shown.key, shown.id.as_str()))
+        }
+        Asked::Reveal => {
+            let shown = desk.writes.reveal(&seen, now).await?;
+            Ok(key_shown(shell, "The key", &shown.key, shown.id.as_str()))
+        }
         Asked::Erase => {
             desk.writes.erase(&plan.id, seen.reason, now).await?;
             Ok(shell.go(&format!("license/{}?done=erase-subject", plan.id)))
@@ -274,14 +244,8 @@ async fn make_change(desk: &Desk, plan: &Plan) -> Result<Response, Trouble> {
     }
 }
 
-/// A key is shown in the answer to its change, and nowhere else.
-fn shown(shell: &Shell, heading: &'static str, shown: &ShownKey) -> Response {
-    let frame = shell.frame(heading, Section::Licenses);
-    html(&KeyPage { frame, heading, key: shown.key.to_string(), id: shown.id.to_string() })
-}
-
 /// Says what others have done since the person saw the license.
-async fn changed_meanwhile(shell: &Shell, plan: &Plan) -> Result<Response, Trouble> {
+async fn changed_meanwhile(shell: &Shell, plan: &LicensePlan) -> Result<Response, Trouble> {
     let rows = shell.reads.audit_since(&plan.id, plan.seen_at).await?;
     let audit = rows.iter().rev().map(|row| views::audit_line(row, &shell.clock)).collect();
     let sentence =

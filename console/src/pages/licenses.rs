@@ -9,6 +9,7 @@ use axum::response::Response;
 use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::{License, LicenseId, Status};
 use falconer_operator::search::SearchQuery;
+use jiff::civil::Date;
 
 use crate::forms::Form;
 use crate::reading::LicenseList;
@@ -39,6 +40,8 @@ struct LicensesPage {
 #[derive(Default)]
 struct Filter {
     ending: Option<u32>,
+    /// The day on which licenses end.
+    day: Option<Date>,
     after: Option<LicenseId>,
 }
 
@@ -49,15 +52,21 @@ pub(crate) async fn list(
     let make = |shell: Arc<Shell>| async move {
         let filter = Filter::read(&fields)?;
         let now = shell.clock.now();
-        let (heading, list) = match filter.ending {
-            Some(days) => {
-                let list = shell.reads.ending(now, now.plus_days(days), filter.after.as_ref()).await?;
-                (format!("Ending within {days} days, the soonest first"), list)
+        let after = filter.after.as_ref();
+        let (heading, kept, list) = match (filter.day, filter.ending) {
+            (Some(day), _) => {
+                let outside = || Trouble::BadInput("this day is outside the calendar".to_owned());
+                let (from, until) = shell.clock.span(day).ok_or_else(outside)?;
+                let list = shell.reads.ending(from, until, after).await?;
+                (format!("Ending on {day}"), format!("day={day}&"), list)
             }
-            None => ("All, in no order".to_owned(), shell.reads.page(filter.after.as_ref()).await?),
+            (None, Some(days)) => {
+                let list = shell.reads.ending(now, now.plus_days(days), after).await?;
+                (format!("Ending within {days} days, the soonest first"), format!("ending={days}&"), list)
+            }
+            (None, None) => ("All, in no order".to_owned(), String::new(), shell.reads.page(after).await?),
         };
-        let ending = filter.ending.map(|days| format!("ending={days}&")).unwrap_or_default();
-        let next = list.next.as_ref().map(|next| format!("licenses?{ending}after={next}"));
+        let next = list.next.as_ref().map(|next| format!("licenses?{kept}after={next}"));
         page(&shell, heading, &list, next, None).await
     };
     shell.answer(make).await
@@ -139,6 +148,10 @@ impl Filter {
                     let days = value.parse().ok().filter(|days| *days <= 36_525);
                     let sentence = || Trouble::BadInput("days must be 0 to 36525".to_owned());
                     filter.ending = Some(days.ok_or_else(sentence)?);
+                }
+                "day" => {
+                    let sentence = |_| Trouble::BadInput("a day reads 2027-03-01".to_owned());
+                    filter.day = Some(value.parse().map_err(sentence)?);
                 }
                 "after" => {
                     let sentence = || Trouble::BadInput("this page begins behind no license id".to_owned());

@@ -11,6 +11,8 @@ pub mod audit_words;
 pub mod catalog;
 pub mod catalog_cache;
 pub mod catalog_change;
+pub mod chart;
+pub mod demo_data;
 pub mod erasure;
 pub mod explanation;
 pub mod history;

@@ -9,11 +9,22 @@ use super::{Browser, form};
 
 /// Every page that can be read, of a license.
 fn pages(id: &str) -> Vec<String> {
-    ["", "licenses", "licenses?ending=30", "console.css", "console.js", "search/0", "look/0", "nowhere"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain([format!("license/{id}"), format!("license/{id}/audit")])
-        .collect()
+    [
+        "",
+        "licenses",
+        "licenses?ending=30",
+        "catalog",
+        "keyring",
+        "console.css",
+        "console.js",
+        "search/0",
+        "look/0",
+        "nowhere",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain([format!("license/{id}"), format!("license/{id}/audit")])
+    .collect()
 }
 
 fn suspending(browser: &Browser) -> String {

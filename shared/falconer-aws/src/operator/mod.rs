@@ -84,6 +84,18 @@ impl Store {
         from: UnixMillis,
         until: UnixMillis,
     ) -> Result<Vec<LicenseId>, StoreError> {
+        Ok(self.ends_between(from, until).await?.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// Pattern 10: the same, with the ends, which the index holds. No license is read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn ends_between(
+        &self,
+        from: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Vec<(LicenseId, UnixMillis)>, StoreError> {
         let (mut month, last) = (expiry_month(from), expiry_month(until));
         let mut found = Vec::new();
         while let Some(name) = month.filter(|month| last.as_ref().is_some_and(|last| month <= last)) {
@@ -94,7 +106,7 @@ impl Store {
                 .expression_attribute_values(":month", AttributeValue::S(name.clone()))
                 .expression_attribute_values(":from", AttributeValue::N(from.0.to_string()))
                 .expression_attribute_values(":until", AttributeValue::N(until.0.to_string()));
-            found.extend(self.ids(query).await?);
+            found.extend(self.items(query).await?.iter().filter_map(end_of));
             month = next_month(&name);
         }
         Ok(found)
@@ -228,6 +240,13 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// A license and its end, of an item of the index.
+fn end_of(item: &Item) -> Option<(LicenseId, UnixMillis)> {
+    let id = LicenseId::parse(item.get(LICENSE_ID)?.as_s().ok()?)?;
+    let end = item.get("expires_at")?.as_n().ok()?.parse().ok()?;
+    Some((id, UnixMillis(end)))
 }
 
 /// The moment in the sort key of an audit row.
