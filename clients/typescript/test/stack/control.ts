@@ -38,7 +38,12 @@ export function newStore(): string {
 
 /** A made-up machine. */
 export function machine(name: string): Machine {
-  const components = componentsOf({ machine_id: `${name}-machine-id`, board: `${name}-board`, cpu: `${name}-cpu`, hostname: name });
+  const components = componentsOf({
+    machine_id: `${name}-machine-id`,
+    board: `${name}-board`,
+    cpu: `${name}-cpu`,
+    hostname: name,
+  });
   return { components, platform: "physical", isVirtualMachine: false, guest: null };
 }
 

@@ -10,7 +10,10 @@ test("activates, restarts, goes offline and refreshes", async () => {
   const store = newStore();
   const first = await open(store, "laptop");
   expect(first.status()).toBe("NOT_ACTIVATED");
-  expect(await first.activate(licenseKey, { name: "Anna Example", email: "anna@example.com" })).toEqual({ ok: true, state: "ACTIVE" });
+  expect(await first.activate(licenseKey, { name: "Anna Example", email: "anna@example.com" })).toEqual({
+    ok: true,
+    state: "ACTIVE",
+  });
   await first.close();
   const second = await duringOutage(async () => {
     const opened = await open(store, "laptop");
@@ -51,7 +54,13 @@ test("a signed refusal locks, also after a restart, until the license is good ag
   expect(await licensing.refresh()).toEqual({ ok: true, state: "LOCKED" });
   await licensing.close();
   const locked = await open(store, "laptop");
-  expect(locked.snapshot()).toMatchObject({ state: "LOCKED", unlocked: false, lockCode: "SUSPENDED", features: [], message: { id: "suspended" } });
+  expect(locked.snapshot()).toMatchObject({
+    state: "LOCKED",
+    unlocked: false,
+    lockCode: "SUSPENDED",
+    features: [],
+    message: { id: "suspended" },
+  });
   await operator("reinstate", licenseId);
   expect(await locked.refresh()).toEqual({ ok: true, state: "ACTIVE" });
 });
@@ -61,7 +70,13 @@ test("a seat moves to another device, and the first one locks", async () => {
   const [laptop, desktop] = [await open(newStore(), "laptop"), await open(newStore(), "desktop")];
   await laptop.activate(licenseKey);
   const refused = await desktop.activate(licenseKey, { email: "anna@example.com" });
-  expect(refused).toMatchObject({ ok: false, kind: "refused", code: "SEATS_EXHAUSTED", waits: false, holders: [{ name: expect.stringContaining("computer") }] });
+  expect(refused).toMatchObject({
+    ok: false,
+    kind: "refused",
+    code: "SEATS_EXHAUSTED",
+    waits: false,
+    holders: [{ name: expect.stringContaining("computer") }],
+  });
   expect(desktop.isUnlocked()).toBe(false);
   expect(await desktop.transfer(licenseKey, { email: "anna@example.com" })).toEqual({ ok: true, state: "ACTIVE" });
   await laptop.refresh();
@@ -88,7 +103,9 @@ test("a refused key replaces nothing", async () => {
   const licensing = await open(newStore(), "laptop");
   await licensing.activate(licenseKey);
   expect(await licensing.activate(other)).toMatchObject({ ok: false, code: "REVOKED" });
-  expect(await licensing.activate(licenseKey.replace(/.$/, (last) => (last === "0" ? "1" : "0")))).toMatchObject({ code: "INVALID_SIGNATURE" });
+  expect(await licensing.activate(licenseKey.replace(/.$/, (last) => (last === "0" ? "1" : "0")))).toMatchObject({
+    code: "INVALID_SIGNATURE",
+  });
   expect(await licensing.activate("?")).toMatchObject({ kind: "input", adviceId: "invalid_key" });
   expect(licensing.snapshot()).toMatchObject({ state: "ACTIVE", license: { tier: "pro" } });
 });
@@ -154,7 +171,10 @@ test("a program killed while it writes loses no license", { timeout: 120_000 }, 
 
 /** Starts a program that writes the license again and again, and kills it some milliseconds after its first write. */
 async function killed(store: string, delay: number): Promise<void> {
-  const child = fork(new URL("writer.js", import.meta.url), [store, stack.url], { env: { ...process.env, KEYS: stack.keys }, stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const child = fork(new URL("writer.js", import.meta.url), [store, stack.url], {
+    env: { ...process.env, KEYS: stack.keys },
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
   await new Promise((resolve) => child.once("message", resolve));
   await new Promise((resolve) => setTimeout(resolve, delay));
   child.kill("SIGKILL");
