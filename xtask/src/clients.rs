@@ -1,6 +1,7 @@
 //! `cargo xtask clients`: the libraries for other languages, built and tested from a fresh clone, with their tools from
 //! package registries. What can be handed out is left in `target/clients`.
 
+mod python;
 mod typescript;
 
 use anyhow::Result;
@@ -10,6 +11,7 @@ use crate::workspace::Workspace;
 /// A language with a library of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Language {
+    Python,
     Typescript,
 }
 
@@ -22,7 +24,8 @@ pub(crate) struct ClientsOptions {
 }
 
 /// Every language, in the order in which they run.
-const LANGUAGES: [(Language, fn(&Workspace) -> Result<()>); 1] = [(Language::Typescript, typescript::run)];
+const LANGUAGES: [(Language, fn(&Workspace) -> Result<()>); 2] =
+    [(Language::Python, python::run), (Language::Typescript, typescript::run)];
 
 /// Builds and tests the libraries.
 pub(crate) fn run(workspace: &Workspace, options: &ClientsOptions) -> Result<()> {

@@ -37,6 +37,8 @@ class Phase(enum.Enum):
     """No answer counts; the activation is saved and will be sent later."""
     DONE = "done"
     """The license is active."""
+    OTHER = "other"
+    """A step that a later version of the library has; show its message."""
 
 
 @dataclass(frozen=True)
