@@ -87,6 +87,10 @@ export const MESSAGES: Readonly<Record<string, Message>> = {
     "The license may not be used in a virtual machine.",
     "Activate it on a physical device, or ask the vendor.",
   ],
+  device_offline: [
+    "The other device uses the license without a network, so it cannot move yet.",
+    "Give it back on that device by a receipt, or ask the vendor.",
+  ],
   concurrent_update: ["The license was changed by another request at the same moment.", "Try again."],
   refused: ["The license server refused.", "Ask the vendor and name the code."],
   invalid_key: [
