@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
-import { Licensing, type LicensingSettings, type Machine } from "../../src/node.js";
+import { Licensing, type LicensingSettings, type Machine, type World } from "../../src/node.js";
 import { componentsOf } from "../../src/node/hardware/components.js";
 
 export const stack = inject("stack");
@@ -48,7 +48,12 @@ export function machine(name: string): Machine {
 }
 
 /** Opens a license of the product on a made-up machine. Nobody waits between two attempts. */
-export function open(store: string, name: string, settings: Partial<LicensingSettings> = {}): Promise<Licensing> {
+export function open(
+  store: string,
+  name: string,
+  settings: Partial<LicensingSettings> = {},
+  world: Partial<World> = {},
+): Promise<Licensing> {
   const own = { product: "QF", url: stack.url, keys: stack.keys, store, hardware: async () => machine(name) };
-  return Licensing.open({ ...own, ...settings }, { pause: async () => {} });
+  return Licensing.open({ ...own, ...settings }, { pause: async () => {}, ...world });
 }

@@ -123,6 +123,49 @@ test("this machine can be bound", async () => {
   expect(await licensing.activate(licenseKey)).toEqual({ ok: true, state: "ACTIVE" });
 });
 
+test("the refresher checks when it is due, and ends when it is stopped", async () => {
+  const { licenseKey } = await issue("--tier", "pro", "--days", "30");
+  let asked = 0;
+  const counted = (url: string, init: RequestInit) => ((asked += 1), fetch(url, init));
+  let passed = 0;
+  const clock = () => ({ wallMs: Date.now() + passed, monotonicMs: performance.now() + passed });
+  const licensing = await open(newStore(), "laptop", { fetch: counted }, { clock });
+  await licensing.activate(licenseKey);
+  const refresher = licensing.startRefresher();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect([asked, licensing.status()]).toEqual([1, "ACTIVE"]);
+  await refresher.stop();
+  passed = 25 * 3_600_000;
+  expect(licensing.status()).toBe("REFRESH_DUE");
+  const again = await open(newStore(), "laptop", { fetch: counted }, { clock });
+  await again.activate(licenseKey);
+  passed = 50 * 3_600_000;
+  const late = again.startRefresher();
+  await expect.poll(() => again.status(), { timeout: 10_000 }).toBe("ACTIVE");
+  await late.stop();
+  await licensing.close();
+});
+
+test("a cancelled activation gives its seat back", async () => {
+  const { licenseKey } = await issue("--tier", "pro", "--days", "30");
+  const cancel = new AbortController();
+  // The request arrives, and its answer does not.
+  const lossy = async (url: string, init: RequestInit) => {
+    const answer = await fetch(url, init);
+    if (url.endsWith("/api/activate-sync")) cancel.abort();
+    return answer;
+  };
+  const laptop = await open(newStore(), "laptop", { fetch: lossy });
+  const outcome = await laptop.activate(licenseKey, {}, { signal: cancel.signal });
+  expect(outcome).toMatchObject({ ok: false, waits: false, adviceId: "cancelled" });
+  expect(laptop.snapshot().pending?.name).toBe("release_seat");
+  const desktop = await open(newStore(), "desktop");
+  expect(await desktop.activate(licenseKey)).toMatchObject({ code: "SEATS_EXHAUSTED" });
+  expect(await laptop.refresh()).toMatchObject({ ok: true });
+  expect(laptop.snapshot().pending).toBeNull();
+  expect(await desktop.activate(licenseKey)).toEqual({ ok: true, state: "ACTIVE" });
+});
+
 test("a copied file counts on no other machine", async () => {
   const { licenseKey } = await issue("--tier", "pro", "--days", "30");
   const [store, copy] = [newStore(), newStore()];
