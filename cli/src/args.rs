@@ -6,6 +6,7 @@
 mod air_gap;
 mod change;
 mod import_export;
+mod root;
 mod settings;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use change::{Change, EraseSubject, Extend, LicenseChange, RotateKey};
 pub(crate) use import_export::{
     DateOrder, Export, ExportCsv, Import, ImportFile, ImportPostgres, ImportSheet,
 };
+pub(crate) use root::{PassphraseSource, Root, Sign};
 pub(crate) use settings::{Catalog, CatalogFile, Keyring};
 
 /// The operator's command line of a Falconer license authority.
@@ -88,6 +90,9 @@ pub(crate) enum Command {
     /// Manage the key ring: the masters that sign keys and leases
     #[command(subcommand)]
     Keyring(Keyring),
+    /// Manage the root: a key that never goes online and says which generations clients may believe
+    #[command(subcommand)]
+    Root(Root),
     /// Print a script that completes this program's commands in your shell
     Completions {
         /// The shell

@@ -14,6 +14,7 @@ mod license;
 mod list;
 pub(crate) mod pages;
 mod product;
+pub(crate) mod root;
 mod rotate_generation;
 mod stats;
 

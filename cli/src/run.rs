@@ -15,8 +15,8 @@ use falconer_operator::license_service::LicenseService;
 use falconer_operator::words;
 use secrecy::ExposeSecret;
 
-use crate::args::{Arguments, Command, ConnectionOptions, LicenseCommand, OutputOptions};
-use crate::commands::{self, CommandContext, keyring, pages};
+use crate::args::{Arguments, Command, ConnectionOptions, LicenseCommand, OutputOptions, Root};
+use crate::commands::{self, CommandContext, keyring, pages, root};
 use crate::failure::bad_input;
 
 /// The actor where nothing names one.
@@ -29,7 +29,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     match command {
         Command::Completions { shell } => pages::completions(shell)?,
         Command::Man { folder } => pages::man(folder.as_deref())?,
-        Command::License(_) | Command::Keyring(_) => {
+        Command::Root(Root::Init { out, passphrase }) => root::init(&out, &passphrase, options, now())?,
+        Command::License(_) | Command::Keyring(_) | Command::Root(_) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(run_with_aws(connection, options, command))?;
         }
@@ -53,6 +54,10 @@ async fn run_with_aws(connection: ConnectionOptions, options: OutputOptions, com
             let writer = ring_writer(&operator.clients, &settings)?;
             let store = || store(&operator.clients, &settings);
             keyring::KeyringContext { writer, options, now: now() }.run(command, store).await
+        }
+        Command::Root(command) => {
+            let writer = ring_writer(&operator.clients, &settings)?;
+            root::RootContext { writer, options, now: now() }.run(command).await
         }
         Command::License(command) => with_context(&operator, &settings, options, command).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),

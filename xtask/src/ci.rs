@@ -55,7 +55,7 @@ const STEPS: [(&str, CiStep); 13] = [
     ("tests without a terminal", tests_without_a_terminal),
     ("end to end", e2e::run),
     ("moving in and out", moving::run),
-    ("other languages", |workspace| clients::run(workspace, &clients::ClientsOptions::default())),
+    ("clients in other languages", |workspace| clients::run(workspace, &clients::ClientsOptions::default())),
     ("template", template::run),
     ("deploy drill", drill),
 ];

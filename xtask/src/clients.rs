@@ -2,6 +2,7 @@
 //! package registries. What can be handed out is left in `target/clients`.
 
 mod python;
+mod typescript;
 
 use anyhow::Result;
 
@@ -11,6 +12,7 @@ use crate::workspace::Workspace;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Language {
     Python,
+    Typescript,
 }
 
 /// Options of `cargo xtask clients`.
@@ -22,7 +24,8 @@ pub(crate) struct ClientsOptions {
 }
 
 /// Every language, in the order in which they run.
-const LANGUAGES: [(Language, fn(&Workspace) -> Result<()>); 1] = [(Language::Python, python::run)];
+const LANGUAGES: [(Language, fn(&Workspace) -> Result<()>); 2] =
+    [(Language::Python, python::run), (Language::Typescript, typescript::run)];
 
 /// Builds and tests the libraries.
 pub(crate) fn run(workspace: &Workspace, options: &ClientsOptions) -> Result<()> {

@@ -11,6 +11,7 @@ use falconer_domain::members;
 use falconer_domain::verify::{Check, Compared};
 use falconer_operator::explanation::{Explanation, Question};
 use falconer_operator::history::Recent;
+use falconer_operator::root;
 use falconer_operator::time;
 use serde_json::{Value, json};
 
@@ -43,6 +44,10 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
             "refusals": rows(&answered.refusals), "granted": rows(&answered.granted),
             "offline": render::offline_json(&standing.license, context.now),
         }))?);
+    }
+    // Verify may say yes, and an application with the root pinned not believe it.
+    for reminder in root::reminders(context.ring) {
+        context.progress(&reminder);
     }
     let mut lines = vec![format!("{} at {}: {}", standing.license.id, render::moment(at), code.name())];
     lines.push(if *code == Code::Valid {

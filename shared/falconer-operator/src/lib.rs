@@ -22,6 +22,7 @@ pub mod listing;
 pub mod lookup;
 pub mod random;
 pub mod replacement;
+pub mod root;
 pub mod rotation;
 pub mod sealed;
 pub mod search;

@@ -6,11 +6,11 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Profile, claimed } from "../vectors/vectors.js";
 import { duringOutage, issue, operator, stack } from "./control.js";
+import { PORTS } from "./ports.js";
 import { serve, startBrowser } from "./site.js";
 
 const HOME = join(import.meta.dirname, "../..");
-/** The first is in the stack's `AllowedOrigins`. */
-const [ALLOWED, OTHER] = [9883, 9884];
+const { allowed: ALLOWED, other: OTHER } = PORTS;
 let browser: Browser;
 const sites: Server[] = [];
 

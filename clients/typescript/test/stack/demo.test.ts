@@ -7,12 +7,13 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "vite";
 import { duringOutage, issue, operator, stack } from "./control.js";
+import { PORTS } from "./ports.js";
 import { serve, startBrowser } from "./site.js";
 
 const HOME = join(import.meta.dirname, "../..");
 const BUILD = join(HOME, "build/demo");
 const PICTURES = join(HOME, "build/pictures");
-const URL_OF_PAGE = "http://127.0.0.1:9885/";
+const URL_OF_PAGE = `http://127.0.0.1:${PORTS.demo}/`;
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 let browser: Browser;
 let site: Server;
@@ -26,7 +27,7 @@ beforeAll(async () => {
   markup = (await import(join(BUILD, "server/server.js"))).render();
   const { readFile } = await import("node:fs/promises");
   const template = await readFile(join(BUILD, "page/index.html"), "utf8");
-  site = await serve(9885, join(BUILD, "page"), { "/rendered.html": template.replace("<!--page-->", markup) });
+  site = await serve(PORTS.demo, join(BUILD, "page"), { "/rendered.html": template.replace("<!--page-->", markup) });
   browser = await startBrowser();
   mkdirSync(PICTURES, { recursive: true });
 });
