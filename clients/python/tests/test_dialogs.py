@@ -224,6 +224,7 @@ def test_taken_seat_moves_here(begin: Begin, bench: Bench, stack: LocalStack, te
     licensing = bench.open("second")
     driver = begin(licensing)
     driver.type(Field.KEY, key)
+    driver.type(Field.NAME, "Anna Example")
     driver.press("activate")
     until(driver, lambda: driver.is_shown("move"))
     taken = message(texts, "seats_exhausted", "The license is in use on another device.")

@@ -107,6 +107,19 @@ def test_stranger_follows_the_document(
     assert "copying trades" not in locked.stdout
 
 
+def test_rust_lines_of_the_readme_run(tmp_path: Path, stack: LocalStack, relay: Relay) -> None:
+    """The same lines in Rust, as a program that `cargo` builds from its example."""
+    example = (ROOT / "clients/rust/examples/twenty_lines.rs").read_text(encoding="utf-8")
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").split("```rust\n", 1)[1].split("```", 1)[0]
+    assert "".join(shown.replace(f'"{SERVER}"', "server").split()) in "".join(example.split())
+    examples = Path(os.environ.get("FALCONER_TEST_EXAMPLES", ROOT / "target/debug/examples"))
+    shell, key = Shell(Path(), tmp_path, stack), stack.issue()
+    program = [str(examples / "twenty_lines"), relay.url, "falconer-keys.json"]
+    assert shell.start([*program, key], None).stdout == "copying trades\n"
+    relay.behave = lambda _path, _body: None
+    assert shell.start(program, None).stdout == "copying trades\n"
+
+
 def test_wheel_is_one_for_all_pythons_and_holds_no_test_module(wheel: Path, stranger: Path) -> None:
     assert "-cp39-abi3-manylinux_2_17_x86_64" in wheel.name
     with zipfile.ZipFile(wheel) as archive:
