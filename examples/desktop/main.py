@@ -1,5 +1,5 @@
-"""A desktop application with a license: its dialog at the first start, a window with what the license unlocks, and a menu
-to check, move and give back the license.
+"""A desktop application with a license: its dialog at the first start, and a window with what the license unlocks and
+with buttons to check, move and give back the license.
 
     pip install falconer-licensing
     python main.py

@@ -9,14 +9,17 @@ from types import ModuleType
 from typing import Any, Callable
 
 import pytest
-from falconer_licensing import Field, State
 from local_stack import ROOT, LocalStack, Relay
+
+from falconer_licensing import Field, State
 
 LIMIT_SECONDS = 60
 
 
 @pytest.fixture
-def desktop(stack: LocalStack, relay: Relay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screen: str) -> ModuleType:
+def desktop(
+    stack: LocalStack, relay: Relay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, screen: str
+) -> ModuleType:
     del screen
     keys = tmp_path / "falconer-keys.json"
     keys.write_text(stack.keys)
@@ -59,7 +62,10 @@ def test_application_goes_through_its_life(
 
     relay.behave = lambda _path, _body: None
     application.actions["Check now"].invoke()
-    until(window, lambda: "license server could be made" in application.answer.cget("text") or _reached(application))
+    until(
+        window,
+        lambda: "license server could be made" in application.answer.cget("text") or _reached(application),
+    )
     assert str(application.tools["copy_trading"].cget("state")) == "normal"
 
     relay.behave = relay.forward

@@ -44,7 +44,7 @@ def stranger(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stranger")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     python = folder / "venv/bin/python"
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", wheel]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", str(wheel)]
     subprocess.run(pip, check=True)
     return python
 
@@ -74,7 +74,13 @@ class Shell:
         if key is not None:
             environment["TEST_KEY"] = key
         return subprocess.run(
-            command, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+            command,
+            cwd=self._folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
 
@@ -124,7 +130,11 @@ def test_wheel_is_one_for_all_pythons_and_holds_no_test_module(wheel: Path, stra
     assert "-cp39-abi3-manylinux_2_17_x86_64" in wheel.name
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    for needed in ("falconer_licensing/py.typed", "falconer_licensing/_native.pyi", "falconer_licensing/tk.py"):
+    for needed in (
+        "falconer_licensing/py.typed",
+        "falconer_licensing/_native.pyi",
+        "falconer_licensing/tk.py",
+    ):
         assert needed in names
     assert any(name.endswith("licenses/LICENSE-MIT") for name in names)
     assert not any("/tests/" in name for name in names)
@@ -150,9 +160,7 @@ licensing.close()
 """
 
 
-def test_one_file_program_activates_and_restarts(
-    wheel: Path, tmp_path: Path, stack: LocalStack, relay: Relay
-) -> None:
+def test_one_file_program_activates_and_restarts(wheel: Path, tmp_path: Path, stack: LocalStack, relay: Relay) -> None:
     """PyInstaller packs the wheel that is installed beside it."""
     del wheel
     (tmp_path / "application.py").write_text(ONE_FILE)
