@@ -6,6 +6,7 @@
 mod air_gap;
 mod change;
 mod import_export;
+mod root;
 mod settings;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use change::{Change, EraseSubject, Extend, LicenseChange, RotateKey};
 pub(crate) use import_export::{
     DateOrder, Export, ExportCsv, Import, ImportFile, ImportPostgres, ImportSheet,
 };
+pub(crate) use root::{PassphraseSource, Root, Sign};
 pub(crate) use settings::{Catalog, CatalogFile, Keyring};
 
 /// The operator's command line of a Falconer license authority.
@@ -88,6 +90,11 @@ pub(crate) enum Command {
     /// Manage the key ring: the masters that sign keys and leases
     #[command(subcommand)]
     Keyring(Keyring),
+    /// Manage the root: a key that never goes online and says which generations clients may believe
+    #[command(subcommand)]
+    Root(Root),
+    /// Serve the vendor's screen on this machine, until Ctrl-C or an hour without a request
+    Console(Console),
     /// Print a script that completes this program's commands in your shell
     Completions {
         /// The shell
@@ -99,6 +106,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FOLDER")]
         folder: Option<PathBuf>,
     },
+}
+
+/// Options of the console.
+#[derive(Debug, Args)]
+pub(crate) struct Console {
+    /// The port on 127.0.0.1 [default: any free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub(crate) port: u16,
+    /// Show everything and change nothing; no key can be revealed
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Print the file that opens the console once, and start no browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
 }
 
 /// Commands that need the tables and the key ring.
@@ -139,6 +160,8 @@ pub(crate) enum LicenseCommand {
     /// Write all licenses to a file
     #[command(subcommand)]
     Export(Export),
+    /// Issue licenses to some hundred made-up customers, on a local stack alone (--local)
+    DemoData,
 }
 
 #[derive(Debug, Args)]

@@ -14,9 +14,9 @@ use falconer_tests::{Fixture, TestStack, alone, checkout};
 use crate::issuing::falconer;
 
 /// The license for which the reference shows a machine without a network.
-const OFFLINE_LICENSE: &str = "lic_eap9aees7s6h41p9hfbktnyc";
+const OFFLINE_LICENSE: &str = "lic_8vqgp19vdr8je5yttrg1hewf";
 /// The files that the reference prints and reads.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     (
         "customers.csv",
         "license_key,status,license_tier,license_duration_days,hw_component_1,hw_component_2,hw_component_3,\
@@ -37,6 +37,7 @@ const FILES: [(&str, &str); 7] = [
         "{\"license\": \"…\", \"hw_component_2\": \"other-pc-cpu\", \"hw_component_3\": \"other-pc-board\"}\n",
     ),
     ("catalog.toml", ""),
+    ("passphrase.txt", "six words that nobody would guess\n"),
     ("falconer.toml", "actor = \"anna\"\nproduct = \"QF\"\n"),
 ];
 

@@ -14,7 +14,7 @@
 //!
 //! A `Session` (one at a time, held through a whole exchange with the server) changes the first and derives the others.
 //! The three parts of a session are `session` (requests and answers), `persist` (reading, writing, merging the row) and
-//! `time_keeping` (the time in the row); `outbox` decides about requests that have to wait. Looks lock the memory alone,
+//! `time_keeping` (the time in the row); `key_fetching` learns keys, and `outbox` decides about requests that have to wait. Looks lock the memory alone,
 //! so they never wait for the network.
 
 mod air_gap;
@@ -22,6 +22,7 @@ mod builder;
 mod coverage;
 mod device_name;
 mod forked;
+mod key_fetching;
 mod license;
 mod location;
 mod merge;
@@ -373,7 +374,10 @@ impl Memory {
             updates_version: claims.updates_version.clone(),
             expires_at: claims.license_expires_at.map(UnixSeconds),
             device_id: claims.device.clone(),
-            offline_until: unlocked.then_some(UnixSeconds(claims.exp)),
+            offline_until: match self.decision {
+                StoredDecision::Leased(term) if unlocked => Some(term.exp),
+                _ => None,
+            },
             refresh_at: match self.decision {
                 StoredDecision::Leased(term) => Some(term.refresh_at),
                 _ => None,

@@ -17,18 +17,16 @@ use falconer_domain::seats::ReportedMachine;
 use falconer_domain::{LicenseId, LicenseKey};
 
 use super::outcome;
-use super::session::Session;
+use super::session::{Session, current_answer};
 use super::verified_record::{self, VerifiedRecord};
 use super::{Config, Licensing};
 use crate::clock::UnixSeconds;
-use crate::decision::{CurrentAnswer, Decision, Question, decide};
+use crate::decision::{Decision, Question, decide};
 use crate::failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
-use crate::seal;
 use crate::signed;
 use crate::state::State;
 use crate::store::{FileRequest, Licensee, PendingRequest, Record, StoredKey};
 use crate::timeline::{CheckpointIntegrity, TimeCheckpoint};
-use crate::trust::TrustedKeys;
 
 /// A text that a person carries between a machine without a network and the vendor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +160,7 @@ impl Session<'_> {
         let content = air_gap::read_text(TextKind::Answer, text).map_err(bad_text)?;
         let answer = AirGapAnswer::of_content(&content).map_err(|_| InvalidAnswer::NewerText)?;
         if let Some(keys) = &answer.keys {
-            self.take_keys(keys);
+            self.learn_keys(keys);
         }
         let config = &self.shared.config;
         let trusted = verified_record::trusted_keys(&self.state.record, config);
@@ -202,16 +200,15 @@ impl Session<'_> {
             }
             let floor = time.floor.max(record.checkpoint.floor);
             let checkpoint = TimeCheckpoint { floor, ..time };
-            let stated = verified_record::lease_components(claims);
-            // Nobody can know how much time has passed since a checkpoint that was changed by hand. It stays suspect.
-            let seal = match verified.integrity {
-                CheckpointIntegrity::Intact => Some(seal::seal(checkpoint, jws, &key, &stated)),
-                CheckpointIntegrity::Tampered => None,
-            };
             record.key = Some(request.key);
             record.answer = Some(jws.to_owned());
             record.failed_at = None;
-            (record.checkpoint, record.seal, record.pending) = (checkpoint, seal, None);
+            (record.checkpoint, record.pending) = (checkpoint, None);
+            // Nobody can know how much time has passed since a checkpoint that was changed by hand. It stays suspect.
+            record.seal = match verified.integrity {
+                CheckpointIntegrity::Intact => Some(verified_record::seal_of(record, jws, &key, claims)),
+                CheckpointIntegrity::Tampered => None,
+            };
         });
         outcome.get()
     }
@@ -228,16 +225,6 @@ impl Session<'_> {
         let skew_millis =
             if signed_at.floor > time.local { signed_at.skew_millis } else { checkpoint.skew_millis };
         TimeCheckpoint { floor: checkpoint.floor.max(signed_at.floor), skew_millis }
-    }
-
-    /// Stores the keys that an answer brings, as far as a trusted key endorses them.
-    fn take_keys(&mut self, keys: &str) {
-        let pins = &self.shared.config.pins;
-        self.keep(|record| {
-            if let Some(keys) = TrustedKeys::merge(pins, record.trusted_keys.as_deref(), keys) {
-                record.trusted_keys = Some(keys);
-            }
-        });
     }
 
     fn give_back(&mut self) -> Result<AirGapText, Failure> {
@@ -279,14 +266,11 @@ fn decided(
     config: &Config,
 ) -> Result<(), InvalidAnswer> {
     let own = crate::hardware::Fingerprint::of(key, &config.raw, record.install_id.as_ref());
-    let current = verified.claims.as_ref();
-    let current =
-        current.map(|claims| CurrentAnswer { license_id: &claims.sub, issued_at: UnixSeconds(claims.at) });
     let question = match request.purpose {
         AirGapPurpose::Activate => Question::TakeSeat,
         AirGapPurpose::Renew => Question::Verify,
     };
-    match decide(question, claims, current, &own.lease_components()) {
+    match decide(question, claims, current_answer(verified, question, claims), &own.lease_components()) {
         Decision::Lease => Ok(()),
         Decision::OtherMachine => Err(InvalidAnswer::OtherMachine),
         _ => Err(InvalidAnswer::NotForThisRequest),

@@ -23,7 +23,7 @@ use crate::transport::{ApiEndpoint, NetworkFailure, Reply, Transport, TransportR
 #[test]
 fn licenses_are_kept_as_specified() {
     for format in [StoreFormat::Sqlite, StoreFormat::PlainFile] {
-        run("state", 220, |given| Installation::new(given, format).conclude(given));
+        run("state", 222, |given| Installation::new(given, format).conclude(given));
     }
 }
 
