@@ -57,7 +57,7 @@ pub fn row(license: &License, issuance: &IssuanceRecord, key: &str) -> Vec<Strin
         moment(license.erased_at),
         export_columns::offline(&license.offline),
         export_columns::limits(&license.limits),
-        license.updates_until.map(|date| date.to_string()).unwrap_or_default(),
+        text(license.updates_until.map(|date| date.to_string()).as_deref()),
     ];
     sheet.into_iter().chain(own).map(|cell| written(&cell).into_owned()).collect()
 }
