@@ -3,6 +3,7 @@
 mod activate_contract;
 mod apps_script;
 mod attacks;
+mod behind_cloudfront;
 mod bench;
 mod catalogs;
 mod client;

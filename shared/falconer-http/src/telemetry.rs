@@ -12,6 +12,8 @@
 //! | `ConflictRetries` | count of writes that lost a race and were decided again | when one was |
 //! | `UnknownTier` | count of licenses whose tier the catalog lacks | when one was met |
 //!
+//! Each metric has one dimension, the stack, so that two stacks live in one account.
+//!
 //! Format:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 //! The line is written by hand because CloudWatch wants `_aws` at the root, where the subscriber's JSON never puts it.
@@ -32,6 +34,9 @@ use crate::response::Response;
 
 /// The metrics' namespace.
 pub const NAMESPACE: &str = "Falconer";
+
+/// The metrics' one dimension. Its value is the name of the stack.
+pub const DIMENSION: &str = "Stack";
 
 const LATENCY: &str = "Latency";
 const RING_AGE: &str = "RingAge";
@@ -58,6 +63,7 @@ pub const METRICS: [&str; 8] = [
 #[derive(Debug)]
 pub struct Telemetry {
     function: &'static str,
+    stack: String,
     line: Mutex<RequestLogLine>,
 }
 
@@ -84,8 +90,8 @@ struct Answered {
 }
 
 impl Telemetry {
-    pub(crate) fn new(function: &'static str) -> Self {
-        Self { function, line: Mutex::default() }
+    pub(crate) fn new(function: &'static str, stack: &str) -> Self {
+        Self { function, stack: stack.to_owned(), line: Mutex::default() }
     }
 
     /// Notes the license of the request's key, for the log line of any answer.
@@ -131,7 +137,7 @@ impl Telemetry {
     /// Writes the line, if a request was answered since the last one.
     pub(crate) fn write(&self, ring_age: Option<Duration>) {
         let line = std::mem::take(&mut *self.line());
-        if let Some(text) = line.render(self.function, ring_age) {
+        if let Some(text) = line.render(self.function, &self.stack, ring_age) {
             // The request has been answered, so a closed standard output must not fail it.
             let _ = writeln!(std::io::stdout().lock(), "{text}");
         }
@@ -144,7 +150,7 @@ impl Telemetry {
 }
 
 impl RequestLogLine {
-    fn render(self, function: &'static str, ring_age: Option<Duration>) -> Option<String> {
+    fn render(self, function: &'static str, stack: &str, ring_age: Option<Duration>) -> Option<String> {
         let Answered { at, request_id, code, license_id, latency } = self.answered?;
         let license_id = license_id.or(self.license_id);
         let counts = [
@@ -176,11 +182,11 @@ impl RequestLogLine {
         }
         let emf = json!({
             "Timestamp": at.0,
-            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": metrics }],
+            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": metrics }],
         });
         root.insert("_aws".to_owned(), emf);
+        root.insert(DIMENSION.to_owned(), json!(stack));
         root.insert("level".to_owned(), json!("INFO"));
-        root.insert("message".to_owned(), json!("request"));
         root.insert("function".to_owned(), json!(function));
         root.insert("request.id".to_owned(), json!(request_id));
         root.insert("outcome.code".to_owned(), json!(code));
@@ -200,6 +206,9 @@ fn millis(latency: Duration) -> f64 {
 mod tests {
     use super::*;
 
+    /// The stack's name in `samconfig.toml`.
+    const STACK: &str = "falconer";
+
     fn line() -> RequestLogLine {
         let answered = Answered {
             at: UnixMillis(1_800_000_000_000),
@@ -213,7 +222,7 @@ mod tests {
 
     #[test]
     fn line_of_a_yes_fits_in_512_bytes() {
-        let text = line().render("verify", Some(Duration::from_secs(299))).unwrap();
+        let text = line().render("verify", STACK, Some(Duration::from_secs(299))).unwrap();
         assert!(text.len() <= 512, "{} bytes: {text}", text.len());
         let root: Value = serde_json::from_str(&text).unwrap();
         let declared: Vec<_> = root["_aws"]["CloudWatchMetrics"][0]["Metrics"]
@@ -225,6 +234,15 @@ mod tests {
         assert_eq!(declared, ["VALID", "Latency", "RingAge"]);
         assert!(declared.iter().all(|name| root[*name].is_number()), "{text}");
         assert_eq!(root["Latency"], 3.214);
+    }
+
+    /// CloudWatch takes the value of a dimension from the root of the line, as a text.
+    #[test]
+    fn line_names_its_stack() {
+        let text = line().render("verify", "falconer-test", None).unwrap();
+        let root: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(root["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Stack"]]));
+        assert_eq!(root["Stack"], "falconer-test");
     }
 
     #[test]
@@ -239,7 +257,7 @@ mod tests {
             ..line()
         };
         let root: Value =
-            serde_json::from_str(&full.render("verify", Some(Duration::ZERO)).unwrap()).unwrap();
+            serde_json::from_str(&full.render("verify", STACK, Some(Duration::ZERO)).unwrap()).unwrap();
         let metrics = root["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
         let mut held: Vec<_> = metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
         let mut listed = [&METRICS[..], &["VALID"]].concat();
@@ -254,21 +272,21 @@ mod tests {
             let mut line = line();
             line.answered.as_mut().unwrap().code = code.name();
             line.conflict_retries = 3;
-            let text = line.render("activate-sync", Some(Duration::from_secs(299))).unwrap();
+            let text = line.render("activate-sync", STACK, Some(Duration::from_secs(299))).unwrap();
             assert!(text.len() <= 512, "{} bytes: {text}", text.len());
         }
     }
 
     #[test]
     fn line_counts_failures_once() {
-        let telemetry = Telemetry::new("verify");
+        let telemetry = Telemetry::new("verify", STACK);
         telemetry.store_error();
         telemetry.audited(AuditOutcome::Dropped);
         telemetry.audited(AuditOutcome::Written);
         let counted = std::mem::take(&mut *telemetry.line());
         assert_eq!((counted.store_errors, counted.audit_drops), (1, 1));
-        assert!(counted.render("verify", None).is_none(), "nothing was answered");
-        let text = RequestLogLine { store_errors: 2, ..line() }.render("verify", None).unwrap();
+        assert!(counted.render("verify", STACK, None).is_none(), "nothing was answered");
+        let text = RequestLogLine { store_errors: 2, ..line() }.render("verify", STACK, None).unwrap();
         let root: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&root["StoreErrors"], &root["RingAge"]), (&json!(2), &Value::Null));
     }
