@@ -1,13 +1,33 @@
 #!/usr/bin/env bash
-# Some fifteen looks at a deployed stack: every endpoint, a license from its making to its end, and whether callers wait
-# for the audit. It makes one license that ends tomorrow and removes it with all its rows, also when it fails half-way.
+# Looks at a deployed stack: every endpoint, a license from its making to its end, whether callers wait for the audit, and,
+# with the stack's name, whatever no emulator shows. It makes one license that ends tomorrow and removes it with all its
+# rows, also when it fails half-way.
 #
-#     scripts/smoke-aws.sh
+#     scripts/smoke-aws.sh [STACK]
 #
-# It takes API_URL, LICENSES_TABLE, VERIFICATIONS_TABLE and MASTER_KEY_SECRET_ID, the stack's outputs, from the environment,
-# and needs `falconer`, `aws` and `curl`. With ALLOWED_ORIGIN it also looks whether pages of that origin may call. Run it from an address whose limit of ten requests a minute nobody else uses.
+# With the name of a stack it takes the rest from its outputs; otherwise it takes API_URL, LICENSES_TABLE,
+# VERIFICATIONS_TABLE and MASTER_KEY_SECRET_ID from the environment, and looks at the requests alone. It needs `falconer`,
+# `aws` and `curl`. Run it from an address whose limit of ten requests a minute nobody else uses.
+#
+#     ALLOWED_ORIGIN=https://…   looks whether pages of that origin may call
+#     METRICS_SECONDS=240        how long it waits for metrics; 0 does not look
+#     FLOOD=1                    sends 180 requests a second for ten seconds, to see the gateway's throttle. Customers may
+#                                get 429 meanwhile
+#
+# A line begins with "ok" for what is as it must be, "FAILED" for what is not, "see" for what a person has to judge, and
+# "--" for what was not looked at.
 set -euo pipefail
 
+stack=${1-${STACK-}}
+output() {
+  aws cloudformation describe-stacks --stack-name "$stack" --query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue" --output text
+}
+if [ -n "$stack" ]; then
+  API_URL=${API_URL-$(output ApiUrl)}
+  export LICENSES_TABLE=${LICENSES_TABLE-$(output LicensesTable)}
+  export VERIFICATIONS_TABLE=${VERIFICATIONS_TABLE-$(output VerificationsTable)}
+  export MASTER_KEY_SECRET_ID=${MASTER_KEY_SECRET_ID-$(output MasterKeySecret)}
+fi
 : "${API_URL:?the output ApiUrl}" "${LICENSES_TABLE:?the output of that name}"
 : "${VERIFICATIONS_TABLE:?the output of that name}" "${MASTER_KEY_SECRET_ID:?the output MasterKeySecret}"
 FALCONER=${FALCONER:-falconer}
@@ -54,6 +74,17 @@ expect() {
   local name=$1 wanted=$2 text=$3
   if [ "$status" != "$wanted" ] || [[ $answer != *"$text"* ]]; then
     echo "FAILED  $name: answered $status, wanted $wanted and $text" >&2
+    exit 1
+  fi
+  passed=$((passed + 1))
+  echo "ok      $name"
+}
+
+# look NAME WANTED FOUND: two texts must be the same.
+look() {
+  local name=$1 wanted=$2 found=$3
+  if [ "$found" != "$wanted" ]; then
+    echo "FAILED  $name: found $found, wanted $wanted" >&2
     exit 1
   fi
   passed=$((passed + 1))
@@ -115,7 +146,7 @@ for _ in $(seq "$ROUNDS"); do
   echo "$seconds" >>"$folder/refresh"
 done
 expect "the device stays bound" 200 '"code":"REFRESHED"'
-echo "        seconds to the first byte, median of $ROUNDS: verify with an audit row $(median <"$folder/verify"),"
+echo "see     seconds to the first byte, median of $ROUNDS: verify with an audit row $(median <"$folder/verify"),"
 echo "        refresh without one $(median <"$folder/refresh"). If verify takes longer by a write, read docs/adr/0004."
 
 ask POST /api/transfer "$there"
@@ -125,5 +156,122 @@ expect "the seat is freed" 200 '"code":"DEACTIVATED"'
 "$FALCONER" revoke "$license_id" --yes --reason smoke-test >/dev/null
 ask POST /api/verify "{\"license\":\"$key\"}"
 expect "a revoked license is refused" 401 '"code":"REVOKED"'
+
+# ------------------------------------------------------------------ what the account itself says
+
+looks_at_tables() {
+  local table
+  for table in "$LICENSES_TABLE" "$VERIFICATIONS_TABLE"; do
+    look "nobody deletes $table by mistake" True \
+      "$(aws dynamodb describe-table --table-name "$table" --query Table.DeletionProtectionEnabled --output text)"
+    look "$table can be restored to any second of 35 days" ENABLED "$(aws dynamodb describe-continuous-backups \
+      --table-name "$table" --output text \
+      --query ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus)"
+  done
+  look "audit rows of verdicts end by themselves" ENABLED "$(aws dynamodb describe-time-to-live \
+    --table-name "$VERIFICATIONS_TABLE" --query TimeToLiveDescription.TimeToLiveStatus --output text)"
+}
+
+# may FUNCTION-OUTPUT ACTION TABLE KEY: IAM's own answer.
+may() {
+  local role table
+  role=$(aws lambda get-function-configuration --function-name "$(output "$1")" --query Role --output text)
+  table=$(aws dynamodb describe-table --table-name "$3" --query Table.TableArn --output text)
+  aws iam simulate-principal-policy --policy-source-arn "$role" --action-names "dynamodb:$2" --resource-arns "$table" \
+    --context-entries "ContextKeyName=dynamodb:LeadingKeys,ContextKeyValues=$4,ContextKeyType=stringList" \
+    --query 'EvaluationResults[0].EvalDecision' --output text
+}
+
+looks_at_roles() {
+  look "activate-sync may put a license" allowed "$(may ActivateSyncFunction PutItem "$LICENSES_TABLE" "$license_id")"
+  look "and no catalog" implicitDeny "$(may ActivateSyncFunction PutItem "$LICENSES_TABLE" 'catalog#QF')"
+  look "verify may put no license" implicitDeny "$(may VerifyFunction PutItem "$LICENSES_TABLE" "$license_id")"
+  look "verify may put an audit row of a license" allowed "$(may VerifyFunction PutItem "$VERIFICATIONS_TABLE" "$license_id")"
+  look "and none of a catalog" implicitDeny "$(may VerifyFunction PutItem "$VERIFICATIONS_TABLE" 'catalog#QF')"
+  look "health may read no license" implicitDeny "$(may HealthFunction GetItem "$LICENSES_TABLE" "$license_id")"
+}
+
+looks_at_logs() {
+  local group line
+  group=$(aws lambda get-function-configuration --function-name "$(output VerifyFunction)" \
+    --query LoggingConfig.LogGroup --output text)
+  # Lines are there seconds after their requests.
+  for _ in $(seq 10); do
+    line=$(aws logs filter-log-events --log-group-name "$group" --filter-pattern "\"$license_id\"" \
+      --query 'events[0].message' --output text)
+    [[ $line == *"$license_id"* ]] && break
+    sleep 3
+  done
+  status=200 answer=$line
+  expect "verify's log has the line of a request" 200 '"outcome.code":"'
+  if [[ $line == *'"timestamp":'* ]]; then
+    echo "see     Lambda has added a timestamp to the line: docs/costs.md counts it"
+  else
+    echo "see     Lambda has added no timestamp to the line: docs/costs.md has the difference"
+  fi
+}
+
+looks_at_metrics() {
+  local begun=$SECONDS
+  if [ "${METRICS_SECONDS:=240}" = 0 ]; then
+    echo "--      metrics: METRICS_SECONDS is 0"
+    return
+  fi
+  # Another stack of the account has metrics of the same names.
+  until aws cloudwatch list-metrics --namespace Falconer --dimensions "Name=Stack,Value=$stack" \
+    --query 'Metrics[].MetricName' --output text | grep -qw VALID; do
+    if ((SECONDS - begun > METRICS_SECONDS)); then
+      echo "FAILED  CloudWatch makes no metrics of the log lines: no alarm of theirs can ring" >&2
+      exit 1
+    fi
+    sleep 10
+  done
+  passed=$((passed + 1))
+  echo "ok      CloudWatch makes metrics of the log lines"
+}
+
+looks_at_versions() {
+  local function current versions before
+  function=$(output VerifyFunction)
+  current=$(aws lambda get-alias --function-name "$function" --name live --query FunctionVersion --output text)
+  versions=$(aws lambda list-versions-by-function --function-name "$function" --query 'Versions[].Version' --output text)
+  before=$(tr '\t' '\n' <<<"$versions" | grep -vFx -e "\$LATEST" -e "$current" | tail -n 1) || true
+  echo "see     verify answers as version $current. Of the versions before, ${before:-none} is there: that is the way back by"
+  echo "        alias. Look again after two deployments that change parameters alone."
+}
+
+looks_at_alarms() {
+  look "no alarm of the stack rings" '[]' \
+    "$(aws cloudwatch describe-alarms --alarm-name-prefix "$stack-" --state-value ALARM --query 'MetricAlarms[].AlarmName' --output json)"
+}
+
+looks_at_the_throttle() {
+  local second refused
+  if [ -z "${FLOOD-}" ]; then
+    echo "--      the gateway's throttle: set FLOOD=1, and customers may get 429 for some seconds"
+    return
+  fi
+  for second in $(seq 10); do
+    curl -sS --parallel --parallel-max 180 -w '%{http_code}\n' -o /dev/null "$API_URL/api/health?[1-90]" \
+      -o /dev/null "$API_URL/api/keys?[1-90]" >>"$folder/flood.$second" &
+    sleep 1
+  done
+  wait
+  refused=$(cat "$folder"/flood.* | grep -c 429) || true
+  echo "see     of 1800 requests to two routes, 90 a second each, $refused got 429. Some 600 mean one bucket of 100 a second for"
+  echo "        all routes; none means a bucket for each, and the higher bound in docs/costs.md."
+}
+
+if [ -n "$stack" ]; then
+  looks_at_tables
+  looks_at_roles
+  looks_at_logs
+  looks_at_metrics
+  looks_at_versions
+  looks_at_alarms
+  looks_at_the_throttle
+else
+  echo "--      tables, roles, logs, metrics, versions, alarms and the throttle: name the stack"
+fi
 
 echo "$passed passed, 0 failed"

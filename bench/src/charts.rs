@@ -25,6 +25,9 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
 ];
+/// The list of lines under a picture: columns, and the height of a row. It lies below the axes, so it covers no curve.
+const LEGEND_COLUMNS: usize = 3;
+const LEGEND_ROW_PIXELS: i32 = 24;
 /// Points of a curve.
 const STEPS: u32 = 200;
 
@@ -51,7 +54,6 @@ pub(crate) fn latency(file: &Path, title: &str, curves: &[Curve]) -> Result<()> 
         title,
         across: "milliseconds until the answer (each step of the scale is twice as long)",
         up: "percent answered",
-        names: SeriesLabelPosition::LowerRight,
         lines: curves.iter().map(line).collect(),
     };
     draw(file, &picture, (shortest..longest).log_scale().base(2.0), 0.0..100.0)
@@ -77,7 +79,6 @@ pub(crate) fn costs(file: &Path, costs: &cost::Costs) -> Result<()> {
         title: "What a month costs, by list prices",
         across: "million verifications a month",
         up: "US dollars a month",
-        names: SeriesLabelPosition::UpperLeft,
         lines,
     };
     draw(file, &picture, 0.0..most, 0.0..cost::SERVER_MONTH * 2.5)
@@ -104,7 +105,6 @@ pub(crate) fn growth(file: &Path, rows: &[growth::GrowthRow]) -> Result<()> {
         title: "One verification, while the table grows",
         across: "licenses in the table",
         up: "units; milliseconds of the stand-in",
-        names: SeriesLabelPosition::UpperLeft,
         lines: lines.map(line).into(),
     };
     draw(file, &picture, (least..most).log_scale(), 0.0..highest * 1.3)
@@ -115,7 +115,6 @@ struct Picture<'a> {
     title: &'a str,
     across: &'a str,
     up: &'a str,
-    names: SeriesLabelPosition,
     lines: Vec<ChartLine>,
 }
 
@@ -138,7 +137,9 @@ where
     let drawn = || -> std::result::Result<(), DrawingAreaErrorKind<_>> {
         let area = SVGBackend::new(file, SIZE).into_drawing_area();
         area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&area)
+        let rows = i32::try_from(picture.lines.len().div_ceil(LEGEND_COLUMNS)).unwrap_or_default();
+        let (axes, legend) = area.split_vertically(SIZE.1.saturating_add_signed(-rows * LEGEND_ROW_PIXELS));
+        let mut chart = ChartBuilder::on(&axes)
             .caption(picture.title, ("sans-serif", TITLE_PIXELS))
             .margin(16)
             // The last number under the picture is as wide.
@@ -157,17 +158,38 @@ where
         for (line, colour) in picture.lines.iter().zip(COLOURS) {
             let points = line.points.iter().copied();
             chart
-                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(line.point_pixels))?
-                .label(&line.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(line.point_pixels))?;
         }
-        chart
-            .configure_series_labels()
-            .position(picture.names.clone())
-            .label_font(("sans-serif", TEXT_PIXELS))
-            .background_style(WHITE.mix(0.8))
-            .draw()?;
+        let font = ("sans-serif", TEXT_PIXELS).into_font();
+        let cells = legend.split_evenly((rows.unsigned_abs() as usize, LEGEND_COLUMNS));
+        for ((line, colour), cell) in picture.lines.iter().zip(COLOURS).zip(cells) {
+            cell.draw(&PathElement::new([(40, 8), (60, 8)], colour.stroke_width(3)))?;
+            cell.draw(&Text::new(line.name.clone(), (68, 1), font.clone()))?;
+        }
         area.present()
     };
     drawn().map_err(|why| anyhow!("{} cannot be drawn: {why}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_lines_cover_no_curve() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("latency.svg");
+        let samples: Vec<_> = (1..100).map(Duration::from_millis).collect();
+        let curves = ["verify", "bare-calls", "hello", "sdk-defaults"];
+        let curves = curves.map(|name| Curve { name: name.to_owned(), samples: samples.clone() });
+        latency(&file, "Title", &curves).unwrap();
+        let svg = std::fs::read_to_string(&file).unwrap();
+        let lowest_of_the_axes = SIZE.1.cast_signed() - 2 * LEGEND_ROW_PIXELS;
+        for curve in &curves {
+            let (before, _) = svg.split_once(&format!("{}\n</text>", curve.name)).unwrap();
+            let (_, attribute) = before.rsplit_once(" y=\"").unwrap();
+            let y: i32 = attribute.split_once('"').unwrap().0.parse().unwrap();
+            assert!(y >= lowest_of_the_axes, "{} at {y}", curve.name);
+        }
+    }
 }

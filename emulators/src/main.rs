@@ -10,6 +10,8 @@ use clap::{Parser, Subcommand};
 use falconer_emulators::cors::{Cors, CorsProxy};
 use falconer_emulators::dynamodb::{DynamoDb, Storage};
 use falconer_emulators::gateway::{Config, Gateway, Launch};
+use falconer_emulators::secrets::Secrets;
+use falconer_emulators::sts::Sts;
 use falconer_emulators::template::Template;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -37,6 +39,10 @@ enum EmulatorCommand {
         #[arg(long, default_value = "template.yaml")]
         template: PathBuf,
     },
+    /// Serve Secrets Manager and the Security Token Service on 127.0.0.1, until SIGTERM or Ctrl-C.
+    ///
+    /// Prints `ready SECRETS-MANAGER SECURITY-TOKEN-SERVICE`, the two addresses, once both listen.
+    Account,
     /// Serve the template's routes with the real binaries, as API Gateway and Lambda would, until SIGTERM or Ctrl-C.
     ///
     /// Prints `ready http://127.0.0.1:PORT` once every function runs. The functions take what this program's own
@@ -91,6 +97,7 @@ fn run(command: EmulatorCommand) -> Result<()> {
             let storage = data.as_deref().map_or(Storage::Memory, Storage::Folder);
             serve_dynamodb(port, storage, &template)
         }
+        EmulatorCommand::Account => serve_account(),
         EmulatorCommand::Gateway { binaries, template } => {
             serve_gateway(binaries, &Template::read(&template)?)
         }
@@ -127,6 +134,19 @@ async fn serve_gateway(binaries: PathBuf, template: &Template) -> Result<()> {
         Gateway::start(Config::from_template(template, &template.local_names(), launch, 1, &environment)?)?;
     gateway.wait_until_ready(START_LIMIT)?;
     println!("ready {}", gateway.url());
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn serve_account() -> Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let (secrets, sts) = (Secrets::start(0)?, Sts::start(0)?);
+    println!("ready {} {}", secrets.endpoint(), sts.endpoint());
     tokio::select! {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}

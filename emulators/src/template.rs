@@ -98,6 +98,12 @@ impl Template {
         self.resources().get(logical_id)
     }
 
+    /// The part of `Globals` for a kind of resource, such as `Function`.
+    #[must_use]
+    pub fn globals(&self, kind: &str) -> Option<&Value> {
+        self.document["Globals"].get(kind)
+    }
+
     fn resources(&self) -> &Map<String, Value> {
         // Unwrap safety: `parse` refuses a document whose Resources are not a mapping.
         self.document["Resources"].as_object().expect("a mapping")

@@ -1,12 +1,17 @@
 //! The one exception to "the caller's address is the gateway's `sourceIp`": CloudFront's address beside CloudFront's proof.
-//! Each attack on it is a test. What the functions took for the address is in the audit row of the verdict.
+//! Each attack on it is a test, which reads the address from the audit row of the verdict. The templates of gateway and
+//! distribution are held to the code.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use falconer_emulators::gateway::SOURCE_IP_HEADER;
 use falconer_emulators::tap::Matcher;
+use falconer_emulators::template::Template;
 use falconer_http::caller::{PROOF_HEADER, VIEWER_HEADER};
-use falconer_tests::{Fixture, TestStack, TestStackOptions};
+use falconer_tests::{Fixture, TestStack, TestStackOptions, checkout};
 use serde_json::json;
 
+use crate::deployment::template;
 use crate::limits::wait_for_room_in_the_minute;
 
 const SECRET: &str = "secret-of-the-distribution-number-1";
@@ -122,4 +127,50 @@ fn limits_follow_the_proved_address_alone() {
     assert_eq!([admitted(SECRET), admitted("wrong")], [8, 5]);
     stack.settle();
     assert!(stack.dynamodb.matching(&Matcher::operation("UpdateItem")).is_empty(), "no counter was asked");
+}
+
+/// The routes that anyone may flood without a key have throttles of their own, below that of the others.
+#[test]
+fn gets_have_throttles_of_their_own() {
+    let template = template();
+    let api = &template.resource("Api").unwrap()["Properties"];
+    let whole = api["DefaultRouteSettings"]["ThrottlingRateLimit"].as_u64().unwrap();
+    let own: BTreeMap<_, _> = api["RouteSettings"].as_object().unwrap().iter().collect();
+    let routes = template.functions().unwrap().into_iter().flat_map(|function| function.routes);
+    let gets: BTreeSet<_> =
+        routes.map(|route| route.key().to_owned()).filter(|key| !key.starts_with("POST")).collect();
+    assert_eq!(own.keys().map(|key| (*key).clone()).collect::<BTreeSet<_>>(), gets);
+    for (route, settings) in own {
+        let rate = settings["ThrottlingRateLimit"].as_u64().unwrap();
+        assert!(rate < whole && settings["ThrottlingBurstLimit"].as_u64() == Some(2 * rate), "{route}");
+    }
+}
+
+/// `cloudfront.yaml` sends what the functions look for, to every path, and caches nothing but the keys.
+#[test]
+fn distribution_sends_what_the_functions_read() {
+    let template = Template::read(&checkout().join("cloudfront.yaml")).unwrap();
+    let of = |id: &str| template.resource(id).unwrap()["Properties"].clone();
+    let distribution = &of("Distribution")["DistributionConfig"];
+    let origin = &distribution["Origins"][0];
+    let header = &origin["OriginCustomHeaders"][0];
+    assert!(header["HeaderName"].as_str().unwrap().eq_ignore_ascii_case(PROOF_HEADER));
+    assert_eq!(header["HeaderValue"], json!({ "Ref": "OriginVerifySecret" }));
+    assert_eq!(template.document()["Parameters"]["OriginVerifySecret"]["NoEcho"], true);
+    let forwarded = &of("ForwardedRequest")["OriginRequestPolicyConfig"]["HeadersConfig"];
+    let names: Vec<_> =
+        forwarded["Headers"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert!(names.iter().any(|name| name.eq_ignore_ascii_case(VIEWER_HEADER)), "{names:?}");
+    assert!(
+        !names.iter().any(|name| name.eq_ignore_ascii_case("host")),
+        "the gateway knows its own name alone"
+    );
+    let behaviours = std::iter::once(&distribution["DefaultCacheBehavior"])
+        .chain(distribution["CacheBehaviors"].as_array().unwrap());
+    for behaviour in behaviours {
+        assert_eq!(behaviour["OriginRequestPolicyId"], json!({ "Ref": "ForwardedRequest" }));
+        assert_eq!(behaviour["ViewerProtocolPolicy"], "https-only");
+        let is_cached = behaviour["PathPattern"] == "/api/keys";
+        assert_eq!(behaviour["CachePolicyId"] == json!({ "Ref": "CachedKeys" }), is_cached, "{behaviour}");
+    }
 }

@@ -10,6 +10,7 @@ mod client;
 mod contract;
 mod counting;
 mod deactivate_contract;
+mod deploying;
 mod deployment;
 mod desk;
 mod distrust;

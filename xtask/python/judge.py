@@ -14,6 +14,10 @@ from samcli.yamlhelper import yaml_parse
 # Who may write a license, and how: a put inside a transaction. Nobody else writes one, and nobody deletes or scans.
 WRITERS = {"ActivateSyncRole", "TransferRole", "DeactivateRole"}
 READ, WRITE = "dynamodb:GetItem", "dynamodb:PutItem"
+# The partition keys of licenses, which are those of their audit rows.
+LICENSES = "lic_*"
+# How ROLES.yaml narrows a table to some of its items.
+KEYS = " with keys "
 # Of the function, not of a version.
 NOT_VERSIONED = {"ReservedConcurrency"}
 # A description shows its parameters to everybody who lists versions. For a secret it names a number that changes with it.
@@ -49,15 +53,26 @@ def documents(resource):
     return [policy["PolicyDocument"] for policy in resource["Properties"].get("Policies", [])]
 
 
+def narrowed(statement):
+    """The partition keys that a statement is narrowed to, as ROLES.yaml writes them; nothing if it has no condition."""
+    match statement.get("Condition"):
+        case None:
+            return ""
+        # A request that shows IAM no key passes, so that the condition can cause no outage.
+        case {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}:
+            return KEYS + ", ".join(keys)
+    raise SystemExit(f"a condition that is not looked at here: {json.dumps(statement)}")
+
+
 def grants(resource):
     """Resource to the actions allowed on it, of all statements together."""
     found = {}
     for document in documents(resource):
         for statement in as_list(document["Statement"]):
-            if set(statement) != {"Effect", "Action", "Resource"} or statement["Effect"] != "Allow":
+            if set(statement) - {"Condition"} != {"Effect", "Action", "Resource"} or statement["Effect"] != "Allow":
                 raise SystemExit(f"a statement that is no plain list of actions and resources: {json.dumps(statement)}")
             for target in as_list(statement["Resource"]):
-                found.setdefault(named(target), set()).update(as_list(statement["Action"]))
+                found.setdefault(named(target) + narrowed(statement), set()).update(as_list(statement["Action"]))
     return {target: sorted(actions) for target, actions in found.items()}
 
 
@@ -96,11 +111,13 @@ def roles(resources, expected):
         if "assumed_by" not in entry:
             continue
         for target, actions in entry["may"].items():
-            if "*" in target or any("*" in action for action in actions):
+            if "*" in target.split(KEYS)[0] or any("*" in action for action in actions):
                 yield f"{name} may {actions} on {target}: name each action and each resource"
             allowed = {READ, WRITE} if name in WRITERS else {READ}
             if target.startswith("LicensesTable") and not set(actions) <= allowed:
                 yield f"{name} may {actions} on licenses: only {sorted(WRITERS)} may write, and only by {WRITE}"
+            if WRITE in actions and not target.endswith(KEYS + LICENSES):
+                yield f"{name} may {WRITE} on {target}: catalogs and an operator's rows lie there too"
 
 
 def functions(resources):
@@ -153,8 +170,13 @@ def versions(template):
         if depends != says:
             yield f"{function} depends on {sorted(depends)}, and its VersionDescription names {sorted(says)}"
     for name, group in of_type(resources, "AWS::CodeDeploy::DeploymentGroup").items():
-        if not group["Properties"].get("AlarmConfiguration", {}).get("Alarms"):
-            yield f"no alarm rolls {name} back"
+        alarms = group["Properties"].get("AlarmConfiguration")
+        match alarms:
+            # With every one of them ringing, the deployment of the remedy still begins.
+            case {"Fn::If": ["WithDeploymentAlarms", {"Alarms": [_, *_]}, {"Alarms": [{"Name": {"Ref": "QuietAlarm"}}]}]}:
+                pass
+            case _:
+                yield f"{name} has the alarms {json.dumps(alarms)}: a list that a parameter takes away"
 
 
 def secrets(template):

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
-use crate::{bench, e2e, moving, step, template, test, tidy, tools};
+use crate::{bench, deploy_drill, e2e, moving, step, template, test, tidy, tools};
 
 type CiStep = fn(&Workspace) -> Result<()>;
 
@@ -44,7 +44,7 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 24] = [
 ];
 
 /// The cheap ones first.
-const STEPS: [(&str, CiStep); 11] = [
+const STEPS: [(&str, CiStep); 12] = [
     ("format", format),
     ("tidiness", |workspace| tidy::run(workspace, &tidy::TidyOptions::default())),
     ("hosted workflow", hosted_workflow),
@@ -56,6 +56,7 @@ const STEPS: [(&str, CiStep); 11] = [
     ("end to end", e2e::run),
     ("moving in and out", moving::run),
     ("template", template::run),
+    ("deploy drill", drill),
 ];
 
 /// Runs every step, and stops at the first that fails.
@@ -76,6 +77,12 @@ fn format(workspace: &Workspace) -> Result<()> {
     let sentence = "a rival of the bench is not formatted: run `cargo fmt --all` in bench/rivals";
     let rivals = ["fmt", "--all", "--check", "--manifest-path", bench::RIVALS_MANIFEST];
     step::run(workspace.cargo().args(rivals), sentence)
+}
+
+/// The six acts, and then each of them failing once: a drill that notices nothing would pass as well.
+fn drill(workspace: &Workspace) -> Result<()> {
+    deploy_drill::run(workspace, &deploy_drill::DrillOptions::default())?;
+    deploy_drill::run(workspace, &deploy_drill::DrillOptions::self_check())
 }
 
 /// The workflow cannot be run here, so a linter that knows its language and its runners reads it.

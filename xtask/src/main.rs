@@ -1,4 +1,4 @@
-//! The project's only automation: `cargo xtask dev | test | e2e | moving | template | package | bench | load | mutants | docs | tidy | ci`.
+//! The project's only automation: `cargo xtask dev | test | e2e | moving | template | deploy-drill | package | bench | load | mutants | docs | simulate | tidy | ci`.
 //!
 //! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
 //! there after seconds and a change in them never rebuilds it.
@@ -11,6 +11,7 @@ mod bench;
 mod caller;
 mod ci;
 mod closed_pipe;
+mod deploy_drill;
 mod dev;
 mod docs;
 mod e2e;
@@ -28,6 +29,7 @@ mod process_table;
 mod python;
 mod secrets;
 mod seed;
+mod simulate;
 mod stack;
 mod step;
 mod template;
@@ -62,6 +64,8 @@ enum Task {
     Moving,
     /// Hold template.yaml against the tools that deploy it.
     Template,
+    /// Deploy template.yaml into an emulated account, upgrade, fail, delete and adopt the stack.
+    DeployDrill(deploy_drill::DrillOptions),
     /// Build what `sam deploy` would upload, optimized, and look at it. Takes long.
     Package,
     /// Measure our functions beside their rivals, in one run. Takes long.
@@ -72,6 +76,8 @@ enum Task {
     Mutants(mutants::Mutants),
     /// Write docs/openapi.yaml and docs/openapi.html from the types.
     Docs,
+    /// Simulate growth, for the tables of docs/scaling.md.
+    Simulate(simulate::SimulateOptions),
     /// Count habits of names and sentences, and check the subjects of new commits.
     Tidy(tidy::TidyOptions),
     /// Run what continuous integration runs, in its order.
@@ -87,11 +93,13 @@ fn main() -> ExitCode {
             Task::E2e => e2e::run(&workspace),
             Task::Moving => moving::run(&workspace),
             Task::Template => template::run(&workspace),
+            Task::DeployDrill(options) => deploy_drill::run(&workspace, &options),
             Task::Package => package::run(&workspace),
             Task::Bench(options) => bench::run(&workspace, &options),
             Task::Load(options) => bench::load(&workspace, &options),
             Task::Mutants(options) => mutants::run(&workspace, &options),
             Task::Docs => docs::run(&workspace),
+            Task::Simulate(options) => simulate::run(&workspace, &options),
             Task::Tidy(options) => tidy::run(&workspace, &options),
             Task::Ci => ci::run(&workspace),
         })

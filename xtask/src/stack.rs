@@ -163,7 +163,8 @@ fn build(workspace: &Workspace, release: bool) -> Result<()> {
     build_programs(workspace, &[&functions[..], &others].concat(), &[])
 }
 
-fn build_programs(workspace: &Workspace, programs: &[String], options: &[&str]) -> Result<()> {
+/// Builds debug versions of programs, or as `options` say.
+pub(crate) fn build_programs(workspace: &Workspace, programs: &[String], options: &[&str]) -> Result<()> {
     let mut build = workspace.cargo();
     build.args(["build", "--workspace"]).args(options);
     for program in programs {

@@ -27,6 +27,15 @@ pub(crate) const TEMPLATE: Toolset = Toolset {
     bare_packages: &[],
 };
 
+/// An emulated account, and what CloudFormation expands SAM's templates by. Apart from SAM's command line, which needs
+/// another version of a library.
+pub(crate) const ACCOUNT: Toolset = Toolset {
+    name: "account",
+    what: "an emulated account (ministack)",
+    packages: &["ministack==1.5.33", "aws-sam-translator==1.115.0"],
+    bare_packages: &[],
+};
+
 /// The tools that `sam build` calls: cargo-lambda, and Zig as the linker that knows old versions of glibc.
 pub(crate) const PACKAGE: Toolset = Toolset {
     name: "package",

@@ -104,8 +104,8 @@ mod timeline;
 pub mod transport;
 mod trust;
 mod user_message;
-#[cfg(test)]
-mod vectors;
+#[cfg(any(test, feature = "conformance"))]
+pub mod vectors;
 
 pub use answer::SeatHolder;
 pub use cancel::CancelToken;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
-#[cfg(test)]
+#[cfg(any(test, feature = "conformance"))]
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::jwks::{Jwk, Jwks};
 use serde::Deserialize;
@@ -122,7 +122,7 @@ impl TrustedKeys {
     }
 
     /// Lists each trusted `kid` with its key, as `/api/keys` writes it.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "conformance"))]
     pub(crate) fn listed(&self) -> impl Iterator<Item = (&str, String)> {
         self.keys.iter().map(|(kid, key)| (kid.as_str(), BASE64URL_NOPAD.encode(key.as_bytes())))
     }

@@ -132,34 +132,28 @@ struct ComponentItem {
     learned_at: Option<i64>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct PolicyItem {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seats: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    check_interval_hours: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    offline_grace_days: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hardware_required: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hardware_match_threshold: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_transfers: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transfer_cooldown_hours: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transfer_requires_email: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    virtual_machines: Option<VirtualMachinesItem>,
+macro_rules! policy_item {
+    ($($(#[$meaning:meta])* $name:ident: $kind:ident = $default:expr,)*) => {
+        #[derive(Debug, Default, Serialize, Deserialize)]
+        struct PolicyItem {
+            $(#[serde(skip_serializing_if = "Option::is_none")] $name: Option<$kind>,)*
+        }
+
+        impl From<PolicyOverrides> for PolicyItem {
+            fn from(overrides: PolicyOverrides) -> Self {
+                Self { $($name: overrides.$name,)* }
+            }
+        }
+
+        impl From<PolicyItem> for PolicyOverrides {
+            fn from(item: PolicyItem) -> Self {
+                Self { $($name: item.$name,)* }
+            }
+        }
+    };
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum VirtualMachinesItem {
-    Allow,
-    Refuse,
-}
+falconer_domain::policy_members!(policy_item);
 
 /// A product's catalog at rest, under `catalog#PRODUCT`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -419,44 +413,6 @@ impl DeviceItem {
             bound_at: UnixMillis(self.bound_at),
             seen_at: UnixMillis(self.seen_at),
         })
-    }
-}
-
-impl From<PolicyOverrides> for PolicyItem {
-    fn from(overrides: PolicyOverrides) -> Self {
-        Self {
-            seats: overrides.seats,
-            check_interval_hours: overrides.check_interval_hours,
-            offline_grace_days: overrides.offline_grace_days,
-            hardware_required: overrides.hardware_required,
-            hardware_match_threshold: overrides.hardware_match_threshold,
-            max_transfers: overrides.max_transfers,
-            transfer_cooldown_hours: overrides.transfer_cooldown_hours,
-            transfer_requires_email: overrides.transfer_requires_email,
-            virtual_machines: overrides.virtual_machines.map(|answer| match answer {
-                VirtualMachines::Allow => VirtualMachinesItem::Allow,
-                VirtualMachines::Refuse => VirtualMachinesItem::Refuse,
-            }),
-        }
-    }
-}
-
-impl From<PolicyItem> for PolicyOverrides {
-    fn from(item: PolicyItem) -> Self {
-        Self {
-            seats: item.seats,
-            check_interval_hours: item.check_interval_hours,
-            offline_grace_days: item.offline_grace_days,
-            hardware_required: item.hardware_required,
-            hardware_match_threshold: item.hardware_match_threshold,
-            max_transfers: item.max_transfers,
-            transfer_cooldown_hours: item.transfer_cooldown_hours,
-            transfer_requires_email: item.transfer_requires_email,
-            virtual_machines: item.virtual_machines.map(|answer| match answer {
-                VirtualMachinesItem::Allow => VirtualMachines::Allow,
-                VirtualMachinesItem::Refuse => VirtualMachines::Refuse,
-            }),
-        }
     }
 }
 

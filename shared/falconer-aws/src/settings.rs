@@ -46,6 +46,8 @@ pub struct Settings {
     pub origin_secrets: Option<OriginSecrets>,
     /// `TLS_ROOTS_FILE`: PEM certificates trusted instead of Amazon's roots.
     pub tls_roots_file: Option<String>,
+    /// `AWS_LAMBDA_LOG_LEVEL`: the level below which Lambda drops lines, as the logging configuration has it.
+    pub log_level: Option<String>,
 }
 
 /// Everything wrong with an environment.
@@ -62,7 +64,7 @@ impl std::error::Error for BadSettings {}
 
 impl Settings {
     /// Every variable a function reads.
-    pub const NAMES: [&str; 13] = [
+    pub const NAMES: [&str; 14] = [
         "LICENSES_TABLE",
         "VERIFICATIONS_TABLE",
         "RATE_LIMITS_TABLE",
@@ -76,6 +78,7 @@ impl Settings {
         "STACK_NAME",
         "ORIGIN_VERIFY_SECRET",
         "TLS_ROOTS_FILE",
+        "AWS_LAMBDA_LOG_LEVEL",
     ];
 
     /// Reads the settings through `lookup`, which is the process environment everywhere but in tests.
@@ -102,6 +105,7 @@ impl Settings {
             stack_name: reader.required("STACK_NAME"),
             origin_secrets: reader.origin_secrets("ORIGIN_VERIFY_SECRET"),
             tls_roots_file: reader.optional("TLS_ROOTS_FILE"),
+            log_level: reader.optional("AWS_LAMBDA_LOG_LEVEL"),
         };
         if reader.problems.is_empty() { Ok(settings) } else { Err(BadSettings(reader.problems)) }
     }
@@ -220,7 +224,7 @@ mod tests {
     proptest::proptest! {
         /// Any environment is settings or a list of names; a value is never repeated.
         #[test]
-        fn errors_name_variables_not_values(values in proptest::array::uniform13("(secret-[a-z]{8}|-?[0-9]{0,12}|all)?")) {
+        fn errors_name_variables_not_values(values in proptest::array::uniform14("(secret-[a-z]{8}|-?[0-9]{0,12}|all)?")) {
             let set: Vec<_> = Settings::NAMES.into_iter().zip(values.iter().map(String::as_str)).collect();
             if let Err(why) = read(&set) {
                 let said = why.to_string();

@@ -5,6 +5,10 @@ use std::fmt;
 
 use crate::license_key::{PrintedTier, Product};
 
+pub use policy::{Policy, PolicyOverrides, VirtualMachines};
+
+mod policy;
+
 /// Seats a license may have. A hundred devices of four components make an item of some 20 KB, which is five read units
 /// for each verification; a vendor with larger customers gives them several licenses.
 pub const MAX_SEATS: u32 = 100;
@@ -46,105 +50,6 @@ impl fmt::Debug for TierName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// A policy's answer to virtual machines, which can be copied whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VirtualMachines {
-    /// They get seats as any machine does.
-    Allow,
-    /// They get no seat. A device that holds one keeps it, so a change of the policy locks nobody.
-    Refuse,
-}
-
-impl VirtualMachines {
-    /// Both of them.
-    pub const ALL: [Self; 2] = [Self::Allow, Self::Refuse];
-
-    /// As catalogs and tables write it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "allow",
-            Self::Refuse => "refuse",
-        }
-    }
-
-    /// As catalogs and tables write it, read back.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|answer| answer.as_str() == text)
-    }
-}
-
-/// The rules one license lives under, after every override.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// Devices bound at the same time, 1 to [`MAX_SEATS`].
-    pub seats: u32,
-    /// How often a client renews its lease.
-    pub check_interval_hours: u32,
-    /// How long after that a client goes on without an answer.
-    pub offline_grace_days: u32,
-    /// True if `verify` without hardware says `NOT_ACTIVATED`.
-    pub hardware_required: bool,
-    /// Equal components that make a device.
-    pub hardware_match_threshold: u32,
-    /// Transfers per seat in any 365 days.
-    pub max_transfers: u32,
-    /// Window in which at most `seats` transfers happen: one for each seat.
-    pub transfer_cooldown_hours: u32,
-    /// True if a transfer must name the licensee's e-mail.
-    pub transfer_requires_email: bool,
-    /// Whether a virtual machine gets a seat.
-    pub virtual_machines: VirtualMachines,
-}
-
-impl Policy {
-    /// The policy where a catalog does not set one.
-    pub const DEFAULT: Self = Self {
-        seats: 1,
-        check_interval_hours: 24,
-        offline_grace_days: 7,
-        hardware_required: false,
-        hardware_match_threshold: 2,
-        max_transfers: 3,
-        transfer_cooldown_hours: 24,
-        transfer_requires_email: false,
-        virtual_machines: VirtualMachines::Allow,
-    };
-
-    /// This policy with everything `overrides` names replaced.
-    #[must_use]
-    pub fn with(self, overrides: &PolicyOverrides) -> Self {
-        let o = overrides;
-        Self {
-            seats: o.seats.unwrap_or(self.seats),
-            check_interval_hours: o.check_interval_hours.unwrap_or(self.check_interval_hours),
-            offline_grace_days: o.offline_grace_days.unwrap_or(self.offline_grace_days),
-            hardware_required: o.hardware_required.unwrap_or(self.hardware_required),
-            hardware_match_threshold: o.hardware_match_threshold.unwrap_or(self.hardware_match_threshold),
-            max_transfers: o.max_transfers.unwrap_or(self.max_transfers),
-            transfer_cooldown_hours: o.transfer_cooldown_hours.unwrap_or(self.transfer_cooldown_hours),
-            transfer_requires_email: o.transfer_requires_email.unwrap_or(self.transfer_requires_email),
-            virtual_machines: o.virtual_machines.unwrap_or(self.virtual_machines),
-        }
-    }
-}
-
-/// The members that a product, a tier or a license overrides; an absent member keeps the outer rule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the members are those of Policy, documented there")]
-pub struct PolicyOverrides {
-    pub seats: Option<u32>,
-    pub check_interval_hours: Option<u32>,
-    pub offline_grace_days: Option<u32>,
-    pub hardware_required: Option<bool>,
-    pub hardware_match_threshold: Option<u32>,
-    pub max_transfers: Option<u32>,
-    pub transfer_cooldown_hours: Option<u32>,
-    pub transfer_requires_email: Option<bool>,
-    pub virtual_machines: Option<VirtualMachines>,
 }
 
 /// One tier as the operator writes it.
@@ -221,18 +126,7 @@ impl Catalog {
     /// The rules of its licenses where neither tier nor license says otherwise.
     #[must_use]
     pub const fn base_policy(&self) -> PolicyOverrides {
-        let policy = self.policy;
-        PolicyOverrides {
-            seats: Some(policy.seats),
-            check_interval_hours: Some(policy.check_interval_hours),
-            offline_grace_days: Some(policy.offline_grace_days),
-            hardware_required: Some(policy.hardware_required),
-            hardware_match_threshold: Some(policy.hardware_match_threshold),
-            max_transfers: Some(policy.max_transfers),
-            transfer_cooldown_hours: Some(policy.transfer_cooldown_hours),
-            transfer_requires_email: Some(policy.transfer_requires_email),
-            virtual_machines: Some(policy.virtual_machines),
-        }
+        self.policy.as_overrides()
     }
 
     /// Returns the tiers, as the operator wrote them.

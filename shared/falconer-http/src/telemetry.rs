@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use falconer_aws::AuditOutcome;
 use falconer_domain::{LicenseId, UnixMillis};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::request::Request;
@@ -37,6 +38,9 @@ pub const NAMESPACE: &str = "Falconer";
 
 /// The metrics' one dimension. Its value is the name of the stack.
 pub const DIMENSION: &str = "Stack";
+
+/// Levels with which Lambda drops lines of INFO.
+const ABOVE_INFO: [&str; 3] = ["WARN", "ERROR", "FATAL"];
 
 const LATENCY: &str = "Latency";
 const RING_AGE: &str = "RingAge";
@@ -62,9 +66,25 @@ pub const METRICS: [&str; 8] = [
 /// Counters of the current request of an instance.
 #[derive(Debug)]
 pub struct Telemetry {
+    frame: LineFrame,
+    line: Mutex<RequestLogLine>,
+}
+
+/// The level of the line. Metrics are lines, so a logging configuration that drops INFO must not drop them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum LineLevel {
+    /// The configuration passes INFO, which Lambda takes a line without a timestamp for.
+    Info,
+    /// The configuration passes this level and those above it. Lambda believes a level only beside a timestamp.
+    AtLeast(String),
+}
+
+/// Members that are equal in all lines of an instance.
+#[derive(Debug)]
+struct LineFrame {
     function: &'static str,
     stack: String,
-    line: Mutex<RequestLogLine>,
+    level: LineLevel,
 }
 
 #[derive(Debug, Default)]
@@ -90,8 +110,10 @@ struct Answered {
 }
 
 impl Telemetry {
-    pub(crate) fn new(function: &'static str, stack: &str) -> Self {
-        Self { function, stack: stack.to_owned(), line: Mutex::default() }
+    /// `log_level` is that of the logging configuration.
+    pub(crate) fn new(function: &'static str, stack: &str, log_level: Option<&str>) -> Self {
+        let frame = LineFrame { function, stack: stack.to_owned(), level: LineLevel::passing(log_level) };
+        Self { frame, line: Mutex::default() }
     }
 
     /// Notes the license of the request's key, for the log line of any answer.
@@ -137,7 +159,7 @@ impl Telemetry {
     /// Writes the line, if a request was answered since the last one.
     pub(crate) fn write(&self, ring_age: Option<Duration>) {
         let line = std::mem::take(&mut *self.line());
-        if let Some(text) = line.render(self.function, &self.stack, ring_age) {
+        if let Some(text) = line.render(&self.frame, ring_age) {
             // The request has been answered, so a closed standard output must not fail it.
             let _ = writeln!(std::io::stdout().lock(), "{text}");
         }
@@ -149,8 +171,27 @@ impl Telemetry {
     }
 }
 
+impl LineLevel {
+    fn passing(log_level: Option<&str>) -> Self {
+        let level = log_level.map(str::to_ascii_uppercase);
+        level.filter(|level| ABOVE_INFO.contains(&level.as_str())).map_or(Self::Info, Self::AtLeast)
+    }
+
+    fn write_into(&self, root: &mut Map<String, Value>, at: UnixMillis) {
+        let level = match self {
+            Self::Info => "INFO",
+            Self::AtLeast(level) => {
+                let at = Timestamp::from_millisecond(at.0).unwrap_or_default();
+                root.insert("timestamp".to_owned(), json!(at.to_string()));
+                level
+            }
+        };
+        root.insert("level".to_owned(), json!(level));
+    }
+}
+
 impl RequestLogLine {
-    fn render(self, function: &'static str, stack: &str, ring_age: Option<Duration>) -> Option<String> {
+    fn render(self, frame: &LineFrame, ring_age: Option<Duration>) -> Option<String> {
         let Answered { at, request_id, code, license_id, latency } = self.answered?;
         let license_id = license_id.or(self.license_id);
         let counts = [
@@ -185,9 +226,9 @@ impl RequestLogLine {
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": metrics }],
         });
         root.insert("_aws".to_owned(), emf);
-        root.insert(DIMENSION.to_owned(), json!(stack));
-        root.insert("level".to_owned(), json!("INFO"));
-        root.insert("function".to_owned(), json!(function));
+        root.insert(DIMENSION.to_owned(), json!(frame.stack));
+        frame.level.write_into(&mut root, at);
+        root.insert("function".to_owned(), json!(frame.function));
         root.insert("request.id".to_owned(), json!(request_id));
         root.insert("outcome.code".to_owned(), json!(code));
         if let Some(license_id) = license_id {
@@ -209,6 +250,10 @@ mod tests {
     /// The stack's name in `samconfig.toml`.
     const STACK: &str = "falconer";
 
+    fn frame(function: &'static str) -> LineFrame {
+        LineFrame { function, stack: STACK.to_owned(), level: LineLevel::Info }
+    }
+
     fn line() -> RequestLogLine {
         let answered = Answered {
             at: UnixMillis(1_800_000_000_000),
@@ -222,7 +267,7 @@ mod tests {
 
     #[test]
     fn line_of_a_yes_fits_in_512_bytes() {
-        let text = line().render("verify", STACK, Some(Duration::from_secs(299))).unwrap();
+        let text = line().render(&frame("verify"), Some(Duration::from_secs(299))).unwrap();
         assert!(text.len() <= 512, "{} bytes: {text}", text.len());
         let root: Value = serde_json::from_str(&text).unwrap();
         let declared: Vec<_> = root["_aws"]["CloudWatchMetrics"][0]["Metrics"]
@@ -239,10 +284,10 @@ mod tests {
     /// CloudWatch takes the value of a dimension from the root of the line, as a text.
     #[test]
     fn line_names_its_stack() {
-        let text = line().render("verify", "falconer-test", None).unwrap();
+        let text = line().render(&frame("verify"), None).unwrap();
         let root: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(root["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Stack"]]));
-        assert_eq!(root["Stack"], "falconer-test");
+        assert_eq!(root["Stack"], STACK);
     }
 
     #[test]
@@ -257,7 +302,7 @@ mod tests {
             ..line()
         };
         let root: Value =
-            serde_json::from_str(&full.render("verify", STACK, Some(Duration::ZERO)).unwrap()).unwrap();
+            serde_json::from_str(&full.render(&frame("verify"), Some(Duration::ZERO)).unwrap()).unwrap();
         let metrics = root["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
         let mut held: Vec<_> = metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
         let mut listed = [&METRICS[..], &["VALID"]].concat();
@@ -272,21 +317,46 @@ mod tests {
             let mut line = line();
             line.answered.as_mut().unwrap().code = code.name();
             line.conflict_retries = 3;
-            let text = line.render("activate-sync", STACK, Some(Duration::from_secs(299))).unwrap();
+            let text = line.render(&frame("activate-sync"), Some(Duration::from_secs(299))).unwrap();
             assert!(text.len() <= 512, "{} bytes: {text}", text.len());
+        }
+    }
+
+    /// Without a timestamp Lambda takes any line for INFO, and drops it where the configuration asks for more.
+    #[test]
+    fn line_passes_any_log_level() {
+        for (configured, level, has_time) in [
+            (None, "INFO", false),
+            (Some("TRACE"), "INFO", false),
+            (Some("INFO"), "INFO", false),
+            (Some("WARN"), "WARN", true),
+            (Some("error"), "ERROR", true),
+            (Some("FATAL"), "FATAL", true),
+        ] {
+            let level_of = LineFrame { level: LineLevel::passing(configured), ..frame("verify") };
+            let text = line().render(&level_of, None).unwrap();
+            let root: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(
+                (&root["level"], root["timestamp"].is_string()),
+                (&json!(level), has_time),
+                "{configured:?}"
+            );
+            if has_time {
+                assert_eq!(root["timestamp"], "2027-01-15T08:00:00Z");
+            }
         }
     }
 
     #[test]
     fn line_counts_failures_once() {
-        let telemetry = Telemetry::new("verify", STACK);
+        let telemetry = Telemetry::new("verify", STACK, None);
         telemetry.store_error();
         telemetry.audited(AuditOutcome::Dropped);
         telemetry.audited(AuditOutcome::Written);
         let counted = std::mem::take(&mut *telemetry.line());
         assert_eq!((counted.store_errors, counted.audit_drops), (1, 1));
-        assert!(counted.render("verify", STACK, None).is_none(), "nothing was answered");
-        let text = RequestLogLine { store_errors: 2, ..line() }.render("verify", STACK, None).unwrap();
+        assert!(counted.render(&frame("verify"), None).is_none(), "nothing was answered");
+        let text = RequestLogLine { store_errors: 2, ..line() }.render(&frame("verify"), None).unwrap();
         let root: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&root["StoreErrors"], &root["RingAge"]), (&json!(2), &Value::Null));
     }

@@ -47,27 +47,30 @@ struct TierTable {
     policy: PolicyTable,
 }
 
-/// A policy's overrides, as a catalog's file and an export's cell write them.
-#[derive(Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PolicyTable {
-    seats: Option<u32>,
-    check_interval_hours: Option<u32>,
-    offline_grace_days: Option<u32>,
-    hardware_required: Option<bool>,
-    hardware_match_threshold: Option<u32>,
-    max_transfers: Option<u32>,
-    transfer_cooldown_hours: Option<u32>,
-    transfer_requires_email: Option<bool>,
-    virtual_machines: Option<VirtualMachinesWord>,
+macro_rules! policy_table {
+    ($($(#[$meaning:meta])* $name:ident: $kind:ident = $default:expr,)*) => {
+        /// A policy's overrides, as a catalog's file and an export's cell write them.
+        #[derive(Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct PolicyTable {
+            $($name: Option<$kind>,)*
+        }
+
+        impl From<PolicyTable> for PolicyOverrides {
+            fn from(table: PolicyTable) -> Self {
+                Self { $($name: table.$name,)* }
+            }
+        }
+
+        impl From<PolicyOverrides> for PolicyTable {
+            fn from(policy: PolicyOverrides) -> Self {
+                Self { $($name: policy.$name,)* }
+            }
+        }
+    };
 }
 
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum VirtualMachinesWord {
-    Allow,
-    Refuse,
-}
+falconer_domain::policy_members!(policy_table);
 
 impl PolicyTable {
     fn is_empty(&self) -> bool {
@@ -133,44 +136,6 @@ pub fn difference(before: &Catalog, after: &Catalog) -> Vec<String> {
     let gone = before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}"));
     let come = after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}"));
     gone.chain(come).collect()
-}
-
-impl From<PolicyTable> for PolicyOverrides {
-    fn from(table: PolicyTable) -> Self {
-        Self {
-            seats: table.seats,
-            check_interval_hours: table.check_interval_hours,
-            offline_grace_days: table.offline_grace_days,
-            hardware_required: table.hardware_required,
-            hardware_match_threshold: table.hardware_match_threshold,
-            max_transfers: table.max_transfers,
-            transfer_cooldown_hours: table.transfer_cooldown_hours,
-            transfer_requires_email: table.transfer_requires_email,
-            virtual_machines: table.virtual_machines.map(|word| match word {
-                VirtualMachinesWord::Allow => VirtualMachines::Allow,
-                VirtualMachinesWord::Refuse => VirtualMachines::Refuse,
-            }),
-        }
-    }
-}
-
-impl From<PolicyOverrides> for PolicyTable {
-    fn from(policy: PolicyOverrides) -> Self {
-        Self {
-            seats: policy.seats,
-            check_interval_hours: policy.check_interval_hours,
-            offline_grace_days: policy.offline_grace_days,
-            hardware_required: policy.hardware_required,
-            hardware_match_threshold: policy.hardware_match_threshold,
-            max_transfers: policy.max_transfers,
-            transfer_cooldown_hours: policy.transfer_cooldown_hours,
-            transfer_requires_email: policy.transfer_requires_email,
-            virtual_machines: policy.virtual_machines.map(|answer| match answer {
-                VirtualMachines::Allow => VirtualMachinesWord::Allow,
-                VirtualMachines::Refuse => VirtualMachinesWord::Refuse,
-            }),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,9 @@ pub(super) fn document(subject: &mut CheckedStack) -> Result<()> {
 /// The script for owners of an account, with AWS's own command line, on the stand-ins.
 pub(super) fn smoke(subject: &mut CheckedStack) -> Result<()> {
     let script = "scripts/smoke-aws.sh";
-    step::ask(subject.workspace.command(subject.tools.program("shellcheck")).arg(script))?;
+    step::ask(
+        subject.workspace.command(subject.tools.program("shellcheck")).args([script, "scripts/adopt.sh"]),
+    )?;
     let stored = everything(subject)?;
     let mut run = subject.workspace.command("bash");
     run.arg(script);

@@ -32,12 +32,9 @@ impl FileAccess {
         if self == Self::Owner {
             return options.open(path);
         }
-        // To create a file exclusively follows no link.
-        let is_absent =
-            fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-        let file = if is_absent { options.clone().create_new(true).open(path) } else { options.open(path) };
-        let file = match file {
-            Err(error) if is_absent && error.kind() == io::ErrorKind::AlreadyExists => options.open(path)?,
+        let file = match open_shared(path, options) {
+            // Another program has created the file in the meantime.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_shared(path, options)?,
             file => file?,
         };
         if !is_file_itself(path, &file) {
@@ -83,6 +80,17 @@ impl FileAccess {
                 }
             }
         }
+    }
+}
+
+/// Opens a file in a folder of several users. A file is only created exclusively, since that follows no link: the target of
+/// a link stays absent.
+fn open_shared(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if has_one_name(&found) => options.clone().create(false).open(path),
+        Ok(_) => Err(io::ErrorKind::PermissionDenied.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => options.clone().create_new(true).open(path),
+        Err(error) => Err(error),
     }
 }
 

@@ -3,14 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use crate::trust::TrustedKeys;
-use crate::vectors::{public_keys, read, run, text};
+#[cfg(test)]
+use crate::vectors::run;
+use crate::vectors::{public_keys, read, text};
 
 #[test]
 fn keys_are_followed_as_specified() {
     run("trust", 45, conclude);
 }
 
-fn conclude(given: &Value) -> Value {
+/// Returns what a client concludes.
+#[must_use]
+pub fn conclude(given: &Value) -> Value {
     let (mut pins, mut kept) = (public_keys(&given["pinned"]), None::<String>);
     for step in given["steps"].as_array().unwrap() {
         match step.get("fetched") {

@@ -243,6 +243,7 @@ mod users {
                     let case = format!("{format:?} {ending:?} {is_hard} {}", target.display());
                     match fs::metadata(&target) {
                         Ok(found) => {
+                            assert!(target.ends_with("secret"), "{case}: the link's target was created");
                             assert_eq!((found.mode() & 0o777, found.len()), (0o600, 0), "{case}");
                         }
                         Err(_) => assert!(target.ends_with("absent"), "{case}"),

@@ -1,0 +1,201 @@
+/** An open installation: the license that counts, its store, and the time that has passed. */
+import type { Claims } from "../core/claims.js";
+import { type Decision, type Question, decide } from "./decision.js";
+import { leaseComponents } from "./hardware/components.js";
+import type { Fingerprint } from "./hardware/machine.js";
+import type { LicenseKey } from "./key.js";
+import { EMPTY, type StoredRecord, toFields, withoutActivation } from "./record.js";
+import { seal } from "./seal.js";
+import { type Evaluation, evaluate } from "./state.js";
+import { type ApplicationStore, StoreError } from "./store/store.js";
+import { type Checkpoint, type ClockReading, type ReconciledTime, Timeline, checkpointAt } from "./timeline.js";
+import { type Proof, type Verified, nothingStored, verified } from "./verified.js";
+
+/** The license of one application on one machine, as this process knows it. */
+export class Installation {
+  /** The license that counts, verified. */
+  current: Verified;
+  /** Trouble with the store; the license is valid all the same. */
+  notice: StoreError | null;
+  #timeline: Timeline;
+  /** The license as the disk last had it, while `current` has changes that could not be written. */
+  #unsavedBase: StoredRecord | null = null;
+
+  private constructor(
+    readonly proof: Proof,
+    private readonly store: ApplicationStore,
+    private readonly clock: () => ClockReading,
+    private readonly onChange: () => void,
+    start: { readonly current: Verified; readonly notice: StoreError | null },
+  ) {
+    [this.current, this.notice] = [start.current, start.notice];
+    this.#timeline = new Timeline(this.current.record.checkpoint, this.current.isIntact, clock());
+  }
+
+  /** Reads and verifies the stored license. */
+  static async open(proof: Proof, store: ApplicationStore, clock: () => ClockReading, notice: StoreError | null, onChange: () => void): Promise<Installation> {
+    try {
+      const current = await verified(await store.read(), proof);
+      return new Installation(proof, store, clock, onChange, { current, notice });
+    } catch (error) {
+      const current = await nothingStored(proof);
+      return new Installation(proof, store, clock, onChange, { current, notice: notice ?? asStoreError(error) });
+    }
+  }
+
+  /** Reads the clocks. */
+  observe(): ReconciledTime {
+    return this.#timeline.observe(this.clock());
+  }
+
+  /** State at this instant. */
+  evaluate(time: ReconciledTime = this.observe()): Evaluation {
+    return evaluate(this.current.decision, time, this.#timeline.isIntact, this.current.record.failedAt);
+  }
+
+  /** Reads the license from disk. Unsaved changes stay where the disk has nothing newer. */
+  async reload(): Promise<void> {
+    const stored = await this.store.read().catch(() => null);
+    if (stored === null) return;
+    const base = this.#unsavedBase;
+    if (base !== null) {
+      if (isSame(stored, base) || !(await this.#isNewer(stored))) return;
+      this.#unsavedBase = null;
+    }
+    if (!isSame(stored, this.current.record)) this.#adopt(await verified(stored, this.proof));
+  }
+
+  /** Changes the license and writes it. A change that cannot be written counts in this process, and is written later. */
+  async keep(change: (record: StoredRecord) => StoredRecord | Promise<StoredRecord>): Promise<void> {
+    const base = this.#unsavedBase ?? this.current.record;
+    const isUnsaved = this.#unsavedBase !== null;
+    const own = isUnsaved ? await change(this.current.record) : null;
+    try {
+      const kept = await this.store.update(async (stored) => {
+        if (own === null) return change(stored);
+        return isSame(stored, base) || !(await this.#isNewer(stored)) ? own : change(stored);
+      });
+      if (isUnsaved) [this.#unsavedBase, this.notice] = [null, null];
+      this.#adopt(await verified(kept, this.proof));
+    } catch (error) {
+      this.#unsavedBase = base;
+      this.notice = asStoreError(error);
+      this.#adopt(await verified(own ?? (await change(this.current.record)), this.proof));
+    }
+  }
+
+  /** Applies a signed answer, with the time that it proves. The decision is made while the store is locked, because
+   * another process may store a newer answer at any moment. */
+  async act(question: Question, claims: Claims, jws: string, key: LicenseKey, own: Fingerprint): Promise<Decision> {
+    const clocks = this.clock();
+    const checkpoint = checkpointAt(claims.at, clocks);
+    let decision: Decision = "unrelated";
+    await this.keep(async (record) => {
+      const held = (await verified(record, this.proof)).claims;
+      decision = decide(question, claims, held, own.stated);
+      return applied(decision, record, { claims, jws, key, checkpoint });
+    });
+    if (isOnlyTime(decision)) {
+      this.#timeline = this.#timeline.accepted(claims.at, clocks);
+      await this.#writeTime();
+    }
+    return decision;
+  }
+
+  /** Notes that a check failed. The state decides from when on it matters. */
+  async noteFailure(): Promise<void> {
+    const { now } = this.observe();
+    await this.keep((record) => ({ ...record, failedAt: now }));
+    await this.keepTime(1_000);
+  }
+
+  /** Stores the time if it is `atLeastMs` later than the stored one, or if the clock was set since. */
+  async keepTime(atLeastMs: number): Promise<void> {
+    this.observe();
+    const [passed, stored] = [this.#timeline.checkpoint, this.current.record.checkpoint];
+    if (passed.floorMs - stored.floorMs >= atLeastMs || passed.skewMs !== stored.skewMs) await this.#writeTime();
+  }
+
+  /** Notes a request for support. */
+  async log(action: string, outcome: string): Promise<void> {
+    await this.store.log(this.observe().now, action, outcome);
+  }
+
+  /** Writes the time under a new seal. Only a lease needs it. A changed checkpoint is left alone, because a new seal would
+   * make it valid. */
+  async #writeTime(): Promise<void> {
+    this.observe();
+    const { checkpoint, isIntact } = this.#timeline;
+    const { answer, checkpoint: read } = this.current.record;
+    if (!isIntact || this.current.decision.kind !== "leased") return;
+    await this.keep(async (record) => {
+      const { decision, key, isIntact: isStoredIntact } = await verified(record, this.proof);
+      if (decision.kind !== "leased" || key === null || !isStoredIntact || record.answer === null || record.answer !== answer) return record;
+      const later = laterOf(checkpoint, record.checkpoint, read);
+      return { ...record, checkpoint: later, seal: seal(later, record.answer, key, leaseComponents(decision.claims.hw ?? {})) };
+    });
+  }
+
+  async #isNewer(stored: StoredRecord): Promise<boolean> {
+    const at = (await verified(stored, this.proof)).claims?.at;
+    const own = this.current.claims?.at;
+    return at !== undefined && (own === undefined || at > own);
+  }
+
+  /** Makes a license the one that counts. A newer answer brings its own time; the checkpoint of the same or of an older one
+   * may only add to the time that this process has seen pass. */
+  #adopt(next: Verified): void {
+    const before = this.current;
+    this.current = next;
+    const clocks = this.clock();
+    const goesBack = next.claims?.sub === before.claims?.sub && (next.claims?.at ?? 0) < (before.claims?.at ?? 0);
+    if (next.record.answer !== before.record.answer && !goesBack) {
+      this.#timeline = new Timeline(next.record.checkpoint, next.isIntact, clocks);
+    } else if (next.record.seal !== before.record.seal || next.record.answer !== before.record.answer) {
+      this.#timeline = this.#timeline.joined(next.record.checkpoint, next.isIntact, clocks);
+    }
+    this.onChange();
+  }
+}
+
+interface Signed {
+  readonly claims: Claims;
+  readonly jws: string;
+  readonly key: LicenseKey;
+  readonly checkpoint: Checkpoint;
+}
+
+/** The license after a decision. */
+function applied(decision: Decision, record: StoredRecord, { claims, jws, key, checkpoint }: Signed): StoredRecord {
+  switch (decision) {
+    case "lease": {
+      const sealed = seal(checkpoint, jws, key, leaseComponents(claims.hw ?? {}));
+      return { ...record, key: key.text, answer: jws, failedAt: null, checkpoint, seal: sealed };
+    }
+    case "lock":
+      return { ...record, answer: jws, failedAt: null, checkpoint, seal: null };
+    case "freed": {
+      // The install id belongs to the machine and the public keys to the vendor, so both stay.
+      const { trustedKeys, installId, givenUpKeys } = withoutActivation(record);
+      return { ...EMPTY, trustedKeys, installId, givenUpKeys };
+    }
+    default:
+      return record;
+  }
+}
+
+const isOnlyTime = (decision: Decision) => decision === "refused" || decision === "seat_released";
+
+/** Where another process stored the time since it was read, the later floor counts. */
+function laterOf(own: Checkpoint, stored: Checkpoint, read: Checkpoint): Checkpoint {
+  if (stored.floorMs === read.floorMs && stored.skewMs === read.skewMs) return own;
+  return { ...stored, floorMs: Math.max(stored.floorMs, own.floorMs) };
+}
+
+function isSame(a: StoredRecord, b: StoredRecord): boolean {
+  return a === b || JSON.stringify(toFields(a)) === JSON.stringify(toFields(b));
+}
+
+function asStoreError(error: unknown): StoreError {
+  return error instanceof StoreError ? error : new StoreError("store_unavailable");
+}

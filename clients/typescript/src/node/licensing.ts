@@ -1,0 +1,169 @@
+/** The license of an application on a device: activates it, keeps it working offline, refreshes it, moves it. */
+import { webcrypto } from "node:crypto";
+import { wait } from "../core/retry.js";
+import { Exchanger, type Platform } from "./exchange.js";
+import { type Failure, failureOf } from "./failure.js";
+import { machineNames } from "./hardware/machine.js";
+import { readThisMachine } from "./hardware/system.js";
+import { Installation } from "./installation.js";
+import { readKey } from "./key.js";
+import { type Refresher, startRefresher } from "./refresher.js";
+import { type Licensee, type Result, Session, readLicensee } from "./session.js";
+import { type DeviceSettings, type LicensingSettings, readDeviceSettings } from "./settings.js";
+import { type Snapshot, snapshotOf } from "./snapshot.js";
+import type { State } from "./state.js";
+import { PlainFile, isUnusable } from "./store/plain-file.js";
+import { ApplicationStore, MemoryStore, type Store, type StoreError } from "./store/store.js";
+import type { ClockReading } from "./timeline.js";
+import { type Proof, verified } from "./verified.js";
+
+/** Result of a call. With `waits` the request is saved, and a refresh sends it. */
+export type Outcome = { readonly ok: true; readonly state: State } | ({ readonly ok: false; readonly waits: boolean } & Failure);
+
+/** Options of a call that asks the server. */
+export interface CallOptions {
+  /** Ends the call early. */
+  readonly signal?: AbortSignal;
+}
+
+/** Person who uses the license. */
+export interface Person {
+  readonly name?: string;
+  readonly email?: string;
+}
+
+/** An open license. Its calls never reject for a refusal, for the network or for the store. */
+export class Licensing {
+  readonly #settings: DeviceSettings;
+  readonly #platform: Platform;
+  readonly #installation: Installation;
+  readonly #listeners: Set<(snapshot: Snapshot) => void>;
+  #turn: Promise<unknown> = Promise.resolve();
+  #refresher: Refresher | null = null;
+
+  private constructor(settings: DeviceSettings, platform: Platform, installation: Installation, listeners: Set<(snapshot: Snapshot) => void>) {
+    [this.#settings, this.#platform, this.#installation, this.#listeners] = [settings, platform, installation, listeners];
+  }
+
+  /** Opens the license of this application and machine. Rejects with a `SettingError` alone. */
+  static async open(settings: LicensingSettings, world: Partial<World> = {}): Promise<Licensing> {
+    const read = readDeviceSettings(settings);
+    const { clock, random, pause } = { ...SYSTEM, ...world };
+    const machine = await (read.hardware ?? readThisMachine)();
+    const proof: Proof = { product: read.product, pinned: read.pinned, issuer: read.issuer, machine };
+    const { store, notice } = await openStore(read.store);
+    const owner = {
+      product: read.product,
+      servers: read.servers,
+      machines: machineNames(machine, read.product),
+      isLeasedHere: async (record: Parameters<typeof verified>[0]) => (await verified(record, proof)).decision.kind === "leased",
+    };
+    const listeners = new Set<(snapshot: Snapshot) => void>();
+    const installation = await Installation.open(proof, new ApplicationStore(store, owner), clock, notice, () => {
+      for (const listener of listeners) listener(snapshotOf(installation));
+    });
+    return new Licensing(read, { random, pause }, installation, listeners);
+  }
+
+  /** True while the application may run. It asks nobody, so call it as often as you like. */
+  isUnlocked(): boolean {
+    return this.#installation.evaluate().unlocked;
+  }
+
+  /** True if a feature is on. */
+  hasFeature(feature: string): boolean {
+    return this.isUnlocked() && (this.#installation.current.claims?.features ?? []).includes(feature);
+  }
+
+  /** State, for display. */
+  status(): State {
+    return this.#installation.evaluate().state;
+  }
+
+  /** Everything at one instant. */
+  snapshot(): Snapshot {
+    return snapshotOf(this.#installation);
+  }
+
+  /** Calls a listener after each change of the license. Returns a function that ends that. */
+  onChange(listener: (snapshot: Snapshot) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Takes a seat for this device. A refused key replaces nothing. */
+  activate(key: string, person: Person = {}, options: CallOptions = {}): Promise<Outcome> {
+    return this.#withInput(key, person, options, (session, input, licensee) => session.activate(input, licensee));
+  }
+
+  /** Moves a seat of the license to this device. `fromDevice` names the device that loses it, where several are bound. */
+  transfer(key: string | null, { fromDevice, ...person }: Person & { fromDevice?: string } = {}, options: CallOptions = {}): Promise<Outcome> {
+    const typed = key ?? this.#installation.current.record.key ?? "";
+    return this.#withInput(typed, person, options, (session, input, licensee) => session.transfer(input, licensee, fromDevice ?? null));
+  }
+
+  /** Checks the stored license, after sending the request that waits. */
+  refresh(options: CallOptions = {}): Promise<Outcome> {
+    return this.#run(options, (session) => session.refresh());
+  }
+
+  /** Frees this device's seat and forgets the license. */
+  deactivate(options: CallOptions = {}): Promise<Outcome> {
+    return this.#run(options, (session) => session.deactivate());
+  }
+
+  /** Checks in the background from now on. */
+  startRefresher(): Refresher {
+    this.#refresher ??= startRefresher(() => this.#installation, () => this.refresh());
+    return this.#refresher;
+  }
+
+  /** Ends the refresher and writes the time that has passed. */
+  async close(): Promise<void> {
+    await this.#refresher?.stop();
+    await this.#turn;
+    await this.#installation.keepTime(1);
+  }
+
+  async #withInput(typed: string, person: Person, options: CallOptions, call: (session: Session, key: NonNullable<ReturnType<typeof readKey>>, licensee: Licensee) => Promise<Result>): Promise<Outcome> {
+    const [key, licensee] = [readKey(typed), readLicensee(person.name, person.email)];
+    if (key === null) return this.#outcome({ kind: "failed", failure: failureOf("input", typed.trim() === "" ? "missing_key" : "invalid_key") });
+    if ("kind" in licensee) return this.#outcome({ kind: "failed", failure: licensee });
+    return this.#run(options, (session) => call(session, key, licensee));
+  }
+
+  /** Runs one call after the others. */
+  #run({ signal }: CallOptions, call: (session: Session) => Promise<Result>): Promise<Outcome> {
+    const exchanger = new Exchanger(this.#settings, this.#platform, this.#installation);
+    const session = new Session(this.#installation, exchanger, this.#platform, this.#settings.deviceName, signal ?? null);
+    const turn = this.#turn.then(async () => {
+      await this.#installation.reload();
+      return this.#outcome(await call(session));
+    });
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  #outcome(result: Result): Outcome {
+    if (result.kind === "done") return { ok: true, state: this.status() };
+    return { ok: false, waits: result.kind === "waits", ...result.failure };
+  }
+}
+
+/** Clocks, random numbers and pauses, which tests replace. */
+export interface World extends Platform {
+  readonly clock: () => ClockReading;
+}
+
+const SYSTEM: World = {
+  clock: () => ({ wallMs: Date.now(), monotonicMs: performance.now() }),
+  random: (bytes) => webcrypto.getRandomValues(new Uint8Array(bytes)),
+  pause: wait,
+};
+
+/** Opens the store. One that cannot be used is replaced by memory, and the snapshot says so. */
+async function openStore(store: string | Store): Promise<{ store: Store; notice: StoreError | null }> {
+  if (typeof store !== "string") return { store, notice: null };
+  const { store: file, notice } = await PlainFile.open(store);
+  return { store: notice !== null && isUnusable(notice) ? new MemoryStore() : file, notice };
+}

@@ -1,0 +1,27 @@
+/** Seal over the kept time, so that an edited file is noticed. It is a deterrent: everything that keys it is on the
+ * machine. Its form is that of the Rust library, which reads the same file. */
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { type Components, labelsOf } from "./hardware/components.js";
+import type { LicenseKey } from "./key.js";
+import type { Checkpoint } from "./timeline.js";
+
+/** Seals a checkpoint together with the lease that it came with, under the components that the lease states. */
+export function seal(checkpoint: Checkpoint, lease: string, key: LicenseKey, hw: Components): string {
+  const secret = createHmac("sha256", key.canonical);
+  for (const label of labelsOf(hw).sort()) secret.update(`${label}\0${hw[label] ?? ""}`);
+  const mac = createHmac("sha256", secret.digest()).update("falconer/time-marks/v1\0");
+  mac.update(bigEndian(checkpoint.floorMs)).update(bigEndian(checkpoint.skewMs));
+  return mac.update(createHash("sha256").update(lease).digest()).digest("hex");
+}
+
+/** Compares a checkpoint with its seal. */
+export function isSealed(text: string | null, checkpoint: Checkpoint, lease: string, key: LicenseKey, hw: Components): boolean {
+  const [given, right] = [Buffer.from(text ?? ""), Buffer.from(seal(checkpoint, lease, key, hw))];
+  return given.length === right.length && timingSafeEqual(given, right);
+}
+
+function bigEndian(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(BigInt.asIntN(64, BigInt(Math.trunc(value))));
+  return bytes;
+}

@@ -1,0 +1,96 @@
+/** The whole license at one instant, for a window, a log of the support desk or another process. */
+import { toDate } from "../core/license.js";
+import { type Advice, adviceOf } from "../core/messages.js";
+import { labelsOf, type Label } from "./hardware/components.js";
+import type { Installation } from "./installation.js";
+import { masked } from "./key.js";
+import { DEVICE_MESSAGES } from "./messages.js";
+import { type Evaluation, type LockCode, type State, refreshAt } from "./state.js";
+
+/** Everything that is known at one instant. It holds no license key and no hardware value, so it may be logged and sent
+ * through Electron's IPC. A later version adds members. */
+export interface Snapshot {
+  /** Grows when a member changes its meaning, and not for a new member. */
+  readonly version: 1;
+  readonly state: State;
+  /** True while the application may run. Decide by this member and by no comparison of states: a clock that was turned back
+   * leaves a paying user unlocked. */
+  readonly unlocked: boolean;
+  readonly lockCode: LockCode | null;
+  /** Message about the state. */
+  readonly message: Advice;
+  /** Features that are on. */
+  readonly features: readonly string[];
+  /** The license, where a signed answer about this machine is stored; also while it is locked. */
+  readonly license: DeviceLicense | null;
+  /** Request that waits for the server. */
+  readonly pending: { readonly name: "activate" | "deactivate" | "release_seat"; readonly message: Advice } | null;
+  /** Problem with the place where the license is saved. */
+  readonly notice: Advice | null;
+  readonly device: { readonly labels: readonly Label[]; readonly platform: "physical" | "container" | "virtual_machine" };
+  readonly now: Date;
+}
+
+/** The license as the last signed answer describes it. */
+export interface DeviceLicense {
+  readonly id: string;
+  /** License key in a form that may be shown. */
+  readonly maskedKey: string;
+  readonly tier: string | null;
+  /** Features of tier and license, also while they are off. */
+  readonly features: readonly string[];
+  /** End of the license; `null` is perpetual. */
+  readonly expiresAt: Date | null;
+  readonly deviceId: string | null;
+  /** End of offline use; `null` while the features are off. */
+  readonly offlineUntil: Date | null;
+  /** Moment from which the lease is renewed; `null` after a refusal. */
+  readonly refreshAt: Date | null;
+  /** Moment of the last signed answer, by the server's clock. */
+  readonly checkedAt: Date;
+}
+
+/** Takes a snapshot. */
+export function snapshotOf(installation: Installation): Snapshot {
+  const time = installation.observe();
+  const evaluation = installation.evaluate(time);
+  const { notice, proof, current } = installation;
+  const pending = current.record.pending ?? (current.record.givenUpKeys.length > 0 ? "release_seat" : null);
+  return {
+    version: 1,
+    ...evaluation,
+    message: adviceOf(evaluation.lockCode?.toLowerCase() ?? STATE_ADVICE[evaluation.state], DEVICE_MESSAGES),
+    features: evaluation.unlocked ? (current.claims?.features ?? []) : [],
+    license: licenseOn(installation, evaluation),
+    pending: pending && { name: pending, message: adviceOf(PENDING_ADVICE[pending], DEVICE_MESSAGES) },
+    notice: notice && adviceOf(notice.adviceId, DEVICE_MESSAGES),
+    device: { labels: labelsOf(proof.machine.components), platform: proof.machine.platform },
+    now: toDate(time.now),
+  };
+}
+
+const STATE_ADVICE: Readonly<Record<State, string>> = {
+  NOT_ACTIVATED: "no_license",
+  ACTIVE: "active",
+  REFRESH_DUE: "refresh_due",
+  GRACE: "grace",
+  LOCKED: "lease_expired",
+  CLOCK_SUSPECT: "clock_suspect",
+};
+const PENDING_ADVICE = { activate: "activation_waits", deactivate: "deactivation_waits", release_seat: "release_waits" };
+
+function licenseOn({ current }: Installation, { unlocked }: Evaluation): DeviceLicense | null {
+  const { claims, key, decision } = current;
+  if (claims === null || key === null || decision.kind === "none") return null;
+  return {
+    id: claims.sub,
+    maskedKey: masked(key),
+    tier: claims.tier ?? null,
+    features: claims.features ?? [],
+    expiresAt: claims.license_expires_at == null ? null : toDate(claims.license_expires_at),
+    deviceId: claims.device ?? null,
+    offlineUntil: unlocked ? toDate(claims.exp) : null,
+    refreshAt: claims.valid ? toDate(refreshAt(claims)) : null,
+    checkedAt: toDate(claims.at),
+  };
+}

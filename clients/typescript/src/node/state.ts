@@ -1,0 +1,69 @@
+/** State of an installation: a pure function of what is stored and of the time. */
+import type { Claims } from "../core/claims.js";
+import { type Components, matches } from "./hardware/components.js";
+import type { ReconciledTime } from "./timeline.js";
+
+/** State of an installation, to be shown. `isUnlocked()` and `hasFeature()` decide what an application unlocks. */
+export type State = "NOT_ACTIVATED" | "ACTIVE" | "REFRESH_DUE" | "GRACE" | "LOCKED" | "CLOCK_SUSPECT";
+
+/** Codes of the signed refusals that lock. */
+export const LOCKING = ["REVOKED", "SUSPENDED", "PENDING", "EXPIRED", "NOT_ACTIVATED", "HARDWARE_MISMATCH"] as const;
+
+/** Reason why an installation is locked. */
+export type LockCode = (typeof LOCKING)[number] | "LEASE_EXPIRED";
+
+/** Meaning of the stored answer on this machine, after its signature was verified again. */
+export type StoredDecision =
+  | { readonly kind: "none" }
+  | { readonly kind: "refused"; readonly code: LockCode }
+  | { readonly kind: "leased"; readonly claims: Claims };
+
+/** State, and whether the features of the lease are on. */
+export interface Evaluation {
+  readonly state: State;
+  readonly lockCode: LockCode | null;
+  readonly unlocked: boolean;
+}
+
+/** Reads the locking refusal of this code. Every other code, known or unknown, locks nothing. */
+export function lockCodeOf(code: string): LockCode | null {
+  return LOCKING.find((locking) => locking === code) ?? null;
+}
+
+/** True if the claims are a lease that names a device and states this machine. */
+export function isLeaseOf(claims: Claims, own: Components): boolean {
+  const { valid, device, hw, hw_threshold: threshold } = claims;
+  return valid && device != null && hw != null && threshold != null && matches(hw, threshold, own);
+}
+
+/** Reads the meaning of stored claims. */
+export function decisionOf(claims: Claims | null, own: Components | null): StoredDecision {
+  if (claims === null || own === null) return { kind: "none" };
+  if (isLeaseOf(claims, own)) return { kind: "leased", claims };
+  const code = claims.valid ? null : lockCodeOf(claims.code);
+  return code === null ? { kind: "none" } : { kind: "refused", code };
+}
+
+/** Moment from which a lease is renewed. A lease with a device has `refresh_at`; without it the check is due at once. */
+export function refreshAt(claims: Claims): number {
+  return claims.refresh_at ?? claims.at;
+}
+
+/** Evaluates the state. `failedAt` is the second of the last failed check, if none has succeeded since. */
+export function evaluate(decision: StoredDecision, time: ReconciledTime, isIntact: boolean, failedAt: number | null): Evaluation {
+  if (decision.kind === "none") return off("NOT_ACTIVATED");
+  if (decision.kind === "refused") return off("LOCKED", decision.code);
+  const { claims } = decision;
+  const { now, isSuspect } = time;
+  // If the stored time was changed, nobody knows how much has passed. Anything but off would reward the change.
+  if (isSuspect) return { state: "CLOCK_SUSPECT", lockCode: null, unlocked: isIntact && now < claims.exp };
+  if (now >= claims.exp) {
+    const end = claims.license_expires_at;
+    return off("LOCKED", end != null && end <= now ? "EXPIRED" : "LEASE_EXPIRED");
+  }
+  if (now < refreshAt(claims)) return on("ACTIVE");
+  return on(failedAt !== null && failedAt >= refreshAt(claims) ? "GRACE" : "REFRESH_DUE");
+}
+
+const on = (state: State): Evaluation => ({ state, lockCode: null, unlocked: true });
+const off = (state: State, lockCode: LockCode | null = null): Evaluation => ({ state, lockCode, unlocked: false });
