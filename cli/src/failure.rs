@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use falconer_aws::StoreError;
 use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::stacks::StackError;
+use falconer_domain::air_gap::Guarded;
 use falconer_domain::issue::OrderRefusal;
 use falconer_domain::keyring::KeyRingError;
 use falconer_domain::operate::{BadSetting, TierRefusal};
@@ -15,6 +16,8 @@ use falconer_operator::import_export::dates::Undecided;
 use falconer_operator::import_export::import::ImportError;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::EditRefusal;
+use falconer_operator::root::SignRefusal;
+use falconer_operator::root::file::RootFileError;
 use falconer_operator::rotation::RotationError;
 use falconer_operator::sealed::Unsealed;
 use falconer_operator::time::BadTime;
@@ -160,7 +163,7 @@ impl FailureKind {
         let does_not_read = cause.is::<BadTime>()
             || cause.is::<TooLong>()
             || cause.is::<OrderRefusal>()
-            || matches!(cause.downcast_ref(), Some(TierRefusal::NoSuchTier(_)))
+            || matches!(cause.downcast_ref(), Some(Guarded::Rule(TierRefusal::NoSuchTier(_))))
             || cause.is::<BadSetting>()
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()
@@ -172,6 +175,16 @@ impl FailureKind {
             || cause.is::<toml::de::Error>();
         if does_not_read {
             return Some(Self::BadInput);
+        }
+        match cause.downcast_ref() {
+            Some(RootFileError::Damaged(_)) => return Some(Self::Damaged),
+            Some(RootFileError::Exists(_)) => return Some(Self::Refused),
+            Some(RootFileError::Random(_)) => return Some(Self::Unreachable),
+            Some(_) => return Some(Self::BadInput),
+            None => {}
+        }
+        if let Some(SignRefusal::NoSuchGeneration(_)) = cause.downcast_ref() {
+            return Some(Self::NotFound);
         }
         cause.is::<KeyRingError>().then_some(Self::Damaged)
     }

@@ -1,12 +1,14 @@
 //! Falconer's integration tests: the real function binaries, with emulated services.
 
 mod activate_contract;
+mod air_gap;
 mod apps_script;
 mod attacks;
 mod behind_cloudfront;
 mod bench;
 mod catalogs;
 mod client;
+mod console;
 mod contract;
 mod counting;
 mod deactivate_contract;
@@ -27,6 +29,7 @@ mod issuing;
 mod keyring;
 mod keys_as_typed;
 mod kills;
+mod leak_drill;
 mod limits;
 mod logs;
 mod lost_replies;
@@ -40,6 +43,7 @@ mod public_keys;
 mod races;
 mod reference;
 mod requests_as_sent;
+mod root_command;
 mod rotation;
 mod runbook;
 mod same_machine;

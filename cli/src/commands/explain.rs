@@ -6,11 +6,11 @@ use anyhow::Result;
 use falconer_aws::operator::AuditRecord;
 use falconer_domain::Code;
 use falconer_domain::effective_license::EffectiveLicense;
-use falconer_domain::hardware::{DeviceId, Hardware, Label, Used};
-use falconer_domain::members;
-use falconer_domain::verify::{Check, Compared};
-use falconer_operator::explanation::{Explanation, Question};
+use falconer_domain::hardware::{DeviceId, Hardware, Used};
+use falconer_domain::verify::Check;
+use falconer_operator::explanation::{self, Explanation, NotHardware, Question, compared};
 use falconer_operator::history::Recent;
+use falconer_operator::root;
 use falconer_operator::time;
 use serde_json::{Value, json};
 
@@ -41,7 +41,12 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
             "licenseId": standing.license.id.as_str(), "at": at.0, "code": code.name(),
             "valid": *code == Code::Valid, "checks": checks, "device": device, "audit": rows(between),
             "refusals": rows(&answered.refusals), "granted": rows(&answered.granted),
+            "offline": render::offline_json(&standing.license, context.now),
         }))?);
+    }
+    // Verify may say yes, and an application with the root pinned not believe it.
+    for reminder in root::reminders(context.ring) {
+        context.progress(&reminder);
     }
     let mut lines = vec![format!("{} at {}: {}", standing.license.id, render::moment(at), code.name())];
     lines.push(if *code == Code::Valid {
@@ -60,6 +65,11 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
     }
     if let Some(device) = device {
         lines.push(format!("\nThe hardware is that of {device}."));
+    }
+    if let Some(offline) = render::offline_text(&standing.license, context.now) {
+        lines.push(format!(
+            "\nOffline leases, which no refusal reaches before they end:\n              {offline}"
+        ));
     }
     if let Some(erased_at) = standing.license.erased_at {
         lines.push(format!(
@@ -102,42 +112,17 @@ fn check_json(check: &Check) -> Value {
     })
 }
 
-fn compared(compared: &Compared) -> String {
-    match compared {
-        Compared::Status(status) => format!("status is {}", status.as_str()),
-        Compared::Expiry { expires_at: None, .. } => "it never ends".to_owned(),
-        Compared::Expiry { expires_at: Some(end), now } => {
-            format!("it ends {}, asked at {}", render::moment(*end), render::moment(*now))
-        }
-        Compared::Activation { hardware_given, hardware_required, bound } => format!(
-            "hardware {}, {}; {bound} devices bound",
-            if *hardware_given { "given" } else { "not given" },
-            if *hardware_required { "required" } else { "not required" },
-        ),
-        Compared::Hardware { hardware_given: false, .. } => "hardware not given".to_owned(),
-        Compared::Hardware { common: Some(common), threshold, .. } => {
-            format!("{common} components agree with the best device; the threshold is {threshold}")
-        }
-        Compared::Hardware { common: None, threshold, .. } => {
-            format!("no bound device matches; the threshold is {threshold}")
-        }
-    }
-}
-
 /// The machine of a file, as the functions read it from a request. A file may also be the object `hardware` alone.
 fn hardware(file: &Path) -> Result<Hardware> {
     let name = file.display();
     let bytes = input::bytes_of_text(file)?;
-    let request = members::object(&members::decoded(&bytes));
-    let request = request.ok_or_else(|| bad_input(format!("{name} is not a JSON object")))?;
-    let is_parts = !Hardware::is_in(&request)
-        && request.0.iter().any(|member| {
-            Label::ALL
-                .into_iter()
-                .any(|label| [label.as_str(), label.camel_case()].contains(&member.name.as_str()))
-        });
-    let read = if is_parts { Hardware::read_parts(&request) } else { Hardware::read(&request) };
-    Ok(read.map_err(|fault| bad_input(format!("{name}: {fault}")))?)
+    explanation::hardware_of(&bytes).map_err(|why| {
+        bad_input(match why {
+            NotHardware::NotAnObject => format!("{name} is not a JSON object"),
+            NotHardware::Fault(fault) => format!("{name}: {fault}"),
+        })
+        .into()
+    })
 }
 
 /// The parts of a machine that count for nothing.

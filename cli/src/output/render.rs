@@ -1,7 +1,5 @@
 //! How a license looks: as JSON of a stable shape, and as lines for a person.
 
-use std::collections::BTreeSet;
-
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
 use falconer_aws::operator::{AuditRecord, HardwareRecord, IssuanceRecord};
 use falconer_domain::effective_license::EffectiveLicense;
@@ -12,13 +10,13 @@ use falconer_domain::person::{DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{FormerDevice, Seats, TransferQuota};
 use falconer_domain::{License, LicenseId, UnixMillis};
 use falconer_operator::stats::Statistics;
-use falconer_operator::{time, words};
+use falconer_operator::{audit_words, time, words};
 use serde_json::{Value, json};
 
 /// A license as one JSON object.
 pub(crate) fn license_json(standing: &EffectiveLicense, issuance: &IssuanceRecord, now: UnixMillis) -> Value {
     let EffectiveLicense { license, policy, features } = standing;
-    let (seats, transfers) = (Seats::of(license, policy), TransferQuota::of(license, policy, now));
+    let (seats, transfers) = (Seats::of(license, policy, now), TransferQuota::of(license, policy, now));
     let release = |(id, released): (&DeviceId, &FormerDevice)| {
         let mut shown = device_json(id, &released.device);
         shown["releasedAt"] = json!(released.at.0);
@@ -48,6 +46,7 @@ pub(crate) fn license_json(standing: &EffectiveLicense, issuance: &IssuanceRecor
         },
         "devices": license.devices.iter().map(|(id, device)| device_json(id, device)).collect::<Vec<_>>(),
         "released": license.released.iter().map(release).collect::<Vec<_>>(),
+        "offline": offline_json(license, now),
         "ownPolicy": own_policy_json(license),
         "notes": license.notes.as_ref().map(Note::as_str),
         "erasedAt": license.erased_at.map(|at| at.0),
@@ -92,6 +91,29 @@ fn device_json(id: &DeviceId, device: &Device) -> Value {
     })
 }
 
+/// The long leases that are out.
+pub(crate) fn offline_json(license: &License, now: UnixMillis) -> Vec<Value> {
+    let out = license.offline.iter().filter(|(_, lease)| lease.is_out(now));
+    out.map(|(id, lease)| {
+        json!({
+            "device": id.as_str(), "lease": lease.lease, "until": lease.until.0,
+            "givenBack": !license.devices.contains_key(id),
+        })
+    })
+    .collect()
+}
+
+/// The same for a person, one device a line; `None` where no lease is out.
+pub(crate) fn offline_text(license: &License, now: UnixMillis) -> Option<String> {
+    let out = license.offline.iter().filter(|(_, lease)| lease.is_out(now));
+    let lines = out.map(|(id, lease)| match license.devices.contains_key(id) {
+        true => format!("{id} works without a network until {}", moment(lease.until)),
+        false => format!("{id} gave its seat back, which is vacant from {} on", moment(lease.until)),
+    });
+    let lines: Vec<_> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n              "))
+}
+
 /// An audit row as one JSON object.
 pub(crate) fn audit_json(row: &AuditRecord) -> Value {
     json!({
@@ -112,7 +134,7 @@ pub(crate) fn license_text(
     now: UnixMillis,
 ) -> String {
     let EffectiveLicense { license, policy, .. } = standing;
-    let (seats, transfers) = (Seats::of(license, policy), TransferQuota::of(license, policy, now));
+    let (seats, transfers) = (Seats::of(license, policy, now), TransferQuota::of(license, policy, now));
     let mut lines = vec![
         ("License id", license.id.to_string()),
         ("Key", issuance.key_hint.clone()),
@@ -135,12 +157,15 @@ pub(crate) fn license_text(
     );
     some("Features", (!license.features.is_empty()).then(|| license.features.join(", ")));
     some("Own policy", own_policy_text(license));
+    some("Offline", offline_text(license, now));
     some("Replaces", license.replaces.as_ref().map(LicenseId::to_string));
     some("Replaced by", license.replaced_by.as_ref().map(LicenseId::to_string));
     some("Note", license.notes.as_ref().map(|note| note.as_str().replace('\n', "\n              ")));
     let lines: Vec<_> = lines
         .iter()
-        .map(|(name, value)| (name, if *name == "Note" { words::lines(value) } else { words::line(value) }))
+        .map(|(name, value)| {
+            (name, if matches!(*name, "Note" | "Offline") { words::lines(value) } else { words::line(value) })
+        })
         .map(|(name, value)| format!("{name:<13} {value}"))
         .collect();
     lines.join("\n")
@@ -242,7 +267,7 @@ pub(crate) fn refusals_counted(statistics: &Statistics) -> String {
 pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) -> String {
     let mut table = table(&["When", "Action", "Code", "Who", "What"]);
     for row in rows {
-        let mut what: Vec<_> = told(row).collect();
+        let mut what: Vec<_> = audit_words::told(row).collect();
         what.extend(row.device.clone());
         what.extend(row.reason.as_ref().map(|reason| format!("“{reason}”")));
         let what: Vec<_> = what.iter().map(|text| words::line(text)).collect();
@@ -267,7 +292,7 @@ fn who(row: &AuditRecord) -> impl Iterator<Item = &str> {
 pub(crate) fn audit_line(row: &AuditRecord) -> String {
     let who = who(row).collect::<Vec<_>>().join(" ");
     let mut line = format!("{}  {}  {}  {who}", moment(row.moment()), row.action, row.code);
-    for change in told(row).chain(row.device.clone()) {
+    for change in audit_words::told(row).chain(row.device.clone()) {
         line.push_str("  ");
         line.push_str(&change);
     }
@@ -324,52 +349,6 @@ pub(crate) fn member_text(name: &str, value: &Value) -> String {
         Value::Array(values) if values.is_empty() => "none".to_owned(),
         Value::Array(values) => ids(values).map_or_else(|| value.to_string(), |ids| ids.join(", ")),
         other => other.to_string(),
-    }
-}
-
-/// Attributes that a person learns nothing from: they follow from others, or say where the row lies.
-const NOT_TOLD: [&str; 4] = ["expiry_month", "generation", "license_id", "product"];
-
-/// Formats the changes of a row.
-fn told(row: &AuditRecord) -> impl Iterator<Item = String> {
-    let told = |(name, change): (&String, &Value)| match name.as_str() {
-        "policy" => members_changed(change),
-        name if NOT_TOLD.contains(&name) || change["after"] == json!({}) => Vec::new(),
-        name => vec![changed(name, change)],
-    };
-    row.changes.iter().flat_map(told)
-}
-
-/// The members of an object that changed, each like a change of its own.
-fn members_changed(change: &Value) -> Vec<String> {
-    let side = |side: &str| change[side].as_object().cloned().unwrap_or_default();
-    let (before, after) = (side("before"), side("after"));
-    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    let differing = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-    let one = |name: &String| changed(name, &json!({ "before": before.get(name), "after": after.get(name) }));
-    differing.map(one).collect()
-}
-
-fn changed(name: &str, change: &Value) -> String {
-    let side = |side: &str| match &change[side] {
-        Value::Null if name == "expires_at" => "never".to_owned(),
-        Value::Null => "–".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Number(millis) if name.ends_with("_at") => {
-            millis.as_i64().map_or_else(|| millis.to_string(), |millis| moment(UnixMillis(millis)))
-        }
-        Value::Array(values) if values.is_empty() => "none".to_owned(),
-        Value::Array(values) => {
-            let values =
-                values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-            values.collect::<Vec<_>>().join(" ")
-        }
-        other => other.to_string(),
-    };
-    match change {
-        Value::String(word) => format!("{name} {word}"),
-        change if change["before"].is_null() => format!("{name}: {}", side("after")),
-        _ => format!("{name}: {} → {}", side("before"), side("after")),
     }
 }
 

@@ -117,7 +117,7 @@ pub use falconer_domain::hardware::Label;
 pub use form::{ActivationForm, Field, NextAction, Phase, SubmitOutcome};
 pub use hardware::{Hardware, Platform, RawComponents, SystemHardware};
 pub use licensing::{
-    Activation, Builder, Deactivation, Device, License, Licensing, OpenError, Pending, Refresher,
+    Activation, AirGapText, Builder, Deactivation, Device, License, Licensing, OpenError, Pending, Refresher,
 };
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use snapshot::Snapshot;
