@@ -3,18 +3,22 @@
 //! The comments on members are what `--help` prints, so they are plain text and not Markdown.
 #![expect(clippy::doc_markdown, reason = "the comments are help texts")]
 
+mod air_gap;
 mod change;
 mod import_export;
+mod root;
 mod settings;
 
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+pub(crate) use air_gap::{AcceptReceipt, ActivateOffline};
 pub(crate) use change::{Change, EraseSubject, Extend, LicenseChange, RotateKey};
 pub(crate) use import_export::{
     DateOrder, Export, ExportCsv, Import, ImportFile, ImportPostgres, ImportSheet,
 };
+pub(crate) use root::{PassphraseSource, Root, Sign};
 pub(crate) use settings::{Catalog, CatalogFile, Keyring};
 
 /// The operator's command line of a Falconer license authority.
@@ -70,6 +74,10 @@ pub(crate) struct ConnectionOptions {
     /// Name or ARN of the key ring's secret (stack output MasterKeySecret) [env: MASTER_KEY_SECRET_ID]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) master_key_secret_id: Option<String>,
+    /// Issuer in the leases that you sign for machines without a network, as the functions have it (parameter
+    /// LeaseIssuer) [env: LEASE_ISSUER] [default: falconer]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) lease_issuer: Option<String>,
     /// Name of the actor, for the audit [env: FALCONER_ACTOR] [default: your user name]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) actor: Option<String>,
@@ -82,6 +90,9 @@ pub(crate) enum Command {
     /// Manage the key ring: the masters that sign keys and leases
     #[command(subcommand)]
     Keyring(Keyring),
+    /// Manage the root: a key that never goes online and says which generations clients may believe
+    #[command(subcommand)]
+    Root(Root),
     /// Serve the vendor's screen on this machine, until Ctrl-C or an hour without a request
     Console(Console),
     /// Print a script that completes this program's commands in your shell
@@ -124,6 +135,10 @@ pub(crate) enum LicenseCommand {
     Find(Find),
     #[command(flatten)]
     Change(LicenseChange),
+    /// Answer the request of a machine without a network by a long lease
+    ActivateOffline(ActivateOffline),
+    /// Take the receipt of a machine without a network, which gives its seat back
+    AcceptReceipt(AcceptReceipt),
     /// Replace a leaked key, or all keys of a generation: new licenses with the same terms, the old ones revoked
     RotateKey(RotateKey),
     /// Decrypt and print the key of a license; the audit records it

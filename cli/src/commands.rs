@@ -1,5 +1,6 @@
 //! Commands: each reads its arguments, calls the operator library, and prints the outcome.
 
+mod air_gap;
 mod audit;
 mod catalog;
 pub(crate) mod console;
@@ -15,6 +16,7 @@ mod license;
 mod list;
 pub(crate) mod pages;
 mod product;
+pub(crate) mod root;
 mod rotate_generation;
 mod stats;
 
@@ -44,6 +46,7 @@ pub(crate) struct CommandContext<'a> {
     pub(crate) ring: &'a KeyRing,
     pub(crate) service: LicenseService<'a>,
     pub(crate) actor: &'a str,
+    pub(crate) issuer: &'a str,
     pub(crate) product: Option<&'a str>,
     pub(crate) options: OutputOptions,
     pub(crate) now: UnixMillis,
@@ -165,6 +168,8 @@ pub(crate) async fn run(context: &CommandContext<'_>, command: Command) -> Resul
         Command::List(list) => list::run(context, list).await,
         Command::Find(find) => find::run(context, &find).await,
         Command::Change(change) => license::change(context, change).await,
+        Command::ActivateOffline(activate) => air_gap::activate(context, &activate).await,
+        Command::AcceptReceipt(accept) => air_gap::accept(context, &accept).await,
         Command::RotateKey(rotate) => match (rotate.generation, &rotate.license) {
             (Some(generation), _) => rotate_generation::run(context, generation, &rotate).await,
             (None, license) => {

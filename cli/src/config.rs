@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) verifications_table: Option<String>,
     /// The key ring's secret.
     pub(crate) master_key_secret_id: Option<String>,
+    /// The issuer that leases name.
+    pub(crate) lease_issuer: Option<String>,
     /// The actor.
     pub(crate) actor: Option<String>,
     /// The product that commands are about which name none.
@@ -47,6 +49,7 @@ impl Settings {
             licenses_table: lookup("LICENSES_TABLE"),
             verifications_table: lookup("VERIFICATIONS_TABLE"),
             master_key_secret_id: lookup("MASTER_KEY_SECRET_ID"),
+            lease_issuer: lookup("LEASE_ISSUER"),
             actor: lookup("FALCONER_ACTOR"),
             product: lookup("FALCONER_PRODUCT"),
         }
@@ -71,6 +74,7 @@ impl Settings {
             licenses_table: self.licenses_table.or(other.licenses_table),
             verifications_table: self.verifications_table.or(other.verifications_table),
             master_key_secret_id: self.master_key_secret_id.or(other.master_key_secret_id),
+            lease_issuer: self.lease_issuer.or(other.lease_issuer),
             actor: self.actor.or(other.actor),
             product: self.product.or(other.product),
         }
@@ -91,6 +95,7 @@ impl Settings {
             licenses_table: output("LicensesTable"),
             verifications_table: output("VerificationsTable"),
             master_key_secret_id: output("MasterKeySecret"),
+            lease_issuer: output("LeaseIssuer"),
             ..Self::default()
         }
     }

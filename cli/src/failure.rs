@@ -15,6 +15,8 @@ use falconer_operator::import_export::dates::Undecided;
 use falconer_operator::import_export::import::ImportError;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::EditRefusal;
+use falconer_operator::root::SignRefusal;
+use falconer_operator::root::file::RootFileError;
 use falconer_operator::rotation::RotationError;
 use falconer_operator::sealed::Unsealed;
 use falconer_operator::time::BadTime;
@@ -172,6 +174,16 @@ impl FailureKind {
             || cause.is::<toml::de::Error>();
         if does_not_read {
             return Some(Self::BadInput);
+        }
+        match cause.downcast_ref() {
+            Some(RootFileError::Damaged(_)) => return Some(Self::Damaged),
+            Some(RootFileError::Exists(_)) => return Some(Self::Refused),
+            Some(RootFileError::Random(_)) => return Some(Self::Unreachable),
+            Some(_) => return Some(Self::BadInput),
+            None => {}
+        }
+        if let Some(SignRefusal::NoSuchGeneration(_)) = cause.downcast_ref() {
+            return Some(Self::NotFound);
         }
         cause.is::<KeyRingError>().then_some(Self::Damaged)
     }

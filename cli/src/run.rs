@@ -17,19 +17,22 @@ use falconer_operator::words;
 use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
 
-use crate::args::{self, Arguments, Command, ConnectionOptions, LicenseCommand, OutputOptions};
-use crate::commands::{self, CommandContext, keyring, pages};
+use crate::args::{self, Arguments, Command, ConnectionOptions, LicenseCommand, OutputOptions, Root};
+use crate::commands::{self, CommandContext, keyring, pages, root};
 use crate::failure::bad_input;
 
 /// The actor where nothing names one.
 const NOBODY: &str = "operator";
+/// The issuer where nothing names one: the default of the template's parameter `LeaseIssuer`.
+const DEFAULT_ISSUER: &str = "falconer";
 
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { connection, output: options, command, .. } = arguments;
     match command {
         Command::Completions { shell } => pages::completions(shell)?,
         Command::Man { folder } => pages::man(folder.as_deref())?,
-        Command::License(_) | Command::Keyring(_) | Command::Console(_) => {
+        Command::Root(Root::Init { out, passphrase }) => root::init(&out, &passphrase, options, now())?,
+        Command::License(_) | Command::Keyring(_) | Command::Root(_) | Command::Console(_) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(run_with_aws(connection, options, command))?;
         }
@@ -54,6 +57,10 @@ async fn run_with_aws(connection: ConnectionOptions, options: OutputOptions, com
             let writer = ring_writer(&operator.clients, &settings)?;
             let store = || store(&operator.clients, &settings);
             keyring::KeyringContext { writer, options, now: now() }.run(command, store).await
+        }
+        Command::Root(command) => {
+            let writer = ring_writer(&operator.clients, &settings)?;
+            root::RootContext { writer, options, now: now() }.run(command).await
         }
         Command::License(command) => with_context(&operator, &settings, options, command).await,
         Command::Console(command) => console(&operator, &settings, options, command, words).await,
@@ -132,8 +139,9 @@ async fn with_context(
             "made-up customers belong on a local stack; give --local, while `cargo xtask dev` runs";
         return Err(bad_input(sentence).into());
     }
-    let context =
-        CommandContext { store: &store, ring: &ring, service, actor: &actor, product, options, now: now() };
+    let issuer = settings.lease_issuer.as_deref().unwrap_or(DEFAULT_ISSUER);
+    let (store, ring, actor, now) = (&store, &ring, actor.as_str(), now());
+    let context = CommandContext { store, ring, service, actor, issuer, product, options, now };
     let outcome = commands::run(&context, command).await;
     if let Some(why) = caller.failure() {
         context.progress(&format!(
@@ -172,6 +180,7 @@ fn flags(place: ConnectionOptions) -> Settings {
         licenses_table: place.licenses_table,
         verifications_table: place.verifications_table,
         master_key_secret_id: place.master_key_secret_id,
+        lease_issuer: place.lease_issuer,
         actor: place.actor,
         // A flag of the commands that are about a product.
         product: None,

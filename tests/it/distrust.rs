@@ -28,34 +28,34 @@ use crate::manners::Folder;
 use crate::moving_in::{killed, rows};
 use crate::operator::{run, said, told};
 
-const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 
 fn product() -> Product {
     Product::parse("QF").unwrap()
 }
 
 /// Instances that are running read the ring every five minutes; new ones at once.
-fn start_anew(stack: &TestStack) {
+pub(crate) fn start_anew(stack: &TestStack) {
     for function in ["verify", "keys", "activate-sync"] {
         stack.gateway().kill(function, 0).expect("an instance to kill");
     }
 }
 
 /// Another generation signs, and whoever is asked knows it. Its number.
-fn promote(stack: &TestStack) -> u64 {
+pub(crate) fn promote(stack: &TestStack) -> u64 {
     told(stack, &["keyring", "add"]);
     let promoted = told(stack, &["keyring", "promote", "--now"])["generation"].as_u64().unwrap();
     start_anew(stack);
     promoted
 }
 
-fn distrust(stack: &TestStack, generation: u64) {
+pub(crate) fn distrust(stack: &TestStack, generation: u64) {
     let told = told(stack, &["keyring", "distrust", &generation.to_string()]);
     assert_eq!((&told["outcome"], &told["generation"]), (&json!("changed"), &json!(generation)));
     start_anew(stack);
 }
 
-fn published(stack: &TestStack) -> Jwks {
+pub(crate) fn published(stack: &TestStack) -> Jwks {
     serde_json::from_value(stack.get("/api/keys").body).expect("public keys")
 }
 
@@ -112,7 +112,7 @@ impl Transport for ForgingTransport {
 }
 
 /// A lease for the machine and the license that a request names, by whoever has the master of a generation.
-fn forged(ring: &KeyRing, request: &Value) -> String {
+pub(crate) fn forged(ring: &KeyRing, request: &Value) -> String {
     let key = request["license"].as_str().or(request["license_key"].as_str()).unwrap();
     let key = falconer_domain::LicenseKey::parse(key).unwrap();
     let mut received = falconer_domain::hardware::ReceivedComponents::default();
@@ -142,25 +142,26 @@ fn forged(ring: &KeyRing, request: &Value) -> String {
         refresh_at: Some(at + 3_650 * DAY),
         interval: Some(3_650 * DAY),
         grace: Some(0),
+        air_gap: None,
     };
     claims.sign(ring.current())
 }
 
 /// The leaked master.
-fn leaked() -> KeyRing {
+pub(crate) fn leaked() -> KeyRing {
     KeyRing::parse(&json!({ "current": "1", "1": MASTER_A }).to_string()).unwrap()
 }
 
 /// A client's clock, which advances only when a test turns it.
 #[derive(Clone)]
-struct Turned(Arc<Mutex<ClockReading>>);
+pub(crate) struct Turned(Arc<Mutex<ClockReading>>);
 
 impl Turned {
-    fn right() -> Self {
+    pub(crate) fn right() -> Self {
         Self(Arc::new(Mutex::new(ClockReading::new(UnixMillis(now().0), Duration::ZERO))))
     }
 
-    fn pass(&self, seconds: i64) {
+    pub(crate) fn pass(&self, seconds: i64) {
         let mut tick = self.0.lock().unwrap();
         tick.wall.0 += seconds * 1_000;
         tick.monotonic += Duration::from_secs(seconds.unsigned_abs());
@@ -176,7 +177,7 @@ impl Clock for Turned {
 }
 
 /// A computer of three parts. Their values may appear nowhere.
-struct Parts(&'static str);
+pub(crate) struct Parts(pub(crate) &'static str);
 
 impl Hardware for Parts {
     fn read(&self) -> RawComponents {

@@ -143,7 +143,10 @@ fn documented_commands_work() {
     let catalog =
         catalog.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a catalog");
     fs::write(folder.path().join("acme.toml"), catalog).unwrap();
-    for document in ["README.md", "docs/local-stack.md", "docs/operations.md", "docs/your-product.md"] {
+    fs::write(folder.path().join("passphrase.txt"), "six words that nobody would guess\n").unwrap();
+    for document in
+        ["README.md", "docs/local-stack.md", "docs/operations.md", "docs/your-product.md", "docs/root-key.md"]
+    {
         let text = fs::read_to_string(checkout().join(document)).unwrap();
         let commands = text.lines().filter_map(|line| {
             let line = line.split('#').next().unwrap_or_default().trim();
@@ -243,8 +246,14 @@ fn documented_commands_are_covered() {
         .collect();
     assert!(known.contains("dev") && known.contains("package"), "{known:?}");
     // `documents::documented_commands_work` runs these pages' commands of `falconer`.
-    let run =
-        ["README.md", "docs/local-stack.md", "docs/operations.md", "docs/cli.md", "docs/your-product.md"];
+    let run = [
+        "README.md",
+        "docs/local-stack.md",
+        "docs/operations.md",
+        "docs/cli.md",
+        "docs/your-product.md",
+        "docs/root-key.md",
+    ];
     let mut seen = 0;
     for name in pages() {
         let is_run = run.iter().any(|one| name == Path::new(one));

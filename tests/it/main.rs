@@ -1,6 +1,7 @@
 //! Falconer's integration tests: the real function binaries, with emulated services.
 
 mod activate_contract;
+mod air_gap;
 mod apps_script;
 mod attacks;
 mod bench;
@@ -27,6 +28,7 @@ mod issuing;
 mod keyring;
 mod keys_as_typed;
 mod kills;
+mod leak_drill;
 mod limits;
 mod logs;
 mod lost_replies;
@@ -40,6 +42,7 @@ mod public_keys;
 mod races;
 mod reference;
 mod requests_as_sent;
+mod root_command;
 mod rotation;
 mod runbook;
 mod same_machine;

@@ -162,6 +162,7 @@ fn at_the_desk(stack: &TestStack) -> BTreeMap<String, Calls> {
     run("set-customer", &[id, "--name", "Somebody"]);
     run("note", &[id, "called"]);
     run("reset-hardware", &[id, "--all"]);
+    crate::air_gap::files(stack, |command, arguments| run(command, arguments));
     run("reveal", &[id]);
     // An order of the person, whose id is hidden.
     let of_person = ["--order", "2", "--email", "fixture.person@example.com"];
@@ -185,6 +186,13 @@ fn at_the_ring(stack: &TestStack) -> BTreeMap<String, Calls> {
     let mut observer = Observer { stack, called: BTreeMap::new() };
     observer.run("keyring init", &["--master-key-secret-id", "a-fresh-secret"]);
     observer.run("keyring list", &[]);
+    let folder = Folder::new();
+    let key = folder.path("root.key");
+    let passphrase = folder.file("passphrase", "six words that nobody would guess");
+    told(stack, &["root", "init", "--out", &key, "--passphrase-file", &passphrase]);
+    observer.run("root sign", &["--key", &key, "--passphrase-file", &passphrase]);
+    observer.run("root show", &[]);
+    observer.run("root pin", &["--key", &key, "--out", &folder.path("keys.json")]);
     observer.run("keyring add", &[]);
     observer.run("keyring promote", &["--now"]);
     observer.run("keyring distrust", &["1"]);
@@ -228,7 +236,9 @@ fn commands() -> BTreeSet<String> {
     }
     // The console calls what the commands of its pages call, and goes on until it is interrupted. Made-up customers are for
     // a local stack.
-    leaves.retain(|command| !["completions", "console", "demo-data", "man"].contains(&command.as_str()));
+    leaves.retain(|command| {
+        !["completions", "console", "demo-data", "man", "root init"].contains(&command.as_str())
+    });
     leaves
 }
 

@@ -4,12 +4,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use falconer_domain::air_gap::{AirGapPurpose, AirGapRequest, LicenseName, TextKind, file_text};
+use falconer_domain::hardware::{Label, ReceivedComponents, keyed_component};
+use falconer_domain::license_key::{CurrentKey, fold};
+use falconer_domain::seats::ReportedMachine;
+use falconer_domain::{LicenseId, LicenseKey, Product, TierName};
 use falconer_tests::{Fixture, TestStack, alone, checkout};
 
 use crate::issuing::falconer;
 
+/// The license for which the reference shows a machine without a network.
+const OFFLINE_LICENSE: &str = "lic_eap9aees7s6h41p9hfbktnyc";
 /// The files that the reference prints and reads.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     (
         "customers.csv",
         "license_key,status,license_tier,license_duration_days,hw_component_1,hw_component_2,hw_component_3,\
@@ -30,6 +37,7 @@ const FILES: [(&str, &str); 7] = [
         "{\"license\": \"…\", \"hw_component_2\": \"other-pc-cpu\", \"hw_component_3\": \"other-pc-board\"}\n",
     ),
     ("catalog.toml", ""),
+    ("passphrase.txt", "six words that nobody would guess\n"),
     ("falconer.toml", "actor = \"anna\"\nproduct = \"QF\"\n"),
 ];
 
@@ -51,6 +59,7 @@ fn reference_matches_the_program() {
     let shown = falconer(&stack).args(["catalog", "show"]).output().unwrap();
     let catalog = String::from_utf8(shown.stdout).unwrap().replacen("seats = 1", "seats = 2", 1);
     fs::write(inside.join("catalog.toml"), catalog).unwrap();
+    fs::write(inside.join("request.txt"), request(&stack)).unwrap();
     fs::copy(checkout().join("docs/cli.md"), folder.join("cli.md")).unwrap();
 
     let cases = trycmd::TestCases::new();
@@ -72,6 +81,39 @@ fn reference_matches_the_program() {
     if let Err(why) = outcome {
         std::panic::resume_unwind(why);
     }
+}
+
+/// The request of a machine without a network, for a license that the reference has imported.
+fn request(stack: &TestStack) -> String {
+    let (ring, product) = (stack.ring(), Product::parse("QF").unwrap());
+    let imported = |old: &str, tier: &str| {
+        let tier = TierName::parse(tier).unwrap().printed();
+        let key = CurrentKey::in_place_of(&fold(old).unwrap(), ring.current(), product.clone(), tier);
+        LicenseKey::Current(key)
+    };
+    let keys = ["ABC-123-XYZ", "DEF-456-UVW", "GHI-789-RST", "JKL-012-OPQ"]
+        .into_iter()
+        .flat_map(|old| ["pro", "elite"].map(|tier| imported(old, tier)));
+    let named = |key: &LicenseKey| LicenseId::of(ring.current(), key).as_str() == OFFLINE_LICENSE;
+    let key = keys.into_iter().find(named).expect("a license of the reference");
+    let mut hardware = ReceivedComponents::default();
+    for label in [Label::Mac, Label::Board] {
+        hardware.insert(label, &keyed_component(&key.canonical(), label, "fixture-hardware-press")).unwrap();
+    }
+    let request = AirGapRequest {
+        product,
+        purpose: AirGapPurpose::Activate,
+        license: LicenseName::Masked(key.masked()),
+        nonce: [7; 16],
+        hardware,
+        machine: ReportedMachine::Ordinary,
+        device_name: None,
+        licensee_name: None,
+        licensee_email: None,
+        trusted_kids: vec!["1".to_owned()],
+        made_at: 0,
+    };
+    file_text(TextKind::Request, &[], &request.to_content(&key))
 }
 
 /// The reference has every command and flag of the program.

@@ -6,12 +6,13 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 
+use falconer_domain::air_gap::OfflineLease;
 use falconer_domain::jwks::Jwks;
 use falconer_domain::{Code, LicenseKey, Product, Status, UnixMillis, VirtualMachines, lease};
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Request};
 use falconer_tests::{
-    Fixture, MASTER_A, MASTER_B, Machine, Reply, TestStack, TestStackOptions, checkout, now,
+    Fixture, MASTER_A, MASTER_B, Machine, Reply, TestStack, TestStackOptions, checkout, device_id, now,
 };
 use serde_json::{Value, json};
 
@@ -25,7 +26,8 @@ const DAY: i64 = 86_400_000;
 const TABLE: &str = "| code | remedy |\n| --- | --- |\n";
 
 /// Sections with commands for a license, or for one customer, that other tests run.
-const RUN_ELSEWHERE: [(&str, &str, &str); 2] = [
+const RUN_ELSEWHERE: [(&str, &str, &str); 3] = [
+    ("A lost machine without a network", "air_gap", "a_seat_stays_while_its_lease_is_out"),
     ("A leaked master", "distrust", "a_leak_is_survived_to_retirement"),
     // AWS has the tables of before; what is said of licenses is `revoke`, and copying an item.
     ("Restoring the tables", "runbook", "missing_license_is_copied_over"),
@@ -719,6 +721,17 @@ fn seats_and_transfers(stack: &TestStack, entry: &RunbookSection<'_>) {
         }
         customer.hears(if chooses { "ALREADY_BOUND" } else { "ACTIVATED" });
     }
+    entry.reads(
+        "| `DEVICE_OFFLINE` | the seat is of a machine without a network: its receipt, or `falconer reset-hardware \
+         <license> --all --despite-offline-lease` if the machine is gone |",
+    );
+    let lease = OfflineLease { lease: "a lease".to_owned(), until: ago(-DAY) };
+    let fixture = Fixture::pro().bound(1, &old, ago(DAY));
+    let key = stack.put(fixture.with(move |new, _| drop(new.license.offline.insert(device_id(1), lease))));
+    let customer = RepeatedRequest::new(stack, "/api/transfer", new.request(&key));
+    customer.hears("DEVICE_OFFLINE");
+    entry.does("falconer reset-hardware <license> --all --despite-offline-lease", &[&key]);
+    customer.hears("ACTIVATED");
     entry.reads(
         "| `TRANSFER_LIMIT_REACHED`, `TRANSFER_COOLDOWN` | `falconer reset-hardware <license> --all`: every seat is vacant \
          and free of count, also one that was vacant before |",

@@ -1,5 +1,6 @@
 //! `POST /api/transfer`: every row of its table, with the whole body, the stored license and the audit row.
 
+use falconer_domain::air_gap::OfflineLease;
 use falconer_domain::hardware::ComponentForm;
 use falconer_domain::issue::NewLicense;
 use falconer_domain::person::Email;
@@ -42,6 +43,30 @@ fn needs_email(new: &mut NewLicense, _: &KeyRing) {
 
 fn device_required(devices: &Value) -> Value {
     with(TRANSFER.no(Code::DeviceRequired), json!({ "devices": devices }))
+}
+
+/// A seat that a machine without a network keeps, bound or not.
+#[test]
+fn offline_seat_does_not_move() {
+    let stack = TestStack::start();
+    let [a, b] = ["a", "b"].map(Machine::named);
+    let lease = |days: i64| OfflineLease { lease: "a lease".to_owned(), until: ago(-days * DAY) };
+    let held = |days| {
+        let out = lease(days);
+        Fixture::pro().bound(1, &b, ago(DAY)).with(move |new, _| {
+            new.license.offline.insert(device_id(1), out);
+        })
+    };
+    let left = held(1).with(|new, _| new.license.devices.clear());
+    let no = || TRANSFER.no(Code::DeviceOffline);
+    for (name, fixture) in [("bound", held(1)), ("left", left)] {
+        let key = put(&stack, fixture);
+        TRANSFER.check_no(&stack, name, &key, a.request(&key), no());
+    }
+    let key = put(&stack, held(-1));
+    let changed =
+        &["devices", "last_request", "offline", "released", "transfers", "transfers_total", "version"];
+    check(&stack, "ended", &key, (&a, json!({})), transferred((1, 1), one_transfer()), changed);
 }
 
 // ---- The yeses

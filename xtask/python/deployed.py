@@ -14,8 +14,13 @@ from samcli.yamlhelper import yaml_parse
 ALIAS = "live"
 
 
+def text(value):
+    """A value as text, the same text for the same value."""
+    return json.dumps(value, sort_keys=True, default=repr)
+
+
 def digest(value):
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(text(value).encode()).hexdigest()
 
 
 def without_code(template):
@@ -67,7 +72,7 @@ def bound(function):
 
 def rows(table):
     pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-    return sorted((item for page in pages for item in page["Items"]), key=lambda item: json.dumps(item, sort_keys=True))
+    return sorted((item for page in pages for item in page["Items"]), key=text)
 
 
 def kept(licenses, verifications, ring):

@@ -152,6 +152,9 @@ pub(crate) struct ResetHardware {
     /// All of them
     #[arg(long)]
     pub(crate) all: bool,
+    /// Free seats of machines without a network before their leases end; such a machine may work all the same
+    #[arg(long)]
+    pub(crate) despite_offline_lease: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ use falconer_domain::hardware::{DeviceId, Hardware, Used};
 use falconer_domain::verify::Check;
 use falconer_operator::explanation::{self, Explanation, NotHardware, Question, compared};
 use falconer_operator::history::Recent;
+use falconer_operator::root;
 use falconer_operator::time;
 use serde_json::{Value, json};
 
@@ -40,7 +41,12 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
             "licenseId": standing.license.id.as_str(), "at": at.0, "code": code.name(),
             "valid": *code == Code::Valid, "checks": checks, "device": device, "audit": rows(between),
             "refusals": rows(&answered.refusals), "granted": rows(&answered.granted),
+            "offline": render::offline_json(&standing.license, context.now),
         }))?);
+    }
+    // Verify may say yes, and an application with the root pinned not believe it.
+    for reminder in root::reminders(context.ring) {
+        context.progress(&reminder);
     }
     let mut lines = vec![format!("{} at {}: {}", standing.license.id, render::moment(at), code.name())];
     lines.push(if *code == Code::Valid {
@@ -59,6 +65,11 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
     }
     if let Some(device) = device {
         lines.push(format!("\nThe hardware is that of {device}."));
+    }
+    if let Some(offline) = render::offline_text(&standing.license, context.now) {
+        lines.push(format!(
+            "\nOffline leases, which no refusal reaches before they end:\n              {offline}"
+        ));
     }
     if let Some(erased_at) = standing.license.erased_at {
         lines.push(format!(

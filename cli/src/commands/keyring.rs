@@ -9,6 +9,7 @@ use falconer_domain::keyring::GenerationNumber;
 use falconer_domain::{KeyRing, UnixMillis};
 use falconer_operator::keyring::operations::{self, KeyringError};
 use falconer_operator::keyring::{Draft, EditRefusal};
+use falconer_operator::root;
 use falconer_operator::sealed::{Dependents, DependentsError};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -81,6 +82,7 @@ impl KeyringContext {
                 "Generation {number} is published. In 15 minutes `falconer keyring promote` lets it sign."
             );
             self.print_outcome("add", Some(number), &sentence)?;
+            self.remind().await;
         }
         Ok(())
     }
@@ -113,6 +115,7 @@ impl KeyringContext {
             let sentence =
                 format!("Generation {number} signs from now on; instances follow within five minutes.");
             self.print_outcome("promote", Some(number), &sentence)?;
+            self.remind().await;
         }
         Ok(())
     }
@@ -135,6 +138,7 @@ impl KeyringContext {
                  ignores leases signed by it until it fetches them again."
             );
             self.print_outcome("promote", Some(number), &sentence)?;
+            self.remind().await;
         }
         Ok(())
     }
@@ -155,7 +159,7 @@ impl KeyringContext {
                 .to_owned(),
             format!(
                 "an application that pins generation {number} believes its leases until you release one without the \
-                 pin; one that pins no other key, and has not met generation {current} yet, takes no new lease"
+                 pin, or until `falconer root sign` where it pins a root; one that pins no other key, and has not met generation {current} yet, takes no new lease"
             ),
             "its license keys go on working".to_owned(),
             format!(
@@ -174,21 +178,31 @@ impl KeyringContext {
                  retire {number}`."
             );
             self.print_outcome("distrust", Some(number), &sentence)?;
+            self.remind().await;
         }
         Ok(())
     }
 
     async fn trust(&self, generation: u8) -> Result<()> {
         let number = self.planned_edit(|draft| draft.trust(generation)).await?;
-        let lines = [
+        let mut lines = vec![
             format!("generation {number} is published again, and whatever it has signed is believed again"),
             "do this only where its master was never in other hands".to_owned(),
         ];
+        let draft = operations::open(&self.writer).await.map_err(unwrapped)?;
+        if root::has_distrusted(draft.ring(), number) {
+            lines.push(
+                "the root's statement distrusts it: clients with the root pinned never take a lease by it, so do not \
+                 promote it"
+                    .to_owned(),
+            );
+        }
         if self.agreed("trust", Some(number), &format!("trust generation {number} again"), &lines)? {
             let number = operations::trust(&self.writer, generation).await.map_err(unwrapped)?;
             let sentence =
                 format!("Generation {number} is trusted again; instances follow within five minutes.");
             self.print_outcome("trust", Some(number), &sentence)?;
+            self.remind().await;
         }
         Ok(())
     }
@@ -261,6 +275,7 @@ impl KeyringContext {
 
     async fn list(&self) -> Result<()> {
         let draft = operations::open(&self.writer).await.map_err(unwrapped)?;
+        let reminders = root::reminders(draft.ring());
         for doubt in draft.doubts() {
             output::note(&doubt);
         }
@@ -273,7 +288,10 @@ impl KeyringContext {
                 })
             };
             let generations = listed.iter().map(generation).collect::<Vec<_>>();
-            return Ok(output::document(&json!({ "generations": generations }))?);
+            return Ok(output::document(&json!({ "generations": generations, "reminders": reminders }))?);
+        }
+        for reminder in &reminders {
+            output::note(reminder);
         }
         let mut lines = vec!["Generation  Role        Added".to_owned()];
         for listed in listed {
@@ -281,6 +299,18 @@ impl KeyringContext {
             lines.push(format!("{:<10}  {:<10}  {added}", listed.number.to_string(), listed.role));
         }
         Ok(output::line(lines.join("\n"))?)
+    }
+
+    /// Says how the root's statement differs from the changed ring.
+    async fn remind(&self) {
+        if self.options.json {
+            return;
+        }
+        // The change is made, so a ring that cannot be read again right now is no failure of it.
+        let Ok(draft) = operations::open(&self.writer).await else { return };
+        for reminder in root::reminders(draft.ring()) {
+            output::note(&reminder);
+        }
     }
 
     /// Plans an edit before the confirmation.
@@ -378,7 +408,7 @@ async fn spared(store: &Store, ring: &KeyRing, number: GenerationNumber) -> Resu
 }
 
 /// A failure of Secrets Manager as itself, so that the exit code tells what is down from what is refused.
-fn unwrapped(error: KeyringError) -> anyhow::Error {
+pub(crate) fn unwrapped(error: KeyringError) -> anyhow::Error {
     match error {
         KeyringError::Write(error) => error.into(),
         KeyringError::Edit(refusal) => refusal.into(),

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use anyhow::{Context, Result};
 use falconer_aws::operator::IssuanceRecord;
+use falconer_domain::air_gap::{OperatorWord, guarded};
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
@@ -23,6 +24,7 @@ use crate::output::{self, render};
 
 /// Runs a command that changes one license.
 pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange) -> Result<()> {
+    let now = context.now;
     match command {
         LicenseChange::Suspend(change) => {
             edit(context, &change, "suspend", "SUSPENDED", |_| operate::suspend).await
@@ -35,7 +37,7 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
             edit(context, &change, "revoke", "REVOKED", |_| operate::revoke).await
         }
         LicenseChange::Extend(extend) => {
-            let (extension, now) = (extension(&extend)?, context.now);
+            let extension = extension(&extend)?;
             let rule = |_: &Catalog| move |license| operate::extend(license, extension, now);
             edit(context, &extend.change, "extend", "EXTENDED", rule).await
         }
@@ -45,7 +47,10 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
             let release = devices(&set.release)?;
             let rule = |catalog: &Catalog| {
                 let (tier, catalog, release) = (tier.clone(), catalog.clone(), release.clone());
-                move |license| operate::set_tier(license, tier.clone(), &catalog, &release)
+                move |license| {
+                    let rule = |license| operate::set_tier(license, tier.clone(), &catalog, &release);
+                    guarded(license, |_| release.clone(), OperatorWord::Keep, now, rule)
+                }
             };
             edit(context, &set.change, "set-tier", "TIER_SET", rule).await
         }
@@ -53,7 +58,10 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
             let release = devices(&set.release)?;
             let rule = |_: &Catalog| {
                 let release = release.clone();
-                move |license| operate::set_seats(license, set.seats, &release)
+                move |license| {
+                    let rule = |license| operate::set_seats(license, set.seats, &release);
+                    guarded(license, |_| release.clone(), OperatorWord::Keep, now, rule)
+                }
             };
             edit(context, &set.change, "set-seats", "SEATS_SET", rule).await
         }
@@ -71,7 +79,10 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
             let release = devices(&set.release)?;
             let rule = |catalog: &Catalog| {
                 let (catalog, change, release) = (catalog.clone(), change.clone(), release.clone());
-                move |license| operate::set_policy(license, &change, &catalog, &release)
+                move |license| {
+                    let rule = |license| operate::set_policy(license, &change, &catalog, &release);
+                    guarded(license, |_| release.clone(), OperatorWord::Keep, now, rule)
+                }
             };
             edit(context, &set.change, "set-policy", "POLICY_SET", rule).await
         }
@@ -95,7 +106,8 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
                 Some(id) => Reset::One(device(id)?),
                 None => Reset::All,
             };
-            let rule = |_: &Catalog| |license| operate::reset_hardware(license, &which);
+            let word = if reset.despite_offline_lease { OperatorWord::Free } else { OperatorWord::Keep };
+            let rule = |_: &Catalog| |license| operate::reset_offline(license, &which, word, now);
             edit(context, &reset.change, "reset-hardware", "HARDWARE_RESET", rule).await
         }
     }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// A license as one JSON object.
 pub(crate) fn license_json(standing: &EffectiveLicense, issuance: &IssuanceRecord, now: UnixMillis) -> Value {
     let EffectiveLicense { license, policy, features } = standing;
-    let (seats, transfers) = (Seats::of(license, policy), TransferQuota::of(license, policy, now));
+    let (seats, transfers) = (Seats::of(license, policy, now), TransferQuota::of(license, policy, now));
     let release = |(id, released): (&DeviceId, &FormerDevice)| {
         let mut shown = device_json(id, &released.device);
         shown["releasedAt"] = json!(released.at.0);
@@ -46,6 +46,7 @@ pub(crate) fn license_json(standing: &EffectiveLicense, issuance: &IssuanceRecor
         },
         "devices": license.devices.iter().map(|(id, device)| device_json(id, device)).collect::<Vec<_>>(),
         "released": license.released.iter().map(release).collect::<Vec<_>>(),
+        "offline": offline_json(license, now),
         "ownPolicy": own_policy_json(license),
         "notes": license.notes.as_ref().map(Note::as_str),
         "erasedAt": license.erased_at.map(|at| at.0),
@@ -90,6 +91,29 @@ fn device_json(id: &DeviceId, device: &Device) -> Value {
     })
 }
 
+/// The long leases that are out.
+pub(crate) fn offline_json(license: &License, now: UnixMillis) -> Vec<Value> {
+    let out = license.offline.iter().filter(|(_, lease)| lease.is_out(now));
+    out.map(|(id, lease)| {
+        json!({
+            "device": id.as_str(), "lease": lease.lease, "until": lease.until.0,
+            "givenBack": !license.devices.contains_key(id),
+        })
+    })
+    .collect()
+}
+
+/// The same for a person, one device a line; `None` where no lease is out.
+pub(crate) fn offline_text(license: &License, now: UnixMillis) -> Option<String> {
+    let out = license.offline.iter().filter(|(_, lease)| lease.is_out(now));
+    let lines = out.map(|(id, lease)| match license.devices.contains_key(id) {
+        true => format!("{id} works without a network until {}", moment(lease.until)),
+        false => format!("{id} gave its seat back, which is vacant from {} on", moment(lease.until)),
+    });
+    let lines: Vec<_> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n              "))
+}
+
 /// An audit row as one JSON object.
 pub(crate) fn audit_json(row: &AuditRecord) -> Value {
     json!({
@@ -110,7 +134,7 @@ pub(crate) fn license_text(
     now: UnixMillis,
 ) -> String {
     let EffectiveLicense { license, policy, .. } = standing;
-    let (seats, transfers) = (Seats::of(license, policy), TransferQuota::of(license, policy, now));
+    let (seats, transfers) = (Seats::of(license, policy, now), TransferQuota::of(license, policy, now));
     let mut lines = vec![
         ("License id", license.id.to_string()),
         ("Key", issuance.key_hint.clone()),
@@ -133,12 +157,15 @@ pub(crate) fn license_text(
     );
     some("Features", (!license.features.is_empty()).then(|| license.features.join(", ")));
     some("Own policy", own_policy_text(license));
+    some("Offline", offline_text(license, now));
     some("Replaces", license.replaces.as_ref().map(LicenseId::to_string));
     some("Replaced by", license.replaced_by.as_ref().map(LicenseId::to_string));
     some("Note", license.notes.as_ref().map(|note| note.as_str().replace('\n', "\n              ")));
     let lines: Vec<_> = lines
         .iter()
-        .map(|(name, value)| (name, if *name == "Note" { words::lines(value) } else { words::line(value) }))
+        .map(|(name, value)| {
+            (name, if matches!(*name, "Note" | "Offline") { words::lines(value) } else { words::line(value) })
+        })
         .map(|(name, value)| format!("{name:<13} {value}"))
         .collect();
     lines.join("\n")

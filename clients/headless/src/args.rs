@@ -105,6 +105,31 @@ pub(crate) enum Command {
     },
     /// Gives the seat back and forgets the license.
     Deactivate,
+    /// Makes a request file for a machine without a network; without a key it asks for a later end.
+    RequestFile {
+        /// License key [default: the one that was activated here].
+        key: Option<String>,
+        /// Name of the licensee.
+        #[arg(default_value = "")]
+        name: String,
+        /// E-mail address of the licensee.
+        #[arg(default_value = "")]
+        email: String,
+        /// File to write.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Takes the vendor's answer to a request file.
+    ImportFile {
+        /// File with the answer; `-` reads standard input.
+        file: PathBuf,
+    },
+    /// Gives the seat back without a network, and makes a receipt file for the vendor.
+    ReceiptFile {
+        /// File to write.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }
 
 /// The two ways to run.

@@ -1,7 +1,8 @@
 //! What answers and events say, as JSON.
 
 use falconer_client::{
-    Activation, Deactivation, Failure, FailureKind, Licensing, NetworkFailure, Snapshot, State, UnixSeconds,
+    Activation, AirGapText, Deactivation, Failure, FailureKind, Licensing, NetworkFailure, Snapshot, State,
+    UnixSeconds,
 };
 use serde_json::{Value, json};
 
@@ -29,6 +30,8 @@ pub(crate) enum CallResult {
     Done,
     /// Saved; a refresh sends it.
     Waiting(Failure),
+    /// A text for a person to carry to the vendor.
+    Text(AirGapText),
 }
 
 impl From<Activation> for CallResult {
@@ -59,9 +62,15 @@ impl CallResult {
     /// The member `result` of an answer.
     pub(crate) fn to_json(&self, licensing: &Licensing) -> Value {
         let waiting_for = match self {
-            Self::Done => None,
+            Self::Done | Self::Text(_) => None,
             Self::Waiting(failure) => Some(failure),
         };
-        json!({ "done": waiting_for.is_none(), "waiting_for": waiting_for, "snapshot": licensing.snapshot() })
+        let snapshot = licensing.snapshot();
+        let mut result =
+            json!({ "done": waiting_for.is_none(), "waiting_for": waiting_for, "snapshot": snapshot });
+        if let Self::Text(AirGapText { file, short, file_name, .. }) = self {
+            result["text"] = json!({ "file": file, "short": short, "file_name": file_name });
+        }
+        result
     }
 }

@@ -257,5 +257,11 @@ fn call(licensing: &Licensing, call: &RequestedCall) -> Result<CallResult, Failu
         }
         RequestedCall::Refresh => Ok(licensing.refresh()?.into()),
         RequestedCall::Deactivate => Ok(licensing.deactivate()?.into()),
+        RequestedCall::ActivationRequest { key, name, email } => {
+            Ok(CallResult::Text(licensing.activation_request(key, name, email)?))
+        }
+        RequestedCall::RenewalRequest => Ok(CallResult::Text(licensing.renewal_request()?)),
+        RequestedCall::ImportResponse { text } => Ok(licensing.import_response(text)?.into()),
+        RequestedCall::DeactivateByReceipt => Ok(CallResult::Text(licensing.deactivate_by_receipt()?)),
     }
 }

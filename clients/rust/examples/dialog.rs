@@ -7,7 +7,8 @@
 //!
 //! The argument fills the field of the key, as a link in a mail would; it may be absent.
 //!
-//! The library's [`ActivationForm`] makes every decision; this file draws it and forwards keys.
+//! The library's [`ActivationForm`] makes every decision; this file draws it and forwards keys. Ctrl-O goes on without a
+//! network: the request is shown as a QR code and can be saved, and the vendor's answer is pasted.
 
 #[path = "setup/environment.rs"]
 mod setup;
@@ -17,9 +18,11 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use falconer_client::{
-    ActivationForm, Dashboard, Failure, Field, Licensing, NextAction, Pending, Phase, SeatHolder, State,
-    SubmitOutcome, UnixSeconds,
+    ActivationForm, AirGapText, Dashboard, Failure, Field, Licensing, NextAction, Pending, Phase, SeatHolder,
+    State, SubmitOutcome, UnixSeconds,
 };
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Style, Stylize};
@@ -49,6 +52,10 @@ struct Dialog {
     form: ActivationForm,
     screen: Screen,
     work: Option<Receiver<SubmitOutcome>>,
+    /// Text of the vendor's answer, as far as it was pasted.
+    pasted: String,
+    /// Last sentence about a saved file.
+    saved: String,
     frames: usize,
 }
 
@@ -64,12 +71,15 @@ impl Dialog {
         if let Some(key) = key {
             form.set(Field::Key, key);
         }
-        let mut dialog = Self { licensing, form, screen: Screen::Form, work: None, frames: 0 };
+        let (pasted, saved) = (String::new(), String::new());
+        let mut dialog = Self { licensing, form, screen: Screen::Form, work: None, pasted, saved, frames: 0 };
         if dialog.has_license() {
             dialog.screen = Screen::Dashboard;
         } else if dialog.licensing.pending() == Some(Pending::Activate) {
             let work = dialog.form.send_pending();
             dialog.start(work);
+        } else if dialog.licensing.pending() == Some(Pending::Answer) {
+            dialog.form.await_answer();
         }
         dialog
     }
@@ -84,6 +94,7 @@ impl Dialog {
             }
             match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release && !self.press(key) => return Ok(()),
+                Event::Paste(text) if self.is_by_file() => self.pasted.push_str(&text),
                 Event::Paste(text) => self.form.enter(&text),
                 _ => {}
             }
@@ -98,12 +109,18 @@ impl Dialog {
             (Screen::Form, KeyCode::Esc) if self.work.is_some() => self.form.cancel(),
             (Screen::Form, KeyCode::Esc) if self.has_license() => self.screen = Screen::Dashboard,
             (_, KeyCode::Esc) => return false,
+            (Screen::Form, KeyCode::Char('o')) if control => self.form.ask_by_file(&self.licensing),
+            (Screen::Form, code) if self.is_by_file() => self.press_by_file(code, control),
             (Screen::Form, KeyCode::Char('t')) if control => self.move_here(),
             (Screen::Form, KeyCode::Char('n')) if control => self.form.choose_next_holder(),
             (Screen::Form, KeyCode::Char(c)) => self.form.enter(&c.to_string()),
             (Screen::Form, KeyCode::Backspace) => self.form.erase(),
             (Screen::Form, KeyCode::Tab | KeyCode::Down) => self.form.focus_next(),
             (Screen::Form, KeyCode::Enter) => self.activate(),
+            (Screen::Dashboard, KeyCode::Char('f')) => {
+                self.show_form(ActivationForm::new());
+                self.form.renew_by_file(&self.licensing);
+            }
             (Screen::Dashboard, KeyCode::Char('a')) => self.show_form(ActivationForm::new()),
             (Screen::Dashboard, KeyCode::Char('m')) if can_move_here(self.licensing.status()) => {
                 self.show_form(ActivationForm::for_state(self.licensing.status()));
@@ -116,6 +133,36 @@ impl Dialog {
             _ => {}
         }
         true
+    }
+
+    fn is_by_file(&self) -> bool {
+        matches!(self.form.phase(), Phase::ByFile { .. })
+    }
+
+    /// Handles a key while people carry files. The answer has several lines, so Enter does not end it.
+    fn press_by_file(&mut self, code: KeyCode, control: bool) {
+        match code {
+            KeyCode::Char('s') if control => self.save_request(),
+            KeyCode::Char('d') if control => {
+                let text = std::mem::take(&mut self.pasted);
+                self.form.import(&self.licensing, &text);
+                if self.form.phase() == &Phase::Done {
+                    self.screen = Screen::Dashboard;
+                }
+            }
+            KeyCode::Char(c) if !control => self.pasted.push(c),
+            KeyCode::Enter => self.pasted.push('\n'),
+            KeyCode::Backspace => drop(self.pasted.pop()),
+            _ => {}
+        }
+    }
+
+    fn save_request(&mut self) {
+        let Phase::ByFile { request: Some(request), .. } = self.form.phase() else { return };
+        self.saved = match std::fs::write(request.file_name, &request.file) {
+            Ok(()) => format!("Saved as {} in this folder.", request.file_name),
+            Err(error) => format!("{} cannot be saved: {error}.", request.file_name),
+        };
     }
 
     fn has_license(&self) -> bool {
@@ -165,6 +212,7 @@ impl Dialog {
         let dashboard = Dashboard::of(&self.licensing);
         match (self.screen, &dashboard) {
             (Screen::Dashboard, Some(dashboard)) => draw_dashboard(frame, dashboard),
+            _ if self.is_by_file() => self.draw_by_file(frame),
             _ => self.draw_form(frame),
         }
     }
@@ -187,6 +235,30 @@ impl Dialog {
         let block = Block::new().padding(Padding::new(2, 2, 1, 0));
         frame.render_widget(Paragraph::new(self.message()).wrap(Wrap { trim: false }).block(block), message);
         frame.render_widget(self.keys().dim(), keys);
+    }
+
+    /// Draws the request as a QR code where the terminal has the room for it, else as text.
+    fn draw_by_file(&self, frame: &mut Frame<'_>) {
+        let [body, keys] = Layout::vertical([Constraint::Min(10), Constraint::Length(1)]).areas(frame.area());
+        let message = self.form.message();
+        let mut lines = vec![Line::from(message.sentence), Line::from(message.next_step)];
+        let pasted = self.pasted.chars().filter(|c| !c.is_whitespace()).count();
+        if pasted > 0 {
+            lines.push(Line::from(format!("{pasted} characters of the answer were pasted.")).cyan());
+        }
+        lines.extend((!self.saved.is_empty()).then(|| Line::from(self.saved.clone()).dim()));
+        if let Phase::ByFile { request: Some(request), .. } = self.form.phase() {
+            lines.push(Line::default());
+            let room = usize::from(body.height).saturating_sub(lines.len() + 2);
+            match qr_code(request).filter(|code| code.len() <= room) {
+                Some(code) => lines.extend(code.into_iter().map(Line::from)),
+                None => lines.push(Line::from(request.short.clone()).dim()),
+            }
+        }
+        let block = Block::bordered().title(" Without a network ").padding(Padding::horizontal(1));
+        frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), body);
+        let offered = " Ctrl-S save the request   paste the answer, then Ctrl-D   Esc leave";
+        frame.render_widget(Line::from(offered).dim(), keys);
     }
 
     fn message(&self) -> Text<'static> {
@@ -219,11 +291,11 @@ impl Dialog {
 
     fn keys(&self) -> Line<'static> {
         let keys = match self.form.phase() {
-            Phase::Working => "",
+            Phase::Working | Phase::ByFile { .. } => "",
             Phase::Failed { next: NextAction::MoveHere(_), .. } => {
                 " Ctrl-T move to this device   Ctrl-N next device   Enter activate  "
             }
-            _ => " Tab next field   Enter activate  ",
+            _ => " Tab next field   Enter activate   Ctrl-O I have no network here  ",
         };
         let escape = match self.form.phase() {
             Phase::Working => "cancel",
@@ -255,13 +327,20 @@ fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
     let block = Block::bordered().title(" License ").padding(Padding::uniform(1));
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), body);
     let move_here = if can_move_here(dashboard.state) { "m move to this device   " } else { "" };
-    let offered = format!(" r check now   {move_here}a activate a key   Esc leave");
+    let offered = format!(" r check now   f renew by file   {move_here}a activate a key   Esc leave");
     frame.render_widget(Line::from(offered).dim(), keys);
 }
 
 /// True if a seat on another device could be moved here.
 fn can_move_here(state: State) -> bool {
     matches!(ActivationForm::for_state(state).phase(), Phase::Failed { next: NextAction::MoveHere(_), .. })
+}
+
+/// Lines of a QR code, two rows of it in each. The short text has the characters of the compact mode alone.
+fn qr_code(request: &AirGapText) -> Option<Vec<String>> {
+    let code = QrCode::with_error_correction_level(&request.short, EcLevel::L).ok()?;
+    let drawn = code.render::<Dense1x2>().quiet_zone(true).build();
+    Some(drawn.lines().map(str::to_owned).collect())
 }
 
 /// The code of a refusal, for the vendor.

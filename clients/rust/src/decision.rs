@@ -5,6 +5,11 @@ use falconer_domain::lease::Claims;
 
 use crate::clock::UnixSeconds;
 use crate::state::{LeaseTerm, LockCode, StoredDecision};
+use crate::trust::Signer;
+
+/// Longest time that a stored lease counts after its key ceased to. Interval and grace are the lease's own words, and the
+/// lease may be forged.
+const MAX_FORMER_SECONDS: i64 = 30 * 86_400;
 
 /// Purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,15 +86,25 @@ pub(crate) fn is_lease_of(claims: &Claims, own: &LeaseComponents) -> bool {
 }
 
 /// Meaning of a stored answer on this machine, after its signature was verified again.
-pub(crate) fn stored_decision(claims: &Claims, own: &LeaseComponents) -> StoredDecision {
+pub(crate) fn stored_decision(claims: &Claims, own: &LeaseComponents, signer: Signer) -> StoredDecision {
     match LockCode::of_refusal(&claims.code) {
-        _ if claims.valid && is_lease_of(claims, own) => StoredDecision::Leased(term(claims)),
+        _ if claims.valid && is_lease_of(claims, own) => StoredDecision::Leased(term(claims, signer)),
         Some(code) if !claims.valid => StoredDecision::Refused(code),
         _ => StoredDecision::NoLicense,
     }
 }
 
-fn term(claims: &Claims) -> LeaseTerm {
+/// The term of a lease. One by a key that does not count any more is renewed at once, and ends one interval and one grace
+/// after that at the latest.
+fn term(claims: &Claims, signer: Signer) -> LeaseTerm {
+    let term = stated_term(claims);
+    let Signer::Former(since) = signer else { return term };
+    let stated = claims.interval.unwrap_or_default().saturating_add(claims.grace.unwrap_or_default());
+    let end = since.0.saturating_add(stated.clamp(0, MAX_FORMER_SECONDS));
+    LeaseTerm { refresh_at: term.refresh_at.min(since), exp: term.exp.min(UnixSeconds(end)), ..term }
+}
+
+fn stated_term(claims: &Claims) -> LeaseTerm {
     LeaseTerm {
         // A lease with a device always has `refresh_at`; without it the next check is due at once.
         refresh_at: UnixSeconds(claims.refresh_at.unwrap_or(claims.at)),

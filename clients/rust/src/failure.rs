@@ -58,6 +58,8 @@ pub enum FailureKind {
     NothingSent,
     /// This process was forked from the one that opened the license; nothing was sent.
     Forked,
+    /// The license came over the network, which also takes its seat back.
+    NotAirGapped,
     /// The machine has no place for the license: no folder, and no memory.
     Store,
     /// The application opened the license with a setting that is not valid.
@@ -79,6 +81,18 @@ pub enum InvalidAnswer {
     OtherMachine,
     /// A lease for another product.
     OtherProduct,
+    /// A text that holds no answer to a request by file.
+    NotAnAnswer,
+    /// A request or a receipt in the place of the vendor's answer.
+    OwnText,
+    /// An answer of which a part is missing or was changed.
+    DamagedText,
+    /// An answer that a later version of the vendor's program has written.
+    NewerText,
+    /// The answer that is stored: it was imported before, and counts once.
+    AlreadyImported,
+    /// An answer, and no request by file waits here.
+    NoRequest,
 }
 
 /// Typed text that cannot be valid.
@@ -130,8 +144,8 @@ impl Failure {
 }
 
 impl FailureKind {
-    /// Name for programs: `offline`, `busy`, `refused`, `answer`, `input`, `nothing_sent`, `forked`, `store`
-    /// or `setting`.
+    /// Name for programs: `offline`, `busy`, `refused`, `answer`, `input`, `nothing_sent`, `forked`,
+    /// `not_air_gapped`, `store` or `setting`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -142,6 +156,7 @@ impl FailureKind {
             Self::Input(_) => "input",
             Self::NothingSent => "nothing_sent",
             Self::Forked => "forked",
+            Self::NotAirGapped => "not_air_gapped",
             Self::Store => "store",
             Self::Setting(_) => "setting",
         }
@@ -165,12 +180,19 @@ impl FailureKind {
             Self::Answer(InvalidAnswer::NotForThisRequest) => MessageId::NotForThisRequest,
             Self::Answer(InvalidAnswer::OtherMachine) => MessageId::OtherMachine,
             Self::Answer(InvalidAnswer::OtherProduct) => MessageId::OtherProduct,
+            Self::Answer(InvalidAnswer::NotAnAnswer) => MessageId::NotAnAnswer,
+            Self::Answer(InvalidAnswer::OwnText) => MessageId::OwnText,
+            Self::Answer(InvalidAnswer::DamagedText) => MessageId::DamagedText,
+            Self::Answer(InvalidAnswer::NewerText) => MessageId::NewerText,
+            Self::Answer(InvalidAnswer::AlreadyImported) => MessageId::AlreadyImported,
+            Self::Answer(InvalidAnswer::NoRequest) => MessageId::NoRequest,
             Self::Input(InvalidInput::Key) => MessageId::InvalidKey,
             Self::Input(InvalidInput::Name) => MessageId::InvalidName,
             Self::Input(InvalidInput::Email) => MessageId::InvalidEmail,
             Self::Input(InvalidInput::MissingKey) => MessageId::MissingKey,
             Self::NothingSent => MessageId::NothingSent,
             Self::Forked => MessageId::Forked,
+            Self::NotAirGapped => MessageId::NotAirGapped,
             Self::Store => MessageId::NoStore,
             Self::Setting(_) => MessageId::InvalidSetting,
         }
@@ -204,6 +226,7 @@ fn message_of_refusal(code: &str) -> MessageId {
         "NOT_FOUND" => MessageId::NotFound,
         "SEATS_EXHAUSTED" => MessageId::SeatsExhausted,
         "DEVICE_REQUIRED" => MessageId::DeviceRequired,
+        "DEVICE_OFFLINE" => MessageId::DeviceOffline,
         "TRANSFER_LIMIT_REACHED" => MessageId::TransferLimitReached,
         "TRANSFER_COOLDOWN" => MessageId::TransferCooldown,
         "EMAIL_MISMATCH" => MessageId::EmailMismatch,
@@ -236,6 +259,12 @@ impl From<FailureKind> for Failure {
 impl From<InvalidInput> for Failure {
     fn from(input: InvalidInput) -> Self {
         Self::new(FailureKind::Input(input))
+    }
+}
+
+impl From<InvalidAnswer> for Failure {
+    fn from(answer: InvalidAnswer) -> Self {
+        Self::new(FailureKind::Answer(answer))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The activation dialog without a screen. A toolkit draws this model and forwards keys to it; `examples/dialog.rs`
 //! does so in a terminal.
 
+mod by_file;
+
 use falconer_domain::LicenseKey;
 use falconer_domain::license_key::MAX_TYPED_BYTES;
 use falconer_domain::person::{Email, MAX_PERSON_CHARS, PersonName};
@@ -9,7 +11,7 @@ use crate::answer::SeatHolder;
 use crate::cancel::CancelToken;
 use crate::clock::UnixSeconds;
 use crate::failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
-use crate::licensing::{Activation, Licensing, Pending};
+use crate::licensing::{Activation, AirGapText, Licensing, Pending};
 use crate::state::{LockCode, State};
 use crate::user_message::{MessageId, UserMessage};
 
@@ -64,6 +66,13 @@ pub enum Phase {
     },
     /// No answer counts; the activation is saved and will be sent later.
     Waiting(Failure),
+    /// People carry a request to the vendor and the answer back, without a network.
+    ByFile {
+        /// The request, to save and to show as a QR code; `None` where it was made at an earlier start.
+        request: Option<AirGapText>,
+        /// Reason why the text that was given last is not the answer.
+        problem: Option<Failure>,
+    },
     /// The license is active; show the dashboard.
     Done,
 }
@@ -105,9 +114,16 @@ impl NextAction {
             | FailureKind::Answer(
                 InvalidAnswer::NotTheServer
                 | InvalidAnswer::UntrustedSignature
-                | InvalidAnswer::NotForThisRequest,
+                | InvalidAnswer::NotForThisRequest
+                | InvalidAnswer::NotAnAnswer
+                | InvalidAnswer::OwnText
+                | InvalidAnswer::DamagedText
+                | InvalidAnswer::NewerText
+                | InvalidAnswer::AlreadyImported
+                | InvalidAnswer::NoRequest,
             ) => Self::TryAgain,
-            FailureKind::Answer(InvalidAnswer::OtherMachine)
+            FailureKind::NotAirGapped
+            | FailureKind::Answer(InvalidAnswer::OtherMachine)
             | FailureKind::Store
             | FailureKind::Setting(_) => Self::AskVendor,
         }
@@ -181,7 +197,10 @@ impl ActivationForm {
         match &self.phase {
             Phase::Editing => MessageId::EnterKey.message(),
             Phase::Working => MessageId::AskingServer.message(),
-            Phase::Failed { failure, .. } | Phase::Waiting(failure) => failure.user_message(),
+            Phase::Failed { failure, .. }
+            | Phase::Waiting(failure)
+            | Phase::ByFile { problem: Some(failure), .. } => failure.user_message(),
+            Phase::ByFile { problem: None, .. } => MessageId::AnswerWaits.message(),
             Phase::Done => MessageId::Active.message(),
         }
     }

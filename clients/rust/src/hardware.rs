@@ -218,6 +218,11 @@ impl Fingerprint {
         self.received.are_enough_to_bind()
     }
 
+    /// Components as a request brings them.
+    pub(crate) const fn received(&self) -> &ReceivedComponents {
+        &self.received
+    }
+
     /// Components in the form of a request.
     pub(crate) fn to_wire(&self) -> BTreeMap<&'static str, &str> {
         self.received.iter().map(|(label, text)| (label.as_str(), text)).collect()

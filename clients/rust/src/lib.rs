@@ -104,8 +104,8 @@ mod timeline;
 pub mod transport;
 mod trust;
 mod user_message;
-#[cfg(test)]
-mod vectors;
+#[cfg(any(test, feature = "conformance"))]
+pub mod vectors;
 
 pub use answer::SeatHolder;
 pub use cancel::CancelToken;
@@ -117,7 +117,7 @@ pub use falconer_domain::hardware::Label;
 pub use form::{ActivationForm, Field, NextAction, Phase, SubmitOutcome};
 pub use hardware::{Hardware, Platform, RawComponents, SystemHardware};
 pub use licensing::{
-    Activation, Builder, Deactivation, Device, License, Licensing, OpenError, Pending, Refresher,
+    Activation, AirGapText, Builder, Deactivation, Device, License, Licensing, OpenError, Pending, Refresher,
 };
 pub use random::{NoRandomness, Random, SystemRandom};
 pub use snapshot::Snapshot;

@@ -14,12 +14,14 @@
 //!
 //! A `Session` (one at a time, held through a whole exchange with the server) changes the first and derives the others.
 //! The three parts of a session are `session` (requests and answers), `persist` (reading, writing, merging the row) and
-//! `time_keeping` (the time in the row); `outbox` decides about requests that have to wait. Looks lock the memory alone,
+//! `time_keeping` (the time in the row); `key_fetching` learns keys, and `outbox` decides about requests that have to wait. Looks lock the memory alone,
 //! so they never wait for the network.
 
+mod air_gap;
 mod builder;
 mod device_name;
 mod forked;
+mod key_fetching;
 mod license;
 mod location;
 mod merge;
@@ -45,16 +47,17 @@ use crate::failure::Failure;
 use crate::hardware::{Fingerprint, RawComponents};
 use crate::random::Random;
 use crate::snapshot::Snapshot;
-use crate::state::{Evaluation, Evidence, State, StoredDecision, evaluate};
+use crate::state::{Evaluation, Evidence, LockCode, State, StoredDecision, evaluate};
 use crate::timeline::{ReconciledTime, Timeline};
 use crate::transport::Transport;
 use crate::trust::PublicKeys;
-use crate::user_message::UserMessage;
+use crate::user_message::{MessageId, UserMessage};
 use device_name::DeviceNameSource;
 use forked::MemoryCopies;
 use outcome::Candidates;
 use session::{Session, SessionState};
 
+pub use air_gap::AirGapText;
 pub use builder::{Builder, OpenError};
 pub use license::{Device, License, Pending};
 pub use outcome::{Activation, Deactivation};
@@ -152,7 +155,7 @@ impl Licensing {
                     State::Locked { code } => Some(code),
                     _ => None,
                 },
-                message: state.user_message(),
+                message: memory.message_of(state),
                 features: features.unwrap_or_default(),
                 license,
                 pending: memory.pending,
@@ -334,6 +337,23 @@ impl Memory {
         evaluate(&Evidence { decision: self.decision, time, failed_at: self.failed_at })
     }
 
+    /// True where the stored lease came as a file, so that no network may be expected.
+    fn is_air_gapped(&self) -> bool {
+        self.claims.as_ref().is_some_and(|claims| claims.air_gap == Some(true))
+    }
+
+    /// The message of a state. A license that came as a file gets a next step that needs no network.
+    fn message_of(&self, state: State) -> UserMessage {
+        let by_file = match state {
+            State::RefreshDue | State::Grace { .. } => Some(MessageId::RenewByFile),
+            State::Locked { code: LockCode::LeaseExpired } => Some(MessageId::AirGapEnded),
+            State::ClockSuspect => Some(MessageId::AirGapClock),
+            _ => None,
+        };
+        let by_file = by_file.filter(|_| self.is_air_gapped());
+        by_file.map_or_else(|| state.user_message(), MessageId::message)
+    }
+
     fn license(&self, unlocked: bool) -> Option<License> {
         let (claims, key) = self.claims.as_ref().zip(self.key.as_ref())?;
         Some(License {
@@ -343,12 +363,16 @@ impl Memory {
             features: claims.features.clone().unwrap_or_default(),
             expires_at: claims.license_expires_at.map(UnixSeconds),
             device_id: claims.device.clone(),
-            offline_until: unlocked.then_some(UnixSeconds(claims.exp)),
+            offline_until: match self.decision {
+                StoredDecision::Leased(term) if unlocked => Some(term.exp),
+                _ => None,
+            },
             refresh_at: match self.decision {
                 StoredDecision::Leased(term) => Some(term.refresh_at),
                 _ => None,
             },
             checked_at: UnixSeconds(claims.at),
+            air_gap: claims.air_gap == Some(true),
         })
     }
 

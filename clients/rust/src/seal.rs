@@ -14,14 +14,16 @@ use zeroize::Zeroizing;
 
 use crate::timeline::{CheckpointIntegrity, TimeCheckpoint};
 
-/// Seals a checkpoint together with the answer that it came with.
+/// Seals a checkpoint together with the answer that it came with and with the root's statement, where there is one:
+/// `trust` is the part of the stored keys that must not be older than the checkpoint.
 pub(crate) fn seal(
     checkpoint: TimeCheckpoint,
     answer: &str,
     key: &LicenseKey,
     stated: &LeaseComponents,
+    trust: Option<&str>,
 ) -> String {
-    HEXLOWER.encode(&mac(checkpoint, answer, key, stated).finalize().into_bytes())
+    HEXLOWER.encode(&mac(checkpoint, answer, key, stated, trust).finalize().into_bytes())
 }
 
 /// Compares a checkpoint with its seal.
@@ -31,13 +33,20 @@ pub(crate) fn check(
     answer: &str,
     key: &LicenseKey,
     stated: &LeaseComponents,
+    trust: Option<&str>,
 ) -> CheckpointIntegrity {
     let seal_text = seal_text.and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok()).unwrap_or_default();
-    let matches = mac(checkpoint, answer, key, stated).verify_slice(&seal_text).is_ok();
+    let matches = mac(checkpoint, answer, key, stated, trust).verify_slice(&seal_text).is_ok();
     if matches { CheckpointIntegrity::Intact } else { CheckpointIntegrity::Tampered }
 }
 
-fn mac(checkpoint: TimeCheckpoint, answer: &str, key: &LicenseKey, stated: &LeaseComponents) -> Hmac<Sha256> {
+fn mac(
+    checkpoint: TimeCheckpoint,
+    answer: &str,
+    key: &LicenseKey,
+    stated: &LeaseComponents,
+    trust: Option<&str>,
+) -> Hmac<Sha256> {
     let canonical = Zeroizing::new(key.canonical());
     let mut secret = new_hmac(canonical.as_bytes());
     for (label, hash) in stated.to_wire() {
@@ -51,6 +60,10 @@ fn mac(checkpoint: TimeCheckpoint, answer: &str, key: &LicenseKey, stated: &Leas
     mac.update(&checkpoint.floor.0.to_be_bytes());
     mac.update(&checkpoint.skew_millis.to_be_bytes());
     mac.update(&Sha256::digest(answer.as_bytes()));
+    // Without a root the seal is that of the first release.
+    if let Some(trust) = trust {
+        mac.update(&Sha256::digest(trust.as_bytes()));
+    }
     mac
 }
 
@@ -71,9 +84,9 @@ mod tests {
         let key = |text| LicenseKey::parse(text).unwrap();
         let stated = |byte| LeaseComponents::from_iter([(Label::Mac, [byte; 16])]);
         let checkpoint = TimeCheckpoint { floor: UnixMillis(5), skew_millis: -7 };
-        let seal_text = seal(checkpoint, "a lease", &key("ABC-123-XYZ"), &stated(1));
+        let seal_text = seal(checkpoint, "a lease", &key("ABC-123-XYZ"), &stated(1), None);
         let fits = |seal_text: &str, checkpoint, answer, text, byte| {
-            check(Some(seal_text), checkpoint, answer, &key(text), &stated(byte))
+            check(Some(seal_text), checkpoint, answer, &key(text), &stated(byte), None)
                 == CheckpointIntegrity::Intact
         };
         assert!(fits(&seal_text, checkpoint, "a lease", "ABC-123-XYZ", 1));
@@ -96,8 +109,20 @@ mod tests {
         assert!(!fits(&seal_text, checkpoint, "a lease", "ABC-123-XYZ", 2));
         assert!(!fits(&seal_text[2..], checkpoint, "a lease", "ABC-123-XYZ", 1));
         assert!(!fits("", checkpoint, "a lease", "ABC-123-XYZ", 1));
+        let with = |sealed: Option<&str>, checked: Option<&str>| {
+            let seal_text = seal(checkpoint, "a lease", &key("ABC-123-XYZ"), &stated(1), sealed);
+            check(Some(&seal_text), checkpoint, "a lease", &key("ABC-123-XYZ"), &stated(1), checked)
+        };
+        assert_eq!(with(Some("a statement"), Some("a statement")), CheckpointIntegrity::Intact);
+        for (sealed, checked) in [
+            (Some("a statement"), None),
+            (None, Some("a statement")),
+            (Some("a statement"), Some("an older one")),
+        ] {
+            assert_eq!(with(sealed, checked), CheckpointIntegrity::Tampered, "{sealed:?} {checked:?}");
+        }
         assert_eq!(
-            check(None, checkpoint, "a lease", &key("ABC-123-XYZ"), &stated(1)),
+            check(None, checkpoint, "a lease", &key("ABC-123-XYZ"), &stated(1), None),
             CheckpointIntegrity::Tampered
         );
     }

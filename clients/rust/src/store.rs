@@ -31,7 +31,9 @@ pub(crate) use machine::machine_names;
 pub(crate) use memory::MemoryStore;
 pub(crate) use open::{Opened, open, read_only};
 pub use plain_file::PlainFile;
-pub(crate) use record::{Licensee, PendingRequest, Record, SentComponents, StoredKey, StoredReadings};
+pub(crate) use record::{
+    FileRequest, Licensee, PendingRequest, Record, SentComponents, StoredKey, StoredReadings,
+};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteFile;
 

@@ -76,6 +76,12 @@ messages! {
         "Move it to this device, or keep using the other one.";
     LeaseExpired, "lease_expired", "Offline use has ended.",
         "Connect this device to the internet and check the license. Then everything works again.";
+    RenewByFile, "renew_by_file", "The license is active and needs a new answer of the vendor before it ends.",
+        "Make a request file, send it to the vendor, and import the answer.";
+    AirGapEnded, "air_gap_ended", "Use without a network has ended.",
+        "Make a request file, send it to the vendor, and import the answer. Then everything works again.";
+    AirGapClock, "air_gap_clock", "This device's clock does not match the time seen before.",
+        "Correct date and time. If this message stays, give the license back by a receipt and activate again.";
 
     // Refusals that lock nothing.
     InvalidSignature, "invalid_signature", "The vendor's server does not know this license key.",
@@ -86,6 +92,8 @@ messages! {
         "Move it to this device, or deactivate it there first.";
     DeviceRequired, "device_required", "Several devices use this license.",
         "Choose the device that this one replaces.";
+    DeviceOffline, "device_offline", "The other device uses the license without a network, so it cannot move yet.",
+        "Give it back on that device by a receipt, or ask the vendor.";
     TransferLimitReached, "transfer_limit_reached", "The license has reached its limit of transfers for now.",
         "Use it on the device that has it, or ask the vendor to reset its devices.";
     TransferCooldown, "transfer_cooldown", "The license moved a short while ago.",
@@ -145,10 +153,24 @@ messages! {
         "Try again. If this continues, ask the vendor.";
     OtherProduct, "other_product", "This license key is for another product.",
         "Look for the key of this product, or ask the vendor.";
+    NotAnAnswer, "not_an_answer", "This text is not an answer of the vendor.",
+        "Take the whole file or the whole code that the vendor sent.";
+    OwnText, "own_text", "This is a text of this device, and not the vendor's answer.",
+        "Send it to the vendor, and import the answer that comes back.";
+    DamagedText, "damaged_text", "A part of the answer is missing or was changed on its way.",
+        "Copy the whole file once more, from its first to its last character.";
+    NewerText, "newer_text", "This answer is for a newer version of the application.",
+        "Update the application, then import the answer again.";
+    AlreadyImported, "already_imported", "This answer has been imported, and it counts once.",
+        "Nothing to do. For a later end, make a new request file.";
+    NoRequest, "no_request", "No request of this device waits for an answer.",
+        "Make a request file, send it to the vendor, and import the answer to that one.";
     NothingSent, "nothing_sent", "The operating system supplied no random numbers, so nothing was sent.",
         "Restart the device, then try again.";
     Forked, "forked", "A copy of the application asked for the license, so nothing was sent.",
         "Try again in the application itself.";
+    NotAirGapped, "not_air_gapped", "This license came over the network, so no receipt is needed.",
+        "Connect this device to the internet and deactivate the license.";
 
     // Requests that wait.
     ActivationWaits, "activation_waits", "The activation is saved and waits for the license server.",
@@ -157,6 +179,10 @@ messages! {
         "Connect this device to the internet, then check the license. Until then the license works.";
     ReleaseWaits, "release_waits", "The license key tried before may still hold a seat for this device.",
         "Connect this device to the internet, then check the license: the check frees that seat.";
+    AnswerWaits, "answer_waits", "A request file waits for the vendor's answer.",
+        "Send the file to the vendor, and import the answer here.";
+    ReceiptWaits, "receipt_waits", "This device has given its license back, and the vendor needs the receipt.",
+        "Send the receipt to the vendor.";
 
     // The store.
     StoreFull, "store_full", "The disk is full or failing, so the license cannot be saved.",

@@ -1,10 +1,14 @@
-//! Every vector of `tests/vectors/client` that this library claims: `docs/spec/clients.md` says how to read them.
+//! Conclusions of this library about the `given` of a conformance vector; a `given` that is not written as
+//! `docs/spec/clients.md` specifies panics. Its own tests run every vector of `tests/vectors/client` that it claims. A
+//! library in another language that links this one turns the feature `conformance` on in its tests.
 
-mod hardware;
-mod lease;
+pub mod hardware;
+pub mod lease;
+#[cfg(test)]
 mod state;
-mod trust;
+pub mod trust;
 
+#[cfg(test)]
 use std::path::Path;
 
 use falconer_domain::Product;
@@ -15,12 +19,14 @@ use crate::transport::{NetworkFailure, Reply};
 use crate::trust::{PublicKeys, TrustedKeys};
 
 /// Abilities that this library claims. It has no setting for an issuer.
-const ABILITIES: [&str; 6] =
-    ["rfc9864", "receipt", "strict", "other-kinds", "every-endorsement", "sealed-time"];
+pub const ABILITIES: &[&str] =
+    &["rfc9864", "receipt", "strict", "other-kinds", "every-endorsement", "sealed-time", "air-gap", "root"];
+#[cfg(test)]
 const LEFT_OUT: &str = "issuer";
 
 /// Runs a profile and compares what `conclude` makes of each `given` with `expect`. `fewest` is a number of vectors that
 /// the file had once, so that a file that lost its vectors fails.
+#[cfg(test)]
 fn run(profile: &str, fewest: usize, conclude: impl Fn(&Value) -> Value) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/client");
     let text = std::fs::read_to_string(folder.join(format!("{profile}.json"))).unwrap();
@@ -44,6 +50,7 @@ fn run(profile: &str, fewest: usize, conclude: impl Fn(&Value) -> Value) {
     assert!(failed.is_empty(), "{} vectors fail:\n{}", failed.len(), failed.join("\n"));
 }
 
+#[cfg(test)]
 fn is_claimed(vector: &Value) -> bool {
     let needs = vector["needs"].as_array().into_iter().flatten();
     needs.into_iter().all(|need| ABILITIES.iter().any(|ability| need == ability))
@@ -58,7 +65,10 @@ fn public_keys(jwks: &Value) -> PublicKeys {
 }
 
 /// The reply that an answer of the vectors is; `null` is no reply.
-fn reply(answer: &Value) -> Result<Reply, NetworkFailure> {
+///
+/// # Errors
+/// No reply.
+pub fn reply(answer: &Value) -> Result<Reply, NetworkFailure> {
     if answer.is_null() {
         return Err(NetworkFailure::Other);
     }

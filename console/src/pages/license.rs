@@ -90,12 +90,13 @@ pub(crate) fn named(id: &str) -> Result<LicenseId, Trouble> {
 fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option<String>) -> LicensePage {
     let license = &story.row.license;
     let policy = story.standing.as_ref().map(|standing| standing.policy);
-    let seats = policy.as_ref().map(|policy| Seats::of(license, policy));
+    let seats = policy.as_ref().map(|policy| Seats::of(license, policy, shell.clock.now()));
     let text = |text: Option<&str>| text.map(views::line).unwrap_or_default();
     let state = views::State::of(license, shell.clock.now());
     let shown = ["Former devices", "Devices", "Note", "Own features"];
     let mut facts = views::facts(license, policy.as_ref(), &shell.clock);
     facts.retain(|fact| !shown.contains(&&*fact.name) && fact.value != "as its tier");
+    facts.retain(|fact| fact.name != "Offline" || fact.value != "none");
     facts.insert(1, Fact { name: "Issued".to_owned(), value: issued(shell, story) });
     LicensePage {
         frame: shell.frame(format!("License {}", story.issuance.key_hint), Section::Licenses),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use falconer_domain::air_gap::OfflineLease;
 use falconer_domain::catalog::{CatalogError, Tier};
 use falconer_domain::hardware::{ComponentForm, DeviceId, Label, Sighting, StoredComponent};
 use falconer_domain::issue::NewLicense;
@@ -57,6 +58,9 @@ pub(crate) struct LicenseItem {
     devices: BTreeMap<String, DeviceItem>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     released: BTreeMap<String, ReleasedItem>,
+    /// The long leases that are out, by device.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    offline: BTreeMap<String, OfflineLeaseItem>,
     #[serde(default)]
     free_used: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -123,6 +127,12 @@ struct ReleasedItem {
     at: i64,
     may_return: bool,
     reclaim: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct OfflineLeaseItem {
+    lease: String,
+    until: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -287,6 +297,7 @@ impl From<&License> for LicenseItem {
             policy: PolicyItem::from(PolicyOverrides { seats: None, ..license.policy }),
             devices: license.devices.iter().map(|(id, device)| (id.to_string(), device.into())).collect(),
             released: license.released.iter().map(|(id, held)| (id.to_string(), held.into())).collect(),
+            offline: license.offline.iter().map(|(id, lease)| (id.to_string(), lease.into())).collect(),
             free_used: license.free_used,
             transfers: license.transfers.iter().map(|at| at.0).collect(),
             transfers_total: license.transfers_total,
@@ -321,6 +332,7 @@ impl LicenseItem {
             policy: seats,
             devices: by_id(self.devices, DeviceItem::read).ok_or("devices")?,
             released: by_id(self.released, ReleasedItem::read).ok_or("released")?,
+            offline: by_id(self.offline, |lease| Some(lease.read())).ok_or("offline")?,
             free_used: self.free_used,
             transfers: self.transfers.into_iter().map(UnixMillis).collect(),
             transfers_total: self.transfers_total,
@@ -371,6 +383,18 @@ impl ReleasedItem {
             may_return: self.may_return,
             reclaim: Reclaim::parse(&self.reclaim)?,
         })
+    }
+}
+
+impl From<&OfflineLease> for OfflineLeaseItem {
+    fn from(lease: &OfflineLease) -> Self {
+        Self { lease: lease.lease.clone(), until: lease.until.0 }
+    }
+}
+
+impl OfflineLeaseItem {
+    fn read(self) -> OfflineLease {
+        OfflineLease { lease: self.lease, until: UnixMillis(self.until) }
     }
 }
 

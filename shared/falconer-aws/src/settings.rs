@@ -40,6 +40,8 @@ pub struct Settings {
     pub lease_issuer: String,
     /// `TLS_ROOTS_FILE`: PEM certificates trusted instead of Amazon's roots.
     pub tls_roots_file: Option<String>,
+    /// `AWS_LAMBDA_LOG_LEVEL`: the level below which Lambda drops lines, as the logging configuration has it.
+    pub log_level: Option<String>,
 }
 
 /// Everything wrong with an environment.
@@ -56,7 +58,7 @@ impl std::error::Error for BadSettings {}
 
 impl Settings {
     /// Every variable a function reads.
-    pub const NAMES: [&str; 11] = [
+    pub const NAMES: [&str; 12] = [
         "LICENSES_TABLE",
         "VERIFICATIONS_TABLE",
         "RATE_LIMITS_TABLE",
@@ -68,6 +70,7 @@ impl Settings {
         "VERIFICATION_RETENTION_DAYS",
         "LEASE_ISSUER",
         "TLS_ROOTS_FILE",
+        "AWS_LAMBDA_LOG_LEVEL",
     ];
 
     /// Reads the settings through `lookup`, which is the process environment everywhere but in tests.
@@ -92,6 +95,7 @@ impl Settings {
             ),
             lease_issuer: reader.required("LEASE_ISSUER"),
             tls_roots_file: reader.optional("TLS_ROOTS_FILE"),
+            log_level: reader.optional("AWS_LAMBDA_LOG_LEVEL"),
         };
         if reader.problems.is_empty() { Ok(settings) } else { Err(BadSettings(reader.problems)) }
     }

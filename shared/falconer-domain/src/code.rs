@@ -95,6 +95,8 @@ codes! {
         "Nothing: the seat is free, or another device's.";
     DeviceRequired, "DEVICE_REQUIRED", 422, "Name the device to move from",
         "Send the id of one of the devices in the answer as from_device.";
+    DeviceOffline, "DEVICE_OFFLINE", 409, "That device has a license for use without a network",
+        "Give the seat back on that device by a receipt, or ask the vendor.";
     EmailMismatch, "EMAIL_MISMATCH", 403, "E-mail does not match",
         "Send the e-mail address the license was bought with as licensee_email, or ask the vendor.";
     SeatsExhausted, "SEATS_EXHAUSTED", 409, "License is active on another device",

@@ -294,6 +294,7 @@ impl CheckedOrder {
             policy: PolicyOverrides { seats: order.seats, ..PolicyOverrides::default() },
             devices: BTreeMap::new(),
             released: BTreeMap::new(),
+            offline: BTreeMap::new(),
             free_used: 0,
             transfers: Vec::new(),
             transfers_total: 0,

@@ -14,6 +14,9 @@ use crate::keyring::KeyRing;
 pub struct Jwks {
     /// One key per lease-signing generation, oldest first. A distrusted generation is absent, and endorses none.
     pub keys: Vec<Jwk>,
+    /// The root's newest key statement, where the vendor has a root (a JWS; absent otherwise).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
 }
 
 /// One public key.
@@ -64,7 +67,7 @@ impl Jwks {
                 }
             })
             .collect();
-        Self { keys }
+        Self { keys, statement: ring.statement().map(str::to_owned) }
     }
 }
 

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::jwks::Jwks;
+use crate::statement::KeyStatement;
 
 /// The highest generation: a generation is one non-zero Crockford character in a license key.
 pub const MAX_GENERATION: u8 = 31;
@@ -34,6 +35,9 @@ const BURNED_MASTER_SHA256: [u8; 32] = [
 /// The member that names the generations whose master may be in other hands, as `"1,2"`. A reader that does not know it
 /// passes over it like any other note, so that a rollback of the functions starts.
 pub const DISTRUSTED: &str = "x-distrusted";
+/// The member with the newest key statement of the root, which `/api/keys` passes on. Readers that do not know it pass
+/// over it as well.
+pub const STATEMENT: &str = "x-statement";
 
 /// The number of a master in the ring, 1 to [`MAX_GENERATION`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -171,6 +175,7 @@ pub struct KeyRing {
     legacy: Option<GenerationNumber>,
     imported: Option<GenerationNumber>,
     distrusted: Distrusted,
+    statement: StoredStatement,
     // Endorsements are a signature for every pair of generations; anyone may ask for them.
     jwks: OnceLock<Jwks>,
 }
@@ -214,9 +219,15 @@ impl KeyRing {
         let mut generations = BTreeMap::new();
         let mut roles: BTreeMap<&'static str, String> = BTreeMap::new();
         let mut distrusted = Distrusted::default();
+        let mut statement = StoredStatement::default();
         for (name, value) in members {
+            let text = value.as_ref().map(ExposeSecret::expose_secret);
             if name == DISTRUSTED {
-                distrusted.add(value.as_ref().map(ExposeSecret::expose_secret));
+                distrusted.add(text);
+                continue;
+            }
+            if name == STATEMENT {
+                statement.add(text);
                 continue;
             }
             if name.starts_with(NOTE_PREFIX) {
@@ -243,7 +254,8 @@ impl KeyRing {
         };
         let (current, legacy, imported) =
             (role("current")?.ok_or(KeyRingError::NoCurrent)?, role("legacy")?, role("imported")?);
-        let ring = Self { generations, current, legacy, imported, distrusted, jwks: OnceLock::new() };
+        let ring =
+            Self { generations, current, legacy, imported, distrusted, statement, jwks: OnceLock::new() };
         ring.check_roles()?;
         ring.check_masters(&BURNED_MASTER_SHA256)?;
         Ok(ring)
@@ -329,6 +341,18 @@ impl KeyRing {
         self.distrusted.has_unreadable
     }
 
+    /// Returns the root's newest key statement, as it was signed. Nobody without the root's public half can verify it.
+    #[must_use]
+    pub fn statement(&self) -> Option<&str> {
+        self.statement.newest.as_ref().map(|(_, jws)| jws.as_str())
+    }
+
+    /// Returns true if `x-statement` does not read as a key statement. The ring is good all the same.
+    #[must_use]
+    pub const fn has_unreadable_statement(&self) -> bool {
+        self.statement.is_unreadable
+    }
+
     fn check_roles(&self) -> Result<(), KeyRingError> {
         let shared = |a, b| Err(KeyRingError::SharedRole(a, b));
         if self.legacy == Some(self.current) {
@@ -381,6 +405,23 @@ impl Distrusted {
                 Some(number) => drop(self.numbers.insert(number)),
                 None => self.has_unreadable = true,
             }
+        }
+    }
+}
+
+/// Reads `x-statement`. A bad one costs the statement and nothing else, as with `x-distrusted`.
+#[derive(Debug, Default)]
+struct StoredStatement {
+    newest: Option<(i64, String)>,
+    is_unreadable: bool,
+}
+
+impl StoredStatement {
+    /// Adds one member, `None` if it is not a text. If the member occurs twice, the higher serial counts.
+    fn add(&mut self, value: Option<&str>) {
+        match value.and_then(|jws| Some((KeyStatement::unverified(jws)?.serial, jws.to_owned()))) {
+            Some(read) => self.newest = self.newest.take().max(Some(read)),
+            None => self.is_unreadable = true,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use crate::air_gap::MAX_AIR_GAP_DAYS;
 use crate::catalog::{Policy, TierName};
 use crate::code::Code;
 use crate::encoding::BASE64URL_NOPAD;
@@ -29,6 +30,11 @@ pub const CLOCK_SKEW_SECONDS: i64 = 300;
 pub const SHORT_LIFE_SECONDS: i64 = 300;
 /// Longest lease that is looked at; the largest one we sign has some 2 KB.
 pub const MAX_LEASE_BYTES: usize = 16 * 1024;
+
+/// The last part of a long lease in which a machine asks for the next one: a quarter of it.
+const RENEWAL_PART: i64 = 4;
+/// Longest such part. A month is enough for files that travel by post.
+const MAX_RENEWAL_SECONDS: i64 = 30 * SECONDS_PER_DAY;
 
 const SECONDS_PER_HOUR: i64 = 3_600;
 const SECONDS_PER_DAY: i64 = 86_400;
@@ -118,6 +124,9 @@ pub struct Claims {
     /// Seconds of offline use after a missed check, for display; with `device` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace: Option<i64>,
+    /// `true` in a long lease, which came as a file and is renewed by one; absent in every other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub air_gap: Option<bool>,
 }
 
 /// The context of a request, which all of its leases share.
@@ -182,6 +191,20 @@ impl Claims {
         claims
     }
 
+    /// A yes for a machine without a network: a lease that lasts for the policy's `air_gap_days`.
+    #[must_use]
+    pub fn air_gapped(context: &LeaseContext<'_>, code: Code, terms: &Terms<'_>, bound: Bound<'_>) -> Self {
+        let mut claims = Self::granted(context, code, terms, Some(bound));
+        let end = air_gap_end(context.now, terms.policy.air_gap_days, terms.expires_at).seconds();
+        let renewal = ((end - claims.at) / RENEWAL_PART).min(MAX_RENEWAL_SECONDS);
+        claims.exp = end;
+        claims.refresh_at = Some(end - renewal);
+        claims.interval = Some(end - renewal - claims.at);
+        claims.grace = Some(renewal);
+        claims.air_gap = Some(true);
+        claims
+    }
+
     /// A signed no. `terms` is `None` where no license was found.
     #[must_use]
     pub fn refused(context: &LeaseContext<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
@@ -234,6 +257,7 @@ impl Claims {
             refresh_at: None,
             interval: None,
             grace: None,
+            air_gap: None,
         }
     }
 }
@@ -243,6 +267,13 @@ fn spans(policy: &Policy) -> (i64, i64) {
         i64::from(policy.check_interval_hours) * SECONDS_PER_HOUR,
         i64::from(policy.offline_grace_days) * SECONDS_PER_DAY,
     )
+}
+
+/// The end of a long lease that is signed now: so many days later, and never beyond the license itself.
+#[must_use]
+pub fn air_gap_end(now: UnixMillis, days: u32, license_end: Option<UnixMillis>) -> UnixMillis {
+    let end = now.plus_days(days.min(MAX_AIR_GAP_DAYS)).min(LATEST_END);
+    license_end.map_or(end, |license_end| end.min(license_end))
 }
 
 /// `at + span`, at least the short life, and never beyond the license itself.

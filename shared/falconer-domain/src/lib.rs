@@ -8,6 +8,7 @@
 //! `tests/vectors/formats.json`.
 
 pub mod activate;
+pub mod air_gap;
 pub mod catalog;
 pub mod code;
 pub mod deactivate;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::air_gap::OfflineLease;
 use crate::catalog::{PolicyOverrides, TierName};
 use crate::hardware::{ComponentForm, DeviceId, StoredComponents};
 use crate::keyring::GenerationNumber;
@@ -105,6 +106,9 @@ pub struct License {
     pub devices: BTreeMap<DeviceId, Device>,
     /// Devices that held a seat and may have it back without being counted.
     pub released: BTreeMap<DeviceId, FormerDevice>,
+    /// The long lease of each device that has one, for as long as the lease may be in use. A device that has left keeps
+    /// its seat by it.
+    pub offline: BTreeMap<DeviceId, OfflineLease>,
     /// Bindings that were free of count: the first of each seat.
     pub free_used: u32,
     /// When counted bindings happened, those of the last 365 days, in order.

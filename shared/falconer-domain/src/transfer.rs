@@ -20,6 +20,8 @@ pub enum TransferRefusal {
     VirtualMachine,
     /// Several devices are bound and none of them, or none that is bound, was named to move from.
     DeviceRequired,
+    /// The device to move from has a long lease, which nothing can take back before it ends.
+    DeviceOffline,
     /// The policy asks for the customer's e-mail, and this is not it.
     EmailMismatch,
     /// Too many transfers, or the latest too recent.
@@ -36,6 +38,7 @@ impl TransferRefusal {
             Self::Inactive(fallen) => fallen.code(),
             Self::VirtualMachine => Code::VirtualMachine,
             Self::DeviceRequired => Code::DeviceRequired,
+            Self::DeviceOffline => Code::DeviceOffline,
             Self::EmailMismatch => Code::EmailMismatch,
             Self::TransferLimit(spent) => spent.code(),
         }
@@ -78,8 +81,16 @@ pub fn decide(
     let seat = seat_request
         .open_seat(license, policy, now)
         .or_else(|| seat_request.reclaimable_seat(license, policy, now))
-        .or_else(|| from.resolve(license).map(Seat::MovedFrom))
-        .ok_or(TransferRefusal::DeviceRequired)?;
+        .or_else(|| from.resolve(license).map(Seat::MovedFrom));
+    let seat = match seat {
+        Some(Seat::MovedFrom(from)) if license.offline_lease(&from, now).is_some() => {
+            return Err(TransferRefusal::DeviceOffline);
+        }
+        Some(seat) => seat,
+        // Devices that have left keep every seat, so no device is left to be named.
+        None if license.devices.is_empty() => return Err(TransferRefusal::DeviceOffline),
+        None => return Err(TransferRefusal::DeviceRequired),
+    };
     if !seat_request.names_the_customer(license, policy) {
         return Err(TransferRefusal::EmailMismatch);
     }

@@ -156,7 +156,7 @@ proptest! {
     #[test]
     fn well_formed_key_set_is_untrusted(keys in proptest::collection::vec(jwk(), 0..4), text in texts()) {
         let ours = ring().current().signing_key().verifying_key();
-        let jwks = Jwks { keys };
+        let jwks = Jwks { keys, statement: None };
         let written = serde_json::to_string(&jwks).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Jwks>(&written).unwrap(), &jwks);
         for jwk in &jwks.keys {

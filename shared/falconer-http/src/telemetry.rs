@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use falconer_aws::AuditOutcome;
 use falconer_domain::{LicenseId, UnixMillis};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::request::Request;
@@ -32,6 +33,9 @@ use crate::response::Response;
 
 /// The metrics' namespace.
 pub const NAMESPACE: &str = "Falconer";
+
+/// Levels with which Lambda drops lines of INFO.
+const ABOVE_INFO: [&str; 3] = ["WARN", "ERROR", "FATAL"];
 
 const LATENCY: &str = "Latency";
 const RING_AGE: &str = "RingAge";
@@ -58,7 +62,17 @@ pub const METRICS: [&str; 8] = [
 #[derive(Debug)]
 pub struct Telemetry {
     function: &'static str,
+    level: LineLevel,
     line: Mutex<RequestLogLine>,
+}
+
+/// The level of the line. Metrics are lines, so a logging configuration that drops INFO must not drop them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum LineLevel {
+    /// The configuration passes INFO, which Lambda takes a line without a timestamp for.
+    Info,
+    /// The configuration passes this level and those above it. Lambda believes a level only beside a timestamp.
+    AtLeast(String),
 }
 
 #[derive(Debug, Default)]
@@ -84,8 +98,9 @@ struct Answered {
 }
 
 impl Telemetry {
-    pub(crate) fn new(function: &'static str) -> Self {
-        Self { function, line: Mutex::default() }
+    /// `log_level` is that of the logging configuration.
+    pub(crate) fn new(function: &'static str, log_level: Option<&str>) -> Self {
+        Self { function, level: LineLevel::passing(log_level), line: Mutex::default() }
     }
 
     /// Notes the license of the request's key, for the log line of any answer.
@@ -131,7 +146,7 @@ impl Telemetry {
     /// Writes the line, if a request was answered since the last one.
     pub(crate) fn write(&self, ring_age: Option<Duration>) {
         let line = std::mem::take(&mut *self.line());
-        if let Some(text) = line.render(self.function, ring_age) {
+        if let Some(text) = line.render(self.function, &self.level, ring_age) {
             // The request has been answered, so a closed standard output must not fail it.
             let _ = writeln!(std::io::stdout().lock(), "{text}");
         }
@@ -143,8 +158,27 @@ impl Telemetry {
     }
 }
 
+impl LineLevel {
+    fn passing(log_level: Option<&str>) -> Self {
+        let level = log_level.map(str::to_ascii_uppercase);
+        level.filter(|level| ABOVE_INFO.contains(&level.as_str())).map_or(Self::Info, Self::AtLeast)
+    }
+
+    fn write_into(&self, root: &mut Map<String, Value>, at: UnixMillis) {
+        let level = match self {
+            Self::Info => "INFO",
+            Self::AtLeast(level) => {
+                let at = Timestamp::from_millisecond(at.0).unwrap_or_default();
+                root.insert("timestamp".to_owned(), json!(at.to_string()));
+                level
+            }
+        };
+        root.insert("level".to_owned(), json!(level));
+    }
+}
+
 impl RequestLogLine {
-    fn render(self, function: &'static str, ring_age: Option<Duration>) -> Option<String> {
+    fn render(self, function: &'static str, level: &LineLevel, ring_age: Option<Duration>) -> Option<String> {
         let Answered { at, request_id, code, license_id, latency } = self.answered?;
         let license_id = license_id.or(self.license_id);
         let counts = [
@@ -179,7 +213,7 @@ impl RequestLogLine {
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": metrics }],
         });
         root.insert("_aws".to_owned(), emf);
-        root.insert("level".to_owned(), json!("INFO"));
+        level.write_into(&mut root, at);
         root.insert("message".to_owned(), json!("request"));
         root.insert("function".to_owned(), json!(function));
         root.insert("request.id".to_owned(), json!(request_id));
@@ -213,7 +247,7 @@ mod tests {
 
     #[test]
     fn line_of_a_yes_fits_in_512_bytes() {
-        let text = line().render("verify", Some(Duration::from_secs(299))).unwrap();
+        let text = line().render("verify", &LineLevel::Info, Some(Duration::from_secs(299))).unwrap();
         assert!(text.len() <= 512, "{} bytes: {text}", text.len());
         let root: Value = serde_json::from_str(&text).unwrap();
         let declared: Vec<_> = root["_aws"]["CloudWatchMetrics"][0]["Metrics"]
@@ -239,7 +273,8 @@ mod tests {
             ..line()
         };
         let root: Value =
-            serde_json::from_str(&full.render("verify", Some(Duration::ZERO)).unwrap()).unwrap();
+            serde_json::from_str(&full.render("verify", &LineLevel::Info, Some(Duration::ZERO)).unwrap())
+                .unwrap();
         let metrics = root["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
         let mut held: Vec<_> = metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
         let mut listed = [&METRICS[..], &["VALID"]].concat();
@@ -254,21 +289,47 @@ mod tests {
             let mut line = line();
             line.answered.as_mut().unwrap().code = code.name();
             line.conflict_retries = 3;
-            let text = line.render("activate-sync", Some(Duration::from_secs(299))).unwrap();
+            let text =
+                line.render("activate-sync", &LineLevel::Info, Some(Duration::from_secs(299))).unwrap();
             assert!(text.len() <= 512, "{} bytes: {text}", text.len());
+        }
+    }
+
+    /// Without a timestamp Lambda takes any line for INFO, and drops it where the configuration asks for more.
+    #[test]
+    fn line_passes_any_log_level() {
+        for (configured, level, has_time) in [
+            (None, "INFO", false),
+            (Some("TRACE"), "INFO", false),
+            (Some("INFO"), "INFO", false),
+            (Some("WARN"), "WARN", true),
+            (Some("error"), "ERROR", true),
+            (Some("FATAL"), "FATAL", true),
+        ] {
+            let text = line().render("verify", &LineLevel::passing(configured), None).unwrap();
+            let root: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(
+                (&root["level"], root["timestamp"].is_string()),
+                (&json!(level), has_time),
+                "{configured:?}"
+            );
+            if has_time {
+                assert_eq!(root["timestamp"], "2027-01-15T08:00:00Z");
+            }
         }
     }
 
     #[test]
     fn line_counts_failures_once() {
-        let telemetry = Telemetry::new("verify");
+        let telemetry = Telemetry::new("verify", None);
         telemetry.store_error();
         telemetry.audited(AuditOutcome::Dropped);
         telemetry.audited(AuditOutcome::Written);
         let counted = std::mem::take(&mut *telemetry.line());
         assert_eq!((counted.store_errors, counted.audit_drops), (1, 1));
-        assert!(counted.render("verify", None).is_none(), "nothing was answered");
-        let text = RequestLogLine { store_errors: 2, ..line() }.render("verify", None).unwrap();
+        assert!(counted.render("verify", &LineLevel::Info, None).is_none(), "nothing was answered");
+        let text =
+            RequestLogLine { store_errors: 2, ..line() }.render("verify", &LineLevel::Info, None).unwrap();
         let root: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&root["StoreErrors"], &root["RingAge"]), (&json!(2), &Value::Null));
     }

@@ -107,6 +107,7 @@ pub(crate) const ENDPOINTS: &[DescribedRoute] = &[
             Expired => "SeatRefusalResponse",
             VirtualMachine => "SeatRefusalResponse",
             DeviceRequired => "SeatRefusalResponse",
+            DeviceOffline => "SeatRefusalResponse",
             EmailMismatch => "SeatRefusalResponse",
             TransferLimitReached => "SeatRefusalResponse",
             TransferCooldown => "SeatRefusalResponse",

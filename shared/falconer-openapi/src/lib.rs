@@ -62,7 +62,12 @@ fn schemas() -> Map<String, Value> {
     );
     schemas.insert("Jwk".to_owned(), jwk());
     let keys = json!({ "type": "array", "items": reference("Jwk") });
-    schemas.insert("Jwks".to_owned(), object(&[("keys", keys)]));
+    let mut jwks = object(&[("keys", keys)]);
+    jwks["properties"]["statement"] = json!({
+        "type": "string",
+        "description": "The newest key statement of the vendor's root, a JWS; absent where no root has signed one.",
+    });
+    schemas.insert("Jwks".to_owned(), jwks);
     schemas
         .insert("GatewayMessage".to_owned(), object(&[("message", json!({ "type": ["string", "null"] }))]));
     schemas

@@ -4,7 +4,7 @@ pub mod operations;
 
 use std::collections::BTreeSet;
 
-use falconer_domain::keyring::{DISTRUSTED, Generation, GenerationNumber, MAX_GENERATION};
+use falconer_domain::keyring::{DISTRUSTED, Generation, GenerationNumber, MAX_GENERATION, STATEMENT};
 use falconer_domain::{KeyRing, UnixMillis};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -112,6 +112,9 @@ impl Draft {
         if !draft.ring.has_unreadable_distrust() {
             draft.write_distrusted(&draft.named_distrusted());
         }
+        if let Some(newest) = draft.ring.statement().map(Value::from) {
+            draft.members.insert(STATEMENT.to_owned(), newest);
+        }
         Ok(draft)
     }
 
@@ -207,6 +210,13 @@ impl Draft {
     #[must_use]
     pub fn is_distrusted(&self, number: GenerationNumber) -> bool {
         self.ring.is_distrusted(number) && !self.ring.has_unreadable_distrust()
+    }
+
+    /// Puts a key statement of the root into the ring, in place of the one before.
+    #[must_use]
+    pub fn with_statement(mut self, jws: &str) -> SecretString {
+        self.members.insert(STATEMENT.to_owned(), jws.into());
+        self.text()
     }
 
     /// Returns the errors of a hand-edited `x-distrusted`, in sentences.
@@ -381,6 +391,9 @@ impl Draft {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use falconer_domain::statement::{KeyStatement, RootKey};
     use secrecy::ExposeSecret;
 
     use super::*;
@@ -472,6 +485,11 @@ mod tests {
         members.get(DISTRUSTED).map(|value| value.as_str().unwrap().to_owned())
     }
 
+    fn statement() -> String {
+        let root = RootKey::from_seed(&zeroize::Zeroizing::new([1; 32]));
+        KeyStatement::new("falconer", BTreeMap::new(), BTreeSet::new(), NOW, None).sign(&root)
+    }
+
     fn roles(ring: &SecretString) -> Vec<&'static str> {
         draft(ring).list().iter().map(|listed| listed.role).collect()
     }
@@ -519,14 +537,17 @@ mod tests {
         let added = draft(&ring).add(A, NOW).unwrap().1;
         let promoted = draft(&added).promote_now().unwrap().1;
         assert_eq!(draft(&promoted).ring().current().number(), number(6));
-        let two = draft(&promoted).distrust(2).unwrap().1;
+        let signed = draft(&promoted).with_statement(&statement());
+        let two = draft(&signed).distrust(2).unwrap().1;
         let retired = draft(&two).retire(number(3), LATER).unwrap().1;
         assert_eq!(member(&retired).as_deref(), Some("1,2"));
         let gone = draft(&retired).retire(number(1), LATER).unwrap().1;
         assert_eq!(member(&gone).as_deref(), Some("2"));
         assert_eq!(draft(&gone).retirable(1).err(), Some(EditRefusal::Retired(number(1))));
         assert_eq!(draft(&gone).distrust(1).err(), Some(EditRefusal::NoSuchGeneration(1)));
-        assert_eq!(member(&draft(&gone).retire(number(2), LATER).unwrap().1), None);
+        let last = draft(&gone).retire(number(2), LATER).unwrap().1;
+        assert_eq!(member(&last), None);
+        assert_eq!(draft(&last).ring().statement(), Some(statement().as_str()), "kept as well");
     }
 
     /// A hand-edited member survives the next edit, and `distrust` repairs it.

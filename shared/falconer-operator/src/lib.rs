@@ -7,6 +7,7 @@
 //! **Architecture invariant:** this crate prints nothing and does not know the command line's arguments.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod air_gap;
 pub mod audit_words;
 pub mod catalog;
 pub mod catalog_cache;
@@ -25,6 +26,7 @@ pub mod listing;
 pub mod lookup;
 pub mod random;
 pub mod replacement;
+pub mod root;
 pub mod rotation;
 pub mod sealed;
 pub mod search;

@@ -47,6 +47,7 @@ fn plausible(column: &'static str) -> &'static str {
         }
         "active" => "(t|f|1|0)",
         "devices" | "released" | "transfers" => "(\\[\\])?",
+        "offline" => "(\\{\\})?",
         "policy" => "(\\{\\}|\\{\"max_transfers\":[0-9]{1,3}\\})?",
         "features" => "(\\{[a-z]{1,4}(,[a-z]{1,4})?\\}|[a-z{}\u{E9}]{0,3})",
         "license_duration_days" | "transfer_count" | "seats" | "free_used" => "[0-9]{0,2}",

@@ -90,45 +90,133 @@ def usable(key):
         return False
 
 
+# A stored lease by a key that no longer counts ends after its interval and grace, and after this at the latest.
+FORMER_SECONDS = 30 * 86_400
+# A client looks once a day. The vectors leave more than a day, or less than an hour, between two looks.
+LOOK_SECONDS = 20 * 3_600
+
+
+def statement_claims(jws, root):
+    """The claims of a key statement that this root has signed, or None."""
+    try:
+        parts = jws.split(".")
+        if len(parts) != 3:
+            return None
+        header = json_object(base64url(parts[0]).decode())
+        if set(header) != {"alg", "typ"} or header["alg"] not in ALGORITHMS or header["typ"] != "falconer-keys+jwt":
+            return None
+        if not is_signed_by(root, f"{parts[0]}.{parts[1]}".encode(), parts[2]):
+            return None
+        claims = json_object(base64url(parts[1]).decode())
+    except (Unreadable, UnicodeDecodeError):
+        return None
+    types = {"iss": is_text, "iat": is_integer, "serial": is_integer, "keys": is_map, "distrusted": are_texts}
+    if not all(name in claims and holds(claims[name]) for name, holds in types.items()):
+        return None
+    for kid, x in claims["keys"].items():
+        if kid in claims["distrusted"] or not usable({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x}):
+            return None
+    return claims
+
+
 class Trust:
-    """The keys an application is built with, and the keys that they endorse."""
+    """The keys an application is built with and the keys that they endorse; or those of the root's newest statement."""
 
-    def __init__(self, pinned):
-        self.seen = []
-        self.built_with(pinned)
+    def __init__(self, pinned, now=0):
+        self.seen, self.statement, self.former, self.looked_at = [], None, {}, None
+        self.built_with(pinned, now)
 
-    def built_with(self, pinned):
+    def built_with(self, pinned, now=0):
         """A release of the application: everything that was fetched is judged again from its keys."""
-        self.pinned = public_keys(pinned)
-        self.follow()
+        self.pinned, self.listed = public_keys(pinned), pinned["keys"]
+        self.root = pinned["root"]["x"] if pinned.get("root") else None
+        built = self.acceptable(pinned.get("statement"), None)
+        kept = self.acceptable(self.statement, None)
+        self.follow(kept)
+        before = set(self.keys)
+        newest = self.acceptable(self.statement, built) or built
+        self.take(newest, pinned.get("statement") if newest is built else self.statement, before, now)
 
-    def fetched(self, answer):
-        """Learns from an answer of /api/keys. Nothing that was trusted before is trusted less."""
+    def acceptable(self, jws, held):
+        """The claims of a statement that may take the place of another: not older, and of the same issuer."""
+        claims = statement_claims(jws, self.root) if self.root and isinstance(jws, str) else None
+        if claims and held and (claims["iss"] != held["iss"] or claims["serial"] < held["serial"]):
+            return None
+        return claims
+
+    def take(self, claims, jws, before, now):
+        if claims is not None:
+            self.statement = jws
+        self.follow(claims)
+        if claims is not None:
+            for kid in before - set(self.keys):
+                self.former.setdefault(kid, now)
+            self.former = {kid: since for kid, since in self.former.items() if kid not in self.keys}
+
+    def fetched(self, answer, now=0):
+        """Learns from an answer of /api/keys. Only a newer statement of the root makes anything trusted less."""
         try:
-            keys = json_object(answer["body"])["keys"] if answer and answer["status"] == 200 else []
+            members = json_object(answer["body"]) if answer and answer["status"] == 200 else {}
+            keys = members["keys"]
         except (Unreadable, KeyError):
             return
+        if not isinstance(keys, list):
+            return
+        before, held = set(self.keys), self.acceptable(self.statement, None)
+        offered = self.acceptable(members.get("statement"), held)
+        if offered is not None:
+            self.looked_at = now
         self.seen += [key for key in keys if isinstance(key, dict) and usable(key)]
-        self.follow()
-        self.seen = [key for key in self.seen if self.keys.get(key["kid"]) == key["x"]]
+        if offered is not None and (held is None or offered["serial"] > held["serial"]):
+            self.take(offered, members["statement"], before, now)
+        else:
+            self.follow(held)
+        self.seen = [key for key in self.seen if self.known.get(key["kid"]) == key["x"] and self.is_noted(key["kid"])]
 
-    def follow(self):
-        self.keys = dict(self.pinned)
+    def is_noted(self, kid):
+        return kid in self.keys or kid in self.former
+
+    def follow(self, statement):
+        if statement is None:
+            self.keys = self.known = self.closure(self.pinned, self.seen, ())
+            return
+        self.keys = self.closure(statement["keys"], self.listed + self.seen, statement["distrusted"])
+        self.known = {**self.closure({**self.pinned, **self.keys}, self.seen, ()), **self.keys}
+
+    def closure(self, start, listed, barred):
+        keys = dict(start)
         grown = True
         while grown:
-            new = [key for key in self.seen if key["kid"] not in self.keys and self.endorses(key)]
+            new = [key for key in listed if key["kid"] not in keys and key["kid"] not in barred and endorses(keys, key)]
             for key in new:
-                self.keys.setdefault(key["kid"], key["x"])
+                keys.setdefault(key["kid"], key["x"])
             grown = bool(new)
+        return keys
 
-    def endorses(self, key):
-        message = b"\0".join([b"falconer/jwk/v1", key["kid"].encode(), key["x"].encode()])
-        claimed = key.get("endorsed_by")
-        claimed = claimed if isinstance(claimed, dict) else {}
-        return any(
-            isinstance(signature, str) and kid in self.keys and is_signed_by(self.keys[kid], message, signature)
-            for kid, signature in claimed.items()
+    def since(self, kid):
+        """Since when a key does not count; None for one that does. What was never noted has ended long ago."""
+        return None if kid in self.keys else self.former.get(kid, -(2**62))
+
+    def is_due(self, now):
+        return self.root is not None and not (
+            self.looked_at is not None and self.looked_at <= now < self.looked_at + LOOK_SECONDS
         )
+
+    def stored(self):
+        return list(self.seen), self.statement, dict(self.former), self.looked_at
+
+    def restore(self, stored):
+        self.seen, self.statement, self.former, self.looked_at = stored
+
+
+def endorses(keys, key):
+    message = b"\0".join([b"falconer/jwk/v1", key["kid"].encode(), key["x"].encode()])
+    claimed = key.get("endorsed_by")
+    claimed = claimed if isinstance(claimed, dict) else {}
+    return any(
+        isinstance(signature, str) and kid in keys and is_signed_by(keys[kid], message, signature)
+        for kid, signature in claimed.items()
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- lease
@@ -355,6 +443,68 @@ def counts_on(claims, own):
     return present and fits(claims["hw"], claims["hw_threshold"], own)
 
 
+# ------------------------------------------------------------------------------------------------------------ air gap
+
+MARKS = {"request": "FALCONER-REQUEST-1:", "answer": "FALCONER-ANSWER-1:", "receipt": "FALCONER-RECEIPT-1:"}
+SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+HYPHENS = re.compile("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+
+
+def checksum(kind, content):
+    return hashlib.sha256(MARKS[kind].encode() + content).digest()[:4]
+
+
+def short_text(kind, content):
+    """Content behind its mark: length, content and checksum in Crockford's base32."""
+    data = len(content).to_bytes(2, "big") + content + checksum(kind, content)
+    bits = "".join(f"{byte:08b}" for byte in data)
+    bits += "0" * (-len(bits) % 5)
+    return MARKS[kind] + "".join(SYMBOLS[int(bits[at : at + 5], 2)] for at in range(0, len(bits), 5))
+
+
+def content_of(kind, text):
+    """The content of a text of this kind, or None."""
+    plain = HYPHENS.sub("-", text).replace("\uff1a", ":").upper()
+    plain = re.sub(r"[^0-9A-Z:-]", "", plain)
+    _, mark, body = plain.partition(MARKS[kind])
+    body = re.sub(r"[^0-9A-Z]", "", body).translate(str.maketrans("OIL", "011"))
+    values = []
+    for symbol in body:
+        if symbol not in SYMBOLS:
+            break
+        values.append(SYMBOLS.index(symbol))
+    bits = "".join(f"{value:05b}" for value in values)
+    data = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits) - 7, 8))
+    length = int.from_bytes(data[:2], "big")
+    content, told = data[2 : 2 + length], data[2 + length : 6 + length]
+    whole = mark and len(data) >= 6 + length and told == checksum(kind, content)
+    return content if whole else None
+
+
+def fields(*named):
+    return b"".join(name.encode() + len(value).to_bytes(2, "big") + value for name, value in named)
+
+
+def split_fields(content):
+    found, at = [], 0
+    while at < len(content):
+        length = int.from_bytes(content[at + 1 : at + 3], "big")
+        value = content[at + 3 : at + 3 + length]
+        if at + 3 > len(content) or len(value) < length:
+            return None
+        found.append((chr(content[at]), value))
+        at += 3 + length
+    return found
+
+
+def lease_of(content):
+    """The lease and the keys of an answer's content."""
+    parts = [value for name, value in split_fields(content) or [] if name == "j"]
+    keys = [value for name, value in split_fields(content) or [] if name == "k"]
+    lease = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+    return lease, json.loads(keys[0]) if keys else None
+
+
 # -------------------------------------------------------------------------------------------------------------- state
 
 
@@ -362,11 +512,16 @@ class Time:
     """The two marks of docs/spec/clients.md: the floor, and how far the clock is behind the server's."""
 
     def __init__(self, clock):
-        self.floor, self.skew, self.monotonic = 0, 0, clock["monotonic_ms"]
+        self.floor, self.skew, self.monotonic, self.shown = 0, 0, clock["monotonic_ms"], 0
 
     def told(self, at, clock):
         self.floor, self.skew = at * 1000, at * 1000 - clock["wall_ms"]
         self.monotonic = clock["monotonic_ms"]
+
+    def local(self, clock):
+        """The local moment, after a look."""
+        self.look(clock)
+        return self.shown
 
     def look(self, clock):
         """The moment that counts in milliseconds, and whether the clock is suspect."""
@@ -389,7 +544,7 @@ class Time:
             if not is_back(wall):
                 # A fast clock that was set right.
                 local, self.skew = self.floor, self.floor - wall
-        self.floor = max(self.floor, local)
+        self.floor, self.shown = max(self.floor, local), local
         return max(local, self.floor), is_back(local)
 
 
@@ -397,16 +552,25 @@ class Client:
     """A client with its store, as the steps of a `state` vector drive it."""
 
     def __init__(self, given, clock):
-        self.product, self.hardware = given["product"], given["hardware"]
-        self.trust, self.time = Trust(given["pinned"]), Time(clock)
-        self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept"}
+        self.product, self.hardware, self.pinned = given["product"], given["hardware"], given["pinned"]
+        self.time = Time(clock)
+        self.trust = Trust(given["pinned"], self.now(clock))
+        self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept", "file": None}
         self.kept = None
 
+    def now(self, clock):
+        return self.time.look(clock)[0] // 1000
+
     def held(self):
-        """The stored answer, its signature verified again."""
+        """The stored answer, its signature verified again. It may be by a key that no longer counts."""
         if self.store["answer"] is None:
             return None
-        return verified(self.store["answer"], self.product, self.trust.keys)[0]
+        return verified(self.store["answer"], self.product, self.trust.known)[0]
+
+    def former_since(self):
+        """Since when the key of the stored answer does not count; None where it does."""
+        header = json_object(base64url(self.store["answer"].split(".")[0]).decode())
+        return self.trust.since(header["kid"])
 
     def own(self, license_key):
         return stated(sent(license_key, self.hardware))
@@ -416,27 +580,35 @@ class Client:
             "activate": self.activate,
             "refresh": self.refresh,
             "deactivate": self.deactivate,
+            "request": self.request,
+            "import": self.imported,
+            "give_back": self.give_back,
             "look": lambda step: None,
             "restart": self.restart,
         }[step["do"]](step)
         conclusion = self.look(step["clock"])
         if step.get("keep_store"):
-            self.kept = (dict(self.store), self.time.floor, self.time.skew)
+            self.kept = (dict(self.store), self.time.floor, self.time.skew, self.trust.stored())
         return conclusion
 
-    def asked(self, step, endpoint, license_key, license_id):
+    def asked(self, step, endpoint, license_key):
+        if self.trust.is_due(self.now(step["clock"])):
+            self.trust.fetched(step.get("keys"), self.now(step["clock"]))
+        license_id = None if endpoint in TAKING else self.held_id()
         asked = {"endpoint": endpoint, "product": self.product, "nonce": step["nonce"], "license_id": license_id}
         _, claims = conclude(step["answer"], asked, self.trust.keys)
         if claims is None and step.get("keys"):
-            self.trust.fetched(step["keys"])
+            self.trust.fetched(step["keys"], self.now(step["clock"]))
             _, claims = conclude(step["answer"], asked, self.trust.keys)
         return claims and self.act(step, endpoint, license_key, claims)
 
     def act(self, step, endpoint, license_key, claims):
         """Does what a signed answer says. Returns whether the check has succeeded."""
         held = self.held()
-        about_held = held is not None and held["sub"] == claims["sub"]
-        if about_held and claims["at"] < held["at"]:
+        is_former = held is not None and self.former_since() is not None
+        # Whoever has a key that no longer counts can write any moment and any license into an answer.
+        about_held = held is not None and (held["sub"] == claims["sub"] or (is_former and endpoint not in TAKING))
+        if about_held and not is_former and claims["at"] < held["at"]:
             return False
         if claims["valid"]:
             if not counts_on(claims, self.own(license_key)):
@@ -446,7 +618,7 @@ class Client:
             self.time.told(claims["at"], step["clock"])
             return True
         if endpoint == "deactivate" and claims["code"] in FREED:
-            self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept"}
+            self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept", "file": None}
             return True
         self.time.told(claims["at"], step["clock"])
         if claims["code"] in LOCKING and about_held:
@@ -458,29 +630,77 @@ class Client:
         answer = json_object(step["answer"]["body"])["lease"]
         self.store.update(license_key=license_key, answer=answer, failed_at=None)
 
+    def request(self, step):
+        license_key = step.get("license_key", self.store["license_key"])
+        if license_key is not None:
+            renews = "license_key" not in step
+            self.store["file"] = {"nonce": step["nonce"], "license_key": license_key, "renews": renews}
+
+    def imported(self, step):
+        content, waits, held = content_of("answer", step["text"]), self.store["file"], self.held()
+        if content is None:
+            return
+        lease, keys = lease_of(content)
+        if keys is not None:
+            told = {"status": 200, "headers": {}, "body": json.dumps(keys)}
+            self.trust.fetched(told, self.now(step["clock"]))
+        claims, _ = verified(lease, self.product, self.trust.keys)
+        if claims is None or waits is None or claims.get("nonce") != waits["nonce"] or not claims["valid"]:
+            return
+        is_former = held is not None and self.former_since() is not None
+        about_held = held is not None and (held["sub"] == claims["sub"] or (is_former and waits["renews"]))
+        is_older = about_held and not is_former and claims["at"] < held["at"]
+        if is_older or (waits["renews"] and held is not None and not about_held):
+            return
+        if not counts_on(claims, self.own(waits["license_key"])):
+            return
+        local = self.time.local(step["clock"])
+        if claims["at"] * 1000 > local:
+            self.time.skew = claims["at"] * 1000 - step["clock"]["wall_ms"]
+        self.time.floor = max(self.time.floor, claims["at"] * 1000)
+        self.store.update(license_key=waits["license_key"], answer=lease, failed_at=None, file=None)
+
+    def give_back(self, step):
+        held = self.held()
+        if held is not None and held.get("air_gap") is True:
+            self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept", "file": None}
+
     def activate(self, step):
-        self.asked(step, "activate-sync", step["license_key"], None)
+        self.asked(step, "activate-sync", step["license_key"])
 
     def refresh(self, step):
         if self.store["license_key"] is None:
             return
-        held = self.held()
-        if not self.asked(step, "verify", self.store["license_key"], held and held["sub"]):
+        if not self.asked(step, "verify", self.store["license_key"]):
             self.store["failed_at"] = self.time.look(step["clock"])[0] // 1000
 
     def deactivate(self, step):
+        self.asked(step, "deactivate", self.store["license_key"])
+
+    def held_id(self):
         held = self.held()
-        self.asked(step, "deactivate", self.store["license_key"], held and held["sub"])
+        return held["sub"] if held is not None and self.former_since() is None else None
 
     def restart(self, step):
         if step.get("store") == "kept":
-            self.store, self.time.floor, self.time.skew = dict(self.kept[0]), *self.kept[1:]
+            self.store, self.time.floor, self.time.skew = dict(self.kept[0]), *self.kept[1:3]
+            self.trust.restore(self.kept[3])
         if step.get("store") == "time_changed":
             self.store["marks"] = "changed"
         self.hardware = step.get("hardware", self.hardware)
-        if "pinned" in step:
-            self.trust.built_with(step["pinned"])
         self.time.monotonic = step["clock"]["monotonic_ms"]
+        self.pinned = step.get("pinned", self.pinned)
+        self.trust.built_with(self.pinned, self.now(step["clock"]))
+
+    def ended(self, claims):
+        """A lease by a key that no longer counts is to be renewed at once, and ends early."""
+        since = self.former_since()
+        if since is None:
+            return claims
+        stated = (claims.get("interval") or 0) + (claims.get("grace") or 0)
+        end = since + max(0, min(stated, FORMER_SECONDS))
+        refresh_at = claims.get("refresh_at", claims["at"])
+        return {**claims, "exp": min(claims["exp"], end), "refresh_at": min(refresh_at, since)}
 
     def look(self, clock):
         now_ms, is_back = self.time.look(clock)
@@ -491,6 +711,7 @@ class Client:
             return verdict("LOCKED", code=claims["code"])
         if not counts_on(claims, self.own(self.store["license_key"])):
             return verdict("NOT_ACTIVATED")
+        claims = self.ended(claims)
         changed = self.store["marks"] == "changed"
         if changed or is_back:
             return verdict("CLOCK_SUSPECT", claims if not changed and now < claims["exp"] else None)

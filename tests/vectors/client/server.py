@@ -62,6 +62,8 @@ class Signer:
 
 
 ONE, TWO, THREE = Signer("1"), Signer("2"), Signer("3")
+ROOT = Signer("root", "test vectors of Falconer, the root, no secret")
+OTHER_ROOT = Signer("root", "test vectors of Falconer, another root, no secret")
 STRANGER = Signer("2", "test vectors of Falconer, a stranger who calls a key 2, no secret")
 
 
@@ -70,6 +72,32 @@ def jwks(*keys):
 
 
 PINNED = jwks(ONE.jwk())
+
+
+def statement(serial, good, distrusted="", root=ROOT, head=None, **changes):
+    """A key statement: the signers that are good, and the kids that nobody shall believe again."""
+    stated = {
+        "iss": ISSUER,
+        "iat": T,
+        "serial": serial,
+        "keys": {signer.kid: signer.x for signer in good},
+        "distrusted": list(distrusted),
+        **changes,
+    }
+    head = {"alg": "EdDSA", "typ": "falconer-keys+jwt"} if head is None else head
+    signed = f"{encoded(compact(head).encode())}.{encoded(compact(stated).encode())}"
+    return f"{signed}.{root.sign(signed.encode())}"
+
+
+def stating(signed, *keys):
+    """The keys of /api/keys with a statement beside them."""
+    return {"keys": list(keys), "statement": signed}
+
+
+def rooted(*keys, signed=None, root=ROOT):
+    """The keys that an application with a pinned root is built with."""
+    pinned = {"root": {"kty": "OKP", "crv": "Ed25519", "x": root.x}, "keys": list(keys)}
+    return pinned if signed is None else {**pinned, "statement": signed}
 
 
 def nonce(number):
@@ -168,6 +196,7 @@ STATUS = {
     "FINGERPRINT_TOO_WEAK": 422,
     "DEVICE_NOT_BOUND": 409,
     "DEVICE_REQUIRED": 422,
+    "DEVICE_OFFLINE": 409,
     "EMAIL_MISMATCH": 403,
     "SEATS_EXHAUSTED": 409,
     "VIRTUAL_MACHINE": 403,

@@ -60,6 +60,8 @@ def refused(code, at, number=1, **changes):
 
 
 def cases(vector):
+    import air_gap_cases  # it uses the steps of this file
+
     def case(name, about, says, *steps, needs=(), hardware=PC, pinned=PINNED):
         given = {"product": PRODUCT, "pinned": pinned, "hardware": hardware, "steps": list(steps)}
         state, _, code = says.partition(" ")
@@ -81,6 +83,8 @@ def cases(vector):
     machines(case)
     rotations(case)
     stores(case)
+    statements(case)
+    air_gap_cases.cases(case)
 
 
 def a_term(case):
@@ -957,4 +961,176 @@ def stores(case):
         restart(HOUR, store="time_changed"),
         refresh(2 * HOUR, yes(2 * HOUR)),
         **sealed,
+    )
+
+
+def statements(case):
+    """A stored lease whose key the root has distrusted. All of these need the ability `root`."""
+    pinned = rooted(ONE.jwk(), TWO.jwk([ONE]))
+    first, leaked = statement(10, [ONE, TWO]), statement(20, [TWO], "1")
+    good = answer(200, stating(first, ONE.jwk(), TWO.jwk([ONE])))
+    told = answer(200, stating(leaked, TWO.jwk()))
+    built = rooted(ONE.jwk(), TWO.jwk([ONE]), signed=leaked)
+
+    def two(at, number=1, **changes):
+        return said(lease(at=T + at, nonce=nonce(number), **changes), signer=TWO)
+
+    def with_root(name, about, says, *steps, pinned=pinned):
+        case(f"root-{name}", about, says, *steps, needs=["root"], pinned=pinned)
+
+    # Ten years, in the words of whoever has the leaked key.
+    forged = said(lease(code="ACTIVATED", interval=10 * YEAR, grace=YEAR))
+    learned = 2 * DAY
+    hears = refresh(learned, None, keys=told)
+    with_root("good", "The statement names the key of the lease.", "ACTIVE", activate(keys=good), look(HOUR))
+    with_root("first-lease-by-a-leaked-key", "The statement distrusts the key that signs.", "NOT_ACTIVATED", activate(keys=told))
+    with_root(
+        "renewed-at-once",
+        "The check that brings the statement brings a lease by a good key.",
+        "ACTIVE",
+        activate(keys=good),
+        refresh(learned, two(learned), keys=told),
+        look(learned + INTERVAL - HOUR),
+    )
+    with_root(
+        "due-at-once",
+        "The stored lease would have been fresh for years. It is due when the statement arrives.",
+        "GRACE",
+        activate(forged, keys=good),
+        hears,
+    )
+    with_root(
+        "due-after-a-restart",
+        "A new build brings the statement. The stored lease is due, and no check has failed.",
+        "REFRESH_DUE",
+        activate(keys=good),
+        restart(HOUR, pinned=built),
+    )
+    with_root(
+        "unlocked-to-the-last-second",
+        "One second before interval and grace have passed since the statement arrived.",
+        "GRACE",
+        activate(said(lease(code="ACTIVATED", interval=DAY, grace=7 * DAY, exp=T + YEAR)), keys=good),
+        hears,
+        look(learned + 8 * DAY - 1),
+    )
+    with_root(
+        "ends",
+        "Interval and grace have passed since the statement arrived, and exp is a year away.",
+        "LOCKED LEASE_EXPIRED",
+        activate(said(lease(code="ACTIVATED", interval=DAY, grace=7 * DAY, exp=T + YEAR)), keys=good),
+        hears,
+        look(learned + 8 * DAY),
+    )
+    with_root(
+        "forged-term-to-the-last-second",
+        "Interval and grace of the lease are years. It ends after 30 days: one second before.",
+        "GRACE",
+        activate(forged, keys=good),
+        hears,
+        look(learned + 30 * DAY - 1),
+    )
+    with_root(
+        "forged-term-ends",
+        "Interval and grace of the lease are years. It ends after 30 days.",
+        "LOCKED LEASE_EXPIRED",
+        activate(forged, keys=good),
+        hears,
+        look(learned + 30 * DAY),
+    )
+    with_root(
+        "own-end-is-earlier",
+        "The lease's own end comes first.",
+        "LOCKED LEASE_EXPIRED",
+        activate(keys=good),
+        hears,
+        look(INTERVAL + GRACE),
+    )
+    with_root(
+        "moment-is-kept-through-a-restart",
+        "The moment of the statement's arrival is stored.",
+        "LOCKED LEASE_EXPIRED",
+        activate(forged, keys=good),
+        hears,
+        restart(learned + 29 * DAY),
+        look(learned + 30 * DAY),
+    )
+    with_root(
+        "newer-statement-gives-no-time",
+        "A newer statement distrusts the key again. The first moment counts.",
+        "LOCKED LEASE_EXPIRED",
+        activate(forged, keys=good),
+        hears,
+        refresh(learned + 20 * DAY, None, keys=answer(200, stating(statement(30, [TWO], "1"), TWO.jwk()))),
+        look(learned + 30 * DAY),
+    )
+    with_root(
+        "leaked-key-renews-nothing",
+        "After the statement the leaked key signs another lease, which does not count.",
+        "LOCKED LEASE_EXPIRED",
+        activate(forged, keys=good),
+        hears,
+        refresh(learned + 25 * DAY, yes(learned + 25 * DAY, 2, interval=YEAR), 2, keys=told),
+        look(learned + 30 * DAY),
+    )
+    with_root(
+        "heard-before-the-answer",
+        "The statement arrives with the very check that the leaked key answers.",
+        "GRACE",
+        activate(keys=good),
+        refresh(learned, yes(learned), keys=told),
+    )
+    with_root(
+        "lease-of-the-future",
+        "The stored lease says that it was signed in ten years. A good one takes its place all the same.",
+        "ACTIVE",
+        activate(said(lease(code="ACTIVATED", at=T + 10 * YEAR)), keys=good),
+        refresh(learned, two(learned), keys=told),
+        look(learned + HOUR),
+    )
+    with_root(
+        "lease-of-another-license",
+        "The stored lease names another license. A good one of the license that is asked about takes its place.",
+        "ACTIVE",
+        activate(said(lease(code="ACTIVATED", sub=OTHER_ID)), keys=good),
+        refresh(learned, two(learned), keys=told),
+        look(learned + HOUR),
+    )
+    with_root(
+        "refusal-after-a-forged-lease",
+        "The stored lease says that it was signed in ten years. A good refusal locks all the same.",
+        "LOCKED REVOKED",
+        activate(said(lease(code="ACTIVATED", at=T + 10 * YEAR)), keys=good),
+        refresh(learned, said(refusal("REVOKED", T + learned, nonce=nonce(1)), signer=TWO), keys=told),
+    )
+    with_root(
+        "refusal-by-a-leaked-key",
+        "After the statement the leaked key says that the license is revoked. Nothing is locked.",
+        "GRACE",
+        activate(keys=good),
+        refresh(learned, refused("REVOKED", learned), keys=told),
+    )
+    with_root(
+        "store-of-a-backup",
+        "A store from before the statement is put back. The build has the statement.",
+        "REFRESH_DUE",
+        activate(keys=good, keep_store=True),
+        refresh(learned, two(learned), keys=told),
+        restart(learned + HOUR, store="kept", pinned=built),
+    )
+    with_root(
+        "store-of-a-backup-hears-again",
+        "A store from before the statement is put back. The next check brings the statement again.",
+        "GRACE",
+        activate(keys=good, keep_store=True),
+        refresh(learned, two(learned), keys=told),
+        restart(learned + HOUR, store="kept"),
+        refresh(learned + 2 * HOUR, yes(learned + 2 * HOUR, 2), 2, keys=told),
+    )
+    with_root(
+        "withheld",
+        "Nobody shows the statement: the lease goes on as before.",
+        "ACTIVE",
+        activate(keys=good),
+        refresh(learned, yes(learned), keys=answer(200, jwks(ONE.jwk(), TWO.jwk([ONE])))),
     )

@@ -20,6 +20,7 @@ def cases(vector):
     never(case)
     kept(case)
     releases(case)
+    statements(case)
 
 
 def followed(case):
@@ -304,4 +305,189 @@ def releases(case):
         THREE,
         [{"pinned": jwks(TWO.jwk())}, fetched(jwks(TWO.jwk(), THREE.jwk([TWO])))],
         "23",
+    )
+
+
+def statements(case):
+    """A root says which keys count. All of these need the ability `root`."""
+    pinned = rooted(ONE.jwk(), TWO.jwk([ONE]))
+    first, leaked = statement(10, [ONE, TWO]), statement(20, [TWO], "1")
+
+    def with_root(name, about, says, signer, steps, kids, pinned=pinned):
+        case(f"root-{name}", about, says, signer, steps, kids, pinned=pinned, needs=["root"])
+
+    told = fetched(stating(leaked, TWO.jwk(), THREE.jwk([TWO])))
+    with_root("without-a-statement", "No statement is known yet: the pinned keys count.", "lease", ONE, [], "12")
+    with_root("names-the-pinned-keys", "The statement names both pinned keys.", "lease", ONE, [fetched(stating(first, *pinned["keys"]))], "12")
+    with_root("distrusts", "The statement distrusts the pinned key that signed.", "nothing", ONE, [told], "23")
+    with_root("names-a-good-key", "The statement names the pinned key that signed.", "lease", TWO, [told], "23")
+    with_root("good-key-endorses", "A key of the statement endorses the signer.", "lease", THREE, [told], "23")
+    with_root(
+        "names-an-unknown-key",
+        "The statement names a key that nobody endorses.",
+        "lease",
+        THREE,
+        [fetched(stating(statement(20, [THREE]), THREE.jwk()))],
+        "3",
+    )
+    with_root(
+        "pinned-key-not-named",
+        "The statement neither names nor distrusts the pinned key that signed.",
+        "nothing",
+        ONE,
+        [fetched(stating(statement(20, [TWO]), TWO.jwk()))],
+        "2",
+    )
+    rogue = Signer("9")
+    with_root(
+        "distrusted-key-endorses",
+        "The distrusted key endorses a rogue one, before and after the statement.",
+        "nothing",
+        rogue,
+        [fetched(jwks(ONE.jwk(), rogue.jwk([ONE]))), told, fetched(jwks(ONE.jwk(), rogue.jwk([ONE])))],
+        "23",
+    )
+    with_root(
+        "endorsed-although-distrusted",
+        "A good key endorses the distrusted one. The statement is stronger.",
+        "nothing",
+        TWO,
+        [fetched(stating(statement(20, [ONE], "2"), ONE.jwk(), TWO.jwk([ONE])))],
+        "1",
+    )
+    with_root(
+        "listed-although-distrusted",
+        "A later list without a statement has the distrusted key again.",
+        "nothing",
+        ONE,
+        [told, fetched(jwks(ONE.jwk(), TWO.jwk([ONE])))],
+        "23",
+    )
+    replayed = fetched(stating(first, ONE.jwk(), TWO.jwk([ONE])))
+    with_root("replayed", "An old statement is replayed after a newer one.", "nothing", ONE, [told, replayed], "23")
+    with_root(
+        "same-serial",
+        "Another statement has the serial of the first one, which stays.",
+        "nothing",
+        ONE,
+        [told, fetched(stating(statement(20, [ONE, TWO]), ONE.jwk(), TWO.jwk([ONE])))],
+        "23",
+    )
+    with_root(
+        "newer",
+        "A newer statement takes the place of the older one.",
+        "nothing",
+        TWO,
+        [told, fetched(stating(statement(21, [THREE], "12"), THREE.jwk()))],
+        "3",
+    )
+    with_root(
+        "withheld",
+        "The server withholds the statement after it was seen.",
+        "nothing",
+        ONE,
+        [told, fetched(pinned)],
+        "23",
+    )
+    with_root("portal", "A portal answers after the statement was seen.", "lease", TWO, [told, {"fetched": PORTAL}], "23")
+    for name, about, offered in (
+        ("of-another-root", "The statement is signed by another root.", statement(20, [TWO], "1", root=OTHER_ROOT)),
+        ("by-a-generation", "A generation has signed the statement.", statement(20, [TWO], "1", root=ONE)),
+        ("tampered", "One character of the statement was changed.", leaked[:-10] + ("B" if leaked[-10] != "B" else "C") + leaked[-9:]),
+        ("wrong-typ", "The typ is a lease's.", statement(20, [TWO], "1", head={"alg": "EdDSA", "typ": "lease+jwt"})),
+        ("without-typ", "The typ is absent.", statement(20, [TWO], "1", head={"alg": "EdDSA"})),
+        ("alg-none", "The algorithm is none.", statement(20, [TWO], "1", head={"alg": "none", "typ": "falconer-keys+jwt"})),
+        ("with-a-kid", "The header has a kid.", statement(20, [TWO], "1", head={"alg": "EdDSA", "typ": "falconer-keys+jwt", "kid": "1"})),
+        ("good-and-distrusted", "A key is good and distrusted at once.", statement(20, [ONE, TWO], "1")),
+        ("bad-key", "A key of the statement is none.", statement(20, [TWO], "1", keys={"2": "AAAA"})),
+        ("serial-is-a-text", "The serial is a text.", statement("20", [TWO], "1")),
+        ("is-a-number", "The statement is a number.", 7),
+        ("is-empty", "The statement is an empty text.", ""),
+    ):
+        with_root(f"statement-{name}", about, "lease", ONE, [fetched(stating(offered, ONE.jwk(), TWO.jwk([ONE])))], "12")
+    with_root(
+        "newer-name-of-the-algorithm",
+        "The statement's alg is Ed25519 (RFC 9864).",
+        "nothing",
+        ONE,
+        [fetched(stating(statement(20, [TWO], "1", head={"alg": "Ed25519", "typ": "falconer-keys+jwt"}), TWO.jwk()))],
+        "2",
+    )
+    with_root(
+        "unknown-claims",
+        "The statement has a claim that no document names.",
+        "nothing",
+        ONE,
+        [fetched(stating(statement(20, [TWO], "1", next=None), TWO.jwk()))],
+        "2",
+    )
+    with_root(
+        "of-another-issuer",
+        "The root has signed for another issuer, after a statement of this one.",
+        "lease",
+        TWO,
+        [told, fetched(stating(statement(30, [THREE], "2", iss="https://other.example.com"), THREE.jwk()))],
+        "23",
+    )
+    built = rooted(ONE.jwk(), TWO.jwk([ONE]), signed=leaked)
+    with_root("of-the-build", "The build has a statement, and nothing was fetched.", "nothing", ONE, [], "2", pinned=built)
+    with_root(
+        "below-the-build",
+        "An older statement than the build's is fetched first.",
+        "nothing",
+        ONE,
+        [replayed],
+        "2",
+        pinned=built,
+    )
+    with_root(
+        "other-issuer-than-the-build",
+        "The fetched statement is of another issuer than the build's.",
+        "lease",
+        TWO,
+        [fetched(stating(statement(30, [THREE], "2", iss="https://other.example.com"), THREE.jwk()))],
+        "2",
+        pinned=built,
+    )
+    with_root(
+        "release-brings-a-newer-statement",
+        "A release has a newer statement than the one that was fetched.",
+        "nothing",
+        ONE,
+        [replayed, {"pinned": built}],
+        "2",
+    )
+    with_root(
+        "release-brings-an-older-statement",
+        "A release has an older statement than the one that was fetched.",
+        "nothing",
+        ONE,
+        [told, {"pinned": rooted(ONE.jwk(), TWO.jwk([ONE]), signed=first)}],
+        "23",
+    )
+    with_root(
+        "pinned-key-is-endorsed",
+        "The statement names 1 alone, and the build's own list has the endorsement of 2.",
+        "lease",
+        TWO,
+        [],
+        "12",
+        pinned=rooted(ONE.jwk(), TWO.jwk([ONE]), signed=statement(20, [ONE])),
+    )
+    other = rooted(ONE.jwk(), TWO.jwk([ONE]), root=OTHER_ROOT)
+    with_root(
+        "release-with-another-root",
+        "A release pins another root. The statement of the first counts no more.",
+        "lease",
+        ONE,
+        [fetched(stating(leaked, TWO.jwk())), {"pinned": other}],
+        "12",
+    )
+    case(
+        "statement-without-a-root",
+        "No root is pinned, so a statement says nothing.",
+        "lease",
+        ONE,
+        [fetched(stating(leaked, TWO.jwk([ONE])))],
+        "12",
     )

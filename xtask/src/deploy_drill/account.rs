@@ -114,7 +114,10 @@ impl<'w> Account<'w> {
         let path = var_os("PATH").unwrap_or_default();
         bash.env("PATH", join_paths([self.tools.outside.folder()].into_iter().chain(split_paths(&path)))?);
         let (status, said) = self.finish(name, bash)?;
-        ensure!(status.success(), "{name} failed: {said}");
+        // A look that failed says all; without one, something else went wrong.
+        let failed: Vec<_> = said.lines().filter(|line| line.starts_with("FAILED")).collect();
+        let why = if failed.is_empty() { said.clone() } else { failed.join("\n") };
+        ensure!(status.success(), "{name} failed: {why}");
         Ok(said)
     }
 

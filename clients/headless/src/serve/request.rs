@@ -61,6 +61,10 @@ pub(super) enum RequestedCall {
     Transfer { key: Option<String>, name: String, email: String, from_device: Option<String> },
     Refresh,
     Deactivate,
+    ActivationRequest { key: String, name: String, email: String },
+    RenewalRequest,
+    ImportResponse { text: String },
+    DeactivateByReceipt,
 }
 
 impl std::fmt::Debug for RequestedCall {
@@ -70,6 +74,10 @@ impl std::fmt::Debug for RequestedCall {
             Self::Transfer { .. } => "Transfer",
             Self::Refresh => "Refresh",
             Self::Deactivate => "Deactivate",
+            Self::ActivationRequest { .. } => "ActivationRequest",
+            Self::RenewalRequest => "RenewalRequest",
+            Self::ImportResponse { .. } => "ImportResponse",
+            Self::DeactivateByReceipt => "DeactivateByReceipt",
         })
     }
 }
@@ -187,6 +195,14 @@ fn read_method(name: &str, params: Value) -> Result<Method, BadRequest> {
             let ActivateParams { key, name, email } = read_params(params)?;
             return Ok(Method::RequestedCall(RequestedCall::Activate { key, name, email }));
         }
+        "activation_request" => {
+            let ActivateParams { key, name, email } = read_params(params)?;
+            return Ok(Method::RequestedCall(RequestedCall::ActivationRequest { key, name, email }));
+        }
+        "import_response" => {
+            let ImportParams { text } = read_params(params)?;
+            return Ok(Method::RequestedCall(RequestedCall::ImportResponse { text }));
+        }
         "transfer" => {
             let TransferParams { key, name, email, from_device } = read_params(params)?;
             return Ok(Method::RequestedCall(RequestedCall::Transfer { key, name, email, from_device }));
@@ -203,6 +219,8 @@ fn read_method(name: &str, params: Value) -> Result<Method, BadRequest> {
         "device" => Method::Look(Look::Device),
         "refresh" => Method::RequestedCall(RequestedCall::Refresh),
         "deactivate" => Method::RequestedCall(RequestedCall::Deactivate),
+        "renewal_request" => Method::RequestedCall(RequestedCall::RenewalRequest),
+        "deactivate_by_receipt" => Method::RequestedCall(RequestedCall::DeactivateByReceipt),
         "start_refresher" => Method::StartRefresher,
         "stop_refresher" => Method::StopRefresher,
         "quit" => Method::Quit,
@@ -238,6 +256,12 @@ struct ActivateParams {
     name: String,
     #[serde(default)]
     email: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImportParams {
+    text: String,
 }
 
 #[derive(Deserialize)]

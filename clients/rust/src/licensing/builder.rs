@@ -10,7 +10,7 @@ use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
 use super::device_name::{DeviceNameSource, default_name, overridden};
 use super::forked::MemoryCopies;
 use super::location::{FolderNames, StoreLocation, host_of, read_app_id};
-use super::session::SessionState;
+use super::session::{Session, SessionState};
 use super::verified_record::{self, VerifiedRecord};
 use super::{Config, Device, Licensing, Memory, Pending, Shared};
 use crate::cancel::CancelToken;
@@ -21,7 +21,7 @@ use crate::state::State;
 use crate::store::{ApplicationStore, FileAccess, Owner, Store, StoreFormat, machine_names};
 use crate::timeline::Timeline;
 use crate::transport::{HttpTransport, InvalidCertificate, InvalidProxy, Transport, is_this_machine};
-use crate::trust::PublicKeys;
+use crate::trust::{PublicKeys, PublicKeysError};
 
 /// Environment variable that replaces all hardware, where the application allows it.
 const MACHINE_ID: &str = "FALCONER_MACHINE_ID";
@@ -58,6 +58,9 @@ pub enum OpenError {
     /// Former host that is neither a host nor an address.
     #[error("a former host looks like licenses.example.com")]
     InvalidFormerHost,
+    /// Root that is not an Ed25519 key, or statement of another root.
+    #[error(transparent)]
+    InvalidRoot(#[from] PublicKeysError),
 }
 
 /// Settings for opening. Only those of [`Licensing::builder`] have no default.
@@ -66,6 +69,7 @@ pub struct Builder {
     product: String,
     server: String,
     pins: PublicKeys,
+    root: Option<String>,
     app_id: Option<String>,
     former_servers: Vec<String>,
     place: StoreLocation,
@@ -86,6 +90,7 @@ impl Builder {
             product: product.to_owned(),
             server: server.to_owned(),
             pins,
+            root: None,
             app_id: None,
             former_servers: Vec::new(),
             place: StoreLocation::DataFolder,
@@ -105,6 +110,13 @@ impl Builder {
     /// it must not change between releases. Without an id the server's host names the folder.
     pub fn app_id(mut self, id: &str) -> Self {
         self.app_id = Some(id.to_owned());
+        self
+    }
+
+    /// Pins the vendor's root by the member `x` of its key, where the JSON of the public keys has none. See
+    /// [`PublicKeys::with_root`].
+    pub fn root(mut self, x: &str) -> Self {
+        self.root = Some(x.to_owned());
         self
     }
 
@@ -223,7 +235,10 @@ impl Builder {
     ///
     /// # Errors
     /// [`OpenError`], for a mistake in the settings.
-    pub fn open(self) -> Result<Licensing, OpenError> {
+    pub fn open(mut self) -> Result<Licensing, OpenError> {
+        if let Some(x) = &self.root {
+            self.pins = self.pins.with_root(x)?;
+        }
         let product = Product::parse(&self.product).ok_or(OpenError::InvalidProduct)?;
         check_server(&self.server)?;
         let https = self.network.apply(HttpTransport::new(&self.server))?;
@@ -279,6 +294,11 @@ impl Builder {
             refreshers: Mutex::default(),
             config,
         };
+        if shared.config.pins.has_root()
+            && let Ok(mut session) = Session::begin(&shared, &CancelToken::new())
+        {
+            session.take_statement_of_build();
+        }
         // The caller can read the first state; listeners get changes.
         *shared.notified.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             shared.evaluation().state;
@@ -317,7 +337,7 @@ impl NetworkSettings {
 }
 
 fn memory(state: &SessionState, config: &Config) -> Memory {
-    let VerifiedRecord { key, fingerprint, claims, decision, integrity } = state.verified.clone();
+    let VerifiedRecord { key, fingerprint, claims, decision, integrity, .. } = state.verified.clone();
     let record = &state.record;
     Memory {
         decision,

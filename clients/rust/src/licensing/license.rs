@@ -20,6 +20,10 @@ pub enum Pending {
     /// Freeing the seat of an earlier key. That key's activation was waiting when another key replaced it, and it may have
     /// taken a seat although its answer was lost.
     ReleaseSeat,
+    /// A request as a file, which waits for the vendor's answer. The network has no part in it.
+    Answer,
+    /// A receipt as a file, which waits to be brought to the vendor.
+    Receipt,
 }
 
 impl Pending {
@@ -28,17 +32,26 @@ impl Pending {
         match &record.pending {
             Some(PendingRequest::Activate(_)) => Some(Self::Activate),
             Some(PendingRequest::Deactivate) => Some(Self::Deactivate),
+            Some(PendingRequest::File(_)) => Some(Self::Answer),
+            Some(PendingRequest::Receipt(_)) => Some(Self::Receipt),
             None => (!record.abandoned_keys.is_empty()).then_some(Self::ReleaseSeat),
         }
     }
 
-    /// Name for programs: `activate`, `deactivate` or `release_seat`.
+    /// True if a request to the server waits, which a refresh sends.
+    pub(super) const fn is_for_network(self) -> bool {
+        matches!(self, Self::Activate | Self::Deactivate | Self::ReleaseSeat)
+    }
+
+    /// Name for programs: `activate`, `deactivate`, `release_seat`, `answer` or `receipt`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Activate => "activate",
             Self::Deactivate => "deactivate",
             Self::ReleaseSeat => "release_seat",
+            Self::Answer => "answer",
+            Self::Receipt => "receipt",
         }
     }
 
@@ -49,6 +62,8 @@ impl Pending {
             Self::Activate => MessageId::ActivationWaits,
             Self::Deactivate => MessageId::DeactivationWaits,
             Self::ReleaseSeat => MessageId::ReleaseWaits,
+            Self::Answer => MessageId::AnswerWaits,
+            Self::Receipt => MessageId::ReceiptWaits,
         };
         id.message()
     }
@@ -86,6 +101,8 @@ pub struct License {
     pub refresh_at: Option<UnixSeconds>,
     /// Moment of the last signed answer about the license, by the server's clock.
     pub checked_at: UnixSeconds,
+    /// True if the lease came as a file: the library sends no request for it by itself, and a file renews it.
+    pub air_gap: bool,
 }
 
 /// This device, as the server and other users of the license see it.

@@ -1,6 +1,7 @@
 //! Three-way merge of a row that could not be written with the row on disk, which another process may have changed. Pure.
 
 use crate::store::Record;
+use crate::trust::newer_text;
 
 /// Applies the changes from `base` (the row as last read) to `own` onto `disk`, as far as the disk has nothing newer.
 /// `issued_at` returns the second in which the answer of a row was signed, if that answer verifies.
@@ -26,7 +27,7 @@ pub(super) fn merge(
     let (licensee, pending) = merge_field(&person(disk), &person(base), &person(own));
     Record {
         licensee,
-        trusted_keys: merge_field(&disk.trusted_keys, &base.trusted_keys, &own.trusted_keys),
+        trusted_keys: merge_keys(disk, base, own),
         install_id: merge_field(&disk.install_id, &base.install_id, &own.install_id),
         pending,
         abandoned_keys: merge_field(&disk.abandoned_keys, &base.abandoned_keys, &own.abandoned_keys),
@@ -37,6 +38,14 @@ pub(super) fn merge(
 /// Takes the value on disk where the disk has changed since `base`, else the process's own.
 fn merge_field<T: Clone + PartialEq>(disk: &T, base: &T, own: &T) -> T {
     if disk == base { own.clone() } else { disk.clone() }
+}
+
+/// Takes the keys with the newer statement, where both have changed: a statement that was seen is never unseen.
+fn merge_keys(disk: &Record, base: &Record, own: &Record) -> Option<String> {
+    if disk.trusted_keys == base.trusted_keys {
+        return own.trusted_keys.clone();
+    }
+    newer_text(disk.trusted_keys.as_deref(), own.trusted_keys.as_deref()).map(str::to_owned)
 }
 
 /// A deactivation on disk counts as newer: without an answer there, nothing proves which came later.

@@ -49,6 +49,10 @@ impl Session<'_> {
                 }
                 Err(failure.into())
             }
+            // The vendor's answer to the file may be on its way, and it is worth more than another try.
+            Exchange::Failed(failure) if self.state.record.asks_by_file(&to_stored(key)) => {
+                Err(failure.into())
+            }
             Exchange::Failed(failure) => {
                 let others = others.iter().map(to_stored).collect();
                 let readings = StoredReadings { first: to_stored(key), others };
@@ -116,7 +120,8 @@ impl Session<'_> {
         let sent = match self.state.record.pending.clone() {
             Some(PendingRequest::Activate(readings)) => self.send_activation(readings),
             Some(PendingRequest::Deactivate) => self.send_deactivation(),
-            None => Ok(()),
+            // People carry these.
+            Some(PendingRequest::File(_) | PendingRequest::Receipt(_)) | None => Ok(()),
         };
         match sent {
             // Without a server the abandoned keys cannot be released either.

@@ -103,6 +103,11 @@ pub(super) fn read_licensee(name: &str, email: &str) -> Result<Licensee, Invalid
     Ok(Licensee { name, email })
 }
 
+/// Reads the likeliest key that a typed text can mean, where nobody can be asked which one it is.
+pub(super) fn read_likeliest_key(product: &Product, key: &str) -> Result<LicenseKey, InvalidInput> {
+    Ok(read_key(product, key)?.likeliest)
+}
+
 /// Reads a key as the server does: an imported key may be any words. The product printed in a whole key is not compared
 /// with this application's: the server decides about that.
 pub(super) fn read_key(product: &Product, key: &str) -> Result<Candidates<LicenseKey>, InvalidInput> {

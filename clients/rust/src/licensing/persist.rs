@@ -2,7 +2,7 @@
 
 use super::merge::merge;
 use super::session::Session;
-use super::verified_record::VerifiedRecord;
+use super::verified_record::{VerifiedRecord, replace_trusted_keys};
 use super::{Config, Pending};
 use crate::store::Record;
 use crate::timeline::Timeline;
@@ -14,7 +14,7 @@ impl Session<'_> {
         let (own, unsaved_base) = (&state.record, &state.unsaved_base);
         let kept = state.store.update(|record| {
             if let Some(base) = unsaved_base {
-                *record = merge(record, base, own, |row| issued_at(row, &shared.config));
+                *record = merged(record, base, own, &shared.config);
             }
             change(record);
         });
@@ -49,7 +49,7 @@ impl Session<'_> {
         let record = match &mut state.unsaved_base {
             None => row,
             Some(base) => {
-                let record = merge(&row, base, &state.record, |row| issued_at(row, &shared.config));
+                let record = merged(&row, base, &state.record, &shared.config);
                 *base = row;
                 record
             }
@@ -92,14 +92,23 @@ impl Session<'_> {
     }
 }
 
-/// Second in which the answer of a row was signed.
-fn issued_at(record: &Record, config: &Config) -> Option<i64> {
-    VerifiedRecord::of(record, config).claims.map(|claims| claims.at)
+/// Merges two rows. The answer and the keys may come from different ones, so the seal is made anew where it fitted.
+fn merged(disk: &Record, base: &Record, own: &Record, config: &Config) -> Record {
+    let issued_at = |row: &Record| VerifiedRecord::of(row, config).issued_at();
+    let mut merged = merge(disk, base, own, issued_at);
+    let keys = merged.trusted_keys.clone();
+    let is_source = |row: &&Record| (&row.answer, &row.seal) == (&merged.answer, &merged.seal);
+    if let Some(source) = [disk, own].into_iter().find(is_source) {
+        merged.trusted_keys.clone_from(&source.trusted_keys);
+        replace_trusted_keys(&mut merged, keys, config);
+    }
+    merged
 }
 
 /// True where a row replaces an answer by an older one about the same license. The library never writes such a row, so
 /// somebody has edited the file.
 fn goes_back(now: &VerifiedRecord, before: &VerifiedRecord) -> bool {
     let claims = now.claims.as_ref().zip(before.claims.as_ref());
-    claims.is_some_and(|(now, before)| now.sub == before.sub && now.at < before.at)
+    let is_same_license = claims.is_some_and(|(now, before)| now.sub == before.sub);
+    is_same_license && now.issued_at() < before.issued_at()
 }

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::Shared;
-use super::schedule::{ScheduleInputs, delay_until_next};
+use super::schedule::{RenewedBy, ScheduleInputs, delay_until_next};
 use super::session::Session;
+use super::{Pending, Shared};
 use crate::cancel::CancelToken;
 use crate::clock::ClockReading;
 use crate::failure::Failure;
 use crate::retry::jitter;
 use crate::state::{LockCode, State, StoredDecision};
 use crate::threads;
+use crate::trust::LOOK_ALONE_SECONDS;
 
 /// Longest time between two looks. Each look wakes the processor of a laptop, and a change by time alone is announced
 /// that much later at most; `has_feature` evaluates the time at every call and never waits for a look.
@@ -24,6 +25,8 @@ const MIN_LOOK_INTERVAL: Duration = Duration::from_millis(10);
 /// Longest time that passes before it is stored. Each write wakes the disk, and a program that is killed forgets that
 /// much of its run at most, which counts only where the clock is turned back as well.
 const PERSIST_INTERVAL: Duration = Duration::from_secs(600);
+/// Time between two tries to look for the root's statement beside the requests.
+const STATEMENT_INTERVAL: Duration = Duration::from_hours(1);
 /// Longest random delay of the first request, for clients that all start at nine in the morning.
 const START_JITTER: Duration = Duration::from_secs(2);
 /// Name of the thread, for debuggers.
@@ -61,6 +64,8 @@ struct RefreshHistory {
     last_state: Option<State>,
     /// Monotonic time at which the time was last stored.
     persisted_at: Duration,
+    /// Monotonic time of the last try to look for the root's statement.
+    looked_at: Option<Duration>,
 }
 
 impl Refresher {
@@ -167,6 +172,7 @@ impl RefreshHistory {
                 session.keep_time(Duration::from_secs(1));
             }
         }
+        self.look_for_statement(shared, stop, now);
         self.reset_backoff_when_locked(shared.evaluation().state);
         let wait = delay_until_next(&schedule_inputs(shared, self)).unwrap_or(LOOK_INTERVAL);
         if wait.is_zero() {
@@ -175,11 +181,29 @@ impl RefreshHistory {
         wait
     }
 
+    /// Looks for the root's statement where no request has for a day, since a lease by a leaked key may put the next
+    /// request off for years.
+    fn look_for_statement(&mut self, shared: &Shared, stop: &CancelToken, now: Duration) {
+        let is_early = self.looked_at.is_some_and(|at| now.saturating_sub(at) < STATEMENT_INTERVAL);
+        if !shared.config.pins.has_root() || is_early {
+            return;
+        }
+        self.looked_at = Some(now);
+        if let Ok(mut session) = Session::begin(shared, stop)
+            && session.state.verified.key.is_some()
+        {
+            session.look_for_statement(LOOK_ALONE_SECONDS);
+        }
+        // Without the session: the listener may ask for it.
+        shared.notify_if_changed();
+    }
+
     /// Drops the grown pauses once time alone has locked the license.
     fn reset_backoff_when_locked(&mut self, state: State) {
         let overdue = State::Locked { code: LockCode::LeaseExpired };
         if state == overdue && self.last_state != Some(overdue) {
-            *self = Self { persisted_at: self.persisted_at, ..Self::default() };
+            let Self { persisted_at, looked_at, .. } = *self;
+            *self = Self { persisted_at, looked_at, ..Self::default() };
         }
         self.last_state = Some(state);
     }
@@ -211,7 +235,8 @@ fn schedule_inputs(shared: &Shared, history: &RefreshHistory) -> ScheduleInputs 
         now,
         refresh_at,
         has_key: memory.key.is_some(),
-        has_pending: memory.pending.is_some(),
+        has_pending: memory.pending.is_some_and(Pending::is_for_network),
+        renewed_by: if memory.is_air_gapped() { RenewedBy::File } else { RenewedBy::Network },
         failures: history.failures,
         retry_after: history.retry_after,
         since_last: history.last_attempt.map(|last| elapsed(last, clocks)),
@@ -257,6 +282,7 @@ mod tests {
             last_attempt: Some(clocks(0, 0)),
             last_state: Some(State::ClockSuspect),
             persisted_at: Duration::from_secs(5),
+            looked_at: None,
         };
         history.reset_backoff_when_locked(State::RefreshDue);
         assert_eq!(history.failures, 9);

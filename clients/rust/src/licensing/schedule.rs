@@ -10,6 +10,14 @@ const MIN_BACKOFF: Duration = Duration::from_secs(60);
 /// Longest pause: a laptop opened on a train is online again within the hour.
 const MAX_BACKOFF: Duration = Duration::from_secs(3_600);
 
+/// How the stored license gets its next lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RenewedBy {
+    Network,
+    /// By a file that a person carries: nothing is sent by itself.
+    File,
+}
+
 /// Inputs of the schedule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScheduleInputs {
@@ -18,8 +26,9 @@ pub(super) struct ScheduleInputs {
     /// Start of the period in which a valid lease is renewed.
     pub(super) refresh_at: Option<UnixSeconds>,
     pub(super) has_key: bool,
-    /// A request is pending.
+    /// A request to the server is pending.
     pub(super) has_pending: bool,
+    pub(super) renewed_by: RenewedBy,
     /// Consecutive failures, and the pause that the server asked for.
     pub(super) failures: u32,
     pub(super) retry_after: Duration,
@@ -31,6 +40,7 @@ pub(super) struct ScheduleInputs {
 pub(super) fn delay_until_next(inputs: &ScheduleInputs) -> Option<Duration> {
     let overdue = match inputs.state {
         _ if inputs.has_pending => true,
+        _ if inputs.renewed_by == RenewedBy::File => return None,
         State::NotActivated if !inputs.has_key => return None,
         State::Active => {
             let left = inputs.refresh_at?.0.saturating_sub(inputs.now.0);
@@ -107,11 +117,35 @@ mod tests {
                 refresh_at: Some(UnixSeconds(NOW.0 + 500)),
                 has_key: state != State::NotActivated,
                 has_pending,
+                renewed_by: RenewedBy::Network,
                 failures,
                 retry_after: Duration::from_secs(asked),
                 since_last,
             };
             assert_eq!(delay_until_next(&inputs), expected, "{inputs:?}");
+        }
+    }
+
+    #[test]
+    fn license_by_file_asks_never() {
+        for state in [State::Active, State::RefreshDue, GRACE, State::ClockSuspect, LEASE_EXPIRED] {
+            let inputs = |has_pending| ScheduleInputs {
+                state,
+                now: NOW,
+                refresh_at: Some(UnixSeconds(NOW.0 - 500)),
+                has_key: true,
+                has_pending,
+                renewed_by: RenewedBy::File,
+                failures: 0,
+                retry_after: Duration::ZERO,
+                since_last: None,
+            };
+            assert_eq!(delay_until_next(&inputs(false)), None, "{state:?}");
+            assert_eq!(
+                delay_until_next(&inputs(true)),
+                Some(Duration::ZERO),
+                "a wish of the user: {state:?}"
+            );
         }
     }
 
@@ -126,6 +160,7 @@ mod tests {
                 refresh_at: None,
                 has_key: true,
                 has_pending: false,
+                renewed_by: RenewedBy::Network,
                 failures,
                 retry_after: Duration::ZERO,
                 since_last: since_last.map(Duration::from_secs),

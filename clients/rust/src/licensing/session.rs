@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use falconer_domain::LicenseKey;
 use falconer_domain::encoding::HEXLOWER;
+use falconer_domain::lease::Claims;
 use falconer_domain::person::{Email, PersonName};
 use serde_json::{Map, Value, json};
 
@@ -21,11 +22,10 @@ use crate::decision::{CurrentAnswer, Decision, Question, decide};
 use crate::failure::Failure;
 use crate::hardware::{Fingerprint, HARDWARE_FORMAT, InstallId};
 use crate::retry::send_with_retry;
-use crate::seal;
 use crate::store::{ApplicationStore, Licensee, Record, SentComponents, StoredKey};
 use crate::timeline::TimeCheckpoint;
 use crate::transport::{ApiEndpoint, NetworkFailure, TransportRequest};
-use crate::trust::TrustedKeys;
+use crate::trust::{LOOK_WITH_REQUEST_SECONDS, Signer};
 use crate::user_message::UserMessage;
 
 const NONCE_BYTES: usize = 16;
@@ -101,7 +101,7 @@ impl<'a> Session<'a> {
 
     /// Sends the pending request, then checks the stored license. See [`Licensing::refresh`](super::Licensing::refresh).
     pub(super) fn refresh(&mut self) -> Result<(), Failure> {
-        let had_pending = self.state.record.pending.is_some();
+        let had_pending = self.state.record.waits_for_network();
         let sent = self.send_pending();
         if had_pending && sent.is_ok() {
             return Ok(());
@@ -197,7 +197,7 @@ impl<'a> Session<'a> {
     }
 
     /// Name of this device, as the server shows it to other users of the license.
-    fn device_name(&self, own: &Fingerprint) -> String {
+    pub(super) fn device_name(&self, own: &Fingerprint) -> String {
         let Config { device, device_name, .. } = &self.shared.config;
         device_name.marked(&device.name, own)
     }
@@ -229,6 +229,7 @@ impl<'a> Session<'a> {
         if self.cancel.is_cancelled() {
             return cancelled();
         }
+        self.look_for_statement(LOOK_WITH_REQUEST_SECONDS);
         let exchange = match self.send(endpoint, members) {
             // A cancelled call ended for that reason, whatever its last attempt or a look for keys brought.
             ServerAnswer::UnknownKey | ServerAnswer::Failed(_) if self.cancel.is_cancelled() => cancelled(),
@@ -281,20 +282,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Fetches the server's public keys and stores those that a trusted key endorses.
-    fn fetch_keys(&mut self) {
-        let Config { transport, clock, random, pins, .. } = &self.shared.config;
-        let (endpoint, cancel) = (ApiEndpoint::Keys, &self.cancel);
-        let reply = send_with_retry(&**clock, &**random, cancel, || {
-            transport.send(&TransportRequest { endpoint, body: None, cancel: cancel.clone() })
-        });
-        let Ok(reply) = reply else { return };
-        let Ok(fetched) = std::str::from_utf8(&reply.body) else { return };
-        self.keep(|record| {
-            if let Some(keys) = TrustedKeys::merge(pins, record.trusted_keys.as_deref(), fetched) {
-                record.trusted_keys = Some(keys);
-            }
-        });
+    pub(super) fn now(&self) -> UnixSeconds {
+        self.shared.memory().observe_time(&self.shared.config).now()
     }
 
     /// Applies a signed answer to the row, with the time that it proves. The decision is made inside the store's
@@ -312,10 +301,8 @@ impl<'a> Session<'a> {
         let checkpoint = TimeCheckpoint::at(issued_at, clocks);
         let decided = Cell::new(Decision::Unrelated);
         self.keep(|record| {
-            let current = VerifiedRecord::of(record, config).claims;
-            let current = current
-                .as_ref()
-                .map(|claims| CurrentAnswer { license_id: &claims.sub, issued_at: UnixSeconds(claims.at) });
+            let stored = VerifiedRecord::of(record, config);
+            let current = current_answer(&stored, question, claims);
             decided.set(decide(question, claims, current, &own.lease_components()));
             match decided.get() {
                 Decision::Unrelated | Decision::OtherMachine | Decision::Refused | Decision::SeatReleased => {
@@ -325,8 +312,7 @@ impl<'a> Session<'a> {
                     record.answer = Some(jws.clone());
                     record.failed_at = None;
                     record.checkpoint = checkpoint;
-                    let stated = verified_record::lease_components(claims);
-                    record.seal = Some(seal::seal(checkpoint, jws, key, &stated));
+                    record.seal = Some(verified_record::seal_of(record, jws, key, claims));
                 }
                 Decision::Lock(_) => {
                     record.answer = Some(jws.clone());
@@ -369,6 +355,22 @@ impl<'a> Session<'a> {
         // The stored log is for support alone, so a failure to write it is ignored.
         let _ = self.state.store.log(now, endpoint.path(), outcome);
     }
+}
+
+/// The stored answer, as a new one is compared with it. A stored answer by a key that does not count any more is older than
+/// everything, and what it says about the license counts nothing against an answer to a question about that license.
+pub(super) fn current_answer<'a>(
+    stored: &'a VerifiedRecord,
+    question: Question,
+    answer: &'a Claims,
+) -> Option<CurrentAnswer<'a>> {
+    let (claims, issued_at) = stored.claims.as_ref().zip(stored.issued_at())?;
+    let is_about_stored = matches!(question, Question::Verify | Question::FreeSeat);
+    let license_id = match stored.signer {
+        Signer::Former(_) if is_about_stored => &answer.sub,
+        _ => &claims.sub,
+    };
+    Some(CurrentAnswer { license_id, issued_at: UnixSeconds(issued_at) })
 }
 
 /// Members that every request has: the license key and the components of this machine.

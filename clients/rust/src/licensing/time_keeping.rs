@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::Shared;
 use super::session::Session;
 use super::verified_record::{self, VerifiedRecord};
-use crate::seal;
 use crate::state::StoredDecision;
 use crate::timeline::{CheckpointIntegrity, TimeCheckpoint};
 
@@ -46,9 +45,9 @@ impl Session<'_> {
             } else {
                 TimeCheckpoint { floor: record.checkpoint.floor.max(checkpoint.floor), ..record.checkpoint }
             };
-            let stated = verified_record::lease_components(&claims);
-            record.seal = Some(seal::seal(checkpoint, answer, &key, &stated));
+            let answer = answer.clone();
             record.checkpoint = checkpoint;
+            record.seal = Some(verified_record::seal_of(record, &answer, &key, &claims));
         });
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::iter;
 
 use falconer_domain::UnixMillis;
+use falconer_domain::air_gap::AirGapPurpose;
 use falconer_domain::person::{Email, PersonName};
 
 use crate::clock::UnixSeconds;
@@ -55,6 +56,32 @@ pub(crate) enum PendingRequest {
     Activate(StoredReadings),
     /// Freeing this device's seat.
     Deactivate,
+    /// A request as a file, which waits for the vendor's answer.
+    File(FileRequest),
+    /// A receipt as a file: its content in hexadecimal, until the next activation.
+    Receipt(String),
+}
+
+/// A request that a person carries. The answer has to repeat its nonce.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileRequest {
+    pub(crate) key: StoredKey,
+    pub(crate) purpose: AirGapPurpose,
+    pub(crate) nonce: String,
+}
+
+impl FileRequest {
+    /// Writes purpose, nonce and key, one a line.
+    fn to_text(&self) -> String {
+        format!("{}\n{}\n{}", self.purpose.as_str(), self.nonce, self.key.0)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let (purpose, nonce, key) = (lines.next()?, lines.next()?, lines.next()?);
+        let purpose = AirGapPurpose::parse(purpose)?;
+        Some(Self { key: StoredKey(key.to_owned()), purpose, nonce: nonce.to_owned() })
+    }
 }
 
 /// Components that the server saw last.
@@ -139,11 +166,22 @@ impl Record {
         let before = match self.pending.take() {
             Some(PendingRequest::Activate(before)) => Some(before.first),
             Some(PendingRequest::Deactivate) => stored.cloned(),
-            None => None,
+            // The network has not seen them, so no seat is left to be freed.
+            Some(PendingRequest::File(_) | PendingRequest::Receipt(_)) | None => None,
         };
         self.abandoned_keys.extend(before);
         self.abandoned_keys.retain(|abandoned| abandoned != key);
         self.pending = pending;
+    }
+
+    /// True if a request to the server waits.
+    pub(crate) const fn waits_for_network(&self) -> bool {
+        matches!(self.pending, Some(PendingRequest::Activate(_) | PendingRequest::Deactivate))
+    }
+
+    /// True if a request as a file waits for an answer about this key.
+    pub(crate) fn asks_by_file(&self, key: &StoredKey) -> bool {
+        matches!(&self.pending, Some(PendingRequest::File(request)) if request.key == *key)
     }
 
     /// Abandons a pending activation. Its seat may have been taken although the answer was lost.
@@ -180,6 +218,8 @@ impl Record {
             None => (None, None),
             Some(PendingRequest::Activate(readings)) => (Some("activate"), Some(readings.to_text())),
             Some(PendingRequest::Deactivate) => (Some("deactivate"), None),
+            Some(PendingRequest::File(request)) => (Some("file"), Some(request.to_text())),
+            Some(PendingRequest::Receipt(receipt)) => (Some("receipt"), Some(receipt.clone())),
         };
         // Keys contain no line break.
         let abandoned: Vec<_> = self.abandoned_keys.iter().map(|key| key.0.as_str()).collect();
@@ -227,6 +267,8 @@ impl Record {
                     Some(PendingRequest::Activate(StoredReadings::from_text(&keys)))
                 }
                 (Some("deactivate"), _) => Some(PendingRequest::Deactivate),
+                (Some("file"), Some(text)) => FileRequest::from_text(&text).map(PendingRequest::File),
+                (Some("receipt"), Some(receipt)) => Some(PendingRequest::Receipt(receipt)),
                 _ => None,
             },
             abandoned_keys: text("given_up_keys")
@@ -270,7 +312,18 @@ mod tests {
 
     #[test]
     fn record_round_trips_and_hides_its_secrets() {
-        for pending in [record().pending, Some(PendingRequest::Deactivate), None] {
+        let file = FileRequest {
+            key: StoredKey("QF-PRO-FILE".to_owned()),
+            purpose: AirGapPurpose::Renew,
+            nonce: "0badcafe".to_owned(),
+        };
+        for pending in [
+            record().pending,
+            Some(PendingRequest::Deactivate),
+            Some(PendingRequest::File(file)),
+            Some(PendingRequest::Receipt("00ff".to_owned())),
+            None,
+        ] {
             let abandoned_keys = record().abandoned_keys.into_iter().filter(|_| pending.is_some()).collect();
             let expected = Record { pending, abandoned_keys, ..record() };
             assert_eq!(Record::from_fields(&expected.to_fields()), expected);

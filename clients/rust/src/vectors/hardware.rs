@@ -7,14 +7,18 @@ use falconer_domain::hardware::{Label, LeaseComponents};
 use serde_json::{Value, json};
 
 use crate::hardware::{Fingerprint, RawComponents};
-use crate::vectors::{run, text};
+#[cfg(test)]
+use crate::vectors::run;
+use crate::vectors::text;
 
 #[test]
 fn machines_are_known_as_specified() {
     run("hardware", 80, conclude);
 }
 
-fn conclude(given: &Value) -> Value {
+/// Returns what a client concludes.
+#[must_use]
+pub fn conclude(given: &Value) -> Value {
     let key = LicenseKey::parse(text(&given["license_key"])).unwrap();
     let own = Fingerprint::of(&key, &machine(&given["shows"]), None);
     let stated = own.lease_components();
@@ -28,7 +32,8 @@ fn conclude(given: &Value) -> Value {
 }
 
 /// The components of a machine that shows these values.
-pub(super) fn machine(shows: &Value) -> RawComponents {
+#[must_use]
+pub fn machine(shows: &Value) -> RawComponents {
     shows.as_object().unwrap().iter().fold(RawComponents::default(), |raw, (label, value)| {
         raw.with(Label::parse(label).unwrap(), text(value))
     })

@@ -23,7 +23,7 @@ use crate::transport::{ApiEndpoint, NetworkFailure, Reply, Transport, TransportR
 #[test]
 fn licenses_are_kept_as_specified() {
     for format in [StoreFormat::Sqlite, StoreFormat::PlainFile] {
-        run("state", 180, |given| Installation::new(given, format).conclude(given));
+        run("state", 205, |given| Installation::new(given, format).conclude(given));
     }
 }
 
@@ -89,6 +89,12 @@ impl Installation {
             "activate" => drop(self.running().activate(text(&step["license_key"]), "", "")),
             "refresh" => drop(self.running().refresh()),
             "deactivate" => drop(self.running().deactivate()),
+            "request" => drop(match step["license_key"].as_str() {
+                Some(key) => self.running().activation_request(key, "", ""),
+                None => self.running().renewal_request(),
+            }),
+            "import" => drop(self.running().import_response(text(&step["text"]))),
+            "give_back" => drop(self.running().deactivate_by_receipt()),
             "look" => {}
             "restart" => self.start(product),
             other => panic!("the step {other} is unknown"),

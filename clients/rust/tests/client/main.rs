@@ -1,5 +1,6 @@
 //! Tests of the public interface, with a server, a clock, machines and disks that tests control.
 
+mod air_gap;
 mod background;
 mod cancelling;
 mod damage;

@@ -85,6 +85,7 @@ fn snapshot_is_written_as_json() {
                 "offline_until": now + LEASE_SECONDS,
                 "refresh_at": now + DAY,
                 "checked_at": now,
+                "air_gap": false,
             },
             "pending": null,
             "notice": null,

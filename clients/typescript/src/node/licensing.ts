@@ -133,7 +133,7 @@ export class Licensing {
   }
 
   /** Runs one call after the others. */
-  #run({ signal = undefined }: { signal?: AbortSignal | undefined }, call: (session: Session) => Promise<Result>): Promise<Outcome> {
+  #run({ signal }: CallOptions, call: (session: Session) => Promise<Result>): Promise<Outcome> {
     const exchanger = new Exchanger(this.#settings, this.#platform, this.#installation);
     const session = new Session(this.#installation, exchanger, this.#platform, this.#settings.deviceName, signal ?? null);
     const turn = this.#turn.then(async () => {

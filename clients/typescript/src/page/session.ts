@@ -36,8 +36,8 @@ export interface SessionOptions {
 
 /** License of a page. */
 export interface LicenseSession {
-  snapshot(): PageSnapshot;
-  subscribe(listener: () => void): () => void;
+  readonly snapshot: () => PageSnapshot;
+  readonly subscribe: (listener: () => void) => () => void;
   /** Looks into the storage and asks about the key there. Call it in the browser, once. */
   start(): Promise<void>;
   /** Asks about a typed key. A refused key replaces nothing. */
@@ -123,12 +123,12 @@ class Session implements LicenseSession {
     const about = this.#kept === null ? null : await this.falconer.inspect(this.#kept.answer);
     const advice = answer === null || answer.ok ? null : answer.advice;
     clearTimeout(this.#ends);
-    if (this.#kept === null || about === null) return this.#publish({ ...CHECKING, state: "NOT_ACTIVATED", advice });
-    if (!about.valid) return this.#publish(locked(about.license.code, advice));
+    if (this.#kept === null || about === null) { this.#publish({ ...CHECKING, state: "NOT_ACTIVATED", advice }); return; }
+    if (!about.valid) { this.#publish(locked(about.license.code, advice)); return; }
     const graceMs = (this.options.graceSeconds ?? GRACE_SECONDS) * 1_000;
     const age = Math.abs(Date.now() - this.#kept.answeredAt);
     const ownMs = about.license.validUntil.getTime() - about.license.checkedAt.getTime();
-    if (age >= Math.max(ownMs, graceMs)) return this.#publish(locked("LEASE_EXPIRED", advice));
+    if (age >= Math.max(ownMs, graceMs)) { this.#publish(locked("LEASE_EXPIRED", advice)); return; }
     const isGrace = age >= ownMs || answer?.ok === false;
     this.#publish({ ...CHECKING, state: isGrace ? "GRACE" : "ACTIVE", unlocked: true, license: about.license, advice });
     this.#ends = setTimeout(() => void this.#show(answer), Math.min(Math.max(ownMs, graceMs) - age, LONGEST_TIMER_MS));

@@ -1,11 +1,12 @@
 /** One stack for all files of the project `stack`, and a server for what their pages load. */
 import type { TestProject } from "vitest/node";
+import { PORTS } from "./ports.js";
 import { Stack } from "./stack.js";
 
-const PORT = Number(process.env["FALCONER_TEST_PORT"] ?? 9880);
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const stack = await Stack.start(PORT);
+  const origins = [PORTS.allowed, PORTS.demo].map((port) => `http://127.0.0.1:${port}`);
+  const stack = await Stack.start(PORTS.stack, origins.join());
   const control = await serveControl(stack);
   project.provide("stack", { url: stack.url, keys: await stack.keys(), control: control.url });
   return async () => {

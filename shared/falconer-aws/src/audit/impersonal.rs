@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::changes::{CHANGED, Item, REMOVED, SET};
 
 /// Attributes that say nothing about a person. Whatever else an old row tells goes with an erasure.
-const IMPERSONAL: [&str; 20] = [
+const IMPERSONAL: [&str; 21] = [
     "created_at",
     "devices",
     "duration_days",
@@ -16,6 +16,7 @@ const IMPERSONAL: [&str; 20] = [
     "free_used",
     "generation",
     "license_id",
+    "offline",
     "policy",
     "product",
     "released",

@@ -33,10 +33,15 @@ fn license() -> License {
             seats: Some(2),
             hardware_required: Some(true),
             virtual_machines: Some(VirtualMachines::Refuse),
+            air_gap_days: Some(365),
             ..PolicyOverrides::default()
         },
         devices: BTreeMap::from([(DeviceId::from_random([1; 10]), device)]),
         released: BTreeMap::from([(DeviceId::from_random([2; 10]), released)]),
+        offline: BTreeMap::from([(
+            DeviceId::from_random([2; 10]),
+            OfflineLease { lease: "a lease".to_owned(), until: UnixMillis(9) },
+        )]),
         free_used: 2,
         transfers: vec![UnixMillis(4)],
         transfers_total: 5,

@@ -166,6 +166,9 @@ impl KeyRingCache {
         if ring.has_unreadable_distrust() {
             tracing::warn!("unreadable member of the key ring's x-distrusted ignored");
         }
+        if ring.has_unreadable_statement() {
+            tracing::warn!("unreadable x-statement of the key ring not published");
+        }
         Ok(ring)
     }
 }

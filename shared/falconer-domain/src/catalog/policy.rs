@@ -27,6 +27,8 @@ macro_rules! policy_members {
             transfer_requires_email: bool = false,
             /// Whether a virtual machine gets a seat.
             virtual_machines: VirtualMachines = VirtualMachines::Allow,
+            /// Days that a lease for a machine without a network lasts; 0 allows none.
+            air_gap_days: u32 = 0,
         }
     };
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::statement::{RootKey, SEED_BYTES};
+use crate::time::UnixMillis;
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -186,6 +188,40 @@ fn distrusted_current_still_signs() {
         [1, 2, 3, 9].map(of),
         [(true, true, false), (false, false, true), (true, false, true), (false, false, false)]
     );
+}
+
+/// A key statement of a root that nobody pins, with this serial.
+fn statement(serial: i64) -> String {
+    let root = RootKey::from_seed(&zeroize::Zeroizing::new([7; SEED_BYTES]));
+    let none = KeyStatement::new("falconer", BTreeMap::new(), BTreeSet::new(), UnixMillis(serial), None);
+    none.sign(&root)
+}
+
+#[test]
+fn damaged_statement_never_costs_the_ring() {
+    let (one, two) = (statement(1), statement(2));
+    for (member, expected, is_unreadable) in [
+        (format!("{one:?}"), Some(&one), false),
+        (format!("{one:?},\"x-statement\":{two:?}"), Some(&two), false),
+        (format!("{two:?},\"x-statement\":{one:?}"), Some(&two), false),
+        (format!("{one:?},\"x-statement\":7"), Some(&one), true),
+        (format!("{:?}", &one[1..]), None, true),
+        (r#""""#.to_owned(), None, true),
+        (r#""a.b.c""#.to_owned(), None, true),
+        ("null".to_owned(), None, true),
+        ("[1]".to_owned(), None, true),
+    ] {
+        let text = format!(r#"{{"current":"1","1":"{A}","x-statement":{member}}}"#);
+        let ring = KeyRing::parse(&text).unwrap();
+        assert_eq!(ring.statement(), expected.map(String::as_str), "{member}");
+        assert_eq!(ring.has_unreadable_statement(), is_unreadable, "{member}");
+        let published = serde_json::to_value(ring.jwks()).unwrap();
+        assert_eq!(published.get("statement").and_then(|jws| jws.as_str()), ring.statement());
+        assert_eq!(published["keys"][0]["kid"], "1", "{member}");
+    }
+    let none = KeyRing::parse(&format!(r#"{{"current":"1","1":"{A}"}}"#)).unwrap();
+    assert!(!none.has_unreadable_statement());
+    assert!(!serde_json::to_string(none.jwks()).unwrap().contains("statement"), "as before");
 }
 
 #[test]

@@ -106,6 +106,7 @@ pub fn erase(license: License, now: UnixMillis) -> License {
         policy,
         devices,
         released,
+        offline,
         free_used,
         transfers,
         transfers_total,
@@ -133,6 +134,8 @@ pub fn erase(license: License, now: UnixMillis) -> License {
         policy,
         devices: devices.into_iter().map(|(id, device)| (id, nameless(device))).collect::<BTreeMap<_, _>>(),
         released: released.into_iter().map(nameless_released).collect(),
+        // An id of a lease and a moment: neither is about a person.
+        offline,
         free_used,
         transfers,
         transfers_total,

@@ -8,6 +8,7 @@ mod rotation;
 
 use std::collections::BTreeSet;
 
+use crate::air_gap::{Guarded, OperatorWord, guarded};
 use crate::catalog::{Catalog, MAX_SEATS, TierName};
 use crate::hardware::DeviceId;
 use crate::issue::{MAX_EXTRA_FEATURES, MAX_TERM_DAYS, is_feature};
@@ -309,6 +310,31 @@ pub fn reset_hardware(mut license: License, reset: &Reset) -> Result<License, No
         }
     }
     Ok(license)
+}
+
+/// The same for a license of which machines without a network have leases: their seats are free only by the operator's
+/// word. A device that has left and keeps its seat until its lease ends can be named too.
+///
+/// # Errors
+/// [`Guarded`].
+pub fn reset_offline(
+    license: License,
+    reset: &Reset,
+    word: OperatorWord,
+    now: UnixMillis,
+) -> Result<License, Guarded<NoSuchDevice>> {
+    let leaving = |license: &License| match reset {
+        Reset::One(id) => BTreeSet::from([id.clone()]),
+        Reset::All => license.offline.keys().cloned().collect(),
+    };
+    let kept = license.devices_kept_offline(now);
+    guarded(license, leaving, word, now, |mut license| match reset {
+        Reset::One(id) if kept.contains(id) => {
+            license.released.remove(id);
+            Ok(license)
+        }
+        _ => reset_hardware(license, reset),
+    })
 }
 
 #[cfg(test)]

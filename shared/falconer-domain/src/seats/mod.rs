@@ -27,10 +27,10 @@ pub struct Seats {
 }
 
 impl Seats {
-    /// The seats of a license under its policy.
+    /// The seats of a license under its policy. A device that has left keeps its seat while its long lease lasts.
     #[must_use]
-    pub fn of(license: &License, policy: &Policy) -> Self {
-        Self { used: license.bound(), max: policy.seats }
+    pub fn of(license: &License, policy: &Policy, now: UnixMillis) -> Self {
+        Self { used: license.seats_taken(now), max: policy.seats }
     }
 
     const fn has_room(self) -> bool {
@@ -110,7 +110,11 @@ impl SeatRequest<'_> {
 
     /// The device it was, if that has a right to come back uncounted.
     fn former(&self, license: &License, policy: &Policy, now: UnixMillis) -> Option<DeviceId> {
-        let with_right = license.released.iter().filter(|(_, released)| released.has_right(policy, now));
+        // While its long lease lasts, the seat of a device that has left is kept for it.
+        let may_come = |id, released: &FormerDevice| {
+            released.has_right(policy, now) || license.offline_lease(id, now).is_some()
+        };
+        let with_right = license.released.iter().filter(|(id, released)| may_come(id, released));
         let devices = with_right.map(|(id, released)| (id, &released.device));
         best_match(devices, self.hardware, policy.hardware_match_threshold, now).map(|found| found.id.clone())
     }
@@ -129,11 +133,16 @@ impl SeatRequest<'_> {
     /// A seat that can be had without taking one from a device in use: an opaque device's, which this one is taken to
     /// be unless it is known to have been another and can be that again, or a vacant one.
     pub(crate) fn open_seat(&self, license: &License, policy: &Policy, now: UnixMillis) -> Option<Seat> {
-        let vacant = Seats::of(license, policy).has_room().then_some(Seat::Vacant);
-        let comes_back = (vacant.is_some() && self.former(license, policy, now).is_some())
-            || self.reclaimable_seat(license, policy, now).is_some();
+        let former = self.former(license, policy, now);
+        let has_own = former.as_ref().is_some_and(|id| license.offline_lease(id, now).is_some());
+        let has_room = has_own || Seats::of(license, policy, now).has_room();
+        let vacant = has_room.then_some(Seat::Vacant);
+        let comes_back =
+            (vacant.is_some() && former.is_some()) || self.reclaimable_seat(license, policy, now).is_some();
         let opaque = || {
-            let devices = license.devices.iter().filter(|(_, device)| device.form == ComponentForm::Opaque);
+            let devices = license.devices.iter().filter(|(id, device)| {
+                device.form == ComponentForm::Opaque && license.offline_lease(id, now).is_none()
+            });
             devices.min_by_key(|(id, device)| (device.seen_at, *id)).map(|(id, _)| Seat::Opaque(id.clone()))
         };
         if self.form == ComponentForm::Keyed && !comes_back && self.names_the_customer(license, policy) {
@@ -156,7 +165,9 @@ impl SeatRequest<'_> {
         if !released.has_reclaim(policy, now) {
             return None;
         }
-        let bound = || license.devices.iter().map(|(id, device)| (device.bound_at, id));
+        // A long lease cannot be called back, so its device stays.
+        let movable = || license.devices.iter().filter(|(id, _)| license.offline_lease(id, now).is_none());
+        let bound = || movable().map(|(id, device)| (device.bound_at, id));
         let since = bound().filter(|(bound_at, _)| *bound_at >= released.at).min();
         let later = || bound().filter(|(bound_at, _)| *bound_at > released.device.bound_at).max();
         since.or_else(later).map(|(_, id)| Seat::Reclaimed(id.clone()))
@@ -192,11 +203,17 @@ impl SeatRequest<'_> {
         };
         let displaced = after.displace(seat, license.next_moment(now));
         after.devices.insert(id.clone(), device);
-        let vacant = policy.seats.saturating_sub(after.bound());
-        released::keep_what_fits(&mut after.released, vacant, displaced.as_ref(), now);
+        let vacant = policy.seats.saturating_sub(after.seats_taken(now));
+        let kept = after.devices_kept_offline(now);
+        released::keep_what_fits(
+            &mut after.released,
+            vacant,
+            |id| displaced.as_ref() == Some(id) || kept.contains(id),
+            now,
+        );
         after.begin_term(now);
         self.record_customer(&mut after, &id);
-        released::prune_expired(&mut after.released, policy, now);
+        after.prune_expired(policy, now);
         Ok((after, id))
     }
 
@@ -276,7 +293,14 @@ impl License {
             let released = FormerDevice { device, at: now, may_return: true, reclaim: Reclaim::Never };
             self.released.insert(id.clone(), released);
         }
-        released::prune_expired(&mut self.released, policy, now);
+        self.prune_expired(policy, now);
+    }
+
+    /// Forgets long leases that have ended, and devices without any right left.
+    fn prune_expired(&mut self, policy: &Policy, now: UnixMillis) {
+        self.offline.retain(|_, lease| lease.is_out(now));
+        let kept = self.devices_kept_offline(now);
+        released::prune_expired(&mut self.released, policy, |id| kept.contains(id), now);
     }
 
     /// The first binding makes a pending license active, and starts its term.

@@ -98,16 +98,16 @@ pub(super) fn displace_absent(released: &mut BTreeMap<DeviceId, FormerDevice>, n
     }
 }
 
-/// A device was bound and so many seats are vacant: so many devices may return, those that left last, and `displaced`,
-/// whose seat it took.
+/// A device was bound and so many seats are vacant: so many devices may return, those that left last, and those that may
+/// `besides`: the one whose seat it took, and those whose seat a long lease keeps.
 pub(super) fn keep_what_fits(
     released: &mut BTreeMap<DeviceId, FormerDevice>,
     vacant: u32,
-    displaced: Option<&DeviceId>,
+    besides: impl Fn(&DeviceId) -> bool,
     now: UnixMillis,
 ) {
     let vacant = usize::try_from(vacant).unwrap_or(usize::MAX);
-    let mut others: Vec<_> = released.iter_mut().filter(|(id, _)| Some(*id) != displaced).collect();
+    let mut others: Vec<_> = released.iter_mut().filter(|(id, _)| !besides(id)).collect();
     others.sort_by_key(|(id, other)| (Reverse(other.has_return(now)), Reverse(other.at), *id));
     for (_, other) in others.into_iter().skip(vacant) {
         other.may_return = false;
@@ -121,13 +121,14 @@ pub(super) fn demote(released: &mut BTreeMap<DeviceId, FormerDevice>) {
     }
 }
 
-/// Forgets those without any right left.
+/// Forgets those without any right left, but for those whose seat is kept.
 pub(super) fn prune_expired(
     released: &mut BTreeMap<DeviceId, FormerDevice>,
     policy: &Policy,
+    is_kept: impl Fn(&DeviceId) -> bool,
     now: UnixMillis,
 ) {
-    released.retain(|_, released| released.has_right(policy, now));
+    released.retain(|id, released| released.has_right(policy, now) || is_kept(id));
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ pub(crate) fn license() -> License {
         policy: PolicyOverrides::default(),
         devices: BTreeMap::new(),
         released: BTreeMap::new(),
+        offline: BTreeMap::new(),
         free_used: 0,
         transfers: Vec::new(),
         transfers_total: 0,

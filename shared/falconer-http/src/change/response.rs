@@ -77,8 +77,8 @@ struct TransfersResponse {
 }
 
 impl SeatsResponse {
-    fn of(standing: &EffectiveLicense) -> Self {
-        let Seats { used, max } = Seats::of(&standing.license, &standing.policy);
+    fn of(standing: &EffectiveLicense, now: UnixMillis) -> Self {
+        let Seats { used, max } = Seats::of(&standing.license, &standing.policy, now);
         Self { used, max }
     }
 }
@@ -102,7 +102,7 @@ impl Session<'_> {
         let body = SeatResponse {
             success: true,
             granted: self.grant(code, standing, device),
-            seats: SeatsResponse::of(standing),
+            seats: SeatsResponse::of(standing, self.request.now),
             transfers: TransfersResponse::of(standing, self.request.now),
         };
         Response::json(code, &body)
@@ -116,7 +116,7 @@ impl Session<'_> {
             valid: false,
             code: code.name(),
             license_id: license.id.as_str(),
-            seats: SeatsResponse::of(standing),
+            seats: SeatsResponse::of(standing, self.request.now),
             checked_at: self.request.now.0,
             request_id: &self.request.request_id,
             lease: self.signed_refusal(code, &license.product, Some(&standing.terms())),

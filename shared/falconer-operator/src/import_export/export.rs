@@ -55,6 +55,7 @@ pub fn row(license: &License, issuance: &IssuanceRecord, key: &str) -> Vec<Strin
         text(license.replaced_by.as_ref().map(LicenseId::as_str)),
         text(issuance.metadata.as_deref()),
         moment(license.erased_at),
+        export_columns::offline(&license.offline),
     ];
     sheet.into_iter().chain(own).map(|cell| written(&cell).into_owned()).collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use data_encoding::{BASE64, HEXLOWER};
+use falconer_domain::air_gap::OfflineLease;
 use falconer_domain::hardware::{ComponentForm, DeviceId, HASH_BYTES, Label, StoredComponent};
 use falconer_domain::license::Device;
 use falconer_domain::person::DeviceName;
@@ -17,7 +18,7 @@ use crate::catalog::PolicyTable;
 use crate::time;
 
 /// Column names, in the order after the spreadsheet's.
-pub const COLUMNS: [&str; 18] = [
+pub const COLUMNS: [&str; 19] = [
     "license_id",
     "user_id",
     "email",
@@ -36,6 +37,7 @@ pub const COLUMNS: [&str; 18] = [
     "replaced_by",
     "metadata",
     "erased_at",
+    "offline",
 ];
 
 /// Members of a license beyond the spreadsheet's columns. No `Debug`: it holds the sealed key.
@@ -62,6 +64,8 @@ pub struct ExportColumns {
     pub replaced_by: Option<LicenseId>,
     /// When its person was erased.
     pub erased_at: Option<UnixMillis>,
+    /// Long leases that are out.
+    pub offline: BTreeMap<DeviceId, OfflineLease>,
 }
 
 /// Reads the columns of a row that names a license id; `None` for one that names none.
@@ -80,6 +84,7 @@ pub fn read(row: &CsvRow<'_>) -> Result<Option<ExportColumns>, BadRow> {
     let generation = row.whole("generation")?.and_then(|number| GenerationNumber::parse(&number.to_string()));
     let devices: Vec<DeviceCell> = json(row, "devices")?.unwrap_or_default();
     let released: Vec<ReleasedCell> = json(row, "released")?.unwrap_or_default();
+    let offline: BTreeMap<String, OfflineCell> = json(row, "offline")?.unwrap_or_default();
     let bad = |column| move || BadRow::cell(column, "it is not as it was exported");
     let transfers: Vec<i64> = json(row, "transfers")?.unwrap_or_default();
     Ok(Some(ExportColumns {
@@ -109,6 +114,11 @@ pub fn read(row: &CsvRow<'_>) -> Result<Option<ExportColumns>, BadRow> {
         replaces: id("replaces")?,
         replaced_by: id("replaced_by")?,
         erased_at: row.parsed("erased_at", time::from)?,
+        offline: offline
+            .into_iter()
+            .map(|(id, lease)| Some((DeviceId::parse(&id)?, lease.read())))
+            .collect::<Option<_>>()
+            .ok_or_else(bad("offline"))?,
     }))
 }
 
@@ -146,6 +156,18 @@ struct ReleasedCell {
     at: i64,
     may_return: bool,
     reclaim: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OfflineCell {
+    lease: String,
+    until: i64,
+}
+
+impl OfflineCell {
+    fn read(self) -> OfflineLease {
+        OfflineLease { lease: self.lease, until: UnixMillis(self.until) }
+    }
 }
 
 impl DeviceCell {
@@ -208,6 +230,13 @@ pub(super) fn devices(devices: &BTreeMap<DeviceId, Device>) -> String {
 /// Formats released devices as a cell; empty for no devices.
 pub(super) fn released(released: &BTreeMap<DeviceId, FormerDevice>) -> String {
     list(released.iter().map(|(id, released)| ReleasedCell::of(id, released)))
+}
+
+/// Formats long leases as a cell; empty for none.
+pub(super) fn offline(offline: &BTreeMap<DeviceId, OfflineLease>) -> String {
+    let cell = |lease: &OfflineLease| OfflineCell { lease: lease.lease.clone(), until: lease.until.0 };
+    let cells: BTreeMap<_, _> = offline.iter().map(|(id, lease)| (id.to_string(), cell(lease))).collect();
+    if cells.is_empty() { String::new() } else { written(&cells) }
 }
 
 /// Formats times as a cell; empty for no times.

@@ -395,6 +395,7 @@ fn restored(
         replaces: own.replaces,
         replaced_by: own.replaced_by,
         erased_at: own.erased_at,
+        offline: own.offline,
         ..terms
     };
     let mut new = NewLicense { license, created_at, key_escrow: own.key_escrow, key_hint, metadata: None };

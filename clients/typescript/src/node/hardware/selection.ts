@@ -48,7 +48,7 @@ function hardware(listing: Listing, surroundings: Surroundings): Components {
 }
 
 function present(raw: Partial<Record<Label, string | null>>): Components {
-  return componentsOf(Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== null)) as Components);
+  return componentsOf(Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== null)));
 }
 
 /** True for the id of one system: machine-id(5), Windows' `MachineGuid` and macOS' host UUID have 32 hexadecimal digits.

@@ -85,8 +85,8 @@ const MAX_LOG_ENTRIES = 500;
 
 /** Reads the licenses. An absent and an empty file have none. */
 async function readLicenses(path: string): Promise<readonly StoredLicense[]> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return Buffer.alloc(0);
+  const bytes = await readFile(path).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
     throw error;
   });
   if (bytes.length === 0) return [];
@@ -124,7 +124,8 @@ async function shorten(log: string): Promise<void> {
 async function flushFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return;
   const opened = await open(folder, "r").catch(() => null);
-  await opened?.sync().catch(() => {}).finally(() => opened.close());
+  await opened?.sync().catch(() => {});
+  await opened?.close();
 }
 
 function toStoreError(error: unknown): StoreError {

@@ -1,0 +1,10 @@
+/** Gives a window the license, and nothing else of Node. */
+const { contextBridge, ipcRenderer } = require("electron");
+
+contextBridge.exposeInMainWorld("license", {
+  snapshot: () => ipcRenderer.invoke("license:snapshot"),
+  activate: (key, name, email) => ipcRenderer.invoke("license:activate", key, name, email),
+  transfer: (key, fromDevice) => ipcRenderer.invoke("license:transfer", key, fromDevice),
+  deactivate: () => ipcRenderer.invoke("license:deactivate"),
+  onChange: (listener) => ipcRenderer.on("license", (_event, snapshot) => listener(snapshot)),
+});
