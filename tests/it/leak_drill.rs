@@ -191,7 +191,9 @@ fn store_is_restored_from_a_backup() {
     assert!(drill.believes(&drill.build, "thief", leaked()));
     fs::copy(drill.store("thief"), drill.store("backup")).unwrap();
     drill.recover();
-    let restore = || drop(fs::copy(drill.store("backup"), drill.store("thief")).unwrap());
+    let restore = || {
+        fs::copy(drill.store("backup"), drill.store("thief")).unwrap();
+    };
     // At its next check it hears the statement again, and a build of today needs no network.
     drill.network.held().forger = Some(leaked());
     for build in [&drill.build, &drill.pin()] {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
-use crate::{bench, deploy_drill, e2e, moving, step, template, test, tidy, tools};
+use crate::{bench, clients, deploy_drill, e2e, moving, step, template, test, tidy, tools};
 
 type CiStep = fn(&Workspace) -> Result<()>;
 
@@ -44,7 +44,7 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 24] = [
 ];
 
 /// The cheap ones first.
-const STEPS: [(&str, CiStep); 12] = [
+const STEPS: [(&str, CiStep); 13] = [
     ("format", format),
     ("tidiness", |workspace| tidy::run(workspace, &tidy::TidyOptions::default())),
     ("hosted workflow", hosted_workflow),
@@ -55,6 +55,7 @@ const STEPS: [(&str, CiStep); 12] = [
     ("tests without a terminal", tests_without_a_terminal),
     ("end to end", e2e::run),
     ("moving in and out", moving::run),
+    ("clients in other languages", |workspace| clients::run(workspace, &clients::ClientsOptions::default())),
     ("template", template::run),
     ("deploy drill", drill),
 ];

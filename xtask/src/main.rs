@@ -1,4 +1,4 @@
-//! The project's only automation: `cargo xtask dev | test | e2e | moving | template | deploy-drill | package | bench | load | mutants | docs | tidy | ci`.
+//! The project's only automation: `cargo xtask dev | test | e2e | moving | clients | template | deploy-drill | package | bench | load | mutants | docs | tidy | ci`.
 //!
 //! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
 //! there after seconds and a change in them never rebuilds it.
@@ -10,6 +10,7 @@
 mod bench;
 mod caller;
 mod ci;
+mod clients;
 mod closed_pipe;
 mod deploy_drill;
 mod dev;
@@ -61,6 +62,8 @@ enum Task {
     E2e,
     /// Move a table in from a real PostgreSQL, and our export through LibreOffice, openpyxl, pandas and psql.
     Moving,
+    /// Build and test the libraries for other languages, with their tools from package registries.
+    Clients(clients::ClientsOptions),
     /// Hold template.yaml against the tools that deploy it.
     Template,
     /// Deploy template.yaml into an emulated account, upgrade, fail, delete and adopt the stack.
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
             Task::Test(options) => test::run(&workspace, &options),
             Task::E2e => e2e::run(&workspace),
             Task::Moving => moving::run(&workspace),
+            Task::Clients(options) => clients::run(&workspace, &options),
             Task::Template => template::run(&workspace),
             Task::DeployDrill(options) => deploy_drill::run(&workspace, &options),
             Task::Package => package::run(&workspace),

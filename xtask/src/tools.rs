@@ -105,6 +105,25 @@ pub(crate) const MOVING: Toolset = Toolset {
     bare_packages: &[],
 };
 
+/// Tools of the Python library: its builder with Zig as the linker that knows old versions of glibc, what lints and types
+/// it, and the toolkits and packers that its tests run. Pillow takes the screenshots.
+pub(crate) const PYTHON: Toolset = Toolset {
+    name: "python",
+    what: "the tools of the Python library (maturin, Zig, mypy, pyright, ruff, pytest, PyInstaller, PySide6)",
+    packages: &[
+        "maturin==1.16.0",
+        "mypy==2.4.1",
+        "pillow==13.0.0",
+        "pyinstaller==6.22.3",
+        "pyright[nodejs]==1.1.414",
+        "PySide6-Essentials==6.12.0",
+        "pytest==9.2.0",
+        "ruff==0.17.6",
+        "ziglang==0.17.1",
+    ],
+    bare_packages: &[],
+};
+
 /// Parts of the local stack, beside our own programs.
 pub(crate) struct DevTools {
     pub(crate) cargo_lambda: PathBuf,

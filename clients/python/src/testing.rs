@@ -26,8 +26,8 @@ pub(crate) mod _testing {
 
 /// Abilities that the library claims.
 #[pyfunction]
-pub(crate) fn abilities() -> [&'static str; 6] {
-    vectors::ABILITIES
+pub(crate) fn abilities() -> Vec<&'static str> {
+    vectors::ABILITIES.to_vec()
 }
 
 /// Concludes about a `given` of the profiles `lease`, `trust` and `hardware`. The profile `state` runs on a `World`.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from falconer_licensing import Licensing
 from local_stack import ROOT, LocalStack, Relay
+
+from falconer_licensing import Licensing, Texts
 
 MACHINE_ID = "FALCONER_MACHINE_ID"
 
@@ -57,3 +60,39 @@ def bench(stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     bench = Bench(stack, tmp_path, monkeypatch)
     yield bench
     bench.close()
+
+
+@pytest.fixture(scope="session")
+def screen() -> Iterator[str]:
+    """A screen without a monitor."""
+    reader, writer = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1000x800x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[writer], stderr=subprocess.DEVNULL)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        display = f":{pipe.readline().strip()}"
+    before = os.environ.get("DISPLAY")
+    os.environ["DISPLAY"] = display
+    yield display
+    os.environ.pop("DISPLAY")
+    if before is not None:
+        os.environ["DISPLAY"] = before
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder for the pictures of a run."""
+    folder = os.environ.get("FALCONER_TEST_SCREENSHOTS")
+    return Path(folder) if folder else tmp_path_factory.mktemp("screenshots")
+
+
+@pytest.fixture(scope="session", params=["en", "de"])
+def texts(request: pytest.FixtureRequest) -> Texts:
+    """English, and the table that a vendor in Germany would write."""
+    if request.param == "en":
+        return Texts()
+    messages = json.loads((ROOT / "clients/rust/tests/client/messages.de.json").read_text(encoding="utf-8"))
+    captions = json.loads((Path(__file__).parent / "captions.de.json").read_text(encoding="utf-8"))
+    return Texts({**messages, **captions})

@@ -7,16 +7,23 @@ import { DEVICE_MESSAGES } from "../src/node/messages.js";
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), "utf8");
 
 test("messages are those of docs/messages.md", () => {
-  const rows = [...read("docs/messages.md").matchAll(/^\| `([a-z_]+)` \| (.*?) \| (.*?) \|$/gm)];
-  const documented = Object.fromEntries(rows.map(([, id, sentence, next]) => [id, [sentence, next].map((text) => text!.replaceAll("`", ""))]));
-  expect({ ...MESSAGES, ...DEVICE_MESSAGES }).toEqual(documented);
+  const page = read("docs/messages.md");
+  const rows = (text: string) => [...text.matchAll(/^\| `([a-z_]+)` \| (.*?) \| (.*?) \|$/gm)];
+  const documented = Object.fromEntries(
+    rows(page).map(([, id, sentence, next]) => [id!, [sentence, next].map((text) => text!.replaceAll("`", ""))]),
+  );
+  const own: Record<string, unknown> = { ...MESSAGES, ...DEVICE_MESSAGES };
+  expect(Object.keys(own).length).toBeGreaterThanOrEqual(57);
+  for (const [id, message] of Object.entries(own)) expect(message, id).toEqual(documented[id]);
 });
 
 test("values that prove nothing are those of the domain", () => {
   const table = read("shared/falconer-domain/src/placeholders/mod.rs");
   const values = (name: string) => {
     const groups = new RegExp(`const ${name}: &\\[Group\\] = &\\[(.*?)\\n\\];`, "s").exec(table)?.[1] ?? "";
-    return [...groups.matchAll(/values: &\[(.*?)\],\s*\}/gs)].flatMap(([, list]) => [...list!.replace(/\/\/.*/g, "").matchAll(/"([^"]*)"/g)].map(([, value]) => value!));
+    return [...groups.matchAll(/values: &\[(.*?)\],\s*\}/gs)].flatMap(([, list]) =>
+      [...list!.replace(/\/\/.*/g, "").matchAll(/"([^"]*)"/g)].map(([, value]) => value!),
+    );
   };
   expect([...TEXTS].sort()).toEqual(values("TEXTS").sort());
   expect([...NUMBERS].sort()).toEqual(values("NUMBERS").sort());

@@ -7,12 +7,13 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { build } from "vite";
 import { duringOutage, issue, operator, stack } from "./control.js";
+import { PORTS } from "./ports.js";
 import { serve, startBrowser } from "./site.js";
 
 const HOME = join(import.meta.dirname, "../..");
 const BUILD = join(HOME, "build/demo");
 const PICTURES = join(HOME, "build/pictures");
-const URL_OF_PAGE = "http://127.0.0.1:9885/";
+const URL_OF_PAGE = `http://127.0.0.1:${PORTS.demo}/`;
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 let browser: Browser;
 let site: Server;
@@ -26,7 +27,7 @@ beforeAll(async () => {
   markup = (await import(join(BUILD, "server/server.js"))).render();
   const { readFile } = await import("node:fs/promises");
   const template = await readFile(join(BUILD, "page/index.html"), "utf8");
-  site = await serve(9885, join(BUILD, "page"), { "/rendered.html": template.replace("<!--page-->", markup) });
+  site = await serve(PORTS.demo, join(BUILD, "page"), { "/rendered.html": template.replace("<!--page-->", markup) });
   browser = await startBrowser();
   mkdirSync(PICTURES, { recursive: true });
 });
@@ -50,7 +51,8 @@ async function activate(page: Page, key: string): Promise<void> {
   await page.getByRole("button", { name: "Activate" }).click();
 }
 
-const isState = (page: Page, state: string) => page.locator(`[role=status][data-state=${state}]`).waitFor({ timeout: 20_000 });
+const isState = (page: Page, state: string) =>
+  page.locator(`[role=status][data-state=${state}]`).waitFor({ timeout: 20_000 });
 const locked = (page: Page) => page.locator(".cards .locked").count();
 
 /** Takes a picture, and lets axe look at the page. */
@@ -58,7 +60,10 @@ async function look(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(PICTURES, `${name}.png`) });
   await page.addScriptTag({ path: AXE });
   const { violations } = await page.evaluate(() => (globalThis as any).axe.run());
-  expect(violations.map(({ id, nodes }: any) => [id, nodes.map((node: any) => node.html)]), name).toEqual([]);
+  expect(
+    violations.map(({ id, nodes }: any) => [id, nodes.map((node: any) => node.html)]),
+    name,
+  ).toEqual([]);
 }
 
 test("activates, and survives a reload and an outage", async () => {
@@ -71,7 +76,12 @@ test("activates, and survives a reload and an outage", async () => {
   await look(page, "1-not-activated");
   await activate(page, licenseKey);
   await isState(page, "ACTIVE");
-  expect(asked[0]).toEqual({ license: licenseKey, timestamp: expect.any(Number), origin: "quantum-falcon-cockpit", nonce: expect.any(String) });
+  expect(asked[0]).toEqual({
+    license: licenseKey,
+    timestamp: expect.any(Number),
+    origin: "quantum-falcon-cockpit",
+    nonce: expect.any(String),
+  });
   expect(await locked(page)).toBe(2);
   await look(page, "2-pro");
   await page.reload();

@@ -1,12 +1,11 @@
 /** One stack for all files of the project `stack`, and a server for what their pages load. */
 import type { TestProject } from "vitest/node";
+import { PORTS } from "./ports.js";
 import { Stack } from "./stack.js";
 
-const PORT = Number(process.env["FALCONER_TEST_PORT"] ?? 9880);
-
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // Pages of the tests are at these two, and the third asks in vain.
-  const stack = await Stack.start(PORT, "http://127.0.0.1:9883,http://127.0.0.1:9885");
+  const origins = [PORTS.allowed, PORTS.demo].map((port) => `http://127.0.0.1:${port}`);
+  const stack = await Stack.start(PORTS.stack, origins.join());
   const control = await serveControl(stack);
   project.provide("stack", { url: stack.url, keys: await stack.keys(), control: control.url });
   return async () => {
@@ -24,7 +23,10 @@ async function serveControl(stack: Stack): Promise<{ url: string; close: () => v
       if (words[0] === "down") return stack.down();
       return words[0] === "up" ? stack.up() : stack.operator(...words);
     };
-    done().then((said) => response.end(said ?? ""), (error: Error) => response.writeHead(500).end(error.message));
+    done().then(
+      (said) => response.end(said ?? ""),
+      (error: Error) => response.writeHead(500).end(error.message),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
