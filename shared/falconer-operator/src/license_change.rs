@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use falconer_domain::air_gap::{HeldOffline, keep_held};
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::operate::{
     self, Correction, ExtendRefusal, Extension, FeatureRefusal, NoSuchDevice, PolicyChange, PolicyRefusal,
@@ -65,6 +66,9 @@ pub enum ChangeRefusal {
     /// A device.
     #[error(transparent)]
     Device(#[from] NoSuchDevice),
+    /// A seat that a machine without a network keeps.
+    #[error(transparent)]
+    Held(#[from] HeldOffline),
 }
 
 impl LicenseChange {
@@ -94,7 +98,20 @@ impl LicenseChange {
         AuditAction { action, code, reason }
     }
 
-    /// Applies the rule.
+    /// The devices that lose their seat.
+    fn leaving(&self, license: &License) -> BTreeSet<DeviceId> {
+        match self {
+            Self::SetTier(_, release) | Self::SetSeats(_, release) | Self::SetPolicy(_, release) => {
+                release.clone()
+            }
+            Self::ResetHardware(Reset::One(device)) => BTreeSet::from([device.clone()]),
+            Self::ResetHardware(Reset::All) => license.offline.keys().cloned().collect(),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// Applies the rule. A seat that a machine without a network keeps is not freed here: that takes the word of
+    /// `--despite-offline-lease`.
     ///
     /// # Errors
     /// [`ChangeRefusal`].
@@ -104,6 +121,7 @@ impl LicenseChange {
         catalog: &Catalog,
         now: UnixMillis,
     ) -> Result<License, ChangeRefusal> {
+        keep_held(&license, &self.leaving(&license), now)?;
         Ok(match self {
             Self::Suspend => operate::suspend(license)?,
             Self::Reinstate => operate::reinstate(license)?,
