@@ -61,7 +61,13 @@ export class Licensing {
     const read = readDeviceSettings(settings);
     const { clock, random, pause } = { ...SYSTEM, ...world };
     const machine = await (read.hardware ?? readThisMachine)();
-    const proof: Proof = { product: read.product, pinned: read.pinned, issuer: read.issuer, machine };
+    const proof: Proof = {
+      product: read.product,
+      pinned: read.pinned,
+      issuer: read.issuer,
+      machine,
+      buildDate: read.buildDate,
+    };
     const { store, notice } = await openStore(read.store);
     const owner = {
       product: read.product,
@@ -85,6 +91,13 @@ export class Licensing {
   /** True if a feature is on. */
   hasFeature(feature: string): boolean {
     return this.isUnlocked() && (this.#installation.current.claims?.features ?? []).includes(feature);
+  }
+
+  /** A limit of the license, such as the number of agents; `fallback` where the license names none, and while it is
+   * locked. The application counts and compares. */
+  limit(name: string, fallback: number): number {
+    const limits = this.isUnlocked() ? (this.#installation.current.claims?.limits ?? {}) : {};
+    return Object.hasOwn(limits, name) ? (limits[name] ?? fallback) : fallback;
   }
 
   /** State, for display. */
