@@ -78,7 +78,7 @@ export class Licensing {
     };
     const listeners = new Set<(snapshot: Snapshot) => void>();
     const installation = await Installation.open(proof, new ApplicationStore(store, owner), clock, notice, () => {
-      for (const listener of listeners) listener(snapshotOf(installation));
+      for (const listener of listeners) call(listener, snapshotOf(installation));
     });
     return new Licensing(read, { random, pause }, installation, listeners);
   }
@@ -210,7 +210,16 @@ const SYSTEM: World = {
   pause: wait,
 };
 
-/** Opens the store. One that cannot be used is replaced by memory, and the snapshot says so. */
+/** Calls a listener. Its mistake is the application's, and changes no license. */
+function call(listener: (snapshot: Snapshot) => void, snapshot: Snapshot): void {
+  try {
+    listener(snapshot);
+  } catch (error) {
+    process.emitWarning(`a listener of the license failed: ${String(error)}`, "FalconerWarning");
+  }
+}
+
+/** Opens the store. One of a newer version is left alone, and memory takes its place. */
 async function openStore(store: string | Store): Promise<{ store: Store; notice: StoreError | null }> {
   if (typeof store !== "string") return { store, notice: null };
   const { store: file, notice } = await PlainFile.open(store);
