@@ -93,6 +93,8 @@ pub(crate) enum Command {
     /// Manage the root: a key that never goes online and says which generations clients may believe
     #[command(subcommand)]
     Root(Root),
+    /// Serve the vendor's screen on this machine, until Ctrl-C or an hour without a request
+    Console(Console),
     /// Print a script that completes this program's commands in your shell
     Completions {
         /// The shell
@@ -104,6 +106,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FOLDER")]
         folder: Option<PathBuf>,
     },
+}
+
+/// Options of the console.
+#[derive(Debug, Args)]
+pub(crate) struct Console {
+    /// The port on 127.0.0.1 [default: any free one]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub(crate) port: u16,
+    /// Show everything and change nothing; no key can be revealed
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Print the file that opens the console once, and start no browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
 }
 
 /// Commands that need the tables and the key ring.
@@ -144,6 +160,8 @@ pub(crate) enum LicenseCommand {
     /// Write all licenses to a file
     #[command(subcommand)]
     Export(Export),
+    /// Issue licenses to some hundred made-up customers, on a local stack alone (--local)
+    DemoData,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,8 @@
 mod air_gap;
 mod audit;
 mod catalog;
+pub(crate) mod console;
+mod demo_data;
 mod erase;
 mod explain;
 mod export;
@@ -184,6 +186,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, command: Command) -> Resul
         Command::Catalog(command) => catalog::run(context, command).await,
         Command::Import(import) => import::run(context, import).await,
         Command::Export(args::Export::Csv(export)) => export::run(context, &export).await,
+        Command::DemoData => demo_data::run(context).await,
     }
 }
 

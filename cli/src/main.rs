@@ -55,6 +55,7 @@ fn reexec_with_local_env() -> Result<ExitCode> {
         .env_remove("AWS_SESSION_TOKEN")
         .env_remove("AWS_ENDPOINT_URL")
         .envs(local::variables(&text))
+        .env(local::IS_LOCAL, "1")
         .status()
         .context("this program cannot be started anew")?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());

@@ -1,6 +1,5 @@
 //! All output of the program. A closed pipe is not an error, a full disk is, and stored text cannot control a terminal.
 
-pub(crate) mod chart;
 pub(crate) mod progress;
 pub(crate) mod render;
 

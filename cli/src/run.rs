@@ -4,18 +4,20 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::config::{self, Settings};
+use crate::config::{self, Settings, local};
 use anyhow::{Context, Result};
 use falconer_aws::clients::Operator;
 use falconer_aws::keyring::RingWriter;
 use falconer_aws::operator::{Caller, stacks};
 use falconer_aws::{Clients, Store};
+use falconer_console::{Access, IDLE, Setup};
 use falconer_domain::{KeyRing, UnixMillis};
 use falconer_operator::license_service::LicenseService;
 use falconer_operator::words;
+use jiff::tz::TimeZone;
 use secrecy::ExposeSecret;
 
-use crate::args::{Arguments, Command, ConnectionOptions, LicenseCommand, OutputOptions, Root};
+use crate::args::{self, Arguments, Command, ConnectionOptions, LicenseCommand, OutputOptions, Root};
 use crate::commands::{self, CommandContext, keyring, pages, root};
 use crate::failure::bad_input;
 
@@ -30,7 +32,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Completions { shell } => pages::completions(shell)?,
         Command::Man { folder } => pages::man(folder.as_deref())?,
         Command::Root(Root::Init { out, passphrase }) => root::init(&out, &passphrase, options, now())?,
-        Command::License(_) | Command::Keyring(_) | Command::Root(_) => {
+        Command::License(_) | Command::Keyring(_) | Command::Console(_) | Command::Root(_) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(run_with_aws(connection, options, command))?;
         }
@@ -40,6 +42,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
 
 /// Runs a command that needs AWS.
 async fn run_with_aws(connection: ConnectionOptions, options: OutputOptions, command: Command) -> Result<()> {
+    let words = command_words(&connection);
     let settings = Settings::together(flags(connection), Settings::of_environment(variable), file()?);
     let operator = Operator::connect(settings.region.clone()).await;
     let settings = match settings.stack_to_ask() {
@@ -60,8 +63,61 @@ async fn run_with_aws(connection: ConnectionOptions, options: OutputOptions, com
             root::RootContext { writer, options, now: now() }.run(command).await
         }
         Command::License(command) => with_context(&operator, &settings, options, command).await,
+        Command::Console(command) => console(&operator, &settings, options, command, words).await,
         Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
+}
+
+async fn console(
+    operator: &Operator,
+    settings: &Settings,
+    options: OutputOptions,
+    command: args::Console,
+    words: Vec<String>,
+) -> Result<()> {
+    let setup = Setup {
+        store: store(&operator.clients, settings)?.signed_by(Caller::of(operator)),
+        keyring: ring_writer(&operator.clients, settings)?,
+        actor: actor(settings)?,
+        product: settings.product.clone(),
+        place: place(settings),
+        command: words,
+        zone: TimeZone::system(),
+        now,
+        access: if command.read_only { Access::ReadOnly } else { Access::Full },
+        idle: IDLE,
+    };
+    commands::console::run(setup, &command, options).await
+}
+
+/// The place that the console works on, for the top of its pages.
+fn place(settings: &Settings) -> String {
+    let name = match (&settings.stack, &settings.licenses_table) {
+        _ if variable(local::IS_LOCAL).is_some() => "local stack".to_owned(),
+        (Some(stack), _) => format!("stack {stack}"),
+        (None, table) => format!("table {}", table.as_deref().unwrap_or_default()),
+    };
+    settings.region.as_ref().map_or_else(|| name.clone(), |region| format!("{name}, {region}"))
+}
+
+/// The program with the connection that was typed, for commands to copy.
+fn command_words(place: &ConnectionOptions) -> Vec<String> {
+    let local = variable(local::IS_LOCAL).map(|_| "--local".to_owned());
+    let flags = [
+        ("--stack", &place.stack),
+        ("--region", &place.region),
+        ("--licenses-table", &place.licenses_table),
+        ("--verifications-table", &place.verifications_table),
+        ("--master-key-secret-id", &place.master_key_secret_id),
+        ("--actor", &place.actor),
+    ];
+    let typed = flags.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]));
+    ["falconer".to_owned()].into_iter().chain(local).chain(typed.flatten()).collect()
+}
+
+fn actor(settings: &Settings) -> Result<String> {
+    let actor = words::actor(&settings.actor.clone().unwrap_or_else(user_name))?;
+    Ok(actor.unwrap_or_else(|| NOBODY.to_owned()))
 }
 
 async fn with_context(
@@ -74,10 +130,15 @@ async fn with_context(
     let store = store(&operator.clients, settings)?.signed_by(caller.clone());
     let stored = ring_writer(&operator.clients, settings)?.read().await?;
     let ring = KeyRing::parse(stored.text.expose_secret())?;
-    let actor = words::actor(&settings.actor.clone().unwrap_or_else(user_name))?;
-    let actor = actor.unwrap_or_else(|| NOBODY.to_owned());
+    let actor = actor(settings)?;
     let service = LicenseService::new(&store, &ring, &actor);
     let product = settings.product.as_deref();
+    let is_local = variable(local::IS_LOCAL).is_some();
+    if matches!(command, LicenseCommand::DemoData) && !is_local {
+        let sentence =
+            "made-up customers belong on a local stack; give --local, while `cargo xtask dev` runs";
+        return Err(bad_input(sentence).into());
+    }
     let issuer = settings.lease_issuer.as_deref().unwrap_or(DEFAULT_ISSUER);
     let (store, ring, actor, now) = (&store, &ring, actor.as_str(), now());
     let context = CommandContext { store, ring, service, actor, issuer, product, options, now };

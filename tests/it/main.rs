@@ -7,6 +7,7 @@ mod attacks;
 mod bench;
 mod catalogs;
 mod client;
+mod console;
 mod contract;
 mod counting;
 mod deactivate_contract;

@@ -6,10 +6,9 @@ use anyhow::Result;
 use falconer_aws::operator::AuditRecord;
 use falconer_domain::Code;
 use falconer_domain::effective_license::EffectiveLicense;
-use falconer_domain::hardware::{DeviceId, Hardware, Label, Used};
-use falconer_domain::members;
-use falconer_domain::verify::{Check, Compared};
-use falconer_operator::explanation::{Explanation, Question};
+use falconer_domain::hardware::{DeviceId, Hardware, Used};
+use falconer_domain::verify::Check;
+use falconer_operator::explanation::{self, Explanation, NotHardware, Question, compared};
 use falconer_operator::history::Recent;
 use falconer_operator::root;
 use falconer_operator::time;
@@ -113,42 +112,17 @@ fn check_json(check: &Check) -> Value {
     })
 }
 
-fn compared(compared: &Compared) -> String {
-    match compared {
-        Compared::Status(status) => format!("status is {}", status.as_str()),
-        Compared::Expiry { expires_at: None, .. } => "it never ends".to_owned(),
-        Compared::Expiry { expires_at: Some(end), now } => {
-            format!("it ends {}, asked at {}", render::moment(*end), render::moment(*now))
-        }
-        Compared::Activation { hardware_given, hardware_required, bound } => format!(
-            "hardware {}, {}; {bound} devices bound",
-            if *hardware_given { "given" } else { "not given" },
-            if *hardware_required { "required" } else { "not required" },
-        ),
-        Compared::Hardware { hardware_given: false, .. } => "hardware not given".to_owned(),
-        Compared::Hardware { common: Some(common), threshold, .. } => {
-            format!("{common} components agree with the best device; the threshold is {threshold}")
-        }
-        Compared::Hardware { common: None, threshold, .. } => {
-            format!("no bound device matches; the threshold is {threshold}")
-        }
-    }
-}
-
 /// The machine of a file, as the functions read it from a request. A file may also be the object `hardware` alone.
 fn hardware(file: &Path) -> Result<Hardware> {
     let name = file.display();
     let bytes = input::bytes_of_text(file)?;
-    let request = members::object(&members::decoded(&bytes));
-    let request = request.ok_or_else(|| bad_input(format!("{name} is not a JSON object")))?;
-    let is_parts = !Hardware::is_in(&request)
-        && request.0.iter().any(|member| {
-            Label::ALL
-                .into_iter()
-                .any(|label| [label.as_str(), label.camel_case()].contains(&member.name.as_str()))
-        });
-    let read = if is_parts { Hardware::read_parts(&request) } else { Hardware::read(&request) };
-    Ok(read.map_err(|fault| bad_input(format!("{name}: {fault}")))?)
+    explanation::hardware_of(&bytes).map_err(|why| {
+        bad_input(match why {
+            NotHardware::NotAnObject => format!("{name} is not a JSON object"),
+            NotHardware::Fault(fault) => format!("{name}: {fault}"),
+        })
+        .into()
+    })
 }
 
 /// The parts of a machine that count for nothing.

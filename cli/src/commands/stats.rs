@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use crate::output::chart;
 use anyhow::{Context, Result};
 use falconer_domain::UnixMillis;
+use falconer_operator::chart;
 use falconer_operator::import_export::atomic_file::AtomicFile;
 use falconer_operator::stats::Statistics;
 use serde_json::{Value, json};

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// Path of the stack's variables, below the checkout.
 const ENVIRONMENT_FILE: &str = "target/dev/env";
 
+/// Variable of the program that was started anew: the console names the local stack on its pages, and in commands to copy.
+pub(crate) const IS_LOCAL: &str = "FALCONER_LOCAL";
+
 /// The nearest `target/dev/env`, from `from` upwards.
 #[must_use]
 pub(crate) fn nearest_environment(from: &Path) -> Option<PathBuf> {

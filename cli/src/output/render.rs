@@ -1,7 +1,5 @@
 //! How a license looks: as JSON of a stable shape, and as lines for a person.
 
-use std::collections::BTreeSet;
-
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, TableStyle};
 use falconer_aws::operator::{AuditRecord, HardwareRecord, IssuanceRecord};
 use falconer_domain::effective_license::EffectiveLicense;
@@ -12,7 +10,7 @@ use falconer_domain::person::{DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{FormerDevice, Seats, TransferQuota};
 use falconer_domain::{License, LicenseId, UnixMillis};
 use falconer_operator::stats::Statistics;
-use falconer_operator::{time, words};
+use falconer_operator::{audit_words, time, words};
 use serde_json::{Value, json};
 
 /// A license as one JSON object.
@@ -269,7 +267,7 @@ pub(crate) fn refusals_counted(statistics: &Statistics) -> String {
 pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) -> String {
     let mut table = table(&["When", "Action", "Code", "Who", "What"]);
     for row in rows {
-        let mut what: Vec<_> = told(row).collect();
+        let mut what: Vec<_> = audit_words::told(row).collect();
         what.extend(row.device.clone());
         what.extend(row.reason.as_ref().map(|reason| format!("“{reason}”")));
         let what: Vec<_> = what.iter().map(|text| words::line(text)).collect();
@@ -294,7 +292,7 @@ fn who(row: &AuditRecord) -> impl Iterator<Item = &str> {
 pub(crate) fn audit_line(row: &AuditRecord) -> String {
     let who = who(row).collect::<Vec<_>>().join(" ");
     let mut line = format!("{}  {}  {}  {who}", moment(row.moment()), row.action, row.code);
-    for change in told(row).chain(row.device.clone()) {
+    for change in audit_words::told(row).chain(row.device.clone()) {
         line.push_str("  ");
         line.push_str(&change);
     }
@@ -351,52 +349,6 @@ pub(crate) fn member_text(name: &str, value: &Value) -> String {
         Value::Array(values) if values.is_empty() => "none".to_owned(),
         Value::Array(values) => ids(values).map_or_else(|| value.to_string(), |ids| ids.join(", ")),
         other => other.to_string(),
-    }
-}
-
-/// Attributes that a person learns nothing from: they follow from others, or say where the row lies.
-const NOT_TOLD: [&str; 4] = ["expiry_month", "generation", "license_id", "product"];
-
-/// Formats the changes of a row.
-fn told(row: &AuditRecord) -> impl Iterator<Item = String> {
-    let told = |(name, change): (&String, &Value)| match name.as_str() {
-        "policy" => members_changed(change),
-        name if NOT_TOLD.contains(&name) || change["after"] == json!({}) => Vec::new(),
-        name => vec![changed(name, change)],
-    };
-    row.changes.iter().flat_map(told)
-}
-
-/// The members of an object that changed, each like a change of its own.
-fn members_changed(change: &Value) -> Vec<String> {
-    let side = |side: &str| change[side].as_object().cloned().unwrap_or_default();
-    let (before, after) = (side("before"), side("after"));
-    let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    let differing = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-    let one = |name: &String| changed(name, &json!({ "before": before.get(name), "after": after.get(name) }));
-    differing.map(one).collect()
-}
-
-fn changed(name: &str, change: &Value) -> String {
-    let side = |side: &str| match &change[side] {
-        Value::Null if name == "expires_at" => "never".to_owned(),
-        Value::Null => "–".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Number(millis) if name.ends_with("_at") => {
-            millis.as_i64().map_or_else(|| millis.to_string(), |millis| moment(UnixMillis(millis)))
-        }
-        Value::Array(values) if values.is_empty() => "none".to_owned(),
-        Value::Array(values) => {
-            let values =
-                values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-            values.collect::<Vec<_>>().join(" ")
-        }
-        other => other.to_string(),
-    };
-    match change {
-        Value::String(word) => format!("{name} {word}"),
-        change if change["before"].is_null() => format!("{name}: {}", side("after")),
-        _ => format!("{name}: {} → {}", side("before"), side("after")),
     }
 }
 

@@ -303,6 +303,12 @@ impl RowVersion {
     pub(crate) const fn item(&self) -> &Item {
         &self.item
     }
+
+    /// Returns the number that grows with each write.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.version
+    }
 }
 
 #[cfg(not(feature = "operator"))]

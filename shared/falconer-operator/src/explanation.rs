@@ -3,12 +3,14 @@
 use falconer_aws::operator::AuditRecord;
 use falconer_aws::{Store, StoreError};
 use falconer_domain::effective_license::EffectiveLicense;
-use falconer_domain::hardware::{DeviceId, HashedComponents, ReceivedComponents};
-use falconer_domain::verify::{Check, Facts, VerifyRefusal};
+use falconer_domain::hardware::{DeviceId, Fault, Hardware, HashedComponents, Label, ReceivedComponents};
+use falconer_domain::members;
+use falconer_domain::verify::{Check, Compared, Facts, VerifyRefusal};
 use falconer_domain::{Code, KeyRing, License, UnixMillis};
 
 use crate::history::Recent;
 use crate::license_service::LicenseService;
+use crate::time;
 
 /// A question to verify. No `Debug`: it is about a person.
 pub struct Question {
@@ -51,6 +53,17 @@ pub enum ExplainError {
     Store(#[from] StoreError),
 }
 
+/// Why a text is not a machine.
+#[derive(Debug, thiserror::Error)]
+pub enum NotHardware {
+    /// Another thing than a JSON object.
+    #[error("this is not a JSON object")]
+    NotAnObject,
+    /// The functions would refuse it.
+    #[error("{0}")]
+    Fault(#[from] Fault),
+}
+
 impl Explanation {
     /// Makes the very checks of `POST /api/verify`, and reads the history around them.
     ///
@@ -75,6 +88,45 @@ impl Explanation {
         let between = between(store, &standing.license, at, now).await?;
         let answered = Recent::answers(store, &standing.license.id).await?;
         Ok(Self { code, checks, device, hardware_given: hashed.is_some(), between, answered, standing })
+    }
+}
+
+/// Reads a machine as the functions read it from a request. A text may also be the object `hardware` alone.
+///
+/// # Errors
+/// [`NotHardware`].
+pub fn hardware_of(text: &[u8]) -> Result<Hardware, NotHardware> {
+    let request = members::object(&members::decoded(text)).ok_or(NotHardware::NotAnObject)?;
+    let is_parts = !Hardware::is_in(&request)
+        && request.0.iter().any(|member| {
+            Label::ALL
+                .into_iter()
+                .any(|label| [label.as_str(), label.camel_case()].contains(&member.name.as_str()))
+        });
+    Ok(if is_parts { Hardware::read_parts(&request) } else { Hardware::read(&request) }?)
+}
+
+/// Formats the values that a check compared.
+#[must_use]
+pub fn compared(compared: &Compared) -> String {
+    match compared {
+        Compared::Status(status) => format!("status is {}", status.as_str()),
+        Compared::Expiry { expires_at: None, .. } => "it never ends".to_owned(),
+        Compared::Expiry { expires_at: Some(end), now } => {
+            format!("it ends {}, asked at {}", time::shown(*end), time::shown(*now))
+        }
+        Compared::Activation { hardware_given, hardware_required, bound } => format!(
+            "hardware {}, {}; {bound} devices bound",
+            if *hardware_given { "given" } else { "not given" },
+            if *hardware_required { "required" } else { "not required" },
+        ),
+        Compared::Hardware { hardware_given: false, .. } => "hardware not given".to_owned(),
+        Compared::Hardware { common: Some(common), threshold, .. } => {
+            format!("{common} components agree with the best device; the threshold is {threshold}")
+        }
+        Compared::Hardware { common: None, threshold, .. } => {
+            format!("no bound device matches; the threshold is {threshold}")
+        }
     }
 }
 

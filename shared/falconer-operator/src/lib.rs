@@ -1,5 +1,5 @@
 //! The operator's use cases: license service, issuing, import and export, catalogs, key ring, rotation, erasure, search
-//! and statistics. The command line uses them.
+//! and statistics. The command line and the console use them.
 //!
 //! Each change of a license uses the same rules and the same store as the Lambdas, with an audit row that names the
 //! actor.
@@ -8,15 +8,19 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod air_gap;
+pub mod audit_words;
 pub mod catalog;
 pub mod catalog_cache;
 pub mod catalog_change;
+pub mod chart;
+pub mod demo_data;
 pub mod erasure;
 pub mod explanation;
 pub mod history;
 pub mod import_export;
 pub mod issue;
 pub mod keyring;
+pub mod license_change;
 pub mod license_service;
 pub mod listing;
 pub mod lookup;

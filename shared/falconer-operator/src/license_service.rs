@@ -55,6 +55,9 @@ pub enum ChangeError<E: std::error::Error + 'static> {
     /// Others changed it, again and again.
     #[error("others keep changing this license at this moment; try again")]
     Contended,
+    /// Others changed it since it was read.
+    #[error("somebody has changed this license meanwhile; nothing was changed")]
+    Changed,
     /// The tables.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -234,6 +237,29 @@ impl<'a> LicenseService<'a> {
             }
         }
         Err(ChangeError::Contended)
+    }
+
+    /// Changes a license as it was read, once: what somebody has changed since is not written over.
+    ///
+    /// # Errors
+    /// [`ChangeError::Changed`] where somebody has; the others of [`Self::change`].
+    pub async fn change_read<E: std::error::Error + 'static>(
+        &self,
+        row: &LicenseRow,
+        action: AuditAction<'_>,
+        now: UnixMillis,
+        edit: impl FnOnce(License) -> Result<License, E>,
+    ) -> Result<License, ChangeError<E>> {
+        let after = edit(row.license.clone()).map_err(ChangeError::Refused)?;
+        if after == row.license {
+            return Ok(after);
+        }
+        let audit = self.audit(&row.license.id, action, now)?;
+        match self.store.commit(&row.guard, &row.license, &after, &audit, &random::id()?).await {
+            Ok(()) => Ok(after),
+            Err(StoreError::Conflict) => Err(ChangeError::Changed),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Returns an audit row about a catalog.

@@ -19,6 +19,7 @@ pub use paging::{Page, PageToken};
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use falconer_domain::issue::NewLicense;
 use falconer_domain::operate::Rotated;
@@ -83,6 +84,18 @@ impl Store {
         from: UnixMillis,
         until: UnixMillis,
     ) -> Result<Vec<LicenseId>, StoreError> {
+        Ok(self.ends_between(from, until).await?.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// Pattern 10: the same, with the ends, which the index holds. No license is read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn ends_between(
+        &self,
+        from: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Vec<(LicenseId, UnixMillis)>, StoreError> {
         let (mut month, last) = (expiry_month(from), expiry_month(until));
         let mut found = Vec::new();
         while let Some(name) = month.filter(|month| last.as_ref().is_some_and(|last| month <= last)) {
@@ -93,7 +106,7 @@ impl Store {
                 .expression_attribute_values(":month", AttributeValue::S(name.clone()))
                 .expression_attribute_values(":from", AttributeValue::N(from.0.to_string()))
                 .expression_attribute_values(":until", AttributeValue::N(until.0.to_string()));
-            found.extend(self.ids(query).await?);
+            found.extend(self.items(query).await?.iter().filter_map(end_of));
             month = next_month(&name);
         }
         Ok(found)
@@ -105,8 +118,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn page_of_licenses(&self, from: Option<PageToken>) -> Result<LicensesPage, StoreError> {
-        let Page { rows: items, next } =
-            scanned(self.scan(self.licenses_table(), from).consistent_read(true)).await?;
+        self.licenses_of(self.scan(self.licenses_table(), from)).await
+    }
+
+    /// Pattern 11, of so many rows at most: a page for a person, which costs no more than it shows.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn short_page_of_licenses(
+        &self,
+        from: Option<PageToken>,
+        most: i32,
+    ) -> Result<LicensesPage, StoreError> {
+        self.licenses_of(self.scan(self.licenses_table(), from).limit(most)).await
+    }
+
+    async fn licenses_of(&self, scan: ScanFluentBuilder) -> Result<LicensesPage, StoreError> {
+        let Page { rows: items, next } = scanned(scan.consistent_read(true)).await?;
         let mut page = LicensesPage { rows: Vec::new(), unreadable: 0, next };
         let is_license = |item: &Item| {
             let id = item.get(LICENSE_ID).and_then(|id| id.as_s().ok());
@@ -212,6 +240,13 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// A license and its end, of an item of the index.
+fn end_of(item: &Item) -> Option<(LicenseId, UnixMillis)> {
+    let id = LicenseId::parse(item.get(LICENSE_ID)?.as_s().ok()?)?;
+    let end = item.get("expires_at")?.as_n().ok()?.parse().ok()?;
+    Some((id, UnixMillis(end)))
 }
 
 /// The moment in the sort key of an audit row.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 
-use falconer_operator::stats::{Day, Statistics};
+use crate::stats::{Day, Statistics};
 
 /// Size of the picture, in pixels: as wide as a page, and readable at half of that.
 const SIZE: (u32, u32) = (960, 480);
@@ -28,7 +28,7 @@ const LINES: [ChartSeries; 3] = [
 ///
 /// # Errors
 /// The drawing library's error; it only writes into memory.
-pub(crate) fn svg(statistics: &Statistics) -> Result<String, String> {
+pub fn svg(statistics: &Statistics) -> Result<String, String> {
     let mut text = String::new();
     draw(statistics, SVGBackend::with_string(&mut text, SIZE)).map_err(|error| error.to_string())?;
     Ok(text)

@@ -1,0 +1,93 @@
+// Comfort for pages that work without it: keys, sorting of what is loaded, copying, and parts that stay up to date.
+"use strict";
+
+const typing = (target) => target.closest("input, select, textarea, [contenteditable]");
+const help = document.getElementById("help");
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  if (event.key === "/") {
+    event.preventDefault();
+    document.getElementById("search").focus();
+  } else if (event.key === "?") {
+    event.preventDefault();
+    help.showModal();
+  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    step(event);
+  }
+});
+
+// From row to row: the link of a row has the focus, and Enter follows it.
+function step(event) {
+  const links = [...document.querySelectorAll("[data-rows] tbody th a")];
+  if (links.length === 0 || help.open) return;
+  const at = links.indexOf(document.activeElement);
+  const next = at < 0 ? 0 : at + (event.key === "ArrowDown" ? 1 : -1);
+  if (next < 0 || next >= links.length) return;
+  event.preventDefault();
+  links[next].focus();
+}
+
+for (const button of document.querySelectorAll("[data-help]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => help.showModal());
+}
+
+// Sorts the rows of this page.
+function sortable(table) {
+  for (const head of table.tHead.rows[0].cells) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = head.textContent;
+    head.replaceChildren(button);
+    button.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const value = (row) => row.cells[head.cellIndex].dataset.order ?? row.cells[head.cellIndex].textContent.trim();
+      const rows = [...table.tBodies[0].rows];
+      rows.sort((a, b) => value(a).localeCompare(value(b), undefined, { numeric: true }) * (down ? -1 : 1));
+      table.tBodies[0].append(...rows);
+    });
+  }
+}
+
+// A button beside what is to be copied.
+function copyable(text) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(text.textContent);
+    button.textContent = "Copied";
+  });
+  text.after(button);
+}
+
+// Loads a part again every few seconds, while somebody can see it. The header keeps no console open.
+function live(part) {
+  const ask = async () => {
+    if (document.hidden || part.contains(document.activeElement) && part.querySelector(":focus")) return again();
+    try {
+      const answer = await fetch(part.dataset.live, { headers: { "x-live": "1" } });
+      if (!answer.ok) return again();
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const source = part.dataset.part ? page.querySelector(part.dataset.part) : page.body;
+      if (source && source.textContent !== part.textContent) part.replaceChildren(...source.childNodes);
+      if (part.dataset.part && source && !source.dataset.live) return dress(part);
+    } catch {
+      // The console has ended, or the machine sleeps: the page stays as it is.
+    }
+    again();
+  };
+  const again = () => setTimeout(ask, 1000 * Number(part.dataset.seconds));
+  again();
+}
+
+function dress(root) {
+  root.querySelectorAll("table[data-rows]").forEach(sortable);
+  root.querySelectorAll("pre.copy").forEach(copyable);
+}
+
+dress(document);
+document.querySelectorAll("[data-live]").forEach(live);

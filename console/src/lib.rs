@@ -1,0 +1,30 @@
+//! The vendor's screen: pages on the loopback, with the operator's own credentials, over the use cases of
+//! `falconer-operator`. The command line serves them.
+//!
+//! **Architecture invariant:** this crate prints nothing, and a console that only reads has no service that writes
+//! (`reading` and `writing`).
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+mod assets;
+mod calendar;
+mod changes;
+mod command_line;
+mod counts;
+mod entrance;
+mod forms;
+mod guard;
+mod jobs;
+mod kept;
+mod moments;
+mod pages;
+mod reading;
+mod routes;
+mod server;
+mod shell;
+mod tokens;
+mod trouble;
+mod views;
+mod worker;
+mod writing;
+
+pub use server::{Access, Console, IDLE, OpenError, Setup};

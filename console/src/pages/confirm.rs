@@ -1,0 +1,97 @@
+//! The confirmation of a change that was shown: each plan is taken once.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+
+use crate::forms::Form;
+use crate::pages::catalog::CatalogPlan;
+use crate::pages::change::LicensePlan;
+use crate::pages::issue::IssuePlan;
+use crate::pages::keyring::RingPlan;
+use crate::shell::{Desk, Frame, Section, Shell, html};
+use crate::trouble::Trouble;
+use crate::views::Difference;
+
+/// A change that a person has seen and not confirmed yet. No `Debug`: it may be about a person.
+pub(crate) enum Plan {
+    /// Of one license.
+    License(LicensePlan),
+    /// A new license.
+    Issue(IssuePlan),
+    /// Of a product's catalog.
+    Catalog(CatalogPlan),
+    /// Of the key ring.
+    Ring(RingPlan),
+}
+
+/// What a change will do, before it is made.
+pub(crate) struct Preview {
+    pub(crate) heading: &'static str,
+    /// The subject of the change.
+    pub(crate) about: String,
+    /// The page that the person came from.
+    pub(crate) back: String,
+    pub(crate) differences: Vec<Difference>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) command: String,
+}
+
+#[derive(Template)]
+#[template(path = "preview.html")]
+struct PreviewPage {
+    frame: Frame,
+    preview: Preview,
+    plan: String,
+}
+
+#[derive(Template)]
+#[template(path = "key.html")]
+struct KeyPage {
+    frame: Frame,
+    heading: &'static str,
+    key: String,
+    id: String,
+}
+
+/// Keeps a plan, and shows what it will do.
+pub(crate) fn previewed(
+    desk: &Desk,
+    section: Section,
+    preview: Preview,
+    plan: Plan,
+) -> Result<Response, Trouble> {
+    let plan = desk.plans.keep(plan)?;
+    let frame = desk.shell.frame(preview.heading, section);
+    Ok(html(&PreviewPage { frame, preview, plan }))
+}
+
+/// A key is shown in the answer to its change, and nowhere else.
+pub(crate) fn key_shown(shell: &Shell, heading: &'static str, key: &str, id: &str) -> Response {
+    let frame = shell.frame(heading, Section::Licenses);
+    html(&KeyPage { frame, heading, key: key.to_owned(), id: id.to_owned() })
+}
+
+/// Makes the change that was shown. A second confirmation of the same finds nothing to do.
+pub(crate) async fn confirm(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
+    let shell = Arc::clone(&desk.shell);
+    let make = |_| async move {
+        let plan = desk.plans.take(Form::read(&body).get("plan").unwrap_or_default());
+        let taken = || {
+            Trouble::NotFound(
+                "this change was made already, or is forgotten; look before you ask again".to_owned(),
+            )
+        };
+        match &*plan.ok_or_else(taken)? {
+            Plan::License(plan) => plan.make(&desk).await,
+            Plan::Issue(plan) => plan.make(&desk).await,
+            Plan::Catalog(plan) => plan.make(&desk).await,
+            Plan::Ring(plan) => plan.make(&desk).await,
+        }
+    };
+    shell.answer(make).await
+}

@@ -1,0 +1,135 @@
+//! Explain: every check of verify with the values that it compared, now or at another moment, for any hardware.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use falconer_domain::hardware::{DeviceId, ReceivedComponents};
+use falconer_domain::{Code, UnixMillis};
+use falconer_operator::explanation::{Explanation, Question, compared, hardware_of};
+use falconer_operator::time;
+
+use crate::forms::Form;
+use crate::moments::Moment;
+use crate::pages::license::named;
+use crate::shell::{Frame, Section, Shell, html};
+use crate::trouble::Trouble;
+use crate::views::{self, AuditLine};
+
+#[derive(Template)]
+#[template(path = "explain.html")]
+struct ExplainPage {
+    frame: Frame,
+    id: String,
+    key_hint: String,
+    code: &'static str,
+    tone: &'static str,
+    text: &'static str,
+    next_step: &'static str,
+    at: Moment,
+    /// The moment and the hardware as they were typed.
+    typed_at: String,
+    typed_hardware: String,
+    checks: Vec<CheckLine>,
+    device: Option<String>,
+    hardware_given: bool,
+    bound: usize,
+    between: Vec<AuditLine>,
+    refusals: Vec<AuditLine>,
+    granted: Vec<AuditLine>,
+    moved: bool,
+}
+
+/// A check, made.
+struct CheckLine {
+    name: String,
+    compared: String,
+    failed: bool,
+    code: &'static str,
+}
+
+/// The question as a person typed it. No `Debug`: it may be about a person.
+#[derive(Default)]
+struct Typed {
+    at: String,
+    hardware: String,
+}
+
+pub(crate) async fn show(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
+    explained(shell, id, Typed::default()).await
+}
+
+/// The same at another moment, or for hardware: both are fields, since an address is kept by the browser.
+pub(crate) async fn ask(State(shell): State<Arc<Shell>>, Path(id): Path<String>, body: Bytes) -> Response {
+    let form = Form::read(&body);
+    let field = |name: &str| form.get(name).unwrap_or_default().trim().to_owned();
+    explained(shell, id, Typed { at: field("at"), hardware: field("hardware") }).await
+}
+
+async fn explained(shell: Arc<Shell>, id: String, typed: Typed) -> Response {
+    let make = |shell: Arc<Shell>| async move {
+        let story = shell.reads.license(&named(&id)?).await?;
+        let key_hint = views::line(&story.issuance.key_hint);
+        let now = shell.clock.now();
+        let (at, hardware) = (moment(&typed.at, now)?, components(&typed.hardware)?);
+        let question = Question { license: story.row.license, hardware, at, now };
+        let explanation = shell.reads.explain(question).await?;
+        Ok(html(&page(&shell, key_hint, explanation, at, typed)))
+    };
+    shell.answer(make).await
+}
+
+fn moment(typed: &str, now: UnixMillis) -> Result<UnixMillis, Trouble> {
+    if typed.is_empty() {
+        return Ok(now);
+    }
+    time::from(typed).map_err(|why| Trouble::BadInput(why.to_string()))
+}
+
+fn components(typed: &str) -> Result<Option<ReceivedComponents>, Trouble> {
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    let read = hardware_of(typed.as_bytes());
+    let read = read.map_err(|why| Trouble::BadInput(format!("the hardware: {why}")))?;
+    Ok(Some(read.components))
+}
+
+fn page(
+    shell: &Shell,
+    key_hint: String,
+    explanation: Explanation,
+    at: UnixMillis,
+    typed: Typed,
+) -> ExplainPage {
+    let Explanation { standing, code, checks, device, hardware_given, between, answered } = explanation;
+    let lines = |rows: &[_]| rows.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
+    let check = |check: &falconer_domain::verify::Check| CheckLine {
+        name: check.name.replace('_', " "),
+        compared: compared(&check.compared),
+        failed: check.refusal.is_some(),
+        code: check.refusal.map_or("", |refusal| refusal.code().name()),
+    };
+    ExplainPage {
+        frame: shell.frame(format!("Explain {key_hint}"), Section::Licenses),
+        id: standing.license.id.to_string(),
+        key_hint,
+        code: code.name(),
+        tone: if code == Code::Valid { "good" } else { "bad" },
+        text: code.text(),
+        next_step: if code == Code::Valid { "" } else { code.row().next_step },
+        at: shell.clock.moment(at),
+        moved: !typed.at.is_empty(),
+        typed_at: typed.at,
+        typed_hardware: typed.hardware,
+        checks: checks.iter().map(check).collect(),
+        device: device.as_ref().map(DeviceId::to_string),
+        hardware_given,
+        bound: standing.license.devices.len(),
+        between: lines(&between),
+        refusals: lines(&answered.refusals),
+        granted: lines(&answered.granted),
+    }
+}

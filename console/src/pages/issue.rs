@@ -1,0 +1,179 @@
+//! Issue: tier, term, seats and customer; then the key, once.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
+use falconer_domain::{Product, TierName};
+use falconer_operator::issue::Ordered;
+
+use crate::changes::{self, Arguments};
+use crate::forms::Form;
+use crate::pages::confirm::{Plan, Preview, key_shown, previewed};
+use crate::shell::{Desk, Frame, Section, Shell, html};
+use crate::trouble::Trouble;
+use crate::views;
+
+#[derive(Template)]
+#[template(path = "issue.html")]
+struct IssuePage {
+    frame: Frame,
+    product: String,
+    tiers: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "issued_before.html")]
+struct IssuedBeforePage {
+    frame: Frame,
+    order: String,
+    id: String,
+}
+
+/// An order that a person has seen. No `Debug`: it is about a person.
+pub(crate) struct IssuePlan {
+    order: CheckedOrder,
+    id: Option<OrderId>,
+    reason: Option<String>,
+}
+
+pub(crate) async fn show(State(desk): State<Arc<Desk>>) -> Response {
+    let shell = Arc::clone(&desk.shell);
+    let make = |shell: Arc<Shell>| async move {
+        let none = || {
+            Trouble::BadInput(
+                "the configured product\u{2019}s code has to be 2 to 8 of A-Z and 0-9".to_owned(),
+            )
+        };
+        let product = shell.reads.product().ok_or_else(none)?;
+        let in_use = shell.reads.catalog(&product).await?;
+        let tiers = in_use.catalog.iter().flat_map(|catalog| catalog.tiers().map(TierName::to_string));
+        let tiers = tiers.collect();
+        let frame = shell.frame("Issue", Section::Issue);
+        Ok(html(&IssuePage { frame, product: product.to_string(), tiers }))
+    };
+    shell.answer(make).await
+}
+
+pub(crate) async fn preview(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
+    let shell = Arc::clone(&desk.shell);
+    let make = |shell: Arc<Shell>| async move {
+        let form = Form::read(&body);
+        let reason = changes::reason(&form)?;
+        let id = form.filled("order").map(OrderId::read).transpose();
+        let id = id.map_err(|why| Trouble::BadInput(why.to_string()))?;
+        let (order, arguments) = read(&form)?;
+        let arguments = match &id {
+            Some(id) => arguments.option("--order", id.as_str()),
+            None => arguments,
+        };
+        let mut notes = notes(&order);
+        let order = desk.writes.check(order).await?;
+        if let Some(id) = &id {
+            notes.push(match desk.writes.placed(id, &order).await? {
+                Some(placed) => {
+                    format!("Order {id} was issued before, as {}: nothing is issued again.", placed.license)
+                }
+                None => format!("Order {id} is issued once, however often it is asked for."),
+            });
+        }
+        notes.push("The key is shown once, in the answer.".to_owned());
+        let preview = Preview {
+            heading: "Issue the license",
+            about: "Issue".to_owned(),
+            back: "issue".to_owned(),
+            differences: Vec::new(),
+            notes,
+            command: shell.command.with(&arguments.words(reason.as_deref())),
+            reason: reason.clone(),
+        };
+        previewed(&desk, Section::Issue, preview, Plan::Issue(IssuePlan { order, id, reason }))
+    };
+    shell.answer(make).await
+}
+
+impl IssuePlan {
+    pub(crate) async fn make(&self, desk: &Desk) -> Result<Response, Trouble> {
+        let now = desk.shell.clock.now();
+        let issued = desk.writes.issue(&self.order, self.id.as_ref(), self.reason.as_deref(), now).await?;
+        match issued {
+            Ordered::Issued(issued) => {
+                let id = issued.license.license.id.to_string();
+                Ok(key_shown(&desk.shell, "The license is issued", &issued.key.to_string(), &id))
+            }
+            Ordered::There(placed) => {
+                let frame = desk.shell.frame("Issued before", Section::Issue);
+                let (order, id) = (placed.id.to_string(), placed.license.to_string());
+                Ok(html(&IssuedBeforePage { frame, order, id }).into_response())
+            }
+        }
+    }
+}
+
+fn read(form: &Form) -> Result<(Order, Arguments), Trouble> {
+    let bad = |sentence: &str| Trouble::BadInput(sentence.to_owned());
+    let text = |name: &str| form.filled(name).map(str::to_owned);
+    let code = form.filled("product").unwrap_or_default().to_uppercase();
+    let product =
+        Product::parse(&code).ok_or_else(|| bad("a product\u{2019}s code has 2 to 8 of A-Z and 0-9"))?;
+    let tier = form.filled("tier").unwrap_or_default();
+    let tier = TierName::parse(tier).ok_or_else(|| bad("a tier has 1 to 16 of a-z, 0-9 and _"))?;
+    let number = |name: &str| {
+        let read = form.filled(name).map(str::parse::<u32>).transpose();
+        read.map_err(|_| Trouble::BadInput(format!("{name} must be a whole number")))
+    };
+    let days = || number("days")?.ok_or_else(|| bad("the number of days is empty"));
+    let arguments =
+        Arguments::of("issue").option("--product", product.as_str()).option("--tier", tier.as_str());
+    let (term, arguments) = match form.get("term").unwrap_or_default() {
+        "days" => (Term::Days(days()?), arguments.option("--days", &days()?.to_string())),
+        "from-activation" => (
+            Term::DaysFromActivation(days()?),
+            arguments.option("--days", &days()?.to_string()).flag("--from-activation"),
+        ),
+        "perpetual" => (Term::Perpetual, arguments.flag("--perpetual")),
+        _ => return Err(bad("say how long: days, days from the first activation, or for good")),
+    };
+    let seats = number("seats")?;
+    let features: Vec<_> =
+        form.get("features").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    let (user, email, name) = (text("user"), text("email"), text("name"));
+    let seats_text = seats.map(|seats| seats.to_string());
+    let options = [("--seats", &seats_text), ("--user", &user), ("--email", &email), ("--name", &name)];
+    let given = options.into_iter().filter_map(|(option, value)| Some((option, value.as_deref()?)));
+    let arguments = given.fold(arguments, |arguments, (option, value)| arguments.option(option, value));
+    let arguments = features.iter().fold(arguments, |arguments, one| arguments.option("--feature", one));
+    let order = Order { product, tier, user_id: user, email, licensee_name: name, term, seats, features };
+    Ok((order, arguments))
+}
+
+fn notes(order: &Order) -> Vec<String> {
+    let customer: Vec<_> = [&order.licensee_name, &order.email, &order.user_id]
+        .into_iter()
+        .flatten()
+        .map(|text| views::line(text))
+        .collect();
+    let mut notes = vec![format!(
+        "{} of {}, {}.",
+        order.tier,
+        order.product,
+        match order.term {
+            Term::Days(days) => format!("for {days} days from now on"),
+            Term::DaysFromActivation(days) => format!("for {days} days from the first activation on"),
+            Term::Perpetual => "for good".to_owned(),
+        }
+    )];
+    notes.extend(order.seats.map(|seats| format!("{seats} seats, whatever the tier has.")));
+    if !order.features.is_empty() {
+        notes.push(format!("Features beyond the tier: {}.", order.features.join(", ")));
+    }
+    notes.push(if customer.is_empty() {
+        "For nobody in particular.".to_owned()
+    } else {
+        format!("For {}.", customer.join(", "))
+    });
+    notes
+}

@@ -1,0 +1,133 @@
+//! A license: how it stands, its terms, seats and features, and its history beside it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use falconer_domain::LicenseId;
+use falconer_domain::seats::Seats;
+
+use crate::pages::change;
+use crate::reading::LicenseStory;
+use crate::shell::{Frame, Section, Shell, html};
+use crate::trouble::Trouble;
+use crate::views::{self, AuditLine, DeviceLine, Fact};
+
+#[derive(Template)]
+#[template(path = "license.html")]
+struct LicensePage {
+    frame: Frame,
+    id: String,
+    key_hint: String,
+    product: String,
+    state: views::State,
+    sentence: String,
+    /// What was just done, or that nothing had to be.
+    done: Option<String>,
+    facts: Vec<Fact>,
+    features: Vec<String>,
+    own_features: Vec<String>,
+    own_rules: Vec<Fact>,
+    relatives: Vec<(&'static str, String)>,
+    devices: Vec<DeviceLine>,
+    former: usize,
+    note: String,
+    customer: Customer,
+    tiers: Vec<String>,
+    tier: String,
+    seats: u32,
+    is_open: bool,
+    is_closed: bool,
+    audit: Vec<AuditLine>,
+}
+
+/// The customer, as the fields of a correction begin.
+struct Customer {
+    user: String,
+    email: String,
+    name: String,
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditRows {
+    audit: Vec<AuditLine>,
+}
+
+pub(crate) async fn show(
+    State(shell): State<Arc<Shell>>,
+    Path(id): Path<String>,
+    Query(fields): Query<Vec<(String, String)>>,
+) -> Response {
+    let make = |shell: Arc<Shell>| async move {
+        let id = named(&id)?;
+        let story = shell.reads.license(&id).await?;
+        let audit = shell.reads.audit(&id).await?;
+        let audit = audit.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
+        let done =
+            fields.iter().find(|(name, _)| name == "done").and_then(|(_, action)| change::done(action));
+        Ok(html(&page(&shell, &story, audit, done)))
+    };
+    shell.answer(make).await
+}
+
+/// The rows of the history alone, for a page that keeps itself up to date.
+pub(crate) async fn audit(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
+    let make = |shell: Arc<Shell>| async move {
+        let rows = shell.reads.audit(&named(&id)?).await?;
+        let audit = rows.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
+        Ok(html(&AuditRows { audit }))
+    };
+    shell.answer(make).await
+}
+
+pub(crate) fn named(id: &str) -> Result<LicenseId, Trouble> {
+    LicenseId::parse(id)
+        .ok_or_else(|| Trouble::NotFound("this address names no license id (lic_…)".to_owned()))
+}
+
+fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option<String>) -> LicensePage {
+    let license = &story.row.license;
+    let policy = story.standing.as_ref().map(|standing| standing.policy);
+    let seats = policy.as_ref().map(|policy| Seats::of(license, policy, shell.clock.now()));
+    let text = |text: Option<&str>| text.map(views::line).unwrap_or_default();
+    let state = views::State::of(license, shell.clock.now());
+    let shown = ["Former devices", "Devices", "Note", "Own features"];
+    let mut facts = views::facts(license, policy.as_ref(), &shell.clock);
+    facts.retain(|fact| !shown.contains(&&*fact.name) && fact.value != "as its tier");
+    facts.insert(1, Fact { name: "Issued".to_owned(), value: issued(shell, story) });
+    LicensePage {
+        frame: shell.frame(format!("License {}", story.issuance.key_hint), Section::Licenses),
+        id: license.id.to_string(),
+        key_hint: views::line(&story.issuance.key_hint),
+        product: license.product.to_string(),
+        state,
+        sentence: views::sentence(license, seats, &shell.clock),
+        done,
+        facts,
+        features: story.standing.as_ref().map(|standing| standing.features.clone()).unwrap_or_default(),
+        own_features: license.features.clone(),
+        own_rules: views::own_rules(license),
+        relatives: views::relatives(license),
+        devices: views::devices(story, &shell.clock),
+        former: license.released.len(),
+        note: license.notes.as_ref().map(|note| note.as_str().to_owned()).unwrap_or_default(),
+        customer: Customer {
+            user: text(license.user_id.as_deref()),
+            email: text(license.email.as_ref().map(falconer_domain::person::Email::as_str)),
+            name: text(license.licensee_name.as_ref().map(falconer_domain::person::PersonName::as_str)),
+        },
+        tiers: story.catalog.tiers().map(ToString::to_string).collect(),
+        tier: license.tier.to_string(),
+        seats: seats.map_or(1, |seats| seats.max),
+        is_open: matches!(state.word, "active" | "pending" | "expired"),
+        is_closed: matches!(state.word, "suspended" | "revoked") && license.replaced_by.is_none(),
+        audit,
+    }
+}
+
+fn issued(shell: &Shell, story: &LicenseStory) -> String {
+    let at = falconer_domain::UnixMillis(story.issuance.created_at);
+    shell.clock.text(at)
+}

@@ -1,0 +1,165 @@
+//! Licenses: one search box, and a table as the spreadsheet had it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use falconer_aws::operator::IssuanceRecord;
+use falconer_domain::{License, LicenseId, Status};
+use falconer_operator::search::SearchQuery;
+use jiff::civil::Date;
+
+use crate::forms::Form;
+use crate::reading::LicenseList;
+use crate::shell::{Frame, Section, Shell, html};
+use crate::trouble::Trouble;
+use crate::views::LicenseLine;
+
+/// Spans of the filter by end, in days.
+const ENDING_DAYS: [u32; 4] = [7, 30, 90, 365];
+
+#[derive(Template)]
+#[template(path = "licenses.html")]
+struct LicensesPage {
+    frame: Frame,
+    /// Where the rows come from.
+    heading: String,
+    lines: Vec<LicenseLine>,
+    /// The link to the next page.
+    next: Option<String>,
+    unreadable: usize,
+    /// The id of a search that found nothing, or was by an index alone.
+    search: Option<String>,
+    ending: [u32; 4],
+    statuses: [&'static str; 4],
+}
+
+/// Fields of the list's address: no text of a person.
+#[derive(Default)]
+struct Filter {
+    ending: Option<u32>,
+    /// The day on which licenses end.
+    day: Option<Date>,
+    after: Option<LicenseId>,
+}
+
+pub(crate) async fn list(
+    State(shell): State<Arc<Shell>>,
+    Query(fields): Query<Vec<(String, String)>>,
+) -> Response {
+    let make = |shell: Arc<Shell>| async move {
+        let filter = Filter::read(&fields)?;
+        let now = shell.clock.now();
+        let after = filter.after.as_ref();
+        let (heading, kept, list) = match (filter.day, filter.ending) {
+            (Some(day), _) => {
+                let outside = || Trouble::BadInput("this day is outside the calendar".to_owned());
+                let (from, until) = shell.clock.span(day).ok_or_else(outside)?;
+                let list = shell.reads.ending(from, until, after).await?;
+                (format!("Ending on {day}"), format!("day={day}&"), list)
+            }
+            (None, Some(days)) => {
+                let list = shell.reads.ending(now, now.plus_days(days), after).await?;
+                (format!("Ending within {days} days, the soonest first"), format!("ending={days}&"), list)
+            }
+            (None, None) => ("All, in no order".to_owned(), String::new(), shell.reads.page(after).await?),
+        };
+        let next = list.next.as_ref().map(|next| format!("licenses?{kept}after={next}"));
+        page(&shell, heading, &list, next, None).await
+    };
+    shell.answer(make).await
+}
+
+/// Keeps the text, which may be a key or a person, and sends the browser to an address without it.
+pub(crate) async fn search(State(shell): State<Arc<Shell>>, body: Bytes) -> Response {
+    let form = Form::read(&body);
+    let text = form.get("text").unwrap_or_default().trim().to_owned();
+    if text.is_empty() {
+        return shell.go("licenses");
+    }
+    match shell.searches.keep(text) {
+        Ok(id) => shell.go(&format!("search/{id}")),
+        Err(error) => shell.trouble(&error.into()),
+    }
+}
+
+pub(crate) async fn found(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
+    let make = |shell: Arc<Shell>| async move {
+        let forgotten = || Trouble::NotFound("this search is forgotten; search again".to_owned());
+        let text = shell.searches.get(&id).ok_or_else(forgotten)?;
+        let unseen = || Trouble::BadInput("there is no text to look for".to_owned());
+        let query = SearchQuery::read(&text).ok_or_else(unseen)?;
+        let list = shell.reads.look_up(&query).await?;
+        let named = query.named(&*shell.reads.ring().await?);
+        // A key or an id means one license, or the one that has taken its place.
+        if let [only] = list.found.as_slice()
+            && named.contains(&only.0.id)
+        {
+            return Ok(shell.go(&format!("license/{}", only.0.id)));
+        }
+        let heading = match list.found.len() {
+            0 => "No key, id, order, customer\u{2019}s id or entered e-mail is this text".to_owned(),
+            _ => "Found by keys, ids and indexes".to_owned(),
+        };
+        page(&shell, heading, &list, None, Some(id)).await
+    };
+    shell.answer(make).await
+}
+
+async fn page(
+    shell: &Shell,
+    heading: String,
+    list: &LicenseList,
+    next: Option<String>,
+    search: Option<String>,
+) -> Result<Response, Trouble> {
+    Ok(html(&LicensesPage {
+        frame: shell.frame("Licenses", Section::Licenses),
+        heading,
+        lines: lines(shell, &list.found).await?,
+        next,
+        unreadable: list.unreadable,
+        search,
+        ending: ENDING_DAYS,
+        statuses: Status::ALL.map(Status::as_str),
+    }))
+}
+
+/// Rows of a table; each product's catalog is read once for all of them.
+pub(crate) async fn lines(
+    shell: &Shell,
+    found: &[Arc<(License, IssuanceRecord)>],
+) -> Result<Vec<LicenseLine>, Trouble> {
+    let policies = shell.reads.policies(found).await?;
+    let of = |(one, policy): (&Arc<(License, IssuanceRecord)>, &Option<_>)| {
+        LicenseLine::of(&one.0, &one.1, policy.as_ref(), &shell.clock)
+    };
+    Ok(found.iter().zip(&policies).map(of).collect())
+}
+
+impl Filter {
+    fn read(fields: &[(String, String)]) -> Result<Self, Trouble> {
+        let mut filter = Self::default();
+        for (name, value) in fields {
+            match name.as_str() {
+                "ending" => {
+                    let days = value.parse().ok().filter(|days| *days <= 36_525);
+                    let sentence = || Trouble::BadInput("days must be 0 to 36525".to_owned());
+                    filter.ending = Some(days.ok_or_else(sentence)?);
+                }
+                "day" => {
+                    let sentence = |_| Trouble::BadInput("a day reads 2027-03-01".to_owned());
+                    filter.day = Some(value.parse().map_err(sentence)?);
+                }
+                "after" => {
+                    let sentence = || Trouble::BadInput("this page begins behind no license id".to_owned());
+                    filter.after = Some(LicenseId::parse(value).ok_or_else(sentence)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(filter)
+    }
+}

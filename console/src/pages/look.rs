@@ -1,0 +1,102 @@
+//! A look through all licenses, with its cost, its progress and its end.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use falconer_domain::Status;
+use tokio::task::spawn_local;
+
+use crate::forms::Form;
+use crate::jobs::{End, Look, MAX_FOUND, Wanted};
+use crate::pages::licenses::lines;
+use crate::shell::{Frame, Section, Shell, html};
+use crate::trouble::Trouble;
+use crate::views::LicenseLine;
+
+#[derive(Template)]
+#[template(path = "look.html")]
+struct LookPage {
+    frame: Frame,
+    id: String,
+    heading: String,
+    seen: u64,
+    found: usize,
+    /// How it ended; empty while it goes on.
+    end: String,
+    goes_on: bool,
+    lines: Vec<LicenseLine>,
+}
+
+/// Begins a look: for a search, or for a status.
+pub(crate) async fn begin(State(shell): State<Arc<Shell>>, body: Bytes) -> Response {
+    let make = |shell: Arc<Shell>| async move {
+        let form = Form::read(&body);
+        let status = form.filled("status").map(|text| {
+            Status::parse(text).ok_or_else(|| Trouble::BadInput("there is no such status".to_owned()))
+        });
+        let wanted = match (status.transpose()?, form.filled("search")) {
+            (Some(status), _) => Wanted::Of(status),
+            (None, Some(search)) => {
+                let forgotten = || Trouble::NotFound("this search is forgotten; search again".to_owned());
+                Wanted::Text(shell.searches.get(search).ok_or_else(forgotten)?.to_string())
+            }
+            (None, None) => return Err(Trouble::BadInput("there is nothing to look for".to_owned())),
+        };
+        let id = shell.looks.keep(Look::new(wanted))?;
+        let look = shell.looks.get(&id).ok_or_else(forgotten)?;
+        spawn_local(look.run(Arc::clone(&shell)));
+        Ok(shell.go(&format!("look/{id}")))
+    };
+    shell.answer(make).await
+}
+
+pub(crate) async fn show(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
+    let make = |shell: Arc<Shell>| async move {
+        let look = shell.looks.get(&id).ok_or_else(forgotten)?;
+        let end = look.end();
+        // Rows are drawn once it has ended: a page that goes on says how far it is.
+        let found = look.found();
+        let count = found.len();
+        let lines = if end.is_some() { lines(&shell, &found).await? } else { Vec::new() };
+        let heading = match &look.wanted {
+            Wanted::Text(_) => "A look through all licenses for your text".to_owned(),
+            Wanted::Of(status) => {
+                format!("A look through all licenses for those that are {}", status.as_str())
+            }
+        };
+        let frame = shell.frame("Licenses", Section::Licenses);
+        let goes_on = end.is_none();
+        let end = end.as_ref().map(told).unwrap_or_default();
+        Ok(html(&LookPage { frame, id, heading, seen: look.seen(), found: count, end, goes_on, lines }))
+    };
+    shell.answer(make).await
+}
+
+pub(crate) async fn stop(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
+    match shell.looks.get(&id) {
+        Some(look) => {
+            look.stop();
+            shell.go(&format!("look/{id}"))
+        }
+        None => shell.trouble(&forgotten()),
+    }
+}
+
+fn forgotten() -> Trouble {
+    Trouble::NotFound("this look is forgotten; begin another one".to_owned())
+}
+
+fn told(end: &End) -> String {
+    match end {
+        End::Whole(0) => "It has seen every license.".to_owned(),
+        End::Whole(rows) => format!(
+            "It has seen every license; {rows} rows do not read as licenses, and verify answers 503 to their keys."
+        ),
+        End::Stopped => "It was stopped; the licenses that it had not seen are missing here.".to_owned(),
+        End::Full => format!("It ended at {MAX_FOUND} licenses: look for something that fewer have."),
+        End::Failed(why) => format!("It ended early. {why}"),
+    }
+}

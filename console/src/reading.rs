@@ -1,0 +1,235 @@
+//! Reading: everything that a page shows. Nothing here writes, and nothing here opens a sealed key.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use falconer_aws::Store;
+use falconer_aws::keyring::RingWriter;
+use falconer_aws::operator::{AuditRecord, AuditSummary, IssuanceRecord, PageToken};
+use falconer_aws::store::LicenseRow;
+use falconer_domain::catalog::Policy;
+use falconer_domain::effective_license::EffectiveLicense;
+use falconer_domain::{Catalog, KeyRing, License, LicenseId, Product, UnixMillis};
+use falconer_operator::catalog_cache::CatalogCache;
+use falconer_operator::catalog_change::CatalogInUse;
+use falconer_operator::explanation::{Explanation, Question};
+use falconer_operator::keyring::{Draft, operations};
+use falconer_operator::license_service::LicenseService;
+use falconer_operator::lookup::Lookup;
+use falconer_operator::search::SearchQuery;
+use secrecy::ExposeSecret;
+
+use crate::trouble::Trouble;
+
+/// Age at which the ring is read again, as the functions do.
+const RING_AGE: Duration = Duration::from_secs(300);
+/// Licenses on a page.
+pub(crate) const PAGE_ROWS: usize = 50;
+/// Rows that one read for a page asks for: catalogs and orders lie in the same table.
+const READ_ROWS: i32 = 60;
+/// Audit rows beside a license.
+const AUDIT_ROWS: i32 = 40;
+
+/// The tables and the ring, to be read. No `Debug`: it holds the ring.
+pub(crate) struct ReadService {
+    store: Store,
+    writer: Arc<RingWriter>,
+    ring: Mutex<Option<(Instant, Arc<KeyRing>)>>,
+    product: Option<String>,
+}
+
+/// A license with everything that its page says. No `Debug`: it is about a person.
+pub(crate) struct LicenseStory {
+    pub(crate) row: LicenseRow,
+    pub(crate) issuance: IssuanceRecord,
+    /// `None` where the catalog lacks its tier.
+    pub(crate) standing: Option<EffectiveLicense>,
+    pub(crate) catalog: Catalog,
+}
+
+/// Licenses of a page, and the last of them where more follow.
+pub(crate) struct LicenseList {
+    pub(crate) found: Vec<Arc<(License, IssuanceRecord)>>,
+    pub(crate) next: Option<LicenseId>,
+    pub(crate) unreadable: usize,
+}
+
+impl ReadService {
+    pub(crate) const fn new(store: Store, writer: Arc<RingWriter>, product: Option<String>) -> Self {
+        Self { store, writer, ring: Mutex::new(None), product }
+    }
+
+    /// Returns the ring, read again every five minutes.
+    pub(crate) async fn ring(&self) -> Result<Arc<KeyRing>, Trouble> {
+        if let Some((read, ring)) = &*self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+            && read.elapsed() < RING_AGE
+        {
+            return Ok(Arc::clone(ring));
+        }
+        let stored = self.writer.read().await?;
+        let ring = KeyRing::parse(stored.text.expose_secret());
+        let ring =
+            Arc::new(ring.map_err(|why| Trouble::Damaged(format!("the key ring does not read: {why}")))?);
+        *self.ring.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&ring)));
+        Ok(ring)
+    }
+
+    /// Forgets the ring, after a change of it.
+    pub(crate) fn forget_ring(&self) {
+        *self.ring.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// A license with its rules.
+    pub(crate) async fn license(&self, id: &LicenseId) -> Result<LicenseStory, Trouble> {
+        let ring = self.ring().await?;
+        let service = LicenseService::new(&self.store, &ring, "");
+        let row = service.find(id.as_str()).await?;
+        let issuance = row.issuance()?;
+        let catalog = service.catalog(&row.license.product).await?;
+        let standing = EffectiveLicense::of(row.license.clone(), &catalog).ok();
+        Ok(LicenseStory { row, issuance, standing, catalog })
+    }
+
+    /// The last things that happened to a license, newest first.
+    pub(crate) async fn audit(&self, id: &LicenseId) -> Result<Vec<AuditRecord>, Trouble> {
+        Ok(self.store.audit_backwards(id, AUDIT_ROWS, None).await?.rows)
+    }
+
+    /// What happened to a license since a moment, oldest first.
+    pub(crate) async fn audit_since(
+        &self,
+        id: &LicenseId,
+        since: UnixMillis,
+    ) -> Result<Vec<AuditRecord>, Trouble> {
+        Ok(self.store.audit_since(id, since).await?)
+    }
+
+    /// A page of all licenses, in the order of the table.
+    pub(crate) async fn page(&self, after: Option<&LicenseId>) -> Result<LicenseList, Trouble> {
+        let (mut place, mut found, mut unreadable) = (after.map(PageToken::after), Vec::new(), 0);
+        loop {
+            let page = self.store.short_page_of_licenses(place, READ_ROWS).await?;
+            unreadable += page.unreadable;
+            for row in page.rows {
+                let issuance = row.issuance()?;
+                found.push((row.license, issuance));
+            }
+            place = page.next;
+            if found.len() > PAGE_ROWS || place.is_none() {
+                return Ok(LicenseList::of(found, unreadable));
+            }
+        }
+    }
+
+    /// Licenses that end between two moments, by the index. The ids come first; a page of them is read.
+    pub(crate) async fn ending(
+        &self,
+        from: UnixMillis,
+        until: UnixMillis,
+        after: Option<&LicenseId>,
+    ) -> Result<LicenseList, Trouble> {
+        let ids = self.store.licenses_ending(from, until).await?;
+        let begin =
+            after.and_then(|after| ids.iter().position(|id| id == after)).map_or(0, |place| place + 1);
+        let mut found = Vec::new();
+        for id in ids.into_iter().skip(begin).take(PAGE_ROWS + 1) {
+            if let Some(row) = self.store.license(&id).await? {
+                let issuance = row.issuance()?;
+                found.push((row.license, issuance));
+            }
+        }
+        Ok(LicenseList::of(found, 0))
+    }
+
+    /// The policies of licenses; `None` where a catalog lacks the tier. Each product's catalog is read once.
+    pub(crate) async fn policies(
+        &self,
+        found: &[Arc<(License, IssuanceRecord)>],
+    ) -> Result<Vec<Option<Policy>>, Trouble> {
+        let (catalogs, mut policies) = (CatalogCache::of(&self.store), Vec::with_capacity(found.len()));
+        for (license, _) in found.iter().map(Arc::as_ref) {
+            let catalog = catalogs.get(&license.product).await?;
+            policies.push(catalog.and_then(|catalog| catalog.policy(&license.tier, &license.policy)));
+        }
+        Ok(policies)
+    }
+
+    /// Licenses that a text names, by keys, ids, orders and indexes.
+    pub(crate) async fn look_up(&self, query: &SearchQuery) -> Result<LicenseList, Trouble> {
+        let ring = self.ring().await?;
+        let lookup = Lookup { store: &self.store, ring: &ring, product: self.product.as_deref() };
+        Ok(LicenseList::of(lookup.find(query, PAGE_ROWS).await?, 0))
+    }
+
+    /// Looks at every license until `visit` breaks off, and returns how many rows did not read.
+    pub(crate) async fn each(
+        &self,
+        visit: impl FnMut(LicenseRow, IssuanceRecord) -> std::ops::ControlFlow<()>,
+    ) -> Result<usize, Trouble> {
+        let ring = self.ring().await?;
+        Ok(LicenseService::new(&self.store, &ring, "").each(visit).await?)
+    }
+
+    /// Verify's answer about a license at a moment.
+    pub(crate) async fn explain(&self, question: Question) -> Result<Explanation, Trouble> {
+        let ring = self.ring().await?;
+        let service = LicenseService::new(&self.store, &ring, "");
+        let explained = Explanation::of(question, &self.store, &ring, &service).await;
+        explained.map_err(|error| match error {
+            falconer_operator::explanation::ExplainError::Store(error) => error.into(),
+            error @ falconer_operator::explanation::ExplainError::NoGeneration => {
+                Trouble::Damaged(error.to_string())
+            }
+        })
+    }
+
+    /// The catalog that answers for a product, and the version of the stored one.
+    pub(crate) async fn catalog(&self, product: &Product) -> Result<CatalogInUse, Trouble> {
+        Ok(CatalogInUse::read(&self.store, product).await?)
+    }
+
+    /// The ends of licenses between two moments, by the index alone.
+    pub(crate) async fn ends_between(
+        &self,
+        from: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Vec<(LicenseId, UnixMillis)>, Trouble> {
+        Ok(self.store.ends_between(from, until).await?)
+    }
+
+    /// Everything that happened to all licenses since a moment: the whole audit is read.
+    pub(crate) async fn happened_since(
+        &self,
+        since: UnixMillis,
+        mut visit: impl FnMut(&AuditSummary),
+    ) -> Result<(), Trouble> {
+        let mut place = None;
+        loop {
+            let page = self.store.happened_since(since, place).await?;
+            page.rows.iter().for_each(&mut visit);
+            place = page.next;
+            if place.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The ring as an edit begins with it. Its masters are never looked at.
+    pub(crate) async fn draft(&self) -> Result<Draft, Trouble> {
+        Ok(operations::open(&self.writer).await?)
+    }
+
+    /// The configured product, else the built-in one.
+    pub(crate) fn product(&self) -> Option<Product> {
+        Product::parse(&self.product.as_deref().unwrap_or("QF").trim().to_uppercase())
+    }
+}
+
+impl LicenseList {
+    fn of(found: Vec<(License, IssuanceRecord)>, unreadable: usize) -> Self {
+        let more = found.len() > PAGE_ROWS;
+        let found: Vec<_> = found.into_iter().take(PAGE_ROWS).map(Arc::new).collect();
+        let next = found.last().filter(|_| more).map(|last| last.0.id.clone());
+        Self { found, next, unreadable }
+    }
+}

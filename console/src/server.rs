@@ -1,0 +1,168 @@
+//! The server: on the loopback, until Ctrl-C or an hour without a request.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use falconer_aws::Store;
+use falconer_aws::keyring::RingWriter;
+use falconer_domain::UnixMillis;
+use jiff::tz::TimeZone;
+use tokio::net::TcpListener;
+
+use crate::command_line::CommandLine;
+use crate::counts::Counting;
+use crate::guard::{Guard, GuardError};
+use crate::kept::Kept;
+use crate::moments::Clock;
+use crate::reading::ReadService;
+use crate::routes;
+use crate::shell::{Desk, Shell};
+use crate::worker::{Inbox, Worker};
+use crate::writing::WriteService;
+
+/// Time without a request after which a console ends: somebody has gone home.
+pub const IDLE: Duration = Duration::from_secs(3_600);
+/// Longest wait for answers that are under way when the console ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// What a console works with.
+pub struct Setup {
+    /// The tables.
+    pub store: Store,
+    /// The secret.
+    pub keyring: RingWriter,
+    /// The name in the audit.
+    pub actor: String,
+    /// The code of the configured product.
+    pub product: Option<String>,
+    /// The stack or tables, for the top of each page.
+    pub place: String,
+    /// The program with its connection, for commands to copy.
+    pub command: Vec<String>,
+    /// The reader's time zone.
+    pub zone: TimeZone,
+    /// The clock.
+    pub now: fn() -> UnixMillis,
+    /// What the console may do.
+    pub access: Access,
+    /// Time without a request after which it ends.
+    pub idle: Duration,
+}
+
+/// What a console may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read and change.
+    Full,
+    /// Read. Nothing that writes is made.
+    ReadOnly,
+}
+
+/// Why a console did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another program has the port.
+    #[error("port {0} cannot be used ({1}); give another one with --port, or none for any free one")]
+    Port(u16, std::io::Error),
+    /// No secrets, or no file for them.
+    #[error("the console cannot be opened: {0}")]
+    Guard(String),
+}
+
+/// A console that listens.
+pub struct Console {
+    listener: TcpListener,
+    address: SocketAddr,
+    guard: Arc<Guard>,
+    inbox: Inbox,
+    app: axum::Router,
+    idle: Duration,
+}
+
+impl Console {
+    /// Listens on a port of the loopback, 0 for any free one, and writes the file that opens the console.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(setup: Setup, port: u16) -> Result<Self, OpenError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = listener.map_err(|why| OpenError::Port(port, why))?;
+        let address = listener.local_addr().map_err(|why| OpenError::Port(port, why))?;
+        let guard = Guard::at(address).map_err(|why: GuardError| OpenError::Guard(why.to_string()))?;
+        let guard = Arc::new(guard);
+        let (worker, inbox) = Worker::new();
+        let idle = setup.idle;
+        let app = application(setup, Arc::clone(&guard), worker);
+        Ok(Self { listener, address, guard, inbox, app, idle })
+    }
+
+    /// Returns the address, for a person: it opens nothing by itself.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the file that opens the console once.
+    #[must_use]
+    pub fn file(&self) -> Option<PathBuf> {
+        self.guard.file()
+    }
+
+    /// Serves until `end`, or until nobody has asked for anything for the time of the setup.
+    ///
+    /// # Errors
+    /// The operating system takes the listener away.
+    pub async fn run(self, end: impl Future<Output = ()>) -> std::io::Result<()> {
+        let Self { listener, guard, inbox, app, idle, .. } = self;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let graceful = async {
+            // A sender that is gone means the end too.
+            let _ = stopped.await;
+        };
+        let server = axum::serve(listener, app).with_graceful_shutdown(graceful).into_future();
+        let ending = async {
+            tokio::select! {
+                () = end => {}
+                () = guard.idle_for(idle) => {}
+            }
+            drop(stop);
+            tokio::time::sleep(LAST_ANSWERS).await;
+        };
+        tokio::select! {
+            outcome = server => outcome,
+            () = ending => Ok(()),
+            () = inbox.serve() => Ok(()),
+        }
+    }
+}
+
+fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router {
+    let Setup { store, keyring, actor, product, place, command, zone, now, access, .. } = setup;
+    let keyring = Arc::new(keyring);
+    let reads = Arc::new(ReadService::new(store.clone(), Arc::clone(&keyring), product));
+    let shell = Arc::new(Shell {
+        guard,
+        clock: Clock::new(zone, now),
+        worker,
+        reads: Arc::clone(&reads),
+        command: CommandLine::new(command),
+        place,
+        actor: actor.clone(),
+        access,
+        searches: Kept::new(),
+        looks: Kept::new(),
+        counting: Counting::new(),
+    });
+    let pages = routes::pages(&shell);
+    let app = match access {
+        Access::ReadOnly => pages,
+        Access::Full => {
+            let writes = WriteService::new(store, keyring, reads, actor);
+            let desk = Desk { shell: Arc::clone(&shell), writes, plans: Kept::new() };
+            pages.merge(routes::changes(&Arc::new(desk)))
+        }
+    };
+    routes::guarded(app, &shell.guard)
+}

@@ -1,0 +1,125 @@
+//! Everything that pages share, and how an answer becomes a page.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+
+use crate::command_line::CommandLine;
+use crate::counts::Counting;
+use crate::guard::Guard;
+use crate::jobs::Look;
+use crate::kept::Kept;
+use crate::moments::Clock;
+use crate::pages::confirm::Plan;
+use crate::reading::ReadService;
+use crate::server::Access;
+use crate::trouble::Trouble;
+use crate::worker::Worker;
+use crate::writing::WriteService;
+
+/// What every page is made of. No `Debug`: it holds the secrets of the run.
+pub(crate) struct Shell {
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) clock: Clock,
+    pub(crate) worker: Worker,
+    pub(crate) reads: Arc<ReadService>,
+    pub(crate) command: CommandLine,
+    pub(crate) place: String,
+    pub(crate) actor: String,
+    pub(crate) access: Access,
+    pub(crate) searches: Kept<String>,
+    pub(crate) looks: Kept<Look>,
+    pub(crate) counting: Counting,
+}
+
+/// What changes are made of. There is none where the console only reads.
+pub(crate) struct Desk {
+    pub(crate) shell: Arc<Shell>,
+    pub(crate) writes: WriteService,
+    pub(crate) plans: Kept<Plan>,
+}
+
+/// The frame around a page.
+pub(crate) struct Frame {
+    pub(crate) title: String,
+    pub(crate) base: String,
+    pub(crate) csrf: String,
+    pub(crate) place: String,
+    pub(crate) actor: String,
+    pub(crate) section: Section,
+    pub(crate) access: Access,
+}
+
+/// The part of the console that a page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Home,
+    Licenses,
+    Issue,
+    Catalog,
+    KeyRing,
+    None,
+}
+
+#[derive(Template)]
+#[template(path = "trouble.html")]
+struct TroublePage {
+    frame: Frame,
+    sentence: String,
+}
+
+impl Frame {
+    pub(crate) fn writes(&self) -> bool {
+        self.access == Access::Full
+    }
+}
+
+impl Shell {
+    pub(crate) fn frame(&self, title: impl Into<String>, section: Section) -> Frame {
+        Frame {
+            title: title.into(),
+            base: self.guard.base(),
+            csrf: self.guard.csrf().to_owned(),
+            place: self.place.clone(),
+            actor: self.actor.clone(),
+            section,
+            access: self.access,
+        }
+    }
+
+    /// Runs the work of a page on the worker's thread. What goes wrong becomes a page of its own.
+    pub(crate) async fn answer<F, Fut>(self: Arc<Self>, make: F) -> Response
+    where
+        F: FnOnce(Arc<Self>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<Response, Trouble>> + 'static,
+    {
+        let shell = Arc::clone(&self);
+        match self.worker.run(move || make(shell)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(trouble)) => self.trouble(&trouble),
+            Err(_) => self.trouble(&Trouble::Damaged("the console is ending".to_owned())),
+        }
+    }
+
+    pub(crate) fn trouble(&self, trouble: &Trouble) -> Response {
+        let frame = self.frame(trouble.title(), Section::None);
+        let page = TroublePage { frame, sentence: trouble.sentence() };
+        (trouble.status(), html(&page)).into_response()
+    }
+
+    /// Sends the browser to another page of the console.
+    pub(crate) fn go(&self, page: &str) -> Response {
+        Redirect::to(&format!("{}{page}", self.guard.base())).into_response()
+    }
+}
+
+/// A page as an answer.
+pub(crate) fn html(page: &impl Template) -> Response {
+    page.render().map_or_else(
+        // A template writes into memory, so only its own filters could fail.
+        |_| (StatusCode::INTERNAL_SERVER_ERROR, "This page cannot be drawn.").into_response(),
+        |text| Html(text).into_response(),
+    )
+}

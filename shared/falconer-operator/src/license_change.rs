@@ -1,0 +1,122 @@
+//! The changes that an operator makes to one license: each with its name in the audit, and its rule.
+
+use std::collections::BTreeSet;
+
+use falconer_domain::hardware::DeviceId;
+use falconer_domain::operate::{
+    self, Correction, ExtendRefusal, Extension, FeatureRefusal, NoSuchDevice, PolicyChange, PolicyRefusal,
+    Reset, SeatsRefusal, StatusRefusal, TierRefusal,
+};
+use falconer_domain::person::Note;
+use falconer_domain::{Catalog, License, TierName, UnixMillis};
+
+use crate::license_service::AuditAction;
+
+/// A change of one license. No `Debug`: some are about a person.
+#[derive(Clone)]
+pub enum LicenseChange {
+    /// Stops it until it is reinstated.
+    Suspend,
+    /// Makes it active again.
+    Reinstate,
+    /// Ends it.
+    Revoke,
+    /// Changes its end.
+    Extend(Extension),
+    /// Gives it another tier; the devices that lose their seat.
+    SetTier(TierName, BTreeSet<DeviceId>),
+    /// Gives it seats of its own; the devices that lose theirs.
+    SetSeats(u32, BTreeSet<DeviceId>),
+    /// Adds a feature beyond its tier's.
+    AddFeature(String),
+    /// Takes a feature of its own away.
+    RemoveFeature(String),
+    /// Changes its own policy; the devices that lose their seat.
+    SetPolicy(PolicyChange, BTreeSet<DeviceId>),
+    /// Corrects who the customer is.
+    SetCustomer(Correction),
+    /// Writes a note over the one before.
+    Note(Option<Note>),
+    /// Frees seats.
+    ResetHardware(Reset),
+}
+
+/// Why a license stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeRefusal {
+    /// Its status.
+    #[error(transparent)]
+    Status(#[from] StatusRefusal),
+    /// Its end.
+    #[error(transparent)]
+    Extend(#[from] ExtendRefusal),
+    /// Its tier.
+    #[error(transparent)]
+    Tier(#[from] TierRefusal),
+    /// Its seats.
+    #[error(transparent)]
+    Seats(#[from] SeatsRefusal),
+    /// Its features.
+    #[error(transparent)]
+    Feature(#[from] FeatureRefusal),
+    /// Its policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyRefusal),
+    /// A device.
+    #[error(transparent)]
+    Device(#[from] NoSuchDevice),
+}
+
+impl LicenseChange {
+    /// Returns the command, and the code of its audit row.
+    #[must_use]
+    pub const fn names(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Suspend => ("suspend", "SUSPENDED"),
+            Self::Reinstate => ("reinstate", "REINSTATED"),
+            Self::Revoke => ("revoke", "REVOKED"),
+            Self::Extend(_) => ("extend", "EXTENDED"),
+            Self::SetTier(..) => ("set-tier", "TIER_SET"),
+            Self::SetSeats(..) => ("set-seats", "SEATS_SET"),
+            Self::AddFeature(_) => ("add-feature", "FEATURE_ADDED"),
+            Self::RemoveFeature(_) => ("remove-feature", "FEATURE_REMOVED"),
+            Self::SetPolicy(..) => ("set-policy", "POLICY_SET"),
+            Self::SetCustomer(_) => ("set-customer", "CUSTOMER_SET"),
+            Self::Note(_) => ("note", "NOTED"),
+            Self::ResetHardware(_) => ("reset-hardware", "HARDWARE_RESET"),
+        }
+    }
+
+    /// Returns the action of its audit row.
+    #[must_use]
+    pub const fn audit_action<'a>(&self, reason: Option<&'a str>) -> AuditAction<'a> {
+        let (action, code) = self.names();
+        AuditAction { action, code, reason }
+    }
+
+    /// Applies the rule.
+    ///
+    /// # Errors
+    /// [`ChangeRefusal`].
+    pub fn apply(
+        &self,
+        license: License,
+        catalog: &Catalog,
+        now: UnixMillis,
+    ) -> Result<License, ChangeRefusal> {
+        Ok(match self {
+            Self::Suspend => operate::suspend(license)?,
+            Self::Reinstate => operate::reinstate(license)?,
+            Self::Revoke => operate::revoke(license)?,
+            Self::Extend(extension) => operate::extend(license, *extension, now)?,
+            Self::SetTier(tier, release) => operate::set_tier(license, tier.clone(), catalog, release)?,
+            Self::SetSeats(seats, release) => operate::set_seats(license, *seats, release)?,
+            Self::AddFeature(feature) => operate::add_feature(license, feature)?,
+            Self::RemoveFeature(feature) => operate::remove_feature(license, feature)?,
+            Self::SetPolicy(change, release) => operate::set_policy(license, change, catalog, release)?,
+            Self::SetCustomer(correction) => operate::set_customer(license, correction),
+            Self::Note(note) => License { notes: note.clone(), ..license },
+            Self::ResetHardware(reset) => operate::reset_hardware(license, reset)?,
+        })
+    }
+}

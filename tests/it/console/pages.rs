@@ -1,0 +1,169 @@
+//! Pages of the console: what they show, what each costs, and texts from elsewhere.
+
+use falconer_domain::person::{DeviceName, Note, PersonName};
+use falconer_emulators::tap::Units;
+use falconer_tests::{Fixture, Machine, TestStack, device_id, now};
+
+use super::{Answer, Browser};
+
+/// The calls and the read units of a page.
+fn cost(stack: &TestStack, ask: impl FnOnce() -> Answer) -> (Answer, Vec<String>, f64) {
+    stack.forget();
+    let answer = ask();
+    let records = stack.dynamodb.records();
+    let calls = records.iter().map(|record| record.operation.clone()).collect();
+    let units: Units = records.iter().map(|record| record.units()).sum();
+    assert!(units.write.abs() < f64::EPSILON, "a page writes nothing");
+    (answer, calls, units.read)
+}
+
+#[test]
+fn pages_cost_what_they_show() {
+    let stack = TestStack::start();
+    let many = 120;
+    let keys: Vec<_> =
+        (0..many).map(|day| stack.put(Fixture::pro().ending(now().plus_days(day + 1)))).collect();
+    let id = stack.license_id(&keys[0]);
+    let browser = Browser::open(&stack, &[]);
+    assert_eq!(browser.get("licenses").status, 200, "the ring is in memory");
+
+    let (page, calls, units) = cost(&stack, || browser.get("licenses"));
+    assert_eq!(page.body.matches("<tr>").count(), 51, "{}", page.text());
+    assert_eq!(calls, ["Scan", "GetItem"], "a page of the table, and the catalog");
+    assert!(units <= 20.0, "{units} units for 60 rows of half a KB");
+
+    let (page, calls, units) = cost(&stack, || browser.get("licenses?ending=30"));
+    assert!(page.text().contains("30 licenses here"), "{}", page.text());
+    assert_eq!(calls.iter().filter(|call| *call == "Scan").count(), 0, "{calls:?}");
+    assert!(units <= 40.0, "{units} units: one for each license, and the index");
+
+    let (page, calls, units) = cost(&stack, || browser.get(&format!("license/{id}")));
+    assert!(page.text().contains("Active until"), "{}", page.text());
+    assert_eq!(calls, ["GetItem", "GetItem", "Query"], "license, catalog, history");
+    assert!(units <= 3.0, "{units}");
+    let (_, calls, units) = cost(&stack, || browser.get(&format!("license/{id}/audit")));
+    assert_eq!((calls.len(), units <= 1.0), (1, true), "{calls:?} {units}");
+
+    for text in [keys[0].as_str(), id.as_str()] {
+        let found = browser.post("search", &[("text", text)]);
+        let (page, calls, units) = cost(&stack, || browser.follow(&found));
+        assert_eq!(page.header("location"), format!("{}license/{id}", browser.base), "{}", page.text());
+        assert!(calls.len() <= 2 && units <= 2.0, "{calls:?}: {units} units");
+    }
+    let found = browser.post("search", &[("text", "nobody@example.com")]);
+    let (page, calls, _) = cost(&stack, || browser.follow(&found));
+    assert!(page.text().contains("reads the whole table"), "{}", page.text());
+    assert!(!calls.contains(&"Scan".to_owned()), "{calls:?}");
+}
+
+#[test]
+fn cursors_lead_to_every_license_once() {
+    let stack = TestStack::start();
+    let mut ids: Vec<_> =
+        (0..130).map(|_| stack.license_id(&stack.put(Fixture::pro())).to_string()).collect();
+    let browser = Browser::open(&stack, &[]);
+    let (mut page, mut seen) = (browser.get("licenses"), Vec::new());
+    loop {
+        let links = page.body.split("license/lic_").skip(1);
+        seen.extend(links.map(|rest| format!("lic_{}", rest.split('"').next().unwrap())));
+        let Some((next, _)) = page.body.split_once("\" rel=\"next\"") else { break };
+        let next = next.rsplit(&browser.base).next().unwrap().replace("&#38;", "&");
+        page = browser.get(&next);
+    }
+    ids.sort();
+    seen.sort();
+    assert_eq!(seen, ids);
+}
+
+#[test]
+fn look_through_goes_on_and_stops() {
+    let stack = TestStack::start();
+    let wanted =
+        stack.put(Fixture::pro().with(|new, _| new.license.notes = Note::read("calls on Mondays").unwrap()));
+    (0..5).for_each(|_| drop(stack.put(Fixture::of_tier("free"))));
+    let hint = wanted.split('-').next_back().unwrap().to_owned();
+    let browser = Browser::open(&stack, &[]);
+    let ended = |look: &Answer| {
+        let mut page = browser.follow(look);
+        while page.body.contains("data-live") {
+            page = browser.follow(look);
+        }
+        page
+    };
+    let found = browser.post("search", &[("text", &format!("…{}", &hint[hint.len() - 5..]))]);
+    let page = browser.follow(&found);
+    let page = ended(&browser.post("look", &[("search", page.field("search"))]));
+    assert!(page.text().contains("6 licenses seen, 1 found. It has seen every license."), "{}", page.text());
+    assert!(page.body.contains(stack.license_id(&wanted).as_str()));
+    let page = ended(&browser.post("look", &[("status", "revoked")]));
+    assert!(page.text().contains("6 licenses seen, 0 found"), "{}", page.text());
+    let look = browser.post("look", &[("status", "active")]);
+    let name = look.header("location").strip_prefix(&browser.base).unwrap().to_owned();
+    assert_eq!(browser.post(&format!("{name}/stop"), &[]).status, 303);
+    let page = ended(&look);
+    assert!(page.text().contains("was stopped") || page.text().contains("has seen every"), "{}", page.text());
+}
+
+#[test]
+fn texts_from_elsewhere_stay_texts() {
+    let stack = TestStack::start();
+    let long = "L".repeat(200);
+    for text in [
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "&lt;b&gt; {{ 7*7 }}",
+        "\u{202e}gnp.exe\u{2066}",
+        long.as_str(),
+    ] {
+        let owned = text.to_owned();
+        let fixture = Fixture::pro().ending(now().plus_days(5)).bound(1, &Machine::named("first"), now());
+        let key = stack.put(fixture.with(move |new, _| {
+            let license = &mut new.license;
+            license.user_id = Some(owned.clone());
+            license.notes = Note::clean(&owned).kept;
+            license.licensee_name = PersonName::clean(&owned).kept;
+            if let Some(device) = license.devices.get_mut(&device_id(1)) {
+                device.name = DeviceName::clean(&owned).kept;
+            }
+        }));
+        let id = stack.license_id(&key);
+        let browser = Browser::open(&stack, &[]);
+        let preview = format!("license/{id}/preview");
+        for answer in [
+            browser.get(""),
+            browser.get("licenses"),
+            browser.get(&format!("license/{id}")),
+            browser.post(&preview, &[("action", "note"), ("note", text), ("reason", text)]),
+            browser.post(
+                &preview,
+                &[("action", "set-customer"), ("name", "Somebody Else"), ("user", text), ("email", "")],
+            ),
+            browser.post(&preview, &[("action", text)]),
+        ] {
+            for active in ["<script>alert", "<img", "\u{202e}", "\u{2066}", "49"] {
+                let is_there = answer.body.contains(active) && !(active == "49" && !text.contains("7*7"));
+                assert!(!is_there || active == "49", "{text}: {active} on {}", answer.text());
+            }
+            assert!(answer.status < 500, "{text}: {}", answer.text());
+        }
+    }
+}
+
+/// A search is a form: neither an address nor a line of the program repeats its text.
+#[test]
+fn no_address_holds_a_key_or_a_person() {
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    let browser = Browser::open(&stack, &[]);
+    for text in [key.as_str(), "fixture.person@example.com", "Fixture Person", "user_12345"] {
+        let found = browser.post("search", &[("text", text)]);
+        let page = browser.follow(&found);
+        for place in [found.header("location"), page.header("location")] {
+            assert!(!place.contains(text) && !place.contains('%'), "{place}");
+        }
+        for link in page.body.split("href=\"").chain(page.body.split("action=\"")).skip(1) {
+            let link = link.split('"').next().unwrap();
+            assert!(!link.contains("person") && !link.contains("QF-"), "{link}");
+        }
+    }
+}
