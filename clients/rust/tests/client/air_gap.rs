@@ -141,6 +141,19 @@ fn nothing_is_sent_for_a_license_by_file() {
 }
 
 #[test]
+fn an_answer_is_taken_once() {
+    let setup = TestSetup::new();
+    let answer = answered(&setup, &asked(&setup.client), &key(1));
+    assert_eq!(setup.client.import_response(&answer), Ok(State::Active));
+    let before = setup.client.license();
+    for _ in 0..2 {
+        let again = setup.client.import_response(&answer).map_err(|failure| failure.kind);
+        assert_eq!(again, Err(FailureKind::Answer(InvalidAnswer::AlreadyImported)));
+    }
+    assert_eq!((setup.client.license(), setup.client.status()), (before, State::Active));
+}
+
+#[test]
 fn a_failed_activation_keeps_the_request() {
     let setup = TestSetup::new();
     setup.set_fault(NetworkFault::Down);
