@@ -1,6 +1,5 @@
 //! `explain`: the checks of verify, with the values that each compares.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
@@ -77,7 +76,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
             "\nOffline leases, which no refusal reaches before they end:\n              {offline}"
         ));
     }
-    lines.push(granted_text(standing, build));
+    lines.extend(granted(standing, build));
     if let Some(erased_at) = standing.license.erased_at {
         lines.push(format!(
             "\nIts person was erased on {}: names and addresses are gone, and with them where its requests came from.",
@@ -97,29 +96,34 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
     Ok(output::line(lines.join("\n"))?)
 }
 
-/// Formats limits and maintenance, which change nothing about verify's answer: applications decide by them.
-fn granted_text(standing: &EffectiveLicense, build: Option<CalendarDate>) -> String {
+/// Formats limits and maintenance, which change nothing about verify's answer: applications decide by them. Empty where
+/// the license has neither.
+fn granted(standing: &EffectiveLicense, build: Option<CalendarDate>) -> Vec<String> {
     let own = &standing.license.limits;
     let limit = |(name, value): (&str, u64)| {
         let source = if own.get(name).is_some() { "its own" } else { "its tier's" };
         format!("{name} {value} ({source})")
     };
     let limits: Vec<_> = standing.limits.iter().map(limit).collect();
-    let limits = if limits.is_empty() { "none".to_owned() } else { limits.join(", ") };
-    let updates = match &standing.maintenance {
-        Some(maintenance) => format!("{}; older builds run on", render::maintenance_text(maintenance)),
-        None => "every build is covered".to_owned(),
-    };
-    let mut text = format!("\n  Limits   {limits}\n  Updates  {updates}");
+    let mut lines = Vec::new();
+    if !limits.is_empty() {
+        lines.push(format!("  Limits   {}", limits.join(", ")));
+    }
+    if let Some(maintenance) = &standing.maintenance {
+        lines.push(format!("  Updates  {}; older builds run on", render::maintenance_text(maintenance)));
+    }
     if let Some(build) = build {
         let said = if standing.covers(build) {
             "is covered: it runs"
         } else {
             "is not covered: its application says UPDATES_ENDED"
         };
-        let _ = write!(text, "\n  Build    of {build} {said}");
+        lines.push(format!("  Build    of {build} {said}"));
     }
-    text
+    if !lines.is_empty() {
+        lines.insert(0, String::new());
+    }
+    lines
 }
 
 /// Formats the last answers, refusals first, because a refusal is the usual reason to look.

@@ -191,7 +191,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_later_build_is_never_covered_where_an_earlier_is_not(
+        fn later_builds_are_never_covered_before_earlier(
             until in 0i64..30_000, build in 0i64..30_000, later in 0i64..3_000,
         ) {
             let day = |number: i64| CalendarDate::of(UnixMillis(number * MILLIS_PER_DAY));
