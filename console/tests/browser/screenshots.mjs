@@ -31,6 +31,13 @@ try {
       await opened.close();
     }
   }
+  // The two pictures of the documents: small, and of the same pages.
+  for (const [name, page, colorScheme] of [["license", `license/${id}`, "light"], ["licenses", "licenses?ending=30", "dark"]]) {
+    const opened = await stack.console({ colorScheme, viewport: { width: 1100, height: 620 } });
+    await opened.go(page);
+    await opened.page.screenshot({ path: path.join(folder, `${name}.png`) });
+    await opened.close();
+  }
 } finally {
   stack.stop();
 }
