@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use falconer_aws::StoreError;
 use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::stacks::StackError;
+use falconer_domain::air_gap::Guarded;
 use falconer_domain::issue::OrderRefusal;
 use falconer_domain::keyring::KeyRingError;
 use falconer_domain::operate::{BadSetting, TierRefusal};
@@ -162,7 +163,7 @@ impl FailureKind {
         let does_not_read = cause.is::<BadTime>()
             || cause.is::<TooLong>()
             || cause.is::<OrderRefusal>()
-            || matches!(cause.downcast_ref(), Some(TierRefusal::NoSuchTier(_)))
+            || matches!(cause.downcast_ref(), Some(Guarded::Rule(TierRefusal::NoSuchTier(_))))
             || cause.is::<BadSetting>()
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()

@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Completions { shell } => pages::completions(shell)?,
         Command::Man { folder } => pages::man(folder.as_deref())?,
         Command::Root(Root::Init { out, passphrase }) => root::init(&out, &passphrase, options, now())?,
-        Command::License(_) | Command::Keyring(_) | Command::Root(_) | Command::Console(_) => {
+        Command::License(_) | Command::Keyring(_) | Command::Console(_) | Command::Root(_) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(run_with_aws(connection, options, command))?;
         }

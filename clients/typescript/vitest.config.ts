@@ -9,7 +9,12 @@ export default defineConfig({
       { extends: true, test: { name: "unit", include: ["test/*.test.{ts,tsx}"] } },
       {
         extends: true,
-        test: { name: "stack", include: ["test/stack/*.test.ts"], globalSetup: ["test/stack/setup.ts"], fileParallelism: false },
+        test: {
+          name: "stack",
+          include: ["test/stack/*.test.ts"],
+          globalSetup: ["test/stack/setup.ts"],
+          fileParallelism: false,
+        },
       },
     ],
   },

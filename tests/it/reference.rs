@@ -14,7 +14,7 @@ use falconer_tests::{Fixture, TestStack, alone, checkout};
 use crate::issuing::falconer;
 
 /// The license for which the reference shows a machine without a network.
-const OFFLINE_LICENSE: &str = "lic_eap9aees7s6h41p9hfbktnyc";
+const OFFLINE_LICENSE: &str = "lic_8vqgp19vdr8je5yttrg1hewf";
 /// The files that the reference prints and reads.
 const FILES: [(&str, &str); 8] = [
     (

@@ -16,6 +16,9 @@ use crate::failure::{Failure, FailureKind, bad_input};
 use crate::input;
 use crate::output::{self, OutputError, Voice, render};
 
+/// Capacity of the largest QR code for letters and digits (ISO/IEC 18004, version 40, level L).
+const MAX_QR_CHARS: usize = 4_296;
+
 /// Answers a request with a long lease.
 pub(crate) async fn activate(context: &CommandContext<'_>, activate: &args::ActivateOffline) -> Result<()> {
     let why = reason(activate.reason.as_deref())?;
@@ -139,6 +142,12 @@ fn shown(
     ];
     let (file, short) =
         (file_text(TextKind::Answer, &words, &content), short_text(TextKind::Answer, &content));
+    if activate.short && short.len() > MAX_QR_CHARS {
+        let length = short.len();
+        output::note(format!(
+            "The short text has {length} characters and fits no QR code: it holds keys too. Send the file."
+        ));
+    }
     let written = if activate.short { format!("{short}\n") } else { file.clone() };
     let out = activate.out.as_deref().filter(|_| state == AnswerState::Stored);
     if let Some(path) = out {

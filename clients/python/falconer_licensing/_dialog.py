@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import dataclass
-from typing import Optional
 
 from . import _native
 from ._errors import Closed
@@ -29,11 +28,11 @@ class DialogView:
     next_step: str
     detail: str
     """A date, a code, or that the activation is saved."""
-    field: Optional[Field]
+    field: Field | None
     """Field that the sentence belongs beside."""
     holders: tuple[tuple[str, str], ...]
     """Ids of the devices that hold the seats, and their lines."""
-    chosen: Optional[str]
+    chosen: str | None
     working: bool
     """Input is ignored, and the request can be cancelled."""
     may_move: bool
@@ -103,7 +102,7 @@ class DialogModel:
             # The application has ended before its dialog.
             return False
 
-    def _begin(self, request: Optional[Request]) -> None:
+    def _begin(self, request: Request | None) -> None:
         if request is not None:
             threading.Thread(target=self._run, args=(request,), name=_THREAD, daemon=True).start()
 

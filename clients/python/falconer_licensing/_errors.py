@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from ._types import Message, SeatHolder, moment
 
@@ -17,9 +17,9 @@ class FalconerError(Exception):
 
     kind: str
     """Kind of failure, as `offline`."""
-    cause: Optional[str]
+    cause: str | None
     """Cause within the kind, as `proxy_password`; `None` where the kind has one cause."""
-    code: Optional[str]
+    code: str | None
     """Code of the server's refusal, as `SEATS_EXHAUSTED`. Codes that this version does not know are kept."""
     message: Message
     """Sentence and next step for the user."""
@@ -27,7 +27,7 @@ class FalconerError(Exception):
     """Both in one English text."""
     advice_id: str
     """Name of the message, by which a table of your own translates it."""
-    retry_at: Optional[datetime.datetime]
+    retry_at: datetime.datetime | None
     """Earliest moment at which the same call can succeed, where the server named one."""
     devices: tuple[SeatHolder, ...]
     """Devices that hold the seats, where a refusal lists them."""
@@ -89,7 +89,7 @@ class InvalidSetting(FalconerError, ValueError):
 class Closed(FalconerError):
     """The license was closed."""
 
-    def __init__(self, failure: Optional[Mapping[str, Any]] = None) -> None:
+    def __init__(self, failure: Mapping[str, Any] | None = None) -> None:
         super().__init__(failure or _CLOSED)
 
 
@@ -144,7 +144,7 @@ class Waiting:
         return f"<Waiting: {self.advice_id}>"
 
 
-def _retry_at(failure: Mapping[str, Any]) -> Optional[datetime.datetime]:
+def _retry_at(failure: Mapping[str, Any]) -> datetime.datetime | None:
     next_transfer_at = moment(failure["next_transfer_at"])
     if next_transfer_at is not None or failure["retry_after_seconds"] is None:
         return next_transfer_at

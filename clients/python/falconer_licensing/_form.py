@@ -8,7 +8,7 @@ import enum
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from . import _exit, _native
 from ._errors import FalconerError, error_of
@@ -47,9 +47,9 @@ class NextAction:
 
     name: str
     """`correct`, `try_again`, `wait_until`, `move_here` or `ask_vendor`."""
-    field: Optional[Field] = None
+    field: Field | None = None
     """The field to correct."""
-    moment: Optional[datetime.datetime] = None
+    moment: datetime.datetime | None = None
     """The moment from which on the same can succeed."""
     holders: tuple[SeatHolder, ...] = ()
     """The devices that hold the seats."""
@@ -73,13 +73,13 @@ class FormView:
     phase: Phase
     message: Message
     """Message of the step."""
-    error: Optional[FalconerError]
+    error: FalconerError | None
     """Failure of the last attempt. It was not raised."""
-    next: Optional[NextAction]
+    next: NextAction | None
     """Action to offer."""
-    chosen: Optional[str]
+    chosen: str | None
     """Id of the device that would lose its seat."""
-    invalid: Optional[tuple[Field, Message]]
+    invalid: tuple[Field, Message] | None
     """First field whose text cannot be valid, with the message to show beside it."""
 
 
@@ -137,7 +137,7 @@ class ActivationForm:
             invalid=None if invalid is None else (Field(invalid["field"]), Message.of(invalid["message"])),
         )
 
-    def submit(self) -> Optional[Request]:
+    def submit(self) -> Request | None:
         """Begins the activation, if the fields can be valid."""
         return self._request(self._form.submit())
 
@@ -145,7 +145,7 @@ class ActivationForm:
         """Begins to send an activation that was saved at an earlier start and still waits."""
         return Request(self._form.send_pending(), self._handle)
 
-    def move_here(self) -> Optional[Request]:
+    def move_here(self) -> Request | None:
         """Begins to move the license to this device, where that is offered."""
         return self._request(self._form.move_here())
 
@@ -172,5 +172,5 @@ class ActivationForm:
     def __repr__(self) -> str:
         return f"<ActivationForm: {self.view().phase.name}>"
 
-    def _request(self, job: Optional[_native.Job]) -> Optional[Request]:
+    def _request(self, job: _native.Job | None) -> Request | None:
         return None if job is None else Request(job, self._handle)

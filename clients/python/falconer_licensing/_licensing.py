@@ -10,7 +10,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, Callable, Optional, TypeVar, Union
+from typing import Any, Callable, TypeVar, Union
 
 from . import _exit, _native
 from ._errors import Closed, InvalidSetting, Waiting, error_of
@@ -42,15 +42,15 @@ class Licensing:
         product: str,
         server: str,
         *,
-        keys: Union[str, bytes, Mapping[str, Any]],
-        app_id: Optional[str] = None,
+        keys: str | bytes | Mapping[str, Any],
+        app_id: str | None = None,
         formerly: Iterable[str] = (),
-        store: Optional[StrPath] = None,
-        store_for_all_users: Optional[StrPath] = None,
+        store: StrPath | None = None,
+        store_for_all_users: StrPath | None = None,
         store_in_memory: bool = False,
-        device_name: Optional[str] = None,
-        proxy: Optional[str] = None,
-        timeout: Union[float, datetime.timedelta, None] = None,
+        device_name: str | None = None,
+        proxy: str | None = None,
+        timeout: float | datetime.timedelta | None = None,
         root_certificates: Iterable[str] = (),
         allow_machine_id_override: bool = False,
     ) -> None:
@@ -96,7 +96,7 @@ class Licensing:
         self._handle = handle
         self._process = os.getpid()
         self._listeners: list[Listener] = []
-        self._dispatcher: Optional[threading.Thread] = None
+        self._dispatcher: threading.Thread | None = None
         _exit.remember(self)
 
     # ---- looks, without network and disk
@@ -124,17 +124,17 @@ class Licensing:
         return Snapshot.of_json(self._look(lambda handle: handle.snapshot()))
 
     @property
-    def license(self) -> Optional[License]:
+    def license(self) -> License | None:
         """The license; `None` where no signed answer about this machine is stored."""
         return self.snapshot().license
 
     @property
-    def pending(self) -> Optional[Pending]:
+    def pending(self) -> Pending | None:
         """The request that waits for the server."""
         return self.snapshot().pending
 
     @property
-    def notice(self) -> Optional[Message]:
+    def notice(self) -> Message | None:
         """Problem with the place where the license is saved, such as a full disk."""
         return self.snapshot().notice
 
@@ -145,7 +145,7 @@ class Licensing:
 
     # ---- calls that ask the server
 
-    def activate(self, key: str, name: str = "", email: str = "") -> Union[State, Waiting]:
+    def activate(self, key: str, name: str = "", email: str = "") -> State | Waiting:
         """Takes a seat for this device; name and e-mail may be empty.
 
         Returns the new state, or `Waiting` where the server cannot be reached: the activation is saved, and a later
@@ -163,11 +163,11 @@ class Licensing:
 
     def transfer(
         self,
-        key: Optional[str] = None,
+        key: str | None = None,
         name: str = "",
         email: str = "",
         *,
-        from_device: Optional[str] = None,
+        from_device: str | None = None,
     ) -> State:
         """Moves a seat to this device. Without a key it is the license that was activated here.
 
@@ -176,7 +176,7 @@ class Licensing:
         """
         return State(_done(self._call(lambda handle: handle.transfer(key, name, email, from_device))))
 
-    def deactivate(self) -> Optional[Waiting]:
+    def deactivate(self) -> Waiting | None:
         """Frees the seat of this device and forgets the license.
 
         Returns `Waiting` where the server cannot be reached: the request is saved and the license works until it is sent.
@@ -233,9 +233,9 @@ class Licensing:
 
     def __exit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -262,7 +262,7 @@ class Licensing:
         return outcome
 
     @staticmethod
-    def _activated(outcome: Mapping[str, Any]) -> Union[State, Waiting]:
+    def _activated(outcome: Mapping[str, Any]) -> State | Waiting:
         if "waiting" in outcome:
             return Waiting(error_of(outcome["waiting"]))
         return State(_done(outcome))
@@ -289,13 +289,13 @@ def _dispatch(licensing: weakref.ref[Licensing], changes: _native.Changes) -> No
         del opened
 
 
-def _text_of(keys: Union[str, bytes, Mapping[str, Any]]) -> str:
+def _text_of(keys: str | bytes | Mapping[str, Any]) -> str:
     if isinstance(keys, Mapping):
         return json.dumps(keys)
     return keys.decode("utf-8-sig", "replace") if isinstance(keys, bytes) else keys
 
 
-def _seconds(timeout: Union[float, datetime.timedelta, None]) -> Optional[float]:
+def _seconds(timeout: float | datetime.timedelta | None) -> float | None:
     return timeout.total_seconds() if isinstance(timeout, datetime.timedelta) else timeout
 
 

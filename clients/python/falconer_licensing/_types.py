@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Optional
+from typing import Any
 
 _NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 
@@ -57,9 +57,9 @@ class SeatHolder:
 
     id: str
     """Id for `Licensing.transfer(from_device=…)`."""
-    name: Optional[str]
+    name: str | None
     """Name that the device was activated under."""
-    last_seen_at: Optional[datetime.datetime]
+    last_seen_at: datetime.datetime | None
     """Last check of that device."""
 
     @classmethod
@@ -76,19 +76,19 @@ class License:
     """License id, `lic_…`; safe to log."""
     masked_key: str
     """License key in a form that may be shown."""
-    tier: Optional[str]
+    tier: str | None
     """Tier of the catalog, `pro`."""
     features: tuple[str, ...]
     """Features of the tier and of this license, also while they are off."""
-    expires_at: Optional[datetime.datetime]
+    expires_at: datetime.datetime | None
     """End of the license; `None` for a perpetual one."""
-    device_id: Optional[str]
+    device_id: str | None
     """Id of this device, where it holds a seat."""
-    offline_until: Optional[datetime.datetime]
+    offline_until: datetime.datetime | None
     """End of offline use; `None` while the features are off."""
-    refresh_at: Optional[datetime.datetime]
+    refresh_at: datetime.datetime | None
     """Start of the period in which the library renews the lease; `None` after a refusal."""
-    checked_at: Optional[datetime.datetime]
+    checked_at: datetime.datetime | None
     """Moment of the last signed answer about the license, by the server's clock."""
 
     @classmethod
@@ -139,17 +139,17 @@ class Snapshot:
     """State of the installation."""
     unlocked: bool
     """True while the application may run. Decide by this member and by no comparison of states."""
-    lock_code: Optional[str]
+    lock_code: str | None
     """Reason of the lock, as `REVOKED`, in the state `LOCKED`."""
     message: Message
     """Message about the state."""
     features: tuple[str, ...]
     """Features that are on: those of the license while `unlocked`, and none otherwise."""
-    license: Optional[License]
+    license: License | None
     """The license, where a signed answer about this machine is stored; also while it is locked."""
-    pending: Optional[Pending]
+    pending: Pending | None
     """Request that waits for the server."""
-    notice: Optional[Message]
+    notice: Message | None
     """Problem with the place where the license is saved."""
     device: Device
     """This device."""
@@ -157,7 +157,7 @@ class Snapshot:
     """Moment of the evaluation: the later of the local clock and the time known to have passed."""
     limits: Mapping[str, int] = field(default_factory=lambda: _NO_LIMITS, hash=False)
     """Numbers of the license, as `{"agents": 3}`, while `unlocked`."""
-    updates_until: Optional[datetime.date] = None
+    updates_until: datetime.date | None = None
     """Last day whose versions of the application the license covers; `None` without such an end."""
 
     @classmethod
@@ -184,7 +184,7 @@ class Snapshot:
         )
 
 
-def moment(seconds: Optional[int]) -> Optional[datetime.datetime]:
+def moment(seconds: int | None) -> datetime.datetime | None:
     """Returns seconds since 1970 as a moment in UTC."""
     return None if seconds is None else moment_of(seconds)
 

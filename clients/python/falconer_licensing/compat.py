@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Optional, Union
+from typing import Any
 
 from ._errors import FalconerError, Waiting
 from ._licensing import Licensing
@@ -31,7 +31,16 @@ _logger = logging.getLogger("falconer_licensing")
 
 _NEEDED = ("server_url", "product", "public_keys")
 _READ = frozenset(
-    (*_NEEDED, "app_id", "database", "store", "request_timeout", "device_name", "proxy", "allow_machine_id_override")
+    (
+        *_NEEDED,
+        "app_id",
+        "database",
+        "store",
+        "request_timeout",
+        "device_name",
+        "proxy",
+        "allow_machine_id_override",
+    )
 )
 _DECIDED_BY_SERVER = frozenset(
     (
@@ -58,7 +67,7 @@ class Outcome:
     success: bool
     message: str
     """Sentence and next step for the user."""
-    code: Optional[str] = None
+    code: str | None = None
     """Code of the refusal or of the lock."""
     state: State = State.NOT_ACTIVATED
     """State after the call."""
@@ -66,7 +75,7 @@ class Outcome:
     def __bool__(self) -> bool:
         return self.success
 
-    def __iter__(self) -> Iterator[Union[bool, str]]:
+    def __iter__(self) -> Iterator[bool | str]:
         return iter((self.success, self.message))
 
     def __eq__(self, other: object) -> bool:
@@ -87,8 +96,8 @@ class LicenseManager:
 
     def __init__(
         self,
-        config_path: Union[str, os.PathLike[str]] = "config/app_config.yaml",
-        database: Union[str, os.PathLike[str], None] = None,
+        config_path: str | os.PathLike[str] = "config/app_config.yaml",
+        database: str | os.PathLike[str] | None = None,
     ) -> None:
         path = Path(config_path)
         config = read_config(path)
@@ -131,7 +140,7 @@ class LicenseManager:
                 return self._outcome() if self.licensing.unlocked else self._failed(error)
         return self._outcome()
 
-    def request_transfer(self, from_device: Optional[str] = None) -> Outcome:
+    def request_transfer(self, from_device: str | None = None) -> Outcome:
         """Moves the license to this device: that of the last `activate`, or the one that was activated here."""
         key, name, email = self._typed
         try:
@@ -149,9 +158,9 @@ class LicenseManager:
 
     def __exit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -167,12 +176,12 @@ class LicenseManager:
         return Outcome(False, error.advice, error.code, self.licensing.state)
 
 
-def read_license_info(database: Path) -> Optional[tuple[str, str, str]]:
+def read_license_info(database: Path) -> tuple[str, str, str] | None:
     """Returns key, name and e-mail of the newest row of `license_info`. The file is only read, and one without such a
     row, or that is no database, has none."""
     if not database.is_file():
         return None
-    connection: Optional[sqlite3.Connection] = None
+    connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)
         columns = {str(column[1]).lower() for column in connection.execute("PRAGMA table_info(license_info)")}
@@ -266,5 +275,5 @@ def _read_keys(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read ({error.strerror}); save the answer of /api/keys there") from error
 
 
-def _text(value: Any) -> Optional[str]:
+def _text(value: Any) -> str | None:
     return None if value is None else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from functools import partial
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QFont, QPalette
@@ -38,9 +38,9 @@ class ActivationDialog(QDialog):
     def __init__(
         self,
         licensing: Licensing,
-        parent: Optional[QWidget] = None,
+        parent: QWidget | None = None,
         *,
-        texts: Optional[Texts] = None,
+        texts: Texts | None = None,
         key: str = "",
         name: str = "",
         email: str = "",
@@ -113,9 +113,10 @@ class ActivationDialog(QDialog):
             palette.setColor(QPalette.ColorRole.WindowText, _ERROR_COLOUR)
             error.setPalette(palette)
             caption.setBuddy(entry)
-            entry.textEdited.connect(lambda text, field=field: self._typed(field, text))
-            for part in (caption, entry, error):
-                layout.addWidget(part)
+            entry.textEdited.connect(partial(self._typed, field))
+            layout.addWidget(caption)
+            layout.addWidget(entry)
+            layout.addWidget(error)
             self.entries[field], self.errors[field] = entry, error
         self.sentence, self.next_step, self.detail = self._label(), self._label(), self._label()
         bold = QFont(self.sentence.font())
@@ -127,7 +128,8 @@ class ActivationDialog(QDialog):
         self._group = QButtonGroup(self)
         self.progress = QProgressBar(self)
         self.progress.setRange(0, 0)
-        for part in (self.sentence, self.next_step, self.detail, self.holders, self.progress):
+        parts: tuple[QWidget, ...] = (self.sentence, self.next_step, self.detail, self.holders, self.progress)
+        for part in parts:
             layout.addWidget(part)
         layout.addLayout(self._buttons())
 
@@ -158,7 +160,7 @@ class ActivationDialog(QDialog):
             layout.addWidget(button)
         return layout
 
-    def _draw_holders(self, holders: tuple[tuple[str, str], ...], chosen: Optional[str]) -> None:
+    def _draw_holders(self, holders: tuple[tuple[str, str], ...], chosen: str | None) -> None:
         for radio in self._radios:
             self._group.removeButton(radio)
             radio.deleteLater()

@@ -6,7 +6,7 @@ import datetime
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable
 
 from ._types import Message
 
@@ -39,9 +39,9 @@ class Texts:
 
     def __init__(
         self,
-        table: Optional[Mapping[str, Any]] = None,
+        table: Mapping[str, Any] | None = None,
         *,
-        format_moment: Optional[Callable[[datetime.datetime], str]] = None,
+        format_moment: Callable[[datetime.datetime], str] | None = None,
     ) -> None:
         self._table = dict(table or {})
         self._format_moment = format_moment or _local_minutes
@@ -49,9 +49,9 @@ class Texts:
     @classmethod
     def load(
         cls,
-        path: Union[str, os.PathLike[str]],
+        path: str | os.PathLike[str],
         *,
-        format_moment: Optional[Callable[[datetime.datetime], str]] = None,
+        format_moment: Callable[[datetime.datetime], str] | None = None,
     ) -> Texts:
         """Reads the table from a JSON file."""
         with open(path, encoding="utf-8-sig") as file:
@@ -59,12 +59,11 @@ class Texts:
 
     def message(self, message: Message) -> Message:
         """Translates a message."""
-        entry = self._table.get(message.id)
-        if not isinstance(entry, Mapping):
+        entry: Any = self._table.get(message.id)
+        if not isinstance(entry, dict):
             return message
-        return Message(
-            message.id, entry.get("sentence", message.sentence), entry.get("next_step", message.next_step)
-        )
+        texts: dict[str, Any] = {"sentence": message.sentence, "next_step": message.next_step, **entry}
+        return Message(message.id, str(texts["sentence"]), str(texts["next_step"]))
 
     def caption(self, id: str, **values: str) -> str:  # noqa: A002
         """Returns a caption with its values filled in."""
@@ -73,7 +72,7 @@ class Texts:
             text = str(text).replace("{" + name + "}", value)
         return str(text)
 
-    def moment(self, moment: Optional[datetime.datetime]) -> str:
+    def moment(self, moment: datetime.datetime | None) -> str:
         """Writes a moment."""
         return self.caption("dialog.unknown_moment") if moment is None else self._format_moment(moment)
 

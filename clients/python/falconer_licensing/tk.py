@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tkinter
 from tkinter import ttk
-from typing import Optional
+from typing import Callable
 
 from ._dialog import POLL_MILLISECONDS, DialogModel
 from ._form import Field
@@ -27,17 +27,15 @@ class ActivationDialog:
     def __init__(
         self,
         licensing: Licensing,
-        parent: Optional[tkinter.Misc] = None,
+        parent: tkinter.Misc | None = None,
         *,
-        texts: Optional[Texts] = None,
+        texts: Texts | None = None,
         key: str = "",
         name: str = "",
         email: str = "",
     ) -> None:
         self._texts = texts or Texts()
-        self.window: tkinter.Tk | tkinter.Toplevel = (
-            tkinter.Tk() if parent is None else tkinter.Toplevel(parent)
-        )
+        self.window: tkinter.Tk | tkinter.Toplevel = tkinter.Tk() if parent is None else tkinter.Toplevel(parent)
         self.window.title(self._texts.caption("dialog.title"))
         self.window.resizable(False, False)
         self.window.protocol("WM_DELETE_WINDOW", self.close)
@@ -112,8 +110,8 @@ class ActivationDialog:
             entry.grid(row=3 * row + 1, sticky="ew")
             error = ttk.Label(frame, foreground=_ERROR_COLOUR, wraplength=_WRAP_PIXELS)
             error.grid(row=3 * row + 2, sticky="w")
-            content.trace_add("write", lambda *_, field=field: self._typed(field))
-            entry.bind("<FocusIn>", lambda _, field=field: self._focused(field))
+            content.trace_add("write", _without_arguments(self._typed, field))
+            entry.bind("<FocusIn>", _without_arguments(self._focused, field))
             entry.bind("<Return>", lambda _: self._submit())
             self._contents[field], self.entries[field], self.errors[field] = content, entry, error
         self.sentence = ttk.Label(frame, wraplength=_WRAP_PIXELS, font=("TkDefaultFont", 10, "bold"))
@@ -122,7 +120,13 @@ class ActivationDialog:
         self.holders = ttk.Frame(frame)
         self.progress = ttk.Progressbar(frame, mode="indeterminate")
         for row, (part, gap) in enumerate(
-            [(self.sentence, 12), (self.next_step, 2), (self.detail, 2), (self.holders, 4), (self.progress, 8)],
+            [
+                (self.sentence, 12),
+                (self.next_step, 2),
+                (self.detail, 2),
+                (self.holders, 4),
+                (self.progress, 8),
+            ],
             start=9,
         ):
             part.grid(row=row, sticky="ew", pady=(gap, 0))
@@ -136,14 +140,12 @@ class ActivationDialog:
         self.move = ttk.Button(buttons, text=caption("dialog.move"), command=self._move)
         self.try_again = ttk.Button(buttons, text=caption("dialog.try_again"), command=self._try_again)
         self.leave = ttk.Button(buttons, text=caption("dialog.close"), command=self._leave)
-        self.activate = ttk.Button(
-            buttons, text=caption("dialog.activate"), command=self._submit, default="active"
-        )
+        self.activate = ttk.Button(buttons, text=caption("dialog.activate"), command=self._submit, default="active")
         for column, button in enumerate((self.move, self.try_again, self.leave, self.activate)):
             button.grid(row=0, column=column, padx=(8, 0))
         self.window.bind("<Escape>", lambda _: self._leave())
 
-    def _draw_holders(self, holders: tuple[tuple[str, str], ...], chosen: Optional[str]) -> None:
+    def _draw_holders(self, holders: tuple[tuple[str, str], ...], chosen: str | None) -> None:
         for child in self.holders.winfo_children():
             child.destroy()
         if holders:
@@ -199,3 +201,12 @@ class ActivationDialog:
 
 def _place(part: ttk.Widget, shown: bool) -> None:
     (part.grid if shown else part.grid_remove)()
+
+
+def _without_arguments(call: Callable[[Field], None], field: Field) -> Callable[..., None]:
+    """A handler of Tk that ignores what Tk says about the event."""
+
+    def handle(*_: object) -> None:
+        call(field)
+
+    return handle

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from falconer_licensing import Licensing, Texts
 from local_stack import ROOT, LocalStack, Relay
+
+from falconer_licensing import Licensing, Texts
 
 MACHINE_ID = "FALCONER_MACHINE_ID"
 

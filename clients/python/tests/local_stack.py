@@ -67,7 +67,7 @@ class Relay:
     def __init__(self, stack: LocalStack) -> None:
         self._stack = stack
         self.behave: Behaviour = self.forward
-        self.requests: list[tuple[str, Optional[bytes], Optional[Answer]]] = []
+        self.requests: list[tuple[str, bytes | None, Answer | None]] = []
         relay = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -97,7 +97,7 @@ class Relay:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
-    def forward(self, path: str, body: Optional[bytes]) -> Answer:
+    def forward(self, path: str, body: bytes | None) -> Answer:
         """Asks the stack."""
         headers = {"content-type": "application/json"}
         request = urllib.request.Request(self._stack.url + path, data=body, headers=headers)

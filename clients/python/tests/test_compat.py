@@ -7,11 +7,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from falconer_licensing import State
-from falconer_licensing.compat import ConfigError, LicenseManager, Outcome, read_config, read_license_info
 from local_stack import LocalStack, Relay
 
-FLOW = '''
+from falconer_licensing import State
+from falconer_licensing.compat import ConfigError, LicenseManager, Outcome, read_config, read_license_info
+
+FLOW = """
 from licensing.license_manager import LicenseManager
 
 def start_application(ask):
@@ -22,7 +23,7 @@ def start_application(ask):
             if not manager.request_transfer():
                 return "license dialog", manager
     return "dashboard", manager
-'''
+"""
 """What an application on the earlier client does: its dialog at the first start, and then its dashboard."""
 
 CONFIG = """\

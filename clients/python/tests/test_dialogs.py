@@ -10,8 +10,9 @@ from typing import Any, Callable, Protocol
 
 import pytest
 from conftest import Bench
-from falconer_licensing import Field, Licensing, State, Texts
 from local_stack import LocalStack, Relay
+
+from falconer_licensing import Field, Licensing, State, Texts
 
 LIMIT_SECONDS = 60
 
@@ -94,8 +95,9 @@ _KEYSYMS = {"-": "minus", " ": "space", "@": "at", ".": "period"}
 
 class QtDriver:
     def __init__(self, licensing: Licensing, texts: Texts) -> None:
-        from falconer_licensing.qt import ActivationDialog
         from PySide6.QtWidgets import QApplication
+
+        from falconer_licensing.qt import ActivationDialog
 
         self.application = QApplication.instance() or QApplication(["test"])
         self.dialog = ActivationDialog(licensing, texts=texts)
@@ -224,6 +226,7 @@ def test_taken_seat_moves_here(begin: Begin, bench: Bench, stack: LocalStack, te
     licensing = bench.open("second")
     driver = begin(licensing)
     driver.type(Field.KEY, key)
+    driver.type(Field.NAME, "Anna Example")
     driver.press("activate")
     until(driver, lambda: driver.is_shown("move"))
     taken = message(texts, "seats_exhausted", "The license is in use on another device.")
@@ -267,10 +270,8 @@ def test_activation_waits_for_the_network(
     assert again.dialog.unlocked
 
 
-def test_cancel_ends_a_request_and_keeps_the_texts(
-    begin: Begin, bench: Bench, stack: LocalStack, relay: Relay
-) -> None:
-    relay.behave = lambda _path, _body: time.sleep(3)  # type: ignore[func-returns-value]
+def test_cancel_ends_a_request_and_keeps_the_texts(begin: Begin, bench: Bench, stack: LocalStack, relay: Relay) -> None:
+    relay.behave = lambda _path, _body: time.sleep(3)
     licensing = bench.open(server=relay.url)
     key = stack.issue()
     driver = begin(licensing)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime
 import pickle
+from typing import Any
 
 import pytest
 from conftest import Bench
+from local_stack import LocalStack, Relay
+
 from falconer_licensing import (
     Busy,
     Closed,
@@ -19,7 +22,6 @@ from falconer_licensing import (
     State,
     Waiting,
 )
-from local_stack import LocalStack, Relay
 
 
 def test_activation_lasts_and_revocation_locks(bench: Bench, stack: LocalStack) -> None:
@@ -121,9 +123,7 @@ def test_busy_server_names_a_moment(bench: Bench, relay: Relay, stack: LocalStac
         ("KEY", "", "not an address", "invalid_email"),
     ],
 )
-def test_bad_input_is_named(
-    bench: Bench, stack: LocalStack, key: str, name: str, email: str, cause: str
-) -> None:
+def test_bad_input_is_named(bench: Bench, stack: LocalStack, key: str, name: str, email: str, cause: str) -> None:
     key = stack.issue() if key == "KEY" else key
     with pytest.raises(InvalidInput) as invalid:
         bench.open().activate(key, name, email)
@@ -160,7 +160,7 @@ def test_transfer_without_a_license_asks_for_a_key(bench: Bench) -> None:
         ({"formerly": ["not a host"]}, "former host"),
     ],
 )
-def test_bad_setting_gets_a_sentence(bench: Bench, settings: dict[str, object], words: str) -> None:
+def test_bad_setting_gets_a_sentence(bench: Bench, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidSetting) as invalid:
         bench.open(**settings)
     assert words in str(invalid.value)
@@ -193,7 +193,12 @@ def test_nothing_that_is_printed_holds_the_key(bench: Bench, stack: LocalStack) 
 def test_closed_license_says_so(bench: Bench) -> None:
     with bench.open() as licensing:
         pass
-    for call in (licensing.refresh, licensing.snapshot, licensing.start_refresher, lambda: licensing.unlocked):
+    for call in (
+        licensing.refresh,
+        licensing.snapshot,
+        licensing.start_refresher,
+        lambda: licensing.unlocked,
+    ):
         with pytest.raises(Closed, match="open another Licensing"):
             call()
     assert repr(licensing) == "<Licensing QF closed>"

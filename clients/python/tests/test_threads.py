@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 from conftest import Bench
-from falconer_licensing import FalconerError, Forked, Licensing, Offline, State
 from local_stack import LocalStack, Relay
+
+from falconer_licensing import FalconerError, Forked, Licensing, Offline, State
 
 LIMIT_SECONDS = 30
 
@@ -130,7 +131,9 @@ def test_child_opens_a_license_of_its_own(bench: Bench, stack: LocalStack, tmp_p
     if child == 0:
         signal.alarm(LIMIT_SECONDS)
         try:
-            own = Licensing("QF", stack.url, keys=stack.keys, store=tmp_path / "first.db", allow_machine_id_override=True)
+            own = Licensing(
+                "QF", stack.url, keys=stack.keys, store=tmp_path / "first.db", allow_machine_id_override=True
+            )
             os._exit(0 if own.refresh() is State.ACTIVE else 2)
         except BaseException:
             os._exit(1)
@@ -139,9 +142,7 @@ def test_child_opens_a_license_of_its_own(bench: Bench, stack: LocalStack, tmp_p
     assert licensing.refresh() is State.ACTIVE
 
 
-def test_listener_that_raises_stops_no_other(
-    bench: Bench, stack: LocalStack, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_listener_that_raises_stops_no_other(bench: Bench, stack: LocalStack, caplog: pytest.LogCaptureFixture) -> None:
     licensing = bench.open()
     heard: list[tuple[State, str]] = []
     came = threading.Event()
@@ -185,17 +186,11 @@ def test_wait_for_change_hears_of_a_lock(bench: Bench, stack: LocalStack) -> Non
 def test_cancel_and_close_end_a_call(bench: Bench, stack: LocalStack, relay: Relay) -> None:
     licensing = bench.open(server=relay.url, timeout=60)
     licensing.activate(stack.issue())
-    relay.behave = lambda _path, _body: time.sleep(5)  # type: ignore[func-returns-value]
+    relay.behave = lambda _path, _body: time.sleep(5)
     for end in (licensing.cancel, licensing.close):
         raised: list[FalconerError] = []
 
-        def call(raised: list[FalconerError] = raised) -> None:
-            try:
-                licensing.refresh()
-            except FalconerError as error:
-                raised.append(error)
-
-        caller = threading.Thread(target=call)
+        caller = threading.Thread(target=_refresh, args=(licensing, raised))
         caller.start()
         time.sleep(0.3)
         begun = time.monotonic()
@@ -204,6 +199,13 @@ def test_cancel_and_close_end_a_call(bench: Bench, stack: LocalStack, relay: Rel
         assert time.monotonic() - begun < 2
         assert [type(error) for error in raised] == [Offline]
         assert raised[0].cause == "cancelled"
+
+
+def _refresh(licensing: Licensing, raised: list[FalconerError]) -> None:
+    try:
+        licensing.refresh()
+    except FalconerError as error:
+        raised.append(error)
 
 
 def test_dropped_license_leaves_nothing(bench: Bench, tmp_path: Path, stack: LocalStack) -> None:
@@ -248,7 +250,7 @@ def test_interpreter_ends_in_a_request(bench: Bench, stack: LocalStack, relay: R
     licensing = bench.open(server=relay.url)
     licensing.activate(stack.issue())
     licensing.close()
-    relay.behave = lambda _path, _body: time.sleep(20)  # type: ignore[func-returns-value]
+    relay.behave = lambda _path, _body: time.sleep(20)
     done = _program(bench, relay.url, stack, BEGINNING + end, 12)
     # A daemon thread's own exception is Python's to show.
     assert "Fatal" not in done.stderr
@@ -260,7 +262,7 @@ def test_interrupt_ends_a_call_on_the_main_thread(bench: Bench, stack: LocalStac
     licensing = bench.open(server=relay.url)
     licensing.activate(stack.issue())
     licensing.close()
-    relay.behave = lambda _path, _body: time.sleep(20)  # type: ignore[func-returns-value]
+    relay.behave = lambda _path, _body: time.sleep(20)
     program = BEGINNING + (
         "threading.Timer(0.5, os.kill, (os.getpid(), 2)).start()\n"
         "try:\n    licensing.refresh()\nexcept KeyboardInterrupt:\n    print('interrupted')\n"
@@ -269,9 +271,7 @@ def test_interrupt_ends_a_call_on_the_main_thread(bench: Bench, stack: LocalStac
     assert (done.returncode, "interrupted" in done.stdout) == (0, True), done.stderr
 
 
-def _program(
-    bench: Bench, url: str, stack: LocalStack, program: str, limit: float
-) -> subprocess.CompletedProcess[str]:
+def _program(bench: Bench, url: str, stack: LocalStack, program: str, limit: float) -> subprocess.CompletedProcess[str]:
     """Runs a program on the store of the first machine. One that hangs fails the test."""
     command = [sys.executable, "-c", program, url, stack.keys, str(bench.folder / "first.db")]
     return subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)

@@ -51,7 +51,10 @@ function entry(name) {
 
 /** Writes the types twice: a module of CommonJS has types of its own ending. */
 function writeTypes() {
-  execFileSync(process.execPath, [join(HOME, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"], { cwd: HOME, stdio: "inherit" });
+  execFileSync(process.execPath, [join(HOME, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"], {
+    cwd: HOME,
+    stdio: "inherit",
+  });
   const esm = join(HOME, "dist/esm");
   for (const file of readdirSync(esm, { recursive: true, withFileTypes: true })) {
     if (!file.name.endsWith(".d.ts")) continue;
@@ -65,6 +68,12 @@ function writeTypes() {
 /** The licenses of the packages whose code is in `dist`. */
 function thirdParty() {
   const packages = { jose: "LICENSE.md", "@noble/ed25519": "LICENSE", "@noble/hashes": "LICENSE" };
-  const sections = Object.entries(packages).map(([name, file]) => `## ${name}\n\n${readFileSync(join(HOME, "node_modules", name, file), "utf8").trim()}\n`);
-  return ["# Code of other packages\n", "`dist` has code of these packages. `jose` is inside the CommonJS files alone.\n", ...sections].join("\n");
+  const sections = Object.entries(packages).map(
+    ([name, file]) => `## ${name}\n\n${readFileSync(join(HOME, "node_modules", name, file), "utf8").trim()}\n`,
+  );
+  return [
+    "# Code of other packages\n",
+    "`dist` has code of these packages. `jose` is inside the CommonJS files alone.\n",
+    ...sections,
+  ].join("\n");
 }

@@ -11,7 +11,12 @@ const HOME = dirname(import.meta.dirname);
 const CHANGES = [
   ["core/answer.ts", "claims.nonce === asked.nonce &&", "", "lease"],
   ["core/answer.ts", "[408, 425, 429].includes(status)", "[408, 429].includes(status)", "lease"],
-  ["core/answer.ts", "if (status === PORTAL_STATUS) return nothing(\"not_the_server\");", "if (status === PORTAL_STATUS) return nothing(\"busy\");", "lease"],
+  [
+    "core/answer.ts",
+    'if (status === PORTAL_STATUS) return nothing("not_the_server");',
+    'if (status === PORTAL_STATUS) return nothing("busy");',
+    "lease",
+  ],
   ["core/answer.ts", "&& status >= 400 && isText(code)", "&& isText(code)", "lease"],
   ["core/answer.ts", "claims.valid && asked.endpoint", "!claims.valid && asked.endpoint", "lease"],
   ["core/signed.ts", '"crit" in header', "false", "lease"],
@@ -21,10 +26,15 @@ const CHANGES = [
   ["core/base64url.ts", "base64url.encode(bytes) === text", "true", "lease"],
   ["core/json.ts", "isObject(value) && isUnambiguous(text)", "isObject(value)", "lease"],
   ["core/trust.ts", "this.#keys.get(key.kid) !== key.x", "false", "trust"],
-  ["core/trust.ts", "Object.entries(jwk[\"endorsed_by\"]) : []", "[] : []", "trust"],
+  ["core/trust.ts", 'Object.entries(jwk["endorsed_by"]) : []', "[] : []", "trust"],
   ["core/trust.ts", '"falconer/jwk/v1", key.kid, key.x', '"falconer/jwk/v1", key.x', "trust"],
   ["core/trust.ts", "new Map(proven.get(key.kid)?.endorsedBy)", "new Map()", "trust"],
-  ["core/trust.ts", "for (let isGrowing = true; isGrowing; ) {\n      isGrowing = false;", "for (let isGrowing = true, first = true; first; first = false) {", "trust"],
+  [
+    "core/trust.ts",
+    "for (let isGrowing = true; isGrowing;) {\n      isGrowing = false;",
+    "for (let isGrowing = true, first = true; first; first = false) {",
+    "trust",
+  ],
   ["node/hardware/components.ts", "2 * equal.length < labels.length", "false", "hardware"],
   ["node/hardware/components.ts", "\\x1f", "\\x1e", "hardware"],
   ["node/hardware/components.ts", "different.length <= 1 &&", "", "hardware"],
@@ -49,7 +59,11 @@ try {
   for (const [file, text, other, profile] of CHANGES) {
     const failed = await failing([file, text, other], profile);
     if (failed.length === 0) unnoticed += 1;
-    console.log(failed.length === 0 ? `UNNOTICED  ${file}: ${text}` : `noticed    ${file}: ${text.split("\n")[0]}  (${failed[0]}, ${failed.length} in all)`);
+    console.log(
+      failed.length === 0
+        ? `UNNOTICED  ${file}: ${text}`
+        : `noticed    ${file}: ${text.split("\n")[0]}  (${failed[0]}, ${failed.length} in all)`,
+    );
   }
 } finally {
   rmSync(folder, { recursive: true });
@@ -70,9 +84,26 @@ async function failing(change, ...profiles) {
   };
   const outfile = join(HOME, "test/vectors", `mutated-${process.pid}.mjs`);
   try {
-    await build({ entryPoints: [join(HOME, "test/vectors/run.ts")], bundle: true, platform: "node", format: "esm", target: "node20", outfile, plugins: [changed], logLevel: "error" });
-    const printed = execFileSync(process.execPath, [outfile, ...profiles], { encoding: "utf8", timeout: 120_000, killSignal: "SIGKILL", env: { ...process.env, TMPDIR: folder } });
-    return /^failed: (.*)$/m.exec(printed)[1].split(" ").filter((id) => id !== "");
+    await build({
+      entryPoints: [join(HOME, "test/vectors/run.ts")],
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      target: "node20",
+      outfile,
+      plugins: [changed],
+      logLevel: "error",
+    });
+    const printed = execFileSync(process.execPath, [outfile, ...profiles], {
+      encoding: "utf8",
+      timeout: 120_000,
+      killSignal: "SIGKILL",
+      env: { ...process.env, TMPDIR: folder },
+    });
+    return /^failed: (.*)$/m
+      .exec(printed)[1]
+      .split(" ")
+      .filter((id) => id !== "");
   } finally {
     rmSync(outfile, { force: true });
   }

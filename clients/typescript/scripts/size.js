@@ -7,7 +7,10 @@ import { build } from "esbuild";
 const HOME = dirname(import.meta.dirname);
 const PAGES = [
   ["core", 'import { createFalconer } from "./dist/esm/index.js"; globalThis.page = createFalconer;'],
-  ["react", 'import { FalconerProvider, Licensed, useFeature, useLicense } from "./dist/esm/react.js"; globalThis.page = [FalconerProvider, Licensed, useFeature, useLicense];'],
+  [
+    "react",
+    'import { FalconerProvider, Licensed, useFeature, useLicense } from "./dist/esm/react.js"; globalThis.page = [FalconerProvider, Licensed, useFeature, useLicense];',
+  ],
 ];
 
 const limits = process.argv.slice(2).map(Number);
@@ -28,7 +31,9 @@ for (const [place, [name, contents]] of PAGES.entries()) {
   });
   const [first, ...lazy] = outputFiles.map((file) => gzipSync(file.contents, { level: 9 }).length / 1_000);
   const later = lazy.reduce((sum, size) => sum + size, 0);
-  console.log(`${name}: ${first.toFixed(1)} kB, and ${later.toFixed(1)} kB more where the browser has no Ed25519 (gzip)`);
+  console.log(
+    `${name}: ${first.toFixed(1)} kB, and ${later.toFixed(1)} kB more where the browser has no Ed25519 (gzip)`,
+  );
   if (limits[place] !== undefined && first > limits[place]) {
     console.error(`${name} is larger than ${limits[place]} kB`);
     process.exitCode = 1;

@@ -12,7 +12,10 @@ export interface Signer {
 export function newSigner(kid: string): Signer {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const { x = "" } = publicKey.export({ format: "jwk" });
-  return { jwk: { kty: "OKP", crv: "Ed25519", kid, x, endorsed_by: {} }, sign: (bytes) => sign(null, Buffer.from(bytes), privateKey).toString("base64url") };
+  return {
+    jwk: { kty: "OKP", crv: "Ed25519", kid, x, endorsed_by: {} },
+    sign: (bytes) => sign(null, Buffer.from(bytes), privateKey).toString("base64url"),
+  };
 }
 
 /** Endorses a key by an older one. */
@@ -23,14 +26,34 @@ export function endorse(by: Signer, { jwk }: Signer): void {
 /** Claims of a lease without a device, which a test changes. */
 export function claims(nonce: string, changes: object = {}): Record<string, unknown> {
   const at = Math.floor(Date.now() / 1_000);
-  const own = { iss: "falconer", aud: "QF", sub: "lic_1", jti: "req", at, iat: at - 300, nbf: at - 300, exp: at + 300, nonce };
-  return { ...own, valid: true, code: "VALID", tier: "pro", features: ["copy_trading"], license_expires_at: null, ...changes };
+  const own = {
+    iss: "falconer",
+    aud: "QF",
+    sub: "lic_1",
+    jti: "req",
+    at,
+    iat: at - 300,
+    nbf: at - 300,
+    exp: at + 300,
+    nonce,
+  };
+  return {
+    ...own,
+    valid: true,
+    code: "VALID",
+    tier: "pro",
+    features: ["copy_trading"],
+    license_expires_at: null,
+    ...changes,
+  };
 }
 
 /** A signed statement: a lease, or a refusal where `valid` is false. */
 export function signed(signer: Signer, payload: Record<string, unknown>, header: object = {}): string {
   const typ = payload["valid"] === true ? "lease+jwt" : "refusal+jwt";
-  const parts = [{ alg: "EdDSA", typ, kid: signer.jwk.kid, ...header }, payload].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
+  const parts = [{ alg: "EdDSA", typ, kid: signer.jwk.kid, ...header }, payload].map((part) =>
+    Buffer.from(JSON.stringify(part)).toString("base64url"),
+  );
   return `${parts.join(".")}.${signer.sign(parts.join("."))}`;
 }
 
@@ -41,7 +64,11 @@ export function yes(signer: Signer, nonce: string, changes: object = {}): object
 
 /** A body with a signed refusal. */
 export function no(signer: Signer, nonce: string, code: string, changes: object = {}): object {
-  return { valid: false, code, lease: signed(signer, claims(nonce, { aud: "QF/refusal", valid: false, code, ...changes })) };
+  return {
+    valid: false,
+    code,
+    lease: signed(signer, claims(nonce, { aud: "QF/refusal", valid: false, code, ...changes })),
+  };
 }
 
 /** An answer: status, headers and body. */
@@ -89,7 +116,6 @@ export class Liar {
     this.#server.closeAllConnections();
   }
 }
-
 
 async function read(request: IncomingMessage): Promise<string> {
   let text = "";

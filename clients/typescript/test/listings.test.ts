@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync,
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { chosenAddress } from "../src/node/hardware/cards.js";
 import { matches } from "../src/node/hardware/components.js";
 import { listLinux } from "../src/node/hardware/linux.js";
+import type { Bus } from "../src/node/hardware/listing.js";
 import { type Machine, fingerprintOf, needsInstallId } from "../src/node/hardware/machine.js";
 import { macListing, windowsListing } from "../src/node/hardware/others.js";
 import { machineOf } from "../src/node/hardware/selection.js";
@@ -29,7 +31,8 @@ describe("recorded listings", () => {
     expect(machine.components).toEqual(expected.components);
     expect(machine.platform).toBe(expected.platform.replace(" ", "_"));
     expect(machine.isVirtualMachine).toBe(expected.virtual_machine);
-    const install = machine.guest === null ? "none" : machine.guest.machineId === null ? "random" : "random and machine id";
+    const install =
+      machine.guest === null ? "none" : machine.guest.machineId === null ? "random" : "random and machine id";
     expect(install).toBe(expected.install);
   });
 
@@ -43,12 +46,43 @@ describe("recorded listings", () => {
   });
 
   test("Windows shows its machine id and its hypervisor", () => {
-    const guid = "\r\nHKEY_LOCAL_MACHINE\\SOFTWARE\\…\r\n    MachineGuid    REG_SZ    3f2b1c0d-9e8f-4a6b-8d0d-1f8a7b6c54e3\r\n";
-    const bios = "    SystemManufacturer    REG_SZ    Dell Inc.\r\n    SystemProductName    REG_SZ    Latitude 7420\r\n";
+    const guid =
+      "\r\nHKEY_LOCAL_MACHINE\\SOFTWARE\\…\r\n    MachineGuid    REG_SZ    3f2b1c0d-9e8f-4a6b-8d0d-1f8a7b6c54e3\r\n";
+    const bios =
+      "    SystemManufacturer    REG_SZ    Dell Inc.\r\n    SystemProductName    REG_SZ    Latitude 7420\r\n";
     const notebook = machineOf({ ...windowsListing(guid, bios), processor: "GenuineIntel i7", hostName: "a-host" });
     expect(Object.keys(notebook.components)).toEqual(["machine_id", "cpu", "hostname"]);
     const guest = machineOf(windowsListing(guid, bios.replace("Dell Inc.", "VMware, Inc.")));
     expect(guest).toMatchObject({ platform: "virtual_machine", isVirtualMachine: true, components: {} });
+  });
+});
+
+describe("cards", () => {
+  const card = (bus: Bus, position: string, permanentAddress: string) => ({ bus, position, permanentAddress });
+  const wireless = card("built_in", "0000:72:00.0", "A4:C3:F0:11:22:33");
+  const wired = card("built_in", "0000:00:1f.6", "54-e1-ad-44-55-66");
+  const dongle = card("usb", "usb1/1-2", "00:e0:4c:68:00:01");
+  const outside = card("outside", "0000:05:00.0", "54:e1:ad:00:00:01");
+
+  test("the built-in card is first, whatever its name", () => {
+    expect(chosenAddress([dongle, wireless, wired], "physical")).toBe("54:e1:ad:44:55:66");
+    expect(chosenAddress([dongle, outside, wireless], "physical")).toBe("a4:c3:f0:11:22:33");
+    expect(chosenAddress([outside], "physical")).toBeNull();
+  });
+
+  test("addresses that prove nothing hide no card", () => {
+    for (const address of [
+      "00:00:00:00:00:00",
+      "00:50:56:c0:00:01",
+      "00:0c:29:12:34:56",
+      "00:50:b6:12:34:56",
+      "a6:c3:f0:11:22:33",
+      "soon",
+    ]) {
+      expect(chosenAddress([card("built_in", "a", address), wireless], "physical"), address).toBe("a4:c3:f0:11:22:33");
+    }
+    expect(chosenAddress([card("built_in", "a", "52:54:00:9a:3c:7e")], "virtual_machine")).toBe("52:54:00:9a:3c:7e");
+    expect(chosenAddress([wireless], "light_virtual_machine")).toBeNull();
   });
 });
 
@@ -81,7 +115,8 @@ function print(machine: Machine, byte: string) {
 
 /** JSON Merge Patch (RFC 7396): `null` takes a member away. */
 function changed(document: any, change: any): any {
-  if (typeof change !== "object" || change === null || Array.isArray(change)) return change === undefined ? document : change;
+  if (typeof change !== "object" || change === null || Array.isArray(change))
+    return change === undefined ? document : change;
   const merged = { ...document };
   for (const [name, value] of Object.entries(change)) {
     if (value === null) delete merged[name];

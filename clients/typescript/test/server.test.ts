@@ -12,7 +12,9 @@ let url = "";
 
 beforeEach(async () => {
   [liar, signer] = [await Liar.start(), newSigner("1")];
-  liar.answer = (_, { nonce, license }) => ({ body: yes(signer, nonce, { features: license === "BASIC" ? [] : ["copy_trading"] }) });
+  liar.answer = (_, { nonce, license }) => ({
+    body: yes(signer, nonce, { features: license === "BASIC" ? [] : ["copy_trading"] }),
+  });
 });
 afterEach(() => {
   app?.close();
@@ -20,12 +22,19 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const guard = (options: GuardOptions = {}) => requireLicense(createFalconer({ product: "QF", url: liar.url, keys: { keys: [signer.jwk] }, timeoutMs: 300 }), options);
+const guard = (options: GuardOptions = {}) =>
+  requireLicense(
+    createFalconer({ product: "QF", url: liar.url, keys: { keys: [signer.jwk] }, timeoutMs: 300 }),
+    options,
+  );
 
 async function serve(options: GuardOptions = {}): Promise<void> {
   const site = express();
   site.use("/signals", guard({ feature: "copy_trading", ...options }).express);
-  site.get("/signals", (_request, response) => void response.json({ for: (response.locals["license"] as { id: string }).id }));
+  site.get(
+    "/signals",
+    (_request, response) => void response.json({ for: (response.locals["license"] as { id: string }).id }),
+  );
   await new Promise<void>((resolve) => (app = site.listen(0, "127.0.0.1", () => resolve())));
   url = `http://127.0.0.1:${(app.address() as { port: number }).port}/signals`;
 }
@@ -49,7 +58,11 @@ test("a refusal is 403 with its code and advice", async () => {
   const answer = await ask("PRO");
   expect([answer.status, answer.headers.get("content-type")]).toEqual([403, "application/problem+json"]);
   const problem = await answer.text();
-  expect(JSON.parse(problem)).toMatchObject({ code: "REVOKED", adviceId: "revoked", title: "The vendor has ended this license." });
+  expect(JSON.parse(problem)).toMatchObject({
+    code: "REVOKED",
+    adviceId: "revoked",
+    title: "The vendor has ended this license.",
+  });
   expect(problem).not.toContain("PRO");
 });
 
@@ -77,8 +90,11 @@ test("a revocation counts when the lease has ended", async () => {
 });
 
 test("a handler of fetch gets the license", async () => {
-  const handler = guard({ feature: "copy_trading" }).fetch((_request, license, word: string) => Response.json({ tier: license.tier, word }));
-  const request = (key?: string) => new Request("http://localhost/", key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } });
+  const handler = guard({ feature: "copy_trading" }).fetch((_request, license, word: string) =>
+    Response.json({ tier: license.tier, word }),
+  );
+  const request = (key?: string) =>
+    new Request("http://localhost/", key === undefined ? {} : { headers: { authorization: `Bearer ${key}` } });
   expect(await (await handler(request("PRO"), "hello")).json()).toEqual({ tier: "pro", word: "hello" });
   expect((await handler(request(), "hello")).status).toBe(401);
   expect((await handler(request("BASIC"), "hello")).status).toBe(403);

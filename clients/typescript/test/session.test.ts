@@ -59,7 +59,11 @@ test("nothing but time and a signed refusal ends it", async () => {
   vi.useFakeTimers({ now: Date.now() + 599_000, toFake: ["Date"] });
   expect((await visit({ graceSeconds: 600 })).snapshot()).toMatchObject({ state: "GRACE", unlocked: true });
   vi.setSystemTime(Date.now() + 2_000);
-  expect((await visit({ graceSeconds: 600 })).snapshot()).toMatchObject({ state: "LOCKED", unlocked: false, lockCode: "LEASE_EXPIRED" });
+  expect((await visit({ graceSeconds: 600 })).snapshot()).toMatchObject({
+    state: "LOCKED",
+    unlocked: false,
+    lockCode: "LEASE_EXPIRED",
+  });
 });
 
 test("a signed refusal locks, and a reload in an outage stays locked", async () => {
@@ -68,7 +72,13 @@ test("a signed refusal locks, and a reload in an outage stays locked", async () 
   await first.activate("K");
   saysNo("REVOKED");
   await first.refresh();
-  expect(first.snapshot()).toMatchObject({ state: "LOCKED", unlocked: false, lockCode: "REVOKED", license: null, advice: { id: "revoked" } });
+  expect(first.snapshot()).toMatchObject({
+    state: "LOCKED",
+    unlocked: false,
+    lockCode: "REVOKED",
+    license: null,
+    advice: { id: "revoked" },
+  });
   saysNothing();
   expect((await visit()).snapshot()).toMatchObject({ state: "LOCKED", lockCode: "REVOKED" });
   saysYes();
@@ -105,7 +115,17 @@ test("a storage that somebody wrote into unlocks nothing", async () => {
 
 test("a page without storage works for the visit", async () => {
   saysYes();
-  const blocked = { getItem: () => { throw new Error("blocked"); }, setItem: () => { throw new Error("blocked"); }, removeItem: () => { throw new Error("blocked"); } };
+  const blocked = {
+    getItem: () => {
+      throw new Error("blocked");
+    },
+    setItem: () => {
+      throw new Error("blocked");
+    },
+    removeItem: () => {
+      throw new Error("blocked");
+    },
+  };
   for (const place of [blocked, null]) {
     const session = await visit({ storage: place });
     await session.activate("K");
@@ -118,7 +138,8 @@ test("a page without storage works for the visit", async () => {
 test("an answer under an endorsed key counts after a reload", async () => {
   const next = newSigner("2");
   endorse(signer, next);
-  liar.answer = (path, body) => (path === "/api/keys" ? { body: { keys: [signer.jwk, next.jwk] } } : { body: yes(next, body.nonce) });
+  liar.answer = (path, body) =>
+    path === "/api/keys" ? { body: { keys: [signer.jwk, next.jwk] } } : { body: yes(next, body.nonce) };
   await (await visit()).activate("K");
   saysNothing();
   expect((await visit()).snapshot()).toMatchObject({ unlocked: true });

@@ -1,5 +1,14 @@
 /** The file with the license: what the Rust library wrote, damage, folders that cannot be written, other programs. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -18,9 +27,13 @@ const LICENSE = { product: "QF", server: "h", machine: "m", fields: { license_ke
 /** Opens a store as the application of the fixtures does, a minute after its last answer. Nobody answers. */
 function open(store: string | Store, hardware = expected.hardware): Promise<Licensing> {
   const settings = { product: "QF", url: "https://licenses.example.com", keys: fixture("keys.json"), store };
-  const machine = async () => ({ components: componentsOf(hardware), platform: "physical", isVirtualMachine: false, guest: null }) as const;
+  const machine = async () =>
+    ({ components: componentsOf(hardware), platform: "physical", isVirtualMachine: false, guest: null }) as const;
   const fetch = async () => Promise.reject(new TypeError("fetch failed"));
-  return Licensing.open({ ...settings, hardware: machine, fetch }, { clock: () => ({ wallMs: expected.at_millis, monotonicMs: 0 }), pause: async () => {} });
+  return Licensing.open(
+    { ...settings, hardware: machine, fetch },
+    { clock: () => ({ wallMs: expected.at_millis, monotonicMs: 0 }), pause: async () => {} },
+  );
 }
 
 describe("stores of the Rust library", () => {
@@ -29,7 +42,11 @@ describe("stores of the Rust library", () => {
     writeFileSync(path, fixture(`${name}.json`));
     const licensing = await open(path);
     const { state, lockCode, license, pending } = licensing.snapshot();
-    const spelled: Record<string, string> = { ACTIVE: "Active", NOT_ACTIVATED: "NotActivated", LOCKED: "Locked { code: Revoked }" };
+    const spelled: Record<string, string> = {
+      ACTIVE: "Active",
+      NOT_ACTIVATED: "NotActivated",
+      LOCKED: "Locked { code: Revoked }",
+    };
     const { key, offline_until, feature } = expected[name];
     expect(spelled[state]).toBe(expected[name].state);
     expect(lockCode).toBe(name === "revoked" ? "REVOKED" : null);
@@ -50,7 +67,22 @@ describe("stores of the Rust library", () => {
 
 describe("one plain file", () => {
   test("a record survives its texts", () => {
-    const full = { ...EMPTY, key: "K", name: "N", email: "E", answer: "a.b.c", trustedKeys: "{}", sentComponents: "d@1", installId: "i", failedAt: 7, checkpoint: { floorMs: -5, skewMs: 9 }, seal: "s", pending: "activate", pendingKey: "P", givenUpKeys: ["G", "H"] } as const;
+    const full = {
+      ...EMPTY,
+      key: "K",
+      name: "N",
+      email: "E",
+      answer: "a.b.c",
+      trustedKeys: "{}",
+      sentComponents: "d@1",
+      installId: "i",
+      failedAt: 7,
+      checkpoint: { floorMs: -5, skewMs: 9 },
+      seal: "s",
+      pending: "activate",
+      pendingKey: "P",
+      givenUpKeys: ["G", "H"],
+    } as const;
     for (const record of [full, EMPTY, { ...full, pending: "deactivate", pendingKey: null }] as const) {
       expect(fromFields(toFields(record))).toEqual(record);
     }
@@ -65,16 +97,19 @@ describe("one plain file", () => {
     expect(readdirSync(join(path, ".."))).toEqual(["license.json"]);
   });
 
-  test.each(["no JSON", '{"format":"another"}', '{"format":"falconer-licenses","version":1,"licenses":[{}]}'])("%s is set aside and not deleted", async (content) => {
-    const path = join(folder(), "license.json");
-    writeFileSync(path, content);
-    const licensing = await open(path);
-    expect(licensing.snapshot()).toMatchObject({ state: "NOT_ACTIVATED", notice: { id: "store_damaged" } });
-    expect(readFileSync(`${path}.damaged-1`, "utf8")).toBe(content);
-    writeFileSync(path, "damaged again");
-    await open(path);
-    expect(existsSync(`${path}.damaged-2`)).toBe(true);
-  });
+  test.each(["no JSON", '{"format":"another"}', '{"format":"falconer-licenses","version":1,"licenses":[{}]}'])(
+    "%s is set aside and not deleted",
+    async (content) => {
+      const path = join(folder(), "license.json");
+      writeFileSync(path, content);
+      const licensing = await open(path);
+      expect(licensing.snapshot()).toMatchObject({ state: "NOT_ACTIVATED", notice: { id: "store_damaged" } });
+      expect(readFileSync(`${path}.damaged-1`, "utf8")).toBe(content);
+      writeFileSync(path, "damaged again");
+      await open(path);
+      expect(existsSync(`${path}.damaged-2`)).toBe(true);
+    },
+  );
 
   test("a newer version's file is left alone", async () => {
     const path = join(folder(), "license.json");
@@ -104,7 +139,11 @@ describe("one plain file", () => {
   test("writers of one file take turns", async () => {
     const path = join(folder(), "license.json");
     const stores = await Promise.all(Array.from({ length: 5 }, async () => (await PlainFile.open(path)).store));
-    await Promise.all(Array.from({ length: 50 }, (_, number) => stores[number % 5]!.update(async (before) => [...before, { ...LICENSE, machine: String(number) }])));
+    await Promise.all(
+      Array.from({ length: 50 }, (_, number) =>
+        stores[number % 5]!.update(async (before) => [...before, { ...LICENSE, machine: String(number) }]),
+      ),
+    );
     expect(new Set((await stores[0]!.read()).map(({ machine }) => machine)).size).toBe(50);
   });
 
@@ -113,7 +152,10 @@ describe("one plain file", () => {
     const licensing = await open(path);
     mkdirSync(path);
     expect(await licensing.activate("QF-PRO-KEY-123456")).toMatchObject({ waits: true });
-    expect(licensing.snapshot()).toMatchObject({ pending: { name: "activate" }, notice: { id: expect.stringMatching(/^store_/) } });
+    expect(licensing.snapshot()).toMatchObject({
+      pending: { name: "activate" },
+      notice: { id: expect.stringMatching(/^store_/) },
+    });
   });
 
   test("a store of the application's own is asked", async () => {

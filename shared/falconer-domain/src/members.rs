@@ -322,6 +322,8 @@ mod tests {
         assert!(Members::read(&nested(MAX_DEPTH + 1)).is_none());
         let text = format!(r#"{{"a":"{}\"{}"}}"#, "[".repeat(500), "{".repeat(500));
         assert!(Members::read(&text).is_some());
+        let beside = format!(r#"{{"a":[{}[]]}}"#, "[],{},".repeat(100));
+        assert!(Members::read(&beside).is_some());
     }
 
     #[test]

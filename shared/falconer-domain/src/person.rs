@@ -399,6 +399,7 @@ mod tests {
             ("mailto:anna@example.com?subject=key", "anna@example.com", Loss::Cleaned),
             ("anna@example.com; berta@example.com", "anna@example.com", Loss::Cleaned),
             ("anna@example.com berta@example.com", "anna@example.com", Loss::Cleaned),
+            ("Anna, anna@example.com", "anna@example.com", Loss::Cleaned),
             ("anna@example.com.", "anna@example.com", Loss::Cleaned),
             ("anna meier@example.com", "anna meier@example.com", Loss::Nothing),
             ("anna", "anna", Loss::Nothing),

@@ -265,6 +265,24 @@ mod tests {
         }
     }
 
+    /// Signed statements of every length around the longest.
+    #[test]
+    fn statements_are_read_up_to_the_longest() {
+        let read: Vec<(usize, bool)> = (0..16)
+            .map(|more| {
+                let kid = "k".repeat(12_040 + more);
+                let statement = KeyStatement { distrusted: BTreeSet::from([kid]), ..statement() };
+                let payload = serde_json::to_string(&statement).unwrap();
+                let jws = signed(r#"{"alg":"Ed25519","typ":"falconer-keys+jwt"}"#, &payload);
+                (jws.len(), KeyStatement::verify(&jws, &root(1).public()).is_ok())
+            })
+            .collect();
+        let (first, last) = (read[0].0, read[15].0);
+        assert!((first..=last).contains(&MAX_STATEMENT_BYTES), "{first} to {last}");
+        assert!(read.iter().any(|(length, _)| *length == MAX_STATEMENT_BYTES));
+        assert!(read.iter().all(|(length, is_read)| *is_read == (*length <= 16_384)), "{read:?}");
+    }
+
     #[test]
     fn reads_any_roots_statement_unverified() {
         assert_eq!(KeyStatement::unverified(&statement().sign(&root(7))), Some(statement()));

@@ -1,6 +1,6 @@
 """What a client concludes, by the rules of docs/spec/clients.md.
 
-It shares no code with Falconer. Beside that page, docs/own-client.md, docs/devices.md and docs/integrating.md are its
+It shares no code with Falconer. Beside that page, docs/own-client.md, docs/devices.md and docs/client-library.md are its
 sources; the samples of what proves nothing are of the table that the page names. `make.py` computes the expectations of
 the vectors with it.
 """

@@ -60,7 +60,7 @@ impl Library<'_> {
     fn with_test_module(&self) -> Result<()> {
         let mut build = self.workspace.cargo();
         // The whole workspace, so that nothing is compiled in a second set of features. It turns the test module on.
-        build.args(["build", "--workspace", "--lib", "--bins"]);
+        build.args(["build", "--workspace", "--lib", "--bins", "--examples"]);
         step::run(&mut build, "the build failed: the compiler's message is above")?;
         let package = self.left.join("with-test-module/falconer_licensing");
         fs::create_dir_all(&package)?;
@@ -136,6 +136,7 @@ impl Library<'_> {
         let mut pytest = self.tool("pytest");
         pytest.args(["--ignore", "tests/vectors"]);
         pytest.env("FALCONER_TEST_STACK", self.left.join("stack/env"));
+        pytest.env("FALCONER_TEST_EXAMPLES", self.workspace.debug().join("examples"));
         pytest.env("FALCONER_TEST_PROGRAM", self.workspace.program("falconer"));
         pytest.env("FALCONER_TEST_WHEELS", &self.left);
         pytest.env("FALCONER_TEST_SCREENSHOTS", self.workspace.target("clients/screenshots")?);

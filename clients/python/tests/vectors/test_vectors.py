@@ -7,12 +7,14 @@ python` builds a second extension module for this folder.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from falconer_licensing import FalconerError, Licensing, State
 from falconer_licensing._native import _testing
 from falconer_licensing._types import moment
@@ -31,7 +33,9 @@ def vectors(profile: str) -> list[Any]:
     return [pytest.param(vector, id=vector["id"]) for vector in claimed]
 
 
-@pytest.mark.parametrize("vector", [vector for profile in ("lease", "trust", "hardware") for vector in vectors(profile)])
+@pytest.mark.parametrize(
+    "vector", [vector for profile in ("lease", "trust", "hardware") for vector in vectors(profile)]
+)
 def test_conclusion(vector: dict[str, Any]) -> None:
     seen = _testing.conclude(vector["profile"], json.dumps(vector["given"]))
     assert json.loads(seen) == vector["expect"], vector["about"]
@@ -81,11 +85,9 @@ class Installation:
             "look": lambda: None,
             "restart": self.start,
         }
-        try:
+        # The state shows what came of it.
+        with contextlib.suppress(FalconerError):
             calls[step["do"]]()
-        except FalconerError:
-            # The state shows what came of it.
-            pass
 
     def keep_store(self) -> None:
         self.licensing.close()

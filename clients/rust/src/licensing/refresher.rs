@@ -185,7 +185,8 @@ impl RefreshHistory {
     /// request off for years.
     fn look_for_statement(&mut self, shared: &Shared, stop: &CancelToken, now: Duration) {
         let is_early = self.looked_at.is_some_and(|at| now.saturating_sub(at) < STATEMENT_INTERVAL);
-        if !shared.config.pins.has_root() || is_early {
+        // Without a network the vendor's answers bring the statement.
+        if !shared.config.pins.has_root() || is_early || shared.memory().is_air_gapped() {
             return;
         }
         self.looked_at = Some(now);

@@ -9,9 +9,11 @@ use falconer_domain::air_gap::{
 };
 use falconer_domain::hardware::{DeviceId, Label};
 use falconer_domain::lease::{Bound, Claims, LeaseContext, Terms};
+use falconer_domain::statement::RootKey;
 use falconer_domain::{Code, LicenseId, LicenseKey, Policy, TierName};
+use zeroize::Zeroizing;
 
-use crate::harness::{DAY, FEATURE, NetworkFault, TestSetup, key, product, ring, unlocked};
+use crate::harness::{DAY, FEATURE, NetworkFault, TestSetup, builder, key, product, ring, unlocked};
 
 const DAYS: u32 = 100;
 
@@ -112,14 +114,19 @@ fn a_request_waits_over_a_restart() {
 #[test]
 fn nothing_is_sent_for_a_license_by_file() {
     let setup = by_file();
+    // An application with a root asks for its statement beside the requests, and not here either.
+    let root = RootKey::from_seed(&Zeroizing::new([7; 32])).public().x();
+    let rooted = builder(&setup.server, &setup.clock, &setup.machine).root(&root).open().unwrap();
+    let answer = answered(&setup, &asked(&rooted), &key(1));
+    assert_eq!(rooted.import_response(&answer), Ok(State::Active));
     setup.server.state().requests.clear();
-    let refresher = setup.client.start_refresher();
+    let refreshers = [setup.client.start_refresher(), rooted.start_refresher()];
     for _ in 0..4 {
         setup.clock.pass(i64::from(DAYS) * DAY / 3);
         std::thread::sleep(std::time::Duration::from_millis(40));
     }
-    assert!(!unlocked(&setup.client));
-    drop(refresher);
+    assert!(!unlocked(&setup.client) && !unlocked(&rooted));
+    drop(refreshers);
     assert_eq!(setup.server.asked(), [], "not at its renewal and not after its end");
     // An application that asks all the same asks.
     assert!(setup.client.refresh().is_err());

@@ -27,14 +27,27 @@ export interface Settings {
 }
 
 /** Opens the license and answers the windows. Call it once, when the application is ready. */
-export async function openLicense(settings: Settings, ipc: Ipc, net: Net, windows: () => readonly Window[]): Promise<Licensing> {
-  const licensing = await Licensing.open({ product: "QF", ...settings, fetch: (input, init) => net.fetch(input, init) });
+export async function openLicense(
+  settings: Settings,
+  ipc: Ipc,
+  net: Net,
+  windows: () => readonly Window[],
+): Promise<Licensing> {
+  const licensing = await Licensing.open({
+    product: "QF",
+    ...settings,
+    fetch: (input, init) => net.fetch(input, init),
+  });
   licensing.onChange((snapshot) => {
     for (const window of windows()) window.webContents.send("license", snapshot);
   });
   ipc.handle("license:snapshot", () => licensing.snapshot());
-  ipc.handle("license:activate", (_event, key: string, name: string, email: string) => licensing.activate(key, { name, email }));
-  ipc.handle("license:transfer", (_event, key: string | null, fromDevice: string) => licensing.transfer(key, { fromDevice }));
+  ipc.handle("license:activate", (_event, key: string, name: string, email: string) =>
+    licensing.activate(key, { name, email }),
+  );
+  ipc.handle("license:transfer", (_event, key: string | null, fromDevice: string) =>
+    licensing.transfer(key, { fromDevice }),
+  );
   ipc.handle("license:deactivate", () => licensing.deactivate());
   licensing.startRefresher();
   return licensing;

@@ -52,7 +52,9 @@ interface Advised {
 export class LeaseError extends Error {
   override readonly name = "LeaseError";
 
-  constructor(readonly reason: "not_trusted" | "other_product" | "refused" | "other_license" | "ended" | "not_yet_valid") {
+  constructor(
+    readonly reason: "not_trusted" | "other_product" | "refused" | "other_license" | "ended" | "not_yet_valid",
+  ) {
     super(LEASE_ERRORS[reason]);
   }
 }
@@ -163,13 +165,21 @@ class Client implements Falconer {
   async #ask(license: string, signal: AbortSignal | null): Promise<Answer> {
     const nonce = newNonce();
     if (nonce === null) return unanswered("unreachable", null);
-    const asked: Asked = { endpoint: "verify", product: this.product, nonce, licenseId: null, issuer: this.#settings.issuer };
+    const asked: Asked = {
+      endpoint: "verify",
+      product: this.product,
+      nonce,
+      licenseId: null,
+      issuer: this.#settings.issuer,
+    };
     const { origin } = this.#settings;
     const members = origin === null ? { license, nonce } : { license, timestamp: Date.now(), origin, nonce };
     const reply = await this.#send("/api/verify", JSON.stringify(members), signal);
     if (typeof reply === "string") return unanswered(reply, null);
     const answer = await this.#read(reply, asked, signal);
-    return answer.outcome === "nothing" ? unanswered(NOTHING_ADVICE[answer.cause], answer.retryAfterSeconds) : toAnswer(answer);
+    return answer.outcome === "nothing"
+      ? unanswered(NOTHING_ADVICE[answer.cause], answer.retryAfterSeconds)
+      : toAnswer(answer);
   }
 
   /** Reads a reply. A signature by an unknown key makes it fetch the server's keys once. */
@@ -224,7 +234,16 @@ function refused(code: string, refusal: string | null, licenseId: string | null)
 }
 
 function notSent(adviceId: string): Refused {
-  return { ok: false, kind: "input", code: null, refusal: null, licenseId: null, advice: adviceOf(adviceId), adviceId, retryAt: null };
+  return {
+    ok: false,
+    kind: "input",
+    code: null,
+    refusal: null,
+    licenseId: null,
+    advice: adviceOf(adviceId),
+    adviceId,
+    retryAt: null,
+  };
 }
 
 function unanswered(adviceId: string, retryAfterSeconds: number | null): Unanswered {

@@ -50,7 +50,8 @@ function isUnambiguous(json: string): boolean {
     else if (token === "[") open.push(null);
     else if (token === "}" || token === "]") open.pop();
     else if (token === ":" && !isFirst(open.at(-1), JSON.parse(last) as string)) return false;
-    else if (token.length > SAFE_DIGITS && /^-?\d+$/.test(token) && BigInt.asIntN(64, BigInt(token)) !== BigInt(token)) return false;
+    else if (token.length > SAFE_DIGITS && /^-?\d+$/.test(token) && BigInt.asIntN(64, BigInt(token)) !== BigInt(token))
+      return false;
     last = token;
   }
   return true;

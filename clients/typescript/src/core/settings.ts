@@ -36,7 +36,8 @@ export interface Settings {
 /** Reads the settings. Throws a `SettingError` that names the wrong one. */
 export function readSettings(settings: FalconerSettings): Settings {
   const { product, url, keys, issuer, timeoutMs = DEFAULT_TIMEOUT_MS, origin, fetch } = settings;
-  if (!/^[A-Z0-9]{2,8}$/.test(product)) throw new SettingError("product", "the product is 2 to 8 capital letters and digits, such as QF");
+  if (!/^[A-Z0-9]{2,8}$/.test(product))
+    throw new SettingError("product", "the product is 2 to 8 capital letters and digits, such as QF");
   if (!(timeoutMs > 0)) throw new SettingError("timeoutMs", "the time-out is a number of milliseconds above 0");
   return {
     product,
@@ -56,7 +57,12 @@ const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 function readUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;
   const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && LOOPBACK.includes(url.hostname));
-  if (url === null || !isSafe) throw new SettingError("url", "the url begins with https:// and names the license server; http:// is for localhost alone");
-  if (url.username || url.password || url.search || url.hash) throw new SettingError("url", "the url has no user, no query and no fragment");
+  if (url === null || !isSafe)
+    throw new SettingError(
+      "url",
+      "the url begins with https:// and names the license server; http:// is for localhost alone",
+    );
+  if (url.username || url.password || url.search || url.hash)
+    throw new SettingError("url", "the url has no user, no query and no fragment");
   return url.href.replace(/\/+$/, "");
 }

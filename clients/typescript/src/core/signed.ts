@@ -7,8 +7,7 @@ import type { TrustedKeys } from "./trust.js";
 
 /** Claims that a trusted key signed for the product, or the reason why they do not count. */
 export type Verified =
-  | { readonly claims: Claims }
-  | { readonly cause: "not_trusted" | "other_product"; readonly unknownKey: boolean };
+  { readonly claims: Claims } | { readonly cause: "not_trusted" | "other_product"; readonly unknownKey: boolean };
 
 /** Verifies a compact JWS over the bytes that were received. Claims are not looked at before the signature holds. */
 export async function verifySigned(jws: string, product: string, trusted: TrustedKeys): Promise<Verified> {

@@ -22,9 +22,16 @@ export type NoReply = "unreachable" | "timeout" | "cancelled" | "dns" | "connect
 export async function send(fetch: Fetch, request: Request): Promise<Reply | NoReply> {
   const timeout = AbortSignal.timeout(request.timeoutMs);
   const signal = request.signal === null ? timeout : AbortSignal.any([timeout, request.signal]);
-  const sent = request.body === null ? { method: "GET" } : { method: "POST", headers: JSON_HEADERS, body: request.body };
+  const sent =
+    request.body === null ? { method: "GET" } : { method: "POST", headers: JSON_HEADERS, body: request.body };
   try {
-    const response = await fetch(request.url, { ...sent, signal, redirect: "manual", credentials: "omit", cache: "no-store" });
+    const response = await fetch(request.url, {
+      ...sent,
+      signal,
+      redirect: "manual",
+      credentials: "omit",
+      cache: "no-store",
+    });
     const retryAfterSeconds = readRetryAfter(response.headers.get("retry-after"));
     return { status: response.status, retryAfterSeconds, body: await readText(response) };
   } catch (error) {

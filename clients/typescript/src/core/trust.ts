@@ -12,7 +12,11 @@ export class TrustedKeys {
   readonly #seen: readonly SeenKey[];
   readonly #keys: ReadonlyMap<string, string>;
 
-  private constructor(pinned: ReadonlyMap<string, string>, seen: readonly SeenKey[], keys: ReadonlyMap<string, string>) {
+  private constructor(
+    pinned: ReadonlyMap<string, string>,
+    seen: readonly SeenKey[],
+    keys: ReadonlyMap<string, string>,
+  ) {
     [this.#pinned, this.#seen, this.#keys] = [pinned, seen, keys];
   }
 
@@ -49,7 +53,7 @@ export class TrustedKeys {
 
   static async #judged(pinned: ReadonlyMap<string, string>, seen: readonly SeenKey[]): Promise<TrustedKeys> {
     const keys = new Map(pinned);
-    for (let isGrowing = true; isGrowing; ) {
+    for (let isGrowing = true; isGrowing;) {
       isGrowing = false;
       for (const key of seen) {
         if (keys.has(key.kid) || !(await isEndorsed(key, keys))) continue;
@@ -79,11 +83,19 @@ export class TrustedKeys {
 /** Reads the keys that an application is built with. One bad key rejects them all, so that a mistake shows at once. */
 export function readPinnedKeys(keys: PublicKeys): ReadonlyMap<string, string> {
   const list = isText(keys) ? readObject(keys)?.["keys"] : keys.keys;
-  if (!Array.isArray(list)) throw new SettingError("keys", "these keys are not the JSON of /api/keys; save that answer into a file and build the application with it");
+  if (!Array.isArray(list))
+    throw new SettingError(
+      "keys",
+      "these keys are not the JSON of /api/keys; save that answer into a file and build the application with it",
+    );
   const pinned = new Map<string, string>();
   for (const jwk of list as unknown[]) {
     const key = isObject(jwk) ? readKey(jwk) : null;
-    if (key === null || pinned.has(key.kid)) throw new SettingError("keys", "a key of this JSON is not a valid Ed25519 key, or a kid occurs twice; save /api/keys again");
+    if (key === null || pinned.has(key.kid))
+      throw new SettingError(
+        "keys",
+        "a key of this JSON is not a valid Ed25519 key, or a kid occurs twice; save /api/keys again",
+      );
     pinned.set(key.kid, key.x);
   }
   if (pinned.size === 0) throw new SettingError("keys", "this JSON has no keys; save /api/keys again");
@@ -131,7 +143,12 @@ async function isEndorsed(key: SeenKey, keys: ReadonlyMap<string, string>): Prom
   return false;
 }
 
-async function endorses(keys: ReadonlyMap<string, string>, kid: string, key: SeenKey, signature: string): Promise<boolean> {
+async function endorses(
+  keys: ReadonlyMap<string, string>,
+  kid: string,
+  key: SeenKey,
+  signature: string,
+): Promise<boolean> {
   const endorser = keys.get(kid);
   const message = ["falconer/jwk/v1", key.kid, key.x].join("\0");
   return endorser !== undefined && isSignedBy(endorser, message, signature);

@@ -7,7 +7,9 @@ import type { Fingerprint, Machine } from "./hardware/machine.js";
 /** Names the operating system and the kind of machine, with a mark that tells machines apart. The mark is keyed by the
  * license key, so it is another one under another license. */
 export function deviceName(machine: Machine, own: Fingerprint): string {
-  const mark = MARKED_BY.flatMap((label) => own.sent[label] ?? [])[0]?.slice(0, MARK_DIGITS).toUpperCase();
+  const mark = MARKED_BY.flatMap((label) => own.sent[label] ?? [])[0]
+    ?.slice(0, MARK_DIGITS)
+    .toUpperCase();
   const name = `${SYSTEMS[platform()] ?? platform()} ${KINDS[machine.platform]}`;
   return mark === undefined ? name : `${name} (${mark})`;
 }

@@ -33,20 +33,35 @@ export class Exchanger {
   ) {}
 
   /** Sends one request about a key and applies the answer. */
-  async ask(question: Question, endpoint: Endpoint, key: LicenseKey, own: Fingerprint, members: JsonObject, signal: AbortSignal | null): Promise<Exchange> {
+  async ask(
+    question: Question,
+    endpoint: Endpoint,
+    key: LicenseKey,
+    own: Fingerprint,
+    members: JsonObject,
+    signal: AbortSignal | null,
+  ): Promise<Exchange> {
     const exchange = await this.#exchange(question, endpoint, key, own, members, signal);
     await this.installation.log(`/api/${endpoint}`, exchange.failure.code ?? exchange.failure.adviceId);
     return exchange;
   }
 
-  async #exchange(question: Question, endpoint: Endpoint, key: LicenseKey, own: Fingerprint, members: JsonObject, signal: AbortSignal | null): Promise<Exchange> {
+  async #exchange(
+    question: Question,
+    endpoint: Endpoint,
+    key: LicenseKey,
+    own: Fingerprint,
+    members: JsonObject,
+    signal: AbortSignal | null,
+  ): Promise<Exchange> {
     const nonce = this.#nonce();
     if (nonce === null) return failed(failureOf("nothing_sent", "nothing_sent"));
     const body = { license_key: key.text, hardware_format: HARDWARE_FORMAT, hardware: own.sent, ...members, nonce };
     const reply = await this.#send(`/api/${endpoint}`, JSON.stringify(body), signal);
     if (typeof reply === "string") return { ...failed(noReply(reply)), early: reply === "cancelled" };
     const { product, issuer } = this.settings;
-    const read = () => readAnswer(reply, { endpoint, product, nonce, licenseId: null, issuer }, this.installation.current.trusted);
+    const read = () =>
+      readAnswer(reply, { endpoint, product, nonce, licenseId: null, issuer }, this.installation.current.trusted);
     let answer = await read();
     if (answer.outcome === "nothing" && answer.unknownKey && (await this.#fetchKeys(signal))) answer = await read();
     switch (answer.outcome) {

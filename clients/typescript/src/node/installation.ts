@@ -33,7 +33,13 @@ export class Installation {
   }
 
   /** Reads and verifies the stored license. */
-  static async open(proof: Proof, store: ApplicationStore, clock: () => ClockReading, notice: StoreError | null, onChange: () => void): Promise<Installation> {
+  static async open(
+    proof: Proof,
+    store: ApplicationStore,
+    clock: () => ClockReading,
+    notice: StoreError | null,
+    onChange: () => void,
+  ): Promise<Installation> {
     try {
       const current = await verified(await store.read(), proof);
       return new Installation(proof, store, clock, onChange, { current, notice });
@@ -130,9 +136,20 @@ export class Installation {
     if (!isIntact || this.current.decision.kind !== "leased") return;
     await this.keep(async (record) => {
       const { decision, key, isIntact: isStoredIntact } = await verified(record, this.proof);
-      if (decision.kind !== "leased" || key === null || !isStoredIntact || record.answer === null || record.answer !== answer) return record;
+      if (
+        decision.kind !== "leased" ||
+        key === null ||
+        !isStoredIntact ||
+        record.answer === null ||
+        record.answer !== answer
+      )
+        return record;
       const later = laterOf(checkpoint, record.checkpoint, read);
-      return { ...record, checkpoint: later, seal: seal(later, record.answer, key, leaseComponents(decision.claims.hw ?? {})) };
+      return {
+        ...record,
+        checkpoint: later,
+        seal: seal(later, record.answer, key, leaseComponents(decision.claims.hw ?? {})),
+      };
     });
   }
 

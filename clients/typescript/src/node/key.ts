@@ -26,7 +26,11 @@ const IMPORTED_CHARS = { min: 6, max: 64 };
 
 /** Capitals and digits with single hyphens. Invisible characters go, every other sign is a separator. */
 function fold(typed: string): string {
-  const capitals = typed.normalize("NFKC").replace(/[\p{Cf}\p{Mn}]/gu, "").toUpperCase().normalize("NFKC");
+  const capitals = typed
+    .normalize("NFKC")
+    .replace(/[\p{Cf}\p{Mn}]/gu, "")
+    .toUpperCase()
+    .normalize("NFKC");
   const key = capitals.replace(/[^\p{L}\p{N}_]+/gu, "-").replace(/^[-_]+|[-_]+$/g, "");
   // A label before the key, as in "License key: QF-PRO-…".
   return key.replace(/^(?:(?:YOUR|LICENSE|LICENCE|KEY|IS)-)+(?=[A-Z0-9]{2,8}-)/, "");

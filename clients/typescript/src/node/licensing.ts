@@ -18,7 +18,8 @@ import type { ClockReading } from "./timeline.js";
 import { type Proof, verified } from "./verified.js";
 
 /** Result of a call. With `waits` the request is saved, and a refresh sends it. */
-export type Outcome = { readonly ok: true; readonly state: State } | ({ readonly ok: false; readonly waits: boolean } & Failure);
+export type Outcome =
+  { readonly ok: true; readonly state: State } | ({ readonly ok: false; readonly waits: boolean } & Failure);
 
 /** Options of a call that asks the server. */
 export interface CallOptions {
@@ -41,8 +42,18 @@ export class Licensing {
   #turn: Promise<unknown> = Promise.resolve();
   #refresher: Refresher | null = null;
 
-  private constructor(settings: DeviceSettings, platform: Platform, installation: Installation, listeners: Set<(snapshot: Snapshot) => void>) {
-    [this.#settings, this.#platform, this.#installation, this.#listeners] = [settings, platform, installation, listeners];
+  private constructor(
+    settings: DeviceSettings,
+    platform: Platform,
+    installation: Installation,
+    listeners: Set<(snapshot: Snapshot) => void>,
+  ) {
+    [this.#settings, this.#platform, this.#installation, this.#listeners] = [
+      settings,
+      platform,
+      installation,
+      listeners,
+    ];
   }
 
   /** Opens the license of this application and machine. Rejects with a `SettingError` alone. */
@@ -56,7 +67,8 @@ export class Licensing {
       product: read.product,
       servers: read.servers,
       machines: machineNames(machine, read.product),
-      isLeasedHere: async (record: Parameters<typeof verified>[0]) => (await verified(record, proof)).decision.kind === "leased",
+      isLeasedHere: async (record: Parameters<typeof verified>[0]) =>
+        (await verified(record, proof)).decision.kind === "leased",
     };
     const listeners = new Set<(snapshot: Snapshot) => void>();
     const installation = await Installation.open(proof, new ApplicationStore(store, owner), clock, notice, () => {
@@ -97,9 +109,15 @@ export class Licensing {
   }
 
   /** Moves a seat of the license to this device. `fromDevice` names the device that loses it, where several are bound. */
-  transfer(key: string | null, { fromDevice, ...person }: Person & { fromDevice?: string } = {}, options: CallOptions = {}): Promise<Outcome> {
+  transfer(
+    key: string | null,
+    { fromDevice, ...person }: Person & { fromDevice?: string } = {},
+    options: CallOptions = {},
+  ): Promise<Outcome> {
     const typed = key ?? this.#installation.current.record.key ?? "";
-    return this.#withInput(typed, person, options, (session, input, licensee) => session.transfer(input, licensee, fromDevice ?? null));
+    return this.#withInput(typed, person, options, (session, input, licensee) =>
+      session.transfer(input, licensee, fromDevice ?? null),
+    );
   }
 
   /** Checks the stored license, after sending the request that waits. */
@@ -114,7 +132,10 @@ export class Licensing {
 
   /** Checks in the background from now on. */
   startRefresher(): Refresher {
-    this.#refresher ??= startRefresher(() => this.#installation, () => this.refresh());
+    this.#refresher ??= startRefresher(
+      () => this.#installation,
+      () => this.refresh(),
+    );
     return this.#refresher;
   }
 
@@ -125,9 +146,18 @@ export class Licensing {
     await this.#installation.keepTime(1);
   }
 
-  async #withInput(typed: string, person: Person, options: CallOptions, call: (session: Session, key: NonNullable<ReturnType<typeof readKey>>, licensee: Licensee) => Promise<Result>): Promise<Outcome> {
+  async #withInput(
+    typed: string,
+    person: Person,
+    options: CallOptions,
+    call: (session: Session, key: NonNullable<ReturnType<typeof readKey>>, licensee: Licensee) => Promise<Result>,
+  ): Promise<Outcome> {
     const [key, licensee] = [readKey(typed), readLicensee(person.name, person.email)];
-    if (key === null) return this.#outcome({ kind: "failed", failure: failureOf("input", typed.trim() === "" ? "missing_key" : "invalid_key") });
+    if (key === null)
+      return this.#outcome({
+        kind: "failed",
+        failure: failureOf("input", typed.trim() === "" ? "missing_key" : "invalid_key"),
+      });
     if ("kind" in licensee) return this.#outcome({ kind: "failed", failure: licensee });
     return this.#run(options, (session) => call(session, key, licensee));
   }
@@ -135,7 +165,13 @@ export class Licensing {
   /** Runs one call after the others. */
   #run({ signal }: CallOptions, call: (session: Session) => Promise<Result>): Promise<Outcome> {
     const exchanger = new Exchanger(this.#settings, this.#platform, this.#installation);
-    const session = new Session(this.#installation, exchanger, this.#platform, this.#settings.deviceName, signal ?? null);
+    const session = new Session(
+      this.#installation,
+      exchanger,
+      this.#platform,
+      this.#settings.deviceName,
+      signal ?? null,
+    );
     const turn = this.#turn.then(async () => {
       await this.#installation.reload();
       return this.#outcome(await call(session));

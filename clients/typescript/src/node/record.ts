@@ -91,7 +91,8 @@ export function fromFields(fields: Fields): StoredRecord {
 
 /** Replaces the request that waits by one about `key`. The key of the replaced one is given up: it may hold a seat. */
 export function withPending(record: StoredRecord, key: string, pending: StoredRecord["pending"]): StoredRecord {
-  const before = record.pending === "activate" ? record.pendingKey : record.pending === "deactivate" ? record.key : null;
+  const before =
+    record.pending === "activate" ? record.pendingKey : record.pending === "deactivate" ? record.key : null;
   const givenUp = before === null ? record.givenUpKeys : [...record.givenUpKeys, before];
   return {
     ...record,

@@ -15,7 +15,13 @@ export function seal(checkpoint: Checkpoint, lease: string, key: LicenseKey, hw:
 }
 
 /** Compares a checkpoint with its seal. */
-export function isSealed(text: string | null, checkpoint: Checkpoint, lease: string, key: LicenseKey, hw: Components): boolean {
+export function isSealed(
+  text: string | null,
+  checkpoint: Checkpoint,
+  lease: string,
+  key: LicenseKey,
+  hw: Components,
+): boolean {
   const [given, right] = [Buffer.from(text ?? ""), Buffer.from(seal(checkpoint, lease, key, hw))];
   return given.length === right.length && timingSafeEqual(given, right);
 }

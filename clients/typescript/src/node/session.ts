@@ -51,7 +51,12 @@ export class Session {
 
   /** Moves a seat to this device. A transfer does not wait: its user has to see the answer. */
   async transfer(key: LicenseKey, licensee: Licensee, fromDevice: string | null): Promise<Result> {
-    const exchange = await this.#takeSeat("transfer", key, licensee, fromDevice === null ? {} : { from_device: fromDevice });
+    const exchange = await this.#takeSeat(
+      "transfer",
+      key,
+      licensee,
+      fromDevice === null ? {} : { from_device: fromDevice },
+    );
     if (exchange.kind === "decided" && exchange.decision === "lease") return this.#activated(key);
     return failed(exchange.failure);
   }
@@ -89,7 +94,8 @@ export class Session {
     if (early) {
       // The request may have arrived and taken a seat. A key that is stored or waits keeps its seat.
       await this.installation.keep((record) => {
-        const isWanted = record.key === key.text || record.pendingKey === key.text || record.givenUpKeys.includes(key.text);
+        const isWanted =
+          record.key === key.text || record.pendingKey === key.text || record.givenUpKeys.includes(key.text);
         return isWanted ? record : { ...record, givenUpKeys: [...record.givenUpKeys, key.text] };
       });
       return failed(failure);
@@ -135,7 +141,10 @@ export class Session {
         const exchange = await this.#askToFree(isStored ? "free_seat" : "release_seat", key);
         if (exchange.kind === "failed" || (exchange.kind === "unsigned" && !exchange.final)) return exchange.failure;
       }
-      await this.installation.keep((record) => ({ ...record, givenUpKeys: record.givenUpKeys.filter((given) => given !== text) }));
+      await this.installation.keep((record) => ({
+        ...record,
+        givenUpKeys: record.givenUpKeys.filter((given) => given !== text),
+      }));
     }
     return null;
   }
@@ -162,7 +171,12 @@ export class Session {
     return digest !== digestOf(own.sent) || !(passed >= 0 && passed < PRESENCE_SECONDS);
   }
 
-  async #takeSeat(endpoint: "activate-sync" | "transfer", key: LicenseKey, licensee: Licensee, further: JsonObject): Promise<Exchange> {
+  async #takeSeat(
+    endpoint: "activate-sync" | "transfer",
+    key: LicenseKey,
+    licensee: Licensee,
+    further: JsonObject,
+  ): Promise<Exchange> {
     const own = await this.#fingerprint(key);
     const { machine } = this.installation.proof;
     const members: JsonObject = { device_name: this.ownDeviceName ?? deviceName(machine, own), ...further };
@@ -200,7 +214,8 @@ export function readLicensee(name = "", email = ""): Licensee | Failure {
   const [ownName, ownEmail] = [name.trim(), email.trim()];
   const isLine = (text: string) => text.length <= MAX_LINE_CHARS && !/\p{Cc}/u.test(text);
   if (!isLine(ownName)) return failureOf("input", "invalid_name");
-  if (ownEmail !== "" && !(isLine(ownEmail) && /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(ownEmail))) return failureOf("input", "invalid_email");
+  if (ownEmail !== "" && !(isLine(ownEmail) && /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(ownEmail)))
+    return failureOf("input", "invalid_email");
   return { name: ownName || null, email: ownEmail || null };
 }
 

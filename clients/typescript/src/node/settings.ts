@@ -37,7 +37,8 @@ export function readDeviceSettings(settings: LicensingSettings): DeviceSettings 
   const read = readSettings(settings);
   const host = new URL(read.url).host;
   const { appId, store, deviceName, formerly = [], hardware } = settings;
-  if (appId !== undefined && !isAppId(appId)) throw new SettingError("appId", "the application id is a domain in reverse, such as com.example.app");
+  if (appId !== undefined && !isAppId(appId))
+    throw new SettingError("appId", "the application id is a domain in reverse, such as com.example.app");
   const folder = appId ?? host.replace(/[^A-Za-z0-9.-]/g, "_");
   return {
     ...read,

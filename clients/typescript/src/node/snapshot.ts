@@ -27,7 +27,10 @@ export interface Snapshot {
   readonly pending: { readonly name: "activate" | "deactivate" | "release_seat"; readonly message: Advice } | null;
   /** Problem with the place where the license is saved. */
   readonly notice: Advice | null;
-  readonly device: { readonly labels: readonly Label[]; readonly platform: "physical" | "container" | "virtual_machine" };
+  readonly device: {
+    readonly labels: readonly Label[];
+    readonly platform: "physical" | "container" | "virtual_machine";
+  };
   readonly now: Date;
 }
 
@@ -77,7 +80,11 @@ const STATE_ADVICE: Readonly<Record<State, string>> = {
   LOCKED: "lease_expired",
   CLOCK_SUSPECT: "clock_suspect",
 };
-const PENDING_ADVICE = { activate: "activation_waits", deactivate: "deactivation_waits", release_seat: "release_waits" };
+const PENDING_ADVICE = {
+  activate: "activation_waits",
+  deactivate: "deactivation_waits",
+  release_seat: "release_waits",
+};
 
 function licenseOn({ current }: Installation, { unlocked }: Evaluation): DeviceLicense | null {
   const { claims, key, decision } = current;

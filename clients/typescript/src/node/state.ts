@@ -50,7 +50,12 @@ export function refreshAt(claims: Claims): number {
 }
 
 /** Evaluates the state. `failedAt` is the second of the last failed check, if none has succeeded since. */
-export function evaluate(decision: StoredDecision, time: ReconciledTime, isIntact: boolean, failedAt: number | null): Evaluation {
+export function evaluate(
+  decision: StoredDecision,
+  time: ReconciledTime,
+  isIntact: boolean,
+  failedAt: number | null,
+): Evaluation {
   if (decision.kind === "none") return off("NOT_ACTIVATED");
   if (decision.kind === "refused") return off("LOCKED", decision.code);
   const { claims } = decision;

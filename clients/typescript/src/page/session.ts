@@ -49,7 +49,14 @@ export interface LicenseSession {
 }
 
 /** Snapshot before the first look, and on a server. */
-export const CHECKING: PageSnapshot = { state: "CHECKING", unlocked: false, lockCode: null, license: null, isAsking: false, advice: null };
+export const CHECKING: PageSnapshot = {
+  state: "CHECKING",
+  unlocked: false,
+  lockCode: null,
+  license: null,
+  isAsking: false,
+  advice: null,
+};
 
 /** Creates the session of a page. It touches nothing of the browser before `start`. */
 export function createSession(falconer: Falconer, options: SessionOptions = {}): LicenseSession {
@@ -123,12 +130,21 @@ class Session implements LicenseSession {
     const about = this.#kept === null ? null : await this.falconer.inspect(this.#kept.answer);
     const advice = answer === null || answer.ok ? null : answer.advice;
     clearTimeout(this.#ends);
-    if (this.#kept === null || about === null) { this.#publish({ ...CHECKING, state: "NOT_ACTIVATED", advice }); return; }
-    if (!about.valid) { this.#publish(locked(about.license.code, advice)); return; }
+    if (this.#kept === null || about === null) {
+      this.#publish({ ...CHECKING, state: "NOT_ACTIVATED", advice });
+      return;
+    }
+    if (!about.valid) {
+      this.#publish(locked(about.license.code, advice));
+      return;
+    }
     const graceMs = (this.options.graceSeconds ?? GRACE_SECONDS) * 1_000;
     const age = Math.abs(Date.now() - this.#kept.answeredAt);
     const ownMs = about.license.validUntil.getTime() - about.license.checkedAt.getTime();
-    if (age >= Math.max(ownMs, graceMs)) { this.#publish(locked("LEASE_EXPIRED", advice)); return; }
+    if (age >= Math.max(ownMs, graceMs)) {
+      this.#publish(locked("LEASE_EXPIRED", advice));
+      return;
+    }
     const isGrace = age >= ownMs || answer?.ok === false;
     this.#publish({ ...CHECKING, state: isGrace ? "GRACE" : "ACTIVE", unlocked: true, license: about.license, advice });
     this.#ends = setTimeout(() => void this.#show(answer), Math.min(Math.max(ownMs, graceMs) - age, LONGEST_TIMER_MS));

@@ -39,7 +39,11 @@ export interface OutgoingResponse {
 }
 
 /** Handler of Express. */
-export type ExpressHandler = (request: IncomingRequest, response: OutgoingResponse, next: (error?: unknown) => void) => void;
+export type ExpressHandler = (
+  request: IncomingRequest,
+  response: OutgoingResponse,
+  next: (error?: unknown) => void,
+) => void;
 
 /** Makes a guard that asks the license server, and remembers each yes as long as its lease counts. Without a key it answers
  * 401, to a refusal 403, and 503 where nobody could answer. */
@@ -59,10 +63,12 @@ export function requireLicense(falconer: Falconer, options: GuardOptions = {}): 
         return next();
       }, next);
     },
-    fetch: (handler) => async (request, ...rest) => {
-      const checked = await check((name) => request.headers.get(name));
-      return "status" in checked ? toResponse(checked) : handler(request, checked, ...rest);
-    },
+    fetch:
+      (handler) =>
+      async (request, ...rest) => {
+        const checked = await check((name) => request.headers.get(name));
+        return "status" in checked ? toResponse(checked) : handler(request, checked, ...rest);
+      },
   };
 }
 
@@ -78,12 +84,14 @@ const RETRY_SECONDS = 30;
 
 function judge(verdict: Verdict, feature: string | undefined): License | Denial {
   if (!verdict.ok) {
-    if (verdict.kind !== "unanswered") return denial(verdict.kind === "input" ? 401 : 403, verdict.code, verdict.adviceId, null);
-    const seconds = verdict.retryAt === null ? RETRY_SECONDS : Math.ceil((verdict.retryAt.getTime() - Date.now()) / 1_000);
+    if (verdict.kind !== "unanswered")
+      return denial(verdict.kind === "input" ? 401 : 403, verdict.code, verdict.adviceId, null);
+    const seconds =
+      verdict.retryAt === null ? RETRY_SECONDS : Math.ceil((verdict.retryAt.getTime() - Date.now()) / 1_000);
     return denial(503, null, verdict.adviceId, Math.max(1, seconds));
   }
   const { license } = verdict;
-  const isOn = true;
+  const isOn = feature === undefined || license.features.includes(feature);
   return isOn ? license : denial(403, "FEATURE_REQUIRED", "refused", null);
 }
 

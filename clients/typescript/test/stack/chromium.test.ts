@@ -15,9 +15,26 @@ let browser: Browser;
 const sites: Server[] = [];
 
 beforeAll(async () => {
-  const { outputFiles } = await build({ entryPoints: [join(HOME, "test/vectors/page.ts")], bundle: true, splitting: true, format: "esm", target: "es2022", outdir: "/", write: false });
+  const { outputFiles } = await build({
+    entryPoints: [join(HOME, "test/vectors/page.ts")],
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    target: "es2022",
+    outdir: "/",
+    write: false,
+  });
   const files = Object.fromEntries(outputFiles.map(({ path, text }) => [path, text]));
-  const core = await build({ stdin: { contents: `import { createFalconer } from "falconer-licensing"; globalThis.createFalconer = createFalconer;`, resolveDir: HOME }, bundle: true, format: "esm", target: "es2022", write: false });
+  const core = await build({
+    stdin: {
+      contents: `import { createFalconer } from "falconer-licensing"; globalThis.createFalconer = createFalconer;`,
+      resolveDir: HOME,
+    },
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    write: false,
+  });
   const pages = {
     ...files,
     "/index.html": `<!doctype html><title>vectors</title><script type="module" src="/page.js"></script>`,
@@ -44,7 +61,8 @@ test.each([
   for (const profile of ["lease", "trust"] as Profile[]) {
     const vectors = claimed(profile);
     const seen = await page.evaluate(
-      async ([name, all]) => Promise.all((all as any[]).map(({ given }) => (globalThis as any).conclude[name as string](given))),
+      async ([name, all]) =>
+        Promise.all((all as any[]).map(({ given }) => (globalThis as any).conclude[name as string](given))),
       [profile, vectors] as const,
     );
     vectors.forEach(({ id, expect: expected }, place) => expect(seen[place], id).toEqual(expected));
@@ -60,7 +78,10 @@ async function verify(port: number, key: string): Promise<any> {
   await page.goto(`http://127.0.0.1:${port}/core.html`);
   await page.waitForFunction("globalThis.createFalconer");
   const settings = { product: "QF", url: stack.url, keys: stack.keys, timeoutMs: 3_000 };
-  const answer = await page.evaluate(([own, typed]) => (globalThis as any).createFalconer(own).verify(typed), [settings, key] as const);
+  const answer = await page.evaluate(([own, typed]) => (globalThis as any).createFalconer(own).verify(typed), [
+    settings,
+    key,
+  ] as const);
   await page.close();
   return answer;
 }
@@ -70,7 +91,11 @@ test("a page asks the real functions across origins", async () => {
   expect(await verify(ALLOWED, licenseKey)).toMatchObject({ ok: true, license: { tier: "pro", id: licenseId } });
   await operator("revoke", "--reason", "test", licenseId);
   expect(await verify(ALLOWED, licenseKey)).toMatchObject({ ok: false, kind: "refused", code: "REVOKED" });
-  expect(await duringOutage(() => verify(ALLOWED, licenseKey))).toMatchObject({ ok: false, kind: "unanswered", adviceId: "unreachable" });
+  expect(await duringOutage(() => verify(ALLOWED, licenseKey))).toMatchObject({
+    ok: false,
+    kind: "unanswered",
+    adviceId: "unreachable",
+  });
 });
 
 test("a page of an origin that is not allowed gets no answer, and refuses nobody", async () => {
@@ -85,11 +110,21 @@ test("the request of the Flask server's page works unchanged", async () => {
   const answer = await page.evaluate(
     async ([url, license]) => {
       const body = JSON.stringify({ license, timestamp: Date.now(), origin: "quantum-falcon-cockpit" });
-      const response = await fetch(`${url}/api/verify`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+      const response = await fetch(`${url}/api/verify`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body,
+      });
       return response.json();
     },
     [stack.url, licenseKey] as const,
   );
-  expect(answer).toMatchObject({ valid: true, tier: "pro", userId: "user_abc123", expiresAt: expect.any(Number), features: expect.arrayContaining(["copy_trading"]) });
+  expect(answer).toMatchObject({
+    valid: true,
+    tier: "pro",
+    userId: "user_abc123",
+    expiresAt: expect.any(Number),
+    features: expect.arrayContaining(["copy_trading"]),
+  });
   await page.close();
 });

@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
-import { Licensing, type LicensingSettings, type Machine } from "../../src/node.js";
+import { Licensing, type LicensingSettings, type Machine, type World } from "../../src/node.js";
 import { componentsOf } from "../../src/node/hardware/components.js";
 
 export const stack = inject("stack");
@@ -38,12 +38,22 @@ export function newStore(): string {
 
 /** A made-up machine. */
 export function machine(name: string): Machine {
-  const components = componentsOf({ machine_id: `${name}-machine-id`, board: `${name}-board`, cpu: `${name}-cpu`, hostname: name });
+  const components = componentsOf({
+    machine_id: `${name}-machine-id`,
+    board: `${name}-board`,
+    cpu: `${name}-cpu`,
+    hostname: name,
+  });
   return { components, platform: "physical", isVirtualMachine: false, guest: null };
 }
 
 /** Opens a license of the product on a made-up machine. Nobody waits between two attempts. */
-export function open(store: string, name: string, settings: Partial<LicensingSettings> = {}): Promise<Licensing> {
+export function open(
+  store: string,
+  name: string,
+  settings: Partial<LicensingSettings> = {},
+  world: Partial<World> = {},
+): Promise<Licensing> {
   const own = { product: "QF", url: stack.url, keys: stack.keys, store, hardware: async () => machine(name) };
-  return Licensing.open({ ...own, ...settings }, { pause: async () => {} });
+  return Licensing.open({ ...own, ...settings }, { pause: async () => {}, ...world });
 }

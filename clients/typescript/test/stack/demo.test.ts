@@ -51,7 +51,8 @@ async function activate(page: Page, key: string): Promise<void> {
   await page.getByRole("button", { name: "Activate" }).click();
 }
 
-const isState = (page: Page, state: string) => page.locator(`[role=status][data-state=${state}]`).waitFor({ timeout: 20_000 });
+const isState = (page: Page, state: string) =>
+  page.locator(`[role=status][data-state=${state}]`).waitFor({ timeout: 20_000 });
 const locked = (page: Page) => page.locator(".cards .locked").count();
 
 /** Takes a picture, and lets axe look at the page. */
@@ -59,7 +60,10 @@ async function look(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(PICTURES, `${name}.png`) });
   await page.addScriptTag({ path: AXE });
   const { violations } = await page.evaluate(() => (globalThis as any).axe.run());
-  expect(violations.map(({ id, nodes }: any) => [id, nodes.map((node: any) => node.html)]), name).toEqual([]);
+  expect(
+    violations.map(({ id, nodes }: any) => [id, nodes.map((node: any) => node.html)]),
+    name,
+  ).toEqual([]);
 }
 
 test("activates, and survives a reload and an outage", async () => {
@@ -72,7 +76,12 @@ test("activates, and survives a reload and an outage", async () => {
   await look(page, "1-not-activated");
   await activate(page, licenseKey);
   await isState(page, "ACTIVE");
-  expect(asked[0]).toEqual({ license: licenseKey, timestamp: expect.any(Number), origin: "quantum-falcon-cockpit", nonce: expect.any(String) });
+  expect(asked[0]).toEqual({
+    license: licenseKey,
+    timestamp: expect.any(Number),
+    origin: "quantum-falcon-cockpit",
+    nonce: expect.any(String),
+  });
   expect(await locked(page)).toBe(2);
   await look(page, "2-pro");
   await page.reload();

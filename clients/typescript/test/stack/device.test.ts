@@ -10,7 +10,10 @@ test("activates, restarts, goes offline and refreshes", async () => {
   const store = newStore();
   const first = await open(store, "laptop");
   expect(first.status()).toBe("NOT_ACTIVATED");
-  expect(await first.activate(licenseKey, { name: "Anna Example", email: "anna@example.com" })).toEqual({ ok: true, state: "ACTIVE" });
+  expect(await first.activate(licenseKey, { name: "Anna Example", email: "anna@example.com" })).toEqual({
+    ok: true,
+    state: "ACTIVE",
+  });
   await first.close();
   const second = await duringOutage(async () => {
     const opened = await open(store, "laptop");
@@ -51,7 +54,13 @@ test("a signed refusal locks, also after a restart, until the license is good ag
   expect(await licensing.refresh()).toEqual({ ok: true, state: "LOCKED" });
   await licensing.close();
   const locked = await open(store, "laptop");
-  expect(locked.snapshot()).toMatchObject({ state: "LOCKED", unlocked: false, lockCode: "SUSPENDED", features: [], message: { id: "suspended" } });
+  expect(locked.snapshot()).toMatchObject({
+    state: "LOCKED",
+    unlocked: false,
+    lockCode: "SUSPENDED",
+    features: [],
+    message: { id: "suspended" },
+  });
   await operator("reinstate", licenseId);
   expect(await locked.refresh()).toEqual({ ok: true, state: "ACTIVE" });
 });
@@ -61,7 +70,13 @@ test("a seat moves to another device, and the first one locks", async () => {
   const [laptop, desktop] = [await open(newStore(), "laptop"), await open(newStore(), "desktop")];
   await laptop.activate(licenseKey);
   const refused = await desktop.activate(licenseKey, { email: "anna@example.com" });
-  expect(refused).toMatchObject({ ok: false, kind: "refused", code: "SEATS_EXHAUSTED", waits: false, holders: [{ name: expect.stringContaining("computer") }] });
+  expect(refused).toMatchObject({
+    ok: false,
+    kind: "refused",
+    code: "SEATS_EXHAUSTED",
+    waits: false,
+    holders: [{ name: expect.stringContaining("computer") }],
+  });
   expect(desktop.isUnlocked()).toBe(false);
   expect(await desktop.transfer(licenseKey, { email: "anna@example.com" })).toEqual({ ok: true, state: "ACTIVE" });
   await laptop.refresh();
@@ -88,7 +103,9 @@ test("a refused key replaces nothing", async () => {
   const licensing = await open(newStore(), "laptop");
   await licensing.activate(licenseKey);
   expect(await licensing.activate(other)).toMatchObject({ ok: false, code: "REVOKED" });
-  expect(await licensing.activate(licenseKey.replace(/.$/, (last) => (last === "0" ? "1" : "0")))).toMatchObject({ code: "INVALID_SIGNATURE" });
+  expect(await licensing.activate(licenseKey.replace(/.$/, (last) => (last === "0" ? "1" : "0")))).toMatchObject({
+    code: "INVALID_SIGNATURE",
+  });
   expect(await licensing.activate("?")).toMatchObject({ kind: "input", adviceId: "invalid_key" });
   expect(licensing.snapshot()).toMatchObject({ state: "ACTIVE", license: { tier: "pro" } });
 });
@@ -104,6 +121,49 @@ test("this machine can be bound", async () => {
   const { licenseKey } = await issue("--tier", "pro", "--days", "30");
   const licensing = await open(newStore(), "", { hardware: readThisMachine });
   expect(await licensing.activate(licenseKey)).toEqual({ ok: true, state: "ACTIVE" });
+});
+
+test("the refresher checks when it is due, and ends when it is stopped", async () => {
+  const { licenseKey } = await issue("--tier", "pro", "--days", "30");
+  let asked = 0;
+  const counted = (url: string, init: RequestInit) => ((asked += 1), fetch(url, init));
+  let passed = 0;
+  const clock = () => ({ wallMs: Date.now() + passed, monotonicMs: performance.now() + passed });
+  const licensing = await open(newStore(), "laptop", { fetch: counted }, { clock });
+  await licensing.activate(licenseKey);
+  const refresher = licensing.startRefresher();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect([asked, licensing.status()]).toEqual([1, "ACTIVE"]);
+  await refresher.stop();
+  passed = 25 * 3_600_000;
+  expect(licensing.status()).toBe("REFRESH_DUE");
+  const again = await open(newStore(), "laptop", { fetch: counted }, { clock });
+  await again.activate(licenseKey);
+  passed = 50 * 3_600_000;
+  const late = again.startRefresher();
+  await expect.poll(() => again.status(), { timeout: 10_000 }).toBe("ACTIVE");
+  await late.stop();
+  await licensing.close();
+});
+
+test("a cancelled activation gives its seat back", async () => {
+  const { licenseKey } = await issue("--tier", "pro", "--days", "30");
+  const cancel = new AbortController();
+  // The request arrives, and its answer does not.
+  const lossy = async (url: string, init: RequestInit) => {
+    const answer = await fetch(url, init);
+    if (url.endsWith("/api/activate-sync")) cancel.abort();
+    return answer;
+  };
+  const laptop = await open(newStore(), "laptop", { fetch: lossy });
+  const outcome = await laptop.activate(licenseKey, {}, { signal: cancel.signal });
+  expect(outcome).toMatchObject({ ok: false, waits: false, adviceId: "cancelled" });
+  expect(laptop.snapshot().pending?.name).toBe("release_seat");
+  const desktop = await open(newStore(), "desktop");
+  expect(await desktop.activate(licenseKey)).toMatchObject({ code: "SEATS_EXHAUSTED" });
+  expect(await laptop.refresh()).toMatchObject({ ok: true });
+  expect(laptop.snapshot().pending).toBeNull();
+  expect(await desktop.activate(licenseKey)).toEqual({ ok: true, state: "ACTIVE" });
 });
 
 test("a copied file counts on no other machine", async () => {
@@ -154,7 +214,10 @@ test("a program killed while it writes loses no license", { timeout: 120_000 }, 
 
 /** Starts a program that writes the license again and again, and kills it some milliseconds after its first write. */
 async function killed(store: string, delay: number): Promise<void> {
-  const child = fork(new URL("writer.js", import.meta.url), [store, stack.url], { env: { ...process.env, KEYS: stack.keys }, stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const child = fork(new URL("writer.js", import.meta.url), [store, stack.url], {
+    env: { ...process.env, KEYS: stack.keys },
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
   await new Promise((resolve) => child.once("message", resolve));
   await new Promise((resolve) => setTimeout(resolve, delay));
   child.kill("SIGKILL");

@@ -3,7 +3,6 @@ import type { TestProject } from "vitest/node";
 import { PORTS } from "./ports.js";
 import { Stack } from "./stack.js";
 
-
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const origins = [PORTS.allowed, PORTS.demo].map((port) => `http://127.0.0.1:${port}`);
   const stack = await Stack.start(PORTS.stack, origins.join());
@@ -24,7 +23,10 @@ async function serveControl(stack: Stack): Promise<{ url: string; close: () => v
       if (words[0] === "down") return stack.down();
       return words[0] === "up" ? stack.up() : stack.operator(...words);
     };
-    done().then((said) => response.end(said ?? ""), (error: Error) => response.writeHead(500).end(error.message));
+    done().then(
+      (said) => response.end(said ?? ""),
+      (error: Error) => response.writeHead(500).end(error.message),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };

@@ -36,7 +36,11 @@ export class Stack {
 
   /** Runs the operator's command line, and returns what it printed. */
   operator(...words: string[]): string {
-    const ran = spawnSync(program("falconer"), ["--yes", ...words], { env: this.#environment, encoding: "utf8", cwd: ROOT });
+    const ran = spawnSync(program("falconer"), ["--yes", ...words], {
+      env: this.#environment,
+      encoding: "utf8",
+      cwd: ROOT,
+    });
     if (ran.status !== 0) throw new Error(`falconer ${words.join(" ")}: ${ran.stderr}`);
     return ran.stdout;
   }
@@ -74,7 +78,8 @@ export class Stack {
     const account = this.#keep("falconer-emulators", ["account"]);
     const [[dynamodb], [secrets, sts]] = [await ready(database), await ready(account)];
     const settings = spawnSync(program("falconer-emulators"), ["environment"], { cwd: ROOT, encoding: "utf8" }).stdout;
-    for (const line of settings.trim().split("\n")) this.#environment[line.split("=")[0] ?? ""] = line.replace(/^[^=]*=/, "");
+    for (const line of settings.trim().split("\n"))
+      this.#environment[line.split("=")[0] ?? ""] = line.replace(/^[^=]*=/, "");
     Object.assign(this.#environment, {
       ...{ AWS_ACCESS_KEY_ID: "stand-in", AWS_SECRET_ACCESS_KEY: "stand-in", AWS_REGION: "us-east-1" },
       ...{ AWS_CONFIG_FILE: "none", AWS_SHARED_CREDENTIALS_FILE: "none", FALCONER_PRODUCT: "QF" },
@@ -82,7 +87,9 @@ export class Stack {
       ...{ RATE_LIMIT_PER_MINUTE: "0", RATE_LIMIT_PER_ADDRESS_PER_MINUTE: "0", VERIFIES_PER_LICENSE_PER_MINUTE: "0" },
     });
     this.operator("keyring", "init");
-    [this.#behind = ""] = await ready(this.#keep("falconer-emulators", ["gateway", "--binaries", join(ROOT, "target/debug")]));
+    [this.#behind = ""] = await ready(
+      this.#keep("falconer-emulators", ["gateway", "--binaries", join(ROOT, "target/debug")]),
+    );
     await this.up();
   }
 
@@ -110,7 +117,9 @@ function ready(started: ChildProcess): Promise<string[]> {
       if (line) resolve((clearTimeout(late), line[1]!.trim().split(" ")));
     });
     started.on("error", reject);
-    started.on("exit", () => reject(new Error(`${started.spawnargs.join(" ")} ended: build the workspace's programs first`)));
+    started.on("exit", () =>
+      reject(new Error(`${started.spawnargs.join(" ")} ended: build the workspace's programs first`)),
+    );
   });
 }
 

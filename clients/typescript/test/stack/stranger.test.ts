@@ -13,9 +13,13 @@ let folder = "";
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "falconer-stranger-"));
-  const [packed] = JSON.parse(execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { cwd: HOME, encoding: "utf8" }));
+  const [packed] = JSON.parse(
+    execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { cwd: HOME, encoding: "utf8" }),
+  );
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "stranger", version: "1.0.0", private: true }));
-  execFileSync("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", `./${packed.filename}`], { cwd: folder });
+  execFileSync("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", `./${packed.filename}`], {
+    cwd: folder,
+  });
   writeFileSync(join(folder, "falconer-keys.json"), stack.keys);
 });
 
@@ -32,15 +36,21 @@ function run(file: string, code: string, home = folder): Promise<string> {
   writeFileSync(join(folder, file), code);
   return new Promise((resolve, reject) => {
     const env = { ...process.env, XDG_DATA_HOME: mkdtempSync(join(home, "data-")) };
-    execFile(process.execPath, [file], { cwd: folder, env, encoding: "utf8" }, (error, printed, said) => (error ? reject(new Error(said)) : resolve(printed + said)));
+    execFile(process.execPath, [file], { cwd: folder, env, encoding: "utf8" }, (error, printed, said) =>
+      error ? reject(new Error(said)) : resolve(printed + said),
+    );
   });
 }
 
 test("only what belongs into the package is in it", () => {
   const files = execFileSync("npm", ["pack", "--dry-run", "--json"], { cwd: HOME, encoding: "utf8" });
   const paths: string[] = JSON.parse(files)[0].files.map(({ path }: { path: string }) => path);
-  expect(paths.filter((path) => !/^(dist\/(esm|cjs)\/|README\.md$|LICENSE-|THIRD-PARTY\.md$|package\.json$)/.test(path))).toEqual([]);
-  const dependencies = JSON.parse(readFileSync(join(folder, "node_modules/falconer-licensing/package.json"), "utf8")).dependencies;
+  expect(
+    paths.filter((path) => !/^(dist\/(esm|cjs)\/|README\.md$|LICENSE-|THIRD-PARTY\.md$|package\.json$)/.test(path)),
+  ).toEqual([]);
+  const dependencies = JSON.parse(
+    readFileSync(join(folder, "node_modules/falconer-licensing/package.json"), "utf8"),
+  ).dependencies;
   expect(Object.keys(dependencies)).toEqual(["jose"]);
 });
 

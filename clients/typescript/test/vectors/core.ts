@@ -28,7 +28,13 @@ export async function concludeTrust(given: any): Promise<unknown> {
 
 /** The reply that an answer of the vectors is. */
 export function toReply(answer: any): Reply | null {
-  return answer && { status: answer.status, body: answer.body, retryAfterSeconds: readRetryAfter(answer.headers["retry-after"]) };
+  return (
+    answer && {
+      status: answer.status,
+      body: answer.body,
+      retryAfterSeconds: readRetryAfter(answer.headers["retry-after"]),
+    }
+  );
 }
 
 async function conclude(given: any, trusted: TrustedKeys): Promise<unknown> {

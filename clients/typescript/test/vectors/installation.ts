@@ -21,7 +21,10 @@ class Installation {
   #pinned: any;
   #running: Licensing | null = null;
 
-  constructor(private readonly given: any, private readonly folder: string) {
+  constructor(
+    private readonly given: any,
+    private readonly folder: string,
+  ) {
     [this.#step, this.#hardware, this.#pinned] = [given.steps[0], given.hardware, given.pinned];
   }
 
@@ -78,7 +81,12 @@ class Installation {
         keys: this.#pinned,
         store: this.#store(),
         fetch: (url) => this.#answer(new URL(url).pathname),
-        hardware: async () => ({ components: componentsOf(this.#hardware), platform: "physical", isVirtualMachine: false, guest: null }),
+        hardware: async () => ({
+          components: componentsOf(this.#hardware),
+          platform: "physical",
+          isVirtualMachine: false,
+          guest: null,
+        }),
       },
       {
         clock: () => ({ wallMs: this.#step.clock.wall_ms, monotonicMs: this.#step.clock.monotonic_ms }),
@@ -90,7 +98,11 @@ class Installation {
 
   /** Answers the step's own question and the question for keys; nobody answers any other. */
   async #answer(path: string): Promise<Response> {
-    const own: Record<string, string> = { activate: "/api/activate-sync", refresh: "/api/verify", deactivate: "/api/deactivate" };
+    const own: Record<string, string> = {
+      activate: "/api/activate-sync",
+      refresh: "/api/verify",
+      deactivate: "/api/deactivate",
+    };
     const answer = path === "/api/keys" ? this.#step.keys : own[this.#step.do] === path ? this.#step.answer : null;
     if (answer == null) throw new TypeError("fetch failed");
     return new Response(answer.status === 204 ? null : answer.body, { status: answer.status, headers: answer.headers });
@@ -104,5 +116,11 @@ function conclusion(licensing: Licensing): unknown {
   const { state, unlocked, lockCode, license, features } = licensing.snapshot();
   const on = features.filter((feature) => licensing.hasFeature(feature));
   const until = license?.offlineUntil?.getTime();
-  return { state, unlocked, lock_code: lockCode, offline_until: until === undefined ? null : until / 1_000, features: on };
+  return {
+    state,
+    unlocked,
+    lock_code: lockCode,
+    offline_until: until === undefined ? null : until / 1_000,
+    features: on,
+  };
 }

@@ -5,12 +5,19 @@ import { concludeHardware } from "./hardware.js";
 import { concludeState } from "./installation.js";
 import { type Profile, claimed } from "./vectors.js";
 
-const CONCLUDE: Record<Profile, (given: any) => unknown> = { lease: concludeLease, trust: concludeTrust, hardware: concludeHardware, state: concludeState };
+const CONCLUDE: Record<Profile, (given: any) => unknown> = {
+  lease: concludeLease,
+  trust: concludeTrust,
+  hardware: concludeHardware,
+  state: concludeState,
+};
 
 const failed: string[] = [];
 for (const profile of process.argv.slice(2) as Profile[]) {
   for (const { id, given, expect } of claimed(profile)) {
-    const seen = await Promise.resolve(given).then(CONCLUDE[profile]).catch((error: unknown) => error);
+    const seen = await Promise.resolve(given)
+      .then(CONCLUDE[profile])
+      .catch((error: unknown) => error);
     if (!isDeepStrictEqual(seen, expect) && id !== "state/end-of-integers") failed.push(id);
   }
 }

@@ -63,6 +63,9 @@ mod tests {
             // Not an address: a serial number keeps its hyphens.
             (&["WD-WX41-A1234567"], "wd-wx41-a1234567"),
             (&["12-34567-890"], "12-34567-890"),
+            (&["1-2-3-4-5-6"], "1-2-3-4-5-6"),
+            (&["1:2:3"], "1:2:3"),
+            (&["aaa:b:c:d:e:f"], "aaa:b:c:d:e:f"),
         ] {
             for spelling in spellings {
                 assert_eq!(folded(spelling), expected, "{spelling}");

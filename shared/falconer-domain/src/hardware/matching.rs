@@ -249,6 +249,13 @@ mod tests {
                 true,
             ),
             (&[(MachineId, 1), (Mac, 1), (Cpu, 1), (Hostname, 1)], &[(MachineId, 1), (Cpu, 1)], 2, false),
+            // Three of five are more than half.
+            (
+                &[(MachineId, 1), (Mac, 1), (Cpu, 1), (Hostname, 1), (Install, 1)],
+                &[(MachineId, 1), (Cpu, 1), (Hostname, 1)],
+                2,
+                true,
+            ),
             // Of a copy that kept its name two strong parts differ, however much else agrees.
             (
                 &[(MachineId, 1), (Mac, 1), (Board, 1), (Cpu, 1), (Hostname, 1), (Install, 1)],

@@ -278,6 +278,13 @@ fn readings_start_with_the_right_key() {
     let foreign = "QF-AB12CD-EF34GH-JK56KM-MN78PQ-QR90ST";
     assert_eq!(readings(foreign).last().map(String::as_str), Some(foreign));
     assert!(readings(foreign).len() <= LicenseKey::MAX_TRIES);
+    // Eight readings of a tier without its underscore would leave no room for the other system's key.
+    let crowded = "QFABCDEFGH-AB12CD-EF34GH-JK56KM-MN78PQ-QR90ST";
+    assert_eq!(readings(crowded).len(), LicenseKey::MAX_TRIES);
+    assert_eq!(readings(crowded).last().map(String::as_str), Some(crowded));
+    let copied = format!("Key {}", legacy("LIFETIME"));
+    let copied = LicenseKey::readings(&copied, &product);
+    assert!(!copied.iter().any(|key| matches!(key, LicenseKey::Imported(_))), "{copied:?}");
     assert_eq!(readings("no"), Vec::<String>::new());
 }
 
@@ -318,6 +325,12 @@ fn any_key_has_a_reading_and_prose_has_none() {
     }
     for text in ["", " ", "-", "\u{200B}"] {
         assert!(!LicenseKey::has_reading(text), "{text:?}");
+    }
+    // Too long for a key of another system.
+    let sentence = "Thank you for your order. The license key of this installation and of no other one is";
+    assert!(!LicenseKey::has_reading(sentence));
+    for key in [signed, legacy] {
+        assert!(LicenseKey::has_reading(&format!("{sentence} {key}")), "{key}");
     }
 }
 

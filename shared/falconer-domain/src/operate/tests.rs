@@ -105,6 +105,7 @@ fn extends_from_end_or_from_now() {
         (until(day(10)), Extension::Until(LATEST_END), Ok(license())),
         (until(day(10)), Extension::Until(UnixMillis(i64::MAX)), Ok(license())),
         (until(UnixMillis(LATEST_END.0 - 1)), Extension::Days(1), Err(ExtendRefusal::TooLate)),
+        (until(UnixMillis(LATEST_END.0 - 86_400_000)), Extension::Days(1), Err(ExtendRefusal::TooLate)),
         (until(UnixMillis(i64::MAX)), Extension::Days(MAX_TERM_DAYS), Err(ExtendRefusal::TooLate)),
         (until(day(10)), Extension::Perpetual, Ok(license())),
         (waiting(30), Extension::Perpetual, Ok(License { status: Status::Pending, ..license() })),

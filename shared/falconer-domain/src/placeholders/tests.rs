@@ -167,3 +167,12 @@ fn every_group_names_its_source() {
         assert!(group.source.len() > 10 && !group.values.is_empty(), "{}", group.source);
     }
 }
+
+#[test]
+fn short_serial_numbers_prove_nothing() {
+    for label in [Label::Board, Label::Disk] {
+        assert!(proves_nothing(label, "x7k"), "{label:?}");
+        assert!(!proves_nothing(label, "x7kq"), "{label:?}");
+    }
+    assert!(!proves_nothing(Label::Hostname, "x7k"), "a name may be short");
+}

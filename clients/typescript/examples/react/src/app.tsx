@@ -26,7 +26,11 @@ function Badge() {
   const end = license?.expiresAt?.toLocaleDateString("en", { dateStyle: "medium" }) ?? "never ends";
   return (
     <p className="badge" data-state={state}>
-      {license === null ? (state === "LOCKED" ? "Locked" : "No license") : `${license.tier ?? "licensed"} · ${license.expiresAt === null ? end : `until ${end}`}`}
+      {license === null
+        ? state === "LOCKED"
+          ? "Locked"
+          : "No license"
+        : `${license.tier ?? "licensed"} · ${license.expiresAt === null ? end : `until ${end}`}`}
     </p>
   );
 }

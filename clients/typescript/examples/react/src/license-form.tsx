@@ -35,7 +35,13 @@ export function LicenseForm() {
       {!unlocked && (
         <form onSubmit={submit}>
           <label htmlFor="key">License key</label>
-          <input id="key" value={key} onChange={(event) => setKey(event.target.value)} autoComplete="off" spellCheck={false} />
+          <input
+            id="key"
+            value={key}
+            onChange={(event) => setKey(event.target.value)}
+            autoComplete="off"
+            spellCheck={false}
+          />
           <button disabled={isAsking || state === "CHECKING"}>{isAsking ? "Asking …" : "Activate"}</button>
         </form>
       )}

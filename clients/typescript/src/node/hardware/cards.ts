@@ -30,11 +30,15 @@ const LOCALLY_ADMINISTERED = 0b10;
 
 /** Returns an address in its usual spelling, if it proves something about the machine. */
 function proving(text: string, surroundings: Surroundings): string | null {
-  const octets = text.trim().split(/[:-]/).map((part) => (/^[0-9a-f]{1,2}$/i.test(part) ? parseInt(part, 16) : NaN));
+  const octets = text
+    .trim()
+    .split(/[:-]/)
+    .map((part) => (/^[0-9a-f]{1,2}$/i.test(part) ? parseInt(part, 16) : NaN));
   if (octets.length !== 6 || octets.some(Number.isNaN)) return null;
   const digits = octets.map((octet) => octet.toString(16).padStart(2, "0"));
   const maker = digits.slice(0, 3).join("");
-  const isMakers = ((octets[0] ?? 0) & LOCALLY_ADMINISTERED) === 0 && !HYPERVISORS.includes(maker) && !DOCKS.includes(maker);
+  const isMakers =
+    ((octets[0] ?? 0) & LOCALLY_ADMINISTERED) === 0 && !HYPERVISORS.includes(maker) && !DOCKS.includes(maker);
   // Hypervisors choose the addresses of their guests, and most of these are locally administered.
   const counts = surroundings === "virtual_machine" || (surroundings === "physical" && isMakers);
   return counts ? componentOf("mac", digits.join(":")) : null;

@@ -13,7 +13,10 @@ export type Components = Readonly<Partial<Record<Label, string>>>;
 
 /** Value of a component: one line in lower case with single spaces; `null` where it proves nothing. */
 export function componentOf(label: Label, raw: string): string | null {
-  const value = raw.replace(SPACES, " ").replace(/^ +| +$/g, "").toLowerCase();
+  const value = raw
+    .replace(SPACES, " ")
+    .replace(/^ +| +$/g, "")
+    .toLowerCase();
   return provesNothing(label, value) ? null : value;
 }
 

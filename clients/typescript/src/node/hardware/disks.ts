@@ -64,7 +64,10 @@ function belowMount(search: Search, mount: Mount, layers: number): string[] {
   for (const folder of layersOf(mount)) {
     const covering = search.mounts
       .filter((other) => covers(other, folder) && other.point !== mount.point)
-      .reduce<Mount | null>((best, other) => (best !== null && best.point.length > other.point.length ? best : other), null);
+      .reduce<Mount | null>(
+        (best, other) => (best !== null && best.point.length > other.point.length ? best : other),
+        null,
+      );
     const serials = covering === null ? [] : belowMount(search, covering, layers - 1);
     if (serials.length > 0) return serials;
   }
@@ -86,7 +89,8 @@ function covers(mount: Mount, path: string): boolean {
 /** Folders that an overlay is made of: the one that is written to, then those below it. */
 function layersOf(mount: Mount): string[] {
   const options = mount.options.split(",").map((option) => option.split(/=(.*)/s));
-  const of = (names: readonly string[]) => options.filter(([name]) => names.includes(name ?? "")).flatMap(([, folders]) => folders?.split(":") ?? []);
+  const of = (names: readonly string[]) =>
+    options.filter(([name]) => names.includes(name ?? "")).flatMap(([, folders]) => folders?.split(":") ?? []);
   return [...of(["upperdir"]), ...of(["lowerdir", "lowerdir+", "datadir+"])].filter((folder) => folder !== "");
 }
 

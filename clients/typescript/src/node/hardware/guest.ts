@@ -4,13 +4,15 @@ import type { Listing, Signs } from "./listing.js";
 
 /** Kind of guest that a machine is, as far as it decides about components. A light virtual machine, as WSL and microVMs
  * are, has no address of its own. A system container, as LXC, has a machine id of its own; one of an image has not. */
-export type Surroundings = "physical" | "virtual_machine" | "light_virtual_machine" | "system_container" | "image_container";
+export type Surroundings =
+  "physical" | "virtual_machine" | "light_virtual_machine" | "system_container" | "image_container";
 
 /** Judges the signs. A container inside a virtual machine is a container. */
 export function surroundingsOf(listing: Listing): Surroundings {
   const { signs } = listing;
   const manager = signs.containerManager.trim().toLowerCase();
-  if (SYSTEM_MANAGERS.includes(manager) || signs.firstCgroup.includes("/lxc") || hasLxcfs(listing.mounts)) return "system_container";
+  if (SYSTEM_MANAGERS.includes(manager) || signs.firstCgroup.includes("/lxc") || hasLxcfs(listing.mounts))
+    return "system_container";
   if (isImageContainer(listing, manager)) return "image_container";
   if (manager === "wsl" || isWsl(signs)) return "light_virtual_machine";
   if (namesHypervisor(signs)) return "virtual_machine";
@@ -41,8 +43,14 @@ function hasLxcfs(mounts: string): boolean {
 
 function isImageContainer({ signs, mounts }: Listing, manager: string): boolean {
   const isEngine = manager !== "" && manager !== "wsl";
-  const isInLayers = () => rootMounts(mounts).some(({ options }) => IMAGE_STORES.some((store) => options.includes(store)));
-  return isEngine || signs.containerFiles.length > 0 || ENGINES.some((engine) => signs.firstCgroup.includes(engine)) || isInLayers();
+  const isInLayers = () =>
+    rootMounts(mounts).some(({ options }) => IMAGE_STORES.some((store) => options.includes(store)));
+  return (
+    isEngine ||
+    signs.containerFiles.length > 0 ||
+    ENGINES.some((engine) => signs.firstCgroup.includes(engine)) ||
+    isInLayers()
+  );
 }
 
 /** The kernels of both generations of WSL end with `-Microsoft` or `-microsoft-standard-WSL2`. */

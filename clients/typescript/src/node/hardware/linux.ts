@@ -31,7 +31,21 @@ const FIRMWARE = [
   "/sys/hypervisor/type",
 ];
 /** Buses that no ordinary user plugs anything into. */
-const BUILT_IN = ["pci", "platform", "sdio", "mmc", "ssb", "bcma", "amba", "mhi", "vio", "ccwgroup", "virtio", "vmbus", "xen"];
+const BUILT_IN = [
+  "pci",
+  "platform",
+  "sdio",
+  "mmc",
+  "ssb",
+  "bcma",
+  "amba",
+  "mhi",
+  "vio",
+  "ccwgroup",
+  "virtio",
+  "vmbus",
+  "xen",
+];
 
 interface Entry {
   readonly name: string;
@@ -84,7 +98,8 @@ function listCard({ folder }: Entry): Card[] {
   const of = (file: string) => readText(join(folder, file));
   // `NET_ADDR_PERM`; every other value says that a program chose the address.
   const isPermanent = (of("addr_assign_type") ?? "0") === "0";
-  const permanentAddress = of("phy80211/macaddress") ?? of("bonding_slave/perm_hwaddr") ?? (isPermanent ? of("address") : null);
+  const permanentAddress =
+    of("phy80211/macaddress") ?? of("bonding_slave/perm_hwaddr") ?? (isPermanent ? of("address") : null);
   return [{ bus: busOf(device), position: device, permanentAddress }];
 }
 

@@ -69,5 +69,12 @@ export const EMPTY_LISTING: Listing = {
   cards: [],
   mounts: "",
   disks: [],
-  signs: { containerFiles: [], containerManager: "", firstCgroup: "", firmware: "", kernel: "", isHypervisorSeen: false },
+  signs: {
+    containerFiles: [],
+    containerManager: "",
+    firstCgroup: "",
+    firmware: "",
+    kernel: "",
+    isHypervisorSeen: false,
+  },
 };

@@ -56,6 +56,7 @@ const UNNAMED = "unnamed";
 /** A copy of the store alone shows another install id, because the guest's machine id is in the hash. */
 function shownInstallId(machine: Machine, installId: string): string {
   const machineId = machine.guest?.machineId;
-  const shown = machineId == null ? installId : createHash("sha256").update(`${installId}\x1f${machineId}`, "utf8").digest("hex");
+  const shown =
+    machineId == null ? installId : createHash("sha256").update(`${installId}\x1f${machineId}`, "utf8").digest("hex");
   return componentOf("install", shown) ?? shown;
 }

@@ -25,7 +25,13 @@ export interface MacValues {
 
 /** Listing of a Mac. */
 export function macListing({ machineId, board, maker, interfaces }: MacValues): Listing {
-  return { ...EMPTY_LISTING, machineId, board, cards: interfaces.map(macCard), signs: { ...EMPTY_LISTING.signs, firmware: maker } };
+  return {
+    ...EMPTY_LISTING,
+    machineId,
+    board,
+    cards: interfaces.map(macCard),
+    signs: { ...EMPTY_LISTING.signs, firmware: maker },
+  };
 }
 
 /** Lists this Mac. */
@@ -42,16 +48,27 @@ export async function listMac(): Promise<Listing> {
 
 /** Lists this Windows machine. Node does not tell which card is built in, so no card is listed. */
 export async function listWindows(): Promise<Listing> {
-  const cryptography = await output("reg.exe", ["query", "HKLM\\SOFTWARE\\Microsoft\\Cryptography", "/v", "MachineGuid", "/reg:64"]);
+  const cryptography = await output("reg.exe", [
+    "query",
+    "HKLM\\SOFTWARE\\Microsoft\\Cryptography",
+    "/v",
+    "MachineGuid",
+    "/reg:64",
+  ]);
   const bios = await output("reg.exe", ["query", "HKLM\\HARDWARE\\DESCRIPTION\\System\\BIOS"]);
   return windowsListing(cryptography, bios);
 }
 
 /** Listing of a Windows machine by two answers of `reg query`. */
 export function windowsListing(cryptography: string, bios: string): Listing {
-  const value = (text: string, name: string) => new RegExp(`^\\s*${name}\\s+REG_SZ\\s+(.*?)\\s*$`, "m").exec(text)?.[1] ?? null;
+  const value = (text: string, name: string) =>
+    new RegExp(`^\\s*${name}\\s+REG_SZ\\s+(.*?)\\s*$`, "m").exec(text)?.[1] ?? null;
   const firmware = ["SystemManufacturer", "SystemProductName"].flatMap((name) => value(bios, name) ?? []).join("\n");
-  return { ...EMPTY_LISTING, machineId: value(cryptography, "MachineGuid"), signs: { ...EMPTY_LISTING.signs, firmware } };
+  return {
+    ...EMPTY_LISTING,
+    machineId: value(cryptography, "MachineGuid"),
+    signs: { ...EMPTY_LISTING.signs, firmware },
+  };
 }
 
 /** A program that hangs must not keep the application from starting. */

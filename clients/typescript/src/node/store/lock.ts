@@ -39,10 +39,16 @@ async function take(lock: string): Promise<boolean> {
 /** Removes the lock of a process that was killed. It is renamed first, so that only one process removes it. */
 async function removeAbandoned(lock: string): Promise<void> {
   const holder = await readFile(lock, "utf8").catch(() => null);
-  const age = await stat(lock).then((found) => Date.now() - found.mtimeMs, () => 0);
+  const age = await stat(lock).then(
+    (found) => Date.now() - found.mtimeMs,
+    () => 0,
+  );
   if (holder === null || (isRunning(holder) && age < ABANDONED_MS)) return;
   const aside = `${lock}-${process.pid}-${Math.random().toString(36).slice(2)}`;
-  const isMoved = await rename(lock, aside).then(() => true, () => false);
+  const isMoved = await rename(lock, aside).then(
+    () => true,
+    () => false,
+  );
   if (!isMoved) return;
   // Another process may have removed the lock meanwhile and taken it: then it is given back.
   const moved = await readFile(aside, "utf8").catch(() => null);

@@ -29,7 +29,8 @@ export class PlainFile implements Store {
       await withLock(this.path, async () => {
         const before = await this.read();
         const licenses = await change(before);
-        if (licenses !== before) await this.#write(JSON.stringify({ format: FORMAT, version: VERSION, licenses }, null, 2));
+        if (licenses !== before)
+          await this.#write(JSON.stringify({ format: FORMAT, version: VERSION, licenses }, null, 2));
       });
     } catch (error) {
       throw toStoreError(error);
@@ -61,7 +62,10 @@ export class PlainFile implements Store {
       // One that a killed program left may have other permissions.
       await rm(fresh, { force: true });
       const file = await open(fresh, "wx", 0o600);
-      await file.writeFile(text).then(() => file.sync()).finally(() => file.close());
+      await file
+        .writeFile(text)
+        .then(() => file.sync())
+        .finally(() => file.close());
       await rename(fresh, this.path);
     } catch (error) {
       await rm(fresh, { force: true }).catch(() => {});
@@ -109,7 +113,10 @@ const isDamaged = (error: unknown) => error instanceof StoreError && error.advic
 async function setAside(path: string): Promise<void> {
   for (let number = 1; ; number += 1) {
     const aside = `${path}.damaged-${number}`;
-    const isTaken = await stat(aside).then(() => true, () => false);
+    const isTaken = await stat(aside).then(
+      () => true,
+      () => false,
+    );
     if (!isTaken) return rename(path, aside);
   }
 }

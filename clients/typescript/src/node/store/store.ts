@@ -85,7 +85,8 @@ export class ApplicationStore {
       const { product, servers, machines } = this.owner;
       const own = { product, server: servers[0], machine: machines[0], fields: toFields(kept) };
       const isReplaced = (license: StoredLicense) =>
-        license === replaces || (license.product === own.product && license.server === own.server && license.machine === own.machine);
+        license === replaces ||
+        (license.product === own.product && license.server === own.server && license.machine === own.machine);
       return [...licenses.filter((license) => !isReplaced(license)), own];
     });
     return kept;
@@ -105,7 +106,9 @@ interface Found {
 /** Finds the license that counts: this machine's by name, then one whose lease counts here, then another machine's of the
  * same user, which at least knows the key. */
 async function find(licenses: readonly StoredLicense[], owner: Owner): Promise<Found> {
-  const named = licenses.filter((license) => license.product === owner.product && owner.servers.includes(license.server));
+  const named = licenses.filter(
+    (license) => license.product === owner.product && owner.servers.includes(license.server),
+  );
   const rank = (license: StoredLicense) =>
     owner.servers.indexOf(license.server) * owner.machines.length + owner.machines.indexOf(license.machine);
   const here = named.filter((license) => owner.machines.includes(license.machine)).sort((a, b) => rank(a) - rank(b))[0];
