@@ -155,6 +155,8 @@ fn failed_deployment(drill: &mut Drill) -> Result<String> {
     let (status, said) = drill.try_to_deploy("drill-3")?;
     drill.packages.unload(SPOILT)?;
     ensure!(!status.success(), "a package that is too large was deployed: {}", ending(&said));
+    let made = versions_made(&said);
+    ensure!(made > 0, "the deployment failed before it had made anything: {}", ending(&said));
     let answers = traffic.stop();
     answers.must_be_good()?;
     let after = drill.deployed()?;
@@ -168,8 +170,8 @@ fn failed_deployment(drill: &mut Drill) -> Result<String> {
     drill.must_answer(&api)?;
     drill.customers_must_be_good(&api)?;
     Ok(format!(
-        "one package is larger than Lambda takes; CloudFormation has made versions of the other functions by then, and rolls \
-         all of it back; {} requests are asked meanwhile, none fails, and each alias is on the version before.",
+        "one package is larger than Lambda takes; CloudFormation has made {made} versions by then, and rolls all of it back; {} \
+         requests are asked meanwhile, none fails, and each alias is on the version before.",
         answers.requests
     ))
 }
@@ -215,6 +217,16 @@ fn adoption(drill: &mut Drill) -> Result<String> {
     Ok("`scripts/adopt.sh` imports tables and secret into a new stack, `sam deploy` adds the rest, the ring is the same \
         byte for byte, and every key, seat and lease of the deleted stack is good."
         .to_owned())
+}
+
+/// How many versions of functions CloudFormation made before its first failure, by the events that SAM shows.
+fn versions_made(said: &str) -> usize {
+    let events = said.split("CloudFormation events").nth(1).unwrap_or_default();
+    let before_failure = events.split("UPDATE_FAILED").next().unwrap_or_default();
+    before_failure
+        .lines()
+        .filter(|line| line.contains("COMPLETE") && line.contains("AWS::Lambda::Version"))
+        .count()
 }
 
 /// The last lines of what a command said, where SAM has its reason.
