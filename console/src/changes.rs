@@ -13,7 +13,7 @@ use falconer_operator::{time, words};
 use crate::forms::Form;
 use crate::trouble::Trouble;
 
-/// What a person asked for. No `Debug`: it may be about a person.
+/// A change that a person asked for. No `Debug`: it may be about a person.
 pub(crate) enum Asked {
     /// A change by the rules of one license.
     Change(LicenseChange),
@@ -25,14 +25,14 @@ pub(crate) enum Asked {
     Erase,
 }
 
-/// Arguments of the same command.
-pub(crate) struct Arguments {
+/// CommandWords of the same command.
+pub(crate) struct CommandWords {
     action: &'static str,
     options: Vec<String>,
     positional: Vec<String>,
 }
 
-impl Arguments {
+impl CommandWords {
     pub(crate) fn of(action: &'static str) -> Self {
         Self { action, options: Vec::new(), positional: Vec::new() }
     }
@@ -74,9 +74,9 @@ impl Arguments {
 }
 
 /// Reads what a form asks of a license.
-pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, Arguments), Trouble> {
+pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, CommandWords), Trouble> {
     let id = license.id.as_str();
-    let plain = |change, action| Ok((Asked::Change(change), Arguments::of(action).then(id)));
+    let plain = |change, action| Ok((Asked::Change(change), CommandWords::of(action).then(id)));
     match form.get("action").unwrap_or_default() {
         "suspend" => plain(LicenseChange::Suspend, "suspend"),
         "reinstate" => plain(LicenseChange::Reinstate, "reinstate"),
@@ -86,23 +86,24 @@ pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, Arguments),
             let text = form.filled("tier").unwrap_or_default();
             let tier = TierName::parse(text).ok_or_else(|| bad("a tier has 1 to 16 of a-z, 0-9 and _"))?;
             let release = released(form)?;
-            let arguments = Arguments::of("set-tier").releasing(&release).then(id).then(text);
+            let arguments = CommandWords::of("set-tier").releasing(&release).then(id).then(text);
             Ok((Asked::Change(LicenseChange::SetTier(tier, release)), arguments))
         }
         "set-seats" => {
             let seats = number(form, "seats", "the number of seats")?;
             let release = released(form)?;
-            let arguments = Arguments::of("set-seats").releasing(&release).then(id).then(&seats.to_string());
+            let arguments =
+                CommandWords::of("set-seats").releasing(&release).then(id).then(&seats.to_string());
             Ok((Asked::Change(LicenseChange::SetSeats(seats, release)), arguments))
         }
         "add-feature" => {
             let feature = form.filled("feature").unwrap_or_default();
-            let arguments = Arguments::of("add-feature").then(id).then(feature);
+            let arguments = CommandWords::of("add-feature").then(id).then(feature);
             Ok((Asked::Change(LicenseChange::AddFeature(feature.to_owned())), arguments))
         }
         "remove-feature" => {
             let feature = form.filled("feature").unwrap_or_default();
-            let arguments = Arguments::of("remove-feature").then(id).then(feature);
+            let arguments = CommandWords::of("remove-feature").then(id).then(feature);
             Ok((Asked::Change(LicenseChange::RemoveFeature(feature.to_owned())), arguments))
         }
         "set-policy" => set_policy(form, id),
@@ -110,16 +111,16 @@ pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, Arguments),
         "note" => {
             let text = words::lines(&form.get("note").unwrap_or_default().replace('\r', "")).into_owned();
             let note = Note::read(&text).map_err(|why| Trouble::BadInput(format!("a note: {why}")))?;
-            let arguments = Arguments::of("note").then(id).then(&text);
+            let arguments = CommandWords::of("note").then(id).then(&text);
             Ok((Asked::Change(LicenseChange::Note(note)), arguments))
         }
         "reset-hardware" => {
             let (reset, arguments) = match form.filled("device") {
                 Some(device) => (
                     Reset::One(device_id(device)?),
-                    Arguments::of("reset-hardware").option("--device", device),
+                    CommandWords::of("reset-hardware").option("--device", device),
                 ),
-                None => (Reset::All, Arguments::of("reset-hardware").flag("--all")),
+                None => (Reset::All, CommandWords::of("reset-hardware").flag("--all")),
             };
             let (word, arguments) = match form.get("despite") {
                 Some(_) => (OperatorWord::Free, arguments.flag("--despite-offline-lease")),
@@ -127,9 +128,9 @@ pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, Arguments),
             };
             Ok((Asked::Change(LicenseChange::ResetHardware(reset, word)), arguments.then(id)))
         }
-        "rotate-key" => Ok((Asked::Rotate, Arguments::of("rotate-key").then(id))),
-        "reveal" => Ok((Asked::Reveal, Arguments::of("reveal").then(id))),
-        "erase-subject" => Ok((Asked::Erase, Arguments::of("erase-subject").option("--license", id))),
+        "rotate-key" => Ok((Asked::Rotate, CommandWords::of("rotate-key").then(id))),
+        "reveal" => Ok((Asked::Reveal, CommandWords::of("reveal").then(id))),
+        "erase-subject" => Ok((Asked::Erase, CommandWords::of("erase-subject").option("--license", id))),
         _ => Err(bad("this form asks for no change that the console has")),
     }
 }
@@ -139,8 +140,8 @@ pub(crate) fn reason(form: &Form) -> Result<Option<String>, Trouble> {
     words::reason(form.get("reason").unwrap_or_default()).map_err(|why| Trouble::BadInput(why.to_string()))
 }
 
-fn extend(form: &Form, id: &str) -> Result<(Asked, Arguments), Trouble> {
-    let arguments = Arguments::of("extend");
+fn extend(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {
+    let arguments = CommandWords::of("extend");
     let (extension, arguments) = match form.get("term").unwrap_or_default() {
         "days" => {
             let days = number(form, "days", "the number of days")?;
@@ -157,7 +158,7 @@ fn extend(form: &Form, id: &str) -> Result<(Asked, Arguments), Trouble> {
     Ok((Asked::Change(LicenseChange::Extend(extension)), arguments.then(id)))
 }
 
-fn set_policy(form: &Form, id: &str) -> Result<(Asked, Arguments), Trouble> {
+fn set_policy(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {
     let settings: Vec<_> = form.get("settings").unwrap_or_default().split_whitespace().collect();
     let release = released(form)?;
     let is_reset = form.get("reset").is_some();
@@ -166,14 +167,14 @@ fn set_policy(form: &Form, id: &str) -> Result<(Asked, Arguments), Trouble> {
     }
     let begin = if is_reset { PolicyChange::reset() } else { PolicyChange::default() };
     let change = begin.and(settings.iter().copied()).map_err(|why| Trouble::BadInput(why.to_string()))?;
-    let arguments = Arguments::of("set-policy").releasing(&release);
+    let arguments = CommandWords::of("set-policy").releasing(&release);
     let arguments = if is_reset { arguments.flag("--reset") } else { arguments };
     let arguments = settings.iter().fold(arguments.then(id), |arguments, setting| arguments.then(setting));
     Ok((Asked::Change(LicenseChange::SetPolicy(change, release)), arguments))
 }
 
 /// The entries that differ from the license's own; the others stay as they are.
-fn set_customer(form: &Form, license: &License) -> Result<(Asked, Arguments), Trouble> {
+fn set_customer(form: &Form, license: &License) -> Result<(Asked, CommandWords), Trouble> {
     let stored = [
         ("user", license.user_id.as_deref()),
         ("email", license.email.as_ref().map(Email::as_str)),
@@ -192,7 +193,7 @@ fn set_customer(form: &Form, license: &License) -> Result<(Asked, Arguments), Tr
     let options = [("--user", user), ("--email", email), ("--name", name)];
     let entered = options.into_iter().filter_map(|(option, entry)| Some((option, entry?)));
     let arguments = entered
-        .fold(Arguments::of("set-customer"), |arguments, (option, entry)| arguments.option(option, entry));
+        .fold(CommandWords::of("set-customer"), |arguments, (option, entry)| arguments.option(option, entry));
     Ok((Asked::Change(LicenseChange::SetCustomer(correction)), arguments.then(license.id.as_str())))
 }
 

@@ -27,17 +27,17 @@ pub(crate) struct Counts {
 }
 
 /// The last counts, and whether others are being made.
-pub(crate) struct Counting(Mutex<State>);
+pub(crate) struct Counting(Mutex<CountingState>);
 
 #[derive(Default)]
-struct State {
+struct CountingState {
     goes_on: bool,
     last: Option<Result<Arc<Counts>, String>>,
 }
 
 impl Counting {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State::default()))
+        Self(Mutex::new(CountingState::default()))
     }
 
     /// Returns whether counting goes on, and the last outcome.
@@ -52,10 +52,10 @@ impl Counting {
             return;
         }
         let counted = count(shell).await.map(Arc::new).map_err(|trouble| trouble.sentence());
-        *self.state() = State { goes_on: false, last: Some(counted) };
+        *self.state() = CountingState { goes_on: false, last: Some(counted) };
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CountingState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

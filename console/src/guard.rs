@@ -61,7 +61,7 @@ struct Ticket {
     file: TempPath,
 }
 
-/// Why there is no console.
+/// Reasons why a console does not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GuardError {
     /// The operating system.
@@ -74,7 +74,7 @@ pub(crate) enum GuardError {
 
 /// Why a request does not reach a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+enum GuardRefusal {
     /// The name in `Host` is not the loopback's: another name leads to this port.
     Host,
     /// The path does not begin with the secret. Nothing is said about the paths that do.
@@ -134,19 +134,19 @@ impl Guard {
         }
     }
 
-    async fn admit(&self, request: Request) -> Result<Request, Refusal> {
+    async fn admit(&self, request: Request) -> Result<Request, GuardRefusal> {
         self.check_host(&request)?;
         let path = request.uri().path();
         let inner = path.strip_prefix('/').and_then(|path| path.split_once('/'));
-        let (secret, page) = inner.ok_or(Refusal::Path)?;
+        let (secret, page) = inner.ok_or(GuardRefusal::Path)?;
         if !self.secret.is(secret) {
-            return Err(Refusal::Path);
+            return Err(GuardRefusal::Path);
         }
         if page == "open" {
-            return if *request.method() == Method::POST { Ok(request) } else { Err(Refusal::Method) };
+            return if *request.method() == Method::POST { Ok(request) } else { Err(GuardRefusal::Method) };
         }
         if !cookies(request.headers()).any(|cookie| self.cookie.is(cookie)) {
-            return Err(Refusal::Cookie);
+            return Err(GuardRefusal::Cookie);
         }
         if !request.headers().contains_key(LIVE_HEADER) {
             *self.last_request.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
@@ -154,12 +154,12 @@ impl Guard {
         match *request.method() {
             Method::GET | Method::HEAD => Ok(request),
             Method::POST => self.admit_change(request).await,
-            _ => Err(Refusal::Method),
+            _ => Err(GuardRefusal::Method),
         }
     }
 
     /// The name that the browser asked for is the loopback's own: otherwise a name of elsewhere was made to lead here.
-    fn check_host(&self, request: &Request) -> Result<(), Refusal> {
+    fn check_host(&self, request: &Request) -> Result<(), GuardRefusal> {
         let mut hosts = request.headers().get_all(header::HOST).iter();
         let host = hosts.next().and_then(|host| host.to_str().ok());
         let expected = self.address.to_string();
@@ -167,35 +167,35 @@ impl Guard {
         let is_ours = host == Some(&*expected)
             && hosts.next().is_none()
             && authority.is_none_or(|authority| authority == expected);
-        if is_ours { Ok(()) } else { Err(Refusal::Host) }
+        if is_ours { Ok(()) } else { Err(GuardRefusal::Host) }
     }
 
     /// A change comes from a page of this console, and has its token.
-    async fn admit_change(&self, request: Request) -> Result<Request, Refusal> {
+    async fn admit_change(&self, request: Request) -> Result<Request, GuardRefusal> {
         let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         if origin != Some(&*format!("http://{}", self.address)) {
-            return Err(Refusal::Origin);
+            return Err(GuardRefusal::Origin);
         }
         let (parts, body) = request.into_parts();
-        let body: Bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Refusal::TooLarge)?;
+        let body: Bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| GuardRefusal::TooLarge)?;
         let by_header = parts.headers.get(CSRF_HEADER).and_then(|token| token.to_str().ok());
         let is_ours = match by_header {
             Some(token) => self.csrf.is(token),
             None => Form::read(&body).get(CSRF_FIELD).is_some_and(|token| self.csrf.is(token)),
         };
-        if is_ours { Ok(Request::from_parts(parts, Body::from(body))) } else { Err(Refusal::Csrf) }
+        if is_ours { Ok(Request::from_parts(parts, Body::from(body))) } else { Err(GuardRefusal::Csrf) }
     }
 
     /// Takes the one-time token for the cookie. The file goes with it.
-    fn redeem(&self, token: &str) -> Result<HeaderValue, Refusal> {
+    fn redeem(&self, token: &str) -> Result<HeaderValue, GuardRefusal> {
         let mut ticket = self.ticket.lock().unwrap_or_else(PoisonError::into_inner);
         if !ticket.as_ref().is_some_and(|ticket| ticket.token.is(token)) {
-            return Err(Refusal::Ticket);
+            return Err(GuardRefusal::Ticket);
         }
         *ticket = None;
         let (cookie, path) = (self.cookie.as_str(), self.base());
         let set = format!("{COOKIE}={cookie}; Path={path}; SameSite=Strict; HttpOnly");
-        HeaderValue::from_str(&set).map_err(|_| Refusal::Ticket)
+        HeaderValue::from_str(&set).map_err(|_| GuardRefusal::Ticket)
     }
 }
 
@@ -230,7 +230,7 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for GuardRefusal {
     fn into_response(self) -> Response {
         let (status, sentence) = match self {
             Self::Host => (StatusCode::MISDIRECTED_REQUEST, "This name does not lead to the console."),

@@ -27,17 +27,17 @@ pub(crate) struct Look {
     pub(crate) wanted: Wanted,
     seen: AtomicU64,
     stop: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<LookState>,
 }
 
-struct State {
+struct LookState {
     found: Vec<Arc<(License, IssuanceRecord)>>,
-    end: Option<End>,
+    end: Option<LookEnd>,
 }
 
 /// How a look ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum LookEnd {
     /// It has seen every license; so many rows did not read.
     Whole(usize),
     /// Somebody stopped it.
@@ -50,7 +50,7 @@ pub(crate) enum End {
 
 impl Look {
     pub(crate) const fn new(wanted: Wanted) -> Self {
-        let state = Mutex::new(State { found: Vec::new(), end: None });
+        let state = Mutex::new(LookState { found: Vec::new(), end: None });
         Self { wanted, seen: AtomicU64::new(0), stop: AtomicBool::new(false), state }
     }
 
@@ -58,7 +58,7 @@ impl Look {
         self.seen.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn end(&self) -> Option<End> {
+    pub(crate) fn end(&self) -> Option<LookEnd> {
         self.state().end.clone()
     }
 
@@ -71,17 +71,17 @@ impl Look {
         self.state().found.clone()
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, LookState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at every license. Runs on the worker's thread.
     pub(crate) async fn run(self: Arc<Self>, shell: Arc<Shell>) {
         let end = match self.look(&shell).await {
-            Ok(_) if self.stop.load(Ordering::Relaxed) => End::Stopped,
-            Ok(_) if self.state().found.len() >= MAX_FOUND => End::Full,
-            Ok(unreadable) => End::Whole(unreadable),
-            Err(trouble) => End::Failed(trouble.sentence()),
+            Ok(_) if self.stop.load(Ordering::Relaxed) => LookEnd::Stopped,
+            Ok(_) if self.state().found.len() >= MAX_FOUND => LookEnd::Full,
+            Ok(unreadable) => LookEnd::Whole(unreadable),
+            Err(trouble) => LookEnd::Failed(trouble.sentence()),
         };
         self.state().end = Some(end);
     }

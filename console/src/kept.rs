@@ -1,5 +1,5 @@
-//! Things that a page leaves for the next one, under an id that says nothing: a search is no URL, and a change is confirmed
-//! once.
+//! Things that a page leaves for the next one, under an id that says nothing: a search has no address of its own, and a
+//! change is confirmed once.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -27,4 +27,4 @@ mod views;
 mod worker;
 mod writing;
 
-pub use server::{Access, Console, IDLE, OpenError, Setup};
+pub use server::{Access, Console, ConsoleError, IDLE, Setup};

@@ -95,7 +95,7 @@ impl ReadService {
         Ok(self.store.audit_backwards(id, AUDIT_ROWS, None).await?.rows)
     }
 
-    /// What happened to a license since a moment, oldest first.
+    /// The events of a license since a moment, oldest first.
     pub(crate) async fn audit_since(
         &self,
         id: &LicenseId,

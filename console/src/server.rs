@@ -27,7 +27,7 @@ pub const IDLE: Duration = Duration::from_secs(3_600);
 /// Longest wait for answers that are under way when the console ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// What a console works with.
+/// Everything that a console works with.
 pub struct Setup {
     /// The tables.
     pub store: Store,
@@ -45,13 +45,13 @@ pub struct Setup {
     pub zone: TimeZone,
     /// The clock.
     pub now: fn() -> UnixMillis,
-    /// What the console may do.
+    /// The rights of the console.
     pub access: Access,
     /// Time without a request after which it ends.
     pub idle: Duration,
 }
 
-/// What a console may do.
+/// The rights of a console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Read and change.
@@ -62,7 +62,7 @@ pub enum Access {
 
 /// Why a console did not start.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum ConsoleError {
     /// Another program has the port.
     #[error("port {0} cannot be used ({1}); give another one with --port, or none for any free one")]
     Port(u16, std::io::Error),
@@ -85,12 +85,12 @@ impl Console {
     /// Listens on a port of the loopback, 0 for any free one, and writes the file that opens the console.
     ///
     /// # Errors
-    /// [`OpenError`].
-    pub async fn open(setup: Setup, port: u16) -> Result<Self, OpenError> {
+    /// [`ConsoleError`].
+    pub async fn open(setup: Setup, port: u16) -> Result<Self, ConsoleError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-        let listener = listener.map_err(|why| OpenError::Port(port, why))?;
-        let address = listener.local_addr().map_err(|why| OpenError::Port(port, why))?;
-        let guard = Guard::at(address).map_err(|why: GuardError| OpenError::Guard(why.to_string()))?;
+        let listener = listener.map_err(|why| ConsoleError::Port(port, why))?;
+        let address = listener.local_addr().map_err(|why| ConsoleError::Port(port, why))?;
+        let guard = Guard::at(address).map_err(|why: GuardError| ConsoleError::Guard(why.to_string()))?;
         let guard = Arc::new(guard);
         let (worker, inbox) = Worker::new();
         let idle = setup.idle;

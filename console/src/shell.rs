@@ -19,7 +19,7 @@ use crate::trouble::Trouble;
 use crate::worker::Worker;
 use crate::writing::WriteService;
 
-/// What every page is made of. No `Debug`: it holds the secrets of the run.
+/// The parts of every page. No `Debug`: it holds the secrets of the run.
 pub(crate) struct Shell {
     pub(crate) guard: Arc<Guard>,
     pub(crate) clock: Clock,
@@ -34,7 +34,7 @@ pub(crate) struct Shell {
     pub(crate) counting: Counting,
 }
 
-/// What changes are made of. There is none where the console only reads.
+/// The parts of every change; a console that only reads has no desk.
 pub(crate) struct Desk {
     pub(crate) shell: Arc<Shell>,
     pub(crate) writes: WriteService,

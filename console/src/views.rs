@@ -20,7 +20,7 @@ const NOTE_CHARS: usize = 60;
 pub(crate) struct LicenseLine {
     pub(crate) id: String,
     pub(crate) key_hint: String,
-    pub(crate) state: State,
+    pub(crate) state: StateTag,
     pub(crate) tier: String,
     pub(crate) ends: String,
     /// Sorts ends as texts; those that never end come last.
@@ -35,7 +35,7 @@ pub(crate) struct LicenseLine {
 
 /// A word for the state of a license, and its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct State {
+pub(crate) struct StateTag {
     pub(crate) word: &'static str,
     pub(crate) tone: &'static str,
 }
@@ -47,7 +47,7 @@ pub(crate) struct Fact {
 }
 
 /// A fact that changes.
-pub(crate) struct Difference {
+pub(crate) struct FactChange {
     pub(crate) name: String,
     pub(crate) before: String,
     pub(crate) after: String,
@@ -73,7 +73,7 @@ pub(crate) struct AuditLine {
     pub(crate) reason: String,
 }
 
-impl State {
+impl StateTag {
     pub(crate) fn of(license: &License, now: UnixMillis) -> Self {
         let (word, tone) = match license.status {
             Status::Revoked => ("revoked", "bad"),
@@ -99,7 +99,7 @@ impl LicenseLine {
         Self {
             id: license.id.to_string(),
             key_hint: line(&issuance.key_hint),
-            state: State::of(license, clock.now()),
+            state: StateTag::of(license, clock.now()),
             tier: license.tier.to_string(),
             ends: match (license.expires_at, license.duration_days) {
                 (Some(at), _) => falconer_operator::time::day_shown(at),
@@ -119,7 +119,7 @@ impl LicenseLine {
     }
 }
 
-/// One sentence that says how a license stands.
+/// One sentence about the state of a license.
 pub(crate) fn sentence(license: &License, seats: Option<Seats>, clock: &Clock) -> String {
     let now = clock.now();
     let day = falconer_operator::time::day_shown;
@@ -181,11 +181,11 @@ pub(crate) fn facts(license: &License, policy: Option<&Policy>, clock: &Clock) -
 }
 
 /// The facts that differ.
-pub(crate) fn differences(before: Vec<Fact>, after: &[Fact]) -> Vec<Difference> {
+pub(crate) fn differences(before: Vec<Fact>, after: &[Fact]) -> Vec<FactChange> {
     let after_of = |name: &str| after.iter().find(|fact| fact.name == name);
     let pairs = before.into_iter().filter_map(|fact| {
         let after = after_of(&fact.name)?;
-        (after.value != fact.value).then(|| Difference {
+        (after.value != fact.value).then(|| FactChange {
             name: fact.name,
             before: fact.value,
             after: after.value.clone(),

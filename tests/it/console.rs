@@ -32,13 +32,13 @@ pub(crate) struct Browser {
 }
 
 /// An answer, as it came.
-pub(crate) struct Answer {
+pub(crate) struct ConsoleAnswer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl ConsoleAnswer {
     pub(crate) fn header(&self, name: &str) -> &str {
         let header = self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
         header.map_or("", |(_, value)| value.as_str())
@@ -122,19 +122,19 @@ impl Browser {
         Self { program, address, file, base, ticket, cookie: String::new(), csrf: String::new() }
     }
 
-    pub(crate) fn post_open(&self, ticket: &str) -> Answer {
+    pub(crate) fn post_open(&self, ticket: &str) -> ConsoleAnswer {
         let headers = [("host", self.address.as_str()), ("origin", "null")];
         self.ask("POST", &format!("{}open", self.base), &headers, &form(&[("ticket", ticket)]))
     }
 
     /// A page below the secret path.
-    pub(crate) fn get(&self, page: &str) -> Answer {
+    pub(crate) fn get(&self, page: &str) -> ConsoleAnswer {
         let headers = [("host", self.address.as_str()), ("cookie", self.cookie.as_str())];
         self.ask("GET", &format!("{}{page}", self.base), &headers, "")
     }
 
     /// A form of the console, with its token.
-    pub(crate) fn post(&self, page: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn post(&self, page: &str, fields: &[(&str, &str)]) -> ConsoleAnswer {
         let body = form(&[&[("csrf", self.csrf.as_str())], fields].concat());
         let origin = format!("http://{}", self.address);
         let headers =
@@ -143,14 +143,20 @@ impl Browser {
     }
 
     /// Follows one redirect.
-    pub(crate) fn follow(&self, answer: &Answer) -> Answer {
+    pub(crate) fn follow(&self, answer: &ConsoleAnswer) -> ConsoleAnswer {
         assert_eq!(answer.status, 303, "{}", answer.text());
         let page = answer.header("location").strip_prefix(&self.base).expect("a page of the console");
         self.get(page)
     }
 
     /// Exactly this request.
-    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> ConsoleAnswer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -170,7 +176,7 @@ impl Browser {
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers = lines.filter_map(|line| line.split_once(": "));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Answer { status, headers, body: body.to_owned() }
+        ConsoleAnswer { status, headers, body: body.to_owned() }
     }
 }
 

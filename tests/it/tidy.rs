@@ -251,6 +251,10 @@ fn functions_link_one_tls_stack() {
         "dynoxide",
         "aws-sdk-sso",
         "utoipa",
+        "axum",
+        "askama",
+        "plotters",
+        "falconer-console",
     ] {
         assert!(!tree.contains(banned), "verify links {banned}");
     }

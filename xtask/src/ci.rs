@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use crate::workspace::Workspace;
-use crate::{bench, clients, deploy_drill, e2e, moving, step, template, test, tidy, tools};
+use crate::{bench, clients, console, deploy_drill, e2e, moving, step, template, test, tidy, tools};
 
 type CiStep = fn(&Workspace) -> Result<()>;
 
@@ -44,7 +44,7 @@ const A_DEVELOPERS_SHELL: [(&str, &str); 24] = [
 ];
 
 /// The cheap ones first.
-const STEPS: [(&str, CiStep); 13] = [
+const STEPS: [(&str, CiStep); 14] = [
     ("format", format),
     ("tidiness", |workspace| tidy::run(workspace, &tidy::TidyOptions::default())),
     ("hosted workflow", hosted_workflow),
@@ -56,6 +56,7 @@ const STEPS: [(&str, CiStep); 13] = [
     ("end to end", e2e::run),
     ("moving in and out", moving::run),
     ("clients in other languages", |workspace| clients::run(workspace, &clients::ClientsOptions::default())),
+    ("console in a browser", console::run),
     ("template", template::run),
     ("deploy drill", drill),
 ];

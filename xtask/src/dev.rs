@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use crate::console;
 use crate::interrupt::{self, Interrupted};
 use crate::process::Output;
 use crate::stack::{self, Stack};
@@ -38,6 +39,9 @@ pub(crate) struct DevOptions {
     /// Show what the functions log; without it, their logs are in target/dev/functions.log alone.
     #[arg(long)]
     logs: bool,
+    /// Make up some hundred customers, and serve the console over them.
+    #[arg(long)]
+    console: bool,
     /// The folder under target for logs and env, so that a test can run beside a developer's own stack.
     #[arg(long, hide = true, default_value = "dev")]
     folder: String,
@@ -46,6 +50,7 @@ pub(crate) struct DevOptions {
 /// Brings the stack up, prints how to use it, and runs until Ctrl-C.
 pub(crate) fn run(workspace: &Workspace, options: &DevOptions) -> Result<()> {
     let data = options.data.as_ref().map(std::path::absolute).transpose();
+    let with_console = options.console;
     let options = stack::StackOptions {
         port: options.port,
         release: options.release,
@@ -58,6 +63,7 @@ pub(crate) fn run(workspace: &Workspace, options: &DevOptions) -> Result<()> {
     };
     let mut stack = Stack::start(workspace, &options)?;
     println!("{}", welcome(&stack, &options));
+    let _console = with_console.then(|| console::serve(workspace, &mut stack)).transpose()?;
     match stay(&mut stack) {
         // From here on it is the ordinary way to end.
         Err(error) if error.is::<Interrupted>() => Ok(()),

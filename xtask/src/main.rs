@@ -1,4 +1,4 @@
-//! The project's only automation: `cargo xtask dev | test | e2e | moving | clients | template | deploy-drill | package | bench | load | mutants | docs | simulate | tidy | ci`.
+//! The project's only automation: `cargo xtask dev | test | e2e | moving | clients | console | screenshots | template | deploy-drill | package | bench | load | mutants | docs | simulate | tidy | ci`.
 //!
 //! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
 //! there after seconds and a change in them never rebuilds it.
@@ -12,6 +12,7 @@ mod caller;
 mod ci;
 mod clients;
 mod closed_pipe;
+mod console;
 mod deploy_drill;
 mod dev;
 mod docs;
@@ -65,6 +66,10 @@ enum Task {
     Moving,
     /// Build and test the libraries for other languages, with their tools from package registries.
     Clients(clients::ClientsOptions),
+    /// Drive the console in a real Chromium.
+    Console,
+    /// Draw every page of the console, light and dark, wide and narrow.
+    Screenshots(console::ScreenshotOptions),
     /// Hold template.yaml against the tools that deploy it.
     Template,
     /// Deploy template.yaml into an emulated account, upgrade, fail, delete and adopt the stack.
@@ -96,6 +101,8 @@ fn main() -> ExitCode {
             Task::E2e => e2e::run(&workspace),
             Task::Moving => moving::run(&workspace),
             Task::Clients(options) => clients::run(&workspace, &options),
+            Task::Console => console::run(&workspace),
+            Task::Screenshots(options) => console::screenshots(&workspace, &options),
             Task::Template => template::run(&workspace),
             Task::DeployDrill(options) => deploy_drill::run(&workspace, &options),
             Task::Package => package::run(&workspace),

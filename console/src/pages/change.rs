@@ -19,7 +19,7 @@ use crate::pages::license::named;
 use crate::reading::LicenseStory;
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
-use crate::views::{self, AuditLine, Difference};
+use crate::views::{self, AuditLine, FactChange};
 use crate::writing::Seen;
 
 /// A change of a license that a person has seen. No `Debug`: it may be about a person.
@@ -72,7 +72,7 @@ pub(crate) async fn preview(State(desk): State<Arc<Desk>>, Path(id): Path<String
 }
 
 impl LicensePlan {
-    /// Makes the change. What others have done since the preview is told, and not written over.
+    /// Makes the change. A change of others since the preview is shown, and never written over.
     pub(crate) async fn make(&self, desk: &Desk) -> Result<Response, Trouble> {
         match make_change(desk, self).await {
             Err(Trouble::Changed(_)) => changed_meanwhile(&desk.shell, self).await,
@@ -128,13 +128,13 @@ const fn heading(asked: &Asked) -> &'static str {
     }
 }
 
-/// What a change will do: the facts that differ, and sentences about the rest.
+/// Lists the effects of a change: the facts that differ, and sentences about the rest.
 async fn effects(
     desk: &Desk,
     asked: &Asked,
     story: &LicenseStory,
     reason: Option<&str>,
-) -> Result<(Vec<Difference>, Vec<String>), Trouble> {
+) -> Result<(Vec<FactChange>, Vec<String>), Trouble> {
     let license = &story.row.license;
     let now = desk.shell.clock.now();
     match asked {
@@ -175,7 +175,7 @@ async fn effects(
     }
 }
 
-fn compared(shell: &Shell, story: &LicenseStory, planned: &License) -> Vec<Difference> {
+fn compared(shell: &Shell, story: &LicenseStory, planned: &License) -> Vec<FactChange> {
     let policy = story.standing.as_ref().map(|standing| standing.policy);
     let after = EffectiveLicense::of(planned.clone(), &story.catalog).ok().map(|standing| standing.policy);
     let before = views::facts(&story.row.license, policy.as_ref(), &shell.clock);

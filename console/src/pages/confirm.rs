@@ -14,7 +14,7 @@ use crate::pages::issue::IssuePlan;
 use crate::pages::keyring::RingPlan;
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
-use crate::views::Difference;
+use crate::views::FactChange;
 
 /// A change that a person has seen and not confirmed yet. No `Debug`: it may be about a person.
 pub(crate) enum Plan {
@@ -28,14 +28,14 @@ pub(crate) enum Plan {
     Ring(RingPlan),
 }
 
-/// What a change will do, before it is made.
+/// The effects of a change, before it is made.
 pub(crate) struct Preview {
     pub(crate) heading: &'static str,
     /// The subject of the change.
     pub(crate) about: String,
     /// The page that the person came from.
     pub(crate) back: String,
-    pub(crate) differences: Vec<Difference>,
+    pub(crate) differences: Vec<FactChange>,
     pub(crate) notes: Vec<String>,
     pub(crate) reason: Option<String>,
     pub(crate) command: String,

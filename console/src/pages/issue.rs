@@ -10,7 +10,7 @@ use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
 use falconer_domain::{Limits, Product, TierName};
 use falconer_operator::issue::Ordered;
 
-use crate::changes::{self, Arguments};
+use crate::changes::{self, CommandWords};
 use crate::forms::Form;
 use crate::pages::confirm::{Plan, Preview, key_shown, previewed};
 use crate::shell::{Desk, Frame, Section, Shell, html};
@@ -113,7 +113,7 @@ impl IssuePlan {
     }
 }
 
-fn read(form: &Form) -> Result<(Order, Arguments), Trouble> {
+fn read(form: &Form) -> Result<(Order, CommandWords), Trouble> {
     let bad = |sentence: &str| Trouble::BadInput(sentence.to_owned());
     let text = |name: &str| form.filled(name).map(str::to_owned);
     let code = form.filled("product").unwrap_or_default().to_uppercase();
@@ -127,7 +127,7 @@ fn read(form: &Form) -> Result<(Order, Arguments), Trouble> {
     };
     let days = || number("days")?.ok_or_else(|| bad("the number of days is empty"));
     let arguments =
-        Arguments::of("issue").option("--product", product.as_str()).option("--tier", tier.as_str());
+        CommandWords::of("issue").option("--product", product.as_str()).option("--tier", tier.as_str());
     let (term, arguments) = match form.get("term").unwrap_or_default() {
         "days" => (Term::Days(days()?), arguments.option("--days", &days()?.to_string())),
         "from-activation" => (

@@ -1,4 +1,4 @@
-//! A license: how it stands, its terms, seats and features, and its history beside it.
+//! A license: one sentence about it, its terms, seats and features, and its history beside it.
 
 use std::sync::Arc;
 
@@ -21,9 +21,9 @@ struct LicensePage {
     id: String,
     key_hint: String,
     product: String,
-    state: views::State,
+    state: views::StateTag,
     sentence: String,
-    /// What was just done, or that nothing had to be.
+    /// The change that was just made.
     done: Option<String>,
     facts: Vec<Fact>,
     features: Vec<String>,
@@ -92,7 +92,7 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option
     let policy = story.standing.as_ref().map(|standing| standing.policy);
     let seats = policy.as_ref().map(|policy| Seats::of(license, policy, shell.clock.now()));
     let text = |text: Option<&str>| text.map(views::line).unwrap_or_default();
-    let state = views::State::of(license, shell.clock.now());
+    let state = views::StateTag::of(license, shell.clock.now());
     let shown = ["Former devices", "Devices", "Note", "Own features"];
     let mut facts = views::facts(license, policy.as_ref(), &shell.clock);
     facts.retain(|fact| !shown.contains(&&*fact.name) && fact.value != "as its tier");

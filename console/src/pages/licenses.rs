@@ -24,7 +24,7 @@ const ENDING_DAYS: [u32; 4] = [7, 30, 90, 365];
 #[template(path = "licenses.html")]
 struct LicensesPage {
     frame: Frame,
-    /// Where the rows come from.
+    /// The source of the rows.
     heading: String,
     lines: Vec<LicenseLine>,
     /// The link to the next page.

@@ -10,7 +10,7 @@ use falconer_domain::Status;
 use tokio::task::spawn_local;
 
 use crate::forms::Form;
-use crate::jobs::{End, Look, MAX_FOUND, Wanted};
+use crate::jobs::{Look, LookEnd, MAX_FOUND, Wanted};
 use crate::pages::licenses::lines;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
@@ -89,14 +89,14 @@ fn forgotten() -> Trouble {
     Trouble::NotFound("this look is forgotten; begin another one".to_owned())
 }
 
-fn told(end: &End) -> String {
+fn told(end: &LookEnd) -> String {
     match end {
-        End::Whole(0) => "It has seen every license.".to_owned(),
-        End::Whole(rows) => format!(
+        LookEnd::Whole(0) => "It has seen every license.".to_owned(),
+        LookEnd::Whole(rows) => format!(
             "It has seen every license; {rows} rows do not read as licenses, and verify answers 503 to their keys."
         ),
-        End::Stopped => "It was stopped; the licenses that it had not seen are missing here.".to_owned(),
-        End::Full => format!("It ended at {MAX_FOUND} licenses: look for something that fewer have."),
-        End::Failed(why) => format!("It ended early. {why}"),
+        LookEnd::Stopped => "It was stopped; the licenses that it had not seen are missing here.".to_owned(),
+        LookEnd::Full => format!("It ended at {MAX_FOUND} licenses: look for something that fewer have."),
+        LookEnd::Failed(why) => format!("It ended early. {why}"),
     }
 }

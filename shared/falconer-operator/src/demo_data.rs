@@ -27,7 +27,7 @@ const DEVICES: [&str; 5] = ["Laptop", "Office desktop", "Workshop PC", "Tablet",
 const NOTES: [&str; 4] =
     ["pays by invoice, 30 days", "called about a new laptop", "beta tester", "renewal agreed by telephone"];
 
-/// What a run came to.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DemoData {
     /// Licenses issued now.

@@ -45,22 +45,22 @@ pub enum LicenseChange {
 /// Why a license stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeRefusal {
-    /// Its status.
+    /// The status of the license does not allow it.
     #[error(transparent)]
     Status(#[from] StatusRefusal),
-    /// Its end.
+    /// The end is not possible.
     #[error(transparent)]
     Extend(#[from] ExtendRefusal),
-    /// Its tier.
+    /// The tier is not possible.
     #[error(transparent)]
     Tier(#[from] TierRefusal),
-    /// Its seats.
+    /// The seats are not possible.
     #[error(transparent)]
     Seats(#[from] SeatsRefusal),
-    /// Its features.
+    /// The feature is not possible.
     #[error(transparent)]
     Feature(#[from] FeatureRefusal),
-    /// Its policy.
+    /// The policy is not possible.
     #[error(transparent)]
     Policy(#[from] PolicyRefusal),
     /// A device.

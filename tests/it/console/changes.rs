@@ -5,7 +5,7 @@ use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, Machine, TestStack, device_id, now};
 use serde_json::{Value, json};
 
-use super::{Answer, Browser};
+use super::{Browser, ConsoleAnswer};
 use crate::issuing::falconer;
 use crate::operator::told;
 
@@ -19,13 +19,13 @@ fn license_at(now: UnixMillis) -> Fixture {
     fixture.bound(1, &Machine::named("first"), now).bound(2, &Machine::named("second"), now)
 }
 
-fn previewed(browser: &Browser, id: &LicenseId, fields: &[(&str, &str)]) -> Answer {
+fn previewed(browser: &Browser, id: &LicenseId, fields: &[(&str, &str)]) -> ConsoleAnswer {
     let preview = browser.post(&format!("license/{id}/preview"), fields);
     assert_eq!(preview.status, 200, "{fields:?}: {}", preview.text());
     preview
 }
 
-fn confirmed(browser: &Browser, preview: &Answer) -> Answer {
+fn confirmed(browser: &Browser, preview: &ConsoleAnswer) -> ConsoleAnswer {
     browser.post("confirm", &[("plan", preview.field("plan"))])
 }
 

@@ -4,10 +4,10 @@ use falconer_domain::person::{DeviceName, Note, PersonName};
 use falconer_emulators::tap::Units;
 use falconer_tests::{Fixture, Machine, TestStack, device_id, now};
 
-use super::{Answer, Browser};
+use super::{Browser, ConsoleAnswer};
 
 /// The calls and the read units of a page.
-fn cost(stack: &TestStack, ask: impl FnOnce() -> Answer) -> (Answer, Vec<String>, f64) {
+fn cost(stack: &TestStack, ask: impl FnOnce() -> ConsoleAnswer) -> (ConsoleAnswer, Vec<String>, f64) {
     stack.forget();
     let answer = ask();
     let records = stack.dynamodb.records();
@@ -83,7 +83,7 @@ fn look_through_goes_on_and_stops() {
     (0..5).for_each(|_| drop(stack.put(Fixture::of_tier("free"))));
     let hint = wanted.split('-').next_back().unwrap().to_owned();
     let browser = Browser::open(&stack, &[]);
-    let ended = |look: &Answer| {
+    let ended = |look: &ConsoleAnswer| {
         let mut page = browser.follow(look);
         while page.body.contains("data-live") {
             page = browser.follow(look);

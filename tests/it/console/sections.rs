@@ -3,10 +3,10 @@
 use falconer_tests::{Fixture, Machine, TestStack, now};
 use serde_json::{Value, json};
 
-use super::{Answer, Browser};
+use super::{Browser, ConsoleAnswer};
 use crate::operator::told;
 
-fn confirmed(browser: &Browser, preview: &Answer) -> Answer {
+fn confirmed(browser: &Browser, preview: &ConsoleAnswer) -> ConsoleAnswer {
     assert_eq!(preview.status, 200, "{}", preview.text());
     browser.post("confirm", &[("plan", preview.field("plan"))])
 }
