@@ -217,7 +217,9 @@ looks_at_metrics() {
     echo "--      metrics: METRICS_SECONDS is 0"
     return
   fi
-  until aws cloudwatch list-metrics --namespace Falconer --query 'Metrics[].MetricName' --output text | grep -qw VALID; do
+  # Another stack of the account has metrics of the same names.
+  until aws cloudwatch list-metrics --namespace Falconer --dimensions "Name=Stack,Value=$stack" \
+    --query 'Metrics[].MetricName' --output text | grep -qw VALID; do
     if ((SECONDS - begun > METRICS_SECONDS)); then
       echo "FAILED  CloudWatch makes no metrics of the log lines: no alarm of theirs can ring" >&2
       exit 1

@@ -87,6 +87,8 @@ impl Stage {
             term: Term::Perpetual,
             seats: Some(seats),
             features: Vec::new(),
+            limits: falconer_domain::Limits::default(),
+            updates_until: None,
         };
         let catalog = Catalog::built_in(&product).context("a built-in catalog")?;
         let order = order.check(&catalog)?;

@@ -197,6 +197,12 @@ pub(crate) struct Issue {
     /// A feature beyond the tier's; may be repeated
     #[arg(long = "feature", value_name = "FEATURE")]
     pub(crate) features: Vec<String>,
+    /// A limit in the place of the tier's, as agents=5; may be repeated
+    #[arg(long = "limit", value_name = "NAME=NUMBER")]
+    pub(crate) limits: Vec<String>,
+    /// The last day whose builds the license covers (YYYY-MM-DD), if not the tier's days of maintenance
+    #[arg(long, value_name = "DATE")]
+    pub(crate) updates_until: Option<String>,
     /// Issue a key in the Flask server's form, for applications that read nothing else
     #[arg(long)]
     pub(crate) legacy: bool,
@@ -207,7 +213,7 @@ pub(crate) struct Issue {
     #[arg(long)]
     pub(crate) reason: Option<String>,
     /// Issue a license for each row of a CSV file, whose columns are named like these flags
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["tier", "user", "email", "name", "from_activation", "seats", "features", "legacy", "order"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tier", "user", "email", "name", "from_activation", "seats", "features", "limits", "updates_until", "legacy", "order"])]
     pub(crate) from_csv: Option<PathBuf>,
     /// The encoding of --from-csv, if it is not UTF-8 or UTF-16, as windows-1252
     #[arg(long, value_name = "NAME", requires = "from_csv")]
@@ -241,6 +247,9 @@ pub(crate) struct List {
     /// Licenses that end within this number of days
     #[arg(long, group = "filter", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_525))]
     pub(crate) expiring: Option<u32>,
+    /// Licenses whose maintenance ends within this number of days; looks through the whole table
+    #[arg(long, group = "filter", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_525))]
+    pub(crate) updates_ending: Option<u32>,
     /// active, pending, suspended or revoked; looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) status: Option<String>,
@@ -291,6 +300,9 @@ pub(crate) struct Explain {
     /// Ask as of this day (YYYY-MM-DD, UTC) or this moment. Moves the clock, not the license.
     #[arg(long)]
     pub(crate) at: Option<String>,
+    /// Say whether the maintenance covers a build of this date (YYYY-MM-DD)
+    #[arg(long, value_name = "DATE")]
+    pub(crate) build_date: Option<String>,
 }
 
 #[derive(Debug, Args)]

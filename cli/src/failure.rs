@@ -7,8 +7,10 @@ use falconer_aws::StoreError;
 use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::stacks::StackError;
 use falconer_domain::air_gap::Guarded;
+use falconer_domain::date::NoDate;
 use falconer_domain::issue::OrderRefusal;
 use falconer_domain::keyring::KeyRingError;
+use falconer_domain::limits::{BadLimit, LimitsRefusal};
 use falconer_domain::operate::{BadSetting, TierRefusal};
 use falconer_domain::person::BadLine;
 use falconer_operator::import_export::cells::BadFile;
@@ -165,6 +167,9 @@ impl FailureKind {
             || cause.is::<OrderRefusal>()
             || matches!(cause.downcast_ref(), Some(Guarded::Rule(TierRefusal::NoSuchTier(_))))
             || cause.is::<BadSetting>()
+            || cause.is::<BadLimit>()
+            || matches!(cause.downcast_ref(), Some(LimitsRefusal::Bad(_) | LimitsRefusal::Both(_)))
+            || cause.is::<NoDate>()
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()
             || cause.is::<Undecided>()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use falconer_domain::air_gap::OperatorWord;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::operate::{Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::{Email, Note, PersonName};
@@ -120,7 +121,11 @@ pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, Arguments),
                 ),
                 None => (Reset::All, Arguments::of("reset-hardware").flag("--all")),
             };
-            Ok((Asked::Change(LicenseChange::ResetHardware(reset)), arguments.then(id)))
+            let (word, arguments) = match form.get("despite") {
+                Some(_) => (OperatorWord::Free, arguments.flag("--despite-offline-lease")),
+                None => (OperatorWord::Keep, arguments),
+            };
+            Ok((Asked::Change(LicenseChange::ResetHardware(reset, word)), arguments.then(id)))
         }
         "rotate-key" => Ok((Asked::Rotate, Arguments::of("rotate-key").then(id))),
         "reveal" => Ok((Asked::Reveal, Arguments::of("reveal").then(id))),

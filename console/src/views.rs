@@ -170,6 +170,7 @@ pub(crate) fn facts(license: &License, policy: Option<&Policy>, clock: &Clock) -
         fact("Own features", listed(license.features.iter().map(|feature| line(feature)))),
         fact("Devices", listed(license.devices.keys().map(DeviceId::to_string))),
         fact("Former devices", listed(license.released.keys().map(DeviceId::to_string))),
+        fact("Offline", offline(license, clock)),
         fact("Note", text(license.notes.as_ref().map(Note::as_str))),
     ]);
     facts.extend(operate::own_policy(&license.policy).map(|(name, own)| {
@@ -249,6 +250,12 @@ fn customer(license: &License) -> Vec<String> {
     let name = license.licensee_name.as_ref().map(PersonName::as_str);
     let emails = entered.into_iter().chain(typed).map(Email::as_str);
     name.into_iter().chain(emails).chain(license.user_id.as_deref()).map(line).collect()
+}
+
+/// The machines without a network that have a lease, and until when.
+fn offline(license: &License, clock: &Clock) -> String {
+    let out = license.offline.iter().filter(|(_, lease)| lease.is_out(clock.now()));
+    listed(out.map(|(id, lease)| format!("{id} until {}", clock.text(lease.until))))
 }
 
 fn fact(name: impl Into<String>, value: impl Into<String>) -> Fact {

@@ -48,6 +48,12 @@ impl Template {
         Ok(Self { document })
     }
 
+    /// The whole document, for what no other method reads: parameters and globals.
+    #[must_use]
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
     /// The tables, in the order of their logical ids.
     ///
     /// # Errors

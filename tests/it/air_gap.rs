@@ -10,6 +10,10 @@ use falconer_client::{
     AirGapText, Builder, CancelToken, Clock, ClockReading, FailureKind, Hardware, InvalidAnswer, Label,
     Licensing, LockCode, MessageId, Pending, PublicKeys, RawComponents, State, Transport, UnixMillis,
 };
+use falconer_domain::air_gap::OperatorWord;
+use falconer_domain::operate::Reset;
+use falconer_domain::{Catalog, Product};
+use falconer_operator::license_change::{ChangeRefusal, LicenseChange};
 use falconer_tests::{Fixture, Machine, TestStack, now};
 use serde_json::{Value, json};
 
@@ -377,6 +381,11 @@ fn a_seat_stays_while_its_lease_is_out() {
         assert_eq!(output.status.code(), Some(1));
         assert!(said(&output).contains("--despite-offline-lease"), "{}", said(&output));
     }
+    // The console has the same rule.
+    let change = LicenseChange::ResetHardware(Reset::All, OperatorWord::Keep);
+    let catalog = Catalog::built_in(&Product::parse("QF").unwrap()).unwrap();
+    let refused = change.apply(gap.stack.stored(&id), &catalog, now()).unwrap_err();
+    assert!(matches!(refused, ChangeRefusal::Held(_)), "{refused}");
     // The machine finds a network and deactivates: it may have kept a copy.
     let online = gap.builder("first", "first-online");
     let way = falconer_client::HttpTransport::new(&gap.stack.gateway().url());

@@ -1,6 +1,8 @@
 //! The client library with the real functions: activated, offline for days, revoked, reinstated, displaced, rotated,
 //! restarted and copied.
 
+mod maintenance;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use falconer_aws::{operator, tables};
 use falconer_domain::{Code, UnixMillis};
 use falconer_emulators::template::Template;
-use falconer_http::telemetry::{METRICS, NAMESPACE};
+use falconer_http::telemetry::{DIMENSION, METRICS, NAMESPACE};
 use falconer_tests::{Fixture, Machine, TestStack, TestStackOptions, checkout};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-fn template() -> Template {
+pub(crate) fn template() -> Template {
     Template::read(&checkout().join("template.yaml")).unwrap()
 }
 
@@ -18,29 +18,37 @@ fn written() -> BTreeSet<&'static str> {
     Code::ALL.iter().map(|code| code.name()).chain(METRICS).collect()
 }
 
-/// The metrics of an alarm: namespace and name.
-fn read_by(alarm: &Value) -> Vec<(String, String)> {
+/// The places of an alarm that name a metric.
+fn metrics_of(alarm: &Value) -> Vec<&Value> {
     let properties = &alarm["Properties"];
-    let of = |place: &Value| {
-        let text = |name: &str| place[name].as_str().unwrap_or_default().to_owned();
-        (text("Namespace"), text("MetricName"))
-    };
     match properties["Metrics"].as_array() {
-        None => vec![of(properties)],
+        None => vec![properties],
         Some(metrics) => {
-            let stats = metrics.iter().filter(|metric| !metric["MetricStat"].is_null());
-            stats.map(|metric| of(&metric["MetricStat"]["Metric"])).collect()
+            let stats = metrics.iter().map(|metric| &metric["MetricStat"]["Metric"]);
+            stats.filter(|metric| !metric.is_null()).collect()
         }
     }
 }
 
-/// The dashboard's rows of metrics. A dot repeats the row above, `...` all of its beginning.
-fn on_the_dashboard() -> Vec<(String, String)> {
+/// The metrics of an alarm: namespace and name.
+fn read_by(alarm: &Value) -> Vec<(String, String)> {
+    let text = |place: &Value, name: &str| place[name].as_str().unwrap_or_default().to_owned();
+    let of = |place: &Value| (text(place, "Namespace"), text(place, "MetricName"));
+    metrics_of(alarm).into_iter().map(of).collect()
+}
+
+/// The dashboard's widgets.
+fn widgets() -> Vec<Value> {
     let template = template();
     let body = &template.resource("Dashboard").unwrap()["Properties"]["DashboardBody"]["Fn::Sub"];
     let body: Value = serde_json::from_str(body.as_str().unwrap()).expect("a dashboard is JSON");
+    body["widgets"].as_array().unwrap().clone()
+}
+
+/// The dashboard's rows of metrics. A dot repeats the row above, `...` all of its beginning.
+fn on_the_dashboard() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for widget in body["widgets"].as_array().unwrap() {
+    for widget in widgets() {
         let mut above = (String::new(), String::new());
         for row in widget["properties"]["metrics"].as_array().unwrap() {
             let cell = |place: usize, above: &str| match row[place].as_str() {
@@ -94,6 +102,62 @@ fn watched_metrics_are_written() {
         ("AWS/Lambda", "Throttles"),
     ];
     assert_eq!(others, of_aws.map(|(space, name)| (space.to_owned(), name.to_owned())).into());
+}
+
+/// The line of a request, the alarms and the dashboard name one dimension and one value: the stack. An alarm without it would
+/// watch a metric that nothing writes, and be quiet for ever.
+#[test]
+fn alarms_watch_the_stack_that_writes() {
+    let stack = TestStack::start();
+    assert_eq!(stack.verify(&stack.put(Fixture::pro())).status, 200);
+    stack.settle();
+    let line = stack.request_lines().remove(0);
+    assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[DIMENSION]]));
+    assert_eq!(line[DIMENSION], "falconer-local", "the name that AWS::StackName has here");
+
+    let template = template();
+    let named = json!({ "Ref": "AWS::StackName" });
+    for function in template.of_type("AWS::Serverless::Function") {
+        assert!(function.1["Properties"]["Environment"].is_null(), "one environment for all: {}", function.0);
+    }
+    let environment = &template.document()["Globals"]["Function"]["Environment"]["Variables"];
+    assert_eq!(environment["STACK_NAME"], named);
+    let mut watched = 0;
+    for (id, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        for metric in metrics_of(alarm).into_iter().filter(|metric| metric["Namespace"] == NAMESPACE) {
+            assert_eq!(metric["Dimensions"], json!([{ "Name": DIMENSION, "Value": named }]), "{id}");
+            watched += 1;
+        }
+    }
+    assert!(watched > 10, "{watched}");
+    for widget in widgets() {
+        let rows = widget["properties"]["metrics"].as_array().unwrap();
+        if rows[0][0] != NAMESPACE {
+            continue;
+        }
+        assert_eq!((&rows[0][2], &rows[0][3]), (&json!(DIMENSION), &json!("${AWS::StackName}")));
+        let repeats = |row: &Value| row[0] == "..." || (row[2] == "." && row[3] == ".");
+        assert!(rows[1..].iter().all(repeats), "{rows:?}");
+    }
+}
+
+/// A dimension with one value for each stack makes no series more than there were without it: `docs/costs.md` counts them.
+#[test]
+fn a_stack_has_one_series_for_each_metric() {
+    let costs = std::fs::read_to_string(checkout().join("docs/costs.md")).unwrap();
+    let (_, after) = costs.split_once("All ").unwrap();
+    let (series, _) = after.split_once(" in every hour").expect("the number of series in docs/costs.md");
+    assert_eq!(series.parse(), Ok(written().len()), "docs/costs.md counts {series}");
+}
+
+/// A vendor with little traffic deploys at once: a trial without a request shows nothing (`docs/deploying.md`).
+#[test]
+fn deployments_are_at_once_by_default() {
+    let template = template();
+    let style = &template.document()["Parameters"]["DeploymentStyle"];
+    assert_eq!(style["Default"], "AllAtOnce");
+    let preference = &template.document()["Globals"]["Function"]["DeploymentPreference"];
+    assert_eq!(preference["Type"], json!({ "Ref": "DeploymentStyle" }), "a canary is one parameter away");
 }
 
 /// An account has ten metrics of alarms for nothing. `docs/costs.md` counts on it, and a deployment on its alarms.

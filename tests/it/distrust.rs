@@ -143,6 +143,9 @@ pub(crate) fn forged(ring: &KeyRing, request: &Value) -> String {
         interval: Some(3_650 * DAY),
         grace: Some(0),
         air_gap: None,
+        limits: None,
+        updates_until: None,
+        updates_version: None,
     };
     claims.sign(ring.current())
 }

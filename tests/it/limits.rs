@@ -146,7 +146,9 @@ fn forwarded_for_changes_nothing() {
             let address = format!("198.51.100.{attempt}");
             let claimed = format!("192.0.2.{number}");
             let mut headers = vec![(SOURCE_IP_HEADER.to_owned(), address)];
-            for name in ["x-forwarded-for", "x-real-ip", "forwarded", "cf-connecting-ip"] {
+            for name in
+                ["x-forwarded-for", "x-real-ip", "forwarded", "cf-connecting-ip", "cloudfront-viewer-address"]
+            {
                 headers.push((name.to_owned(), claimed.clone()));
             }
             headers

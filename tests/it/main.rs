@@ -4,6 +4,7 @@ mod activate_contract;
 mod air_gap;
 mod apps_script;
 mod attacks;
+mod behind_cloudfront;
 mod bench;
 mod catalogs;
 mod client;

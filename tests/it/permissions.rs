@@ -158,6 +158,8 @@ fn at_the_desk(stack: &TestStack) -> BTreeMap<String, Calls> {
     run("set-seats", &[id, "3"]);
     run("add-feature", &[id, "a"]);
     run("remove-feature", &[id, "a"]);
+    run("set-limit", &[id, "agents=10"]);
+    run("set-updates-until", &[id, "2027-01-01"]);
     run("set-policy", &[id, "max_transfers=1"]);
     run("set-customer", &[id, "--name", "Somebody"]);
     run("note", &[id, "called"]);

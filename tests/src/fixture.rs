@@ -70,6 +70,8 @@ impl Fixture {
             term: Term::Perpetual,
             seats: None,
             features: Vec::new(),
+            limits: falconer_domain::Limits::default(),
+            updates_until: None,
         };
         Self { order, form: KeyForm::Current, change: Box::new(|_, _| ()) }
     }

@@ -440,7 +440,7 @@ impl TestStack {
         lines
             .iter()
             .filter_map(|line| serde_json::from_str::<Value>(&line.text).ok())
-            .filter(|line| line["message"] == "request")
+            .filter(|line| line["_aws"].is_object())
             .collect()
     }
 

@@ -20,6 +20,8 @@ LICENSES = "lic_*"
 KEYS = " with keys "
 # Of the function, not of a version.
 NOT_VERSIONED = {"ReservedConcurrency"}
+# A description shows its parameters to everybody who lists versions. For a secret it names a number that changes with it.
+REVISED_BY = {"OriginVerifySecret": "OriginVerifyRevision"}
 
 
 def as_list(value):
@@ -163,6 +165,7 @@ def versions(template):
     for name, version in of_type(resources, "AWS::Lambda::Version").items():
         function = named(version["Properties"]["FunctionName"])
         depends = set(parameters_in(resources[function]["Properties"], template)) - NOT_VERSIONED
+        depends = {REVISED_BY.get(parameter, parameter) for parameter in depends}
         says = set(parameters_in({"d": version["Properties"].get("Description")}, template))
         if depends != says:
             yield f"{function} depends on {sorted(depends)}, and its VersionDescription names {sorted(says)}"
@@ -176,13 +179,22 @@ def versions(template):
                 yield f"{name} has the alarms {json.dumps(alarms)}: a list that a parameter takes away"
 
 
+def secrets(template):
+    """Each secret parameter is hidden, and has the number by which a version takes a new one."""
+    for name, parameter in template["Parameters"].items():
+        if name.endswith("Secret") != bool(parameter.get("NoEcho")):
+            yield f"{name} is shown to everybody who describes the stack, or hidden without need"
+        if parameter.get("NoEcho") and REVISED_BY.get(name) not in template["Parameters"]:
+            yield f"{name} has no number that changes with it"
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         template = json.load(file)
     with open(sys.argv[2], encoding="utf-8") as file:
         expected = yaml_parse(file.read())
     resources = template["Resources"]
-    found = [*roles(resources, expected), *functions(resources), *versions(template)]
+    found = [*roles(resources, expected), *functions(resources), *versions(template), *secrets(template)]
     if found:
         raise SystemExit("\n".join(found))
     print(f"{len(expected)} roles and policies, each as roles.yaml has it; every route goes to an alias")

@@ -1,4 +1,4 @@
-//! The project's only automation: `cargo xtask dev | test | e2e | moving | clients | template | deploy-drill | package | bench | load | mutants | docs | tidy | ci`.
+//! The project's only automation: `cargo xtask dev | test | e2e | moving | clients | template | deploy-drill | package | bench | load | mutants | docs | simulate | tidy | ci`.
 //!
 //! It starts programs and looks at what they answer. It links neither the SDK nor the DynamoDB stand-in, so that it is
 //! there after seconds and a change in them never rebuilds it.
@@ -30,6 +30,7 @@ mod process_table;
 mod python;
 mod secrets;
 mod seed;
+mod simulate;
 mod stack;
 mod step;
 mod template;
@@ -78,6 +79,8 @@ enum Task {
     Mutants(mutants::Mutants),
     /// Write docs/openapi.yaml and docs/openapi.html from the types.
     Docs,
+    /// Simulate growth, for the tables of docs/scaling.md.
+    Simulate(simulate::SimulateOptions),
     /// Count habits of names and sentences, and check the subjects of new commits.
     Tidy(tidy::TidyOptions),
     /// Run what continuous integration runs, in its order.
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
             Task::Load(options) => bench::load(&workspace, &options),
             Task::Mutants(options) => mutants::run(&workspace, &options),
             Task::Docs => docs::run(&workspace),
+            Task::Simulate(options) => simulate::run(&workspace, &options),
             Task::Tidy(options) => tidy::run(&workspace, &options),
             Task::Ci => ci::run(&workspace),
         })

@@ -9,7 +9,7 @@ use crate::step;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// Validates the template, lints it, expands it, and looks at what came out: by a linter, by our own expectations of every
+/// Validates the template, lints it and the one for CloudFront, expands it, and looks at what came out: by a linter, by our own expectations of every
 /// role, and by checkov.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let tools = tools::TEMPLATE.install(workspace)?;
@@ -23,8 +23,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     step::run(&mut validate, "SAM refuses template.yaml: its message is above")?;
 
     let mut lint = command("cfn-lint");
-    lint.arg("template.yaml");
-    step::run(&mut lint, "cfn-lint found something in template.yaml: its message is above")?;
+    lint.args(["template.yaml", "cloudfront.yaml"]);
+    step::run(
+        &mut lint,
+        "cfn-lint found something in template.yaml or cloudfront.yaml: its message is above",
+    )?;
 
     let mut expand = command("python");
     expand.args(["xtask/python/transform.py", "template.yaml"]).arg(&expanded);

@@ -26,6 +26,10 @@ pub(crate) enum LicenseChange {
     AddFeature(Feature),
     /// Take away a feature that the license has of its own
     RemoveFeature(Feature),
+    /// Set limits of a license, in the place of its tier's
+    SetLimit(SetLimit),
+    /// Set the end of a license's maintenance: later builds are not covered, and earlier ones run on
+    SetUpdatesUntil(SetUpdatesUntil),
     /// Give a license rules of its own: grace, transfers, check interval and the other members of a policy
     SetPolicy(SetPolicy),
     /// Correct who the customer is: e-mail, your own id, name
@@ -91,6 +95,27 @@ pub(crate) struct SetSeats {
     /// A device that loses its seat; may be repeated
     #[arg(long, value_name = "DEVICE")]
     pub(crate) release: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("numbers").required(true).multiple(true).args(["limits", "remove"])))]
+pub(crate) struct SetLimit {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// A limit and its number, as agents=10
+    #[arg(value_name = "NAME=NUMBER")]
+    pub(crate) limits: Vec<String>,
+    /// A limit of its own that is the tier's again; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) remove: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetUpdatesUntil {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// The last day whose builds are covered (YYYY-MM-DD), or never: the maintenance does not end
+    pub(crate) date: String,
 }
 
 #[derive(Debug, Args)]

@@ -1,13 +1,14 @@
 //! `explain`: the checks of verify, with the values that each compares.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
 use falconer_aws::operator::AuditRecord;
-use falconer_domain::Code;
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{DeviceId, Hardware, Used};
 use falconer_domain::verify::Check;
+use falconer_domain::{CalendarDate, Code};
 use falconer_operator::explanation::{self, Explanation, NotHardware, Question, compared};
 use falconer_operator::history::Recent;
 use falconer_operator::root;
@@ -31,6 +32,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
     }
     let hardware = received.map(|received| received.components);
     let question = Question { license, hardware, at, now: context.now };
+    let build = explain.build_date.as_deref().map(CalendarDate::read).transpose()?;
     let explanation = Explanation::of(question, context.store, context.ring, &context.service).await?;
     let Explanation { standing, code, checks, device, hardware_given, between, answered } = &explanation;
     if context.options.json {
@@ -41,6 +43,10 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
             "licenseId": standing.license.id.as_str(), "at": at.0, "code": code.name(),
             "valid": *code == Code::Valid, "checks": checks, "device": device, "audit": rows(between),
             "refusals": rows(&answered.refusals), "granted": rows(&answered.granted),
+            "limits": standing.limits, "ownLimits": standing.license.limits,
+            "updatesUntil": standing.license.updates_until,
+            "updatesVersion": standing.maintenance.as_ref().and_then(|it| it.newest_version.as_deref()),
+            "buildCovered": build.map(|build| standing.covers(build)),
             "offline": render::offline_json(&standing.license, context.now),
         }))?);
     }
@@ -71,6 +77,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
             "\nOffline leases, which no refusal reaches before they end:\n              {offline}"
         ));
     }
+    lines.push(granted_text(standing, build));
     if let Some(erased_at) = standing.license.erased_at {
         lines.push(format!(
             "\nIts person was erased on {}: names and addresses are gone, and with them where its requests came from.",
@@ -88,6 +95,31 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
     }
     lines.extend(last_answers(answered, standing));
     Ok(output::line(lines.join("\n"))?)
+}
+
+/// Formats limits and maintenance, which change nothing about verify's answer: applications decide by them.
+fn granted_text(standing: &EffectiveLicense, build: Option<CalendarDate>) -> String {
+    let own = &standing.license.limits;
+    let limit = |(name, value): (&str, u64)| {
+        let source = if own.get(name).is_some() { "its own" } else { "its tier's" };
+        format!("{name} {value} ({source})")
+    };
+    let limits: Vec<_> = standing.limits.iter().map(limit).collect();
+    let limits = if limits.is_empty() { "none".to_owned() } else { limits.join(", ") };
+    let updates = match &standing.maintenance {
+        Some(maintenance) => format!("{}; older builds run on", render::maintenance_text(maintenance)),
+        None => "every build is covered".to_owned(),
+    };
+    let mut text = format!("\n  Limits   {limits}\n  Updates  {updates}");
+    if let Some(build) = build {
+        let said = if standing.covers(build) {
+            "is covered: it runs"
+        } else {
+            "is not covered: its application says UPDATES_ENDED"
+        };
+        let _ = write!(text, "\n  Build    of {build} {said}");
+    }
+    text
 }
 
 /// Formats the last answers, refusals first, because a refusal is the usual reason to look.

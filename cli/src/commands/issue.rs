@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use falconer_aws::operator::PlacedOrder;
 use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
-use falconer_domain::{License, LicenseId, LicenseKey, Product, TierName};
+use falconer_domain::{CalendarDate, License, LicenseId, LicenseKey, Limits, Product, TierName};
 use falconer_operator::import_export::bulk::{Bulk, BulkError};
 use falconer_operator::import_export::cells::{CsvRow, Sheet};
 use falconer_operator::import_export::issue_csv::{self, Keyed};
@@ -319,6 +319,8 @@ fn order(issue: Issue, product: Product) -> Result<Order> {
         term,
         seats: issue.seats,
         features: issue.features,
+        limits: Limits::read(issue.limits.iter().map(String::as_str))?,
+        updates_until: issue.updates_until.as_deref().map(CalendarDate::read).transpose()?,
     })
 }
 
@@ -354,6 +356,8 @@ impl Handed<'_> {
             "status": license.status.as_str(),
             "expiresAt": license.expires_at.map(|at| at.0),
             "durationDays": license.duration_days,
+            "ownLimits": license.limits,
+            "updatesUntil": license.updates_until,
         })
     }
 
@@ -366,6 +370,9 @@ impl Handed<'_> {
             format!("Status       {}", license.status.as_str()),
             format!("Ends         {}", render::ends(license)),
         ];
+        let limits = render::limits_text(&license.limits);
+        lines.extend(limits.map(|limits| format!("Own limits   {limits}")));
+        lines.extend(license.updates_until.map(|date| format!("Updates      until {date}")));
         match (self.order, self.outcome) {
             (Some(order), IssueTime::Now) => lines.push(format!("Order        {order}")),
             (Some(order), IssueTime::There) => {

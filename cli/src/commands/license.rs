@@ -8,6 +8,8 @@ use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::air_gap::{OperatorWord, guarded};
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::DeviceId;
+use falconer_domain::limits::LimitsChange;
+use falconer_domain::maintenance::{self, UpdatesEnd};
 use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::Note;
 use falconer_domain::{Catalog, License, Status, TierName};
@@ -15,7 +17,7 @@ use falconer_operator::history::Recent;
 use falconer_operator::license_service::{AuditAction, ChangeError};
 use falconer_operator::replacement::{Replacement, fresh_key};
 use falconer_operator::{time, words};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::args::{self, LicenseChange};
 use crate::commands::{CommandContext, opened, reason, unseen};
@@ -72,6 +74,19 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
         LicenseChange::RemoveFeature(of) => {
             let rule = |_: &Catalog| |license| operate::remove_feature(license, &of.feature);
             edit(context, &of.change, "remove-feature", "FEATURE_REMOVED", rule).await
+        }
+        LicenseChange::SetLimit(set) => {
+            let (limits, removed) = (set.limits.iter(), set.remove.iter());
+            let change = LimitsChange::read(limits.map(String::as_str), removed.map(String::as_str))?;
+            let rule = |_: &Catalog| move |license| operate::set_limits(license, &change);
+            edit(context, &set.change, "set-limit", "LIMITS_SET", rule).await
+        }
+        LicenseChange::SetUpdatesUntil(set) => {
+            let end = UpdatesEnd::read(&set.date)?;
+            let rule = |_: &Catalog| {
+                move |license| Ok::<_, Infallible>(maintenance::set_updates_until(license, end))
+            };
+            edit(context, &set.change, "set-updates-until", "UPDATES_UNTIL_SET", rule).await
         }
         LicenseChange::SetPolicy(set) => {
             let change = if set.reset { PolicyChange::reset() } else { PolicyChange::default() };
@@ -283,18 +298,24 @@ impl ChangeResult {
     }
 }
 
+/// The effective members, which follow from the license's own and those of its tier.
+const FOLLOWING: [&str; 2] = ["features", "limits"];
+
 /// The members that differ, as `name: before → after`.
 fn difference(before: &Value, after: &Value) -> Vec<String> {
-    let members = before.as_object().into_iter().flatten();
-    members
-        .filter(|(name, value)| after[name.as_str()] != **value && name.as_str() != "features")
-        .flat_map(|(name, value)| match (value, &after[name.as_str()]) {
-            (Value::Object(_), after) => {
-                difference(value, after).into_iter().map(|member| format!("{name}.{member}")).collect()
+    let names = |document: &Value| document.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    let (mut all, more): (Vec<String>, Vec<String>) = (names(before), names(after));
+    all.extend(more.into_iter().filter(|name| before.get(name).is_none()));
+    let differing = all.iter().filter(|name| before[name.as_str()] != after[name.as_str()]);
+    differing
+        .filter(|name| !FOLLOWING.contains(&name.as_str()))
+        .flat_map(|name| match (&before[name.as_str()], &after[name.as_str()]) {
+            (before @ Value::Object(_), after) => {
+                difference(before, after).into_iter().map(|member| format!("{name}.{member}")).collect()
             }
-            (value, after) => vec![format!(
+            (before, after) => vec![format!(
                 "{name}: {} → {}",
-                render::member_text(name, value),
+                render::member_text(name, before),
                 render::member_text(name, after)
             )],
         })

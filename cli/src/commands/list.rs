@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use falconer_domain::person::{Email, PersonName};
-use falconer_domain::{LicenseId, Status};
+use falconer_domain::{CalendarDate, LicenseId, Status};
 use falconer_operator::listing::{LicensePage, PageOf, SearchMethod, Selection};
 use serde_json::json;
 
@@ -47,6 +47,10 @@ pub(crate) async fn run(context: &CommandContext<'_>, list: List) -> Result<()> 
 fn selection(context: &CommandContext<'_>, list: &List) -> Result<Selection> {
     if let Some(days) = list.expiring {
         return Ok(Selection::Ending(context.now, context.now.plus_days(days)));
+    }
+    if let Some(days) = list.updates_ending {
+        let today = CalendarDate::of(context.now);
+        return Ok(Selection::UpdatesEnding(today, today.plus_days(days)));
     }
     if let Some(typed) = &list.user {
         return Ok(Selection::OfUser(given(PersonName::read(typed)?, "--user")?));

@@ -235,13 +235,11 @@ fn opened(file: &RootFile, source: &PassphraseSource) -> Result<RootKey> {
 }
 
 fn new_passphrase(source: &PassphraseSource) -> Result<SecretString> {
-    match &source.passphrase_file {
-        Some(path) => from_file(path),
-        None => {
-            let prompt = format!("Passphrase of the new root, {MIN_PASSPHRASE_CHARS} characters or more");
-            asked(&prompt, Some("The same once more"))
-        }
+    if let Some(path) = &source.passphrase_file {
+        return from_file(path);
     }
+    let prompt = format!("Passphrase of the new root, {MIN_PASSPHRASE_CHARS} characters or more");
+    asked(&prompt, Some("The same once more"))
 }
 
 fn from_file(path: &Path) -> Result<SecretString> {

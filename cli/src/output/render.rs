@@ -8,14 +8,14 @@ use falconer_domain::license::Device;
 use falconer_domain::operate::{self, OwnValue};
 use falconer_domain::person::{DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{FormerDevice, Seats, TransferQuota};
-use falconer_domain::{License, LicenseId, UnixMillis};
+use falconer_domain::{License, LicenseId, Limits, Maintenance, UnixMillis};
 use falconer_operator::stats::Statistics;
 use falconer_operator::{audit_words, time, words};
 use serde_json::{Value, json};
 
 /// A license as one JSON object.
 pub(crate) fn license_json(standing: &EffectiveLicense, issuance: &IssuanceRecord, now: UnixMillis) -> Value {
-    let EffectiveLicense { license, policy, features } = standing;
+    let EffectiveLicense { license, policy, features, limits, maintenance } = standing;
     let (seats, transfers) = (Seats::of(license, policy, now), TransferQuota::of(license, policy, now));
     let release = |(id, released): (&DeviceId, &FormerDevice)| {
         let mut shown = device_json(id, &released.device);
@@ -39,6 +39,10 @@ pub(crate) fn license_json(standing: &EffectiveLicense, issuance: &IssuanceRecor
         "licenseeEmail": license.licensee_email.as_ref().map(Email::as_str),
         "features": features,
         "ownFeatures": license.features,
+        "limits": limits,
+        "ownLimits": license.limits,
+        "updatesUntil": license.updates_until,
+        "updatesVersion": maintenance.as_ref().and_then(|maintenance| maintenance.newest_version.as_deref()),
         "seats": { "used": seats.used, "max": seats.max, "freeUsed": license.free_used },
         "transfers": {
             "used": transfers.used, "max": transfers.max, "total": license.transfers_total,
@@ -77,6 +81,20 @@ fn own_policy_text(license: &License) -> Option<String> {
     });
     let own: Vec<_> = own.collect();
     (!own.is_empty()).then(|| own.join(", "))
+}
+
+/// Limits for a person; `None` where there are none.
+pub(crate) fn limits_text(limits: &Limits) -> Option<String> {
+    let limits: Vec<_> = limits.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    (!limits.is_empty()).then(|| limits.join(", "))
+}
+
+/// The builds that a license covers, for a person.
+pub(crate) fn maintenance_text(maintenance: &Maintenance) -> String {
+    match &maintenance.newest_version {
+        Some(version) => format!("until {}; the newest covered version is {version}", maintenance.until),
+        None => format!("until {}", maintenance.until),
+    }
 }
 
 fn device_json(id: &DeviceId, device: &Device) -> Value {
@@ -133,7 +151,7 @@ pub(crate) fn license_text(
     issuance: &IssuanceRecord,
     now: UnixMillis,
 ) -> String {
-    let EffectiveLicense { license, policy, .. } = standing;
+    let EffectiveLicense { license, policy, limits, maintenance, .. } = standing;
     let (seats, transfers) = (Seats::of(license, policy, now), TransferQuota::of(license, policy, now));
     let mut lines = vec![
         ("License id", license.id.to_string()),
@@ -156,6 +174,9 @@ pub(crate) fn license_text(
         license.erased_at.map(|at| format!("{}; the application's words are not stored", moment(at))),
     );
     some("Features", (!license.features.is_empty()).then(|| license.features.join(", ")));
+    some("Limits", limits_text(limits));
+    some("Own limits", limits_text(&license.limits));
+    some("Updates", maintenance.as_ref().map(maintenance_text));
     some("Own policy", own_policy_text(license));
     some("Offline", offline_text(license, now));
     some("Replaces", license.replaces.as_ref().map(LicenseId::to_string));
@@ -341,7 +362,7 @@ pub(crate) fn member_text(name: &str, value: &Value) -> String {
         devices.iter().map(|device| Some(device["id"].as_str()?.to_owned())).collect()
     };
     match value {
-        Value::Null if name == "expiresAt" => "never".to_owned(),
+        Value::Null if ["expiresAt", "updatesUntil"].contains(&name) => "never".to_owned(),
         Value::Null => "none".to_owned(),
         Value::Number(millis) if name.ends_with("At") => {
             millis.as_i64().map_or_else(|| millis.to_string(), |millis| moment(UnixMillis(millis)))

@@ -53,6 +53,10 @@ pub(crate) struct OpenSettings {
     /// Name of this device, for the other users of the license.
     #[arg(long, value_name = "NAME")]
     device_name: Option<String>,
+    /// Date on which this build of the application was made (YYYY-MM-DD): a license whose maintenance ended before it is
+    /// `UPDATES_ENDED`.
+    #[arg(long, value_name = "DATE")]
+    build_date: Option<String>,
     /// Proxy instead of the one in the machine's settings. One with a password belongs into `https_proxy`: other programs
     /// can see the options of a process.
     #[arg(long, value_name = "URL")]
@@ -178,6 +182,9 @@ impl OpenSettings {
         }
         if let Some(name) = &self.device_name {
             builder = builder.device_name(name);
+        }
+        if let Some(date) = &self.build_date {
+            builder = builder.build_date(date);
         }
         if let Some(url) = &self.proxy {
             builder = builder.proxy(url);

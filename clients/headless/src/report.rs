@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 /// State, and what to say about it: members of the snapshot.
 pub(crate) fn status(licensing: &Licensing) -> Value {
-    let Snapshot { state, unlocked, lock_code, message, .. } = licensing.snapshot();
-    json!({ "state": state, "unlocked": unlocked, "lock_code": lock_code, "message": message })
+    let Snapshot { state, unlocked, lock_code, message, detail, .. } = licensing.snapshot();
+    json!({ "state": state, "unlocked": unlocked, "lock_code": lock_code, "message": message, "detail": detail })
 }
 
 /// What an application wants to hear of when it changes: everything but the time.

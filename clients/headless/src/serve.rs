@@ -241,6 +241,7 @@ fn look_at(licensing: &Licensing, look: &Look) -> Value {
         Look::Snapshot => json!(licensing.snapshot()),
         Look::Status => report::status(licensing),
         Look::HasFeature(name) => json!({ "on": licensing.has_feature(name) }),
+        Look::Limit(name, default) => json!({ "limit": licensing.limit(name, *default) }),
         Look::License => json!({ "license": licensing.license() }),
         Look::Notice => json!({ "notice": licensing.notice() }),
         Look::Pending => json!({ "pending": licensing.pending() }),

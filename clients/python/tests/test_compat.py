@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from local_stack import LocalStack, Relay
 
-from falconer_licensing import State
+from falconer_licensing import State, Waiting
 from falconer_licensing.compat import ConfigError, LicenseManager, Outcome, read_config, read_license_info
 
 FLOW = """
@@ -152,8 +152,14 @@ def test_taking_over_waits_for_the_network(application: Application, stack: Loca
 
 def test_outage_keeps_the_dashboard(application: Application, stack: LocalStack, relay: Relay) -> None:
     application.start("first", stack.issue())
-    relay.cut()
+    relay.behave = lambda _path, _body: None
     assert application.start("first")[0] == "dashboard"
+
+    # Something waits for the server, so this start asks, and nobody answers.
+    _, manager = application.start("first")
+    assert isinstance(manager.licensing.deactivate(), Waiting)
+    place, manager = application.start("first")
+    assert (place, manager.licensing.pending is not None) == ("dashboard", True)
 
 
 @pytest.mark.parametrize(

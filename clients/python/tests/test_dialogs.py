@@ -220,6 +220,19 @@ def test_bad_key_is_corrected_and_activates(
     assert licensing.state is State.ACTIVE
 
 
+def test_texts_are_in_the_language_of_the_vendor(
+    begin: Begin, bench: Bench, texts: Texts, request: pytest.FixtureRequest
+) -> None:
+    is_german = "de" in request.node.callspec.id
+    driver = begin(bench.open())
+    assert driver.text("activate") == ("Aktivieren" if is_german else "Activate")
+    driver.press("activate")
+    wrong = "Das ist kein Lizenzschlüssel." if is_german else "This is not a license key."
+    assert driver.error(Field.KEY) == wrong
+    untranslated = Texts({"dialog.key": "Clé"})
+    assert (untranslated.caption("dialog.key"), untranslated.caption("dialog.name")) == ("Clé", "Name")
+
+
 def test_taken_seat_moves_here(begin: Begin, bench: Bench, stack: LocalStack, texts: Texts, shot: Shot) -> None:
     key = stack.issue()
     bench.open("first", device_name="Annas Laptop").activate(key)

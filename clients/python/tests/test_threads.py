@@ -229,7 +229,12 @@ def test_dropped_license_leaves_nothing(bench: Bench, tmp_path: Path, stack: Loc
 
 
 BEGINNING = """
-import os, sys, threading, time
+import atexit, os, sys, threading, time
+def look_back():
+    # Registered before the library, so it runs after what the library does at exit.
+    from falconer_licensing import _native
+    print("open" if licensing._handle.is_open else "closed", _native.calls_in_progress())
+atexit.register(look_back)
 from falconer_licensing import Licensing, State
 licensing = Licensing("QF", sys.argv[1], keys=sys.argv[2], store=sys.argv[3], timeout=60, allow_machine_id_override=True)
 licensing.on_change(print)
@@ -256,6 +261,22 @@ def test_interpreter_ends_in_a_request(bench: Bench, stack: LocalStack, relay: R
     assert "Fatal" not in done.stderr
     assert "panicked" not in done.stderr
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "closed 0"
+
+
+def test_child_ends_at_once_while_its_parent_asks(bench: Bench, stack: LocalStack, relay: Relay) -> None:
+    licensing = bench.open(server=relay.url)
+    licensing.activate(stack.issue())
+    licensing.close()
+    relay.behave = lambda _path, _body: time.sleep(20)
+    program = BEGINNING + (
+        "threading.Thread(target=licensing.refresh, daemon=True).start(); time.sleep(0.4)\n"
+        "begun = time.monotonic(); child = os.fork()\n"
+        "if child == 0: atexit.unregister(look_back); sys.exit(0)\n"
+        "os.waitpid(child, 0); print('child', time.monotonic() - begun < 1.5)\n"
+    )
+    done = _program(bench, relay.url, stack, program, 12)
+    assert "child True" in done.stdout, done.stdout + done.stderr
 
 
 def test_interrupt_ends_a_call_on_the_main_thread(bench: Bench, stack: LocalStack, relay: Relay) -> None:
@@ -274,4 +295,5 @@ def test_interrupt_ends_a_call_on_the_main_thread(bench: Bench, stack: LocalStac
 def _program(bench: Bench, url: str, stack: LocalStack, program: str, limit: float) -> subprocess.CompletedProcess[str]:
     """Runs a program on the store of the first machine. One that hangs fails the test."""
     command = [sys.executable, "-c", program, url, stack.keys, str(bench.folder / "first.db")]
-    return subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+    # Python looks for modules in the working folder first, and that of the tests holds the package without its module.
+    return subprocess.run(command, cwd=bench.folder, capture_output=True, text=True, timeout=limit, check=False)

@@ -127,7 +127,8 @@ def test_rust_lines_of_the_readme_run(tmp_path: Path, stack: LocalStack, relay: 
 
 
 def test_wheel_is_one_for_all_pythons_and_holds_no_test_module(wheel: Path, stranger: Path) -> None:
-    assert "-cp39-abi3-manylinux_2_17_x86_64" in wheel.name
+    assert "-cp39-abi3-" in wheel.name
+    assert "manylinux_2_17_x86_64" in wheel.name
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     for needed in (

@@ -275,6 +275,7 @@ impl Dialog {
                     let wait = span(moment.0 - self.licensing.now().0);
                     lines.push(Line::from(format!("It may move again in {wait}.")).yellow());
                 }
+                lines.extend(self.form.detail().map(|detail| Line::from(detail.to_owned())));
                 lines.extend(code(failure));
             }
             _ => {}
@@ -322,6 +323,8 @@ fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
         row("Device", dashboard.device.clone()),
         row("Features", format!("{} ({on})", dashboard.features.join(", "))),
     ];
+    lines.extend(dashboard.updates_until.map(|until| row("Updates", format!("until {until}"))));
+    lines.extend(dashboard.detail.clone().map(|detail| row("Note", detail)));
     lines.extend(dashboard.pending.map(|pending| row("Waiting", pending.name().to_owned())));
     lines.extend(dashboard.notice.map(|notice| row("Note", notice.to_string())));
     let block = Block::bordered().title(" License ").padding(Padding::uniform(1));

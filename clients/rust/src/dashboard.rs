@@ -1,5 +1,9 @@
 //! The page about an existing license, without a screen.
 
+use std::collections::BTreeMap;
+
+use falconer_domain::CalendarDate;
+
 use crate::clock::UnixSeconds;
 use crate::licensing::{Licensing, Pending};
 use crate::state::State;
@@ -17,6 +21,12 @@ pub struct Dashboard {
     pub tier: String,
     /// Features of the license, also while they are off.
     pub features: Vec<String>,
+    /// Limits of the license by their names, also while they do not count.
+    pub limits: BTreeMap<String, u64>,
+    /// Last day whose builds are covered; `None` covers every build.
+    pub updates_until: Option<CalendarDate>,
+    /// One more sentence below the message of the state; see [`Licensing::detail`].
+    pub detail: Option<String>,
     /// True while the features are on.
     pub unlocked: bool,
     /// License key in a form that may be shown.
@@ -43,6 +53,9 @@ impl Dashboard {
             state: licensing.status(),
             tier: license.tier.unwrap_or_default(),
             features: license.features,
+            limits: license.limits,
+            updates_until: license.updates_until,
+            detail: licensing.detail(),
             unlocked: license.offline_until.is_some(),
             masked_key: license.masked_key,
             days_left: license.expires_at.map(days),

@@ -110,5 +110,6 @@ fn stated_term(claims: &Claims) -> LeaseTerm {
         refresh_at: UnixSeconds(claims.refresh_at.unwrap_or(claims.at)),
         exp: UnixSeconds(claims.exp),
         license_expires_at: claims.license_expires_at.map(UnixSeconds),
+        updates_until: claims.updates_until,
     }
 }

@@ -222,6 +222,7 @@ fn message_of_refusal(code: &str) -> MessageId {
         return lock.message_id();
     }
     match code {
+        "UPDATES_ENDED" => MessageId::UpdatesEnded,
         "INVALID_SIGNATURE" => MessageId::InvalidSignature,
         "NOT_FOUND" => MessageId::NotFound,
         "SEATS_EXHAUSTED" => MessageId::SeatsExhausted,

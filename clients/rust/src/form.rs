@@ -2,6 +2,7 @@
 //! does so in a terminal.
 
 mod by_file;
+mod next_action;
 
 use falconer_domain::LicenseKey;
 use falconer_domain::license_key::MAX_TYPED_BYTES;
@@ -10,7 +11,7 @@ use falconer_domain::person::{Email, MAX_PERSON_CHARS, PersonName};
 use crate::answer::SeatHolder;
 use crate::cancel::CancelToken;
 use crate::clock::UnixSeconds;
-use crate::failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
+use crate::failure::{Failure, InvalidInput};
 use crate::licensing::{Activation, AirGapText, Licensing, Pending};
 use crate::state::{LockCode, State};
 use crate::user_message::{MessageId, UserMessage};
@@ -97,48 +98,15 @@ impl Phase {
     fn failed(failure: Failure) -> Self {
         Self::Failed { next: NextAction::after(&failure), failure }
     }
-}
 
-impl NextAction {
-    fn after(failure: &Failure) -> Self {
-        match failure.kind {
-            FailureKind::Input(InvalidInput::Key | InvalidInput::MissingKey)
-            | FailureKind::Answer(InvalidAnswer::OtherProduct) => Self::Correct(Field::Key),
-            FailureKind::Input(InvalidInput::Name) => Self::Correct(Field::Name),
-            FailureKind::Input(InvalidInput::Email) => Self::Correct(Field::Email),
-            FailureKind::Refused => Self::after_refusal(failure),
-            FailureKind::Offline(_)
-            | FailureKind::Busy
-            | FailureKind::NothingSent
-            | FailureKind::Forked
-            | FailureKind::Answer(
-                InvalidAnswer::NotTheServer
-                | InvalidAnswer::UntrustedSignature
-                | InvalidAnswer::NotForThisRequest
-                | InvalidAnswer::NotAnAnswer
-                | InvalidAnswer::OwnText
-                | InvalidAnswer::DamagedText
-                | InvalidAnswer::NewerText
-                | InvalidAnswer::AlreadyImported
-                | InvalidAnswer::NoRequest,
-            ) => Self::TryAgain,
-            FailureKind::NotAirGapped
-            | FailureKind::Answer(InvalidAnswer::OtherMachine)
-            | FailureKind::Store
-            | FailureKind::Setting(_) => Self::AskVendor,
-        }
-    }
-
-    fn after_refusal(failure: &Failure) -> Self {
-        match (failure.code.as_deref().unwrap_or_default(), failure.next_transfer_at) {
-            ("SEATS_EXHAUSTED" | "DEVICE_REQUIRED" | "HARDWARE_MISMATCH", _) => {
-                Self::MoveHere(failure.holders.clone())
+    /// The step after a seat was taken.
+    fn after(state: State) -> Self {
+        match state {
+            // The seat is this device's, and the license does not cover this build.
+            State::Locked { code: code @ LockCode::UpdatesEnded } => {
+                Self::failed(Failure::refused(code.name()))
             }
-            ("INVALID_SIGNATURE" | "NOT_FOUND", _) => Self::Correct(Field::Key),
-            ("EMAIL_MISMATCH", _) => Self::Correct(Field::Email),
-            ("TRANSFER_COOLDOWN", Some(moment)) => Self::WaitUntil(moment),
-            ("CONCURRENT_UPDATE" | "TRANSFER_COOLDOWN", _) => Self::TryAgain,
-            _ => Self::AskVendor,
+            _ => Self::Done,
         }
     }
 }
@@ -150,6 +118,8 @@ pub struct ActivationForm {
     texts: [String; 3],
     focus: Field,
     phase: Phase,
+    /// Values of the license that the message speaks of.
+    detail: Option<String>,
     /// Index of the holder that would lose its seat.
     chosen: usize,
     /// Ends the request under way.
@@ -164,6 +134,7 @@ impl ActivationForm {
             texts: Default::default(),
             focus: Field::Key,
             phase: Phase::Editing,
+            detail: None,
             chosen: 0,
             cancel: CancelToken::new(),
         }
@@ -173,8 +144,8 @@ impl ActivationForm {
     #[must_use]
     pub fn for_state(state: State) -> Self {
         let mut form = Self::new();
-        if let State::Locked { code: LockCode::HardwareMismatch } = state {
-            form.phase = Phase::failed(Failure::refused(LockCode::HardwareMismatch.name()));
+        if let State::Locked { code: code @ (LockCode::HardwareMismatch | LockCode::UpdatesEnded) } = state {
+            form.phase = Phase::failed(Failure::refused(code.name()));
         }
         form
     }
@@ -203,6 +174,13 @@ impl ActivationForm {
             Phase::ByFile { problem: None, .. } => MessageId::AnswerWaits.message(),
             Phase::Done => MessageId::Active.message(),
         }
+    }
+
+    /// One more sentence to show below the message, with the values of this license; see
+    /// [`Licensing::detail`](Licensing::detail).
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref().filter(|_| matches!(self.phase, Phase::Failed { .. }))
     }
 
     /// Moves the focus. A complete key that loses the focus is rewritten as it is printed, so that the user can compare
@@ -298,7 +276,7 @@ impl ActivationForm {
         let cancel = self.begin();
         let [key, name, email] = self.texts.clone();
         Some(move |licensing: &Licensing| {
-            SubmitOutcome(licensing.cancelled_by(&cancel).activate(&key, &name, &email))
+            SubmitOutcome::of(licensing, licensing.cancelled_by(&cancel).activate(&key, &name, &email))
         })
     }
 
@@ -309,10 +287,11 @@ impl ActivationForm {
         let cancel = self.begin();
         move |licensing: &Licensing| {
             let sent = licensing.cancelled_by(&cancel).refresh();
-            SubmitOutcome(match sent {
+            let sent = match sent {
                 Err(failure) if waits_for_answer(licensing, &failure) => Ok(Activation::Waiting(failure)),
                 sent => sent.map(Activation::Done),
-            })
+            };
+            SubmitOutcome::of(licensing, sent)
         }
     }
 
@@ -356,17 +335,18 @@ impl ActivationForm {
         Some(move |licensing: &Licensing| {
             let licensing = licensing.cancelled_by(&cancel);
             let moved = licensing.transfer(key.as_deref(), &name, &email, from.as_deref());
-            SubmitOutcome(moved.map(Activation::Done))
+            SubmitOutcome::of(&licensing, moved.map(Activation::Done))
         })
     }
 
     /// Takes the result of a finished closure and moves to the next step.
     pub fn finish(&mut self, outcome: SubmitOutcome) {
         self.chosen = 0;
-        self.phase = match outcome.0 {
+        self.detail = outcome.detail;
+        self.phase = match outcome.activated {
             // Another program has taken the waiting activation back.
             Ok(Activation::Done(State::NotActivated)) => Phase::Editing,
-            Ok(Activation::Done(_)) => Phase::Done,
+            Ok(Activation::Done(state)) => Phase::after(state),
             Ok(Activation::Waiting(failure)) => Phase::Waiting(failure),
             Err(failure) => Phase::failed(failure),
         };
@@ -384,7 +364,16 @@ impl Default for ActivationForm {
 
 /// Result of a closure that the form returned.
 #[derive(Debug)]
-pub struct SubmitOutcome(Result<Activation, Failure>);
+pub struct SubmitOutcome {
+    activated: Result<Activation, Failure>,
+    detail: Option<String>,
+}
+
+impl SubmitOutcome {
+    fn of(licensing: &Licensing, activated: Result<Activation, Failure>) -> Self {
+        Self { activated, detail: licensing.detail() }
+    }
+}
 
 /// True if an activation still waits after this failure.
 fn waits_for_answer(licensing: &Licensing, failure: &Failure) -> bool {

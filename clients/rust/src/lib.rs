@@ -112,8 +112,8 @@ pub use cancel::CancelToken;
 pub use clock::{Clock, ClockReading, SystemClock, UnixSeconds};
 pub use dashboard::Dashboard;
 pub use failure::{Failure, FailureKind, InvalidAnswer, InvalidInput};
-pub use falconer_domain::UnixMillis;
 pub use falconer_domain::hardware::Label;
+pub use falconer_domain::{CalendarDate, UnixMillis};
 pub use form::{ActivationForm, Field, NextAction, Phase, SubmitOutcome};
 pub use hardware::{Hardware, Platform, RawComponents, SystemHardware};
 pub use licensing::{

@@ -19,6 +19,7 @@
 
 mod air_gap;
 mod builder;
+mod coverage;
 mod device_name;
 mod forked;
 mod key_fetching;
@@ -39,7 +40,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use falconer_domain::lease::Claims;
-use falconer_domain::{LicenseKey, Product};
+use falconer_domain::{CalendarDate, LicenseKey, Product};
 
 use crate::cancel::CancelToken;
 use crate::clock::{Clock, UnixSeconds};
@@ -85,6 +86,7 @@ struct Config {
     device: Device,
     device_name: DeviceNameSource,
     on_change: Option<Box<dyn Fn(State) + Send + Sync>>,
+    build_date: Option<CalendarDate>,
 }
 
 /// Everything that a look needs, without disk and network.
@@ -144,9 +146,9 @@ impl Licensing {
     pub fn snapshot(&self) -> Snapshot {
         self.shared.look(|memory| {
             let time = memory.observe_time(&self.shared.config);
-            let Evaluation { state, unlocked } = memory.evaluation_at(time);
+            let Evaluation { state, unlocked } = memory.evaluation_at(time, &self.shared.config);
             let license = memory.license(unlocked);
-            let features = license.as_ref().filter(|_| unlocked).map(|license| license.features.clone());
+            let on = license.as_ref().filter(|_| unlocked);
             Snapshot {
                 version: Snapshot::VERSION,
                 state,
@@ -156,7 +158,12 @@ impl Licensing {
                     _ => None,
                 },
                 message: memory.message_of(state),
-                features: features.unwrap_or_default(),
+                detail: memory.detail(state),
+                features: on.map(|license| license.features.clone()).unwrap_or_default(),
+                limits: on.map(|license| license.limits.clone()).unwrap_or_default(),
+                updates_until: license.as_ref().and_then(|license| license.updates_until),
+                updates_version: license.as_ref().and_then(|license| license.updates_version.clone()),
+                build_date: self.shared.config.build_date,
                 license,
                 pending: memory.pending,
                 notice: memory.notice,
@@ -330,11 +337,12 @@ impl Memory {
 
     fn evaluation(&mut self, config: &Config) -> Evaluation {
         let time = self.observe_time(config);
-        self.evaluation_at(time)
+        self.evaluation_at(time, config)
     }
 
-    fn evaluation_at(&self, time: ReconciledTime) -> Evaluation {
-        evaluate(&Evidence { decision: self.decision, time, failed_at: self.failed_at })
+    fn evaluation_at(&self, time: ReconciledTime, config: &Config) -> Evaluation {
+        let (decision, failed_at, build_date) = (self.decision, self.failed_at, config.build_date);
+        evaluate(&Evidence { decision, time, failed_at, build_date })
     }
 
     /// True where the stored lease came as a file, so that no network may be expected.
@@ -361,6 +369,9 @@ impl Memory {
             masked_key: key.masked(),
             tier: claims.tier.clone(),
             features: claims.features.clone().unwrap_or_default(),
+            limits: coverage::limits(claims),
+            updates_until: claims.updates_until,
+            updates_version: claims.updates_version.clone(),
             expires_at: claims.license_expires_at.map(UnixSeconds),
             device_id: claims.device.clone(),
             offline_until: match self.decision {

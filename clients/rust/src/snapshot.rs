@@ -1,5 +1,8 @@
 //! The whole license at one instant, for a window, a log of the support desk or another language.
 
+use std::collections::BTreeMap;
+
+use falconer_domain::CalendarDate;
 use serde::Serialize;
 
 use crate::clock::UnixSeconds;
@@ -27,8 +30,19 @@ pub struct Snapshot {
     pub lock_code: Option<LockCode>,
     /// Message about the state. As JSON an object with `id`, `sentence` and `next_step`.
     pub message: UserMessage,
+    /// One more sentence about the state, with the values of this license: in the state `UPDATES_ENDED` the covered date
+    /// and version.
+    pub detail: Option<String>,
     /// Features that are on: those of the license while `unlocked`, and none otherwise.
     pub features: Vec<String>,
+    /// Limits by their names: those of the license while `unlocked`, and none otherwise.
+    pub limits: BTreeMap<String, u64>,
+    /// Last day whose builds of the application the license covers; as JSON `2027-01-31`. `None` covers every build.
+    pub updates_until: Option<CalendarDate>,
+    /// Newest version up to that day, where the vendor lists it.
+    pub updates_version: Option<String>,
+    /// Date of this build, where the application named one.
+    pub build_date: Option<CalendarDate>,
     /// The license, where a signed answer about this machine is stored; also while it is locked.
     pub license: Option<License>,
     /// Request that waits for the server. As JSON an object with `name` and `message`.

@@ -1,5 +1,6 @@
 //! The state of an installation: a pure function of what is stored and of the time.
 
+use falconer_domain::CalendarDate;
 use serde::{Serialize, Serializer};
 
 use crate::clock::UnixSeconds;
@@ -50,6 +51,8 @@ pub enum LockCode {
     HardwareMismatch,
     /// Offline use has ended: a check is overdue.
     LeaseExpired,
+    /// The maintenance of the license ended before this build of the application. Earlier builds stay active.
+    UpdatesEnded,
 }
 
 impl LockCode {
@@ -74,6 +77,7 @@ impl LockCode {
             Self::NotActivated => "NOT_ACTIVATED",
             Self::HardwareMismatch => "HARDWARE_MISMATCH",
             Self::LeaseExpired => "LEASE_EXPIRED",
+            Self::UpdatesEnded => "UPDATES_ENDED",
         }
     }
 
@@ -104,6 +108,15 @@ pub(crate) struct LeaseTerm {
     pub(crate) exp: UnixSeconds,
     /// End of the license; `None` for a perpetual one.
     pub(crate) license_expires_at: Option<UnixSeconds>,
+    /// Last day whose builds are covered; `None` covers every build.
+    pub(crate) updates_until: Option<CalendarDate>,
+}
+
+impl LeaseTerm {
+    /// True for a build that is younger than the maintenance. Dates alone are compared: no clock can change the result.
+    fn ended_before(&self, build_date: Option<CalendarDate>) -> bool {
+        build_date.zip(self.updates_until).is_some_and(|(build, until)| build > until)
+    }
 }
 
 /// Inputs of [`evaluate`].
@@ -115,6 +128,8 @@ pub(crate) struct Evidence {
     pub(crate) time: ReconciledTime,
     /// Moment of the last failed check, if none has succeeded since.
     pub(crate) failed_at: Option<UnixSeconds>,
+    /// Date of the application's build, where it names one.
+    pub(crate) build_date: Option<CalendarDate>,
 }
 
 /// Result of [`evaluate`].
@@ -133,6 +148,10 @@ pub(crate) fn evaluate(evidence: &Evidence) -> Evaluation {
     let (state, unlocked) = match evidence.decision {
         StoredDecision::NoLicense => (State::NotActivated, false),
         StoredDecision::Refused(code) => (State::Locked { code }, false),
+        // Before any clock is asked: the same lease gives the same build the same answer, however the clock is set.
+        StoredDecision::Leased(term) if term.ended_before(evidence.build_date) => {
+            (State::Locked { code: LockCode::UpdatesEnded }, false)
+        }
         // If the checkpoint was tampered with, the elapsed time is unknown, so features stay off. Anything else would
         // reward the edit.
         StoredDecision::Leased(term) if evidence.time.is_suspect() => {
@@ -192,6 +211,7 @@ impl LockCode {
             Self::NotActivated => MessageId::NotActivated,
             Self::HardwareMismatch => MessageId::HardwareMismatch,
             Self::LeaseExpired => MessageId::LeaseExpired,
+            Self::UpdatesEnded => MessageId::UpdatesEnded,
         }
     }
 }

@@ -71,8 +71,9 @@ impl TrustedKeys {
         trusted.add_endorsed(pins.listed.iter().chain(&stored.keys));
         // Everything that the build and its keys vouch for, so that a stored lease can be verified to its end.
         pinned.keys.extend(trusted.keys.clone());
-        for (kid, x) in pins.read_statement(stored.earlier.as_deref()).into_iter().flat_map(|s| s.claims.keys)
-        {
+        // The stored statement may be older than the build's, and the one before it older still.
+        let replaced = [&stored.statement, &stored.earlier].map(|jws| pins.read_statement(jws.as_deref()));
+        for (kid, x) in replaced.into_iter().flatten().flat_map(|replaced| replaced.claims.keys) {
             if let (false, Some(key)) = (pinned.keys.contains_key(&kid), public_keys::verifying_key(&x)) {
                 pinned.keys.insert(kid, key);
             }

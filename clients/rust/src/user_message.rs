@@ -83,6 +83,11 @@ messages! {
     AirGapClock, "air_gap_clock", "This device's clock does not match the time seen before.",
         "Correct date and time. If this message stays, give the license back by a receipt and activate again.";
 
+    UpdatesEnded, "updates_ended", "This version of the application is newer than the license covers.",
+        "Install a version that the license covers, or renew the maintenance with the vendor and check the license.";
+    UpdatesCovered, "updates_covered", "The license covers versions up to {updates_until}.",
+        "The newest of them is {updates_version}.";
+
     // Refusals that lock nothing.
     InvalidSignature, "invalid_signature", "The vendor's server does not know this license key.",
         "Compare it with the mail that it came in, character by character.";

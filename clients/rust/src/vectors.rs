@@ -19,8 +19,17 @@ use crate::transport::{NetworkFailure, Reply};
 use crate::trust::{PublicKeys, TrustedKeys};
 
 /// Abilities that this library claims. It has no setting for an issuer.
-pub const ABILITIES: &[&str] =
-    &["rfc9864", "receipt", "strict", "other-kinds", "every-endorsement", "sealed-time", "air-gap", "root"];
+pub const ABILITIES: &[&str] = &[
+    "rfc9864",
+    "receipt",
+    "strict",
+    "other-kinds",
+    "every-endorsement",
+    "sealed-time",
+    "air-gap",
+    "root",
+    "limits",
+];
 #[cfg(test)]
 const LEFT_OUT: &str = "issuer";
 

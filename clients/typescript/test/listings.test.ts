@@ -20,10 +20,11 @@ const THRESHOLD = 2;
 const names = readdirSync(FOLDER).filter((name) => name.endsWith(".json") && name !== "pairs.json");
 const recorded = (name: string) => JSON.parse(readFileSync(new URL(name, FOLDER), "utf8"));
 // Node does not tell Windows' buses, so no card is listed there, and the board only with the rights of an administrator.
-const listed = names.filter((name) => !recorded(name).windows);
+const listed = names.filter((name) => !recorded(name).windows && canBeTried(recorded(name)));
 
 describe("recorded listings", () => {
-  test("there are enough of them", () => expect(listed.length).toBeGreaterThanOrEqual(11));
+  test("there are enough of them", () =>
+    expect(listed.length).toBeGreaterThanOrEqual(process.platform === "win32" ? 1 : 11));
 
   test.each(listed)("%s shows what is expected", (name) => {
     const { expect: expected } = recorded(name);
@@ -36,7 +37,9 @@ describe("recorded listings", () => {
     expect(install).toBe(expected.install);
   });
 
-  const pairs = recorded("pairs.json").filter((pair: any) => !recorded(`${pair.first}.json`).windows) as any[];
+  const pairs = recorded("pairs.json").filter(
+    (pair: any) => !recorded(`${pair.first}.json`).windows && canBeTried(recorded(`${pair.first}.json`)),
+  ) as any[];
   test.each(pairs)("$about", (pair) => {
     const first = machineIn(changed(recorded(`${pair.first}.json`), pair.first_change));
     const second = machineIn(changed(recorded(`${pair.second ?? pair.first}.json`), pair.change));
@@ -85,6 +88,11 @@ describe("cards", () => {
     expect(chosenAddress([wireless], "light_virtual_machine")).toBeNull();
   });
 });
+
+/** Windows lets nobody write links, which Linux' files are full of. */
+function canBeTried(recording: any): boolean {
+  return process.platform !== "win32" || !recording.linux;
+}
 
 function machineIn(recording: any): Machine {
   const [processor, hostName] = [recording.processor, recording.host_name];

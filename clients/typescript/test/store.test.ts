@@ -89,7 +89,7 @@ describe("one plain file", () => {
     expect(fromFields({ floor_millis: "soon", pending: "dance" })).toEqual(EMPTY);
   });
 
-  test("only the owner may read it", async () => {
+  test.skipIf(process.platform === "win32")("only the owner may read it", async () => {
     const path = join(folder(), "sub", "license.json");
     const { store } = await PlainFile.open(path);
     await store.update(async () => [LICENSE]);
@@ -145,6 +145,27 @@ describe("one plain file", () => {
       ),
     );
     expect(new Set((await stores[0]!.read()).map(({ machine }) => machine)).size).toBe(50);
+  });
+
+  test("a license in a folder that cannot be written counts", async () => {
+    const path = join(folder(), "license.json");
+    writeFileSync(path, fixture("active.json"));
+    // Nobody can take the lock, as in a folder of another user.
+    mkdirSync(`${path}.busy`);
+    const licensing = await open(path);
+    expect(licensing.snapshot()).toMatchObject({ state: "ACTIVE", unlocked: true, notice: null });
+    expect(await licensing.refresh()).toMatchObject({ ok: false, kind: "offline" });
+    expect(licensing.snapshot()).toMatchObject({ state: "ACTIVE", notice: { id: "store_unavailable" } });
+    expect(readFileSync(path, "utf8")).toBe(fixture("active.json"));
+  });
+
+  test("a listener that fails changes nothing", async () => {
+    const licensing = await open(join(folder(), "license.json"));
+    licensing.onChange(() => {
+      throw new Error("the application's");
+    });
+    expect(await licensing.activate("QF-PRO-KEY-123456")).toMatchObject({ waits: true });
+    expect(licensing.snapshot()).toMatchObject({ notice: null, pending: { name: "activate" } });
   });
 
   test("a change that cannot be written counts until the program ends", async () => {

@@ -120,7 +120,7 @@ const fn heading(asked: &Asked) -> &'static str {
             LicenseChange::SetPolicy(..) => "Change the rules",
             LicenseChange::SetCustomer(_) => "Correct the customer",
             LicenseChange::Note(_) => "Write a note",
-            LicenseChange::ResetHardware(_) => "Free seats",
+            LicenseChange::ResetHardware(..) => "Free seats",
         },
         Asked::Rotate => "Give a new key",
         Asked::Reveal => "Reveal the key",
@@ -190,11 +190,11 @@ fn notes(change: &LicenseChange, license: &License) -> Vec<String> {
         LicenseChange::Reinstate if license.waits_for_its_term() => {
             "The license is pending again: its term begins with the first activation."
         }
-        LicenseChange::ResetHardware(operate::Reset::All) => {
+        LicenseChange::ResetHardware(operate::Reset::All, _) => {
             "Every seat is vacant then, and the next bindings are not counted. Former devices lose their right to \
              come back."
         }
-        LicenseChange::ResetHardware(operate::Reset::One(_)) => {
+        LicenseChange::ResetHardware(operate::Reset::One(_), _) => {
             "The seat is vacant then, and its next binding is not counted. The device may ask again like any other."
         }
         LicenseChange::SetCustomer(_) if license.erased_at.is_some() => {

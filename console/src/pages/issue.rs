@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
-use falconer_domain::{Product, TierName};
+use falconer_domain::{Limits, Product, TierName};
 use falconer_operator::issue::Ordered;
 
 use crate::changes::{self, Arguments};
@@ -146,7 +146,18 @@ fn read(form: &Form) -> Result<(Order, Arguments), Trouble> {
     let given = options.into_iter().filter_map(|(option, value)| Some((option, value.as_deref()?)));
     let arguments = given.fold(arguments, |arguments, (option, value)| arguments.option(option, value));
     let arguments = features.iter().fold(arguments, |arguments, one| arguments.option("--feature", one));
-    let order = Order { product, tier, user_id: user, email, licensee_name: name, term, seats, features };
+    let order = Order {
+        product,
+        tier,
+        user_id: user,
+        email,
+        licensee_name: name,
+        term,
+        seats,
+        features,
+        limits: Limits::default(),
+        updates_until: None,
+    };
     Ok((order, arguments))
 }
 

@@ -96,6 +96,7 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option
     let shown = ["Former devices", "Devices", "Note", "Own features"];
     let mut facts = views::facts(license, policy.as_ref(), &shell.clock);
     facts.retain(|fact| !shown.contains(&&*fact.name) && fact.value != "as its tier");
+    facts.retain(|fact| fact.name != "Offline" || fact.value != "none");
     facts.insert(1, Fact { name: "Issued".to_owned(), value: issued(shell, story) });
     LicensePage {
         frame: shell.frame(format!("License {}", story.issuance.key_hint), Section::Licenses),

@@ -31,7 +31,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// The function's environment variables here.
+    /// The function's environment variables here, without those that a condition leaves out.
     ///
     /// # Errors
     /// A value refers to something that `names` does not name and that has no default.
@@ -39,11 +39,14 @@ impl Function {
         self.variables
             .iter()
             .map(|(variable, value)| {
-                let value = template
-                    .resolve_text(value, names)
-                    .with_context(|| format!("{variable} of {} has no value", self.logical_id))?;
-                Ok((variable.clone(), value))
+                let left_out = || format!("{variable} of {} has no value", self.logical_id);
+                if template.resolve(value, names).with_context(left_out)?.is_null() {
+                    return Ok(None);
+                }
+                let value = template.resolve_text(value, names).with_context(left_out)?;
+                Ok(Some((variable.clone(), value)))
             })
+            .filter_map(Result::transpose)
             .collect()
     }
 

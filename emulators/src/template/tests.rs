@@ -22,6 +22,7 @@ Globals:
         RATE_LIMIT_PER_MINUTE: !Ref RatePerMinute
         LEASE_ISSUER: !If [HasIssuer, !Ref Issuer, !Sub "https://${AWS::StackName}.test"]
         PLAIN: 400
+        MAYBE: !If [HasIssuer, !Ref Issuer, !Ref AWS::NoValue]
 Resources:
   LicensesTable:
     Type: AWS::DynamoDB::Table
@@ -111,11 +112,12 @@ fn gives_the_environment_under_local_names() {
     assert_eq!(environment["RATE_LIMIT_PER_MINUTE"], "10");
     assert_eq!(environment["LEASE_ISSUER"], "https://falconer-local.test");
     assert_eq!(environment["PLAIN"], "400");
+    assert!(!environment.contains_key("MAYBE"), "left out by its condition");
 
     let chosen = names.with("RatePerMinute", "0").with("Issuer", "me");
     let environment = verify.environment(&template, &chosen).unwrap();
     assert_eq!(environment["RATE_LIMIT_PER_MINUTE"], "0");
-    assert_eq!(environment["LEASE_ISSUER"], "me");
+    assert_eq!((&*environment["LEASE_ISSUER"], &*environment["MAYBE"]), ("me", "me"));
 }
 
 #[test]

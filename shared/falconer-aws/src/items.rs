@@ -11,8 +11,8 @@ use falconer_domain::license::Device;
 use falconer_domain::person::{Cleaned, DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{FormerDevice, Reclaim};
 use falconer_domain::{
-    Catalog, GenerationNumber, License, LicenseId, PolicyOverrides, Product, Status, TierName, UnixMillis,
-    VirtualMachines,
+    CalendarDate, Catalog, GenerationNumber, License, LicenseId, Limits, PolicyOverrides, Product, Releases,
+    Status, TierName, UnixMillis, VirtualMachines,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -52,6 +52,11 @@ pub(crate) struct LicenseItem {
     seats: Option<u32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     features: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    limits: BTreeMap<String, u64>,
+    /// `YYYY-MM-DD`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updates_until: Option<String>,
     #[serde(default)]
     policy: PolicyItem,
     #[serde(default)]
@@ -174,17 +179,24 @@ pub(crate) struct CatalogItem {
     #[serde(default)]
     policy: PolicyItem,
     tiers: BTreeMap<String, TierItem>,
+    /// Version → `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    releases: BTreeMap<String, String>,
     /// Absent in one that was put there by hand.
     #[serde(default)]
     pub(crate) version: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct TierItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     extends: Option<String>,
     #[serde(default)]
     features: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    limits: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updates_days: Option<u32>,
     #[serde(default)]
     policy: PolicyItem,
 }
@@ -294,6 +306,8 @@ impl From<&License> for LicenseItem {
             duration_days: license.duration_days,
             seats: license.policy.seats,
             features: license.features.clone(),
+            limits: license.limits.to_map(),
+            updates_until: license.updates_until.map(|date| date.to_string()),
             policy: PolicyItem::from(PolicyOverrides { seats: None, ..license.policy }),
             devices: license.devices.iter().map(|(id, device)| (id.to_string(), device.into())).collect(),
             released: license.released.iter().map(|(id, held)| (id.to_string(), held.into())).collect(),
@@ -329,6 +343,8 @@ impl LicenseItem {
             expires_at: self.expires_at.map(UnixMillis),
             duration_days: self.duration_days,
             features: self.features,
+            limits: Limits::new(self.limits).map_err(|_| "limits")?,
+            updates_until: date(self.updates_until)?,
             policy: seats,
             devices: by_id(self.devices, DeviceItem::read).ok_or("devices")?,
             released: by_id(self.released, ReleasedItem::read).ok_or("released")?,
@@ -353,6 +369,10 @@ fn words<T>(text: Option<&str>, clean: fn(&str) -> Cleaned<T>) -> Option<T> {
 
 fn license_id(text: Option<String>, attribute: &'static str) -> Result<Option<LicenseId>, &'static str> {
     text.map(|text| LicenseId::parse(&text).ok_or(attribute)).transpose()
+}
+
+fn date(text: Option<String>) -> Result<Option<CalendarDate>, &'static str> {
+    text.map(|text| CalendarDate::parse(&text).ok_or("updates_until")).transpose()
 }
 
 fn by_id<I, T>(items: BTreeMap<String, I>, read: fn(I) -> Option<T>) -> Option<BTreeMap<DeviceId, T>> {
@@ -453,10 +473,20 @@ impl CatalogItem {
             .map(|(name, tier)| Some((TierName::parse(&name)?, tier.read()?)))
             .collect::<Option<_>>()
             .ok_or("tiers")?;
-        Catalog::new(product, &self.policy.into(), tiers).map_err(|why| match why {
+        let releases = self
+            .releases
+            .into_iter()
+            .map(|(version, day)| Some((version, CalendarDate::parse(&day)?)))
+            .collect::<Option<Vec<_>>>();
+        let releases = releases.ok_or("releases")?;
+        let releases = Releases::new(releases).map_err(|_| "releases")?;
+        let catalog = Catalog::new(product, &self.policy.into(), tiers).map_err(|why| match why {
             CatalogError::NoSuchTier(..) | CatalogError::Circle(_) => "extends",
             CatalogError::Seats(_) => "seats",
-        })
+            CatalogError::Limits(_) => "limits",
+            CatalogError::UpdatesDays(_) => "updates_days",
+        })?;
+        Ok(catalog.with_releases(releases))
     }
 }
 
@@ -466,7 +496,13 @@ impl CatalogItem {
     pub(crate) fn of(catalog: &Catalog, version: u64) -> Self {
         let tier = |(name, tier): (&TierName, &Tier)| {
             let extends = tier.extends.as_ref().map(TierName::to_string);
-            let item = TierItem { extends, features: tier.features.clone(), policy: tier.policy.into() };
+            let item = TierItem {
+                extends,
+                features: tier.features.clone(),
+                limits: tier.limits.to_map(),
+                updates_days: tier.updates_days,
+                policy: tier.policy.into(),
+            };
             (name.to_string(), item)
         };
         Self {
@@ -475,6 +511,11 @@ impl CatalogItem {
             product: catalog.product().to_string(),
             policy: catalog.base_policy().into(),
             tiers: catalog.all_tiers().map(tier).collect(),
+            releases: catalog
+                .releases()
+                .iter()
+                .map(|(version, day)| (version.to_owned(), day.to_string()))
+                .collect(),
             version,
         }
     }
@@ -486,7 +527,13 @@ impl TierItem {
             Some(name) => Some(TierName::parse(&name)?),
             None => None,
         };
-        Some(Tier { extends, features: self.features, policy: self.policy.into() })
+        Some(Tier {
+            extends,
+            features: self.features,
+            limits: Limits::new(self.limits).ok()?,
+            updates_days: self.updates_days,
+            policy: self.policy.into(),
+        })
     }
 }
 

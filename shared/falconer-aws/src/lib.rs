@@ -15,6 +15,7 @@ pub mod keyring;
 pub mod limiter;
 #[cfg(feature = "operator")]
 pub mod operator;
+pub mod origin_secrets;
 pub mod settings;
 pub mod store;
 pub mod tables;
@@ -29,5 +30,6 @@ pub use counter::Counter;
 pub use error::StoreError;
 pub use keyring::{KeyRingCache, RingUnavailable};
 pub use limiter::{Limiter, OverLimit};
+pub use origin_secrets::OriginSecrets;
 pub use settings::Settings;
 pub use store::Store;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::origin_secrets::OriginSecrets;
+
 /// Fewest days a plain record of a verification is kept.
 const MIN_RETENTION_DAYS: u32 = 1;
 
@@ -38,6 +40,10 @@ pub struct Settings {
     pub verification_retention_days: u32,
     /// `LEASE_ISSUER`: the `iss` of leases.
     pub lease_issuer: String,
+    /// `STACK_NAME`: the stack that the functions' metrics are counted for.
+    pub stack_name: String,
+    /// `ORIGIN_VERIFY_SECRET`: proof that a request came through CloudFront; unset where nothing is in front of the gateway.
+    pub origin_secrets: Option<OriginSecrets>,
     /// `TLS_ROOTS_FILE`: PEM certificates trusted instead of Amazon's roots.
     pub tls_roots_file: Option<String>,
     /// `AWS_LAMBDA_LOG_LEVEL`: the level below which Lambda drops lines, as the logging configuration has it.
@@ -58,7 +64,7 @@ impl std::error::Error for BadSettings {}
 
 impl Settings {
     /// Every variable a function reads.
-    pub const NAMES: [&str; 12] = [
+    pub const NAMES: [&str; 14] = [
         "LICENSES_TABLE",
         "VERIFICATIONS_TABLE",
         "RATE_LIMITS_TABLE",
@@ -69,6 +75,8 @@ impl Settings {
         "VERIFY_AUDIT",
         "VERIFICATION_RETENTION_DAYS",
         "LEASE_ISSUER",
+        "STACK_NAME",
+        "ORIGIN_VERIFY_SECRET",
         "TLS_ROOTS_FILE",
         "AWS_LAMBDA_LOG_LEVEL",
     ];
@@ -94,6 +102,8 @@ impl Settings {
                 MIN_RETENTION_DAYS,
             ),
             lease_issuer: reader.required("LEASE_ISSUER"),
+            stack_name: reader.required("STACK_NAME"),
+            origin_secrets: reader.origin_secrets("ORIGIN_VERIFY_SECRET"),
             tls_roots_file: reader.optional("TLS_ROOTS_FILE"),
             log_level: reader.optional("AWS_LAMBDA_LOG_LEVEL"),
         };
@@ -126,6 +136,17 @@ impl<L: Fn(&str) -> Option<String>> SettingsReader<L> {
         })
     }
 
+    fn origin_secrets(&mut self, name: &str) -> Option<OriginSecrets> {
+        let secrets = OriginSecrets::parse(&self.optional(name)?);
+        if secrets.is_none() {
+            self.problems.push(format!(
+                "{name} must be one secret or two, separated by a comma: {}",
+                OriginSecrets::FORM
+            ));
+        }
+        secrets
+    }
+
     fn verify_audit(&mut self, name: &str) -> VerifyAudit {
         match self.optional(name).as_deref() {
             None | Some("all") => VerifyAudit::All,
@@ -148,12 +169,13 @@ mod tests {
         })
     }
 
-    const REQUIRED: [(&str, &str); 5] = [
+    const REQUIRED: [(&str, &str); 6] = [
         ("LICENSES_TABLE", "l"),
         ("VERIFICATIONS_TABLE", "v"),
         ("RATE_LIMITS_TABLE", "r"),
         ("MASTER_KEY_SECRET_ID", "m"),
         ("LEASE_ISSUER", "i"),
+        ("STACK_NAME", "s"),
     ];
 
     #[test]
@@ -164,7 +186,7 @@ mod tests {
         assert_eq!(settings.verifies_per_license_per_minute, 120);
         assert_eq!(settings.verify_audit, VerifyAudit::All);
         assert_eq!(settings.verification_retention_days, 400);
-        assert_eq!(settings.tls_roots_file, None);
+        assert_eq!((settings.tls_roots_file, settings.origin_secrets), (None, None));
     }
 
     #[test]
@@ -174,6 +196,7 @@ mod tests {
             ("VERIFICATION_RETENTION_DAYS", "0"),
             ("VERIFY_AUDIT", "some-secret"),
             ("LICENSES_TABLE", ""),
+            ("ORIGIN_VERIFY_SECRET", "short-secret"),
         ];
         let said = read(&wrong).unwrap_err().to_string();
         for name in [
@@ -182,6 +205,8 @@ mod tests {
             "RATE_LIMITS_TABLE",
             "MASTER_KEY_SECRET_ID",
             "LEASE_ISSUER",
+            "STACK_NAME",
+            "ORIGIN_VERIFY_SECRET",
             "RATE_LIMIT_PER_MINUTE",
             "VERIFICATION_RETENTION_DAYS",
             "VERIFY_AUDIT",
@@ -189,7 +214,9 @@ mod tests {
             assert!(said.contains(name), "{name}: {said}");
         }
         assert!(
-            !said.contains("secret;") && !said.contains("ten-secret") && !said.contains("some-secret"),
+            ["secret;", "ten-secret", "some-secret", "short-secret"]
+                .iter()
+                .all(|value| !said.contains(value)),
             "{said}"
         );
     }
@@ -197,7 +224,7 @@ mod tests {
     proptest::proptest! {
         /// Any environment is settings or a list of names; a value is never repeated.
         #[test]
-        fn errors_name_variables_not_values(values in proptest::array::uniform11("(secret-[a-z]{8}|-?[0-9]{0,12}|all)?")) {
+        fn errors_name_variables_not_values(values in proptest::array::uniform14("(secret-[a-z]{8}|-?[0-9]{0,12}|all)?")) {
             let set: Vec<_> = Settings::NAMES.into_iter().zip(values.iter().map(String::as_str)).collect();
             if let Err(why) = read(&set) {
                 let said = why.to_string();

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::issue::MAX_TERM_DAYS;
 use crate::license_key::{PrintedTier, Product};
+use crate::limits::{Limits, MAX_LIMITS};
+use crate::maintenance::Releases;
 
 pub use policy::{Policy, PolicyOverrides, VirtualMachines};
 
@@ -59,6 +62,10 @@ pub struct Tier {
     pub extends: Option<TierName>,
     /// Features that this tier adds.
     pub features: Vec<String>,
+    /// Limits of this tier, in the place of those of the tier that it extends.
+    pub limits: Limits,
+    /// Days of maintenance that a license of this tier is issued with, where its order names no end of its own.
+    pub updates_days: Option<u32>,
     /// Overrides of this tier.
     pub policy: PolicyOverrides,
 }
@@ -69,6 +76,7 @@ pub struct Catalog {
     product: Product,
     policy: Policy,
     tiers: BTreeMap<TierName, Tier>,
+    releases: Releases,
 }
 
 /// Why a catalog is refused.
@@ -83,6 +91,12 @@ pub enum CatalogError {
     /// Seats outside 1 to [`MAX_SEATS`].
     #[error("seats must be 1 to {MAX_SEATS}, not {0}")]
     Seats(u32),
+    /// More than [`MAX_LIMITS`] limits in a tier and those it extends.
+    #[error("tier {0} has more than {MAX_LIMITS} limits, with those of the tiers that it extends")]
+    Limits(TierName),
+    /// Days of maintenance outside 1 to [`MAX_TERM_DAYS`].
+    #[error("updates_days of tier {0} must be 1 to {MAX_TERM_DAYS}")]
+    UpdatesDays(TierName),
 }
 
 impl Catalog {
@@ -103,7 +117,23 @@ impl Catalog {
         for name in tiers.keys() {
             check_lineage(&tiers, name)?;
         }
-        Ok(Self { product, policy: Policy::DEFAULT.with(policy), tiers })
+        let releases = Releases::default();
+        let catalog = Self { product, policy: Policy::DEFAULT.with(policy), tiers, releases };
+        for (name, tier) in &catalog.tiers {
+            if catalog.limits(name).is_none_or(|limits| limits.len() > MAX_LIMITS) {
+                return Err(CatalogError::Limits(name.clone()));
+            }
+            if tier.updates_days.is_some_and(|days| !(1..=MAX_TERM_DAYS).contains(&days)) {
+                return Err(CatalogError::UpdatesDays(name.clone()));
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// The same catalog with these releases.
+    #[must_use]
+    pub fn with_releases(self, releases: Releases) -> Self {
+        Self { releases, ..self }
     }
 
     /// Returns the catalog of a product without a stored one: the Flask server's four tiers for `QF`, with its features
@@ -114,6 +144,7 @@ impl Catalog {
             product: product.clone(),
             policy: Policy::DEFAULT,
             tiers: BUILT_IN.iter().map(BuiltInTier::named).collect(),
+            releases: Releases::default(),
         })
     }
 
@@ -151,13 +182,38 @@ impl Catalog {
         Some(self.policy.with(&self.tiers.get(tier)?.policy).with(license))
     }
 
-    /// The features of a tier, those it extends first, then `extras`, no repeats. `None` if the catalog lacks the tier.
+    /// The releases of the product.
     #[must_use]
-    pub fn features(&self, tier: &TierName, extras: &[String]) -> Option<Vec<String>> {
+    pub const fn releases(&self) -> &Releases {
+        &self.releases
+    }
+
+    /// Days of maintenance that a license of this tier is issued with. `None` covers every build.
+    #[must_use]
+    pub fn updates_days(&self, tier: &TierName) -> Option<u32> {
+        self.tiers.get(tier)?.updates_days
+    }
+
+    /// The limits of a tier: its own in the place of those it extends. `None` if the catalog lacks the tier.
+    #[must_use]
+    pub fn limits(&self, tier: &TierName) -> Option<Limits> {
+        let lineage = self.lineage(tier)?;
+        Some(lineage.into_iter().rev().fold(Limits::default(), |outer, tier| tier.limits.over(&outer)))
+    }
+
+    /// A tier and those it extends, itself first. `None` if the catalog lacks the tier.
+    fn lineage(&self, tier: &TierName) -> Option<Vec<&Tier>> {
         let mut lineage = vec![self.tiers.get(tier)?];
         while let Some(parent) = lineage.last().and_then(|tier| tier.extends.as_ref()) {
             lineage.push(self.tiers.get(parent)?);
         }
+        Some(lineage)
+    }
+
+    /// The features of a tier, those it extends first, then `extras`, no repeats. `None` if the catalog lacks the tier.
+    #[must_use]
+    pub fn features(&self, tier: &TierName, extras: &[String]) -> Option<Vec<String>> {
+        let lineage = self.lineage(tier)?;
         let mut seen = BTreeSet::new();
         Some(
             lineage
@@ -198,7 +254,7 @@ impl BuiltInTier {
         let tier = Tier {
             extends: self.extends.map(|name| TierName(name.to_owned())),
             features: self.features.iter().map(|feature| (*feature).to_owned()).collect(),
-            policy: PolicyOverrides::default(),
+            ..Tier::default()
         };
         (TierName(self.name.to_owned()), tier)
     }

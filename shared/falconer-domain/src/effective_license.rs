@@ -2,9 +2,12 @@
 
 use crate::catalog::{Catalog, Policy};
 use crate::code::Code;
+use crate::date::CalendarDate;
 use crate::hardware::{DeviceId, HashedComponents, best_match};
 use crate::lease::Terms;
 use crate::license::{License, Status};
+use crate::limits::Limits;
+use crate::maintenance::Maintenance;
 use crate::time::UnixMillis;
 
 /// The catalog does not know the license's tier: our failure, never the customer's, and never silently `free`.
@@ -15,7 +18,7 @@ pub struct UnknownTier(
     pub Box<License>,
 );
 
-/// A license, its policy and its features.
+/// A license, its policy, its features, limits and maintenance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectiveLicense {
     /// The license.
@@ -24,6 +27,10 @@ pub struct EffectiveLicense {
     pub policy: Policy,
     /// The tier's features, then its own.
     pub features: Vec<String>,
+    /// The license's limits, where it has none of a name its tier's.
+    pub limits: Limits,
+    /// The builds that it covers; `None` covers every one.
+    pub maintenance: Option<Maintenance>,
 }
 
 /// Why a license grants nothing to any device, now.
@@ -55,13 +62,23 @@ impl EffectiveLicense {
     /// # Errors
     /// [`UnknownTier`]: the catalog is older than the license; read it again, then give up with 503.
     pub fn of(license: License, catalog: &Catalog) -> Result<Self, UnknownTier> {
-        let rules = catalog
-            .policy(&license.tier, &license.policy)
-            .zip(catalog.features(&license.tier, &license.features));
-        match rules {
-            Some((policy, features)) => Ok(Self { license, policy, features }),
+        match Self::ruled(&license, catalog) {
+            Some((policy, features, limits)) => {
+                let maintenance = license.updates_until.map(|until| Maintenance {
+                    until,
+                    newest_version: catalog.releases().newest_until(until).map(str::to_owned),
+                });
+                Ok(Self { license, policy, features, limits, maintenance })
+            }
             None => Err(UnknownTier(Box::new(license))),
         }
+    }
+
+    fn ruled(license: &License, catalog: &Catalog) -> Option<(Policy, Vec<String>, Limits)> {
+        let policy = catalog.policy(&license.tier, &license.policy)?;
+        let features = catalog.features(&license.tier, &license.features)?;
+        let limits = license.limits.over(&catalog.limits(&license.tier)?);
+        Some((policy, features, limits))
     }
 
     /// The bound device that hardware belongs to.
@@ -71,12 +88,20 @@ impl EffectiveLicense {
         best_match(&self.license.devices, hardware, threshold, now).map(|found| found.id.clone())
     }
 
+    /// Returns true if a build of this date is covered.
+    #[must_use]
+    pub fn covers(&self, build: CalendarDate) -> bool {
+        self.maintenance.as_ref().is_none_or(|maintenance| maintenance.covers(build))
+    }
+
     /// Returns the terms that the license grants, for the lease and the answer.
     #[must_use]
     pub fn terms(&self) -> Terms<'_> {
         Terms {
             tier: &self.license.tier,
             features: &self.features,
+            limits: &self.limits,
+            maintenance: self.maintenance.as_ref(),
             expires_at: self.license.expires_at,
             policy: &self.policy,
         }

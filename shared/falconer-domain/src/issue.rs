@@ -6,12 +6,14 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides, TierName};
+use crate::date::CalendarDate;
 use crate::encoding::HEXLOWER;
 use crate::escrow::{self, NONCE_BYTES};
 use crate::keyring::{Generation, GenerationNumber};
 use crate::license::{License, Status};
 use crate::license_id::LicenseId;
 use crate::license_key::{LicenseKey, PrintedTier, Product};
+use crate::limits::Limits;
 use crate::person::{Email, MAX_PERSON_CHARS, PersonName, TextLine};
 use crate::time::UnixMillis;
 
@@ -85,6 +87,10 @@ pub struct OrderTerms {
     pub seats: Option<u32>,
     /// Features beyond the tier's, in the order of the alphabet.
     pub features: Vec<String>,
+    /// Limits beyond the tier's.
+    pub limits: Limits,
+    /// The end of the maintenance, where it differs from the tier's.
+    pub updates_until: Option<CalendarDate>,
 }
 
 impl OrderTerms {
@@ -95,12 +101,19 @@ impl OrderTerms {
         let features = |features: &[String]| {
             if features.is_empty() { "none".to_owned() } else { features.join(", ") }
         };
+        let limits = |limits: &Limits| {
+            features(&limits.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>())
+        };
+        let updates =
+            |until: Option<CalendarDate>| until.map_or_else(|| "the tier's".to_owned(), |it| it.to_string());
         let members = [
             ("product", self.product.to_string(), asked.product.to_string()),
             ("tier", self.tier.to_string(), asked.tier.to_string()),
             ("term", self.term.to_string(), asked.term.to_string()),
             ("seats", seats(self.seats), seats(asked.seats)),
             ("features", features(&self.features), features(&asked.features)),
+            ("limits", limits(&self.limits), limits(&asked.limits)),
+            ("updates_until", updates(self.updates_until), updates(asked.updates_until)),
         ];
         let differs = |(_, is, asked): &(&str, String, String)| is != asked;
         let told = |(name, is, asked)| format!("{name} {is} and not {asked}");
@@ -148,6 +161,10 @@ pub struct Order {
     pub seats: Option<u32>,
     /// Features beyond the tier's.
     pub features: Vec<String>,
+    /// Limits in the place of the tier's.
+    pub limits: Limits,
+    /// The last day whose builds it covers, in the place of the tier's days of maintenance.
+    pub updates_until: Option<CalendarDate>,
 }
 
 /// Why an order is refused.
@@ -181,6 +198,8 @@ pub struct CheckedOrder {
     order: Order,
     email: Option<Email>,
     licensee_name: Option<PersonName>,
+    /// Days of maintenance that the tier gives.
+    updates_days: Option<u32>,
 }
 
 /// A license about to be stored: what the rules see of it, and what only the operator does.
@@ -225,7 +244,8 @@ impl Order {
         {
             return Err(OrderRefusal::Features);
         }
-        Ok(CheckedOrder { order: Self { user_id, ..self }, email, licensee_name })
+        let updates_days = catalog.updates_days(&self.tier);
+        Ok(CheckedOrder { order: Self { user_id, ..self }, email, licensee_name, updates_days })
     }
 }
 
@@ -239,9 +259,17 @@ impl CheckedOrder {
     /// Returns the terms that make a repeated order the same order.
     #[must_use]
     pub fn agreed(&self) -> OrderTerms {
-        let Order { product, tier, term, seats, features, .. } = &self.order;
+        let Order { product, tier, term, seats, features, limits, updates_until, .. } = &self.order;
         let features = features.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        OrderTerms { product: product.clone(), tier: tier.clone(), term: *term, seats: *seats, features }
+        OrderTerms {
+            product: product.clone(),
+            tier: tier.clone(),
+            term: *term,
+            seats: *seats,
+            features,
+            limits: limits.clone(),
+            updates_until: *updates_until,
+        }
     }
 
     /// The tier as a key prints it.
@@ -270,6 +298,11 @@ impl CheckedOrder {
         }
     }
 
+    /// The end of the maintenance: the order's, else the tier's days from the day of issue on.
+    fn updates_until(&self, now: UnixMillis) -> Option<CalendarDate> {
+        self.order.updates_until.or_else(|| Some(CalendarDate::of(now).plus_days(self.updates_days?)))
+    }
+
     /// The license alone, without its key.
     #[must_use]
     pub fn terms(&self, id: LicenseId, generation: GenerationNumber, now: UnixMillis) -> License {
@@ -291,6 +324,8 @@ impl CheckedOrder {
             expires_at,
             duration_days,
             features: order.features.clone(),
+            limits: order.limits.clone(),
+            updates_until: self.updates_until(now),
             policy: PolicyOverrides { seats: order.seats, ..PolicyOverrides::default() },
             devices: BTreeMap::new(),
             released: BTreeMap::new(),
@@ -348,6 +383,7 @@ pub fn is_feature(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::KeyRing;
+    use crate::catalog::Tier;
     use crate::license_key::CurrentKey;
 
     fn order() -> Order {
@@ -360,6 +396,8 @@ mod tests {
             term: Term::Days(30),
             seats: Some(2),
             features: vec!["api_access".to_owned()],
+            limits: Limits::default(),
+            updates_until: None,
         }
     }
 
@@ -424,6 +462,8 @@ mod tests {
             order.term = Term::Perpetual;
             order.seats = None;
             order.features.clear();
+            order.limits = Limits::read(["agents=5"]).unwrap();
+            order.updates_until = CalendarDate::parse("2027-01-01");
         });
         let told = first.differences(&other);
         assert_eq!(
@@ -432,7 +472,9 @@ mod tests {
                 "tier pro and not elite",
                 "term 30 days and not perpetual",
                 "seats 2 and not the tier's",
-                "features api_access and not none"
+                "features api_access and not none",
+                "limits none and not agents=5",
+                "updates_until the tier's and not 2027-01-01"
             ]
         );
         let later = agreed(|order| order.term = Term::DaysFromActivation(30));
@@ -467,6 +509,28 @@ mod tests {
         }
         for text in ["", "a-1", "A", &"f".repeat(MAX_FEATURE_CHARS + 1)] {
             assert!(!is_feature(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn maintenance_is_the_orders_or_the_tiers() {
+        let catalog = |days| {
+            let tier = Tier { updates_days: days, ..Tier::default() };
+            let tiers = BTreeMap::from([(TierName::parse("pro").unwrap(), tier)]);
+            Catalog::new(Product::parse("QF").unwrap(), &PolicyOverrides::default(), tiers).unwrap()
+        };
+        let own = CalendarDate::parse("2020-01-01");
+        let (id, generation) = (LicenseId::from_hash(&[1; 32]), GenerationNumber::new(1).unwrap());
+        for (days, ordered, expected) in [
+            (None, None, None),
+            (Some(365), None, CalendarDate::parse("2027-11-28")),
+            (Some(365), own, own),
+            (None, own, own),
+        ] {
+            let checked = Order { updates_until: ordered, ..order() }.check(&catalog(days)).unwrap();
+            // The last second of 2026-11-28 in UTC.
+            let license = checked.terms(id.clone(), generation, UnixMillis(1_795_910_399_000));
+            assert_eq!(license.updates_until, expected, "{days:?} {ordered:?}");
         }
     }
 

@@ -12,11 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::air_gap::MAX_AIR_GAP_DAYS;
 use crate::catalog::{Policy, TierName};
 use crate::code::Code;
+use crate::date::CalendarDate;
 use crate::encoding::BASE64URL_NOPAD;
 use crate::hardware::{DeviceId, LeaseComponents};
 use crate::keyring::Generation;
 use crate::license_id::LicenseId;
 use crate::license_key::Product;
+use crate::limits::Limits;
+use crate::maintenance::Maintenance;
 use crate::time::{LATEST_END, UnixMillis};
 
 /// The signature algorithm in the header of what we sign (RFC 8037).
@@ -103,6 +106,15 @@ pub struct Claims {
     /// The features, where there is a license.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
+    /// The limits by their names, where the license has some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<BTreeMap<String, u64>>,
+    /// The last day whose builds the license covers, `2027-01-31`; absent where it covers every build.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updates_until: Option<CalendarDate>,
+    /// The newest version up to that day, where the catalog lists one. For display.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updates_version: Option<String>,
     /// When the license ends, in seconds, [`LATEST_END`] at most; `null` where it has no end, or no license was found.
     pub license_expires_at: Option<i64>,
     /// The bound device the decision is about.
@@ -153,6 +165,10 @@ pub struct Terms<'a> {
     pub tier: &'a TierName,
     /// The features.
     pub features: &'a [String],
+    /// The limits.
+    pub limits: &'a Limits,
+    /// The builds that are covered; `None` covers every one.
+    pub maintenance: Option<&'a Maintenance>,
     /// The end.
     pub expires_at: Option<UnixMillis>,
     /// The rules.
@@ -236,6 +252,7 @@ impl Claims {
     fn lease_labels(kind: Kind, context: &LeaseContext<'_>, code: Code, terms: Option<&Terms<'_>>) -> Self {
         let at = context.now.seconds();
         let license_end = terms.and_then(|terms| terms.expires_at);
+        let maintenance = terms.and_then(|terms| terms.maintenance);
         Self {
             iss: context.issuer.to_owned(),
             aud: kind.audience(context.product),
@@ -250,6 +267,9 @@ impl Claims {
             code: code.name().to_owned(),
             tier: terms.map(|terms| terms.tier.to_string()),
             features: terms.map(|terms| terms.features.to_vec()),
+            limits: terms.map(|terms| terms.limits.to_map()).filter(|limits| !limits.is_empty()),
+            updates_until: maintenance.map(|maintenance| maintenance.until),
+            updates_version: maintenance.and_then(|maintenance| maintenance.newest_version.clone()),
             license_expires_at: license_end.map(|end| end.min(LATEST_END).seconds()),
             device: None,
             hw: None,

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::air_gap::OfflineLease;
 use crate::catalog::{PolicyOverrides, TierName};
+use crate::date::CalendarDate;
 use crate::hardware::{ComponentForm, DeviceId, StoredComponents};
 use crate::keyring::GenerationNumber;
 use crate::license_id::LicenseId;
 use crate::license_key::Product;
+use crate::limits::Limits;
 use crate::person::{DeviceName, Email, Note, PersonName};
 use crate::seats::FormerDevice;
 use crate::time::UnixMillis;
@@ -100,6 +102,10 @@ pub struct License {
     pub duration_days: Option<u32>,
     /// Features beyond its tier's.
     pub features: Vec<String>,
+    /// Limits of its own, in the place of its tier's.
+    pub limits: Limits,
+    /// The last day whose builds it covers; `None` covers every build.
+    pub updates_until: Option<CalendarDate>,
     /// Overrides of its tier's policy, seats included.
     pub policy: PolicyOverrides,
     /// The devices bound to it.

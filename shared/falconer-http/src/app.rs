@@ -47,7 +47,7 @@ impl App {
         Self {
             ring: KeyRingCache::new(clients, &settings.master_key_secret_id),
             store: Store::new(clients, &settings.licenses_table, &settings.verifications_table),
-            telemetry: Telemetry::new(endpoint.name, settings.log_level.as_deref()),
+            telemetry: Telemetry::new(endpoint.name, &settings.stack_name, settings.log_level.as_deref()),
             audit: AuditWriter::new(&settings),
             catalogs: CatalogCache::default(),
             limiter: Limiter::new(

@@ -19,6 +19,7 @@ pub(crate) struct HttpRequest {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) content_type: Option<String>,
+    pub(crate) headers: Members,
     pub(crate) body: Vec<u8>,
 }
 
@@ -59,13 +60,14 @@ impl HttpRequest {
         if context.text("domainName").is_some_and(|name| name.contains(".lambda-url.")) {
             return Err(NotARequest::From("a function URL"));
         }
-        let content_type = event.object("headers").and_then(|headers| header(&headers, "content-type"));
+        let headers = event.object("headers").unwrap_or_default();
         Ok(Self {
             request_id: context.text("requestId"),
             source_ip: http.text("sourceIp").unwrap_or_default(),
             path: event.text("rawPath").or_else(|| http.text("path")).unwrap_or_default(),
             method,
-            content_type,
+            content_type: header(&headers, "content-type"),
+            headers,
             body: body(&event),
         })
     }

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod body;
+pub mod caller;
 pub mod change;
 pub mod change_request;
 pub mod endpoint;

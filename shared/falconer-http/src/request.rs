@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use falconer_aws::Address;
+use falconer_aws::{Address, OriginSecrets};
 use falconer_domain::{Code, UnixMillis};
 use lambda_http::http::Method;
 use tokio::time::Instant;
 
+use crate::caller;
 use crate::lambda_event::{HttpRequest, NotARequest};
 use crate::notes::Notes;
 use crate::problem::Problem;
@@ -24,7 +25,7 @@ pub struct Request {
     pub request_id: String,
     /// The moment of arrival. No other clock is read for this request.
     pub now: UnixMillis,
-    /// The sender, as the gateway saw it: never a header.
+    /// The sender, as the gateway saw it. A header says it only beside CloudFront's proof.
     pub address: Address,
     /// The path of the URL.
     pub path: String,
@@ -36,16 +37,29 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads a request from a Lambda event. The answer is due at `deadline`.
+    /// Reads a request from a Lambda event. The answer is due at `deadline`. No header says who sent it.
     ///
     /// # Errors
     /// [`NotARequest`]: the event has another sender.
     pub fn read(event: &str, now: UnixMillis, deadline: Instant) -> Result<Self, NotARequest> {
+        Self::read_behind(event, now, deadline, None)
+    }
+
+    /// Reads a request that may have come through CloudFront, which proves it by one of `secrets`.
+    ///
+    /// # Errors
+    /// As for [`Request::read`].
+    pub fn read_behind(
+        event: &str,
+        now: UnixMillis,
+        deadline: Instant,
+        secrets: Option<&OriginSecrets>,
+    ) -> Result<Self, NotARequest> {
         let request = HttpRequest::read(event)?;
         Ok(Self {
             request_id: request.request_id.unwrap_or_else(random::id),
             now,
-            address: Address::fold(&request.source_ip),
+            address: caller::address(&request.source_ip, &request.headers, secrets),
             path: request.path,
             deadline,
             // An invalid method becomes one that no endpoint answers.

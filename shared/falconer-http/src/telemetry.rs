@@ -12,6 +12,8 @@
 //! | `ConflictRetries` | count of writes that lost a race and were decided again | when one was |
 //! | `UnknownTier` | count of licenses whose tier the catalog lacks | when one was met |
 //!
+//! Each metric has one dimension, the stack, so that two stacks live in one account.
+//!
 //! Format:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 //! The line is written by hand because CloudWatch wants `_aws` at the root, where the subscriber's JSON never puts it.
@@ -33,6 +35,9 @@ use crate::response::Response;
 
 /// The metrics' namespace.
 pub const NAMESPACE: &str = "Falconer";
+
+/// The metrics' one dimension. Its value is the name of the stack.
+pub const DIMENSION: &str = "Stack";
 
 /// Levels with which Lambda drops lines of INFO.
 const ABOVE_INFO: [&str; 3] = ["WARN", "ERROR", "FATAL"];
@@ -61,8 +66,7 @@ pub const METRICS: [&str; 8] = [
 /// Counters of the current request of an instance.
 #[derive(Debug)]
 pub struct Telemetry {
-    function: &'static str,
-    level: LineLevel,
+    frame: LineFrame,
     line: Mutex<RequestLogLine>,
 }
 
@@ -73,6 +77,14 @@ enum LineLevel {
     Info,
     /// The configuration passes this level and those above it. Lambda believes a level only beside a timestamp.
     AtLeast(String),
+}
+
+/// Members that are equal in all lines of an instance.
+#[derive(Debug)]
+struct LineFrame {
+    function: &'static str,
+    stack: String,
+    level: LineLevel,
 }
 
 #[derive(Debug, Default)]
@@ -99,8 +111,9 @@ struct Answered {
 
 impl Telemetry {
     /// `log_level` is that of the logging configuration.
-    pub(crate) fn new(function: &'static str, log_level: Option<&str>) -> Self {
-        Self { function, level: LineLevel::passing(log_level), line: Mutex::default() }
+    pub(crate) fn new(function: &'static str, stack: &str, log_level: Option<&str>) -> Self {
+        let frame = LineFrame { function, stack: stack.to_owned(), level: LineLevel::passing(log_level) };
+        Self { frame, line: Mutex::default() }
     }
 
     /// Notes the license of the request's key, for the log line of any answer.
@@ -146,7 +159,7 @@ impl Telemetry {
     /// Writes the line, if a request was answered since the last one.
     pub(crate) fn write(&self, ring_age: Option<Duration>) {
         let line = std::mem::take(&mut *self.line());
-        if let Some(text) = line.render(self.function, &self.level, ring_age) {
+        if let Some(text) = line.render(&self.frame, ring_age) {
             // The request has been answered, so a closed standard output must not fail it.
             let _ = writeln!(std::io::stdout().lock(), "{text}");
         }
@@ -178,7 +191,7 @@ impl LineLevel {
 }
 
 impl RequestLogLine {
-    fn render(self, function: &'static str, level: &LineLevel, ring_age: Option<Duration>) -> Option<String> {
+    fn render(self, frame: &LineFrame, ring_age: Option<Duration>) -> Option<String> {
         let Answered { at, request_id, code, license_id, latency } = self.answered?;
         let license_id = license_id.or(self.license_id);
         let counts = [
@@ -210,12 +223,12 @@ impl RequestLogLine {
         }
         let emf = json!({
             "Timestamp": at.0,
-            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": metrics }],
+            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": metrics }],
         });
         root.insert("_aws".to_owned(), emf);
-        level.write_into(&mut root, at);
-        root.insert("message".to_owned(), json!("request"));
-        root.insert("function".to_owned(), json!(function));
+        root.insert(DIMENSION.to_owned(), json!(frame.stack));
+        frame.level.write_into(&mut root, at);
+        root.insert("function".to_owned(), json!(frame.function));
         root.insert("request.id".to_owned(), json!(request_id));
         root.insert("outcome.code".to_owned(), json!(code));
         if let Some(license_id) = license_id {
@@ -234,6 +247,13 @@ fn millis(latency: Duration) -> f64 {
 mod tests {
     use super::*;
 
+    /// The stack's name in `samconfig.toml`.
+    const STACK: &str = "falconer";
+
+    fn frame(function: &'static str) -> LineFrame {
+        LineFrame { function, stack: STACK.to_owned(), level: LineLevel::Info }
+    }
+
     fn line() -> RequestLogLine {
         let answered = Answered {
             at: UnixMillis(1_800_000_000_000),
@@ -247,7 +267,7 @@ mod tests {
 
     #[test]
     fn line_of_a_yes_fits_in_512_bytes() {
-        let text = line().render("verify", &LineLevel::Info, Some(Duration::from_secs(299))).unwrap();
+        let text = line().render(&frame("verify"), Some(Duration::from_secs(299))).unwrap();
         assert!(text.len() <= 512, "{} bytes: {text}", text.len());
         let root: Value = serde_json::from_str(&text).unwrap();
         let declared: Vec<_> = root["_aws"]["CloudWatchMetrics"][0]["Metrics"]
@@ -259,6 +279,15 @@ mod tests {
         assert_eq!(declared, ["VALID", "Latency", "RingAge"]);
         assert!(declared.iter().all(|name| root[*name].is_number()), "{text}");
         assert_eq!(root["Latency"], 3.214);
+    }
+
+    /// CloudWatch takes the value of a dimension from the root of the line, as a text.
+    #[test]
+    fn line_names_its_stack() {
+        let text = line().render(&frame("verify"), None).unwrap();
+        let root: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(root["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Stack"]]));
+        assert_eq!(root["Stack"], STACK);
     }
 
     #[test]
@@ -273,8 +302,7 @@ mod tests {
             ..line()
         };
         let root: Value =
-            serde_json::from_str(&full.render("verify", &LineLevel::Info, Some(Duration::ZERO)).unwrap())
-                .unwrap();
+            serde_json::from_str(&full.render(&frame("verify"), Some(Duration::ZERO)).unwrap()).unwrap();
         let metrics = root["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
         let mut held: Vec<_> = metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
         let mut listed = [&METRICS[..], &["VALID"]].concat();
@@ -289,8 +317,7 @@ mod tests {
             let mut line = line();
             line.answered.as_mut().unwrap().code = code.name();
             line.conflict_retries = 3;
-            let text =
-                line.render("activate-sync", &LineLevel::Info, Some(Duration::from_secs(299))).unwrap();
+            let text = line.render(&frame("activate-sync"), Some(Duration::from_secs(299))).unwrap();
             assert!(text.len() <= 512, "{} bytes: {text}", text.len());
         }
     }
@@ -306,7 +333,8 @@ mod tests {
             (Some("error"), "ERROR", true),
             (Some("FATAL"), "FATAL", true),
         ] {
-            let text = line().render("verify", &LineLevel::passing(configured), None).unwrap();
+            let level_of = LineFrame { level: LineLevel::passing(configured), ..frame("verify") };
+            let text = line().render(&level_of, None).unwrap();
             let root: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(
                 (&root["level"], root["timestamp"].is_string()),
@@ -321,15 +349,14 @@ mod tests {
 
     #[test]
     fn line_counts_failures_once() {
-        let telemetry = Telemetry::new("verify", None);
+        let telemetry = Telemetry::new("verify", STACK, None);
         telemetry.store_error();
         telemetry.audited(AuditOutcome::Dropped);
         telemetry.audited(AuditOutcome::Written);
         let counted = std::mem::take(&mut *telemetry.line());
         assert_eq!((counted.store_errors, counted.audit_drops), (1, 1));
-        assert!(counted.render("verify", &LineLevel::Info, None).is_none(), "nothing was answered");
-        let text =
-            RequestLogLine { store_errors: 2, ..line() }.render("verify", &LineLevel::Info, None).unwrap();
+        assert!(counted.render(&frame("verify"), None).is_none(), "nothing was answered");
+        let text = RequestLogLine { store_errors: 2, ..line() }.render(&frame("verify"), None).unwrap();
         let root: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&root["StoreErrors"], &root["RingAge"]), (&json!(2), &Value::Null));
     }

@@ -1,6 +1,5 @@
 //! The body of a yes: the members of the Flask server under their names and types, and the newer ones.
 
-use falconer_domain::Code;
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{DeviceId, LeaseComponents};
 use falconer_domain::keyring::Generation;
@@ -8,6 +7,7 @@ use falconer_domain::lease::{self, Claims, LeaseContext};
 use falconer_domain::license::Device;
 use falconer_domain::person::DeviceName;
 use falconer_domain::time::LATEST_END;
+use falconer_domain::{CalendarDate, Code, Limits};
 use serde::Serialize;
 
 use crate::request::Request;
@@ -38,6 +38,18 @@ pub struct VerifyResponse<'a> {
     perpetual: bool,
     user_id: Option<&'a str>,
     features: &'a [String],
+    /// Limit → whole number, at most 9007199254740991; absent for a license without limits.
+    #[serde(skip_serializing_if = "Limits::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, u64>, required = false))]
+    limits: &'a Limits,
+    /// The last day whose builds the license covers, `2027-01-31`; absent where it covers every build. The license is
+    /// valid beyond it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Date))]
+    updates_until: Option<CalendarDate>,
+    /// The newest version up to that day, where the catalog lists one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updates_version: Option<&'a str>,
     license_id: &'a str,
     device: Option<DeviceResponse<'a>>,
     checked_at: i64,
@@ -72,7 +84,7 @@ impl<'a> VerifyResponse<'a> {
     ) -> Self {
         let in_lease = bound.map(|bound| lease::Bound { device: bound.id, components: &bound.components });
         let claims = Claims::granted(context, code, &standing.terms(), in_lease);
-        let license = &standing.license;
+        let (license, maintenance) = (&standing.license, standing.maintenance.as_ref());
         Self {
             valid: true,
             code: code.name(),
@@ -81,6 +93,9 @@ impl<'a> VerifyResponse<'a> {
             perpetual: license.expires_at.is_none(),
             user_id: license.user_id.as_deref(),
             features: &standing.features,
+            limits: &standing.limits,
+            updates_until: maintenance.map(|maintenance| maintenance.until),
+            updates_version: maintenance.and_then(|maintenance| maintenance.newest_version.as_deref()),
             license_id: license.id.as_str(),
             device: bound.map(|bound| DeviceResponse::of(bound.id, bound.device)),
             checked_at: context.now.0,

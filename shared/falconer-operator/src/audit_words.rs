@@ -15,6 +15,7 @@ const NOT_TOLD: [&str; 4] = ["expiry_month", "generation", "license_id", "produc
 pub fn told(row: &AuditRecord) -> impl Iterator<Item = String> {
     let told = |(name, change): (&String, &Value)| match name.as_str() {
         "policy" => members_changed(change),
+        "limits" => members_changed(change).into_iter().map(|limit| format!("limit {limit}")).collect(),
         name if NOT_TOLD.contains(&name) || change["after"] == json!({}) => Vec::new(),
         name => vec![changed(name, change)],
     };
@@ -33,7 +34,7 @@ fn members_changed(change: &Value) -> Vec<String> {
 
 fn changed(name: &str, change: &Value) -> String {
     let side = |side: &str| match &change[side] {
-        Value::Null if name == "expires_at" => "never".to_owned(),
+        Value::Null if ["expires_at", "updates_until"].contains(&name) => "never".to_owned(),
         Value::Null => "–".to_owned(),
         Value::String(text) => text.clone(),
         Value::Number(millis) if name.ends_with("_at") => {

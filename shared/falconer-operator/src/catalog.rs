@@ -3,8 +3,13 @@
 use std::collections::BTreeMap;
 
 use falconer_domain::catalog::{CatalogError, Tier};
+use falconer_domain::date::NoDate;
 use falconer_domain::issue::{MAX_FEATURE_CHARS, is_feature};
-use falconer_domain::{Catalog, PolicyOverrides, Product, TierName, VirtualMachines};
+use falconer_domain::limits::BadLimit;
+use falconer_domain::maintenance::BadRelease;
+use falconer_domain::{
+    CalendarDate, Catalog, Limits, PolicyOverrides, Product, Releases, TierName, VirtualMachines,
+};
 use serde::{Deserialize, Serialize};
 
 /// Reasons why a file is not a catalog.
@@ -22,6 +27,15 @@ pub enum FileError {
     /// A feature.
     #[error("feature {0:?} must be 1 to {MAX_FEATURE_CHARS} of a-z, 0-9 and _")]
     Feature(String),
+    /// A limit.
+    #[error("tier {0}: {1}")]
+    Limit(String, BadLimit),
+    /// A release without a date.
+    #[error("release {0}: {1}")]
+    Date(String, NoDate),
+    /// A release.
+    #[error(transparent)]
+    Release(#[from] BadRelease),
     /// The catalog as a whole.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
@@ -34,6 +48,16 @@ struct File {
     #[serde(default)]
     policy: PolicyTable,
     tiers: BTreeMap<String, TierTable>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    releases: BTreeMap<String, ReleaseDate>,
+}
+
+/// The date of a release: in quotation marks, or as TOML's own date.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum ReleaseDate {
+    Text(String),
+    Toml(toml::value::Datetime),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,6 +67,10 @@ struct TierTable {
     extends: Option<String>,
     #[serde(default)]
     features: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updates_days: Option<u32>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    limits: BTreeMap<String, u64>,
     #[serde(default, skip_serializing_if = "PolicyTable::is_empty")]
     policy: PolicyTable,
 }
@@ -92,9 +120,25 @@ pub fn read(text: &str) -> Result<Catalog, FileError> {
             return Err(FileError::Feature(feature.clone()));
         }
         let extends = table.extends.map(name).transpose()?;
-        tiers.insert(name(tier)?, Tier { extends, features: table.features, policy: table.policy.into() });
+        let limits = Limits::new(table.limits).map_err(|why| FileError::Limit(tier.clone(), why))?;
+        let (features, updates_days, policy) = (table.features, table.updates_days, table.policy.into());
+        tiers.insert(name(tier)?, Tier { extends, features, limits, updates_days, policy });
     }
-    Ok(Catalog::new(product, &file.policy.into(), tiers)?)
+    let releases = file.releases.into_iter().map(|(version, date)| {
+        let date = CalendarDate::read(&date.to_string());
+        date.map(|date| (version.clone(), date)).map_err(|why| FileError::Date(version, why))
+    });
+    let releases = Releases::new(releases.collect::<Result<Vec<_>, _>>()?)?;
+    Ok(Catalog::new(product, &file.policy.into(), tiers)?.with_releases(releases))
+}
+
+impl std::fmt::Display for ReleaseDate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Toml(date) => std::fmt::Display::fmt(date, f),
+        }
+    }
 }
 
 /// Writes a catalog, so that it reads back as itself.
@@ -104,6 +148,8 @@ pub fn written(catalog: &Catalog) -> String {
         let table = TierTable {
             extends: tier.extends.as_ref().map(TierName::to_string),
             features: tier.features.clone(),
+            updates_days: tier.updates_days,
+            limits: tier.limits.to_map(),
             policy: tier.policy.into(),
         };
         (name.to_string(), table)
@@ -112,6 +158,11 @@ pub fn written(catalog: &Catalog) -> String {
         product: catalog.product().to_string(),
         policy: catalog.base_policy().into(),
         tiers: catalog.all_tiers().map(tier).collect(),
+        releases: catalog
+            .releases()
+            .iter()
+            .map(|(version, date)| (version.to_owned(), ReleaseDate::Text(date.to_string())))
+            .collect(),
     };
     // Unwrap safety: tables of texts, numbers and flags always serialize.
     toml::to_string(&file).unwrap()
@@ -146,7 +197,7 @@ mod tests {
     fn written_catalog_reads_back() {
         let built_in = Catalog::built_in(&Product::parse("QF").unwrap()).unwrap();
         assert_eq!(read(&written(&built_in)).unwrap(), built_in);
-        let own = "product = \"ACME\"\n[tiers.free]\n[tiers.pro]\nextends = \"free\"\nfeatures = [\"a\"]\npolicy = { seats = 3, virtual_machines = \"refuse\" }\n";
+        let own = "product = \"ACME\"\n[tiers.free]\n[tiers.pro]\nextends = \"free\"\nfeatures = [\"a\"]\npolicy = { seats = 3, virtual_machines = \"refuse\" }\nlimits = { agents = 3 }\nupdates_days = 365\n[releases]\n\"5.2\" = \"2026-11-01\"\n\"5.3\" = 2027-02-01\n";
         let own = read(own).unwrap();
         assert_eq!(read(&written(&own)).unwrap(), own);
     }
@@ -161,6 +212,11 @@ mod tests {
             ("product = 'ACME'\n[policy]\nseats = 0\n[tiers.a]", "seats must be 1 to 100"),
             ("product = 'ACME'\n[policy]\nvirtual_machines = 'deny'\n[tiers.a]", "unknown variant `deny`"),
             ("product = 'ACME'\n[policy]\nseat = 1\n[tiers.a]", "unknown field `seat`"),
+            ("product = 'ACME'\n[tiers.a]\nlimits = { 'A B' = 1 }", "tier a: limit \"A B\" must be"),
+            ("product = 'ACME'\n[tiers.a]\nlimits = { agents = -1 }", "invalid value"),
+            ("product = 'ACME'\n[tiers.a]\nupdates_days = 0", "updates_days of tier a must be 1 to"),
+            ("product = 'ACME'\n[tiers.a]\n[releases]\n'5' = 'soon'", "release 5: \"soon\" is not a date"),
+            ("product = 'ACME'\n[tiers.a]\n[releases]\n'<5>' = '2027-01-01'", "release \"<5>\" must be"),
             ("product = ", "TOML parse error"),
         ] {
             let error = read(text).unwrap_err().to_string();
@@ -178,5 +234,11 @@ mod tests {
             ["- [tiers.a.policy] seats = 1", "+ [tiers.a.policy] seats = 2"]
         );
         assert_eq!(difference(&of("1"), &of("1")), [""; 0]);
+        let with = |more: &str| read(&format!("product = 'ACME'\n[tiers.a]\n{more}\n")).unwrap();
+        let (before, after) = (with("limits = { agents = 3 }"), with("[releases]\n'5.2' = 2026-11-01"));
+        assert_eq!(
+            difference(&before, &after),
+            ["- [tiers.a.limits] agents = 3", "+ [releases] \"5.2\" = \"2026-11-01\""]
+        );
     }
 }

@@ -7,7 +7,7 @@ use falconer_domain::issue::{NewLicense, Order, OrderId, Term};
 use falconer_domain::license::Device;
 use falconer_domain::person::{DeviceName, Note};
 use falconer_domain::time::MILLIS_PER_DAY;
-use falconer_domain::{KeyRing, Product, Status, TierName, UnixMillis};
+use falconer_domain::{KeyRing, Limits, Product, Status, TierName, UnixMillis};
 
 use crate::issue::{IssueError, Issuer, KeyForm};
 use crate::random;
@@ -87,6 +87,8 @@ fn order(number: u32, product: &Product) -> Order {
         },
         seats: (number % 9 == 0).then_some(3),
         features: Vec::new(),
+        limits: Limits::default(),
+        updates_until: None,
     }
 }
 

@@ -25,7 +25,7 @@ pub mod update;
 use falconer_domain::hardware::ReceivedComponents;
 use falconer_domain::issue::{Order, OrderRefusal};
 use falconer_domain::person::{Email, Note};
-use falconer_domain::{GenerationNumber, LicenseId, Product, Status, UnixMillis};
+use falconer_domain::{CalendarDate, GenerationNumber, LicenseId, Product, Status, UnixMillis};
 
 use export_columns::ExportColumns;
 use noticed::Noticed;
@@ -139,6 +139,8 @@ pub struct ImportedState {
     pub expires_at: Option<UnixMillis>,
     /// Days it lasts from its first binding on.
     pub duration_days: Option<u32>,
+    /// The last day whose builds it covers, if the row has it. The tier's days count from an issue, not from an import.
+    pub updates_until: Option<CalendarDate>,
     /// Time of issue, if the row has it.
     pub created_at: Option<UnixMillis>,
     /// The vendor's own id of the customer, where it is kept as it is; else the order has it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use falconer_domain::air_gap::{Guarded, HeldOffline, OperatorWord, guarded};
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::operate::{
     self, Correction, ExtendRefusal, Extension, FeatureRefusal, NoSuchDevice, PolicyChange, PolicyRefusal,
@@ -37,8 +38,8 @@ pub enum LicenseChange {
     SetCustomer(Correction),
     /// Writes a note over the one before.
     Note(Option<Note>),
-    /// Frees seats.
-    ResetHardware(Reset),
+    /// Frees seats; whether also those of machines without a network that have a lease.
+    ResetHardware(Reset, OperatorWord),
 }
 
 /// Why a license stays as it is.
@@ -65,6 +66,21 @@ pub enum ChangeRefusal {
     /// A device.
     #[error(transparent)]
     Device(#[from] NoSuchDevice),
+    /// A machine without a network has a lease.
+    #[error(transparent)]
+    Held(HeldOffline),
+}
+
+impl ChangeRefusal {
+    fn of<E: Into<Self>>(refusal: Guarded<E>) -> Self
+    where
+        E: std::error::Error,
+    {
+        match refusal {
+            Guarded::Held(held) => Self::Held(held),
+            Guarded::Rule(refusal) => refusal.into(),
+        }
+    }
 }
 
 impl LicenseChange {
@@ -83,7 +99,7 @@ impl LicenseChange {
             Self::SetPolicy(..) => ("set-policy", "POLICY_SET"),
             Self::SetCustomer(_) => ("set-customer", "CUSTOMER_SET"),
             Self::Note(_) => ("note", "NOTED"),
-            Self::ResetHardware(_) => ("reset-hardware", "HARDWARE_RESET"),
+            Self::ResetHardware(..) => ("reset-hardware", "HARDWARE_RESET"),
         }
     }
 
@@ -109,14 +125,34 @@ impl LicenseChange {
             Self::Reinstate => operate::reinstate(license)?,
             Self::Revoke => operate::revoke(license)?,
             Self::Extend(extension) => operate::extend(license, *extension, now)?,
-            Self::SetTier(tier, release) => operate::set_tier(license, tier.clone(), catalog, release)?,
-            Self::SetSeats(seats, release) => operate::set_seats(license, *seats, release)?,
+            Self::SetTier(tier, release) => {
+                let rule = |license| operate::set_tier(license, tier.clone(), catalog, release);
+                keeping(license, release, now, rule)?
+            }
+            Self::SetSeats(seats, release) => {
+                keeping(license, release, now, |license| operate::set_seats(license, *seats, release))?
+            }
             Self::AddFeature(feature) => operate::add_feature(license, feature)?,
             Self::RemoveFeature(feature) => operate::remove_feature(license, feature)?,
-            Self::SetPolicy(change, release) => operate::set_policy(license, change, catalog, release)?,
+            Self::SetPolicy(change, release) => {
+                let rule = |license| operate::set_policy(license, change, catalog, release);
+                keeping(license, release, now, rule)?
+            }
             Self::SetCustomer(correction) => operate::set_customer(license, correction),
             Self::Note(note) => License { notes: note.clone(), ..license },
-            Self::ResetHardware(reset) => operate::reset_hardware(license, reset)?,
+            Self::ResetHardware(reset, word) => {
+                operate::reset_offline(license, reset, *word, now).map_err(ChangeRefusal::of)?
+            }
         })
     }
+}
+
+/// Takes seats from devices, unless one of them has a lease without a network.
+fn keeping<E: std::error::Error + Into<ChangeRefusal>>(
+    license: License,
+    leaving: &BTreeSet<DeviceId>,
+    now: UnixMillis,
+    rule: impl FnOnce(License) -> Result<License, E>,
+) -> Result<License, ChangeRefusal> {
+    guarded(license, |_| leaving.clone(), OperatorWord::Keep, now, rule).map_err(ChangeRefusal::of)
 }

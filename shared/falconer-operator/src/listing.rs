@@ -7,7 +7,7 @@ use falconer_aws::operator::IssuanceRecord;
 use falconer_aws::store::LicenseRow;
 use falconer_aws::{Store, StoreError};
 use falconer_domain::person::{self, Email, PersonName};
-use falconer_domain::{KeyRing, License, LicenseId, Status, UnixMillis};
+use falconer_domain::{CalendarDate, KeyRing, License, LicenseId, Status, UnixMillis};
 
 use crate::license_service::LicenseService;
 use crate::lookup::Lookup;
@@ -40,6 +40,8 @@ pub enum ListingEvent {
 pub enum Selection {
     /// Those that end between two moments, the soonest first.
     Ending(UnixMillis, UnixMillis),
+    /// Those whose maintenance ends between two days, both included.
+    UpdatesEnding(CalendarDate, CalendarDate),
     /// Those of a customer, by the vendor's own id.
     OfUser(PersonName),
     /// Those of an address that the vendor or an application gave.
@@ -118,7 +120,7 @@ impl Listing<'_> {
             }
             Selection::OfUser(user) => self.store.licenses_of_user(user.as_str()).await?,
             Selection::OfEmail(email) => self.store.licenses_of_email(email.as_str()).await?,
-            Selection::Matching { .. } => Vec::new(),
+            Selection::Matching { .. } | Selection::UpdatesEnding(..) => Vec::new(),
         };
         if !ids.is_empty() {
             return self.read(ids, page).await;
@@ -191,6 +193,9 @@ impl Selection {
         match self {
             Self::Ending(from, until) => {
                 license.expires_at.is_some_and(|end| (*from..=*until).contains(&end))
+            }
+            Self::UpdatesEnding(from, until) => {
+                license.updates_until.is_some_and(|end| (*from..=*until).contains(&end))
             }
             Self::OfUser(user) => {
                 license.user_id.as_deref().is_some_and(|stored| person::is_same(stored, user.as_str()))

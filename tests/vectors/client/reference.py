@@ -6,6 +6,7 @@ the vectors with it.
 """
 
 import base64
+import datetime
 import hashlib
 import hmac
 import json
@@ -242,6 +243,13 @@ def is_map(value):
     return isinstance(value, dict) and all(map(is_text, value.values()))
 
 
+def is_date(text):
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 REQUIRED = {
     "iss": is_text,
     "aud": is_text,
@@ -258,6 +266,9 @@ OPTIONAL = {
     "nonce": is_text,
     "tier": is_text,
     "features": are_texts,
+    "limits": lambda value: isinstance(value, dict) and all(is_integer(n) and n >= 0 for n in value.values()),
+    "updates_until": lambda value: is_text(value) and is_date(value),
+    "updates_version": is_text,
     "license_expires_at": is_integer,
     "device": is_text,
     "hw": is_map,
@@ -557,6 +568,7 @@ class Client:
         self.trust = Trust(given["pinned"], self.now(clock))
         self.store = {"license_key": None, "answer": None, "failed_at": None, "marks": "kept", "file": None}
         self.kept = None
+        self.build_date, self.limits_asked = given.get("build_date"), given.get("asked")
 
     def now(self, clock):
         return self.time.look(clock)[0] // 1000
@@ -587,6 +599,10 @@ class Client:
             "restart": self.restart,
         }[step["do"]](step)
         conclusion = self.look(step["clock"])
+        if self.limits_asked is not None:
+            limits = (self.held() or {}).get("limits") if conclusion["unlocked"] else None
+            limits = limits or {}
+            conclusion["limits"] = {name: limits.get(name, absent) for name, absent in self.limits_asked.items()}
         if step.get("keep_store"):
             self.kept = (dict(self.store), self.time.floor, self.time.skew, self.trust.stored())
         return conclusion
@@ -688,6 +704,7 @@ class Client:
         if step.get("store") == "time_changed":
             self.store["marks"] = "changed"
         self.hardware = step.get("hardware", self.hardware)
+        self.build_date = step.get("build_date", self.build_date)
         self.time.monotonic = step["clock"]["monotonic_ms"]
         self.pinned = step.get("pinned", self.pinned)
         self.trust.built_with(self.pinned, self.now(step["clock"]))
@@ -711,6 +728,9 @@ class Client:
             return verdict("LOCKED", code=claims["code"])
         if not counts_on(claims, self.own(self.store["license_key"])):
             return verdict("NOT_ACTIVATED")
+        until = claims.get("updates_until")
+        if until is not None and self.build_date is not None and self.build_date > until:
+            return verdict("LOCKED", code="UPDATES_ENDED")
         claims = self.ended(claims)
         changed = self.store["marks"] == "changed"
         if changed or is_back:

@@ -60,16 +60,19 @@ def refused(code, at, number=1, **changes):
 
 
 def cases(vector):
-    import air_gap_cases  # it uses the steps of this file
+    import air_gap_cases  # they use the steps of this file
+    import limits_cases
 
-    def case(name, about, says, *steps, needs=(), hardware=PC, pinned=PINNED):
-        given = {"product": PRODUCT, "pinned": pinned, "hardware": hardware, "steps": list(steps)}
+    def case(name, about, says, *steps, needs=(), hardware=PC, pinned=PINNED, limits=None, **more):
+        given = {"product": PRODUCT, "pinned": pinned, "hardware": hardware, **more, "steps": list(steps)}
         state, _, code = says.partition(" ")
         expected = {"state": state}
         if state == "CLOCK_SUSPECT":
             expected["unlocked"] = code != "locked"
         else:
             expected.update(unlocked=state in UNLOCKED, lock_code=code or None)
+        if limits is not None:
+            expected["limits"] = dict(zip(more["asked"], limits))
         vector(f"state/{name}", about, given, expected, needs)
 
     a_term(case)
@@ -85,6 +88,7 @@ def cases(vector):
     stores(case)
     statements(case)
     air_gap_cases.cases(case)
+    limits_cases.cases(case)
 
 
 def a_term(case):

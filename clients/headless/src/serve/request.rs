@@ -48,6 +48,7 @@ pub(super) enum Look {
     Snapshot,
     Status,
     HasFeature(String),
+    Limit(String, u64),
     License,
     Notice,
     Pending,
@@ -191,6 +192,10 @@ fn read_method(name: &str, params: Value) -> Result<Method, BadRequest> {
             let FeatureParams { name } = read_params(params)?;
             return Ok(Method::Look(Look::HasFeature(name)));
         }
+        "limit" => {
+            let LimitParams { name, default } = read_params(params)?;
+            return Ok(Method::Look(Look::Limit(name, default)));
+        }
         "activate" => {
             let ActivateParams { key, name, email } = read_params(params)?;
             return Ok(Method::RequestedCall(RequestedCall::Activate { key, name, email }));
@@ -250,6 +255,14 @@ struct FeatureParams {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct LimitParams {
+    name: String,
+    #[serde(default)]
+    default: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ActivateParams {
     key: String,
     #[serde(default)]
@@ -305,6 +318,14 @@ mod tests {
             (
                 r#"{"id":1,"method":"has_feature","params":{"name":"x"}}"#,
                 look(Look::HasFeature("x".to_owned())),
+            ),
+            (
+                r#"{"id":1,"method":"limit","params":{"name":"agents"}}"#,
+                look(Look::Limit("agents".to_owned(), 0)),
+            ),
+            (
+                r#"{"id":1,"method":"limit","params":{"name":"agents","default":3}}"#,
+                look(Look::Limit("agents".to_owned(), 3)),
             ),
             (
                 r#"{"id":1,"method":"transfer"}"#,

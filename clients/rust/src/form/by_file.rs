@@ -43,7 +43,10 @@ impl ActivationForm {
     pub fn import(&mut self, licensing: &Licensing, text: &str) {
         let Phase::ByFile { problem, .. } = &mut self.phase else { return };
         match licensing.import_response(text) {
-            Ok(_) => self.phase = Phase::Done,
+            Ok(state) => {
+                self.detail = licensing.detail();
+                self.phase = Phase::after(state);
+            }
             Err(failure) => *problem = Some(failure),
         }
     }

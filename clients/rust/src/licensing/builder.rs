@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use falconer_domain::Product;
 use falconer_domain::person::{DeviceName, MAX_DEVICE_NAME_CHARS};
+use falconer_domain::{CalendarDate, Product};
 
 use super::device_name::{DeviceNameSource, default_name, overridden};
 use super::forked::MemoryCopies;
@@ -55,6 +55,9 @@ pub enum OpenError {
     /// Application id that is not a domain in reverse.
     #[error("an application id looks like com.example.app: letters, digits, - and _ between dots")]
     InvalidAppId,
+    /// Build date that is not a date.
+    #[error("a build date looks like 2026-11-01")]
+    InvalidBuildDate,
     /// Former host that is neither a host nor an address.
     #[error("a former host looks like licenses.example.com")]
     InvalidFormerHost,
@@ -82,6 +85,7 @@ pub struct Builder {
     machine_id: Option<String>,
     device_name: Option<String>,
     on_change: Option<Box<dyn Fn(State) + Send + Sync>>,
+    build_date: Option<String>,
 }
 
 impl Builder {
@@ -103,6 +107,7 @@ impl Builder {
             machine_id: None,
             device_name: None,
             on_change: None,
+            build_date: None,
         }
     }
 
@@ -224,6 +229,15 @@ impl Builder {
         self
     }
 
+    /// Names the date on which this build of the application was made. A license whose maintenance ended before that day
+    /// is `UPDATES_ENDED`; builds of that day and earlier ones stay active. Write a constant of the build, never today's
+    /// date. `2026-11-01`, a moment such as `2026-11-01T10:00:00Z`, and the `Nov  1 2026` of C compilers are read. Without
+    /// a date every build is covered.
+    pub fn build_date(mut self, date: &str) -> Self {
+        self.build_date = Some(date.to_owned());
+        self
+    }
+
     /// Sets a listener for new states. It runs on the thread that found the change and must not block.
     pub fn on_change(mut self, listener: impl Fn(State) + Send + Sync + 'static) -> Self {
         self.on_change = Some(Box::new(listener));
@@ -245,6 +259,8 @@ impl Builder {
         let server = host_of(&self.server).ok_or(OpenError::InvalidServer)?;
         let former = self.former_servers.iter().map(|host| host_of(host).ok_or(OpenError::InvalidFormerHost));
         let former_servers = former.collect::<Result<Vec<_>, _>>()?;
+        let build_date = self.build_date.as_deref().map(CalendarDate::read).transpose();
+        let build_date = build_date.map_err(|_| OpenError::InvalidBuildDate)?;
         let app_id = self.app_id.as_deref().map(read_app_id).transpose()?;
         let seen = self.hardware.read();
         let raw = match &self.machine_id {
@@ -281,6 +297,7 @@ impl Builder {
             random: self.random,
             raw,
             on_change: self.on_change,
+            build_date,
         };
         let session = SessionState::new(store, opened.notice, &config);
         let memory = memory(&session, &config);

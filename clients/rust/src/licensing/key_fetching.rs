@@ -18,8 +18,9 @@ impl Session<'_> {
         self.learn_from(reply.ok());
     }
 
-    /// Asks for the root's statement where the last look is so many seconds ago: once a day, before anything else is asked, so that no answer is believed by a key
-    /// that the vendor has distrusted. One attempt: where the server cannot be reached, the request itself finds out.
+    /// Asks for the root's statement where the last look is so many seconds ago. A request does so before its question, so
+    /// that no answer is believed by a key that the vendor has distrusted. One attempt: where the server cannot be
+    /// reached, the request itself finds out.
     pub(super) fn look_for_statement(&mut self, age_seconds: i64) {
         let Config { transport, pins, .. } = &self.shared.config;
         let kept = self.state.record.trusted_keys.as_deref();

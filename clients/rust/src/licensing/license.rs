@@ -1,5 +1,8 @@
 //! License, device and pending request, as an application sees them.
 
+use std::collections::BTreeMap;
+
+use falconer_domain::CalendarDate;
 use falconer_domain::hardware::Label;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -91,6 +94,12 @@ pub struct License {
     pub tier: Option<String>,
     /// Features of the tier and of this license, also while they are off.
     pub features: Vec<String>,
+    /// Limits by their names, of the tier and of this license, also while they do not count.
+    pub limits: BTreeMap<String, u64>,
+    /// Last day whose builds of the application are covered, `2027-01-31`; `None` covers every build.
+    pub updates_until: Option<CalendarDate>,
+    /// Newest version up to that day, where the vendor lists it.
+    pub updates_version: Option<String>,
     /// End of the license; `None` for a perpetual one.
     pub expires_at: Option<UnixSeconds>,
     /// Id of this device, where it holds a seat.

@@ -11,6 +11,7 @@ fn term(license_expires_at: Option<i64>) -> StoredDecision {
         refresh_at: UnixSeconds(REFRESH_AT),
         exp: UnixSeconds(EXP),
         license_expires_at: license_expires_at.map(UnixSeconds),
+        updates_until: None,
     })
 }
 
@@ -29,6 +30,7 @@ fn at(
             integrity,
         },
         failed_at: failed_at.map(UnixSeconds),
+        build_date: None,
     })
 }
 
@@ -150,5 +152,47 @@ fn locking_codes_exist_on_the_server() {
     }
     for harmless in ["LEASE_EXPIRED", "NOT_FOUND", "SEATS_EXHAUSTED", "TOMORROWS_CODE", "", "revoked"] {
         assert_eq!(LockCode::of_refusal(harmless), None, "{harmless}");
+    }
+}
+
+/// The build's date against the end of the maintenance, under every clock.
+#[test]
+fn build_dates_decide_before_clocks() {
+    let date = |text: &str| CalendarDate::parse(text);
+    for (until, build, is_covered) in [
+        (date("2027-01-01"), date("2026-12-31"), true),
+        (date("2027-01-01"), date("2027-01-01"), true),
+        (date("2027-01-01"), date("2027-01-02"), false),
+        (date("2027-01-01"), None, true),
+        (None, date("2099-01-01"), true),
+    ] {
+        let term = LeaseTerm {
+            refresh_at: UnixSeconds(REFRESH_AT),
+            exp: UnixSeconds(EXP),
+            license_expires_at: None,
+            updates_until: until,
+        };
+        for (local, floor, integrity) in [
+            (0, 0, CheckpointIntegrity::Intact),
+            (REFRESH_AT, 0, CheckpointIntegrity::Intact),
+            (EXP, 0, CheckpointIntegrity::Intact),
+            (REFRESH_AT - 2 * HOUR, REFRESH_AT, CheckpointIntegrity::Intact),
+            (REFRESH_AT, 0, CheckpointIntegrity::Tampered),
+        ] {
+            let seen = |decision, build_date| {
+                let millis = |seconds: i64| UnixMillis(seconds * 1_000);
+                let time = ReconciledTime { local: millis(local), floor: millis(floor), integrity };
+                evaluate(&Evidence { decision, time, failed_at: None, build_date })
+            };
+            let leased = seen(StoredDecision::Leased(term), build);
+            let expected = if is_covered {
+                seen(StoredDecision::Leased(LeaseTerm { updates_until: None, ..term }), None)
+            } else {
+                Evaluation { state: locked(LockCode::UpdatesEnded), unlocked: false }
+            };
+            assert_eq!(leased, expected, "{until:?} {build:?} {local}");
+            let refused = seen(StoredDecision::Refused(LockCode::Revoked), build);
+            assert_eq!(refused.state, locked(LockCode::Revoked), "a signed refusal comes first");
+        }
     }
 }

@@ -136,10 +136,7 @@ impl PublicKeys {
     /// The newer of the build's statement and the stored one. The build's is the floor of a fresh or restored store.
     pub(super) fn newest_statement(&self, stored: Option<&str>) -> Option<SignedStatement> {
         let built = self.verified.clone();
-        match stored.and_then(|jws| self.acceptable(jws, built.as_ref())) {
-            Some(stored) => Some(stored),
-            None => built,
-        }
+        stored.and_then(|jws| self.acceptable(jws, built.as_ref())).or(built)
     }
 
     /// Reads a statement that may take the place of another: of the pinned root, of the same issuer, and not older.

@@ -23,7 +23,7 @@ use crate::transport::{ApiEndpoint, NetworkFailure, Reply, Transport, TransportR
 #[test]
 fn licenses_are_kept_as_specified() {
     for format in [StoreFormat::Sqlite, StoreFormat::PlainFile] {
-        run("state", 205, |given| Installation::new(given, format).conclude(given));
+        run("state", 222, |given| Installation::new(given, format).conclude(given));
     }
 }
 
@@ -42,6 +42,7 @@ struct Installation {
     world: ScriptedMachine,
     folder: tempfile::TempDir,
     pinned: Value,
+    build_date: Option<String>,
     format: StoreFormat,
     running: Option<Licensing>,
 }
@@ -54,6 +55,7 @@ impl Installation {
             world: ScriptedMachine(Arc::new(Mutex::new(shown))),
             folder: tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap(),
             pinned: given["pinned"].clone(),
+            build_date: given["build_date"].as_str().map(str::to_owned),
             format,
             running: None,
         };
@@ -66,6 +68,12 @@ impl Installation {
         for step in given["steps"].as_array().unwrap() {
             self.run(step, text(&given["product"]));
             seen = conclusion(self.running());
+            if let Some(asked) = given["asked"].as_object() {
+                let limit = |(name, default): (&String, &Value)| {
+                    (name.clone(), json!(self.running().limit(name, default.as_u64().unwrap())))
+                };
+                seen["limits"] = asked.iter().map(limit).collect();
+            }
             if step["keep_store"] == true {
                 self.running = None;
                 fs::copy(self.store(), self.copy()).unwrap();
@@ -105,6 +113,9 @@ impl Installation {
         if let Some(pinned) = step.get("pinned") {
             self.pinned = pinned.clone();
         }
+        if let Some(date) = step["build_date"].as_str() {
+            self.build_date = Some(date.to_owned());
+        }
         if let Some(hardware) = step.get("hardware") {
             self.world.shown().hardware = hardware.clone();
         }
@@ -130,9 +141,12 @@ impl Installation {
                 .clock(self.world.clone())
                 .random(self.world.clone())
                 .hardware(self.world.clone())
-                .transport(self.world.clone())
-                .open()
-                .unwrap();
+                .transport(self.world.clone());
+        let licensing = match &self.build_date {
+            Some(date) => licensing.build_date(date),
+            None => licensing,
+        };
+        let licensing = licensing.open().unwrap();
         self.running = Some(licensing);
     }
 

@@ -10,7 +10,7 @@ use falconer_domain::air_gap::{
 use falconer_domain::hardware::{DeviceId, Label};
 use falconer_domain::lease::{Bound, Claims, LeaseContext, Terms};
 use falconer_domain::statement::RootKey;
-use falconer_domain::{Code, LicenseId, LicenseKey, Policy, TierName};
+use falconer_domain::{Code, LicenseId, LicenseKey, Limits, Policy, TierName};
 use zeroize::Zeroizing;
 
 use crate::harness::{DAY, FEATURE, NetworkFault, TestSetup, builder, key, product, ring, unlocked};
@@ -34,7 +34,14 @@ fn answered(setup: &TestSetup, request: &AirGapText, with: &str) -> String {
         now: setup.clock.real(),
     };
     let policy = Policy { air_gap_days: DAYS, ..Policy::DEFAULT };
-    let terms = Terms { tier: &tier, features: &features, expires_at: None, policy: &policy };
+    let terms = Terms {
+        tier: &tier,
+        features: &features,
+        limits: &Limits::default(),
+        maintenance: None,
+        expires_at: None,
+        policy: &policy,
+    };
     let (device, components) = (DeviceId::from_random([1; 10]), asked.hardware.lease(&Label::ALL));
     let bound = Bound { device: &device, components: &components };
     let lease = Claims::air_gapped(&context, Code::Activated, &terms, bound).sign(ring(1).current());
@@ -131,6 +138,19 @@ fn nothing_is_sent_for_a_license_by_file() {
     // An application that asks all the same asks.
     assert!(setup.client.refresh().is_err());
     assert_eq!(setup.server.asked().len(), 3);
+}
+
+#[test]
+fn an_answer_is_taken_once() {
+    let setup = TestSetup::new();
+    let answer = answered(&setup, &asked(&setup.client), &key(1));
+    assert_eq!(setup.client.import_response(&answer), Ok(State::Active));
+    let before = setup.client.license();
+    for _ in 0..2 {
+        let again = setup.client.import_response(&answer).map_err(|failure| failure.kind);
+        assert_eq!(again, Err(FailureKind::Answer(InvalidAnswer::AlreadyImported)));
+    }
+    assert_eq!((setup.client.license(), setup.client.status()), (before, State::Active));
 }
 
 #[test]

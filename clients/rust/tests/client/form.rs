@@ -286,3 +286,39 @@ fn refused_pending_activation_asks_again() {
     form.finish(work(&setup.client));
     assert_eq!((form.phase(), setup.client.status()), (&Phase::Done, State::Active));
 }
+
+/// The seat is taken, and the dialog says which versions the license covers.
+#[test]
+fn form_names_the_covered_versions() {
+    let setup = TestSetup::new();
+    setup.server.state().maintenance = Some(falconer_domain::Maintenance {
+        until: falconer_domain::CalendarDate::parse("2026-10-31").unwrap(),
+        newest_version: Some("5.1".to_owned()),
+    });
+    let client =
+        crate::harness::builder(&setup.server, &setup.clock, &crate::harness::Machine::named("home"))
+            .build_date("Nov  1 2026")
+            .open()
+            .unwrap();
+    let mut form = ActivationForm::new();
+    form.enter(&key(1));
+    let work = form.submit().unwrap();
+    form.finish(work(&client));
+    assert!(matches!(form.phase(), Phase::Failed { next: NextAction::AskVendor, .. }));
+    assert_eq!(form.message().id.as_str(), "updates_ended");
+    let told = "The license covers versions up to 2026-10-31. The newest of them is 5.1.";
+    assert_eq!((form.detail(), client.detail().as_deref()), (Some(told), Some(told)));
+    assert!(!client.is_unlocked());
+}
+
+#[test]
+fn a_bad_build_date_is_a_mistake_of_the_application() {
+    let setup = TestSetup::new();
+    let builder = || {
+        let machine = crate::harness::Machine::named("home");
+        crate::harness::builder(&setup.server, &setup.clock, &machine)
+    };
+    let opened = builder().build_date("01/11/2026").open().map(|_| ());
+    assert_eq!(opened, Err(falconer_client::OpenError::InvalidBuildDate));
+    assert!(builder().build_date("2026-11-01T10:00:00Z").open().is_ok());
+}

@@ -17,7 +17,7 @@ use falconer_domain::hardware::{DeviceId, LeaseComponents, ReceivedComponents};
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::{Bound, Claims, LeaseContext, Terms};
 use falconer_domain::license_key::{CurrentKey, PrintedTier};
-use falconer_domain::{Code, KeyRing, LicenseKey, Product, TierName};
+use falconer_domain::{Code, KeyRing, LicenseKey, Limits, Maintenance, Product, TierName};
 use serde_json::{Value, json};
 
 pub(crate) const START: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -191,6 +191,8 @@ pub(crate) struct ServerState {
     pub(crate) license: Code,
     pub(crate) expires_at: Option<UnixMillis>,
     pub(crate) policy: Policy,
+    pub(crate) limits: Limits,
+    pub(crate) maintenance: Option<Maintenance>,
     pub(crate) devices: BTreeMap<DeviceId, LeaseComponents>,
     /// Answers that reached the client whole.
     pub(crate) delivered: Vec<Delivered>,
@@ -243,6 +245,8 @@ impl Server {
             license: Code::Valid,
             expires_at: None,
             policy: Policy { seats: 1, ..Policy::DEFAULT },
+            limits: Limits::default(),
+            maintenance: None,
             devices: BTreeMap::new(),
             delivered: Vec::new(),
             requests: Vec::new(),
@@ -391,8 +395,14 @@ impl ServerState {
             now: self.clock.real(),
         };
         let features = [FEATURE.to_owned()];
-        let terms =
-            Terms { tier: &tier, features: &features, expires_at: self.expires_at, policy: &self.policy };
+        let terms = Terms {
+            tier: &tier,
+            features: &features,
+            limits: &self.limits,
+            maintenance: self.maintenance.as_ref(),
+            expires_at: self.expires_at,
+            policy: &self.policy,
+        };
         let components = device.map(|(_, shown)| shown.lease(&Label::ALL)).unwrap_or_default();
         let bound = device.map(|(device, _)| Bound { device, components: &components });
         if code.status() == 200 && code != Code::Deactivated {

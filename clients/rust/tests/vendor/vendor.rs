@@ -8,7 +8,7 @@ use falconer_domain::hardware::{DeviceId, Label, ReceivedComponents};
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::{Bound, Claims, LeaseContext, Terms};
 use falconer_domain::license_key::{CurrentKey, PrintedTier};
-use falconer_domain::{Code, KeyRing, LicenseId, LicenseKey, Product, TierName};
+use falconer_domain::{Code, KeyRing, LicenseId, LicenseKey, Limits, Product, TierName};
 use serde_json::{Value, json};
 
 pub(crate) struct Vendor {
@@ -55,7 +55,14 @@ impl Vendor {
             now: SystemClock::new().now().wall,
         };
         let (tier, features) = (TierName::parse("pro").unwrap(), ["copy_trading".to_owned()]);
-        let terms = Terms { tier: &tier, features: &features, expires_at: None, policy: &Policy::DEFAULT };
+        let terms = Terms {
+            tier: &tier,
+            features: &features,
+            limits: &Limits::default(),
+            maintenance: None,
+            expires_at: None,
+            policy: &Policy::DEFAULT,
+        };
         let (device, components) = (DeviceId::from_random([7; 10]), shown.lease(&Label::ALL));
         let bound = Bound { device: &device, components: &components };
         Claims::granted(&occasion, code, &terms, Some(bound)).sign(self.ring.current())

@@ -1,5 +1,5 @@
 /** Claims of leases and refusals: docs/own-client.md has the meaning of each. */
-import { areTexts, isInteger, isMapOf, isText, readObject } from "./json.js";
+import { areTexts, isDay, isInteger, isMapOf, isText, readObject } from "./json.js";
 
 /** Claims of a signed answer, after its signature was verified. Moments are seconds since 1970. */
 export interface Claims {
@@ -16,6 +16,9 @@ export interface Claims {
   readonly nonce?: string | null;
   readonly tier?: string | null;
   readonly features?: readonly string[] | null;
+  readonly limits?: Readonly<Record<string, number>> | null;
+  /** Last day whose builds the license covers, as `2027-01-31`. */
+  readonly updates_until?: string | null;
   readonly license_expires_at?: number | null;
   readonly device?: string | null;
   readonly hw?: Readonly<Record<string, string>> | null;
@@ -37,6 +40,7 @@ export function readClaims(json: string): Claims | null {
 type Holds = (value: unknown) => boolean;
 
 const isFlag = (value: unknown): value is boolean => typeof value === "boolean";
+const isCount = (value: unknown): value is number => isInteger(value) && value >= 0;
 const isThreshold = (value: unknown): value is number => isInteger(value) && value >= 0 && value < 2 ** 32;
 
 const REQUIRED: Record<string, Holds> = {
@@ -56,6 +60,8 @@ const OPTIONAL: Record<string, Holds> = {
   nonce: isText,
   tier: isText,
   features: areTexts,
+  limits: (value) => isMapOf(value, isCount),
+  updates_until: isDay,
   license_expires_at: isInteger,
   device: isText,
   hw: (value) => isMapOf(value, isText),

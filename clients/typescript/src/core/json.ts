@@ -37,6 +37,13 @@ export function isMapOf<T>(value: unknown, isKind: (member: unknown) => member i
 
 export const isText = (value: unknown): value is string => typeof value === "string";
 
+/** True for a day of the calendar, as `2027-01-31`. */
+export function isDay(value: unknown): value is string {
+  if (!isText(value) || !/^\d{4}-\d{2}-\d{2}$/.test(value)) return false;
+  const day = new Date(`${value}T00:00:00Z`);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value);
+}
+
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[{}[\],:]/gs;
 /** Digits of a whole number that certainly fits into 64 bits. */
 const SAFE_DIGITS = 18;

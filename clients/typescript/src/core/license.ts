@@ -8,6 +8,10 @@ export interface License {
   readonly tier: string | null;
   /** Features of tier and license. */
   readonly features: readonly string[];
+  /** Limits by their names, such as a number of agents. The application counts and compares. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** Last day whose builds the license covers, as `2027-01-31`; `null` covers every build. */
+  readonly updatesUntil: string | null;
   /** End of the license; `null` is perpetual. */
   readonly expiresAt: Date | null;
   /** Code of the answer, as `VALID`. */
@@ -24,6 +28,8 @@ export function licenseOf(claims: Claims): License {
     id: claims.sub,
     tier: claims.tier ?? null,
     features: claims.features ?? [],
+    limits: claims.limits ?? {},
+    updatesUntil: claims.updates_until ?? null,
     expiresAt: claims.license_expires_at == null ? null : toDate(claims.license_expires_at),
     code: claims.code,
     checkedAt: toDate(claims.at),

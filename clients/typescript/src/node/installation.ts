@@ -56,7 +56,13 @@ export class Installation {
 
   /** State at this instant. */
   evaluate(time: ReconciledTime = this.observe()): Evaluation {
-    return evaluate(this.current.decision, time, this.#timeline.isIntact, this.current.record.failedAt);
+    return evaluate(
+      this.current.decision,
+      time,
+      this.#timeline.isIntact,
+      this.current.record.failedAt,
+      this.proof.buildDate,
+    );
   }
 
   /** Reads the license from disk. Unsaved changes stay where the disk has nothing newer. */

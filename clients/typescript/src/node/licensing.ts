@@ -61,7 +61,13 @@ export class Licensing {
     const read = readDeviceSettings(settings);
     const { clock, random, pause } = { ...SYSTEM, ...world };
     const machine = await (read.hardware ?? readThisMachine)();
-    const proof: Proof = { product: read.product, pinned: read.pinned, issuer: read.issuer, machine };
+    const proof: Proof = {
+      product: read.product,
+      pinned: read.pinned,
+      issuer: read.issuer,
+      machine,
+      buildDate: read.buildDate,
+    };
     const { store, notice } = await openStore(read.store);
     const owner = {
       product: read.product,
@@ -72,7 +78,7 @@ export class Licensing {
     };
     const listeners = new Set<(snapshot: Snapshot) => void>();
     const installation = await Installation.open(proof, new ApplicationStore(store, owner), clock, notice, () => {
-      for (const listener of listeners) listener(snapshotOf(installation));
+      for (const listener of listeners) call(listener, snapshotOf(installation));
     });
     return new Licensing(read, { random, pause }, installation, listeners);
   }
@@ -85,6 +91,13 @@ export class Licensing {
   /** True if a feature is on. */
   hasFeature(feature: string): boolean {
     return this.isUnlocked() && (this.#installation.current.claims?.features ?? []).includes(feature);
+  }
+
+  /** A limit of the license, such as the number of agents; `fallback` where the license names none, and while it is
+   * locked. The application counts and compares. */
+  limit(name: string, fallback: number): number {
+    const limits = this.isUnlocked() ? (this.#installation.current.claims?.limits ?? {}) : {};
+    return Object.hasOwn(limits, name) ? (limits[name] ?? fallback) : fallback;
   }
 
   /** State, for display. */
@@ -197,7 +210,16 @@ const SYSTEM: World = {
   pause: wait,
 };
 
-/** Opens the store. One that cannot be used is replaced by memory, and the snapshot says so. */
+/** Calls a listener. Its mistake is the application's, and changes no license. */
+function call(listener: (snapshot: Snapshot) => void, snapshot: Snapshot): void {
+  try {
+    listener(snapshot);
+  } catch (error) {
+    process.emitWarning(`a listener of the license failed: ${String(error)}`, "FalconerWarning");
+  }
+}
+
+/** Opens the store. One of a newer version is left alone, and memory takes its place. */
 async function openStore(store: string | Store): Promise<{ store: Store; notice: StoreError | null }> {
   if (typeof store !== "string") return { store, notice: null };
   const { store: file, notice } = await PlainFile.open(store);

@@ -81,4 +81,8 @@ export const DEVICE_MESSAGES: Readonly<Record<string, Message>> = {
   ],
   enter_key: ["Paste the license key from the mail that it came in.", "Name and e-mail may stay empty."],
   asking_server: ["The license server is being asked.", "Please wait."],
+  updates_ended: [
+    "This version of the application is newer than the license covers.",
+    "Install a version that the license covers, or renew the maintenance with the vendor and check the license.",
+  ],
 };

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { SettingError } from "../core/failure.js";
 import { type FalconerSettings, type Settings, readSettings } from "../core/settings.js";
+import { isDay } from "../core/json.js";
 import type { Machine } from "./hardware/machine.js";
 import type { Store } from "./store/store.js";
 
@@ -16,6 +17,9 @@ export interface LicensingSettings extends FalconerSettings {
   readonly store?: string | Store;
   /** Name of this device, which other users of the license see. */
   readonly deviceName?: string;
+  /** Day of the application's build, as `2026-11-01`. A build after the last day that a license covers is locked with
+   * `UPDATES_ENDED`; an older one works on. */
+  readonly buildDate?: string;
   /** Hosts that the license server had before. A stored key goes to no host that the application does not name. */
   readonly formerly?: readonly string[];
   /** Reads the components of this machine; by default those that the operating system shows. */
@@ -27,6 +31,7 @@ export interface DeviceSettings extends Settings {
   /** Path, or a store of the application's own. */
   readonly store: string | Store;
   readonly deviceName: string | null;
+  readonly buildDate: string | null;
   /** Present host, then former ones. */
   readonly servers: readonly [string, ...string[]];
   readonly hardware: (() => Promise<Machine>) | null;
@@ -36,14 +41,17 @@ export interface DeviceSettings extends Settings {
 export function readDeviceSettings(settings: LicensingSettings): DeviceSettings {
   const read = readSettings(settings);
   const host = new URL(read.url).host;
-  const { appId, store, deviceName, formerly = [], hardware } = settings;
+  const { appId, store, deviceName, buildDate, formerly = [], hardware } = settings;
   if (appId !== undefined && !isAppId(appId))
     throw new SettingError("appId", "the application id is a domain in reverse, such as com.example.app");
+  if (buildDate !== undefined && !isDay(buildDate))
+    throw new SettingError("buildDate", "the build date is a day, such as 2026-11-01");
   const folder = appId ?? host.replace(/[^A-Za-z0-9.-]/g, "_");
   return {
     ...read,
     store: store ?? join(dataFolder(), folder, "license.json"),
     deviceName: deviceName?.trim() || null,
+    buildDate: buildDate ?? null,
     servers: [host, ...formerly.map((former) => former.toLowerCase())],
     hardware: hardware ?? null,
   };

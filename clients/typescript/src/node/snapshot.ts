@@ -21,6 +21,10 @@ export interface Snapshot {
   readonly message: Advice;
   /** Features that are on. */
   readonly features: readonly string[];
+  /** Limits of the license while it is unlocked, by their names. */
+  readonly limits: Readonly<Record<string, number>>;
+  /** Last day whose builds the license covers; `null` covers every build. */
+  readonly updatesUntil: string | null;
   /** The license, where a signed answer about this machine is stored; also while it is locked. */
   readonly license: DeviceLicense | null;
   /** Request that waits for the server. */
@@ -64,6 +68,8 @@ export function snapshotOf(installation: Installation): Snapshot {
     ...evaluation,
     message: adviceOf(evaluation.lockCode?.toLowerCase() ?? STATE_ADVICE[evaluation.state], DEVICE_MESSAGES),
     features: evaluation.unlocked ? (current.claims?.features ?? []) : [],
+    limits: evaluation.unlocked ? (current.claims?.limits ?? {}) : {},
+    updatesUntil: current.claims?.updates_until ?? null,
     license: licenseOn(installation, evaluation),
     pending: pending && { name: pending, message: adviceOf(PENDING_ADVICE[pending], DEVICE_MESSAGES) },
     notice: notice && adviceOf(notice.adviceId, DEVICE_MESSAGES),

@@ -10,7 +10,7 @@ export type State = "NOT_ACTIVATED" | "ACTIVE" | "REFRESH_DUE" | "GRACE" | "LOCK
 export const LOCKING = ["REVOKED", "SUSPENDED", "PENDING", "EXPIRED", "NOT_ACTIVATED", "HARDWARE_MISMATCH"] as const;
 
 /** Reason why an installation is locked. */
-export type LockCode = (typeof LOCKING)[number] | "LEASE_EXPIRED";
+export type LockCode = (typeof LOCKING)[number] | "LEASE_EXPIRED" | "UPDATES_ENDED";
 
 /** Meaning of the stored answer on this machine, after its signature was verified again. */
 export type StoredDecision =
@@ -49,16 +49,20 @@ export function refreshAt(claims: Claims): number {
   return claims.refresh_at ?? claims.at;
 }
 
-/** Evaluates the state. `failedAt` is the second of the last failed check, if none has succeeded since. */
+/** Evaluates the state. `failedAt` is the second of the last failed check, if none has succeeded since. `buildDate` is the
+ * day of the application's build, where it names one. */
 export function evaluate(
   decision: StoredDecision,
   time: ReconciledTime,
   isIntact: boolean,
   failedAt: number | null,
+  buildDate: string | null,
 ): Evaluation {
   if (decision.kind === "none") return off("NOT_ACTIVATED");
   if (decision.kind === "refused") return off("LOCKED", decision.code);
   const { claims } = decision;
+  // Before any clock is asked: the same lease gives the same build the same answer, however the clock is set.
+  if (isYounger(buildDate, claims.updates_until)) return off("LOCKED", "UPDATES_ENDED");
   const { now, isSuspect } = time;
   // If the stored time was changed, nobody knows how much has passed. Anything but off would reward the change.
   if (isSuspect) return { state: "CLOCK_SUSPECT", lockCode: null, unlocked: isIntact && now < claims.exp };
@@ -68,6 +72,11 @@ export function evaluate(
   }
   if (now < refreshAt(claims)) return on("ACTIVE");
   return on(failedAt !== null && failedAt >= refreshAt(claims) ? "GRACE" : "REFRESH_DUE");
+}
+
+/** True for a build that is younger than the maintenance. Days in this spelling compare as texts do. */
+function isYounger(buildDate: string | null, updatesUntil: string | null | undefined): boolean {
+  return buildDate !== null && updatesUntil != null && buildDate > updatesUntil;
 }
 
 const on = (state: State): Evaluation => ({ state, lockCode: null, unlocked: true });

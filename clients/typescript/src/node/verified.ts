@@ -28,6 +28,8 @@ export interface Proof {
   readonly pinned: ReadonlyMap<string, string>;
   readonly issuer: string | null;
   readonly machine: Machine;
+  /** Day of the application's build. */
+  readonly buildDate: string | null;
 }
 
 /** Verifies signature, hardware and seal of a record. */

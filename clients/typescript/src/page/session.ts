@@ -95,7 +95,7 @@ class Session implements LicenseSession {
 
   async activate(key: string): Promise<Answer> {
     const answer = await this.#ask(key);
-    const held = this.#kept === null ? null : await this.falconer.inspect(this.#kept.answer);
+    const held = this.#kept === null ? null : await this.#inspect(this.#kept.answer);
     const counted = countedAnswer(answer, held);
     if (counted !== null) {
       // A lock is about the stored license, so the stored key stays.
@@ -125,9 +125,14 @@ class Session implements LicenseSession {
     return answer;
   }
 
+  /** Without a verifier nothing is known about a stored answer. */
+  #inspect(answer: string): Promise<Inspected | null> {
+    return this.falconer.inspect(answer).catch(() => null);
+  }
+
   /** Evaluates what is kept. The signature is verified again, because anybody can write into a browser's storage. */
   async #show(answer: Answer | null): Promise<void> {
-    const about = this.#kept === null ? null : await this.falconer.inspect(this.#kept.answer);
+    const about = this.#kept === null ? null : await this.#inspect(this.#kept.answer);
     const advice = answer === null || answer.ok ? null : answer.advice;
     clearTimeout(this.#ends);
     if (this.#kept === null || about === null) {

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::changes::{CHANGED, Item, REMOVED, SET};
 
 /// Attributes that say nothing about a person. Whatever else an old row tells goes with an erasure.
-const IMPERSONAL: [&str; 21] = [
+const IMPERSONAL: [&str; 23] = [
     "created_at",
     "devices",
     "duration_days",
@@ -16,6 +16,7 @@ const IMPERSONAL: [&str; 21] = [
     "free_used",
     "generation",
     "license_id",
+    "limits",
     "offline",
     "policy",
     "product",
@@ -27,6 +28,7 @@ const IMPERSONAL: [&str; 21] = [
     "tier",
     "transfers",
     "transfers_total",
+    "updates_until",
 ];
 /// What may be told of attributes about people.
 const WORDS: [&str; 4] = [SET, CHANGED, REMOVED, ERASED];

@@ -29,6 +29,8 @@ fn license() -> License {
         expires_at: Some(UnixMillis(1_800_000_000_000)),
         duration_days: Some(30),
         features: vec!["api_access".to_owned()],
+        limits: Limits::read(["agents=5"]).unwrap(),
+        updates_until: CalendarDate::parse("2027-01-01"),
         policy: PolicyOverrides {
             seats: Some(2),
             hardware_required: Some(true),
@@ -93,6 +95,8 @@ fn unreadable_attribute_is_named() {
         (LicenseItem { status: "expired".to_owned(), ..item() }, "status"),
         (LicenseItem { tier: "Pro".to_owned(), ..item() }, "tier"),
         (LicenseItem { generation: 0, ..item() }, "generation"),
+        (LicenseItem { limits: BTreeMap::from([("A B".to_owned(), 1)]), ..item() }, "limits"),
+        (LicenseItem { updates_until: Some("soon".to_owned()), ..item() }, "updates_until"),
     ] {
         assert_eq!(item.read(), Err(expected));
     }

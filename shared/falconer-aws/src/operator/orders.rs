@@ -1,8 +1,10 @@
 //! Orders: which license was issued for which, so that none is issued twice, whoever asks and how often.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use falconer_domain::issue::{NewLicense, OrderId, OrderTerms, Term};
-use falconer_domain::{LicenseId, Product, TierName};
+use falconer_domain::{CalendarDate, LicenseId, Limits, Product, TierName};
 use serde::{Deserialize, Serialize};
 
 use super::tables;
@@ -42,6 +44,10 @@ struct OrderItem {
     seats: Option<u32>,
     #[serde(default)]
     features: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    limits: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updates_until: Option<String>,
 }
 
 impl Store {
@@ -93,7 +99,7 @@ impl Store {
 
 impl From<&PlacedOrder> for OrderItem {
     fn from(order: &PlacedOrder) -> Self {
-        let OrderTerms { product, tier, term, seats, features } = &order.terms;
+        let OrderTerms { product, tier, term, seats, features, limits, updates_until } = &order.terms;
         let (days, from_activation) = match term {
             Term::Days(days) => (Some(*days), false),
             Term::DaysFromActivation(days) => (Some(*days), true),
@@ -110,6 +116,8 @@ impl From<&PlacedOrder> for OrderItem {
             from_activation,
             seats: *seats,
             features: features.clone(),
+            limits: limits.to_map(),
+            updates_until: updates_until.map(|date| date.to_string()),
         }
     }
 }
@@ -130,6 +138,11 @@ impl OrderItem {
                 term,
                 seats: self.seats,
                 features: self.features,
+                limits: Limits::new(self.limits).ok()?,
+                updates_until: match self.updates_until {
+                    Some(date) => Some(CalendarDate::parse(&date)?),
+                    None => None,
+                },
             },
         })
     }
@@ -153,6 +166,8 @@ mod tests {
                     term,
                     seats,
                     features: vec!["a".to_owned()],
+                    limits: Limits::read(["agents=5"]).unwrap(),
+                    updates_until: CalendarDate::parse("2027-01-01").filter(|_| seats.is_some()),
                 },
             };
             let item = written(&OrderItem::from(&order)).unwrap();

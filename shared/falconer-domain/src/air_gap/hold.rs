@@ -95,13 +95,26 @@ pub fn guarded<E: std::error::Error>(
     rule: impl FnOnce(License) -> Result<License, E>,
 ) -> Result<License, Guarded<E>> {
     let leaving = leaving(&license);
-    let held = license.offline.iter().find(|(id, lease)| leaving.contains(*id) && lease.is_out(now));
-    if let (Some((device, lease)), OperatorWord::Keep) = (held, word) {
-        return Err(Guarded::Held(HeldOffline { device: device.clone(), until: lease.until }));
+    if word == OperatorWord::Keep {
+        keep_held(&license, &leaving, now).map_err(Guarded::Held)?;
     }
     let mut license = license;
     license.offline.retain(|id, _| !leaving.contains(id));
     rule(license).map_err(Guarded::Rule)
+}
+
+/// Checks that none of these devices has a long lease that is out.
+///
+/// # Errors
+/// [`HeldOffline`], naming the first that has.
+pub fn keep_held(
+    license: &License,
+    leaving: &BTreeSet<DeviceId>,
+    now: UnixMillis,
+) -> Result<(), HeldOffline> {
+    let mut held = license.offline.iter().filter(|(id, lease)| leaving.contains(*id) && lease.is_out(now));
+    held.next()
+        .map_or(Ok(()), |(device, lease)| Err(HeldOffline { device: device.clone(), until: lease.until }))
 }
 
 /// How far a receipt is believed.

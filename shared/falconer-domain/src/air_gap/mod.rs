@@ -16,7 +16,7 @@ mod text;
 pub use answer::AirGapAnswer;
 pub use decide::{AirGapRefusal, CountedTransfer, RefusedByRules, decide};
 pub use hold::{
-    GivenBack, Guarded, HeldOffline, OfflineLease, OperatorWord, ReceiptRefusal, accept, guarded,
+    GivenBack, Guarded, HeldOffline, OfflineLease, OperatorWord, ReceiptRefusal, accept, guarded, keep_held,
 };
 pub use receipt::Receipt;
 pub use request::{

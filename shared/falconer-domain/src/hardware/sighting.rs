@@ -74,6 +74,8 @@ mod tests {
             term: Term::Perpetual,
             seats: None,
             features: Vec::new(),
+            limits: crate::Limits::default(),
+            updates_until: None,
         };
         let key = LicenseKey::parse("QF-PRO-1YQHJ-NQJM8-TQS7R-DW1VG-ET6BN-RKPPT").unwrap();
         let id = crate::LicenseId::of(ring.current(), &key);

@@ -23,6 +23,8 @@ fn claims(expires_in_seconds: Option<i64>, policy: &Policy, bound: bool) -> Clai
     let terms = Terms {
         tier: &tier,
         features: &[],
+        limits: &Limits::default(),
+        maintenance: None,
         expires_at: expires_in_seconds.map(|seconds| UnixMillis((NOW.seconds() + seconds) * 1_000)),
         policy,
     };
@@ -83,7 +85,9 @@ fn refusals() -> Vec<Claims> {
         nonce,
         now: NOW,
     };
-    let terms = Terms { tier: &tier, features: &[], expires_at: None, policy: &Policy::DEFAULT };
+    let limits = Limits::default();
+    let (tier, policy) = (&tier, &Policy::DEFAULT);
+    let terms = Terms { tier, features: &[], limits: &limits, maintenance: None, expires_at: None, policy };
     let refused =
         |code| [None, Some(&terms)].map(|terms: Option<&Terms<'_>>| Claims::refused(&context, code, terms));
     Code::ALL.iter().copied().flat_map(refused).collect()

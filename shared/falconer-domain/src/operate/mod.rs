@@ -3,6 +3,7 @@
 
 mod customer;
 mod erasure;
+mod limits;
 mod policy;
 mod rotation;
 
@@ -18,6 +19,7 @@ use crate::time::{LATEST_END, UnixMillis};
 
 pub use customer::{Correction, set_customer};
 pub use erasure::{Personal, erase, holds_address, lift_erasure, names_person, personal};
+pub use limits::set_limits;
 pub use policy::{BadSetting, OwnValue, PolicyChange, PolicyRefusal, own_policy, set_policy};
 pub use rotation::{Rotated, rotate};
 

@@ -18,6 +18,7 @@ use crate::hardware::Label;
 use crate::keyring::GenerationNumber;
 use crate::license_id::LicenseId;
 use crate::license_key::Product;
+use crate::limits::Limits;
 use crate::time::{MILLIS_PER_DAY, MILLIS_PER_SECOND};
 use crate::transfer::{FromDevice, TransferRefusal};
 use crate::{activate, deactivate, transfer};
@@ -46,6 +47,8 @@ pub(crate) fn license() -> License {
         expires_at: None,
         duration_days: None,
         features: Vec::new(),
+        limits: Limits::default(),
+        updates_until: None,
         policy: PolicyOverrides::default(),
         devices: BTreeMap::new(),
         released: BTreeMap::new(),

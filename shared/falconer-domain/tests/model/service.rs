@@ -48,6 +48,8 @@ impl World {
                 term: Term::Perpetual,
                 seats: Some(seats),
                 features: Vec::new(),
+                limits: falconer_domain::Limits::default(),
+                updates_until: None,
             },
         );
         let hardware = |machine: usize| {

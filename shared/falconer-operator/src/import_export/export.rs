@@ -56,6 +56,8 @@ pub fn row(license: &License, issuance: &IssuanceRecord, key: &str) -> Vec<Strin
         text(issuance.metadata.as_deref()),
         moment(license.erased_at),
         export_columns::offline(&license.offline),
+        export_columns::limits(&license.limits),
+        text(license.updates_until.map(|date| date.to_string()).as_deref()),
     ];
     sheet.into_iter().chain(own).map(|cell| written(&cell).into_owned()).collect()
 }

@@ -8,7 +8,7 @@ use falconer_domain::hardware::{ComponentForm, DeviceId, HASH_BYTES, Label, Stor
 use falconer_domain::license::Device;
 use falconer_domain::person::DeviceName;
 use falconer_domain::seats::{FormerDevice, Reclaim};
-use falconer_domain::{GenerationNumber, LicenseId, PolicyOverrides, UnixMillis};
+use falconer_domain::{GenerationNumber, LicenseId, Limits, PolicyOverrides, UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -18,7 +18,7 @@ use crate::catalog::PolicyTable;
 use crate::time;
 
 /// Column names, in the order after the spreadsheet's.
-pub const COLUMNS: [&str; 19] = [
+pub const COLUMNS: [&str; 21] = [
     "license_id",
     "user_id",
     "email",
@@ -38,6 +38,8 @@ pub const COLUMNS: [&str; 19] = [
     "metadata",
     "erased_at",
     "offline",
+    "limits",
+    "updates_until",
 ];
 
 /// Members of a license beyond the spreadsheet's columns. No `Debug`: it holds the sealed key.
@@ -230,6 +232,11 @@ pub(super) fn devices(devices: &BTreeMap<DeviceId, Device>) -> String {
 /// Formats released devices as a cell; empty for no devices.
 pub(super) fn released(released: &BTreeMap<DeviceId, FormerDevice>) -> String {
     list(released.iter().map(|(id, released)| ReleasedCell::of(id, released)))
+}
+
+/// Formats limits as a cell; empty for no limits.
+pub(super) fn limits(limits: &Limits) -> String {
+    limits.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Formats long leases as a cell; empty for none.

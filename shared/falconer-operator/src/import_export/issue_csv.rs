@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 
 use falconer_domain::issue::{Order, Term};
-use falconer_domain::{LicenseKey, Product, TierName, UnixMillis};
+use falconer_domain::{CalendarDate, LicenseKey, Limits, Product, TierName, UnixMillis};
 
 use super::atomic_file::AtomicFile;
 use super::cells::{BadFile, CsvRow, Sheet, written};
@@ -18,8 +18,20 @@ use super::{BadRow, BadRows, booleans, spoiled};
 use crate::time;
 
 /// The columns of an order, `tier` and one of `days` and `perpetual` required.
-pub const COLUMNS: [&str; 10] =
-    ["product", "tier", "user", "email", "name", "days", "from_activation", "perpetual", "seats", "features"];
+pub const COLUMNS: [&str; 12] = [
+    "product",
+    "tier",
+    "user",
+    "email",
+    "name",
+    "days",
+    "from_activation",
+    "perpetual",
+    "seats",
+    "features",
+    "limits",
+    "updates_until",
+];
 /// Those without which a row says nothing.
 pub const REQUIRED: [&str; 1] = ["tier"];
 /// Columns that the file of keys appends.
@@ -77,8 +89,10 @@ pub fn order(row: &CsvRow<'_>, product: &Product) -> Result<Order, BadRows> {
     let tier = kept(&mut reasons, tier);
     let term = kept(&mut reasons, term(row));
     let seats = kept(&mut reasons, number(row, "seats"));
-    match (product_of_row, tier, term, seats) {
-        (Some(named), Some(tier), Some(term), Some(seats)) => Ok(Order {
+    let limits = kept(&mut reasons, limits(row));
+    let updates_until = kept(&mut reasons, row.parsed("updates_until", CalendarDate::read));
+    match (product_of_row, tier, term, seats, limits.zip(updates_until)) {
+        (Some(named), Some(tier), Some(term), Some(seats), Some((limits, updates_until))) => Ok(Order {
             product: named.unwrap_or_else(|| product.clone()),
             tier,
             user_id: row.cell("user").map(Into::into),
@@ -87,6 +101,8 @@ pub fn order(row: &CsvRow<'_>, product: &Product) -> Result<Order, BadRows> {
             term,
             seats,
             features: row.names("features"),
+            limits,
+            updates_until,
         }),
         _ => Err(BadRows(reasons)),
     }
@@ -94,6 +110,12 @@ pub fn order(row: &CsvRow<'_>, product: &Product) -> Result<Order, BadRows> {
 
 fn kept<T>(reasons: &mut Vec<BadRow>, read: Result<T, BadRow>) -> Option<T> {
     read.map_err(|why| reasons.push(why)).ok()
+}
+
+/// Limits in a cell, as `agents=5 users=3`.
+pub(super) fn limits(row: &CsvRow<'_>) -> Result<Limits, BadRow> {
+    let limits = row.names("limits");
+    Limits::read(limits.iter().map(String::as_str)).map_err(|why| BadRow::cell("limits", why))
 }
 
 /// A whole number; what does not fit is more than any limit.

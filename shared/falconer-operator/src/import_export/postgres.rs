@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use falconer_domain::hardware::ReceivedComponents;
 use falconer_domain::issue::{MAX_EXTRA_FEATURES, Order, Term, is_feature};
 use falconer_domain::person::{Cleaned, Email, Loss, MAX_PERSON_CHARS};
-use falconer_domain::{KeyRing, LicenseKey, Product, Status, TierName, UnixMillis};
+use falconer_domain::{KeyRing, LicenseKey, Limits, Product, Status, TierName, UnixMillis};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -92,6 +92,7 @@ pub fn read(row: &CsvRow<'_>, reading: &Reading) -> Result<(ImportRow, Notes), B
         status,
         expires_at,
         duration_days: None,
+        updates_until: None,
         created_at,
         user_id,
         licensee_email: None,
@@ -121,6 +122,8 @@ fn order(row: &CsvRow<'_>, reading: &Reading, aside: &mut Aside) -> Result<Order
             Features::Granted => features(row, aside),
             Features::LeftBehind => Vec::new(),
         },
+        limits: Limits::default(),
+        updates_until: None,
     })
 }
 

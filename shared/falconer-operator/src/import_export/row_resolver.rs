@@ -410,6 +410,7 @@ fn recorded(new: &mut NewLicense, record: ImportedState) {
     license.status = record.status;
     license.expires_at = record.expires_at;
     license.duration_days = record.duration_days;
+    license.updates_until = record.updates_until;
     license.licensee_email = record.licensee_email;
     license.transfers = record.transfers;
     license.transfers_total = record.transfers_total;

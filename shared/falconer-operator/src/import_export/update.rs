@@ -175,6 +175,12 @@ impl There<'_> {
             will.status.as_str().to_owned(),
         );
         compare("expires_at", is.expires_at != will.expires_at, end(is.expires_at), end(will.expires_at));
+        let updates = |license: &License| {
+            license.updates_until.map_or_else(|| "never".to_owned(), |date| date.to_string())
+        };
+        compare("updates_until", is.updates_until != will.updates_until, updates(is), updates(will));
+        let limits = |license: &License| super::export_columns::limits(&license.limits);
+        compare("limits", is.limits != will.limits, limits(is), limits(will));
         compare("features", is.features != will.features, is.features.join(" "), will.features.join(" "));
         compare(
             "user_id",
@@ -226,6 +232,8 @@ impl There<'_> {
                 "tier" => license.tier = file.license.tier.clone(),
                 "status" => license.status = file.license.status,
                 "expires_at" => license.expires_at = file.license.expires_at,
+                "updates_until" => license.updates_until = file.license.updates_until,
+                "limits" => license.limits.clone_from(&file.license.limits),
                 "features" => license.features.clone_from(&file.license.features),
                 "user_id" => license.user_id.clone_from(&file.license.user_id),
                 "email" => license.email.clone_from(&file.license.email),

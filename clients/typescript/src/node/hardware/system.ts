@@ -8,8 +8,13 @@ import { machineOf } from "./selection.js";
 
 /** Reads the components of this machine. */
 export async function readThisMachine(): Promise<Machine> {
-  const listing = await list();
-  return machineOf({ ...listing, processor: listing.processor ?? cpus()[0]?.model ?? null, hostName: hostname() });
+  // A system that refuses to say something shows less.
+  const listing = await list().catch(() => EMPTY_LISTING);
+  return machineOf({
+    ...listing,
+    processor: listing.processor ?? shown(() => cpus()[0]?.model),
+    hostName: shown(hostname),
+  });
 }
 
 async function list(): Promise<Listing> {
@@ -22,5 +27,13 @@ async function list(): Promise<Listing> {
       return listWindows();
     default:
       return EMPTY_LISTING;
+  }
+}
+
+function shown(read: () => string | undefined): string | null {
+  try {
+    return read() ?? null;
+  } catch {
+    return null;
   }
 }

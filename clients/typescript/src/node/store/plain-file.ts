@@ -75,9 +75,10 @@ export class PlainFile implements Store {
   }
 }
 
-/** True for trouble after which a program keeps its license in memory. */
+/** True for a file that this version must not touch. Any other can at least be read: a stored lease counts until its end,
+ * and changes that cannot be written count in the process. */
 export function isUnusable(error: StoreError): boolean {
-  return error.adviceId !== "store_damaged";
+  return error.adviceId === "store_newer";
 }
 
 const FORMAT = "falconer-licenses";

@@ -143,7 +143,7 @@ proptest! {
             let _ = item.read();
         }
         let _ = serde_dynamo::from_item::<_, GuardItem>(item);
-        let tier = TierItem { extends: Some(text.clone()), features: vec![text], policy: PolicyItem::default() };
+        let tier = TierItem { extends: Some(text.clone()), features: vec![text], ..TierItem::default() };
         let _ = tier.read();
     }
 }

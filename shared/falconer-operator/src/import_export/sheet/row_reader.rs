@@ -3,11 +3,12 @@
 use falconer_domain::hardware::{Label, ReceivedComponents};
 use falconer_domain::issue::{MAX_TERM_DAYS, Order, Term};
 use falconer_domain::person::{Cleaned, Email, Loss, Note, PersonName};
-use falconer_domain::{Product, Status, TierName, UnixMillis};
+use falconer_domain::{CalendarDate, Product, Status, TierName, UnixMillis};
 use jiff::tz::TimeZone;
 
 use super::super::cells::{self, CsvRow};
 use super::super::export_columns::{self, ExportColumns};
+use super::super::issue_csv;
 use super::super::noticed::Noticed;
 use super::super::{BadRow, Draft, ImportedState, Notes, dates, redacted, spoiled};
 use super::{COLUMNS, Reading, SheetStatus, Undated, given};
@@ -43,11 +44,13 @@ pub fn read(row: &CsvRow<'_>, reading: &Reading) -> Draft {
     let notes = reader.cleaned("notes", Note::clean);
     let hardware = reader.hardware();
     let seats = reader.seats();
+    let limits = reader.take(issue_csv::limits(row));
+    let updates_until = reader.take(row.parsed("updates_until", CalendarDate::read));
     let RowReader { reasons, notes: noticed, .. } = reader;
     Draft {
         key,
         names_product: product.as_ref().is_some_and(Option::is_some),
-        order: tier.zip(product).zip(seats).map(|((tier, product), seats)| Order {
+        order: tier.zip(product).zip(seats).zip(limits).map(|(((tier, product), seats), limits)| Order {
             product: product.unwrap_or_else(|| reading.product.clone()),
             tier,
             user_id: given(row, "user_id").map(Into::into),
@@ -56,11 +59,14 @@ pub fn read(row: &CsvRow<'_>, reading: &Reading) -> Draft {
             term: Term::Perpetual,
             seats,
             features: row.names("features"),
+            limits,
+            updates_until: None,
         }),
-        record: terms.map(|terms| ImportedState {
+        record: terms.zip(updates_until).map(|(terms, updates_until)| ImportedState {
             status: terms.status,
             expires_at: terms.expires_at,
             duration_days: terms.duration_days,
+            updates_until,
             created_at,
             // Our own export has it as it is, blanks around it included.
             user_id: row
