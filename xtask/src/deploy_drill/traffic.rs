@@ -16,6 +16,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// More failures than these say nothing new.
 const SHOWN: usize = 3;
 
+/// A round of requests, whose answers are added to the others.
+type Round = dyn Fn(&mut Answers) -> Result<()> + Send;
+
 /// Threads that ask until they are stopped. Dropping it stops them.
 pub(super) struct Traffic {
     stopped: Arc<AtomicBool>,
@@ -35,7 +38,7 @@ impl Traffic {
     /// Starts a thread for each customer, and one that asks for what needs no license.
     pub(super) fn start(api: &str, customers: &[Customer]) -> Self {
         let stopped = Arc::new(AtomicBool::new(false));
-        let ask = |request: Box<dyn Fn(&mut Answers) -> Result<()> + Send>| {
+        let ask = |request: Box<Round>| {
             let stopped = Arc::clone(&stopped);
             thread::spawn(move || asked_until(&stopped, &*request))
         };
@@ -85,7 +88,7 @@ impl Answers {
     }
 }
 
-fn asked_until(stopped: &AtomicBool, request: &dyn Fn(&mut Answers) -> Result<()>) -> Answers {
+fn asked_until(stopped: &AtomicBool, request: &Round) -> Answers {
     let mut answers = Answers::default();
     while !stopped.load(Ordering::SeqCst) {
         if let Err(error) = request(&mut answers) {
