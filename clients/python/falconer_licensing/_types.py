@@ -108,6 +108,18 @@ class License:
 
 
 @dataclass(frozen=True)
+class AirGapText:
+    """A text that a person carries between a machine without a network and the vendor."""
+
+    file: str
+    """Whole content of a file, with sentences for people."""
+    short: str
+    """The same on one line, for a QR code."""
+    file_name: str
+    """Name for the file."""
+
+
+@dataclass(frozen=True)
 class Pending:
     """A request that waits for the server."""
 
