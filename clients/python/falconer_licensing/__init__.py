@@ -21,6 +21,7 @@ from ._errors import (
     InvalidAnswer,
     InvalidInput,
     InvalidSetting,
+    NotAirGapped,
     NothingSent,
     Offline,
     Refused,
@@ -30,11 +31,12 @@ from ._errors import (
 from ._form import ActivationForm, Field, FormView, NextAction, Phase
 from ._licensing import Licensing
 from ._native import VERSION as __version__
-from ._types import Device, License, Message, Pending, SeatHolder, Snapshot, State
+from ._types import AirGapText, Device, License, Message, Pending, SeatHolder, Snapshot, State
 from .texts import Texts
 
 __all__ = [
     "ActivationForm",
+    "AirGapText",
     "Busy",
     "Closed",
     "Device",
@@ -49,6 +51,7 @@ __all__ = [
     "Licensing",
     "Message",
     "NextAction",
+    "NotAirGapped",
     "NothingSent",
     "Offline",
     "Pending",

@@ -86,6 +86,10 @@ class InvalidSetting(FalconerError, ValueError):
     """The application opens its license with a setting that is not valid. `str()` is for its developer."""
 
 
+class NotAirGapped(FalconerError):
+    """The license came over the network, so `Licensing.deactivate` gives it back."""
+
+
 class Closed(FalconerError):
     """The license was closed."""
 
@@ -118,6 +122,7 @@ _KINDS: Mapping[str, type[FalconerError]] = {
     "nothing_sent": NothingSent,
     "forked": Forked,
     "store": StoreFailed,
+    "not_air_gapped": NotAirGapped,
     "setting": InvalidSetting,
 }
 

@@ -14,7 +14,7 @@ from typing import Any, Callable, TypeVar, Union
 
 from . import _exit, _native
 from ._errors import Closed, InvalidSetting, Waiting, error_of
-from ._types import Device, License, Message, Pending, Snapshot, State
+from ._types import AirGapText, Device, License, Message, Pending, Snapshot, State
 
 _logger = logging.getLogger("falconer_licensing")
 _Result = TypeVar("_Result")
@@ -44,6 +44,7 @@ class Licensing:
         *,
         keys: str | bytes | Mapping[str, Any],
         app_id: str | None = None,
+        root: str | None = None,
         formerly: Iterable[str] = (),
         store: StrPath | None = None,
         store_for_all_users: StrPath | None = None,
@@ -60,6 +61,7 @@ class Licensing:
         `https://licenses.example.com`; `keys` the answer of `/api/keys`, saved when the application was built.
 
         - `app_id`: the application as a domain in reverse, as `com.example.app`. It names the folder with the license.
+        - `root`: the vendor's root, where `keys` has none (docs/root-key.md).
         - `formerly`: hosts that the server had before.
         - `store`: file of the license; the default is `license.db` in the user's data folder.
         - `store_for_all_users`: the same for all users of the machine.
@@ -75,6 +77,7 @@ class Licensing:
         """
         settings: dict[str, Any] = {
             "app_id": app_id,
+            "root": root,
             "formerly": list(formerly),
             "store": None if store is None else os.fspath(store),
             "store_for_all_users": None if store_for_all_users is None else os.fspath(store_for_all_users),
@@ -186,6 +189,26 @@ class Licensing:
             return Waiting(error_of(outcome["waiting"]))
         _done(outcome)
         return None
+
+    # ---- without a network on this side (docs/air-gap.md)
+
+    def activation_request(self, key: str, name: str = "", email: str = "") -> AirGapText:
+        """Makes a request for a seat, which a person carries to the vendor. It waits in the store; making another replaces
+        it. The text holds no license key."""
+        done = _done(self._call(lambda handle: handle.activation_request(key, name, email)))
+        return AirGapText(**done)
+
+    def renewal_request(self) -> AirGapText:
+        """Makes a request for a later end of the license that was activated here."""
+        return AirGapText(**_done(self._call(lambda handle: handle.renewal_request())))
+
+    def import_response(self, text: str) -> State:
+        """Takes the vendor's answer: the text of its file, its short text, or a mail around one of them."""
+        return State(_done(self._call(lambda handle: handle.import_response(text))))
+
+    def deactivate_by_receipt(self) -> AirGapText:
+        """Gives the seat back: forgets the license, and returns a receipt for the vendor."""
+        return AirGapText(**_done(self._call(lambda handle: handle.deactivate_by_receipt())))
 
     def wait_for_change(self, seen: State, timeout: float) -> State:
         """Waits until the state differs from `seen`, `timeout` seconds have passed or `cancel` is called."""

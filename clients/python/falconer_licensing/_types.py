@@ -108,6 +108,18 @@ class License:
 
 
 @dataclass(frozen=True)
+class AirGapText:
+    """A text that a person carries between a machine without a network and the vendor."""
+
+    file: str
+    """Whole content of a file, with sentences for people."""
+    short: str
+    """The same on one line, for a QR code."""
+    file_name: str
+    """Name for the file."""
+
+
+@dataclass(frozen=True)
 class Pending:
     """A request that waits for the server."""
 
@@ -160,6 +172,9 @@ class Snapshot:
     updates_until: datetime.date | None = None
     """Last day whose versions of the application the license covers; `None` without such an end."""
 
+    updates_version: str | None = None
+    """Newest version up to that day, where the vendor lists it."""
+
     @classmethod
     def of_json(cls, text: str) -> Snapshot:
         """Reads the library's JSON. Members that this version does not know are ignored."""
@@ -181,6 +196,7 @@ class Snapshot:
             now=moment_of(value["now"]),
             limits=MappingProxyType(dict(value.get("limits") or {})),
             updates_until=None if updates_until is None else datetime.date.fromisoformat(updates_until),
+            updates_version=value.get("updates_version"),
         )
 
 

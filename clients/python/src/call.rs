@@ -46,7 +46,7 @@ impl Drop for InProgress {
 
 /// Tokens of the calls of one license. Locked only by a thread that holds the interpreter's lock.
 #[derive(Clone, Default)]
-pub(crate) struct Calls(Arc<Mutex<Tokens>>);
+pub(crate) struct CallTokens(Arc<Mutex<Tokens>>);
 
 #[derive(Default)]
 struct Tokens {
@@ -54,7 +54,7 @@ struct Tokens {
     waiting: Vec<(u64, CancelToken)>,
 }
 
-impl Calls {
+impl CallTokens {
     /// Ends all calls that wait now.
     pub(crate) fn cancel(&self) {
         let waiting = std::mem::take(&mut self.tokens().waiting);
@@ -66,7 +66,7 @@ impl Calls {
     /// Runs `work` without the interpreter's lock.
     ///
     /// # Errors
-    /// What a handler of a signal raised, as `KeyboardInterrupt`; the call was cancelled then.
+    /// The exception of a handler of a signal, as `KeyboardInterrupt`; the call was cancelled then.
     pub(crate) fn run<T: Send>(
         &self,
         py: Python<'_>,
@@ -126,7 +126,9 @@ fn wait_for_signals<T: Send>(
             while ended.recv_timeout(SIGNAL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 if raised.is_none() {
                     raised = Python::attach(|py| py.check_signals()).err();
-                    raised.iter().for_each(|_| token.cancel());
+                    if raised.is_some() {
+                        token.cancel();
+                    }
                 }
             }
             match (worker.join(), raised) {

@@ -17,8 +17,8 @@ type Work = Box<dyn FnOnce(&Licensing) -> SubmitOutcome + Send>;
 pub(crate) struct Form(ActivationForm);
 
 /// A request that the form has begun.
-#[pyclass(frozen, module = "falconer_licensing._native")]
-pub(crate) struct Job(Mutex<Option<Work>>);
+#[pyclass(frozen, name = "Job", module = "falconer_licensing._native")]
+pub(crate) struct FormRequest(Mutex<Option<Work>>);
 
 /// Result of a request, for `Form.finish`.
 #[pyclass(frozen, module = "falconer_licensing._native")]
@@ -84,18 +84,18 @@ impl Form {
     }
 
     /// Begins the activation, if the fields can be valid.
-    fn submit(&mut self) -> Option<Job> {
-        self.0.submit().map(Job::new)
+    fn submit(&mut self) -> Option<FormRequest> {
+        self.0.submit().map(FormRequest::new)
     }
 
     /// Begins to send an activation that waits.
-    fn send_pending(&mut self) -> Job {
-        Job::new(self.0.send_pending())
+    fn send_pending(&mut self) -> FormRequest {
+        FormRequest::new(self.0.send_pending())
     }
 
     /// Begins to move the license here, where that is offered.
-    fn move_here(&mut self) -> Option<Job> {
-        self.0.move_here().map(Job::new)
+    fn move_here(&mut self) -> Option<FormRequest> {
+        self.0.move_here().map(FormRequest::new)
     }
 
     fn choose_next_holder(&mut self) {
@@ -115,14 +115,14 @@ impl Form {
     }
 }
 
-impl Job {
+impl FormRequest {
     fn new(work: impl FnOnce(&Licensing) -> SubmitOutcome + Send + 'static) -> Self {
         Self(Mutex::new(Some(Box::new(work))))
     }
 }
 
 #[pymethods]
-impl Job {
+impl FormRequest {
     /// Asks the server, once.
     fn run(&self, py: Python<'_>, handle: &Handle) -> PyResult<Outcome> {
         let work = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -7,7 +7,7 @@ use falconer_client::{Licensing, Refresher};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::call::{Calls, without_lock};
+use crate::call::{CallTokens, without_lock};
 use crate::changes::{Changes, Queue};
 use crate::report;
 
@@ -16,7 +16,7 @@ use crate::report;
 pub(crate) struct Handle {
     /// Locked only by a thread that holds the interpreter's lock.
     open: Mutex<Option<OpenLicense>>,
-    calls: Calls,
+    calls: CallTokens,
     queue: Arc<Queue>,
     /// Id of the process that opened the license.
     process: u32,
@@ -32,7 +32,7 @@ impl Handle {
     pub(crate) fn new(licensing: Licensing, queue: Arc<Queue>) -> Self {
         Self {
             open: Mutex::new(Some(OpenLicense { refresher: None, licensing })),
-            calls: Calls::default(),
+            calls: CallTokens::default(),
             queue,
             process: std::process::id(),
         }
@@ -123,6 +123,22 @@ impl Handle {
         self.call(py, |licensing| report::outcome(&licensing.deactivate()))
     }
 
+    fn activation_request(&self, py: Python<'_>, key: &str, name: &str, email: &str) -> PyResult<String> {
+        self.call(py, |licensing| report::outcome(&licensing.activation_request(key, name, email)))
+    }
+
+    fn renewal_request(&self, py: Python<'_>) -> PyResult<String> {
+        self.call(py, |licensing| report::outcome(&licensing.renewal_request()))
+    }
+
+    fn import_response(&self, py: Python<'_>, text: &str) -> PyResult<String> {
+        self.call(py, |licensing| report::outcome(&licensing.import_response(text)))
+    }
+
+    fn deactivate_by_receipt(&self, py: Python<'_>) -> PyResult<String> {
+        self.call(py, |licensing| report::outcome(&licensing.deactivate_by_receipt()))
+    }
+
     /// Waits until the state has another name than `seen`, or for so many seconds. Returns the state's name.
     fn wait_for_change(&self, py: Python<'_>, seen: &str, seconds: f64) -> PyResult<&'static str> {
         let (begun, at_most) = (Instant::now(), duration(seconds));
@@ -203,7 +219,7 @@ fn closed() -> PyErr {
     PyRuntimeError::new_err("closed")
 }
 
-/// Seconds of Python; no time for what is none, and a year for what is longer.
+/// Reads seconds of Python: a negative number becomes zero, and a longer time than a year becomes a year.
 fn duration(seconds: f64) -> Duration {
     const YEAR: f64 = 365.0 * 86_400.0;
     Duration::try_from_secs_f64(seconds.min(YEAR)).unwrap_or_default()

@@ -27,7 +27,7 @@ mod _native {
     #[pymodule_export]
     use super::changes::Changes;
     #[pymodule_export]
-    use super::form::{Form, Job, Outcome};
+    use super::form::{Form, FormRequest, Outcome};
     #[pymodule_export]
     use super::handle::Handle;
     #[pymodule_export]

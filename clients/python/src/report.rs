@@ -1,6 +1,6 @@
 //! JSON for Python.
 
-use falconer_client::{Activation, Deactivation, Failure, State};
+use falconer_client::{Activation, AirGapText, Deactivation, Failure, State};
 use serde_json::{Value, json};
 
 /// A failure with its English text.
@@ -23,6 +23,12 @@ pub(crate) fn outcome<T: Report>(outcome: &Result<T, Failure>) -> String {
 pub(crate) trait Report {
     /// The result as JSON.
     fn report(&self) -> Value;
+}
+
+impl Report for AirGapText {
+    fn report(&self) -> Value {
+        json!({ "done": { "file": self.file, "short": self.short, "file_name": self.file_name } })
+    }
 }
 
 impl Report for State {

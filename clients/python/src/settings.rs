@@ -16,8 +16,9 @@ use crate::report;
 /// Settings that have a default, under the names of the builder's methods.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub(crate) struct Settings {
+pub(crate) struct KeywordSettings {
     app_id: Option<String>,
+    root: Option<String>,
     formerly: Vec<String>,
     store: Option<PathBuf>,
     store_for_all_users: Option<PathBuf>,
@@ -36,7 +37,7 @@ pub(crate) fn open(
     product: &str,
     server: &str,
     keys: &str,
-    settings: Settings,
+    settings: KeywordSettings,
 ) -> Result<Handle, PyErr> {
     let keys = PublicKeys::parse(keys).map_err(|error| bad_setting(&error.to_string()))?;
     open_with(py, settings.apply(Licensing::builder(product, server, keys)))
@@ -53,10 +54,13 @@ pub(crate) fn open_with(py: Python<'_>, builder: Builder) -> PyResult<Handle> {
     }
 }
 
-impl Settings {
+impl KeywordSettings {
     fn apply(self, mut builder: Builder) -> Builder {
         if let Some(id) = &self.app_id {
             builder = builder.app_id(id);
+        }
+        if let Some(x) = &self.root {
+            builder = builder.root(x);
         }
         for host in &self.formerly {
             builder = builder.formerly(host);

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::handle::Handle;
 use crate::settings::open_with;
 
-/// What a test of the package uses beside the package.
+/// Helpers of the tests, beside the package.
 #[pymodule(submodule)]
 pub(crate) mod _testing {
     #[pymodule_export]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import json
 import pickle
 from typing import Any
 
@@ -19,6 +21,7 @@ from falconer_licensing import (
     Licensing,
     Offline,
     Refused,
+    Snapshot,
     State,
     Waiting,
 )
@@ -234,3 +237,15 @@ def test_store_is_where_it_was_asked_for(bench: Bench, stack: LocalStack) -> Non
     in_memory = bench.open("second", store=None, store_in_memory=True)
     assert in_memory.state is State.NOT_ACTIVATED
     assert isinstance(in_memory, Licensing)
+
+
+def test_snapshot_reads_limits_and_the_end_of_updates(bench: Bench) -> None:
+    written = json.loads(bench.open()._handle.snapshot())
+    written.update(limits={"agents": 3}, updates_until="2027-01-31", updates_version="2.4.1", later="ignored")
+    snapshot = Snapshot.of_json(json.dumps(written))
+    assert snapshot.limits == {"agents": 3}
+    assert (snapshot.updates_until, snapshot.updates_version) == (datetime.date(2027, 1, 31), "2.4.1")
+    with pytest.raises(TypeError):
+        snapshot.limits["agents"] = 4  # type: ignore[index]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        snapshot.unlocked = True  # type: ignore[misc]
