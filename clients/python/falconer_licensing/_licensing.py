@@ -50,6 +50,7 @@ class Licensing:
         store_for_all_users: StrPath | None = None,
         store_in_memory: bool = False,
         device_name: str | None = None,
+        build_date: str | datetime.date | None = None,
         proxy: str | None = None,
         timeout: float | datetime.timedelta | None = None,
         root_certificates: Iterable[str] = (),
@@ -67,6 +68,8 @@ class Licensing:
         - `store_for_all_users`: the same for all users of the machine.
         - `store_in_memory`: keep nothing, for tests.
         - `device_name`: name that other users of the license see.
+        - `build_date`: day on which this build was made, a constant of the build. A license whose maintenance ended before
+          is locked with `UPDATES_ENDED`; older builds run on (docs/maintenance.md).
         - `proxy`: URL of a proxy in place of the one in the machine's settings.
         - `timeout`: seconds of one attempt, 1 to 60; the default is 5.
         - `root_certificates`: certificates (PEM) to trust beside the operating system's.
@@ -83,6 +86,7 @@ class Licensing:
             "store_for_all_users": None if store_for_all_users is None else os.fspath(store_for_all_users),
             "store_in_memory": store_in_memory,
             "device_name": device_name,
+            "build_date": None if build_date is None else str(build_date),
             "proxy": proxy,
             "timeout": _seconds(timeout),
             "root_certificates": list(root_certificates),

@@ -24,6 +24,7 @@ pub(crate) struct KeywordSettings {
     store_for_all_users: Option<PathBuf>,
     store_in_memory: bool,
     device_name: Option<String>,
+    build_date: Option<String>,
     proxy: Option<String>,
     timeout: Option<f64>,
     root_certificates: Vec<String>,
@@ -76,6 +77,9 @@ impl KeywordSettings {
         }
         if let Some(name) = &self.device_name {
             builder = builder.device_name(name);
+        }
+        if let Some(date) = &self.build_date {
+            builder = builder.build_date(date);
         }
         if let Some(url) = &self.proxy {
             builder = builder.proxy(url);

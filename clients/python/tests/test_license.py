@@ -161,6 +161,7 @@ def test_transfer_without_a_license_asks_for_a_key(bench: Bench) -> None:
         ({"root_certificates": ["nonsense"]}, "certificate"),
         ({"device_name": "A" * 300}, "device name"),
         ({"formerly": ["not a host"]}, "former host"),
+        ({"build_date": "next Monday"}, "build date"),
     ],
 )
 def test_bad_setting_gets_a_sentence(bench: Bench, settings: dict[str, Any], words: str) -> None:
@@ -168,6 +169,18 @@ def test_bad_setting_gets_a_sentence(bench: Bench, settings: dict[str, Any], wor
         bench.open(**settings)
     assert words in str(invalid.value)
     assert invalid.value.kind == "setting"
+
+
+def test_limits_and_maintenance_come_with_the_license(bench: Bench, stack: LocalStack) -> None:
+    key = stack.issue("--limit", "agents=5", "--updates-until", "2026-11-01")
+    older = bench.open(build_date="2026-11-01")
+    older.activate(key)
+    assert older.unlocked
+    assert (older.limit("agents"), older.limit("absent", 2)) == (5, 2)
+    younger = bench.open(build_date=datetime.date(2026, 11, 2))
+    assert not younger.unlocked
+    assert younger.snapshot().lock_code == "UPDATES_ENDED"
+    assert younger.limit("agents", 0) == 0
 
 
 def test_nothing_that_is_printed_holds_the_key(bench: Bench, stack: LocalStack) -> None:
