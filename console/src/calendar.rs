@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 /// A day of the calendar.
 pub(crate) struct Day {
-    pub(crate) day: String,
+    pub(crate) date: String,
     /// The day of the month, with the month where one begins.
     pub(crate) label: String,
     pub(crate) licenses: usize,
@@ -29,7 +29,7 @@ pub(crate) fn weeks(first: Date, days: u32, ends: &BTreeMap<Date, usize>) -> Vec
         for _ in 0..7 {
             let is_first = date.day() == 1 || date == first;
             week.push(Day {
-                day: date.to_string(),
+                date: date.to_string(),
                 label: if is_first { date.strftime("%-d %b").to_string() } else { date.day().to_string() },
                 licenses: ends.get(&date).copied().unwrap_or_default(),
                 is_outside: date < first || date > last,
@@ -53,7 +53,7 @@ mod tests {
         let (first, end) = (date(2026, 11, 28), date(2026, 12, 27));
         let weeks = weeks(first, 30, &BTreeMap::from([(end, 3)]));
         let days: Vec<_> = weeks.iter().flatten().collect();
-        assert_eq!((weeks.len(), days[0].day.as_str()), (5, "2026-11-23"));
+        assert_eq!((weeks.len(), days[0].date.as_str()), (5, "2026-11-23"));
         assert_eq!(days.iter().filter(|day| !day.is_outside).count(), 30);
         assert_eq!(days.iter().map(|day| day.licenses).sum::<usize>(), 3);
         assert_eq!(days[8].label, "1 Dec");

@@ -25,7 +25,7 @@ pub(crate) enum Asked {
     Erase,
 }
 
-/// CommandWords of the same command.
+/// Words of the same command.
 pub(crate) struct CommandWords {
     action: &'static str,
     options: Vec<String>,

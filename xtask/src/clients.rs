@@ -23,8 +23,11 @@ pub(crate) struct ClientsOptions {
     language: Option<Language>,
 }
 
+/// Builds and tests one library.
+type Build = fn(&Workspace) -> Result<()>;
+
 /// Every language, in the order in which they run.
-const LANGUAGES: [(Language, fn(&Workspace) -> Result<()>); 2] =
+const LANGUAGES: [(Language, Build); 2] =
     [(Language::Python, python::run), (Language::Typescript, typescript::run)];
 
 /// Builds and tests the libraries.

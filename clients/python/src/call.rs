@@ -125,7 +125,7 @@ fn wait_for_signals<T: Send>(
             let mut raised = None;
             while ended.recv_timeout(SIGNAL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 if raised.is_none() {
-                    raised = Python::attach(|py| py.check_signals()).err();
+                    raised = Python::attach(Python::check_signals).err();
                     if raised.is_some() {
                         token.cancel();
                     }

@@ -77,15 +77,15 @@ fn order(number: u32, product: &Product) -> Order {
         product: product.clone(),
         // Unwrap safety: the names above have the form of a tier's.
         tier: TierName::parse(tier).unwrap(),
-        user_id: (number % 4 == 0).then(|| format!("customer-{number}")),
+        user_id: (number.is_multiple_of(4)).then(|| format!("customer-{number}")),
         email: Some(format!("{}.{number}@example.com", first.to_lowercase())),
         licensee_name: Some(format!("{first} {last}")),
         term: match number % 6 {
             5 => Term::Perpetual,
-            _ if number % 17 == 0 => Term::DaysFromActivation(365),
+            _ if number.is_multiple_of(17) => Term::DaysFromActivation(365),
             _ => Term::Days(365),
         },
-        seats: (number % 9 == 0).then_some(3),
+        seats: (number.is_multiple_of(9)).then_some(3),
         features: Vec::new(),
         limits: Limits::default(),
         updates_until: None,
@@ -111,7 +111,7 @@ fn lived(new: &mut NewLicense, ring: &KeyRing, number: u32, now: UnixMillis) {
         _ => Status::Active,
     };
     license.notes = (number % 8 == 3).then(|| Note::clean(pick(&NOTES, number / 8)).kept).flatten();
-    let devices = if number % 9 == 0 { number / 9 % 4 } else { u32::from(number % 5 != 4) };
+    let devices = if number.is_multiple_of(9) { number / 9 % 4 } else { u32::from(number % 5 != 4) };
     for index in 0..devices {
         let Some(generation) = ring.generation(license.generation) else { return };
         let mut components = ReceivedComponents::default();

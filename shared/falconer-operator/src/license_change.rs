@@ -72,10 +72,7 @@ pub enum ChangeRefusal {
 }
 
 impl ChangeRefusal {
-    fn of<E: Into<Self>>(refusal: Guarded<E>) -> Self
-    where
-        E: std::error::Error,
-    {
+    fn of<E: std::error::Error + Into<Self>>(refusal: Guarded<E>) -> Self {
         match refusal {
             Guarded::Held(held) => Self::Held(held),
             Guarded::Rule(refusal) => refusal.into(),

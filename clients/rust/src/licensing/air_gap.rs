@@ -64,7 +64,7 @@ impl Licensing {
     pub fn activation_request(&self, key: &str, name: &str, email: &str) -> Result<AirGapText, Failure> {
         let key = outcome::read_likeliest_key(&self.shared.config.product, key)?;
         let licensee = outcome::read_licensee(name, email)?;
-        let text = self.session()?.request(&key, AirGapPurpose::Activate, licensee);
+        let text = self.session()?.request(&key, AirGapPurpose::Activate, &licensee);
         self.shared.notify_if_changed();
         text
     }
@@ -78,7 +78,7 @@ impl Licensing {
         let mut session = self.session()?;
         let key = session.state.verified.key.clone().ok_or(InvalidInput::MissingKey)?;
         let licensee = session.state.record.licensee.clone();
-        session.request(&key, AirGapPurpose::Renew, licensee)
+        session.request(&key, AirGapPurpose::Renew, &licensee)
     }
 
     /// Takes the vendor's answer: the text of its file, its short text, or a mail around one of them. It counts if it
@@ -112,7 +112,7 @@ impl Session<'_> {
         &mut self,
         key: &LicenseKey,
         purpose: AirGapPurpose,
-        licensee: Licensee,
+        licensee: &Licensee,
     ) -> Result<AirGapText, Failure> {
         let mut nonce = [0; NONCE_BYTES];
         let config = &self.shared.config;

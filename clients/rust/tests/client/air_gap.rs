@@ -25,7 +25,7 @@ fn answered(setup: &TestSetup, request: &AirGapText, with: &str) -> String {
     let asked = unchecked.made_with(&key).expect("the tag of this key");
     let (license, nonce) = (LicenseId::of(ring(1).current(), &key), asked.nonce_text());
     let (product, tier, features) = (product(), TierName::parse("pro").unwrap(), [FEATURE.to_owned()]);
-    let context = LeaseContext {
+    let asked_for = LeaseContext {
         issuer: "https://licenses.example.com",
         product: &product,
         license_id: &license,
@@ -44,7 +44,7 @@ fn answered(setup: &TestSetup, request: &AirGapText, with: &str) -> String {
     };
     let (device, components) = (DeviceId::from_random([1; 10]), asked.hardware.lease(&Label::ALL));
     let bound = Bound { device: &device, components: &components };
-    let lease = Claims::air_gapped(&context, Code::Activated, &terms, bound).sign(ring(1).current());
+    let lease = Claims::air_gapped(&asked_for, Code::Activated, &terms, bound).sign(ring(1).current());
     short_text(TextKind::Answer, &AirGapAnswer { lease, keys: None }.to_content())
 }
 

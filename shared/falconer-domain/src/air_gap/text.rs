@@ -177,7 +177,7 @@ mod tests {
         let content: Vec<u8> = (0..=200).collect();
         let file = file_text(TextKind::Answer, &["Words for people.".to_owned()], &content);
         let short = short_text(TextKind::Answer, &content);
-        let quoted: String = file.lines().map(|line| format!("> > {line}\r\n")).collect();
+        let quoted = format!("> > {}\r\n", file.lines().collect::<Vec<_>>().join("\r\n> > "));
         let (mark, body) = short.split_at(TextKind::Answer.mark().len());
         let retyped = body.replace('0', "O").replace('1', "l");
         for text in [
@@ -190,7 +190,7 @@ mod tests {
             short.to_lowercase(),
             format!("{} {retyped}", mark.replace('-', "\u{2011}")),
             format!("Dear Ms Example,\n\nhere it is:\n{quoted}\nKind regards\nYour vendor, 7 Lane, U-Town"),
-            short.chars().map(|c| format!("{c}\u{200B} ")).collect(),
+            short.chars().flat_map(|c| [c, '\u{200B}', ' ']).collect(),
         ] {
             assert_eq!(read(&text), Ok(content.clone()), "{text}");
         }

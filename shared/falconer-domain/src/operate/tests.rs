@@ -86,7 +86,7 @@ fn extends_from_end_or_from_now() {
     let day = |days: i64| UnixMillis(NOW.0 + days * 86_400_000);
     let until = |moment| License { expires_at: Some(moment), ..license() };
     let waiting = |days| License { status: Status::Pending, duration_days: Some(days), ..license() };
-    for (before, extension, expected) in [
+    for (before, extension, expected) in vec![
         (until(day(10)), Extension::Days(5), Ok(until(day(15)))),
         (until(day(-10)), Extension::Days(5), Ok(until(day(5)))),
         (until(day(10)), Extension::Days(0), Err(ExtendRefusal::Days)),
