@@ -464,7 +464,7 @@ fn short_texts_and_mails_are_read() {
     let gap = AirGap::of_days(30);
     let client = gap.machine("first");
     let request = client.activation_request(&gap.key, "", "").unwrap();
-    let mail: String = request.file.lines().map(|line| format!("> {line} \r\n")).collect();
+    let mail = format!("> {} \r\n", request.file.lines().collect::<Vec<_>>().join(" \r\n> "));
     for text in [request.short.to_lowercase(), format!("\u{FEFF}Dear vendor,\r\n{mail}\r\nThank you.")] {
         let mut command = falconer(&gap.stack);
         command.args(["--yes", "activate-offline", "-", "--short"]);
@@ -566,7 +566,7 @@ fn documented_commands_work() {
             }
             // Another lease of the machine, which is lost with it.
             "reset-hardware" => {
-                drop(gap.answer(&client.activation_request(&gap.key, "", "").unwrap(), &["--transfer"]))
+                drop(gap.answer(&client.activation_request(&gap.key, "", "").unwrap(), &["--transfer"]));
             }
             _ => {}
         }

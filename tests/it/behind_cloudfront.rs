@@ -138,7 +138,7 @@ fn gets_have_throttles_of_their_own() {
     let own: BTreeMap<_, _> = api["RouteSettings"].as_object().unwrap().iter().collect();
     let routes = template.functions().unwrap().into_iter().flat_map(|function| function.routes);
     let gets: BTreeSet<_> =
-        routes.map(|route| route.key().to_owned()).filter(|key| !key.starts_with("POST")).collect();
+        routes.map(|route| route.key().clone()).filter(|key| !key.starts_with("POST")).collect();
     assert_eq!(own.keys().map(|key| (*key).clone()).collect::<BTreeSet<_>>(), gets);
     for (route, settings) in own {
         let rate = settings["ThrottlingRateLimit"].as_u64().unwrap();

@@ -101,7 +101,7 @@ impl Browser {
         set.split(';').next().unwrap().clone_into(&mut browser.cookie);
         let home = browser.get("licenses");
         assert_eq!(home.status, 200, "{}", home.text());
-        browser.csrf = home.field("csrf").to_owned();
+        home.field("csrf").clone_into(&mut browser.csrf);
         browser
     }
 
@@ -159,11 +159,12 @@ impl Browser {
     ) -> ConsoleAnswer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([*name, ": ", *value, "\r\n"]);
         }
         if !body.is_empty() {
             let kind = "application/x-www-form-urlencoded";
-            head.push_str(&format!("content-type: {kind}\r\ncontent-length: {}\r\n", body.len()));
+            let length = body.len().to_string();
+            head.extend(["content-type: ", kind, "\r\ncontent-length: ", &length, "\r\n"]);
         }
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();

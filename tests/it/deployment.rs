@@ -216,7 +216,7 @@ fn tables_are_backed_up_and_retained() {
 
 /// A first deployment that fails leaves them behind, empty. `RetainExceptOnCreate` would delete them, and with them the
 /// ring of a stack whose failed creation somebody has used and then rolled back. A table under deletion protection cannot
-/// be deleted by a rollback in any case, which would end as ROLLBACK_FAILED.
+/// be deleted by a rollback in any case, which would end as `ROLLBACK_FAILED`.
 #[test]
 fn secret_and_tables_outlive_a_failed_creation() {
     let template = template();

@@ -1,5 +1,4 @@
 //! Arguments of the commands for machines without a network.
-#![expect(clippy::doc_markdown, reason = "the comments are help texts")]
 
 use std::path::PathBuf;
 

@@ -132,7 +132,7 @@ fn shown(
 ) -> Result<()> {
     let AnsweredRequest { outcome, standing, until, answer } = answered;
     let license = &standing.license;
-    let content = answer.to_content();
+    let bytes = answer.to_content();
     let words = [
         "The vendor's answer for a machine without a network. Take this file to the machine and import it there.".to_owned(),
         String::new(),
@@ -140,8 +140,7 @@ fn shown(
         format!("Device:  {}", outcome.device),
         format!("Until:   {}", render::moment(*until)),
     ];
-    let (file, short) =
-        (file_text(TextKind::Answer, &words, &content), short_text(TextKind::Answer, &content));
+    let (file, short) = (file_text(TextKind::Answer, &words, &bytes), short_text(TextKind::Answer, &bytes));
     if activate.short && short.len() > MAX_QR_CHARS {
         let length = short.len();
         output::note(format!(
@@ -173,11 +172,9 @@ fn shown(
         license.id,
         render::moment(*until)
     );
-    match out {
-        Some(path) => Ok(Voice::beside([path as &Path]).line(done)?),
-        None => {
-            output::note(done);
-            Ok(output::verbatim(written.as_bytes())?)
-        }
+    if let Some(path) = out {
+        return Ok(Voice::beside([path as &Path]).line(done)?);
     }
+    output::note(done);
+    Ok(output::verbatim(written.as_bytes())?)
 }

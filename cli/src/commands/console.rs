@@ -46,6 +46,6 @@ async fn interrupted() {
     }
     // Without a handler the signal ends the program itself.
     if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

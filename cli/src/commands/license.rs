@@ -116,16 +116,19 @@ pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange)
             };
             edit(context, &note.change, "note", "NOTED", rule).await
         }
-        LicenseChange::ResetHardware(reset) => {
-            let which = match &reset.device {
-                Some(id) => Reset::One(device(id)?),
-                None => Reset::All,
-            };
-            let word = if reset.despite_offline_lease { OperatorWord::Free } else { OperatorWord::Keep };
-            let rule = |_: &Catalog| |license| operate::reset_offline(license, &which, word, now);
-            edit(context, &reset.change, "reset-hardware", "HARDWARE_RESET", rule).await
-        }
+        LicenseChange::ResetHardware(reset) => reset_hardware(context, &reset).await,
     }
+}
+
+async fn reset_hardware(context: &CommandContext<'_>, reset: &args::ResetHardware) -> Result<()> {
+    let which = match &reset.device {
+        Some(id) => Reset::One(device(id)?),
+        None => Reset::All,
+    };
+    let word = if reset.despite_offline_lease { OperatorWord::Free } else { OperatorWord::Keep };
+    let now = context.now;
+    let rule = |_: &Catalog| |license| operate::reset_offline(license, &which, word, now);
+    edit(context, &reset.change, "reset-hardware", "HARDWARE_RESET", rule).await
 }
 
 /// Prints a license, its devices, and its last events.

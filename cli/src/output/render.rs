@@ -124,9 +124,13 @@ pub(crate) fn offline_json(license: &License, now: UnixMillis) -> Vec<Value> {
 /// The same for a person, one device a line; `None` where no lease is out.
 pub(crate) fn offline_text(license: &License, now: UnixMillis) -> Option<String> {
     let out = license.offline.iter().filter(|(_, lease)| lease.is_out(now));
-    let lines = out.map(|(id, lease)| match license.devices.contains_key(id) {
-        true => format!("{id} works without a network until {}", moment(lease.until)),
-        false => format!("{id} gave its seat back, which is vacant from {} on", moment(lease.until)),
+    let lines = out.map(|(id, lease)| {
+        let until = moment(lease.until);
+        if license.devices.contains_key(id) {
+            format!("{id} works without a network until {until}")
+        } else {
+            format!("{id} gave its seat back, which is vacant from {until} on")
+        }
     });
     let lines: Vec<_> = lines.collect();
     (!lines.is_empty()).then(|| lines.join("\n              "))

@@ -125,7 +125,12 @@ fn wait_for_signals<T: Send>(
             let mut raised = None;
             while ended.recv_timeout(SIGNAL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 if raised.is_none() {
-                    raised = Python::attach(Python::check_signals).err();
+                    #[expect(
+                        clippy::redundant_closure_for_method_calls,
+                        reason = "the method has one lifetime"
+                    )]
+                    let checked = Python::attach(|py| py.check_signals());
+                    raised = checked.err();
                     if raised.is_some() {
                         token.cancel();
                     }

@@ -211,7 +211,8 @@ fn path_tricks_lead_nowhere() {
     let browser = Browser::open(&stack, &[]);
     let secret = browser.base.trim_matches('/').to_owned();
     let headers = [("host", browser.address.as_str()), ("cookie", browser.cookie.as_str())];
-    let encoded: String = secret.bytes().map(|c| format!("%{c:02x}")).collect();
+    let encoded: Vec<_> = secret.bytes().map(|c| format!("%{c:02x}")).collect();
+    let encoded = encoded.concat();
     for path in [
         "/".to_owned(),
         "/licenses".to_owned(),

@@ -1,7 +1,7 @@
 //! Pages of the console: what they show, what each costs, and texts from elsewhere.
 
 use falconer_domain::person::{DeviceName, Note, PersonName};
-use falconer_emulators::tap::Units;
+use falconer_emulators::tap::{TapRecord, Units};
 use falconer_tests::{Fixture, Machine, TestStack, device_id, now};
 
 use super::{Browser, ConsoleAnswer};
@@ -12,7 +12,7 @@ fn cost(stack: &TestStack, ask: impl FnOnce() -> ConsoleAnswer) -> (ConsoleAnswe
     let answer = ask();
     let records = stack.dynamodb.records();
     let calls = records.iter().map(|record| record.operation.clone()).collect();
-    let units: Units = records.iter().map(|record| record.units()).sum();
+    let units: Units = records.iter().map(TapRecord::units).sum();
     assert!(units.write.abs() < f64::EPSILON, "a page writes nothing");
     (answer, calls, units.read)
 }
@@ -141,7 +141,7 @@ fn texts_from_elsewhere_stay_texts() {
             browser.post(&preview, &[("action", text)]),
         ] {
             for active in ["<script>alert", "<img", "\u{202e}", "\u{2066}", "49"] {
-                let is_there = answer.body.contains(active) && !(active == "49" && !text.contains("7*7"));
+                let is_there = answer.body.contains(active) && (active != "49" || text.contains("7*7"));
                 assert!(!is_there || active == "49", "{text}: {active} on {}", answer.text());
             }
             assert!(answer.status < 500, "{text}: {}", answer.text());
