@@ -1,4 +1,4 @@
-//! A short secret under a passphrase, in the age format (<https://age-encryption.org/v1>, C2SP `age.md`), armored.
+//! A short secret under a passphrase, in the age format (<https://age-encryption.org/v1>, the specification of C2SP), armored.
 //!
 //! The subset that a root's file needs: one recipient, `scrypt`, and one chunk. The programs `age` and `rage` read what
 //! this writes, and this reads what they write. The crate `age` is not used: its translated messages bring sixty crates
