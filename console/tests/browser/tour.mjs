@@ -77,6 +77,7 @@ withConsole("a change is made by keys alone", {}, async (opened) => {
   await page.keyboard.type("a test");
   await page.keyboard.press("Enter");
   await page.waitForURL(/\/preview$/);
+  await page.locator("button.primary:focus").waitFor();
   await page.keyboard.press("Enter");
   await page.waitForURL(/done=note$/);
   assert.equal(stack.falconer("show", id).notes, "written by keys");
