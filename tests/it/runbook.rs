@@ -537,6 +537,11 @@ fn too_many_requests() {
         ("limits", "forwarded_for_changes_nothing"),
     );
     entry.is_shown_by(
+        "Behind CloudFront they have an edge's, if the functions do not know the distribution's secret: see \
+         [a new secret](deploying.md#cloudfront-in-front).",
+        ("behind_cloudfront", "wrong_secret_is_ignored"),
+    );
+    entry.is_shown_by(
         "The gateway's own throttle bounds a flood of the whole API; [costs.md](costs.md) has its cost.",
         ("deployment", "watched_metrics_are_written"),
     );

@@ -28,7 +28,12 @@ fn grants(role: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let mut grants = BTreeMap::<_, BTreeSet<_>>::new();
     for policy in role["Properties"]["Policies"].as_array().into_iter().flatten() {
         for statement in list(&policy["PolicyDocument"]["Statement"]) {
-            let members: BTreeSet<_> = statement.as_object().unwrap().keys().map(String::as_str).collect();
+            let mut members: BTreeSet<_> =
+                statement.as_object().unwrap().keys().map(String::as_str).collect();
+            if members.remove("Condition") {
+                let narrowed: Vec<_> = statement["Condition"].as_object().unwrap().keys().collect();
+                assert_eq!(narrowed, ["ForAllValues:StringLike"], "a condition narrows by keys alone");
+            }
             assert_eq!(members, BTreeSet::from(["Action", "Effect", "Resource"]), "{statement}");
             for resource in list(&statement["Resource"]) {
                 let actions =
