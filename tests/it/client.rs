@@ -310,10 +310,6 @@ fn stored_license_is_bound_to_its_machine() {
     assert_eq!(start().refresh(), Ok(State::Active));
 }
 
-fn pinned(vendor: &Vendor) -> String {
-    vendor.stack.get("/api/keys").body.to_string()
-}
-
 #[test]
 fn lost_activation_takes_one_seat() {
     let vendor = Vendor::new();
