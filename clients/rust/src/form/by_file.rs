@@ -32,7 +32,7 @@ impl ActivationForm {
         }
     }
 
-    /// Waits for the answer to a request that was made at an earlier start ([`Pending::Answer`]).
+    /// Waits for the answer to a request that was made at an earlier start ([`Pending::Answer`](crate::Pending::Answer)).
     pub fn await_answer(&mut self) {
         if self.phase != Phase::Working {
             self.phase = Phase::ByFile { request: None, problem: None };
