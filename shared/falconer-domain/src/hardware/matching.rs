@@ -197,6 +197,20 @@ mod tests {
     }
 
     #[test]
+    fn only_machine_id_and_a_difference_may_be_a_copy() {
+        let stored = device(&[(MachineId, 1), (Mac, 1), (Cpu, 1)], 0).components;
+        for (shown, expected) in [
+            (&[(MachineId, 1), (Mac, 2), (Cpu, 1)][..], true),
+            (&[(MachineId, 1), (Mac, 1), (Cpu, 1)], false),
+            (&[(MachineId, 1), (Mac, 1), (Cpu, 2)], false),
+            (&[(MachineId, 1), (Cpu, 1)], false),
+            (&[(MachineId, 2), (Mac, 2), (Cpu, 1)], false),
+        ] {
+            assert_eq!(may_be_copy(&stored, &presented(shown)), expected, "{shown:?}");
+        }
+    }
+
+    #[test]
     fn match_rule_in_every_case() {
         type Components<'a> = &'a [(Label, u8)];
         let cases: &[(Components<'_>, Components<'_>, u32, bool)] = &[

@@ -223,4 +223,34 @@ mod tests {
         assert_eq!(fault.to_string(), "hardware has a label that is not known here");
         assert!(Hardware::read(&Members::default()).unwrap().components.is_empty());
     }
+
+    #[test]
+    fn parts_are_texts_or_digits() {
+        let read = |mac: &str, format: &str| {
+            let request = format!(r#"{{"hardware":{{"mac":{mac}}},"hardware_format":{format}}}"#);
+            Hardware::read(&Members::read(&request).unwrap()).map(|hardware| labels(&hardware))
+        };
+        let fault = |mac, format| read(mac, format).unwrap_err().to_string();
+        for (mac, format) in
+            [("\"00:11:22:33:44:55\"", "1"), ("583920174635", "1.0"), ("\"abcdefgh\"", "\"1\"")]
+        {
+            assert_eq!(read(mac, format).unwrap(), [Label::Mac], "{mac} {format}");
+        }
+        for format in ["2", "\"2\"", "0", "true"] {
+            assert_eq!(fault("\"00:11:22:33:44:55\"", format), "hardware_format must be 1 or absent");
+        }
+        for mac in ["-12345678", "1234567.5", "true"] {
+            assert_eq!(fault(mac, "1"), "hardware.mac must be a string", "{mac}");
+        }
+        for mac in ["\"qz\"", "\"abc\\ud83defgh\""] {
+            assert!(fault(mac, "1").contains("printable characters"), "{mac}");
+        }
+    }
+
+    #[test]
+    fn flat_members_are_hardware_too() {
+        let request = r#"{"license":"x","hw1":"00:11:22:33:44:55","hw3":"board-number-1"}"#;
+        let read = Hardware::read(&Members::read(request).unwrap()).unwrap();
+        assert_eq!(labels(&read), [Label::Mac, Label::Board], "{read:?}");
+    }
 }

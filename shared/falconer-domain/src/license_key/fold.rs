@@ -104,6 +104,12 @@ mod tests {
     }
 
     #[test]
+    fn a_dot_above_is_part_of_its_letter() {
+        assert_eq!(folded("LI\u{307}FE"), folded("LIFE"));
+        assert_eq!(folded("\u{130}"), "I");
+    }
+
+    #[test]
     fn drops_invisible_characters() {
         for nothing in "\u{AD}\u{34F}\u{61C}\u{180E}\u{200B}\u{200C}\u{200D}\u{200E}\u{200F}\u{202A}\u{202E}\u{2060}\u{2066}\u{2069}\u{FE00}\u{FE0F}\u{FEFF}\u{E0100}".chars() {
             assert_eq!(folded(&format!("{nothing}a{nothing}b{nothing}")), "AB", "{nothing:?}");

@@ -257,6 +257,43 @@ fn mistyped_key_is_not_foreign() {
 }
 
 #[test]
+fn tiers_are_read_out_and_split_in_any_way() {
+    let product = Product::parse("QF").unwrap();
+    let readings = |head: &str, key: &CurrentKey| -> Vec<String> {
+        let key = key.to_string();
+        let typed = format!("{head}-{}", &key[key.len() - 35..]);
+        LicenseKey::readings(&typed, &product).iter().map(LicenseKey::to_string).collect()
+    };
+    let plain = issue([5; RANDOM_BYTES]);
+    assert_eq!(readings("QF-P-R-O", &plain)[0], plain.to_string(), "letter by letter");
+    let underscored = of_tier("QF", "PROPLUS_2", [5; RANDOM_BYTES]);
+    assert!(readings("QF-PRO-PLUS_2", &underscored).contains(&underscored.to_string()));
+}
+
+#[test]
+fn imported_keys_are_equal_by_their_letters() {
+    let of = |text: &str| ImportedKey::of(&fold::fold(text).unwrap()).unwrap();
+    assert!(of("ABC-123-XYZ") == of("abc123xyz"));
+    assert!(of("ABC-123-XYZ") != of("ABC-123-XYY"));
+}
+
+/// A key of a generation that the ring lacks, typed without hyphens, reads as a key of another system.
+#[test]
+fn a_newer_ring_may_know_an_imported_key() {
+    let newer = KeyRing::parse(r#"{"current":"9","9":"99999999999999999999999999999999"}"#).unwrap();
+    let (product, tier) = (Product::parse("QF").unwrap(), PrintedTier::parse("PRO").unwrap());
+    let key = CurrentKey::issue(newer.current(), product, tier, [5; RANDOM_BYTES]).to_string();
+    for (typed, expected) in [(key.replace('-', ""), true), ("ABC-123-XYZ-456".to_owned(), false)] {
+        let Ok(authentic) = ring().authenticate(&typed) else { panic!("{typed} reads as an imported key") };
+        assert!(matches!(authentic.key, LicenseKey::Imported(_)), "{typed}");
+        assert_eq!(ring().may_need_newer(&typed, &authentic), expected, "{typed}");
+    }
+    let own = issue([5; RANDOM_BYTES]).to_string();
+    let Ok(authentic) = ring().authenticate(&own) else { panic!("a key of this ring") };
+    assert!(!ring().may_need_newer(&own, &authentic));
+}
+
+#[test]
 fn readings_start_with_the_right_key() {
     let product = Product::parse("QF").unwrap();
     let readings = |typed: &str| -> Vec<String> {
