@@ -89,7 +89,14 @@ impl World {
     }
 
     /// Opens a license in this world.
-    fn open(&self, py: Python<'_>, product: &str, keys: &str, path: PathBuf) -> PyResult<Handle> {
+    fn open(
+        &self,
+        py: Python<'_>,
+        product: &str,
+        keys: &str,
+        path: PathBuf,
+        build_date: Option<&str>,
+    ) -> PyResult<Handle> {
         let keys = PublicKeys::parse(keys).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let builder = Licensing::builder(product, "https://licenses.example.com", keys)
             .store(path)
@@ -98,6 +105,10 @@ impl World {
             .random(self.0.clone())
             .hardware(self.0.clone())
             .transport(self.0.clone());
+        let builder = match build_date {
+            Some(date) => builder.build_date(date),
+            None => builder,
+        };
         open_with(py, builder)
     }
 }

@@ -27,8 +27,7 @@ FEWEST = {"lease": 150, "trust": 45, "hardware": 80, "state": 205}
 def vectors(profile: str) -> list[Any]:
     file = json.loads((ROOT / f"tests/vectors/client/{profile}.json").read_text(encoding="utf-8"))
     assert (file["version"], file["profile"]) == (1, profile)
-    # The steps with limits are the Rust library's own to run.
-    abilities = set(_testing.abilities()) - {"limits"}
+    abilities = set(_testing.abilities())
     claimed = [vector for vector in file["vectors"] if abilities.issuperset(vector.get("needs", ()))]
     assert len(claimed) >= FEWEST[profile]
     return [pytest.param(vector, id=vector["id"]) for vector in claimed]
@@ -63,13 +62,15 @@ class Installation:
     def __init__(self, given: dict[str, Any], folder: Path) -> None:
         self._product = given["product"]
         self._pinned = given["pinned"]
+        self._build_date = given.get("build_date")
+        self._asked = given.get("asked")
         self._store = folder / "license.db"
         self._kept = folder / "kept.db"
         self._world = _testing.World(json.dumps(given["hardware"]), json.dumps(given["steps"][0]))
         self.start()
 
     def start(self) -> None:
-        handle = self._world.open(self._product, json.dumps(self._pinned), self._store)
+        handle = self._world.open(self._product, json.dumps(self._pinned), self._store, self._build_date)
         self.licensing = Licensing.__new__(Licensing)
         self.licensing._adopt(self._product, handle)
 
@@ -114,15 +115,21 @@ class Installation:
         assert snapshot.unlocked == self.licensing.unlocked
         assert snapshot.state is self.licensing.state
         assert all(self.licensing.has_feature(feature) for feature in snapshot.features)
+        limits = {} if self._asked is None else {"limits": self._limits(self._asked)}
         return {
             "state": snapshot.state.name,
             "unlocked": snapshot.unlocked,
             "lock_code": snapshot.lock_code,
             "offline_until": until,
             "features": list(snapshot.features),
+            **limits,
         }
 
+    def _limits(self, asked: dict[str, int]) -> dict[str, int]:
+        return {name: self.licensing.limit(name, default) for name, default in asked.items()}
+
     def _change_while_closed(self, step: dict[str, Any]) -> None:
+        self._build_date = step.get("build_date", self._build_date)
         self._pinned = step.get("pinned", self._pinned)
         if "hardware" in step:
             self._world.replace_hardware(json.dumps(step["hardware"]))
