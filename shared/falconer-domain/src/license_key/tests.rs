@@ -254,6 +254,8 @@ fn mistyped_key_is_not_foreign() {
     }
     assert!(is_mistyped("QF-PRO-1000G-40R40-M30E2-09845-TBT5P-0N698"), "has the form and no tag");
     assert!(is_mistyped("QF-PRO-0011223344556677-1700000000"), "has the form and no signature");
+    let short = issue([5; RANDOM_BYTES]).to_string().replacen("QF-", "Q-", 1);
+    assert!(is_mistyped(&short), "a product of one letter: {short}");
 }
 
 #[test]

@@ -210,3 +210,9 @@ fn an_erased_device_comes_back_nameless() {
     assert_eq!(outcome.license.devices[&outcome.device].name, None);
     assert_eq!(outcome.license.devices[&outcome.device].form, ComponentForm::Keyed);
 }
+
+#[test]
+fn every_kind_of_personal_data_has_its_word() {
+    let words: std::collections::BTreeSet<_> = Personal::ALL.into_iter().map(Personal::as_str).collect();
+    assert_eq!((words.len(), words.contains("")), (Personal::ALL.len(), false));
+}
