@@ -270,6 +270,22 @@ mod tests {
     }
 
     #[test]
+    fn a_change_leaves_other_members_alone() {
+        for &(name, member) in MEMBERS.iter().filter(|(name, _)| *name != "seats") {
+            let value = match member {
+                Member::Number(_) => "7",
+                Member::Flag(_) => "true",
+                Member::VirtualMachines(_) => "refuse",
+            };
+            let before = own(&[&format!("{name}={value}")]);
+            let bare = License { policy: before, devices: BTreeMap::new(), ..license() };
+            let change = PolicyChange::default().and(["seats=3"]).unwrap();
+            let after = set_policy(bare, &change, &catalog(1), &BTreeSet::new()).unwrap().policy;
+            assert_eq!(after, PolicyOverrides { seats: Some(3), ..before }, "{name}");
+        }
+    }
+
+    #[test]
     fn every_member_is_set_and_given_back() {
         let written = |value: &OwnValue| match value {
             OwnValue::Number(number) => number.to_string(),
