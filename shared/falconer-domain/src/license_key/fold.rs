@@ -69,9 +69,8 @@ enum Read {
 fn read(c: char) -> Read {
     match c {
         '0'..='9' | 'A'..='Z' | UNDERSCORE => Read::Part(c),
-        // With its dot in one character or in two, as a program leaves it that has changed the case.
+        // With its dot, which is composed before where it is a character of its own.
         '\u{130}' => Read::Part('I'),
-        '\u{307}' => Read::Nothing,
         // A letter to Unicode; beside Latin ones it is what a Japanese keyboard has for a hyphen.
         '\u{30FC}' => Read::Separator,
         _ if unicode::is_ignorable(c) => Read::Nothing,
