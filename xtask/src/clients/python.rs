@@ -16,7 +16,7 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 const PACKAGE: &str = "clients/python";
-/// The oldest glibc that the wheel for Linux runs on: that of Debian 8 and RHEL 7.
+/// The oldest glibc that the wheel for Linux runs on: that of RHEL 7.
 const MANYLINUX: &str = "manylinux_2_17";
 
 /// Runs every part, the cheap ones first.
