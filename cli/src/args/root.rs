@@ -49,7 +49,7 @@ pub(crate) struct Sign {
     pub(crate) passphrase: PassphraseSource,
 }
 
-/// Source of the passphrase; a person is asked where there is none.
+/// Source of the passphrase. Without a file the terminal asks.
 #[derive(Debug, Args)]
 pub(crate) struct PassphraseSource {
     /// A file with the passphrase, for scripts; otherwise you are asked at the terminal
