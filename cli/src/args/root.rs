@@ -45,6 +45,12 @@ pub(crate) struct Sign {
     /// The leases' issuer, the template's LeaseIssuer [default: that of the statement before, else falconer]
     #[arg(long, value_name = "TEXT")]
     pub(crate) issuer: Option<String>,
+    /// Sign although this root has not signed the statement in the key ring; nothing is taken from that one
+    #[arg(long)]
+    pub(crate) ignore_stored: bool,
+    /// Sign above a serial that is a month or more after this machine's clock, as a wrong clock leaves it
+    #[arg(long)]
+    pub(crate) despite_late_serial: bool,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseSource,
 }
