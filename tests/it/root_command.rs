@@ -40,8 +40,8 @@ impl Safe {
         ["root", "sign", "--key", &self.key, "--passphrase-file", &self.passphrase]
     }
 
-    fn pinning(&self) -> [&str; 6] {
-        ["root", "pin", "--key", &self.key, "--out", "-"]
+    fn pinning(&self) -> [&str; 8] {
+        ["root", "pin", "--key", &self.key, "--passphrase-file", &self.passphrase, "--out", "-"]
     }
 
     /// The root itself, to sign as only its owner can.
@@ -70,7 +70,8 @@ fn statement_is_signed_stored_and_published() {
     assert_eq!(read.keys["1"], published(&stack).keys[0].x);
 
     let pinned = safe.folder.path("falconer-keys.json");
-    told(&stack, &["root", "pin", "--key", &safe.key, "--out", &pinned]);
+    let out = ["--passphrase-file", &safe.passphrase, "--out", &pinned];
+    told(&stack, &[["root", "pin", "--key", &safe.key].as_slice(), &out].concat());
     let json: Value = serde_json::from_str(&fs::read_to_string(&pinned).unwrap()).unwrap();
     assert_eq!(json["root"], json!({ "kty": "OKP", "crv": "Ed25519", "x": safe.x }));
     assert_eq!(json["statement"], jws.as_str());
@@ -149,6 +150,12 @@ fn refusals_of_the_root_say_what_to_do() {
         ([sign(key, passphrase), vec!["--distrust", "1"]].concat(), 1, "generation 1 signs leases"),
         ([sign(key, passphrase), vec!["--distrust", "32"]].concat(), 4, "there is no generation 32"),
         (vec!["pin", "--key", &other, "--out", &none], 2, "is not a root's file"),
+        (vec!["pin", "--key", key, "--out", &none], 2, "give --passphrase-file FILE"),
+        (
+            vec!["pin", "--key", key, "--out", &none, "--passphrase-file", &wrong],
+            2,
+            "the passphrase is not the one of",
+        ),
     ] {
         let output = run(&stack, &[vec!["--yes", "root"], arguments.clone()].concat());
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
@@ -228,7 +235,7 @@ fn planted_statement_is_not_signed_for() {
 #[test]
 fn edited_root_file_is_noticed() {
     let stack = TestStack::start();
-    let safe = Safe::with_root(&stack);
+    let (safe, thief) = (Safe::with_root(&stack), Safe::with_root(&stack));
     promote(&stack);
     // A serial that leaves no room above it.
     let genuine = fs::read_to_string(&safe.key).unwrap();
@@ -246,6 +253,29 @@ fn edited_root_file_is_noticed() {
     assert_eq!(stack.ring().statement(), None);
     let signed = safe.sign(&stack, &["--despite-late-serial"]);
     assert!(signed["serial"].as_i64().unwrap() > now().0 + 39 * 86_400_000);
+
+    // Another root's public half: the thief's statement is in the ring as well, and every check of it holds.
+    safe.edit(|_| genuine.replace(&safe.x, &thief.x));
+    let statement = KeyStatement::unverified(stack.ring().statement().unwrap()).unwrap();
+    let statement = KeyStatement { serial: now().0, ..statement };
+    for in_ring in [statement.sign(&thief.secret()), "not a statement".to_owned()] {
+        write_member(&stack, "x-statement", &in_ring);
+        for command in [safe.pinning().to_vec(), safe.signing().to_vec()] {
+            let refused = run(&stack, &[&["--yes", "--json"], command.as_slice()].concat());
+            assert_eq!(refused.status.code(), Some(7), "{command:?}: {}", said(&refused));
+            let printed = String::from_utf8(refused.stdout).unwrap();
+            assert!(printed.contains("somebody has changed the public half"), "{printed}");
+            assert!(!printed.contains(&thief.x), "{printed}");
+        }
+    }
+    // `show` asks for no passphrase, so it says which public half it has used.
+    write_member(&stack, "x-statement", &statement.sign(&thief.secret()));
+    let shown = run(&stack, &["root", "show", "--key", &safe.key]);
+    let printed = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        printed.contains(&format!("The root with the public half {} has signed it", thief.x)),
+        "{printed}"
+    );
 }
 
 /// Before somebody agrees, the plan shows everything that the signature will say.

@@ -25,12 +25,14 @@ pub(crate) enum Root {
     },
     /// Write the keys that an application pins: those of /api/keys, the root, and the newest statement
     Pin {
-        /// The root's file; asks for no passphrase
+        /// The root's file; its public half is taken from under the passphrase
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
         /// The file to write, as falconer-keys.json; `-` prints it
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseSource,
     },
 }
 

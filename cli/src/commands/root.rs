@@ -63,7 +63,7 @@ impl RootContext {
             Root::Init { out, passphrase } => init(&out, &passphrase, self.options, self.now),
             Root::Sign(sign) => self.sign(&sign).await,
             Root::Show { key } => self.show(key.as_deref()).await,
-            Root::Pin { key, out } => self.pin(&key, &out).await,
+            Root::Pin { key, out, passphrase } => self.pin(&key, &out, &passphrase).await,
         }
     }
 
@@ -126,8 +126,10 @@ impl RootContext {
         Ok(output::line(lines.join("\n"))?)
     }
 
-    async fn pin(&self, key: &Path, out: &Path) -> Result<()> {
-        let public = RootFile::read(key)?.public();
+    async fn pin(&self, key: &Path, out: &Path, passphrase: &PassphraseSource) -> Result<()> {
+        // From the secret itself: an application that was built with another root's key obeys that root for good, and
+        // anybody who can write the file can change the line above the secret.
+        let public = opened(&RootFile::read(key)?, passphrase)?.public();
         let (_, ring) = root::read(&self.writer).await.map_err(keyring::unwrapped)?;
         if root::author(&ring, &public) == Author::AnotherRoot {
             let sentence = format!(
