@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 pub(crate) use air_gap::{AcceptReceipt, ActivateOffline};
-pub(crate) use change::{Change, EraseSubject, Extend, LicenseChange, ResetHardware, RotateKey};
+pub(crate) use change::{Change, EraseSubject, Extend, LicenseChange, Revoke, RotateKey};
 pub(crate) use import_export::{
     DateOrder, Export, ExportCsv, Import, ImportFile, ImportPostgres, ImportSheet,
 };

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use falconer_aws::StoreError;
 use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::stacks::StackError;
-use falconer_domain::air_gap::Guarded;
 use falconer_domain::date::NoDate;
 use falconer_domain::issue::OrderRefusal;
 use falconer_domain::keyring::KeyRingError;
@@ -18,6 +17,7 @@ use falconer_operator::import_export::dates::Undecided;
 use falconer_operator::import_export::import::ImportError;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::EditRefusal;
+use falconer_operator::license_change::ChangeRefusal;
 use falconer_operator::root::SignRefusal;
 use falconer_operator::root::file::RootFileError;
 use falconer_operator::rotation::RotationError;
@@ -165,10 +165,11 @@ impl FailureKind {
         let does_not_read = cause.is::<BadTime>()
             || cause.is::<TooLong>()
             || cause.is::<OrderRefusal>()
-            || matches!(cause.downcast_ref(), Some(Guarded::Rule(TierRefusal::NoSuchTier(_))))
+            || matches!(cause.downcast_ref(), Some(ChangeRefusal::Tier(TierRefusal::NoSuchTier(_))))
             || cause.is::<BadSetting>()
             || cause.is::<BadLimit>()
             || matches!(cause.downcast_ref(), Some(LimitsRefusal::Bad(_) | LimitsRefusal::Both(_)))
+            || matches!(cause.downcast_ref(), Some(ChangeRefusal::Limits(LimitsRefusal::Bad(_))))
             || cause.is::<NoDate>()
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()

@@ -95,7 +95,7 @@ impl LicenseLine {
     ) -> Self {
         let last_seen = license.devices.values().filter_map(Device::last_seen).max();
         let note = license.notes.as_ref().map(Note::as_str).unwrap_or_default();
-        let bound = license.bound();
+        let taken = license.seats_taken(clock.now());
         Self {
             id: license.id.to_string(),
             key_hint: line(&issuance.key_hint),
@@ -109,7 +109,7 @@ impl LicenseLine {
             ends_order: license
                 .expires_at
                 .map_or_else(|| "9".repeat(20), |at| format!("{:020}", at.0.max(0))),
-            seats: policy.map_or_else(|| bound.to_string(), |policy| format!("{bound} of {}", policy.seats)),
+            seats: policy.map_or_else(|| taken.to_string(), |policy| format!("{taken} of {}", policy.seats)),
             customer: customer(license),
             last_seen: last_seen.map(|at| clock.moment(at)),
             seen_order: last_seen.map_or(0, |at| at.0),

@@ -186,9 +186,9 @@ impl WriteService {
     }
 
     /// Compares a new catalog with the one in use, and with the licenses that feel it.
-    pub(crate) async fn plan_catalog(&self, new: Catalog) -> Result<CatalogChange, Trouble> {
+    pub(crate) async fn plan_catalog(&self, new: Catalog, now: UnixMillis) -> Result<CatalogChange, Trouble> {
         let ring = self.reads.ring().await?;
-        Ok(CatalogChange::plan(&self.store, &self.service(&ring), new, || ()).await?)
+        Ok(CatalogChange::plan(&self.store, &self.service(&ring), new, now, || ()).await?)
     }
 
     /// Puts a new catalog over the one that it was compared with.

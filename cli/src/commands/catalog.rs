@@ -48,7 +48,9 @@ pub(crate) async fn run(context: &CommandContext<'_>, command: args::Catalog) ->
 }
 
 async fn apply(context: &CommandContext<'_>, file: &CatalogFile) -> Result<()> {
-    let plan = CatalogChange::plan(context.store, &context.service, read(file)?, || context.print_scan());
+    let plan = CatalogChange::plan(context.store, &context.service, read(file)?, context.now, || {
+        context.print_scan()
+    });
     let change = plan.await?;
     CommandContext::print_unreadable(change.unreadable);
     if change.changes.is_empty() {
@@ -111,7 +113,8 @@ fn warning(oversold: &[LicenseId]) -> Vec<String> {
             oversold.len(),
             some.join(", ")
         ),
-        "their devices go on, and no other is bound; `falconer set-seats` with --release decides which go"
+        "their devices go on, and no other is bound; `falconer set-seats` with --release decides which go. A device that \
+         has left counts until its offline lease ends"
             .to_owned(),
     ]
 }

@@ -1,134 +1,84 @@
 //! The commands that show one license and change it.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 
 use anyhow::{Context, Result};
 use falconer_aws::operator::IssuanceRecord;
-use falconer_domain::air_gap::{OperatorWord, guarded};
+use falconer_domain::air_gap::OperatorWord;
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::limits::LimitsChange;
-use falconer_domain::maintenance::{self, UpdatesEnd};
-use falconer_domain::operate::{self, Correction, Extension, PolicyChange, Reset};
+use falconer_domain::maintenance::UpdatesEnd;
+use falconer_domain::operate::{Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::Note;
-use falconer_domain::{Catalog, License, Status, TierName};
+use falconer_domain::{License, Status, TierName};
 use falconer_operator::history::Recent;
+use falconer_operator::license_change::LicenseChange;
 use falconer_operator::license_service::{AuditAction, ChangeError};
 use falconer_operator::replacement::{Replacement, fresh_key};
 use falconer_operator::{time, words};
 use serde_json::{Map, Value, json};
 
-use crate::args::{self, LicenseChange};
+use crate::args;
 use crate::commands::{CommandContext, opened, reason, unseen};
 use crate::failure::{Failure, FailureKind, bad_input, not_found};
 use crate::output::{self, render};
 
-/// Runs a command that changes one license.
-pub(crate) async fn change(context: &CommandContext<'_>, command: LicenseChange) -> Result<()> {
-    let now = context.now;
-    match command {
-        LicenseChange::Suspend(change) => {
-            edit(context, &change, "suspend", "SUSPENDED", |_| operate::suspend).await
-        }
-        LicenseChange::Reinstate(change) => {
-            edit(context, &change, "reinstate", "REINSTATED", |_| operate::reinstate).await
-        }
-        LicenseChange::Revoke(revoke) => {
-            let change = args::Change { of: revoke.of, reason: Some(revoke.reason) };
-            edit(context, &change, "revoke", "REVOKED", |_| operate::revoke).await
-        }
-        LicenseChange::Extend(extend) => {
-            let extension = extension(&extend)?;
-            let rule = |_: &Catalog| move |license| operate::extend(license, extension, now);
-            edit(context, &extend.change, "extend", "EXTENDED", rule).await
-        }
-        LicenseChange::SetTier(set) => {
-            let tier = TierName::parse(&set.tier)
-                .ok_or_else(|| bad_input("a tier has 1 to 16 of a-z, 0-9 and _"))?;
-            let release = devices(&set.release)?;
-            let rule = |catalog: &Catalog| {
-                let (tier, catalog, release) = (tier.clone(), catalog.clone(), release.clone());
-                move |license| {
-                    let rule = |license| operate::set_tier(license, tier.clone(), &catalog, &release);
-                    guarded(license, |_| release.clone(), OperatorWord::Keep, now, rule)
-                }
-            };
-            edit(context, &set.change, "set-tier", "TIER_SET", rule).await
-        }
-        LicenseChange::SetSeats(set) => {
-            let release = devices(&set.release)?;
-            let rule = |_: &Catalog| {
-                let release = release.clone();
-                move |license| {
-                    let rule = |license| operate::set_seats(license, set.seats, &release);
-                    guarded(license, |_| release.clone(), OperatorWord::Keep, now, rule)
-                }
-            };
-            edit(context, &set.change, "set-seats", "SEATS_SET", rule).await
-        }
-        LicenseChange::AddFeature(of) => {
-            let rule = |_: &Catalog| |license| operate::add_feature(license, &of.feature);
-            edit(context, &of.change, "add-feature", "FEATURE_ADDED", rule).await
-        }
-        LicenseChange::RemoveFeature(of) => {
-            let rule = |_: &Catalog| |license| operate::remove_feature(license, &of.feature);
-            edit(context, &of.change, "remove-feature", "FEATURE_REMOVED", rule).await
-        }
-        LicenseChange::SetLimit(set) => {
-            let (limits, removed) = (set.limits.iter(), set.remove.iter());
-            let change = LimitsChange::read(limits.map(String::as_str), removed.map(String::as_str))?;
-            let rule = |_: &Catalog| move |license| operate::set_limits(license, &change);
-            edit(context, &set.change, "set-limit", "LIMITS_SET", rule).await
-        }
-        LicenseChange::SetUpdatesUntil(set) => {
-            let end = UpdatesEnd::read(&set.date)?;
-            let rule = |_: &Catalog| {
-                move |license| Ok::<_, Infallible>(maintenance::set_updates_until(license, end))
-            };
-            edit(context, &set.change, "set-updates-until", "UPDATES_UNTIL_SET", rule).await
-        }
-        LicenseChange::SetPolicy(set) => {
-            let change = if set.reset { PolicyChange::reset() } else { PolicyChange::default() };
-            let change = change.and(set.settings.iter().map(String::as_str))?;
-            let release = devices(&set.release)?;
-            let rule = |catalog: &Catalog| {
-                let (catalog, change, release) = (catalog.clone(), change.clone(), release.clone());
-                move |license| {
-                    let rule = |license| operate::set_policy(license, &change, &catalog, &release);
-                    guarded(license, |_| release.clone(), OperatorWord::Keep, now, rule)
-                }
-            };
-            edit(context, &set.change, "set-policy", "POLICY_SET", rule).await
-        }
-        LicenseChange::SetCustomer(set) => {
-            let entries = [&set.user, &set.email, &set.name].map(|entry| entry.as_deref());
-            let correction = Correction::read(entries[0], entries[1], entries[2])?;
-            let rule =
-                |_: &Catalog| move |license| Ok::<_, Infallible>(operate::set_customer(license, &correction));
-            edit(context, &set.change, "set-customer", "CUSTOMER_SET", rule).await
-        }
-        LicenseChange::Note(note) => {
-            let text = Note::read(&words::lines(&note.text)).context("a note")?;
-            let rule = |_: &Catalog| {
-                let notes = text.clone();
-                move |license| Ok::<_, Infallible>(License { notes: notes.clone(), ..license })
-            };
-            edit(context, &note.change, "note", "NOTED", rule).await
-        }
-        LicenseChange::ResetHardware(reset) => reset_hardware(context, &reset).await,
-    }
+/// Shows what a command will do to one license, asks, and does it. The rules are those of the console.
+pub(crate) async fn change(context: &CommandContext<'_>, command: args::LicenseChange) -> Result<()> {
+    let (of, change) = read(command)?;
+    edit(context, &of, &change).await
 }
 
-async fn reset_hardware(context: &CommandContext<'_>, reset: &args::ResetHardware) -> Result<()> {
-    let which = match &reset.device {
-        Some(id) => Reset::One(device(id)?),
-        None => Reset::All,
-    };
-    let word = if reset.despite_offline_lease { OperatorWord::Free } else { OperatorWord::Keep };
-    let now = context.now;
-    let rule = |_: &Catalog| |license| operate::reset_offline(license, &which, word, now);
-    edit(context, &reset.change, "reset-hardware", "HARDWARE_RESET", rule).await
+/// Reads the arguments: the license, and the change.
+fn read(command: args::LicenseChange) -> Result<(args::Change, LicenseChange)> {
+    use args::LicenseChange as Command;
+    Ok(match command {
+        Command::Suspend(of) => (of, LicenseChange::Suspend),
+        Command::Reinstate(of) => (of, LicenseChange::Reinstate),
+        Command::Revoke(args::Revoke { of, reason }) => {
+            (args::Change { of, reason: Some(reason) }, LicenseChange::Revoke)
+        }
+        Command::Extend(extend) => {
+            let extension = extension(&extend)?;
+            (extend.change, LicenseChange::Extend(extension))
+        }
+        Command::SetTier(set) => {
+            let tier = TierName::parse(&set.tier)
+                .ok_or_else(|| bad_input("a tier has 1 to 16 of a-z, 0-9 and _"))?;
+            (set.change, LicenseChange::SetTier(tier, devices(&set.release)?))
+        }
+        Command::SetSeats(set) => (set.change, LicenseChange::SetSeats(set.seats, devices(&set.release)?)),
+        Command::AddFeature(of) => (of.change, LicenseChange::AddFeature(of.feature)),
+        Command::RemoveFeature(of) => (of.change, LicenseChange::RemoveFeature(of.feature)),
+        Command::SetLimit(set) => {
+            let (limits, removed) = (set.limits.iter(), set.remove.iter());
+            let change = LimitsChange::read(limits.map(String::as_str), removed.map(String::as_str))?;
+            (set.change, LicenseChange::SetLimits(change))
+        }
+        Command::SetUpdatesUntil(set) => {
+            (set.change, LicenseChange::SetUpdatesUntil(UpdatesEnd::read(&set.date)?))
+        }
+        Command::SetPolicy(set) => {
+            let change = if set.reset { PolicyChange::reset() } else { PolicyChange::default() };
+            let change = change.and(set.settings.iter().map(String::as_str))?;
+            (set.change, LicenseChange::SetPolicy(change, devices(&set.release)?))
+        }
+        Command::SetCustomer(set) => {
+            let entries = [&set.user, &set.email, &set.name].map(|entry| entry.as_deref());
+            let correction = Correction::read(entries[0], entries[1], entries[2])?;
+            (set.change, LicenseChange::SetCustomer(correction))
+        }
+        Command::Note(note) => {
+            let text = Note::read(&words::lines(&note.text)).context("a note")?;
+            (note.change, LicenseChange::Note(text))
+        }
+        Command::ResetHardware(reset) => {
+            let which = reset.device.as_deref().map_or(Ok(Reset::All), |id| device(id).map(Reset::One))?;
+            let word = if reset.despite_offline_lease { OperatorWord::Free } else { OperatorWord::Keep };
+            (reset.change, LicenseChange::ResetHardware(which, word))
+        }
+    })
 }
 
 /// Prints a license, its devices, and its last events.
@@ -154,24 +104,14 @@ pub(crate) async fn show(context: &CommandContext<'_>, license: &str) -> Result<
     Ok(output::line(parts.join("\n\n"))?)
 }
 
-/// Shows what will change, asks, and changes it.
-pub(crate) async fn edit<E, F>(
-    context: &CommandContext<'_>,
-    change: &args::Change,
-    action: &'static str,
-    code: &'static str,
-    edit: impl FnOnce(&Catalog) -> F,
-) -> Result<()>
-where
-    E: std::error::Error + Send + Sync + 'static,
-    F: Fn(License) -> Result<License, E>,
-{
-    let reason = reason(change.reason.as_deref())?;
-    let row = context.find(&change.of.license).await?;
+async fn edit(context: &CommandContext<'_>, of: &args::Change, change: &LicenseChange) -> Result<()> {
+    let reason = reason(of.reason.as_deref())?;
+    let row = context.find(&of.of.license).await?;
     let issuance = row.issuance()?;
-    let edit = edit(&context.service.catalog(&row.license.product).await?);
-    let planned = edit(row.license.clone())?;
-    let id = row.license.id.clone();
+    let catalog = context.service.catalog(&row.license.product).await?;
+    let rule = |license| change.apply(license, &catalog, context.now);
+    let planned = rule(row.license.clone())?;
+    let (id, (action, _)) = (row.license.id.clone(), change.names());
     if planned == row.license {
         return changed(context, action, planned, &issuance, ChangeResult::Unchanged).await;
     }
@@ -188,8 +128,8 @@ where
         return changed(context, action, planned, &issuance, ChangeResult::DryRun).await;
     }
     context.confirm(&format!("{action} {} ({})", issuance.key_hint, id), &lines)?;
-    let audit_action = AuditAction { action, code, reason: reason.as_deref() };
-    let after = context.service.change(&id, audit_action, context.now, edit).await.map_err(unwrapped)?;
+    let audit_action = change.audit_action(reason.as_deref());
+    let after = context.service.change(&id, audit_action, context.now, rule).await.map_err(unwrapped)?;
     changed(context, action, after, &issuance, ChangeResult::Changed).await
 }
 
@@ -225,6 +165,10 @@ pub(crate) async fn rotate_key(context: &CommandContext<'_>, change: &args::Chan
         format!("{} takes its place, with the same terms and seats", key.masked()),
         format!("its seats are vacant: the {} devices bind once more, uncounted", row.license.devices.len()),
     ];
+    match row.license.offline_leases_out(context.now) {
+        0 => {}
+        kept => lines.push(format!("offline leases keep {kept} of its seats until they end")),
+    }
     if matches!(row.license.status, Status::Suspended | Status::Revoked) {
         let status = row.license.status.as_str();
         lines.push(format!("the new license is {status} too; `falconer reinstate` opens it"));

@@ -66,7 +66,7 @@ pub(crate) async fn preview(State(desk): State<Arc<Desk>>, body: Bytes) -> Respo
         let reason = changes::reason(&form)?;
         let text = form.get("toml").unwrap_or_default().replace('\r', "");
         let new = catalog::read(&text).map_err(|why| Trouble::BadInput(why.to_string()))?;
-        let change = desk.writes.plan_catalog(new).await?;
+        let change = desk.writes.plan_catalog(new, desk.shell.clock.now()).await?;
         if change.changes.is_empty() {
             return Err(Trouble::Refused("nothing would change: this is the catalog in use".to_owned()));
         }

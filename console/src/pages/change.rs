@@ -87,7 +87,7 @@ pub(crate) fn done(action: &str) -> Option<String> {
     Some(sentence.to_owned())
 }
 
-const DONE: [(&str, &str); 13] = [
+const DONE: [(&str, &str); 15] = [
     ("suspend", "The license is suspended."),
     ("reinstate", "The license is reinstated."),
     ("revoke", "The license is revoked."),
@@ -96,6 +96,8 @@ const DONE: [(&str, &str); 13] = [
     ("set-seats", "The seats are changed."),
     ("add-feature", "The feature is added."),
     ("remove-feature", "The feature is taken away."),
+    ("set-limit", "The limits are changed."),
+    ("set-updates-until", "The end of the maintenance is changed."),
     ("set-policy", "The rules are changed."),
     ("set-customer", "The customer is corrected."),
     ("note", "The note is written."),
@@ -117,6 +119,8 @@ const fn heading(asked: &Asked) -> &'static str {
             LicenseChange::SetSeats(..) => "Change the seats",
             LicenseChange::AddFeature(_) => "Add a feature",
             LicenseChange::RemoveFeature(_) => "Take a feature away",
+            LicenseChange::SetLimits(_) => "Change the limits",
+            LicenseChange::SetUpdatesUntil(_) => "Change the end of the maintenance",
             LicenseChange::SetPolicy(..) => "Change the rules",
             LicenseChange::SetCustomer(_) => "Correct the customer",
             LicenseChange::Note(_) => "Write a note",
@@ -152,7 +156,7 @@ async fn effects(
             if let Err(why) = operate::rotate(license.clone(), license.id.clone(), license.generation) {
                 return Err(Trouble::Refused(why.to_string()));
             }
-            Ok((Vec::new(), rotation_notes(story)))
+            Ok((Vec::new(), rotation_notes(story, now)))
         }
         Asked::Reveal => {
             Ok((Vec::new(), vec!["The key is shown once, and the audit records that it was.".to_owned()]))
@@ -206,7 +210,7 @@ fn notes(change: &LicenseChange, license: &License) -> Vec<String> {
     vec![note.to_owned()]
 }
 
-fn rotation_notes(story: &LicenseStory) -> Vec<String> {
+fn rotation_notes(story: &LicenseStory, now: UnixMillis) -> Vec<String> {
     let license = &story.row.license;
     let hint = views::line(&story.issuance.key_hint);
     let mut notes = vec![
@@ -215,6 +219,10 @@ fn rotation_notes(story: &LicenseStory) -> Vec<String> {
             .to_owned(),
         format!("Its seats are vacant: the {} devices bind once more, uncounted.", license.devices.len()),
     ];
+    match license.offline_leases_out(now) {
+        0 => {}
+        kept => notes.push(format!("Offline leases keep {kept} of its seats until they end.")),
+    }
     if matches!(license.status, Status::Suspended | Status::Revoked) {
         notes.push(format!("The new license is {} too, until it is reinstated.", license.status.as_str()));
     }

@@ -26,7 +26,8 @@ pub struct CatalogChange {
     pub new: Catalog,
     /// Lines that the two catalogs do not share; empty where they are equal.
     pub changes: Vec<String>,
-    /// Licenses that come to have more devices than seats. Their devices stay, and no other is bound until they fit.
+    /// Licenses that come to have more devices than seats, with those that keep a seat until an offline lease ends. Their
+    /// devices stay, and no other is bound until they fit.
     pub oversold: Vec<LicenseId>,
     /// Rows of the table that do not read as licenses.
     pub unreadable: usize,
@@ -82,6 +83,7 @@ impl CatalogChange {
         store: &Store,
         service: &LicenseService<'_>,
         new: Catalog,
+        now: UnixMillis,
         look_through: impl Fn(),
     ) -> Result<Self, CatalogRefusal> {
         let in_use = CatalogInUse::read(store, new.product()).await?;
@@ -97,7 +99,7 @@ impl CatalogChange {
             let license = row.license;
             if license.product == *new.product() && in_use.has(&license.tier) && !new.has(&license.tier) {
                 *without_tier.entry(license.tier.to_string()).or_default() += 1;
-            } else if is_oversold(&license, &in_use, new) {
+            } else if is_oversold(&license, &in_use, new, now) {
                 oversold.push(license.id);
             }
             ControlFlow::Continue(())
@@ -131,8 +133,8 @@ fn is_felt(in_use: &Catalog, new: &Catalog) -> bool {
 }
 
 /// Returns true if a license comes to have more devices than seats. One that has too many already is left out.
-fn is_oversold(license: &License, in_use: &Catalog, new: &Catalog) -> bool {
+fn is_oversold(license: &License, in_use: &Catalog, new: &Catalog, now: UnixMillis) -> bool {
     let seats = |catalog: &Catalog| catalog.policy(&license.tier, &license.policy).map(|policy| policy.seats);
     license.product == *new.product()
-        && seats(new).is_some_and(|after| license.bound() > after && Some(after) < seats(in_use))
+        && seats(new).is_some_and(|after| license.seats_taken(now) > after && Some(after) < seats(in_use))
 }

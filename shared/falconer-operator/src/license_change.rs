@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use falconer_domain::air_gap::{Guarded, HeldOffline, OperatorWord, guarded};
 use falconer_domain::hardware::DeviceId;
+use falconer_domain::limits::{LimitsChange, LimitsRefusal};
+use falconer_domain::maintenance::{self, UpdatesEnd};
 use falconer_domain::operate::{
     self, Correction, ExtendRefusal, Extension, FeatureRefusal, NoSuchDevice, PolicyChange, PolicyRefusal,
     Reset, SeatsRefusal, StatusRefusal, TierRefusal,
@@ -32,6 +34,10 @@ pub enum LicenseChange {
     AddFeature(String),
     /// Takes a feature of its own away.
     RemoveFeature(String),
+    /// Sets limits in the place of its tier's, or gives them back.
+    SetLimits(LimitsChange),
+    /// Changes the end of its maintenance.
+    SetUpdatesUntil(UpdatesEnd),
     /// Changes its own policy; the devices that lose their seat.
     SetPolicy(PolicyChange, BTreeSet<DeviceId>),
     /// Corrects who the customer is.
@@ -60,6 +66,9 @@ pub enum ChangeRefusal {
     /// The feature is not possible.
     #[error(transparent)]
     Feature(#[from] FeatureRefusal),
+    /// The limits are not possible.
+    #[error(transparent)]
+    Limits(#[from] LimitsRefusal),
     /// The policy is not possible.
     #[error(transparent)]
     Policy(#[from] PolicyRefusal),
@@ -93,6 +102,8 @@ impl LicenseChange {
             Self::SetSeats(..) => ("set-seats", "SEATS_SET"),
             Self::AddFeature(_) => ("add-feature", "FEATURE_ADDED"),
             Self::RemoveFeature(_) => ("remove-feature", "FEATURE_REMOVED"),
+            Self::SetLimits(_) => ("set-limit", "LIMITS_SET"),
+            Self::SetUpdatesUntil(_) => ("set-updates-until", "UPDATES_UNTIL_SET"),
             Self::SetPolicy(..) => ("set-policy", "POLICY_SET"),
             Self::SetCustomer(_) => ("set-customer", "CUSTOMER_SET"),
             Self::Note(_) => ("note", "NOTED"),
@@ -123,16 +134,18 @@ impl LicenseChange {
             Self::Revoke => operate::revoke(license)?,
             Self::Extend(extension) => operate::extend(license, *extension, now)?,
             Self::SetTier(tier, release) => {
-                let rule = |license| operate::set_tier(license, tier.clone(), catalog, release);
+                let rule = |license| operate::set_tier(license, tier.clone(), catalog, release, now);
                 keeping(license, release, now, rule)?
             }
             Self::SetSeats(seats, release) => {
-                keeping(license, release, now, |license| operate::set_seats(license, *seats, release))?
+                keeping(license, release, now, |license| operate::set_seats(license, *seats, release, now))?
             }
             Self::AddFeature(feature) => operate::add_feature(license, feature)?,
             Self::RemoveFeature(feature) => operate::remove_feature(license, feature)?,
+            Self::SetLimits(change) => operate::set_limits(license, change)?,
+            Self::SetUpdatesUntil(end) => maintenance::set_updates_until(license, *end),
             Self::SetPolicy(change, release) => {
-                let rule = |license| operate::set_policy(license, change, catalog, release);
+                let rule = |license| operate::set_policy(license, change, catalog, release, now);
                 keeping(license, release, now, rule)?
             }
             Self::SetCustomer(correction) => operate::set_customer(license, correction),

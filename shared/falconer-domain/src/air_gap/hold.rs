@@ -33,6 +33,12 @@ impl License {
         self.offline.get(device).filter(|lease| lease.is_out(now))
     }
 
+    /// Counts the long leases that are out.
+    #[must_use]
+    pub fn offline_leases_out(&self, now: UnixMillis) -> usize {
+        self.offline.values().filter(|lease| lease.is_out(now)).count()
+    }
+
     /// Seats that cannot be had: those of bound devices, and those of devices that left with a long lease.
     #[must_use]
     pub fn seats_taken(&self, now: UnixMillis) -> u32 {

@@ -95,6 +95,21 @@ pub enum ReleaseRefusal {
         /// Seats there would be.
         seats: u32,
     },
+    /// The same, beside seats that offline leases keep.
+    #[error(
+        "{bound} devices are bound, and {kept} more keep a seat until an offline lease ends: {} too many for {seats}. \
+         Name bound ones with --release. `falconer show` says until when a seat is kept, and `falconer reset-hardware \
+         --despite-offline-lease` frees it all the same",
+        (bound + kept).saturating_sub(*seats)
+    )]
+    BoundAndKept {
+        /// Devices bound.
+        bound: u32,
+        /// Devices that have left with a long lease.
+        kept: u32,
+        /// Seats there would be.
+        seats: u32,
+    },
     /// A device that is not bound.
     #[error("{0} is not bound to this license; `falconer show` lists its devices")]
     NoSuchDevice(DeviceId),
@@ -229,12 +244,13 @@ pub fn set_tier(
     tier: TierName,
     catalog: &Catalog,
     release: &BTreeSet<DeviceId>,
+    now: UnixMillis,
 ) -> Result<License, TierRefusal> {
     let Some(policy) = catalog.policy(&tier, &license.policy) else {
         return Err(TierRefusal::NoSuchTier(tier));
     };
     license.tier = tier;
-    Ok(fitted(license, policy.seats, release)?)
+    Ok(fitted(license, policy.seats, release, now)?)
 }
 
 /// Gives a license seats of its own. Fewer than there are devices only if those that lose theirs are named.
@@ -245,24 +261,34 @@ pub fn set_seats(
     license: License,
     seats: u32,
     release: &BTreeSet<DeviceId>,
+    now: UnixMillis,
 ) -> Result<License, SeatsRefusal> {
     if !(1..=MAX_SEATS).contains(&seats) {
         return Err(SeatsRefusal::Seats);
     }
-    let mut license = fitted(license, seats, release)?;
+    let mut license = fitted(license, seats, release, now)?;
     license.policy.seats = Some(seats);
     Ok(license)
 }
 
-/// A license whose devices fit so many seats: nobody's machine stops by surprise. A device that is released gives its
-/// free binding back, as a reset does.
-fn fitted(mut license: License, seats: u32, release: &BTreeSet<DeviceId>) -> Result<License, ReleaseRefusal> {
+/// A license whose devices fit so many seats: nobody's machine stops by surprise, and no seat is promised twice beside one
+/// that an offline lease keeps. A device that is released gives its free binding back, as a reset does.
+fn fitted(
+    mut license: License,
+    seats: u32,
+    release: &BTreeSet<DeviceId>,
+    now: UnixMillis,
+) -> Result<License, ReleaseRefusal> {
     for id in release {
         license.devices.remove(id).ok_or_else(|| ReleaseRefusal::NoSuchDevice(id.clone()))?;
         license.free_used = license.free_used.saturating_sub(1);
     }
-    let bound = license.bound();
-    if bound > seats { Err(ReleaseRefusal::Bound { bound, seats }) } else { Ok(license) }
+    let (bound, taken) = (license.bound(), license.seats_taken(now));
+    match taken.saturating_sub(bound) {
+        _ if taken <= seats => Ok(license),
+        0 => Err(ReleaseRefusal::Bound { bound, seats }),
+        kept => Err(ReleaseRefusal::BoundAndKept { bound, kept, seats }),
+    }
 }
 
 /// Adds a feature of the license's own.

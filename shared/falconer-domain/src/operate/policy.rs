@@ -6,6 +6,7 @@ use super::{ReleaseRefusal, fitted};
 use crate::catalog::{Catalog, MAX_SEATS, PolicyOverrides, VirtualMachines};
 use crate::hardware::DeviceId;
 use crate::license::License;
+use crate::time::UnixMillis;
 
 /// The place of a policy's member, by the kind of its values.
 #[derive(Clone, Copy)]
@@ -181,13 +182,14 @@ pub fn set_policy(
     change: &PolicyChange,
     catalog: &Catalog,
     release: &BTreeSet<DeviceId>,
+    now: UnixMillis,
 ) -> Result<License, PolicyRefusal> {
     let own = change.over(license.policy);
     let seats = |own| catalog.policy(&license.tier, own).map(|policy| policy.seats);
     let (before, after) = seats(&license.policy).zip(seats(&own)).ok_or(PolicyRefusal::NoSuchTier)?;
     // A license that has too many devices already is not kept from another grace by that.
     if after < before || !release.is_empty() {
-        license = fitted(license, after, release)?;
+        license = fitted(license, after, release, now)?;
     }
     license.policy = own;
     Ok(license)
@@ -239,12 +241,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::air_gap::OfflineLease;
     use crate::catalog::{Tier, TierName};
     use crate::hardware::ComponentForm;
     use crate::license::Device;
     use crate::license_key::Product;
     use crate::seats::tests::license;
-    use crate::time::UnixMillis;
+
+    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
     fn catalog(seats: u32) -> Catalog {
         let policy = PolicyOverrides { seats: Some(seats), ..PolicyOverrides::default() };
@@ -266,7 +270,7 @@ mod tests {
     fn own(settings: &[&str]) -> PolicyOverrides {
         let change = PolicyChange::default().and(settings.iter().copied()).unwrap();
         let bare = License { policy: PolicyOverrides::default(), devices: BTreeMap::new(), ..license() };
-        set_policy(bare, &change, &catalog(1), &BTreeSet::new()).unwrap().policy
+        set_policy(bare, &change, &catalog(1), &BTreeSet::new(), NOW).unwrap().policy
     }
 
     #[test]
@@ -280,7 +284,7 @@ mod tests {
             let before = own(&[&format!("{name}={value}")]);
             let bare = License { policy: before, devices: BTreeMap::new(), ..license() };
             let change = PolicyChange::default().and(["seats=3"]).unwrap();
-            let after = set_policy(bare, &change, &catalog(1), &BTreeSet::new()).unwrap().policy;
+            let after = set_policy(bare, &change, &catalog(1), &BTreeSet::new(), NOW).unwrap().policy;
             assert_eq!(after, PolicyOverrides { seats: Some(3), ..before }, "{name}");
         }
     }
@@ -351,7 +355,7 @@ mod tests {
             ..license()
         };
         let change = PolicyChange::reset().and(["check_interval_hours=1"]).unwrap();
-        let after = set_policy(before, &change, &catalog(1), &BTreeSet::new()).unwrap();
+        let after = set_policy(before, &change, &catalog(1), &BTreeSet::new(), NOW).unwrap();
         let expected = PolicyOverrides { check_interval_hours: Some(1), ..PolicyOverrides::default() };
         assert_eq!(after.policy, expected);
     }
@@ -365,16 +369,27 @@ mod tests {
             ..license()
         };
         let change = PolicyChange::reset();
-        let refused = set_policy(before.clone(), &change, &catalog(1), &BTreeSet::new());
+        let refused = set_policy(before.clone(), &change, &catalog(1), &BTreeSet::new(), NOW);
         let bound = ReleaseRefusal::Bound { bound: 2, seats: 1 };
         assert_eq!(refused, Err(PolicyRefusal::Release(bound)));
         let release = BTreeSet::from([ids[0].clone()]);
-        let after = set_policy(before.clone(), &change, &catalog(1), &release).unwrap();
+        let after = set_policy(before.clone(), &change, &catalog(1), &release, NOW).unwrap();
         assert_eq!((after.bound(), after.policy), (1, PolicyOverrides::default()));
+        // A device that has left keeps the other seat until its offline lease ends.
+        let kept = License {
+            devices: [(ids[0].clone(), device())].into(),
+            offline: [(ids[1].clone(), OfflineLease { lease: "a".to_owned(), until: UnixMillis(NOW.0 + 1) })]
+                .into(),
+            ..before.clone()
+        };
+        let refused = set_policy(kept.clone(), &change, &catalog(1), &BTreeSet::new(), NOW);
+        let both = ReleaseRefusal::BoundAndKept { bound: 1, kept: 1, seats: 1 };
+        assert_eq!(refused, Err(PolicyRefusal::Release(both)));
+        assert!(set_policy(kept, &change, &catalog(1), &BTreeSet::new(), UnixMillis(NOW.0 + 1)).is_ok());
         let grace = PolicyChange::default().and(["offline_grace_days=3"]).unwrap();
         let too_many = License { policy: PolicyOverrides::default(), ..before };
         assert!(
-            set_policy(too_many, &grace, &catalog(1), &BTreeSet::new()).is_ok(),
+            set_policy(too_many, &grace, &catalog(1), &BTreeSet::new(), NOW).is_ok(),
             "seats stay as they are"
         );
     }

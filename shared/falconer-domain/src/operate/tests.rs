@@ -1,4 +1,5 @@
 use super::*;
+use crate::air_gap::OfflineLease;
 use crate::catalog::{PolicyOverrides, Tier};
 use crate::hardware::ComponentForm;
 use crate::keyring::GenerationNumber;
@@ -25,6 +26,11 @@ fn device() -> crate::license::Device {
         bound_at: NOW,
         seen_at: NOW,
     }
+}
+
+/// A long lease that ends so many milliseconds after now.
+fn offline_for(millis: i64) -> OfflineLease {
+    OfflineLease { lease: "a-lease".to_owned(), until: UnixMillis(NOW.0 + millis) }
 }
 
 /// Three seats, two devices bound, one that may come back.
@@ -114,6 +120,36 @@ fn extends_from_end_or_from_now() {
     }
 }
 
+/// A machine without a network works until its lease ends, whatever the operator sets meanwhile.
+#[test]
+fn seats_kept_offline_are_not_sold_twice() {
+    let kept = License { offline: [(device_id(3), offline_for(1))].into(), ..in_use() };
+    let nobody = BTreeSet::new();
+    let refused =
+        |bound, kept, seats| Err(SeatsRefusal::Release(ReleaseRefusal::BoundAndKept { bound, kept, seats }));
+    assert_eq!(set_seats(kept.clone(), 2, &nobody, NOW), refused(2, 1, 2));
+    assert_eq!(set_seats(kept.clone(), 1, &[device_id(1)].into(), NOW), refused(1, 1, 1));
+    assert!(set_seats(kept.clone(), 3, &nobody, NOW).is_ok());
+    let released = set_seats(kept.clone(), 2, &[device_id(1)].into(), NOW).unwrap();
+    assert_eq!((released.bound(), released.seats_taken(NOW)), (1, 2));
+    // A lease of a bound device keeps its own seat and no second one; one that has ended keeps none.
+    for offline in [(device_id(1), offline_for(1)), (device_id(3), offline_for(0))] {
+        let bound = License { offline: [offline].into(), ..in_use() };
+        assert!(set_seats(bound, 2, &nobody, NOW).is_ok());
+    }
+    let said = refused(2, 1, 2).unwrap_err().to_string();
+    assert!(said.contains("1 more keep a seat until an offline lease ends: 1 too many for 2"), "{said}");
+    let tiers =
+        Tier { policy: PolicyOverrides { seats: Some(2), ..PolicyOverrides::default() }, ..Tier::default() };
+    let small = TierName::parse("small").unwrap();
+    let product = Product::parse("QF").unwrap();
+    let catalog =
+        Catalog::new(product, &PolicyOverrides::default(), [(small.clone(), tiers)].into()).unwrap();
+    let kept = License { policy: PolicyOverrides::default(), ..kept };
+    let both = ReleaseRefusal::BoundAndKept { bound: 2, kept: 1, seats: 2 };
+    assert_eq!(set_tier(kept, small, &catalog, &nobody, NOW), Err(TierRefusal::Release(both)));
+}
+
 #[test]
 fn fewer_seats_release_named_devices() {
     let with = |seats, left: &[u8]| {
@@ -134,7 +170,7 @@ fn fewer_seats_release_named_devices() {
         (101, vec![], Err(SeatsRefusal::Seats)),
     ] {
         let release = release.iter().map(|number| device_id(*number)).collect();
-        assert_eq!(set_seats(in_use(), seats, &release), expected, "{seats} {release:?}");
+        assert_eq!(set_seats(in_use(), seats, &release, NOW), expected, "{seats} {release:?}");
     }
     for message in [
         SeatsRefusal::Release(ReleaseRefusal::Bound { bound: 5, seats: 2 }).to_string(),
@@ -165,7 +201,7 @@ fn smaller_tier_needs_named_devices() {
         (&in_use(), "solo", vec![], Ok((2, 3))),
     ] {
         let release = release.iter().map(|number| device_id(*number)).collect();
-        let after = set_tier(before.clone(), tier(to), &catalog, &release);
+        let after = set_tier(before.clone(), tier(to), &catalog, &release, NOW);
         let told = after.map(|after| {
             assert_eq!(after.tier, tier(to));
             (after.devices.len(), after.free_used)
@@ -191,9 +227,9 @@ fn edits_features_and_tiers() {
     let catalog = Catalog::built_in(&Product::parse("QF").unwrap()).unwrap();
     let tier = |name| TierName::parse(name).unwrap();
     let nobody = BTreeSet::new();
-    assert_eq!(set_tier(license(), tier("elite"), &catalog, &nobody).unwrap().tier, tier("elite"));
+    assert_eq!(set_tier(license(), tier("elite"), &catalog, &nobody, NOW).unwrap().tier, tier("elite"));
     assert_eq!(
-        set_tier(license(), tier("gold"), &catalog, &nobody),
+        set_tier(license(), tier("gold"), &catalog, &nobody, NOW),
         Err(TierRefusal::NoSuchTier(tier("gold")))
     );
 }

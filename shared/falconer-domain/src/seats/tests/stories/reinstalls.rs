@@ -23,7 +23,7 @@ impl Story {
     fn resize(&mut self, seats: u32) {
         let surplus = self.license.devices.len().saturating_sub(usize::try_from(seats).unwrap());
         let release = self.license.devices.keys().take(surplus).cloned().collect();
-        self.license = operate::set_seats(self.license.clone(), seats, &release).unwrap();
+        self.license = operate::set_seats(self.license.clone(), seats, &release, self.now).unwrap();
         self.policy.seats = seats;
     }
 
