@@ -132,7 +132,6 @@ fn shown(
 ) -> Result<()> {
     let AnsweredRequest { outcome, standing, until, answer } = answered;
     let license = &standing.license;
-    let bytes = answer.to_content();
     let words = [
         "The vendor's answer for a machine without a network. Take this file to the machine and import it there.".to_owned(),
         String::new(),
@@ -140,7 +139,7 @@ fn shown(
         format!("Device:  {}", outcome.device),
         format!("Until:   {}", render::moment(*until)),
     ];
-    let (file, short) = (file_text(TextKind::Answer, &words, &bytes), short_text(TextKind::Answer, &bytes));
+    let (file, short) = (file_text(TextKind::Answer, &words, answer), short_text(TextKind::Answer, answer));
     if activate.short && short.len() > MAX_QR_CHARS {
         let length = short.len();
         output::note(format!(

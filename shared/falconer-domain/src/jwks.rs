@@ -71,6 +71,16 @@ impl Jwks {
     }
 }
 
+impl Jwks {
+    /// One key with its endorsements, and the statement. Every older generation that signs endorses the key itself, so a
+    /// client that trusts one of them needs no other.
+    #[must_use]
+    pub fn of_kid(&self, kid: &str) -> Self {
+        let keys = self.keys.iter().filter(|key| key.kid == kid).cloned().collect();
+        Self { keys, statement: self.statement.clone() }
+    }
+}
+
 impl Jwk {
     /// The key itself, if `x` is one.
     #[must_use]

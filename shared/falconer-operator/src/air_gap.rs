@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use falconer_aws::store::{LicenseRow, jitter};
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::air_gap::{
-    self, AirGapAnswer, AirGapRefusal, AirGapRequest, CountedTransfer, GivenBack, LicenseName, Receipt,
-    ReceiptRefusal, TextError, TextKind, UncheckedRequest, UnreadableContent,
+    self, AirGapAnswer, AirGapContent, AirGapRefusal, AirGapRequest, ContentTooLong, CountedTransfer,
+    GivenBack, LicenseName, Receipt, ReceiptRefusal, TextError, TextKind, UncheckedRequest,
+    UnreadableContent,
 };
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{ComponentForm, DeviceId, HashedComponents, lease_labels};
@@ -56,6 +57,12 @@ pub enum AirGapError {
     /// A sealed key that does not open.
     #[error(transparent)]
     Sealed(#[from] Unsealed),
+    /// Keys and statement do not fit the answer.
+    #[error(
+        "{0}. Nothing was changed. The root's statement in the key ring is too long: `falconer root sign` makes a shorter \
+         one"
+    )]
+    TooLong(#[from] ContentTooLong),
     /// Others changed it, again and again.
     #[error("others keep changing this license at this moment; try again")]
     Contended,
@@ -93,7 +100,7 @@ pub struct AnsweredRequest {
     /// The end of the long lease.
     pub until: UnixMillis,
     /// The answer to write, once it is stored.
-    pub answer: AirGapAnswer,
+    pub answer: AirGapContent,
 }
 
 /// Answers requests and takes receipts.
@@ -263,13 +270,11 @@ impl AirGapDesk<'_> {
         let outcome = air_gap::decide(&standing, &seat_request, request.purpose, transfer, lease, self.now)?;
         let standing = EffectiveLicense { license: outcome.license.clone(), ..standing };
         let claims = self.claims(known, &outcome, &standing, &hardware);
-        let signer = self.ring.current();
-        let is_known = request.trusted_kids.contains(&signer.number().to_string());
+        let (signer, jwks) = (self.ring.current(), self.ring.jwks());
+        let kid = signer.number().to_string();
         // A root's statement reaches a machine without a network by its answers alone.
-        let has_news = !is_known || self.ring.statement().is_some();
-        // Unwrap safety: strings and maps of strings always serialize.
-        let keys = has_news.then(|| serde_json::to_string(self.ring.jwks()).unwrap());
-        let answer = AirGapAnswer { lease: claims.sign(signer), keys };
+        let has_news = !request.trusted_kids.contains(&kid) || jwks.statement.is_some();
+        let answer = AirGapAnswer::with_keys(claims.sign(signer), has_news.then_some(jwks), &kid)?;
         Ok(AnsweredRequest { outcome, standing, until: UnixMillis(claims.exp * 1_000), answer })
     }
 

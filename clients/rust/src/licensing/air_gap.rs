@@ -7,7 +7,8 @@
 use std::cell::Cell;
 
 use falconer_domain::air_gap::{
-    self, AirGapAnswer, AirGapPurpose, AirGapRequest, LicenseName, NONCE_BYTES, Receipt, TextError, TextKind,
+    self, AirGapAnswer, AirGapContent, AirGapPurpose, AirGapRequest, LicenseName, NONCE_BYTES, Receipt,
+    TextError, TextKind,
 };
 use falconer_domain::encoding::HEXLOWER;
 use falconer_domain::hardware::DeviceId;
@@ -42,7 +43,7 @@ pub struct AirGapText {
 }
 
 impl AirGapText {
-    fn of(kind: TextKind, words: &[String], content: &[u8]) -> Self {
+    fn of(kind: TextKind, words: &[String], content: &AirGapContent) -> Self {
         let file_name = match kind {
             TextKind::Request => "falconer-request.txt",
             TextKind::Answer => "falconer-answer.txt",
@@ -288,7 +289,8 @@ fn reason_without_request(record: &Record, claims: &Claims, jws: &str) -> Invali
 }
 
 fn kept_receipt(receipt: &str) -> Result<AirGapText, Failure> {
-    let content = HEXLOWER.decode(receipt.as_bytes()).map_err(|_| InvalidInput::MissingKey)?;
+    let bytes = HEXLOWER.decode(receipt.as_bytes()).map_err(|_| InvalidInput::MissingKey)?;
+    let content = AirGapContent::new(bytes).map_err(|_| InvalidInput::MissingKey)?;
     let words = ["A device has given its license back. Send this file to the vendor.".to_owned()];
     Ok(AirGapText::of(TextKind::Receipt, &words, &content))
 }

@@ -45,7 +45,7 @@ fn answered(setup: &TestSetup, request: &AirGapText, with: &str) -> String {
     let (device, components) = (DeviceId::from_random([1; 10]), asked.hardware.lease(&Label::ALL));
     let bound = Bound { device: &device, components: &components };
     let lease = Claims::air_gapped(&asked_for, Code::Activated, &terms, bound).sign(ring(1).current());
-    short_text(TextKind::Answer, &AirGapAnswer { lease, keys: None }.to_content())
+    short_text(TextKind::Answer, &AirGapAnswer { lease, keys: None }.to_content().unwrap())
 }
 
 fn asked(client: &Licensing) -> AirGapText {

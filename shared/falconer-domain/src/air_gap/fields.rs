@@ -1,19 +1,27 @@
 //! The content of a text: fields of a name (one byte), a length (two bytes, the higher first) and a value.
 
+use super::text::{AirGapContent, ContentTooLong, MAX_CONTENT_BYTES};
+
 /// Bytes of a field's name and length.
 pub(super) const FIELD_OVERHEAD: usize = 3;
 
 /// Fields in the order in which they were written.
 #[derive(Clone, Default)]
-pub(super) struct Fields(Vec<u8>);
+pub(super) struct Fields {
+    bytes: Vec<u8>,
+    /// Length with every value. Beyond the longest content the bytes are not those of all fields.
+    length: usize,
+}
 
 impl Fields {
-    /// Adds a field. A value beyond the length that two bytes can say is cut; every caller bounds its values below that.
+    /// Adds a field. Where the content becomes too long for a text, [`Self::content`] says so.
     pub(super) fn with(mut self, name: u8, value: &[u8]) -> Self {
-        let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
-        self.0.push(name);
-        self.0.extend_from_slice(&length.to_be_bytes());
-        self.0.extend_from_slice(&value[..usize::from(length)]);
+        self.length = self.length.saturating_add(FIELD_OVERHEAD + value.len());
+        if let (true, Ok(length)) = (self.length <= MAX_CONTENT_BYTES, u16::try_from(value.len())) {
+            self.bytes.push(name);
+            self.bytes.extend_from_slice(&length.to_be_bytes());
+            self.bytes.extend_from_slice(value);
+        }
         self
     }
 
@@ -26,7 +34,15 @@ impl Fields {
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+
+    /// The content.
+    pub(super) fn content(self) -> Result<AirGapContent, ContentTooLong> {
+        if self.length > MAX_CONTENT_BYTES {
+            return Err(ContentTooLong(self.length));
+        }
+        AirGapContent::new(self.bytes)
     }
 }
 

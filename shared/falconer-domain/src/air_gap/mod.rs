@@ -22,7 +22,10 @@ pub use receipt::Receipt;
 pub use request::{
     AirGapPurpose, AirGapRequest, LicenseName, MAX_EMAIL_BYTES, MAX_NAME_BYTES, NONCE_BYTES, UncheckedRequest,
 };
-pub use text::{MAX_TEXT_BYTES, TextError, TextKind, file_text, read_text, short_text};
+pub use text::{
+    AirGapContent, ContentTooLong, MAX_CONTENT_BYTES, MAX_TEXT_BYTES, TextError, TextKind, file_text,
+    read_text, short_text,
+};
 
 /// Largest `air_gap_days`: ten years. A longer time ends at this one, because nothing can take the lease back.
 pub const MAX_AIR_GAP_DAYS: u32 = 3_650;

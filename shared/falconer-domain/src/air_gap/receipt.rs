@@ -2,9 +2,9 @@
 
 use hmac::Mac;
 
-use super::UnreadableContent;
 use super::fields::{FIELD_OVERHEAD, Fields, find_seconds, find_text, split};
-use super::request::{TAG_BYTES, first_bytes, tag_of};
+use super::request::{MAX_NAME_BYTES, TAG_BYTES, cut, first_bytes, tag_of};
+use super::{AirGapContent, UnreadableContent};
 use crate::hardware::DeviceId;
 use crate::license_id::LicenseId;
 use crate::license_key::LicenseKey;
@@ -27,14 +27,15 @@ pub struct Receipt {
 impl Receipt {
     /// The content of a receipt, with its tag under the license key.
     #[must_use]
-    pub fn to_content(&self, key: &LicenseKey) -> Vec<u8> {
+    pub fn to_content(&self, key: &LicenseKey) -> AirGapContent {
         let fields = Fields::default()
             .with(b'l', self.license.as_str().as_bytes())
             .with(b'd', self.device.as_str().as_bytes())
-            .with(b'j', self.lease.as_bytes())
+            .with(b'j', cut(&self.lease, MAX_NAME_BYTES).as_bytes())
             .with(b't', &self.made_at.to_be_bytes());
         let tag: [u8; TAG_BYTES] = first_bytes(tag_of(TAG_DOMAIN, key, fields.as_bytes()));
-        fields.with(b'm', &tag).as_bytes().to_vec()
+        // Unwrap safety: every field is bounded, the id of the lease by its cut.
+        fields.with(b'm', &tag).content().unwrap()
     }
 
     /// Reads content, and returns the check of its tag beside it.
@@ -83,7 +84,7 @@ mod tests {
         assert_eq!(read, receipt);
         assert!(fits(&key("ABC-123-XYZ")) && !fits(&key("ABC-123-XYY")));
         for place in 0..content.len() {
-            let mut changed = content.clone();
+            let mut changed = content.to_vec();
             changed[place] ^= 1;
             let passes = Receipt::of_content(&changed).is_ok_and(|(_, fits)| fits(&key("ABC-123-XYZ")));
             assert!(!passes, "byte {place}");

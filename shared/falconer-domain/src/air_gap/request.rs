@@ -3,8 +3,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::UnreadableContent;
 use super::fields::{FIELD_OVERHEAD, Fields, find, find_seconds, find_text, split};
+use super::{AirGapContent, UnreadableContent};
 use crate::encoding::HEXLOWER;
 use crate::hardware::{Label, ReceivedComponents};
 use crate::license_id::LicenseId;
@@ -18,6 +18,8 @@ pub const NONCE_BYTES: usize = 16;
 pub const MAX_NAME_BYTES: usize = 120;
 /// Longest e-mail address that a request holds. RFC 5321 allows 254; a longer one is left out.
 pub const MAX_EMAIL_BYTES: usize = 254;
+/// Longest list of trusted keys. The numbers of a full ring have 83 characters; an endorsed key may have any name.
+const MAX_KIDS_BYTES: usize = 120;
 /// Bytes of the tag: enough that nobody guesses one.
 pub(super) const TAG_BYTES: usize = 16;
 /// Bytes of a component's value, which requests on the network write in hexadecimal.
@@ -114,10 +116,11 @@ pub struct UncheckedRequest {
 impl AirGapRequest {
     /// The content of a request, with its tag under the license key.
     #[must_use]
-    pub fn to_content(&self, key: &LicenseKey) -> Vec<u8> {
+    pub fn to_content(&self, key: &LicenseKey) -> AirGapContent {
         let fields = self.fields();
         let tag: [u8; TAG_BYTES] = first_bytes(mac(key, fields.as_bytes()));
-        fields.with(b'm', &tag).as_bytes().to_vec()
+        // Unwrap safety: every field is bounded. `short_text_is_bounded` has the longest request.
+        fields.with(b'm', &tag).content().unwrap()
     }
 
     /// Reads content. Fields that are not known are passed over; the tag covers them.
@@ -134,15 +137,28 @@ impl AirGapRequest {
         HEXLOWER.encode(&self.nonce)
     }
 
+    /// The trusted keys, without those that the list has no room for: the answer then brings keys that are known.
+    fn listed_kids(&self) -> String {
+        let mut listed = String::new();
+        for kid in &self.trusted_kids {
+            let comma = if listed.is_empty() { "" } else { "," };
+            if listed.len() + comma.len() + kid.len() <= MAX_KIDS_BYTES {
+                listed.push_str(comma);
+                listed.push_str(kid);
+            }
+        }
+        listed
+    }
+
     fn fields(&self) -> Fields {
         let purpose = self.purpose.as_str();
         let mut fields = Fields::default()
             .with(b'p', self.product.as_str().as_bytes())
             .with(b'w', purpose.as_bytes())
-            .with(b'l', self.license.as_str().as_bytes())
+            .with(b'l', cut(self.license.as_str(), MAX_NAME_BYTES).as_bytes())
             .with(b'n', &self.nonce)
             .with(b't', &self.made_at.to_be_bytes())
-            .with(b'k', self.trusted_kids.join(",").as_bytes());
+            .with(b'k', self.listed_kids().as_bytes());
         for (label, value) in self.hardware.iter() {
             // Values of the keyed form are 32 bytes in hexadecimal; no other is made here.
             if let Ok(bytes) = HEXLOWER.decode(value.as_bytes()) {
@@ -203,7 +219,7 @@ fn read(content: &[u8]) -> Option<UncheckedRequest> {
 }
 
 /// Cuts a text to whole characters.
-fn cut(text: &str, max_bytes: usize) -> &str {
+pub(super) fn cut(text: &str, max_bytes: usize) -> &str {
     let mut end = text.len().min(max_bytes);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -2,6 +2,9 @@
 //! behind it. Letters and digits survive what mail programs, screens and people do to a text, and a QR code holds them in
 //! its compact mode.
 
+use std::fmt;
+use std::ops::Deref;
+
 use sha2::{Digest, Sha256};
 
 use crate::encoding::CROCKFORD_UPPER;
@@ -10,6 +13,8 @@ use crate::encoding::CROCKFORD_UPPER;
 pub const MAX_TEXT_BYTES: usize = 256 * 1024;
 /// Bytes of the length before the content.
 const LENGTH_BYTES: usize = 2;
+/// Longest content, which is what [`LENGTH_BYTES`] can say.
+pub const MAX_CONTENT_BYTES: usize = u16::MAX as usize;
 /// Bytes of the checksum: a slip goes unnoticed once in four thousand million.
 const CHECKSUM_BYTES: usize = 4;
 /// Characters of a line in a file. Mail programs break lines at 76.
@@ -74,13 +79,44 @@ pub enum TextError {
     Damaged,
 }
 
+/// Content of a text, whose length the text can say.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AirGapContent(Vec<u8>);
+
+/// Content that no text can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the text would hold {0} bytes, and a text holds at most {MAX_CONTENT_BYTES}")]
+pub struct ContentTooLong(pub usize);
+
+impl AirGapContent {
+    /// Checks the length of content.
+    ///
+    /// # Errors
+    /// [`ContentTooLong`].
+    pub fn new(bytes: Vec<u8>) -> Result<Self, ContentTooLong> {
+        if bytes.len() > MAX_CONTENT_BYTES { Err(ContentTooLong(bytes.len())) } else { Ok(Self(bytes)) }
+    }
+}
+
+impl Deref for AirGapContent {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Without the content: a request names a person.
+impl fmt::Debug for AirGapContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AirGapContent({} bytes)", self.0.len())
+    }
+}
+
 /// Writes content as one line, for a QR code.
-///
-/// # Panics
-/// Never: content is at most 65,535 bytes long, since each part of it is bounded.
 #[must_use]
-pub fn short_text(kind: TextKind, content: &[u8]) -> String {
-    // Unwrap safety: names and hardware are bounded, and a lease is refused above 16 KiB.
+pub fn short_text(kind: TextKind, content: &AirGapContent) -> String {
+    // Unwrap safety: content has at most MAX_CONTENT_BYTES.
     let length = u16::try_from(content.len()).unwrap();
     let mut bytes = length.to_be_bytes().to_vec();
     bytes.extend_from_slice(content);
@@ -90,7 +126,7 @@ pub fn short_text(kind: TextKind, content: &[u8]) -> String {
 
 /// Writes content as a file: sentences for people, then the short text in lines.
 #[must_use]
-pub fn file_text(kind: TextKind, words: &[String], content: &[u8]) -> String {
+pub fn file_text(kind: TextKind, words: &[String], content: &AirGapContent) -> String {
     let short = short_text(kind, content);
     let (mark, body) = short.split_at(kind.mark().len());
     let lines = body.as_bytes().chunks(LINE_CHARS).map(String::from_utf8_lossy);
@@ -172,11 +208,29 @@ mod tests {
         read_text(TextKind::Answer, text)
     }
 
+    fn content_of(bytes: impl Into<Vec<u8>>) -> AirGapContent {
+        AirGapContent::new(bytes.into()).unwrap()
+    }
+
+    #[test]
+    fn longest_content_reads_back_and_no_longer() {
+        let longest = vec![0xA5; MAX_CONTENT_BYTES];
+        let text = file_text(TextKind::Answer, &[], &content_of(longest.clone()));
+        assert!(text.len() < MAX_TEXT_BYTES);
+        assert_eq!(read(&text), Ok(longest));
+        for more in [1, 1_000, MAX_CONTENT_BYTES] {
+            let length = MAX_CONTENT_BYTES + more;
+            assert_eq!(AirGapContent::new(vec![0; length]), Err(ContentTooLong(length)));
+        }
+        assert_eq!(format!("{:?}", content_of(*b"Anna")), "AirGapContent(4 bytes)");
+    }
+
     #[test]
     fn every_disguise_of_a_text_reads() {
         let content: Vec<u8> = (0..=200).collect();
-        let file = file_text(TextKind::Answer, &["Words for people.".to_owned()], &content);
-        let short = short_text(TextKind::Answer, &content);
+        let bounded = content_of(content.clone());
+        let file = file_text(TextKind::Answer, &["Words for people.".to_owned()], &bounded);
+        let short = short_text(TextKind::Answer, &bounded);
         let quoted = format!("> > {}\r\n", file.lines().collect::<Vec<_>>().join("\r\n> > "));
         let (mark, body) = short.split_at(TextKind::Answer.mark().len());
         let retyped = body.replace('0', "O").replace('1', "l");
@@ -198,7 +252,7 @@ mod tests {
 
     #[test]
     fn damage_and_other_kinds_are_named() {
-        let request = short_text(TextKind::Request, b"content");
+        let request = short_text(TextKind::Request, &content_of(*b"content"));
         let other = TextError::Other { found: TextKind::Request, wanted: TextKind::Answer };
         assert_eq!(read(&request), Err(other));
         assert_eq!(other.to_string(), "this is the request, and the answer is needed");
@@ -215,15 +269,15 @@ mod tests {
         #[test]
         fn any_content_reads_back(content in prop::collection::vec(any::<u8>(), 0..600)) {
             for kind in TextKind::ALL {
-                let short = short_text(kind, &content);
-                prop_assert_eq!(read_text(kind, &short), Ok(content.clone()));
-                prop_assert_eq!(read_text(kind, &file_text(kind, &[], &content)), Ok(content.clone()));
+                let bounded = content_of(content.clone());
+                prop_assert_eq!(read_text(kind, &short_text(kind, &bounded)), Ok(content.clone()));
+                prop_assert_eq!(read_text(kind, &file_text(kind, &[], &bounded)), Ok(content.clone()));
             }
         }
 
         #[test]
         fn one_changed_character_is_damage(place in 18..60_usize, with in 0..32_u8) {
-            let mut text = short_text(TextKind::Answer, b"a lease of some length, in bytes").into_bytes();
+            let mut text = short_text(TextKind::Answer, &content_of(*b"a lease of some length, in bytes")).into_bytes();
             let symbol = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ"[usize::from(with)];
             prop_assume!(text[place] != symbol);
             text[place] = symbol;

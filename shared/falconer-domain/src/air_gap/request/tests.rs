@@ -50,7 +50,7 @@ fn a_request_reads_back_for_its_key_alone() {
 fn every_changed_byte_breaks_the_tag() {
     let content = request(&[Label::Mac, Label::Board], "Anna").to_content(&key("ABC-123-XYZ"));
     for place in 0..content.len() {
-        let mut changed = content.clone();
+        let mut changed = content.to_vec();
         changed[place] ^= 1;
         let passes = AirGapRequest::of_content(&changed)
             .is_ok_and(|unchecked| unchecked.made_with(&key("ABC-123-XYZ")).is_some());
@@ -75,6 +75,11 @@ fn short_text_is_bounded() {
     longest.trusted_kids = (1..=31).map(|kid| kid.to_string()).collect();
     let content = longest.to_content(&key("ABC-123-XYZ"));
     assert_eq!(short_text(TextKind::Request, &content).len(), 1_754);
+    // Whoever has a trusted key can endorse one with a name of any length.
+    longest.trusted_kids.push("k".repeat(70_000));
+    longest.trusted_kids.push("32".to_owned());
+    let read = AirGapRequest::of_content(&longest.to_content(&key("ABC-123-XYZ"))).unwrap().request;
+    assert_eq!((read.trusted_kids.len(), read.trusted_kids[31].as_str()), (32, "32"));
 }
 
 #[test]
