@@ -43,7 +43,7 @@ fn answered(setup: &TestSetup, request: &AirGapText, with: &str) -> String {
         policy: &policy,
     };
     let (device, components) = (DeviceId::from_random([1; 10]), asked.hardware.lease(&Label::ALL));
-    let bound = Bound { device: &device, components: &components };
+    let bound = Bound { device: &device, components: &components, kept_until: None };
     let lease = Claims::air_gapped(&asked_for, Code::Activated, &terms, bound).sign(ring(1).current());
     short_text(TextKind::Answer, &AirGapAnswer { lease, keys: None }.to_content())
 }
