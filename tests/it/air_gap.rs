@@ -107,7 +107,8 @@ fn an_answer_counts_once() {
     assert_eq!(again.user_message().id, MessageId::AlreadyImported);
     assert_eq!((client.status(), client.license()), (State::Active, before));
     gap.clock.pass(31 * DAY);
-    assert_eq!((client.import_response(&answer).is_err(), client.status()), (true, ENDED));
+    let ended = client.import_response(&answer).unwrap_err();
+    assert_eq!((ended.kind, client.status()), (FailureKind::Answer(InvalidAnswer::Ended), ENDED));
     // Given back, nothing waits for it any more.
     let receipt = client.deactivate_by_receipt();
     assert!(receipt.is_ok());
@@ -194,8 +195,10 @@ fn a_clock_turned_back_gains_nothing() {
     drop(client);
     gap.clock.turn(-62 * DAY);
     let client = gap.machine("first");
-    assert_eq!(client.import_response(&shelved), Ok(State::ClockSuspect));
-    assert!(!client.is_unlocked(), "its end counts against the latest moment that is known to have passed");
+    let ended = client.import_response(&shelved).unwrap_err();
+    assert_eq!(ended.kind, FailureKind::Answer(InvalidAnswer::Ended), "by the latest moment that has passed");
+    assert_eq!((client.status(), client.is_unlocked()), (State::ClockSuspect, false));
+    assert_eq!(client.pending(), Some(Pending::Answer), "the request waits on");
 }
 
 /// The refusals of the endpoints, by their codes, and sentences that say how to go on.

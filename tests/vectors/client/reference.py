@@ -671,9 +671,12 @@ class Client:
         if not counts_on(claims, self.own(waits["license_key"])):
             return
         local = self.time.local(step["clock"])
+        floor = max(self.time.floor, claims["at"] * 1000)
+        if claims["exp"] <= floor // 1000:
+            return
         if claims["at"] * 1000 > local:
             self.time.skew = claims["at"] * 1000 - step["clock"]["wall_ms"]
-        self.time.floor = max(self.time.floor, claims["at"] * 1000)
+        self.time.floor = floor
         self.store.update(license_key=waits["license_key"], answer=lease, failed_at=None, file=None)
 
     def give_back(self, step):
@@ -706,6 +709,9 @@ class Client:
         self.hardware = step.get("hardware", self.hardware)
         self.build_date = step.get("build_date", self.build_date)
         self.time.monotonic = step["clock"]["monotonic_ms"]
+        if self.store["answer"] is None:
+            # Time is kept for a lease. Without one, a fast clock that was set right is forgotten.
+            self.time.floor, self.time.skew = 0, 0
         self.pinned = step.get("pinned", self.pinned)
         self.trust.built_with(self.pinned, self.now(step["clock"]))
 
