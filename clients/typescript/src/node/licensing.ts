@@ -10,7 +10,7 @@ import { readKey } from "./key.js";
 import { type Refresher, startRefresher } from "./refresher.js";
 import { type Licensee, type Result, Session, readLicensee } from "./session.js";
 import { type DeviceSettings, type LicensingSettings, readDeviceSettings } from "./settings.js";
-import { type Snapshot, snapshotOf } from "./snapshot.js";
+import { type Snapshot, detailOf, snapshotOf } from "./snapshot.js";
 import type { State } from "./state.js";
 import { PlainFile, isUnusable } from "./store/plain-file.js";
 import { ApplicationStore, MemoryStore, type Store, type StoreError } from "./store/store.js";
@@ -98,6 +98,12 @@ export class Licensing {
   limit(name: string, fallback: number): number {
     const limits = this.isUnlocked() ? (this.#installation.current.claims?.limits ?? {}) : {};
     return Object.hasOwn(limits, name) ? (limits[name] ?? fallback) : fallback;
+  }
+
+  /** One more sentence about the state, with the values of this license: with the lock code `UPDATES_ENDED` the last day
+   * whose builds are covered, and the newest covered version where the vendor lists it. */
+  detail(): string | null {
+    return detailOf(this.#installation.evaluate(), this.#installation.current.claims);
   }
 
   /** State, for display. */

@@ -85,4 +85,5 @@ export const DEVICE_MESSAGES: Readonly<Record<string, Message>> = {
     "This version of the application is newer than the license covers.",
     "Install a version that the license covers, or renew the maintenance with the vendor and check the license.",
   ],
+  updates_covered: ["The license covers versions up to {updates_until}.", "The newest of them is {updates_version}."],
 };

@@ -1,4 +1,5 @@
 /** The whole license at one instant, for a window, a log of the support desk or another process. */
+import type { Claims } from "../core/claims.js";
 import { toDate } from "../core/license.js";
 import { type Advice, adviceOf } from "../core/messages.js";
 import { labelsOf, type Label } from "./hardware/components.js";
@@ -19,12 +20,19 @@ export interface Snapshot {
   readonly lockCode: LockCode | null;
   /** Message about the state. */
   readonly message: Advice;
+  /** One more sentence, while the license does not cover this build: the last day that it covers, and the newest version
+   * up to then. */
+  readonly detail: string | null;
   /** Features that are on. */
   readonly features: readonly string[];
   /** Limits of the license while it is unlocked, by their names. */
   readonly limits: Readonly<Record<string, number>>;
   /** Last day whose builds the license covers; `null` covers every build. */
   readonly updatesUntil: string | null;
+  /** Newest version up to that day, where the vendor lists it. */
+  readonly updatesVersion: string | null;
+  /** Day of this build, where the application named one. */
+  readonly buildDate: string | null;
   /** The license, where a signed answer about this machine is stored; also while it is locked. */
   readonly license: DeviceLicense | null;
   /** Request that waits for the server. */
@@ -46,6 +54,8 @@ export interface DeviceLicense {
   readonly tier: string | null;
   /** Features of tier and license, also while they are off. */
   readonly features: readonly string[];
+  /** Limits by their names, also while they do not count. */
+  readonly limits: Readonly<Record<string, number>>;
   /** End of the license; `null` is perpetual. */
   readonly expiresAt: Date | null;
   readonly deviceId: string | null;
@@ -67,15 +77,27 @@ export function snapshotOf(installation: Installation): Snapshot {
     version: 1,
     ...evaluation,
     message: adviceOf(evaluation.lockCode?.toLowerCase() ?? STATE_ADVICE[evaluation.state], DEVICE_MESSAGES),
+    detail: detailOf(evaluation, current.claims),
     features: evaluation.unlocked ? (current.claims?.features ?? []) : [],
     limits: evaluation.unlocked ? (current.claims?.limits ?? {}) : {},
     updatesUntil: current.claims?.updates_until ?? null,
+    updatesVersion: current.claims?.updates_version ?? null,
+    buildDate: proof.buildDate,
     license: licenseOn(installation, evaluation),
     pending: pending && { name: pending, message: adviceOf(PENDING_ADVICE[pending], DEVICE_MESSAGES) },
     notice: notice && adviceOf(notice.adviceId, DEVICE_MESSAGES),
     device: { labels: labelsOf(proof.machine.components), platform: proof.machine.platform },
     now: toDate(time.now),
   };
+}
+
+/** The sentence with the covered day, while the build is not covered. */
+export function detailOf({ lockCode }: Evaluation, claims: Claims | null): string | null {
+  const { updates_until: until, updates_version: version } = claims ?? {};
+  if (lockCode !== "UPDATES_ENDED" || until == null) return null;
+  const { sentence, nextStep } = adviceOf("updates_covered", DEVICE_MESSAGES);
+  const covered = sentence.replace("{updates_until}", () => until);
+  return version == null ? covered : `${covered} ${nextStep.replace("{updates_version}", () => version)}`;
 }
 
 const STATE_ADVICE: Readonly<Record<State, string>> = {
@@ -100,6 +122,7 @@ function licenseOn({ current }: Installation, { unlocked }: Evaluation): DeviceL
     maskedKey: masked(key),
     tier: claims.tier ?? null,
     features: claims.features ?? [],
+    limits: claims.limits ?? {},
     expiresAt: claims.license_expires_at == null ? null : toDate(claims.license_expires_at),
     deviceId: claims.device ?? null,
     offlineUntil: unlocked ? toDate(claims.exp) : null,

@@ -19,6 +19,7 @@ class Installation {
   #step: any;
   #hardware: any;
   #pinned: any;
+  #buildDate: string | undefined;
   #running: Licensing | null = null;
 
   constructor(
@@ -26,6 +27,7 @@ class Installation {
     private readonly folder: string,
   ) {
     [this.#step, this.#hardware, this.#pinned] = [given.steps[0], given.hardware, given.pinned];
+    this.#buildDate = given.build_date;
   }
 
   async conclude(): Promise<unknown> {
@@ -33,7 +35,7 @@ class Installation {
     let seen: unknown;
     for (const step of this.given.steps) {
       await this.#run(step);
-      seen = conclusion(this.#running);
+      seen = conclusion(this.#running, this.given.asked);
       if (step.keep_store === true) {
         await this.#running.close();
         await copyFile(this.#store(), this.#copy());
@@ -65,6 +67,7 @@ class Installation {
   async #changeWhileClosed(step: any): Promise<void> {
     this.#pinned = step.pinned ?? this.#pinned;
     this.#hardware = step.hardware ?? this.#hardware;
+    this.#buildDate = step.build_date ?? this.#buildDate;
     if (step.store === "kept") await copyFile(this.#copy(), this.#store());
     if (step.store === "time_changed") {
       const file = JSON.parse(await readFile(this.#store(), "utf8"));
@@ -80,6 +83,7 @@ class Installation {
         url: "https://licenses.example.com",
         keys: this.#pinned,
         store: this.#store(),
+        ...(this.#buildDate === undefined ? {} : { buildDate: this.#buildDate }),
         fetch: (url) => this.#answer(new URL(url).pathname),
         hardware: async () => ({
           components: componentsOf(this.#hardware),
@@ -112,7 +116,7 @@ class Installation {
   #copy = () => join(this.folder, "kept.json");
 }
 
-function conclusion(licensing: Licensing): unknown {
+function conclusion(licensing: Licensing, asked: Record<string, number> | undefined): unknown {
   const { state, unlocked, lockCode, license, features } = licensing.snapshot();
   const on = features.filter((feature) => licensing.hasFeature(feature));
   const until = license?.offlineUntil?.getTime();
@@ -122,5 +126,10 @@ function conclusion(licensing: Licensing): unknown {
     lock_code: lockCode,
     offline_until: until === undefined ? null : until / 1_000,
     features: on,
+    ...(asked && { limits: mapValues(asked, (absent, name) => licensing.limit(name, absent)) }),
   };
+}
+
+function mapValues(numbers: Record<string, number>, change: (number: number, name: string) => number): object {
+  return Object.fromEntries(Object.entries(numbers).map(([name, number]) => [name, change(number, name)]));
 }
