@@ -2,7 +2,7 @@
  * transfer. */
 export { SettingError } from "./core/failure.js";
 export type { Advice } from "./core/messages.js";
-export type { PublicKeys } from "./core/trust.js";
+export type { PublicKeys } from "./core/pins.js";
 export type { Failure, SeatHolder } from "./node/failure.js";
 export type { Components, Label } from "./node/hardware/components.js";
 export type { Machine } from "./node/hardware/machine.js";

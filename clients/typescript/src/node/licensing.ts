@@ -63,7 +63,7 @@ export class Licensing {
     const machine = await (read.hardware ?? readThisMachine)();
     const proof: Proof = {
       product: read.product,
-      pinned: read.pinned,
+      pins: read.pins,
       issuer: read.issuer,
       machine,
       buildDate: read.buildDate,
@@ -80,6 +80,7 @@ export class Licensing {
     const installation = await Installation.open(proof, new ApplicationStore(store, owner), clock, notice, () => {
       for (const listener of listeners) call(listener, snapshotOf(installation));
     });
+    await installation.takeStatementOfBuild();
     return new Licensing(read, { random, pause }, installation, listeners);
   }
 
@@ -151,10 +152,10 @@ export class Licensing {
 
   /** Checks in the background from now on. */
   startRefresher(): Refresher {
-    this.#refresher ??= startRefresher(
-      () => this.#installation,
-      () => this.refresh(),
-    );
+    this.#refresher ??= startRefresher(() => this.#installation, {
+      refresh: () => this.refresh(),
+      lookForStatement: (ageSeconds) => this.#lookForStatement(ageSeconds),
+    });
     return this.#refresher;
   }
 
@@ -181,19 +182,30 @@ export class Licensing {
     return this.#run(options, (session) => call(session, key, licensee));
   }
 
-  /** Runs one call after the others. */
   #run({ signal }: CallOptions, call: (session: Session) => Promise<Result>): Promise<Outcome> {
-    const exchanger = new Exchanger(this.#settings, this.#platform, this.#installation);
     const session = new Session(
       this.#installation,
-      exchanger,
+      this.#exchanger(),
       this.#platform,
       this.#settings.deviceName,
       signal ?? null,
     );
+    return this.#inTurn(async () => this.#outcome(await call(session)));
+  }
+
+  #lookForStatement(ageSeconds: number): Promise<void> {
+    return this.#inTurn(() => this.#exchanger().lookForStatement(ageSeconds, null));
+  }
+
+  #exchanger(): Exchanger {
+    return new Exchanger(this.#settings, this.#platform, this.#installation);
+  }
+
+  /** Runs one call after the others, with the store read again. */
+  #inTurn<T>(call: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(async () => {
       await this.#installation.reload();
-      return this.#outcome(await call(session));
+      return call();
     });
     this.#turn = turn.catch(() => {});
     return turn;

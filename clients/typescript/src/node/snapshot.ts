@@ -6,7 +6,7 @@ import { labelsOf, type Label } from "./hardware/components.js";
 import type { Installation } from "./installation.js";
 import { masked } from "./key.js";
 import { DEVICE_MESSAGES } from "./messages.js";
-import { type Evaluation, type LockCode, type State, refreshAt } from "./state.js";
+import type { Evaluation, LockCode, State } from "./state.js";
 
 /** Everything that is known at one instant. It holds no license key and no hardware value, so it may be logged and sent
  * through Electron's IPC. A later version adds members. */
@@ -117,6 +117,7 @@ const PENDING_ADVICE = {
 function licenseOn({ current }: Installation, { unlocked }: Evaluation): DeviceLicense | null {
   const { claims, key, decision } = current;
   if (claims === null || key === null || decision.kind === "none") return null;
+  const term = decision.kind === "leased" ? decision.term : null;
   return {
     id: claims.sub,
     maskedKey: masked(key),
@@ -125,8 +126,8 @@ function licenseOn({ current }: Installation, { unlocked }: Evaluation): DeviceL
     limits: claims.limits ?? {},
     expiresAt: claims.license_expires_at == null ? null : toDate(claims.license_expires_at),
     deviceId: claims.device ?? null,
-    offlineUntil: unlocked ? toDate(claims.exp) : null,
-    refreshAt: claims.valid ? toDate(refreshAt(claims)) : null,
+    offlineUntil: unlocked && term !== null ? toDate(term.exp) : null,
+    refreshAt: term === null ? null : toDate(term.refreshAt),
     checkedAt: toDate(claims.at),
   };
 }
