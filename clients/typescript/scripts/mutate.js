@@ -56,7 +56,7 @@ const CHANGES = [
   ["node/seal.ts", "given.length === right.length && timingSafeEqual(given, right)", "true", "state"],
   ["node/state.ts", '["REVOKED", "SUSPENDED",', '["REVOKED",', "state"],
   // Limits and maintenance.
-  ["core/claims.ts", "value >= 0;", "value >= -1;", "lease"],
+  ["core/claims.ts", "limits: (value) => isMapOf(value, isCount)", "limits: () => true", "state"],
   ["node/state.ts", "buildDate > updatesUntil", "buildDate >= updatesUntil", "state"],
   [
     "node/licensing.ts",
@@ -67,7 +67,7 @@ const CHANGES = [
   // A root.
   ["core/statement.ts", "typ === TYPE &&", "", "trust"],
   ["core/statement.ts", "Object.keys(more).length === 0", "true", "trust"],
-  ["core/statement.ts", "!distrusted.includes(kid) &&", "", "trust"],
+  ["core/statement.ts", "good.every(isGood) ?", "true ?", "trust"],
   ["core/statement.ts", "if (!(await isSignedBy(root, `${head}.${body}`, signature))) return null;", "", "trust"],
   ["core/pins.ts", "offered.iss === held.iss &&", "", "trust"],
   ["core/pins.ts", "&& offered.serial >= held.serial", "", "trust"],
@@ -79,7 +79,7 @@ const CHANGES = [
     "trust",
   ],
   ["core/trust.ts", "[...pins.listed, ...stored.keys]", "stored.keys", "trust"],
-  ["core/trust.ts", "if (!former.has(kid)) former.set(kid, now)", "former.set(kid, now)", "state"],
+  ["core/trust.ts", "const former = new Map(noted);", "const former = new Map();", "state"],
   ["node/state.ts", "MAX_FORMER_SECONDS = 30", "MAX_FORMER_SECONDS = 31", "state"],
   ["node/state.ts", "exp: Math.min(own.exp, end)", "exp: own.exp", "state"],
   ["node/state.ts", "refreshAt: Math.min(own.refreshAt, formerSince)", "refreshAt: own.refreshAt", "state"],

@@ -2,6 +2,7 @@
 import type { Claims } from "../core/claims.js";
 import { newerText } from "../core/stored-trust.js";
 import { TrustedKeys } from "../core/trust.js";
+import { takenFile } from "./air-gap/taken.js";
 import { type Decision, type Question, decide, heldAnswer } from "./decision.js";
 import type { Fingerprint } from "./hardware/machine.js";
 import type { LicenseKey } from "./key.js";
@@ -116,6 +117,34 @@ export class Installation {
       await this.#writeTime();
     }
     return decision;
+  }
+
+  /** Takes an answer that came as a file; `null`, or the id of the advice about an answer that does not count. The decision is
+   * made while the store is locked, because another process may take the same answer at this moment. */
+  async takeFile(claims: Claims, jws: string): Promise<string | null> {
+    const time = this.#timeOfFile(claims.at);
+    let adviceId: string | null = "no_request";
+    await this.keep(async (record) => {
+      const stored = await verified(record, this.proof);
+      const taken = takenFile(stored, this.proof.machine, claims, jws);
+      adviceId = typeof taken === "string" ? taken : null;
+      if (typeof taken === "string") return record;
+      const checkpoint = { ...time, floorMs: Math.max(time.floorMs, record.checkpoint.floorMs) };
+      const next = { ...record, key: taken.text, answer: jws, failedAt: null, checkpoint, pending: null };
+      // Nobody can know how much time has passed since a checkpoint that was changed by hand. It stays suspect.
+      return stored.isIntact ? sealed(next, taken, claims) : { ...next, seal: null };
+    });
+    return adviceId;
+  }
+
+  /** The time that counts after an answer that came as a file. It may have travelled for days, so its moment is the least that
+   * has passed and never a reason to go back. */
+  #timeOfFile(at: number): Checkpoint {
+    const clocks = this.clock();
+    const { localMs } = this.#timeline.observe(clocks);
+    const { floorMs, skewMs } = this.#timeline.checkpoint;
+    const signed = checkpointAt(at, clocks);
+    return { floorMs: Math.max(floorMs, signed.floorMs), skewMs: signed.floorMs > localMs ? signed.skewMs : skewMs };
   }
 
   /** Stores the keys of an answer of `/api/keys`, as far as a trusted key endorses them, and a newer statement. */

@@ -1,4 +1,5 @@
 /** Checks in the background, and when the next one is due. */
+import { waitsForServer } from "./record.js";
 import type { State } from "./state.js";
 import type { Installation } from "./installation.js";
 import type { Outcome } from "./licensing.js";
@@ -24,7 +25,9 @@ export function startRefresher(installation: () => Installation, requests: Reque
   const past: Past = { failures: 0, retryAt: 0, lastAt: null, lookedAt: -Infinity };
 
   const look = async () => {
-    if (performance.now() - past.lookedAt >= STATEMENT_MS && installation().current.key !== null) {
+    const { key, claims } = installation().current;
+    // Without a network the vendor's answers bring the statement.
+    if (performance.now() - past.lookedAt >= STATEMENT_MS && key !== null && claims?.air_gap !== true) {
       past.lookedAt = performance.now();
       await requests.lookForStatement(LOOK_ALONE_SECONDS);
     }
@@ -87,7 +90,10 @@ const KEEP_TIME_MS = 900_000;
 export function delayMs(installation: Installation, past: Past): number | null {
   const { current } = installation;
   const { state, lockCode } = installation.evaluate();
-  const hasPending = current.record.pending !== null || current.record.givenUpKeys.length > 0;
+  const { pending, givenUpKeys } = current.record;
+  const hasPending = waitsForServer(current.record) || (pending === null && givenUpKeys.length > 0);
+  // A file renews it, and no network may be expected.
+  if (!hasPending && current.claims?.air_gap === true) return null;
   if (!hasPending && state === "NOT_ACTIVATED" && current.key === null) return null;
   if (!hasPending && state === "ACTIVE" && current.decision.kind === "leased") {
     return Math.max(0, (current.decision.term.refreshAt - installation.observe().now) * 1_000);

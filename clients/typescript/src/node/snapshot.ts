@@ -6,7 +6,11 @@ import { labelsOf, type Label } from "./hardware/components.js";
 import type { Installation } from "./installation.js";
 import { masked } from "./key.js";
 import { DEVICE_MESSAGES } from "./messages.js";
+import type { StoredRecord } from "./record.js";
 import type { Evaluation, LockCode, State } from "./state.js";
+
+/** Names of what waits. */
+export type PendingName = keyof typeof PENDING_ADVICE;
 
 /** Everything that is known at one instant. It holds no license key and no hardware value, so it may be logged and sent
  * through Electron's IPC. A later version adds members. */
@@ -35,8 +39,8 @@ export interface Snapshot {
   readonly buildDate: string | null;
   /** The license, where a signed answer about this machine is stored; also while it is locked. */
   readonly license: DeviceLicense | null;
-  /** Request that waits for the server. */
-  readonly pending: { readonly name: "activate" | "deactivate" | "release_seat"; readonly message: Advice } | null;
+  /** Request that waits for the server; or with `answer` and `receipt` a file that waits to be carried. */
+  readonly pending: { readonly name: PendingName; readonly message: Advice } | null;
   /** Problem with the place where the license is saved. */
   readonly notice: Advice | null;
   readonly device: {
@@ -65,6 +69,8 @@ export interface DeviceLicense {
   readonly refreshAt: Date | null;
   /** Moment of the last signed answer, by the server's clock. */
   readonly checkedAt: Date;
+  /** True if the lease came as a file: no request is sent for it, and a file renews it. */
+  readonly airGap: boolean;
 }
 
 /** Takes a snapshot. */
@@ -72,11 +78,11 @@ export function snapshotOf(installation: Installation): Snapshot {
   const time = installation.observe();
   const evaluation = installation.evaluate(time);
   const { notice, proof, current } = installation;
-  const pending = current.record.pending ?? (current.record.givenUpKeys.length > 0 ? "release_seat" : null);
+  const pending = pendingName(current.record);
   return {
     version: 1,
     ...evaluation,
-    message: adviceOf(evaluation.lockCode?.toLowerCase() ?? STATE_ADVICE[evaluation.state], DEVICE_MESSAGES),
+    message: adviceOf(messageId(evaluation, current.claims), DEVICE_MESSAGES),
     detail: detailOf(evaluation, current.claims),
     features: evaluation.unlocked ? (current.claims?.features ?? []) : [],
     limits: evaluation.unlocked ? (current.claims?.limits ?? {}) : {},
@@ -108,11 +114,30 @@ const STATE_ADVICE: Readonly<Record<State, string>> = {
   LOCKED: "lease_expired",
   CLOCK_SUSPECT: "clock_suspect",
 };
+/** Messages for a license that came as a file, whose next step needs no network. */
+const BY_FILE_ADVICE: Readonly<Partial<Record<State | LockCode, string>>> = {
+  REFRESH_DUE: "renew_by_file",
+  GRACE: "renew_by_file",
+  LEASE_EXPIRED: "air_gap_ended",
+  CLOCK_SUSPECT: "air_gap_clock",
+};
 const PENDING_ADVICE = {
   activate: "activation_waits",
   deactivate: "deactivation_waits",
   release_seat: "release_waits",
+  answer: "answer_waits",
+  receipt: "receipt_waits",
 };
+
+function messageId({ state, lockCode }: Evaluation, claims: Claims | null): string {
+  const byFile = claims?.air_gap === true ? BY_FILE_ADVICE[lockCode ?? state] : undefined;
+  return byFile ?? lockCode?.toLowerCase() ?? STATE_ADVICE[state];
+}
+
+function pendingName({ pending, givenUpKeys }: StoredRecord): PendingName | null {
+  if (pending === null) return givenUpKeys.length > 0 ? "release_seat" : null;
+  return pending.kind === "file" ? "answer" : pending.kind;
+}
 
 function licenseOn({ current }: Installation, { unlocked }: Evaluation): DeviceLicense | null {
   const { claims, key, decision } = current;
@@ -129,5 +154,6 @@ function licenseOn({ current }: Installation, { unlocked }: Evaluation): DeviceL
     offlineUntil: unlocked && term !== null ? toDate(term.exp) : null,
     refreshAt: term === null ? null : toDate(term.refreshAt),
     checkedAt: toDate(claims.at),
+    airGap: claims.air_gap === true,
   };
 }

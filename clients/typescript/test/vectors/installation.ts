@@ -1,13 +1,17 @@
 /** An installation that a `state` vector drives: the library as an application holds it, with a store on disk. */
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Licensing } from "../../src/node.js";
 import { componentsOf } from "../../src/node/hardware/components.js";
 
+/** Each step flushes its file, which a folder in memory does at once. */
+const MEMORY = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
 /** Conclusion of a `state` vector: what the client says after the last step. */
 export async function concludeState(given: any): Promise<unknown> {
-  const folder = await mkdtemp(join(tmpdir(), "falconer-state-"));
+  const folder = await mkdtemp(join(MEMORY, "falconer-state-"));
   try {
     return await new Installation(given, folder).conclude();
   } finally {
@@ -59,6 +63,14 @@ class Installation {
         return void (await this.#running?.refresh());
       case "deactivate":
         return void (await this.#running?.deactivate());
+      case "request":
+        return void (step.license_key === undefined
+          ? await this.#running?.renewalRequest()
+          : await this.#running?.activationRequest(step.license_key));
+      case "import":
+        return void (await this.#running?.importResponse(step.text));
+      case "give_back":
+        return void (await this.#running?.deactivateByReceipt());
       case "restart":
         this.#running = await this.#open();
     }
