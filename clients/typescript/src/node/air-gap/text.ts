@@ -79,9 +79,10 @@ function encode(bytes: Buffer): string {
   let [text, held, bits] = ["", 0, 0];
   for (const byte of bytes) {
     held = ((held << 8) | byte) & 0xfff;
-    for (bits += 8; bits >= SYMBOL_BITS; bits -= SYMBOL_BITS) text += SYMBOLS[(held >> (bits - SYMBOL_BITS)) & 31];
+    for (bits += 8; bits >= SYMBOL_BITS; bits -= SYMBOL_BITS)
+      text += SYMBOLS.charAt((held >> (bits - SYMBOL_BITS)) & 31);
   }
-  return bits === 0 ? text : text + (SYMBOLS[(held << (SYMBOL_BITS - bits)) & 31] ?? "");
+  return bits === 0 ? text : text + SYMBOLS.charAt((held << (SYMBOL_BITS - bits)) & 31);
 }
 
 /** The first bytes that symbols stand for; `null` where they are fewer, or one of them is none. Bits behind them belong to the
