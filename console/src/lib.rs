@@ -12,6 +12,7 @@ mod command_line;
 mod counts;
 mod entrance;
 mod forms;
+mod grants;
 mod guard;
 mod jobs;
 mod kept;
