@@ -5,6 +5,7 @@
 //! (`reading` and `writing`).
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod again;
 mod assets;
 mod calendar;
 mod changes;

@@ -96,6 +96,11 @@ pub(crate) async fn preview(State(desk): State<Arc<Desk>>, body: Bytes) -> Respo
 }
 
 impl IssuePlan {
+    /// Returns true if the license is issued once, however often it is asked for.
+    pub(crate) const fn has_order_id(&self) -> bool {
+        self.id.is_some()
+    }
+
     pub(crate) async fn make(&self, desk: &Desk) -> Result<Response, Trouble> {
         let now = desk.shell.clock.now();
         let issued = desk.writes.issue(&self.order, self.id.as_ref(), self.reason.as_deref(), now).await?;
