@@ -12,6 +12,11 @@ impl Form {
         Self(form_urlencoded::parse(body).map(owned).collect())
     }
 
+    /// Every field, in its order.
+    pub(crate) fn into_fields(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// The first field of a name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())

@@ -19,13 +19,13 @@ use crate::forms::Form;
 use crate::tokens::Token;
 
 /// The largest form: a file of some 100,000 orders or rows.
-const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// Name of the cookie.
 const COOKIE: &str = "falconer";
 /// Header of the token of a change, where a script sends a file.
 const CSRF_HEADER: &str = "x-csrf";
 /// Field of the token of a change.
-const CSRF_FIELD: &str = "csrf";
+pub(crate) const CSRF_FIELD: &str = "csrf";
 /// Header of a request that a page makes by itself: it keeps no console open.
 const LIVE_HEADER: &str = "x-live";
 

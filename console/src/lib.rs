@@ -5,6 +5,7 @@
 //! (`reading` and `writing`).
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod again;
 mod assets;
 mod calendar;
 mod changes;
@@ -12,6 +13,7 @@ mod command_line;
 mod counts;
 mod entrance;
 mod forms;
+mod grants;
 mod guard;
 mod jobs;
 mod kept;

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use crate::guard::{self, Guard};
 use crate::pages::{catalog, change, confirm, explain, home, issue, keyring, license, licenses, look};
 use crate::shell::{Desk, Shell};
-use crate::{assets, trouble::Trouble};
+use crate::{again, assets, trouble::Trouble};
 
 /// Pages, which read.
 pub(crate) fn pages(shell: &Arc<Shell>) -> Router {
@@ -55,12 +55,14 @@ pub(crate) fn changes(desk: &Arc<Desk>) -> Router {
 }
 
 /// Puts the guards in front of everything, the missing page included.
-pub(crate) fn guarded(app: Router, guard: &Arc<Guard>) -> Router {
+pub(crate) fn guarded(app: Router, shell: &Arc<Shell>) -> Router {
+    let guard: &Arc<Guard> = &shell.guard;
     let entrance = Router::new()
         .route(&format!("{}open", guard.base()), post(guard::open))
         .with_state(Arc::clone(guard));
     // The guard has its own limit, before a body is read.
     app.merge(entrance)
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(shell), again::offer))
         .layer(from_fn_with_state(Arc::clone(guard), guard::check))
 }
