@@ -6,6 +6,8 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod assets;
+mod bulk_change;
+mod bulk_issue;
 mod calendar;
 mod changes;
 mod command_line;
@@ -13,16 +15,20 @@ mod counts;
 mod entrance;
 mod forms;
 mod guard;
+mod inputs;
 mod jobs;
 mod kept;
 mod moments;
+mod move_in;
 mod pages;
 mod reading;
 mod routes;
+mod runs;
 mod server;
 mod shell;
 mod tokens;
 mod trouble;
+mod typed_import;
 mod views;
 mod worker;
 mod writing;
