@@ -63,7 +63,7 @@ impl Form {
 
     /// Every field, in its order.
     pub(crate) fn into_fields(self) -> Vec<(String, String)> {
-        self.0
+        self.fields
     }
 
     /// The first field of a name.

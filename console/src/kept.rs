@@ -48,7 +48,7 @@ impl<T> Kept<T> {
 
     /// Puts a thing back under the id that it was taken with.
     pub(crate) fn give_back(&self, id: &str, thing: Arc<T>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.things.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_back((Token::named(id), thing));
     }
 
