@@ -15,6 +15,7 @@ use falconer_domain::person::BadLine;
 use falconer_operator::import_export::cells::BadFile;
 use falconer_operator::import_export::dates::Undecided;
 use falconer_operator::import_export::import::ImportError;
+use falconer_operator::import_export::settings::BadImportSetting;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::EditRefusal;
 use falconer_operator::license_change::ChangeRefusal;
@@ -174,6 +175,7 @@ impl FailureKind {
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()
             || cause.is::<Undecided>()
+            || cause.is::<BadImportSetting>()
             || cause.is::<catalog::FileError>()
             || cause.is::<std::io::Error>()
             || cause.is::<std::string::FromUtf8Error>()

@@ -34,7 +34,7 @@ pub enum LicenseChange {
     AddFeature(String),
     /// Takes a feature of its own away.
     RemoveFeature(String),
-    /// Sets limits in the place of its tier's, or gives them back.
+    /// Changes the limits of its own.
     SetLimits(LimitsChange),
     /// Changes the end of its maintenance.
     SetUpdatesUntil(UpdatesEnd),
