@@ -1,7 +1,7 @@
 """A desktop application with a license: its dialog at the first start, and a window with what the license unlocks and
 with buttons to check, move and give back the license.
 
-    pip install falconer-licensing
+    pip install target/clients/falconer_licensing-*.whl
     python main.py
 
 `falconer-keys.json` beside this file is the answer of the server's `/api/keys`. `FALCONER_URL` names another server, as

@@ -1,4 +1,4 @@
-"""The activation dialog in Qt. It needs PySide6: `pip install falconer-licensing[qt]`."""
+"""The activation dialog in Qt. It needs PySide6, the extra `qt` of the wheel."""
 
 from __future__ import annotations
 
