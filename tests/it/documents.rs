@@ -172,6 +172,46 @@ fn documented_commands_work() {
     assert!(run >= 6, "{run} commands found");
 }
 
+/// The pages about a license's limits and maintenance: every command of theirs, over the catalog that they show. A name in
+/// angle brackets is one of a real license.
+#[test]
+fn commands_about_one_license_work() {
+    for (name, at_least) in [("docs/maintenance.md", 5), ("docs/license-limits.md", 4)] {
+        let (stack, text) = (TestStack::start(), page(name));
+        let folder = tempfile::tempdir().unwrap();
+        let catalog = blocks(&text, "toml").into_iter().find(|block| block.contains("[tiers.pro]"));
+        let file = folder.path().join("catalog.toml");
+        fs::write(&file, catalog.expect("a catalog")).unwrap();
+        fs::write(folder.path().join("falconer.toml"), "product = \"STUDIO\"\n").unwrap();
+        crate::operator::told(&stack, &["catalog", "apply", file.to_str().unwrap()]);
+        let issue = ["issue", "--product", "STUDIO", "--tier", "pro", "--perpetual"];
+        let issued = crate::operator::told(&stack, &issue);
+        let license = issued["licenseId"].as_str().unwrap();
+        // The page says what a license of the tier is issued with.
+        let shown = crate::operator::told(&stack, &["show", license]);
+        let is_of_limits = name.contains("limits");
+        assert_eq!(shown["limits"]["agents"].is_u64(), is_of_limits, "{shown}");
+        assert_eq!(shown["updatesUntil"].is_string(), !is_of_limits, "{shown}");
+        let mut run = 0;
+        for command in commands(&text).iter().filter_map(|command| command.strip_prefix("falconer ")) {
+            let filled =
+                [("<license>", license), ("<date>", "2028-01-31"), ("<days>", "30"), ("<limit>", "agents=7")]
+                    .into_iter()
+                    .fold(command.to_owned(), |command, (name, value)| command.replace(name, value));
+            assert!(!filled.contains('<'), "{name}: nothing fills {filled}");
+            let output = crate::issuing::falconer(&stack)
+                .current_dir(&folder)
+                .arg("--yes")
+                .args(filled.split_whitespace())
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{name}: {filled}: {}", String::from_utf8_lossy(&output.stderr));
+            run += 1;
+        }
+        assert!(run >= at_least, "{name}: {run} commands found");
+    }
+}
+
 #[test]
 fn expressions_stay_in_tables_files() {
     let tables = fs::read_to_string(checkout().join("shared/falconer-aws/src/tables.rs")).unwrap();
@@ -253,6 +293,9 @@ fn documented_commands_are_covered() {
         "docs/cli.md",
         "docs/your-product.md",
         "docs/root-key.md",
+        // `documents::commands_about_one_license_work`.
+        "docs/maintenance.md",
+        "docs/license-limits.md",
     ];
     let mut seen = 0;
     for name in pages() {
