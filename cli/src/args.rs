@@ -203,7 +203,7 @@ pub(crate) struct Issue {
     /// A limit in the place of the tier's, as agents=5; may be repeated
     #[arg(long = "limit", value_name = "NAME=NUMBER")]
     pub(crate) limits: Vec<String>,
-    /// The last day whose builds the license covers (YYYY-MM-DD), if not the tier's days of maintenance
+    /// The last day whose builds the license covers (YYYY-MM-DD), or never, if not the tier's days of maintenance
     #[arg(long, value_name = "DATE")]
     pub(crate) updates_until: Option<String>,
     /// Issue a key in the Flask server's form, for applications that read nothing else

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use falconer_aws::StoreError;
 use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::stacks::StackError;
-use falconer_domain::date::NoDate;
 use falconer_domain::issue::OrderRefusal;
 use falconer_domain::keyring::KeyRingError;
 use falconer_domain::limits::{BadLimit, LimitsRefusal};
@@ -19,6 +18,7 @@ use falconer_operator::import_export::settings::BadImportSetting;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::EditRefusal;
 use falconer_operator::license_change::ChangeRefusal;
+use falconer_operator::maintenance::BadDay;
 use falconer_operator::root::SignRefusal;
 use falconer_operator::root::file::RootFileError;
 use falconer_operator::rotation::RotationError;
@@ -171,7 +171,7 @@ impl FailureKind {
             || cause.is::<BadLimit>()
             || matches!(cause.downcast_ref(), Some(LimitsRefusal::Bad(_) | LimitsRefusal::Both(_)))
             || matches!(cause.downcast_ref(), Some(ChangeRefusal::Limits(LimitsRefusal::Bad(_))))
-            || cause.is::<NoDate>()
+            || cause.is::<BadDay>()
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()
             || cause.is::<Undecided>()

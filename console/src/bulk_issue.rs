@@ -274,7 +274,7 @@ fn order_line(row: &CsvRow<'_>, product: &Product) -> Option<OrderLine> {
     more.extend(order.seats.map(|seats| format!("{seats} seats")));
     more.extend((!order.features.is_empty()).then(|| views::line(&order.features.join(" "))));
     more.extend(row.cell("limits").map(|limits| views::line(&limits)));
-    more.extend(order.updates_until.map(|date| format!("updates until {date}")));
+    more.extend(order.updates_until.map(|end| format!("updates until {end}")));
     Some(OrderLine {
         line: row.line,
         tier: order.tier.to_string(),

@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use falconer_domain::air_gap::OperatorWord;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::limits::LimitsChange;
-use falconer_domain::maintenance::UpdatesEnd;
 use falconer_domain::operate::{Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::{Email, Note, PersonName};
 use falconer_domain::{License, TierName};
 use falconer_operator::license_change::LicenseChange;
-use falconer_operator::{time, words};
+use falconer_operator::{maintenance, time, words};
 
 use crate::forms::Form;
 use crate::trouble::Trouble;
@@ -182,7 +181,7 @@ fn set_updates_until(form: &Form, id: &str) -> Result<(Asked, CommandWords), Tro
         "never" => "never",
         _ => return Err(bad("say which builds are covered: up to a day, or every build")),
     };
-    let end = UpdatesEnd::read(text).map_err(|why| Trouble::BadInput(why.to_string()))?;
+    let end = maintenance::updates_end(text).map_err(|why| Trouble::BadInput(why.to_string()))?;
     let arguments = CommandWords::of("set-updates-until").then(id).then(text);
     Ok((Asked::Change(LicenseChange::SetUpdatesUntil(end)), arguments))
 }

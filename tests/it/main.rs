@@ -24,6 +24,7 @@ mod explaining;
 mod faults;
 mod finding;
 mod fixtures;
+mod grants;
 mod history;
 mod identity;
 mod issuing;

@@ -10,8 +10,8 @@ use falconer_domain::verify::Check;
 use falconer_domain::{CalendarDate, Code};
 use falconer_operator::explanation::{self, Explanation, NotHardware, Question, compared};
 use falconer_operator::history::Recent;
-use falconer_operator::root;
 use falconer_operator::time;
+use falconer_operator::{maintenance, root};
 use serde_json::{Value, json};
 
 use crate::args;
@@ -31,7 +31,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
     }
     let hardware = received.map(|received| received.components);
     let question = Question { license, hardware, at, now: context.now };
-    let build = explain.build_date.as_deref().map(CalendarDate::read).transpose()?;
+    let build = explain.build_date.as_deref().map(maintenance::day).transpose()?;
     let explanation = Explanation::of(question, context.store, context.ring, &context.service).await?;
     let Explanation { standing, code, checks, device, hardware_given, between, answered } = &explanation;
     if context.options.json {

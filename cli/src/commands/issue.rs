@@ -6,13 +6,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use falconer_aws::operator::PlacedOrder;
 use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
-use falconer_domain::{CalendarDate, License, Limits, Product, TierName};
+use falconer_domain::{License, Limits, Product, TierName};
 use falconer_operator::import_export::bulk::BulkError;
 use falconer_operator::import_export::bulk_issue::{BulkIssue, BulkIssueError, CheckedOrders, KeysError};
 use falconer_operator::import_export::cells::{CsvRow, Sheet};
 use falconer_operator::import_export::issue_csv;
 use falconer_operator::issue::{Issued, Issuer, KeyForm, Ordered};
 use falconer_operator::license_service::AuditAction;
+use falconer_operator::maintenance;
 use serde_json::{Value, json};
 
 use crate::args::Issue;
@@ -265,7 +266,7 @@ fn order(issue: Issue, product: Product) -> Result<Order> {
         seats: issue.seats,
         features: issue.features,
         limits: Limits::read(issue.limits.iter().map(String::as_str))?,
-        updates_until: issue.updates_until.as_deref().map(CalendarDate::read).transpose()?,
+        updates_until: issue.updates_until.as_deref().map(maintenance::updates_end).transpose()?,
     })
 }
 

@@ -8,7 +8,6 @@ use falconer_domain::air_gap::OperatorWord;
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::limits::LimitsChange;
-use falconer_domain::maintenance::UpdatesEnd;
 use falconer_domain::operate::{Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::Note;
 use falconer_domain::{License, Status, TierName};
@@ -16,7 +15,7 @@ use falconer_operator::history::Recent;
 use falconer_operator::license_change::LicenseChange;
 use falconer_operator::license_service::{AuditAction, ChangeError};
 use falconer_operator::replacement::{Replacement, fresh_key};
-use falconer_operator::{time, words};
+use falconer_operator::{maintenance, time, words};
 use serde_json::{Map, Value, json};
 
 use crate::args;
@@ -57,7 +56,7 @@ fn read(command: args::LicenseChange) -> Result<(args::Change, LicenseChange)> {
             (set.change, LicenseChange::SetLimits(change))
         }
         Command::SetUpdatesUntil(set) => {
-            (set.change, LicenseChange::SetUpdatesUntil(UpdatesEnd::read(&set.date)?))
+            (set.change, LicenseChange::SetUpdatesUntil(maintenance::updates_end(&set.date)?))
         }
         Command::SetPolicy(set) => {
             let change = if set.reset { PolicyChange::reset() } else { PolicyChange::default() };

@@ -10,7 +10,7 @@ use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{DeviceId, ReceivedComponents};
 use falconer_domain::{CalendarDate, Code, UnixMillis};
 use falconer_operator::explanation::{Explanation, Question, compared, hardware_of};
-use falconer_operator::time;
+use falconer_operator::{maintenance, time};
 
 use crate::forms::Form;
 use crate::grants;
@@ -105,7 +105,7 @@ fn components(typed: &str) -> Result<Option<ReceivedComponents>, Trouble> {
 }
 
 fn build(typed: &str) -> Result<Option<CalendarDate>, Trouble> {
-    let read = (!typed.is_empty()).then(|| CalendarDate::read(typed)).transpose();
+    let read = (!typed.is_empty()).then(|| maintenance::day(typed)).transpose();
     read.map_err(|why| Trouble::BadInput(why.to_string()))
 }
 

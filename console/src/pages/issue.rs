@@ -7,8 +7,10 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
-use falconer_domain::{CalendarDate, Limits, Product, TierName};
+use falconer_domain::maintenance::UpdatesEnd;
+use falconer_domain::{Limits, Product, TierName};
 use falconer_operator::issue::Ordered;
+use falconer_operator::maintenance;
 
 use crate::changes::{self, CommandWords};
 use crate::forms::Form;
@@ -152,7 +154,7 @@ fn read(form: &Form) -> Result<(Order, CommandWords), Trouble> {
     let arguments = given.fold(arguments, |arguments, (option, value)| arguments.option(option, value));
     let arguments = features.iter().fold(arguments, |arguments, one| arguments.option("--feature", one));
     let (limits, arguments) = limits(form, arguments)?;
-    let updates_until = form.filled("updates_until").map(CalendarDate::read).transpose();
+    let updates_until = form.filled("updates_until").map(maintenance::updates_end).transpose();
     let updates_until = updates_until.map_err(|why| Trouble::BadInput(why.to_string()))?;
     let arguments = updates_until
         .iter()
@@ -204,7 +206,10 @@ fn notes(order: &Order) -> Vec<String> {
         let limits: Vec<_> = order.limits.iter().map(|(name, value)| format!("{name} {value}")).collect();
         notes.push(format!("Limits in the place of the tier\u{2019}s: {}.", limits.join(", ")));
     }
-    notes.extend(order.updates_until.map(|until| format!("It covers builds up to {until}.")));
+    notes.extend(order.updates_until.map(|until| match until {
+        UpdatesEnd::On(day) => format!("It covers builds up to {day}."),
+        UpdatesEnd::Never => "It covers every build.".to_owned(),
+    }));
     notes.push(if customer.is_empty() {
         "For nobody in particular.".to_owned()
     } else {

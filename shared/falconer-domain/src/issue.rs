@@ -14,6 +14,7 @@ use crate::license::{License, Status};
 use crate::license_id::LicenseId;
 use crate::license_key::{LicenseKey, PrintedTier, Product};
 use crate::limits::Limits;
+use crate::maintenance::UpdatesEnd;
 use crate::person::{Email, MAX_PERSON_CHARS, PersonName, TextLine};
 use crate::time::UnixMillis;
 
@@ -90,7 +91,7 @@ pub struct OrderTerms {
     /// Limits beyond the tier's.
     pub limits: Limits,
     /// The end of the maintenance, where it differs from the tier's.
-    pub updates_until: Option<CalendarDate>,
+    pub updates_until: Option<UpdatesEnd>,
 }
 
 impl OrderTerms {
@@ -105,7 +106,7 @@ impl OrderTerms {
             features(&limits.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>())
         };
         let updates =
-            |until: Option<CalendarDate>| until.map_or_else(|| "the tier's".to_owned(), |it| it.to_string());
+            |until: Option<UpdatesEnd>| until.map_or_else(|| "the tier's".to_owned(), |it| it.to_string());
         let members = [
             ("product", self.product.to_string(), asked.product.to_string()),
             ("tier", self.tier.to_string(), asked.tier.to_string()),
@@ -163,8 +164,8 @@ pub struct Order {
     pub features: Vec<String>,
     /// Limits in the place of the tier's.
     pub limits: Limits,
-    /// The last day whose builds it covers, in the place of the tier's days of maintenance.
-    pub updates_until: Option<CalendarDate>,
+    /// The end of its maintenance, in the place of the tier's days.
+    pub updates_until: Option<UpdatesEnd>,
 }
 
 /// Why an order is refused.
@@ -300,7 +301,10 @@ impl CheckedOrder {
 
     /// The end of the maintenance: the order's, else the tier's days from the day of issue on.
     fn updates_until(&self, now: UnixMillis) -> Option<CalendarDate> {
-        self.order.updates_until.or_else(|| Some(CalendarDate::of(now).plus_days(self.updates_days?)))
+        match self.order.updates_until {
+            Some(end) => end.date(),
+            None => Some(CalendarDate::of(now).plus_days(self.updates_days?)),
+        }
     }
 
     /// The license alone, without its key.
@@ -463,7 +467,7 @@ mod tests {
             order.seats = None;
             order.features.clear();
             order.limits = Limits::read(["agents=5"]).unwrap();
-            order.updates_until = CalendarDate::parse("2027-01-01");
+            order.updates_until = UpdatesEnd::parse("2027-01-01");
         });
         let told = first.differences(&other);
         assert_eq!(
@@ -519,13 +523,15 @@ mod tests {
             let tiers = BTreeMap::from([(TierName::parse("pro").unwrap(), tier)]);
             Catalog::new(Product::parse("QF").unwrap(), &PolicyOverrides::default(), tiers).unwrap()
         };
-        let own = CalendarDate::parse("2020-01-01");
+        let own = UpdatesEnd::parse("2020-01-01");
+        let own_day = CalendarDate::parse("2020-01-01");
         let (id, generation) = (LicenseId::from_hash(&[1; 32]), GenerationNumber::new(1).unwrap());
         for (days, ordered, expected) in [
             (None, None, None),
             (Some(365), None, CalendarDate::parse("2027-11-28")),
-            (Some(365), own, own),
-            (None, own, own),
+            (Some(365), own, own_day),
+            (None, own, own_day),
+            (Some(365), Some(UpdatesEnd::Never), None),
         ] {
             let checked = Order { updates_until: ordered, ..order() }.check(&catalog(days)).unwrap();
             // The last second of 2026-11-28 in UTC.

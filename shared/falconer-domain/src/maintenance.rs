@@ -3,10 +3,13 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::date::{CalendarDate, NoDate};
+use crate::date::CalendarDate;
 use crate::license::License;
 
+/// The word for an end that there is none of.
+const NEVER: &str = "never";
 /// Longest name of a version, in characters.
 pub const MAX_VERSION_CHARS: usize = 32;
 /// Releases that a catalog lists: some 10 KB of its item, which every function reads when it starts.
@@ -39,15 +42,27 @@ pub enum UpdatesEnd {
 }
 
 impl UpdatesEnd {
-    /// Reads a date, or `never`.
-    ///
-    /// # Errors
-    /// [`NoDate`].
-    pub fn read(text: &str) -> Result<Self, NoDate> {
-        if text.trim().eq_ignore_ascii_case("never") {
-            Ok(Self::Never)
-        } else {
-            CalendarDate::read(text).map(Self::On)
+    /// Reads an end exactly as [`fmt::Display`] writes it: a date, or `never`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == NEVER { Some(Self::Never) } else { CalendarDate::parse(text).map(Self::On) }
+    }
+
+    /// The last day whose builds are covered, as a license has it: `None` covers every build.
+    #[must_use]
+    pub const fn date(self) -> Option<CalendarDate> {
+        match self {
+            Self::On(date) => Some(date),
+            Self::Never => None,
+        }
+    }
+}
+
+impl fmt::Display for UpdatesEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::On(date) => date.fmt(f),
+            Self::Never => f.write_str(NEVER),
         }
     }
 }
@@ -56,10 +71,7 @@ impl UpdatesEnd {
 /// built until then.
 #[must_use]
 pub fn set_updates_until(mut license: License, end: UpdatesEnd) -> License {
-    license.updates_until = match end {
-        UpdatesEnd::On(date) => Some(date),
-        UpdatesEnd::Never => None,
-    };
+    license.updates_until = end.date();
     license
 }
 
@@ -184,9 +196,16 @@ mod tests {
         let past = set_updates_until(license(), UpdatesEnd::On(date("2020-01-01")));
         assert_eq!(past.updates_until, Some(date("2020-01-01")));
         assert_eq!(set_updates_until(past, UpdatesEnd::Never), license());
-        assert_eq!(UpdatesEnd::read(" Never "), Ok(UpdatesEnd::Never));
-        assert_eq!(UpdatesEnd::read("2027-01-01"), Ok(UpdatesEnd::On(date("2027-01-01"))));
-        assert!(UpdatesEnd::read("").is_err());
+    }
+
+    #[test]
+    fn an_end_has_one_spelling() {
+        for end in [UpdatesEnd::Never, UpdatesEnd::On(date("2027-01-01"))] {
+            assert_eq!(UpdatesEnd::parse(&end.to_string()), Some(end));
+        }
+        for text in ["", "Never", "2027-1-1", "01.01.2027"] {
+            assert_eq!(UpdatesEnd::parse(text), None, "{text}");
+        }
     }
 
     proptest! {

@@ -24,6 +24,7 @@ pub mod license_change;
 pub mod license_service;
 pub mod listing;
 pub mod lookup;
+pub mod maintenance;
 pub mod random;
 pub mod replacement;
 pub mod root;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use falconer_domain::issue::{NewLicense, OrderId, OrderTerms, Term};
-use falconer_domain::{CalendarDate, LicenseId, Limits, Product, TierName};
+use falconer_domain::maintenance::UpdatesEnd;
+use falconer_domain::{LicenseId, Limits, Product, TierName};
 use serde::{Deserialize, Serialize};
 
 use super::tables;
@@ -117,7 +118,7 @@ impl From<&PlacedOrder> for OrderItem {
             seats: *seats,
             features: features.clone(),
             limits: limits.to_map(),
-            updates_until: updates_until.map(|date| date.to_string()),
+            updates_until: updates_until.map(|end| end.to_string()),
         }
     }
 }
@@ -140,7 +141,7 @@ impl OrderItem {
                 features: self.features,
                 limits: Limits::new(self.limits).ok()?,
                 updates_until: match self.updates_until {
-                    Some(date) => Some(CalendarDate::parse(&date)?),
+                    Some(end) => Some(UpdatesEnd::parse(&end)?),
                     None => None,
                 },
             },
@@ -167,7 +168,11 @@ mod tests {
                     seats,
                     features: vec!["a".to_owned()],
                     limits: Limits::read(["agents=5"]).unwrap(),
-                    updates_until: CalendarDate::parse("2027-01-01").filter(|_| seats.is_some()),
+                    updates_until: match seats {
+                        None => None,
+                        Some(2) => Some(UpdatesEnd::Never),
+                        Some(_) => UpdatesEnd::parse("2027-01-01"),
+                    },
                 },
             };
             let item = written(&OrderItem::from(&order)).unwrap();

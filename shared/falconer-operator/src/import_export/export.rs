@@ -57,7 +57,8 @@ pub fn row(license: &License, issuance: &IssuanceRecord, key: &str) -> Vec<Strin
         moment(license.erased_at),
         export_columns::offline(&license.offline),
         export_columns::limits(&license.limits),
-        text(license.updates_until.map(|date| date.to_string()).as_deref()),
+        // A day as that of expiry_date, which spreadsheets may show as they like: every form of it reads back.
+        license.updates_until.map(|date| date.to_string()).unwrap_or_default(),
     ];
     sheet.into_iter().chain(own).map(|cell| written(&cell).into_owned()).collect()
 }

@@ -9,13 +9,13 @@ use std::io::Write;
 use std::path::Path;
 
 use falconer_domain::issue::{Order, Term};
-use falconer_domain::{CalendarDate, LicenseKey, Limits, Product, TierName, UnixMillis};
+use falconer_domain::{LicenseKey, Limits, Product, TierName, UnixMillis};
 
 use super::atomic_file::AtomicFile;
 use super::cells::{BadFile, CsvRow, Sheet, written};
 use super::encoding::{BYTE_ORDER_MARK, Mark};
 use super::{BadRow, BadRows, booleans, spoiled};
-use crate::time;
+use crate::{maintenance, time};
 
 /// The columns of an order, `tier` and one of `days` and `perpetual` required.
 pub const COLUMNS: [&str; 12] = [
@@ -90,7 +90,7 @@ pub fn order(row: &CsvRow<'_>, product: &Product) -> Result<Order, BadRows> {
     let term = kept(&mut reasons, term(row));
     let seats = kept(&mut reasons, number(row, "seats"));
     let limits = kept(&mut reasons, limits(row));
-    let updates_until = kept(&mut reasons, row.parsed("updates_until", CalendarDate::read));
+    let updates_until = kept(&mut reasons, row.parsed("updates_until", maintenance::updates_end));
     match (product_of_row, tier, term, seats, limits.zip(updates_until)) {
         (Some(named), Some(tier), Some(term), Some(seats), Some((limits, updates_until))) => Ok(Order {
             product: named.unwrap_or_else(|| product.clone()),

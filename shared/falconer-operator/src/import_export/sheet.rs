@@ -8,14 +8,15 @@ mod row_reader;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use falconer_domain::{Product, Status, TierName, UnixMillis};
+use falconer_domain::{CalendarDate, Product, Status, TierName, UnixMillis};
 use jiff::tz::TimeZone;
 
 pub use row_reader::read;
 
 use super::cells::{CsvRow, Sheet};
 use super::dates::{self, DayOrder, Survey, Undecided, When};
-use super::{booleans, redacted, spoiled};
+use super::{BadRow, booleans, redacted, spoiled};
+use crate::maintenance;
 
 /// The spreadsheet's columns, in its order.
 pub const COLUMNS: [&str; 13] = [
@@ -50,6 +51,8 @@ const IDENTIFYING: [&str; 11] = [
     "hw_component_2",
     "hw_component_3",
 ];
+/// No maintenance ended before: such a date means "none", as 1970-01-01 does.
+const FIRST_UPDATES_END: &str = "2000-01-01";
 /// Settings that a sheet does not contain.
 #[derive(Clone, Debug)]
 pub struct Reading {
@@ -135,6 +138,9 @@ impl Reading {
         if let Undated::From(column) = &self.undated {
             orders.push((column, of_column(column)?));
         }
+        // The hand that wrote the ends wrote these too.
+        orders
+            .push(("updates_until", of_column("updates_until").or_else(|why| expiry.map(Some).ok_or(why))?));
         for column in ["created_at", "last_transfer_at"] {
             // What only informs stops nothing, and was probably written by the hand that wrote the ends.
             orders.push((column, of_column(column).ok().flatten().or(expiry)));
@@ -157,6 +163,30 @@ impl Reading {
         self.never.iter().any(|never| {
             never.trim().to_lowercase() == text.trim().to_lowercase() || when.is_some() && day(never) == when
         })
+    }
+
+    /// The last day whose builds are covered; `None` where every build is.
+    fn updates_until(&self, row: &CsvRow<'_>) -> Result<Option<CalendarDate>, BadRow> {
+        let column = "updates_until";
+        let Some(text) = given(row, column) else { return Ok(None) };
+        if maintenance::is_never(&text) || self.is_never(&text, None) {
+            return Ok(None);
+        }
+        let otherwise = "leave it empty where every build is covered";
+        let day = match CalendarDate::read(&text) {
+            Ok(day) => Some(day),
+            Err(_) => {
+                let read = self.date(row, column);
+                read.map_err(|why| BadRow::cell(column, format!("{why}, or {otherwise}")))?
+                    .map(maintenance::day_of)
+            }
+        };
+        if day.is_some_and(|day| CalendarDate::parse(FIRST_UPDATES_END).is_some_and(|first| day < first)) {
+            let shown = redacted(&text);
+            let why = format!("{shown} looks like a placeholder, not like an end; {otherwise}");
+            return Err(BadRow::cell(column, why));
+        }
+        Ok(day.and_then(|day| maintenance::end_on(day).date()))
     }
 
     fn date(&self, row: &CsvRow<'_>, column: &str) -> Result<Option<When>, String> {

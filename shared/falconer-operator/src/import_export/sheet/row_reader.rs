@@ -3,7 +3,7 @@
 use falconer_domain::hardware::{Label, ReceivedComponents};
 use falconer_domain::issue::{MAX_TERM_DAYS, Order, Term};
 use falconer_domain::person::{Cleaned, Email, Loss, Note, PersonName};
-use falconer_domain::{CalendarDate, Product, Status, TierName, UnixMillis};
+use falconer_domain::{Product, Status, TierName, UnixMillis};
 use jiff::tz::TimeZone;
 
 use super::super::cells::{self, CsvRow};
@@ -45,7 +45,7 @@ pub fn read(row: &CsvRow<'_>, reading: &Reading) -> Draft {
     let hardware = reader.hardware();
     let seats = reader.seats();
     let limits = reader.take(issue_csv::limits(row));
-    let updates_until = reader.take(row.parsed("updates_until", CalendarDate::read));
+    let updates_until = reader.take(reading.updates_until(row));
     let RowReader { reasons, notes: noticed, .. } = reader;
     Draft {
         key,
