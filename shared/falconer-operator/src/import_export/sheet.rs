@@ -173,13 +173,12 @@ impl Reading {
             return Ok(None);
         }
         let otherwise = "leave it empty where every build is covered";
-        let day = match CalendarDate::read(&text) {
-            Ok(day) => Some(day),
-            Err(_) => {
-                let read = self.date(row, column);
-                read.map_err(|why| BadRow::cell(column, format!("{why}, or {otherwise}")))?
-                    .map(maintenance::day_of)
-            }
+        let day = if let Ok(day) = CalendarDate::read(&text) {
+            Some(day)
+        } else {
+            let read = self.date(row, column);
+            let read = read.map_err(|why| BadRow::cell(column, format!("{why}, or {otherwise}")))?;
+            read.map(maintenance::day_of)
         };
         if day.is_some_and(|day| CalendarDate::parse(FIRST_UPDATES_END).is_some_and(|first| day < first)) {
             let shown = redacted(&text);
