@@ -2,6 +2,7 @@
 
 use falconer_domain::CalendarDate;
 use falconer_domain::maintenance::UpdatesEnd;
+use jiff::tz::TimeZone;
 
 use crate::import_export::dates::{self, DayOrder, NoDate, Style, When, Written};
 use crate::import_export::redacted;
@@ -70,13 +71,7 @@ pub fn end_on(day: CalendarDate) -> UpdatesEnd {
 /// The day of a cell, as it is written: an hour and a zone behind it say nothing.
 #[must_use]
 pub fn day_of(when: When) -> CalendarDate {
-    let day = match when {
-        When::Day(day) => day,
-        When::Local(at) => at.date(),
-        When::Exact(at) => return CalendarDate::of(at),
-    };
-    // No cell has a year before 1, which alone would not read back.
-    CalendarDate::parse(&day.to_string()).unwrap_or(CalendarDate::LAST)
+    CalendarDate::of(when.start(&TimeZone::UTC))
 }
 
 #[cfg(test)]

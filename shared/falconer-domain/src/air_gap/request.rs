@@ -220,11 +220,7 @@ fn read(content: &[u8]) -> Option<UncheckedRequest> {
 
 /// Cuts a text to whole characters.
 pub(super) fn cut(text: &str, max_bytes: usize) -> &str {
-    let mut end = text.len().min(max_bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+    &text[..text.floor_char_boundary(max_bytes)]
 }
 
 fn mac(key: &LicenseKey, tagged: &[u8]) -> Hmac<Sha256> {
