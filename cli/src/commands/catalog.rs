@@ -49,7 +49,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, command: args::Catalog) ->
 
 async fn apply(context: &CommandContext<'_>, file: &CatalogFile) -> Result<()> {
     let plan = CatalogChange::plan(context.store, &context.service, read(file)?, context.now, || {
-        context.print_scan()
+        context.print_scan();
     });
     let change = plan.await?;
     CommandContext::print_unreadable(change.unreadable);
