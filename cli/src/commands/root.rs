@@ -126,7 +126,7 @@ impl RootContext {
 
     async fn pin(&self, key: &Path, out: &Path) -> Result<()> {
         let public = RootFile::read(key)?.public();
-        let (_, ring) = root::read(&self.writer).await.map_err(keyring::unwrapped)?;
+        let (read, ring) = root::read(&self.writer).await.map_err(keyring::unwrapped)?;
         if root::author(&ring, &public) == Author::AnotherRoot {
             let sentence = format!(
                 "the statement in the key ring is not signed by the root in {}; `falconer root sign` with this root \
@@ -135,7 +135,8 @@ impl RootContext {
             );
             return Err(bad_input(sentence).into());
         }
-        let keys = root::pinned_keys(&ring, &public);
+        let former = root::former_keys(&read).map_err(keyring::unwrapped)?;
+        let keys = root::pinned_keys(&ring, &former, &public);
         if output::is_standard_output(out) {
             return Ok(output::document(&keys)?);
         }

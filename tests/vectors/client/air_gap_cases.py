@@ -294,6 +294,25 @@ def cases(case):
         request(3 * HOUR, 2),
         imported(4 * HOUR, answered(3 * HOUR, 2)),
     )
+    gap(
+        "answer-older-than-a-check-online",
+        "A check online came after the operator's answer, which is imported later.",
+        "REFRESH_DUE",
+        ask,
+        take,
+        renewal(DAY),
+        refresh(2 * DAY, yes(2 * DAY, 2), 2),
+        imported(3 * DAY + HOUR, answered(DAY, 1, code="REFRESHED")),
+    )
+    gap(
+        "promised-end-after-a-check-online",
+        "The server's yes ends no earlier than the long lease. Behind the gap again, the machine works until then.",
+        "REFRESH_DUE",
+        ask,
+        take,
+        refresh(2 * DAY, yes(2 * DAY, exp=T + LONG)),
+        look(LONG - 1),
+    )
     gap("online-license", "A license of the network gives no receipt.", "ACTIVE", activate(), give_back(HOUR))
     gap(
         "back-online",
