@@ -8,7 +8,8 @@
 //! The argument fills the field of the key, as a link in a mail would; it may be absent.
 //!
 //! The library's [`ActivationForm`] makes every decision; this file draws it and forwards keys. Ctrl-O goes on without a
-//! network: the request is shown as a QR code and can be saved, and the vendor's answer is pasted.
+//! network: the request is saved as a file, or shown as a QR code where the window has the room. The vendor's answer is
+//! pasted, or read from `falconer-answer.txt`.
 
 #[path = "setup/environment.rs"]
 mod setup;
@@ -24,7 +25,7 @@ use falconer_client::{
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use ratatui::layout::{Constraint, Layout};
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Style, Stylize};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Padding, Paragraph, Wrap};
@@ -32,6 +33,8 @@ use ratatui::{DefaultTerminal, Frame};
 
 /// Interval between two frames, short enough to animate the dots.
 const FRAME: Duration = Duration::from_millis(200);
+/// File that the vendor's answer is read from where nothing was pasted: the name that the answer comes with.
+const ANSWER_FILE: &str = "falconer-answer.txt";
 
 fn main() -> ExitCode {
     let licensing = match setup::open() {
@@ -143,13 +146,7 @@ impl Dialog {
     fn press_by_file(&mut self, code: KeyCode, control: bool) {
         match code {
             KeyCode::Char('s') if control => self.save_request(),
-            KeyCode::Char('d') if control => {
-                let text = std::mem::take(&mut self.pasted);
-                self.form.import(&self.licensing, &text);
-                if self.form.phase() == &Phase::Done {
-                    self.screen = Screen::Dashboard;
-                }
-            }
+            KeyCode::Char('d') if control => self.take_answer(),
             KeyCode::Char(c) if !control => self.pasted.push(c),
             KeyCode::Enter => self.pasted.push('\n'),
             KeyCode::Backspace => drop(self.pasted.pop()),
@@ -163,6 +160,25 @@ impl Dialog {
             Ok(()) => format!("Saved as {} in this folder.", request.file_name),
             Err(error) => format!("{} cannot be saved: {error}.", request.file_name),
         };
+    }
+
+    /// Takes the text that was pasted, or the file of the usual name.
+    fn take_answer(&mut self) {
+        let mut text = std::mem::take(&mut self.pasted);
+        if text.trim().is_empty() {
+            match std::fs::read_to_string(ANSWER_FILE) {
+                Ok(file) => text = file,
+                Err(error) => {
+                    self.saved = format!("Nothing was pasted, and {ANSWER_FILE} cannot be read: {error}.");
+                    return;
+                }
+            }
+        }
+        self.saved.clear();
+        self.form.import(&self.licensing, &text);
+        if self.form.phase() == &Phase::Done {
+            self.screen = Screen::Dashboard;
+        }
     }
 
     fn has_license(&self) -> bool {
@@ -249,15 +265,11 @@ impl Dialog {
         lines.extend((!self.saved.is_empty()).then(|| Line::from(self.saved.clone()).dim()));
         if let Phase::ByFile { request: Some(request), .. } = self.form.phase() {
             lines.push(Line::default());
-            let room = usize::from(body.height).saturating_sub(lines.len() + 2);
-            match qr_code(request).filter(|code| code.len() <= room) {
-                Some(code) => lines.extend(code.into_iter().map(Line::from)),
-                None => lines.push(Line::from(request.short.clone()).dim()),
-            }
+            lines.extend(drawn(request, body, lines.len()));
         }
         let block = Block::bordered().title(" Without a network ").padding(Padding::horizontal(1));
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), body);
-        let offered = " Ctrl-S save the request   paste the answer, then Ctrl-D   Esc leave";
+        let offered = " Ctrl-S save the request   Ctrl-D take the pasted answer, or its file   Esc leave";
         frame.render_widget(Line::from(offered).dim(), keys);
     }
 
@@ -309,7 +321,7 @@ impl Dialog {
 
 fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
     let [body, keys] = Layout::vertical([Constraint::Min(10), Constraint::Length(1)]).areas(frame.area());
-    let state = dashboard.state.user_message();
+    let state = dashboard.message;
     let on = if dashboard.unlocked { "on" } else { "off" };
     let row = |name: &str, text: String| Line::from(vec![format!("{name:<14}").dim(), text.into()]);
     let mut lines = vec![
@@ -337,6 +349,22 @@ fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
 /// True if a seat on another device could be moved here.
 fn can_move_here(state: State) -> bool {
     matches!(ActivationForm::for_state(state).phase(), Phase::Failed { next: NextAction::MoveHere(_), .. })
+}
+
+/// The request as a QR code below so many lines, or the size that the window needs for it. The text of a file reads better
+/// than a code that is cut or wrapped.
+fn drawn(request: &AirGapText, body: Rect, above: usize) -> Vec<Line<'static>> {
+    let Some(code) = qr_code(request) else { return Vec::new() };
+    // The border and its padding: one line above and below, two columns on either side.
+    let (width, height) =
+        (usize::from(body.width).saturating_sub(4), usize::from(body.height).saturating_sub(2));
+    let columns = code.first().map_or(0, |row| row.chars().count());
+    if columns <= width && above + code.len() <= height {
+        return code.into_iter().map(Line::from).collect();
+    }
+    let size = format!("{} columns and {} lines", columns + 4, above + code.len() + 3);
+    let words = [format!("Save the request as {}, or enlarge this window to", request.file_name), size];
+    vec![Line::from(format!("{} to photograph it as a QR code.", words.join(" ")))]
 }
 
 /// Lines of a QR code, two rows of it in each. The short text has the characters of the compact mode alone.
