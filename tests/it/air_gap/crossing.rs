@@ -30,8 +30,8 @@ impl AirGap {
 
     /// The keys that a release of today is built with.
     fn pinned(&self) -> PublicKeys {
-        let (key, out) = (self.file("root.key"), self.file("falconer-keys.json"));
-        told(&self.stack, &["root", "pin", "--key", &key, "--out", &out]);
+        let out = self.file("falconer-keys.json");
+        self.root(&["pin", "--out", &out]);
         PublicKeys::parse(&fs::read_to_string(out).expect("the keys")).expect("public keys")
     }
 

@@ -108,7 +108,8 @@ impl Drill {
 
     /// The keys that a release of today is built with.
     pub(super) fn pin(&self) -> String {
-        self.root(&["pin", "--key", "root.key", "--out", "falconer-keys.json"]);
+        let out = ["--passphrase-file", "passphrase", "--out", "falconer-keys.json"];
+        self.root(&[["pin", "--key", "root.key"].as_slice(), &out].concat());
         fs::read_to_string(self.folder.path("falconer-keys.json")).unwrap()
     }
 

@@ -94,6 +94,15 @@ def cases(case):
     changed = answered()
     changed = changed[:60] + ("A" if changed[60] != "A" else "B") + changed[61:]
     gap("changed", "One character was changed.", "NOT_ACTIVATED", ask, imported(HOUR, changed))
+    head, _, signature = jws(long_lease(days=30 * DAY)).split(".")
+    prolonged = jws(long_lease(days=10 * YEAR)).split(".")[1]
+    gap(
+        "prolonged",
+        "Somebody has written another end into the answer, and the checksum anew.",
+        "NOT_ACTIVATED",
+        ask,
+        imported(HOUR, packed(f"{head}.{prolonged}.{signature}")),
+    )
     gap("no-answer", "Another text.", "NOT_ACTIVATED", ask, imported(HOUR, "Welcome to the hotel's network."))
     own = reference.short_text("request", b"content")
     gap("own-request", "The request in place of the answer.", "NOT_ACTIVATED", ask, imported(HOUR, own))
