@@ -168,8 +168,12 @@ impl Dialog {
         if text.trim().is_empty() {
             match std::fs::read_to_string(ANSWER_FILE) {
                 Ok(file) => text = file,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    self.saved = format!("Nothing was pasted, and no {ANSWER_FILE} is in this folder.");
+                    return;
+                }
                 Err(error) => {
-                    self.saved = format!("Nothing was pasted, and {ANSWER_FILE} cannot be read: {error}.");
+                    self.saved = format!("{ANSWER_FILE} cannot be read: {error}.");
                     return;
                 }
             }
@@ -262,14 +266,18 @@ impl Dialog {
         if pasted > 0 {
             lines.push(Line::from(format!("{pasted} characters of the answer were pasted.")).cyan());
         }
-        lines.extend((!self.saved.is_empty()).then(|| Line::from(self.saved.clone()).dim()));
+        lines.extend((!self.saved.is_empty()).then(|| Line::from(self.saved.clone()).cyan()));
+        lines.push(Line::default());
+        lines.push(Line::from(format!(
+            "Paste the answer here, or put {ANSWER_FILE} into this folder. Then Ctrl-D."
+        )));
         if let Phase::ByFile { request: Some(request), .. } = self.form.phase() {
             lines.push(Line::default());
             lines.extend(drawn(request, body, lines.len()));
         }
         let block = Block::bordered().title(" Without a network ").padding(Padding::horizontal(1));
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), body);
-        let offered = " Ctrl-S save the request   Ctrl-D take the pasted answer, or its file   Esc leave";
+        let offered = " Ctrl-S save the request   Ctrl-D take the answer   Esc leave";
         frame.render_widget(Line::from(offered).dim(), keys);
     }
 
