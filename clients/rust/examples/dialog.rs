@@ -11,6 +11,8 @@
 //! network: the request is saved as a file, or shown as a QR code where the window has the room. The vendor's answer is
 //! pasted, or read from `falconer-answer.txt`.
 
+#[path = "setup/qr_code.rs"]
+mod qr_code;
 #[path = "setup/environment.rs"]
 mod setup;
 
@@ -19,13 +21,11 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use falconer_client::{
-    ActivationForm, AirGapText, Dashboard, Failure, Field, Licensing, NextAction, Pending, Phase, SeatHolder,
-    State, SubmitOutcome, UnixSeconds,
+    ActivationForm, Dashboard, Failure, Field, Licensing, NextAction, Pending, Phase, SeatHolder, State,
+    SubmitOutcome, UnixSeconds,
 };
-use qrcode::render::unicode::Dense1x2;
-use qrcode::{EcLevel, QrCode};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Style, Stylize};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Block, Padding, Paragraph, Wrap};
@@ -269,11 +269,11 @@ impl Dialog {
         lines.extend((!self.saved.is_empty()).then(|| Line::from(self.saved.clone()).cyan()));
         lines.push(Line::default());
         lines.push(Line::from(format!(
-            "Paste the answer here, or put {ANSWER_FILE} into this folder. Then Ctrl-D."
+            "Paste the answer, or put {ANSWER_FILE} into this folder; then Ctrl-D."
         )));
         if let Phase::ByFile { request: Some(request), .. } = self.form.phase() {
             lines.push(Line::default());
-            lines.extend(drawn(request, body, lines.len()));
+            lines.extend(qr_code::drawn(request, body, &lines));
         }
         let block = Block::bordered().title(" Without a network ").padding(Padding::horizontal(1));
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), body);
@@ -357,29 +357,6 @@ fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
 /// True if a seat on another device could be moved here.
 fn can_move_here(state: State) -> bool {
     matches!(ActivationForm::for_state(state).phase(), Phase::Failed { next: NextAction::MoveHere(_), .. })
-}
-
-/// The request as a QR code below so many lines, or the size that the window needs for it. The text of a file reads better
-/// than a code that is cut or wrapped.
-fn drawn(request: &AirGapText, body: Rect, above: usize) -> Vec<Line<'static>> {
-    let Some(code) = qr_code(request) else { return Vec::new() };
-    // The border and its padding: one line above and below, two columns on either side.
-    let (width, height) =
-        (usize::from(body.width).saturating_sub(4), usize::from(body.height).saturating_sub(2));
-    let columns = code.first().map_or(0, |row| row.chars().count());
-    if columns <= width && above + code.len() <= height {
-        return code.into_iter().map(Line::from).collect();
-    }
-    let size = format!("{} columns and {} lines", columns + 4, above + code.len() + 3);
-    let words = [format!("Save the request as {}, or enlarge this window to", request.file_name), size];
-    vec![Line::from(format!("{} to photograph it as a QR code.", words.join(" ")))]
-}
-
-/// Lines of a QR code, two rows of it in each. The short text has the characters of the compact mode alone.
-fn qr_code(request: &AirGapText) -> Option<Vec<String>> {
-    let code = QrCode::with_error_correction_level(&request.short, EcLevel::L).ok()?;
-    let drawn = code.render::<Dense1x2>().quiet_zone(true).build();
-    Some(drawn.lines().map(str::to_owned).collect())
 }
 
 /// The code of a refusal, for the vendor.
