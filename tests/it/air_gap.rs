@@ -1,5 +1,6 @@
 //! A machine without a network, by files alone: the client library, the operator's program and the real functions.
 
+mod crossing;
 mod desk;
 mod online;
 mod room;

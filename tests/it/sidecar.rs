@@ -14,6 +14,7 @@ use falconer_tests::{Fixture, TestStack, alone, checkout, program};
 use serde_json::{Value, json};
 
 use crate::issuing::falconer;
+use crate::operator::told;
 use application::{Application, PATIENCE};
 
 /// The functions, the network to them, and a computer with the program on it.
@@ -148,6 +149,69 @@ fn second_machine_moves_the_seat() {
     let moved = second.call("transfer", &json!({ "key": vendor.key, "from_device": holder }));
     assert_eq!(moved["result"]["done"], true, "{moved}");
     assert_eq!(state(&mut second), is("Active", true));
+}
+
+/// The four calls of a machine without a network, with the operator's program at the other end.
+#[test]
+fn files_serve_a_machine_without_a_network() {
+    let vendor = SidecarVendor::new();
+    told(&vendor.stack, &["set-policy", &vendor.key, "air_gap_days=30"]);
+    vendor.way.break_all(Matcher::any(), Fault::Reset);
+    let file = |name: &str| vendor.folder.path().join(name).display().to_string();
+    let answer = |text: &Value| {
+        fs::write(file("request.txt"), text["file"].as_str().expect("a file")).expect("a file");
+        told(
+            &vendor.stack,
+            &[
+                "activate-offline",
+                &file("request.txt"),
+                "--out",
+                &file("answer.txt"),
+                "--license",
+                &vendor.key,
+            ],
+        );
+        json!({ "text": fs::read_to_string(file("answer.txt")).expect("an answer") })
+    };
+    let mut application = vendor.start("first");
+    let cause = |answer: &Value| answer["error"]["cause"].as_str().unwrap_or_default().to_owned();
+    for (method, params) in [("activation_request", json!({})), ("import_response", json!({ "text": 7 }))] {
+        assert_eq!(application.call(method, &params)["error"]["kind"], "protocol", "{method}");
+    }
+    for method in ["renewal_request", "deactivate_by_receipt"] {
+        assert_eq!(cause(&application.call(method, &json!({}))), "missing_key", "{method}");
+    }
+
+    let person = json!({ "key": vendor.key, "name": "Fixture Person", "email": "fixture@example.com" });
+    let asked = application.call("activation_request", &person);
+    let text = &asked["result"]["text"];
+    assert_eq!(text["file_name"], "falconer-request.txt", "{asked}");
+    assert!(text["short"].as_str().unwrap().starts_with("FALCONER-REQUEST-1:"), "{asked}");
+    assert_eq!(asked["result"]["snapshot"]["pending"]["name"], "answer", "{asked}");
+    let own = application.call("import_response", &json!({ "text": text["short"] }));
+    assert_eq!(cause(&own), "own_text", "{own}");
+    let first = answer(text);
+    let imported = application.call("import_response", &first);
+    assert_eq!(imported["result"]["done"], true, "{imported}");
+    assert_eq!(state(&mut application), is("Active", true));
+    assert_eq!(cause(&application.call("import_response", &first)), "already_imported");
+    application.close_input();
+    assert!(application.wait().0.success());
+
+    let mut application = vendor.start("first");
+    assert_eq!(state(&mut application), is("Active", true), "after a restart");
+    let renewal = application.call("renewal_request", &json!({}));
+    let second = answer(&renewal["result"]["text"]);
+    assert_eq!(application.call("import_response", &second)["result"]["done"], true);
+    let given = application.call("deactivate_by_receipt", &json!({}));
+    assert_eq!(given["result"]["text"]["file_name"], "falconer-receipt.txt", "{given}");
+    assert_eq!(given["result"]["snapshot"]["pending"]["name"], "receipt", "{given}");
+    assert_eq!(state(&mut application), is("NotActivated", false));
+    fs::write(file("receipt.txt"), given["result"]["text"]["file"].as_str().unwrap()).unwrap();
+    told(&vendor.stack, &["accept-receipt", &file("receipt.txt"), "--trust-receipt"]);
+    assert_eq!(vendor.stack.stored(&vendor.stack.license_id(&vendor.key)).bound(), 0);
+    assert_eq!(cause(&application.call("import_response", &second)), "no_request");
+    assert!(!application.seen.contains(&vendor.key));
 }
 
 /// An absent server, and everything that somebody on the way can say without the vendor's keys.

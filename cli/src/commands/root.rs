@@ -130,7 +130,7 @@ impl RootContext {
         // From the secret itself: an application that was built with another root's key obeys that root for good, and
         // anybody who can write the file can change the line above the secret.
         let public = opened(&RootFile::read(key)?, passphrase)?.public();
-        let (_, ring) = root::read(&self.writer).await.map_err(keyring::unwrapped)?;
+        let (read, ring) = root::read(&self.writer).await.map_err(keyring::unwrapped)?;
         if root::author(&ring, &public) == Author::AnotherRoot {
             let sentence = format!(
                 "the statement in the key ring is not signed by the root in {}; `falconer root sign` with this root \
@@ -139,7 +139,8 @@ impl RootContext {
             );
             return Err(bad_input(sentence).into());
         }
-        let keys = root::pinned_keys(&ring, &public);
+        let former = root::former_keys(&read).map_err(keyring::unwrapped)?;
+        let keys = root::pinned_keys(&ring, &former, &public);
         if output::is_standard_output(out) {
             return Ok(output::document(&keys)?);
         }
@@ -154,7 +155,12 @@ impl RootContext {
             return Ok(output::document(&document)?);
         }
         let missing = ring.statement().is_none();
-        let sentence = format!("{} has the keys that your application pins.", out.display());
+        let listed = former.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let listed = match listed.as_str() {
+            "" => String::new(),
+            kids => format!("\nFormer generations, whose stored leases it still verifies: {kids}."),
+        };
+        let sentence = format!("{} has the keys that your application pins.{listed}", out.display());
         let hint = "\nIt has no statement yet: `falconer root sign` makes one, then run this again.";
         Ok(output::line(format!("{sentence}{}", if missing { hint } else { "" }))?)
     }

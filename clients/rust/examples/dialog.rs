@@ -8,8 +8,11 @@
 //! The argument fills the field of the key, as a link in a mail would; it may be absent.
 //!
 //! The library's [`ActivationForm`] makes every decision; this file draws it and forwards keys. Ctrl-O goes on without a
-//! network: the request is shown as a QR code and can be saved, and the vendor's answer is pasted.
+//! network: the request is saved as a file, or shown as a QR code where the window has the room. The vendor's answer is
+//! pasted, or read from `falconer-answer.txt`.
 
+#[path = "setup/qr_code.rs"]
+mod qr_code;
 #[path = "setup/environment.rs"]
 mod setup;
 
@@ -18,11 +21,9 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use falconer_client::{
-    ActivationForm, AirGapText, Dashboard, Failure, Field, Licensing, NextAction, Pending, Phase, SeatHolder,
-    State, SubmitOutcome, UnixSeconds,
+    ActivationForm, Dashboard, Failure, Field, Licensing, NextAction, Pending, Phase, SeatHolder, State,
+    SubmitOutcome, UnixSeconds,
 };
-use qrcode::render::unicode::Dense1x2;
-use qrcode::{EcLevel, QrCode};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Style, Stylize};
@@ -32,6 +33,8 @@ use ratatui::{DefaultTerminal, Frame};
 
 /// Interval between two frames, short enough to animate the dots.
 const FRAME: Duration = Duration::from_millis(200);
+/// File that the vendor's answer is read from where nothing was pasted: the name that the answer comes with.
+const ANSWER_FILE: &str = "falconer-answer.txt";
 
 fn main() -> ExitCode {
     let licensing = match setup::open() {
@@ -143,13 +146,7 @@ impl Dialog {
     fn press_by_file(&mut self, code: KeyCode, control: bool) {
         match code {
             KeyCode::Char('s') if control => self.save_request(),
-            KeyCode::Char('d') if control => {
-                let text = std::mem::take(&mut self.pasted);
-                self.form.import(&self.licensing, &text);
-                if self.form.phase() == &Phase::Done {
-                    self.screen = Screen::Dashboard;
-                }
-            }
+            KeyCode::Char('d') if control => self.take_answer(),
             KeyCode::Char(c) if !control => self.pasted.push(c),
             KeyCode::Enter => self.pasted.push('\n'),
             KeyCode::Backspace => drop(self.pasted.pop()),
@@ -163,6 +160,29 @@ impl Dialog {
             Ok(()) => format!("Saved as {} in this folder.", request.file_name),
             Err(error) => format!("{} cannot be saved: {error}.", request.file_name),
         };
+    }
+
+    /// Takes the text that was pasted, or the file of the usual name.
+    fn take_answer(&mut self) {
+        let mut text = std::mem::take(&mut self.pasted);
+        if text.trim().is_empty() {
+            match std::fs::read_to_string(ANSWER_FILE) {
+                Ok(file) => text = file,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    self.saved = format!("Nothing was pasted, and no {ANSWER_FILE} is in this folder.");
+                    return;
+                }
+                Err(error) => {
+                    self.saved = format!("{ANSWER_FILE} cannot be read: {error}.");
+                    return;
+                }
+            }
+        }
+        self.saved.clear();
+        self.form.import(&self.licensing, &text);
+        if self.form.phase() == &Phase::Done {
+            self.screen = Screen::Dashboard;
+        }
     }
 
     fn has_license(&self) -> bool {
@@ -246,18 +266,18 @@ impl Dialog {
         if pasted > 0 {
             lines.push(Line::from(format!("{pasted} characters of the answer were pasted.")).cyan());
         }
-        lines.extend((!self.saved.is_empty()).then(|| Line::from(self.saved.clone()).dim()));
+        lines.extend((!self.saved.is_empty()).then(|| Line::from(self.saved.clone()).cyan()));
+        lines.push(Line::default());
+        lines.push(Line::from(format!(
+            "Paste the answer, or put {ANSWER_FILE} into this folder; then Ctrl-D."
+        )));
         if let Phase::ByFile { request: Some(request), .. } = self.form.phase() {
             lines.push(Line::default());
-            let room = usize::from(body.height).saturating_sub(lines.len() + 2);
-            match qr_code(request).filter(|code| code.len() <= room) {
-                Some(code) => lines.extend(code.into_iter().map(Line::from)),
-                None => lines.push(Line::from(request.short.clone()).dim()),
-            }
+            lines.extend(qr_code::drawn(request, body, &lines));
         }
         let block = Block::bordered().title(" Without a network ").padding(Padding::horizontal(1));
         frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), body);
-        let offered = " Ctrl-S save the request   paste the answer, then Ctrl-D   Esc leave";
+        let offered = " Ctrl-S save the request   Ctrl-D take the answer   Esc leave";
         frame.render_widget(Line::from(offered).dim(), keys);
     }
 
@@ -309,7 +329,7 @@ impl Dialog {
 
 fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
     let [body, keys] = Layout::vertical([Constraint::Min(10), Constraint::Length(1)]).areas(frame.area());
-    let state = dashboard.state.user_message();
+    let state = dashboard.message;
     let on = if dashboard.unlocked { "on" } else { "off" };
     let row = |name: &str, text: String| Line::from(vec![format!("{name:<14}").dim(), text.into()]);
     let mut lines = vec![
@@ -337,13 +357,6 @@ fn draw_dashboard(frame: &mut Frame<'_>, dashboard: &Dashboard) {
 /// True if a seat on another device could be moved here.
 fn can_move_here(state: State) -> bool {
     matches!(ActivationForm::for_state(state).phase(), Phase::Failed { next: NextAction::MoveHere(_), .. })
-}
-
-/// Lines of a QR code, two rows of it in each. The short text has the characters of the compact mode alone.
-fn qr_code(request: &AirGapText) -> Option<Vec<String>> {
-    let code = QrCode::with_error_correction_level(&request.short, EcLevel::L).ok()?;
-    let drawn = code.render::<Dense1x2>().quiet_zone(true).build();
-    Some(drawn.lines().map(str::to_owned).collect())
 }
 
 /// The code of a refusal, for the vendor.

@@ -15,8 +15,10 @@ const SECONDS_PER_DAY: i64 = 86_400;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dashboard {
-    /// Current state; [`State::user_message`] has its sentence.
+    /// Current state.
     pub state: State,
+    /// Sentence and next step of the state. A license that came as a file gets a next step that needs no network.
+    pub message: UserMessage,
     /// Tier of the license, `pro`; empty where the answer names none.
     pub tier: String,
     /// Features of the license, also while they are off.
@@ -51,6 +53,7 @@ impl Dashboard {
         let days = |until: UnixSeconds| days(until.0.saturating_sub(now.0));
         Some(Self {
             state: licensing.status(),
+            message: licensing.snapshot().message,
             tier: license.tier.unwrap_or_default(),
             features: license.features,
             limits: license.limits,

@@ -82,10 +82,15 @@ impl TrustedKeys {
             }
         }
         let is_good = |(kid, _): &(&String, &VerifyingKey)| !trusted.barred.contains(*kid);
-        let good = pinned.keys.iter().filter(is_good).map(|(kid, key)| (kid.clone(), *key));
-        let mut good = Self::starting_with(good.collect(), trusted.barred.clone());
+        let good = pins.former.iter().chain(&pinned.keys).filter(is_good);
+        let good = good.map(|(kid, key)| (kid.clone(), *key)).collect();
+        let mut good = Self::starting_with(good, trusted.barred.clone());
         good.add_endorsed(&stored.keys);
         pinned.add_endorsed(&stored.keys);
+        // After the endorsements: a distrusted key of the build's list verifies what it has signed itself, and no more.
+        for (kid, key) in &pins.former {
+            pinned.keys.entry(kid.clone()).or_insert(*key);
+        }
         good.keys.retain(|kid, _| !trusted.keys.contains_key(kid));
         trusted.retired = good.keys;
         let since = |kid: &String| UnixSeconds(stored.former.get(kid).copied().unwrap_or(i64::MIN));
@@ -150,7 +155,9 @@ impl TrustedKeys {
         trusted.add_endorsed(&listed);
         if statement.is_some() {
             let counted = before.keys.keys().chain(before.retired.keys());
-            stored.note_former(counted, |kid| trusted.knows(kid), now);
+            // A store that knew of no statement cannot tell that these keys counted, so the build does.
+            let of_build = pins.former.keys().filter(|_| !same);
+            stored.note_former(counted.chain(of_build), |kid| trusted.knows(kid), now);
         }
         let known = |jwk: &Jwk| {
             let former = trusted.former.get(&jwk.kid).filter(|_| stored.former.contains_key(&jwk.kid));

@@ -2,8 +2,9 @@
 
 pub mod operations;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::keyring::{DISTRUSTED, Generation, GenerationNumber, MAX_GENERATION, STATEMENT};
 use falconer_domain::{KeyRing, UnixMillis};
 use secrecy::SecretString;
@@ -17,6 +18,8 @@ const ADDED_PREFIX: &str = "x-added-";
 /// A note in the place of a generation that is gone, with the moment. Its number is never given out again: clients know
 /// its public key by it.
 const RETIRED_PREFIX: &str = "x-retired-";
+/// A note in the same place: the public half, if its leases may be out. An application goes on verifying them.
+const FORMER_PREFIX: &str = "x-former-";
 
 /// Why an edit is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -219,6 +222,19 @@ impl Draft {
         self.text()
     }
 
+    /// `kid` → `x` of each key that is published no more and whose leases may be stored somewhere: of the distrusted
+    /// generations, and of those that have left the ring.
+    #[must_use]
+    pub fn former_keys(&self) -> BTreeMap<String, String> {
+        let gone = self.members.iter().filter_map(|(name, x)| {
+            let number = GenerationNumber::parse(name.strip_prefix(FORMER_PREFIX)?)?;
+            let x = x.as_str().filter(|x| is_public_half(x) && self.ring.generation(number).is_none())?;
+            Some((number.to_string(), x.to_owned()))
+        });
+        let distrusted = self.ring.vouching().filter(|held| self.ring.is_distrusted(held.number()));
+        gone.chain(distrusted.map(|held| (held.number().to_string(), public_half(held)))).collect()
+    }
+
     /// Returns the errors of a hand-edited `x-distrusted`, in sentences.
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
@@ -273,6 +289,9 @@ impl Draft {
         now: UnixMillis,
     ) -> Result<(GenerationNumber, SecretString), EditRefusal> {
         self.retirable(number.get())?;
+        if let Some(x) = self.ring.vouching().find(|gone| gone.number() == number).map(public_half) {
+            self.members.insert(format!("{FORMER_PREFIX}{number}"), x.into());
+        }
         self.members.remove(&number.to_string());
         self.members.remove(&format!("{ADDED_PREFIX}{number}"));
         for role in ["legacy", "imported"] {
@@ -389,10 +408,17 @@ impl Draft {
     }
 }
 
+/// The member `x` of a generation's public key.
+fn public_half(generation: &Generation) -> String {
+    BASE64URL_NOPAD.encode(generation.signing_key().verifying_key().as_bytes())
+}
+
+fn is_public_half(x: &str) -> bool {
+    BASE64URL_NOPAD.decode(x.as_bytes()).is_ok_and(|bytes| bytes.len() == 32)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use falconer_domain::statement::{KeyStatement, RootKey};
     use secrecy::ExposeSecret;
 
@@ -404,6 +430,33 @@ mod tests {
 
     fn draft(text: &SecretString) -> Draft {
         Draft::open(text.expose_secret()).unwrap()
+    }
+
+    #[test]
+    fn former_keys_outlive_their_generation() {
+        let ring = Draft::first(A, NOW);
+        let (_, ring) = draft(&ring).add(&A.replace('a', "b"), NOW).unwrap();
+        let (_, ring) = draft(&ring).add(&A.replace('a', "c"), NOW).unwrap();
+        let (_, ring) = draft(&ring).promote_now().unwrap();
+        let x = |number| {
+            let ring = KeyRing::parse(ring.expose_secret()).unwrap();
+            ring.jwks().keys.iter().find(|key| key.kid == number).unwrap().x.clone()
+        };
+        let (one, two) = (x("1"), x("2"));
+        assert_eq!(draft(&ring).former_keys(), BTreeMap::new());
+        let (_, distrusted) = draft(&ring).distrust(1).unwrap();
+        let former = BTreeMap::from([("1".to_owned(), one)]);
+        assert_eq!(draft(&distrusted).former_keys(), former);
+        let (_, retired) = draft(&distrusted).retire(GenerationNumber::new(1).unwrap(), NOW).unwrap();
+        assert_eq!(draft(&retired).former_keys(), former, "its master is gone, and not its public half");
+        let (_, both) = draft(&retired).retire(GenerationNumber::new(2).unwrap(), NOW).unwrap();
+        assert_eq!(draft(&both).former_keys().get("2"), Some(&two), "without a distrust too");
+        // What signs nothing has no leases, and a note that a hand has changed is no key.
+        let (legacy, held) = draft(&both).add_legacy(&A.replace('a', "d"), NOW).unwrap();
+        let (_, gone) = draft(&held).retire(legacy, NOW).unwrap();
+        assert_eq!(draft(&gone).former_keys().keys().collect::<Vec<_>>(), ["1", "2"]);
+        let edited = gone.expose_secret().replace(&two, "two").into();
+        assert_eq!(draft(&edited).former_keys(), former);
     }
 
     #[test]

@@ -120,15 +120,28 @@ pub async fn read(writer: &RingWriter) -> Result<(StoredRing, KeyRing), KeyringE
     Ok((stored, ring))
 }
 
-/// The public keys that an application pins: those of `/api/keys`, the root, and the newest statement.
+/// The public keys that an application pins: those of `/api/keys`, the root, the newest statement, and the `former` keys
+/// that verify what is stored (`kid` → `x`).
 #[must_use]
-pub fn pinned_keys(ring: &KeyRing, root: &RootPublicKey) -> Value {
+pub fn pinned_keys(ring: &KeyRing, former: &BTreeMap<String, String>, root: &RootPublicKey) -> Value {
     let mut pinned = json!({ "root": { "kty": "OKP", "crv": "Ed25519", "x": root.x() } });
     if let Some(statement) = ring.statement() {
         pinned["statement"] = statement.into();
     }
     pinned["keys"] = json!(ring.jwks().keys);
+    if !former.is_empty() {
+        let jwk = |(kid, x)| json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x });
+        pinned["former"] = former.iter().map(jwk).collect();
+    }
     pinned
+}
+
+/// `kid` → `x` of the keys that are published no more, by the stored ring and its notes.
+///
+/// # Errors
+/// [`KeyringError`], for a secret that holds no key ring.
+pub fn former_keys(read: &StoredRing) -> Result<BTreeMap<String, String>, KeyringError> {
+    Ok(Draft::open(read.text.expose_secret())?.former_keys())
 }
 
 #[cfg(test)]
@@ -203,7 +216,8 @@ mod tests {
         assert_eq!(author(&stored, &root(1).public()), Author::ThisRoot);
         assert_eq!(author(&stored, &root(2).public()), Author::AnotherRoot);
         assert_eq!(author(&ring(2, &json!({})), &root(1).public()), Author::Nobody);
-        let pinned = pinned_keys(&stored, &root(1).public());
+        let pinned = pinned_keys(&stored, &BTreeMap::new(), &root(1).public());
+        assert_eq!(pinned.get("former"), None);
         assert_eq!(pinned["root"]["x"], root(1).public().x());
         assert_eq!(pinned["statement"], stored.statement().unwrap());
         assert_eq!(pinned["keys"].as_array().unwrap().len(), 3);

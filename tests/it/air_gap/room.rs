@@ -78,7 +78,11 @@ impl AirGap {
     }
 
     pub(super) fn builder(&self, machine: &'static str, store: &str) -> Builder {
-        Licensing::builder("QF", "https://licenses.example.com", self.keys.clone())
+        self.builder_with(machine, store, self.keys.clone())
+    }
+
+    pub(super) fn builder_with(&self, machine: &'static str, store: &str, keys: PublicKeys) -> Builder {
+        Licensing::builder("QF", "https://licenses.example.com", keys)
             .transport(self.network.clone())
             .clock(self.clock.clone())
             .hardware(FixtureHardware(machine))

@@ -94,6 +94,15 @@ def cases(case):
     changed = answered()
     changed = changed[:60] + ("A" if changed[60] != "A" else "B") + changed[61:]
     gap("changed", "One character was changed.", "NOT_ACTIVATED", ask, imported(HOUR, changed))
+    head, _, signature = jws(long_lease(days=30 * DAY)).split(".")
+    prolonged = jws(long_lease(days=10 * YEAR)).split(".")[1]
+    gap(
+        "prolonged",
+        "Somebody has written another end into the answer, and the checksum anew.",
+        "NOT_ACTIVATED",
+        ask,
+        imported(HOUR, packed(f"{head}.{prolonged}.{signature}")),
+    )
     gap("no-answer", "Another text.", "NOT_ACTIVATED", ask, imported(HOUR, "Welcome to the hotel's network."))
     own = reference.short_text("request", b"content")
     gap("own-request", "The request in place of the answer.", "NOT_ACTIVATED", ask, imported(HOUR, own))
@@ -293,6 +302,25 @@ def cases(case):
         give_back(2 * HOUR),
         request(3 * HOUR, 2),
         imported(4 * HOUR, answered(3 * HOUR, 2)),
+    )
+    gap(
+        "answer-older-than-a-check-online",
+        "A check online came after the operator's answer, which is imported later.",
+        "REFRESH_DUE",
+        ask,
+        take,
+        renewal(DAY),
+        refresh(2 * DAY, yes(2 * DAY, 2), 2),
+        imported(3 * DAY + HOUR, answered(DAY, 1, code="REFRESHED")),
+    )
+    gap(
+        "promised-end-after-a-check-online",
+        "The server's yes ends no earlier than the long lease. Behind the gap again, the machine works until then.",
+        "REFRESH_DUE",
+        ask,
+        take,
+        refresh(2 * DAY, yes(2 * DAY, exp=T + LONG)),
+        look(LONG - 1),
     )
     gap("online-license", "A license of the network gives no receipt.", "ACTIVE", activate(), give_back(HOUR))
     gap(

@@ -130,6 +130,7 @@ class Trust:
     def built_with(self, pinned, now=0):
         """A release of the application: everything that was fetched is judged again from its keys."""
         self.pinned, self.listed = public_keys(pinned), pinned["keys"]
+        self.build_former = public_keys({"keys": pinned.get("former", [])})
         self.root = pinned["root"]["x"] if pinned.get("root") else None
         built = self.acceptable(pinned.get("statement"), None)
         kept = self.acceptable(self.statement, None)
@@ -148,6 +149,7 @@ class Trust:
     def take(self, claims, jws, before, now):
         if claims is not None and jws != self.statement:
             self.earlier, self.statement = self.statement, jws
+            before = before | set(self.build_former)
         self.follow(claims)
         if claims is not None:
             for kid in before - set(self.keys) - self.retired:
@@ -192,10 +194,10 @@ class Trust:
         before = {kid: x for claims in replaced if claims for kid, x in claims["keys"].items()}
         vouching = {**before, **self.pinned, **self.keys}
         # A stored lease counts to its end by a key that good ones alone lead to, and runs out by any other.
-        good = {kid: x for kid, x in vouching.items() if kid not in distrusted}
+        good = {kid: x for kid, x in {**self.build_former, **vouching}.items() if kid not in distrusted}
         good = self.closure(good, self.seen, distrusted)
         self.retired = set(good) - set(self.keys)
-        self.known = {**self.closure(vouching, self.seen, ()), **good, **self.keys}
+        self.known = {**self.build_former, **self.closure(vouching, self.seen, ()), **good, **self.keys}
 
     def closure(self, start, listed, barred):
         keys = dict(start)

@@ -94,9 +94,11 @@ def stating(signed, *keys):
     return {"keys": list(keys), "statement": signed}
 
 
-def rooted(*keys, signed=None, root=ROOT):
+def rooted(*keys, signed=None, root=ROOT, former=()):
     """The keys that an application with a pinned root is built with."""
     pinned = {"root": {"kty": "OKP", "crv": "Ed25519", "x": root.x}, "keys": list(keys)}
+    if former:
+        pinned["former"] = [{"kty": "OKP", "crv": "Ed25519", "kid": signer.kid, "x": signer.x} for signer in former]
     return pinned if signed is None else {**pinned, "statement": signed}
 
 

@@ -1103,6 +1103,59 @@ def statements(case):
         look(learned + 30 * DAY),
         pinned=rooted(ONE.jwk()),
     )
+    later = rooted(TWO.jwk(), signed=leaked, former=[ONE])
+    old = jwks(ONE.jwk(), TWO.jwk([ONE]))
+    with_root(
+        "new-build-on-a-store-without-a-statement",
+        "A build without a root is followed by one whose statement distrusts the key of the lease, which it lists as former.",
+        "REFRESH_DUE",
+        activate(yearly),
+        restart(learned, pinned=later),
+        look(learned + 8 * DAY - 1),
+        pinned=old,
+    )
+    with_root(
+        "new-build-on-a-store-without-a-statement-ends",
+        "Interval and grace have passed since the new build came.",
+        "LOCKED LEASE_EXPIRED",
+        activate(yearly),
+        restart(learned, pinned=later),
+        restart(learned + 4 * DAY),
+        look(learned + 8 * DAY),
+        pinned=old,
+    )
+    with_root(
+        "new-build-without-the-former-key",
+        "A build that neither pins the key of the lease nor lists it as former knows nothing of it.",
+        "NOT_ACTIVATED",
+        activate(yearly),
+        restart(learned, pinned=rooted(TWO.jwk(), signed=leaked)),
+        pinned=old,
+    )
+    with_root(
+        "former-key-that-was-retired",
+        "The build lists the key of the lease as former, and its statement distrusts nothing.",
+        "REFRESH_DUE",
+        activate(yearly),
+        restart(learned, pinned=rooted(TWO.jwk(), signed=statement(20, [TWO]), former=[ONE])),
+        look(YEAR - 1),
+        pinned=old,
+    )
+    with_root(
+        "former-key-signs-nothing-new",
+        "A lease by a former key arrives.",
+        "NOT_ACTIVATED",
+        activate(keys=answer(200, stating(leaked, TWO.jwk()))),
+        pinned=later,
+    )
+    with_root(
+        "former-key-endorses-nothing",
+        "A stored lease by a key that only the former key of the build has endorsed.",
+        "NOT_ACTIVATED",
+        activate(said(lease(code="ACTIVATED", interval=YEAR), signer=THREE), keys=answer(200, jwks(THREE.jwk([ONE])))),
+        restart(learned, pinned=later),
+        pinned=jwks(ONE.jwk()),
+    )
     with_root(
         "own-end-is-earlier",
         "The lease's own end comes first.",

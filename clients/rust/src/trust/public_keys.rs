@@ -18,6 +18,8 @@ pub struct PublicKeys {
     pub(super) keys: BTreeMap<String, VerifyingKey>,
     /// The same keys with their endorsements: a root's statement may name the endorsing one alone.
     pub(super) listed: Vec<Jwk>,
+    /// Keys of earlier builds that are published no more. They verify leases that are stored, under a statement of the root.
+    pub(super) former: BTreeMap<String, VerifyingKey>,
     /// Pins that were dropped by [`without`](Self::without).
     pub(super) dropped: BTreeSet<String>,
     root: Option<RootPublicKey>,
@@ -64,7 +66,7 @@ pub enum PublicKeysError {
 
 impl PublicKeys {
     /// Reads the answer of `GET /api/keys`, saved when the application was built, or the file that `falconer root pin`
-    /// writes: the same with a `root`.
+    /// writes: the same with a `root`, and with `former` where keys of earlier builds are published no more.
     ///
     /// # Errors
     /// [`PublicKeysError`]. One invalid key rejects the whole text.
@@ -78,6 +80,14 @@ impl PublicKeys {
                 return Err(PublicKeysError::InvalidKey);
             }
             read.listed.push(jwk);
+        }
+        for JsonObject(former) in pinned.former {
+            let is_ed25519 = former.kty == "OKP" && former.crv == "Ed25519";
+            let key = is_ed25519.then(|| verifying_key(&former.x)).flatten();
+            let key = key.ok_or(PublicKeysError::InvalidKey)?;
+            if read.keys.contains_key(&former.kid) || read.former.insert(former.kid, key).is_some() {
+                return Err(PublicKeysError::InvalidKey);
+            }
         }
         if read.keys.is_empty() {
             return Err(PublicKeysError::Empty);
@@ -117,6 +127,7 @@ impl PublicKeys {
     #[must_use]
     pub fn without(mut self, kid: &str) -> Self {
         self.keys.remove(kid);
+        self.former.remove(kid);
         self.listed.retain(|jwk| jwk.kid != kid);
         self.dropped.insert(kid.to_owned());
         self
@@ -156,6 +167,17 @@ struct PinnedKeys {
     root: Value,
     #[serde(default)]
     statement: Value,
+    #[serde(default)]
+    former: Vec<JsonObject<FormerKey>>,
+}
+
+/// A key that is published no more. Nothing endorses it.
+#[derive(Deserialize)]
+struct FormerKey {
+    kty: String,
+    crv: String,
+    kid: String,
+    x: String,
 }
 
 pub(super) fn ed25519_key(jwk: &Jwk) -> Option<VerifyingKey> {

@@ -183,6 +183,51 @@ fn retired_key_verifies_stored_leases() {
     assert_eq!(signer(&kept, "3"), (false, Some(Signer::Former(NOW))));
 }
 
+/// A build that pins generation 2 and root 1, with generation 1 as a former key.
+fn later_build(statement: &str) -> PublicKeys {
+    let mut json: Value = serde_json::from_str(&answer(&[2], Some(statement))).unwrap();
+    json["root"] = json!({ "kty": "OKP", "crv": "Ed25519", "x": root(1).public().x() });
+    json["former"] = json!([{ "kty": "OKP", "crv": "Ed25519", "kid": "1", "x": jwks(1).keys[0].x }]);
+    PublicKeys::parse(&json.to_string()).unwrap()
+}
+
+/// The store knows of no statement, and the new build does not pin the key of the stored lease any more.
+#[test]
+fn former_key_of_the_build_verifies_stored_leases() {
+    let stored = after(&build(None), None, &answer(&[1, 2, 3], None));
+    let signer = |pins: &PublicKeys, kept: Option<&str>, kid: &str| {
+        let trusted = TrustedKeys::of(pins, kept);
+        (trusted.key(kid).is_some(), trusted.key_of_stored(kid).map(|(_, signer)| signer))
+    };
+    let pins = later_build(&statement(5, &[2], &["1"]));
+    for kept in [None, stored.as_deref()] {
+        let taken = TrustedKeys::take_from_build(&pins, kept, NOW).unwrap();
+        assert_eq!(signer(&pins, Some(&taken), "1"), (false, Some(Signer::Former(NOW))), "{kept:?}");
+        let again = TrustedKeys::take_from_build(&pins, Some(&taken), LATER);
+        assert_eq!(again, None, "a later start moves nothing");
+        let newer = later_build(&statement(6, &[2], &["1"]));
+        let taken = TrustedKeys::take_from_build(&newer, Some(&taken), LATER).unwrap();
+        assert_eq!(signer(&newer, Some(&taken), "1"), (false, Some(Signer::Former(NOW))), "nor does a build");
+        let fetched = answer(&[1, 4], None);
+        let rogue = after(&newer, Some(&taken), &fetched).unwrap();
+        assert_eq!(signer(&newer, Some(&rogue), "4"), (false, None), "a former key endorses nothing");
+    }
+    let retired = later_build(&statement(5, &[2], &[]));
+    assert_eq!(signer(&retired, None, "1"), (false, Some(Signer::Trusted)), "to the lease's own end");
+    assert_eq!(signer(&retired.without("1"), None, "1"), (false, None), "the developer drops it");
+    // Without a statement nothing has made it a former one.
+    let mut json: Value = serde_json::from_str(&answer(&[2], None)).unwrap();
+    json["former"] = json!([{ "kty": "OKP", "crv": "Ed25519", "kid": "1", "x": jwks(1).keys[0].x }]);
+    let rootless = PublicKeys::parse(&json.to_string()).unwrap();
+    assert_eq!(signer(&rootless, None, "1"), (false, None));
+    for bad in
+        [json!("1"), json!([{ "kid": "1" }]), json!([{ "kty": "EC", "crv": "P-256", "kid": "1", "x": "" }])]
+    {
+        json["former"] = bad.clone();
+        assert!(PublicKeys::parse(&json.to_string()).is_err(), "{bad}");
+    }
+}
+
 #[test]
 fn looks_for_a_statement_once_a_day() {
     let pins = build(None);

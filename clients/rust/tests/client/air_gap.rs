@@ -18,7 +18,7 @@ use crate::harness::{DAY, FEATURE, NetworkFault, TestSetup, builder, key, produc
 const DAYS: u32 = 100;
 
 /// The operator's answer to a request, by the key that the request was made with.
-fn answered(setup: &TestSetup, request: &AirGapText, with: &str) -> String {
+pub(crate) fn answered(setup: &TestSetup, request: &AirGapText, with: &str) -> String {
     let content = read_text(TextKind::Request, &request.file).unwrap();
     let unchecked = AirGapRequest::of_content(&content).unwrap();
     let key = LicenseKey::parse(with).unwrap();
@@ -48,7 +48,7 @@ fn answered(setup: &TestSetup, request: &AirGapText, with: &str) -> String {
     short_text(TextKind::Answer, &AirGapAnswer { lease, keys: None }.to_content().unwrap())
 }
 
-fn asked(client: &Licensing) -> AirGapText {
+pub(crate) fn asked(client: &Licensing) -> AirGapText {
     client.activation_request(&key(1), "Anna Example", "anna@example.com").unwrap()
 }
 

@@ -492,6 +492,16 @@ impl TestSetup {
         self.of(path, &self.machine)
     }
 
+    /// Opens a client of an application with these keys on a file.
+    pub(crate) fn built_with(&self, pins: PublicKeys, path: &Path) -> Licensing {
+        let builder = Licensing::builder("QF", "https://licenses.example.com", pins)
+            .transport(self.server.clone())
+            .clock(self.clock.clone())
+            .random(CountingRandom)
+            .hardware(self.machine.clone());
+        builder.store(path).store_format(self.format).open().unwrap()
+    }
+
     /// Opens a client on a file, on a given machine.
     pub(crate) fn of(&self, path: &Path, machine: &Machine) -> Licensing {
         builder(&self.server, &self.clock, machine).store(path).store_format(self.format).open().unwrap()

@@ -19,6 +19,8 @@ export class Pins {
     readonly listed: readonly ListedKey[],
     readonly root: string | null,
     private readonly statement: string | null,
+    /** Keys of earlier builds that are published no more. They verify what is stored, under a statement of the root. */
+    readonly former: Keys = new Map(),
   ) {}
 
   /** The newest statement at the time of the build. Rejects with a `SettingError` where another root has signed it. */
@@ -56,7 +58,7 @@ export class Pins {
 /** Reads the keys. One bad key rejects them all, so that a mistake shows at once. */
 export function readPins(keys: PublicKeys): Pins {
   const read: JsonObject = isText(keys) ? (readObject(keys) ?? {}) : { ...keys };
-  const { keys: list, root, statement } = read;
+  const { keys: list, root, statement, former = [] } = read;
   if (!Array.isArray(list))
     throw wrong(
       "these keys are not the JSON of /api/keys; save that answer into a file and build the application with it",
@@ -68,6 +70,13 @@ export function readPins(keys: PublicKeys): Pins {
       throw wrong("a key of this JSON is not a valid Ed25519 key, or a kid occurs twice; save /api/keys again");
     pinned.set(key.kid, key);
   }
+  const ended = new Map<string, string>();
+  for (const jwk of Array.isArray(former) ? (former as unknown[]) : [former]) {
+    const key = isObject(jwk) ? readKey(jwk) : null;
+    if (key === null || pinned.has(key.kid) || ended.has(key.kid))
+      throw wrong("a former key of this JSON is not a valid Ed25519 key, or a kid occurs twice; run `root pin` again");
+    ended.set(key.kid, key.x);
+  }
   if (pinned.size === 0) throw wrong("this JSON has no keys; save /api/keys again");
   const listed = [...pinned.values()];
   return new Pins(
@@ -75,6 +84,7 @@ export function readPins(keys: PublicKeys): Pins {
     listed,
     readRoot(root),
     isText(statement) ? statement : null,
+    ended,
   );
 }
 

@@ -9,7 +9,7 @@ import { type FetchedTrust, type StoredTrust, readFetched, readStored, toStoredT
  * seconds. */
 export const LOOK_WITH_REQUEST_SECONDS = 20 * 3_600;
 
-/** A key that counted before the root's statement. */
+/** A key that the root distrusts, or that only such keys vouch for. */
 export interface FormerKey {
   readonly x: string;
   /** Second since which it does not count. What was never noted has ended long ago. */
@@ -22,6 +22,8 @@ export class TrustedKeys {
     readonly pins: Pins,
     private readonly stored: StoredTrust,
     private readonly keys: Keys,
+    /** Keys that the statement leaves out without distrusting them. A stored lease by one of them counts to its end. */
+    private readonly retired: Keys,
     private readonly former: ReadonlyMap<string, FormerKey>,
   ) {}
 
@@ -39,12 +41,16 @@ export class TrustedKeys {
 
   /** Key of a `kid` for an answer that is stored: also one that does not count any more. */
   keyOfStored(kid: string): string | undefined {
-    return this.keys.get(kid) ?? this.former.get(kid)?.x;
+    return this.keys.get(kid) ?? this.retired.get(kid) ?? this.former.get(kid)?.x;
   }
 
-  /** Second since which the key of a `kid` does not count; `null` for one that counts. */
+  /** Second since which leases by the key of a `kid` do not count; `null` where they count to their end. */
   formerSince(kid: string): number | null {
-    return this.keys.has(kid) ? null : (this.former.get(kid)?.since ?? null);
+    return this.#isGood(kid) ? null : (this.former.get(kid)?.since ?? null);
+  }
+
+  #isGood(kid: string): boolean {
+    return this.keys.has(kid) || this.retired.has(kid);
   }
 
   /** Each trusted `kid` with its key. */
@@ -84,13 +90,18 @@ export class TrustedKeys {
     const noted = new Map(this.stored.former);
     for (const [kid, since] of former) noted.set(kid, Math.min(since, noted.get(kid) ?? since));
     const stored = { ...this.stored, former: noted, earlier: this.stored.earlier ?? earlier };
-    const joined = await new TrustedKeys(this.pins, stored, this.keys, this.former).#learned(fetched, now);
+    const joined = await new TrustedKeys(this.pins, stored, this.keys, this.retired, this.former).#learned(
+      fetched,
+      now,
+    );
     const latest = lookedAt ?? this.stored.lookedAt;
-    return new TrustedKeys(joined.pins, { ...joined.stored, lookedAt: latest }, joined.keys, joined.former);
+    const { pins, keys, retired } = joined;
+    return new TrustedKeys(pins, { ...joined.stored, lookedAt: latest }, keys, retired, joined.former);
   }
 
   static async #under(pins: Pins, stored: StoredTrust, statement: Statement | null): Promise<TrustedKeys> {
-    if (statement === null) return new TrustedKeys(pins, stored, await withEndorsed(pins.keys, stored.keys), new Map());
+    if (statement === null)
+      return new TrustedKeys(pins, stored, await withEndorsed(pins.keys, stored.keys), new Map(), new Map());
     const keys = await withEndorsed(statement.keys, [...pins.listed, ...stored.keys], statement.distrusted);
     // Everything that the build and its keys vouch for, so that a stored lease can be verified to its end.
     const known = new Map([...pins.keys, ...keys]);
@@ -99,10 +110,14 @@ export class TrustedKeys {
       const replaced = jws === statement.jws ? null : await readStatement(jws, pins.root);
       for (const [kid, x] of replaced?.keys ?? []) if (!known.has(kid)) known.set(kid, x);
     }
-    const former = [...(await withEndorsed(known, stored.keys))]
-      .filter(([kid]) => !keys.has(kid))
+    const good = new Map([...pins.former, ...known].filter(([kid]) => !statement.distrusted.has(kid)));
+    const vouched = await withEndorsed(good, stored.keys, statement.distrusted);
+    const retired = new Map([...vouched].filter(([kid]) => !keys.has(kid)));
+    // A distrusted key of the build's list verifies what it has signed itself, and endorses nothing.
+    const former = [...pins.former, ...(await withEndorsed(known, stored.keys))]
+      .filter(([kid]) => !keys.has(kid) && !retired.has(kid))
       .map(([kid, x]) => [kid, { x, since: stored.former.get(kid) ?? -Infinity }] as const);
-    return new TrustedKeys(pins, stored, keys, new Map(former));
+    return new TrustedKeys(pins, stored, keys, retired, new Map(former));
   }
 
   async #learned(fetched: FetchedTrust, now: number): Promise<TrustedKeys> {
@@ -117,8 +132,13 @@ export class TrustedKeys {
     const next = { ...stored, ...replaced, lookedAt: offered === null ? stored.lookedAt : now };
     const trusted = await TrustedKeys.#under(pins, next, taken);
     const keys = await withEndorsed(trusted.keys, fetched.keys, taken?.distrusted);
-    const former = taken === null ? stored.former : notedFormer(stored.former, before.keys, keys, now);
-    const isNoted = ({ kid, x }: ListedKey) => former.has(kid) && trusted.former.get(kid)?.x === x;
+    const good = new Set([...keys.keys(), ...trusted.retired.keys()]);
+    // A store that knew of no statement cannot tell that the build's former keys counted, so the build does.
+    const ofBuild = "statement" in replaced ? pins.former.keys() : [];
+    const counted = [...before.keys.keys(), ...before.retired.keys(), ...ofBuild];
+    const former = taken === null ? stored.former : notedFormer(stored.former, counted, good, now);
+    const isNoted = ({ kid, x }: ListedKey) =>
+      trusted.retired.get(kid) === x || (former.has(kid) && trusted.former.get(kid)?.x === x);
     const known = stored.keys.filter((key) => keys.get(key.kid) === key.x || isNoted(key));
     return TrustedKeys.#under(pins, { ...next, former, keys: await extended(known, fetched.keys, keys) }, taken);
   }
@@ -127,16 +147,16 @@ export class TrustedKeys {
 /** Twice the capacity of a key ring. The limit is for fetched keys alone; stored ones were endorsed and stay. */
 const MAX_FETCHED_KEYS = 62;
 
-/** Notes the keys that counted until now, and forgets the notes of those that count again. */
+/** Notes the keys whose leases counted until now, and forgets the notes of those whose leases count. */
 function notedFormer(
   noted: ReadonlyMap<string, number>,
-  before: Keys,
-  trusted: Keys,
+  counted: Iterable<string>,
+  good: Iterable<string>,
   now: number,
 ): Map<string, number> {
   const former = new Map(noted);
-  for (const kid of before.keys()) if (!former.has(kid)) former.set(kid, now);
-  for (const kid of trusted.keys()) former.delete(kid);
+  for (const kid of counted) if (!former.has(kid)) former.set(kid, now);
+  for (const kid of good) former.delete(kid);
   return former;
 }
 
