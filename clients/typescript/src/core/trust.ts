@@ -9,7 +9,7 @@ import { type FetchedTrust, type StoredTrust, readFetched, readStored, toStoredT
  * seconds. */
 export const LOOK_WITH_REQUEST_SECONDS = 20 * 3_600;
 
-/** A key that counted before the root's statement. */
+/** A key whose stored leases do not count: it is distrusted, or distrusted keys alone vouch for it. */
 export interface FormerKey {
   readonly x: string;
   /** Second since which it does not count. What was never noted has ended long ago. */
@@ -22,6 +22,9 @@ export class TrustedKeys {
     readonly pins: Pins,
     private readonly stored: StoredTrust,
     private readonly keys: Keys,
+    /** Keys that the statement leaves out without distrusting them or the keys that vouch for them. A stored answer by one of
+     * them counts to its end; nothing that arrives counts by it. */
+    private readonly retired: Keys,
     private readonly former: ReadonlyMap<string, FormerKey>,
   ) {}
 
@@ -39,12 +42,12 @@ export class TrustedKeys {
 
   /** Key of a `kid` for an answer that is stored: also one that does not count any more. */
   keyOfStored(kid: string): string | undefined {
-    return this.keys.get(kid) ?? this.former.get(kid)?.x;
+    return this.keys.get(kid) ?? this.retired.get(kid) ?? this.former.get(kid)?.x;
   }
 
-  /** Second since which the key of a `kid` does not count; `null` for one that counts. */
+  /** Second since which stored answers by the key of a `kid` do not count; `null` where they do. */
   formerSince(kid: string): number | null {
-    return this.keys.has(kid) ? null : (this.former.get(kid)?.since ?? null);
+    return this.former.get(kid)?.since ?? null;
   }
 
   /** Each trusted `kid` with its key. */
@@ -84,13 +87,18 @@ export class TrustedKeys {
     const noted = new Map(this.stored.former);
     for (const [kid, since] of former) noted.set(kid, Math.min(since, noted.get(kid) ?? since));
     const stored = { ...this.stored, former: noted, earlier: this.stored.earlier ?? earlier };
-    const joined = await new TrustedKeys(this.pins, stored, this.keys, this.former).#learned(fetched, now);
+    const joined = await this.#with(stored).#learned(fetched, now);
     const latest = lookedAt ?? this.stored.lookedAt;
-    return new TrustedKeys(joined.pins, { ...joined.stored, lookedAt: latest }, joined.keys, joined.former);
+    return joined.#with({ ...joined.stored, lookedAt: latest });
+  }
+
+  #with(stored: StoredTrust): TrustedKeys {
+    return new TrustedKeys(this.pins, stored, this.keys, this.retired, this.former);
   }
 
   static async #under(pins: Pins, stored: StoredTrust, statement: Statement | null): Promise<TrustedKeys> {
-    if (statement === null) return new TrustedKeys(pins, stored, await withEndorsed(pins.keys, stored.keys), new Map());
+    if (statement === null)
+      return new TrustedKeys(pins, stored, await withEndorsed(pins.keys, stored.keys), new Map(), new Map());
     const keys = await withEndorsed(statement.keys, [...pins.listed, ...stored.keys], statement.distrusted);
     // Everything that the build and its keys vouch for, so that a stored lease can be verified to its end.
     const known = new Map([...pins.keys, ...keys]);
@@ -99,10 +107,11 @@ export class TrustedKeys {
       const replaced = jws === statement.jws ? null : await readStatement(jws, pins.root);
       for (const [kid, x] of replaced?.keys ?? []) if (!known.has(kid)) known.set(kid, x);
     }
-    const former = [...(await withEndorsed(known, stored.keys))]
-      .filter(([kid]) => !keys.has(kid))
-      .map(([kid, x]) => [kid, { x, since: stored.former.get(kid) ?? -Infinity }] as const);
-    return new TrustedKeys(pins, stored, keys, new Map(former));
+    const good = without(known, statement.distrusted);
+    const retired = without(await withEndorsed(good, stored.keys, statement.distrusted), keys);
+    const ended = without(without(await withEndorsed(known, stored.keys), keys), retired);
+    const former = [...ended].map(([kid, x]) => [kid, { x, since: stored.former.get(kid) ?? -Infinity }] as const);
+    return new TrustedKeys(pins, stored, keys, retired, new Map(former));
   }
 
   async #learned(fetched: FetchedTrust, now: number): Promise<TrustedKeys> {
@@ -117,9 +126,11 @@ export class TrustedKeys {
     const next = { ...stored, ...replaced, lookedAt: offered === null ? stored.lookedAt : now };
     const trusted = await TrustedKeys.#under(pins, next, taken);
     const keys = await withEndorsed(trusted.keys, fetched.keys, taken?.distrusted);
-    const former = taken === null ? stored.former : notedFormer(stored.former, before.keys, keys, now);
+    const counted = new Map([...before.keys, ...before.retired]);
+    const counting = new Map([...keys, ...trusted.retired]);
+    const former = taken === null ? stored.former : notedFormer(stored.former, counted, counting, now);
     const isNoted = ({ kid, x }: ListedKey) => former.has(kid) && trusted.former.get(kid)?.x === x;
-    const known = stored.keys.filter((key) => keys.get(key.kid) === key.x || isNoted(key));
+    const known = stored.keys.filter((key) => counting.get(key.kid) === key.x || isNoted(key));
     return TrustedKeys.#under(pins, { ...next, former, keys: await extended(known, fetched.keys, keys) }, taken);
   }
 }
@@ -127,16 +138,21 @@ export class TrustedKeys {
 /** Twice the capacity of a key ring. The limit is for fetched keys alone; stored ones were endorsed and stay. */
 const MAX_FETCHED_KEYS = 62;
 
-/** Notes the keys that counted until now, and forgets the notes of those that count again. */
+/** The keys without those of some `kid`. */
+function without(keys: Keys, kids: { has(kid: string): boolean }): Map<string, string> {
+  return new Map([...keys].filter(([kid]) => !kids.has(kid)));
+}
+
+/** Notes the keys whose stored answers counted until now, and forgets the notes of those whose answers count. */
 function notedFormer(
   noted: ReadonlyMap<string, number>,
   before: Keys,
-  trusted: Keys,
+  counting: Keys,
   now: number,
 ): Map<string, number> {
   const former = new Map(noted);
   for (const kid of before.keys()) if (!former.has(kid)) former.set(kid, now);
-  for (const kid of trusted.keys()) former.delete(kid);
+  for (const kid of counting.keys()) former.delete(kid);
   return former;
 }
 

@@ -126,10 +126,11 @@ export class Installation {
     let adviceId: string | null = "no_request";
     await this.keep(async (record) => {
       const stored = await verified(record, this.proof);
-      const taken = takenFile(stored, this.proof.machine, claims, jws);
+      const floorMs = Math.max(time.floorMs, record.checkpoint.floorMs);
+      const taken = takenFile(stored, this.proof.machine, claims, jws, floorMs);
       adviceId = typeof taken === "string" ? taken : null;
       if (typeof taken === "string") return record;
-      const checkpoint = { ...time, floorMs: Math.max(time.floorMs, record.checkpoint.floorMs) };
+      const checkpoint = { ...time, floorMs };
       const next = { ...record, key: taken.text, answer: jws, failedAt: null, checkpoint, pending: null };
       // Nobody can know how much time has passed since a checkpoint that was changed by hand. It stays suspect.
       return stored.isIntact ? sealed(next, taken, claims) : { ...next, seal: null };

@@ -121,6 +121,10 @@ export const DEVICE_MESSAGES: Readonly<Record<string, Message>> = {
     "No request of this device waits for an answer.",
     "Make a request file, send it to the vendor, and import the answer to that one.",
   ],
+  answer_ended: [
+    "By the date of this device, the answer has ended.",
+    "If that date is wrong, correct it, restart the application, and import the answer again. Otherwise ask for a new one.",
+  ],
   not_air_gapped: [
     "This license came over the network, so no receipt is needed.",
     "Connect this device to the internet and deactivate the license.",
