@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { issue, stack } from "./control.js";
+import { issue, operator, stack } from "./control.js";
 
 const HOME = join(import.meta.dirname, "../..");
 const OWN = readFileSync(join(HOME, "README.md"), "utf8");
@@ -67,6 +67,27 @@ test("the README's lines activate a device", async () => {
   const { licenseKey } = await issue("--tier", "pro", "--days", "30");
   const ask = `const askTheUser = async () => ({ key: ${JSON.stringify(licenseKey)}, name: "Anna Example", email: "anna@example.com" });\n`;
   expect(await run("device.mjs", ask + block(OWN, "Licensing.open"))).toMatch(/^20\d\d-/);
+});
+
+test("the README's lines license a device without a network", async () => {
+  const { licenseKey, licenseId } = await issue("--tier", "pro", "--days", "400");
+  await operator("set-policy", licenseId, "air_gap_days=90");
+  const words = ["falconer-request.txt", "--out", "falconer-answer.txt"].map((word) =>
+    word.startsWith("--") ? word : join(folder, word),
+  );
+  const vendor = `await fetch(${JSON.stringify(`${stack.control}/?${encodeURIComponent(JSON.stringify(["activate-offline", ...words]))}`)});`;
+  const begin = `
+import { readFileSync, writeFileSync } from "node:fs";
+import { Licensing } from "falconer-licensing/node";
+const keys = readFileSync("falconer-keys.json", "utf8");
+const noNetwork = async (url) => { throw new Error(url + " was asked"); };
+const licensing = await Licensing.open({ product: "QF", url: ${JSON.stringify(stack.url)}, keys, appId: "com.example.app", fetch: noNetwork });
+const [key, name, email] = [${JSON.stringify(licenseKey)}, "Anna Example", "anna@example.com"];
+`;
+  const lines = block(OWN, "activationRequest").replace(/^\/\/ The vendor: .*$/m, vendor);
+  const end =
+    '\nconsole.log(licensing.status(), licensing.hasFeature("copy_trading"), licensing.snapshot().license.airGap);\n';
+  expect(await run("air-gap.mjs", begin + lines + end)).toBe("ACTIVE true true\n");
 });
 
 test("the project's first screen has the same lines", async () => {
