@@ -8,6 +8,7 @@ import { issue, operator, stack } from "./control.js";
 
 const HOME = join(import.meta.dirname, "../..");
 const OWN = readFileSync(join(HOME, "README.md"), "utf8");
+const INTEGRATING = readFileSync(join(HOME, "../../docs/integrating.md"), "utf8");
 const PROJECT = readFileSync(join(HOME, "../../README.md"), "utf8");
 let folder = "";
 
@@ -40,6 +41,10 @@ function run(file: string, code: string, home = folder): Promise<string> {
       error ? reject(new Error(said)) : resolve(printed + said),
     );
   });
+}
+
+function installExpress(): void {
+  execFileSync("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "express@5"], { cwd: folder });
 }
 
 test("only what belongs into the package is in it", () => {
@@ -98,9 +103,31 @@ test("the project's first screen has the same lines", async () => {
   expect(await run("first-screen.mjs", ask + lines + end)).toContain("ACTIVE true");
 });
 
+test("the server of docs/integrating.md keeps what a page cannot", async () => {
+  installExpress();
+  const [good, revoked] = [await issue("--tier", "pro", "--days", "30"), await issue("--tier", "pro", "--days", "30")];
+  await operator("revoke", "--reason", "test", revoked.licenseId);
+  const begin = `import { readFileSync } from "node:fs";
+const keys = readFileSync("falconer-keys.json", "utf8");
+const signals = ["buy"];\n`;
+  const end = `
+const site = app.listen(0, "127.0.0.1", async () => {
+  const url = "http://127.0.0.1:" + site.address().port + "/api/signals";
+  const ask = async (key) => {
+    const answer = await fetch(url, key === null ? {} : { headers: { authorization: "Bearer " + key } });
+    return [answer.status, (await answer.text()).includes("buy")].join();
+  };
+  // The page may be changed as its visitor likes; the signals are not in it.
+  console.log(await ask("${good.licenseKey}"), await ask(null), await ask("${revoked.licenseKey}"), await ask("QF-PRO-FORGED"));
+  site.close();
+});`;
+  const printed = await run("integrating.mjs", begin + block(INTEGRATING, "requireLicense(falconer") + end);
+  expect(printed).toBe("200,true 401,false 403,false 403,false\n");
+});
+
 test("the README's server serves a license", async () => {
   const { licenseKey } = await issue("--tier", "pro", "--days", "30");
-  execFileSync("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "express@5"], { cwd: folder });
+  installExpress();
   const keys = 'import { readFileSync } from "node:fs";\nconst keys = readFileSync("falconer-keys.json", "utf8");\n';
   const end = `
 const site = app.listen(0, "127.0.0.1", async () => {
