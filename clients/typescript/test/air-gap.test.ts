@@ -251,7 +251,7 @@ test("a license by file sends nothing by itself, and says how to renew it", asyn
   expect(delayMs(fakeInstallation() as any, past)).toBe(0);
 });
 
-/** What the schedule reads of an installation whose check is due. */
+/** The part of an installation that the schedule reads, with a check that is due. */
 const fakeInstallation = () => ({
   current: { claims: {}, key: {}, record: { pending: null, givenUpKeys: [] }, decision: { kind: "leased" } },
   evaluate: () => ({ state: "REFRESH_DUE", lockCode: null }),
