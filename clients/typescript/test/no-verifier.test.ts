@@ -4,8 +4,16 @@ import { LeaseError, SettingError, createFalconer } from "../src/index.js";
 import { createSession } from "../src/page/session.js";
 import { Liar, claims, endorse, newSigner, no, signed, stated, yes } from "./liar.js";
 
-vi.mock("../src/core/bundled-ed25519.js", () => {
-  throw new TypeError("Failed to fetch dynamically imported module");
+const network = vi.hoisted(() => ({ isUp: false }));
+vi.mock("../src/core/bundled-ed25519.js", async (importOriginal) => {
+  const original: object = await importOriginal();
+  return {
+    ...original,
+    get verifyEd25519() {
+      if (!network.isUp) throw new TypeError("Failed to fetch dynamically imported module");
+      return (original as { verifyEd25519: unknown }).verifyEd25519;
+    },
+  };
 });
 
 beforeAll(() => {
@@ -53,5 +61,8 @@ test("a build with a statement of its root answers nothing, and blames no settin
   await session.start();
   await session.activate("K");
   expect(session.snapshot()).toMatchObject({ state: "NOT_ACTIVATED", unlocked: false, isAsking: false });
+  network.isUp = true;
+  expect(await falconer.verify("K")).toMatchObject({ ok: true });
+  network.isUp = false;
   liar.stop();
 });
