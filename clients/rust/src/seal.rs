@@ -79,6 +79,20 @@ mod tests {
 
     use super::*;
 
+    /// Stored seals have to match, also those that the TypeScript library has written; its tests have the same texts.
+    #[test]
+    fn form_is_frozen() {
+        let key = LicenseKey::parse("ABC-123-XYZ").unwrap();
+        let stated = LeaseComponents::from_iter([(Label::Mac, [1; 16])]);
+        let checkpoint = TimeCheckpoint { floor: UnixMillis(5), skew_millis: -7 };
+        for (trust, expected) in [
+            (None, "85405fe20341bdc2922599ce23b3484d649638eb131d8b9ccaf9f7fcbc52e44d"),
+            (Some("a statement"), "feb50e15220275df303f4d62d281719271822dfecccd16405195c43ca4be9149"),
+        ] {
+            assert_eq!(seal(checkpoint, "a lease", &key, &stated, trust), expected, "{trust:?}");
+        }
+    }
+
     #[test]
     fn any_changed_input_breaks_the_seal() {
         let key = |text| LicenseKey::parse(text).unwrap();

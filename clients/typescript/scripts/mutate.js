@@ -8,7 +8,7 @@ import { build } from "esbuild";
 
 const HOME = dirname(import.meta.dirname);
 
-/** File, text, text in its place, profile whose vectors have to notice. */
+/** File, text, text in its place, profile whose vectors have to notice, or how the ids of some of them begin. */
 const CHANGES = [
   ["core/answer.ts", "claims.nonce === asked.nonce &&", "", "lease"],
   ["core/answer.ts", "[408, 425, 429].includes(status)", "[408, 429].includes(status)", "lease"],
@@ -28,7 +28,7 @@ const CHANGES = [
   ["core/json.ts", "isObject(value) && isUnambiguous(text)", "isObject(value)", "lease"],
   [
     "core/trust.ts",
-    "known = stored.keys.filter((key) => keys.get(key.kid) === key.x || isNoted(key))",
+    "known = stored.keys.filter((key) => counting.get(key.kid) === key.x || isNoted(key))",
     "known = []",
     "trust",
   ],
@@ -65,27 +65,40 @@ const CHANGES = [
     "state",
   ],
   // A root.
-  ["core/statement.ts", "typ === TYPE &&", "", "trust"],
-  ["core/statement.ts", "Object.keys(more).length === 0", "true", "trust"],
-  ["core/statement.ts", "good.every(isGood) ?", "true ?", "trust"],
-  ["core/statement.ts", "if (!(await isSignedBy(root, `${head}.${body}`, signature))) return null;", "", "trust"],
-  ["core/pins.ts", "offered.iss === held.iss &&", "", "trust"],
-  ["core/pins.ts", "&& offered.serial >= held.serial", "", "trust"],
-  ["core/trust.ts", "offered.serial > held.serial", "offered.serial >= held.serial", "trust"],
+  ["core/statement.ts", "typ === TYPE &&", "", "trust/root"],
+  ["core/statement.ts", "Object.keys(more).length === 0", "true", "trust/root"],
+  ["core/statement.ts", "good.every(isGood) ?", "true ?", "trust/root"],
+  ["core/statement.ts", "if (!(await isSignedBy(root, `${head}.${body}`, signature))) return null;", "", "trust/root"],
+  ["core/pins.ts", "offered.iss === held.iss &&", "", "trust/root"],
+  ["core/pins.ts", "&& offered.serial >= held.serial", "", "trust/root"],
+  ["core/trust.ts", "offered.serial > held.serial", "offered.serial >= held.serial", "trust/root"],
   [
     "core/trust.ts",
     "[...pins.listed, ...stored.keys], statement.distrusted",
     "[...pins.listed, ...stored.keys]",
-    "trust",
+    "trust/root",
   ],
-  ["core/trust.ts", "[...pins.listed, ...stored.keys]", "stored.keys", "trust"],
-  ["core/trust.ts", "const former = new Map(noted);", "const former = new Map();", "state"],
-  ["node/state.ts", "MAX_FORMER_SECONDS = 30", "MAX_FORMER_SECONDS = 31", "state"],
-  ["node/state.ts", "exp: Math.min(own.exp, end)", "exp: own.exp", "state"],
-  ["node/state.ts", "refreshAt: Math.min(own.refreshAt, formerSince)", "refreshAt: own.refreshAt", "state"],
-  ["node/decision.ts", "stored.formerSince !== null && isAboutStored(question)", "false", "state"],
-  ["node/verified.ts", "formerSince === null ? claims.at : -Infinity", "claims.at", "state"],
-  ["node/exchange.ts", "await this.lookForStatement(LOOK_WITH_REQUEST_SECONDS, signal);", "", "state"],
+  ["core/trust.ts", "[...pins.listed, ...stored.keys]", "stored.keys", "trust/root"],
+  ["core/trust.ts", "const former = new Map(noted);", "const former = new Map();", "state/root"],
+  ["core/trust.ts", "good = without(known, statement.distrusted)", "good = known", "state/root"],
+  ["core/trust.ts", "[...keys, ...trusted.retired]", "keys", "state/root"],
+  ["core/trust.ts", "this.retired.get(kid) ??", "", "state/root"],
+  ["core/trust.ts", "new Map([...before.keys, ...before.retired])", "before.keys", "state/root"],
+  ["node/state.ts", "MAX_FORMER_SECONDS = 30", "MAX_FORMER_SECONDS = 31", "state/root"],
+  ["node/state.ts", "exp: Math.min(own.exp, end)", "exp: own.exp", "state/root"],
+  ["node/state.ts", "refreshAt: Math.min(own.refreshAt, formerSince)", "refreshAt: own.refreshAt", "state/root"],
+  ["node/decision.ts", "stored.formerSince !== null && isAboutStored(question)", "false", "state/root"],
+  ["node/verified.ts", "formerSince === null ? claims.at : -Infinity", "claims.at", "state/root"],
+  ["node/exchange.ts", "await this.lookForStatement(LOOK_WITH_REQUEST_SECONDS, signal);", "", "state/root"],
+  // The air gap.
+  ["node/air-gap/text.ts", ".toUpperCase()", "", "state/air-gap"],
+  ["node/air-gap/content.ts", "keys: keys === undefined ? null", "keys: true ? null", "state/air-gap"],
+  ["node/air-gap/taken.ts", "claims.nonce !== pending.nonce", "claims.nonce == null", "state/air-gap"],
+  ["node/air-gap/taken.ts", 'return hasEnded ? "answer_ended" : key', "return key", "state/air-gap"],
+  ["node/air-gap/by-file.ts", "claims.air_gap !== true ||", "", "state/air-gap"],
+  ["node/installation.ts", "Math.max(floorMs, signed.floorMs)", "signed.floorMs", "state/air-gap"],
+  ["node/installation.ts", "signed.floorMs > localMs ? signed.skewMs : skewMs", "skewMs", "state/air-gap"],
+  ["node/installation.ts", "stored.isIntact ? sealed", "true ? sealed", "state/air-gap"],
 ];
 
 const folder = mkdtempSync(join(tmpdir(), "falconer-mutate-"));
@@ -109,7 +122,7 @@ try {
 if (unnoticed > 0) process.exitCode = 1;
 
 /** Ids of the vectors that fail with a change. */
-async function failing(change, ...profiles) {
+async function failing(change, ...starts) {
   const changed = {
     name: "changed",
     setup: ({ onLoad }) =>
@@ -132,7 +145,7 @@ async function failing(change, ...profiles) {
       plugins: [changed],
       logLevel: "error",
     });
-    const printed = execFileSync(process.execPath, [outfile, ...profiles], {
+    const printed = execFileSync(process.execPath, [outfile, ...starts], {
       encoding: "utf8",
       timeout: 120_000,
       killSignal: "SIGKILL",

@@ -192,6 +192,8 @@ test("each answer that does not count has its sentence", async () => {
   await says(answerTo(first, { aud: "ACME" }).file, "other_product");
   await says(answerTo(first, { hw: { board: "0".repeat(32) } }).file, "other_machine");
   await says(answerTo(first, { valid: false, aud: "QF/refusal", code: "REVOKED" }).file, "not_for_this_request");
+  await says(answerTo(first, { exp: Math.floor(Date.now() / 1_000) }).file, "answer_ended");
+  expect(licensing.snapshot().pending?.name).toBe("answer");
   const own = signer;
   signer = newSigner("1");
   const forged = answerTo(first).file;
@@ -204,6 +206,8 @@ test("each answer that does not count has its sentence", async () => {
   expect(await licensing.importResponse(answer.short)).toEqual({ ok: true, state: "ACTIVE" });
   await says(answer.file, "already_imported");
   await says(early.file, "no_request");
+  later = 366 * 86_400_000;
+  await says(answer.file, "answer_ended");
   expect(readFileSync(`${store}.log`, "utf8")).toMatch(/ import damaged_text\n[^]* import lease\n/);
 });
 
@@ -247,7 +251,7 @@ test("a license by file sends nothing by itself, and says how to renew it", asyn
   expect(delayMs(fakeInstallation() as any, past)).toBe(0);
 });
 
-/** What the schedule reads of an installation whose check is due. */
+/** The part of an installation that the schedule reads, with a check that is due. */
 const fakeInstallation = () => ({
   current: { claims: {}, key: {}, record: { pending: null, givenUpKeys: [] }, decision: { kind: "leased" } },
   evaluate: () => ({ state: "REFRESH_DUE", lockCode: null }),

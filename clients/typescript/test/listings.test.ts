@@ -82,7 +82,7 @@ describe("cards", () => {
       "a6:c3:f0:11:22:33",
       "soon",
     ]) {
-      expect(chosenAddress([card("built_in", "a", address), wireless], "physical"), address).toBe("a4:c3:f0:11:22:33");
+      expect(chosenAddress([card("built_in", "0", address), wireless], "physical"), address).toBe("a4:c3:f0:11:22:33");
     }
     expect(chosenAddress([card("built_in", "a", "52:54:00:9a:3c:7e")], "virtual_machine")).toBe("52:54:00:9a:3c:7e");
     expect(chosenAddress([wireless], "light_virtual_machine")).toBeNull();

@@ -1,11 +1,19 @@
 /** A page on plain `http` that cannot load the bundled verifier: nothing is verified, and nothing is called invalid. */
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { LeaseError, createFalconer } from "../src/index.js";
+import { LeaseError, SettingError, createFalconer } from "../src/index.js";
 import { createSession } from "../src/page/session.js";
-import { Liar, claims, endorse, newSigner, no, signed, yes } from "./liar.js";
+import { Liar, claims, endorse, newSigner, no, signed, stated, yes } from "./liar.js";
 
-vi.mock("../src/core/bundled-ed25519.js", () => {
-  throw new TypeError("Failed to fetch dynamically imported module");
+const network = vi.hoisted(() => ({ isUp: false }));
+vi.mock("../src/core/bundled-ed25519.js", async (importOriginal) => {
+  const original: object = await importOriginal();
+  return {
+    ...original,
+    get verifyEd25519() {
+      if (!network.isUp) throw new TypeError("Failed to fetch dynamically imported module");
+      return (original as { verifyEd25519: unknown }).verifyEd25519;
+    },
+  };
 });
 
 beforeAll(() => {
@@ -30,5 +38,31 @@ test("no answer is called a refusal, and none a yes", async () => {
   await session.start();
   await session.activate("K");
   expect(session.snapshot()).toMatchObject({ state: "NOT_ACTIVATED", unlocked: false, lockCode: null });
+  liar.stop();
+});
+
+test("a build with a statement of its root answers nothing, and blames no setting", async () => {
+  const [liar, signer, root] = [await Liar.start(), newSigner("1"), newSigner("root")];
+  const statement = stated(root, 1, [signer]);
+  liar.answer = (path, body) =>
+    path === "/api/keys" ? { body: { keys: [signer.jwk], statement } } : { body: yes(signer, body.nonce) };
+  const falconer = createFalconer({
+    product: "QF",
+    url: liar.url,
+    keys: { keys: [signer.jwk], root: root.jwk, statement },
+  });
+  expect(await falconer.verify("K")).toMatchObject({ ok: false, kind: "unanswered", adviceId: "unreachable" });
+  await falconer.importKeys(JSON.stringify({ keys: [signer.jwk] }));
+  const failure: unknown = await falconer.verifyLease(signed(signer, claims("n"))).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(Error);
+  expect(failure).not.toBeInstanceOf(LeaseError);
+  expect(failure).not.toBeInstanceOf(SettingError);
+  const session = createSession(falconer, { storage: null });
+  await session.start();
+  await session.activate("K");
+  expect(session.snapshot()).toMatchObject({ state: "NOT_ACTIVATED", unlocked: false, isAsking: false });
+  network.isUp = true;
+  expect(await falconer.verify("K")).toMatchObject({ ok: true });
+  network.isUp = false;
   liar.stop();
 });

@@ -14,7 +14,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Licensing, MemoryStore, type Store, StoreError } from "../src/node.js";
 import { componentsOf } from "../src/node/hardware/components.js";
+import { readKey } from "../src/node/key.js";
 import { EMPTY, fromFields, toFields } from "../src/node/record.js";
+import { seal } from "../src/node/seal.js";
 import { PlainFile } from "../src/node/store/plain-file.js";
 
 const FIXTURES = new URL("../../../tests/fixtures/0.2/client-stores/", import.meta.url);
@@ -63,6 +65,15 @@ describe("stores of the Rust library", () => {
     writeFileSync(path, fixture("active.json"));
     expect((await open(path, { board: "another-board", mac: "another-mac" })).status()).toBe("NOT_ACTIVATED");
   });
+});
+
+test("a seal is that of the Rust library", () => {
+  const [key, mac] = [readKey("ABC-123-XYZ")!, "01".repeat(16)];
+  const sealed = { checkpoint: { floorMs: 5, skewMs: -7 }, answer: "a lease" };
+  expect([null, "a statement"].map((trust) => seal({ ...sealed, trust }, key, { mac }))).toEqual([
+    "85405fe20341bdc2922599ce23b3484d649638eb131d8b9ccaf9f7fcbc52e44d",
+    "feb50e15220275df303f4d62d281719271822dfecccd16405195c43ca4be9149",
+  ]);
 });
 
 describe("one plain file", () => {

@@ -228,6 +228,13 @@ fn former_key_of_the_build_verifies_stored_leases() {
     }
 }
 
+/// The seal of a store covers this text, also in the TypeScript library, whose tests have the same one.
+#[test]
+fn sealed_part_names_kids_in_byte_order() {
+    let text = r#"{"keys":[],"statement":"a.b.c","former":{"2":6,"10":5,"🔑":8,"Ａ":7}}"#;
+    assert_eq!(sealed_part(Some(text)).as_deref(), Some(r#"["a.b.c",{"10":5,"2":6,"Ａ":7,"🔑":8}]"#));
+}
+
 #[test]
 fn looks_for_a_statement_once_a_day() {
     let pins = build(None);

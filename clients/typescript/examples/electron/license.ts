@@ -49,6 +49,12 @@ export async function openLicense(
     licensing.transfer(key, { fromDevice }),
   );
   ipc.handle("license:deactivate", () => licensing.deactivate());
+  // Without a network: texts that the window saves, shows as a QR code, and reads. Without a key the request is a renewal.
+  ipc.handle("license:request", (_event, key: string | null, name: string, email: string) =>
+    key === null ? licensing.renewalRequest() : licensing.activationRequest(key, { name, email }),
+  );
+  ipc.handle("license:import", (_event, text: string) => licensing.importResponse(text));
+  ipc.handle("license:receipt", () => licensing.deactivateByReceipt());
   licensing.startRefresher();
   return licensing;
 }

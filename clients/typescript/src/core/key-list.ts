@@ -15,7 +15,7 @@ export function readList(list: unknown): ListedKey[] | null {
   return (list as unknown[]).flatMap((jwk) => (isObject(jwk) ? (readKey(jwk) ?? []) : []));
 }
 
-/** Reads one key. `null` where it is no Ed25519 key. */
+/** Reads one key. `null` for a key of another kind. */
 export function readKey(jwk: JsonObject): ListedKey | null {
   const { kty, crv, kid, x } = jwk;
   if (kty !== "OKP" || crv !== "Ed25519" || !isText(kid) || !isPublicKey(x)) return null;

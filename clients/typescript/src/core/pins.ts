@@ -7,7 +7,8 @@ import { type Statement, readStatement } from "./statement.js";
 
 /** JSON of `GET /api/keys`, or the file that `falconer root pin` writes: as text or read. It must come with the application,
  * from the vendor, and never from the network. */
-export type PublicKeys = string | { readonly keys: readonly object[]; readonly root?: object | null };
+export type PublicKeys =
+  string | { readonly keys: readonly object[]; readonly root?: object | null; readonly statement?: string | null };
 
 /** The keys that an application is built with, and the vendor's root where there is one. */
 export class Pins {

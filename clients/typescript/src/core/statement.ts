@@ -16,7 +16,7 @@ export interface Statement {
   readonly distrusted: ReadonlySet<string>;
 }
 
-/** Reads a statement of this root. `null` where it is none. */
+/** Reads a statement of this root. `null` for every other text. */
 export async function readStatement(jws: unknown, root: string | null): Promise<Statement | null> {
   if (root === null || !isText(jws) || jws.length > MAX_STATEMENT_CHARS) return null;
   const [head = "", body = "", signature = "", ...more] = jws.split(".");

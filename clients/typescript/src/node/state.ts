@@ -52,11 +52,11 @@ export function decisionOf(claims: Claims | null, own: Components | null, former
   return code === null ? { kind: "none" } : { kind: "refused", code };
 }
 
-/** Longest time that a stored lease counts after its key ceased to. Interval and grace are the lease's own words, and the lease
+/** Longest time that a stored lease counts after its key was distrusted. Interval and grace are the lease's own words, and the lease
  * may be forged. */
 const MAX_FORMER_SECONDS = 30 * 86_400;
 
-/** The term of a lease. One by a key that does not count any more is renewed at once, and ends one interval and one grace after
+/** The term of a lease. One by a distrusted key is renewed at once, and ends one interval and one grace after
  * that at the latest. */
 function termOf(claims: Claims, formerSince: number | null): LeaseTerm {
   // A lease with a device has `refresh_at`; without it the check is due at once.

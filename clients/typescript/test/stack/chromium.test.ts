@@ -3,7 +3,8 @@ import type { Server } from "node:http";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Liar, type Told, newSigner, yes } from "../liar.js";
 import { type Profile, claimed } from "../vectors/vectors.js";
 import { duringOutage, issue, operator, stack } from "./control.js";
 import { PORTS } from "./ports.js";
@@ -73,11 +74,11 @@ test.each([
 });
 
 /** Asks about a key in a page of this origin. */
-async function verify(port: number, key: string): Promise<any> {
+async function verify(port: number, key: string, more: object = {}): Promise<any> {
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${port}/core.html`);
   await page.waitForFunction("globalThis.createFalconer");
-  const settings = { product: "QF", url: stack.url, keys: stack.keys, timeoutMs: 3_000 };
+  const settings = { product: "QF", url: stack.url, keys: stack.keys, timeoutMs: 3_000, ...more };
   const answer = await page.evaluate(([own, typed]) => (globalThis as any).createFalconer(own).verify(typed), [
     settings,
     key,
@@ -101,6 +102,51 @@ test("a page asks the real functions across origins", async () => {
 test("a page of an origin that is not allowed gets no answer, and refuses nobody", async () => {
   const { licenseKey } = await issue("--tier", "pro", "--days", "30");
   expect(await verify(OTHER, licenseKey)).toMatchObject({ ok: false, kind: "unanswered", code: null });
+});
+
+test("a page for another product refuses nobody", async () => {
+  const { licenseKey } = await issue("--tier", "pro", "--days", "30");
+  expect(await verify(ALLOWED, licenseKey, { product: "XY" })).toMatchObject({
+    ...{ ok: false, kind: "unanswered", adviceId: "other_product" },
+  });
+});
+
+describe("a server that lies to a page, with the headers that let it answer", () => {
+  const CORS = { "access-control-allow-origin": "*", "access-control-allow-headers": "content-type" };
+  let [liar, signer] = [null as unknown as Liar, newSigner("1")];
+  beforeAll(async () => {
+    [liar, signer] = [await Liar.start(), newSigner("1")];
+  });
+  afterAll(() => liar.stop());
+
+  /** Asks a server that answers this to the question. */
+  async function ask(told: (body: any) => Told | null): Promise<any> {
+    liar.asked.length = 0;
+    liar.answer = (_path, body) => {
+      const answer = body === null ? { status: 204 } : told(body);
+      return answer && { ...answer, headers: { ...CORS, ...answer.headers } };
+    };
+    return verify(ALLOWED, "QF-PRO-KEY", { url: liar.url, keys: { keys: [signer.jwk] } });
+  }
+
+  test("an honest one is believed", async () => {
+    expect(await ask(({ nonce }) => ({ body: yes(signer, nonce) }))).toMatchObject({ ok: true });
+  });
+
+  test.each<[string, (body: any) => Told | null, string]>([
+    ["an unsigned yes", () => ({ body: { valid: true, code: "VALID", tier: "elite" } }), "not_the_server"],
+    ["an unsigned no", () => ({ status: 401, body: { valid: false, code: "REVOKED" } }), "not_the_server"],
+    ["a portal's page", () => ({ body: "<html>Sign in</html>" }), "not_the_server"],
+    ["a portal's redirection", () => ({ status: 307, headers: { location: "/sign-in" } }), "not_the_server"],
+    ["another's signature", ({ nonce }) => ({ body: yes(newSigner("1"), nonce) }), "untrusted_signature"],
+    ["a replayed yes", () => ({ body: yes(signer, "0".repeat(32)) }), "not_for_this_request"],
+    ["another product's yes", ({ nonce }) => ({ body: yes(signer, nonce, { aud: "XY" }) }), "other_product"],
+    ["no answer", () => null, "unreachable"],
+  ])("%s decides nothing", async (_name, told, adviceId) => {
+    expect(await ask(told)).toMatchObject({ ok: false, kind: "unanswered", code: null, adviceId });
+    // The key goes nowhere else.
+    expect(liar.asked.filter(({ path }) => path === "/sign-in")).toEqual([]);
+  });
 });
 
 test("the request of the Flask server's page works unchanged", async () => {

@@ -38,7 +38,7 @@ afterAll(async () => {
 
 /** A new customer, with an empty storage. Anything that the page writes to the console as an error is collected. */
 async function customer(address = URL_OF_PAGE): Promise<{ page: Page; errors: string[] }> {
-  const page = await (await browser.newContext({ viewport: { width: 960, height: 640 } })).newPage();
+  const page = await (await browser.newContext({ viewport: { width: 1_280, height: 800 } })).newPage();
   const errors: string[] = [];
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   page.on("pageerror", (error) => errors.push(error.message));
@@ -55,15 +55,22 @@ const isState = (page: Page, state: string) =>
   page.locator(`[role=status][data-state=${state}]`).waitFor({ timeout: 20_000 });
 const locked = (page: Page) => page.locator(".cards .locked").count();
 
-/** Takes a picture, and lets axe look at the page. */
+/** Takes pictures in both schemes, wide and narrow. In each, axe finds nothing and nothing is cut off at the side. */
 async function look(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
   await page.addScriptTag({ path: AXE });
-  const { violations } = await page.evaluate(() => (globalThis as any).axe.run());
-  expect(
-    violations.map(({ id, nodes }: any) => [id, nodes.map((node: any) => node.html)]),
-    name,
-  ).toEqual([]);
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [1_280, 400]) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.screenshot({ path: join(PICTURES, `${name}-${colorScheme}-${width}.png`) });
+      const { violations } = await page.evaluate(() => (globalThis as any).axe.run());
+      const seen = violations.map(({ id, nodes }: any) => [id, nodes.map((node: any) => node.html)]);
+      expect(seen, `${name} ${colorScheme} ${width}`).toEqual([]);
+      expect(await page.evaluate("document.documentElement.scrollWidth"), `${name} ${width}`).toBeLessThanOrEqual(
+        width,
+      );
+    }
+  }
 }
 
 test("activates, and survives a reload and an outage", async () => {

@@ -1,7 +1,7 @@
 /** The Electron example's main-process part, in Node against the real functions. Electron's IPC copies by structured clone. */
 import { expect, test } from "vitest";
 import { openLicense } from "../../examples/electron/license.js";
-import type { Outcome, Snapshot } from "../../src/node.js";
+import type { Outcome, Snapshot, TextOutcome } from "../../src/node.js";
 import { issue, newStore, stack } from "./control.js";
 
 test("windows activate, and see a snapshot without the key", async () => {
@@ -32,5 +32,11 @@ test("windows activate, and see a snapshot without the key", async () => {
   });
   expect(JSON.stringify(seen)).not.toContain(licenseKey);
   expect(await invoke<Outcome>("license:deactivate")).toMatchObject({ ok: true });
+  // The same window has no network.
+  const request = await invoke<TextOutcome>("license:request", licenseKey, "Anna Example", "");
+  expect(request).toMatchObject({ ok: true, text: { fileName: "falconer-request.txt" } });
+  expect(seen.at(-1)).toMatchObject({ state: "NOT_ACTIVATED", pending: { name: "answer" } });
+  expect(await invoke<Outcome>("license:import", "a text")).toMatchObject({ ok: false, adviceId: "not_an_answer" });
+  expect(await invoke<Outcome>("license:receipt")).toMatchObject({ ok: false, adviceId: "missing_key" });
   await licensing.close();
 });

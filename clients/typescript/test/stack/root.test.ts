@@ -20,7 +20,7 @@ beforeAll(async () => {
   writeFileSync(inFolder("passphrase.txt"), "six words that nobody would guess", { mode: 0o600 });
   stack.operator("root", "init", "--out", inFolder("root.key"), ...PASSPHRASE);
   stack.operator("root", "sign", ...ROOT_KEY, ...PASSPHRASE);
-  stack.operator("root", "pin", ...ROOT_KEY, "--out", inFolder("falconer-keys.json"));
+  stack.operator("root", "pin", ...ROOT_KEY, ...PASSPHRASE, "--out", inFolder("falconer-keys.json"));
   await stack.restart();
 });
 afterAll(() => stack.stop());

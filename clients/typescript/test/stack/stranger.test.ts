@@ -4,10 +4,11 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { issue, stack } from "./control.js";
+import { issue, operator, stack } from "./control.js";
 
 const HOME = join(import.meta.dirname, "../..");
 const OWN = readFileSync(join(HOME, "README.md"), "utf8");
+const INTEGRATING = readFileSync(join(HOME, "../../docs/integrating.md"), "utf8");
 const PROJECT = readFileSync(join(HOME, "../../README.md"), "utf8");
 let folder = "";
 
@@ -42,6 +43,10 @@ function run(file: string, code: string, home = folder): Promise<string> {
   });
 }
 
+function installExpress(): void {
+  execFileSync("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "express@5"], { cwd: folder });
+}
+
 test("only what belongs into the package is in it", () => {
   const files = execFileSync("npm", ["pack", "--dry-run", "--json"], { cwd: HOME, encoding: "utf8" });
   const paths: string[] = JSON.parse(files)[0].files.map(({ path }: { path: string }) => path);
@@ -69,6 +74,27 @@ test("the README's lines activate a device", async () => {
   expect(await run("device.mjs", ask + block(OWN, "Licensing.open"))).toMatch(/^20\d\d-/);
 });
 
+test("the README's lines license a device without a network", async () => {
+  const { licenseKey, licenseId } = await issue("--tier", "pro", "--days", "400");
+  await operator("set-policy", licenseId, "air_gap_days=90");
+  const words = ["falconer-request.txt", "--out", "falconer-answer.txt"].map((word) =>
+    word.startsWith("--") ? word : join(folder, word),
+  );
+  const vendor = `await fetch(${JSON.stringify(`${stack.control}/?${encodeURIComponent(JSON.stringify(["activate-offline", ...words]))}`)});`;
+  const begin = `
+import { readFileSync, writeFileSync } from "node:fs";
+import { Licensing } from "falconer-licensing/node";
+const keys = readFileSync("falconer-keys.json", "utf8");
+const noNetwork = async (url) => { throw new Error(url + " was asked"); };
+const licensing = await Licensing.open({ product: "QF", url: ${JSON.stringify(stack.url)}, keys, appId: "com.example.app", fetch: noNetwork });
+const [key, name, email] = [${JSON.stringify(licenseKey)}, "Anna Example", "anna@example.com"];
+`;
+  const lines = block(OWN, "activationRequest").replace(/^\/\/ The vendor: .*$/m, vendor);
+  const end =
+    '\nconsole.log(licensing.status(), licensing.hasFeature("copy_trading"), licensing.snapshot().license.airGap);\n';
+  expect(await run("air-gap.mjs", begin + lines + end)).toBe("ACTIVE true true\n");
+});
+
 test("the project's first screen has the same lines", async () => {
   const { licenseKey } = await issue("--tier", "pro", "--days", "30");
   const ask = `const askTheUser = async () => [${JSON.stringify(licenseKey)}, { name: "Anna Example" }];\n`;
@@ -77,9 +103,31 @@ test("the project's first screen has the same lines", async () => {
   expect(await run("first-screen.mjs", ask + lines + end)).toContain("ACTIVE true");
 });
 
+test("the server of docs/integrating.md keeps what a page cannot", async () => {
+  installExpress();
+  const [good, revoked] = [await issue("--tier", "pro", "--days", "30"), await issue("--tier", "pro", "--days", "30")];
+  await operator("revoke", "--reason", "test", revoked.licenseId);
+  const begin = `import { readFileSync } from "node:fs";
+const keys = readFileSync("falconer-keys.json", "utf8");
+const signals = ["buy"];\n`;
+  const end = `
+const site = app.listen(0, "127.0.0.1", async () => {
+  const url = "http://127.0.0.1:" + site.address().port + "/api/signals";
+  const ask = async (key) => {
+    const answer = await fetch(url, key === null ? {} : { headers: { authorization: "Bearer " + key } });
+    return [answer.status, (await answer.text()).includes("buy")].join();
+  };
+  // The page may be changed as its visitor likes; the signals are not in it.
+  console.log(await ask("${good.licenseKey}"), await ask(null), await ask("${revoked.licenseKey}"), await ask("QF-PRO-FORGED"));
+  site.close();
+});`;
+  const printed = await run("integrating.mjs", begin + block(INTEGRATING, "requireLicense(falconer") + end);
+  expect(printed).toBe("200,true 401,false 403,false 403,false\n");
+});
+
 test("the README's server serves a license", async () => {
   const { licenseKey } = await issue("--tier", "pro", "--days", "30");
-  execFileSync("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "express@5"], { cwd: folder });
+  installExpress();
   const keys = 'import { readFileSync } from "node:fs";\nconst keys = readFileSync("falconer-keys.json", "utf8");\n';
   const end = `
 const site = app.listen(0, "127.0.0.1", async () => {

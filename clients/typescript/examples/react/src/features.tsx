@@ -10,7 +10,7 @@ const FEATURES = [
 
 /** Cards of all features; those that the license lacks say so. */
 export function Features() {
-  const isElite = useFeature("market_intelligence");
+  const hasSignals = useFeature("market_intelligence");
   return (
     <section aria-labelledby="features">
       <h2 id="features">Features</h2>
@@ -24,7 +24,7 @@ export function Features() {
           </li>
         ))}
       </ul>
-      {isElite && <p>Thank you for being an elite trader.</p>}
+      {hasSignals && <p>The signals of the whole market are on.</p>}
     </section>
   );
 }

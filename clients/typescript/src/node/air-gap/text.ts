@@ -16,7 +16,7 @@ export interface AirGapText {
   readonly fileName: string;
 }
 
-/** Why a text is not one of a kind. Each is the id of its advice. */
+/** Reasons against a text. Each is the id of its advice. */
 export type TextFault = "not_an_answer" | "own_text" | "damaged_text";
 
 /** Writes content as a file and as one line. */
@@ -85,7 +85,7 @@ function encode(bytes: Buffer): string {
   return bits === 0 ? text : text + SYMBOLS.charAt((held << (SYMBOL_BITS - bits)) & 31);
 }
 
-/** The first bytes that symbols stand for; `null` where they are fewer, or one of them is none. Bits behind them belong to the
+/** The first bytes that symbols stand for; `null` for too few, and for a symbol of another alphabet. Bits behind them belong to the
  * next byte or to nothing. `O` reads as 0, `I` and `L` as 1. */
 function decode(symbols: string, count: number): Buffer | null {
   const bytes = Buffer.alloc(count);

@@ -1,4 +1,5 @@
 /** Chooses the network card that identifies a machine. */
+import { DOCKS, HYPERVISORS } from "./card-makers.js";
 import { componentOf } from "./components.js";
 import type { Surroundings } from "./guest.js";
 import { BUSES, type Card } from "./listing.js";
@@ -16,15 +17,6 @@ export function chosenAddress(cards: readonly Card[], surroundings: Surroundings
   return found[0]?.address ?? null;
 }
 
-/** Addresses that hypervisors give to the guests' and to their own cards (IEEE's registry of makers). Outside a guest such
- * a card is software: every computer with VMware Workstation has one. */
-const HYPERVISORS = ["000569", "000c29", "001c14", "005056", "00155d", "001c42", "080027", "00163e", "bc2411"];
-/** Makers of docking stations and adapters, and of the chips in them (IEEE's registry of makers). At a hot desk the address
- * belongs to the desk. No computer has a card of theirs built in. */
-const DOCKS = [
-  ...["00051b", "000ec6", "207bd2", "cc4792", "f8e43b", "000f9d", "6ca936", "00133b", "00228b", "00249b", "0050b6"],
-  ...["0c3796", "9cebe8", "108286", "3c18a0", "606d3c", "4c56df", "644bf0", "8cae4c", "a0cec8", "e8ea6a"],
-];
 /** Bit of an address that some administrator or program chose, and not the card's maker. */
 const LOCALLY_ADMINISTERED = 0b10;
 
@@ -37,8 +29,7 @@ function proving(text: string, surroundings: Surroundings): string | null {
   if (octets.length !== 6 || octets.some(Number.isNaN)) return null;
   const digits = octets.map((octet) => octet.toString(16).padStart(2, "0"));
   const maker = digits.slice(0, 3).join("");
-  const isMakers =
-    ((octets[0] ?? 0) & LOCALLY_ADMINISTERED) === 0 && !HYPERVISORS.includes(maker) && !DOCKS.includes(maker);
+  const isMakers = ((octets[0] ?? 0) & LOCALLY_ADMINISTERED) === 0 && !HYPERVISORS.has(maker) && !DOCKS.has(maker);
   // Hypervisors choose the addresses of their guests, and most of these are locally administered.
   const counts = surroundings === "virtual_machine" || (surroundings === "physical" && isMakers);
   return counts ? componentOf("mac", digits.join(":")) : null;

@@ -1,5 +1,5 @@
 /** Values that prove nothing: two machines that share one are not the same machine, so it counts as absent. */
-import { NUMBERS, TEXTS } from "./placeholder-table.js";
+import { ADDRESS_PREFIXES, COUNTING, NUMBERS, TEXTS } from "./placeholder-table.js";
 import type { Label } from "./components.js";
 
 /** True if a normalized value proves nothing as this part of a machine. */
@@ -22,11 +22,6 @@ function isPlaceholder(value: string): boolean {
   );
 }
 
-/** How addresses begin that a product gives out anew on each machine: VMware's host adapters, VirtualBox's host-only
- * network, Docker, and Google Compute Engine's guests. */
-const ADDRESS_PREFIXES = ["005056c0", "0a002700", "0242", "4201"];
-/** Digits in a row that nobody's serial number has. */
-const COUNTING = ["01234567890123456789", "12345678901234567890"];
 /** Least length of a run of counting digits. A shorter run may be a real number. */
 const SHORTEST_COUNTING = 4;
 /** A serial number of fewer characters is a default or a count. */
