@@ -61,7 +61,7 @@ enum Shown {
     Act(usize),
     /// The test of this name holds it.
     Test(&'static str),
-    /// It is about the drill, the emulator, our scripts or a choice of ours, and says nothing about AWS.
+    /// It is about the drill, the emulator, our scripts or our own choice, and says nothing about AWS.
     Ours,
 }
 
