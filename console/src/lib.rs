@@ -5,24 +5,32 @@
 //! (`reading` and `writing`).
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod again;
 mod assets;
+mod bulk_change;
+mod bulk_issue;
 mod calendar;
 mod changes;
 mod command_line;
 mod counts;
 mod entrance;
 mod forms;
+mod grants;
 mod guard;
+mod inputs;
 mod jobs;
 mod kept;
 mod moments;
+mod move_in;
 mod pages;
 mod reading;
 mod routes;
+mod runs;
 mod server;
 mod shell;
 mod tokens;
 mod trouble;
+mod typed_import;
 mod views;
 mod worker;
 mod writing;

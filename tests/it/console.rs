@@ -3,6 +3,7 @@
 mod attacks;
 mod changes;
 mod ending;
+mod many;
 mod pages;
 mod sections;
 
