@@ -20,7 +20,7 @@ DASHES = dict.fromkeys([*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63, 0xFF0D],
 
 KEY = re.compile(r"([A-Z0-9]{2,8})-([A-Z0-9_]{1,16})-((?:[A-Z0-9]{5}-?){5}[A-Z0-9]{5})", re.ASCII)
 MAX_KEY_BYTES = 128
-# Generations a ring may have: one Crockford digit, and 0 is none.
+# Generations a ring may have: one Crockford digit other than 0.
 GENERATIONS = {str(number) for number in range(1, 32)}
 
 

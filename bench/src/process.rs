@@ -12,7 +12,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// Processor time of a process so far, in its own code and in the kernel's.
 pub(crate) fn processor_time(pid: u32) -> Result<Duration> {
     let stat = read(pid, "stat")?;
-    // The program's name stands in brackets and may hold anything; what follows it is numbers.
+    // The program's name is in brackets and may hold anything; what follows it is numbers.
     let fields: Vec<&str> =
         stat.rsplit_once(')').map(|(_, after)| after.split_whitespace().collect()).unwrap_or_default();
     let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok());

@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 
 use crate::server::{Call, Server, ServerReaction};
 
-/// The caller, as ministack has it: nobody has proved anything.
+/// The caller, as ministack names everybody: neither checks a signature.
 pub const CALLER: &str = "arn:aws:iam::000000000000:root";
 /// The account of the caller.
 const ACCOUNT: &str = "000000000000";

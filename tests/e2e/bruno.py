@@ -1,4 +1,4 @@
-"""Sends the requests of a Bruno collection and judges the answers by the assertions that stand in the files.
+"""Sends the requests of a Bruno collection and judges the answers by the assertions in its files.
 
     bruno.py FOLDER
 

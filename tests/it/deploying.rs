@@ -56,45 +56,45 @@ const OF_AWS: [&str; 44] = [
 ];
 
 /// The reason why a sentence about AWS needs no mark.
-enum Shown {
+enum ShownBy {
     /// This act of the drill plays it.
     Act(usize),
     /// The test of this name holds it.
     Test(&'static str),
-    /// It is about the drill, the emulator, our scripts or a choice of ours, and says nothing about AWS.
+    /// The sentence is about the drill, the emulator, a script or a choice of Falconer, and claims nothing of AWS.
     Ours,
 }
 
 /// The beginnings of the sentences that name AWS and have no mark.
-const SHOWN: [(&str, Shown); 28] = [
-    ("It deploys [template.yaml]", Shown::Act(1)),
-    ("The blocks of commands on this page need an account", Shown::Ours),
-    ("With the stack's name it also asks the account", Shown::Act(1)),
-    ("**Act 1** deploys into an empty account", Shown::Act(1)),
-    ("Metrics have the dimension `Stack`", Shown::Test("alarms_watch_the_stack_that_writes")),
-    ("**Put no other proxy than CloudFront", Shown::Test("forged_header_without_secret_is_ignored")),
-    ("With a wrong one, none, two", Shown::Test("wrong_secret_is_ignored")),
-    ("It is a parameter with `NoEcho`", Shown::Ours),
-    ("First deploy `OriginVerifySecret=NEW,OLD`", Shown::Test("viewer_is_the_caller_with_the_secret")),
-    ("Requests go to the alias `live`", Shown::Act(3)),
-    ("SAM alone would not notice it", Shown::Act(3)),
-    ("The template therefore names the parameters", Shown::Act(3)),
-    ("**Act 3** deploys new code", Shown::Act(3)),
-    ("Take the alarms away", Shown::Test("ringing_alarm_can_be_taken_from_a_deployment")),
-    ("CloudFormation rolls everything back", Shown::Act(4)),
-    ("**Act 4** deploys a package", Shown::Act(4)),
-    ("No request fails, each alias is where it was", Shown::Act(4)),
-    ("Check out the version before and deploy it", Shown::Ours),
-    ("Deploy the version before with", Shown::Ours),
-    ("[scripts/adopt.sh](../scripts/adopt.sh) puts both tables", Shown::Act(6)),
-    ("It cuts their part out of `template.yaml`", Shown::Act(6)),
-    ("The emulated account is ministack", Shown::Ours),
-    ("Where it lacks something, or differs from AWS", Shown::Ours),
-    ("The account enforces what the roles allow", Shown::Act(1)),
-    ("It does not notice a missing right to write logs", Shown::Ours),
-    ("deploy the version before with", Shown::Ours),
-    ("the trial takes ten minutes", Shown::Ours),
-    ("`Retain` stays:", Shown::Ours),
+const SHOWN: [(&str, ShownBy); 28] = [
+    ("It deploys [template.yaml]", ShownBy::Act(1)),
+    ("The blocks of commands on this page need an account", ShownBy::Ours),
+    ("With the stack's name it also asks the account", ShownBy::Act(1)),
+    ("**Act 1** deploys into an empty account", ShownBy::Act(1)),
+    ("Metrics have the dimension `Stack`", ShownBy::Test("alarms_watch_the_stack_that_writes")),
+    ("**Put no other proxy than CloudFront", ShownBy::Test("forged_header_without_secret_is_ignored")),
+    ("With a wrong one, none, two", ShownBy::Test("wrong_secret_is_ignored")),
+    ("It is a parameter with `NoEcho`", ShownBy::Ours),
+    ("First deploy `OriginVerifySecret=NEW,OLD`", ShownBy::Test("viewer_is_the_caller_with_the_secret")),
+    ("Requests go to the alias `live`", ShownBy::Act(3)),
+    ("SAM alone would not notice it", ShownBy::Act(3)),
+    ("The template therefore names the parameters", ShownBy::Act(3)),
+    ("**Act 3** deploys new code", ShownBy::Act(3)),
+    ("Take the alarms away", ShownBy::Test("ringing_alarm_can_be_taken_from_a_deployment")),
+    ("CloudFormation rolls everything back", ShownBy::Act(4)),
+    ("**Act 4** deploys a package", ShownBy::Act(4)),
+    ("No request fails, each alias is where it was", ShownBy::Act(4)),
+    ("Check out the version before and deploy it", ShownBy::Ours),
+    ("Deploy the version before with", ShownBy::Ours),
+    ("[scripts/adopt.sh](../scripts/adopt.sh) puts both tables", ShownBy::Act(6)),
+    ("It cuts their part out of `template.yaml`", ShownBy::Act(6)),
+    ("The emulated account is ministack", ShownBy::Ours),
+    ("Where it lacks something, or differs from AWS", ShownBy::Ours),
+    ("The account enforces what the roles allow", ShownBy::Act(1)),
+    ("It does not notice a missing right to write logs", ShownBy::Ours),
+    ("deploy the version before with", ShownBy::Ours),
+    ("the trial takes ten minutes", ShownBy::Ours),
+    ("`Retain` stays:", ShownBy::Ours),
 ];
 
 fn page() -> String {
@@ -221,9 +221,9 @@ fn each_sentence_without_a_mark_is_shown() {
         let found = sentences.iter().filter(|sentence| sentence.starts_with(beginning)).count();
         assert_eq!(found, 1, "sentences that begin with {beginning:?}");
         let exists = match shown {
-            Shown::Act(number) => (1..=acts).contains(number),
-            Shown::Test(name) => sources.contains(&format!("#[test]\nfn {name}()")),
-            Shown::Ours => true,
+            ShownBy::Act(number) => (1..=acts).contains(number),
+            ShownBy::Test(name) => sources.contains(&format!("#[test]\nfn {name}()")),
+            ShownBy::Ours => true,
         };
         assert!(exists, "nothing of that name shows {beginning:?}");
     }

@@ -185,7 +185,7 @@ fn empty_values_are_absent() {
         let reply = post(&stack, "/api/verify", &body);
         assert_eq!((reply.code(), ignored(&reply)), ("VALID", vec![]), "{one}");
     }
-    // A blank key beside a good one is nothing; alone it is a key that is wrong.
+    // A blank key beside a good one is ignored; a blank key alone is refused.
     for (body, status, code) in [
         (format!(r#"{{"license":"","licenseKey":"{key}"}}"#), 200, "VALID"),
         (format!(r#"{{"license":[],"license_key":"{key}"}}"#), 200, "VALID"),
@@ -214,7 +214,7 @@ fn deciding_members_are_not_ignored() {
     let stack = TestStack::start();
     let (key, machine) = (stack.put(Fixture::pro()), Machine::named("a"));
     for (sent, status, code) in [
-        // At its end it is nothing that a key could end with; inside it takes a character's place.
+        // No key has such a character, neither at its end nor in the place of another one.
         (format!(r#""license":"{}\ud83d{}""#, &key[..20], &key[21..]), 401, "INVALID_SIGNATURE"),
         (format!(r#""license":"{key}","license":"{}""#, &key[..key.len() - 1]), 401, "INVALID_SIGNATURE"),
         (format!(r#""license":12,"license_key":"{key}""#), 400, "INVALID_FIELD"),

@@ -70,7 +70,7 @@ def grants(resource):
     for document in documents(resource):
         for statement in as_list(document["Statement"]):
             if set(statement) - {"Condition"} != {"Effect", "Action", "Resource"} or statement["Effect"] != "Allow":
-                raise SystemExit(f"a statement that is no plain list of actions and resources: {json.dumps(statement)}")
+                raise SystemExit(f"a statement that is not a plain list of actions and resources: {json.dumps(statement)}")
             for target in as_list(statement["Resource"]):
                 found.setdefault(named(target) + narrowed(statement), set()).update(as_list(statement["Action"]))
     return {target: sorted(actions) for target, actions in found.items()}

@@ -27,7 +27,7 @@ def main():
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     signal.signal(signal.SIGALRM, lambda *_: give_up(pid))
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    # A stop of ours is a closed terminal for what runs in it.
+    # Who stops this program closes the terminal of the command that runs in it.
     signal.signal(signal.SIGTERM, lambda *_: give_up(pid))
     while part := shown(terminal):
         sys.stdout.buffer.write(part)

@@ -306,7 +306,7 @@ impl KeyringContext {
         if self.options.json {
             return;
         }
-        // The change is made, so a ring that cannot be read again right now is no failure of it.
+        // The change is made. It has not failed if the ring cannot be read again right now.
         let Ok(draft) = operations::open(&self.writer).await else { return };
         for reminder in root::reminders(draft.ring()) {
             output::note(&reminder);

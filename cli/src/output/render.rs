@@ -83,7 +83,7 @@ fn own_policy_text(license: &License) -> Option<String> {
     (!own.is_empty()).then(|| own.join(", "))
 }
 
-/// Limits for a person; `None` where there are none.
+/// Limits for a person; `None` for a license without any.
 pub(crate) fn limits_text(limits: &Limits) -> Option<String> {
     let limits: Vec<_> = limits.iter().map(|(name, value)| format!("{name} {value}")).collect();
     (!limits.is_empty()).then(|| limits.join(", "))

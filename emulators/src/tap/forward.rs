@@ -41,7 +41,7 @@ type Performed = (Option<u16>, Vec<(String, f64)>, ServerReaction);
 impl TapState {
     fn arrived(&self, call: &Call) -> (u64, Fault) {
         let request: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-        // Numbered under the lock, so that the records stand in the order of their numbers.
+        // Numbered under the lock, so that the records are in the order of their numbers.
         let mut records = lock(&self.records);
         let seen = Seen {
             operation: operation(call),

@@ -87,7 +87,7 @@ pub enum StatementError {
     /// The signature does not fit the bytes, or is of another root.
     #[error("bad signature")]
     BadSignature,
-    /// A key that is good and distrusted at once, or an `x` that is no key.
+    /// A key that is good and distrusted at once, or an `x` that is not a key.
     #[error("contradictory key statement")]
     Contradiction,
 }

@@ -1,78 +1,178 @@
-//! The picture of `stats`: a line for each thing that was counted, over the days.
+//! Pictures: that of `stats`, a line for each thing that was counted, and the frame that the bench draws its own in.
+//!
+//! A picture brings its own white ground, so it reads the same on a page in any scheme. The names of its lines are below the
+//! axes, where they cover no curve.
+
+use std::ops::Range;
 
 use jiff::Timestamp;
+use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 
 use crate::stats::{Day, Statistics};
 
-/// Size of the picture, in pixels: as wide as a page, and readable at half of that.
-const SIZE: (u32, u32) = (960, 480);
+/// Size of a picture, in pixels: as wide as a page, and readable at half of that.
+pub const SIZE: (u32, u32) = (960, 480);
 /// Size of its title and of its other texts, in pixels.
 const TITLE_PIXELS: u32 = 22;
 const TEXT_PIXELS: u32 = 15;
-/// Days that are named under the picture.
+const MARGIN_PIXELS: u32 = 16;
+/// At the right, half of the last label under the axis goes beyond the axis.
+const LAST_LABEL_PIXELS: u32 = 56;
+/// The names under a picture: columns, and the height of a row.
+const LEGEND_COLUMNS: usize = 3;
+const LEGEND_ROW_PIXELS: u32 = 24;
+/// Colours that differ for people who cannot tell red from green, after Okabe and Ito's palette.
+const COLOURS: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(230, 159, 0),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+];
+/// Days that are named under the picture of `stats`.
 const MAX_DAYS_LABELLED: usize = 8;
 
-type ChartSeries = (&'static str, RGBColor, fn(&Day) -> u64);
+/// Lines over two axes, and their names.
+pub struct Picture<'a> {
+    /// The title above.
+    pub title: &'a str,
+    /// What the axes show.
+    pub across: &'a str,
+    /// The same, upwards.
+    pub up: &'a str,
+    /// At most six, which have a colour each.
+    pub lines: Vec<ChartLine>,
+    /// The text at a number of the axis below; empty for none.
+    pub label: &'a dyn Fn(f64) -> String,
+}
 
-/// Lines of the chart: name, colour, and count of a day. The colours of Okabe and Ito's palette differ for people who
-/// cannot tell red from green.
+/// A line and its name.
+pub struct ChartLine {
+    /// Its name below the axes.
+    pub name: String,
+    /// From left to right.
+    pub points: Vec<(f64, f64)>,
+    /// How large each point is shown; none is at 0.
+    pub point_pixels: u32,
+}
+
+impl Picture<'_> {
+    /// An SVG document with these axes.
+    ///
+    /// # Errors
+    /// The drawing library's error; it only writes into memory.
+    pub fn svg<X>(
+        &self,
+        across: impl AsRangedCoord<CoordDescType = X, Value = f64>,
+        up: Range<f64>,
+    ) -> Result<String, String>
+    where
+        X: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    {
+        let mut text = String::new();
+        self.draw(SVGBackend::with_string(&mut text, SIZE), across, up).map_err(|error| error.to_string())?;
+        Ok(text)
+    }
+
+    fn draw<'b, X>(
+        &self,
+        backend: SVGBackend<'b>,
+        across: impl AsRangedCoord<CoordDescType = X, Value = f64>,
+        up: Range<f64>,
+    ) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'b> as DrawingBackend>::ErrorType>>
+    where
+        X: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    {
+        let area = backend.into_drawing_area();
+        area.fill(&WHITE)?;
+        let rows = self.lines.len().div_ceil(LEGEND_COLUMNS).max(1);
+        let (axes, legend) = area.split_vertically(lowest_of_the_axes(rows));
+        let mut chart = ChartBuilder::on(&axes)
+            .caption(self.title, ("sans-serif", TITLE_PIXELS))
+            .margin(MARGIN_PIXELS)
+            .margin_right(LAST_LABEL_PIXELS)
+            .x_label_area_size(48)
+            .y_label_area_size(64)
+            .build_cartesian_2d(across, up)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .label_style(("sans-serif", TEXT_PIXELS))
+            .x_labels(MAX_DAYS_LABELLED)
+            .x_label_formatter(&|number| (self.label)(*number))
+            .y_label_formatter(&|number| plain(*number))
+            .x_desc(self.across)
+            .y_desc(self.up)
+            .draw()?;
+        for (line, colour) in self.lines.iter().zip(COLOURS) {
+            let points = line.points.iter().copied();
+            chart
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(line.point_pixels))?;
+        }
+        let font = ("sans-serif", TEXT_PIXELS).into_font();
+        let cells = legend.split_evenly((rows, LEGEND_COLUMNS));
+        for ((line, colour), cell) in self.lines.iter().zip(COLOURS).zip(cells) {
+            cell.draw(&PathElement::new([(40, 8), (60, 8)], colour.stroke_width(3)))?;
+            cell.draw(&Text::new(line.name.clone(), (68, 1), font.clone()))?;
+        }
+        area.present()
+    }
+}
+
+/// The pixel below which nothing but the names of the lines is.
+fn lowest_of_the_axes(rows: usize) -> u32 {
+    SIZE.1 - u32::try_from(rows).unwrap_or_default() * LEGEND_ROW_PIXELS
+}
+
+/// A number as a label, without what the steps of an axis leave behind the sixth digit.
+#[must_use]
+pub fn plain(number: f64) -> String {
+    ((number * 1e6).round() / 1e6).to_string()
+}
+
+type ChartSeries = (&'static str, fn(&Day) -> u64);
+
+/// The lines of `stats`: name, and count of a day.
 const LINES: [ChartSeries; 3] = [
-    ("Activations", RGBColor(0, 114, 178), |day| day.activations),
-    ("Transfers", RGBColor(230, 159, 0), |day| day.transfers),
-    ("Refusals", RGBColor(213, 94, 0), |day| day.refusals),
+    ("Activations", |day| day.activations),
+    ("Refusals", |day| day.refusals),
+    ("Transfers", |day| day.transfers),
 ];
 
-/// An SVG document.
+/// An SVG document of the days.
 ///
 /// # Errors
 /// The drawing library's error; it only writes into memory.
 pub fn svg(statistics: &Statistics) -> Result<String, String> {
-    let mut text = String::new();
-    draw(statistics, SVGBackend::with_string(&mut text, SIZE)).map_err(|error| error.to_string())?;
-    Ok(text)
-}
-
-fn draw<'a>(
-    statistics: &Statistics,
-    backend: SVGBackend<'a>,
-) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>> {
-    let area = backend.into_drawing_area();
-    area.fill(&WHITE)?;
     let days: Vec<_> = statistics.days.iter().collect();
-    let counts = days.iter().flat_map(|(_, day)| LINES.map(|(_, _, count)| count(day)));
+    let counts = days.iter().flat_map(|(_, day)| LINES.map(|(_, count)| count(day)));
     let highest = counts.max().unwrap_or_default().max(1);
     let last = days.len().saturating_sub(1).max(1);
-    let mut chart = ChartBuilder::on(&area)
-        .caption("Licenses: activations, transfers and refusals a day", ("sans-serif", TITLE_PIXELS))
-        .margin(16)
-        .x_label_area_size(32)
-        .y_label_area_size(56)
-        .build_cartesian_2d(0..last, 0..highest + highest.div_ceil(10))?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .label_style(("sans-serif", TEXT_PIXELS))
-        .x_labels(MAX_DAYS_LABELLED)
-        .x_label_formatter(&|index| days.get(*index).map_or_else(String::new, |(start, _)| date(**start)))
-        .draw()?;
-    for (name, colour, count) in LINES {
-        let points = days.iter().enumerate().map(|(index, (_, day))| (index, count(day)));
-        let line = LineSeries::new(points, colour.stroke_width(2)).point_size(2);
-        chart
-            .draw_series(line)?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
-    }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .label_font(("sans-serif", TEXT_PIXELS))
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
-    area.present()
+    let line = |(name, count): ChartSeries| {
+        let points = days.iter().enumerate().map(|(index, (_, day))| (real(index as u64), real(count(day))));
+        ChartLine { name: name.to_owned(), points: points.collect(), point_pixels: 2 }
+    };
+    // Between two days of a short time there are steps of the axis that no day has.
+    let label = |number: f64| {
+        let day = days.iter().enumerate().find(|(index, _)| (real(*index as u64) - number).abs() < 1e-6);
+        day.map_or_else(String::new, |(_, (start, _))| date(**start))
+    };
+    let picture = Picture {
+        title: "Licenses: activations, refusals and transfers a day",
+        across: "days, in UTC",
+        up: "a day",
+        lines: LINES.map(line).into(),
+        label: &label,
+    };
+    picture.svg(0.0..real(last as u64), 0.0..real(highest + highest.div_ceil(10)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a pixel is coarser than the error of any count")]
+fn real(count: u64) -> f64 {
+    count as f64
 }
 
 fn date(start: i64) -> String {
@@ -85,18 +185,95 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_line_is_drawn_and_named() {
+    /// A text of a picture: where it begins and ends by an estimate, how high its top is, and its words.
+    struct Label {
+        left: f64,
+        right: f64,
+        top: f64,
+        words: String,
+    }
+
+    /// The texts of a picture that are not turned.
+    fn labels(svg: &str) -> Vec<Label> {
+        let texts = svg.split("<text ").skip(1).filter(|text| !text.contains("rotate("));
+        let of = |text: &str| {
+            let attribute = |name: &str| {
+                let (_, rest) =
+                    text.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("{name} in {text}"));
+                rest.split_once('"').unwrap().0
+            };
+            let number = |name: &str| attribute(name).parse::<f64>().unwrap();
+            let words = text.split_once('>').unwrap().1.split("</text>").next().unwrap().trim().to_owned();
+            // Wider than the letters of any common sans-serif are on average.
+            let width = 0.62 * number("font-size") * real(words.chars().count() as u64);
+            let left = match attribute("text-anchor") {
+                "middle" => number("x") - width / 2.0,
+                "end" => number("x") - width,
+                _ => number("x"),
+            };
+            Label { left, right: left + width, top: number("y"), words }
+        };
+        texts.map(of).collect()
+    }
+
+    fn thirty_days() -> String {
         let mut statistics = Statistics::of_days(30, UnixMillis(1_800_000_000_000));
         for (index, day) in statistics.days.values_mut().enumerate() {
             day.activations = index as u64;
         }
-        let svg = svg(&statistics).unwrap();
-        for (name, RGBColor(red, green, blue), _) in LINES {
+        svg(&statistics).unwrap()
+    }
+
+    #[test]
+    fn every_line_is_drawn_and_named() {
+        let svg = thirty_days();
+        for ((name, _), RGBColor(red, green, blue)) in LINES.iter().zip(COLOURS) {
             assert!(svg.contains(&format!("{name}\n</text>")), "{name}");
             assert!(svg.contains(&format!("#{red:02X}{green:02X}{blue:02X}")), "{name}");
         }
         assert!(svg.contains("Dec 17\n</text>"), "the first day, 2026-12-17");
         assert!(super::svg(&Statistics::of_days(1, UnixMillis(0))).is_ok(), "one day, nothing counted");
+    }
+
+    /// The day at the right end used to lose its last letters.
+    #[test]
+    fn no_label_is_cut_off() {
+        for days in [1, 2, 7, 29, 30, 31, 90, 366] {
+            let svg = super::svg(&Statistics::of_days(days, UnixMillis(1_800_000_000_000))).unwrap();
+            let labels = labels(&svg);
+            assert!(labels.iter().any(|label| label.words.contains(' ')), "{days} days");
+            for label in labels {
+                let inside = 0.0 <= label.left && label.right <= f64::from(SIZE.0);
+                assert!(inside, "{days} days: {} from {} to {}", label.words, label.left, label.right);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_below_the_curves() {
+        let (svg, axes) = (thirty_days(), f64::from(lowest_of_the_axes(1)));
+        let labels = labels(&svg);
+        for (name, _) in LINES {
+            let label = labels.iter().find(|label| label.words == name).unwrap();
+            assert!(label.top >= axes, "{name} at {}", label.top);
+        }
+        let curves = svg.split("<polyline ").skip(1).filter(|line| line.contains("stroke-width=\"2\""));
+        for curve in curves {
+            let points = curve.split_once("points=\"").unwrap().1.split_once('"').unwrap().0;
+            let lowest = points.split_whitespace().map(|point| point.split_once(',').unwrap().1);
+            assert!(lowest.map(|y| y.parse::<f64>().unwrap()).all(|y| y < axes), "{points}");
+        }
+    }
+
+    /// On a dark page black letters need a ground of their own.
+    #[test]
+    fn ground_is_white_from_edge_to_edge() {
+        let svg = thirty_days();
+        let (_, first) = svg.split_once("<rect ").unwrap();
+        let (width, height) = SIZE;
+        let ground =
+            format!("x=\"0\" y=\"0\" width=\"{width}\" height=\"{height}\" opacity=\"1\" fill=\"#FFFFFF\"");
+        assert!(first.starts_with(&ground), "{first}");
+        assert!(svg.find("<rect ") < svg.find("<text "), "the ground is drawn first");
     }
 }

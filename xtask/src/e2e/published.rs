@@ -15,7 +15,7 @@ const CHECKS: &str =
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
 const SEED: &str = "20260101";
 
-/// Every file of the collection, in its order, judged by the assertions that stand in it.
+/// Every file of the collection, in its order, judged by its own assertions.
 pub(super) fn collection(subject: &mut CheckedStack) -> Result<()> {
     let mut run = subject.workspace.command(subject.python);
     run.args(["tests/e2e/bruno.py", "docs/bruno"]);

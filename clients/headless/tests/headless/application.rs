@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// Longest wait for a line or an end. It is no figure of the product: a machine may be busy.
+/// Longest wait for a line or an end: a machine may be busy. The product has no such limit.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Application {

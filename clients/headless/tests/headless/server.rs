@@ -1,4 +1,4 @@
-//! Servers that are none.
+//! Servers that are not Falconer's: they lie, or never answer.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 /// Attributes about a person: that they changed is recorded, what they say is not.
 pub(super) const ABOUT_PEOPLE: [&str; 5] = ["email", "licensee_name", "licensee_email", "notes", "metadata"];
-/// The vendor's own id of a customer: told, since an operator searches by it, and never of the one that is taken away.
+/// The vendor's own id of a customer. A row has it, since an operator searches by it; where it was removed, that word alone.
 pub(super) const USER_ID: &str = "user_id";
 /// Words for attributes about people.
 pub(super) const SET: &str = "set";

@@ -105,7 +105,7 @@ impl Store {
     }
 
     /// Pattern 24: takes out of an audit row from where it was asked, why, and which words about a person changed. A
-    /// row that went away meanwhile is none.
+    /// row that went away meanwhile is left alone.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -305,7 +305,7 @@ fn refresh_stores_changes_and_hour_seen() {
         license
     };
     let before = seen(at(-HOUR));
-    // Within the hour there is nothing to write, and the row is the one before.
+    // Within the hour nothing is written, and the row stays as it was.
     assert_eq!(activate(&before, &Caller::at(1), NOW), Ok(outcome(Code::Refreshed, id(1), before.clone())));
     assert_eq!(activate(&before, &Caller::at(1), at(1)), Ok(outcome(Code::Refreshed, id(1), seen(at(1)))));
 

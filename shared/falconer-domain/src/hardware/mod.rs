@@ -295,7 +295,7 @@ impl FromIterator<(Label, [u8; HASH_BYTES])> for LeaseComponents {
 }
 
 impl LeaseComponents {
-    /// Label → hex, read back. Labels that are not known here and texts that are no hash are left out: the first may
+    /// Label → hex, read back. Labels that are not known here and texts that are not a hash are left out: the first may
     /// come from a newer server.
     #[must_use]
     pub fn from_wire(claim: &BTreeMap<String, String>) -> Self {

@@ -51,7 +51,7 @@ pub fn fold(text: &str) -> Option<String> {
 }
 
 /// The letters and digits of a text alone, folded: two free texts with the same name are one key. `None` where the text
-/// is too long, or there are none.
+/// is too long, or has neither letters nor digits.
 #[must_use]
 pub fn name(text: &str) -> Option<String> {
     let name: String = fold(text)?.chars().filter(|c| c.is_alphanumeric()).collect();

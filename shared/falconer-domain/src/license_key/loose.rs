@@ -53,8 +53,8 @@ fn legacy_of(head: &str, body: &str) -> Vec<LegacyKey> {
     ours.filter_map(|(_, tier)| LegacyKey::of(tier, signature, time)).collect()
 }
 
-/// Returns true if the groups of a key's code are in fives, or there are none: so it is printed, and so no key of 4 or
-/// 6 is.
+/// Returns true if the code of a key is in groups of five characters, as a key is printed, or in one piece. A key
+/// in groups of four or six is of another kind.
 pub(super) fn is_in_fives(folded: &str) -> bool {
     let Some((head, _)) = tail(folded, BODY_CHARS) else { return false };
     let mut groups = folded[head.len()..].split([SEPARATOR, UNDERSCORE]).filter(|group| !group.is_empty());

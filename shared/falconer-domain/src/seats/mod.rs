@@ -130,8 +130,8 @@ impl SeatRequest<'_> {
         !policy.transfer_requires_email || is_forgotten || is_theirs()
     }
 
-    /// A seat that can be had without taking one from a device in use: an opaque device's, which this one is taken to
-    /// be unless it is known to have been another and can be that again, or a vacant one.
+    /// A seat that this device gets without displacing a device in use. It is the seat of an opaque device, which this one
+    /// is assumed to be, or a vacant one. A device that can come back, to a vacant seat or by a reclaim, gets no opaque one.
     pub(crate) fn open_seat(&self, license: &License, policy: &Policy, now: UnixMillis) -> Option<Seat> {
         let former = self.former(license, policy, now);
         let has_own = former.as_ref().is_some_and(|id| license.offline_lease(id, now).is_some());
