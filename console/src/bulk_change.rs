@@ -23,6 +23,8 @@ pub(crate) struct BulkChange {
     pub(crate) rows: Vec<PlannedRow>,
     /// Each row as a command to copy.
     pub(crate) commands: Vec<String>,
+    /// Consequences of the change.
+    pub(crate) notes: Vec<String>,
     seen_at: UnixMillis,
     results: Mutex<Vec<RowResult>>,
     /// Ends with why it ended early, if it did.
@@ -90,7 +92,7 @@ impl BulkChange {
         let ring = shell.reads.ring().await?;
         let service = desk.writes.service(&ring);
         let now = shell.clock.now();
-        let (mut rows, mut commands, mut asked) = (Vec::new(), Vec::new(), None);
+        let (mut rows, mut commands, mut notes, mut asked) = (Vec::new(), Vec::new(), Vec::new(), None);
         for id in ids {
             let row = service.find(id.as_str()).await?;
             let (change, words) = match changes::read(form, &row.license)? {
@@ -116,6 +118,7 @@ impl BulkChange {
             if matches!(plan, RowPlan::Changes(_)) {
                 commands.push(shell.command.with(&words.words(reason.as_deref())));
             }
+            notes = crate::pages::change::notes(&change, &row.license);
             let issuance = row.issuance()?;
             rows.push(PlannedRow {
                 id,
@@ -129,7 +132,7 @@ impl BulkChange {
         let change =
             asked.ok_or_else(|| Trouble::BadInput("no license is ticked; tick some rows".to_owned()))?;
         let results = Mutex::new(vec![RowResult::Waits; rows.len()]);
-        Ok(Self { change, reason, rows, commands, seen_at: now, results, run: Run::new() })
+        Ok(Self { change, reason, rows, commands, notes, seen_at: now, results, run: Run::new() })
     }
 
     pub(crate) const fn heading(&self) -> &'static str {

@@ -271,7 +271,7 @@ fn order_line(row: &CsvRow<'_>, product: &Product) -> Option<OrderLine> {
     let order = issue_csv::order(row, product).ok()?;
     let mut more = Vec::new();
     more.extend((order.product != *product).then(|| format!("of {}", order.product)));
-    more.extend(order.seats.map(|seats| format!("{seats} seats")));
+    more.extend(order.seats.map(|seats| views::counted(seats, "seat")));
     more.extend((!order.features.is_empty()).then(|| views::line(&order.features.join(" "))));
     more.extend(row.cell("limits").map(|limits| views::line(&limits)));
     more.extend(order.updates_until.map(|date| format!("updates until {date}")));

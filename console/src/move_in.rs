@@ -8,7 +8,7 @@ use std::sync::Arc;
 use falconer_operator::import_export::BadRows;
 use falconer_operator::import_export::cells::{CsvRow, Sheet, folded_name};
 use falconer_operator::import_export::import::{
-    Import, ImportError, Imported, Mode, RowOutcome, SettledRow, Source,
+    Import, ImportEnd, ImportError, Imported, Mode, RowOutcome, SettledRow, Source,
 };
 use falconer_operator::import_export::row_resolver::Keyed;
 use tempfile::TempDir;
@@ -155,7 +155,7 @@ impl MoveIn {
             self.look.at(row.number)
         };
         let imported = import.run(&source, &sheet, Mode::Look, watch).await.map_err(trouble_of_import)?;
-        if imported.rows < source.rows(&sheet).count() as u64 {
+        if imported.end == ImportEnd::Stopped {
             return Err(Trouble::Refused("the look was stopped; nothing was imported".to_owned()));
         }
         let readings = readings(&self.typed, &source, &sheet);
@@ -172,7 +172,7 @@ impl MoveIn {
         let source = source.surveyed(&sheet).map_err(bad)?;
         desk.files.ready()?;
         // The lists of a part of this run; the whole run writes them anew.
-        self.keys.delete()?;
+        self.keys.clear()?;
         let _ = fs::remove_file(&self.refused);
         let import = Import {
             store: desk.writes.store(),
@@ -259,7 +259,9 @@ fn sample_row(row: &SettledRow<'_>, sheet: &Sheet<'_>, desk: &Desk) -> SampleRow
                 format!("{}, {}", license.tier, license.status.as_str()),
                 format!("Ends: {}", views::ends(license, &desk.shell.clock)),
             ];
-            after.extend(license.policy.seats.map(|seats| format!("{seats} seats of its own")));
+            after.extend(
+                license.policy.seats.map(|seats| format!("{} of its own", views::counted(seats, "seat"))),
+            );
             after.extend(views::customer(license));
             after.extend(license.notes.as_ref().map(|note| views::line(note.as_str())));
             after.push(match keyed {

@@ -1,8 +1,11 @@
 //! `falconer console`: the real program over the stand-ins, asked as browsers and attackers ask.
 
 mod attacks;
+mod bulk;
 mod changes;
 mod ending;
+mod issue_many;
+mod move_in;
 mod pages;
 mod sections;
 
@@ -82,6 +85,27 @@ fn unescaped(text: &str) -> String {
         .fold(text.to_owned(), |text, (escaped, c)| text.replace(escaped, c))
 }
 
+/// The type of [`parts`].
+pub(crate) const PARTS: &str = "multipart/form-data; boundary=----fixture";
+
+/// Fields and a file as a form with a file sends them.
+pub(crate) fn parts(fields: &[(&str, &str)], file: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let part =
+            format!("------fixture\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend(part.into_bytes());
+    }
+    let part = format!(
+        "------fixture\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{file}\"\r\n\
+         content-type: text/csv\r\n\r\n"
+    );
+    body.extend(part.into_bytes());
+    body.extend(bytes);
+    body.extend(b"\r\n------fixture--\r\n");
+    body
+}
+
 /// Fields as a form sends them.
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._".contains(&c);
@@ -157,18 +181,55 @@ impl Browser {
         headers: &[(&str, &str)],
         body: &str,
     ) -> ConsoleAnswer {
+        self.ask_of_type(method, path, headers, "application/x-www-form-urlencoded", body.as_bytes())
+    }
+
+    /// A form with a file, as a browser sends it.
+    pub(crate) fn upload(
+        &self,
+        page: &str,
+        fields: &[(&str, &str)],
+        (name, bytes): (&str, &[u8]),
+    ) -> ConsoleAnswer {
+        let body = parts(&[&[("csrf", self.csrf.as_str())], fields].concat(), name, bytes);
+        let origin = format!("http://{}", self.address);
+        let headers =
+            [("host", self.address.as_str()), ("cookie", self.cookie.as_str()), ("origin", origin.as_str())];
+        self.ask_of_type("POST", &format!("{}{page}", self.base), &headers, PARTS, &body)
+    }
+
+    /// A page that keeps itself up to date, once it has ended.
+    pub(crate) fn ended(&self, page: &str) -> ConsoleAnswer {
+        loop {
+            let answer = self.get(page);
+            if !answer.body.contains("data-live") {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Exactly this request, with a body of any type.
+    pub(crate) fn ask_of_type(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        kind: &str,
+        body: &[u8],
+    ) -> ConsoleAnswer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             head.extend([*name, ": ", *value, "\r\n"]);
         }
         if !body.is_empty() {
-            let kind = "application/x-www-form-urlencoded";
             let length = body.len().to_string();
             head.extend(["content-type: ", kind, "\r\ncontent-length: ", &length, "\r\n"]);
         }
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
-        stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
+        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
         let mut text = Vec::new();
         stream.read_to_end(&mut text).unwrap();
         let text = String::from_utf8(text).unwrap();

@@ -223,6 +223,10 @@ impl RunPage {
         self.look.as_deref().and_then(|look| look.as_ref().ok()).map_or(0, |look| look.imported.imported)
     }
 
+    fn button(&self) -> String {
+        format!("Import {}", views::counted(self.new_rows(), "license"))
+    }
+
     /// True if a run would change anything.
     fn does_something(&self) -> bool {
         let mends = |look: &Look| look.imported.mended.iter().any(|mended| !mended.changed.is_empty());
@@ -274,8 +278,8 @@ impl RunView {
 /// The sentences of an import, as the command prints them.
 fn summary(imported: &Imported, verb: &str, updated: &str) -> Vec<String> {
     let Imported { rows, imported: new, there, refused, .. } = imported;
-    let noun = if *rows == 1 { "row" } else { "rows" };
-    let mut told = vec![format!("{rows} {noun}: {new} {verb}, {there} there already, {refused} refused.")];
+    let rows = views::counted(*rows, "row");
+    let mut told = vec![format!("{rows}: {new} {verb}, {there} there already, {refused} refused.")];
     told.extend(imported.notices.sentences());
     let changed: Vec<_> = imported.mended.iter().filter(|mended| !mended.changed.is_empty()).collect();
     if !changed.is_empty() {
