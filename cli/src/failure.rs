@@ -184,7 +184,9 @@ impl FailureKind {
             return Some(Self::BadInput);
         }
         match cause.downcast_ref() {
-            Some(RootFileError::Damaged(_)) => return Some(Self::Damaged),
+            Some(RootFileError::Damaged(_) | RootFileError::OtherPublicHalf(_)) => {
+                return Some(Self::Damaged);
+            }
             Some(RootFileError::Exists(_)) => return Some(Self::Refused),
             Some(RootFileError::Random(_)) => return Some(Self::Unreachable),
             Some(_) => return Some(Self::BadInput),

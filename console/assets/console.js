@@ -66,10 +66,17 @@ function copyable(text) {
 
 // Loads a part again every few seconds, while somebody can see it. The header keeps no console open.
 function live(part) {
+  const late = document.createElement("p");
+  late.className = "notice warn";
+  late.role = "status";
+  late.hidden = true;
+  late.textContent = "This part is not up to date: nothing answers. It is asked for again.";
+  part.after(late);
   const ask = async () => {
     if (document.hidden) return again();
     try {
       const answer = await fetch(part.dataset.live, { headers: { "x-live": "1" } });
+      late.hidden = answer.ok;
       if (!answer.ok) return again();
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const source = part.dataset.part ? page.querySelector(part.dataset.part) : page.body;
@@ -91,6 +98,7 @@ function live(part) {
       }
     } catch {
       // The console has ended, or the machine sleeps: the page stays as it is.
+      late.hidden = false;
     }
     again();
   };

@@ -105,11 +105,7 @@ impl BulkChange {
                 Ok(after) => {
                     let facts = |license: &falconer_domain::License| {
                         let standing = EffectiveLicense::of(license.clone(), &catalog).ok();
-                        views::facts(
-                            license,
-                            standing.as_ref().map(|standing| &standing.policy),
-                            &shell.clock,
-                        )
+                        views::facts(license, standing.as_ref(), &shell.clock)
                     };
                     RowPlan::Changes(views::differences(facts(&row.license), &facts(&after)))
                 }

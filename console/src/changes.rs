@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use falconer_domain::air_gap::OperatorWord;
 use falconer_domain::hardware::DeviceId;
+use falconer_domain::limits::LimitsChange;
+use falconer_domain::maintenance::UpdatesEnd;
 use falconer_domain::operate::{Correction, Extension, PolicyChange, Reset};
 use falconer_domain::person::{Email, Note, PersonName};
 use falconer_domain::{License, TierName};
@@ -106,6 +108,8 @@ pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, CommandWord
             let arguments = CommandWords::of("remove-feature").then(id).then(feature);
             Ok((Asked::Change(LicenseChange::RemoveFeature(feature.to_owned())), arguments))
         }
+        "set-limit" => set_limit(form, id),
+        "set-updates-until" => set_updates_until(form, id),
         "set-policy" => set_policy(form, id),
         "set-customer" => set_customer(form, license),
         "note" => {
@@ -156,6 +160,31 @@ fn extend(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {
         _ => return Err(bad("say how long: days, a last day, or never")),
     };
     Ok((Asked::Change(LicenseChange::Extend(extension)), arguments.then(id)))
+}
+
+fn set_limit(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {
+    let settings: Vec<_> = form.get("limits").unwrap_or_default().split_whitespace().collect();
+    let removed: Vec<_> = form.all("remove").map(str::trim).collect();
+    if settings.is_empty() && removed.is_empty() {
+        return Err(bad("there is no limit here; write one as agents=10, or tick one to give it back"));
+    }
+    let change = LimitsChange::read(settings.iter().copied(), removed.iter().copied());
+    let change = change.map_err(|why| Trouble::BadInput(why.to_string()))?;
+    let arguments = CommandWords::of("set-limit");
+    let arguments = removed.iter().fold(arguments, |arguments, name| arguments.option("--remove", name));
+    let arguments = settings.iter().fold(arguments.then(id), |arguments, setting| arguments.then(setting));
+    Ok((Asked::Change(LicenseChange::SetLimits(change)), arguments))
+}
+
+fn set_updates_until(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {
+    let text = match form.get("covers").unwrap_or_default() {
+        "day" => form.filled("until").ok_or_else(|| bad("the last day is empty (2027-03-01)"))?,
+        "never" => "never",
+        _ => return Err(bad("say which builds are covered: up to a day, or every build")),
+    };
+    let end = UpdatesEnd::read(text).map_err(|why| Trouble::BadInput(why.to_string()))?;
+    let arguments = CommandWords::of("set-updates-until").then(id).then(text);
+    Ok((Asked::Change(LicenseChange::SetUpdatesUntil(end)), arguments))
 }
 
 fn set_policy(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {

@@ -61,6 +61,11 @@ impl Form {
         Ok(form)
     }
 
+    /// Every field, in its order.
+    pub(crate) fn into_fields(self) -> Vec<(String, String)> {
+        self.fields
+    }
+
     /// The first field of a name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())

@@ -20,7 +20,7 @@ use crate::forms::Form;
 use crate::tokens::Token;
 
 /// The largest form: a file of some 100,000 orders or rows.
-const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes that are read and dropped, so that the sender hears why.
 const MAX_BYTES_DROPPED: usize = 1_000_000_000;
 /// Name of the cookie.
@@ -28,7 +28,7 @@ const COOKIE: &str = "falconer";
 /// Header of the token of a change, where a script sends a file.
 const CSRF_HEADER: &str = "x-csrf";
 /// Field of the token of a change.
-const CSRF_FIELD: &str = "csrf";
+pub(crate) const CSRF_FIELD: &str = "csrf";
 /// Header of a request that a page makes by itself: it keeps no console open.
 const LIVE_HEADER: &str = "x-live";
 

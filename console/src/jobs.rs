@@ -94,7 +94,7 @@ impl Look {
         };
         let is_wanted = |license: &License, issuance: &IssuanceRecord| match (&self.wanted, &query) {
             (Wanted::Of(status), _) => license.status == *status,
-            (Wanted::Text(_), Some(query)) => query.fits(license, issuance, &ring),
+            (Wanted::Text(_), Some(query)) => query.fits(license, issuance, &ring) || query.is_noted(license),
             (Wanted::Text(_), None) => false,
         };
         let visit = |row: falconer_aws::store::LicenseRow, issuance: IssuanceRecord| {

@@ -46,6 +46,12 @@ impl<T> Kept<T> {
         kept.iter().find(|(token, _)| token.is(id)).map(|(_, thing)| Arc::clone(thing))
     }
 
+    /// Puts a thing back under the id that it was taken with.
+    pub(crate) fn give_back(&self, id: &str, thing: Arc<T>) {
+        let mut kept = self.things.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back((Token::named(id), thing));
+    }
+
     /// Takes a thing away: nobody else gets it.
     pub(crate) fn take(&self, id: &str) -> Option<Arc<T>> {
         let mut kept = self.things.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,6 +71,8 @@ mod tests {
         assert_eq!(kept.get(&first).as_deref(), Some(&1));
         assert_eq!(kept.take(&first).as_deref(), Some(&1));
         assert!(kept.take(&first).is_none() && kept.get("").is_none());
+        kept.give_back(&first, Arc::new(1));
+        assert_eq!(kept.take(&first).as_deref(), Some(&1), "and once more after it was given back");
         let oldest = kept.keep(0).unwrap();
         (0..MAX_KEPT).for_each(|thing| drop(kept.keep(thing).unwrap()));
         assert!(kept.get(&oldest).is_none());

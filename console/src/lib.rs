@@ -5,6 +5,7 @@
 //! (`reading` and `writing`).
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod again;
 mod assets;
 mod bulk_change;
 mod bulk_issue;
@@ -14,6 +15,7 @@ mod command_line;
 mod counts;
 mod entrance;
 mod forms;
+mod grants;
 mod guard;
 mod inputs;
 mod jobs;

@@ -13,7 +13,7 @@ use crate::pages::{
     move_in,
 };
 use crate::shell::{Desk, Shell};
-use crate::{assets, trouble::Trouble};
+use crate::{again, assets, trouble::Trouble};
 
 /// Pages, which read.
 pub(crate) fn pages(shell: &Arc<Shell>) -> Router {
@@ -84,12 +84,14 @@ fn changes_of_many(at: &impl Fn(&str) -> String) -> Router<Arc<Desk>> {
 }
 
 /// Puts the guards in front of everything, the missing page included.
-pub(crate) fn guarded(app: Router, guard: &Arc<Guard>) -> Router {
+pub(crate) fn guarded(app: Router, shell: &Arc<Shell>) -> Router {
+    let guard: &Arc<Guard> = &shell.guard;
     let entrance = Router::new()
         .route(&format!("{}open", guard.base()), post(guard::open))
         .with_state(Arc::clone(guard));
     // The guard has its own limit, before a body is read.
     app.merge(entrance)
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(shell), again::offer))
         .layer(from_fn_with_state(Arc::clone(guard), guard::check))
 }

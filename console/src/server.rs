@@ -177,5 +177,5 @@ fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router 
             pages.merge(routes::changes(&Arc::new(desk)))
         }
     };
-    routes::guarded(app, &shell.guard)
+    routes::guarded(app, &shell)
 }

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
+use crate::again::{Again, Unanswered};
 use crate::bulk_change::BulkChange;
 use crate::bulk_issue::BulkIssue;
 use crate::command_line::CommandLine;
@@ -77,6 +78,7 @@ pub(crate) enum Section {
 struct TroublePage {
     frame: Frame,
     sentence: String,
+    again: Option<Again>,
 }
 
 impl Frame {
@@ -107,14 +109,28 @@ impl Shell {
         let shell = Arc::clone(&self);
         match self.worker.run(move || make(shell)).await {
             Ok(Ok(answer)) => answer,
+            Ok(Err(trouble @ Trouble::Unreachable(_))) => {
+                let mut answer = self.trouble(&trouble);
+                answer.extensions_mut().insert(Unanswered(Arc::new(trouble)));
+                answer
+            }
             Ok(Err(trouble)) => self.trouble(&trouble),
             Err(_) => self.trouble(&Trouble::Damaged("the console is ending".to_owned())),
         }
     }
 
     pub(crate) fn trouble(&self, trouble: &Trouble) -> Response {
+        self.trouble_page(trouble, None)
+    }
+
+    /// The same, with a way to ask again.
+    pub(crate) fn trouble_again(&self, trouble: &Trouble, again: Again) -> Response {
+        self.trouble_page(trouble, Some(again))
+    }
+
+    fn trouble_page(&self, trouble: &Trouble, again: Option<Again>) -> Response {
         let frame = self.frame(trouble.title(), Section::None);
-        let page = TroublePage { frame, sentence: trouble.sentence() };
+        let page = TroublePage { frame, sentence: trouble.sentence(), again };
         (trouble.status(), html(&page)).into_response()
     }
 

@@ -20,6 +20,11 @@ impl Token {
         Ok(Self(HEXLOWER.encode(&bytes)))
     }
 
+    /// The token of a text that was compared before.
+    pub(crate) fn named(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -30,8 +30,10 @@ pub(crate) enum Trouble {
     Refused(String),
     /// Somebody else was faster.
     Changed(String),
-    /// Something does not answer.
+    /// Something does not answer, and the same may be asked again.
     Unreachable(String),
+    /// Something did not answer, and asking again might do it twice.
+    Unknown(String),
     /// A row does not read, or the console itself has failed.
     Damaged(String),
 }
@@ -43,7 +45,7 @@ impl Trouble {
             Self::BadInput(_) => StatusCode::BAD_REQUEST,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Changed(_) => StatusCode::CONFLICT,
-            Self::Unreachable(_) => StatusCode::BAD_GATEWAY,
+            Self::Unreachable(_) | Self::Unknown(_) => StatusCode::BAD_GATEWAY,
             Self::Damaged(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -54,7 +56,7 @@ impl Trouble {
             Self::BadInput(_) => "This does not read",
             Self::Refused(_) => "Not possible",
             Self::Changed(_) => "Changed meanwhile",
-            Self::Unreachable(_) => "No answer",
+            Self::Unreachable(_) | Self::Unknown(_) => "No answer",
             Self::Damaged(_) => "Damaged",
         }
     }
@@ -65,6 +67,7 @@ impl Trouble {
         | Self::Refused(text)
         | Self::Changed(text)
         | Self::Unreachable(text)
+        | Self::Unknown(text)
         | Self::Damaged(text)) = self;
         let mut letters = text.chars();
         let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use falconer_aws::operator::{AuditRecord, IssuanceRecord};
 use falconer_domain::catalog::Policy;
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::DeviceId;
 use falconer_domain::license::Device;
 use falconer_domain::operate::{self, OwnValue};
@@ -10,6 +11,7 @@ use falconer_domain::seats::{Seats, TransferQuota};
 use falconer_domain::{License, LicenseId, Status, UnixMillis};
 use falconer_operator::{audit_words, words};
 
+use crate::grants;
 use crate::moments::{Clock, Moment};
 use crate::reading::LicenseStory;
 
@@ -149,15 +151,15 @@ pub(crate) fn sentence(license: &License, seats: Option<Seats>, clock: &Clock) -
     format!("{begun}{taken}{seen}.")
 }
 
-/// Every fact of a license that a person may change, by name.
-pub(crate) fn facts(license: &License, policy: Option<&Policy>, clock: &Clock) -> Vec<Fact> {
+/// Every fact of a license that a person may change, by name; `None` where the catalog lacks its tier.
+pub(crate) fn facts(license: &License, standing: Option<&EffectiveLicense>, clock: &Clock) -> Vec<Fact> {
     let text = |value: Option<&str>| value.map_or_else(|| "none".to_owned(), line);
     let mut facts = vec![
         fact("Status", license.status.as_str()),
         fact("Ends", ends(license, clock)),
         fact("Tier", license.tier.to_string()),
     ];
-    if let Some(policy) = policy {
+    if let Some(policy) = standing.map(|standing| &standing.policy) {
         let (seats, transfers) =
             (Seats::of(license, policy, clock.now()), TransferQuota::of(license, policy, clock.now()));
         facts.push(fact("Seats", format!("{} of {}", seats.used, seats.max)));
@@ -167,6 +169,8 @@ pub(crate) fn facts(license: &License, policy: Option<&Policy>, clock: &Clock) -
         fact("Customer\u{2019}s id", text(license.user_id.as_deref())),
         fact("E-mail", text(license.email.as_ref().map(Email::as_str))),
         fact("Name", text(license.licensee_name.as_ref().map(PersonName::as_str))),
+        fact("Limits", grants::limits(license, standing)),
+        fact("Updates", grants::updates(license, standing)),
         fact("Own features", listed(license.features.iter().map(|feature| line(feature)))),
         fact("Devices", listed(license.devices.keys().map(DeviceId::to_string))),
         fact("Former devices", listed(license.released.keys().map(DeviceId::to_string))),

@@ -5,6 +5,7 @@ mod bulk;
 mod changes;
 mod ending;
 mod issue_many;
+mod many;
 mod move_in;
 mod pages;
 mod sections;

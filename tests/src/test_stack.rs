@@ -246,6 +246,21 @@ impl TestStack {
         self.database.send("PutItem", &body).expect("a stored item");
     }
 
+    /// Puts many raw items into the licenses table, in batches of 25.
+    ///
+    /// # Panics
+    /// DynamoDB refuses, or leaves some for later.
+    pub fn put_items(&self, items: &[Value]) {
+        for batch in items.chunks(25) {
+            let puts: Vec<_> =
+                batch.iter().map(|item| serde_json::json!({ "PutRequest": { "Item": item } })).collect();
+            let body = serde_json::json!({ "RequestItems": { &self.settings.licenses_table: puts } });
+            let answer = self.database.send("BatchWriteItem", &body).expect("stored items");
+            let left = answer["UnprocessedItems"].as_object();
+            assert!(left.is_none_or(serde_json::Map::is_empty), "{left:?}");
+        }
+    }
+
     /// Puts a raw audit row, in DynamoDB's own JSON, as an older version may have left it.
     ///
     /// # Panics

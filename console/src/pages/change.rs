@@ -87,7 +87,7 @@ pub(crate) fn done(action: &str) -> Option<String> {
     Some(sentence.to_owned())
 }
 
-const DONE: [(&str, &str); 13] = [
+const DONE: [(&str, &str); 15] = [
     ("suspend", "The license is suspended."),
     ("reinstate", "The license is reinstated."),
     ("revoke", "The license is revoked."),
@@ -96,6 +96,8 @@ const DONE: [(&str, &str); 13] = [
     ("set-seats", "The seats are changed."),
     ("add-feature", "The feature is added."),
     ("remove-feature", "The feature is taken away."),
+    ("set-limit", "The limits are changed."),
+    ("set-updates-until", "The end of the maintenance is changed."),
     ("set-policy", "The rules are changed."),
     ("set-customer", "The customer is corrected."),
     ("note", "The note is written."),
@@ -117,6 +119,8 @@ const fn heading(asked: &Asked) -> &'static str {
             LicenseChange::SetSeats(..) => "Change the seats",
             LicenseChange::AddFeature(_) => "Add a feature",
             LicenseChange::RemoveFeature(_) => "Take a feature away",
+            LicenseChange::SetLimits(_) => "Change the limits",
+            LicenseChange::SetUpdatesUntil(_) => "Change the maintenance",
             LicenseChange::SetPolicy(..) => "Change the rules",
             LicenseChange::SetCustomer(_) => "Correct the customer",
             LicenseChange::Note(_) => "Write a note",
@@ -176,9 +180,8 @@ async fn effects(
 }
 
 fn compared(shell: &Shell, story: &LicenseStory, planned: &License) -> Vec<FactChange> {
-    let policy = story.standing.as_ref().map(|standing| standing.policy);
-    let after = EffectiveLicense::of(planned.clone(), &story.catalog).ok().map(|standing| standing.policy);
-    let before = views::facts(&story.row.license, policy.as_ref(), &shell.clock);
+    let after = EffectiveLicense::of(planned.clone(), &story.catalog).ok();
+    let before = views::facts(&story.row.license, story.standing.as_ref(), &shell.clock);
     views::differences(before, &views::facts(planned, after.as_ref(), &shell.clock))
 }
 
@@ -200,6 +203,13 @@ pub(crate) fn notes(change: &LicenseChange, license: &License) -> Vec<String> {
         }
         LicenseChange::SetCustomer(_) if license.erased_at.is_some() => {
             "The person of this license was erased; with new entries it is a customer\u{2019}s again."
+        }
+        LicenseChange::SetLimits(_) => {
+            "Applications count and compare. A device reads the new limits in its next lease."
+        }
+        LicenseChange::SetUpdatesUntil(_) => {
+            "The license itself stays as valid as it is: applications compare the date of their build. A device reads \
+             the new end in its next lease."
         }
         LicenseChange::Note(_) => "The note is written over the one before. The audit keeps no text of it.",
         _ => return Vec::new(),

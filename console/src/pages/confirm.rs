@@ -28,6 +28,18 @@ pub(crate) enum Plan {
     Ring(RingPlan),
 }
 
+impl Plan {
+    /// Returns true if a repeated confirmation changes nothing twice: a license and a catalog are changed as they were
+    /// seen, and an order has an id.
+    fn is_made_once(&self) -> bool {
+        match self {
+            Self::License(_) | Self::Catalog(_) => true,
+            Self::Issue(plan) => plan.has_order_id(),
+            Self::Ring(_) => false,
+        }
+    }
+}
+
 /// The effects of a change, before it is made.
 pub(crate) struct Preview {
     pub(crate) heading: &'static str,
@@ -80,17 +92,29 @@ pub(crate) fn key_shown(shell: &Shell, heading: &'static str, key: &str, id: &st
 pub(crate) async fn confirm(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
     let shell = Arc::clone(&desk.shell);
     let make = |_| async move {
-        let plan = desk.plans.take(Form::read(&body).get("plan").unwrap_or_default());
+        let form = Form::read(&body);
+        let id = form.get("plan").unwrap_or_default();
         let taken = || {
             Trouble::NotFound(
                 "this change was made already, or is forgotten; look before you ask again".to_owned(),
             )
         };
-        match &*plan.ok_or_else(taken)? {
+        let plan = desk.plans.take(id).ok_or_else(taken)?;
+        let outcome = match &*plan {
             Plan::License(plan) => plan.make(&desk).await,
             Plan::Issue(plan) => plan.make(&desk).await,
             Plan::Catalog(plan) => plan.make(&desk).await,
             Plan::Ring(plan) => plan.make(&desk).await,
+        };
+        match outcome {
+            Err(Trouble::Unreachable(why)) if plan.is_made_once() => {
+                desk.plans.give_back(id, plan);
+                Err(Trouble::Unreachable(format!("{why} Asked again, the change is made once at most.")))
+            }
+            Err(Trouble::Unreachable(why)) => Err(Trouble::Unknown(format!(
+                "{why} Whether the change was made is not known: look before you ask again."
+            ))),
+            outcome => outcome,
         }
     };
     shell.answer(make).await

@@ -6,17 +6,19 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{DeviceId, ReceivedComponents};
-use falconer_domain::{Code, UnixMillis};
+use falconer_domain::{CalendarDate, Code, UnixMillis};
 use falconer_operator::explanation::{Explanation, Question, compared, hardware_of};
 use falconer_operator::time;
 
 use crate::forms::Form;
+use crate::grants;
 use crate::moments::Moment;
 use crate::pages::license::named;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
-use crate::views::{self, AuditLine};
+use crate::views::{self, AuditLine, Fact};
 
 #[derive(Template)]
 #[template(path = "explain.html")]
@@ -32,10 +34,13 @@ struct ExplainPage {
     /// The moment and the hardware as they were typed.
     typed_at: String,
     typed_hardware: String,
+    typed_build: String,
     checks: Vec<CheckLine>,
     device: Option<String>,
     hardware_given: bool,
     bound: usize,
+    /// Limits and maintenance: they change nothing about the answer.
+    granted_facts: Vec<Fact>,
     between: Vec<AuditLine>,
     refusals: Vec<AuditLine>,
     granted: Vec<AuditLine>,
@@ -55,17 +60,18 @@ struct CheckLine {
 struct Typed {
     at: String,
     hardware: String,
+    build: String,
 }
 
 pub(crate) async fn show(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
     explained(shell, id, Typed::default()).await
 }
 
-/// The same at another moment, or for hardware: both are fields, since an address is kept by the browser.
+/// The same at another moment, for hardware, or for a build: all are fields, since an address is kept by the browser.
 pub(crate) async fn ask(State(shell): State<Arc<Shell>>, Path(id): Path<String>, body: Bytes) -> Response {
     let form = Form::read(&body);
     let field = |name: &str| form.get(name).unwrap_or_default().trim().to_owned();
-    explained(shell, id, Typed { at: field("at"), hardware: field("hardware") }).await
+    explained(shell, id, Typed { at: field("at"), hardware: field("hardware"), build: field("build") }).await
 }
 
 async fn explained(shell: Arc<Shell>, id: String, typed: Typed) -> Response {
@@ -74,9 +80,10 @@ async fn explained(shell: Arc<Shell>, id: String, typed: Typed) -> Response {
         let key_hint = views::line(&story.issuance.key_hint);
         let now = shell.clock.now();
         let (at, hardware) = (moment(&typed.at, now)?, components(&typed.hardware)?);
+        let build = build(&typed.build)?;
         let question = Question { license: story.row.license, hardware, at, now };
         let explanation = shell.reads.explain(question).await?;
-        Ok(html(&page(&shell, key_hint, explanation, at, typed)))
+        Ok(html(&page(&shell, key_hint, explanation, at, build, typed)))
     };
     shell.answer(make).await
 }
@@ -97,11 +104,28 @@ fn components(typed: &str) -> Result<Option<ReceivedComponents>, Trouble> {
     Ok(Some(read.components))
 }
 
+fn build(typed: &str) -> Result<Option<CalendarDate>, Trouble> {
+    let read = (!typed.is_empty()).then(|| CalendarDate::read(typed)).transpose();
+    read.map_err(|why| Trouble::BadInput(why.to_string()))
+}
+
+/// Limits and maintenance, and what becomes of a build.
+fn granted(standing: &EffectiveLicense, build: Option<CalendarDate>) -> Vec<Fact> {
+    let fact = |name: &str, value| Fact { name: name.to_owned(), value };
+    let mut facts = vec![
+        fact("Limits", grants::limits(&standing.license, Some(standing))),
+        fact("Updates", grants::updates(&standing.license, Some(standing))),
+    ];
+    facts.extend(build.map(|build| fact("Build of", grants::build(standing, build))));
+    facts
+}
+
 fn page(
     shell: &Shell,
     key_hint: String,
     explanation: Explanation,
     at: UnixMillis,
+    build: Option<CalendarDate>,
     typed: Typed,
 ) -> ExplainPage {
     let Explanation { standing, code, checks, device, hardware_given, between, answered } = explanation;
@@ -124,6 +148,8 @@ fn page(
         moved: !typed.at.is_empty(),
         typed_at: typed.at,
         typed_hardware: typed.hardware,
+        typed_build: typed.build,
+        granted_facts: granted(&standing, build),
         checks: checks.iter().map(check).collect(),
         device: device.as_ref().map(DeviceId::to_string),
         hardware_given,

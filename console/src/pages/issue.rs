@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
-use falconer_domain::{Limits, Product, TierName};
+use falconer_domain::{CalendarDate, Limits, Product, TierName};
 use falconer_operator::issue::Ordered;
 
 use crate::changes::{self, CommandWords};
@@ -96,6 +96,11 @@ pub(crate) async fn preview(State(desk): State<Arc<Desk>>, body: Bytes) -> Respo
 }
 
 impl IssuePlan {
+    /// Returns true if the license is issued once, however often it is asked for.
+    pub(crate) const fn has_order_id(&self) -> bool {
+        self.id.is_some()
+    }
+
     pub(crate) async fn make(&self, desk: &Desk) -> Result<Response, Trouble> {
         let now = desk.shell.clock.now();
         let issued = desk.writes.issue(&self.order, self.id.as_ref(), self.reason.as_deref(), now).await?;
@@ -146,6 +151,12 @@ fn read(form: &Form) -> Result<(Order, CommandWords), Trouble> {
     let given = options.into_iter().filter_map(|(option, value)| Some((option, value.as_deref()?)));
     let arguments = given.fold(arguments, |arguments, (option, value)| arguments.option(option, value));
     let arguments = features.iter().fold(arguments, |arguments, one| arguments.option("--feature", one));
+    let (limits, arguments) = limits(form, arguments)?;
+    let updates_until = form.filled("updates_until").map(CalendarDate::read).transpose();
+    let updates_until = updates_until.map_err(|why| Trouble::BadInput(why.to_string()))?;
+    let arguments = updates_until
+        .iter()
+        .fold(arguments, |arguments, until| arguments.option("--updates-until", &until.to_string()));
     let order = Order {
         product,
         tier,
@@ -155,10 +166,18 @@ fn read(form: &Form) -> Result<(Order, CommandWords), Trouble> {
         term,
         seats,
         features,
-        limits: Limits::default(),
-        updates_until: None,
+        limits,
+        updates_until,
     };
     Ok((order, arguments))
+}
+
+/// The limits in the place of the tier's, and the same as options.
+fn limits(form: &Form, arguments: CommandWords) -> Result<(Limits, CommandWords), Trouble> {
+    let texts: Vec<_> = form.get("limits").unwrap_or_default().split_whitespace().collect();
+    let limits = Limits::read(texts.iter().copied()).map_err(|why| Trouble::BadInput(why.to_string()))?;
+    let arguments = texts.iter().fold(arguments, |arguments, text| arguments.option("--limit", text));
+    Ok((limits, arguments))
 }
 
 fn notes(order: &Order) -> Vec<String> {
@@ -181,6 +200,11 @@ fn notes(order: &Order) -> Vec<String> {
     if !order.features.is_empty() {
         notes.push(format!("Features beyond the tier: {}.", order.features.join(", ")));
     }
+    if !order.limits.is_empty() {
+        let limits: Vec<_> = order.limits.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        notes.push(format!("Limits in the place of the tier\u{2019}s: {}.", limits.join(", ")));
+    }
+    notes.extend(order.updates_until.map(|until| format!("It covers builds up to {until}.")));
     notes.push(if customer.is_empty() {
         "For nobody in particular.".to_owned()
     } else {

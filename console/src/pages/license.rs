@@ -29,6 +29,8 @@ struct LicensePage {
     features: Vec<String>,
     own_features: Vec<String>,
     own_rules: Vec<Fact>,
+    own_limits: Vec<String>,
+    updates_until: String,
     relatives: Vec<(&'static str, String)>,
     devices: Vec<DeviceLine>,
     former: usize,
@@ -94,9 +96,10 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option
     let text = |text: Option<&str>| text.map(views::line).unwrap_or_default();
     let state = views::StateTag::of(license, shell.clock.now());
     let shown = ["Former devices", "Devices", "Note", "Own features"];
-    let mut facts = views::facts(license, policy.as_ref(), &shell.clock);
+    let mut facts = views::facts(license, story.standing.as_ref(), &shell.clock);
     facts.retain(|fact| !shown.contains(&&*fact.name) && fact.value != "as its tier");
-    facts.retain(|fact| fact.name != "Offline" || fact.value != "none");
+    let rare = ["Offline", "Limits"];
+    facts.retain(|fact| !rare.contains(&&*fact.name) || fact.value != "none");
     facts.insert(1, Fact { name: "Issued".to_owned(), value: issued(shell, story) });
     LicensePage {
         frame: shell.frame(format!("License {}", story.issuance.key_hint), Section::Licenses),
@@ -110,6 +113,8 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option
         features: story.standing.as_ref().map(|standing| standing.features.clone()).unwrap_or_default(),
         own_features: license.features.clone(),
         own_rules: views::own_rules(license),
+        own_limits: license.limits.iter().map(|(name, _)| name.to_owned()).collect(),
+        updates_until: license.updates_until.map(|until| until.to_string()).unwrap_or_default(),
         relatives: views::relatives(license),
         devices: views::devices(story, &shell.clock),
         former: license.released.len(),

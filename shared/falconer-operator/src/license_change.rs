@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use falconer_domain::air_gap::{Guarded, HeldOffline, OperatorWord, guarded};
 use falconer_domain::hardware::DeviceId;
+use falconer_domain::limits::{LimitsChange, LimitsRefusal};
+use falconer_domain::maintenance::{self, UpdatesEnd};
 use falconer_domain::operate::{
     self, Correction, ExtendRefusal, Extension, FeatureRefusal, NoSuchDevice, PolicyChange, PolicyRefusal,
     Reset, SeatsRefusal, StatusRefusal, TierRefusal,
@@ -32,6 +34,10 @@ pub enum LicenseChange {
     AddFeature(String),
     /// Takes a feature of its own away.
     RemoveFeature(String),
+    /// Changes the limits of its own.
+    SetLimits(LimitsChange),
+    /// Changes the end of its maintenance.
+    SetUpdatesUntil(UpdatesEnd),
     /// Changes its own policy; the devices that lose their seat.
     SetPolicy(PolicyChange, BTreeSet<DeviceId>),
     /// Corrects who the customer is.
@@ -60,6 +66,9 @@ pub enum ChangeRefusal {
     /// The feature is not possible.
     #[error(transparent)]
     Feature(#[from] FeatureRefusal),
+    /// The limits are not possible.
+    #[error(transparent)]
+    Limits(#[from] LimitsRefusal),
     /// The policy is not possible.
     #[error(transparent)]
     Policy(#[from] PolicyRefusal),
@@ -93,6 +102,8 @@ impl LicenseChange {
             Self::SetSeats(..) => ("set-seats", "SEATS_SET"),
             Self::AddFeature(_) => ("add-feature", "FEATURE_ADDED"),
             Self::RemoveFeature(_) => ("remove-feature", "FEATURE_REMOVED"),
+            Self::SetLimits(_) => ("set-limit", "LIMITS_SET"),
+            Self::SetUpdatesUntil(_) => ("set-updates-until", "UPDATES_UNTIL_SET"),
             Self::SetPolicy(..) => ("set-policy", "POLICY_SET"),
             Self::SetCustomer(_) => ("set-customer", "CUSTOMER_SET"),
             Self::Note(_) => ("note", "NOTED"),
@@ -131,6 +142,8 @@ impl LicenseChange {
             }
             Self::AddFeature(feature) => operate::add_feature(license, feature)?,
             Self::RemoveFeature(feature) => operate::remove_feature(license, feature)?,
+            Self::SetLimits(change) => operate::set_limits(license, change)?,
+            Self::SetUpdatesUntil(end) => maintenance::set_updates_until(license, *end),
             Self::SetPolicy(change, release) => {
                 let rule = |license| operate::set_policy(license, change, catalog, release);
                 keeping(license, release, now, rule)?

@@ -7,7 +7,7 @@ use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::issue::OrderId;
 use falconer_domain::keyring::Generation;
 use falconer_domain::license_key::{self, Origin};
-use falconer_domain::person::{self, Email, PersonName};
+use falconer_domain::person::{self, DeviceName, Email, Note, PersonName};
 use falconer_domain::{Catalog, KeyRing, License, LicenseId, LicenseKey};
 
 use crate::import_export::row_resolver;
@@ -117,6 +117,16 @@ impl SearchQuery {
             || entered.is_some_and(|entered| self.words.iter().any(|word| is_that_id(word, entered)))
             || self.groups().any(|group| is_last_group(&group, &issuance.key_hint))
             || ring.generation(license.generation).is_some_and(|home| self.was_replaced_by(license, home))
+    }
+
+    /// Returns true if the note of a license holds the text, or the name or the id of one of its devices does.
+    #[must_use]
+    pub fn is_noted(&self, license: &License) -> bool {
+        let note = license.notes.as_ref().map(Note::as_str);
+        let devices = license.devices.iter().flat_map(|(id, device)| {
+            [Some(id.as_str()), device.name.as_ref().map(DeviceName::as_str)].into_iter().flatten()
+        });
+        note.into_iter().chain(devices).any(|stored| person::holds(stored, &self.text))
     }
 
     /// Returns true if the license has the key that an import gave to one of the free texts.

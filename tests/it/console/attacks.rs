@@ -3,9 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 
 use falconer_domain::Status;
+use falconer_emulators::tap::{Fault, Matcher};
 use falconer_tests::{Fixture, TestStack};
 
-use super::{Browser, form};
+use super::{Browser, ConsoleAnswer, form};
 
 /// Every page that can be read, of a license.
 fn pages(id: &str) -> Vec<String> {
@@ -109,17 +110,36 @@ fn one_time_token_opens_once() {
     assert_eq!((again.status, again.header("set-cookie")), (403, ""));
 }
 
-#[test]
-fn no_page_can_be_framed_or_kept() {
-    let stack = TestStack::start();
+/// Every kind of answer: pages, previews, redirects, refusals, keys and outages.
+fn answers(stack: &TestStack) -> Vec<ConsoleAnswer> {
     let id = stack.license_id(&stack.put(Fixture::pro()));
-    let browser = Browser::open(&stack, &[]);
+    let browser = Browser::open(stack, &[]);
     let mut answers: Vec<_> = pages(id.as_str()).iter().map(|page| browser.get(page)).collect();
     answers.push(browser.post(&format!("license/{id}/preview"), &[("action", "suspend")]));
     answers.push(browser.post("search", &[("text", "somebody")]));
     answers.push(browser.ask("GET", "/", &[("host", "evil.example")], ""));
     answers.push(browser.post_open("0"));
-    for answer in answers {
+    let preview = browser.post(&format!("license/{id}/preview"), &[("action", "reveal")]);
+    answers.push(browser.post("confirm", &[("plan", preview.field("plan"))]));
+    stack.dynamodb.break_all(Matcher::any(), Fault::internal());
+    answers.push(browser.get("licenses"));
+    stack.dynamodb.heal();
+    answers
+}
+
+#[test]
+fn no_answer_is_cached() {
+    let stack = TestStack::start();
+    for answer in answers(&stack) {
+        assert_eq!(answer.header("cache-control"), "no-store", "{}", answer.text());
+        assert_eq!((answer.header("etag"), answer.header("last-modified")), ("", ""));
+    }
+}
+
+#[test]
+fn no_page_can_be_framed() {
+    let stack = TestStack::start();
+    for answer in answers(&stack) {
         let policy = answer.header("content-security-policy");
         assert!(
             policy.contains("frame-ancestors 'none'") && policy.contains("default-src 'none'"),
@@ -127,7 +147,6 @@ fn no_page_can_be_framed_or_kept() {
         );
         assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
         assert_eq!(answer.header("x-frame-options"), "DENY");
-        assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("referrer-policy"), "same-origin");
     }

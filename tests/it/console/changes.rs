@@ -70,6 +70,22 @@ fn each_change_is_that_of_its_command() {
         (vec![("action", "reinstate")], "REINSTATED", "active"),
         (vec![("action", "add-feature"), ("feature", "early_access")], "FEATURE_ADDED", "early_access"),
         (vec![("action", "remove-feature"), ("feature", "early_access")], "FEATURE_REMOVED", "none"),
+        (vec![("action", "set-limit"), ("limits", "agents=10 users=2")], "LIMITS_SET", "agents 10 (its own)"),
+        (
+            vec![("action", "set-limit"), ("limits", "agents=5"), ("remove", "users")],
+            "LIMITS_SET",
+            "agents 5",
+        ),
+        (
+            vec![("action", "set-updates-until"), ("covers", "day"), ("until", "2027-03-01")],
+            "UPDATES_UNTIL_SET",
+            "builds up to 2027-03-01",
+        ),
+        (
+            vec![("action", "set-updates-until"), ("covers", "never"), ("until", "2027-03-01")],
+            "UPDATES_UNTIL_SET",
+            "every build",
+        ),
         (
             vec![("action", "set-policy"), ("settings", "offline_grace_days=21 max_transfers=9")],
             "POLICY_SET",
@@ -216,6 +232,14 @@ fn refused_change_says_why() {
         (vec![("action", "reinstate")], 422, "nothing to reinstate"),
         (vec![("action", "revoke")], 400, "takes a reason"),
         (vec![("action", "set-policy"), ("settings", "seatz=1")], 400, "seatz"),
+        (vec![("action", "set-limit")], 400, "write one as agents=10"),
+        (vec![("action", "set-limit"), ("limits", "agents")], 400, "NAME=NUMBER"),
+        (vec![("action", "set-limit"), ("limits", "agents=1"), ("remove", "agents")], 400, "set and removed"),
+        (vec![("action", "set-limit"), ("remove", "agents")], 422, "no limit agents of its own"),
+        (vec![("action", "set-updates-until"), ("covers", "day")], 400, "last day is empty"),
+        (vec![("action", "set-updates-until"), ("covers", "day"), ("until", "soon")], 400, "soon"),
+        (vec![("action", "set-updates-until"), ("until", "2027-03-01")], 400, "which builds are covered"),
+        (vec![("action", "set-updates-until"), ("covers", "never")], 422, "so already"),
         (vec![("action", "no-such")], 400, "no change"),
         (vec![("action", "note"), ("note", "x"), ("reason", &"r".repeat(1_001))], 400, "1001 characters"),
     ] {

@@ -7,7 +7,10 @@ use falconer_tests::{Fixture, Machine, TestStack, device_id, now};
 use super::{Browser, ConsoleAnswer};
 
 /// The calls and the read units of a page.
-fn cost(stack: &TestStack, ask: impl FnOnce() -> ConsoleAnswer) -> (ConsoleAnswer, Vec<String>, f64) {
+pub(super) fn cost(
+    stack: &TestStack,
+    ask: impl FnOnce() -> ConsoleAnswer,
+) -> (ConsoleAnswer, Vec<String>, f64) {
     stack.forget();
     let answer = ask();
     let records = stack.dynamodb.records();

@@ -57,6 +57,32 @@ fn explain_says_what_the_command_says() {
 }
 
 #[test]
+fn explain_says_what_a_build_may_run() {
+    let stack = TestStack::start();
+    let id = stack.license_id(&stack.put(Fixture::pro()));
+    told(&stack, &["set-limit", id.as_str(), "agents=10"]);
+    told(&stack, &["set-updates-until", id.as_str(), "2027-03-01"]);
+    let browser = Browser::open(&stack, &[]);
+    for page in [format!("license/{id}"), format!("license/{id}/explain")] {
+        let text = browser.get(&page).text();
+        let granted = ["Limits agents 10 (its own)", "Updates builds up to 2027-03-01"];
+        assert!(granted.iter().all(|one| text.contains(one)), "{text}");
+    }
+    for (date, sentence) in [
+        ("2027-03-01", "2027-03-01 is covered: it runs"),
+        ("2027-03-02", "2027-03-02 is not covered: its application says UPDATES_ENDED"),
+    ] {
+        let text = browser.post(&format!("license/{id}/explain"), &[("build", date)]).text();
+        assert!(text.contains(sentence), "{text}");
+        let explained = told(&stack, &["explain", id.as_str(), "--build-date", date]);
+        assert_eq!(explained["buildCovered"], !sentence.contains("not"), "as the command says");
+        assert!(text.contains("Verify answers VALID"), "a build changes nothing about verify: {text}");
+    }
+    let bad = browser.post(&format!("license/{id}/explain"), &[("build", "soon")]);
+    assert_eq!(bad.status, 400, "{}", bad.text());
+}
+
+#[test]
 fn issued_key_verifies_and_is_shown_once() {
     let stack = TestStack::start();
     let browser = Browser::open(&stack, &[]);
@@ -68,6 +94,8 @@ fn issued_key_verifies_and_is_shown_once() {
         ("seats", "3"),
         ("name", "Fixture Person"),
         ("features", "early_access"),
+        ("limits", "agents=10 users=2"),
+        ("updates_until", "2027-03-01"),
         ("order", "shop-7"),
         ("reason", "paid"),
     ];
@@ -77,6 +105,16 @@ fn issued_key_verifies_and_is_shown_once() {
         "{}",
         preview.text()
     );
+    for (option, sentence) in [
+        ("--limit agents=10 --limit users=2", "agents 10, users 2"),
+        ("--updates-until 2027-03-01", "builds up to 2027-03-01"),
+    ] {
+        assert!(
+            preview.command().contains(option) && preview.text().contains(sentence),
+            "{}",
+            preview.text()
+        );
+    }
     assert!(!stack.everything_stored().contains("shop-7"), "a preview issues nothing");
     let issued = confirmed(&browser, &preview);
     let key =
@@ -87,6 +125,10 @@ fn issued_key_verifies_and_is_shown_once() {
     let shown = told(&stack, &["show", &key]);
     assert_eq!((&shown["seats"]["max"], &shown["ownFeatures"]), (&json!(3), &json!(["early_access"])));
     assert_eq!(shown["audit"][0]["reason"], "paid");
+    assert_eq!(
+        (&shown["ownLimits"], &shown["updatesUntil"]),
+        (&json!({ "agents": 10, "users": 2 }), &json!("2027-03-01"))
+    );
     assert_eq!(confirmed(&browser, &preview).status, 404, "a second confirmation issues nothing");
     let again = confirmed(&browser, &browser.post("issue/preview", &order));
     assert!(again.text().contains("was issued before") && !again.body.contains(&key), "{}", again.text());
