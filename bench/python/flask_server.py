@@ -78,7 +78,7 @@ def run_database(arguments):
         query(f"{url}/{DATABASE}", schema)
         fill(f"{url}/{DATABASE}", master, arguments.licenses)
         keys = [license_key(master, number) for number in range(min(KEYS_SHOWN, arguments.licenses))]
-        tell({"url": f"{url}/{DATABASE}", "master": master, "keys": keys, "pid": server.process.pid})
+        tell({"url": f"{url}/{DATABASE}", "master": master, "keys": keys})
         server.stay()
 
 
@@ -98,7 +98,7 @@ def run_server(arguments):
     log = folder / f"gunicorn-{arguments.mode}.log"
     with Server(command, log, signal.SIGTERM, environment) as server:
         server.wait_until(lambda: urllib.request.urlopen(f"{url}/api/health", timeout=5).read())
-        tell({"url": url, "pid": server.process.pid})
+        tell({"url": url})
         server.stay()
 
 

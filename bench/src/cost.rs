@@ -21,9 +21,10 @@ const ACCESS_LINE_BYTES: f64 = 300.0;
 /// START, END and REPORT, which Lambda writes unless `SystemLogLevel` is WARN: three lines, about as long together.
 const SYSTEM_LINES_BYTES: f64 = 450.0;
 
-/// The template's memory, and the memory at which a function has a whole core.
+/// The template's memory.
 const MEMORY_MB: f64 = 256.0;
-const WHOLE_CORE_MB: f64 = 1_769.0;
+/// The memory at which a function has a whole core.
+pub(crate) const WHOLE_CORE_MB: u128 = 1_769;
 
 /// A month of the pair of small machines, and Falconer's month before the first request (`docs/costs.md`).
 pub(crate) const SERVER_MONTH: f64 = 20.11;
@@ -61,7 +62,7 @@ pub(crate) struct Costs {
 /// Options that are on beside the verification itself.
 #[derive(Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "switches of a deployment, each on or off")]
-struct Extras {
+pub(crate) struct Extras {
     /// A counter's write before the answer. Falconer makes it from the second request of a minute on.
     count: bool,
     audit: bool,
@@ -71,7 +72,7 @@ struct Extras {
 }
 
 /// The options as shipped: the audit, and nothing else.
-const SHIPPED: Extras =
+pub(crate) const SHIPPED: Extras =
     Extras { count: false, audit: true, access_log: false, system_lines: false, traces: false };
 
 /// The bills of our function, and of the Python function with the SDK's usual sequence of calls.
@@ -95,11 +96,21 @@ pub(crate) fn bills(falconer: Measured, python: Option<Measured>) -> Costs {
 }
 
 fn bill(name: &'static str, measured: Measured, extras: Extras) -> Bill {
-    let billed_ms =
-        measured.wall_ms - measured.processor_ms + measured.processor_ms * WHOLE_CORE_MB / MEMORY_MB;
-    let gb_seconds = billed_ms.ceil() / 1_000.0 * MEMORY_MB / 1_024.0;
+    #[expect(clippy::cast_precision_loss, reason = "some thousand megabytes")]
+    let slower = WHOLE_CORE_MB as f64 / MEMORY_MB;
+    let billed_ms = measured.wall_ms - measured.processor_ms + measured.processor_ms * slower;
+    Bill {
+        name,
+        billed_ms: rounded(billed_ms),
+        million: million(MEMORY_MB, billed_ms, measured.bytes, extras),
+    }
+}
+
+/// US dollars for a million verifications, each billed as so many milliseconds of a function of this size.
+pub(crate) fn million(memory_mb: f64, billed_ms: f64, bytes: Bytes, extras: Extras) -> f64 {
+    let gb_seconds = billed_ms.ceil() / 1_000.0 * memory_mb / 1_024.0;
     let when = |on: bool, amount: f64| if on { amount } else { 0.0 };
-    let log_bytes = real(measured.bytes.log)
+    let log_bytes = real(bytes.log)
         + LINE_EXTRA_BYTES
         + when(extras.access_log, ACCESS_LINE_BYTES + LINE_EXTRA_BYTES)
         + when(extras.system_lines, SYSTEM_LINES_BYTES + 3.0 * LINE_EXTRA_BYTES);
@@ -112,9 +123,9 @@ fn bill(name: &'static str, measured: Measured, extras: Extras) -> Bill {
         + when(extras.count, WRITE_MILLION)
         + when(extras.audit, WRITE_MILLION)
         + of_a_billion(log_bytes, LOGS_GB)
-        + of_a_billion(real(measured.bytes.response), OUT_GB)
+        + of_a_billion(real(bytes.response), OUT_GB)
         + when(extras.traces, TRACE_MILLION);
-    Bill { name, billed_ms: rounded(billed_ms), million: (million * 100.0).round() / 100.0 }
+    (million * 100.0).round() / 100.0
 }
 
 #[cfg(test)]

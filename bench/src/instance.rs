@@ -88,8 +88,12 @@ impl Seat {
         }
     }
 
+    fn ask(&self, event: &Value) -> Result<Value> {
+        Ok(self.gateway.invoke(NAME, event)?.into_json()?)
+    }
+
     fn invoke(&self, event: &Value) -> Result<()> {
-        let answer = self.gateway.invoke(NAME, event)?.into_json()?;
+        let answer = self.ask(event)?;
         ensure!(answer["statusCode"] == 200, "not the answer that is to be measured: {answer}");
         Ok(())
     }
@@ -182,6 +186,11 @@ impl StartedProgram {
         (0..times)
             .try_for_each(|_| self.seat.invoke(event))
             .with_context(|| format!("it wrote: {}", self.log()))
+    }
+
+    /// The answer to one event.
+    pub(crate) fn ask(&self, event: &Value) -> Result<Value> {
+        self.seat.ask(event).with_context(|| format!("it wrote: {}", self.log()))
     }
 
     /// The invocations so far, of which there are `count`, each with the work after its answer.

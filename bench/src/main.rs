@@ -13,10 +13,12 @@ mod instance;
 mod instructions;
 mod load;
 mod machine;
+mod memory;
 mod process;
 mod report;
 mod road;
 mod servers;
+mod share;
 mod speed;
 mod stage;
 mod subject;
@@ -29,9 +31,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::machine::MachineInfo;
 use crate::report::Report;
+use crate::share::ShareEffort;
 use crate::speed::Effort;
 use crate::stage::Stage;
-use crate::subject::{Built, Roads, Subjects};
+use crate::subject::{Built, Road, Roads, Subjects};
 
 /// The head of every report.
 const EMULATED: &str = "Emulated: DynamoDB by dynoxide and Secrets Manager by a responder, both in the driver; API \
@@ -83,8 +86,9 @@ struct BenchOptions {
 enum Part {
     Instructions,
     Speed,
-    Throttled,
+    Shares,
     Servers,
+    Memory,
     Growth,
 }
 
@@ -118,10 +122,11 @@ fn bench(options: &BenchOptions) -> Result<()> {
         instructions: Vec::new(),
         speed: Vec::new(),
         sizes: Vec::new(),
-        throttled: Vec::new(),
+        shares: Vec::new(),
         servers: Vec::new(),
         costs: None,
         client: options.client.as_deref().map(serde_json::from_str).transpose()?,
+        memory: Vec::new(),
         growth: Vec::new(),
     };
     if wanted(Part::Instructions) {
@@ -141,12 +146,14 @@ fn bench(options: &BenchOptions) -> Result<()> {
         };
         report.costs = measured("verify").map(|verify| cost::bills(verify, measured("python")));
     }
-    if wanted(Part::Throttled) {
-        println!("Cold starts with a small part of a core (P8)");
-        report.throttled = speed::throttle(&stage, &roads, &subjects, often(2, 5))?.unwrap_or_default();
+    if wanted(Part::Shares) {
+        println!("Parts of a core (P6, P8)");
+        let bytes = servers::bytes(&stage, &built.programs)?;
+        let effort = ShareEffort { starts: often(2, 5), verifications: often(20, 300) };
+        report.shares = share::measure(&stage, &roads, &subjects, bytes, effort)?;
     }
     if wanted(Part::Servers) {
-        println!("Servers side by side (P5, P6)");
+        println!("Servers side by side (P5)");
         let options = servers::ServerOptions {
             programs: &built.programs,
             python: &built.python,
@@ -155,6 +162,14 @@ fn bench(options: &BenchOptions) -> Result<()> {
             span: Duration::from_secs(often(2, 8) as u64),
         };
         report.servers = servers::compare(&stage, &options)?;
+    }
+    if wanted(Part::Memory) {
+        println!("Memory of an instance (P7)");
+        let (programs, invocations) = (&built.programs, often(2_000, 100_000));
+        // Stores of its own: a row of the audit for each invocation stays in the driver's memory.
+        let stage = Stage::set()?;
+        let road = Road::plain(stage.database.endpoint(), &stage.secrets.endpoint());
+        report.memory = memory::measure(&stage, &road, programs, &subjects.hello, invocations)?;
     }
     if wanted(Part::Growth) {
         println!("Growth (P11)");

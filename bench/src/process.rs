@@ -50,12 +50,6 @@ fn kilobytes(pid: u32, name: &str) -> Result<u64> {
     Ok(kilobytes.with_context(|| format!("process {pid} has no {name}"))? * 1_024)
 }
 
-/// A process's children.
-pub(crate) fn children(pid: u32) -> Result<Vec<u32>> {
-    let text = read(pid, &format!("task/{pid}/children"))?;
-    Ok(text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect())
-}
-
 /// Asks a process to end.
 pub(crate) fn end(pid: u32) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);

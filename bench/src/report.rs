@@ -11,7 +11,7 @@ use crate::charts::{self, Curve};
 use crate::cost::Costs;
 use crate::figures::real;
 use crate::machine::MachineInfo;
-use crate::{growth, instructions, servers, speed};
+use crate::{growth, instructions, memory, servers, share, speed};
 
 /// A title, and a line for each row.
 type Section = (&'static str, Vec<String>);
@@ -31,7 +31,7 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) sizes: Vec<speed::Size>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) throttled: Vec<speed::Throttled>,
+    pub(crate) shares: Vec<share::ShareRow>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) servers: Vec<servers::ServersRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +39,8 @@ pub(crate) struct Report {
     /// Output of the client library's own measurement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) client: Option<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) memory: Vec<memory::MemoryRow>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) growth: Vec<growth::GrowthRow>,
 }
@@ -99,10 +101,11 @@ impl Report {
             self.of_instructions(),
             self.of_functions(),
             self.of_sizes(),
-            self.of_throttled_starts(),
+            self.of_shares(),
             self.of_servers(),
             self.of_costs(),
             self.of_client(),
+            self.of_memory(),
             self.of_growth(),
         ];
         for (title, rows) in sections.iter().filter(|(_, rows)| !rows.is_empty()) {
@@ -173,18 +176,32 @@ impl Report {
         ("P7  MiB                                binary     zipped", rows)
     }
 
-    fn of_throttled_starts(&self) -> Section {
+    fn of_shares(&self) -> Section {
         let rows = self
-            .throttled
+            .shares
             .iter()
             .map(|row| {
+                let million = row.million.map(|dollars| format!("{dollars:.2}")).unwrap_or_default();
                 format!(
-                    "  {:<34} {:>14} {:>12.0} {:>12.0}",
-                    row.name, row.percent, row.ready_ms, row.first_answer_ms
+                    "  {:<14} {:<10} {:>5} {:>8.0} {:>11.0} {:>10.2} {:>7.2} {:>9.2} {:>7.2} {:>9.2} {:>8}",
+                    row.name,
+                    row.road,
+                    row.memory_mb,
+                    row.ready_ms,
+                    row.first_answer_ms,
+                    row.alone.p50_ms,
+                    row.alone.p99_ms,
+                    row.in_a_row.p50_ms,
+                    row.in_a_row.p99_ms,
+                    row.billed_ms,
+                    million
                 )
             })
             .collect();
-        ("P8  cold start, milliseconds         percent of a core      ready   1st answer", rows)
+        (
+            "P6, P8  milliseconds   road      MB    ready  1st answer  alone p50    p99   row p50    p99    billed  dollars",
+            rows,
+        )
     }
 
     fn of_servers(&self) -> Section {
@@ -193,18 +210,17 @@ impl Report {
             .iter()
             .map(|row| {
                 format!(
-                    "  {:<26} {:>7} {:>10.0} {:>9.2} {:>8.2} {:>10.0} {:>14.0}",
+                    "  {:<26} {:>7} {:>10.0} {:>9.2} {:>8.2} {:>10.0}",
                     row.name,
                     row.callers,
                     row.store_delay_ms,
                     row.latency.p50_ms,
                     row.latency.p99_ms,
-                    row.per_second,
-                    row.per_processor_second
+                    row.per_second
                 )
             })
             .collect();
-        ("P5, P6  over HTTP            callers   store ms      p50      p99   a second   a CPU second", rows)
+        ("P5  over HTTP                callers   store ms      p50      p99   a second", rows)
     }
 
     fn of_costs(&self) -> Section {
@@ -220,6 +236,19 @@ impl Report {
     fn of_client(&self) -> Section {
         let rows = self.client.iter().map(|client| format!("  {client}")).collect();
         ("P10  status()", rows)
+    }
+
+    fn of_memory(&self) -> Section {
+        let rows = self
+            .memory
+            .iter()
+            .map(|row| {
+                let looks: Vec<_> =
+                    row.resident_mib.iter().map(|(done, mib)| format!("{mib:.1} after {done}")).collect();
+                format!("  {:<16} {:>9.0}   {}", row.name, row.bytes_each, looks.join(", "))
+            })
+            .collect();
+        ("P7  memory        bytes each   resident MiB after so many invocations", rows)
     }
 
     fn of_growth(&self) -> Section {

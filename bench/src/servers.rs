@@ -1,4 +1,4 @@
-//! P5 and P6 side by side: verifications over HTTP, by the gateway and our function, and by the Flask server of the first
+//! P5 side by side: verifications over HTTP, by the gateway and our function, and by the Flask server of the first
 //! document under gunicorn on PostgreSQL, as it is written and with a pool of connections.
 
 use std::io::{BufRead as _, BufReader};
@@ -15,9 +15,8 @@ use serde_json::Value;
 
 use crate::figures::{Spread, real, rounded};
 use crate::road;
-use crate::stage::{Stage, checkout, verification};
+use crate::stage::{self, Stage, checkout, verification};
 use crate::subject::NEAR;
-use crate::{process, stage};
 
 /// Licenses in the tables of both.
 const LICENSES: usize = 100;
@@ -39,8 +38,6 @@ pub(crate) struct ServersRow {
     pub(crate) store_delay_ms: f64,
     pub(crate) latency: Spread,
     pub(crate) per_second: f64,
-    /// Verifications for each second of the serving processes' processor time; stores and gateway are not in it.
-    pub(crate) per_processor_second: f64,
     #[serde(skip)]
     pub(crate) samples: Vec<Duration>,
 }
@@ -68,28 +65,26 @@ pub(crate) fn compare(stage: &Stage, options: &ServerOptions<'_>) -> Result<Vec<
             }
         }
         for callers in CALLERS {
-            let row = |name, url: &str, keys: &[String], pids: &[u32]| {
+            let row = |name, url: &str, keys: &[String]| {
                 println!("  {name}, {callers} callers, store {} ms away", delay.as_millis());
-                let mut row = measure(url, keys, pids, callers, options.span)?;
+                let mut row = measure(url, keys, callers, options.span)?;
                 (row.name, row.store_delay_ms) = (name, crate::figures::milliseconds(delay));
                 anyhow::Ok(row)
             };
-            rows.push(row("falconer", &ours.gateway.url(), &ours.keys, &ours.pids())?);
+            rows.push(row("falconer", &ours.gateway.url(), &ours.keys)?);
             for flask in &theirs {
-                rows.push(row(flask.name, &flask.url, &flask.keys, &process::children(flask.pid)?)?);
+                rows.push(row(flask.name, &flask.url, &flask.keys)?);
             }
         }
     }
     Ok(rows)
 }
 
-fn measure(url: &str, keys: &[String], pids: &[u32], callers: usize, span: Duration) -> Result<ServersRow> {
-    ensure!(!pids.is_empty(), "no process serves {url}");
+fn measure(url: &str, keys: &[String], callers: usize, span: Duration) -> Result<ServersRow> {
     call(url, keys, callers, WARM_UP)?;
-    let spent = || pids.iter().map(|pid| process::processor_time(*pid)).sum::<Result<Duration>>();
-    let (before, begun) = (spent()?, Instant::now());
+    let begun = Instant::now();
     let samples = call(url, keys, callers, span)?;
-    let (took, spent) = (begun.elapsed(), spent()?.saturating_sub(before));
+    let took = begun.elapsed();
     let count = real(samples.len() as u64);
     Ok(ServersRow {
         name: "",
@@ -97,7 +92,6 @@ fn measure(url: &str, keys: &[String], pids: &[u32], callers: usize, span: Durat
         store_delay_ms: 0.0,
         latency: Spread::of(&samples),
         per_second: rounded(count / took.as_secs_f64()),
-        per_processor_second: rounded(count / spent.as_secs_f64()),
         samples,
     })
 }
@@ -160,10 +154,6 @@ impl Ours {
         let keys = (0..LICENSES).map(|_| Ok(stage.issue(1)?.key)).collect::<Result<_>>()?;
         Ok(Self { gateway, keys })
     }
-
-    fn pids(&self) -> Vec<u32> {
-        self.gateway.starts().iter().filter(|start| start.ended.is_none()).map(|start| start.pid).collect()
-    }
 }
 
 /// The database of the Flask server, or the server itself: a program that says in one line that it is there, and ends
@@ -173,7 +163,6 @@ struct Flask {
     url: String,
     master: String,
     keys: Vec<String>,
-    pid: u32,
     child: Child,
     input: Option<ChildStdin>,
 }
@@ -248,7 +237,6 @@ impl Flask {
             url: text("url"),
             master: text("master"),
             keys: keys.filter_map(|key| key.as_str().map(str::to_owned)).collect(),
-            pid: told["pid"].as_u64().and_then(|pid| pid.try_into().ok()).unwrap_or_default(),
             child,
             input,
         })

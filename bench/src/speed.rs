@@ -1,9 +1,6 @@
-//! P5, P7 and P8: how long a start and a verification take, what they keep resident, and how large the program is.
+//! P5 and P7: how long a start and a verification take, what they keep resident, and how large the program is.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -171,97 +168,4 @@ pub(crate) fn weigh(subjects: &Subjects) -> Result<Vec<Size>> {
             Ok(Size { name, bytes: program.len() as u64, zipped_bytes: zipped.len() as u64 })
         })
         .collect()
-}
-
-/// A start with a small part of a processor.
-#[derive(Debug, Serialize)]
-pub(crate) struct Throttled {
-    pub(crate) name: &'static str,
-    /// Percent of one core.
-    pub(crate) percent: u32,
-    pub(crate) ready_ms: f64,
-    pub(crate) first_answer_ms: f64,
-}
-
-/// The processor's part of a function of 128 MB: it has a whole one at 1,769 MB.
-const PERCENT: u32 = 7;
-/// The kernel's usual period.
-const PERIOD_MICROSECONDS: u32 = 100_000;
-
-/// Starts with [`PERCENT`] of a core, by a control group's quota over TLS. `None` where no group can be made.
-pub(crate) fn throttle(
-    stage: &Stage,
-    roads: &Roads,
-    subjects: &Subjects,
-    starts: usize,
-) -> Result<Option<Vec<Throttled>>> {
-    let Some(group) = Group::make() else { return Ok(None) };
-    let customer = stage.issue(1)?;
-    let event = event(&customer.key)?;
-    let environment: BTreeMap<_, _> = roads.tls.environment(stage, &customer)?;
-    let under = group.joining();
-    let measured = [&subjects.verify, &subjects.sdk_defaults, &subjects.python];
-    let mut cold = vec![Vec::new(); measured.len()];
-    for _ in 0..starts {
-        for (subject, cold) in measured.iter().zip(&mut cold) {
-            let (instance, start) = StartedProgram::cold(subject, &environment, &under, &event)?;
-            cold.push(start);
-            instance.end()?;
-        }
-    }
-    let rows = measured.iter().zip(cold).map(|(subject, cold)| {
-        let middle = |moments: Vec<Duration>| milliseconds(percentile(&moments, 0.5));
-        Throttled {
-            name: subject.name,
-            percent: PERCENT,
-            ready_ms: middle(cold.iter().map(|start| start.ready).collect()),
-            first_answer_ms: middle(cold.iter().map(|start| start.answered).collect()),
-        }
-    });
-    Ok(Some(rows.collect()))
-}
-
-/// A control group with a quota of processor time, removed when it is dropped.
-struct Group(std::path::PathBuf);
-
-impl Group {
-    fn make() -> Option<Self> {
-        let quota = PERIOD_MICROSECONDS / 100 * PERCENT;
-        for (root, files) in [
-            (
-                "/sys/fs/cgroup/cpu",
-                vec![
-                    ("cpu.cfs_period_us", PERIOD_MICROSECONDS.to_string()),
-                    ("cpu.cfs_quota_us", quota.to_string()),
-                ],
-            ),
-            ("/sys/fs/cgroup", vec![("cpu.max", format!("{quota} {PERIOD_MICROSECONDS}"))]),
-        ] {
-            let folder = Path::new(root).join(format!("falconer-bench-{}", std::process::id()));
-            if std::fs::create_dir(&folder).is_err() {
-                continue;
-            }
-            let group = Self(folder);
-            if files.iter().all(|(file, value)| std::fs::write(group.0.join(file), value).is_ok()) {
-                return Some(group);
-            }
-        }
-        println!("  no control group can be made here: starts with a small part of a processor are left out");
-        None
-    }
-
-    /// The command that starts a program within the group.
-    fn joining(&self) -> Vec<OsString> {
-        let tasks = self.0.join("cgroup.procs");
-        let script = format!("echo $$ > {} && exec \"$@\"", tasks.display());
-        ["sh", "-c", &script, "sh"].into_iter().map(OsString::from).collect()
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // Its last process has only just ended; a group left behind has no members and costs nothing.
-        std::thread::sleep(Duration::from_millis(50));
-        let _ = std::fs::remove_dir(&self.0);
-    }
 }

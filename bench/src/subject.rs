@@ -40,7 +40,7 @@ pub(crate) enum RuntimeApi {
 }
 
 impl MeasuredProgram {
-    fn binary(name: &'static str, file: PathBuf) -> Self {
+    pub(crate) fn binary(name: &'static str, file: PathBuf) -> Self {
         let command = vec![file.clone().into()];
         Self { name, command, folder: checkout(), binary: Some(file), runtime_api: RuntimeApi::Url }
     }
@@ -113,13 +113,23 @@ impl Road {
         self.round_trip
     }
 
-    /// Everything a subject finds in its environment.
+    /// Everything a subject that verifies finds in its environment.
     pub(crate) fn environment(
         &self,
         stage: &Stage,
         customer: &IssuedLicense,
     ) -> Result<BTreeMap<String, String>> {
-        let mut environment = stage.function("verify", &self.dynamodb, &self.secrets)?.instance_environment();
+        self.environment_of(stage, "verify", customer)
+    }
+
+    /// Everything a function finds in its environment.
+    pub(crate) fn environment_of(
+        &self,
+        stage: &Stage,
+        function: &str,
+        customer: &IssuedLicense,
+    ) -> Result<BTreeMap<String, String>> {
+        let mut environment = stage.function(function, &self.dynamodb, &self.secrets)?.instance_environment();
         environment.insert("BENCH_LICENSE_ID".to_owned(), customer.id.to_string());
         if let Some(roots) = &self.roots {
             // Ours, the SDK's default client, and boto3: each has a name of its own for the same file.

@@ -15,9 +15,10 @@ use crate::workspace::Workspace;
 pub(crate) const RIVALS_MANIFEST: &str = "bench/rivals/Cargo.toml";
 /// Each is built alone: built together, cargo gives all of them the features of each.
 const RIVAL_NAMES: [&str; 3] = ["hello", "bare-calls", "sdk-defaults"];
-/// Target folders of Falconer and of the rivals.
+/// Target folders of the functions, of the rivals, and of the client library's program.
 const FUNCTIONS: &str = "functions";
 const RIVALS: &str = "rivals";
+const HEADLESS: &str = "headless";
 const RESULTS: &str = "docs/results";
 
 const BUILD_FAILED: &str = "the build failed: the compiler's message is above";
@@ -84,13 +85,21 @@ pub(crate) fn load(workspace: &Workspace, options: &Load) -> Result<()> {
     step::run(&mut drive, "the load failed: its message is above")
 }
 
-/// Output of the client library's own measurement, one line of JSON.
+/// Output of the client library's own measurement, and the size of its program, one line of JSON.
 fn status_of_client(workspace: &Workspace) -> Result<String> {
     let mut measure = workspace.cargo();
     measure.args(["bench", "--quiet", "--package", "falconer-client", "--bench", "status"]);
     let printed = step::ask(&mut measure)?;
     let line = printed.lines().rev().find(|line| line.starts_with('{'));
-    line.map(str::to_owned).context("the client library's measurement printed no JSON")
+    let line = line.context("the client library's measurement printed no JSON")?;
+    let mut measured: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line)?;
+    // The library with its store, transport and command line: what it adds to an application at most.
+    let mut build = release_build(workspace, HEADLESS);
+    build.args(["--package", "falconer-headless"]);
+    step::run(&mut build, BUILD_FAILED)?;
+    let program = workspace.measured(HEADLESS).join("release/headless");
+    measured.insert("headless_bytes".to_owned(), fs::metadata(&program)?.len().into());
+    Ok(serde_json::Value::Object(measured).to_string())
 }
 
 /// Builds the functions as they ship: their packages alone, whose features neither tests nor the command line widen.

@@ -116,7 +116,12 @@ fn documentation(workspace: &Workspace) -> Result<()> {
 fn dependencies(workspace: &Workspace) -> Result<()> {
     let mut deny = workspace.command(tools::CARGO_DENY.find(workspace)?);
     deny.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
-    step::run(&mut deny, "cargo-deny found something: its message is above")
+    step::run(&mut deny, "cargo-deny found something: its message is above")?;
+    // Nobody else reads it, and a measurement would write it anew.
+    let sentence =
+        "the lock file of the bench's rivals is old: run `cargo update --workspace` in bench/rivals";
+    let locked = ["update", "--workspace", "--locked", "--manifest-path", bench::RIVALS_MANIFEST];
+    step::run(workspace.cargo().args(locked), sentence)
 }
 
 /// Every test as a developer runs them who has worked with the local stack: at a terminal, in a shell with job control

@@ -10,6 +10,8 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use crate::calls;
+
 /// The roots that AWS endpoints chain to, from <https://www.amazontrust.com/repository/>. Compiled in: reading a
 /// system's whole trust store costs a cold start more instructions than everything else together.
 const AMAZON_ROOTS: [&[u8]; 5] = [
@@ -124,10 +126,16 @@ pub struct Clients {
 impl Clients {
     /// Clients configured by the SDK's own variables (region, credentials, endpoints). Nothing is called yet.
     pub async fn connect(roots: TrustRoots, budgets: Budgets) -> Self {
-        Self::of(&configured(roots, &budgets).load().await, budgets)
+        let config = configured(roots, &budgets).load().await;
+        let of_dynamodb = calls::spared(aws_sdk_dynamodb::config::Builder::from(&config)).build();
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(of_dynamodb),
+            secrets: aws_sdk_secretsmanager::Client::new(&config),
+            budgets,
+        }
     }
 
-    /// Makes clients of a given configuration. The bench measures the SDK's defaults with it.
+    /// Makes clients of a given configuration, which do all that the SDK does. The bench measures its defaults with it.
     #[must_use]
     pub fn of(config: &SdkConfig, budgets: Budgets) -> Self {
         Self {
@@ -150,7 +158,8 @@ impl Clients {
             .region(Region::from_static("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(nobody))
             .build();
-        let of_dynamodb = aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(dynamodb);
+        let of_dynamodb =
+            calls::spared(aws_sdk_dynamodb::config::Builder::from(&config)).endpoint_url(dynamodb);
         let of_secrets = aws_sdk_secretsmanager::config::Builder::from(&config).endpoint_url(secrets);
         Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(of_dynamodb.build()),

@@ -20,6 +20,7 @@ pub mod settings;
 pub mod store;
 pub mod tables;
 
+mod calls;
 mod fixed_window;
 
 pub use address::Address;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::time::{MILLIS_PER_DAY, UnixMillis};
 
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+const FIRST: Date = jiff::civil::date(1, 1, 1);
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
@@ -23,9 +24,6 @@ pub struct CalendarDate(Date);
 pub struct NoDate(String);
 
 impl CalendarDate {
-    /// The last date there is.
-    pub const LAST: Self = Self(jiff::civil::date(9999, 12, 31));
-
     /// Reads a date exactly as claims and tables write it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -51,19 +49,14 @@ impl CalendarDate {
     /// Returns the date of a moment in UTC. Moments beyond the calendar have its first or its last date.
     #[must_use]
     pub fn of(at: UnixMillis) -> Self {
-        let days = at.0.div_euclid(MILLIS_PER_DAY);
-        match EPOCH.checked_add(SignedDuration::from_hours(24 * days)) {
-            Ok(date) if date.year() >= 1 => Self(date),
-            _ if days < 0 => Self(jiff::civil::date(1, 1, 1)),
-            _ => Self::LAST,
-        }
+        let days = SignedDuration::from_hours(24 * at.0.div_euclid(MILLIS_PER_DAY));
+        Self(EPOCH.saturating_add(days).max(FIRST))
     }
 
     /// Returns the date so many days later, or the last one.
     #[must_use]
     pub fn plus_days(self, days: u32) -> Self {
-        let later = SignedDuration::from_hours(24 * i64::from(days));
-        self.0.checked_add(later).map_or(Self::LAST, Self)
+        Self(self.0.saturating_add(SignedDuration::from_hours(24 * i64::from(days))))
     }
 }
 
@@ -198,7 +191,11 @@ mod tests {
 
     #[test]
     fn claims_have_one_spelling_of_a_date() {
-        assert_eq!(CalendarDate::parse("2028-02-29").unwrap().to_string(), "2028-02-29");
+        let date = CalendarDate::parse("2028-02-29").unwrap();
+        assert_eq!(
+            (date.to_string(), format!("{date:?}")),
+            ("2028-02-29".to_owned(), "2028-02-29".to_owned())
+        );
         for text in ["2028-2-29", "20280229", " 2028-02-29", "2027-02-29", "2028-02-29T00:00:00Z"] {
             assert_eq!(CalendarDate::parse(text), None, "{text}");
         }
@@ -211,6 +208,7 @@ mod tests {
             (of(0), of(-1), of(MILLIS_PER_DAY - 1)),
             (of(1), "1969-12-31".to_owned(), "1970-01-01".to_owned())
         );
+        assert_eq!(of(-62_135_596_800_001), "0001-01-01", "the year before the first");
         assert_eq!((of(i64::MIN), of(i64::MAX)), ("0001-01-01".to_owned(), "9999-12-31".to_owned()));
         assert_eq!(
             (of(253_402_300_800_000), of(1_000_000_000_000_000)),
@@ -222,7 +220,7 @@ mod tests {
     fn days_later_end_with_the_calendar() {
         let date = CalendarDate::parse("2027-12-31").unwrap();
         assert_eq!(date.plus_days(60).to_string(), "2028-02-29");
-        assert_eq!(date.plus_days(u32::MAX), CalendarDate::LAST);
+        assert_eq!(date.plus_days(u32::MAX).to_string(), "9999-12-31");
     }
 
     proptest! {

@@ -194,6 +194,8 @@ mod tests {
         let merged = limits(&["agents=0", "projects=9"]).over(&limits(&["agents=3", "users=5"]));
         assert_eq!(shown(&merged), ["agents=0", "projects=9", "users=5"]);
         assert_eq!((merged.get("agents"), merged.get("Agents")), (Some(0), None));
+        assert_eq!((merged.len(), merged.is_empty(), Limits::default().is_empty()), (3, false, true));
+        assert_eq!(Limits::new(merged.to_map()), Ok(merged));
     }
 
     #[test]

@@ -96,12 +96,6 @@ impl Releases {
         self.0.iter().map(|(version, date)| (version.as_str(), *date))
     }
 
-    /// Returns true if there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The newest release up to a day; of several of one day, the one with the highest numbers.
     #[must_use]
     pub fn newest_until(&self, day: CalendarDate) -> Option<&str> {

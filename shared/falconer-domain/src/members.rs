@@ -62,7 +62,8 @@ impl Members {
     /// Returns the value of the last member of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Given {
-        self.find(name).map_or(Given::Nothing, |index| self.0[index].given())
+        let named = self.0.iter().rev().filter(|member| member.name == name);
+        named.map(Member::given).find(|given| !matches!(given, Given::Nothing)).unwrap_or(Given::Nothing)
     }
 
     /// A text.

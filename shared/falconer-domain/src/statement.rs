@@ -274,7 +274,9 @@ mod tests {
                 let statement = KeyStatement { distrusted: BTreeSet::from([kid]), ..statement() };
                 let payload = serde_json::to_string(&statement).unwrap();
                 let jws = signed(r#"{"alg":"Ed25519","typ":"falconer-keys+jwt"}"#, &payload);
-                (jws.len(), KeyStatement::verify(&jws, &root(1).public()).is_ok())
+                let is_read = KeyStatement::verify(&jws, &root(1).public()).is_ok();
+                assert_eq!(KeyStatement::unverified(&jws).is_some(), is_read, "{}", jws.len());
+                (jws.len(), is_read)
             })
             .collect();
         let (first, last) = (read[0].0, read[15].0);

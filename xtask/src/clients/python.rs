@@ -27,8 +27,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     library.with_test_module()?;
     let wheel = library.wheel()?;
     library.install(&wheel)?;
-    library.test()?;
-    library.measure(&wheel)
+    library.test(&wheel)
 }
 
 /// The package, and the tools that work on it.
@@ -120,8 +119,8 @@ impl Library<'_> {
         step::run(&mut pip, "pip does not install the wheel: its message is above")
     }
 
-    /// Everything else, from the wheel and against a stack.
-    fn test(&self) -> Result<()> {
+    /// Everything else, from the wheel and against a stack. Then states what the library costs an application.
+    fn test(&self, wheel: &Path) -> Result<()> {
         let options = stack::StackOptions {
             port: ports::free_port()?,
             release: false,
@@ -140,13 +139,11 @@ impl Library<'_> {
         pytest.env("FALCONER_TEST_PROGRAM", self.workspace.program("falconer"));
         pytest.env("FALCONER_TEST_WHEELS", &self.left);
         pytest.env("FALCONER_TEST_SCREENSHOTS", self.workspace.target("clients/screenshots")?);
-        step::run(&mut pytest, "a test of the Python library fails: its message is above")
-    }
-
-    /// States what a download and an import cost.
-    fn measure(&self, wheel: &Path) -> Result<()> {
+        step::run(&mut pytest, "a test of the Python library fails: its message is above")?;
         let mut measure = self.tool("python");
         measure.arg("measure.py").arg(wheel);
+        measure.env("FALCONER_TEST_STACK", self.left.join("stack/env"));
+        measure.env("FALCONER_TEST_PROGRAM", self.workspace.program("falconer"));
         print!("{}", step::ask(&mut measure)?);
         Ok(())
     }

@@ -149,7 +149,7 @@ impl AirGapRequest {
                 fields = fields.with(b'h', &[label.as_str().as_bytes(), b"\0", &bytes].concat());
             }
         }
-        let name = |text: &str| cut(text, MAX_NAME_BYTES).as_bytes().to_vec();
+        let name = |text: &str| text.as_bytes()[..text.floor_char_boundary(MAX_NAME_BYTES)].to_vec();
         let email = self.licensee_email.as_ref().filter(|email| email.as_str().len() <= MAX_EMAIL_BYTES);
         fields
             .with_some(b'v', (self.machine == ReportedMachine::Virtual).then_some(&[]))
@@ -200,15 +200,6 @@ fn read(content: &[u8]) -> Option<UncheckedRequest> {
     };
     let tagged = content[..content.len() - TAG_BYTES - FIELD_OVERHEAD].to_vec();
     Some(UncheckedRequest { request, tagged, tag })
-}
-
-/// Cuts a text to whole characters.
-fn cut(text: &str, max_bytes: usize) -> &str {
-    let mut end = text.len().min(max_bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 fn mac(key: &LicenseKey, tagged: &[u8]) -> Hmac<Sha256> {

@@ -69,7 +69,7 @@ fn ends_after_grace_or_with_license() {
 fn ends_with_the_long_lease_if_that_is_later() {
     let day = 86_400;
     let daily = Policy { check_interval_hours: 24, offline_grace_days: 7, ..Policy::DEFAULT };
-    let monthly = Policy { check_interval_hours: 720, ..daily.clone() };
+    let monthly = Policy { check_interval_hours: 720, ..daily };
     for (kept, expires_in, policy, exp) in [
         (None, None, &daily, 8 * day),
         (Some(3 * day), None, &daily, 8 * day),

@@ -47,6 +47,17 @@ fn a_request_reads_back_for_its_key_alone() {
 }
 
 #[test]
+fn a_license_is_named_by_id_or_masked_key() {
+    let masked = |bytes: usize| format!("{}…", "A".repeat(bytes - '…'.len_utf8()));
+    for text in [LicenseId::from_hash(&[3; 32]).to_string(), masked(MAX_NAME_BYTES)] {
+        assert_eq!(LicenseName::parse(&text).map(|name| name.as_str().to_owned()), Some(text));
+    }
+    for text in ["", "ABC-123-XYZ", &masked(MAX_NAME_BYTES + 1)] {
+        assert_eq!(LicenseName::parse(text), None, "{text}");
+    }
+}
+
+#[test]
 fn every_changed_byte_breaks_the_tag() {
     let content = request(&[Label::Mac, Label::Board], "Anna").to_content(&key("ABC-123-XYZ"));
     for place in 0..content.len() {
@@ -55,6 +66,16 @@ fn every_changed_byte_breaks_the_tag() {
         let passes = AirGapRequest::of_content(&changed)
             .is_ok_and(|unchecked| unchecked.made_with(&key("ABC-123-XYZ")).is_some());
         assert!(!passes, "byte {place}");
+    }
+}
+
+#[test]
+fn long_names_end_with_a_whole_character() {
+    for words in ["ü".repeat(90), format!("a{}", "ü".repeat(89))] {
+        let content = request(&[Label::Mac], &words).to_content(&key("ABC-123-XYZ"));
+        let read = AirGapRequest::of_content(&content).unwrap().request.licensee_name.unwrap();
+        assert_eq!(read.as_str().len(), MAX_NAME_BYTES - words.len() % 2);
+        assert!(words.starts_with(read.as_str()));
     }
 }
 
