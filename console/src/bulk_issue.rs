@@ -239,6 +239,16 @@ impl BulkIssue {
     }
 }
 
+impl OrdersLook {
+    /// The words of the button that issues them.
+    pub(crate) fn button(&self) -> String {
+        match self.count - self.keyed {
+            0 => format!("Look for {}, and issue what is missing", views::counted(self.count, "license")),
+            new => format!("Issue {}", views::counted(new, "license")),
+        }
+    }
+}
+
 fn trouble_of_run(error: BulkIssueError) -> Trouble {
     let trouble = match error {
         BulkIssueError::Store(error) | BulkIssueError::Bulk(BulkError::Store(error)) => Trouble::from(error),

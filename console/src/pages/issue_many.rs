@@ -226,13 +226,6 @@ fn command(shell: &Shell, bulk: &BulkIssue, look: Option<&Result<OrdersLook, Str
 }
 
 impl RunPage {
-    fn button(&self, look: &OrdersLook) -> String {
-        match look.count - look.keyed {
-            0 => format!("Look for {}, and issue what is missing", views::counted(look.count, "license")),
-            new => format!("Issue {}", views::counted(new, "license")),
-        }
-    }
-
     fn keys_path(&self) -> String {
         let look = self.look.as_deref().and_then(|look| look.as_ref().ok());
         look.map(|look| look.keys.path.display().to_string()).unwrap_or_default()
