@@ -25,7 +25,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running console, and a browser that has opened it.
 pub(crate) struct Browser {
-    program: Child,
+    /// The program, unless the console runs in the test itself.
+    program: Option<Child>,
     pub(crate) address: String,
     pub(crate) file: String,
     /// The path of every page, with a slash at both ends.
@@ -119,15 +120,19 @@ pub(crate) fn form(fields: &[(&str, &str)]) -> String {
 impl Browser {
     /// Starts the console and opens it.
     pub(crate) fn open(stack: &TestStack, arguments: &[&str]) -> Self {
-        let mut browser = Self::start(stack, arguments);
-        let answer = browser.post_open(&browser.ticket);
+        Self::start(stack, arguments).opened()
+    }
+
+    /// The same browser, which has opened the console.
+    pub(crate) fn opened(mut self) -> Self {
+        let answer = self.post_open(&self.ticket);
         assert_eq!(answer.status, 200, "{}", answer.body);
         let set = answer.header("set-cookie");
-        set.split(';').next().unwrap().clone_into(&mut browser.cookie);
-        let home = browser.get("licenses");
+        set.split(';').next().unwrap().clone_into(&mut self.cookie);
+        let home = self.get("licenses");
         assert_eq!(home.status, 200, "{}", home.text());
-        home.field("csrf").clone_into(&mut browser.csrf);
-        browser
+        home.field("csrf").clone_into(&mut self.csrf);
+        self
     }
 
     /// Starts the console and reads its file.
@@ -138,7 +143,11 @@ impl Browser {
         let mut line = String::new();
         BufReader::new(program.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
-        let (address, file) = (told["address"].as_str().unwrap(), told["file"].as_str().unwrap());
+        Self::at(told["address"].as_str().unwrap(), told["file"].as_str().unwrap(), Some(program))
+    }
+
+    /// A browser for a console that listens.
+    pub(crate) fn at(address: &str, file: &str, program: Option<Child>) -> Self {
         let page = std::fs::read_to_string(file).unwrap();
         let after = |begin: &str| page.split_once(begin).unwrap().1.split('"').next().unwrap().to_owned();
         let base = after(&format!("action=\"http://{address}")).replace("open", "");
@@ -245,8 +254,10 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
+        if let Some(program) = &mut self.program {
+            let _ = program.kill();
+            let _ = program.wait();
+        }
         // A program that is killed leaves its file.
         let _ = std::fs::remove_file(&self.file);
     }

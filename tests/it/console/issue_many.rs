@@ -186,6 +186,41 @@ fn one_bad_order_stops_all() {
 }
 
 #[test]
+fn orders_are_read_as_sheets_are() {
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let browser = opened(&stack, &folder);
+    let orders = "\u{FEFF}Tier;User;Days;From Activation;Perpetual;Seats\r\nPRO;one;365,0;FALSCH;FALSCH;3.0\r\n;;;FALSCH;FALSCH;\r\nelite;two;;;WAHR;\r\nfree;three;30;ja\r\n;;\r\n";
+    let (page, look) = looked_at(&browser, "orders.csv", orders, &[]);
+    for part in ["3 orders are in order", "365 days", "for good", "30 days from the first activation on"] {
+        assert!(look.text().contains(part), "{part}: {}", look.text());
+    }
+    issued(&browser, &page);
+    let keys = browser.post(&format!("{page}/keys"), &[]).body;
+    assert!(
+        keys.lines().all(|line| line.split(';').count() == 9) && keys.lines().count() == 4,
+        "no column is moved"
+    );
+    assert_eq!(licenses(&stack), 3);
+}
+
+/// A session that is over in the middle is a sentence, and the run goes on once somebody has signed in.
+#[test]
+fn expired_credentials_end_a_run() {
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let browser = opened(&stack, &folder);
+    let (page, _) = looked_at(&browser, "many.csv", &many(60), &[]);
+    let expired =
+        Fault::error(400, "ExpiredTokenException", "The security token included in the request is expired");
+    stack.dynamodb.break_all(Matcher::operation("TransactWriteItems"), expired);
+    let failed = issued(&browser, &page);
+    assert!(failed.text().contains("sign in again") && failed.text().contains("Go on"), "{}", failed.text());
+    stack.dynamodb.heal();
+    let done = issued(&browser, &page);
+    assert!(done.text().contains("60 licenses issued, 0 there already."), "{}", done.text());
+    assert_eq!(licenses(&stack), 60);
+}
+
+#[test]
 fn stopped_run_hands_out_what_is_issued() {
     let (stack, folder) = (TestStack::start(), Folder::new());
     let browser = opened(&stack, &folder);
@@ -247,8 +282,9 @@ fn killed_console_loses_no_key() {
         while writes(&stack) < transactions || !has_keys(&folder) {
             std::thread::sleep(Duration::from_millis(2));
         }
-        browser.program.kill().unwrap();
-        browser.program.wait().unwrap();
+        let program = browser.program.as_mut().unwrap();
+        program.kill().unwrap();
+        program.wait().unwrap();
         stages.push(licenses(&stack));
     }
     assert!(stages.iter().any(|stored| (1..1_000).contains(stored)), "{stages:?}");

@@ -258,6 +258,42 @@ fn fault_of_a_file_is_a_sentence() {
     assert_eq!((licenses(&stack), writes(&stack)), (0, 0));
 }
 
+/// Cells that only inform refuse nobody; the look says what becomes of them.
+#[test]
+fn doubtful_cells_are_told_before_the_run() {
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let browser = opened(&stack, &folder);
+    let sheet = "license_key,status,license_tier,license_duration_days,hw_component_2,licensee_email,last_transfer_at,notes\n\
+        ABC-1234,active,PRO,,,Bob <bob@example.com>,soon,a\tb\n\
+        DEF-1234,active,pro,\"1,000\",office-pc-cpu,mailto:eve@example.com,,\n\
+        GHI-1234,suspended,pro,365.0,,one@example.com; two@example.com,,\n";
+    let (page, look) = looked_at(&browser, "told.csv", sheet.as_bytes(), &[("only", "active")]);
+    for sentence in [
+        "3 rows: 3 would be imported, 0 there already, 0 refused.",
+        "1 license is imported without a device, and bound at the next activation (line 3).",
+        "3 licenses: licensee_email is cleaned (lines 2, 3, 4).",
+        "1 license: notes is cleaned (line 2).",
+        "1 license: last_transfer_at does not read and is left out (line 2).",
+    ] {
+        assert!(look.text().contains(sentence), "{sentence}: {}", look.text());
+    }
+    let done = moved(&browser, &page);
+    assert!(
+        done.text().contains("2 fresh keys are of other licenses than the list is for."),
+        "{}",
+        done.text()
+    );
+    let keys = browser.post(&format!("{page}/keys"), &[]).body;
+    assert!(
+        keys.lines().count() == 2 && !keys.contains("GHI-1234"),
+        "the mail merge lists active ones alone"
+    );
+    assert_eq!(
+        told(&stack, &["list", "--email", "bob@example.com"])["licenses"].as_array().unwrap().len(),
+        1
+    );
+}
+
 #[test]
 fn settings_are_mended_without_sending_again() {
     let (stack, folder) = (TestStack::start(), Folder::new());
