@@ -11,7 +11,7 @@ use falconer_operator::license_service::LicenseService;
 use crate::changes::{self, Asked};
 use crate::forms::Form;
 use crate::jobs::MAX_FOUND;
-use crate::runs::Run;
+use crate::runs::BackgroundRun;
 use crate::shell::Desk;
 use crate::trouble::Trouble;
 use crate::views::{self, FactChange};
@@ -28,7 +28,7 @@ pub(crate) struct BulkChange {
     seen_at: UnixMillis,
     results: Mutex<Vec<RowResult>>,
     /// Ends with why it ended early, if it did.
-    pub(crate) run: Run<BulkChangeEnd>,
+    pub(crate) run: BackgroundRun<BulkChangeEnd>,
 }
 
 /// A license of a bulk change, as a person saw it.
@@ -128,7 +128,7 @@ impl BulkChange {
         let change =
             asked.ok_or_else(|| Trouble::BadInput("no license is ticked; tick some rows".to_owned()))?;
         let results = Mutex::new(vec![RowResult::Waits; rows.len()]);
-        Ok(Self { change, reason, rows, commands, notes, seen_at: now, results, run: Run::new() })
+        Ok(Self { change, reason, rows, commands, notes, seen_at: now, results, run: BackgroundRun::new() })
     }
 
     pub(crate) const fn heading(&self) -> &'static str {

@@ -19,7 +19,7 @@ use falconer_operator::import_export::{bulk::BulkError, encoding::BYTE_ORDER_MAR
 
 use crate::inputs::{Handout, Input, unread};
 use crate::move_in::bad;
-use crate::runs::Run;
+use crate::runs::BackgroundRun;
 use crate::shell::Desk;
 use crate::trouble::Trouble;
 use crate::views;
@@ -37,8 +37,8 @@ pub(crate) struct BulkIssue {
     pub(crate) product: Product,
     pub(crate) encoding: String,
     pub(crate) reason: Option<String>,
-    pub(crate) look: Run<Result<OrdersLook, String>>,
-    pub(crate) run: Run<BulkIssueEnd>,
+    pub(crate) look: BackgroundRun<Result<OrdersLook, String>>,
+    pub(crate) run: BackgroundRun<BulkIssueEnd>,
 }
 
 /// The outcome of a look. No `Debug`: it is about people.
@@ -83,7 +83,7 @@ impl BulkIssue {
         encoding: String,
         reason: Option<String>,
     ) -> Self {
-        Self { input, product, encoding, reason, look: Run::new(), run: Run::new() }
+        Self { input, product, encoding, reason, look: BackgroundRun::new(), run: BackgroundRun::new() }
     }
 
     /// Looks at the orders. Runs on the worker's thread.

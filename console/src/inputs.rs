@@ -27,7 +27,7 @@ pub(crate) struct Input {
 }
 
 /// The folder of the files that runs leave. Like the files it is for its owner alone.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct KeyFolder(PathBuf);
 
 /// A file that is handed out once, and stays on the disk until somebody deletes it.
 pub(crate) struct Handout {
@@ -62,7 +62,7 @@ impl Input {
     }
 }
 
-impl Folder {
+impl KeyFolder {
     /// A folder, under a name that means it wherever it is read.
     pub(crate) fn at(path: PathBuf) -> Self {
         Self(std::path::absolute(&path).unwrap_or(path))

@@ -14,7 +14,7 @@ use tokio::task::spawn_local;
 
 use crate::forms::Form;
 use crate::inputs::{Input, download, unread};
-use crate::move_in::{Look, MoveIn, MoveInEnd};
+use crate::move_in::{ImportLook, MoveIn, MoveInEnd};
 use crate::runs::{Progress, RunState, Stops};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
@@ -43,7 +43,7 @@ struct RunPage {
     looking: Option<Progress>,
     /// Why nothing can be imported.
     problem: Option<String>,
-    look: Option<Arc<Result<Look, String>>>,
+    look: Option<Arc<Result<ImportLook, String>>>,
     plan: Vec<String>,
     running: Option<Progress>,
     end: Option<RunView>,
@@ -229,7 +229,7 @@ impl RunPage {
 
     /// True if a run would change anything.
     fn does_something(&self) -> bool {
-        let mends = |look: &Look| look.imported.mended.iter().any(|mended| !mended.changed.is_empty());
+        let mends = |look: &ImportLook| look.imported.mended.iter().any(|mended| !mended.changed.is_empty());
         self.new_rows() > 0 || self.look.as_deref().and_then(|look| look.as_ref().ok()).is_some_and(mends)
     }
 }
