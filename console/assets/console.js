@@ -73,15 +73,29 @@ function live(part) {
   late.textContent = "This part is not up to date: nothing answers. It is asked for again.";
   part.after(late);
   const ask = async () => {
-    if (document.hidden || part.contains(document.activeElement) && part.querySelector(":focus")) return again();
+    if (document.hidden) return again();
     try {
       const answer = await fetch(part.dataset.live, { headers: { "x-live": "1" } });
       late.hidden = answer.ok;
       if (!answer.ok) return again();
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const source = part.dataset.part ? page.querySelector(part.dataset.part) : page.body;
+      const held = part.contains(document.activeElement);
+      const ends = part.dataset.part && source && !source.dataset.live;
+      if (held && !ends) {
+        // The button that has the focus stays; what it is about goes on.
+        for (const kind of ["[role=status]", "progress"]) {
+          const now = source?.querySelector(kind);
+          if (now) part.querySelector(kind)?.replaceWith(now);
+        }
+        return again();
+      }
       if (source && source.textContent !== part.textContent) part.replaceChildren(...source.childNodes);
-      if (part.dataset.part && source && !source.dataset.live) return dress(part);
+      if (ends) {
+        part.tabIndex = -1;
+        if (held) part.focus();
+        return dress(part);
+      }
     } catch {
       // The console has ended, or the machine sleeps: the page stays as it is.
       late.hidden = false;

@@ -11,7 +11,7 @@ use falconer_operator::license_service::LicenseService;
 use crate::changes::{self, Asked};
 use crate::forms::Form;
 use crate::jobs::MAX_FOUND;
-use crate::runs::Run;
+use crate::runs::BackgroundRun;
 use crate::shell::Desk;
 use crate::trouble::Trouble;
 use crate::views::{self, FactChange};
@@ -23,10 +23,12 @@ pub(crate) struct BulkChange {
     pub(crate) rows: Vec<PlannedRow>,
     /// Each row as a command to copy.
     pub(crate) commands: Vec<String>,
+    /// Consequences of the change.
+    pub(crate) notes: Vec<String>,
     seen_at: UnixMillis,
     results: Mutex<Vec<RowResult>>,
     /// Ends with why it ended early, if it did.
-    pub(crate) run: Run<BulkChangeEnd>,
+    pub(crate) run: BackgroundRun<BulkChangeEnd>,
 }
 
 /// A license of a bulk change, as a person saw it.
@@ -90,7 +92,7 @@ impl BulkChange {
         let ring = shell.reads.ring().await?;
         let service = desk.writes.service(&ring);
         let now = shell.clock.now();
-        let (mut rows, mut commands, mut asked) = (Vec::new(), Vec::new(), None);
+        let (mut rows, mut commands, mut notes, mut asked) = (Vec::new(), Vec::new(), Vec::new(), None);
         for id in ids {
             let row = service.find(id.as_str()).await?;
             let (change, words) = match changes::read(form, &row.license)? {
@@ -112,6 +114,7 @@ impl BulkChange {
             if matches!(plan, RowPlan::Changes(_)) {
                 commands.push(shell.command.with(&words.words(reason.as_deref())));
             }
+            notes = crate::pages::change::notes(&change, &row.license);
             let issuance = row.issuance()?;
             rows.push(PlannedRow {
                 id,
@@ -125,7 +128,7 @@ impl BulkChange {
         let change =
             asked.ok_or_else(|| Trouble::BadInput("no license is ticked; tick some rows".to_owned()))?;
         let results = Mutex::new(vec![RowResult::Waits; rows.len()]);
-        Ok(Self { change, reason, rows, commands, seen_at: now, results, run: Run::new() })
+        Ok(Self { change, reason, rows, commands, notes, seen_at: now, results, run: BackgroundRun::new() })
     }
 
     pub(crate) const fn heading(&self) -> &'static str {

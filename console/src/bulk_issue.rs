@@ -19,7 +19,7 @@ use falconer_operator::import_export::{bulk::BulkError, encoding::BYTE_ORDER_MAR
 
 use crate::inputs::{Handout, Input, unread};
 use crate::move_in::bad;
-use crate::runs::Run;
+use crate::runs::BackgroundRun;
 use crate::shell::Desk;
 use crate::trouble::Trouble;
 use crate::views;
@@ -37,8 +37,8 @@ pub(crate) struct BulkIssue {
     pub(crate) product: Product,
     pub(crate) encoding: String,
     pub(crate) reason: Option<String>,
-    pub(crate) look: Run<Result<OrdersLook, String>>,
-    pub(crate) run: Run<BulkIssueEnd>,
+    pub(crate) look: BackgroundRun<Result<OrdersLook, String>>,
+    pub(crate) run: BackgroundRun<BulkIssueEnd>,
 }
 
 /// The outcome of a look. No `Debug`: it is about people.
@@ -83,7 +83,7 @@ impl BulkIssue {
         encoding: String,
         reason: Option<String>,
     ) -> Self {
-        Self { input, product, encoding, reason, look: Run::new(), run: Run::new() }
+        Self { input, product, encoding, reason, look: BackgroundRun::new(), run: BackgroundRun::new() }
     }
 
     /// Looks at the orders. Runs on the worker's thread.
@@ -239,6 +239,16 @@ impl BulkIssue {
     }
 }
 
+impl OrdersLook {
+    /// The words of the button that issues them.
+    pub(crate) fn button(&self) -> String {
+        match self.count - self.keyed {
+            0 => format!("Look for {}, and issue what is missing", views::counted(self.count, "license")),
+            new => format!("Issue {}", views::counted(new, "license")),
+        }
+    }
+}
+
 fn trouble_of_run(error: BulkIssueError) -> Trouble {
     let trouble = match error {
         BulkIssueError::Store(error) | BulkIssueError::Bulk(BulkError::Store(error)) => Trouble::from(error),
@@ -271,7 +281,7 @@ fn order_line(row: &CsvRow<'_>, product: &Product) -> Option<OrderLine> {
     let order = issue_csv::order(row, product).ok()?;
     let mut more = Vec::new();
     more.extend((order.product != *product).then(|| format!("of {}", order.product)));
-    more.extend(order.seats.map(|seats| format!("{seats} seats")));
+    more.extend(order.seats.map(|seats| views::counted(seats, "seat")));
     more.extend((!order.features.is_empty()).then(|| views::line(&order.features.join(" "))));
     more.extend(row.cell("limits").map(|limits| views::line(&limits)));
     more.extend(order.updates_until.map(|end| format!("updates until {end}")));

@@ -188,12 +188,11 @@ impl Guard {
         let (parts, body) = request.into_parts();
         let body = whole(body).await?;
         let by_header = parts.headers.get(CSRF_HEADER).and_then(|token| token.to_str().ok());
-        let is_ours = match by_header {
-            Some(token) => self.csrf.is(token),
-            None => {
-                let form = Form::sent(&parts.headers, &body).await;
-                form.get(CSRF_FIELD).is_some_and(|token| self.csrf.is(token))
-            }
+        let is_ours = if let Some(token) = by_header {
+            self.csrf.is(token)
+        } else {
+            let form = Form::sent(&parts.headers, &body).await;
+            form.get(CSRF_FIELD).is_some_and(|token| self.csrf.is(token))
         };
         if is_ours { Ok(Request::from_parts(parts, Body::from(body))) } else { Err(GuardRefusal::Csrf) }
     }

@@ -27,7 +27,7 @@ pub(crate) struct Input {
 }
 
 /// The folder of the files that runs leave. Like the files it is for its owner alone.
-pub(crate) struct Folder(PathBuf);
+pub(crate) struct KeyFolder(PathBuf);
 
 /// A file that is handed out once, and stays on the disk until somebody deletes it.
 pub(crate) struct Handout {
@@ -62,9 +62,10 @@ impl Input {
     }
 }
 
-impl Folder {
-    pub(crate) const fn at(path: PathBuf) -> Self {
-        Self(path)
+impl KeyFolder {
+    /// A folder, under a name that means it wherever it is read.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self(std::path::absolute(&path).unwrap_or(path))
     }
 
     /// Returns the folder, which is made where it is missing.
@@ -129,8 +130,17 @@ impl Handout {
         })
     }
 
-    /// Deletes the file.
+    /// Deletes the file, which somebody has by now.
     pub(crate) fn delete(&self) -> Result<(), Trouble> {
+        if self.is_there() {
+            let sentence = "nobody has these keys yet; take them first, and delete their file then";
+            return Err(Trouble::Refused(sentence.to_owned()));
+        }
+        self.clear()
+    }
+
+    /// Deletes the file in any case.
+    pub(crate) fn clear(&self) -> Result<(), Trouble> {
         match fs::remove_file(&self.path) {
             Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
                 let path = self.path.display();
@@ -184,6 +194,9 @@ mod tests {
         fs::write(&handout.path, "key").unwrap();
         assert_eq!(handout.take().unwrap(), b"key", "a file that could not be read was not handed out");
         assert!(handout.take().unwrap_err().sentence().contains("handed out already"));
+        handout.renew();
+        assert!(handout.delete().unwrap_err().sentence().contains("take them first"));
+        handout.take().unwrap();
         handout.delete().unwrap();
         handout.delete().unwrap();
     }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use falconer_operator::import_export::BadRows;
 use falconer_operator::import_export::cells::{CsvRow, Sheet, folded_name};
 use falconer_operator::import_export::import::{
-    Import, ImportError, Imported, Mode, RowOutcome, SettledRow, Source,
+    Import, ImportEnd, ImportError, Imported, Mode, RowOutcome, SettledRow, Source,
 };
 use falconer_operator::import_export::row_resolver::Keyed;
 use tempfile::TempDir;
 
 use crate::inputs::{Handout, Input};
-use crate::runs::Run;
+use crate::runs::BackgroundRun;
 use crate::shell::Desk;
 use crate::trouble::Trouble;
 use crate::typed_import::TypedImport;
@@ -33,15 +33,15 @@ const MAX_CELL_CHARS: usize = 80;
 pub(crate) struct MoveIn {
     pub(crate) input: Input,
     pub(crate) typed: TypedImport,
-    pub(crate) look: Run<Result<Look, String>>,
-    pub(crate) run: Run<MoveInEnd>,
+    pub(crate) look: BackgroundRun<Result<ImportLook, String>>,
+    pub(crate) run: BackgroundRun<MoveInEnd>,
     /// Old and fresh keys, once the run has ended.
     pub(crate) keys: Handout,
     pub(crate) refused: PathBuf,
 }
 
 /// The outcome of a look. No `Debug`: it is about people.
-pub(crate) struct Look {
+pub(crate) struct ImportLook {
     pub(crate) columns: Vec<Column>,
     /// How the file is read, in sentences.
     pub(crate) readings: Vec<String>,
@@ -88,7 +88,14 @@ impl MoveIn {
     pub(crate) fn new(input: Input, typed: TypedImport, desk: &Desk) -> Self {
         let stem = input.stem();
         let (keys, refused) = (desk.files.file(&stem, "mapping"), desk.files.file(&stem, "refused"));
-        Self { input, typed, look: Run::new(), run: Run::new(), keys: Handout::of(keys), refused }
+        Self {
+            input,
+            typed,
+            look: BackgroundRun::new(),
+            run: BackgroundRun::new(),
+            keys: Handout::of(keys),
+            refused,
+        }
     }
 
     /// Looks at the file. Runs on the worker's thread.
@@ -117,7 +124,7 @@ impl MoveIn {
         }
     }
 
-    async fn looked(&self, desk: &Desk) -> Result<Look, Trouble> {
+    async fn looked(&self, desk: &Desk) -> Result<ImportLook, Trouble> {
         let ring = desk.shell.reads.ring().await?;
         let now = desk.shell.clock.now();
         let (source, encoding) = (self.typed.source(&ring, now)?, self.typed.encoding()?);
@@ -155,11 +162,11 @@ impl MoveIn {
             self.look.at(row.number)
         };
         let imported = import.run(&source, &sheet, Mode::Look, watch).await.map_err(trouble_of_import)?;
-        if imported.rows < source.rows(&sheet).count() as u64 {
+        if imported.end == ImportEnd::Stopped {
             return Err(Trouble::Refused("the look was stopped; nothing was imported".to_owned()));
         }
         let readings = readings(&self.typed, &source, &sheet);
-        Ok(Look { columns, readings, sample, refused, imported, folder })
+        Ok(ImportLook { columns, readings, sample, refused, imported, folder })
     }
 
     async fn moved(&self, desk: &Desk) -> Result<Imported, Trouble> {
@@ -172,7 +179,7 @@ impl MoveIn {
         let source = source.surveyed(&sheet).map_err(bad)?;
         desk.files.ready()?;
         // The lists of a part of this run; the whole run writes them anew.
-        self.keys.delete()?;
+        self.keys.clear()?;
         let _ = fs::remove_file(&self.refused);
         let import = Import {
             store: desk.writes.store(),
@@ -259,7 +266,9 @@ fn sample_row(row: &SettledRow<'_>, sheet: &Sheet<'_>, desk: &Desk) -> SampleRow
                 format!("{}, {}", license.tier, license.status.as_str()),
                 format!("Ends: {}", views::ends(license, &desk.shell.clock)),
             ];
-            after.extend(license.policy.seats.map(|seats| format!("{seats} seats of its own")));
+            after.extend(
+                license.policy.seats.map(|seats| format!("{} of its own", views::counted(seats, "seat"))),
+            );
             after.extend(views::customer(license));
             after.extend(license.notes.as_ref().map(|note| views::line(note.as_str())));
             after.push(match keyed {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A piece of work. Its outcome is there when it has ended, and until it begins again.
-pub(crate) struct Run<T> {
+pub(crate) struct BackgroundRun<T> {
     done: AtomicU64,
     of: AtomicU64,
     stop: AtomicBool,
@@ -49,7 +49,7 @@ pub(crate) enum Stops {
     Soon,
 }
 
-impl<T> Run<T> {
+impl<T> BackgroundRun<T> {
     pub(crate) const fn new() -> Self {
         Self {
             done: AtomicU64::new(0),
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn one_begins_and_a_stop_is_heard() {
-        let run = Run::new();
+        let run = BackgroundRun::new();
         assert!(run.progress().is_none() && run.begin(|_| true));
         assert!(!run.begin(|_| true), "it goes on already");
         run.of(9);

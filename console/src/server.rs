@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::command_line::CommandLine;
 use crate::counts::Counting;
 use crate::guard::{Guard, GuardError};
-use crate::inputs::Folder;
+use crate::inputs::KeyFolder;
 use crate::kept::Kept;
 use crate::moments::Clock;
 use crate::reading::ReadService;
@@ -169,7 +169,7 @@ fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router 
                 shell: Arc::clone(&shell),
                 writes,
                 plans: Kept::new(),
-                files: Folder::at(files),
+                files: KeyFolder::at(files),
                 move_ins: Kept::at_most(MAX_INPUTS),
                 bulk_issues: Kept::at_most(MAX_INPUTS),
                 bulk_changes: Kept::new(),

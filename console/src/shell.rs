@@ -12,7 +12,7 @@ use crate::bulk_issue::BulkIssue;
 use crate::command_line::CommandLine;
 use crate::counts::Counting;
 use crate::guard::Guard;
-use crate::inputs::Folder;
+use crate::inputs::KeyFolder;
 use crate::jobs::Look;
 use crate::kept::Kept;
 use crate::moments::Clock;
@@ -44,7 +44,7 @@ pub(crate) struct Desk {
     pub(crate) shell: Arc<Shell>,
     pub(crate) writes: WriteService,
     pub(crate) plans: Kept<Plan>,
-    pub(crate) files: Folder,
+    pub(crate) files: KeyFolder,
     pub(crate) move_ins: Kept<MoveIn>,
     pub(crate) bulk_issues: Kept<BulkIssue>,
     pub(crate) bulk_changes: Kept<BulkChange>,

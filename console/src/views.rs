@@ -241,6 +241,12 @@ pub(crate) fn ends(license: &License, clock: &Clock) -> String {
     }
 }
 
+/// A number with its noun.
+pub(crate) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// A text of somebody else on one line.
 pub(crate) fn line(text: &str) -> String {
     words::line(text).into_owned()

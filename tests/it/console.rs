@@ -1,9 +1,12 @@
 //! `falconer console`: the real program over the stand-ins, asked as browsers and attackers ask.
 
 mod attacks;
+mod bulk;
 mod changes;
 mod ending;
+mod issue_many;
 mod many;
+mod move_in;
 mod pages;
 mod sections;
 
@@ -22,7 +25,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running console, and a browser that has opened it.
 pub(crate) struct Browser {
-    program: Child,
+    /// The program, unless the console runs in the test itself.
+    program: Option<Child>,
     pub(crate) address: String,
     pub(crate) file: String,
     /// The path of every page, with a slash at both ends.
@@ -83,6 +87,27 @@ fn unescaped(text: &str) -> String {
         .fold(text.to_owned(), |text, (escaped, c)| text.replace(escaped, c))
 }
 
+/// The type of [`parts`].
+pub(crate) const PARTS: &str = "multipart/form-data; boundary=----fixture";
+
+/// Fields and a file as a form with a file sends them.
+pub(crate) fn parts(fields: &[(&str, &str)], file: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let part =
+            format!("------fixture\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend(part.into_bytes());
+    }
+    let part = format!(
+        "------fixture\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{file}\"\r\n\
+         content-type: text/csv\r\n\r\n"
+    );
+    body.extend(part.into_bytes());
+    body.extend(bytes);
+    body.extend(b"\r\n------fixture--\r\n");
+    body
+}
+
 /// Fields as a form sends them.
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._".contains(&c);
@@ -95,15 +120,19 @@ pub(crate) fn form(fields: &[(&str, &str)]) -> String {
 impl Browser {
     /// Starts the console and opens it.
     pub(crate) fn open(stack: &TestStack, arguments: &[&str]) -> Self {
-        let mut browser = Self::start(stack, arguments);
-        let answer = browser.post_open(&browser.ticket);
+        Self::start(stack, arguments).opened()
+    }
+
+    /// The same browser, which has opened the console.
+    pub(crate) fn opened(mut self) -> Self {
+        let answer = self.post_open(&self.ticket);
         assert_eq!(answer.status, 200, "{}", answer.body);
         let set = answer.header("set-cookie");
-        set.split(';').next().unwrap().clone_into(&mut browser.cookie);
-        let home = browser.get("licenses");
+        set.split(';').next().unwrap().clone_into(&mut self.cookie);
+        let home = self.get("licenses");
         assert_eq!(home.status, 200, "{}", home.text());
-        home.field("csrf").clone_into(&mut browser.csrf);
-        browser
+        home.field("csrf").clone_into(&mut self.csrf);
+        self
     }
 
     /// Starts the console and reads its file.
@@ -114,7 +143,11 @@ impl Browser {
         let mut line = String::new();
         BufReader::new(program.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
-        let (address, file) = (told["address"].as_str().unwrap(), told["file"].as_str().unwrap());
+        Self::at(told["address"].as_str().unwrap(), told["file"].as_str().unwrap(), Some(program))
+    }
+
+    /// A browser for a console that listens.
+    pub(crate) fn at(address: &str, file: &str, program: Option<Child>) -> Self {
         let page = std::fs::read_to_string(file).unwrap();
         let after = |begin: &str| page.split_once(begin).unwrap().1.split('"').next().unwrap().to_owned();
         let base = after(&format!("action=\"http://{address}")).replace("open", "");
@@ -158,18 +191,55 @@ impl Browser {
         headers: &[(&str, &str)],
         body: &str,
     ) -> ConsoleAnswer {
+        self.ask_of_type(method, path, headers, "application/x-www-form-urlencoded", body.as_bytes())
+    }
+
+    /// A form with a file, as a browser sends it.
+    pub(crate) fn upload(
+        &self,
+        page: &str,
+        fields: &[(&str, &str)],
+        (name, bytes): (&str, &[u8]),
+    ) -> ConsoleAnswer {
+        let body = parts(&[&[("csrf", self.csrf.as_str())], fields].concat(), name, bytes);
+        let origin = format!("http://{}", self.address);
+        let headers =
+            [("host", self.address.as_str()), ("cookie", self.cookie.as_str()), ("origin", origin.as_str())];
+        self.ask_of_type("POST", &format!("{}{page}", self.base), &headers, PARTS, &body)
+    }
+
+    /// A page that keeps itself up to date, once it has ended.
+    pub(crate) fn ended(&self, page: &str) -> ConsoleAnswer {
+        loop {
+            let answer = self.get(page);
+            if !answer.body.contains("data-live") {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Exactly this request, with a body of any type.
+    pub(crate) fn ask_of_type(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        kind: &str,
+        body: &[u8],
+    ) -> ConsoleAnswer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
         for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
             head.extend([*name, ": ", *value, "\r\n"]);
         }
         if !body.is_empty() {
-            let kind = "application/x-www-form-urlencoded";
             let length = body.len().to_string();
             head.extend(["content-type: ", kind, "\r\ncontent-length: ", &length, "\r\n"]);
         }
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(ANSWER_LIMIT)).unwrap();
-        stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
+        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
         let mut text = Vec::new();
         stream.read_to_end(&mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
@@ -184,8 +254,10 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
+        if let Some(program) = &mut self.program {
+            let _ = program.kill();
+            let _ = program.wait();
+        }
         // A program that is killed leaves its file.
         let _ = std::fs::remove_file(&self.file);
     }

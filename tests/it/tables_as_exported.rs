@@ -16,13 +16,14 @@ use crate::manners::Folder;
 use crate::moving_in::writes;
 use crate::operator::{run, said, told};
 
-const HEADER: &str = "id,license_key,user_id,email,tier,expires_at,created_at,active,features,metadata";
+pub(crate) const HEADER: &str =
+    "id,license_key,user_id,email,tier,expires_at,created_at,active,features,metadata";
 /// 2025-01-15T10:07:31Z, in winter and at no quarter of an hour; half a year later it is summer in Berlin.
-const WINTER: i64 = 1_736_935_651;
+pub(crate) const WINTER: i64 = 1_736_935_651;
 const HALF_A_YEAR: i64 = 181 * 86_400;
 
 /// The key that the Flask server made at this second.
-fn key(stack: &TestStack, tier: &str, seconds: i64) -> String {
+pub(crate) fn key(stack: &TestStack, tier: &str, seconds: i64) -> String {
     let ring = stack.ring();
     let key = LegacyKey::issue(ring.legacy().unwrap(), PrintedTier::parse(tier).unwrap(), seconds).unwrap();
     stack.speak(&key.to_string());
@@ -30,7 +31,7 @@ fn key(stack: &TestStack, tier: &str, seconds: i64) -> String {
 }
 
 /// A moment as PostgreSQL writes it without a zone.
-fn local(seconds: i64, days: i64, zone: &str) -> String {
+pub(crate) fn local(seconds: i64, days: i64, zone: &str) -> String {
     let zone = TimeZone::get(zone).unwrap();
     let local = Timestamp::from_second(seconds).unwrap().to_zoned(zone).datetime();
     local.checked_add(jiff::Span::new().days(days)).unwrap().strftime("%Y-%m-%d %H:%M:%S").to_string()

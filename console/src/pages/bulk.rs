@@ -15,19 +15,20 @@ use crate::inputs::download;
 use crate::runs::{Progress, RunState, Stops};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
-use crate::views::FactChange;
+use crate::views::{self, FactChange};
 
 #[derive(Template)]
 #[template(path = "bulk.html")]
 struct BulkPage {
     frame: Frame,
     id: String,
-    heading: &'static str,
+    heading: String,
     changing: usize,
     reason: Option<String>,
     running: Option<Progress>,
     end: Option<EndView>,
     rows: Vec<BulkLine>,
+    notes: Vec<String>,
     commands: String,
 }
 
@@ -139,12 +140,13 @@ fn page(shell: &Shell, bulk: &BulkChange, id: String) -> BulkPage {
     BulkPage {
         frame: shell.frame(format!("{} many", bulk.heading()), Section::Licenses),
         id,
-        heading: bulk.heading(),
+        heading: format!("{} {}", bulk.heading(), views::counted(bulk.changing(), "license")),
         changing: bulk.changing(),
         reason: bulk.reason.clone(),
         running: bulk.run.progress(),
         end: bulk.run.outcome().map(|end| EndView::of(&end, &results)),
         rows: lines.collect(),
+        notes: bulk.notes.clone(),
         commands: bulk.commands.join("\n"),
     }
 }

@@ -185,7 +185,8 @@ fn compared(shell: &Shell, story: &LicenseStory, planned: &License) -> Vec<FactC
     views::differences(before, &views::facts(planned, after.as_ref(), &shell.clock))
 }
 
-fn notes(change: &LicenseChange, license: &License) -> Vec<String> {
+/// Sentences about the consequences of a change.
+pub(crate) fn notes(change: &LicenseChange, license: &License) -> Vec<String> {
     let note = match change {
         LicenseChange::Suspend | LicenseChange::Revoke => {
             "Devices hear of it at their next check; a lease that a device holds counts until it ends."

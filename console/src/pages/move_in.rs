@@ -14,7 +14,7 @@ use tokio::task::spawn_local;
 
 use crate::forms::Form;
 use crate::inputs::{Input, download, unread};
-use crate::move_in::{Look, MoveIn, MoveInEnd};
+use crate::move_in::{ImportLook, MoveIn, MoveInEnd};
 use crate::runs::{Progress, RunState, Stops};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
@@ -43,7 +43,7 @@ struct RunPage {
     looking: Option<Progress>,
     /// Why nothing can be imported.
     problem: Option<String>,
-    look: Option<Arc<Result<Look, String>>>,
+    look: Option<Arc<Result<ImportLook, String>>>,
     plan: Vec<String>,
     running: Option<Progress>,
     end: Option<RunView>,
@@ -223,9 +223,13 @@ impl RunPage {
         self.look.as_deref().and_then(|look| look.as_ref().ok()).map_or(0, |look| look.imported.imported)
     }
 
+    fn button(&self) -> String {
+        format!("Import {}", views::counted(self.new_rows(), "license"))
+    }
+
     /// True if a run would change anything.
     fn does_something(&self) -> bool {
-        let mends = |look: &Look| look.imported.mended.iter().any(|mended| !mended.changed.is_empty());
+        let mends = |look: &ImportLook| look.imported.mended.iter().any(|mended| !mended.changed.is_empty());
         self.new_rows() > 0 || self.look.as_deref().and_then(|look| look.as_ref().ok()).is_some_and(mends)
     }
 }
@@ -274,8 +278,8 @@ impl RunView {
 /// The sentences of an import, as the command prints them.
 fn summary(imported: &Imported, verb: &str, updated: &str) -> Vec<String> {
     let Imported { rows, imported: new, there, refused, .. } = imported;
-    let noun = if *rows == 1 { "row" } else { "rows" };
-    let mut told = vec![format!("{rows} {noun}: {new} {verb}, {there} there already, {refused} refused.")];
+    let rows = views::counted(*rows, "row");
+    let mut told = vec![format!("{rows}: {new} {verb}, {there} there already, {refused} refused.")];
     told.extend(imported.notices.sentences());
     let changed: Vec<_> = imported.mended.iter().filter(|mended| !mended.changed.is_empty()).collect();
     if !changed.is_empty() {

@@ -1,6 +1,8 @@
 // Stand-ins, the command line and the console, as programs of their own, and a browser that has opened the console.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
@@ -25,6 +27,7 @@ async function begin(name, args, env) {
 export class Stack {
   static async start() {
     const stack = new Stack();
+    stack.folder = mkdtempSync(path.join(tmpdir(), "falconer-console-"));
     const plain = { PATH: process.env.PATH, HOME: process.env.HOME, TZ: "Europe/Berlin" };
     stack.dynamodb = await begin("falconer-emulators", ["dynamodb"], plain);
     stack.account = await begin("falconer-emulators", ["account"], plain);
@@ -71,6 +74,7 @@ export class Stack {
 
   stop() {
     for (const started of [this.dynamodb, this.account]) started?.program.kill();
+    rmSync(this.folder, { recursive: true });
   }
 }
 
@@ -98,6 +102,8 @@ export function pages(id) {
     license: `license/${id}`,
     explain: `license/${id}/explain`,
     issue: "issue",
+    issueMany: "issue/many",
+    moveIn: "move-in",
     catalog: "catalog",
     keyring: "keyring",
     missing: "nowhere",

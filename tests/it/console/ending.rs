@@ -41,9 +41,10 @@ fn interrupted_console_leaves_no_file() {
     let stack = TestStack::start();
     let mut browser = Browser::start(&stack, &[]);
     assert!(std::fs::exists(&browser.file).unwrap());
-    let pid = browser.program.id().to_string();
+    let program = browser.program.as_mut().unwrap();
+    let pid = program.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let status = browser.program.wait().unwrap();
+    let status = program.wait().unwrap();
     assert!(status.success(), "{status}");
     assert!(!std::fs::exists(&browser.file).unwrap(), "nothing opens an ended console");
 }

@@ -134,11 +134,12 @@ impl BulkIssue<'_> {
             keys.push((key, new.license.id.to_string()));
         }
         let there = issue_csv::rows(orders).count() - keys.len();
-        Ok(if made.is_empty() {
+        if made.is_empty() {
             issue_csv::write_keys(path, orders, keys, self.now)?;
         } else {
             issue_csv::add_keys(path, (made, orders), (there, keys), self.now)?;
-        })
+        }
+        Ok(())
     }
 
     /// Stores a license for each order that has a key, unless it is there. `watch` gets the number of orders before each
@@ -156,16 +157,16 @@ impl BulkIssue<'_> {
         let keyed = keyed.collect::<Result<Vec<_>, BulkIssueError>>()?;
         let known = self.store.license_ids().await?;
         let issuer = Issuer::new(self.store, self.ring, self.actor).because(self.reason);
-        let (mut bulk, mut issued) = (Bulk::into(self.store), BulkIssued::default());
+        let (mut bulk, mut outcome) = (Bulk::into(self.store), BulkIssued::default());
         let count = keyed.len() as u64;
         for (done, (id, Keyed { order, key, issued_at })) in (0..).zip(keyed) {
             if watch(done).is_break() {
-                issued.left = count - done;
+                outcome.left = count - done;
                 break;
             }
             take_turns(done).await;
             if known.contains(&id) {
-                issued.there += 1;
+                outcome.there += 1;
                 continue;
             }
             let order = issuer.check(order).await?;
@@ -174,9 +175,9 @@ impl BulkIssue<'_> {
             bulk.push(new, row).await?;
         }
         let tally = bulk.finish().await?;
-        issued.stored = tally.stored;
-        issued.there += tally.there;
-        Ok(issued)
+        outcome.stored = tally.stored;
+        outcome.there += tally.there;
+        Ok(outcome)
     }
 
     fn id_of(&self, key: &LicenseKey) -> Result<LicenseId, BulkIssueError> {
