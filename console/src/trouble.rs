@@ -6,6 +6,7 @@ use falconer_aws::keyring::RingWriteError;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::operations::KeyringError;
 use falconer_operator::license_service::{ChangeError, FindError};
+use falconer_operator::words;
 
 /// Names of AWS for credentials that are over, or missing.
 const CREDENTIALS: [&str; 6] = [
@@ -69,6 +70,8 @@ impl Trouble {
         | Self::Unreachable(text)
         | Self::Unknown(text)
         | Self::Damaged(text)) = self;
+        // A text that does not read may be anything, and some sentences repeat it.
+        let text = words::lines(text);
         let mut letters = text.chars();
         let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
         let sentence = format!("{first}{}", letters.as_str());
@@ -177,5 +180,7 @@ mod tests {
         assert!(down.contains("Try again"), "{down}");
         let sentence = Trouble::Refused("the license is revoked".to_owned()).sentence();
         assert_eq!(sentence, "The license is revoked.");
+        let turned = Trouble::BadInput("\u{202e}gnp.exe is not a date".to_owned()).sentence();
+        assert_eq!(turned, "Gnp.exe is not a date.");
     }
 }

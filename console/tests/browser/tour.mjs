@@ -134,6 +134,28 @@ withConsole("the cookie goes to no other server", {}, async (opened) => {
   }
 });
 
+withConsole("a page of elsewhere posts in vain", {}, async (opened) => {
+  const { page, base } = opened;
+  await opened.go("licenses");
+  const csrf = await page.locator("input[name=csrf]").first().getAttribute("value");
+  // It knows the secret path and the token, as if both had leaked, and the browser sends it the cookie: a port makes no
+  // other site.
+  const form = `<form method="post" action="${base}license/${id}/preview"><input name="csrf" value="${csrf}"><input name="action" value="suspend"></form>`;
+  const other = createServer((_, answer) => {
+    answer.setHeader("content-type", "text/html");
+    answer.end(`<!doctype html><title>other</title>${form}<script>document.forms[0].submit()</script>`);
+  });
+  await new Promise((ready) => other.listen(0, "127.0.0.1", ready));
+  const [posted] = await Promise.all([
+    page.waitForResponse((answer) => answer.url().endsWith("/preview")),
+    page.goto(`http://127.0.0.1:${other.address().port}/`).catch(() => {}),
+  ]);
+  other.close();
+  assert.equal(posted.status(), 403);
+  assert.match(await page.textContent("body"), /has to come from a page of this console/);
+  assert.notEqual(stack.falconer("show", id).status, "suspended");
+});
+
 withConsole("no page of elsewhere frames or loads the console", {}, async (opened) => {
   const { page, base } = opened;
   const requests = [];
