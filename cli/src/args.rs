@@ -120,6 +120,9 @@ pub(crate) struct Console {
     /// Print the file that opens the console once, and start no browser
     #[arg(long)]
     pub(crate) no_browser: bool,
+    /// Folder for the files of keys and of refused rows that bulk work leaves; only you can read it
+    #[arg(long, value_name = "FOLDER", default_value = "falconer-console")]
+    pub(crate) files: PathBuf,
 }
 
 /// Commands that need the tables and the key ring.

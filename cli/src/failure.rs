@@ -16,6 +16,7 @@ use falconer_domain::person::BadLine;
 use falconer_operator::import_export::cells::BadFile;
 use falconer_operator::import_export::dates::Undecided;
 use falconer_operator::import_export::import::ImportError;
+use falconer_operator::import_export::settings::BadImportSetting;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::EditRefusal;
 use falconer_operator::root::SignRefusal;
@@ -173,6 +174,7 @@ impl FailureKind {
             || cause.is::<BadLine>()
             || cause.is::<BadFile>()
             || cause.is::<Undecided>()
+            || cause.is::<BadImportSetting>()
             || cause.is::<catalog::FileError>()
             || cause.is::<std::io::Error>()
             || cause.is::<std::string::FromUtf8Error>()
@@ -182,7 +184,9 @@ impl FailureKind {
             return Some(Self::BadInput);
         }
         match cause.downcast_ref() {
-            Some(RootFileError::Damaged(_)) => return Some(Self::Damaged),
+            Some(RootFileError::Damaged(_) | RootFileError::OtherPublicHalf(_)) => {
+                return Some(Self::Damaged);
+            }
             Some(RootFileError::Exists(_)) => return Some(Self::Refused),
             Some(RootFileError::Random(_)) => return Some(Self::Unreachable),
             Some(_) => return Some(Self::BadInput),

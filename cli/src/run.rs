@@ -86,6 +86,7 @@ async fn console(
         now,
         access: if command.read_only { Access::ReadOnly } else { Access::Full },
         idle: IDLE,
+        files: command.files.clone(),
     };
     commands::console::run(setup, &command, options).await
 }

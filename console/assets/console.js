@@ -92,7 +92,39 @@ function live(part) {
   again();
 }
 
+// A file that is dropped is as one that is chosen. One that is too large is not sent.
+function droppable(zone) {
+  const input = zone.querySelector("input[type=file]");
+  const mark = (event) => {
+    event.preventDefault();
+    zone.classList.toggle("over", event.type === "dragover");
+  };
+  for (const kind of ["dragover", "dragleave", "drop"]) zone.addEventListener(kind, mark);
+  zone.addEventListener("drop", (event) => {
+    input.files = event.dataTransfer.files;
+    input.dispatchEvent(new Event("change"));
+  });
+  input.addEventListener("change", () => {
+    const large = [...input.files].some((file) => file.size > Number(input.dataset.largest));
+    input.setCustomValidity(large ? "The file is larger than 32 MiB. Part it, or move it in by the command line." : "");
+    input.reportValidity();
+  });
+}
+
+// Ticks every row of the page, or none.
+function tickable(button) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const boxes = [...document.querySelectorAll("input[name=license][form=bulk]")];
+    const all = boxes.every((box) => box.checked);
+    for (const box of boxes) box.checked = !all;
+    button.textContent = all ? "Tick all shown" : "Tick none";
+  });
+}
+
 function dress(root) {
+  root.querySelectorAll("[data-drop]").forEach(droppable);
+  root.querySelectorAll("[data-tick]").forEach(tickable);
   root.querySelectorAll("table[data-rows]").forEach(sortable);
   root.querySelectorAll("pre.copy").forEach(copyable);
 }

@@ -54,7 +54,7 @@ impl CommandWords {
         self
     }
 
-    fn then(mut self, value: &str) -> Self {
+    pub(crate) fn then(mut self, value: &str) -> Self {
         self.positional.push(value.to_owned());
         self
     }
@@ -71,7 +71,7 @@ impl CommandWords {
         };
         let Self { action, options, positional } = with_reason;
         let dashes = positional.iter().any(|value| value.starts_with('-')).then(|| "--".to_owned());
-        [action.to_owned()].into_iter().chain(options).chain(dashes).chain(positional).collect()
+        action.split(' ').map(str::to_owned).chain(options).chain(dashes).chain(positional).collect()
     }
 }
 

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use futures_util::StreamExt;
 use tempfile::TempPath;
 
 use crate::entrance;
@@ -20,6 +21,8 @@ use crate::tokens::Token;
 
 /// The largest form: a file of some 100,000 orders or rows.
 pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes that are read and dropped, so that the sender hears why.
+const MAX_BYTES_DROPPED: usize = 1_000_000_000;
 /// Name of the cookie.
 const COOKIE: &str = "falconer";
 /// Header of the token of a change, where a script sends a file.
@@ -135,6 +138,11 @@ impl Guard {
         }
     }
 
+    /// Notes that somebody uses the console, or that a run goes on in it.
+    pub(crate) fn is_used(&self) {
+        *self.last_request.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
     async fn admit(&self, request: Request) -> Result<Request, GuardRefusal> {
         self.check_host(&request)?;
         let path = request.uri().path();
@@ -150,7 +158,7 @@ impl Guard {
             return Err(GuardRefusal::Cookie);
         }
         if !request.headers().contains_key(LIVE_HEADER) {
-            *self.last_request.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            self.is_used();
         }
         match *request.method() {
             Method::GET | Method::HEAD => Ok(request),
@@ -178,11 +186,14 @@ impl Guard {
             return Err(GuardRefusal::Origin);
         }
         let (parts, body) = request.into_parts();
-        let body: Bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| GuardRefusal::TooLarge)?;
+        let body = whole(body).await?;
         let by_header = parts.headers.get(CSRF_HEADER).and_then(|token| token.to_str().ok());
         let is_ours = match by_header {
             Some(token) => self.csrf.is(token),
-            None => Form::read(&body).get(CSRF_FIELD).is_some_and(|token| self.csrf.is(token)),
+            None => {
+                let form = Form::sent(&parts.headers, &body).await;
+                form.get(CSRF_FIELD).is_some_and(|token| self.csrf.is(token))
+            }
         };
         if is_ours { Ok(Request::from_parts(parts, Body::from(body))) } else { Err(GuardRefusal::Csrf) }
     }
@@ -225,6 +236,21 @@ pub(crate) async fn open(State(guard): State<Arc<Guard>>, body: Bytes) -> Respon
     }
 }
 
+/// Reads a body. One that is too large is read to its end all the same: a browser that still sends shows no answer.
+async fn whole(body: Body) -> Result<Bytes, GuardRefusal> {
+    let (mut stream, mut bytes, mut length) = (body.into_data_stream(), Vec::new(), 0);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| GuardRefusal::TooLarge)?;
+        length += chunk.len();
+        match length {
+            0..=MAX_BODY_BYTES => bytes.extend_from_slice(&chunk),
+            length if length <= MAX_BYTES_DROPPED => bytes = Vec::new(),
+            _ => break,
+        }
+    }
+    if length <= MAX_BODY_BYTES { Ok(bytes.into()) } else { Err(GuardRefusal::TooLarge) }
+}
+
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -249,7 +275,10 @@ impl IntoResponse for GuardRefusal {
                 StatusCode::FORBIDDEN,
                 "This form is of an earlier run of the console. Load its page again; nothing was changed.",
             ),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The file is larger than 32 MiB; part it."),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The file is larger than 32 MiB. Part it, or move it in by `falconer import`, which takes 1 GB.",
+            ),
             Self::Method => {
                 (StatusCode::METHOD_NOT_ALLOWED, "Pages are read by GET, and changes made by POST.")
             }

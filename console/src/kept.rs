@@ -10,11 +10,19 @@ use crate::tokens::Token;
 const MAX_KEPT: usize = 200;
 
 /// Things by id.
-pub(crate) struct Kept<T>(Mutex<VecDeque<(Token, Arc<T>)>>);
+pub(crate) struct Kept<T> {
+    most: usize,
+    things: Mutex<VecDeque<(Token, Arc<T>)>>,
+}
 
 impl<T> Kept<T> {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(VecDeque::new()))
+        Self::at_most(MAX_KEPT)
+    }
+
+    /// Keeps fewer things, which are large.
+    pub(crate) const fn at_most(most: usize) -> Self {
+        Self { most, things: Mutex::new(VecDeque::new()) }
     }
 
     /// Keeps a thing and returns its id.
@@ -24,8 +32,8 @@ impl<T> Kept<T> {
     pub(crate) fn keep(&self, thing: T) -> Result<String, getrandom::Error> {
         let id = Token::fresh()?;
         let name = id.as_str().to_owned();
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == MAX_KEPT {
+        let mut kept = self.things.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == self.most {
             kept.pop_front();
         }
         kept.push_back((id, Arc::new(thing)));
@@ -34,19 +42,19 @@ impl<T> Kept<T> {
 
     /// Looks at a thing.
     pub(crate) fn get(&self, id: &str) -> Option<Arc<T>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.things.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter().find(|(token, _)| token.is(id)).map(|(_, thing)| Arc::clone(thing))
     }
 
     /// Puts a thing back under the id that it was taken with.
     pub(crate) fn give_back(&self, id: &str, thing: Arc<T>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.things.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_back((Token::named(id), thing));
     }
 
     /// Takes a thing away: nobody else gets it.
     pub(crate) fn take(&self, id: &str) -> Option<Arc<T>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.things.lock().unwrap_or_else(PoisonError::into_inner);
         let place = kept.iter().position(|(token, _)| token.is(id))?;
         kept.remove(place).map(|(_, thing)| thing)
     }

@@ -90,6 +90,14 @@ impl ReadService {
         Ok(LicenseStory { row, issuance, standing, catalog })
     }
 
+    /// A license as it is stored.
+    pub(crate) async fn row(&self, id: &LicenseId) -> Result<(License, IssuanceRecord), Trouble> {
+        let row = self.store.license(id).await?;
+        let row = row.ok_or_else(|| Trouble::NotFound(format!("there is no license {id}")))?;
+        let issuance = row.issuance()?;
+        Ok((row.license, issuance))
+    }
+
     /// The last things that happened to a license, newest first.
     pub(crate) async fn audit(&self, id: &LicenseId) -> Result<Vec<AuditRecord>, Trouble> {
         Ok(self.store.audit_backwards(id, AUDIT_ROWS, None).await?.rows)

@@ -8,7 +8,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::guard::{self, Guard};
-use crate::pages::{catalog, change, confirm, explain, home, issue, keyring, license, licenses, look};
+use crate::pages::{
+    bulk, catalog, change, confirm, explain, home, issue, issue_many, keyring, license, licenses, look,
+    move_in,
+};
 use crate::shell::{Desk, Shell};
 use crate::{again, assets, trouble::Trouble};
 
@@ -24,6 +27,7 @@ pub(crate) fn pages(shell: &Arc<Shell>) -> Router {
         .route(&at("console.css"), get(assets::style))
         .route(&at("console.js"), get(assets::script))
         .route(&at("licenses"), get(licenses::list))
+        .route(&at("licenses/export"), post(bulk::export_shown))
         .route(&at("search"), post(licenses::search))
         .route(&at("search/{id}"), get(licenses::found))
         .route(&at("look"), post(look::begin))
@@ -51,7 +55,32 @@ pub(crate) fn changes(desk: &Arc<Desk>) -> Router {
         .route(&at("catalog/preview"), post(catalog::preview))
         .route(&at("keyring/preview"), post(keyring::preview))
         .route(&at("confirm"), post(confirm::confirm))
+        .merge(changes_of_many(&at))
         .with_state(Arc::clone(desk))
+}
+
+/// Changes that go on beside their pages.
+fn changes_of_many(at: &impl Fn(&str) -> String) -> Router<Arc<Desk>> {
+    Router::new()
+        .route(&at("issue/many"), get(issue_many::begin).post(issue_many::take))
+        .route(&at("issue/many/{id}"), get(issue_many::show))
+        .route(&at("issue/many/{id}/run"), post(issue_many::run))
+        .route(&at("issue/many/{id}/stop"), post(issue_many::stop))
+        .route(&at("issue/many/{id}/keys"), post(issue_many::keys))
+        .route(&at("issue/many/{id}/show"), post(issue_many::show_keys))
+        .route(&at("issue/many/{id}/delete"), post(issue_many::delete))
+        .route(&at("move-in"), get(move_in::begin).post(move_in::take))
+        .route(&at("move-in/{id}"), get(move_in::show))
+        .route(&at("move-in/{id}/settings"), post(move_in::settings))
+        .route(&at("move-in/{id}/run"), post(move_in::run))
+        .route(&at("move-in/{id}/stop"), post(move_in::stop))
+        .route(&at("move-in/{id}/keys"), post(move_in::keys))
+        .route(&at("move-in/{id}/delete"), post(move_in::delete))
+        .route(&at("move-in/{id}/refused"), post(move_in::refused))
+        .route(&at("bulk/preview"), post(bulk::preview))
+        .route(&at("bulk/{id}"), get(bulk::show))
+        .route(&at("bulk/{id}/run"), post(bulk::run))
+        .route(&at("bulk/{id}/stop"), post(bulk::stop))
 }
 
 /// Puts the guards in front of everything, the missing page included.

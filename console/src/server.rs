@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use crate::command_line::CommandLine;
 use crate::counts::Counting;
 use crate::guard::{Guard, GuardError};
+use crate::inputs::Folder;
 use crate::kept::Kept;
 use crate::moments::Clock;
 use crate::reading::ReadService;
@@ -24,6 +25,8 @@ use crate::writing::WriteService;
 
 /// Time without a request after which a console ends: somebody has gone home.
 pub const IDLE: Duration = Duration::from_secs(3_600);
+/// Files that are kept of each kind at a time, 32 MiB each at most.
+const MAX_INPUTS: usize = 8;
 /// Longest wait for answers that are under way when the console ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -47,6 +50,8 @@ pub struct Setup {
     pub now: fn() -> UnixMillis,
     /// The rights of the console.
     pub access: Access,
+    /// The folder for files of keys and of refused rows that runs leave. It is made with the first of them.
+    pub files: PathBuf,
     /// Time without a request after which it ends.
     pub idle: Duration,
 }
@@ -139,7 +144,7 @@ impl Console {
 }
 
 fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router {
-    let Setup { store, keyring, actor, product, place, command, zone, now, access, .. } = setup;
+    let Setup { store, keyring, actor, product, place, command, zone, now, access, files, .. } = setup;
     let keyring = Arc::new(keyring);
     let reads = Arc::new(ReadService::new(store.clone(), Arc::clone(&keyring), product));
     let shell = Arc::new(Shell {
@@ -160,7 +165,15 @@ fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router 
         Access::ReadOnly => pages,
         Access::Full => {
             let writes = WriteService::new(store, keyring, reads, actor);
-            let desk = Desk { shell: Arc::clone(&shell), writes, plans: Kept::new() };
+            let desk = Desk {
+                shell: Arc::clone(&shell),
+                writes,
+                plans: Kept::new(),
+                files: Folder::at(files),
+                move_ins: Kept::at_most(MAX_INPUTS),
+                bulk_issues: Kept::at_most(MAX_INPUTS),
+                bulk_changes: Kept::new(),
+            };
             pages.merge(routes::changes(&Arc::new(desk)))
         }
     };

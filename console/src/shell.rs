@@ -7,12 +7,16 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use crate::again::{Again, Unanswered};
+use crate::bulk_change::BulkChange;
+use crate::bulk_issue::BulkIssue;
 use crate::command_line::CommandLine;
 use crate::counts::Counting;
 use crate::guard::Guard;
+use crate::inputs::Folder;
 use crate::jobs::Look;
 use crate::kept::Kept;
 use crate::moments::Clock;
+use crate::move_in::MoveIn;
 use crate::pages::confirm::Plan;
 use crate::reading::ReadService;
 use crate::server::Access;
@@ -40,6 +44,10 @@ pub(crate) struct Desk {
     pub(crate) shell: Arc<Shell>,
     pub(crate) writes: WriteService,
     pub(crate) plans: Kept<Plan>,
+    pub(crate) files: Folder,
+    pub(crate) move_ins: Kept<MoveIn>,
+    pub(crate) bulk_issues: Kept<BulkIssue>,
+    pub(crate) bulk_changes: Kept<BulkChange>,
 }
 
 /// The frame around a page.
@@ -59,6 +67,7 @@ pub(crate) enum Section {
     Home,
     Licenses,
     Issue,
+    MoveIn,
     Catalog,
     KeyRing,
     None,

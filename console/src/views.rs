@@ -247,7 +247,7 @@ pub(crate) fn line(text: &str) -> String {
 }
 
 /// The customer: the operator's entries, then different ones of the application's dialog.
-fn customer(license: &License) -> Vec<String> {
+pub(crate) fn customer(license: &License) -> Vec<String> {
     let entered = license.email.as_ref();
     let typed = license.licensee_email.as_ref();
     let typed = typed.filter(|typed| entered.is_none_or(|entered| !entered.is_same_as(typed)));

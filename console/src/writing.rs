@@ -62,6 +62,14 @@ impl WriteService {
         Self { store, keyring, reads, actor }
     }
 
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn actor(&self) -> &str {
+        &self.actor
+    }
+
     /// Changes a license, if it is as the person saw it.
     pub(crate) async fn change(
         &self,
@@ -238,7 +246,7 @@ impl WriteService {
         ))
     }
 
-    fn service<'a>(&'a self, ring: &'a KeyRing) -> LicenseService<'a> {
+    pub(crate) fn service<'a>(&'a self, ring: &'a KeyRing) -> LicenseService<'a> {
         LicenseService::new(&self.store, ring, &self.actor)
     }
 }

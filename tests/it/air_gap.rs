@@ -1,154 +1,26 @@
 //! A machine without a network, by files alone: the client library, the operator's program and the real functions.
 
-use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+mod online;
+mod room;
 
-use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
+use std::path::Path;
+
 use falconer_client::{
-    AirGapText, Builder, CancelToken, Clock, ClockReading, FailureKind, Hardware, InvalidAnswer, Label,
-    Licensing, LockCode, MessageId, Pending, PublicKeys, RawComponents, State, Transport, UnixMillis,
+    FailureKind, InvalidAnswer, Licensing, LockCode, MessageId, Pending, PublicKeys, State,
 };
 use falconer_domain::air_gap::OperatorWord;
 use falconer_domain::operate::Reset;
 use falconer_domain::{Catalog, Product};
 use falconer_operator::license_change::{ChangeRefusal, LicenseChange};
 use falconer_tests::{Fixture, Machine, TestStack, now};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::computer::FixtureHardware;
 use crate::issuing::falconer;
 use crate::operator::{run, said, told};
+use room::AirGap;
 
 const DAY: i64 = 86_400;
-
-/// The machine's clock. It moves only when a test turns it.
-#[derive(Clone)]
-struct MachineClock(Arc<Mutex<ClockReading>>);
-
-impl MachineClock {
-    fn right() -> Self {
-        Self(Arc::new(Mutex::new(ClockReading::new(UnixMillis(now().0), Duration::ZERO))))
-    }
-
-    fn pass(&self, seconds: i64) {
-        let mut reading = self.0.lock().unwrap();
-        reading.wall.0 += seconds * 1_000;
-        reading.monotonic += Duration::from_secs(seconds.unsigned_abs());
-    }
-
-    /// Turns the clock that people set, while the machine runs.
-    fn turn(&self, seconds: i64) {
-        self.0.lock().unwrap().wall.0 += seconds * 1_000;
-    }
-}
-
-impl Clock for MachineClock {
-    fn now(&self) -> ClockReading {
-        *self.0.lock().unwrap()
-    }
-
-    fn sleep(&self, _: Duration, cancel: &CancelToken) {
-        let _ = cancel.wait(Duration::from_millis(1));
-    }
-}
-
-/// A network that is not there, and counts whoever looks for it.
-#[derive(Clone, Default)]
-struct NoNetwork(Arc<AtomicUsize>);
-
-impl Transport for NoNetwork {
-    fn send(&self, _: &TransportRequest<'_>) -> Result<Reply, NetworkFailure> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Err(NetworkFailure::Connect)
-    }
-}
-
-struct FixtureHardware(&'static str);
-
-impl Hardware for FixtureHardware {
-    fn read(&self) -> RawComponents {
-        [Label::Mac, Label::Board, Label::Cpu].into_iter().fold(RawComponents::default(), |raw, label| {
-            raw.with(label, &format!("fixture-hardware-{}-{}", self.0, label.as_str()))
-        })
-    }
-}
-
-/// A vendor, and a room without a network.
-struct AirGap {
-    stack: TestStack,
-    keys: PublicKeys,
-    key: String,
-    network: NoNetwork,
-    clock: MachineClock,
-    folder: tempfile::TempDir,
-}
-
-impl AirGap {
-    /// With a license whose offline leases last for so many days.
-    fn of_days(days: u32) -> Self {
-        let stack = TestStack::start();
-        let keys = PublicKeys::parse(&stack.get("/api/keys").body.to_string()).expect("public keys");
-        let key = stack.put(Fixture::pro().with(move |new, _| new.license.policy.air_gap_days = Some(days)));
-        let folder = tempfile::tempdir().expect("a folder");
-        Self { stack, keys, key, network: NoNetwork::default(), clock: MachineClock::right(), folder }
-    }
-
-    fn builder(&self, machine: &'static str, store: &str) -> Builder {
-        Licensing::builder("QF", "https://licenses.example.com", self.keys.clone())
-            .transport(self.network.clone())
-            .clock(self.clock.clone())
-            .hardware(FixtureHardware(machine))
-            .device_name(machine)
-            .store(self.folder.path().join(store))
-    }
-
-    fn machine(&self, machine: &'static str) -> Licensing {
-        self.builder(machine, machine).open().expect("an open license")
-    }
-
-    fn store(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// The operator's answer to a request, as a file.
-    fn answer(&self, request: &AirGapText, more: &[&str]) -> String {
-        let (asked, answered) = (self.store("request.txt"), self.store("answer.txt"));
-        std::fs::write(&asked, &request.file).expect("a file");
-        let arguments = [&["--yes", "activate-offline", path(&asked), "--out", path(&answered)], more];
-        let output = run(&self.stack, &arguments.concat());
-        assert!(output.status.success(), "{}", said(&output));
-        std::fs::read_to_string(answered).expect("an answer")
-    }
-
-    /// The sentence of the operator's program instead of an answer.
-    fn refusal(&self, request: &AirGapText, more: &[&str]) -> String {
-        let asked = self.store("refused.txt");
-        std::fs::write(&asked, &request.file).expect("a file");
-        let output = run(&self.stack, &[&["--yes", "activate-offline", path(&asked)], more].concat());
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{}", said(&output));
-        said(&output)
-    }
-
-    fn receipt(&self, receipt: &AirGapText, more: &[&str]) -> Value {
-        let file = self.store("receipt.txt");
-        std::fs::write(&file, &receipt.file).expect("a file");
-        told(&self.stack, &[&["accept-receipt", path(&file)], more].concat())
-    }
-
-    fn activated(&self, machine: &'static str) -> (Licensing, String) {
-        let client = self.machine(machine);
-        let request = client.activation_request(&self.key, "", "").expect("a request");
-        let answer = self.answer(&request, &[]);
-        assert_eq!(client.import_response(&answer), Ok(State::Active));
-        (client, answer)
-    }
-
-    fn seats_taken(&self) -> u32 {
-        let license = self.stack.stored(&self.stack.license_id(&self.key));
-        license.seats_taken(UnixMillis(now().0))
-    }
-}
 
 /// Runs both commands with files of a machine, for tests about the commands themselves.
 pub(crate) fn files(stack: &TestStack, mut command: impl FnMut(&str, &[&str])) {
@@ -222,7 +94,7 @@ fn a_machine_lives_by_files_alone() {
     assert_eq!(gap.seats_taken(), 0);
     assert_eq!(gap.stack.transfer(&gap.key, &second).code(), "ACTIVATED");
     drop(refresher);
-    assert_eq!(gap.network.0.load(Ordering::Relaxed), 0, "nobody has looked for a network");
+    assert_eq!(gap.network.looks(), 0, "nobody has looked for a network");
 }
 
 #[test]
@@ -235,7 +107,8 @@ fn an_answer_counts_once() {
     assert_eq!(again.user_message().id, MessageId::AlreadyImported);
     assert_eq!((client.status(), client.license()), (State::Active, before));
     gap.clock.pass(31 * DAY);
-    assert_eq!((client.import_response(&answer).is_err(), client.status()), (true, ENDED));
+    let ended = client.import_response(&answer).unwrap_err();
+    assert_eq!((ended.kind, client.status()), (FailureKind::Answer(InvalidAnswer::Ended), ENDED));
     // Given back, nothing waits for it any more.
     let receipt = client.deactivate_by_receipt();
     assert!(receipt.is_ok());
@@ -322,8 +195,10 @@ fn a_clock_turned_back_gains_nothing() {
     drop(client);
     gap.clock.turn(-62 * DAY);
     let client = gap.machine("first");
-    assert_eq!(client.import_response(&shelved), Ok(State::ClockSuspect));
-    assert!(!client.is_unlocked(), "its end counts against the latest moment that is known to have passed");
+    let ended = client.import_response(&shelved).unwrap_err();
+    assert_eq!(ended.kind, FailureKind::Answer(InvalidAnswer::Ended), "by the latest moment that has passed");
+    assert_eq!((client.status(), client.is_unlocked()), (State::ClockSuspect, false));
+    assert_eq!(client.pending(), Some(Pending::Answer), "the request waits on");
 }
 
 /// The refusals of the endpoints, by their codes, and sentences that say how to go on.
@@ -387,9 +262,8 @@ fn a_seat_stays_while_its_lease_is_out() {
     let refused = change.apply(gap.stack.stored(&id), &catalog, now()).unwrap_err();
     assert!(matches!(refused, ChangeRefusal::Held(_)), "{refused}");
     // The machine finds a network and deactivates: it may have kept a copy.
-    let online = gap.builder("first", "first-online");
-    let way = falconer_client::HttpTransport::new(&gap.stack.gateway().url());
-    let online = online.transport(way).open().unwrap();
+    gap.network.plug();
+    let online = gap.builder("first", "first-online").open().unwrap();
     assert!(online.activate(&gap.key, "", "").is_ok());
     assert!(online.deactivate().is_ok());
     assert_eq!((gap.stack.stored(&id).bound(), gap.seats_taken()), (0, 1));

@@ -4,59 +4,21 @@
 mod maintenance;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use falconer_client::{
-    Activation, Builder, CancelToken, Clock, ClockReading, Deactivation, FailureKind, Hardware,
-    HttpTransport, Label, Licensing, LockCode, Pending, Platform, PublicKeys, RawComponents, State,
-    UnixMillis, UnixSeconds,
+    Activation, Builder, Deactivation, FailureKind, Hardware, HttpTransport, Label, Licensing, LockCode,
+    Pending, Platform, PublicKeys, RawComponents, State, UnixSeconds,
 };
 use falconer_emulators::tap::{Fault, Matcher, Tap};
-use falconer_tests::{Fixture, TestStack, now};
+use falconer_tests::{Fixture, TestStack};
 use serde_json::Value;
 
+use crate::computer::{FixtureHardware, TestClock};
 use crate::issuing::falconer;
 
 const DAY: i64 = 86_400;
 /// Check interval plus grace of the built-in policy.
 const LEASE_SECONDS: i64 = 8 * DAY;
-
-/// The client's clock. It moves only when a test turns it, while the server's goes on.
-#[derive(Clone)]
-struct TestClock(Arc<Mutex<ClockReading>>);
-
-impl TestClock {
-    /// Starts at the right time.
-    fn right() -> Self {
-        Self(Arc::new(Mutex::new(ClockReading::new(UnixMillis(now().0), Duration::ZERO))))
-    }
-
-    fn pass(&self, seconds: i64) {
-        let mut reading = self.0.lock().unwrap();
-        reading.wall.0 += seconds * 1_000;
-        reading.monotonic += Duration::from_secs(seconds.unsigned_abs());
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> ClockReading {
-        *self.0.lock().unwrap()
-    }
-
-    fn sleep(&self, _: Duration, _: &CancelToken) {}
-}
-
-/// A computer of three components, whose values must not appear anywhere.
-struct FixtureHardware(&'static str);
-
-impl Hardware for FixtureHardware {
-    fn read(&self) -> RawComponents {
-        [Label::Mac, Label::Board, Label::Cpu].into_iter().fold(RawComponents::default(), |raw, label| {
-            raw.with(label, &format!("fixture-hardware-{}-{}", self.0, label.as_str()))
-        })
-    }
-}
 
 /// The functions, the network to them, and an application built with their current keys.
 struct Vendor {

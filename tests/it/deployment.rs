@@ -99,6 +99,7 @@ fn watched_metrics_are_written() {
         ("AWS/DynamoDB", "WriteThrottleEvents"),
         ("AWS/Lambda", "Duration"),
         ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Invocations"),
         ("AWS/Lambda", "Throttles"),
     ];
     assert_eq!(others, of_aws.map(|(space, name)| (space.to_owned(), name.to_owned())).into());
@@ -170,7 +171,7 @@ fn essential_alarms_read_ten_metrics() {
     let (essential, others): (Vec<_>, Vec<_>) =
         alarms.into_iter().partition(|(_, alarm)| alarm["Condition"].is_null());
     let metrics = |of: &[(&String, &Value)]| of.iter().map(|(_, alarm)| read_by(alarm).len()).sum::<usize>();
-    assert_eq!((metrics(&essential), metrics(&others)), (10, 29));
+    assert_eq!((metrics(&essential), metrics(&others)), (10, 31));
     assert!(others.iter().all(|(_, alarm)| alarm["Condition"] == "WithAllAlarms"));
     let runbook = std::fs::read_to_string(checkout().join("docs/runbook.md")).unwrap();
     let named = runbook.split("there are five alarms:").nth(1).unwrap().split('.').next().unwrap();
@@ -274,6 +275,34 @@ fn functions_put_rows_of_licenses_alone() {
         }
     }
     assert_eq!(narrowed, 8, "verify puts into one table, three functions into two, health reads one row");
+}
+
+/// Finding 7: whatever keeps the lines from becoming metrics also silences every alarm on them, except this one.
+#[test]
+fn requests_without_metrics_ring() {
+    let template = template();
+    let alarm = &template.resource("MissingMetricsAlarm").unwrap()["Properties"];
+    let (sum, asked, lines) = (&alarm["Metrics"][0], &alarm["Metrics"][1], &alarm["Metrics"][2]);
+    assert_eq!(sum["Expression"], "SUM([asked, -1000000000 * FILL(lines, 0)])");
+    assert_eq!((&asked["Id"], &lines["Id"]), (&json!("asked"), &json!("lines")));
+    // Lambda's own count needs no line; each line has Latency (`telemetry.rs`).
+    assert_eq!(asked["MetricStat"]["Metric"]["MetricName"], "Invocations");
+    assert_eq!(asked["MetricStat"]["Metric"]["Dimensions"][0]["Value"], json!({ "Ref": "VerifyFunction" }));
+    assert_eq!(lines["MetricStat"]["Metric"]["MetricName"], "Latency");
+    assert_eq!(
+        (&asked["MetricStat"]["Stat"], &lines["MetricStat"]["Stat"]),
+        (&json!("Sum"), &json!("SampleCount"))
+    );
+    assert_eq!(asked["MetricStat"]["Period"], lines["MetricStat"]["Period"]);
+    // One request without a line rings; one line is quiet beside all requests that the throttle lets in.
+    let rings = |asked: u64, lines: u64| {
+        asked as i64 - 1_000_000_000 * lines as i64 >= alarm["Threshold"].as_i64().unwrap()
+    };
+    let throttle =
+        template.resource("Api").unwrap()["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"]
+            .as_u64();
+    let most = throttle.unwrap() * asked["MetricStat"]["Period"].as_u64().unwrap();
+    assert!(rings(1, 0) && rings(most, 0) && !rings(0, 0) && !rings(most, 1));
 }
 
 #[test]

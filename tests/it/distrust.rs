@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use falconer_client::transport::{NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
-    Activation, CancelToken, Clock, ClockReading, FailureKind, Hardware, HttpTransport, InvalidAnswer, Label,
-    Licensing, LockCode, MessageId, PublicKeys, RawComponents, State, Transport,
+    Activation, FailureKind, HttpTransport, InvalidAnswer, Licensing, LockCode, MessageId, PublicKeys, State,
+    Transport,
 };
 use falconer_domain::jwks::Jwks;
 use falconer_domain::lease::{self, Claims};
@@ -22,6 +22,7 @@ use falconer_operator::keyring::operations as keyring;
 use falconer_tests::{Fixture, MASTER_A, Machine, TestStack, TestStackOptions, now, turned_clock};
 use serde_json::{Value, json};
 
+use crate::computer::{FixtureHardware, TestClock};
 use crate::events::event;
 use crate::issuing::falconer;
 use crate::manners::Folder;
@@ -155,54 +156,19 @@ pub(crate) fn leaked() -> KeyRing {
     KeyRing::parse(&json!({ "current": "1", "1": MASTER_A }).to_string()).unwrap()
 }
 
-/// A client's clock, which advances only when a test turns it.
-#[derive(Clone)]
-pub(crate) struct Turned(Arc<Mutex<ClockReading>>);
-
-impl Turned {
-    pub(crate) fn right() -> Self {
-        Self(Arc::new(Mutex::new(ClockReading::new(UnixMillis(now().0), Duration::ZERO))))
-    }
-
-    pub(crate) fn pass(&self, seconds: i64) {
-        let mut tick = self.0.lock().unwrap();
-        tick.wall.0 += seconds * 1_000;
-        tick.monotonic += Duration::from_secs(seconds.unsigned_abs());
-    }
-}
-
-impl Clock for Turned {
-    fn now(&self) -> ClockReading {
-        *self.0.lock().unwrap()
-    }
-
-    fn sleep(&self, _: Duration, _: &CancelToken) {}
-}
-
-/// A computer of three parts. Their values may appear nowhere.
-pub(crate) struct Parts(pub(crate) &'static str);
-
-impl Hardware for Parts {
-    fn read(&self) -> RawComponents {
-        [Label::Mac, Label::Board, Label::Cpu].into_iter().fold(RawComponents::default(), |raw, label| {
-            raw.with(label, &format!("fixture-hardware-{}-{}", self.0, label.as_str()))
-        })
-    }
-}
-
 /// A start of an application that was built with some keys.
 fn application(
     keys: &Jwks,
     way: &ForgingTransport,
     machine: &'static str,
-    clock: &Turned,
+    clock: &TestClock,
     store: &Path,
 ) -> Licensing {
     let keys = PublicKeys::parse(&serde_json::to_string(keys).unwrap()).expect("public keys");
     Licensing::builder("QF", "https://licenses.example.com", keys)
         .transport(way.clone())
         .clock(clock.clone())
-        .hardware(Parts(machine))
+        .hardware(FixtureHardware(machine))
         .store(store)
         .open()
         .expect("an open license")
@@ -328,7 +294,7 @@ fn a_leak_is_survived_to_retirement() {
     let after = published(&stack);
     assert!(!verifies(&forgery, &after), "and now nobody does");
     // Freshly opened with the keys of today, and its network in the forger's hands.
-    let (way, clock, folder) = (ForgingTransport::to(&stack), Turned::right(), Folder::new());
+    let (way, clock, folder) = (ForgingTransport::to(&stack), TestClock::right(), Folder::new());
     let store = |name: &str| folder.path(name);
     let fresh = application(&after, &way, "forger", &clock, Path::new(&store("fresh.db")));
     way.forge(Some(leaked()));
@@ -374,7 +340,7 @@ fn a_leak_is_survived_to_retirement() {
 #[test]
 fn pinned_clients_hear_as_documented() {
     let stack = TestStack::start();
-    let (way, clock, folder) = (ForgingTransport::to(&stack), Turned::right(), Folder::new());
+    let (way, clock, folder) = (ForgingTransport::to(&stack), TestClock::right(), Folder::new());
     let store = |name: &str| folder.path(name);
     let pinned = published(&stack);
     let open = |machine, keys: &Jwks| {

@@ -8,6 +8,7 @@ mod behind_cloudfront;
 mod bench;
 mod catalogs;
 mod client;
+mod computer;
 mod console;
 mod contract;
 mod counting;

@@ -194,7 +194,8 @@ fn at_the_ring(stack: &TestStack) -> BTreeMap<String, Calls> {
     told(stack, &["root", "init", "--out", &key, "--passphrase-file", &passphrase]);
     observer.run("root sign", &["--key", &key, "--passphrase-file", &passphrase]);
     observer.run("root show", &[]);
-    observer.run("root pin", &["--key", &key, "--out", &folder.path("keys.json")]);
+    let pin = ["--key", &key, "--passphrase-file", &passphrase, "--out", &folder.path("keys.json")];
+    observer.run("root pin", &pin);
     observer.run("keyring add", &[]);
     observer.run("keyring promote", &["--now"]);
     observer.run("keyring distrust", &["1"]);

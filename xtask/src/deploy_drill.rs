@@ -12,7 +12,7 @@ mod traffic;
 
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use self::account::Account;
@@ -57,7 +57,8 @@ pub(crate) fn run(workspace: &Workspace, options: &DrillOptions) -> Result<()> {
     Ok(())
 }
 
-/// Plays the acts that the broken thing needs, and fails unless the last of them, and no other, fails.
+/// Plays the acts that the broken thing needs, and fails unless the last of them, and no other, fails with the message that
+/// names the broken thing.
 fn must_be_noticed(workspace: &Workspace, broken: Breakage) -> Result<()> {
     println!("\n==== broken on purpose: {}", broken.sentence());
     let mut drill = Drill::prepare(workspace, Some(broken))?;
@@ -66,14 +67,18 @@ fn must_be_noticed(workspace: &Workspace, broken: Breakage) -> Result<()> {
         let played = (acts::ALL[number - 1].run)(&mut drill);
         played.with_context(|| format!("act {number} failed, which has nothing to do with it"))?;
     }
-    match (acts::ALL[last - 1].run)(&mut drill) {
-        Ok(_) => bail!("act {last} passed, although {}", broken.sentence()),
-        Err(error) => {
-            interrupt::check()?;
-            println!("noticed in act {last}: {error:#}");
-            Ok(())
-        }
-    }
+    let played = (acts::ALL[last - 1].run)(&mut drill);
+    interrupt::check()?;
+    println!("noticed in act {last}: {}", noticed(broken, played)?);
+    Ok(())
+}
+
+/// What the act said about the broken thing. An act that passes, or fails for another reason, has not noticed it.
+fn noticed(broken: Breakage, played: Result<String>) -> Result<String> {
+    let Err(error) = played else { bail!("the act passed, although {}", broken.sentence()) };
+    let (said, expected) = (format!("{error:#}"), broken.message());
+    ensure!(said.contains(expected), "the act failed, but not with {expected:?}: {said}");
+    Ok(said)
 }
 
 /// An account, and the stack in it. The fields are dropped in their order.
@@ -131,5 +136,26 @@ impl<'w> Drill<'w> {
 
     fn is_broken(&self, thing: Breakage) -> bool {
         self.broken == Some(thing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    /// A drill that cannot start, a slow machine and a mistake of an act fail too, and prove nothing.
+    #[test]
+    fn only_the_expected_message_is_noticing() {
+        for broken in Breakage::all() {
+            let expected = anyhow!("{} of a table", broken.message()).context("act 1");
+            assert!(noticed(broken, Err(expected)).unwrap().contains(broken.message()), "{broken:?}");
+            let other = Err(anyhow!("sam takes longer than 240 s"));
+            let refused = noticed(broken, other).unwrap_err().to_string();
+            assert!(refused.contains("240 s") && refused.contains("not with"), "{broken:?}: {refused}");
+            let passed = noticed(broken, Ok("the smoke script's looks pass".to_owned())).unwrap_err();
+            assert!(passed.to_string().contains(&broken.sentence()), "{broken:?}: {passed}");
+        }
     }
 }

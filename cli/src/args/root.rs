@@ -25,12 +25,14 @@ pub(crate) enum Root {
     },
     /// Write the keys that an application pins: those of /api/keys, the root, and the newest statement
     Pin {
-        /// The root's file; asks for no passphrase
+        /// The root's file; its public half is taken from under the passphrase
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
         /// The file to write, as falconer-keys.json; `-` prints it
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        #[command(flatten)]
+        passphrase: PassphraseSource,
     },
 }
 
@@ -45,6 +47,12 @@ pub(crate) struct Sign {
     /// The leases' issuer, the template's LeaseIssuer [default: that of the statement before, else falconer]
     #[arg(long, value_name = "TEXT")]
     pub(crate) issuer: Option<String>,
+    /// Sign although this root has not signed the statement in the key ring; nothing is taken from that one
+    #[arg(long)]
+    pub(crate) ignore_stored: bool,
+    /// Sign above a serial that is a month or more after this machine's clock, as a wrong clock leaves it
+    #[arg(long)]
+    pub(crate) despite_late_serial: bool,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseSource,
 }

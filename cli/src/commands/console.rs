@@ -11,6 +11,7 @@ use crate::output;
 /// Serves the console until Ctrl-C, or until nobody has used it for an hour.
 pub(crate) async fn run(setup: Setup, arguments: &args::Console, options: OutputOptions) -> Result<()> {
     let access = setup.access;
+    let end = interruption();
     let console = Console::open(setup, arguments.port).await?;
     let file = console.file().context("the console was opened before it began")?;
     let shown = file.display();
@@ -28,22 +29,30 @@ pub(crate) async fn run(setup: Setup, arguments: &args::Console, options: Output
     if !arguments.no_browser && open::that_detached(&file).is_err() {
         output::note("No browser could be started; open the file in one.");
     }
-    console.run(interrupted()).await.context("the console has ended early")
+    console.run(end).await.context("the console has ended early")
 }
 
-/// Waits for Ctrl-C, or for the signal of a system that shuts down.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+/// Ctrl-C, or the signal of a system that shuts down. They are heard from now on, before anybody waits: a signal that
+/// comes first would end the program, and its file would stay.
+#[cfg(unix)]
+fn interruption() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        match signals {
+            (Ok(mut interrupted), Ok(mut terminated)) => tokio::select! {
+                _ = interrupted.recv() => {}
                 _ = terminated.recv() => {}
-            }
-            return;
+            },
+            // Without a handler the signal ends the program itself.
+            _ => std::future::pending().await,
         }
     }
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+async fn interruption() {
     // Without a handler the signal ends the program itself.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;

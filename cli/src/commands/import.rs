@@ -1,22 +1,18 @@
 //! The commands that move licenses in.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use encoding_rs::Encoding;
-use falconer_domain::TierName;
-use falconer_operator::import_export::cells::{CsvRow, Sheet, folded_name};
+use falconer_operator::import_export::cells::{CsvRow, Sheet};
 use falconer_operator::import_export::dates::DayOrder;
-use falconer_operator::import_export::encoding;
-use falconer_operator::import_export::import::{Import, Imported, Mode, Source, There, Words};
-use falconer_operator::import_export::postgres::clock::{Column, Verdict, Wrong};
-use falconer_operator::import_export::postgres::{self, Features};
+use falconer_operator::import_export::import::{Import, Imported, Mode, SettledRow, Source, There, Words};
+use falconer_operator::import_export::postgres::Features;
 use falconer_operator::import_export::row_resolver::FreeText;
-use falconer_operator::import_export::sheet::{Reading, SheetStatus, Undated};
+use falconer_operator::import_export::settings::{self, TypedSheet, TypedTable};
 use falconer_operator::import_export::update::{Difference, Mended};
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::args::{self, DateOrder, ImportFile, ImportPostgres, ImportSheet};
@@ -36,25 +32,22 @@ pub(crate) async fn run(context: &CommandContext<'_>, import: args::Import) -> R
 
 async fn import_sheet(context: &CommandContext<'_>, sheet: &ImportSheet) -> Result<()> {
     let (product, unsaid) = product::resolve_named(context, sheet.product.as_deref()).await?.of_rows();
-    let mut reading = Reading::new(product, context.now);
-    reading.tiers = tiers(&sheet.tier)?;
-    reading.statuses = statuses(&sheet.status)?;
-    reading.zone = zone(&sheet.timezone)?;
-    reading.order = sheet.dates.map(order);
-    reading.never.clone_from(&sheet.never);
-    reading.undated = undated(&sheet.undated)?;
-    let only = only(&sheet.only)?;
+    let typed = TypedSheet {
+        tiers: &sheet.tier,
+        statuses: &sheet.status,
+        dates: sheet.dates.map(order),
+        timezone: &sheet.timezone,
+        never: &sheet.never,
+        undated: &sheet.undated,
+    };
+    let reading = typed.reading(product, context.now)?;
+    let only = settings::only(&sheet.only)?;
     let (free_text, what) = if sheet.keep_keys {
-        if context.ring.imported().is_none() {
-            bail!(
-                "the key ring accepts no free-text keys; read about their price in docs/moving-in.md, \
-                 then `falconer keyring enable-imported`"
-            );
-        }
         (FreeText::Kept, "free-text keys are kept: they carry no signature, so anyone can try to guess one")
     } else {
         (FreeText::Replaced, "free-text keys are replaced by fresh ones, which have to be mailed")
     };
+    settings::check_ring(context.ring, free_text)?;
     let mapping = beside(sheet.mapping.as_deref(), &sheet.import.file, "mapping")?;
     let how = How { mapping: &mapping, only: &only, there: There::Left, what };
     let check = |file: &Sheet<'_>| {
@@ -67,65 +60,34 @@ async fn import_sheet(context: &CommandContext<'_>, sheet: &ImportSheet) -> Resu
         if let Some(unsaid) = unsaid.filter(|_| !file.rows().all(names_it)) {
             return Err(unsaid.into());
         }
-        if let Undated::From(column) = &reading.undated
-            && !file.has(column)
-        {
-            return Err(bad_input(format!("--undated: the first line names no column {column}")).into());
-        }
-        Ok(())
+        Ok(settings::check_columns(file, &reading)?)
     };
     import_file(context, &sheet.import, Source::Sheet(reading.clone(), free_text), &how, check).await
 }
 
 async fn import_postgres(context: &CommandContext<'_>, postgres: &ImportPostgres) -> Result<()> {
-    if context.ring.legacy().is_none() {
-        bail!(
-            "the key ring has no legacy generation, so a key of the Flask server cannot be told from an invented \
-             one; `falconer keyring add --legacy -` adds its master"
-        );
-    }
-    let database_timezone = postgres.database_timezone.as_ref().unwrap_or(&postgres.timezone);
-    let features = if postgres.without_features { Features::LeftBehind } else { Features::Granted };
-    let reading = postgres::Reading {
-        server_zone: zone(&postgres.timezone)?,
-        database_zone: zone(database_timezone)?,
-        features,
+    TypedTable::check_ring(context.ring)?;
+    let typed = TypedTable {
+        timezone: &postgres.timezone,
+        database_timezone: postgres.database_timezone.as_deref(),
+        features: if postgres.without_features { Features::LeftBehind } else { Features::Granted },
     };
+    let reading = typed.reading()?;
     let what = format!(
-        "expires_at is read in {}, created_at in {database_timezone}; a license that ends after 2200 never ends",
-        postgres.timezone
+        "expires_at is read in {}, created_at in {}; a license that ends after 2200 never ends",
+        postgres.timezone,
+        typed.zone_of_the_database()
     );
     let there = if postgres.update { There::Updated } else { There::Left };
     let how = How { mapping: Path::new(""), only: &[], there, what: &what };
-    let check = |sheet: &Sheet<'_>| check_timezones(context, postgres, &reading, sheet);
+    let check = |sheet: &Sheet<'_>| {
+        if postgres.trust_timezone {
+            return Ok(());
+        }
+        Ok(typed.check_timezones(context.ring, &reading, sheet)?)
+    };
     let source = Source::Postgres(reading.clone());
     import_file(context, &postgres.import, source, &how, check).await
-}
-
-/// Stops an import whose times would be hours off, before anything is written.
-fn check_timezones(
-    context: &CommandContext<'_>,
-    postgres: &ImportPostgres,
-    reading: &postgres::Reading,
-    sheet: &Sheet<'_>,
-) -> Result<()> {
-    if postgres.trust_timezone {
-        return Ok(());
-    }
-    let judged = |column, zone| postgres::judged(sheet, context.ring, column, zone);
-    if let Verdict::Wrong(wrong) = judged(Column::ExpiresAt, &reading.server_zone) {
-        bail!("{}", other_zone("expires_at", &wrong, &postgres.timezone, "--timezone"));
-    }
-    let Verdict::Wrong(wrong) = judged(Column::CreatedAt, &reading.database_zone) else { return Ok(()) };
-    let (zone, flag) = match &postgres.database_timezone {
-        Some(zone) => (zone, "--database-timezone"),
-        // The ends are right, so it is the database alone that ran in another zone.
-        None if judged(Column::ExpiresAt, &reading.server_zone) == Verdict::Right => {
-            (&postgres.timezone, "--database-timezone")
-        }
-        None => (&postgres.timezone, "--timezone"),
-    };
-    bail!("{}", other_zone("created_at", &wrong, zone, flag));
 }
 
 async fn import_file(
@@ -174,7 +136,11 @@ async fn import_file(
         refused: &refused,
     };
     let mut progress = Progress::of(rows, context.options);
-    let imported = import.run(&source, &sheet, mode, |rows| progress.at(rows)).await;
+    let watch = |row: &SettledRow<'_>| {
+        progress.at(row.number);
+        ControlFlow::Continue(())
+    };
+    let imported = import.run(&source, &sheet, mode, watch).await;
     progress.finish();
     print_imported(context, &imported?, Voice::beside([how.mapping, refused.as_path()]))
 }
@@ -282,48 +248,8 @@ struct How<'a> {
     what: &'a str,
 }
 
-fn zone(name: &str) -> Result<TimeZone> {
-    Ok(TimeZone::get(name).map_err(|_| bad_input(format!("{name} is no time zone (Europe/Berlin)")))?)
-}
-
 /// Licenses whose differences are printed; `--json` has all of them.
 const MAX_CORRECTIONS_SHOWN: usize = 20;
-/// Zones that are named in a message.
-const MAX_ZONES_SHOWN: usize = 5;
-/// Offsets that are named in a message: a zone with summer time has two.
-const MAX_OFFSETS_SHOWN: usize = 3;
-
-/// Says that a column was written in another zone, and how to read it in the right one.
-fn other_zone(column: &str, wrong: &Wrong, zone: &str, flag: &str) -> String {
-    let Wrong { compared, off, lines, offsets_seconds, fitting } = wrong;
-    let offsets: Vec<_> =
-        offsets_seconds.iter().take(MAX_OFFSETS_SHOWN).map(|seconds| hours(*seconds)).collect();
-    let offsets = offsets.join(" or ");
-    let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
-    let begun = format!(
-        "{column} was not written in {zone}: {off} of {compared} rows are off by {offsets} from the second that their \
-         own key holds, beginning with the lines {}. Nothing was written.",
-        lines.join(", ")
-    );
-    let Some(first) = fitting.first() else {
-        return format!(
-            "{begun} No single time zone fits: part the file by the zones the server has run in, mend these rows if \
-             they are few, or import it as it is with --trust-timezone."
-        );
-    };
-    let more = fitting.len().saturating_sub(MAX_ZONES_SHOWN);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    let zones = fitting.iter().take(MAX_ZONES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    format!("{begun} Zones that fit: {zones}{more}. Give the right one, as `{flag} {first}`.")
-}
-
-/// Seconds as hours and minutes with their sign: `+1:00`.
-fn hours(seconds: i64) -> String {
-    let sign = if seconds < 0 { '-' } else { '+' };
-    let minutes = seconds.abs() / 60;
-    format!("{sign}{}:{:02}", minutes / 60, minutes % 60)
-}
-
 fn mended_json(mended: &Mended) -> Value {
     let changes: serde_json::Map<_, _> = mended
         .changed
@@ -363,40 +289,6 @@ fn words_json(words: &Words) -> Value {
     words.collect()
 }
 
-fn tiers(pairs: &[String]) -> Result<BTreeMap<String, TierName>> {
-    let ours = |text: &str| TierName::parse(&text.to_lowercase());
-    pairs.iter().map(|pair| translated(pair, ours, "--tier", "Standard=pro")).collect()
-}
-
-fn statuses(pairs: &[String]) -> Result<BTreeMap<String, SheetStatus>> {
-    let ours = |text: &str| SheetStatus::parse(&text.to_lowercase());
-    pairs.iter().map(|pair| translated(pair, ours, "--status", "gesperrt=suspended")).collect()
-}
-
-/// A word of the sheet, in lower case, and what it means here.
-fn translated<T>(
-    pair: &str,
-    ours: impl Fn(&str) -> Option<T>,
-    flag: &str,
-    example: &str,
-) -> Result<(String, T)> {
-    let read = pair
-        .split_once('=')
-        .and_then(|(theirs, meant)| Some((theirs.trim().to_lowercase(), ours(meant.trim())?)));
-    Ok(read.ok_or_else(|| bad_input(format!("{flag} {pair} is not THEIRS=OURS, as {example}")))?)
-}
-
-fn only(words: &[String]) -> Result<Vec<String>> {
-    let read = |word: &String| {
-        let word = word.trim().to_lowercase();
-        SheetStatus::parse(&word).ok_or_else(|| {
-            bad_input(format!("--only {word} is not active, pending, suspended, revoked or expired"))
-        })?;
-        Ok(word)
-    };
-    words.iter().map(read).collect()
-}
-
 const fn order(order: DateOrder) -> DayOrder {
     match order {
         DateOrder::Dmy => DayOrder::DayFirst,
@@ -404,18 +296,8 @@ const fn order(order: DateOrder) -> DayOrder {
     }
 }
 
-fn undated(what: &str) -> Result<Undated> {
-    match what.split_once(':') {
-        None if what == "new-term" => Ok(Undated::NewTerm),
-        None if what == "refuse" => Ok(Undated::Refused),
-        Some(("from", column)) if !column.trim().is_empty() => Ok(Undated::From(folded_name(column))),
-        _ => Err(bad_input(format!("--undated {what} is not new-term, refuse or from:COLUMN")).into()),
-    }
-}
-
 pub(crate) fn encoding(name: &str) -> Result<&'static Encoding> {
-    let unknown = || bad_input(format!("--encoding {name} is not an encoding, as windows-1252"));
-    Ok(encoding::named(name).ok_or_else(unknown)?)
+    Ok(settings::encoding(name)?)
 }
 
 /// The file that a command leaves: the one named, else beside the one it reads.

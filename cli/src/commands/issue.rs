@@ -1,17 +1,18 @@
 //! The command that issues licenses: one, or one for each row of a file.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use falconer_aws::operator::PlacedOrder;
 use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
-use falconer_domain::{CalendarDate, License, LicenseId, LicenseKey, Limits, Product, TierName};
-use falconer_operator::import_export::bulk::{Bulk, BulkError};
+use falconer_domain::{CalendarDate, License, Limits, Product, TierName};
+use falconer_operator::import_export::bulk::BulkError;
+use falconer_operator::import_export::bulk_issue::{BulkIssue, BulkIssueError, CheckedOrders, KeysError};
 use falconer_operator::import_export::cells::{CsvRow, Sheet};
-use falconer_operator::import_export::issue_csv::{self, Keyed};
-use falconer_operator::issue::{IssueError, Issued, Issuer, KeyForm, Ordered};
+use falconer_operator::import_export::issue_csv;
+use falconer_operator::issue::{Issued, Issuer, KeyForm, Ordered};
 use falconer_operator::license_service::AuditAction;
-use falconer_operator::random;
 use serde_json::{Value, json};
 
 use crate::args::Issue;
@@ -152,7 +153,14 @@ async fn issue_from_csv(
     if let Some(unsaid) = unsaid.filter(|_| !issue_csv::rows(&orders).all(names_it)) {
         return Err(unsaid.into());
     }
-    let checked = checked(context, &orders, product).await?;
+    let bulk = BulkIssue {
+        store: context.store,
+        ring: context.ring,
+        actor: context.actor,
+        reason,
+        now: context.now,
+    };
+    let checked = in_order(bulk.check(&orders, product, |_| ControlFlow::Continue(())).await?)?;
     if context.options.dry_run {
         return Ok(print_bulk(context, "dry_run", checked.len() as u64, 0, None, voice)?);
     }
@@ -173,103 +181,35 @@ async fn issue_from_csv(
     };
     context.confirm(&format!("issue {count} licenses"), &[line])?;
     if there < count {
-        make_keys(context, &orders, &made, &checked[there..], keys)?;
+        bulk.make_keys(&orders, &made, &checked[there..], keys).map_err(|error| match error {
+            KeysError::Issue(error) => anyhow::Error::from(error),
+            KeysError::File(error) => anyhow::Error::from(error)
+                .context(format!("{name} cannot be written, or somebody was faster; nothing was issued")),
+        })?;
     }
     let keyed = keys_of(&read()?)?;
-    let (stored, there) = store_keyed(context, keyed, reason).await?;
-    let outcome = if stored == 0 { "unchanged" } else { "changed" };
-    Ok(print_bulk(context, outcome, stored, there, Some(keys), voice)?)
+    let mut progress = Progress::of(keyed.len() as u64, context.options);
+    let watch = |done| {
+        progress.at(done);
+        ControlFlow::Continue(())
+    };
+    let issued = bulk.store(keyed, watch).await.map_err(stopped)?;
+    progress.finish();
+    let outcome = if issued.stored == 0 { "unchanged" } else { "changed" };
+    Ok(print_bulk(context, outcome, issued.stored, issued.there, Some(keys), voice)?)
 }
 
-/// Every order, checked; or what is wrong with those that are not in order, and nothing is issued.
-async fn checked(
-    context: &CommandContext<'_>,
-    orders: &Sheet<'_>,
-    product: &Product,
-) -> Result<Vec<CheckedOrder>> {
-    let issuer = Issuer::new(context.store, context.ring, context.actor);
-    let (mut checked, mut bad) = (Vec::new(), Vec::new());
-    for row in issue_csv::rows(orders) {
-        let order = match issue_csv::order(&row, product) {
-            Ok(order) => issuer.check(order).await,
-            Err(why) => {
-                bad.push(format!("line {}: {why}", row.line));
-                continue;
-            }
-        };
-        match order {
-            Ok(order) => checked.push(order),
-            Err(IssueError::Catalog(error)) => return Err(error.into()),
-            Err(why) => bad.push(format!("line {}: {why}", row.line)),
-        }
-    }
+/// Every order; or what is wrong with those that are not in order, and nothing is issued.
+fn in_order(found: CheckedOrders) -> Result<Vec<CheckedOrder>, Failure> {
+    let CheckedOrders { checked, bad } = found;
     if bad.is_empty() {
         return Ok(checked);
     }
-    for line in bad.iter().take(MAX_BAD_ORDERS_SHOWN) {
-        output::note(line);
+    for (line, why) in bad.iter().take(MAX_BAD_ORDERS_SHOWN) {
+        output::note(format!("line {line}: {why}"));
     }
     let all = bad.len() + checked.len();
-    Err(bad_input(format!("{} of {all} orders are not in order; nothing was issued", bad.len())).into())
-}
-
-/// Keys for the orders that have none, below those that `made` has already.
-fn make_keys(
-    context: &CommandContext<'_>,
-    orders: &Sheet<'_>,
-    made: &[u8],
-    checked: &[CheckedOrder],
-    path: &Path,
-) -> Result<()> {
-    let mut issuer = Issuer::new(context.store, context.ring, context.actor);
-    let mut keys = Vec::with_capacity(checked.len());
-    for order in checked {
-        let (key, new) = issuer.prepare(order, KeyForm::Current, context.now)?;
-        keys.push((key, new.license.id.to_string()));
-    }
-    let there = issue_csv::rows(orders).count() - keys.len();
-    let written = if made.is_empty() {
-        issue_csv::write_keys(path, orders, keys, context.now)
-    } else {
-        issue_csv::add_keys(path, (made, orders), (there, keys), context.now)
-    };
-    written.with_context(|| {
-        format!("{} cannot be written, or somebody was faster; nothing was issued", path.display())
-    })
-}
-
-async fn store_keyed(
-    context: &CommandContext<'_>,
-    keyed: Vec<Keyed>,
-    reason: Option<&str>,
-) -> Result<(u64, u64)> {
-    // Every key is looked at before the first license is stored.
-    let keyed = keyed.into_iter().map(|keyed| Ok((id_of(context, &keyed.key)?, keyed)));
-    let keyed = keyed.collect::<Result<Vec<_>>>()?;
-    let known = context.store.license_ids().await?;
-    let issuer = Issuer::new(context.store, context.ring, context.actor).because(reason);
-    let (mut bulk, mut there) = (Bulk::into(context.store), 0);
-    let mut progress = Progress::of(keyed.len() as u64, context.options);
-    for (done, (id, Keyed { order, key, issued_at })) in keyed.into_iter().enumerate() {
-        progress.at(done as u64);
-        if known.contains(&id) {
-            there += 1;
-            continue;
-        }
-        let order = issuer.check(order).await?;
-        let new = order.license(id.clone(), &key, context.ring.current(), issued_at, random::bytes()?);
-        let row = issuer.audit(&id, context.now)?;
-        bulk.push(new, row).await.map_err(stopped)?;
-    }
-    let tally = bulk.finish().await.map_err(stopped)?;
-    progress.finish();
-    Ok((tally.stored, there + tally.there))
-}
-
-fn id_of(context: &CommandContext<'_>, key: &LicenseKey) -> Result<LicenseId> {
-    let authentic = context.ring.authenticate(&key.to_string());
-    let authentic = authentic.ok().context("the file of keys holds a key that this ring did not make")?;
-    Ok(authentic.license_id)
+    Err(bad_input(format!("{} of {all} orders are not in order; nothing was issued", bad.len())))
 }
 
 fn print_bulk(
@@ -294,10 +234,15 @@ fn print_bulk(
 }
 
 /// A failure of the store as itself, so that the exit code tells what is down from what is refused.
-fn stopped(error: BulkError) -> anyhow::Error {
+fn stopped(error: BulkIssueError) -> anyhow::Error {
     let error = match error {
-        BulkError::Store(error) => anyhow::Error::from(error),
-        BulkError::Random(error) => error.into(),
+        BulkIssueError::Bulk(BulkError::Store(error)) => anyhow::Error::from(error),
+        BulkIssueError::Bulk(BulkError::Random(error)) => error.into(),
+        // Nothing was stored yet, or what is wrong is not the store's.
+        BulkIssueError::Store(error) => return error.into(),
+        BulkIssueError::Issue(error) => return error.into(),
+        BulkIssueError::Random(error) => return error.into(),
+        BulkIssueError::ForeignKey => return error.into(),
     };
     error.context("what was issued stays, and the same command goes on from there")
 }

@@ -9,7 +9,8 @@ use falconer_domain::statement::{KeyStatement, RootKey, RootPublicKey};
 use falconer_domain::{KeyRing, UnixMillis};
 use falconer_operator::import_export::atomic_file::AtomicFile;
 use falconer_operator::root::file::{MIN_PASSPHRASE_CHARS, RootFile, RootFileError};
-use falconer_operator::root::{self, Author};
+use falconer_operator::root::{self, Author, LateSerial, NextStatement, OtherAuthor, StatementOrder};
+use falconer_operator::words;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -62,16 +63,16 @@ impl RootContext {
             Root::Init { out, passphrase } => init(&out, &passphrase, self.options, self.now),
             Root::Sign(sign) => self.sign(&sign).await,
             Root::Show { key } => self.show(key.as_deref()).await,
-            Root::Pin { key, out } => self.pin(&key, &out).await,
+            Root::Pin { key, out, passphrase } => self.pin(&key, &out, &passphrase).await,
         }
     }
 
     async fn sign(&self, sign: &Sign) -> Result<()> {
         let mut file = RootFile::read(&sign.key)?;
         let (read, ring) = root::read(&self.writer).await.map_err(keyring::unwrapped)?;
-        let statement =
-            root::next_statement(&ring, &sign.distrust, sign.issuer.as_deref(), file.newest(), self.now)?;
-        let lines = plan(&statement, &ring, &file.public());
+        let next = root::next_statement(&ring, &order(sign, &file), self.now)?;
+        let lines = plan(&next, &ring);
+        let statement = &next.statement;
         let what = "sign a key statement and put it into the key ring";
         if self.options.dry_run {
             return dry_run(self.options, what, &lines);
@@ -86,7 +87,7 @@ impl RootContext {
         root::store(&self.writer, &read, &jws).await.map_err(keyring::unwrapped)?;
         if self.options.json {
             return Ok(output::document(&json!({
-                "action": "sign", "outcome": "changed", "statement": document(&statement),
+                "action": "sign", "outcome": "changed", "statement": document(statement),
             }))?);
         }
         Ok(output::line(
@@ -106,6 +107,7 @@ impl RootContext {
             return Ok(output::document(&json!({
                 "statement": statement.as_ref().map(document),
                 "covers": statement.is_some() && reminders.is_empty(),
+                "publicHalf": public.map(|public| public.x()),
                 "signedByThisRoot": author.map(|author| author == Author::ThisRoot),
                 "reminders": reminders,
             }))?);
@@ -120,12 +122,14 @@ impl RootContext {
         if reminders.is_empty() {
             lines.push("It covers the key ring as it is.".to_owned());
         }
-        lines.extend(author.and_then(signature));
+        lines.extend(public.zip(author).and_then(|(public, author)| signature(&public, author)));
         Ok(output::line(lines.join("\n"))?)
     }
 
-    async fn pin(&self, key: &Path, out: &Path) -> Result<()> {
-        let public = RootFile::read(key)?.public();
+    async fn pin(&self, key: &Path, out: &Path, passphrase: &PassphraseSource) -> Result<()> {
+        // From the secret itself: an application that was built with another root's key obeys that root for good, and
+        // anybody who can write the file can change the line above the secret.
+        let public = opened(&RootFile::read(key)?, passphrase)?.public();
         let (_, ring) = root::read(&self.writer).await.map_err(keyring::unwrapped)?;
         if root::author(&ring, &public) == Author::AnotherRoot {
             let sentence = format!(
@@ -156,17 +160,47 @@ impl RootContext {
     }
 }
 
-/// Describes the next statement for the person who has to agree.
-fn plan(statement: &KeyStatement, ring: &KeyRing, public: &RootPublicKey) -> Vec<String> {
-    let mut lines = described(statement);
-    match root::author(ring, public) {
-        Author::Nobody => lines.push("it is the first one of this key ring".to_owned()),
-        Author::ThisRoot => {}
-        Author::AnotherRoot => lines.push(
-            "the one in the key ring is of another root: applications that pin that root take no statement any more"
-                .to_owned(),
-        ),
+fn order<'a>(sign: &'a Sign, file: &RootFile) -> StatementOrder<'a> {
+    StatementOrder {
+        root: file.public(),
+        noted: file.newest(),
+        distrust: &sign.distrust,
+        issuer: sign.issuer.as_deref(),
+        other_author: if sign.ignore_stored { OtherAuthor::Ignore } else { OtherAuthor::Refuse },
+        late_serial: if sign.despite_late_serial { LateSerial::Continue } else { LateSerial::Refuse },
     }
+}
+
+/// Describes the next statement for the person who has to agree.
+fn plan(next: &NextStatement, ring: &KeyRing) -> Vec<String> {
+    let statement = &next.statement;
+    let mut lines = described(statement);
+    let first = "it is the first one of this key ring".to_owned();
+    let ignored = "another root has signed the one in the key ring, or somebody has changed it: nothing is taken from \
+                   it, and applications that pin its root take no statement any more";
+    match (next.author, next.lost_serial) {
+        (Author::Nobody, None) => lines.push(first),
+        (Author::AnotherRoot, _) => lines.push(ignored.to_owned()),
+        (Author::Nobody | Author::ThisRoot, _) => {}
+    }
+    if next.before.is_some() {
+        let news =
+            [("new among the good", next.new_keys()), ("distrusted from now on", next.newly_distrusted())];
+        let news = news.into_iter().filter(|(_, kids)| !kids.is_empty());
+        lines.extend(news.map(|(what, kids)| format!("{what}: {}", kids.join(", "))));
+    }
+    lines.extend(next.replaced_keys().into_iter().map(|kid| {
+        format!(
+            "generation {kid} has another public key than in the statement before: somebody has replaced its master"
+        )
+    }));
+    lines.extend(next.lost_serial.map(|serial| {
+        format!(
+            "the root's file notes a statement of {}, which the key ring lacks: name what it distrusted with --distrust, \
+             and its issuer with --issuer",
+            render::moment(UnixMillis(serial))
+        )
+    }));
     let trusted = |kid: &&String| ring.signing().any(|generation| generation.number().to_string() == **kid);
     lines.extend(statement.distrusted.iter().filter(trusted).map(|kid| {
         format!(
@@ -183,31 +217,39 @@ fn plan(statement: &KeyStatement, ring: &KeyRing, public: &RootPublicKey) -> Vec
 fn described(statement: &KeyStatement) -> Vec<String> {
     let list = |kids: Vec<&String>| {
         let joined = kids.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        if joined.is_empty() { "none".to_owned() } else { joined }
+        if joined.is_empty() { "none".to_owned() } else { words::line(&joined).into_owned() }
     };
     vec![
         format!("good generations: {}", list(statement.keys.keys().collect())),
         format!("distrusted: {}", list(statement.distrusted.iter().collect())),
-        format!("issuer: {}", statement.iss),
-        format!("signed: {}", render::moment(UnixMillis(statement.iat * 1_000))),
+        format!("issuer: {}", words::line(&statement.iss)),
+        format!("signed: {}", render::moment(signed_at(statement))),
+        format!("serial: {} ({})", statement.serial, render::moment(UnixMillis(statement.serial))),
     ]
+}
+
+/// A stored statement may be of anybody, so its numbers may be any.
+fn signed_at(statement: &KeyStatement) -> UnixMillis {
+    UnixMillis(statement.iat.saturating_mul(1_000))
 }
 
 fn document(statement: &KeyStatement) -> Value {
     json!({
-        "issuer": statement.iss, "signedAt": statement.iat * 1_000, "serial": statement.serial,
+        "issuer": statement.iss, "signedAt": signed_at(statement).0, "serial": statement.serial,
         "good": statement.keys, "distrusted": statement.distrusted,
     })
 }
 
-fn signature(author: Author) -> Option<String> {
+/// Names the public half, since nobody has proved the line of the file that it comes from.
+fn signature(public: &RootPublicKey, author: Author) -> Option<String> {
+    let x = public.x();
     match author {
         Author::Nobody => None,
-        Author::ThisRoot => Some("This root has signed it.".to_owned()),
-        Author::AnotherRoot => Some(
-            "This root has not signed it: it is another root's, or somebody has changed the key ring."
-                .to_owned(),
-        ),
+        Author::ThisRoot => Some(format!("The root with the public half {x} has signed it.")),
+        Author::AnotherRoot => Some(format!(
+            "The root with the public half {x} has not signed it: it is another root's, or somebody has changed the key \
+             ring."
+        )),
     }
 }
 

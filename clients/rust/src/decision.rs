@@ -7,7 +7,7 @@ use crate::clock::UnixSeconds;
 use crate::state::{LeaseTerm, LockCode, StoredDecision};
 use crate::trust::Signer;
 
-/// Longest time that a stored lease counts after its key ceased to. Interval and grace are the lease's own words, and the
+/// Longest time that a stored lease counts after its key was distrusted. Interval and grace are the lease's own words, and the
 /// lease may be forged.
 const MAX_FORMER_SECONDS: i64 = 30 * 86_400;
 
@@ -94,7 +94,7 @@ pub(crate) fn stored_decision(claims: &Claims, own: &LeaseComponents, signer: Si
     }
 }
 
-/// The term of a lease. One by a key that does not count any more is renewed at once, and ends one interval and one grace
+/// The term of a lease. One by a distrusted key is renewed at once, and ends one interval and one grace
 /// after that at the latest.
 fn term(claims: &Claims, signer: Signer) -> LeaseTerm {
     let term = stated_term(claims);

@@ -93,6 +93,8 @@ pub enum InvalidAnswer {
     AlreadyImported,
     /// An answer, and no request by file waits here.
     NoRequest,
+    /// A lease by file whose end has passed, by the latest moment that this machine has known. The request still waits.
+    Ended,
 }
 
 /// Typed text that cannot be valid.
@@ -186,6 +188,7 @@ impl FailureKind {
             Self::Answer(InvalidAnswer::NewerText) => MessageId::NewerText,
             Self::Answer(InvalidAnswer::AlreadyImported) => MessageId::AlreadyImported,
             Self::Answer(InvalidAnswer::NoRequest) => MessageId::NoRequest,
+            Self::Answer(InvalidAnswer::Ended) => MessageId::AnswerEnded,
             Self::Input(InvalidInput::Key) => MessageId::InvalidKey,
             Self::Input(InvalidInput::Name) => MessageId::InvalidName,
             Self::Input(InvalidInput::Email) => MessageId::InvalidEmail,

@@ -32,17 +32,20 @@ pub(crate) struct TrustedKeys {
     keys: BTreeMap<String, VerifyingKey>,
     /// Keys that no endorsement brings back: those that the root distrusts, and dropped pins.
     barred: BTreeSet<String>,
-    /// Keys that counted before the root's statement, with the moment since which they do not. A stored lease by one of
-    /// them runs out; nothing that is received counts by it.
+    /// Keys that the root's statement leaves out without distrusting them or the keys that vouch for them. A stored lease
+    /// by one of them counts to its end; nothing that is received counts by it.
+    retired: BTreeMap<String, VerifyingKey>,
+    /// Keys that are distrusted, or that only distrusted ones vouch for, with the moment since which they do not count. A
+    /// stored lease by one of them runs out; nothing that is received counts by it.
     former: BTreeMap<String, (VerifyingKey, UnixSeconds)>,
 }
 
 /// The signer of a stored answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signer {
-    /// A key that counts.
+    /// A key whose stored leases count to their end: one that counts, or was retired in good order.
     Trusted,
-    /// A key that has not counted since this moment.
+    /// A key that is distrusted, and has not counted since this moment.
     Former(UnixSeconds),
 }
 
@@ -59,7 +62,7 @@ impl TrustedKeys {
     }
 
     fn under(pins: &PublicKeys, stored: &StoredTrust, statement: Option<&SignedStatement>) -> Self {
-        let mut pinned = Self { keys: pins.keys.clone(), barred: BTreeSet::new(), former: BTreeMap::new() };
+        let mut pinned = Self::starting_with(pins.keys.clone(), BTreeSet::new());
         let Some(SignedStatement { claims, .. }) = statement else {
             pinned.add_endorsed(&stored.keys);
             return pinned;
@@ -67,7 +70,7 @@ impl TrustedKeys {
         let barred: BTreeSet<_> = claims.distrusted.union(&pins.dropped).cloned().collect();
         let stated = claims.keys.iter().filter(|(kid, _)| !barred.contains(*kid));
         let keys = stated.filter_map(|(kid, x)| Some((kid.clone(), public_keys::verifying_key(x)?)));
-        let mut trusted = Self { keys: keys.collect(), barred, former: BTreeMap::new() };
+        let mut trusted = Self::starting_with(keys.collect(), barred);
         trusted.add_endorsed(pins.listed.iter().chain(&stored.keys));
         // Everything that the build and its keys vouch for, so that a stored lease can be verified to its end.
         pinned.keys.extend(trusted.keys.clone());
@@ -78,11 +81,26 @@ impl TrustedKeys {
                 pinned.keys.insert(kid, key);
             }
         }
+        let is_good = |(kid, _): &(&String, &VerifyingKey)| !trusted.barred.contains(*kid);
+        let good = pinned.keys.iter().filter(is_good).map(|(kid, key)| (kid.clone(), *key));
+        let mut good = Self::starting_with(good.collect(), trusted.barred.clone());
+        good.add_endorsed(&stored.keys);
         pinned.add_endorsed(&stored.keys);
+        good.keys.retain(|kid, _| !trusted.keys.contains_key(kid));
+        trusted.retired = good.keys;
         let since = |kid: &String| UnixSeconds(stored.former.get(kid).copied().unwrap_or(i64::MIN));
-        let former = pinned.keys.into_iter().filter(|(kid, _)| !trusted.keys.contains_key(kid));
+        let former = pinned.keys.into_iter().filter(|(kid, _)| !trusted.knows(kid));
         trusted.former = former.map(|(kid, key)| (kid.clone(), (key, since(&kid)))).collect();
         trusted
+    }
+
+    fn starting_with(keys: BTreeMap<String, VerifyingKey>, barred: BTreeSet<String>) -> Self {
+        Self { keys, barred, retired: BTreeMap::new(), former: BTreeMap::new() }
+    }
+
+    /// True if a stored lease by this key counts to its end.
+    fn knows(&self, kid: &str) -> bool {
+        self.keys.contains_key(kid) || self.retired.contains_key(kid)
     }
 
     /// Merges an answer of `/api/keys` into the stored text: all keys trusted before, those that they endorse, and a newer
@@ -131,11 +149,13 @@ impl TrustedKeys {
         let listed = if fetched.keys.len() <= MAX_FETCHED_KEYS { fetched.keys } else { Vec::new() };
         trusted.add_endorsed(&listed);
         if statement.is_some() {
-            stored.note_former(before.keys.keys(), &trusted.keys, now);
+            let counted = before.keys.keys().chain(before.retired.keys());
+            stored.note_former(counted, |kid| trusted.knows(kid), now);
         }
         let known = |jwk: &Jwk| {
             let former = trusted.former.get(&jwk.kid).filter(|_| stored.former.contains_key(&jwk.kid));
-            trusted.contains(jwk) || former.is_some_and(|(key, _)| ed25519_key(jwk).as_ref() == Some(key))
+            let ended = trusted.retired.get(&jwk.kid).or(former.map(|(key, _)| key));
+            trusted.contains(jwk) || ended.is_some_and(|key| ed25519_key(jwk).as_ref() == Some(key))
         };
         stored.keys.retain(known);
         for jwk in listed.into_iter().filter(|jwk| trusted.contains(jwk)) {
@@ -164,10 +184,11 @@ impl TrustedKeys {
         self.keys.get(kid).copied()
     }
 
-    /// Finds a key by its `kid` for an answer that is stored, and tells whether it still counts.
+    /// Finds a key by its `kid` for an answer that is stored, and tells whether that answer still counts.
     pub(crate) fn key_of_stored(&self, kid: &str) -> Option<(VerifyingKey, Signer)> {
         let former = || self.former.get(kid).map(|(key, since)| (*key, Signer::Former(*since)));
-        self.key(kid).map(|key| (key, Signer::Trusted)).or_else(former)
+        let counts = self.key(kid).or_else(|| self.retired.get(kid).copied());
+        counts.map(|key| (key, Signer::Trusted)).or_else(former)
     }
 
     /// Lists the `kid` of each trusted key.

@@ -170,6 +170,8 @@ messages! {
         "Nothing to do. For a later end, make a new request file.";
     NoRequest, "no_request", "No request of this device waits for an answer.",
         "Make a request file, send it to the vendor, and import the answer to that one.";
+    AnswerEnded, "answer_ended", "By the date of this device, the answer has ended.",
+        "If that date is wrong, correct it, restart the application, and import the answer again. Otherwise ask for a new one.";
     NothingSent, "nothing_sent", "The operating system supplied no random numbers, so nothing was sent.",
         "Restart the device, then try again.";
     Forked, "forked", "A copy of the application asked for the license, so nothing was sent.",

@@ -6,4 +6,4 @@ export type { License } from "./core/license.js";
 export type { Advice } from "./core/messages.js";
 export type { FalconerSettings } from "./core/settings.js";
 export type { Fetch } from "./core/transport.js";
-export type { PublicKeys } from "./core/trust.js";
+export type { PublicKeys } from "./core/pins.js";

@@ -57,6 +57,22 @@ export function signed(signer: Signer, payload: Record<string, unknown>, header:
   return `${parts.join(".")}.${signer.sign(parts.join("."))}`;
 }
 
+/** A statement of a root: the good keys, and each `kid` that nobody may believe again. */
+export function stated(
+  root: Signer,
+  serial: number,
+  good: readonly Signer[],
+  distrusted: readonly string[] = [],
+): string {
+  const keys = Object.fromEntries(good.map(({ jwk }) => [jwk.kid, jwk.x]));
+  const iat = Math.floor(Date.now() / 1_000);
+  const parts = [
+    { alg: "EdDSA", typ: "falconer-keys+jwt" },
+    { iss: "falconer", iat, serial, keys, distrusted },
+  ].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
+  return `${parts.join(".")}.${root.sign(parts.join("."))}`;
+}
+
 /** A body with a lease. */
 export function yes(signer: Signer, nonce: string, changes: object = {}): object {
   return { valid: true, code: "VALID", licenseId: "lic_1", lease: signed(signer, claims(nonce, changes)) };

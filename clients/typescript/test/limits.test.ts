@@ -57,14 +57,27 @@ test("a build after the maintenance is locked, and an older one works on", async
   await (await open(store, "2026-10-31")).activate("QF-PRO-KEY-123456");
   expect((await open(store, "2026-10-31")).snapshot()).toMatchObject({ state: "ACTIVE", updatesUntil: "2026-10-31" });
   expect((await open(store)).status()).toBe("ACTIVE");
+  expect((await open(store)).detail()).toBe(null);
   const younger = await open(store, "2026-11-01");
   expect(younger.snapshot()).toMatchObject({
     ...{ state: "LOCKED", lockCode: "UPDATES_ENDED", unlocked: false, features: [], limits: {} },
     message: { id: "updates_ended" },
   });
   expect(younger.limit("agents", 1)).toBe(1);
+  expect(younger.detail()).toBe("The license covers versions up to 2026-10-31.");
   leases({ updates_until: "2027-10-31" });
   expect(await younger.refresh()).toEqual({ ok: true, state: "ACTIVE" });
+});
+
+test("the covered version is named where the vendor lists it", async () => {
+  leases({ updates_until: "2026-10-31", updates_version: "3.2.$&" });
+  const licensing = await open(newStore(), "2026-11-01");
+  expect(licensing.detail()).toBe(null);
+  await licensing.activate("QF-PRO-KEY-123456");
+  const detail = "The license covers versions up to 2026-10-31. The newest of them is 3.2.$&.";
+  const covered = { detail, updatesUntil: "2026-10-31", updatesVersion: "3.2.$&", buildDate: "2026-11-01" };
+  expect(licensing.snapshot()).toMatchObject(covered);
+  expect(licensing.detail()).toBe(detail);
 });
 
 test("a build date is a day", async () => {

@@ -79,13 +79,15 @@ describe("one plain file", () => {
       failedAt: 7,
       checkpoint: { floorMs: -5, skewMs: 9 },
       seal: "s",
-      pending: "activate",
-      pendingKey: "P",
+      pending: { kind: "activate", key: "P" },
       givenUpKeys: ["G", "H"],
     } as const;
-    for (const record of [full, EMPTY, { ...full, pending: "deactivate", pendingKey: null }] as const) {
-      expect(fromFields(toFields(record))).toEqual(record);
-    }
+    const file = { kind: "file", purpose: "renew", nonce: "0badcafe", key: "F" } as const;
+    for (const pending of [{ kind: "deactivate" }, file, { kind: "receipt", content: "00ff" }, null] as const)
+      expect(fromFields(toFields({ ...full, pending }))).toEqual({ ...full, pending });
+    for (const record of [full, EMPTY]) expect(fromFields(toFields(record))).toEqual(record);
+    for (const pending of ["file", "receipt", "activate"]) expect(fromFields({ pending })).toEqual(EMPTY);
+    expect(fromFields({ pending: "file", pending_key: "dance\n0badcafe\nF" })).toEqual(EMPTY);
     expect(fromFields({ floor_millis: "soon", pending: "dance" })).toEqual(EMPTY);
   });
 

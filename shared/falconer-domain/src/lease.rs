@@ -182,10 +182,13 @@ pub struct Bound<'a> {
     pub device: &'a DeviceId,
     /// The components of the request that equal the stored ones.
     pub components: &'a LeaseComponents,
+    /// The end of a long lease that the device got as a file. Its seat is kept until then.
+    pub kept_until: Option<UnixMillis>,
 }
 
 impl Claims {
-    /// A yes. Bound to a device it allows offline use; otherwise it only proves this answer.
+    /// A yes. Bound to a device it allows offline use; otherwise it only proves this answer. It never ends before a long
+    /// lease of the device, unless the license does.
     #[must_use]
     pub fn granted(
         context: &LeaseContext<'_>,
@@ -194,8 +197,11 @@ impl Claims {
         bound: Option<Bound<'_>>,
     ) -> Self {
         let mut claims = Self::lease_labels(Kind::Lease, context, code, Some(terms));
-        if let Some(Bound { device, components }) = bound {
+        if let Some(Bound { device, components, kept_until }) = bound {
             let (interval, grace) = spans(terms.policy);
+            // A shorter lease would take back what a file has promised, and free no seat for it.
+            let kept = kept_until.map_or(0, |until| until.min(LATEST_END).seconds() - claims.at - interval);
+            let grace = grace.max(kept);
             claims.exp = offline_until(claims.at, interval + grace, claims.license_expires_at);
             claims.refresh_at = Some((claims.at + interval).min(claims.exp));
             claims.interval = Some(interval);
@@ -207,7 +213,7 @@ impl Claims {
         claims
     }
 
-    /// A yes for a machine without a network: a lease that lasts for the policy's `air_gap_days`.
+    /// A yes for a machine without a network: a lease that lasts for the policy's `air_gap_days`, from now on.
     #[must_use]
     pub fn air_gapped(context: &LeaseContext<'_>, code: Code, terms: &Terms<'_>, bound: Bound<'_>) -> Self {
         let mut claims = Self::granted(context, code, terms, Some(bound));

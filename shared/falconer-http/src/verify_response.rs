@@ -82,7 +82,12 @@ impl<'a> VerifyResponse<'a> {
         code: Code,
         bound: Option<&BoundDevice<'a>>,
     ) -> Self {
-        let in_lease = bound.map(|bound| lease::Bound { device: bound.id, components: &bound.components });
+        let kept = |id| standing.license.offline_lease(id, context.now).map(|lease| lease.until);
+        let in_lease = bound.map(|bound| lease::Bound {
+            device: bound.id,
+            components: &bound.components,
+            kept_until: kept(bound.id),
+        });
         let claims = Claims::granted(context, code, &standing.terms(), in_lease);
         let (license, maintenance) = (&standing.license, standing.maintenance.as_ref());
         Self {

@@ -294,7 +294,7 @@ impl AirGapDesk<'_> {
             nonce: Some(&nonce),
             now: self.now,
         };
-        let bound = Bound { device: &outcome.device, components: &components };
+        let bound = Bound { device: &outcome.device, components: &components, kept_until: None };
         Claims::air_gapped(&context, outcome.code, &standing.terms(), bound)
     }
 

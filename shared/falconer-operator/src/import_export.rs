@@ -7,6 +7,7 @@
 pub mod atomic_file;
 pub mod booleans;
 pub mod bulk;
+pub mod bulk_issue;
 pub mod cells;
 pub mod dates;
 pub mod encoding;
@@ -18,6 +19,7 @@ pub mod noticed;
 pub mod numbers;
 pub mod postgres;
 pub mod row_resolver;
+pub mod settings;
 pub mod sheet;
 pub mod spoiled;
 pub mod update;

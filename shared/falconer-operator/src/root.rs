@@ -2,11 +2,11 @@
 
 mod age_format;
 pub mod file;
+mod next;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use falconer_aws::keyring::{RingWriter, StoredRing};
-use falconer_domain::UnixMillis;
 use falconer_domain::encoding::BASE64URL_NOPAD;
 use falconer_domain::keyring::{GenerationNumber, KeyRing};
 use falconer_domain::statement::{KeyStatement, RootPublicKey};
@@ -17,28 +17,12 @@ use crate::keyring::operations::KeyringError;
 use crate::keyring::{Draft, EditRefusal};
 use crate::random;
 
+pub use next::{
+    LateSerial, NextStatement, OtherAuthor, SerialSource, SignRefusal, StatementOrder, next_statement,
+};
+
 /// The issuer of leases where nobody has set another one (`LeaseIssuer` of the template).
 pub const DEFAULT_ISSUER: &str = "falconer";
-
-/// The reason why no statement can be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SignRefusal {
-    /// The generation that signs leases.
-    #[error(
-        "generation {0} signs leases; `falconer keyring add` and `falconer keyring promote --now` put another one in its \
-         place, then a statement can distrust it"
-    )]
-    Current(GenerationNumber),
-    /// The generation that signs leases was distrusted by an earlier statement.
-    #[error(
-        "generation {0} signs leases, and a statement has distrusted it: clients that know the statement never trust it \
-         again. `falconer keyring add` and `falconer keyring promote --now` put another one in its place"
-    )]
-    DistrustedSigns(GenerationNumber),
-    /// Not a number of a generation.
-    #[error("there is no generation {0}; `falconer keyring list` shows those of the key ring")]
-    NoSuchGeneration(u8),
-}
 
 /// The author of the statement in the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,39 +43,6 @@ pub fn author(ring: &KeyRing, root: &RootPublicKey) -> Author {
         Some(jws) if KeyStatement::verify(jws, root).is_ok() => Author::ThisRoot,
         Some(_) => Author::AnotherRoot,
     }
-}
-
-/// The next statement about a ring: all keys whose signatures count, and everything that was ever distrusted.
-///
-/// `distrust` names further generations, `issuer` the leases' issuer if it is not that of the statement before, `noted`
-/// the highest serial of the root's file.
-///
-/// # Errors
-/// [`SignRefusal`].
-pub fn next_statement(
-    ring: &KeyRing,
-    distrust: &[u8],
-    issuer: Option<&str>,
-    noted: Option<i64>,
-    now: UnixMillis,
-) -> Result<KeyStatement, SignRefusal> {
-    let before = ring.statement().and_then(KeyStatement::unverified);
-    let current = ring.current().number();
-    let named = distrust.iter().map(|number| match GenerationNumber::new(*number) {
-        None => Err(SignRefusal::NoSuchGeneration(*number)),
-        Some(number) if number == current => Err(SignRefusal::Current(number)),
-        Some(number) => Ok(number.to_string()),
-    });
-    let mut distrusted = named.collect::<Result<BTreeSet<_>, _>>()?;
-    distrusted.extend(ring.numbers().filter(|n| ring.is_distrusted(*n)).map(|n| n.to_string()));
-    distrusted.extend(before.iter().flat_map(|before| before.distrusted.iter().cloned()));
-    if distrusted.contains(&current.to_string()) {
-        return Err(SignRefusal::DistrustedSigns(current));
-    }
-    let keys = good_keys(ring).into_iter().filter(|(kid, _)| !distrusted.contains(kid)).collect();
-    let issuer = issuer.or(before.as_ref().map(|before| before.iss.as_str())).unwrap_or(DEFAULT_ISSUER);
-    let newest = noted.max(before.as_ref().map(|before| before.serial));
-    Ok(KeyStatement::new(issuer, keys, distrusted, now, newest))
 }
 
 /// `kid` → `x` of each generation whose signatures count.
@@ -182,19 +133,20 @@ pub fn pinned_keys(ring: &KeyRing, root: &RootPublicKey) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use falconer_domain::UnixMillis;
     use falconer_domain::statement::RootKey;
     use zeroize::Zeroizing;
 
     use super::*;
 
-    const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
+    pub(super) const NOW: UnixMillis = UnixMillis(1_800_000_000_000);
 
-    fn root(byte: u8) -> RootKey {
+    pub(super) fn root(byte: u8) -> RootKey {
         RootKey::from_seed(&Zeroizing::new([byte; 32]))
     }
 
     /// Generations 1, 2 and 3, of which `current` signs, with notes.
-    fn ring(current: u8, notes: &Value) -> KeyRing {
+    pub(super) fn ring(current: u8, notes: &Value) -> KeyRing {
         let mut members = notes.clone();
         members["current"] = current.to_string().into();
         for number in 1..=3 {
@@ -203,38 +155,23 @@ mod tests {
         KeyRing::parse(&members.to_string()).unwrap()
     }
 
-    fn kids(statement: &KeyStatement) -> (String, String) {
+    pub(super) fn kids(statement: &KeyStatement) -> (String, String) {
         let joined = |kids: Vec<&str>| kids.concat();
         let keys = statement.keys.keys().map(String::as_str).collect();
         (joined(keys), joined(statement.distrusted.iter().map(String::as_str).collect()))
     }
 
-    #[test]
-    fn next_statement_names_each_key_once() {
-        let first = next_statement(&ring(2, &json!({})), &[], None, None, NOW).unwrap();
-        assert_eq!((kids(&first), first.serial), (("123".into(), String::new()), NOW.0));
-        assert_eq!(first.iss, DEFAULT_ISSUER);
-        let noted = json!({ "x-distrusted": "1" });
-        let second = next_statement(&ring(2, &noted), &[3], Some("b"), Some(NOW.0 + 9), NOW).unwrap();
-        assert_eq!((kids(&second), second.serial), (("2".into(), "13".into()), NOW.0 + 10));
-        // Whatever was distrusted stays so, and the serial is above the ring's own.
-        let stored = json!({ "x-statement": second.sign(&root(1)) });
-        let third = next_statement(&ring(2, &stored), &[], None, None, NOW).unwrap();
-        assert_eq!((kids(&third), third.serial), (("2".into(), "13".into()), NOW.0 + 11));
-        assert_eq!(third.iss, "b");
-    }
-
-    #[test]
-    fn statement_never_distrusts_the_signer() {
-        let number = |number| GenerationNumber::new(number).unwrap();
-        let refusal = |ring: &KeyRing, distrust: &[u8]| {
-            next_statement(ring, distrust, None, None, NOW).expect_err("a refusal")
+    /// The first statement about a ring whose second generation signs.
+    fn first_statement(distrust: &[u8]) -> KeyStatement {
+        let order = StatementOrder {
+            root: root(1).public(),
+            noted: None,
+            distrust,
+            issuer: None,
+            other_author: OtherAuthor::Refuse,
+            late_serial: LateSerial::Refuse,
         };
-        assert_eq!(refusal(&ring(2, &json!({})), &[2]), SignRefusal::Current(number(2)));
-        assert_eq!(refusal(&ring(2, &json!({})), &[32]), SignRefusal::NoSuchGeneration(32));
-        let distrusted = next_statement(&ring(2, &json!({})), &[3], None, None, NOW).unwrap();
-        let stored = json!({ "x-statement": distrusted.sign(&root(1)) });
-        assert_eq!(refusal(&ring(3, &stored), &[]), SignRefusal::DistrustedSigns(number(3)));
+        next_statement(&ring(2, &json!({})), &order, NOW).unwrap().statement
     }
 
     #[test]
@@ -246,14 +183,14 @@ mod tests {
             }
             reminders(&ring(current, &notes)).join(" ")
         };
-        let all = next_statement(&ring(2, &json!({})), &[], None, None, NOW).unwrap();
+        let all = first_statement(&[]);
         assert_eq!(of(2, "", Some(&all)), "");
         assert_eq!(of(2, "1", None), "", "no root, no reminder");
         assert!(of(2, "1", Some(&all)).contains("still names generation 1 as good"));
         let mut older = all.clone();
         older.keys.remove("3");
         assert!(of(3, "", Some(&older)).contains("does not name generation 3 yet"));
-        let leaked = next_statement(&ring(2, &json!({})), &[1], None, None, NOW).unwrap();
+        let leaked = first_statement(&[1]);
         assert_eq!(of(2, "1", Some(&leaked)), "");
         assert!(of(2, "", Some(&leaked)).contains("distrusts generation 1, which the key ring trusts"));
         assert!(reminders(&ring(2, &json!({ "x-statement": "?" }))).concat().contains("writes it anew"));
@@ -261,7 +198,7 @@ mod tests {
 
     #[test]
     fn author_follows_from_the_signature() {
-        let statement = next_statement(&ring(2, &json!({})), &[], None, None, NOW).unwrap();
+        let statement = first_statement(&[]);
         let stored = ring(2, &json!({ "x-statement": statement.sign(&root(1)) }));
         assert_eq!(author(&stored, &root(1).public()), Author::ThisRoot);
         assert_eq!(author(&stored, &root(2).public()), Author::AnotherRoot);

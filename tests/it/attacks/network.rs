@@ -1,17 +1,16 @@
 //! Somebody on the network between an application and the functions, who may say and change anything.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use falconer_client::transport::{ApiEndpoint, NetworkFailure, Reply, TransportRequest};
 use falconer_client::{
-    CancelToken, Clock, ClockReading, FailureKind, Hardware, HttpTransport, InvalidAnswer, Label, Licensing,
-    LockCode, PublicKeys, RawComponents, State, Transport, UnixMillis,
+    FailureKind, HttpTransport, InvalidAnswer, Licensing, LockCode, PublicKeys, State, Transport,
 };
 use falconer_domain::encoding::BASE64URL_NOPAD;
-use falconer_tests::{Fixture, MASTER_B, TestStack, TestStackOptions, now};
+use falconer_tests::{Fixture, MASTER_B, TestStack, TestStackOptions};
 use serde_json::Value;
 
+use crate::computer::{FixtureHardware, TestClock};
 use crate::issuing::falconer;
 
 /// The faults of the network between an application and its server.
@@ -60,37 +59,13 @@ impl Transport for MeddlingTransport {
     }
 }
 
-/// A client's clock that does not advance.
-#[derive(Clone)]
-struct Still(ClockReading);
-
-impl Clock for Still {
-    fn now(&self) -> ClockReading {
-        self.0
-    }
-
-    fn sleep(&self, _: Duration, _: &CancelToken) {}
-}
-
-/// A computer of three parts. Their values may appear nowhere.
-struct Parts(&'static str);
-
-impl Hardware for Parts {
-    fn read(&self) -> RawComponents {
-        [Label::Mac, Label::Board, Label::Cpu].into_iter().fold(RawComponents::default(), |raw, label| {
-            raw.with(label, &format!("fixture-hardware-{}-{}", self.0, label.as_str()))
-        })
-    }
-}
-
 /// An application that trusts the keys of this stack.
 fn application(stack: &TestStack, way: &MeddlingTransport, machine: &'static str) -> Licensing {
     let keys = PublicKeys::parse(&stack.get("/api/keys").body.to_string()).expect("public keys");
-    let wall = UnixMillis(now().0);
     Licensing::builder("QF", "https://licenses.example.com", keys)
         .transport(way.clone())
-        .clock(Still(ClockReading::new(wall, Duration::ZERO)))
-        .hardware(Parts(machine))
+        .clock(TestClock::right())
+        .hardware(FixtureHardware(machine))
         .store_in_memory()
         .open()
         .expect("an open license")

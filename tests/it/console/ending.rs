@@ -20,6 +20,7 @@ fn setup(stack: &TestStack, idle: Duration) -> Setup {
         now,
         access: Access::Full,
         idle,
+        files: std::path::PathBuf::from("falconer-console"),
     }
 }
 

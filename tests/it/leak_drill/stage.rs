@@ -11,7 +11,8 @@ use falconer_domain::{KeyRing, UnixMillis};
 use falconer_tests::{Fixture, TestStack};
 use serde_json::{Value, json};
 
-use crate::distrust::{Parts, Turned, distrust, forged, promote, published, start_anew};
+use crate::computer::{FixtureHardware, TestClock};
+use crate::distrust::{distrust, forged, promote, published, start_anew};
 use crate::manners::Folder;
 use crate::operator::told;
 
@@ -70,7 +71,7 @@ pub(super) struct Drill {
     pub(super) stack: TestStack,
     pub(super) folder: Folder,
     pub(super) network: Network,
-    pub(super) clock: Turned,
+    pub(super) clock: TestClock,
     /// The build of before the leak: generation 1, the root, and its first statement.
     pub(super) build: String,
 }
@@ -79,7 +80,7 @@ impl Drill {
     pub(super) fn start() -> Self {
         let (stack, folder) = (TestStack::start(), Folder::new());
         folder.file("passphrase", PASSPHRASE);
-        let (network, clock) = (Network::to(&stack), Turned::right());
+        let (network, clock) = (Network::to(&stack), TestClock::right());
         let mut drill = Self { stack, folder, network, clock, build: String::new() };
         let made = drill.root(&["init", "--out", "root.key", "--passphrase-file", "passphrase"]);
         drill.sign(&[]);
@@ -107,7 +108,8 @@ impl Drill {
 
     /// The keys that a release of today is built with.
     pub(super) fn pin(&self) -> String {
-        self.root(&["pin", "--key", "root.key", "--out", "falconer-keys.json"]);
+        let out = ["--passphrase-file", "passphrase", "--out", "falconer-keys.json"];
+        self.root(&[["pin", "--key", "root.key"].as_slice(), &out].concat());
         fs::read_to_string(self.folder.path("falconer-keys.json")).unwrap()
     }
 
@@ -125,7 +127,7 @@ impl Drill {
         Licensing::builder("QF", "https://licenses.example.com", keys)
             .transport(self.network.clone())
             .clock(self.clock.clone())
-            .hardware(Parts(machine))
+            .hardware(FixtureHardware(machine))
             .store(self.store(machine))
             .store_format(StoreFormat::PlainFile)
             .open()

@@ -146,7 +146,7 @@ def cases(case):
     gap(
         "restored-store",
         "The store with the waiting request is put back, and the answer imported again after its end.",
-        "LOCKED LEASE_EXPIRED",
+        "NOT_ACTIVATED",
         kept,
         take,
         restart(clock(LONG + DAY, 0), store="kept"),
@@ -216,8 +216,8 @@ def cases(case):
     )
     gap(
         "ended-on-its-way",
-        "An answer that ended on its way.",
-        "LOCKED LEASE_EXPIRED",
+        "An answer that ended on its way changes nothing.",
+        "NOT_ACTIVATED",
         ask,
         imported(40 * DAY, answered(days=30 * DAY)),
     )
@@ -230,10 +230,28 @@ def cases(case):
     )
     gap(
         "fast-clock",
-        "The machine's clock is two years fast.",
-        "LOCKED LEASE_EXPIRED",
+        "The machine's clock is two years fast, so the answer has ended by it.",
+        "NOT_ACTIVATED",
         request(clock(2 * YEAR, 0)),
         imported(clock(2 * YEAR + HOUR, HOUR), answered()),
+    )
+    gap(
+        "fast-clock-set-right",
+        "The clock is set right and the program restarted. The same answer counts: the request still waits.",
+        "ACTIVE",
+        request(clock(2 * YEAR, 0)),
+        imported(clock(2 * YEAR + HOUR, HOUR), answered()),
+        restart(clock(2 * HOUR, 0)),
+        imported(clock(3 * HOUR, HOUR), answered()),
+    )
+    gap(
+        "ended-renewal-of-a-lease-that-lasts",
+        "A renewal that lay on a shelf until its end takes no later lease along.",
+        "ACTIVE",
+        ask,
+        take,
+        renewal(DAY),
+        imported(40 * DAY, answered(DAY, 1, days=30 * DAY, code="REFRESHED")),
     )
     case(
         "air-gap-time-changed",

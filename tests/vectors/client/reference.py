@@ -91,7 +91,7 @@ def usable(key):
         return False
 
 
-# A stored lease by a key that no longer counts ends after its interval and grace, and after this at the latest.
+# A stored lease by a distrusted key ends after its interval and grace, and after this at the latest.
 FORMER_SECONDS = 30 * 86_400
 # A client looks once a day. The vectors leave more than a day, or less than an hour, between two looks.
 LOOK_SECONDS = 20 * 3_600
@@ -124,7 +124,7 @@ class Trust:
     """The keys an application is built with and the keys that they endorse; or those of the root's newest statement."""
 
     def __init__(self, pinned, now=0):
-        self.seen, self.statement, self.former, self.looked_at = [], None, {}, None
+        self.seen, self.statement, self.earlier, self.former, self.looked_at = [], None, None, {}, None
         self.built_with(pinned, now)
 
     def built_with(self, pinned, now=0):
@@ -134,7 +134,7 @@ class Trust:
         built = self.acceptable(pinned.get("statement"), None)
         kept = self.acceptable(self.statement, None)
         self.follow(kept)
-        before = set(self.keys)
+        before = set(self.keys) | self.retired
         newest = self.acceptable(self.statement, built) or built
         self.take(newest, pinned.get("statement") if newest is built else self.statement, before, now)
 
@@ -146,13 +146,13 @@ class Trust:
         return claims
 
     def take(self, claims, jws, before, now):
-        if claims is not None:
-            self.statement = jws
+        if claims is not None and jws != self.statement:
+            self.earlier, self.statement = self.statement, jws
         self.follow(claims)
         if claims is not None:
-            for kid in before - set(self.keys):
+            for kid in before - set(self.keys) - self.retired:
                 self.former.setdefault(kid, now)
-            self.former = {kid: since for kid, since in self.former.items() if kid not in self.keys}
+            self.former = {kid: since for kid, since in self.former.items() if not self.is_good(kid)}
 
     def fetched(self, answer, now=0):
         """Learns from an answer of /api/keys. Only a newer statement of the root makes anything trusted less."""
@@ -163,7 +163,7 @@ class Trust:
             return
         if not isinstance(keys, list):
             return
-        before, held = set(self.keys), self.acceptable(self.statement, None)
+        before, held = set(self.keys) | self.retired, self.acceptable(self.statement, None)
         offered = self.acceptable(members.get("statement"), held)
         if offered is not None:
             self.looked_at = now
@@ -175,14 +175,27 @@ class Trust:
         self.seen = [key for key in self.seen if self.known.get(key["kid"]) == key["x"] and self.is_noted(key["kid"])]
 
     def is_noted(self, kid):
-        return kid in self.keys or kid in self.former
+        return self.is_good(kid) or kid in self.former
+
+    def is_good(self, kid):
+        """Whether a stored lease by this key counts to its end."""
+        return kid in self.keys or kid in self.retired
 
     def follow(self, statement):
         if statement is None:
             self.keys = self.known = self.closure(self.pinned, self.seen, ())
+            self.retired = set()
             return
-        self.keys = self.closure(statement["keys"], self.listed + self.seen, statement["distrusted"])
-        self.known = {**self.closure({**self.pinned, **self.keys}, self.seen, ()), **self.keys}
+        distrusted = statement["distrusted"]
+        self.keys = self.closure(statement["keys"], self.listed + self.seen, distrusted)
+        replaced = [self.acceptable(jws, None) for jws in (self.earlier, self.statement)]
+        before = {kid: x for claims in replaced if claims for kid, x in claims["keys"].items()}
+        vouching = {**before, **self.pinned, **self.keys}
+        # A stored lease counts to its end by a key that good ones alone lead to, and runs out by any other.
+        good = {kid: x for kid, x in vouching.items() if kid not in distrusted}
+        good = self.closure(good, self.seen, distrusted)
+        self.retired = set(good) - set(self.keys)
+        self.known = {**self.closure(vouching, self.seen, ()), **good, **self.keys}
 
     def closure(self, start, listed, barred):
         keys = dict(start)
@@ -195,8 +208,8 @@ class Trust:
         return keys
 
     def since(self, kid):
-        """Since when a key does not count; None for one that does. What was never noted has ended long ago."""
-        return None if kid in self.keys else self.former.get(kid, -(2**62))
+        """Since when leases by a key do not count; None where they do. What was never noted has ended long ago."""
+        return None if self.is_good(kid) else self.former.get(kid, -(2**62))
 
     def is_due(self, now):
         return self.root is not None and not (
@@ -204,10 +217,10 @@ class Trust:
         )
 
     def stored(self):
-        return list(self.seen), self.statement, dict(self.former), self.looked_at
+        return list(self.seen), self.statement, self.earlier, dict(self.former), self.looked_at
 
     def restore(self, stored):
-        self.seen, self.statement, self.former, self.looked_at = stored
+        self.seen, self.statement, self.earlier, self.former, self.looked_at = stored
 
 
 def endorses(keys, key):
@@ -671,9 +684,12 @@ class Client:
         if not counts_on(claims, self.own(waits["license_key"])):
             return
         local = self.time.local(step["clock"])
+        floor = max(self.time.floor, claims["at"] * 1000)
+        if claims["exp"] <= floor // 1000:
+            return
         if claims["at"] * 1000 > local:
             self.time.skew = claims["at"] * 1000 - step["clock"]["wall_ms"]
-        self.time.floor = max(self.time.floor, claims["at"] * 1000)
+        self.time.floor = floor
         self.store.update(license_key=waits["license_key"], answer=lease, failed_at=None, file=None)
 
     def give_back(self, step):
@@ -706,6 +722,9 @@ class Client:
         self.hardware = step.get("hardware", self.hardware)
         self.build_date = step.get("build_date", self.build_date)
         self.time.monotonic = step["clock"]["monotonic_ms"]
+        if self.store["answer"] is None:
+            # Time is kept for a lease. Without one, a fast clock that was set right is forgotten.
+            self.time.floor, self.time.skew = 0, 0
         self.pinned = step.get("pinned", self.pinned)
         self.trust.built_with(self.pinned, self.now(step["clock"]))
 

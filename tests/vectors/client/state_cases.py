@@ -1042,6 +1042,67 @@ def statements(case):
         hears,
         look(learned + 30 * DAY),
     )
+    retired = answer(200, stating(statement(20, [TWO]), TWO.jwk()))
+    yearly = said(lease(code="ACTIVATED", interval=DAY, grace=7 * DAY, exp=T + YEAR))
+    with_root(
+        "retired-key-to-the-last-second",
+        "The statement leaves the key of the lease out and distrusts nothing: one second before the lease's own end.",
+        "GRACE",
+        activate(yearly, keys=good),
+        refresh(learned, None, keys=retired),
+        look(YEAR - 1),
+    )
+    with_root(
+        "retired-key-ends",
+        "The statement leaves the key of the lease out and distrusts nothing. The lease has its own end.",
+        "LOCKED LEASE_EXPIRED",
+        activate(yearly, keys=good),
+        refresh(learned, None, keys=retired),
+        look(YEAR),
+    )
+    with_root(
+        "retired-key-renews-nothing",
+        "A key that the statement leaves out signs another lease, which does not count.",
+        "GRACE",
+        activate(keys=good),
+        refresh(learned, yes(learned), keys=retired),
+    )
+    with_root(
+        "retired-key-is-as-old-as-it-says",
+        "A lease of a retired key is stored. An older one of a good key does not take its place.",
+        "GRACE",
+        activate(said(lease(code="ACTIVATED", at=T + 3 * DAY, interval=DAY, grace=7 * DAY)), keys=good),
+        refresh(4 * DAY, None, keys=retired),
+        refresh(5 * DAY, two(2 * DAY), keys=retired),
+    )
+    later = answer(200, stating(statement(30, [TWO], "1"), TWO.jwk()))
+    with_root(
+        "distrusted-after-it-was-retired",
+        "A second statement distrusts the retired key. Its leases run out from then on: one second before.",
+        "GRACE",
+        activate(forged, keys=good),
+        refresh(learned, None, keys=retired),
+        refresh(learned + 40 * DAY, None, keys=later),
+        look(learned + 70 * DAY - 1),
+    )
+    with_root(
+        "distrusted-after-it-was-retired-ends",
+        "A second statement distrusts the retired key. Its leases run out from then on.",
+        "LOCKED LEASE_EXPIRED",
+        activate(forged, keys=good),
+        refresh(learned, None, keys=retired),
+        refresh(learned + 40 * DAY, None, keys=later),
+        look(learned + 70 * DAY),
+    )
+    with_root(
+        "vouched-for-by-a-distrusted-key",
+        "The statement leaves 2 out, which nobody but the distrusted 1 has vouched for.",
+        "LOCKED LEASE_EXPIRED",
+        activate(said(lease(code="ACTIVATED", interval=10 * YEAR), signer=TWO), keys=answer(200, RING_TWO)),
+        refresh(learned, None, keys=answer(200, stating(statement(20, [THREE], "1"), THREE.jwk()))),
+        look(learned + 30 * DAY),
+        pinned=rooted(ONE.jwk()),
+    )
     with_root(
         "own-end-is-earlier",
         "The lease's own end comes first.",

@@ -59,6 +59,9 @@ const TIERS: [&str; 3] = ["pro", "elite", "lifetime"];
 const HEIR: &str = "drill-again";
 /// A function whose package is spoilt or ruined where an act asks for one.
 const SPOILT: &str = "verify";
+/// The lease issuers of the two versions of act 3: new code, and then a parameter alone.
+const UPGRADED: &str = "drill-2";
+const CHANGED: &str = "drill-2-changed";
 
 fn first_deployment(drill: &mut Drill) -> Result<String> {
     drill.deploy("drill-1")?;
@@ -114,34 +117,32 @@ fn upgrade(drill: &mut Drill) -> Result<String> {
     let before = drill.deployed()?;
     let api = drill.api()?;
     let traffic = Traffic::start(&api, &drill.customers);
-    drill.packages.release("2")?;
-    if drill.is_broken(Breakage::Code) {
-        drill.packages.ruin(SPOILT)?;
-    }
     let issuer_before = drill.issuer;
-    drill.deploy("drill-2")?;
-    // Customers go on asking while the new version is looked at, and their failures say more than its absence.
-    let answered = drill.must_answer(&api);
+    let deployed = drill.upgrade_twice(&api);
+    // Failures of customers say more than a version that does not answer.
     let answers = traffic.stop();
     answers.must_be_good()?;
-    answered?;
+    let [upgraded, changed] = deployed?;
     ensure!(
-        answers.issuers.keys().eq([issuer_before, drill.issuer]),
-        "both versions answer while the stack is upgraded: {:?}",
+        answers.issuers.keys().eq([issuer_before, UPGRADED, CHANGED]),
+        "each version answers while the stack is upgraded: {:?}",
         answers.issuers
     );
-    let after = drill.deployed()?;
     for (function, version) in before["functions"].as_object().into_iter().flatten() {
-        let now = &after["functions"][function];
+        let (then, now) = (&upgraded["functions"][function], &changed["functions"][function]);
         ensure!(
-            now["version"] != version["version"] && now["code"] != version["code"],
-            "the alias of {function} is on {now}, and was on {version}"
+            then["version"] != version["version"] && then["code"] != version["code"],
+            "the alias of {function} is on {then}, and was on {version}"
+        );
+        ensure!(
+            now["version"] != then["version"] && now["code"] == then["code"],
+            "a parameter alone moved the alias of {function} from {then} to {now}"
         );
     }
     drill.customers_must_be_good(&api)?;
     Ok(format!(
-        "a changed parameter and new code reach all aliases while {} requests are asked and none fails; every key, seat and \
-         lease of the version before is good.",
+        "a changed parameter and new code, and then a parameter alone, reach all aliases while {} requests are asked and none \
+         fails; every key, seat and lease of the version before is good.",
         answers.requests
     ))
 }
@@ -259,6 +260,20 @@ impl Drill<'_> {
         ensure!(status.success(), "`sam deploy` failed: {}", ending(&said));
         self.issuer = issuer;
         Ok(())
+    }
+
+    /// Deploys new code with a changed parameter, and then a parameter alone. The stack after each.
+    fn upgrade_twice(&mut self, api: &str) -> Result<[Value; 2]> {
+        self.packages.release("2")?;
+        if self.is_broken(Breakage::Code) {
+            self.packages.ruin(SPOILT)?;
+        }
+        self.deploy(UPGRADED)?;
+        self.must_answer(api)?;
+        let upgraded = self.deployed()?;
+        self.deploy(CHANGED)?;
+        self.must_answer(api)?;
+        Ok([upgraded, self.deployed()?])
     }
 
     fn deployed(&self) -> Result<Value> {

@@ -20,6 +20,8 @@ pub(crate) enum Breakage {
     Audit,
     /// The new code of a function does not start
     Code,
+    /// Verify's versions do not name the parameter that changes
+    Version,
     /// The failed deployment is not rolled back
     Rollback,
     /// The stack takes the table of licenses with it
@@ -41,10 +43,27 @@ impl Breakage {
         match self {
             Self::Environment | Self::Ring | Self::Route | Self::Permission | Self::Keys => &[1],
             Self::Audit => &[1, 2],
-            Self::Code => &[1, 2, 3],
+            Self::Code | Self::Version => &[1, 2, 3],
             Self::Rollback => &[1, 2, 4],
             Self::Retention => &[1, 2, 5],
             Self::Adoption => &[1, 2, 5, 6],
+        }
+    }
+
+    /// A part of the message by which the last act notices. Another failure has another cause: a port that is taken, a busy
+    /// machine, an act that is broken itself.
+    pub(super) const fn message(self) -> &'static str {
+        match self {
+            Self::Environment => "readiness is answered 503",
+            Self::Ring => "\"current\" names a generation it does not hold",
+            Self::Route => "FAILED  the seat moves: answered 404",
+            Self::Permission | Self::Keys => "FAILED  a device is bound: answered 503",
+            Self::Audit => "has no audit row VALID",
+            Self::Code => "bootstrap exited during init",
+            Self::Version => "the version drill-2 answers, not drill-2-changed",
+            Self::Rollback => "the stack is \"UPDATE_FAILED\"",
+            Self::Retention => "Requested resource not found: Table",
+            Self::Adoption => "\"code\":\"INVALID_SIGNATURE\"",
         }
     }
 
@@ -83,6 +102,7 @@ impl Breakage {
             }
             Self::Keys => ("PolicyName: activate-sync", &[("[lic_*]", r#"["catalog#*"]"#)]),
             Self::Audit => ("PolicyName: verify", &[("dynamodb:PutItem", "dynamodb:DescribeTable")]),
+            Self::Version => ("  VerifyFunction:", &[(" ${LeaseIssuer}", "")]),
             Self::Retention => ("  LicensesTable:", &[("DeletionPolicy: Retain", "DeletionPolicy: Delete")]),
             Self::Code | Self::Rollback | Self::Adoption => ("Resources:", &[]),
         }

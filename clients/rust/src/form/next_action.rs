@@ -24,7 +24,8 @@ impl NextAction {
                 | InvalidAnswer::DamagedText
                 | InvalidAnswer::NewerText
                 | InvalidAnswer::AlreadyImported
-                | InvalidAnswer::NoRequest,
+                | InvalidAnswer::NoRequest
+                | InvalidAnswer::Ended,
             ) => Self::TryAgain,
             FailureKind::NotAirGapped
             | FailureKind::Answer(InvalidAnswer::OtherMachine)

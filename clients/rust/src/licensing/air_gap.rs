@@ -14,7 +14,7 @@ use falconer_domain::hardware::DeviceId;
 use falconer_domain::lease::{Claims, LeaseError};
 use falconer_domain::person::DeviceName;
 use falconer_domain::seats::ReportedMachine;
-use falconer_domain::{LicenseId, LicenseKey};
+use falconer_domain::{LicenseId, LicenseKey, UnixMillis};
 
 use super::outcome;
 use super::session::{Session, current_answer};
@@ -86,7 +86,7 @@ impl Licensing {
     /// It never moves time back.
     ///
     /// # Errors
-    /// [`Failure`], where the text is not an answer that counts. The license stays as it was.
+    /// [`Failure`], where the text is not an answer that counts. The license stays as it was, and the request waits on.
     pub fn import_response(&self, text: &str) -> Result<State, Failure> {
         let imported = self.session().and_then(|mut session| session.import(text));
         self.shared.notify_if_changed();
@@ -186,19 +186,23 @@ impl Session<'_> {
         let time = self.time_of_answer(claims);
         let outcome = Cell::new(Err(InvalidAnswer::NoRequest));
         self.keep(|record| {
-            outcome.set(Err(reason_without_request(record, claims, jws)));
+            let floor = time.floor.max(record.checkpoint.floor);
+            outcome.set(Err(reason_without_request(record, claims, jws, floor)));
             let Some(PendingRequest::File(request)) = record.pending.clone() else { return };
             if claims.nonce.as_deref() != Some(request.nonce.as_str()) {
                 return;
             }
             let Some(key) = LicenseKey::parse(&request.key.0) else { return };
             let verified = VerifiedRecord::of(record, config);
-            let decided = decided(&request, &key, claims, &verified, record, config);
+            // One that has ended would unlock nothing, and take the place of a lease that may.
+            let decided = match decided(&request, &key, claims, &verified, record, config) {
+                Ok(()) if has_ended(claims, floor) => Err(InvalidAnswer::Ended),
+                decided => decided,
+            };
             outcome.set(decided);
             if decided.is_err() {
                 return;
             }
-            let floor = time.floor.max(record.checkpoint.floor);
             let checkpoint = TimeCheckpoint { floor, ..time };
             record.key = Some(request.key);
             record.answer = Some(jws.to_owned());
@@ -277,10 +281,16 @@ fn decided(
     }
 }
 
+/// True where a lease has ended by the latest moment that is known to have passed.
+fn has_ended(claims: &Claims, floor: UnixMillis) -> bool {
+    UnixSeconds(claims.exp) <= floor.into()
+}
+
 /// The reason why no request of this row waits for an answer.
-fn reason_without_request(record: &Record, claims: &Claims, jws: &str) -> InvalidAnswer {
+fn reason_without_request(record: &Record, claims: &Claims, jws: &str, floor: UnixMillis) -> InvalidAnswer {
     let is_stored = record.answer.as_deref() == Some(jws);
     match &record.pending {
+        _ if is_stored && has_ended(claims, floor) => InvalidAnswer::Ended,
         _ if is_stored => InvalidAnswer::AlreadyImported,
         Some(PendingRequest::File(_)) if claims.nonce.is_some() => InvalidAnswer::NotForThisRequest,
         _ => InvalidAnswer::NoRequest,

@@ -164,6 +164,25 @@ fn moment_of_a_distrust_is_that_of_the_first() {
     assert_eq!(TrustedKeys::of(&pins, Some(&kept)).key("1"), None, "nothing that arrives counts by it");
 }
 
+/// Left out is not distrusted: what the key has signed counts to its end, and nothing that arrives counts by it.
+#[test]
+fn retired_key_verifies_stored_leases() {
+    let pins = build(None);
+    let signer = |kept: &str, kid: &str| {
+        let trusted = TrustedKeys::of(&pins, Some(kept));
+        (trusted.key(kid).is_some(), trusted.key_of_stored(kid).map(|(_, signer)| signer))
+    };
+    let kept = after(&pins, None, &answer(&[2], Some(&statement(5, &[2], &[])))).unwrap();
+    assert_eq!(signer(&kept, "1"), (false, Some(Signer::Trusted)));
+    let next = answer(&[2], Some(&statement(6, &[2], &["1"])));
+    let kept = TrustedKeys::merge(&pins, Some(&kept), &next, LATER).unwrap();
+    assert_eq!(signer(&kept, "1"), (false, Some(Signer::Former(LATER))), "from its distrust on");
+    // 3 has no voucher but 1, which is distrusted at the same moment.
+    let kept = after(&pins, None, &answer(&[1, 3], None)).unwrap();
+    let kept = after(&pins, Some(&kept), &answer(&[2], Some(&statement(5, &[2], &["1"])))).unwrap();
+    assert_eq!(signer(&kept, "3"), (false, Some(Signer::Former(NOW))));
+}
+
 #[test]
 fn looks_for_a_statement_once_a_day() {
     let pins = build(None);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ed25519_dalek::VerifyingKey;
 use falconer_domain::jwks::Jwk;
 use falconer_domain::statement::KeyStatement;
 use serde::de::IgnoredAny;
@@ -22,7 +21,7 @@ pub(super) struct StoredTrust {
     /// The statement before it, which names the keys of leases from then: a new build does not pin them any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) earlier: Option<String>,
-    /// `kid` → second since which a key that counted before does not count any more.
+    /// `kid` → second since which leases by a key that counted before do not count any more: it is distrusted.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) former: BTreeMap<String, i64>,
     /// Second in which `/api/keys` last had a statement of the root.
@@ -56,17 +55,17 @@ impl StoredTrust {
         Some(Self { keys: readable.collect(), statement, ..Self::default() })
     }
 
-    /// Notes the keys that counted until now, and forgets the notes of those that count again.
+    /// Notes the keys whose leases counted until now, and forgets the notes of those whose leases count.
     pub(super) fn note_former<'a>(
         &mut self,
         before: impl Iterator<Item = &'a String>,
-        trusted: &BTreeMap<String, VerifyingKey>,
+        counts: impl Fn(&str) -> bool,
         now: UnixSeconds,
     ) {
-        for kid in before.filter(|kid| !trusted.contains_key(*kid)) {
+        for kid in before.filter(|kid| !counts(kid)) {
             self.former.entry(kid.clone()).or_insert(now.0);
         }
-        self.former.retain(|kid, _| !trusted.contains_key(kid));
+        self.former.retain(|kid, _| !counts(kid));
     }
 
     pub(super) fn to_text(&self) -> String {

@@ -43,7 +43,7 @@ fn answered(setup: &TestSetup, request: &AirGapText, with: &str) -> String {
         policy: &policy,
     };
     let (device, components) = (DeviceId::from_random([1; 10]), asked.hardware.lease(&Label::ALL));
-    let bound = Bound { device: &device, components: &components };
+    let bound = Bound { device: &device, components: &components, kept_until: None };
     let lease = Claims::air_gapped(&asked_for, Code::Activated, &terms, bound).sign(ring(1).current());
     short_text(TextKind::Answer, &AirGapAnswer { lease, keys: None }.to_content())
 }
@@ -151,6 +151,39 @@ fn an_answer_is_taken_once() {
         assert_eq!(again, Err(FailureKind::Answer(InvalidAnswer::AlreadyImported)));
     }
     assert_eq!((setup.client.license(), setup.client.status()), (before, State::Active));
+}
+
+/// A file that lay on a shelf for too long takes no later lease along.
+#[test]
+fn an_ended_answer_changes_nothing() {
+    let setup = TestSetup::new();
+    let old = answered(&setup, &asked(&setup.client), &key(1));
+    setup.clock.pass(i64::from(DAYS) * DAY + 1);
+    let ended = |client: &Licensing| client.import_response(&old).map_err(|failure| failure.kind);
+    assert_eq!(ended(&setup.client), Err(FailureKind::Answer(InvalidAnswer::Ended)));
+    assert_eq!(setup.client.status(), State::NotActivated);
+    assert_eq!(setup.client.pending(), Some(Pending::Answer));
+
+    // The date was wrong: with the right one, and after a restart, the same file counts.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("license");
+    let client = setup.on(&path);
+    let answer = answered(&setup, &asked(&client), &key(1));
+    setup.clock.turn(3 * i64::from(DAYS) * DAY);
+    let fast = client.import_response(&answer).unwrap_err();
+    assert_eq!(fast.user_message().id, MessageId::AnswerEnded);
+    setup.clock.turn_right();
+    drop(client);
+    let client = setup.on(&path);
+    assert_eq!(client.import_response(&answer), Ok(State::Active));
+
+    // A renewal that has ended takes the place of nothing, and its request waits on.
+    let stored = client.license().unwrap().refresh_at;
+    let renewal = answered(&setup, &client.renewal_request().unwrap(), &key(1));
+    setup.clock.pass(i64::from(DAYS) * DAY);
+    let late = client.import_response(&renewal).map_err(|failure| failure.kind);
+    assert_eq!(late, Err(FailureKind::Answer(InvalidAnswer::Ended)));
+    assert_eq!((client.license().unwrap().refresh_at, client.pending()), (stored, Some(Pending::Answer)));
 }
 
 #[test]

@@ -404,7 +404,7 @@ impl ServerState {
             policy: &self.policy,
         };
         let components = device.map(|(_, shown)| shown.lease(&Label::ALL)).unwrap_or_default();
-        let bound = device.map(|(device, _)| Bound { device, components: &components });
+        let bound = device.map(|(device, _)| Bound { device, components: &components, kept_until: None });
         if code.status() == 200 && code != Code::Deactivated {
             Claims::granted(&occasion, code, &terms, bound)
         } else {

@@ -64,7 +64,7 @@ impl Vendor {
             policy: &Policy::DEFAULT,
         };
         let (device, components) = (DeviceId::from_random([7; 10]), shown.lease(&Label::ALL));
-        let bound = Bound { device: &device, components: &components };
+        let bound = Bound { device: &device, components: &components, kept_until: None };
         Claims::granted(&occasion, code, &terms, Some(bound)).sign(self.ring.current())
     }
 }

@@ -68,7 +68,7 @@ export function isBusy(status: number): boolean {
 export const PORTAL_STATUS = 511;
 
 async function authenticate(jws: string, body: JsonObject, asked: Asked, trusted: TrustedKeys): Promise<ServerAnswer> {
-  const verified = await verifySigned(jws, asked.product, trusted);
+  const verified = await verifySigned(jws, asked.product, (kid) => trusted.key(kid));
   if (!("claims" in verified)) return { ...nothing(verified.cause), unknownKey: verified.unknownKey };
   const { claims } = verified;
   if (asked.issuer !== null && claims.iss !== asked.issuer) return nothing("not_trusted");

@@ -19,6 +19,8 @@ export interface Claims {
   readonly limits?: Readonly<Record<string, number>> | null;
   /** Last day whose builds the license covers, as `2027-01-31`. */
   readonly updates_until?: string | null;
+  /** Newest version up to that day, where the vendor lists it. */
+  readonly updates_version?: string | null;
   readonly license_expires_at?: number | null;
   readonly device?: string | null;
   readonly hw?: Readonly<Record<string, string>> | null;
@@ -26,6 +28,8 @@ export interface Claims {
   readonly refresh_at?: number | null;
   readonly interval?: number | null;
   readonly grace?: number | null;
+  /** True in a long lease, which came as a file. */
+  readonly air_gap?: boolean | null;
 }
 
 /** Reads claims. `null` where one is absent that has to be there, or has another type. Unknown claims change nothing. */
@@ -62,6 +66,7 @@ const OPTIONAL: Record<string, Holds> = {
   features: areTexts,
   limits: (value) => isMapOf(value, isCount),
   updates_until: isDay,
+  updates_version: isText,
   license_expires_at: isInteger,
   device: isText,
   hw: (value) => isMapOf(value, isText),
@@ -69,4 +74,5 @@ const OPTIONAL: Record<string, Holds> = {
   refresh_at: isInteger,
   interval: isInteger,
   grace: isInteger,
+  air_gap: isFlag,
 };

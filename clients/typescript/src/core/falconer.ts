@@ -1,14 +1,15 @@
 /** Checks of a license key against the server, and of leases without it. */
 import { type Asked, type Nothing, type Reply, type ServerAnswer, readAnswer } from "./answer.js";
 import type { Claims } from "./claims.js";
-import { type License, licenseOf } from "./license.js";
+import { SettingError } from "./failure.js";
+import { type License, licenseOf, toDate } from "./license.js";
 import { type Advice, adviceOf, refusalAdvice } from "./messages.js";
 import { newNonce } from "./nonce.js";
 import { sendWithRetry, wait } from "./retry.js";
 import { type FalconerSettings, type Settings, readSettings } from "./settings.js";
-import { verifySigned } from "./signed.js";
+import { type Verified, verifySigned } from "./signed.js";
 import { type NoReply, send } from "./transport.js";
-import { TrustedKeys } from "./trust.js";
+import { LOOK_WITH_REQUEST_SECONDS, TrustedKeys } from "./trust.js";
 
 /** Answer to the question whether a key is good. */
 export type Answer = Valid | Refused | Unanswered;
@@ -75,13 +76,16 @@ export interface Falconer {
   /** Asks whether a key is good now. Never rejects for a refusal or for the network; questions about one key at one
    * moment are one request. */
   verify(key: string, options?: { readonly signal?: AbortSignal }): Promise<Answer>;
-  /** Verifies a lease without the network, by the pinned keys and those that they endorsed. Throws a `LeaseError`. */
+  /** Verifies a lease without the network, by the keys that count now. Throws a `LeaseError`. */
   verifyLease(lease: string, expected?: LeaseExpectation): Promise<License>;
-  /** Reads a stored answer, lease or refusal, whatever the time is. `null` where no trusted key signed it for this product. */
+  /** Reads a stored answer, lease or refusal, whatever the time is. `null` where no key that counts, or counted, signed it for
+   * this product. */
   inspect(answer: string): Promise<Inspected | null>;
-  /** The keys that were fetched and endorsed, as JSON for `importKeys` of a later run; `null` without any. */
+  /** The keys that were fetched and endorsed, and the root's newest statement, as JSON for `importKeys` of a later run; `null`
+   * without any. */
   exportKeys(): Promise<string | null>;
-  /** Learns keys. Only those count that a pinned key endorses, through any number of steps. */
+  /** Learns keys. Only those count that a trusted key endorses, through any number of steps; of statements, a newer one of the
+   * pinned root. */
   importKeys(keys: string): Promise<void>;
 }
 
@@ -90,6 +94,9 @@ export interface Inspected {
   /** True for a lease, false for a refusal. */
   readonly valid: boolean;
   readonly license: License;
+  /** Moment since which the key that signed it does not count any more; `null` for one that counts. The answer says no more
+   * than it said then. */
+  readonly formerSince: Date | null;
 }
 
 /** Creates a client. Throws a `SettingError` where a setting is wrong. */
@@ -112,12 +119,12 @@ class Client implements Falconer {
   readonly product: string;
   readonly #settings: Settings;
   readonly #asking = new Map<string, Promise<Answer>>();
-  #trusted: Promise<TrustedKeys>;
+  #trusted: Promise<TrustedKeys> | null = null;
+  #looking: Promise<void> | null = null;
 
   constructor(settings: Settings) {
     this.product = settings.product;
     this.#settings = settings;
-    this.#trusted = TrustedKeys.of(settings.pinned);
   }
 
   verify(key: string, { signal = null }: { signal?: AbortSignal | null } = {}): Promise<Answer> {
@@ -132,7 +139,7 @@ class Client implements Falconer {
   }
 
   async verifyLease(lease: string, expected: LeaseExpectation = {}): Promise<License> {
-    const verified = await verifySigned(lease, this.product, await this.#trusted);
+    const verified = await this.#verified(lease, (trusted, kid) => trusted.key(kid));
     if (!("claims" in verified)) throw new LeaseError(verified.cause);
     const { claims } = verified;
     const { issuer } = this.#settings;
@@ -146,21 +153,40 @@ class Client implements Falconer {
   }
 
   async inspect(answer: string): Promise<Inspected | null> {
-    const verified = await verifySigned(answer, this.product, await this.#trusted);
+    const verified = await this.#verified(answer, (trusted, kid) => trusted.keyOfStored(kid));
     if (!("claims" in verified)) return null;
-    const { claims } = verified;
+    const { claims, kid } = verified;
     const { issuer } = this.#settings;
-    return issuer === null || claims.iss === issuer ? { valid: claims.valid, license: licenseOf(claims) } : null;
+    if (issuer !== null && claims.iss !== issuer) return null;
+    const since = (await this.#trust()).formerSince(kid);
+    return { valid: claims.valid, license: licenseOf(claims), formerSince: since === null ? null : toDate(since) };
   }
 
   async exportKeys(): Promise<string | null> {
-    return (await this.#trusted).kept();
+    return (await this.#trust()).kept();
   }
 
   async importKeys(keys: string): Promise<void> {
+    await this.#learn((trusted) => trusted.joined(keys, nowSeconds())).catch(nothingVerified);
+  }
+
+  /** The keys that count, after everything that was learned before. A build with a statement needs the verifier, which may not
+   * have arrived: then the next call tries again. */
+  #trust(): Promise<TrustedKeys> {
+    const begin = () => TrustedKeys.of(this.#settings.pins);
+    this.#trusted = this.#trusted?.catch(begin) ?? begin();
+    return this.#trusted;
+  }
+
+  async #learn(change: (trusted: TrustedKeys) => Promise<TrustedKeys>): Promise<void> {
     // Without a verifier nothing is learned, and nothing is forgotten.
-    this.#trusted = this.#trusted.then((trusted) => trusted.learned(keys).catch(() => trusted));
+    this.#trusted = this.#trust().then((trusted) => change(trusted).catch(() => trusted));
     await this.#trusted;
+  }
+
+  async #verified(jws: string, find: (trusted: TrustedKeys, kid: string) => string | undefined): Promise<Verified> {
+    const trusted = await this.#trust();
+    return verifySigned(jws, this.product, (kid) => find(trusted, kid));
   }
 
   async #ask(license: string, signal: AbortSignal | null): Promise<Answer> {
@@ -173,12 +199,13 @@ class Client implements Falconer {
       licenseId: null,
       issuer: this.#settings.issuer,
     };
+    await this.#lookForStatement(signal);
     const { origin } = this.#settings;
     const members = origin === null ? { license, nonce } : { license, timestamp: Date.now(), origin, nonce };
     const reply = await this.#send("/api/verify", JSON.stringify(members), signal);
     if (typeof reply === "string") return unanswered(reply, null);
     // The bundled verifier may not arrive. Nothing is called invalid that nobody has verified.
-    const answer = await this.#read(reply, asked, signal).catch(() => null);
+    const answer = await this.#read(reply, asked, signal).catch(nothingVerified);
     if (answer === null) return unanswered("unreachable", null);
     return answer.outcome === "nothing"
       ? unanswered(NOTHING_ADVICE[answer.cause], answer.retryAfterSeconds)
@@ -187,19 +214,48 @@ class Client implements Falconer {
 
   /** Reads a reply. A signature by an unknown key makes it fetch the server's keys once. */
   async #read(reply: Reply, asked: Asked, signal: AbortSignal | null): Promise<ServerAnswer> {
-    const answer = await readAnswer(reply, asked, await this.#trusted);
+    const answer = await readAnswer(reply, asked, await this.#trust());
     if (answer.outcome !== "nothing" || !answer.unknownKey) return answer;
-    const list = await this.#send("/api/keys", null, signal);
-    if (typeof list === "string" || list.status !== 200) return answer;
-    await this.importKeys(list.body);
-    return readAnswer(reply, asked, await this.#trusted);
+    await this.#learnFrom(await this.#send("/api/keys", null, signal));
+    return readAnswer(reply, asked, await this.#trust());
+  }
+
+  /** Asks for the root's statement once a day, before a question, so that no answer is believed by a key that the vendor has
+   * distrusted. One attempt: where the server cannot be reached, the question itself finds out. */
+  async #lookForStatement(signal: AbortSignal | null): Promise<void> {
+    const trusted = await this.#trust().catch(nothingVerified);
+    if (trusted?.isStatementDue(nowSeconds(), LOOK_WITH_REQUEST_SECONDS) !== true) return;
+    const look = async () => this.#learnFrom(await this.#attempt("/api/keys", null, signal));
+    if (signal !== null) return look();
+    // Questions at the same time share one look.
+    this.#looking ??= look().finally(() => (this.#looking = null));
+    await this.#looking;
+  }
+
+  async #learnFrom(list: Reply | NoReply): Promise<void> {
+    if (typeof list === "string" || list.status !== 200) return;
+    await this.#learn((trusted) => trusted.learned(list.body, nowSeconds()));
   }
 
   #send(path: string, body: string | null, signal: AbortSignal | null): Promise<Reply | NoReply> {
-    const { url, timeoutMs, fetch } = this.#settings;
-    const attempt = () => send(fetch, { url: url + path, body, timeoutMs, signal });
-    return sendWithRetry(attempt, (milliseconds) => wait(milliseconds, signal));
+    return sendWithRetry(
+      () => this.#attempt(path, body, signal),
+      (milliseconds) => wait(milliseconds, signal),
+    );
   }
+
+  #attempt(path: string, body: string | null, signal: AbortSignal | null): Promise<Reply | NoReply> {
+    const { url, timeoutMs, fetch } = this.#settings;
+    return send(fetch, { url: url + path, body, timeoutMs, signal });
+  }
+}
+
+const nowSeconds = () => Math.floor(Date.now() / 1_000);
+
+/** Without a verifier nothing is known. A mistake in the application's settings is not hidden. */
+function nothingVerified(error: unknown): null {
+  if (error instanceof SettingError) throw error;
+  return null;
 }
 
 /** Advice for an answer that does not count. */

@@ -12,6 +12,8 @@ export interface License {
   readonly limits: Readonly<Record<string, number>>;
   /** Last day whose builds the license covers, as `2027-01-31`; `null` covers every build. */
   readonly updatesUntil: string | null;
+  /** Newest version up to that day, where the vendor lists it. */
+  readonly updatesVersion: string | null;
   /** End of the license; `null` is perpetual. */
   readonly expiresAt: Date | null;
   /** Code of the answer, as `VALID`. */
@@ -30,6 +32,7 @@ export function licenseOf(claims: Claims): License {
     features: claims.features ?? [],
     limits: claims.limits ?? {},
     updatesUntil: claims.updates_until ?? null,
+    updatesVersion: claims.updates_version ?? null,
     expiresAt: claims.license_expires_at == null ? null : toDate(claims.license_expires_at),
     code: claims.code,
     checkedAt: toDate(claims.at),

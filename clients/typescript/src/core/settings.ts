@@ -1,6 +1,6 @@
 /** Settings that every entry of the package has, checked once. */
 import { SettingError } from "./failure.js";
-import { type PublicKeys, readPinnedKeys } from "./trust.js";
+import { type Pins, type PublicKeys, readPins } from "./pins.js";
 import type { Fetch } from "./transport.js";
 
 /** Settings of an application. */
@@ -9,7 +9,8 @@ export interface FalconerSettings {
   readonly product: string;
   /** Address of the license server, as `https://licenses.example.com`. */
   readonly url: string;
-  /** Answer of `GET /api/keys`, saved when the application was built. */
+  /** Answer of `GET /api/keys`, saved when the application was built; or the file that `falconer root pin` writes, with the
+   * vendor's root. */
   readonly keys: PublicKeys;
   /** Issuer to insist on; any by default. */
   readonly issuer?: string;
@@ -26,7 +27,7 @@ export interface FalconerSettings {
 export interface Settings {
   readonly product: string;
   readonly url: string;
-  readonly pinned: ReadonlyMap<string, string>;
+  readonly pins: Pins;
   readonly issuer: string | null;
   readonly timeoutMs: number;
   readonly origin: string | null;
@@ -42,7 +43,7 @@ export function readSettings(settings: FalconerSettings): Settings {
   return {
     product,
     url: readUrl(url),
-    pinned: readPinnedKeys(keys),
+    pins: readPins(keys),
     issuer: issuer ?? null,
     timeoutMs,
     origin: origin ?? null,

@@ -3,25 +3,28 @@ import { decodeText } from "./base64url.js";
 import { type Claims, readClaims } from "./claims.js";
 import { isSignedBy } from "./ed25519.js";
 import { isText, readObject } from "./json.js";
-import type { TrustedKeys } from "./trust.js";
 
 /** Claims that a trusted key signed for the product, or the reason why they do not count. */
 export type Verified =
-  { readonly claims: Claims } | { readonly cause: "not_trusted" | "other_product"; readonly unknownKey: boolean };
+  | { readonly claims: Claims; readonly kid: string }
+  | { readonly cause: "not_trusted" | "other_product"; readonly unknownKey: boolean };
+
+/** Finds a key that counts by its `kid`. */
+export type FindKey = (kid: string) => string | undefined;
 
 /** Verifies a compact JWS over the bytes that were received. Claims are not looked at before the signature holds. */
-export async function verifySigned(jws: string, product: string, trusted: TrustedKeys): Promise<Verified> {
+export async function verifySigned(jws: string, product: string, find: FindKey): Promise<Verified> {
   const [head = "", body = "", signature = "", ...more] = jws.split(".");
   const header = readHeader(head);
   if (header === null || more.length > 0) return NOT_TRUSTED;
-  const key = trusted.key(header.kid);
+  const key = find(header.kid);
   if (key === undefined) return { cause: "not_trusted", unknownKey: true };
   if (!(await isSignedBy(key, `${head}.${body}`, signature))) return NOT_TRUSTED;
   const text = decodeText(body);
   const claims = text === null ? null : readClaims(text);
   if (claims === null || claims.valid !== header.isLease) return NOT_TRUSTED;
   const audience = header.isLease ? product : `${product}/refusal`;
-  return claims.aud === audience ? { claims } : { cause: "other_product", unknownKey: false };
+  return claims.aud === audience ? { claims, kid: header.kid } : { cause: "other_product", unknownKey: false };
 }
 
 const NOT_TRUSTED = { cause: "not_trusted", unknownKey: false } as const;

@@ -1,155 +1,156 @@
-/** Trusted signature keys: those that an application was built with, and those that they endorse. */
-import { isPublicKey, isSignedBy } from "./ed25519.js";
-import { SettingError } from "./failure.js";
-import { type JsonObject, isObject, isText, readObject } from "./json.js";
+/** Trusted signature keys: those that an application was built with, and those that they endorse; or, where it was built with
+ * a root, those of the root's newest statement and those that they endorse. */
+import { type Keys, type ListedKey, endorses, withEndorsed } from "./key-list.js";
+import type { Pins } from "./pins.js";
+import { type Statement, readStatement } from "./statement.js";
+import { type FetchedTrust, type StoredTrust, readFetched, readStored, toStoredText } from "./stored-trust.js";
 
-/** JSON of `GET /api/keys`, as text or read. It must come with the application, from the vendor, and never from the network. */
-export type PublicKeys = string | { readonly keys: readonly object[] };
+/** Age of the last look for a statement at which a request looks again: less than the day between two checks, which drifts by
+ * seconds. */
+export const LOOK_WITH_REQUEST_SECONDS = 20 * 3_600;
+
+/** A key that counted before the root's statement. */
+export interface FormerKey {
+  readonly x: string;
+  /** Second since which it does not count. What was never noted has ended long ago. */
+  readonly since: number;
+}
 
 /** All keys that count now. */
 export class TrustedKeys {
-  readonly #pinned: ReadonlyMap<string, string>;
-  readonly #seen: readonly SeenKey[];
-  readonly #keys: ReadonlyMap<string, string>;
-
   private constructor(
-    pinned: ReadonlyMap<string, string>,
-    seen: readonly SeenKey[],
-    keys: ReadonlyMap<string, string>,
-  ) {
-    [this.#pinned, this.#seen, this.#keys] = [pinned, seen, keys];
-  }
+    readonly pins: Pins,
+    private readonly stored: StoredTrust,
+    private readonly keys: Keys,
+    private readonly former: ReadonlyMap<string, FormerKey>,
+  ) {}
 
-  /** Trusts the pinned keys, and every kept key that they endorse. Endorsements are verified anew, so that a pin that a
+  /** Trusts what the build and the stored keys prove. Endorsements and the statement are verified anew, so that a pin that a
    * release drops takes along the keys that it alone endorsed. */
-  static async of(pinned: ReadonlyMap<string, string>, kept: string | null = null): Promise<TrustedKeys> {
-    const seen = kept === null ? [] : (readList(kept) ?? []);
-    return TrustedKeys.#judged(pinned, seen);
+  static async of(pins: Pins, kept: string | null = null): Promise<TrustedKeys> {
+    const stored = readStored(kept);
+    return TrustedKeys.#under(pins, stored, await pins.newest(stored.statement));
   }
 
-  /** Key of a `kid`, in base64url. */
+  /** Key of a `kid` in base64url, for an answer that arrives. */
   key(kid: string): string | undefined {
-    return this.#keys.get(kid);
+    return this.keys.get(kid);
+  }
+
+  /** Key of a `kid` for an answer that is stored: also one that does not count any more. */
+  keyOfStored(kid: string): string | undefined {
+    return this.keys.get(kid) ?? this.former.get(kid)?.x;
+  }
+
+  /** Second since which the key of a `kid` does not count; `null` for one that counts. */
+  formerSince(kid: string): number | null {
+    return this.keys.has(kid) ? null : (this.former.get(kid)?.since ?? null);
   }
 
   /** Each trusted `kid` with its key. */
   entries(): [string, string][] {
-    return [...this.#keys];
+    return [...this.keys];
   }
 
-  /** The fetched keys that are worth keeping, as JSON for the next start; `null` without any. */
+  /** The keys that are worth keeping, as JSON for the next start; `null` without any. */
   kept(): string | null {
-    return this.#seen.length === 0 ? null : JSON.stringify({ keys: this.#seen.map(toJwk) });
+    return toStoredText(this.stored);
+  }
+
+  /** True where a statement has to be asked for: a root is pinned, and the last look is so many seconds ago. */
+  isStatementDue(now: number, ageSeconds: number): boolean {
+    const { lookedAt } = this.stored;
+    return this.pins.root !== null && !(lookedAt !== null && lookedAt <= now && now < lookedAt + ageSeconds);
   }
 
   /** Learns from the body of an answer of `/api/keys`. An attacker on the network chooses it, so only endorsements that
-   * verify count, no key replaces a trusted one, and no list takes anything away. */
-  async learned(list: string): Promise<TrustedKeys> {
-    const fetched = readList(list);
-    if (fetched === null || fetched.length > MAX_FETCHED_KEYS) return this;
-    const grown = await TrustedKeys.#judged(this.#pinned, [...this.#seen, ...fetched]);
-    return TrustedKeys.#judged(this.#pinned, await grown.#proven());
+   * verify count, no key replaces a trusted one, and no list takes anything away. Only a newer statement of the pinned root
+   * does. */
+  async learned(list: string, now: number): Promise<TrustedKeys> {
+    const fetched = readFetched(list);
+    if (fetched === null) return this;
+    const keys = fetched.keys.length > MAX_FETCHED_KEYS ? [] : fetched.keys;
+    return this.#learned({ ...fetched, keys }, now);
   }
 
-  static async #judged(pinned: ReadonlyMap<string, string>, seen: readonly SeenKey[]): Promise<TrustedKeys> {
-    const keys = new Map(pinned);
-    for (let isGrowing = true; isGrowing;) {
-      isGrowing = false;
-      for (const key of seen) {
-        if (keys.has(key.kid) || !(await isEndorsed(key, keys))) continue;
-        keys.set(key.kid, key.x);
-        isGrowing = true;
-      }
-    }
-    return new TrustedKeys(pinned, seen, keys);
+  /** Takes the statement of the build, where that is newer than the stored one. */
+  async withStatementOfBuild(now: number): Promise<TrustedKeys> {
+    return this.pins.root === null ? this : this.#learned({ keys: [], statement: null }, now);
   }
 
-  /** Seen keys that are trusted, each once, with the endorsements that verify: an older list may have others than a
-   * later one. */
-  async #proven(): Promise<SeenKey[]> {
-    const proven = new Map<string, SeenKey>();
-    for (const key of this.#seen) {
-      if (this.#keys.get(key.kid) !== key.x) continue;
-      const endorsedBy = new Map(proven.get(key.kid)?.endorsedBy);
-      for (const [kid, signature] of key.endorsedBy) {
-        if (!endorsedBy.has(kid) && (await endorses(this.#keys, kid, key, signature))) endorsedBy.set(kid, signature);
-      }
-      proven.set(key.kid, { ...key, endorsedBy });
+  /** Joins what an earlier run has kept. */
+  async joined(kept: string, now: number): Promise<TrustedKeys> {
+    const { former, earlier, lookedAt, ...fetched } = readStored(kept);
+    const noted = new Map(this.stored.former);
+    for (const [kid, since] of former) noted.set(kid, Math.min(since, noted.get(kid) ?? since));
+    const stored = { ...this.stored, former: noted, earlier: this.stored.earlier ?? earlier };
+    const joined = await new TrustedKeys(this.pins, stored, this.keys, this.former).#learned(fetched, now);
+    const latest = lookedAt ?? this.stored.lookedAt;
+    return new TrustedKeys(joined.pins, { ...joined.stored, lookedAt: latest }, joined.keys, joined.former);
+  }
+
+  static async #under(pins: Pins, stored: StoredTrust, statement: Statement | null): Promise<TrustedKeys> {
+    if (statement === null) return new TrustedKeys(pins, stored, await withEndorsed(pins.keys, stored.keys), new Map());
+    const keys = await withEndorsed(statement.keys, [...pins.listed, ...stored.keys], statement.distrusted);
+    // Everything that the build and its keys vouch for, so that a stored lease can be verified to its end.
+    const known = new Map([...pins.keys, ...keys]);
+    // The stored statement may be older than the build's, and the one before it older still.
+    for (const jws of [stored.statement, stored.earlier]) {
+      const replaced = jws === statement.jws ? null : await readStatement(jws, pins.root);
+      for (const [kid, x] of replaced?.keys ?? []) if (!known.has(kid)) known.set(kid, x);
     }
-    return [...proven.values()];
+    const former = [...(await withEndorsed(known, stored.keys))]
+      .filter(([kid]) => !keys.has(kid))
+      .map(([kid, x]) => [kid, { x, since: stored.former.get(kid) ?? -Infinity }] as const);
+    return new TrustedKeys(pins, stored, keys, new Map(former));
+  }
+
+  async #learned(fetched: FetchedTrust, now: number): Promise<TrustedKeys> {
+    const { pins, stored } = this;
+    // Without the build's statement, so that the keys which it ends are noticed.
+    const before = await TrustedKeys.#under(pins, stored, await readStatement(stored.statement, pins.root));
+    const held = await pins.newest(stored.statement);
+    const offered = await pins.acceptable(fetched.statement, held);
+    const taken = offered !== null && (held === null || offered.serial > held.serial) ? offered : held;
+    const replaced =
+      taken === null || taken.jws === stored.statement ? {} : { statement: taken.jws, earlier: stored.statement };
+    const next = { ...stored, ...replaced, lookedAt: offered === null ? stored.lookedAt : now };
+    const trusted = await TrustedKeys.#under(pins, next, taken);
+    const keys = await withEndorsed(trusted.keys, fetched.keys, taken?.distrusted);
+    const former = taken === null ? stored.former : notedFormer(stored.former, before.keys, keys, now);
+    const isNoted = ({ kid, x }: ListedKey) => former.has(kid) && trusted.former.get(kid)?.x === x;
+    const known = stored.keys.filter((key) => keys.get(key.kid) === key.x || isNoted(key));
+    return TrustedKeys.#under(pins, { ...next, former, keys: await extended(known, fetched.keys, keys) }, taken);
   }
 }
 
-/** Reads the keys that an application is built with. One bad key rejects them all, so that a mistake shows at once. */
-export function readPinnedKeys(keys: PublicKeys): ReadonlyMap<string, string> {
-  const list = isText(keys) ? readObject(keys)?.["keys"] : keys.keys;
-  if (!Array.isArray(list))
-    throw new SettingError(
-      "keys",
-      "these keys are not the JSON of /api/keys; save that answer into a file and build the application with it",
-    );
-  const pinned = new Map<string, string>();
-  for (const jwk of list as unknown[]) {
-    const key = isObject(jwk) ? readKey(jwk) : null;
-    if (key === null || pinned.has(key.kid))
-      throw new SettingError(
-        "keys",
-        "a key of this JSON is not a valid Ed25519 key, or a kid occurs twice; save /api/keys again",
-      );
-    pinned.set(key.kid, key.x);
-  }
-  if (pinned.size === 0) throw new SettingError("keys", "this JSON has no keys; save /api/keys again");
-  return pinned;
-}
-
-/** Twice the capacity of a key ring. */
+/** Twice the capacity of a key ring. The limit is for fetched keys alone; stored ones were endorsed and stay. */
 const MAX_FETCHED_KEYS = 62;
 
-interface SeenKey {
-  readonly kid: string;
-  readonly x: string;
-  readonly endorsedBy: ReadonlyMap<string, string>;
+/** Notes the keys that counted until now, and forgets the notes of those that count again. */
+function notedFormer(
+  noted: ReadonlyMap<string, number>,
+  before: Keys,
+  trusted: Keys,
+  now: number,
+): Map<string, number> {
+  const former = new Map(noted);
+  for (const kid of before.keys()) if (!former.has(kid)) former.set(kid, now);
+  for (const kid of trusted.keys()) former.delete(kid);
+  return former;
 }
 
-/** Reads a fetched list. A key of another kind is passed over, and the others count (RFC 7517, section 5). */
-function readList(json: string): SeenKey[] | null {
-  const list = readObject(json)?.["keys"];
-  if (!Array.isArray(list)) return null;
-  return (list as unknown[]).flatMap((jwk) => (isObject(jwk) ? (readKey(jwk) ?? []) : []));
-}
-
-function readKey(jwk: JsonObject): SeenKey | null {
-  const { kty, crv, kid, x } = jwk;
-  if (kty !== "OKP" || crv !== "Ed25519" || !isText(kid) || !isPublicKey(x)) return null;
-  const claimed = isObject(jwk["endorsed_by"]) ? Object.entries(jwk["endorsed_by"]) : [];
-  const texts = claimed.filter((entry): entry is [string, string] => isText(entry[1]));
-  return { kid, x, endorsedBy: new Map(texts) };
-}
-
-const toJwk = ({ kid, x, endorsedBy }: SeenKey) => ({
-  kty: "OKP",
-  crv: "Ed25519",
-  alg: "EdDSA",
-  use: "sig",
-  kid,
-  x,
-  endorsed_by: Object.fromEntries(endorsedBy),
-});
-
-async function isEndorsed(key: SeenKey, keys: ReadonlyMap<string, string>): Promise<boolean> {
-  for (const [kid, signature] of key.endorsedBy) {
-    if (await endorses(keys, kid, key, signature)) return true;
+/** Adds the trusted ones of some listed keys to the known ones, and to those the endorsements that verify: an older list may
+ * have others than a later one. */
+async function extended(known: readonly ListedKey[], listed: readonly ListedKey[], keys: Keys): Promise<ListedKey[]> {
+  const extended = new Map(known.map((key) => [key.kid, key]));
+  for (const key of listed) {
+    if (keys.get(key.kid) !== key.x) continue;
+    const endorsedBy = new Map(extended.get(key.kid)?.endorsedBy);
+    for (const [kid, signature] of key.endorsedBy) {
+      if (!endorsedBy.has(kid) && (await endorses(keys, kid, key, signature))) endorsedBy.set(kid, signature);
+    }
+    extended.set(key.kid, { ...key, endorsedBy });
   }
-  return false;
-}
-
-async function endorses(
-  keys: ReadonlyMap<string, string>,
-  kid: string,
-  key: SeenKey,
-  signature: string,
-): Promise<boolean> {
-  const endorser = keys.get(kid);
-  const message = ["falconer/jwk/v1", key.kid, key.x].join("\0");
-  return endorser !== undefined && isSignedBy(endorser, message, signature);
+  return [...extended.values()];
 }

@@ -4,6 +4,7 @@ import type { JsonObject } from "../core/json.js";
 import { sendWithRetry } from "../core/retry.js";
 import type { Settings } from "../core/settings.js";
 import { type NoReply, send } from "../core/transport.js";
+import { LOOK_WITH_REQUEST_SECONDS } from "../core/trust.js";
 import type { Decision, Question } from "./decision.js";
 import { type Failure, isFinalUnsigned, noReply, nothingIn, failureOf, refusalOf } from "./failure.js";
 import type { Fingerprint } from "./hardware/machine.js";
@@ -57,13 +58,17 @@ export class Exchanger {
     const nonce = this.#nonce();
     if (nonce === null) return failed(failureOf("nothing_sent", "nothing_sent"));
     const body = { license_key: key.text, hardware_format: HARDWARE_FORMAT, hardware: own.sent, ...members, nonce };
+    await this.lookForStatement(LOOK_WITH_REQUEST_SECONDS, signal);
     const reply = await this.#send(`/api/${endpoint}`, JSON.stringify(body), signal);
     if (typeof reply === "string") return { ...failed(noReply(reply)), early: reply === "cancelled" };
     const { product, issuer } = this.settings;
     const read = () =>
       readAnswer(reply, { endpoint, product, nonce, licenseId: null, issuer }, this.installation.current.trusted);
     let answer = await read();
-    if (answer.outcome === "nothing" && answer.unknownKey && (await this.#fetchKeys(signal))) answer = await read();
+    if (answer.outcome === "nothing" && answer.unknownKey) {
+      await this.#learnFrom(await this.#send("/api/keys", null, signal));
+      answer = await read();
+    }
     switch (answer.outcome) {
       case "nothing":
         return { ...failed(nothingIn(answer.cause, answer.retryAfterSeconds)), ends: answer.cause === "other_product" };
@@ -79,20 +84,25 @@ export class Exchanger {
     }
   }
 
-  /** Fetches the server's public keys and keeps those that a trusted key endorses. True if there are new ones. */
-  async #fetchKeys(signal: AbortSignal | null): Promise<boolean> {
-    const list = await this.#send("/api/keys", null, signal);
-    if (typeof list === "string" || list.status !== 200) return false;
-    const learned = await this.installation.current.trusted.learned(list.body);
-    const kept = learned.kept();
-    if (kept === this.installation.current.record.trustedKeys) return false;
-    await this.installation.keep((record) => ({ ...record, trustedKeys: kept }));
-    return true;
+  /** Asks for the root's statement where the last look is so many seconds ago. A request does so before its question, so that
+   * no answer is believed by a key that the vendor has distrusted. One attempt: where the server cannot be reached, the
+   * request itself finds out. */
+  async lookForStatement(ageSeconds: number, signal: AbortSignal | null): Promise<void> {
+    if (!this.installation.current.trusted.isStatementDue(this.installation.observe().now, ageSeconds)) return;
+    await this.#learnFrom(await this.#attempt("/api/keys", null, signal));
+  }
+
+  async #learnFrom(list: Reply | NoReply): Promise<void> {
+    if (typeof list !== "string" && list.status === 200) await this.installation.learnKeys(list.body);
   }
 
   #send(path: string, body: string | null, signal: AbortSignal | null): Promise<Reply | NoReply> {
+    return sendWithRetry(() => this.#attempt(path, body, signal), this.platform.pause);
+  }
+
+  #attempt(path: string, body: string | null, signal: AbortSignal | null): Promise<Reply | NoReply> {
     const { url, timeoutMs, fetch } = this.settings;
-    return sendWithRetry(() => send(fetch, { url: url + path, body, timeoutMs, signal, explain }), this.platform.pause);
+    return send(fetch, { url: url + path, body, timeoutMs, signal, explain });
   }
 
   #nonce(): string | null {

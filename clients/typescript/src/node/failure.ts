@@ -10,8 +10,8 @@ import { DEVICE_MESSAGES } from "./messages.js";
 /** Reason why a call failed, with a sentence and a next step for the user. */
 export interface Failure {
   /** How to go on: `offline` and `busy` try again later, `refused` shows the advice, `answer` was forged or misplaced,
-   * `input` is the user's to correct. */
-  readonly kind: "offline" | "busy" | "refused" | "answer" | "input" | "nothing_sent";
+   * `input` is the user's to correct, and `not_air_gapped` is a license of the network, which `deactivate` gives back. */
+  readonly kind: "offline" | "busy" | "refused" | "answer" | "input" | "nothing_sent" | "not_air_gapped";
   /** Code of docs/errors.md, where the server refused. */
   readonly code: string | null;
   readonly advice: Advice;

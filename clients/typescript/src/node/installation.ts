@@ -1,15 +1,16 @@
 /** An open installation: the license that counts, its store, and the time that has passed. */
 import type { Claims } from "../core/claims.js";
-import { type Decision, type Question, decide } from "./decision.js";
-import { leaseComponents } from "./hardware/components.js";
+import { newerText } from "../core/stored-trust.js";
+import { TrustedKeys } from "../core/trust.js";
+import { takenFile } from "./air-gap/taken.js";
+import { type Decision, type Question, decide, heldAnswer } from "./decision.js";
 import type { Fingerprint } from "./hardware/machine.js";
 import type { LicenseKey } from "./key.js";
 import { EMPTY, type StoredRecord, toFields, withoutActivation } from "./record.js";
-import { seal } from "./seal.js";
 import { type Evaluation, evaluate } from "./state.js";
 import { type ApplicationStore, StoreError } from "./store/store.js";
 import { type Checkpoint, type ClockReading, type ReconciledTime, Timeline, checkpointAt } from "./timeline.js";
-import { type Proof, type Verified, nothingStored, verified } from "./verified.js";
+import { type Proof, type Verified, issuedAt, nothingStored, sealed, verified, withTrustedKeys } from "./verified.js";
 
 /** The license of one application on one machine, as this process knows it. */
 export class Installation {
@@ -72,7 +73,10 @@ export class Installation {
     const base = this.#unsavedBase;
     if (base !== null) {
       if (isSame(stored, base) || !(await this.#isNewer(stored))) return;
-      this.#unsavedBase = null;
+      const merged = await this.#withNewestStatement(stored, this.current.record);
+      this.#unsavedBase = merged === stored ? null : stored;
+      this.#adopt(await verified(merged, this.proof));
+      return;
     }
     if (!isSame(stored, this.current.record)) this.#adopt(await verified(stored, this.proof));
   }
@@ -85,7 +89,8 @@ export class Installation {
     try {
       const kept = await this.store.update(async (stored) => {
         if (own === null) return change(stored);
-        return isSame(stored, base) || !(await this.#isNewer(stored)) ? own : change(stored);
+        const isOwn = isSame(stored, base) || !(await this.#isNewer(stored));
+        return this.#withNewestStatement(isOwn ? own : await change(stored), isOwn ? stored : own);
       });
       if (isUnsaved) [this.#unsavedBase, this.notice] = [null, null];
       this.#adopt(await verified(kept, this.proof));
@@ -103,7 +108,7 @@ export class Installation {
     const checkpoint = checkpointAt(claims.at, clocks);
     let decision: Decision = "unrelated";
     await this.keep(async (record) => {
-      const held = (await verified(record, this.proof)).claims;
+      const held = heldAnswer(await verified(record, this.proof), question, claims);
       decision = decide(question, claims, held, own.stated);
       return applied(decision, record, { claims, jws, key, checkpoint });
     });
@@ -112,6 +117,55 @@ export class Installation {
       await this.#writeTime();
     }
     return decision;
+  }
+
+  /** Takes an answer that came as a file; `null`, or the id of the advice about an answer that does not count. The decision is
+   * made while the store is locked, because another process may take the same answer at this moment. */
+  async takeFile(claims: Claims, jws: string): Promise<string | null> {
+    const time = this.#timeOfFile(claims.at);
+    let adviceId: string | null = "no_request";
+    await this.keep(async (record) => {
+      const stored = await verified(record, this.proof);
+      const taken = takenFile(stored, this.proof.machine, claims, jws);
+      adviceId = typeof taken === "string" ? taken : null;
+      if (typeof taken === "string") return record;
+      const checkpoint = { ...time, floorMs: Math.max(time.floorMs, record.checkpoint.floorMs) };
+      const next = { ...record, key: taken.text, answer: jws, failedAt: null, checkpoint, pending: null };
+      // Nobody can know how much time has passed since a checkpoint that was changed by hand. It stays suspect.
+      return stored.isIntact ? sealed(next, taken, claims) : { ...next, seal: null };
+    });
+    return adviceId;
+  }
+
+  /** The time that counts after an answer that came as a file. It may have travelled for days, so its moment is the least that
+   * has passed and never a reason to go back. */
+  #timeOfFile(at: number): Checkpoint {
+    const clocks = this.clock();
+    const { localMs } = this.#timeline.observe(clocks);
+    const { floorMs, skewMs } = this.#timeline.checkpoint;
+    const signed = checkpointAt(at, clocks);
+    return { floorMs: Math.max(floorMs, signed.floorMs), skewMs: signed.floorMs > localMs ? signed.skewMs : skewMs };
+  }
+
+  /** Stores the keys of an answer of `/api/keys`, as far as a trusted key endorses them, and a newer statement. */
+  async learnKeys(list: string): Promise<void> {
+    await this.#keepTrust((trusted, now) => trusted.learned(list, now));
+  }
+
+  /** Stores the statement of the build at once, where it is newer than the stored one. */
+  async takeStatementOfBuild(): Promise<void> {
+    await this.#keepTrust((trusted, now) => trusted.withStatementOfBuild(now));
+  }
+
+  async #keepTrust(change: (trusted: TrustedKeys, now: number) => Promise<TrustedKeys>): Promise<void> {
+    const { now } = this.observe();
+    const isChanged = async (trusted: TrustedKeys) => (await change(trusted, now)).kept() !== trusted.kept();
+    if (!(await isChanged(this.current.trusted))) return;
+    await this.keep(async (record) => {
+      const trusted = await TrustedKeys.of(this.proof.pins, record.trustedKeys);
+      const changed = (await change(trusted, now)).kept();
+      return changed === trusted.kept() ? record : withTrustedKeys(record, changed, this.proof);
+    });
   }
 
   /** Notes that a check failed. The state decides from when on it matters. */
@@ -151,18 +205,19 @@ export class Installation {
       )
         return record;
       const later = laterOf(checkpoint, record.checkpoint, read);
-      return {
-        ...record,
-        checkpoint: later,
-        seal: seal(later, record.answer, key, leaseComponents(decision.claims.hw ?? {})),
-      };
+      return sealed({ ...record, checkpoint: later }, key, decision.claims);
     });
   }
 
   async #isNewer(stored: StoredRecord): Promise<boolean> {
-    const at = (await verified(stored, this.proof)).claims?.at;
-    const own = this.current.claims?.at;
-    return at !== undefined && (own === undefined || at > own);
+    const [at, own] = [issuedAt(await verified(stored, this.proof)), issuedAt(this.current)];
+    return at !== null && (own === null || at > own);
+  }
+
+  /** The record with the newer statement of both: a statement that was seen is never unseen. */
+  async #withNewestStatement(record: StoredRecord, other: StoredRecord): Promise<StoredRecord> {
+    const newest = newerText(record.trustedKeys, other.trustedKeys);
+    return newest === record.trustedKeys ? record : withTrustedKeys(record, newest, this.proof);
   }
 
   /** Makes a license the one that counts. A newer answer brings its own time; the checkpoint of the same or of an older one
@@ -171,7 +226,8 @@ export class Installation {
     const before = this.current;
     this.current = next;
     const clocks = this.clock();
-    const goesBack = next.claims?.sub === before.claims?.sub && (next.claims?.at ?? 0) < (before.claims?.at ?? 0);
+    const isSameLicense = next.claims?.sub === before.claims?.sub;
+    const goesBack = isSameLicense && (issuedAt(next) ?? 0) < (issuedAt(before) ?? 0);
     if (next.record.answer !== before.record.answer && !goesBack) {
       this.#timeline = new Timeline(next.record.checkpoint, next.isIntact, clocks);
     } else if (next.record.seal !== before.record.seal || next.record.answer !== before.record.answer) {
@@ -192,8 +248,7 @@ interface Signed {
 function applied(decision: Decision, record: StoredRecord, { claims, jws, key, checkpoint }: Signed): StoredRecord {
   switch (decision) {
     case "lease": {
-      const sealed = seal(checkpoint, jws, key, leaseComponents(claims.hw ?? {}));
-      return { ...record, key: key.text, answer: jws, failedAt: null, checkpoint, seal: sealed };
+      return sealed({ ...record, key: key.text, answer: jws, failedAt: null, checkpoint }, key, claims);
     }
     case "lock":
       return { ...record, answer: jws, failedAt: null, checkpoint, seal: null };

@@ -1,16 +1,18 @@
 /** The license of an application on a device: activates it, keeps it working offline, refreshes it, moves it. */
 import { webcrypto } from "node:crypto";
 import { wait } from "../core/retry.js";
+import { ByFile } from "./air-gap/by-file.js";
+import type { AirGapText } from "./air-gap/text.js";
 import { Exchanger, type Platform } from "./exchange.js";
 import { type Failure, failureOf } from "./failure.js";
 import { machineNames } from "./hardware/machine.js";
 import { readThisMachine } from "./hardware/system.js";
 import { Installation } from "./installation.js";
-import { readKey } from "./key.js";
+import { type LicenseKey, readKey } from "./key.js";
 import { type Refresher, startRefresher } from "./refresher.js";
 import { type Licensee, type Result, Session, readLicensee } from "./session.js";
 import { type DeviceSettings, type LicensingSettings, readDeviceSettings } from "./settings.js";
-import { type Snapshot, snapshotOf } from "./snapshot.js";
+import { type Snapshot, detailOf, snapshotOf } from "./snapshot.js";
 import type { State } from "./state.js";
 import { PlainFile, isUnusable } from "./store/plain-file.js";
 import { ApplicationStore, MemoryStore, type Store, type StoreError } from "./store/store.js";
@@ -20,6 +22,10 @@ import { type Proof, verified } from "./verified.js";
 /** Result of a call. With `waits` the request is saved, and a refresh sends it. */
 export type Outcome =
   { readonly ok: true; readonly state: State } | ({ readonly ok: false; readonly waits: boolean } & Failure);
+
+/** Result of a call that makes a text for the vendor. */
+export type TextOutcome =
+  { readonly ok: true; readonly text: AirGapText } | ({ readonly ok: false; readonly waits: false } & Failure);
 
 /** Options of a call that asks the server. */
 export interface CallOptions {
@@ -63,7 +69,7 @@ export class Licensing {
     const machine = await (read.hardware ?? readThisMachine)();
     const proof: Proof = {
       product: read.product,
-      pinned: read.pinned,
+      pins: read.pins,
       issuer: read.issuer,
       machine,
       buildDate: read.buildDate,
@@ -80,6 +86,7 @@ export class Licensing {
     const installation = await Installation.open(proof, new ApplicationStore(store, owner), clock, notice, () => {
       for (const listener of listeners) call(listener, snapshotOf(installation));
     });
+    await installation.takeStatementOfBuild();
     return new Licensing(read, { random, pause }, installation, listeners);
   }
 
@@ -98,6 +105,12 @@ export class Licensing {
   limit(name: string, fallback: number): number {
     const limits = this.isUnlocked() ? (this.#installation.current.claims?.limits ?? {}) : {};
     return Object.hasOwn(limits, name) ? (limits[name] ?? fallback) : fallback;
+  }
+
+  /** One more sentence about the state, with the values of this license: with the lock code `UPDATES_ENDED` the last day
+   * whose builds are covered, and the newest covered version where the vendor lists it. */
+  detail(): string | null {
+    return detailOf(this.#installation.evaluate(), this.#installation.current.claims);
   }
 
   /** State, for display. */
@@ -143,12 +156,43 @@ export class Licensing {
     return this.#run(options, (session) => session.deactivate());
   }
 
+  /** Makes a request for a seat, for a device without a network. The vendor answers it by `falconer activate-offline`, and
+   * `importResponse` takes the answer. The request waits in the store; another one replaces it, and then only the answer to
+   * that one counts. The text holds no license key, and a tag proves that its maker has one. */
+  async activationRequest(key: string, person: Person = {}): Promise<TextOutcome> {
+    const [read, licensee] = [readInputKey(key), readLicensee(person.name, person.email)];
+    if ("adviceId" in read) return textOutcome(read);
+    if ("adviceId" in licensee) return textOutcome(licensee);
+    return this.#inTurn(async () => textOutcome(await this.#byFile().request(read, "activate", licensee)));
+  }
+
+  /** Makes a request for a later end of the license that was activated here, also where it has ended. */
+  renewalRequest(): Promise<TextOutcome> {
+    return this.#inTurn(async () => textOutcome(await this.#byFile().renewal()));
+  }
+
+  /** Takes the vendor's answer: the text of its file, its short text, or a mail around one of them. It counts if it answers the
+   * request that waits here, for this machine. It never moves time back. */
+  importResponse(text: string): Promise<Outcome> {
+    return this.#inTurn(async () => {
+      const failure = await this.#byFile().import(text);
+      return this.#outcome(failure === null ? { kind: "done" } : { kind: "failed", failure });
+    });
+  }
+
+  /** Gives the seat of this device back without a network: forgets the license, and returns a receipt for the vendor's
+   * `falconer accept-receipt`. The receipt stays in the store until the next activation, so a second call returns it again. A
+   * license that came over the network is given back by `deactivate`. */
+  deactivateByReceipt(): Promise<TextOutcome> {
+    return this.#inTurn(async () => textOutcome(await this.#byFile().giveBack()));
+  }
+
   /** Checks in the background from now on. */
   startRefresher(): Refresher {
-    this.#refresher ??= startRefresher(
-      () => this.#installation,
-      () => this.refresh(),
-    );
+    this.#refresher ??= startRefresher(() => this.#installation, {
+      refresh: () => this.refresh(),
+      lookForStatement: (ageSeconds) => this.#lookForStatement(ageSeconds),
+    });
     return this.#refresher;
   }
 
@@ -165,29 +209,40 @@ export class Licensing {
     options: CallOptions,
     call: (session: Session, key: NonNullable<ReturnType<typeof readKey>>, licensee: Licensee) => Promise<Result>,
   ): Promise<Outcome> {
-    const [key, licensee] = [readKey(typed), readLicensee(person.name, person.email)];
-    if (key === null)
-      return this.#outcome({
-        kind: "failed",
-        failure: failureOf("input", typed.trim() === "" ? "missing_key" : "invalid_key"),
-      });
-    if ("kind" in licensee) return this.#outcome({ kind: "failed", failure: licensee });
+    const [key, licensee] = [readInputKey(typed), readLicensee(person.name, person.email)];
+    if ("adviceId" in key) return this.#outcome({ kind: "failed", failure: key });
+    if ("adviceId" in licensee) return this.#outcome({ kind: "failed", failure: licensee });
     return this.#run(options, (session) => call(session, key, licensee));
   }
 
-  /** Runs one call after the others. */
   #run({ signal }: CallOptions, call: (session: Session) => Promise<Result>): Promise<Outcome> {
-    const exchanger = new Exchanger(this.#settings, this.#platform, this.#installation);
     const session = new Session(
       this.#installation,
-      exchanger,
+      this.#exchanger(),
       this.#platform,
       this.#settings.deviceName,
       signal ?? null,
     );
+    return this.#inTurn(async () => this.#outcome(await call(session)));
+  }
+
+  #lookForStatement(ageSeconds: number): Promise<void> {
+    return this.#inTurn(() => this.#exchanger().lookForStatement(ageSeconds, null));
+  }
+
+  #byFile(): ByFile {
+    return new ByFile(this.#installation, this.#settings, this.#platform);
+  }
+
+  #exchanger(): Exchanger {
+    return new Exchanger(this.#settings, this.#platform, this.#installation);
+  }
+
+  /** Runs one call after the others, with the store read again. */
+  #inTurn<T>(call: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(async () => {
       await this.#installation.reload();
-      return this.#outcome(await call(session));
+      return call();
     });
     this.#turn = turn.catch(() => {});
     return turn;
@@ -209,6 +264,15 @@ const SYSTEM: World = {
   random: (bytes) => webcrypto.getRandomValues(new Uint8Array(bytes)),
   pause: wait,
 };
+
+/** Reads a typed key. Returns the failure of a text that cannot be one. */
+function readInputKey(typed: string): LicenseKey | Failure {
+  return readKey(typed) ?? failureOf("input", typed.trim() === "" ? "missing_key" : "invalid_key");
+}
+
+function textOutcome(made: AirGapText | Failure): TextOutcome {
+  return "adviceId" in made ? { ok: false, waits: false, ...made } : { ok: true, text: made };
+}
 
 /** Calls a listener. Its mistake is the application's, and changes no license. */
 function call(listener: (snapshot: Snapshot) => void, snapshot: Snapshot): void {

@@ -85,4 +85,53 @@ export const DEVICE_MESSAGES: Readonly<Record<string, Message>> = {
     "This version of the application is newer than the license covers.",
     "Install a version that the license covers, or renew the maintenance with the vendor and check the license.",
   ],
+  renew_by_file: [
+    "The license is active and needs a new answer of the vendor before it ends.",
+    "Make a request file, send it to the vendor, and import the answer.",
+  ],
+  air_gap_ended: [
+    "Use without a network has ended.",
+    "Make a request file, send it to the vendor, and import the answer. Then everything works again.",
+  ],
+  air_gap_clock: [
+    "This device's clock does not match the time seen before.",
+    "Correct date and time. If this message stays, give the license back by a receipt and activate again.",
+  ],
+  not_an_answer: [
+    "This text is not an answer of the vendor.",
+    "Take the whole file or the whole code that the vendor sent.",
+  ],
+  own_text: [
+    "This is a text of this device, and not the vendor's answer.",
+    "Send it to the vendor, and import the answer that comes back.",
+  ],
+  damaged_text: [
+    "A part of the answer is missing or was changed on its way.",
+    "Copy the whole file once more, from its first to its last character.",
+  ],
+  newer_text: [
+    "This answer is for a newer version of the application.",
+    "Update the application, then import the answer again.",
+  ],
+  already_imported: [
+    "This answer has been imported, and it counts once.",
+    "Nothing to do. For a later end, make a new request file.",
+  ],
+  no_request: [
+    "No request of this device waits for an answer.",
+    "Make a request file, send it to the vendor, and import the answer to that one.",
+  ],
+  not_air_gapped: [
+    "This license came over the network, so no receipt is needed.",
+    "Connect this device to the internet and deactivate the license.",
+  ],
+  answer_waits: [
+    "A request file waits for the vendor's answer.",
+    "Send the file to the vendor, and import the answer here.",
+  ],
+  receipt_waits: [
+    "This device has given its license back, and the vendor needs the receipt.",
+    "Send the receipt to the vendor.",
+  ],
+  updates_covered: ["The license covers versions up to {updates_until}.", "The newest of them is {updates_version}."],
 };

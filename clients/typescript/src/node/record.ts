@@ -1,4 +1,5 @@
 /** One license in a store: docs/spec/client-store.md has the names of its texts. */
+import type { Purpose } from "./air-gap/content.js";
 import type { Checkpoint } from "./timeline.js";
 
 /** A stored license. Nothing in it is trusted before it was verified. */
@@ -17,12 +18,19 @@ export interface StoredRecord {
   readonly failedAt: number | null;
   readonly checkpoint: Checkpoint;
   readonly seal: string | null;
-  readonly pending: "activate" | "deactivate" | null;
-  /** Key of the activation that waits. */
-  readonly pendingKey: string | null;
+  readonly pending: Pending | null;
   /** Keys whose seat has to be released. */
   readonly givenUpKeys: readonly string[];
 }
+
+/** The one request or text that waits. */
+export type Pending =
+  | { readonly kind: "activate"; readonly key: string }
+  | { readonly kind: "deactivate" }
+  /** A request as a file. The answer has to repeat its nonce. */
+  | { readonly kind: "file"; readonly purpose: Purpose; readonly nonce: string; readonly key: string }
+  /** A receipt as a file: its content in hexadecimal, until the next activation. */
+  | { readonly kind: "receipt"; readonly content: string };
 
 /** Texts of a record by their names. */
 export type Fields = Readonly<Record<string, string>>;
@@ -40,7 +48,6 @@ export const EMPTY: StoredRecord = {
   checkpoint: { floorMs: 0, skewMs: 0 },
   seal: null,
   pending: null,
-  pendingKey: null,
   givenUpKeys: [],
 };
 
@@ -58,8 +65,8 @@ export function toFields(record: StoredRecord): Fields {
     floor_millis: record.checkpoint.floorMs.toString(),
     skew_millis: record.checkpoint.skewMs.toString(),
     seal: record.seal,
-    pending: record.pending,
-    pending_key: record.pending === "activate" ? record.pendingKey : null,
+    pending: record.pending?.kind ?? null,
+    pending_key: pendingText(record.pending),
     given_up_keys: record.givenUpKeys.length > 0 ? record.givenUpKeys.join("\n") : null,
   };
   return Object.fromEntries(Object.entries(fields).filter((field): field is [string, string] => field[1] !== null));
@@ -69,8 +76,6 @@ export function toFields(record: StoredRecord): Fields {
 export function fromFields(fields: Fields): StoredRecord {
   const text = (name: string) => fields[name] ?? null;
   const number = (name: string) => (/^-?\d{1,19}$/.test(fields[name] ?? "") ? Number(fields[name]) : null);
-  const pending = text("pending");
-  const isPending = pending === "deactivate" || (pending === "activate" && fields["pending_key"] !== undefined);
   return {
     key: text("license_key"),
     name: text("licensee_name"),
@@ -82,34 +87,57 @@ export function fromFields(fields: Fields): StoredRecord {
     failedAt: number("failed_at_seconds"),
     checkpoint: { floorMs: number("floor_millis") ?? 0, skewMs: number("skew_millis") ?? 0 },
     seal: text("seal"),
-    pending: isPending ? pending : null,
-    // The Rust library notes further readings of the typed text below the likeliest.
-    pendingKey: pending === "activate" ? (text("pending_key")?.split("\n")[0] ?? null) : null,
+    pending: readPending(fields["pending"], fields["pending_key"]),
     givenUpKeys: (fields["given_up_keys"] ?? "").split("\n").filter((key) => key !== ""),
   };
 }
 
-/** Replaces the request that waits by one about `key`. The key of the replaced one is given up: it may hold a seat. */
-export function withPending(record: StoredRecord, key: string, pending: StoredRecord["pending"]): StoredRecord {
-  const before =
-    record.pending === "activate" ? record.pendingKey : record.pending === "deactivate" ? record.key : null;
+/** Replaces the request that waits by one about `key`. The key of the replaced one is given up: it may hold a seat. The
+ * network has not seen a file, so none is left to be freed. */
+export function withPending(record: StoredRecord, key: string, pending: Pending | null): StoredRecord {
+  const { pending: replaced } = record;
+  const before = replaced?.kind === "activate" ? replaced.key : replaced?.kind === "deactivate" ? record.key : null;
   const givenUp = before === null ? record.givenUpKeys : [...record.givenUpKeys, before];
-  return {
-    ...record,
-    pending,
-    pendingKey: pending === "activate" ? key : null,
-    givenUpKeys: [...new Set(givenUp)].filter((given) => given !== key),
-  };
+  return { ...record, pending, givenUpKeys: [...new Set(givenUp)].filter((given) => given !== key) };
+}
+
+/** True if a request to the server waits. */
+export function waitsForServer({ pending }: StoredRecord): boolean {
+  return pending?.kind === "activate" || pending?.kind === "deactivate";
 }
 
 /** Gives up an activation that waits. Its seat may have been taken although the answer was lost. */
 export function withoutActivation(record: StoredRecord): StoredRecord {
-  if (record.pending !== "activate" || record.pendingKey === null) return record;
-  return { ...record, pending: null, pendingKey: null, givenUpKeys: [...record.givenUpKeys, record.pendingKey] };
+  if (record.pending?.kind !== "activate") return record;
+  return { ...record, pending: null, givenUpKeys: [...record.givenUpKeys, record.pending.key] };
 }
 
 /** Ends a waiting activation with this key, which has its final answer. */
 export function withAnswered(record: StoredRecord, key: string): StoredRecord {
-  const isAnswered = record.pending === "activate" && record.pendingKey === key;
-  return isAnswered ? { ...record, pending: null, pendingKey: null } : record;
+  const isAnswered = record.pending?.kind === "activate" && record.pending.key === key;
+  return isAnswered ? { ...record, pending: null } : record;
+}
+
+function pendingText(pending: Pending | null): string | null {
+  switch (pending?.kind) {
+    case "activate":
+      return pending.key;
+    case "file":
+      return [pending.purpose, pending.nonce, pending.key].join("\n");
+    case "receipt":
+      return pending.content;
+    default:
+      return null;
+  }
+}
+
+function readPending(kind: string | undefined, text: string | undefined): Pending | null {
+  if (kind === "deactivate") return { kind };
+  const [first = "", nonce, key] = text?.split("\n") ?? [];
+  if (text === undefined) return null;
+  // The Rust library notes further readings of the typed text below the likeliest.
+  if (kind === "activate") return { kind, key: first };
+  if (kind === "receipt") return { kind, content: text };
+  const isFile = kind === "file" && (first === "activate" || first === "renew");
+  return isFile && nonce !== undefined && key !== undefined ? { kind, purpose: first, nonce, key } : null;
 }

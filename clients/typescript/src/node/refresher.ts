@@ -1,5 +1,6 @@
 /** Checks in the background, and when the next one is due. */
-import { type State, refreshAt } from "./state.js";
+import { waitsForServer } from "./record.js";
+import type { State } from "./state.js";
 import type { Installation } from "./installation.js";
 import type { Outcome } from "./licensing.js";
 
@@ -9,16 +10,29 @@ export interface Refresher {
   stop(): Promise<void>;
 }
 
+/** Requests of the refresher. */
+export interface Requests {
+  readonly refresh: () => Promise<Outcome>;
+  /** Looks for the root's statement where the last look is so many seconds ago. */
+  readonly lookForStatement: (ageSeconds: number) => Promise<void>;
+}
+
 /** Starts to check in the background, at once where a check is due. Its timer keeps no program alive. */
-export function startRefresher(installation: () => Installation, refresh: () => Promise<Outcome>): Refresher {
+export function startRefresher(installation: () => Installation, requests: Requests): Refresher {
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
-  const past: Past = { failures: 0, retryAt: 0, lastAt: null };
+  const past: Past = { failures: 0, retryAt: 0, lastAt: null, lookedAt: -Infinity };
 
   const look = async () => {
+    const { key, claims } = installation().current;
+    // Without a network the vendor's answers bring the statement.
+    if (performance.now() - past.lookedAt >= STATEMENT_MS && key !== null && claims?.air_gap !== true) {
+      past.lookedAt = performance.now();
+      await requests.lookForStatement(LOOK_ALONE_SECONDS);
+    }
     if (delayMs(installation(), past) === 0) {
-      const outcome = await refresh();
+      const outcome = await requests.refresh();
       past.failures = outcome.ok ? 0 : past.failures + 1;
       past.retryAt = outcome.ok ? 0 : (outcome.retryAt?.getTime() ?? 0);
       past.lastAt = performance.now();
@@ -53,7 +67,15 @@ interface Past {
   retryAt: number;
   /** Monotonic moment of the last attempt of this run. */
   lastAt: number | null;
+  /** Monotonic moment of the last try to look for a statement beside the requests. */
+  lookedAt: number;
 }
+
+/** Age at which the refresher looks for a statement without a request. A lease by a leaked key may put the next request off
+ * for years. */
+const LOOK_ALONE_SECONDS = 25 * 3_600;
+/** Time between two tries to look. */
+const STATEMENT_MS = 3_600_000;
 
 /** Pause after the first failure; it doubles with each further one. */
 const MIN_BACKOFF_MS = 60_000;
@@ -68,10 +90,13 @@ const KEEP_TIME_MS = 900_000;
 export function delayMs(installation: Installation, past: Past): number | null {
   const { current } = installation;
   const { state, lockCode } = installation.evaluate();
-  const hasPending = current.record.pending !== null || current.record.givenUpKeys.length > 0;
+  const { pending, givenUpKeys } = current.record;
+  const hasPending = waitsForServer(current.record) || (pending === null && givenUpKeys.length > 0);
+  // A file renews it, and no network may be expected.
+  if (!hasPending && current.claims?.air_gap === true) return null;
   if (!hasPending && state === "NOT_ACTIVATED" && current.key === null) return null;
-  if (!hasPending && state === "ACTIVE" && current.claims !== null) {
-    return Math.max(0, (refreshAt(current.claims) - installation.observe().now) * 1_000);
+  if (!hasPending && state === "ACTIVE" && current.decision.kind === "leased") {
+    return Math.max(0, (current.decision.term.refreshAt - installation.observe().now) * 1_000);
   }
   const isOverdue = hasPending || OVERDUE.includes(state) || lockCode === "LEASE_EXPIRED";
   // The vendor may have unlocked the license: ask at every start, then hourly.

@@ -5,24 +5,31 @@ import { type Components, labelsOf } from "./hardware/components.js";
 import type { LicenseKey } from "./key.js";
 import type { Checkpoint } from "./timeline.js";
 
-/** Seals a checkpoint together with the lease that it came with, under the components that the lease states. */
-export function seal(checkpoint: Checkpoint, lease: string, key: LicenseKey, hw: Components): string {
+/** Parts that a seal covers. */
+export interface Sealed {
+  readonly checkpoint: Checkpoint;
+  /** The lease that the checkpoint came with. */
+  readonly answer: string;
+  /** The root's statement, and since when keys do not count; `null` without a statement. It must not be older than the
+   * checkpoint. */
+  readonly trust: string | null;
+}
+
+/** Seals them under the components that the lease states. */
+export function seal({ checkpoint, answer, trust }: Sealed, key: LicenseKey, hw: Components): string {
   const secret = createHmac("sha256", key.canonical);
   for (const label of labelsOf(hw).sort()) secret.update(`${label}\0${hw[label] ?? ""}`);
   const mac = createHmac("sha256", secret.digest()).update("falconer/time-marks/v1\0");
   mac.update(bigEndian(checkpoint.floorMs)).update(bigEndian(checkpoint.skewMs));
-  return mac.update(createHash("sha256").update(lease).digest()).digest("hex");
+  mac.update(createHash("sha256").update(answer).digest());
+  // Without a root the seal is that of the first release.
+  if (trust !== null) mac.update(createHash("sha256").update(trust).digest());
+  return mac.digest("hex");
 }
 
-/** Compares a checkpoint with its seal. */
-export function isSealed(
-  text: string | null,
-  checkpoint: Checkpoint,
-  lease: string,
-  key: LicenseKey,
-  hw: Components,
-): boolean {
-  const [given, right] = [Buffer.from(text ?? ""), Buffer.from(seal(checkpoint, lease, key, hw))];
+/** Compares the parts with their seal. */
+export function isSealed(text: string | null, parts: Sealed, key: LicenseKey, hw: Components): boolean {
+  const [given, right] = [Buffer.from(text ?? ""), Buffer.from(seal(parts, key, hw))];
   return given.length === right.length && timingSafeEqual(given, right);
 }
 

@@ -7,11 +7,12 @@ import type { Question } from "./decision.js";
 import { deviceName } from "./device-name.js";
 import type { Exchange, Exchanger, Platform } from "./exchange.js";
 import { type Failure, failureOf } from "./failure.js";
+import { fingerprintWithInstallId } from "./fingerprint.js";
 import { digestOf } from "./hardware/components.js";
-import { type Fingerprint, fingerprintOf, needsInstallId } from "./hardware/machine.js";
+import type { Fingerprint } from "./hardware/machine.js";
 import type { Installation } from "./installation.js";
 import { type LicenseKey, readKey } from "./key.js";
-import { withAnswered, withPending, withoutActivation } from "./record.js";
+import { waitsForServer, withAnswered, withPending, withoutActivation } from "./record.js";
 
 /** Name and e-mail of the person who uses the license; either may be absent. */
 export interface Licensee {
@@ -74,7 +75,7 @@ export class Session {
 
   /** Sends the request that waits, then checks the stored license. */
   async refresh(): Promise<Result> {
-    const hadPending = this.installation.current.record.pending !== null;
+    const hadPending = waitsForServer(this.installation.current.record);
     const sent = await this.#sendPending();
     if (hadPending && sent.kind === "done") return sent;
     // The request may be about another key, so the stored license is checked all the same.
@@ -94,13 +95,17 @@ export class Session {
     if (early) {
       // The request may have arrived and taken a seat. A key that is stored or waits keeps its seat.
       await this.installation.keep((record) => {
-        const isWanted =
-          record.key === key.text || record.pendingKey === key.text || record.givenUpKeys.includes(key.text);
+        const waits = record.pending?.kind === "activate" && record.pending.key === key.text;
+        const isWanted = record.key === key.text || waits || record.givenUpKeys.includes(key.text);
         return isWanted ? record : { ...record, givenUpKeys: [...record.givenUpKeys, key.text] };
       });
       return failed(failure);
     }
-    await this.installation.keep((record) => ({ ...withPending(record, key.text, "activate"), ...licensee }));
+    // The vendor's answer to a file may be on its way, and it is worth more than another try.
+    const { pending } = this.installation.current.record;
+    if (pending?.kind === "file" && pending.key === key.text) return failed(failure);
+    const waits = { kind: "activate", key: key.text } as const;
+    await this.installation.keep((record) => ({ ...withPending(record, key.text, waits), ...licensee }));
     return { kind: "waits", failure };
   }
 
@@ -108,7 +113,7 @@ export class Session {
     const exchange = await this.#askToFree("free_seat", key);
     if (exchange.kind === "decided" && exchange.decision === "freed") return DONE;
     if (exchange.kind === "failed" && !exchange.early) {
-      await this.installation.keep((record) => withPending(record, key.text, "deactivate"));
+      await this.installation.keep((record) => withPending(record, key.text, { kind: "deactivate" }));
       return { kind: "waits", failure: exchange.failure };
     }
     const isFinal = exchange.kind === "decided" || (exchange.kind === "unsigned" && exchange.final);
@@ -119,11 +124,11 @@ export class Session {
   async #sendPending(): Promise<Result> {
     const { record } = this.installation.current;
     let sent: Result = DONE;
-    if (record.pending === "activate") {
-      const key = readKey(record.pendingKey ?? "");
-      if (key === null) await this.installation.keep((kept) => ({ ...kept, pending: null, pendingKey: null }));
+    if (record.pending?.kind === "activate") {
+      const key = readKey(record.pending.key);
+      if (key === null) await this.installation.keep((kept) => ({ ...kept, pending: null }));
       else sent = await this.activate(key, { name: record.name, email: record.email });
-    } else if (record.pending === "deactivate") {
+    } else if (record.pending?.kind === "deactivate") {
       sent = await this.deactivate();
     }
     // Without a server the keys that were given up cannot be released either.
@@ -177,7 +182,7 @@ export class Session {
     licensee: Licensee,
     further: JsonObject,
   ): Promise<Exchange> {
-    const own = await this.#fingerprint(key);
+    const own = await fingerprintWithInstallId(this.installation, this.platform, key);
     const { machine } = this.installation.proof;
     const members: JsonObject = { device_name: this.ownDeviceName ?? deviceName(machine, own), ...further };
     if (machine.isVirtualMachine) members["virtual_machine"] = true;
@@ -195,17 +200,14 @@ export class Session {
   }
 
   async #askToFree(question: Question, key: LicenseKey): Promise<Exchange> {
-    return this.exchanger.ask(question, "deactivate", key, await this.#fingerprint(key), {}, this.signal);
-  }
-
-  /** Fingerprint of this machine under a key. Makes an install id where one is needed; a stored one is kept. */
-  async #fingerprint(key: LicenseKey): Promise<Fingerprint> {
-    const { machine } = this.installation.proof;
-    const own = fingerprintOf(machine, key, this.installation.current.record.installId);
-    if (!needsInstallId(machine, own)) return own;
-    const installId = Buffer.from(this.platform.random(INSTALL_BYTES)).toString("hex");
-    await this.installation.keep((record) => (record.installId === null ? { ...record, installId } : record));
-    return fingerprintOf(machine, key, this.installation.current.record.installId ?? installId);
+    return this.exchanger.ask(
+      question,
+      "deactivate",
+      key,
+      await fingerprintWithInstallId(this.installation, this.platform, key),
+      {},
+      this.signal,
+    );
   }
 }
 
@@ -222,7 +224,6 @@ export function readLicensee(name = "", email = ""): Licensee | Failure {
 const DONE: Result = { kind: "done" };
 const NOBODY: Licensee = { name: null, email: null };
 const MAX_LINE_CHARS = 255;
-const INSTALL_BYTES = 16;
 /** Interval between requests with `refresh: true`: verify stores nothing, so without them `lastSeenAt` would grow old. */
 const PRESENCE_SECONDS = 7 * 86_400;
 

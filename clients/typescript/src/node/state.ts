@@ -16,7 +16,15 @@ export type LockCode = (typeof LOCKING)[number] | "LEASE_EXPIRED" | "UPDATES_END
 export type StoredDecision =
   | { readonly kind: "none" }
   | { readonly kind: "refused"; readonly code: LockCode }
-  | { readonly kind: "leased"; readonly claims: Claims };
+  | { readonly kind: "leased"; readonly claims: Claims; readonly term: LeaseTerm };
+
+/** Moments of a lease, in seconds. */
+export interface LeaseTerm {
+  /** Moment from which it is renewed. */
+  readonly refreshAt: number;
+  /** End of offline use; from this second on it does not count. */
+  readonly exp: number;
+}
 
 /** State, and whether the features of the lease are on. */
 export interface Evaluation {
@@ -36,17 +44,27 @@ export function isLeaseOf(claims: Claims, own: Components): boolean {
   return valid && device != null && hw != null && threshold != null && matches(hw, threshold, own);
 }
 
-/** Reads the meaning of stored claims. */
-export function decisionOf(claims: Claims | null, own: Components | null): StoredDecision {
+/** Reads the meaning of stored claims. `formerSince` is the second since which their key does not count any more. */
+export function decisionOf(claims: Claims | null, own: Components | null, formerSince: number | null): StoredDecision {
   if (claims === null || own === null) return { kind: "none" };
-  if (isLeaseOf(claims, own)) return { kind: "leased", claims };
+  if (isLeaseOf(claims, own)) return { kind: "leased", claims, term: termOf(claims, formerSince) };
   const code = claims.valid ? null : lockCodeOf(claims.code);
   return code === null ? { kind: "none" } : { kind: "refused", code };
 }
 
-/** Moment from which a lease is renewed. A lease with a device has `refresh_at`; without it the check is due at once. */
-export function refreshAt(claims: Claims): number {
-  return claims.refresh_at ?? claims.at;
+/** Longest time that a stored lease counts after its key ceased to. Interval and grace are the lease's own words, and the lease
+ * may be forged. */
+const MAX_FORMER_SECONDS = 30 * 86_400;
+
+/** The term of a lease. One by a key that does not count any more is renewed at once, and ends one interval and one grace after
+ * that at the latest. */
+function termOf(claims: Claims, formerSince: number | null): LeaseTerm {
+  // A lease with a device has `refresh_at`; without it the check is due at once.
+  const own = { refreshAt: claims.refresh_at ?? claims.at, exp: claims.exp };
+  if (formerSince === null) return own;
+  const stated = (claims.interval ?? 0) + (claims.grace ?? 0);
+  const end = formerSince + Math.min(Math.max(stated, 0), MAX_FORMER_SECONDS);
+  return { refreshAt: Math.min(own.refreshAt, formerSince), exp: Math.min(own.exp, end) };
 }
 
 /** Evaluates the state. `failedAt` is the second of the last failed check, if none has succeeded since. `buildDate` is the
@@ -60,18 +78,18 @@ export function evaluate(
 ): Evaluation {
   if (decision.kind === "none") return off("NOT_ACTIVATED");
   if (decision.kind === "refused") return off("LOCKED", decision.code);
-  const { claims } = decision;
+  const { claims, term } = decision;
   // Before any clock is asked: the same lease gives the same build the same answer, however the clock is set.
   if (isYounger(buildDate, claims.updates_until)) return off("LOCKED", "UPDATES_ENDED");
   const { now, isSuspect } = time;
   // If the stored time was changed, nobody knows how much has passed. Anything but off would reward the change.
-  if (isSuspect) return { state: "CLOCK_SUSPECT", lockCode: null, unlocked: isIntact && now < claims.exp };
-  if (now >= claims.exp) {
+  if (isSuspect) return { state: "CLOCK_SUSPECT", lockCode: null, unlocked: isIntact && now < term.exp };
+  if (now >= term.exp) {
     const end = claims.license_expires_at;
     return off("LOCKED", end != null && end <= now ? "EXPIRED" : "LEASE_EXPIRED");
   }
-  if (now < refreshAt(claims)) return on("ACTIVE");
-  return on(failedAt !== null && failedAt >= refreshAt(claims) ? "GRACE" : "REFRESH_DUE");
+  if (now < term.refreshAt) return on("ACTIVE");
+  return on(failedAt !== null && failedAt >= term.refreshAt ? "GRACE" : "REFRESH_DUE");
 }
 
 /** True for a build that is younger than the maintenance. Days in this spelling compare as texts do. */

@@ -19,6 +19,8 @@ export interface Checkpoint {
 export interface ReconciledTime {
   /** Moment that leases are compared with, in whole seconds: the later of the local one and the floor. */
   readonly now: number;
+  /** Moment that the local clock shows, in milliseconds, with its skew where that still applies. */
+  readonly localMs: number;
   /** True if the local clock was turned back, or if nobody can know. */
   readonly isSuspect: boolean;
 }
@@ -45,7 +47,11 @@ export class Timeline {
     const { localMs, checkpoint } = reconcile(clocks.wallMs, carried);
     this.#checkpoint = checkpoint;
     const nowMs = Math.max(localMs, checkpoint.floorMs);
-    return { now: Math.floor(nowMs / 1_000), isSuspect: !this.isIntact || isBack(localMs, checkpoint.floorMs) };
+    return {
+      now: Math.floor(nowMs / 1_000),
+      localMs,
+      isSuspect: !this.isIntact || isBack(localMs, checkpoint.floorMs),
+    };
   }
 
   /** Sets floor and skew from an answer that was signed at this second, downwards too. */

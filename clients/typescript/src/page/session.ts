@@ -96,7 +96,7 @@ class Session implements LicenseSession {
   async activate(key: string): Promise<Answer> {
     const answer = await this.#ask(key);
     const held = this.#kept === null ? null : await this.#inspect(this.#kept.answer);
-    const counted = countedAnswer(answer, held);
+    const counted = countedAnswer(answer, held, key === this.#kept?.key);
     if (counted !== null) {
       // A lock is about the stored license, so the stored key stays.
       const kept = answer.ok ? key : (this.#kept?.key ?? key);
@@ -120,9 +120,7 @@ class Session implements LicenseSession {
   async #ask(key: string): Promise<Answer> {
     this.#asking += 1;
     this.#publish({ ...this.#snapshot, isAsking: true });
-    const answer = await this.falconer.verify(key);
-    this.#asking -= 1;
-    return answer;
+    return this.falconer.verify(key).finally(() => (this.#asking -= 1));
   }
 
   /** Without a verifier nothing is known about a stored answer. */
@@ -144,7 +142,9 @@ class Session implements LicenseSession {
       return;
     }
     const graceMs = (this.options.graceSeconds ?? GRACE_SECONDS) * 1_000;
-    const age = Math.abs(Date.now() - this.#kept.answeredAt);
+    // An answer by a key that does not count any more is at least as old as that.
+    const since = about.formerSince === null ? 0 : Date.now() - about.formerSince.getTime();
+    const age = Math.max(Math.abs(Date.now() - this.#kept.answeredAt), since);
     const ownMs = about.license.validUntil.getTime() - about.license.checkedAt.getTime();
     if (age >= Math.max(ownMs, graceMs)) {
       this.#publish(locked("LEASE_EXPIRED", advice));
@@ -162,14 +162,17 @@ class Session implements LicenseSession {
 }
 
 /** The signed answer to keep: a lease, or a refusal that locks the license that is held. A refusal of another key replaces
- * nothing, and of two answers about one license the later counts. */
-function countedAnswer(answer: Answer, held: Inspected | null): string | null {
+ * nothing, and of two answers about one license the later counts. Whoever has a key that does not count any more can write any
+ * moment and any license into an answer, so a held one by such a key says nothing about them. */
+function countedAnswer(answer: Answer, held: Inspected | null, isAboutKept: boolean): string | null {
+  const isFormer = held !== null && held.formerSince !== null;
   if (answer.ok) {
     const isLate = held?.license.id === answer.license.id && held.license.checkedAt > answer.license.checkedAt;
-    return isLate ? null : answer.lease;
+    return isLate && !isFormer ? null : answer.lease;
   }
   if (answer.kind !== "refused" || answer.refusal === null || !LOCKING.includes(answer.code ?? "")) return null;
-  return held?.license.id === answer.licenseId ? answer.refusal : null;
+  const isAboutHeld = held?.license.id === answer.licenseId || (isFormer && isAboutKept);
+  return isAboutHeld ? answer.refusal : null;
 }
 
 /** Longest delay of a timer: 31 bits of milliseconds. */

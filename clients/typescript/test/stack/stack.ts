@@ -12,6 +12,7 @@ export class Stack {
   readonly url: string;
   readonly #programs: ChildProcess[] = [];
   readonly #environment: NodeJS.ProcessEnv = { PATH: process.env["PATH"] };
+  #gateway: ChildProcess | null = null;
   #front: ChildProcess | null = null;
   #behind = "";
 
@@ -68,8 +69,17 @@ export class Stack {
     await ready(this.#front);
   }
 
+  /** The functions start anew, and read the key ring again. */
+  async restart(): Promise<void> {
+    await this.down();
+    await end(this.#gateway);
+    await this.#startGateway();
+    await this.up();
+  }
+
   async stop(): Promise<void> {
     await this.down();
+    await end(this.#gateway);
     for (const running of this.#programs.reverse()) await end(running);
   }
 
@@ -87,10 +97,13 @@ export class Stack {
       ...{ RATE_LIMIT_PER_MINUTE: "0", RATE_LIMIT_PER_ADDRESS_PER_MINUTE: "0", VERIFIES_PER_LICENSE_PER_MINUTE: "0" },
     });
     this.operator("keyring", "init");
-    [this.#behind = ""] = await ready(
-      this.#keep("falconer-emulators", ["gateway", "--binaries", join(ROOT, "target/debug")]),
-    );
+    await this.#startGateway();
     await this.up();
+  }
+
+  async #startGateway(): Promise<void> {
+    this.#gateway = this.#spawn("falconer-emulators", ["gateway", "--binaries", join(ROOT, "target/debug")]);
+    [this.#behind = ""] = await ready(this.#gateway);
   }
 
   #keep(name: string, words: string[]): ChildProcess {

@@ -1,25 +1,28 @@
 /** Runs vectors of `lease` and `trust` on the core. It runs in Node and in a browser, so it reads no file. */
 import { type Reply, readAnswer } from "../../src/core/answer.js";
-import { TrustedKeys, readPinnedKeys } from "../../src/core/trust.js";
+import { readPins } from "../../src/core/pins.js";
 import { readRetryAfter } from "../../src/core/transport.js";
+import { TrustedKeys } from "../../src/core/trust.js";
+
+const NOW = 1_800_000_000;
 
 /** Conclusion of a `lease` vector. */
 export async function concludeLease(given: any): Promise<unknown> {
-  return conclude(given, await TrustedKeys.of(readPinnedKeys(given.keys)));
+  return conclude(given, await TrustedKeys.of(readPins(given.keys)));
 }
 
 /** Conclusion of a `trust` vector. */
 export async function concludeTrust(given: any): Promise<unknown> {
-  let pinned = readPinnedKeys(given.pinned);
-  let trusted = await TrustedKeys.of(pinned);
+  let pins = readPins(given.pinned);
+  let trusted = await TrustedKeys.of(pins);
   for (const step of given.steps) {
     if ("pinned" in step) {
-      pinned = readPinnedKeys(step.pinned);
-      trusted = await TrustedKeys.of(pinned, trusted.kept());
+      pins = readPins(step.pinned);
+      trusted = await (await TrustedKeys.of(pins, trusted.kept())).withStatementOfBuild(NOW);
     } else if (step.fetched?.status === 200) {
-      trusted = await trusted.learned(step.fetched.body);
+      trusted = await trusted.learned(step.fetched.body, NOW);
       // Kept and read again, as a restart does it.
-      trusted = await TrustedKeys.of(pinned, trusted.kept());
+      trusted = await TrustedKeys.of(pins, trusted.kept());
     }
   }
   const { outcome } = (await conclude(given, trusted)) as { outcome: string };

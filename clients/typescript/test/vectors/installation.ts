@@ -1,13 +1,17 @@
 /** An installation that a `state` vector drives: the library as an application holds it, with a store on disk. */
 import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Licensing } from "../../src/node.js";
 import { componentsOf } from "../../src/node/hardware/components.js";
 
+/** Each step flushes its file, which a folder in memory does at once. */
+const MEMORY = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
 /** Conclusion of a `state` vector: what the client says after the last step. */
 export async function concludeState(given: any): Promise<unknown> {
-  const folder = await mkdtemp(join(tmpdir(), "falconer-state-"));
+  const folder = await mkdtemp(join(MEMORY, "falconer-state-"));
   try {
     return await new Installation(given, folder).conclude();
   } finally {
@@ -19,6 +23,7 @@ class Installation {
   #step: any;
   #hardware: any;
   #pinned: any;
+  #buildDate: string | undefined;
   #running: Licensing | null = null;
 
   constructor(
@@ -26,6 +31,7 @@ class Installation {
     private readonly folder: string,
   ) {
     [this.#step, this.#hardware, this.#pinned] = [given.steps[0], given.hardware, given.pinned];
+    this.#buildDate = given.build_date;
   }
 
   async conclude(): Promise<unknown> {
@@ -33,7 +39,7 @@ class Installation {
     let seen: unknown;
     for (const step of this.given.steps) {
       await this.#run(step);
-      seen = conclusion(this.#running);
+      seen = conclusion(this.#running, this.given.asked);
       if (step.keep_store === true) {
         await this.#running.close();
         await copyFile(this.#store(), this.#copy());
@@ -57,6 +63,14 @@ class Installation {
         return void (await this.#running?.refresh());
       case "deactivate":
         return void (await this.#running?.deactivate());
+      case "request":
+        return void (step.license_key === undefined
+          ? await this.#running?.renewalRequest()
+          : await this.#running?.activationRequest(step.license_key));
+      case "import":
+        return void (await this.#running?.importResponse(step.text));
+      case "give_back":
+        return void (await this.#running?.deactivateByReceipt());
       case "restart":
         this.#running = await this.#open();
     }
@@ -65,6 +79,7 @@ class Installation {
   async #changeWhileClosed(step: any): Promise<void> {
     this.#pinned = step.pinned ?? this.#pinned;
     this.#hardware = step.hardware ?? this.#hardware;
+    this.#buildDate = step.build_date ?? this.#buildDate;
     if (step.store === "kept") await copyFile(this.#copy(), this.#store());
     if (step.store === "time_changed") {
       const file = JSON.parse(await readFile(this.#store(), "utf8"));
@@ -80,6 +95,7 @@ class Installation {
         url: "https://licenses.example.com",
         keys: this.#pinned,
         store: this.#store(),
+        ...(this.#buildDate === undefined ? {} : { buildDate: this.#buildDate }),
         fetch: (url) => this.#answer(new URL(url).pathname),
         hardware: async () => ({
           components: componentsOf(this.#hardware),
@@ -112,7 +128,7 @@ class Installation {
   #copy = () => join(this.folder, "kept.json");
 }
 
-function conclusion(licensing: Licensing): unknown {
+function conclusion(licensing: Licensing, asked: Record<string, number> | undefined): unknown {
   const { state, unlocked, lockCode, license, features } = licensing.snapshot();
   const on = features.filter((feature) => licensing.hasFeature(feature));
   const until = license?.offlineUntil?.getTime();
@@ -122,5 +138,10 @@ function conclusion(licensing: Licensing): unknown {
     lock_code: lockCode,
     offline_until: until === undefined ? null : until / 1_000,
     features: on,
+    ...(asked && { limits: mapValues(asked, (absent, name) => licensing.limit(name, absent)) }),
   };
+}
+
+function mapValues(numbers: Record<string, number>, change: (number: number, name: string) => number): object {
+  return Object.fromEntries(Object.entries(numbers).map(([name, number]) => [name, change(number, name)]));
 }

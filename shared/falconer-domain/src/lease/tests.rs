@@ -9,6 +9,10 @@ fn ring() -> KeyRing {
 }
 
 fn claims(expires_in_seconds: Option<i64>, policy: &Policy, bound: bool) -> Claims {
+    kept_claims(expires_in_seconds, policy, bound, None)
+}
+
+fn kept_claims(expires_in_seconds: Option<i64>, policy: &Policy, bound: bool, kept: Option<i64>) -> Claims {
     let product = Product::parse("QF").unwrap();
     let license_id = LicenseId::from_hash(&[1; 32]);
     let tier = TierName::parse("pro").unwrap();
@@ -30,7 +34,8 @@ fn claims(expires_in_seconds: Option<i64>, policy: &Policy, bound: bool) -> Clai
     };
     let device = DeviceId::from_random([0; 10]);
     let components = ReceivedComponents::from_iter([(Label::Mac, "x".repeat(8))]).lease(&[Label::Mac]);
-    let bound = bound.then_some(Bound { device: &device, components: &components });
+    let kept_until = kept.map(|seconds| UnixMillis((NOW.seconds() + seconds) * 1_000));
+    let bound = bound.then_some(Bound { device: &device, components: &components, kept_until });
     Claims::granted(&context, Code::Valid, &terms, bound)
 }
 
@@ -58,6 +63,31 @@ fn ends_after_grace_or_with_license() {
             "with a device alone"
         );
     }
+}
+
+#[test]
+fn ends_with_the_long_lease_if_that_is_later() {
+    let day = 86_400;
+    let daily = Policy { check_interval_hours: 24, offline_grace_days: 7, ..Policy::DEFAULT };
+    let monthly = Policy { check_interval_hours: 720, ..daily.clone() };
+    for (kept, expires_in, policy, exp) in [
+        (None, None, &daily, 8 * day),
+        (Some(3 * day), None, &daily, 8 * day),
+        (Some(365 * day), None, &daily, 365 * day),
+        (Some(365 * day), Some(100 * day), &daily, 100 * day),
+        (Some(365 * day), Some(500 * day), &daily, 365 * day),
+        (Some(20 * day), None, &monthly, 37 * day),
+        (Some(i64::MAX / 2_000), None, &daily, LATEST_END.seconds() - NOW.seconds()),
+    ] {
+        let claims = kept_claims(expires_in, policy, true, kept);
+        let (interval, grace) = (claims.interval.unwrap(), claims.grace.unwrap());
+        assert_eq!(claims.exp - claims.at, exp, "{kept:?} {expires_in:?}");
+        let refresh_at = claims.refresh_at.unwrap() - claims.at;
+        assert_eq!(refresh_at, i64::from(policy.check_interval_hours) * 3_600, "checked as often as ever");
+        assert_eq!(claims.exp - claims.at, (interval + grace).min(expires_in.unwrap_or(i64::MAX)));
+        assert_eq!(claims.air_gap, None);
+    }
+    assert_eq!(kept_claims(None, &daily, false, Some(365 * day)).exp - NOW.seconds(), 300, "no device");
 }
 
 #[test]

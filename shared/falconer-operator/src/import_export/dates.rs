@@ -49,6 +49,17 @@ pub enum DayOrder {
     MonthFirst,
 }
 
+impl DayOrder {
+    /// Returns the part that comes first.
+    #[must_use]
+    pub const fn first(self) -> &'static str {
+        match self {
+            Self::DayFirst => "day",
+            Self::MonthFirst => "month",
+        }
+    }
+}
+
 /// Value of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {

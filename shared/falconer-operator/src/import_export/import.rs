@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
@@ -13,6 +14,7 @@ use falconer_domain::{Catalog, KeyRing, LicenseId, PolicyOverrides, Product, Sta
 
 use super::atomic_file::AtomicFile;
 use super::bulk::{Bulk, BulkError};
+use super::bulk_issue;
 use super::cells::{BadFile, CsvRow, Sheet, read, written};
 use super::dates::Undecided;
 use super::encoding::{BYTE_ORDER_MARK, Mark};
@@ -98,6 +100,38 @@ pub struct Imported {
     pub mapping: Option<PathBuf>,
     /// File of the bad rows, if any.
     pub refused_file: Option<PathBuf>,
+    /// Where the run ended.
+    pub end: ImportEnd,
+}
+
+/// The row at which an import ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ImportEnd {
+    /// The last one.
+    #[default]
+    Whole,
+    /// An earlier one, at which somebody stopped it. Importing again goes on from there.
+    Stopped,
+}
+
+/// A row of an import, as it has come out.
+pub struct SettledRow<'a> {
+    /// Rows so far, with this one.
+    pub number: u64,
+    /// The row, as the file has it.
+    pub row: &'a CsvRow<'a>,
+    /// Its license, or why it has none.
+    pub came_to: RowOutcome<'a>,
+}
+
+/// The license of a row. No `Debug`: it is about a person.
+pub enum RowOutcome<'a> {
+    /// A new one, and its key.
+    New(&'a NewLicense, &'a Keyed),
+    /// One that is there already.
+    There(&'a LicenseId),
+    /// None.
+    Refused(&'a BadRows),
 }
 
 /// Why a file was not imported to its end. What is stored stays, and importing again goes on from there.
@@ -224,7 +258,7 @@ impl Source {
 const NOTED: [&str; 2] = ["line", "reason"];
 
 impl Import<'_> {
-    /// Imports a file. `progress` receives the number of rows after each one.
+    /// Imports a file. `watch` sees each row as it has come out, and may end the run: that row is the last one then.
     ///
     /// # Errors
     /// [`ImportError`]; bad rows are counted instead.
@@ -233,7 +267,7 @@ impl Import<'_> {
         source: &Source,
         sheet: &Sheet<'_>,
         mode: Mode,
-        mut progress: impl FnMut(u64),
+        mut watch: impl FnMut(&SettledRow<'_>) -> ControlFlow<()>,
     ) -> Result<Imported, ImportError> {
         let catalogs = self.catalogs(source.products(sheet, self.ring)).await?;
         let known = self.store.license_ids().await?;
@@ -249,18 +283,22 @@ impl Import<'_> {
         let mut outcome = Imported::default();
         for row in source.rows(sheet) {
             outcome.rows += 1;
-            progress(outcome.rows);
+            let number = outcome.rows;
+            bulk_issue::take_turns(number).await;
+            let mut seen = |came_to| watch(&SettledRow { number, row: &row, came_to });
             let mut draft = source.read(&row);
             let (notes, customer) =
                 (std::mem::take(&mut draft.notes), NewKeyRecipient::of(&draft, &catalogs, self.now));
-            let (id, keyed, came_to) = match intake.settle(row.line, draft) {
+            let (id, keyed, came_to, goes_on) = match intake.settle(row.line, draft) {
                 Ok(Settled::New(new, keyed)) if known.contains(&new.license.id) => {
+                    let goes_on = seen(RowOutcome::There(&new.license.id));
                     outcome.there += 1;
                     outcome.mended.extend(self.mended(&new, mode).await?);
-                    (new.license.id.clone(), keyed, THERE)
+                    (new.license.id.clone(), keyed, THERE, goes_on)
                 }
                 Ok(Settled::New(new, keyed)) => {
                     let id = new.license.id.clone();
+                    let goes_on = seen(RowOutcome::New(&new, &keyed));
                     outcome.imported += 1;
                     let notes = notes.into_iter().chain(self.noticed(&new, source, &catalogs));
                     notes.for_each(|(noticed, detail)| outcome.notices.note(noticed, row.line, detail));
@@ -268,16 +306,21 @@ impl Import<'_> {
                         let audit = self.audit(&id)?;
                         bulk.push(*new, audit).await.map_err(bulk_error)?;
                     }
-                    (id, keyed, "imported")
+                    (id, keyed, "imported", goes_on)
                 }
                 Ok(Settled::There(id, keyed)) => {
+                    let goes_on = seen(RowOutcome::There(&id));
                     outcome.there += 1;
-                    (id, keyed, THERE)
+                    (id, keyed, THERE, goes_on)
                 }
                 Err(SettleError::Row(why)) => {
                     outcome.refused += 1;
                     outcome.words.count(&why);
                     refused.bad_row(&row, &why, sheet, cells)?;
+                    if seen(RowOutcome::Refused(&why)).is_break() {
+                        outcome.end = ImportEnd::Stopped;
+                        break;
+                    }
                     continue;
                 }
                 Err(SettleError::Random(why)) => return Err(why.into()),
@@ -292,6 +335,10 @@ impl Import<'_> {
                     outcome.unmapped += 1;
                 }
             }
+            if goes_on.is_break() {
+                outcome.end = ImportEnd::Stopped;
+                break;
+            }
         }
         let stored = bulk.finish().await.map_err(bulk_error)?;
         // Those that somebody else has stored since the table was looked through.
@@ -299,8 +346,8 @@ impl Import<'_> {
         outcome.there += stored.there;
         outcome.mapping = mapping.finish()?;
         outcome.refused_file = refused.finish()?;
-        // A dry run has made nothing untrue.
-        if outcome.refused == 0 && mode == Mode::Store {
+        // Neither a dry run nor a part has made anything untrue.
+        if outcome.refused == 0 && mode == Mode::Store && outcome.end == ImportEnd::Whole {
             outcome.removed = self.without_untrue()?;
         }
         Ok(outcome)

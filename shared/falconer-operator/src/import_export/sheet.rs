@@ -144,6 +144,11 @@ impl Reading {
         Ok(self)
     }
 
+    /// The columns whose order of day and month is known, once the sheet was surveyed.
+    pub fn orders(&self) -> impl Iterator<Item = (&str, DayOrder)> {
+        self.orders.iter().map(|(column, order)| (column.as_str(), *order))
+    }
+
     /// Returns true if a cell is one of those that mean "never": by its letters, or by the day it names.
     fn is_never(&self, text: &str, when: Option<When>) -> bool {
         let day = |never: &String| {

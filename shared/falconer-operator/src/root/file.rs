@@ -45,6 +45,12 @@ pub enum RootFileError {
     /// Not as it was written.
     #[error("{0} is a damaged root's file; take a copy of it from where you keep one")]
     Damaged(PathBuf),
+    /// Another public half than that of the seed.
+    #[error(
+        "somebody has changed the public half in {0}: the secret under the passphrase has another one. Take a copy of the \
+         file from where you keep one, and pin nothing that was made with this one"
+    )]
+    OtherPublicHalf(PathBuf),
     /// Another passphrase.
     #[error("the passphrase is not the one of {0}; try again")]
     WrongPassphrase(PathBuf),
@@ -115,7 +121,8 @@ impl RootFile {
         Ok(Self { path: path.to_owned(), public, newest, armored })
     }
 
-    /// The half that applications pin.
+    /// The public half as the file notes it beside the encrypted seed. Anybody who can write the file can change it, so it
+    /// serves reports alone; [`Self::open`] proves it.
     #[must_use]
     pub const fn public(&self) -> RootPublicKey {
         self.public
@@ -127,10 +134,10 @@ impl RootFile {
         self.newest
     }
 
-    /// Opens the root.
+    /// Opens the root, and checks that the noted public half is its own.
     ///
     /// # Errors
-    /// [`RootFileError::WrongPassphrase`] or [`RootFileError::Damaged`].
+    /// [`RootFileError::WrongPassphrase`], [`RootFileError::Damaged`] or [`RootFileError::OtherPublicHalf`].
     pub fn open(&self, passphrase: &SecretString) -> Result<RootKey, RootFileError> {
         let damaged = || RootFileError::Damaged(self.path.clone());
         let opened = age_format::decrypted(&self.armored, passphrase).map_err(|why| match why {
@@ -146,7 +153,11 @@ impl RootFile {
         }
         seed.copy_from_slice(&bytes);
         let root = RootKey::from_seed(&seed);
-        if root.public() == self.public { Ok(root) } else { Err(damaged()) }
+        if root.public() == self.public {
+            Ok(root)
+        } else {
+            Err(RootFileError::OtherPublicHalf(self.path.clone()))
+        }
     }
 
     /// Notes the serial of a statement in the file, whole or not at all.
@@ -235,7 +246,6 @@ mod tests {
             ("{\"keys\":[]}".to_owned(), false),
             (format!("{FIRST_LINE}\n"), true),
             (text.replace(public, "# nothing"), true),
-            (text.replace(public, &other_public), true),
             (text.replace(public, &format!("{public}\n{NEWEST}soon")), true),
             (text[..end].to_owned(), true),
             (changed(end - 5), true),
@@ -248,6 +258,9 @@ mod tests {
                 other => panic!("{other:?}: {text}"),
             }
         }
+        fs::write(&path, text.replace(public, &other_public)).unwrap();
+        let opened = RootFile::read(&path).unwrap().open(&passphrase());
+        assert!(matches!(opened, Err(RootFileError::OtherPublicHalf(_))));
         fs::write(&path, [0xFF, 0xFE, 0]).unwrap();
         assert!(matches!(RootFile::read(&path), Err(RootFileError::NotARoot(_))));
         assert!(matches!(RootFile::read(&folder.path().join("none")), Err(RootFileError::Io(..))));

@@ -119,6 +119,6 @@ async function find(licenses: readonly StoredLicense[], owner: Owner): Promise<F
   }
   const records = named.map((license) => fromFields(license.fields));
   const latest = records.sort((a, b) => b.checkpoint.floorMs - a.checkpoint.floorMs)[0] ?? EMPTY;
-  const others = { pending: null, pendingKey: null, givenUpKeys: [], failedAt: null };
+  const others = { pending: null, givenUpKeys: [], failedAt: null };
   return { record: latest === EMPTY ? EMPTY : { ...latest, ...others }, replaces: null };
 }

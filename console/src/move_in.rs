@@ -1,0 +1,298 @@
+//! A file that moves in: a look at it that stores nothing, then the run. Both are those of `falconer import`.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use falconer_operator::import_export::BadRows;
+use falconer_operator::import_export::cells::{CsvRow, Sheet, folded_name};
+use falconer_operator::import_export::import::{
+    Import, ImportError, Imported, Mode, RowOutcome, SettledRow, Source,
+};
+use falconer_operator::import_export::row_resolver::Keyed;
+use tempfile::TempDir;
+
+use crate::inputs::{Handout, Input};
+use crate::runs::Run;
+use crate::shell::Desk;
+use crate::trouble::Trouble;
+use crate::typed_import::TypedImport;
+use crate::views;
+
+/// Rows that are shown before and after.
+const ROWS_SHOWN: usize = 10;
+/// Refused rows that are listed; the file of refused rows has all of them.
+const MAX_REFUSED_SHOWN: usize = 100;
+/// Columns whose cells are not shown: keys, and what nobody reads.
+const COLUMNS_HIDDEN: [&str; 5] = ["license_key", "key_escrow", "devices", "released", "offline"];
+/// Characters of a cell that are shown.
+const MAX_CELL_CHARS: usize = 80;
+
+/// A file on its way in. No `Debug`: it holds keys and people.
+pub(crate) struct MoveIn {
+    pub(crate) input: Input,
+    pub(crate) typed: TypedImport,
+    pub(crate) look: Run<Result<Look, String>>,
+    pub(crate) run: Run<MoveInEnd>,
+    /// Old and fresh keys, once the run has ended.
+    pub(crate) keys: Handout,
+    pub(crate) refused: PathBuf,
+}
+
+/// The outcome of a look. No `Debug`: it is about people.
+pub(crate) struct Look {
+    pub(crate) columns: Vec<Column>,
+    /// How the file is read, in sentences.
+    pub(crate) readings: Vec<String>,
+    pub(crate) sample: Vec<SampleRow>,
+    pub(crate) refused: Vec<RefusedRow>,
+    pub(crate) imported: Imported,
+    /// The folder of the file of refused rows. It goes with the look.
+    folder: TempDir,
+}
+
+/// A column, as it is understood.
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// Nothing for one that is left out.
+    pub(crate) means: Option<String>,
+}
+
+/// A row before and after.
+pub(crate) struct SampleRow {
+    pub(crate) line: u64,
+    pub(crate) before: Vec<(String, String)>,
+    pub(crate) outcome: &'static str,
+    pub(crate) tone: &'static str,
+    pub(crate) after: Vec<String>,
+    /// The id of a license that is there.
+    pub(crate) there: Option<String>,
+}
+
+/// A row that is not imported.
+pub(crate) struct RefusedRow {
+    pub(crate) line: u64,
+    pub(crate) reasons: Vec<String>,
+}
+
+/// How a run ended.
+pub(crate) enum MoveInEnd {
+    /// With its last row, or where somebody stopped it.
+    Ended(Box<Imported>),
+    /// Something did not answer.
+    Failed(String),
+}
+
+impl MoveIn {
+    pub(crate) fn new(input: Input, typed: TypedImport, desk: &Desk) -> Self {
+        let stem = input.stem();
+        let (keys, refused) = (desk.files.file(&stem, "mapping"), desk.files.file(&stem, "refused"));
+        Self { input, typed, look: Run::new(), run: Run::new(), keys: Handout::of(keys), refused }
+    }
+
+    /// Looks at the file. Runs on the worker's thread.
+    pub(crate) async fn look(self: Arc<Self>, desk: Arc<Desk>) {
+        let looked = self.looked(&desk).await.map_err(|trouble| trouble.sentence());
+        self.look.end(looked);
+    }
+
+    /// Moves the file in. Runs on the worker's thread.
+    pub(crate) async fn run(self: Arc<Self>, desk: Arc<Desk>) {
+        let end = match self.moved(&desk).await {
+            Ok(imported) => MoveInEnd::Ended(Box::new(imported)),
+            Err(trouble) => MoveInEnd::Failed(trouble.sentence()),
+        };
+        self.run.end(end);
+    }
+
+    /// The file of refused rows of the run, else of the look.
+    pub(crate) fn refused_rows(&self) -> Option<PathBuf> {
+        if let Some(MoveInEnd::Ended(imported)) = self.run.outcome().as_deref() {
+            return imported.refused_file.clone();
+        }
+        match self.look.outcome().as_deref() {
+            Some(Ok(look)) if look.imported.refused > 0 => Some(refused_in(&look.folder)),
+            _ => None,
+        }
+    }
+
+    async fn looked(&self, desk: &Desk) -> Result<Look, Trouble> {
+        let ring = desk.shell.reads.ring().await?;
+        let now = desk.shell.clock.now();
+        let (source, encoding) = (self.typed.source(&ring, now)?, self.typed.encoding()?);
+        let bytes = source.as_csv(&self.input.bytes);
+        let sheet = source.open(encoding, &bytes).map_err(bad)?;
+        self.look.of(source.rows(&sheet).count() as u64);
+        self.typed.check(&source, &sheet, &ring)?;
+        let columns = columns(&source, &sheet);
+        let source = source.surveyed(&sheet).map_err(bad)?;
+        let folder =
+            tempfile::tempdir().map_err(|why| Trouble::Damaged(format!("no place for files: {why}")))?;
+        let refused_file = refused_in(&folder);
+        let import = Import {
+            store: desk.writes.store(),
+            ring: &ring,
+            actor: desk.writes.actor(),
+            reason: None,
+            now,
+            there: self.typed.there(),
+            mapping: Path::new(""),
+            only: &[],
+            refused: &refused_file,
+        };
+        let (mut sample, mut refused) = (Vec::new(), Vec::new());
+        let watch = |row: &SettledRow<'_>| {
+            if sample.len() < ROWS_SHOWN {
+                sample.push(sample_row(row, &sheet, desk));
+            }
+            if let RowOutcome::Refused(why) = &row.came_to
+                && refused.len() < MAX_REFUSED_SHOWN
+            {
+                refused.push(RefusedRow { line: row.row.line, reasons: reasons(why) });
+            }
+            desk.shell.guard.is_used();
+            self.look.at(row.number)
+        };
+        let imported = import.run(&source, &sheet, Mode::Look, watch).await.map_err(trouble_of_import)?;
+        if imported.rows < source.rows(&sheet).count() as u64 {
+            return Err(Trouble::Refused("the look was stopped; nothing was imported".to_owned()));
+        }
+        let readings = readings(&self.typed, &source, &sheet);
+        Ok(Look { columns, readings, sample, refused, imported, folder })
+    }
+
+    async fn moved(&self, desk: &Desk) -> Result<Imported, Trouble> {
+        let ring = desk.shell.reads.ring().await?;
+        let now = desk.shell.clock.now();
+        let (source, encoding) = (self.typed.source(&ring, now)?, self.typed.encoding()?);
+        let bytes = source.as_csv(&self.input.bytes);
+        let sheet = source.open(encoding, &bytes).map_err(bad)?;
+        self.run.of(source.rows(&sheet).count() as u64);
+        let source = source.surveyed(&sheet).map_err(bad)?;
+        desk.files.ready()?;
+        // The lists of a part of this run; the whole run writes them anew.
+        self.keys.delete()?;
+        let _ = fs::remove_file(&self.refused);
+        let import = Import {
+            store: desk.writes.store(),
+            ring: &ring,
+            actor: desk.writes.actor(),
+            reason: self.typed.reason.as_deref(),
+            now,
+            there: self.typed.there(),
+            mapping: &self.keys.path,
+            only: &self.typed.only,
+            refused: &self.refused,
+        };
+        let watch = |row: &SettledRow<'_>| -> ControlFlow<()> {
+            desk.shell.guard.is_used();
+            self.run.at(row.number)
+        };
+        import.run(&source, &sheet, Mode::Store, watch).await.map_err(trouble_of_import)
+    }
+}
+
+fn refused_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("refused.csv")
+}
+
+/// A file or a setting that does not read.
+pub(crate) fn bad(why: impl std::fmt::Display) -> Trouble {
+    Trouble::BadInput(why.to_string())
+}
+
+fn trouble_of_import(error: ImportError) -> Trouble {
+    match error {
+        ImportError::Store(error) => {
+            let trouble = Trouble::from(error);
+            let sentence =
+                format!("{} What was imported stays, and the run goes on from there.", trouble.sentence());
+            Trouble::Unreachable(sentence)
+        }
+        other => Trouble::Damaged(other.to_string()),
+    }
+}
+
+fn columns(source: &Source, sheet: &Sheet<'_>) -> Vec<Column> {
+    let unknown = source.unknown(sheet);
+    let column = |name: &str| {
+        let folded = folded_name(name);
+        let is_known = !folded.is_empty() && !unknown.contains(&folded.as_str());
+        Column { name: shown(name), means: is_known.then_some(folded) }
+    };
+    sheet.header.iter().map(column).collect()
+}
+
+/// How a file is read: its separator, and the order of its dates.
+fn readings(typed: &TypedImport, source: &Source, sheet: &Sheet<'_>) -> Vec<String> {
+    let separator = match sheet.separator() {
+        b',' => "commas",
+        b';' => "semicolons",
+        b'\t' => "tabs",
+        _ => "bars",
+    };
+    let mut readings = vec![format!("Its cells are parted by {separator}.")];
+    match source {
+        Source::Sheet(reading, _) => {
+            readings.push(format!("Its days end in {}.", typed.timezone));
+            let orders = reading.orders().map(|(column, order)| {
+                format!("{column}: a date like 03/04/2027 begins with the {}.", order.first())
+            });
+            readings.extend(orders);
+        }
+        Source::Postgres(_) => readings.push(format!(
+            "expires_at is read in {}, created_at in {}; a license that ends after 2200 never ends.",
+            typed.timezone,
+            typed.zone_of_the_database()
+        )),
+    }
+    readings
+}
+
+fn sample_row(row: &SettledRow<'_>, sheet: &Sheet<'_>, desk: &Desk) -> SampleRow {
+    let before = before(row.row, sheet);
+    let (outcome, tone, after, there) = match &row.came_to {
+        RowOutcome::New(new, keyed) => {
+            let license = &new.license;
+            let mut after = vec![
+                format!("{}, {}", license.tier, license.status.as_str()),
+                format!("Ends: {}", views::ends(license, &desk.shell.clock)),
+            ];
+            after.extend(license.policy.seats.map(|seats| format!("{seats} seats of its own")));
+            after.extend(views::customer(license));
+            after.extend(license.notes.as_ref().map(|note| views::line(note.as_str())));
+            after.push(match keyed {
+                Keyed::Same => "with its own key".to_owned(),
+                Keyed::Fresh(_) => "with a fresh key".to_owned(),
+            });
+            ("new", "good", after, None)
+        }
+        RowOutcome::There(id) => ("there already", "quiet", Vec::new(), Some(id.to_string())),
+        RowOutcome::Refused(why) => ("refused", "bad", reasons(why), None),
+    };
+    SampleRow { line: row.row.line, before, outcome, tone, after, there }
+}
+
+/// The cells of a row by their columns, without keys.
+fn before(row: &CsvRow<'_>, sheet: &Sheet<'_>) -> Vec<(String, String)> {
+    let Ok(cells) = &row.cells else { return Vec::new() };
+    let filled = sheet.header.iter().zip(cells.iter()).filter(|(_, cell)| !cell.trim().is_empty());
+    let shown = filled.map(|(name, cell)| {
+        let is_hidden = COLUMNS_HIDDEN.contains(&folded_name(name).as_str());
+        (shown(name), if is_hidden { "\u{2026}".to_owned() } else { shown(cell) })
+    });
+    shown.collect()
+}
+
+fn reasons(why: &BadRows) -> Vec<String> {
+    why.0.iter().map(|reason| views::line(&reason.to_string())).collect()
+}
+
+/// A cell as a page shows it: one line, and not a whole letter.
+fn shown(cell: &str) -> String {
+    let line = views::line(cell.trim());
+    let mut chars = line.chars();
+    let begun: String = chars.by_ref().take(MAX_CELL_CHARS).collect();
+    if chars.next().is_some() { format!("{begun}\u{2026}") } else { begun }
+}
