@@ -17,6 +17,8 @@ const CREDENTIALS: [&str; 6] = [
     "IncompleteSignature",
     "construction",
 ];
+/// The next step where nothing has happened.
+pub(crate) const TRY_AGAIN: &str = "Try again; nothing of it depends on this page.";
 /// Names of AWS for a missing right.
 const DENIED: [&str; 2] = ["AccessDeniedException", "AccessDenied"];
 
@@ -86,7 +88,7 @@ impl Trouble {
         } else if DENIED.contains(&kind) {
             "These credentials lack a right; docs/operations.md has the rights of each command."
         } else {
-            "Try again; nothing of it depends on this page."
+            TRY_AGAIN
         };
         Self::Unreachable(format!("{what} does not answer ({kind}). {next}"))
     }

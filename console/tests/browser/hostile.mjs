@@ -105,7 +105,7 @@ for (const width of [400, 1280]) {
           await form.locator("input[name=reason]").fill(text.slice(0, 900));
           await form.evaluate((it) => (it.noValidate = true));
           await form.locator("button").click();
-          await page.waitForURL(/\/preview$/);
+          await page.waitForURL(/\/answer\//);
           await holds(opened, `the preview of ${action}`);
         }
         await opened.go(`license/${id}/explain`);
@@ -128,12 +128,12 @@ for (const width of [400, 1280]) {
         await opened.go("issue");
         for (const field of ["name", "user", "features", "limits", "order"]) await page.locator(`form.sheet input[name=${field}]`).fill(text.slice(0, 150));
         await page.locator("form.sheet button").click();
-        await page.waitForURL(/\/issue\/preview$/);
+        await page.waitForURL(/\/answer\//);
         await holds(opened, "an order");
         await opened.go("catalog");
         await page.locator("textarea[name=toml]").fill(text);
         await page.getByRole("button", { name: "Show what it does" }).click();
-        await page.waitForURL(/\/catalog\/preview$/);
+        await page.waitForURL(/\/answer\//);
         await page.getByRole("alert").waitFor();
         await holds(opened, "a catalog that does not read");
         assert.deepEqual(said, [], "no dialog");

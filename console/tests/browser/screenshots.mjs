@@ -26,7 +26,7 @@ try {
       await opened.page.locator("summary", { hasText: "Extend" }).click();
       await shoot("extend");
       await opened.page.locator("details[open] button").click();
-      await opened.page.waitForURL(/\/preview$/);
+      await opened.page.waitForURL(/\/answer\//);
       await shoot("preview");
       await opened.close();
     }

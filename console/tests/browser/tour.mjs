@@ -76,7 +76,7 @@ withConsole("a change is made by keys alone", {}, async (opened) => {
   await page.keyboard.press("Tab");
   await page.keyboard.type("a test");
   await page.keyboard.press("Enter");
-  await page.waitForURL(/\/preview$/);
+  await page.waitForURL(/\/answer\//);
   await page.locator("button.primary:focus").waitFor();
   await page.keyboard.press("Enter");
   await page.waitForURL(/done=note$/);
