@@ -1,5 +1,5 @@
 //! Asking again: where something did not answer, the page offers the same address once more, or the same form with
-//! everything that was typed into it.
+//! everything that was typed into it. Where a form does not read, the page offers its fields to be corrected.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
+use falconer_operator::words;
 
 use crate::forms::Form;
 use crate::guard::{CSRF_FIELD, MAX_BODY_BYTES};
@@ -24,10 +25,67 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub(crate) struct Again {
     pub(crate) path: String,
     /// The fields of a form, without its token; `None` for a page.
-    pub(crate) fields: Option<Vec<(String, String)>>,
+    pub(crate) fields: Option<Vec<TypedField>>,
 }
 
-/// Marks an answer whose request may be made again.
+/// A field with what was typed into it. No `Debug`: it may be about a person.
+pub(crate) struct TypedField {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) shown: FieldShown,
+}
+
+/// How a field comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldShown {
+    /// Sent as it is.
+    Hidden,
+    /// To be corrected, on one line.
+    Line,
+    /// To be corrected, on several.
+    Lines,
+}
+
+/// Fields that a person has chosen and not typed.
+const CHOSEN: [&str; 14] = [
+    "action",
+    "covers",
+    "despite",
+    "device",
+    "generation",
+    "plan",
+    "product",
+    "release",
+    "remove",
+    "reset",
+    "search",
+    "status",
+    "term",
+    "tier",
+];
+/// Characters of a field that fits one line.
+const LINE_CHARS: usize = 100;
+
+impl TypedField {
+    fn of(name: String, value: &str, trouble: &Trouble) -> Self {
+        // The forms leave out what hides, too.
+        let value = words::lines(&value.replace('\r', "")).into_owned();
+        let is_fixed = matches!(trouble, Trouble::Unreachable(_)) || CHOSEN.contains(&name.as_str());
+        let shown = match value.contains('\n') || value.chars().nth(LINE_CHARS).is_some() {
+            _ if is_fixed => FieldShown::Hidden,
+            true => FieldShown::Lines,
+            false => FieldShown::Line,
+        };
+        Self { name, value, shown }
+    }
+
+    /// The name of the field for a person.
+    pub(crate) fn label(&self) -> String {
+        self.name.replace('_', " ")
+    }
+}
+
+/// Marks an answer whose request may be made again, as it was or corrected.
 #[derive(Clone)]
 pub(crate) struct Unanswered(pub(crate) Arc<Trouble>);
 
@@ -46,15 +104,22 @@ pub(crate) async fn offer(State(shell): State<Arc<Shell>>, request: Request, nex
     };
     let answer = next.run(request).await;
     let Some(Unanswered(trouble)) = answer.extensions().get().cloned() else { return answer };
-    if is_page {
-        shell.trouble_again(&trouble, Again { path, fields: None })
-    } else if is_form && typed.len() <= MAX_REPEATED_BYTES {
-        let fields = Form::read(&typed).into_fields();
-        let fields = fields.into_iter().filter(|(name, _)| name != CSRF_FIELD).collect();
-        shell.trouble_again(&trouble, Again { path, fields: Some(fields) })
-    } else {
-        answer
+    let can_be_repeated = matches!(*trouble, Trouble::Unreachable(_));
+    if is_page && can_be_repeated {
+        return shell.trouble_again(&trouble, Again { path, fields: None });
     }
+    if !is_form || typed.len() > MAX_REPEATED_BYTES {
+        return answer;
+    }
+    let fields = Form::read(&typed).into_fields().into_iter().filter(|(name, _)| name != CSRF_FIELD);
+    let fields: Vec<_> = fields.map(|(name, value)| TypedField::of(name, &value, &trouble)).collect();
+    let has_typed = |field: &TypedField| {
+        field.shown != FieldShown::Hidden && field.name != "reason" && !field.value.is_empty()
+    };
+    if can_be_repeated || fields.iter().any(has_typed) {
+        return shell.trouble_again(&trouble, Again { path, fields: Some(fields) });
+    }
+    answer
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

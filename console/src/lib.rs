@@ -6,6 +6,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod again;
+mod answers;
 mod assets;
 mod bulk_change;
 mod bulk_issue;

@@ -13,7 +13,7 @@ use crate::pages::{
     move_in,
 };
 use crate::shell::{Desk, Shell};
-use crate::{again, assets, trouble::Trouble};
+use crate::{again, answers, assets, trouble::Trouble};
 
 /// Pages, which read.
 pub(crate) fn pages(shell: &Arc<Shell>) -> Router {
@@ -22,6 +22,7 @@ pub(crate) fn pages(shell: &Arc<Shell>) -> Router {
     let missing = Arc::clone(shell);
     Router::new()
         .route(&at(""), get(home::show))
+        .route(&at("answer/{id}"), get(answers::show))
         .route(&at("count"), post(home::count))
         .route(&at("chart.svg"), get(home::chart))
         .route(&at("console.css"), get(assets::style))
@@ -93,5 +94,6 @@ pub(crate) fn guarded(app: Router, shell: &Arc<Shell>) -> Router {
     app.merge(entrance)
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(shell), again::offer))
+        .layer(from_fn_with_state(Arc::clone(shell), answers::keep))
         .layer(from_fn_with_state(Arc::clone(guard), guard::check))
 }

@@ -156,6 +156,7 @@ fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router 
         place,
         actor: actor.clone(),
         access,
+        answers: Kept::new(),
         searches: Kept::new(),
         looks: Kept::new(),
         counting: Counting::new(),

@@ -6,7 +6,8 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
-use crate::again::{Again, Unanswered};
+use crate::again::{Again, FieldShown, Unanswered};
+use crate::answers::FormAnswer;
 use crate::bulk_change::BulkChange;
 use crate::bulk_issue::BulkIssue;
 use crate::command_line::CommandLine;
@@ -34,6 +35,7 @@ pub(crate) struct Shell {
     pub(crate) place: String,
     pub(crate) actor: String,
     pub(crate) access: Access,
+    pub(crate) answers: Kept<FormAnswer>,
     pub(crate) searches: Kept<String>,
     pub(crate) looks: Kept<Look>,
     pub(crate) counting: Counting,
@@ -109,7 +111,7 @@ impl Shell {
         let shell = Arc::clone(&self);
         match self.worker.run(move || make(shell)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(trouble @ Trouble::Unreachable(_))) => {
+            Ok(Err(trouble @ (Trouble::Unreachable(_) | Trouble::BadInput(_) | Trouble::Refused(_)))) => {
                 let mut answer = self.trouble(&trouble);
                 answer.extensions_mut().insert(Unanswered(Arc::new(trouble)));
                 answer

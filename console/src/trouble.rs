@@ -6,6 +6,7 @@ use falconer_aws::keyring::RingWriteError;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::operations::KeyringError;
 use falconer_operator::license_service::{ChangeError, FindError};
+use falconer_operator::words;
 
 /// Names of AWS for credentials that are over, or missing.
 const CREDENTIALS: [&str; 6] = [
@@ -16,6 +17,8 @@ const CREDENTIALS: [&str; 6] = [
     "IncompleteSignature",
     "construction",
 ];
+/// The next step where nothing has happened.
+pub(crate) const TRY_AGAIN: &str = "Try again; nothing of it depends on this page.";
 /// Names of AWS for a missing right.
 const DENIED: [&str; 2] = ["AccessDeniedException", "AccessDenied"];
 
@@ -69,6 +72,8 @@ impl Trouble {
         | Self::Unreachable(text)
         | Self::Unknown(text)
         | Self::Damaged(text)) = self;
+        // A text that does not read may be anything, and some sentences repeat it.
+        let text = words::lines(text);
         let mut letters = text.chars();
         let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
         let sentence = format!("{first}{}", letters.as_str());
@@ -83,7 +88,7 @@ impl Trouble {
         } else if DENIED.contains(&kind) {
             "These credentials lack a right; docs/operations.md has the rights of each command."
         } else {
-            "Try again; nothing of it depends on this page."
+            TRY_AGAIN
         };
         Self::Unreachable(format!("{what} does not answer ({kind}). {next}"))
     }
@@ -177,5 +182,7 @@ mod tests {
         assert!(down.contains("Try again"), "{down}");
         let sentence = Trouble::Refused("the license is revoked".to_owned()).sentence();
         assert_eq!(sentence, "The license is revoked.");
+        let turned = Trouble::BadInput("\u{202e}gnp.exe is not a date".to_owned()).sentence();
+        assert_eq!(turned, "Gnp.exe is not a date.");
     }
 }

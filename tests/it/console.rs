@@ -173,7 +173,12 @@ impl Browser {
         let origin = format!("http://{}", self.address);
         let headers =
             [("host", self.address.as_str()), ("cookie", self.cookie.as_str()), ("origin", origin.as_str())];
-        self.ask("POST", &format!("{}{page}", self.base), &headers, &body)
+        let answer = self.ask("POST", &format!("{}{page}", self.base), &headers, &body);
+        // A page that answers a form has an address of its own, to which a browser goes by itself.
+        match answer.header("location").strip_prefix(&self.base) {
+            Some(kept) if kept.starts_with("answer/") => self.get(kept),
+            _ => answer,
+        }
     }
 
     /// Follows one redirect.

@@ -7,13 +7,14 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 
+use crate::answers::shown_once;
 use crate::forms::Form;
 use crate::pages::catalog::CatalogPlan;
 use crate::pages::change::LicensePlan;
 use crate::pages::issue::IssuePlan;
 use crate::pages::keyring::RingPlan;
 use crate::shell::{Desk, Frame, Section, Shell, html};
-use crate::trouble::Trouble;
+use crate::trouble::{TRY_AGAIN, Trouble};
 use crate::views::FactChange;
 
 /// A change that a person has seen and not confirmed yet. No `Debug`: it may be about a person.
@@ -85,7 +86,7 @@ pub(crate) fn previewed(
 /// A key is shown in the answer to its change, and nowhere else.
 pub(crate) fn key_shown(shell: &Shell, heading: &'static str, key: &str, id: &str) -> Response {
     let frame = shell.frame(heading, Section::Licenses);
-    html(&KeyPage { frame, heading, key: key.to_owned(), id: id.to_owned() })
+    shown_once(html(&KeyPage { frame, heading, key: key.to_owned(), id: id.to_owned() }))
 }
 
 /// Makes the change that was shown. A second confirmation of the same finds nothing to do.
@@ -111,9 +112,10 @@ pub(crate) async fn confirm(State(desk): State<Arc<Desk>>, body: Bytes) -> Respo
                 desk.plans.give_back(id, plan);
                 Err(Trouble::Unreachable(format!("{why} Asked again, the change is made once at most.")))
             }
-            Err(Trouble::Unreachable(why)) => Err(Trouble::Unknown(format!(
-                "{why} Whether the change was made is not known: look before you ask again."
-            ))),
+            Err(Trouble::Unreachable(why)) => {
+                let why = why.replace(TRY_AGAIN, "Whether the change was made is not known.");
+                Err(Trouble::Unknown(format!("{why} Look before you ask again.")))
+            }
             outcome => outcome,
         }
     };

@@ -11,6 +11,7 @@ use falconer_domain::Product;
 use falconer_operator::import_export::issue_csv::COLUMNS;
 use tokio::task::spawn_local;
 
+use crate::answers::shown_once;
 use crate::bulk_issue::{BulkIssue, BulkIssueEnd, KeyLine, OrdersLook};
 use crate::changes::{self, CommandWords};
 use crate::forms::Form;
@@ -150,7 +151,7 @@ pub(crate) async fn show_keys(State(desk): State<Arc<Desk>>, Path(id): Path<Stri
             return Err(Trouble::Refused(sentence));
         }
         let frame = desk.shell.frame("The keys", Section::Issue);
-        Ok(html(&KeysPage { frame, id: id.clone(), keys: bulk.take_key_lines()? }))
+        Ok(shown_once(html(&KeysPage { frame, id: id.clone(), keys: bulk.take_key_lines()? })))
     });
     taken.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
 }

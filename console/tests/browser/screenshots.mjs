@@ -76,7 +76,7 @@ try {
       await opened.page.locator("summary", { hasText: "Extend" }).click();
       await shoot("extend");
       await opened.page.locator("details[open] button").click();
-      await opened.page.waitForURL(/\/preview$/);
+      await opened.page.waitForURL(/\/answer\//);
       await shoot("preview");
       await work({ page: opened.page, go: (page) => opened.go(page) }, shoot, `${width}-${colorScheme}`);
       await opened.close();

@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, request as ask } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -21,6 +22,51 @@ async function begin(name, args, env) {
   const [line] = await Promise.race([once(lines, "line"), once(program, "exit").then(() => [""])]);
   if (line === "") throw new Error(`${name} ${args[0]} ended: ${log}`);
   return { program, line, log: () => log };
+}
+
+/** A DynamoDB checks that a request has credentials, and the stand-in not which. */
+const credentials = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=local";
+
+/** Longest wait for a page of a debug program on a busy machine. */
+const LONGEST_WAIT_MILLIS = 15_000;
+
+/** Items of a batch, the most that DynamoDB takes. */
+const BATCH = 25;
+
+/** A server in front of another one, which can be away, refuse credentials, or be slow by so many milliseconds. */
+export class Front {
+  static async before(endpoint) {
+    const front = new Front();
+    front.state = "well";
+    front.delay = 0;
+    front.server = createServer((request, answer) => front.#forward(new URL(endpoint), request, answer));
+    await new Promise((ready) => front.server.listen(0, "127.0.0.1", ready));
+    front.endpoint = `http://127.0.0.1:${front.server.address().port}`;
+    return front;
+  }
+
+  async #forward(target, request, answer) {
+    await new Promise((pass) => setTimeout(pass, this.delay));
+    if (this.state === "away") return request.socket.destroy();
+    if (this.state === "expired") {
+      request.resume();
+      answer.writeHead(400, { "content-type": "application/x-amz-json-1.0" });
+      const type = "com.amazon.coral.service#ExpiredTokenException";
+      return answer.end(JSON.stringify({ __type: type, message: "The security token included in the request is expired" }));
+    }
+    const options = { host: target.hostname, port: target.port, path: request.url, method: request.method, headers: request.headers };
+    const onward = ask(options, (reply) => {
+      answer.writeHead(reply.statusCode, reply.headers);
+      reply.pipe(answer);
+    });
+    onward.on("error", () => request.socket.destroy());
+    request.pipe(onward);
+  }
+
+  close() {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
 }
 
 /** A stack with made-up customers. */
@@ -59,13 +105,44 @@ export class Stack {
     return JSON.parse(ran.stdout);
   }
 
-  /** A console, opened in a browser of its own. */
+  /** A call of DynamoDB, for rows that Falconer would never write. */
+  async store(operation, body) {
+    const headers = {
+      "content-type": "application/x-amz-json-1.0",
+      "x-amz-target": `DynamoDB_20120810.${operation}`,
+      "x-amz-date": "20260101T000000Z",
+      authorization: credentials,
+    };
+    const answer = await fetch(this.dynamodb.line.split(" ")[1], { method: "POST", headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${operation}: ${await answer.text()}`);
+    return answer.json();
+  }
+
+  /** The row of a license, in DynamoDB's own JSON. */
+  async row(id) {
+    const body = { TableName: this.env.LICENSES_TABLE, Key: { license_id: { S: id } } };
+    return (await this.store("GetItem", body)).Item;
+  }
+
+  /** Writes rows of licenses as they are. */
+  async put(rows) {
+    for (let from = 0; from < rows.length; from += BATCH) {
+      const puts = rows.slice(from, from + BATCH).map((Item) => ({ PutRequest: { Item } }));
+      await this.store("BatchWriteItem", { RequestItems: { [this.env.LICENSES_TABLE]: puts } });
+    }
+  }
+
+  /** A console, opened in a browser of its own. A `profile` is a folder that stays when the browser has gone. */
   async console(options = {}, ...args) {
-    const started = await begin("falconer", ["--json", "console", "--no-browser", ...args], this.env);
+    const { profile, env, ...looks } = options;
+    const started = await begin("falconer", ["--json", "console", "--no-browser", ...args], { ...this.env, ...env });
     const { address, file } = JSON.parse(started.line);
-    const browser = await chromium.launch({ executablePath: browserProgram, args: ["--no-sandbox"] });
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    const launch = { executablePath: browserProgram, args: ["--no-sandbox"] };
+    const view = { viewport: { width: 1280, height: 800 }, ...looks };
+    const browser = profile ? undefined : await chromium.launch(launch);
+    const context = await (profile ? chromium.launchPersistentContext(profile, { ...launch, ...view }) : browser.newContext(view));
     const page = await context.newPage();
+    page.setDefaultTimeout(LONGEST_WAIT_MILLIS);
     await page.goto(`file://${file}`);
     if (options.javaScriptEnabled === false) await page.getByRole("button").click();
     await page.waitForURL(new RegExp(`^http://${address}/[0-9a-f]{32}/$`));
@@ -88,7 +165,7 @@ export class Console {
   }
 
   async close() {
-    await this.browser.close();
+    await (this.browser ?? this.context).close();
     this.program.kill("SIGINT");
   }
 }

@@ -219,6 +219,105 @@ fn outage_is_a_sentence_and_passes() {
     assert_eq!(confirmed(&browser, &preview).status, 303, "what was previewed before can be done after");
 }
 
+/// A browser keeps the body of a form that a page came from on its disk, and of an address the address alone.
+#[test]
+fn answer_of_a_form_has_its_own_address() {
+    let stack = TestStack::start();
+    let key = stack.put(license());
+    let id = stack.license_id(&key);
+    let browser = Browser::open(&stack, &[]);
+    let origin = format!("http://{}", browser.address);
+    let send = |page: &str, fields: &[(&str, &str)]| {
+        let headers = [("host", &*browser.address), ("cookie", &*browser.cookie), ("origin", &*origin)];
+        let body = super::form(&[&[("csrf", &*browser.csrf)], fields].concat());
+        browser.ask("POST", &format!("{}{page}", browser.base), &headers, &body)
+    };
+    let preview = format!("license/{id}/preview");
+    for (fields, status) in [
+        (vec![("action", "note"), ("note", "called")], 200),
+        (vec![("action", "set-seats"), ("seats", "many")], 400),
+        (vec![("action", "set-seats"), ("seats", "1")], 422),
+    ] {
+        let sent = send(&preview, &fields);
+        assert_eq!(
+            (sent.status, sent.body.as_str()),
+            (303, ""),
+            "{fields:?}: nothing is shown under the form"
+        );
+        let page = browser.follow(&sent);
+        assert_eq!(page.status, status, "{fields:?}: {}", page.text());
+        assert_eq!(browser.follow(&sent).body, page.body, "the page can be loaded again");
+    }
+    let explained = send(&format!("license/{id}/explain"), &[("at", "2099-01-01")]);
+    assert_eq!((explained.status, browser.follow(&explained).status), (303, 200));
+
+    let shown = browser.follow(&send(&preview, &[("action", "reveal")]));
+    let confirmed = send("confirm", &[("plan", shown.field("plan"))]);
+    assert_eq!(confirmed.status, 303);
+    assert!(browser.follow(&confirmed).body.contains(&key));
+    let again = browser.follow(&confirmed);
+    assert!(again.status == 404 && !again.body.contains(&key), "a key is shown once: {}", again.text());
+}
+
+/// What a confirmed change meets on its way is told, and what was confirmed is not lost by it.
+#[test]
+fn confirmed_change_survives_an_outage() {
+    let stack = TestStack::start();
+    let id = stack.license_id(&stack.put(license()));
+    let browser = Browser::open(&stack, &[]);
+    let preview = previewed(&browser, &id, &[("action", "note"), ("note", "kept")]);
+    stack.dynamodb.break_all(Matcher::any(), Fault::internal());
+    let out = confirmed(&browser, &preview);
+    assert_eq!(out.status, 502, "{}", out.text());
+    assert!(out.text().contains("made once at most") && out.body.contains(">Try again<"), "{}", out.text());
+    stack.dynamodb.heal();
+    assert_eq!(confirmed(&browser, &out).status, 303, "the page of the outage confirms the same");
+    assert_eq!(told(&stack, &["show", id.as_str()])["notes"], "kept");
+    assert_eq!(confirmed(&browser, &out).status, 404, "and once");
+
+    // The write took effect and its answer was lost: asked again, it is a change of somebody.
+    let preview = previewed(&browser, &id, &[("action", "suspend")]);
+    stack.dynamodb.break_all(Matcher::operation("TransactWriteItems"), Fault::DropReply);
+    let lost = confirmed(&browser, &preview);
+    stack.dynamodb.heal();
+    let again = if lost.status == 502 { confirmed(&browser, &lost) } else { lost };
+    assert!([303, 409].contains(&again.status), "{}", again.text());
+    assert_eq!(stack.stored(&id).status, Status::Suspended);
+    let rows = stack.audit_rows(&id);
+    assert_eq!(rows.iter().filter(|row| row["code"]["S"] == "SUSPENDED").count(), 1, "made once");
+
+    // A new generation of the ring is not asked for twice.
+    let ring = browser.post("keyring/preview", &[("action", "add")]);
+    stack.secrets_tap.break_all(Matcher::any(), Fault::Reset);
+    let out = confirmed(&browser, &ring);
+    stack.secrets_tap.heal();
+    assert!(out.status == 502 && out.text().contains("Look before you ask again"), "{}", out.text());
+    assert!(!out.body.contains("Try again"), "{}", out.text());
+}
+
+/// A field that does not read comes back with all others, to be corrected.
+#[test]
+fn typed_fields_come_back_to_be_corrected() {
+    let stack = TestStack::start();
+    let id = stack.license_id(&stack.put(license()));
+    let browser = Browser::open(&stack, &[]);
+    let typed =
+        [("action", "extend"), ("term", "until"), ("until", "2099-13-31"), ("reason", "it's \"paid\"")];
+    let bad = browser.post(&format!("license/{id}/preview"), &typed);
+    assert_eq!(bad.status, 400, "{}", bad.text());
+    for (name, value) in typed {
+        let shown = value.replace('"', "&#34;").replace('\'', "&#39;");
+        assert!(bad.body.contains(&format!("name=\"{name}\" value=\"{shown}\"")), "{name}: {}", bad.body);
+    }
+    let toml = "product = 1\n[tiers.pro]\n";
+    let bad = browser.post("catalog/preview", &[("toml", toml)]);
+    assert!(
+        bad.status == 400 && bad.body.contains(&format!("rows=\"12\">\n{toml}</textarea>")),
+        "{}",
+        bad.body
+    );
+}
+
 #[test]
 fn refused_change_says_why() {
     let stack = TestStack::start();

@@ -1,0 +1,160 @@
+// What a whole tour leaves behind: addresses, the server's log, the browser's storage and every file of its profile.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { Stack, pages, rich } from "./stack.mjs";
+
+let stack;
+let license;
+let key;
+const profile = mkdtempSync(path.join(tmpdir(), "falconer-console-profile-"));
+
+before(async () => {
+  stack = await Stack.start();
+  license = rich(stack.falconer("list", "--all", "--limit", "1000").licenses);
+  stack.falconer("set-customer", license.licenseId, "--user", "customer-4711");
+  license = stack.falconer("show", license.licenseId);
+  key = stack.falconer("reveal", license.licenseId).licenseKey;
+});
+after(() => {
+  stack?.stop();
+  rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+});
+
+/** The masters of the key ring, as Secrets Manager has them. */
+async function masters() {
+  const headers = {
+    "content-type": "application/x-amz-json-1.1",
+    "x-amz-target": "secretsmanager.GetSecretValue",
+    authorization: "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/secretsmanager/aws4_request, SignedHeaders=host, Signature=local",
+  };
+  const body = JSON.stringify({ SecretId: stack.env.MASTER_KEY_SECRET_ID });
+  const answer = await fetch(stack.env.AWS_ENDPOINT_URL_SECRETS_MANAGER, { method: "POST", headers, body });
+  const ring = JSON.parse((await answer.json()).SecretString);
+  return Object.entries(ring).filter(([name]) => /^\d+$/.test(name)).map(([, master]) => (typeof master === "string" ? master : JSON.stringify(master)));
+}
+
+/** A text as it may lie in an address, a log, a database of the browser. */
+function forms(text) {
+  const utf8 = [text, encodeURIComponent(text), encodeURIComponent(text).replaceAll("%20", "+"), JSON.stringify(text).slice(1, -1)];
+  return [...utf8.map((form) => Buffer.from(form, "utf8")), Buffer.from(text, "utf16le")];
+}
+
+function files(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((file) => file.isFile())
+    .map((file) => path.join(file.parentPath, file.name));
+}
+
+test("a tour leaves no key and no person behind", async () => {
+  const typed = {
+    note: "confided by telephone 8451",
+    name: "Corrected Person 8452",
+    email: "corrected.8453@example.com",
+    order: "Ordering Person 8454",
+    orderEmail: "ordering.8455@example.com",
+    reason: "because Whoever 8456 asked",
+    hardware: "machine-of-somebody-8457",
+    limit: "limit_8458=84580",
+  };
+  const opened = await stack.console({ profile });
+  const { page, context } = opened;
+  const urls = new Set();
+  page.on("request", (request) => urls.add(request.url()));
+  page.on("framenavigated", (frame) => urls.add(frame.url()));
+  const id = license.licenseId;
+  const titles = [];
+
+  for (const one of Object.values(pages(id))) {
+    await opened.go(one);
+    titles.push(await page.title());
+  }
+  for (const text of [key, license.email, license.licenseeName, license.userId, "nobody at all 8459"].filter(Boolean)) {
+    await opened.go("");
+    await page.locator("#search").fill(text);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/(search|license)\//);
+  }
+  await page.locator("form.offer button").click();
+  await page.getByText("It has seen every license").waitFor();
+
+  // Every form of a license's page, to its preview and, where nothing is lost by it, to its end.
+  const fill = async (action, fields, end) => {
+    await opened.go(`license/${id}`);
+    const form = page.locator(`form:has(input[name=action][value=${action}])`).first();
+    if (await page.locator(`details:has(input[name=action][value=${action}])`).count()) {
+      await page.locator(`details:has(input[name=action][value=${action}]) > summary`).click();
+    }
+    for (const [field, text] of Object.entries(fields)) await form.locator(field).fill(text);
+    if (await form.locator("input[name=reason]").count()) await form.locator("input[name=reason]").fill(typed.reason);
+    await form.locator("button").click();
+    await page.waitForURL(/\/answer\//);
+    if (!end) return;
+    const preview = page.url();
+    await page.locator("button.primary").click();
+    await page.waitForURL((next) => next.href !== preview && end.test(next.href));
+    titles.push(await page.title());
+  };
+  await fill("note", { textarea: typed.note }, /done=note$/);
+  await fill("set-customer", { "input[name=name]": typed.name, "input[name=email]": typed.email }, /done=set-customer$/);
+  await fill("set-limit", { "input[name=limits]": typed.limit }, /done=set-limit$/);
+  await fill("set-updates-until", { "input[name=until]": "2084-06-01" }, /done=set-updates-until$/);
+  await fill("reveal", {}, /\/answer\//);
+  assert.equal((await page.textContent("pre.key")).trim(), key);
+  await fill("set-policy", { "input[name=settings]": "max_transfers=9" });
+  await fill("add-feature", { "input[name=feature]": "early_access" });
+  for (const action of ["extend", "suspend", "revoke", "rotate-key", "erase-subject", "reset-hardware"]) await fill(action, {});
+
+  await opened.go(`license/${id}/explain`);
+  await page.locator("textarea[name=hardware]").fill(JSON.stringify({ licenseKey: key, hardware: { machineId: typed.hardware } }));
+  await page.locator("input[name=build]").fill("2027-03-01");
+  await page.getByRole("button", { name: "Explain" }).click();
+  await page.getByText("Build of").waitFor();
+
+  await opened.go("issue");
+  await page.locator("form.sheet input[name=name]").fill(typed.order);
+  await page.locator("form.sheet input[name=email]").fill(typed.orderEmail);
+  await page.locator("form.sheet input[name=limits]").fill(typed.limit);
+  await page.locator("form.sheet input[name=updates_until]").fill("2084-06-01");
+  await page.locator("form.sheet input[name=reason]").fill(typed.reason);
+  await page.locator("form.sheet button").click();
+  await page.locator("button.primary").click();
+  await page.locator("pre.key").waitFor();
+  titles.push(await page.title());
+  const issued = (await page.textContent("pre.key")).trim();
+
+  await opened.go("catalog");
+  await page.locator("textarea[name=toml]").fill((await page.locator("textarea[name=toml]").inputValue()) + "\n[tiers.tour]\nextends = \"pro\"\n");
+  await page.locator("main input[name=reason]").fill(typed.reason);
+  await page.getByRole("button", { name: "Show what it does" }).click();
+  await page.locator("button.primary").click();
+  await page.waitForURL(/done=1/);
+  await opened.go("keyring");
+  await page.getByRole("button", { name: "Add a generation" }).click();
+  await page.locator("button.primary").click();
+  await page.waitForURL(/done=1/);
+
+  const stored = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]));
+  const state = JSON.stringify(await context.storageState());
+  await opened.close();
+
+  const secrets = { key, issued, email: license.email, person: license.licenseeName, user: license.userId, ...typed };
+  for (const [number, master] of (await masters()).entries()) secrets[`master ${number + 1}`] = master;
+  assert.ok(Object.keys(secrets).length >= 14 && Object.values(secrets).every((secret) => secret?.length > 6), JSON.stringify(Object.keys(secrets)));
+  assert.ok(urls.size > 20, `${urls.size} addresses`);
+  assert.ok(opened.log().includes("address"), "the log of the program is searched");
+  const places = new Map([
+    ["an address", Buffer.from([...urls].join("\n"))],
+    ["a title, which the browser's history keeps", Buffer.from(titles.join("\n"))],
+    ["the server's log", Buffer.from(opened.log())],
+    ["the storage of the page", Buffer.from(stored + state)],
+    ...files(profile).map((file) => [`the profile's ${path.relative(profile, file)}`, readFileSync(file)]),
+  ]);
+  assert.ok(places.size > 20, "the profile is on the disk");
+  const found = [...places].flatMap(([place, content]) =>
+    Object.entries(secrets).filter(([, secret]) => forms(secret).some((form) => content.includes(form))).map(([name]) => `${name} in ${place}`),
+  );
+  assert.deepEqual(found, []);
+});
