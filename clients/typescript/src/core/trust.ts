@@ -9,7 +9,7 @@ import { type FetchedTrust, type StoredTrust, readFetched, readStored, toStoredT
  * seconds. */
 export const LOOK_WITH_REQUEST_SECONDS = 20 * 3_600;
 
-/** A key that the root distrusts, or that only such keys vouch for. */
+/** A key whose stored leases do not count: it is distrusted, or distrusted keys alone vouch for it. */
 export interface FormerKey {
   readonly x: string;
   /** Second since which it does not count. What was never noted has ended long ago. */
@@ -22,7 +22,8 @@ export class TrustedKeys {
     readonly pins: Pins,
     private readonly stored: StoredTrust,
     private readonly keys: Keys,
-    /** Keys that the statement leaves out without distrusting them. A stored lease by one of them counts to its end. */
+    /** Keys that the statement leaves out without distrusting them or the keys that vouch for them. A stored answer by one of
+     * them counts to its end; nothing that arrives counts by it. */
     private readonly retired: Keys,
     private readonly former: ReadonlyMap<string, FormerKey>,
   ) {}
@@ -44,13 +45,9 @@ export class TrustedKeys {
     return this.keys.get(kid) ?? this.retired.get(kid) ?? this.former.get(kid)?.x;
   }
 
-  /** Second since which leases by the key of a `kid` do not count; `null` where they count to their end. */
+  /** Second since which stored answers by the key of a `kid` do not count; `null` where they do. */
   formerSince(kid: string): number | null {
-    return this.#isGood(kid) ? null : (this.former.get(kid)?.since ?? null);
-  }
-
-  #isGood(kid: string): boolean {
-    return this.keys.has(kid) || this.retired.has(kid);
+    return this.former.get(kid)?.since ?? null;
   }
 
   /** Each trusted `kid` with its key. */
@@ -90,13 +87,13 @@ export class TrustedKeys {
     const noted = new Map(this.stored.former);
     for (const [kid, since] of former) noted.set(kid, Math.min(since, noted.get(kid) ?? since));
     const stored = { ...this.stored, former: noted, earlier: this.stored.earlier ?? earlier };
-    const joined = await new TrustedKeys(this.pins, stored, this.keys, this.retired, this.former).#learned(
-      fetched,
-      now,
-    );
+    const joined = await this.#with(stored).#learned(fetched, now);
     const latest = lookedAt ?? this.stored.lookedAt;
-    const { pins, keys, retired } = joined;
-    return new TrustedKeys(pins, { ...joined.stored, lookedAt: latest }, keys, retired, joined.former);
+    return joined.#with({ ...joined.stored, lookedAt: latest });
+  }
+
+  #with(stored: StoredTrust): TrustedKeys {
+    return new TrustedKeys(this.pins, stored, this.keys, this.retired, this.former);
   }
 
   static async #under(pins: Pins, stored: StoredTrust, statement: Statement | null): Promise<TrustedKeys> {
@@ -110,13 +107,12 @@ export class TrustedKeys {
       const replaced = jws === statement.jws ? null : await readStatement(jws, pins.root);
       for (const [kid, x] of replaced?.keys ?? []) if (!known.has(kid)) known.set(kid, x);
     }
-    const good = new Map([...pins.former, ...known].filter(([kid]) => !statement.distrusted.has(kid)));
-    const vouched = await withEndorsed(good, stored.keys, statement.distrusted);
-    const retired = new Map([...vouched].filter(([kid]) => !keys.has(kid)));
+    const good = without(new Map([...pins.former, ...known]), statement.distrusted);
+    const retired = without(await withEndorsed(good, stored.keys, statement.distrusted), keys);
     // A distrusted key of the build's list verifies what it has signed itself, and endorses nothing.
-    const former = [...pins.former, ...(await withEndorsed(known, stored.keys))]
-      .filter(([kid]) => !keys.has(kid) && !retired.has(kid))
-      .map(([kid, x]) => [kid, { x, since: stored.former.get(kid) ?? -Infinity }] as const);
+    const verifying = new Map([...pins.former, ...(await withEndorsed(known, stored.keys))]);
+    const ended = without(without(verifying, keys), retired);
+    const former = [...ended].map(([kid, x]) => [kid, { x, since: stored.former.get(kid) ?? -Infinity }] as const);
     return new TrustedKeys(pins, stored, keys, retired, new Map(former));
   }
 
@@ -132,14 +128,13 @@ export class TrustedKeys {
     const next = { ...stored, ...replaced, lookedAt: offered === null ? stored.lookedAt : now };
     const trusted = await TrustedKeys.#under(pins, next, taken);
     const keys = await withEndorsed(trusted.keys, fetched.keys, taken?.distrusted);
-    const good = new Set([...keys.keys(), ...trusted.retired.keys()]);
     // A store that knew of no statement cannot tell that the build's former keys counted, so the build does.
-    const ofBuild = "statement" in replaced ? pins.former.keys() : [];
-    const counted = [...before.keys.keys(), ...before.retired.keys(), ...ofBuild];
-    const former = taken === null ? stored.former : notedFormer(stored.former, counted, good, now);
-    const isNoted = ({ kid, x }: ListedKey) =>
-      trusted.retired.get(kid) === x || (former.has(kid) && trusted.former.get(kid)?.x === x);
-    const known = stored.keys.filter((key) => keys.get(key.kid) === key.x || isNoted(key));
+    const ofBuild = "statement" in replaced ? pins.former : [];
+    const counted = new Map([...before.keys, ...before.retired, ...ofBuild]);
+    const counting = new Map([...keys, ...trusted.retired]);
+    const former = taken === null ? stored.former : notedFormer(stored.former, counted, counting, now);
+    const isNoted = ({ kid, x }: ListedKey) => former.has(kid) && trusted.former.get(kid)?.x === x;
+    const known = stored.keys.filter((key) => counting.get(key.kid) === key.x || isNoted(key));
     return TrustedKeys.#under(pins, { ...next, former, keys: await extended(known, fetched.keys, keys) }, taken);
   }
 }
@@ -147,16 +142,21 @@ export class TrustedKeys {
 /** Twice the capacity of a key ring. The limit is for fetched keys alone; stored ones were endorsed and stay. */
 const MAX_FETCHED_KEYS = 62;
 
-/** Notes the keys whose leases counted until now, and forgets the notes of those whose leases count. */
+/** The keys without those of some `kid`. */
+function without(keys: Keys, kids: { has(kid: string): boolean }): Map<string, string> {
+  return new Map([...keys].filter(([kid]) => !kids.has(kid)));
+}
+
+/** Notes the keys whose stored answers counted until now, and forgets the notes of those whose answers count. */
 function notedFormer(
   noted: ReadonlyMap<string, number>,
-  counted: Iterable<string>,
-  good: Iterable<string>,
+  before: Keys,
+  counting: Keys,
   now: number,
 ): Map<string, number> {
   const former = new Map(noted);
-  for (const kid of counted) if (!former.has(kid)) former.set(kid, now);
-  for (const kid of good) former.delete(kid);
+  for (const kid of before.keys()) if (!former.has(kid)) former.set(kid, now);
+  for (const kid of counting.keys()) former.delete(kid);
   return former;
 }
 
