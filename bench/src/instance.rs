@@ -89,7 +89,7 @@ impl Seat {
     }
 
     fn ask(&self, event: &Value) -> Result<Value> {
-        Ok(self.gateway.invoke(NAME, event)?.into_json()?)
+        self.gateway.invoke(NAME, event)?.into_json()
     }
 
     fn invoke(&self, event: &Value) -> Result<()> {

@@ -173,8 +173,11 @@ impl Browser {
         let origin = format!("http://{}", self.address);
         let headers =
             [("host", self.address.as_str()), ("cookie", self.cookie.as_str()), ("origin", origin.as_str())];
-        let answer = self.ask("POST", &format!("{}{page}", self.base), &headers, &body);
-        // A page that answers a form has an address of its own, to which a browser goes by itself.
+        self.led_on(self.ask("POST", &format!("{}{page}", self.base), &headers, &body))
+    }
+
+    /// A page that answers a form has an address of its own, to which a browser goes by itself.
+    fn led_on(&self, answer: ConsoleAnswer) -> ConsoleAnswer {
         match answer.header("location").strip_prefix(&self.base) {
             Some(kept) if kept.starts_with("answer/") => self.get(kept),
             _ => answer,
@@ -210,7 +213,7 @@ impl Browser {
         let origin = format!("http://{}", self.address);
         let headers =
             [("host", self.address.as_str()), ("cookie", self.cookie.as_str()), ("origin", origin.as_str())];
-        self.ask_of_type("POST", &format!("{}{page}", self.base), &headers, PARTS, &body)
+        self.led_on(self.ask_of_type("POST", &format!("{}{page}", self.base), &headers, PARTS, &body))
     }
 
     /// A page that keeps itself up to date, once it has ended.

@@ -297,10 +297,9 @@ fn requests_without_metrics_ring() {
     assert_eq!(read(asked), json!(["asked", "Invocations", { "Ref": "VerifyFunction" }, "Sum"]));
     assert_eq!(read(lines), json!(["lines", "Latency", { "Ref": "AWS::StackName" }, "SampleCount"]));
     // One request without a line rings; one line is quiet beside all requests that the throttle of 100 a second lets in.
-    let rings = |asked: u64, lines: u64| {
-        asked as i64 - 1_000_000_000 * lines as i64 >= alarm["Threshold"].as_i64().unwrap()
-    };
-    let most = 100 * lines["MetricStat"]["Period"].as_u64().unwrap();
+    let rings =
+        |asked: i64, lines: i64| asked - 1_000_000_000 * lines >= alarm["Threshold"].as_i64().unwrap();
+    let most = 100 * lines["MetricStat"]["Period"].as_i64().unwrap();
     assert!(rings(1, 0) && rings(most, 0) && !rings(0, 0) && !rings(most, 1));
 }
 

@@ -285,7 +285,8 @@ fn orders_name_limits_and_maintenance() {
 fn releases_of_a_catalog_are_checked() {
     let (stack, folder) = (TestStack::start(), Folder::new());
     let catalog = |releases: &str| format!("product = 'QF'\n[tiers.pro]\n[releases]\n{releases}");
-    let many: String = (0..=200).map(|number| format!("\"1.{number}\" = \"2026-01-01\"\n")).collect();
+    let many = (0..=200).map(|number| format!("\"1.{number}\" = \"2026-01-01\"\n"));
+    let many = many.collect::<Vec<_>>().concat();
     for (releases, sentence) in [
         ("\"<b>\" = \"2026-01-01\"\n", "release \"<b>\" must be 1 to 32 of letters, digits"),
         ("\"5.1\" = \"soon\"\n", "is not a date; write it as 2027-01-31"),

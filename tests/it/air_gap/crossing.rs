@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use falconer_client::{Licensing, PublicKeys, State};
+use falconer_client::{Licensing, LockCode, PublicKeys, State};
 use serde_json::json;
 
 use super::room::AirGap;
@@ -132,7 +132,7 @@ fn a_long_lease_has_limits_and_maintenance() {
     assert_eq!((older.status(), older.limit("agents", 0)), (State::Active, 7));
     drop(older);
     let younger = built("2024-07-01");
-    assert_eq!(younger.snapshot().lock_code.map(|code| code.name()), Some("UPDATES_ENDED"));
+    assert_eq!(younger.snapshot().lock_code.map(LockCode::name), Some("UPDATES_ENDED"));
     assert_eq!(younger.limit("agents", 0), 0);
 
     told(&gap.stack, &["set-limit", &gap.key, "agents=9"]);

@@ -238,15 +238,15 @@ fn answer_of_a_form_has_its_own_address() {
         (vec![("action", "set-seats"), ("seats", "many")], 400),
         (vec![("action", "set-seats"), ("seats", "1")], 422),
     ] {
-        let sent = send(&preview, &fields);
+        let answer = send(&preview, &fields);
         assert_eq!(
-            (sent.status, sent.body.as_str()),
+            (answer.status, answer.body.as_str()),
             (303, ""),
             "{fields:?}: nothing is shown under the form"
         );
-        let page = browser.follow(&sent);
+        let page = browser.follow(&answer);
         assert_eq!(page.status, status, "{fields:?}: {}", page.text());
-        assert_eq!(browser.follow(&sent).body, page.body, "the page can be loaded again");
+        assert_eq!(browser.follow(&answer).body, page.body, "the page can be loaded again");
     }
     let explained = send(&format!("license/{id}/explain"), &[("at", "2099-01-01")]);
     assert_eq!((explained.status, browser.follow(&explained).status), (303, 200));
@@ -336,7 +336,7 @@ fn refused_change_says_why() {
         (vec![("action", "set-limit"), ("limits", "agents=1"), ("remove", "agents")], 400, "set and removed"),
         (vec![("action", "set-limit"), ("remove", "agents")], 422, "no limit agents of its own"),
         (vec![("action", "set-updates-until"), ("covers", "day")], 400, "last day is empty"),
-        (vec![("action", "set-updates-until"), ("covers", "day"), ("until", "soon")], 400, "soon"),
+        (vec![("action", "set-updates-until"), ("covers", "day"), ("until", "soon")], 400, "is not a date"),
         (vec![("action", "set-updates-until"), ("until", "2027-03-01")], 400, "which builds are covered"),
         (vec![("action", "set-updates-until"), ("covers", "never")], 422, "so already"),
         (vec![("action", "no-such")], 400, "no change"),
