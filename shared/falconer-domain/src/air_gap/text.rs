@@ -13,7 +13,7 @@ use crate::encoding::CROCKFORD_UPPER;
 pub const MAX_TEXT_BYTES: usize = 256 * 1024;
 /// Bytes of the length before the content.
 const LENGTH_BYTES: usize = 2;
-/// Longest content, which is what [`LENGTH_BYTES`] can say.
+/// Longest content, which is what `LENGTH_BYTES` can say.
 pub const MAX_CONTENT_BYTES: usize = u16::MAX as usize;
 /// Bytes of the checksum: a slip goes unnoticed once in four thousand million.
 const CHECKSUM_BYTES: usize = 4;
