@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 # The wheel is measured, not the folder of this file.
-sys.path[0] = str(Path(__file__).parent / "tests")
+sys.path.pop(0)
+sys.path.insert(0, str(Path(__file__).parent / "tests"))
 
 from local_stack import LocalStack
 
