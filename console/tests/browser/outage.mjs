@@ -6,6 +6,9 @@ import { Front, Stack, pages, rich } from "./stack.mjs";
 /** A note that nobody wants to type twice, of several lines and signs. */
 const note = `called at nine; "renews" in March & pays by <invoice>\n${"and more of it; ".repeat(40)}`.trim();
 
+/** Pages that ask DynamoDB for nothing until something is sent. */
+const asksNoStore = ["issue", "issueMany", "moveIn", "keyring", "missing"];
+
 let stack;
 let front;
 let opened;
@@ -35,8 +38,7 @@ async function isOut(sentence) {
 for (const [state, sentence] of [["away", /Try again/], ["expired", /sign in again.*The console goes on/s]]) {
   test(`a tour goes on after a DynamoDB that is ${state}`, async () => {
     const { page } = opened;
-    for (const [name, path] of Object.entries(pages(id)).filter(([name]) => !["keyring", "missing"].includes(name))) {
-      if (name === "issue") continue;
+    for (const [name, path] of Object.entries(pages(id)).filter(([name]) => !asksNoStore.includes(name))) {
       front.state = state;
       await opened.go(path);
       await isOut(sentence);
