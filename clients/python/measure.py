@@ -1,6 +1,6 @@
 """States what the library costs an application: `measure.py WHEEL`, beside the stack of `FALCONER_TEST_STACK`.
 
-The size of the wheel, the time of `import falconer_licensing`, of opening a stored license, and of `status()`.
+The size of the wheel, the time of `import falconer_licensing`, of opening a stored license, and of `state`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def import_milliseconds() -> float:
 
 
 def with_a_stored_license(stack: LocalStack, store: Path) -> tuple[float, float, float]:
-    """Returns the median milliseconds to open a stored license, and p50 and p99 of `status()` in nanoseconds."""
+    """Returns the median milliseconds to open a stored license, and p50 and p99 of `state` in nanoseconds."""
 
     def opened() -> Licensing:
         return Licensing("QF", stack.url, keys=stack.keys, store=store)
@@ -49,13 +49,13 @@ def with_a_stored_license(stack: LocalStack, store: Path) -> tuple[float, float,
     for _ in range(RUNS):
         begun = time.perf_counter()
         with opened() as licensing:
-            assert licensing.status() == State.ACTIVE
+            assert licensing.state == State.ACTIVE
             opens.append((time.perf_counter() - begun) * 1000)
     with opened() as licensing:
         times = []
         for _ in range(CALLS):
             called = time.perf_counter_ns()
-            licensing.status()
+            _ = licensing.state
             times.append(time.perf_counter_ns() - called)
     hundredths = statistics.quantiles(times, n=100)
     return statistics.median(opens), hundredths[49], hundredths[98]
@@ -67,5 +67,5 @@ with tempfile.TemporaryDirectory() as folder:
     opening, p50, p99 = with_a_stored_license(local, Path(folder) / "license.db")
 print(
     f"{wheel.name}: {wheel.stat().st_size / 2**20:.1f} MiB; import {import_milliseconds():.0f} ms; "
-    f"open a stored license {opening:.1f} ms; status() {p50:.0f} ns at p50, {p99:.0f} ns at p99"
+    f"open a stored license {opening:.1f} ms; state {p50:.0f} ns at p50, {p99:.0f} ns at p99"
 )
