@@ -142,7 +142,7 @@ impl BulkIssue {
         let unknown = orders.unknown(&issue_csv::COLUMNS);
         if !unknown.is_empty() {
             let (unknown, known) = (unknown.join(", "), issue_csv::COLUMNS.join(", "));
-            return Err(bad(format!("there is no column {unknown} for orders; there are {known}")));
+            return Err(bad(format!("an order has no column {unknown}; its columns are {known}")));
         }
         Ok(orders)
     }

@@ -165,7 +165,9 @@ fn set_limit(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {
     let settings: Vec<_> = form.get("limits").unwrap_or_default().split_whitespace().collect();
     let removed: Vec<_> = form.all("remove").map(str::trim).collect();
     if settings.is_empty() && removed.is_empty() {
-        return Err(bad("there is no limit here; write one as agents=10, or tick one to give it back"));
+        return Err(bad(
+            "no limit was given; write one as agents=10, or tick one to give it back to the tier",
+        ));
     }
     let change = LimitsChange::read(settings.iter().copied(), removed.iter().copied());
     let change = change.map_err(|why| Trouble::BadInput(why.to_string()))?;

@@ -111,7 +111,7 @@ mod tests {
         let form = form("multipart/form-data; boundary=b", PARTS).await;
         assert_eq!(form.get("csrf"), Some("token"));
         let files: Vec<_> = form.files().iter().map(|file| (file.name.as_str(), &file.bytes[..])).collect();
-        assert_eq!(files, [("a.csv", &b"a,b"[..])], "a field without a chosen file is none");
+        assert_eq!(files, [("a.csv", &b"a,b"[..])], "a file field without a file is left out");
     }
 
     #[tokio::test]

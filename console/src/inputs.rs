@@ -21,7 +21,7 @@ const MAX_STEM_CHARS: usize = 40;
 /// A file as it came. No `Debug`: it holds keys and people.
 #[derive(Clone)]
 pub(crate) struct Input {
-    /// Its name, for people; a pasted text has a made-up one.
+    /// The name that people see; a pasted text gets one from its page.
     pub(crate) name: String,
     pub(crate) bytes: Bytes,
 }

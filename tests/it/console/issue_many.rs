@@ -169,7 +169,7 @@ fn one_bad_order_stops_all() {
     for (orders, sentence) in [
         ("", "The file is empty"),
         ("user,days\nu,30\n", "names no column that is needed (tier)"),
-        ("tier,color\npro,red\n", "There is no column color for orders"),
+        ("tier,color\npro,red\n", "An order has no column color"),
         ("PK\u{3}\u{4}rest", "a workbook"),
         (&format!("{head}pro,u,,30,yes\n"), "1 of 1 orders are not in order"),
         (&format!("{head}gold,u,,30,\npro,u,,1,\n"), "product QF has no tier gold"),
