@@ -14,8 +14,8 @@ use crate::stage::{IssuedLicense, Stage, event};
 use crate::subject::{MeasuredProgram, Road, Roads, Subjects};
 
 /// Two lengths of a run: what is done once falls out of their difference.
-const SHORT: usize = 20;
-const LONG: usize = 120;
+pub(crate) const SHORT: usize = 20;
+pub(crate) const LONG: usize = 120;
 /// Starts over TLS, of which the least counts: under callgrind a handshake takes so long that the time given to a connection
 /// may pass, and it is made again.
 const TLS_STARTS: usize = 4;
@@ -64,16 +64,24 @@ pub(crate) fn count(
         .collect()
 }
 
-struct Counter<'a> {
-    stage: &'a Stage,
-    customer: &'a IssuedLicense,
-    event: &'a Value,
-    folder: &'a Path,
+/// Everything that a run under callgrind needs.
+pub(crate) struct Counter<'a> {
+    pub(crate) stage: &'a Stage,
+    pub(crate) customer: &'a IssuedLicense,
+    pub(crate) event: &'a Value,
+    pub(crate) folder: &'a Path,
 }
 
 impl Counter<'_> {
     /// Instructions from the start until `times` verifications are done, their audit rows with them.
     fn run(&self, subject: &MeasuredProgram, road: &Road, times: usize) -> Result<u64> {
+        let text = self.written(subject, road, times)?;
+        let total = text.lines().rev().find_map(|line| line.strip_prefix("totals: "));
+        total.and_then(|total| total.trim().parse().ok()).context("callgrind wrote no total")
+    }
+
+    /// The file that callgrind writes of the same.
+    pub(crate) fn written(&self, subject: &MeasuredProgram, road: &Road, times: usize) -> Result<String> {
         let environment: BTreeMap<_, _> = road.environment(self.stage, self.customer)?;
         let file = self.folder.join("callgrind.out");
         let under = ["valgrind", "--quiet", "--tool=callgrind"]
@@ -86,9 +94,6 @@ impl Counter<'_> {
         instance.invoke(self.event, times)?;
         instance.invocations(times)?;
         instance.end()?;
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let total = text.lines().rev().find_map(|line| line.strip_prefix("totals: "));
-        total.and_then(|total| total.trim().parse().ok()).context("callgrind wrote no total")
+        std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))
     }
 }

@@ -15,6 +15,7 @@ mod load;
 mod machine;
 mod memory;
 mod process;
+mod profile;
 mod report;
 mod road;
 mod servers;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::instructions::Counter;
 use crate::machine::MachineInfo;
 use crate::report::Report;
 use crate::share::ShareEffort;
@@ -50,6 +52,8 @@ struct BenchArguments {
 enum BenchCommand {
     /// Measure.
     Bench(BenchOptions),
+    /// Print where the instructions go, crate by crate.
+    Profile(ProfileOptions),
     /// Mixed traffic for minutes, with functions killed and an outage in between.
     Load(load::LoadOptions),
 }
@@ -82,6 +86,16 @@ struct BenchOptions {
     only: Vec<Part>,
 }
 
+#[derive(Args)]
+struct ProfileOptions {
+    /// The folder of our built functions, with line tables.
+    #[arg(long)]
+    programs: PathBuf,
+    /// The folder of the built rivals, the same.
+    #[arg(long)]
+    rivals: PathBuf,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     Instructions,
@@ -95,8 +109,25 @@ enum Part {
 fn main() -> Result<()> {
     match BenchArguments::parse().command {
         BenchCommand::Bench(options) => bench(&options),
+        BenchCommand::Profile(options) => profile(&options),
         BenchCommand::Load(options) => load::run(&options),
     }
+}
+
+fn profile(options: &ProfileOptions) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let programs = |path: &Path| std::path::absolute(path);
+    let built = Built {
+        programs: programs(&options.programs)?,
+        rivals: programs(&options.rivals)?,
+        python: PathBuf::new(),
+    };
+    let stage = Stage::set()?;
+    let roads = Roads::build(&stage, folder.path())?;
+    let customer = stage.issue(1)?;
+    let event = stage::event(&customer.key)?;
+    let counter = Counter { stage: &stage, customer: &customer, event: &event, folder: folder.path() };
+    profile::print(&counter, &roads, &Subjects::of(&built))
 }
 
 fn bench(options: &BenchOptions) -> Result<()> {

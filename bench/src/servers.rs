@@ -277,7 +277,7 @@ pub(crate) fn bytes(stage: &Stage, programs: &Path) -> Result<Bytes> {
     let begun = Instant::now();
     let line = loop {
         let logs = ours.gateway.logs();
-        if let Some(line) = logs.iter().find(|line| line.text.contains("\"message\":\"request\"")) {
+        if let Some(line) = logs.iter().find(|line| line.text.contains("\"_aws\"")) {
             break line.text.len() + 1;
         }
         ensure!(begun.elapsed() < CALL_TIMEOUT, "a verification wrote no line");

@@ -19,6 +19,8 @@ const RIVAL_NAMES: [&str; 3] = ["hello", "bare-calls", "sdk-defaults"];
 const FUNCTIONS: &str = "functions";
 const RIVALS: &str = "rivals";
 const HEADLESS: &str = "headless";
+/// Both once more, with the lines that a profile needs.
+const PROFILED: &str = "profiled";
 const RESULTS: &str = "docs/results";
 
 const BUILD_FAILED: &str = "the build failed: the compiler's message is above";
@@ -32,6 +34,9 @@ pub(crate) struct Bench {
     /// Only these measurements; the driver knows their names.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
+    /// Only where the instructions go, crate by crate, for Falconer and the bare calls.
+    #[arg(long, conflicts_with_all = ["quick", "only", "seed"])]
+    profile: bool,
     /// The document that holds the Flask server.
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
@@ -47,6 +52,9 @@ pub(crate) struct Load {
 
 /// Builds Falconer and the rivals, installs what they need, and measures them side by side.
 pub(crate) fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
+    if options.profile {
+        return profile(workspace);
+    }
     let seed = seed(workspace, options.seed.as_deref())?;
     build_functions(workspace)?;
     for rival in RIVAL_NAMES {
@@ -75,6 +83,23 @@ pub(crate) fn run(workspace: &Workspace, options: &Bench) -> Result<()> {
         drive.arg("--only").args(&options.only);
     }
     step::run(&mut drive, "the bench failed: its message is above")
+}
+
+/// Builds what is compared by instructions with its line tables, and prints each crate's part.
+fn profile(workspace: &Workspace) -> Result<()> {
+    packages::ensure(workspace, &Package::VALGRIND)?;
+    for of in [&["--package", "verify"][..], &["--manifest-path", RIVALS_MANIFEST, "--package", "bare-calls"]]
+    {
+        let mut build = release_build(workspace, PROFILED);
+        build.args(of).env("CARGO_PROFILE_RELEASE_DEBUG", "line-tables-only");
+        build.env("CARGO_PROFILE_RELEASE_STRIP", "none");
+        step::run(&mut build, BUILD_FAILED)?;
+    }
+    let built = workspace.measured(PROFILED).join("release");
+    let mut drive = workspace.cargo();
+    drive.args(["run", "--profile", "measured", "--package", "falconer-bench", "--", "profile"]);
+    drive.arg("--programs").arg(&built).arg("--rivals").arg(&built);
+    step::run(&mut drive, "the profile failed: its message is above")
 }
 
 /// Builds Falconer and keeps it under load.

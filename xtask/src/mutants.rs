@@ -1,4 +1,4 @@
-//! `cargo xtask mutants`: every rule of the domain changed once, to see whether a test notices.
+//! `cargo xtask mutants`: every rule of the domain and of the client's states changed once, to see whether a test notices.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,8 +9,22 @@ use crate::step;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// The rules.
-const SOURCES: &str = "shared/falconer-domain/src";
+/// Packages with rules.
+const PACKAGES: [&str; 2] = ["falconer-domain", "falconer-client"];
+/// The folders of their sources. A file may be named as it is called within one of them.
+const SOURCES: [&str; 2] = ["shared/falconer-domain/src", "clients/rust/src"];
+/// The rules: the domain whole, and what the state of a client follows from.
+const RULES: [&str; 9] = [
+    "shared/falconer-domain/src/**/*.rs",
+    "clients/rust/src/clock.rs",
+    "clients/rust/src/decision.rs",
+    "clients/rust/src/seal.rs",
+    "clients/rust/src/signed.rs",
+    "clients/rust/src/state.rs",
+    "clients/rust/src/timeline.rs",
+    "clients/rust/src/trust.rs",
+    "clients/rust/src/trust/*.rs",
+];
 /// The document that judges each change that no test notices.
 const JUDGED: &str = "docs/mutants.md";
 /// The beginning of a line there.
@@ -25,29 +39,26 @@ const FINISHED: [i32; 2] = [2, 3];
 /// Options of `cargo xtask mutants`.
 #[derive(clap::Args)]
 pub(crate) struct Mutants {
-    /// Only these files, as they are called within `shared/falconer-domain/src`. All of them take half an hour.
+    /// Only these files, as they are called within `shared/falconer-domain/src` or `clients/rust/src`. All rules take an hour.
     #[arg(value_name = "FILE")]
     files: Vec<String>,
 }
 
-/// Runs cargo-mutants on `falconer-domain`, and holds what survives against what was judged.
+/// Runs cargo-mutants on the rules, and holds what survives against what was judged.
 pub(crate) fn run(workspace: &Workspace, options: &Mutants) -> Result<()> {
     let mutants = tools::CARGO_MUTANTS.find(workspace)?;
     let folder = workspace.target("mutants")?;
-    let files: Vec<_> = options.files.iter().map(|file| format!("{SOURCES}/{file}")).collect();
-    for file in &files {
-        if !workspace.root.join(file).is_file() {
-            bail!("there is no {file}; name a file as it is called within {SOURCES}");
-        }
-    }
+    let files = options.files.iter().map(|file| source(workspace, file)).collect::<Result<Vec<_>>>()?;
+    let wanted = if files.is_empty() { RULES.map(str::to_owned).into() } else { files.clone() };
     // Most changes are noticed at once. Only what was not has to pass properties of full length, and the model.
     for (cases, tests) in
         [(Some(FEW_CASES), &["--cargo-arg=--lib"][..]), (None, &["--cargo-arg=--tests", "--iterate"])]
     {
         let mut mutate = workspace.command(&mutants);
         mutate.envs(cases.map(|cases| ("PROPTEST_CASES", cases)));
-        mutate.args(["mutants", "--package", "falconer-domain", "--jobs", "2", "--output"]).arg(&folder);
-        mutate.args(files.iter().flat_map(|file| ["--file", file])).args(tests);
+        mutate.args(["mutants", "--jobs", "2", "--output"]).arg(&folder);
+        mutate.args(PACKAGES.into_iter().flat_map(|package| ["--package", package]));
+        mutate.args(wanted.iter().flat_map(|file| ["--file", file])).args(tests);
         let status = step::watch(&mut mutate)?;
         if !status.success() && !status.code().is_some_and(|code| FINISHED.contains(&code)) {
             bail!("cargo-mutants could not do its work: its message is above");
@@ -61,6 +72,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Mutants) -> Result<()> {
     let mut judged = judgements(&judged);
     judged.retain(|item| files.is_empty() || files.iter().any(|file| item.starts_with(file.as_str())));
     compare(&survivors(&missed), &judged)
+}
+
+/// The path of a file that was named as it is called within one of the folders.
+fn source(workspace: &Workspace, file: &str) -> Result<String> {
+    let mut paths = SOURCES.iter().map(|folder| format!("{folder}/{file}"));
+    let found = paths.find(|path| workspace.root.join(path).is_file());
+    found.with_context(|| {
+        format!("there is no {file}; name a file as it is called within {}", SOURCES.join(" or "))
+    })
 }
 
 /// Both are the same, or which are not.
