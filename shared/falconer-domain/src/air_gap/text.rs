@@ -182,12 +182,12 @@ fn decoded(symbols: &[u8], count: usize) -> Option<Vec<u8>> {
         let value = CROCKFORD_UPPER.decode(&[*symbol, b'0']).ok()?[0] >> 3;
         held = (held << CHAR_BITS) | u32::from(value);
         bits += 5;
-        if bits >= 8 && bytes.len() < count {
+        if bits >= 8 {
             bits -= 8;
             bytes.push(u8::try_from((held >> bits) & 0xFF).ok()?);
         }
     }
-    (bytes.len() == count).then_some(bytes)
+    Some(bytes)
 }
 
 fn checksum(kind: TextKind, content: &[u8]) -> [u8; CHECKSUM_BYTES] {
@@ -243,6 +243,7 @@ mod tests {
             file.replace('\n', " =\n\n\t"),
             short.to_lowercase(),
             format!("{} {retyped}", mark.replace('-', "\u{2011}")),
+            format!("{}{body}", mark.replace('-', "\u{FF0D}").replace(':', "\u{FF1A}")),
             format!("Dear Ms Example,\n\nhere it is:\n{quoted}\nKind regards\nYour vendor, 7 Lane, U-Town"),
             short.chars().flat_map(|c| [c, '\u{200B}', ' ']).collect(),
         ] {
