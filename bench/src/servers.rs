@@ -285,3 +285,17 @@ pub(crate) fn bytes(stage: &Stage, programs: &Path) -> Result<Bytes> {
     };
     Ok(Bytes { response: (headers + body) as u64, log: line as u64 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::debug_programs;
+
+    /// The lengths that `docs/costs.md` counts with, at most.
+    #[test]
+    fn a_verification_sends_and_logs_bytes() {
+        let bytes = bytes(&Stage::set().unwrap(), &debug_programs()).unwrap();
+        assert!((1_000..=1_500).contains(&bytes.response), "{bytes:?}");
+        assert!((300..=512).contains(&bytes.log), "{bytes:?}");
+    }
+}

@@ -158,3 +158,10 @@ pub(crate) fn now() -> UnixMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
+
+/// The functions that were built for tests, beside the test program.
+#[cfg(test)]
+pub(crate) fn debug_programs() -> PathBuf {
+    let told = std::env::var_os("FALCONER_BIN_DIR").map(PathBuf::from);
+    told.unwrap_or_else(|| std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned())
+}
