@@ -18,7 +18,7 @@ pub(crate) const SHORT: usize = 20;
 pub(crate) const LONG: usize = 120;
 /// Starts over TLS, of which the least counts: under callgrind a handshake takes so long that the time given to a connection
 /// may pass, and it is made again.
-const TLS_STARTS: usize = 4;
+pub(crate) const TLS_STARTS: usize = 4;
 
 /// Instructions of one program.
 #[derive(Debug, Serialize)]

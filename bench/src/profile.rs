@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::figures::real;
-use crate::instructions::{Counter, LONG, SHORT};
+use crate::instructions::{Counter, LONG, SHORT, TLS_STARTS};
 use crate::subject::{MeasuredProgram, Road, Roads, Subjects};
 
 /// Instructions by crate.
@@ -22,7 +22,12 @@ const REST: &str = "every other";
 
 /// Prints three tables: a start over plain HTTP, one over TLS, and a warm verification.
 pub(crate) fn print(counter: &Counter<'_>, roads: &Roads, subjects: &Subjects) -> Result<()> {
-    let start = |subject: &MeasuredProgram, road: &Road| Ok(crates(&counter.written(subject, road, 0)?));
+    let start = |subject: &MeasuredProgram, road: &Road| {
+        // The least of them, as for P1: a handshake that is made again is not counted.
+        let starts = (0..TLS_STARTS).map(|_| Ok(crates(&counter.written(subject, road, 0)?)));
+        let starts = starts.collect::<Result<Vec<Crates>>>()?;
+        starts.into_iter().min_by_key(|crates| crates.values().sum::<i64>()).context("it was started")
+    };
     let each = |subject: &MeasuredProgram, road: &Road| {
         let short = crates(&counter.written(subject, road, SHORT)?);
         let mut long = crates(&counter.written(subject, road, LONG)?);
