@@ -558,6 +558,23 @@ fn two_rotations_at_once_give_one_key() {
     is_rotated_once(&stack, &ids, &one);
 }
 
+/// The table comes back from a backup of before the rotation, and its list was mailed already: those keys are good again.
+#[test]
+fn restored_table_gets_the_mailed_keys() {
+    let (stack, ids) = many(12);
+    let ring = stack.secrets.current(&stack.settings.master_key_secret_id);
+    let restored = TestStack::with(&TestStackOptions { ring, ..TestStackOptions::default() });
+    ids.iter().for_each(|id| restored.put_item(&stack.item(id)));
+    let folder = Folder::new();
+    let [mailed, again] = [(&stack, "mailed.csv"), (&restored, "again.csv")].map(|(stack, name)| {
+        let output = rotation(stack, &folder.path(name)).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        listed(stack, &folder.path(name))
+    });
+    assert_eq!(again, mailed);
+    is_rotated_once(&restored, &ids, &again);
+}
+
 /// A list that cannot be written costs no key, and a table that fails is asked again later.
 #[test]
 fn no_key_is_lost_when_the_list_fails() {

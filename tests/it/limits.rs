@@ -260,11 +260,44 @@ fn guessed_keys_are_limited_by_address() {
     assert_eq!(over.header("ratelimit-policy"), Some(r#""verify";q=3;w=60"#));
 }
 
+/// A refusal by the shared counter counts for none of the limits in memory, as one from memory does.
+#[test]
+fn refusal_by_the_counter_uses_up_nothing() {
+    let settings = [
+        ("RATE_LIMIT_PER_MINUTE", 3),
+        ("RATE_LIMIT_PER_ADDRESS_PER_MINUTE", 10),
+        ("VERIFIES_PER_LICENSE_PER_MINUTE", 8),
+    ];
+    let settings = settings.map(|(name, number)| (name, number.to_string())).into();
+    let stack = TestStack::with(&TestStackOptions { settings, ..TestStackOptions::default() });
+    let keys = [(); 4].map(|()| stack.put(Fixture::pro()));
+    let said = |address: &str, key: &str, count: usize| -> Vec<String> {
+        let asked = (0..count).map(|_| stack.post_from(address, "/api/verify", &json!({ "license": key })));
+        let policy = |reply: &Reply| reply.header("ratelimit-policy").map(str::to_owned);
+        asked.map(|reply| policy(&reply).unwrap_or_else(|| reply.code().to_owned())).collect()
+    };
+    let over = |policy: &str, quota: usize| format!("\"{policy}\";q={quota};w=60");
+    let three = ["VALID", "VALID", "VALID", &over("verify", 3)].map(str::to_owned);
+    wait_for_room_in_the_minute();
+    for key in &keys[..3] {
+        assert_eq!(said("203.0.113.1", key, 4), three, "three customers in one office");
+    }
+    assert_eq!(said("203.0.113.1", &keys[3], 2), ["VALID".to_owned(), over("address", 10)]);
+    for home in ["203.0.113.2", "203.0.113.3"] {
+        assert_eq!(said(home, &keys[3], 4), three, "one customer at two places");
+    }
+    assert_eq!(said("203.0.113.4", &keys[3], 2), ["VALID".to_owned(), over("license", 8)]);
+}
+
+/// The limit of an address is on as well: junk uses up nothing of it.
 #[test]
 fn junk_never_locks_out_customers() {
-    let stack = license_at_address();
+    let settings = ["RATE_LIMIT_PER_MINUTE", "RATE_LIMIT_PER_ADDRESS_PER_MINUTE"];
+    let settings = settings.map(|name| (name, LIMIT.to_string())).into();
+    let stack = TestStack::with(&TestStackOptions { settings, ..TestStackOptions::default() });
     let key = stack.put(Fixture::pro());
+    wait_for_room_in_the_minute();
     let junk: Vec<_> = (0..60).map(|_| stack.verify("QF-PRO-JUNK").status).collect();
     assert!(junk.contains(&401) && junk.contains(&429), "junk has a limit of its own: {junk:?}");
-    assert_eq!(stack.verify(&key).status, 200);
+    assert_eq!(stack.verify(&key).code(), "VALID");
 }

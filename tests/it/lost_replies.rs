@@ -2,7 +2,7 @@
 
 use falconer_domain::LicenseId;
 use falconer_emulators::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, Machine, Reply, TestStack, now};
+use falconer_tests::{Fixture, MASTER_A, MASTER_B, Machine, Reply, TestStack, TestStackOptions, now};
 use serde_json::Value;
 
 use crate::history::History;
@@ -154,9 +154,9 @@ fn transaction_conflict_is_retried() {
 
 #[test]
 fn refuses_changes_during_outage() {
-    let stack = TestStack::with(&falconer_tests::TestStackOptions {
+    let stack = TestStack::with(&TestStackOptions {
         settings: vec![("RATE_LIMIT_PER_MINUTE", LIMIT.to_string())],
-        ..falconer_tests::TestStackOptions::default()
+        ..TestStackOptions::default()
     });
     for case in CASES {
         let (key, id) = case.license(&stack);
@@ -185,6 +185,33 @@ fn refuses_changes_during_outage() {
         assert_eq!(case.send(&stack, &key).code(), case.code, "{}", case.endpoint);
     }
     assert_eq!(stack.gateway().starts().len(), stack.instances(), "nobody was killed or died");
+}
+
+/// An imported key is counted by its address until its license was found, and by its license from then on. Neither is done
+/// without.
+#[test]
+fn refuses_imported_changes_during_outage() {
+    let ring = format!(r#"{{"current":"1","imported":"2","1":"{MASTER_A}","2":"{MASTER_B}"}}"#);
+    let stack = TestStack::with(&TestStackOptions {
+        ring: Some(ring),
+        settings: vec![("RATE_LIMIT_PER_MINUTE", LIMIT.to_string())],
+        ..TestStackOptions::default()
+    });
+    let typed = "ABC-123-FIXTURE";
+    stack.speak(typed);
+    let id = stack.license_id(typed);
+    let of_key = id.clone();
+    stack.put(Fixture::pro().seats(2).with(move |new, _| new.license.id = of_key));
+    for (known, machine) in [("not found yet", "first"), ("found", "second")] {
+        let (machine, before) = (Machine::named(machine), stack.item(&id));
+        stack.dynamodb.break_all(Matcher::resource(stack.settings.rate_limits_table.clone()), Fault::Reset);
+        let reply = stack.activate(typed, &machine);
+        let said = (reply.status, reply.code(), reply.header("retry-after"));
+        assert_eq!(said, (503, "UNAVAILABLE", Some("2")), "{known}");
+        stack.dynamodb.heal();
+        assert_eq!(stack.item(&id), before, "{known}");
+        assert_eq!(stack.activate(typed, &machine).code(), "ACTIVATED", "{known}");
+    }
 }
 
 /// A refresh that only notes the hour meets a transaction on its license, such as another device's activation.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use falconer_domain::LicenseId;
+use falconer_aws::StoreError;
+use falconer_aws::store::LastRequest;
+use falconer_domain::{LicenseId, UnixMillis};
 use falconer_emulators::gateway::peak_overlap;
 use falconer_emulators::tap::{Fault, Matcher};
-use falconer_tests::{Fixture, Machine, Reply, TestStack, TestStackOptions};
+use falconer_tests::{Fixture, Machine, Reply, TestStack, TestStackOptions, now};
 use serde_json::{Value, json};
 
 use crate::history::History;
@@ -168,4 +170,23 @@ fn three_lost_races_are_409() {
     stack.dynamodb.heal();
     stack.dynamodb.break_next(2, Matcher::operation("TransactWriteItems"), lost);
     assert_eq!(stack.activate(&key, &machine).code(), "ACTIVATED", "the third decision is not too late");
+}
+
+/// A write that says nothing, such as the hour of a refresh, is no transaction. Its condition is the same: a device that
+/// was bound meanwhile stays bound.
+#[test]
+fn quiet_write_takes_nothing_back() {
+    let stack = TestStack::start();
+    let [first, second] = ["first", "second"].map(Machine::named);
+    let key = stack.put(Fixture::pro().seats(2).bound(1, &first, UnixMillis(now().0 - 7_200_000)));
+    let id = stack.license_id(&key);
+    let read = stack.wait(stack.store.license(&id)).unwrap().expect("a license");
+    assert_eq!(stack.activate(&key, &second).code(), "ACTIVATED");
+    let before = stack.item(&id);
+    let mut seen = read.license.clone();
+    seen.devices.values_mut().for_each(|device| device.seen_at = now());
+    let request = LastRequest { id: "quiet", code: "REFRESHED" };
+    let saved = stack.wait(stack.store.save(&read.guard, &read.license, &seen, request));
+    assert!(matches!(saved, Err(StoreError::Conflict)), "{saved:?}");
+    assert_eq!(stack.item(&id), before, "both devices");
 }

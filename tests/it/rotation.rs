@@ -11,7 +11,7 @@ use falconer_operator::issue::{Issuer, KeyForm};
 use falconer_operator::keyring::operations as keyring;
 use falconer_operator::keyring::{EditRefusal, PROMOTE_AFTER_MILLIS};
 use falconer_tests::{
-    Fixture, RaisedOnLeaving, Reply, TestStack, TestStackOptions, anonymous_order, turned_clock,
+    Fixture, MASTER_B, RaisedOnLeaving, Reply, TestStack, TestStackOptions, anonymous_order, turned_clock,
 };
 use serde_json::{Value, json};
 
@@ -219,6 +219,33 @@ fn good_ring_survives_outage_and_bad_ring() {
         instances.pass(10).await;
         assert_eq!(instances.verify(&[&key]).await[0].0, "VALID");
         assert!(instances.apps[0].ring.age().await.unwrap() < MINUTE, "read again");
+    });
+}
+
+/// A text that is not a ring counts for nothing. Another ring cannot be told from the next one of a rotation: it counts within
+/// 300 s, and so does the good one when it is moved back.
+#[test]
+fn another_ring_counts_until_moved_back() {
+    let stack = TestStack::start();
+    let key = stack.put(Fixture::pro());
+    let secret = &stack.settings.master_key_secret_id;
+    let good = stack.secrets.current(secret).unwrap();
+    let runtime = turned_clock();
+    let mut instances = Instances::new(&stack, 1);
+    runtime.block_on(async {
+        assert_eq!(instances.verify(&[&key]).await[0].0, "VALID");
+        for (mistaken, code) in [
+            ("not a ring".to_owned(), "VALID"),
+            (json!({ "current": "3", "3": MASTER_B }).to_string(), "INVALID_SIGNATURE"),
+        ] {
+            stack.secrets.put(secret, &mistaken);
+            assert_eq!(instances.verify(&[&key]).await[0].0, "VALID", "held");
+            instances.pass(5).await;
+            assert_eq!(instances.verify(&[&key]).await[0].0, code, "{mistaken}");
+            stack.secrets.put(secret, &good);
+            instances.pass(5).await;
+            assert_eq!(instances.verify(&[&key]).await[0].0, "VALID", "moved back");
+        }
     });
 }
 

@@ -251,8 +251,8 @@ impl Rotation<'_> {
         Ok(Some(renewed(&row, old_key, key, id.clone(), CameTo::There)))
     }
 
-    /// The same key in every run, so that a list of a run that was killed names no key that was never given. Another
-    /// one only where that key has a license already, as after a restore of single rows.
+    /// The same key in every run, so that tables which were restored to a moment before one get the keys that were
+    /// mailed. Another one only where that key has a license already, as after a restore of single rows.
     async fn key_for(&self, row: &LicenseRow, tries: u32) -> Result<LicenseKey, RotationError> {
         let (home, license) = (self.ring.current(), &row.license);
         // Lower case, which no folded key of a sheet is.

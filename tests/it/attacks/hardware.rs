@@ -80,8 +80,11 @@ fn swapped_hardware_gets_no_seat_or_lease() {
 fn drift_never_moves_a_seat() {
     let stack = TestStack::start();
     let [ours, theirs] = series();
-    let key = stack.put(Fixture::pro().bound(1, &ours, ago(30 * DAY)));
+    let key = stack.put(Fixture::pro());
     let id = stack.license_id(&key);
+    // Beside them two parts more, so that a second foreign part would still be fewer than half of them.
+    let more = json!({ "disk": "fixture-hardware-disk", "machine_id": "fixture-hardware-machine-id" });
+    assert_eq!(stack.post("/api/activate-sync", &swapped(&ours, &key, &more)).code(), "ACTIVATED");
     // Step by step: one foreign part, then the next one, in every order and as often as anybody likes.
     let steps = [
         json!({ "board": theirs.board }),
@@ -92,16 +95,19 @@ fn drift_never_moves_a_seat() {
     let mut codes = Vec::new();
     for _ in 0..3 {
         for parts in &steps {
-            let reply = stack.post("/api/activate-sync", &swapped(&ours, &key, parts));
+            let mut parts = parts.clone();
+            parts.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let reply = stack.post("/api/activate-sync", &swapped(&ours, &key, &parts));
             codes.push(reply.code().to_owned());
         }
     }
     assert_eq!(codes.iter().filter(|code| *code == "DRIFTED").count(), 1, "one part in a week: {codes:?}");
-    let device = &stack.stored(&id).devices[&device_id(1)];
+    let license = stack.stored(&id);
+    let [device] = license.devices.values().collect::<Vec<_>>().try_into().expect("one device");
     let learned = device.components.values().filter(|part| part.learned_at.is_some()).count();
     assert_eq!(learned, 1);
     assert_eq!(stack.post("/api/verify", &theirs.request(&key)).code(), "HARDWARE_MISMATCH");
-    assert_eq!(stack.post("/api/verify", &ours.request(&key)).code(), "VALID");
+    assert_eq!(stack.post("/api/verify", &swapped(&ours, &key, &more)).code(), "VALID");
 }
 
 #[test]

@@ -229,8 +229,9 @@ fn answer_for_other_hardware_is_refused() {
         server.send(&TransportRequest::new(endpoint, body.as_deref()))
     });
     let got = thief.activate(&key, "", "");
-    assert_ne!(thief.status(), State::Active, "{got:?}");
-    assert!(!thief.has_feature("backtesting"), "{got:?}");
+    assert_eq!(got, Err(FailureKind::Answer(InvalidAnswer::OtherMachine).into()), "the answer is not taken");
+    assert_ne!(thief.status(), State::Active);
+    assert!(!thief.has_feature("backtesting"));
     let _ = thief.refresh();
     assert_ne!(thief.status(), State::Active);
     assert_eq!(owner.status(), State::Active);

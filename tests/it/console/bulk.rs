@@ -9,6 +9,7 @@ use falconer_tests::{Fixture, Machine, TestStack, now};
 use serde_json::json;
 
 use super::{Browser, ConsoleAnswer};
+use crate::issuing::falconer;
 use crate::manners::Folder;
 use crate::operator::told;
 
@@ -185,6 +186,25 @@ fn outage_in_the_middle_is_gone_on_from() {
         assert_eq!(noted, 1, "once each");
     }
     let _ = writes;
+}
+
+/// The change itself was lost, not its answer alone, and another operator has made the same one since.
+#[test]
+fn same_change_of_somebody_else_stays_theirs() {
+    let stack = TestStack::start();
+    let ids = put(&stack, 1);
+    let browser = Browser::open(&stack, &[]);
+    let fields = [("action", "note"), ("note", "kept"), ("reason", "ticket 8")];
+    let (page, _) = previewed(&browser, &ids, &fields);
+    stack.dynamodb.break_all(Matcher::operation("TransactWriteItems"), Fault::internal());
+    let failed = changed(&browser, &page);
+    assert!(failed.text().contains("The answer was lost"), "{}", failed.text());
+    stack.dynamodb.heal();
+    let mut other = falconer(&stack);
+    other.env("FALCONER_ACTOR", "another-operator").args(["--yes", "note", ids[0].as_str(), "kept"]);
+    assert!(other.args(["--reason", "ticket 8"]).output().unwrap().status.success());
+    let done = changed(&browser, &page);
+    assert!(done.text().contains("0 changed, 1 changed meanwhile by somebody else"), "{}", done.text());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::{App, Endpoint, Request, Response};
-use falconer_tests::{Fixture, Machine, TestStack, turned_clock};
+use falconer_tests::{Fixture, Machine, TestStack, pass, turned_clock};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -105,6 +105,37 @@ fn starts_nothing_in_last_half_second() {
             let (status, code) = told(app.respond(&late).await, &late, &endpoint);
             assert_eq!((status, code), (503, json!("UNAVAILABLE")), "{}", endpoint.name);
             assert!(stack.dynamodb.records().is_empty(), "{}", endpoint.name);
+        });
+    }
+}
+
+/// There was time for the read and there is none for the commit, whose answer would hardly come.
+#[test]
+fn commits_nothing_in_last_half_second() {
+    let stack = TestStack::start();
+    let (reads, commits) = (Matcher::operation("GetItem"), Matcher::operation("TransactWriteItems"));
+    for (endpoint, _) in endpoints().into_iter().filter(|(endpoint, _)| endpoint.name != "verify") {
+        let app = App::new(endpoint.clone(), stack.settings.clone(), &stack.tapped);
+        let (key, other) = (license(&stack, &endpoint), license(&stack, &endpoint));
+        turned_clock().block_on(async {
+            let warm = call(&endpoint, &other, Duration::from_secs(60));
+            assert_eq!(told(app.respond(&warm).await, &warm, &endpoint).0, 200, "{}", endpoint.name);
+            stack.forget();
+            stack.dynamodb.break_all(reads.clone(), Fault::Delay(Duration::from_millis(50)));
+            let late = call(&endpoint, &key, Duration::from_secs(1));
+            let mut answer = Box::pin(app.respond(&late));
+            while stack.dynamodb.matching(&reads).is_empty() {
+                let a_moment = tokio::time::sleep(Duration::from_millis(1));
+                tokio::select! {
+                    _ = &mut answer => panic!("{}: an answer without a call", endpoint.name),
+                    () = a_moment => {}
+                }
+            }
+            pass(Duration::from_millis(550)).await;
+            stack.dynamodb.heal();
+            let (status, code) = told(answer.await, &late, &endpoint);
+            assert_eq!((status, code), (503, json!("UNAVAILABLE")), "{}", endpoint.name);
+            assert!(stack.dynamodb.matching(&commits).is_empty(), "{}", endpoint.name);
         });
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use falconer_emulators::tap::{Fault, Matcher};
 use falconer_http::App;
 use falconer_tests::{Fixture, MASTER_A, TestStack, pass, ring, turned_clock};
+use tokio::time::Instant;
 
 use crate::issuing::falconer;
 
@@ -107,6 +108,37 @@ fn running_instance_keeps_good_ring() {
         pass(Duration::from_secs(301)).await;
         assert!(app.ring.ring().await.is_ok());
         assert!(app.ring.age().await.unwrap() < Duration::from_secs(60), "and it is read again");
+    });
+}
+
+/// One request a minute waits for a hanging store, and no longer than 400 ms. Then it has the ring that is held.
+#[test]
+fn hanging_secrets_delay_one_request() {
+    let stack = TestStack::start();
+    turned_clock().block_on(async {
+        let app = App::new(verify::ENDPOINT, stack.settings.clone(), &stack.tapped);
+        app.ring.ring().await.unwrap();
+        pass(Duration::from_secs(301)).await;
+        stack.secrets_tap.break_all(Matcher::any(), Fault::Hang);
+        stack.secrets_tap.forget();
+        let mut waiting = Box::pin(app.ring.ring());
+        // Real time up to the call that hangs; from there on our own time-out follows at once.
+        while stack.secrets_tap.records().is_empty() {
+            let a_moment = tokio::time::sleep(Duration::from_millis(1));
+            tokio::select! {
+                _ = &mut waiting => panic!("nobody was asked"),
+                () = a_moment => {}
+            }
+        }
+        let asked = Instant::now();
+        tokio::time::pause();
+        assert!(waiting.await.is_ok());
+        assert!(asked.elapsed() <= Duration::from_millis(400), "{:?}", asked.elapsed());
+        tokio::time::resume();
+        stack.secrets_tap.forget();
+        pass(Duration::from_secs(59)).await;
+        assert!(app.ring.ring().await.is_ok());
+        assert!(stack.secrets_tap.records().is_empty(), "not within the minute");
     });
 }
 

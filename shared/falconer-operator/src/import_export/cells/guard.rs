@@ -6,11 +6,11 @@ use super::super::{booleans, dates, spoiled};
 
 /// Characters at which spreadsheets begin to calculate, after OWASP's page on CSV injection; the wide forms are read as
 /// the narrow ones by spreadsheets of East Asia.
-pub(super) const FORMULA_STARTS: [char; 11] =
+const FORMULA_STARTS: [char; 11] =
     ['=', '+', '-', '@', '\t', '\r', '\n', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}'];
 /// Characters inside a cell at which a spreadsheet begins another one, if it takes them for what separates cells: Excel
 /// does so in most of Europe, and then ignores CSV's quotation marks.
-pub(super) const INNER_SEPARATORS: [char; 4] = [';', '\t', '\n', '\r'];
+const INNER_SEPARATORS: [char; 4] = [';', '\t', '\n', '\r'];
 
 /// A text as a cell that no spreadsheet calculates: what begins like a formula gets an apostrophe, at the beginning of
 /// the cell and of what a spreadsheet may take for one, and so does what would read as such a cell.
