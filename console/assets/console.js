@@ -52,8 +52,15 @@ function sortable(table) {
   }
 }
 
-// A button beside what is to be copied.
+// A button beside what is to be copied. Its lines break between words, not at the hyphens within them.
 function copyable(text) {
+  const parts = text.textContent.split(/(\s+)/).map((part) => {
+    if (!part.trim()) return part;
+    const word = document.createElement("span");
+    word.textContent = part;
+    return word;
+  });
+  text.replaceChildren(...parts);
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = "Copy";

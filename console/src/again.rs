@@ -65,13 +65,30 @@ const CHOSEN: [&str; 14] = [
 ];
 /// Characters of a field that fits one line.
 const LINE_CHARS: usize = 100;
+/// Fields of several lines, however few are filled.
+const OF_LINES: [&str; 4] = ["hardware", "note", "pasted", "toml"];
+/// Fields whose labels say more than their names do; the labels are those of the forms.
+const LABELS: [(&str, &str); 11] = [
+    ("at", "At another moment"),
+    ("build", "Date of a build"),
+    ("email", "E-mail"),
+    ("order", "Your order\u{2019}s id"),
+    ("pasted", "Rows, with the names of the columns above them"),
+    ("reason", "Reason, for the audit"),
+    ("settings", "Rules of its own"),
+    ("toml", "Tiers, features and rules"),
+    ("until", "Last day"),
+    ("updates_until", "Last day whose builds are covered"),
+    ("user", "Your own id"),
+];
 
 impl TypedField {
     fn of(name: String, value: &str, trouble: &Trouble) -> Self {
         // The forms leave out what hides, too.
         let value = words::lines(&value.replace('\r', "")).into_owned();
         let is_fixed = matches!(trouble, Trouble::Unreachable(_)) || CHOSEN.contains(&name.as_str());
-        let shown = match value.contains('\n') || value.chars().nth(LINE_CHARS).is_some() {
+        let is_long = value.contains('\n') || value.chars().nth(LINE_CHARS).is_some();
+        let shown = match is_long || OF_LINES.contains(&name.as_str()) {
             _ if is_fixed => FieldShown::Hidden,
             true => FieldShown::Lines,
             false => FieldShown::Line,
@@ -81,7 +98,13 @@ impl TypedField {
 
     /// The name of the field for a person.
     pub(crate) fn label(&self) -> String {
-        self.name.replace('_', " ")
+        let known = LABELS.iter().find(|(name, _)| *name == self.name);
+        let plain = || {
+            let mut letters = self.name.chars();
+            let first = letters.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(letters).map(|c| if c == '_' || c == '-' { ' ' } else { c }).collect()
+        };
+        known.map_or_else(plain, |(_, label)| (*label).to_owned())
     }
 }
 

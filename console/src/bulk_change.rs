@@ -1,7 +1,7 @@
 //! One change of many licenses: each as a person saw it, one after the other, with a result for each.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::{LicenseId, UnixMillis};
@@ -27,8 +27,7 @@ pub(crate) struct BulkChange {
     pub(crate) notes: Vec<String>,
     seen_at: UnixMillis,
     results: Mutex<Vec<RowResult>>,
-    /// Ends with why it ended early, if it did.
-    pub(crate) run: BackgroundRun<BulkChangeEnd>,
+    pub(crate) run: BackgroundRun<Result<BulkChangeEnd, String>>,
 }
 
 /// A license of a bulk change, as a person saw it.
@@ -66,13 +65,12 @@ pub(crate) enum RowResult {
 }
 
 /// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BulkChangeEnd {
     /// With its last license.
     Whole,
     /// Somebody stopped it.
     Stopped,
-    /// Something did not answer.
-    Failed(String),
 }
 
 /// The name of a change of many licenses, for a button.
@@ -144,16 +142,8 @@ impl BulkChange {
         self.lock().clone()
     }
 
-    /// Changes each license that is as the person saw it. Runs on the worker's thread.
-    pub(crate) async fn run(self: Arc<Self>, desk: Arc<Desk>) {
-        let end = match self.changed(&desk).await {
-            Ok(end) => end,
-            Err(trouble) => BulkChangeEnd::Failed(trouble.sentence()),
-        };
-        self.run.end(end);
-    }
-
-    async fn changed(&self, desk: &Desk) -> Result<BulkChangeEnd, Trouble> {
+    /// Changes each license that is as the person saw it.
+    pub(crate) async fn make(&self, desk: &Desk) -> Result<BulkChangeEnd, Trouble> {
         let ring = desk.shell.reads.ring().await?;
         let service = desk.writes.service(&ring);
         self.run.of(self.changing() as u64);

@@ -4,7 +4,6 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use csv::ByteRecord;
 use encoding_rs::Encoding;
@@ -38,7 +37,7 @@ pub(crate) struct BulkIssue {
     pub(crate) encoding: String,
     pub(crate) reason: Option<String>,
     pub(crate) look: BackgroundRun<Result<OrdersLook, String>>,
-    pub(crate) run: BackgroundRun<BulkIssueEnd>,
+    pub(crate) run: BackgroundRun<Result<BulkIssued, String>>,
 }
 
 /// The outcome of a look. No `Debug`: it is about people.
@@ -62,14 +61,6 @@ pub(crate) struct OrderLine {
     pub(crate) more: Vec<String>,
 }
 
-/// How a run ended.
-pub(crate) enum BulkIssueEnd {
-    /// With its last order, or where somebody stopped it.
-    Ended(BulkIssued),
-    /// Something did not answer. Which orders are issued is not known.
-    Failed(String),
-}
-
 /// A key with its customer. No `Debug`.
 pub(crate) struct KeyLine {
     pub(crate) customer: String,
@@ -86,27 +77,12 @@ impl BulkIssue {
         Self { input, product, encoding, reason, look: BackgroundRun::new(), run: BackgroundRun::new() }
     }
 
-    /// Looks at the orders. Runs on the worker's thread.
-    pub(crate) async fn look(self: Arc<Self>, desk: Arc<Desk>) {
-        let looked = self.looked(&desk).await.map_err(|trouble| trouble.sentence());
-        self.look.end(looked);
-    }
-
-    /// Issues the licenses. Runs on the worker's thread.
-    pub(crate) async fn run(self: Arc<Self>, desk: Arc<Desk>) {
-        let end = match self.issued(&desk).await {
-            Ok(issued) => BulkIssueEnd::Ended(issued),
-            Err(trouble) => BulkIssueEnd::Failed(trouble.sentence()),
-        };
-        self.run.end(end);
-    }
-
     /// Orders whose licenses are stored, once a run has ended; they are the first of the file.
     pub(crate) fn issued_orders(&self) -> Option<u64> {
         let looked = self.look.outcome()?;
         let look = looked.as_ref().as_ref().ok()?;
         match self.run.outcome().as_deref() {
-            Some(BulkIssueEnd::Ended(issued)) => Some(look.count as u64 - issued.left),
+            Some(Ok(issued)) => Some(look.count as u64 - issued.left),
             _ => None,
         }
     }
@@ -147,7 +123,8 @@ impl BulkIssue {
         Ok(orders)
     }
 
-    async fn looked(&self, desk: &Desk) -> Result<OrdersLook, Trouble> {
+    /// Looks at the orders.
+    pub(crate) async fn looked(&self, desk: &Desk) -> Result<OrdersLook, Trouble> {
         let ring = desk.shell.reads.ring().await?;
         let orders = self.opened()?;
         let count = issue_csv::rows(&orders).count();
@@ -192,11 +169,13 @@ impl BulkIssue {
         }
     }
 
-    async fn issued(&self, desk: &Desk) -> Result<BulkIssued, Trouble> {
+    /// Issues the licenses. Where something does not answer, which of them are stored is not known.
+    pub(crate) async fn issue(&self, desk: &Desk) -> Result<BulkIssued, Trouble> {
         let looked = self.look.outcome();
         let Some(Ok(look)) = looked.as_deref() else {
             return Err(Trouble::Refused("the orders are not looked at yet".to_owned()));
         };
+        look.keys.renew();
         let ring = desk.shell.reads.ring().await?;
         let (bulk, orders) = (self.bulk(desk, &ring), self.opened()?);
         self.run.of(look.count as u64);
@@ -240,6 +219,11 @@ impl BulkIssue {
 }
 
 impl OrdersLook {
+    /// Orders, in words.
+    pub(crate) fn orders(&self) -> String {
+        views::counted(self.count, "order")
+    }
+
     /// The words of the button that issues them.
     pub(crate) fn button(&self) -> String {
         match self.count - self.keyed {

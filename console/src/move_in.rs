@@ -3,7 +3,6 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use falconer_operator::import_export::BadRows;
 use falconer_operator::import_export::cells::{CsvRow, Sheet, folded_name};
@@ -34,7 +33,7 @@ pub(crate) struct MoveIn {
     pub(crate) input: Input,
     pub(crate) typed: TypedImport,
     pub(crate) look: BackgroundRun<Result<ImportLook, String>>,
-    pub(crate) run: BackgroundRun<MoveInEnd>,
+    pub(crate) run: BackgroundRun<Result<Imported, String>>,
     /// Old and fresh keys, once the run has ended.
     pub(crate) keys: Handout,
     pub(crate) refused: PathBuf,
@@ -76,14 +75,6 @@ pub(crate) struct RefusedRow {
     pub(crate) reasons: Vec<String>,
 }
 
-/// How a run ended.
-pub(crate) enum MoveInEnd {
-    /// With its last row, or where somebody stopped it.
-    Ended(Box<Imported>),
-    /// Something did not answer.
-    Failed(String),
-}
-
 impl MoveIn {
     pub(crate) fn new(input: Input, typed: TypedImport, desk: &Desk) -> Self {
         let stem = input.stem();
@@ -98,24 +89,9 @@ impl MoveIn {
         }
     }
 
-    /// Looks at the file. Runs on the worker's thread.
-    pub(crate) async fn look(self: Arc<Self>, desk: Arc<Desk>) {
-        let looked = self.looked(&desk).await.map_err(|trouble| trouble.sentence());
-        self.look.end(looked);
-    }
-
-    /// Moves the file in. Runs on the worker's thread.
-    pub(crate) async fn run(self: Arc<Self>, desk: Arc<Desk>) {
-        let end = match self.moved(&desk).await {
-            Ok(imported) => MoveInEnd::Ended(Box::new(imported)),
-            Err(trouble) => MoveInEnd::Failed(trouble.sentence()),
-        };
-        self.run.end(end);
-    }
-
     /// The file of refused rows of the run, else of the look.
     pub(crate) fn refused_rows(&self) -> Option<PathBuf> {
-        if let Some(MoveInEnd::Ended(imported)) = self.run.outcome().as_deref() {
+        if let Some(Ok(imported)) = self.run.outcome().as_deref() {
             return imported.refused_file.clone();
         }
         match self.look.outcome().as_deref() {
@@ -124,7 +100,8 @@ impl MoveIn {
         }
     }
 
-    async fn looked(&self, desk: &Desk) -> Result<ImportLook, Trouble> {
+    /// Looks at the file.
+    pub(crate) async fn looked(&self, desk: &Desk) -> Result<ImportLook, Trouble> {
         let ring = desk.shell.reads.ring().await?;
         let now = desk.shell.clock.now();
         let (source, encoding) = (self.typed.source(&ring, now)?, self.typed.encoding()?);
@@ -169,7 +146,9 @@ impl MoveIn {
         Ok(ImportLook { columns, readings, sample, refused, imported, folder })
     }
 
-    async fn moved(&self, desk: &Desk) -> Result<Imported, Trouble> {
+    /// Moves the file in.
+    pub(crate) async fn import(&self, desk: &Desk) -> Result<Imported, Trouble> {
+        self.keys.renew();
         let ring = desk.shell.reads.ring().await?;
         let now = desk.shell.clock.now();
         let (source, encoding) = (self.typed.source(&ring, now)?, self.typed.encoding()?);
@@ -243,7 +222,9 @@ fn readings(typed: &TypedImport, source: &Source, sheet: &Sheet<'_>) -> Vec<Stri
     match source {
         Source::Sheet(reading, _) => {
             readings.push(format!("Its days end in {}.", typed.timezone));
-            let orders = reading.orders().map(|(column, order)| {
+            // A reading has an order for every column of dates, whether the file has it or not.
+            let is_there = |column: &str| sheet.header.iter().any(|name| folded_name(name) == column);
+            let orders = reading.orders().filter(|(column, _)| is_there(column)).map(|(column, order)| {
                 format!("{column}: a date like 03/04/2027 begins with the {}.", order.first())
             });
             readings.extend(orders);

@@ -7,10 +7,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
+use crate::bulk_change::BulkChange;
+use crate::bulk_issue::BulkIssue;
 use crate::guard::{self, Guard};
+use crate::move_in::MoveIn;
 use crate::pages::{
     bulk, catalog, change, confirm, explain, home, issue, issue_many, keyring, license, licenses, look,
-    move_in,
+    move_in, work,
 };
 use crate::shell::{Desk, Shell};
 use crate::{again, answers, assets, trouble::Trouble};
@@ -64,24 +67,24 @@ pub(crate) fn changes(desk: &Arc<Desk>) -> Router {
 fn changes_of_many(at: &impl Fn(&str) -> String) -> Router<Arc<Desk>> {
     Router::new()
         .route(&at("issue/many"), get(issue_many::begin).post(issue_many::take))
-        .route(&at("issue/many/{id}"), get(issue_many::show))
-        .route(&at("issue/many/{id}/run"), post(issue_many::run))
-        .route(&at("issue/many/{id}/stop"), post(issue_many::stop))
+        .route(&at("issue/many/{id}"), get(work::show::<BulkIssue>))
+        .route(&at("issue/many/{id}/run"), post(work::run::<BulkIssue>))
+        .route(&at("issue/many/{id}/stop"), post(work::stop::<BulkIssue>))
         .route(&at("issue/many/{id}/keys"), post(issue_many::keys))
         .route(&at("issue/many/{id}/show"), post(issue_many::show_keys))
         .route(&at("issue/many/{id}/delete"), post(issue_many::delete))
         .route(&at("move-in"), get(move_in::begin).post(move_in::take))
-        .route(&at("move-in/{id}"), get(move_in::show))
+        .route(&at("move-in/{id}"), get(work::show::<MoveIn>))
         .route(&at("move-in/{id}/settings"), post(move_in::settings))
-        .route(&at("move-in/{id}/run"), post(move_in::run))
-        .route(&at("move-in/{id}/stop"), post(move_in::stop))
+        .route(&at("move-in/{id}/run"), post(work::run::<MoveIn>))
+        .route(&at("move-in/{id}/stop"), post(work::stop::<MoveIn>))
         .route(&at("move-in/{id}/keys"), post(move_in::keys))
         .route(&at("move-in/{id}/delete"), post(move_in::delete))
         .route(&at("move-in/{id}/refused"), post(move_in::refused))
         .route(&at("bulk/preview"), post(bulk::preview))
-        .route(&at("bulk/{id}"), get(bulk::show))
-        .route(&at("bulk/{id}/run"), post(bulk::run))
-        .route(&at("bulk/{id}/stop"), post(bulk::stop))
+        .route(&at("bulk/{id}"), get(work::show::<BulkChange>))
+        .route(&at("bulk/{id}/run"), post(work::run::<BulkChange>))
+        .route(&at("bulk/{id}/stop"), post(work::stop::<BulkChange>))
 }
 
 /// Puts the guards in front of everything, the missing page included.

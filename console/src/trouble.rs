@@ -18,7 +18,7 @@ const CREDENTIALS: [&str; 6] = [
     "construction",
 ];
 /// The next step where nothing has happened.
-pub(crate) const TRY_AGAIN: &str = "Try again; nothing of it depends on this page.";
+pub(crate) const TRY_AGAIN: &str = "Try again in a moment.";
 /// Names of AWS for a missing right.
 const DENIED: [&str; 2] = ["AccessDeniedException", "AccessDenied"];
 

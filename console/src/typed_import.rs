@@ -15,6 +15,7 @@ use crate::changes::{self, CommandWords};
 use crate::forms::Form;
 use crate::move_in::bad;
 use crate::trouble::Trouble;
+use crate::views;
 
 /// Statuses of which a list of keys can be.
 pub(crate) const STATUSES: [&str; 5] = ["active", "pending", "suspended", "revoked", "expired"];
@@ -92,6 +93,24 @@ impl TypedImport {
             ticks: TICKS.into_iter().filter(|tick| form.get(tick).is_some()).collect(),
             reason: changes::reason(form)?,
         })
+    }
+
+    /// The settings as a page shows them: without what hides, or turns letters around.
+    pub(crate) fn shown(&self) -> Self {
+        let line = |text: &String| views::line(text);
+        let lines = |texts: &[String]| texts.iter().map(line).collect();
+        Self {
+            product: line(&self.product),
+            encoding: line(&self.encoding),
+            tiers: lines(&self.tiers),
+            statuses: lines(&self.statuses),
+            timezone: line(&self.timezone),
+            database_timezone: self.database_timezone.as_ref().map(line),
+            never: lines(&self.never),
+            undated: line(&self.undated),
+            reason: self.reason.as_ref().map(line),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn has(&self, tick: &str) -> bool {

@@ -9,6 +9,7 @@ mod many;
 mod move_in;
 mod pages;
 mod sections;
+mod work;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use falconer_operator::import_export::export;
-use tokio::task::spawn_local;
 
 use crate::bulk_change::{self, BulkChange, BulkChangeEnd, RowPlan, RowResult};
 use crate::forms::Form;
 use crate::inputs::download;
-use crate::runs::{Progress, RunState, Stops};
+use crate::kept::Kept;
+use crate::pages::work::Work;
+use crate::runs::{BackgroundRun, Progress, Stops};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::views::{self, FactChange};
@@ -61,32 +62,6 @@ pub(crate) async fn preview(State(desk): State<Arc<Desk>>, body: Bytes) -> Respo
     shell.answer(make).await
 }
 
-pub(crate) async fn show(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let shown = found(&desk, &id).map(|bulk| html(&page(&desk.shell, &bulk, id)));
-    shown.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
-}
-
-/// Makes the changes, or goes on with those that wait.
-pub(crate) async fn run(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let shell = Arc::clone(&desk.shell);
-    let make = |shell: Arc<Shell>| async move {
-        let bulk = found(&desk, &id)?;
-        if bulk.run.begin(|state| !is_whole(state)) {
-            spawn_local(bulk.run(Arc::clone(&desk)));
-        }
-        Ok(shell.go(&format!("bulk/{id}")))
-    };
-    shell.answer(make).await
-}
-
-pub(crate) async fn stop(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let stopped = found(&desk, &id).map(|bulk| {
-        bulk.run.stop();
-        desk.shell.go(&format!("bulk/{id}"))
-    });
-    stopped.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
-}
-
 /// The licenses that are ticked, else all that are shown, as `export csv` writes them: keys masked.
 pub(crate) async fn export_shown(State(shell): State<Arc<Shell>>, body: Bytes) -> Response {
     let make = |shell: Arc<Shell>| async move {
@@ -111,15 +86,30 @@ pub(crate) async fn export_shown(State(shell): State<Arc<Shell>>, body: Bytes) -
     shell.answer(make).await
 }
 
-fn found(desk: &Desk, id: &str) -> Result<Arc<BulkChange>, Trouble> {
-    let forgotten = || Trouble::NotFound("these changes are forgotten; tick the licenses again".to_owned());
-    desk.bulk_changes.get(id).ok_or_else(forgotten)
-}
+impl Work for BulkChange {
+    type Done = BulkChangeEnd;
+    const PAGE: &'static str = "bulk";
+    const FORGOTTEN: &'static str = "these changes are forgotten; tick the licenses again";
 
-/// True for a run that has had every license.
-fn is_whole(state: &RunState<BulkChangeEnd>) -> bool {
-    let RunState::Ended(end) = state else { return false };
-    matches!(**end, BulkChangeEnd::Whole)
+    fn kept(desk: &Desk) -> &Kept<Self> {
+        &desk.bulk_changes
+    }
+
+    fn run(&self) -> &BackgroundRun<Result<BulkChangeEnd, String>> {
+        &self.run
+    }
+
+    async fn work(&self, desk: &Desk) -> Result<BulkChangeEnd, Trouble> {
+        self.make(desk).await
+    }
+
+    fn is_whole(end: &BulkChangeEnd) -> bool {
+        *end == BulkChangeEnd::Whole
+    }
+
+    fn page(&self, shell: &Shell, id: String) -> Response {
+        html(&page(shell, self, id))
+    }
 }
 
 fn page(shell: &Shell, bulk: &BulkChange, id: String) -> BulkPage {
@@ -183,7 +173,7 @@ fn copied(changes: &[FactChange]) -> Vec<FactChange> {
 }
 
 impl EndView {
-    fn of(end: &BulkChangeEnd, results: &[RowResult]) -> Self {
+    fn of(end: &Result<BulkChangeEnd, String>, results: &[RowResult]) -> Self {
         let count = |wanted: fn(&RowResult) -> bool| results.iter().filter(|result| wanted(result)).count();
         let changed = count(|result| *result == RowResult::Changed);
         let meanwhile = count(|result| *result == RowResult::Meanwhile);
@@ -191,10 +181,10 @@ impl EndView {
         let told =
             format!("{changed} changed, {meanwhile} changed meanwhile by somebody else, {refused} refused.");
         let (tone, sentence, can_go_on) = match end {
-            BulkChangeEnd::Whole if meanwhile + refused == 0 => ("good", told, false),
-            BulkChangeEnd::Whole => ("warn", told, false),
-            BulkChangeEnd::Stopped => ("warn", format!("It was stopped. {told}"), true),
-            BulkChangeEnd::Failed(why) => ("bad", format!("{why} {told}"), true),
+            Ok(BulkChangeEnd::Whole) if meanwhile + refused == 0 => ("good", told, false),
+            Ok(BulkChangeEnd::Whole) => ("warn", told, false),
+            Ok(BulkChangeEnd::Stopped) => ("warn", format!("It was stopped. {told}"), true),
+            Err(why) => ("bad", format!("{why} {told}"), true),
         };
         Self { tone, sentence, can_go_on }
     }

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use falconer_domain::Product;
-use falconer_operator::catalog;
+use falconer_operator::catalog::{self, FileError};
 use falconer_operator::catalog_change::{CatalogChange, CatalogRefusal};
 
 use crate::changes;
@@ -15,6 +15,7 @@ use crate::forms::Form;
 use crate::pages::confirm::{Plan, Preview, previewed};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
+use crate::views::{self, FactChange};
 
 /// Licenses that a note names.
 const NAMED_LICENSES: usize = 5;
@@ -65,7 +66,7 @@ pub(crate) async fn preview(State(desk): State<Arc<Desk>>, body: Bytes) -> Respo
         let form = Form::read(&body);
         let reason = changes::reason(&form)?;
         let text = form.get("toml").unwrap_or_default().replace('\r', "");
-        let new = catalog::read(&text).map_err(|why| Trouble::BadInput(why.to_string()))?;
+        let new = catalog::read(&text).map_err(|why| unread(&why, &text))?;
         let change = desk.writes.plan_catalog(new, desk.shell.clock.now()).await?;
         if change.changes.is_empty() {
             return Err(Trouble::Refused("nothing would change: this is the catalog in use".to_owned()));
@@ -77,7 +78,7 @@ pub(crate) async fn preview(State(desk): State<Arc<Desk>>, body: Bytes) -> Respo
             heading: "Replace the catalog",
             about: format!("Catalog of {product}"),
             back: format!("catalog?product={product}"),
-            differences: Vec::new(),
+            differences: differences(&change.changes),
             notes: notes(&change),
             command: shell.command.with(&words.chain(with_reason).collect::<Vec<_>>()),
             reason: reason.clone(),
@@ -94,9 +95,41 @@ impl CatalogPlan {
     }
 }
 
-/// The lines that differ, then the licenses that feel it.
+/// A catalog that does not read, by its line: a page has no room for the picture that a terminal gets.
+fn unread(why: &FileError, text: &str) -> Trouble {
+    Trouble::BadInput(match why {
+        FileError::Form(form) => {
+            let before = form.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            format!("line {}: {}", before.matches('\n').count() + 1, form.message())
+        }
+        other => other.to_string(),
+    })
+}
+
+/// The settings that differ, by table and name. Each changed line is `- [table] name = value` or `+ [table] name = value`.
+fn differences(changes: &[String]) -> Vec<FactChange> {
+    let mut differences: Vec<FactChange> = Vec::new();
+    for change in changes {
+        let (sign, line) = change.split_at(2);
+        let (name, value) = line.split_once(" = ").unwrap_or((line, ""));
+        let known = differences.iter().position(|difference| difference.name == name);
+        let at = known.unwrap_or_else(|| {
+            differences.push(FactChange {
+                name: name.to_owned(),
+                before: "none".to_owned(),
+                after: "none".to_owned(),
+            });
+            differences.len() - 1
+        });
+        let side = &mut differences[at];
+        *(if sign == "- " { &mut side.before } else { &mut side.after }) = value.to_owned();
+    }
+    differences
+}
+
+/// The licenses that feel it.
 fn notes(change: &CatalogChange) -> Vec<String> {
-    let mut notes = change.changes.clone();
+    let mut notes = Vec::new();
     if change.unreadable > 0 {
         notes.push(format!("{} rows of the table do not read as licenses.", change.unreadable));
     }
@@ -104,8 +137,8 @@ fn notes(change: &CatalogChange) -> Vec<String> {
         let some: Vec<_> = change.oversold.iter().take(NAMED_LICENSES).map(ToString::to_string).collect();
         let more = if change.oversold.len() > some.len() { ", …" } else { "" };
         notes.push(format!(
-            "{} licenses would have more devices than seats: {}{more}. Their devices go on, and no other is bound.",
-            change.oversold.len(),
+            "{} would have more devices than seats: {}{more}. Their devices go on, and no other is bound.",
+            views::counted(change.oversold.len(), "license"),
             some.join(", ")
         ));
     }
@@ -120,5 +153,40 @@ impl From<CatalogRefusal> for Trouble {
             CatalogRefusal::Random(error) => error.into(),
             CatalogRefusal::TiersInUse(_) => Self::Refused(refusal.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use falconer_domain::Catalog;
+
+    use super::*;
+
+    #[test]
+    fn difference_of_a_catalog_is_a_row() {
+        let of = |text: &str| -> Catalog {
+            catalog::read(&format!("product = 'ACME'\n[tiers.a]\n{text}")).unwrap()
+        };
+        let before = of("policy = { seats = 1 }\nlimits = { agents = 3 }\n");
+        let after = of("policy = { seats = 2 }\n[releases]\n'5.2' = 2026-11-01\n");
+        let rows = differences(&catalog::difference(&before, &after));
+        let rows: Vec<_> = rows.iter().map(|row| [&*row.name, &*row.before, &*row.after]).collect();
+        assert_eq!(
+            rows,
+            [
+                ["[tiers.a.limits] agents", "3", "none"],
+                ["[tiers.a.policy] seats", "1", "2"],
+                ["[releases] \"5.2\"", "none", "\"2026-11-01\""],
+            ]
+        );
+        let first = differences(&["+ the first catalog of ACME".to_owned()]);
+        assert_eq!((&*first[0].name, &*first[0].after), ("the first catalog of ACME", ""));
+    }
+
+    #[test]
+    fn catalog_that_does_not_read_names_its_line() {
+        let text = "product = \"ACME\"\n[tiers";
+        let why = unread(&catalog::read(text).unwrap_err(), text).sentence();
+        assert!(why.starts_with("Line 2: ") && !why.contains('|') && !why.contains('^'), "{why}");
     }
 }

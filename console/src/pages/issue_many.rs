@@ -8,16 +8,18 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use falconer_domain::Product;
+use falconer_operator::import_export::bulk_issue::BulkIssued;
 use falconer_operator::import_export::issue_csv::COLUMNS;
-use tokio::task::spawn_local;
 
 use crate::answers::shown_once;
-use crate::bulk_issue::{BulkIssue, BulkIssueEnd, KeyLine, OrdersLook};
+use crate::bulk_issue::{BulkIssue, KeyLine, OrdersLook};
 use crate::changes::{self, CommandWords};
 use crate::forms::Form;
 use crate::inputs::{Input, download};
+use crate::kept::Kept;
 use crate::move_in::bad;
-use crate::runs::{Progress, RunState, Stops};
+use crate::pages::work::{self, LookedWork, Stages, Work};
+use crate::runs::{BackgroundRun, Stops};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::views;
@@ -39,14 +41,9 @@ struct RunPage {
     frame: Frame,
     id: String,
     file: String,
-    looking: Option<Progress>,
-    /// Why nothing can be issued.
-    problem: Option<String>,
-    look: Option<Arc<Result<OrdersLook, String>>>,
-    running: Option<Progress>,
+    stages: Stages<OrdersLook>,
     end: Option<RunView>,
     command: String,
-    goes_on: bool,
 }
 
 /// How a run ended, for a page.
@@ -80,7 +77,7 @@ pub(crate) async fn begin(State(desk): State<Arc<Desk>>) -> Response {
 /// Takes a file of orders, and looks at it beside the page.
 pub(crate) async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
     let shell = Arc::clone(&desk.shell);
-    let make = |shell: Arc<Shell>| async move {
+    let make = |_| async move {
         let form = Form::sent(&headers, &body).await;
         let code = form.filled("product").unwrap_or_default().to_uppercase();
         let product =
@@ -88,131 +85,106 @@ pub(crate) async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body
         let encoding = form.filled("encoding").unwrap_or_default().to_owned();
         let input = Input::of(&form, "orders.csv")?;
         let bulk = BulkIssue::new(input, product, encoding, changes::reason(&form)?);
-        let id = desk.bulk_issues.keep(bulk)?;
-        let bulk = found(&desk, &id)?;
-        bulk.look.begin(|_| true);
-        spawn_local(bulk.look(Arc::clone(&desk)));
-        Ok(shell.go(&format!("issue/many/{id}")))
+        work::begin_look(&desk, bulk)
     };
     shell.answer(make).await
-}
-
-pub(crate) async fn show(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let shell = Arc::clone(&desk.shell);
-    let make = |shell: Arc<Shell>| async move {
-        let bulk = found(&desk, &id)?;
-        Ok(html(&page(&shell, &bulk, id)))
-    };
-    shell.answer(make).await
-}
-
-/// Issues the licenses, or goes on where an earlier run ended.
-pub(crate) async fn run(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let shell = Arc::clone(&desk.shell);
-    let make = |shell: Arc<Shell>| async move {
-        let bulk = found(&desk, &id)?;
-        match bulk.look.outcome().as_deref() {
-            Some(Ok(look)) if look.bad_count == 0 => {
-                if bulk.run.begin(|state| !is_whole(state)) {
-                    look.keys.renew();
-                    spawn_local(Arc::clone(&bulk).run(Arc::clone(&desk)));
-                }
-                Ok(shell.go(&format!("issue/many/{id}")))
-            }
-            Some(Ok(_)) => {
-                Err(Trouble::Refused("some orders are not in order; nothing was issued".to_owned()))
-            }
-            _ => Err(Trouble::Refused("the orders are not looked at to their end yet".to_owned())),
-        }
-    };
-    shell.answer(make).await
-}
-
-pub(crate) async fn stop(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let stopped = found(&desk, &id).map(|bulk| {
-        bulk.look.stop();
-        bulk.run.stop();
-        desk.shell.go(&format!("issue/many/{id}"))
-    });
-    stopped.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
 }
 
 /// Hands out the keys as a file, once.
 pub(crate) async fn keys(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let taken = found(&desk, &id).and_then(|bulk| Ok(download("issued-keys.csv", bulk.take_keys()?)));
-    taken.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
+    work::answered(&desk, &id, |bulk: &BulkIssue| Ok(download("issued-keys.csv", bulk.take_keys()?)))
 }
 
 /// Hands out the keys on a page, once.
 pub(crate) async fn show_keys(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let taken = found(&desk, &id).and_then(|bulk| {
+    work::answered(&desk, &id, |bulk: &BulkIssue| {
         if bulk.issued_orders().is_some_and(|issued| issued > MAX_KEYS_SHOWN) {
             let sentence = format!("a page shows {MAX_KEYS_SHOWN} keys at most; download them");
             return Err(Trouble::Refused(sentence));
         }
         let frame = desk.shell.frame("The keys", Section::Issue);
         Ok(shown_once(html(&KeysPage { frame, id: id.clone(), keys: bulk.take_key_lines()? })))
-    });
-    taken.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
+    })
 }
 
 /// Deletes the file of keys, which somebody has by now.
 pub(crate) async fn delete(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let deleted = found(&desk, &id).and_then(|bulk| {
-        if !matches!(bulk.run.state(), RunState::Ended(_)) || !is_whole(&bulk.run.state()) {
+    work::answered(&desk, &id, |bulk: &BulkIssue| {
+        if !work::is_over(bulk) {
             let sentence = "the run has not ended: without the file of keys it could not go on";
             return Err(Trouble::Refused(sentence.to_owned()));
         }
-        match bulk.look.outcome().as_deref() {
-            Some(Ok(look)) => look.keys.delete(),
-            _ => Ok(()),
+        if let Some(Ok(look)) = bulk.look.outcome().as_deref() {
+            look.keys.delete()?;
         }
-    });
-    match deleted {
-        Ok(()) => desk.shell.go(&format!("issue/many/{id}")),
-        Err(trouble) => desk.shell.trouble(&trouble),
+        Ok(work::led_to::<BulkIssue>(&desk.shell, &id))
+    })
+}
+
+impl Work for BulkIssue {
+    type Done = BulkIssued;
+    const PAGE: &'static str = "issue/many";
+    const FORGOTTEN: &'static str =
+        "these orders are forgotten; send them again: those that have keys are not issued twice";
+
+    fn kept(desk: &Desk) -> &Kept<Self> {
+        &desk.bulk_issues
+    }
+
+    fn run(&self) -> &BackgroundRun<Result<BulkIssued, String>> {
+        &self.run
+    }
+
+    fn check(&self) -> Result<(), Trouble> {
+        match self.look.outcome().as_deref() {
+            Some(Ok(look)) if look.bad_count == 0 => Ok(()),
+            Some(Ok(_)) => {
+                Err(Trouble::Refused("some orders cannot be issued; nothing was issued".to_owned()))
+            }
+            _ => Err(Trouble::Refused("the orders are not looked at to their end yet".to_owned())),
+        }
+    }
+
+    async fn work(&self, desk: &Desk) -> Result<BulkIssued, Trouble> {
+        self.issue(desk).await
+    }
+
+    fn is_whole(issued: &BulkIssued) -> bool {
+        issued.left == 0
+    }
+
+    fn stop(&self) {
+        self.look.stop();
+        self.run.stop();
+    }
+
+    fn page(&self, shell: &Shell, id: String) -> Response {
+        let stages = Stages::of(self);
+        html(&RunPage {
+            frame: shell.frame("Issue many", Section::Issue),
+            id,
+            file: views::line(&self.input.name),
+            command: command(shell, self, stages.look()),
+            end: self.run.outcome().map(|end| RunView::of(&end, self)),
+            stages,
+        })
     }
 }
 
-fn found(desk: &Desk, id: &str) -> Result<Arc<BulkIssue>, Trouble> {
-    let forgotten = || {
-        Trouble::NotFound(
-            "these orders are forgotten; send them again: those that have keys are not issued twice"
-                .to_owned(),
-        )
-    };
-    desk.bulk_issues.get(id).ok_or_else(forgotten)
-}
+impl LookedWork for BulkIssue {
+    type Look = OrdersLook;
 
-/// True for a run that has seen its last order: there is nothing to go on with.
-fn is_whole(state: &RunState<BulkIssueEnd>) -> bool {
-    let RunState::Ended(end) = state else { return false };
-    matches!(&**end, BulkIssueEnd::Ended(issued) if issued.left == 0)
-}
+    fn look(&self) -> &BackgroundRun<Result<OrdersLook, String>> {
+        &self.look
+    }
 
-fn page(shell: &Shell, bulk: &BulkIssue, id: String) -> RunPage {
-    let look = bulk.look.outcome();
-    let problem = match look.as_deref() {
-        Some(Err(why)) => Some(why.clone()),
-        _ => None,
-    };
-    let (looking, running) = (bulk.look.progress(), bulk.run.progress());
-    RunPage {
-        frame: shell.frame("Issue many", Section::Issue),
-        id,
-        file: views::line(&bulk.input.name),
-        looking,
-        problem,
-        command: command(shell, bulk, look.as_deref()),
-        look: look.filter(|look| look.is_ok()),
-        running,
-        end: bulk.run.outcome().map(|end| RunView::of(&end, bulk)),
-        goes_on: looking.is_some() || running.is_some(),
+    async fn look_at(&self, desk: &Desk) -> Result<OrdersLook, Trouble> {
+        self.looked(desk).await
     }
 }
 
 /// The same as a command: with the same file of keys it goes on where the console was.
-fn command(shell: &Shell, bulk: &BulkIssue, look: Option<&Result<OrdersLook, String>>) -> String {
+fn command(shell: &Shell, bulk: &BulkIssue, look: Option<&OrdersLook>) -> String {
     let words = CommandWords::of("issue").option("--from-csv", &bulk.input.name);
     let words = words.option("--product", bulk.product.as_str());
     let words = match bulk.encoding.as_str() {
@@ -220,35 +192,32 @@ fn command(shell: &Shell, bulk: &BulkIssue, look: Option<&Result<OrdersLook, Str
         encoding => words.option("--encoding", encoding),
     };
     let words = match look {
-        Some(Ok(look)) => words.option("--output", &look.keys.path.display().to_string()),
-        _ => words,
+        Some(look) => words.option("--output", &look.keys.path.display().to_string()),
+        None => words,
     };
     shell.command.with(&words.words(bulk.reason.as_deref()))
 }
 
 impl RunPage {
     fn keys_path(&self) -> String {
-        let look = self.look.as_deref().and_then(|look| look.as_ref().ok());
-        look.map(|look| look.keys.path.display().to_string()).unwrap_or_default()
+        self.stages.look().map(|look| look.keys.path.display().to_string()).unwrap_or_default()
     }
 
     fn keys_are_there(&self) -> bool {
-        let look = self.look.as_deref().and_then(|look| look.as_ref().ok());
-        look.is_some_and(|look| look.keys.is_there())
+        self.stages.look().is_some_and(|look| look.keys.is_there())
     }
 
     fn keys_exist(&self) -> bool {
-        let look = self.look.as_deref().and_then(|look| look.as_ref().ok());
-        look.is_some_and(|look| look.keys.path.exists())
+        self.stages.look().is_some_and(|look| look.keys.path.exists())
     }
 }
 
 impl RunView {
-    fn of(end: &BulkIssueEnd, bulk: &BulkIssue) -> Self {
+    fn of(end: &Result<BulkIssued, String>, bulk: &BulkIssue) -> Self {
         let issued = bulk.issued_orders().unwrap_or_default();
         let (tone, sentence, can_go_on) = match end {
-            BulkIssueEnd::Failed(why) => ("bad", why.clone(), true),
-            BulkIssueEnd::Ended(ended) if ended.left > 0 => {
+            Err(why) => ("bad", why.clone(), true),
+            Ok(ended) if ended.left > 0 => {
                 let left = ended.left;
                 let sentence = format!(
                     "The run was stopped: {issued} orders are issued, and {left} are not. Their keys are in the file, \
@@ -256,8 +225,9 @@ impl RunView {
                 );
                 ("warn", sentence, true)
             }
-            BulkIssueEnd::Ended(ended) => {
-                let sentence = format!("{} licenses issued, {} there already.", ended.stored, ended.there);
+            Ok(ended) => {
+                let issued = views::counted(ended.stored, "license");
+                let sentence = format!("{issued} issued, {} there already.", ended.there);
                 ("good", sentence, false)
             }
         };

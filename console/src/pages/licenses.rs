@@ -30,10 +30,21 @@ struct LicensesPage {
     /// The link to the next page.
     next: Option<String>,
     unreadable: usize,
-    /// The id of a search that found nothing, or was by an index alone.
-    search: Option<String>,
     ending: [u32; 4],
+    shown: Shown,
     statuses: [&'static str; 4],
+}
+
+/// The licenses that a page shows.
+enum Shown {
+    /// All of them.
+    All,
+    /// Those that end within so many days.
+    Ending(u32),
+    /// Those that end on a day.
+    OfDay,
+    /// Those that a search has found, by its id.
+    Found(String),
 }
 
 /// Fields of the list's address: no text of a person.
@@ -53,21 +64,24 @@ pub(crate) async fn list(
         let filter = Filter::read(&fields)?;
         let now = shell.clock.now();
         let after = filter.after.as_ref();
-        let (heading, kept, list) = match (filter.day, filter.ending) {
+        let (heading, kept, list, shown) = match (filter.day, filter.ending) {
             (Some(day), _) => {
                 let outside = || Trouble::BadInput("this day is outside the calendar".to_owned());
                 let (from, until) = shell.clock.span(day).ok_or_else(outside)?;
                 let list = shell.reads.ending(from, until, after).await?;
-                (format!("Ending on {day}"), format!("day={day}&"), list)
+                (format!("Ending on {day}"), format!("day={day}&"), list, Shown::OfDay)
             }
             (None, Some(days)) => {
                 let list = shell.reads.ending(now, now.plus_days(days), after).await?;
-                (format!("Ending within {days} days, the soonest first"), format!("ending={days}&"), list)
+                let heading = format!("Ending within {days} days, the soonest first");
+                (heading, format!("ending={days}&"), list, Shown::Ending(days))
             }
-            (None, None) => ("All, in no order".to_owned(), String::new(), shell.reads.page(after).await?),
+            (None, None) => {
+                ("All, in no order".to_owned(), String::new(), shell.reads.page(after).await?, Shown::All)
+            }
         };
         let next = list.next.as_ref().map(|next| format!("licenses?{kept}after={next}"));
-        page(&shell, heading, &list, next, None).await
+        page(&shell, heading, &list, next, shown).await
     };
     shell.answer(make).await
 }
@@ -103,7 +117,7 @@ pub(crate) async fn found(State(shell): State<Arc<Shell>>, Path(id): Path<String
             0 => "No key, id, order, customer\u{2019}s id or entered e-mail is this text".to_owned(),
             _ => "Found by keys, ids and indexes".to_owned(),
         };
-        page(&shell, heading, &list, None, Some(id)).await
+        page(&shell, heading, &list, None, Shown::Found(id)).await
     };
     shell.answer(make).await
 }
@@ -113,7 +127,7 @@ async fn page(
     heading: String,
     list: &LicenseList,
     next: Option<String>,
-    search: Option<String>,
+    shown: Shown,
 ) -> Result<Response, Trouble> {
     Ok(html(&LicensesPage {
         frame: shell.frame("Licenses", Section::Licenses),
@@ -121,7 +135,7 @@ async fn page(
         lines: lines(shell, &list.found).await?,
         next,
         unreadable: list.unreadable,
-        search,
+        shown,
         ending: ENDING_DAYS,
         statuses: Status::ALL.map(Status::as_str),
     }))
@@ -137,6 +151,24 @@ pub(crate) async fn lines(
         LicenseLine::of(&one.0, &one.1, policy.as_ref(), &shell.clock)
     };
     Ok(found.iter().zip(&policies).map(of).collect())
+}
+
+impl Shown {
+    const fn is_all(&self) -> bool {
+        matches!(self, Self::All)
+    }
+
+    fn is_ending(&self, within: &u32) -> bool {
+        matches!(self, Self::Ending(days) if days == within)
+    }
+
+    /// The id of a search, which found nothing, or was by an index alone.
+    fn search(&self) -> Option<&str> {
+        match self {
+            Self::Found(id) => Some(id),
+            Self::All | Self::Ending(_) | Self::OfDay => None,
+        }
+    }
 }
 
 impl Filter {

@@ -13,3 +13,4 @@ pub(crate) mod license;
 pub(crate) mod licenses;
 pub(crate) mod look;
 pub(crate) mod move_in;
+pub(crate) mod work;

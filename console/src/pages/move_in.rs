@@ -10,12 +10,13 @@ use axum::response::Response;
 use falconer_operator::import_export::dates::DayOrder;
 use falconer_operator::import_export::import::{ImportEnd, Imported};
 use falconer_operator::import_export::update::Mended;
-use tokio::task::spawn_local;
 
 use crate::forms::Form;
 use crate::inputs::{Input, download, unread};
-use crate::move_in::{ImportLook, MoveIn, MoveInEnd};
-use crate::runs::{Progress, RunState, Stops};
+use crate::kept::Kept;
+use crate::move_in::{ImportLook, MoveIn};
+use crate::pages::work::{self, LookedWork, Stages, Work};
+use crate::runs::{BackgroundRun, Stops};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::typed_import::{STATUSES, SourceKind, TypedImport};
@@ -40,15 +41,10 @@ struct RunPage {
     file: String,
     typed: TypedImport,
     statuses: [&'static str; 5],
-    looking: Option<Progress>,
-    /// Why nothing can be imported.
-    problem: Option<String>,
-    look: Option<Arc<Result<ImportLook, String>>>,
+    stages: Stages<ImportLook>,
     plan: Vec<String>,
-    running: Option<Progress>,
     end: Option<RunView>,
     command: String,
-    goes_on: bool,
 }
 
 /// How a run ended, for a page.
@@ -83,7 +79,7 @@ pub(crate) async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body
     let make = |_| async move {
         let form = Form::sent(&headers, &body).await;
         let input = Input::of(&form, "customers.csv")?;
-        looked_at(&desk, input, TypedImport::read(&form)?)
+        work::begin_look(&desk, MoveIn::new(input, TypedImport::read(&form)?, &desk))
     };
     shell.answer(make).await
 }
@@ -92,135 +88,110 @@ pub(crate) async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body
 pub(crate) async fn settings(State(desk): State<Arc<Desk>>, Path(id): Path<String>, body: Bytes) -> Response {
     let shell = Arc::clone(&desk.shell);
     let make = |_| async move {
-        let before = found(&desk, &id)?;
-        looked_at(&desk, before.input.clone(), TypedImport::read(&Form::read(&body))?)
+        let before = work::found::<MoveIn>(&desk, &id)?;
+        let typed = TypedImport::read(&Form::read(&body))?;
+        work::begin_look(&desk, MoveIn::new(before.input.clone(), typed, &desk))
     };
     shell.answer(make).await
-}
-
-pub(crate) async fn show(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let shell = Arc::clone(&desk.shell);
-    let make = |shell: Arc<Shell>| async move {
-        let move_in = found(&desk, &id)?;
-        Ok(html(&page(&shell, &move_in, id)))
-    };
-    shell.answer(make).await
-}
-
-/// Imports the file, or goes on where an earlier run ended.
-pub(crate) async fn run(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let shell = Arc::clone(&desk.shell);
-    let make = |shell: Arc<Shell>| async move {
-        let move_in = found(&desk, &id)?;
-        if !matches!(move_in.look.outcome().as_deref(), Some(Ok(_))) {
-            return Err(Trouble::Refused("the file is not looked at to its end yet".to_owned()));
-        }
-        if move_in.run.begin(|state| !is_whole(state)) {
-            move_in.keys.renew();
-            spawn_local(Arc::clone(&move_in).run(Arc::clone(&desk)));
-        }
-        Ok(shell.go(&format!("move-in/{id}")))
-    };
-    shell.answer(make).await
-}
-
-pub(crate) async fn stop(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    match found(&desk, &id) {
-        Ok(move_in) => {
-            move_in.look.stop();
-            move_in.run.stop();
-            desk.shell.go(&format!("move-in/{id}"))
-        }
-        Err(trouble) => desk.shell.trouble(&trouble),
-    }
 }
 
 /// Hands out the list of old and fresh keys, once.
 pub(crate) async fn keys(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let taken = found(&desk, &id).and_then(|move_in| {
-        let is_over = move_in.run.outcome().is_some();
-        let early = || Trouble::Refused("the run goes on; its keys are handed out at its end".to_owned());
-        Ok(download("fresh-keys.csv", if is_over { move_in.keys.take()? } else { return Err(early()) }))
-    });
-    taken.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
+    work::answered(&desk, &id, |move_in: &MoveIn| {
+        if move_in.run.outcome().is_none() {
+            let sentence = "the run goes on; its keys are handed out at its end";
+            return Err(Trouble::Refused(sentence.to_owned()));
+        }
+        Ok(download("fresh-keys.csv", move_in.keys.take()?))
+    })
 }
 
 /// Deletes the list of keys, which somebody has by now.
 pub(crate) async fn delete(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let deleted = found(&desk, &id).and_then(|move_in| move_in.keys.delete());
-    match deleted {
-        Ok(()) => desk.shell.go(&format!("move-in/{id}")),
-        Err(trouble) => desk.shell.trouble(&trouble),
-    }
+    work::answered(&desk, &id, |move_in: &MoveIn| {
+        move_in.keys.delete()?;
+        Ok(work::led_to::<MoveIn>(&desk.shell, &id))
+    })
 }
 
 /// The refused rows with their reasons, to be mended and moved in.
 pub(crate) async fn refused(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
-    let read = found(&desk, &id).and_then(|move_in| {
+    work::answered(&desk, &id, |move_in: &MoveIn| {
         let none = || Trouble::NotFound("no row is refused".to_owned());
         let path = move_in.refused_rows().ok_or_else(none)?;
         let bytes = std::fs::read(&path).map_err(|why| unread(&path, &why))?;
         Ok(download(&format!("refused-{}", move_in.input.name), bytes))
-    });
-    read.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
+    })
 }
 
-fn found(desk: &Desk, id: &str) -> Result<Arc<MoveIn>, Trouble> {
-    let forgotten = || {
-        Trouble::NotFound(
-            "this file is forgotten; move it in again: what is there is not imported twice".to_owned(),
-        )
-    };
-    desk.move_ins.get(id).ok_or_else(forgotten)
+impl Work for MoveIn {
+    type Done = Imported;
+    const PAGE: &'static str = "move-in";
+    const FORGOTTEN: &'static str =
+        "this file is forgotten; move it in again: what is there is not imported twice";
+
+    fn kept(desk: &Desk) -> &Kept<Self> {
+        &desk.move_ins
+    }
+
+    fn run(&self) -> &BackgroundRun<Result<Imported, String>> {
+        &self.run
+    }
+
+    fn check(&self) -> Result<(), Trouble> {
+        match self.look.outcome().as_deref() {
+            Some(Ok(_)) => Ok(()),
+            _ => Err(Trouble::Refused("the file is not looked at to its end yet".to_owned())),
+        }
+    }
+
+    async fn work(&self, desk: &Desk) -> Result<Imported, Trouble> {
+        self.import(desk).await
+    }
+
+    fn is_whole(imported: &Imported) -> bool {
+        imported.end == ImportEnd::Whole
+    }
+
+    fn stop(&self) {
+        self.look.stop();
+        self.run.stop();
+    }
+
+    fn page(&self, shell: &Shell, id: String) -> Response {
+        let stages = Stages::of(self);
+        let arguments = self.typed.command(&self.input.name, &self.keys.path, &self.refused);
+        let planned = |look: &ImportLook| summary(&look.imported, "would be imported", "would be updated");
+        html(&RunPage {
+            frame: shell.frame("Move in", Section::MoveIn),
+            id,
+            file: views::line(&self.input.name),
+            typed: self.typed.shown(),
+            statuses: STATUSES,
+            plan: stages.look().map(planned).unwrap_or_default(),
+            end: self.run.outcome().map(|end| RunView::of(&end, self)),
+            command: shell.command.with(&arguments),
+            stages,
+        })
+    }
 }
 
-fn looked_at(desk: &Arc<Desk>, input: Input, typed: TypedImport) -> Result<Response, Trouble> {
-    let id = desk.move_ins.keep(MoveIn::new(input, typed, desk))?;
-    let move_in = found(desk, &id)?;
-    move_in.look.begin(|_| true);
-    spawn_local(move_in.look(Arc::clone(desk)));
-    Ok(desk.shell.go(&format!("move-in/{id}")))
-}
+impl LookedWork for MoveIn {
+    type Look = ImportLook;
 
-/// True for a run that has seen its last row: there is nothing to go on with.
-fn is_whole(state: &RunState<MoveInEnd>) -> bool {
-    let RunState::Ended(end) = state else { return false };
-    matches!(&**end, MoveInEnd::Ended(imported) if imported.end == ImportEnd::Whole)
-}
+    fn look(&self) -> &BackgroundRun<Result<ImportLook, String>> {
+        &self.look
+    }
 
-fn page(shell: &Shell, move_in: &MoveIn, id: String) -> RunPage {
-    let look = move_in.look.outcome();
-    let problem = match look.as_deref() {
-        Some(Err(why)) => Some(why.clone()),
-        _ => None,
-    };
-    let plan = match look.as_deref() {
-        Some(Ok(look)) => summary(&look.imported, "would be imported", "would be updated"),
-        _ => Vec::new(),
-    };
-    let (looking, running) = (move_in.look.progress(), move_in.run.progress());
-    let arguments = move_in.typed.command(&move_in.input.name, &move_in.keys.path, &move_in.refused);
-    RunPage {
-        frame: shell.frame("Move in", Section::MoveIn),
-        id,
-        file: views::line(&move_in.input.name),
-        typed: move_in.typed.clone(),
-        statuses: STATUSES,
-        looking,
-        problem,
-        look: look.filter(|look| look.is_ok()),
-        plan,
-        running,
-        end: move_in.run.outcome().map(|end| RunView::of(&end, move_in)),
-        command: shell.command.with(&arguments),
-        goes_on: looking.is_some() || running.is_some(),
+    async fn look_at(&self, desk: &Desk) -> Result<ImportLook, Trouble> {
+        self.looked(desk).await
     }
 }
 
 impl RunPage {
     /// Rows that a run would import.
     fn new_rows(&self) -> u64 {
-        self.look.as_deref().and_then(|look| look.as_ref().ok()).map_or(0, |look| look.imported.imported)
+        self.stages.look().map_or(0, |look| look.imported.imported)
     }
 
     fn button(&self) -> String {
@@ -230,18 +201,18 @@ impl RunPage {
     /// True if a run would change anything.
     fn does_something(&self) -> bool {
         let mends = |look: &ImportLook| look.imported.mended.iter().any(|mended| !mended.changed.is_empty());
-        self.new_rows() > 0 || self.look.as_deref().and_then(|look| look.as_ref().ok()).is_some_and(mends)
+        self.new_rows() > 0 || self.stages.look().is_some_and(mends)
     }
 }
 
 impl RunView {
-    fn of(end: &MoveInEnd, move_in: &MoveIn) -> Self {
+    fn of(end: &Result<Imported, String>, move_in: &MoveIn) -> Self {
         let keys = move_in.keys.path.exists().then(|| KeysView {
             path: move_in.keys.path.display().to_string(),
             is_there: move_in.keys.is_there(),
         });
         match end {
-            MoveInEnd::Failed(why) => Self {
+            Err(why) => Self {
                 tone: "bad",
                 sentence: why.clone(),
                 told: Vec::new(),
@@ -249,7 +220,7 @@ impl RunView {
                 keys: None,
                 refused_file: None,
             },
-            MoveInEnd::Ended(imported) => {
+            Ok(imported) => {
                 let (tone, sentence) = match imported.end {
                     ImportEnd::Whole if imported.refused == 0 => ("good", "The file is moved in.".to_owned()),
                     ImportEnd::Whole => (

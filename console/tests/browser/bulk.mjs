@@ -1,11 +1,8 @@
 // Work on many in a real Chromium: moving in, issuing many, changing many; with files that have every fault.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
-import { Stack } from "./stack.mjs";
+import { Stack, axeFinds, cutOff, downloaded, ended } from "./stack.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const head = "license_key,status,license_tier,licensee_name,expiry_date,notes";
 let stack;
 
@@ -25,14 +22,10 @@ function withConsole(name, options, run) {
 
 /** Nothing that axe finds, and nothing that is cut off. */
 async function looksRight(page, name) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  const found = violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`);
-  assert.deepEqual(found, [], name);
+  assert.deepEqual(await axeFinds(page), [], name);
   const size = page.viewportSize();
   await page.setViewportSize({ width: 400, height: 800 });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(wide <= 0, `${name} is ${wide} pixels too wide`);
+  assert.deepEqual(await cutOff(page), [], name);
   await page.setViewportSize(size);
 }
 
@@ -46,22 +39,9 @@ async function send(opened, where, name, content, fields = {}) {
   await ended(page);
 }
 
-/** Waits for a page that keeps itself up to date. */
-async function ended(page) {
-  await page.waitForURL(/\/(move-in|issue\/many|bulk)\/[0-9a-f]{32}$/);
-  await page.locator("#run:not(:has(progress))").waitFor({ timeout: 60_000 });
-}
-
 /** The text of a file that a button gives. */
-async function download(page, name) {
-  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name }).click()]);
-  return readFileSync(await file.path(), "utf8");
-}
-
-async function focused(page, locator) {
-  for (let step = 0; step < 200 && !(await locator.evaluate((it) => it === document.activeElement)); step += 1) {
-    await page.keyboard.press("Tab");
-  }
+function download(page, name) {
+  return downloaded(page, () => page.getByRole("button", { name }).click());
 }
 
 for (const colorScheme of ["light", "dark"]) {
@@ -157,53 +137,6 @@ withConsole("work on many needs no script", { javaScriptEnabled: false }, async 
   await page.getByText("1 changed, 0 changed meanwhile").waitFor();
   assert.equal(stack.falconer("show", id).notes, "ticked without script");
   assert.equal(stack.falconer("show", key).licenseeName, "Without Script");
-});
-
-withConsole("work on many is done by keys alone", {}, async (opened) => {
-  const { page } = opened;
-  await opened.go("move-in");
-  await focused(page, page.getByLabel("Or paste its rows"));
-  await page.keyboard.insertText(`${head}\nKEYS-1234,active,pro,By Keys,,\n`);
-  await focused(page, page.getByRole("button", { name: "Show what it does" }));
-  await page.keyboard.press("Enter");
-  await ended(page);
-  await focused(page, page.getByRole("button", { name: "Import 1 license" }));
-  await page.keyboard.press("Enter");
-  await page.getByText("The file is moved in.").waitFor();
-
-  await opened.go("issue/many");
-  await focused(page, page.getByLabel("Or paste its rows"));
-  await page.keyboard.insertText("tier,name,perpetual\npro,By Keys Too,yes\n");
-  await focused(page, page.getByRole("button", { name: "Show what it does" }));
-  await page.keyboard.press("Enter");
-  await ended(page);
-  await focused(page, page.getByRole("button", { name: "Issue 1 license" }));
-  await page.keyboard.press("Enter");
-  await page.getByText("1 licenses issued").waitFor();
-  await focused(page, page.getByRole("button", { name: "Show the keys" }));
-  await page.keyboard.press("Enter");
-  await page.getByText("QF-PRO-").waitFor();
-
-  await opened.go("licenses?ending=365");
-  const boxes = page.locator("input[name=license]");
-  const ids = [];
-  for (const at of [0, 1]) {
-    await focused(page, boxes.nth(at));
-    await page.keyboard.press("Space");
-    ids.push(await boxes.nth(at).getAttribute("value"));
-  }
-  await focused(page, page.locator("summary", { hasText: "Change the ticked licenses" }));
-  await page.keyboard.press("Enter");
-  await focused(page, page.getByLabel("suspend", { exact: true }));
-  await page.keyboard.press("ArrowDown");
-  await focused(page, page.locator("#bulk input[name=reason]"));
-  await page.keyboard.insertText("by keys");
-  await page.keyboard.press("Enter");
-  await page.waitForURL(/\/bulk\/[0-9a-f]{32}$/);
-  await page.locator("button.primary:focus").waitFor();
-  await page.keyboard.press("Enter");
-  await page.getByText(/2 changed|1 changed/).waitFor();
-  for (const id of ids) assert.equal(stack.falconer("show", id).audit.at(-1).reason, "by keys");
 });
 
 withConsole("a run goes on when its page is closed, and leaves no key", {}, async (opened) => {

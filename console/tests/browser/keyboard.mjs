@@ -1,22 +1,22 @@
 // Every change of the console by keyboard alone, in a real Chromium, and read back by the command line.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Stack } from "./stack.mjs";
+import { FrontedStack, csv, downloaded, ended } from "./stack.mjs";
 
-/** Keys on the way to a control: a page has some fifty of them. */
-const MOST_TABS = 150;
+/** Keys on the way to a control: a page of 50 licenses has some 130 of them. */
+const MOST_TABS = 200;
+/** Delay of each answer of the store, so that there is time to stop. */
+const SLOW_MILLIS = 1_000;
 
+let fronted;
 let stack;
 let opened;
 
 before(async () => {
-  stack = await Stack.start();
-  opened = await stack.console();
+  fronted = await FrontedStack.start();
+  ({ stack, opened } = fronted);
 });
-after(async () => {
-  await opened?.close();
-  stack?.stop();
-});
+after(() => fronted?.stop());
 
 /** A license of its own, with its key. */
 function issue(...options) {
@@ -195,4 +195,209 @@ test("a look through all licenses is begun and read by keys alone", async () => 
   await opened.page.getByText("It has seen every license").waitFor({ timeout: 60_000 });
   await press("ArrowDown");
   await leads(["Enter"], /\/license\/lic_/);
+});
+
+/** Pastes a CSV into the form that has the focus, and fills other fields of it. */
+async function paste(rows, fields = []) {
+  await tabTo("textarea[name=pasted]");
+  await opened.page.keyboard.insertText(rows);
+  for (const [field, text] of fields) {
+    await tabTo(`form.sheet ${field}`);
+    await retype(text);
+  }
+  await tabTo("form.sheet input[name=reason]");
+  await retype("by keys");
+}
+
+/** Goes to a button by its text, and presses it. */
+async function pressButton(text) {
+  const focused = () => opened.page.evaluate(() => (document.activeElement?.matches("button") ? document.activeElement.textContent : ""));
+  for (let step = 0; step < MOST_TABS && !text.test(await focused()); step += 1) await press("Tab");
+  assert.match(await focused(), text);
+  await press("Enter");
+}
+
+/** Takes a file by a button. */
+function take(text) {
+  return downloaded(opened.page, () => pressButton(text));
+}
+
+/** Presses "Stop" once a run has done something, and returns what the page says when it has ended. */
+async function stopOnItsWay() {
+  await opened.page.waitForFunction(() => /^[1-9]\d* of /.test(document.querySelector("#run [role=status]")?.textContent), undefined, { timeout: 60_000 });
+  await pressButton(/^Stop$/);
+  await ended(opened.page);
+  return opened.page.textContent("main");
+}
+
+test("a sheet moves in by keys alone", async () => {
+  const { page } = opened;
+  await tabTo("nav a[href$='/move-in']");
+  await leads(["Enter"], /\/move-in$/);
+  const head = ["license_key", "status", "license_tier", "licensee_name", "expiry_date"];
+  const rows = [["MOVED-BY-KEYS-1", "gesperrt", "pro", "Moved By Keys", "2099-06-30"], ["MOVED-BY-KEYS-2", "active", "gold", "", ""]];
+  await paste(csv(head, ...rows));
+  await leads(["Enter"], /\/move-in\/[0-9a-f]{32}$/);
+  await ended(page);
+  assert.match(await page.textContent("main"), /2 rows: 0 would be imported, 0 there already, 2 refused/);
+
+  // The same file with other settings.
+  await tabTo("form.sheet details > summary");
+  if (!(await page.locator("form.sheet details").evaluate((it) => it.open))) await press("Enter");
+  await tabTo("textarea[name=statuses]");
+  await type("gesperrt=suspended");
+  await tabTo("form.sheet input[name=reason]");
+  await retype("moved by keys");
+  await leads(["Enter"], /\/move-in\/[0-9a-f]{32}$/);
+  await ended(page);
+  assert.match(await page.textContent("main"), /2 rows: 1 would be imported, 0 there already, 1 refused/);
+  assert.match(await take(/^Download the refused rows$/), /MOVED-BY-KEYS-2/);
+
+  await pressButton(/^Import 1 license$/);
+  await page.getByText("The file is moved in").waitFor({ timeout: 60_000 });
+  const keys = await take(/^Download the keys$/);
+  assert.match(await take(/^Download the refused rows$/), /no tier gold/);
+  const shown = stack.falconer("show", keys.match(/QF-PRO-[A-Z0-9-]+/)[0]);
+  assert.deepEqual([shown.status, shown.licenseeName, shown.audit[0].reason], ["suspended", "Moved By Keys", "moved by keys"]);
+  await page.reload();
+  await pressButton(/^Delete the file of keys$/);
+  await page.getByRole("button", { name: "Delete the file of keys" }).waitFor({ state: "detached" });
+});
+
+test("an import is stopped and gone on with by keys", async () => {
+  const { page } = opened;
+  const rows = Array.from({ length: 600 }, (_, row) => [`STOPPED-${String(row).padStart(4, "0")}`, "active", "pro"]);
+  await tabTo("nav a[href$='/move-in']");
+  await leads(["Enter"], /\/move-in$/);
+  await paste(csv(["license_key", "status", "license_tier"], ...rows));
+  await leads(["Enter"], /\/move-in\/[0-9a-f]{32}$/);
+  await ended(page);
+  fronted.front.delay = SLOW_MILLIS;
+  await pressButton(/^Import 600 licenses$/);
+  const stopped = Number((await stopOnItsWay()).match(/The run was stopped after (\d+) rows/)[1]);
+  assert.ok(stopped > 0 && stopped < 600, `${stopped}`);
+  fronted.front.delay = 0;
+  await pressButton(/^Go on$/);
+  await page.getByText("The file is moved in.").waitFor({ timeout: 60_000 });
+  const keys = (await take(/^Download the keys$/)).match(/QF-PRO-[A-Z0-9-]+/g);
+  assert.equal(new Set(keys).size, 600);
+  assert.equal(stack.falconer("show", keys[599]).status, "active");
+});
+
+test("orders are issued, stopped and gone on with by keys", async () => {
+  const { page } = opened;
+  await tabTo("nav a[href$='/issue']");
+  await leads(["Enter"], /\/issue$/);
+  await tabTo("main a[href$='/issue/many']");
+  await leads(["Enter"], /\/issue\/many$/);
+  const orders = Array.from({ length: 600 }, (_, row) => ["pro", `Ordered By Keys ${row}`, "30"]);
+  await paste(csv(["tier", "name", "days"], ...orders), [["input[name=product]", "qf"]]);
+  await leads(["Enter"], /\/issue\/many\/[0-9a-f]{32}$/);
+  await ended(page);
+  fronted.front.delay = SLOW_MILLIS;
+  await pressButton(/^Issue 600 licenses$/);
+  const stopped = Number((await stopOnItsWay()).match(/The run was stopped: (\d+) orders are issued/)[1]);
+  assert.ok(stopped > 0 && stopped < 600, `${stopped}`);
+  fronted.front.delay = 0;
+  await pressButton(/^Go on$/);
+  await page.getByText(`${600 - stopped} licenses issued, ${stopped} there already`).waitFor({ timeout: 60_000 });
+  const keys = (await take(/^Download the keys$/)).match(/QF-PRO-[A-Z0-9-]+/g);
+  assert.equal(new Set(keys).size, 600);
+  const shown = stack.falconer("show", keys[599]);
+  assert.deepEqual([shown.licenseeName, shown.audit[0].reason], ["Ordered By Keys 599", "by keys"]);
+});
+
+test("keys of few orders are shown and deleted by keys", async () => {
+  const { page } = opened;
+  await tabTo("nav a[href$='/issue']");
+  await leads(["Enter"], /\/issue$/);
+  await tabTo("main a[href$='/issue/many']");
+  await leads(["Enter"], /\/issue\/many$/);
+  await paste(csv(["tier", "name", "perpetual"], ["elite", "Shown To Keys", "yes"]));
+  await leads(["Enter"], /\/issue\/many\/[0-9a-f]{32}$/);
+  await ended(page);
+  await pressButton(/^Issue 1 license$/);
+  await page.getByRole("button", { name: "Show the keys" }).waitFor({ timeout: 60_000 });
+  await pressButton(/^Show the keys$/);
+  const key = (await page.locator("th.key").first().textContent()).trim();
+  assert.equal(stack.falconer("show", key).licenseeName, "Shown To Keys");
+  await tabTo("main a[href*='/issue/many/']");
+  await leads(["Enter"], /\/issue\/many\/[0-9a-f]{32}$/);
+  await pressButton(/^Delete the file of keys$/);
+  await page.getByRole("button", { name: "Delete the file of keys" }).waitFor({ state: "detached" });
+});
+
+/** Opens the licenses that end within a year, and ticks the first of them. */
+async function tick(count) {
+  const { page } = opened;
+  await tabTo("nav a[href$='/licenses']");
+  await leads(["Enter"], /\/licenses$/);
+  await tabTo("main a[href$='ending=365']");
+  await leads(["Enter"], /ending=365$/);
+  const boxes = await page.$$eval("input[name=license]", (all) => all.map((box) => box.value));
+  for (const id of boxes.slice(0, count)) {
+    await tabTo(`input[name=license][value=${id}]`);
+    await press("Space");
+  }
+  assert.equal(await page.locator("input[name=license]:checked").count(), count);
+  return boxes.slice(0, count);
+}
+
+/** Chooses a change of ticked licenses by the arrows, fills it, and shows what it does. */
+async function changeTicked(arrows, fill = async () => {}) {
+  await tabTo("details.many > summary");
+  await press("Enter");
+  await tabTo("#bulk input[name=action]:checked");
+  for (let step = 0; step < arrows; step += 1) await press("ArrowDown");
+  await fill();
+  await tabTo("#bulk input[name=reason]");
+  await type("many by keys");
+  await leads(["Enter"], /\/bulk\/[0-9a-f]{32}$/);
+  await opened.page.locator("button.primary:focus").waitFor();
+  assert.match(await opened.page.textContent("main"), /Nothing is changed yet/);
+}
+
+const manyChanges = [
+  ["suspended", 0, undefined, (shown) => assert.equal(shown.status, "suspended")],
+  ["extended", 1, async () => (await tabTo("#bulk select[name=term]"), await type("until"), await tabTo("#bulk input[name=until]"), await type("2098-12-31")), (shown) => assert.equal(new Date(shown.expiresAt).getUTCFullYear(), 2098)],
+  ["noted", 2, async () => (await tabTo("#bulk textarea[name=note]"), await type("noted by keys")), (shown) => assert.equal(shown.notes, "noted by keys")],
+];
+
+for (const [name, arrows, fill, made] of manyChanges) {
+  test(`ticked licenses are ${name} by keys alone`, async () => {
+    const { page } = opened;
+    const ids = await tick(2);
+    await changeTicked(arrows, fill);
+    await press("Enter");
+    await page.getByText("2 changed, 0 changed meanwhile").waitFor({ timeout: 60_000 });
+    for (const id of ids) {
+      const shown = stack.falconer("show", id);
+      made(shown);
+      assert.equal(shown.audit.at(-1).reason, "many by keys");
+    }
+  });
+}
+
+test("a bulk change is stopped and gone on with by keys", async () => {
+  const { page } = opened;
+  await tick(0);
+  const shown = await page.locator("input[name=license]").count();
+  await pressButton(/^Tick all shown$/);
+  await changeTicked(2, async () => (await tabTo("#bulk textarea[name=note]"), await type("all by keys")));
+  fronted.front.delay = SLOW_MILLIS / 4;
+  await press("Enter");
+  const changed = Number((await stopOnItsWay()).match(/It was stopped. (\d+) changed/)[1]);
+  assert.ok(changed > 0 && changed < shown, `${changed} of ${shown}`);
+  fronted.front.delay = 0;
+  await pressButton(/^Go on$/);
+  await page.getByText(`${shown} changed, 0 changed meanwhile`).waitFor({ timeout: 60_000 });
+  assert.equal(stack.falconer("list", "--all", "--limit", "10000").licenses.filter((one) => one.notes === "all by keys").length, shown);
+});
+
+test("ticked licenses are exported by keys alone", async () => {
+  const ids = await tick(3);
+  await tabTo("#bulk button[formaction$='/licenses/export']");
+  const exported = await downloaded(opened.page, () => press("Enter"));
+  assert.equal(exported.trim().split("\n").length, 4);
+  for (const id of ids) assert.ok(exported.includes(id), id);
 });

@@ -1,30 +1,26 @@
 // 10,000 licenses in a real Chromium: the list, a sorted column, the next pages, and a look that is stopped.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Front, Stack } from "./stack.mjs";
+import { FrontedStack } from "./stack.mjs";
 
 const LICENSES = 10_000;
 /** Longest time in which a page is there, on a busy machine with a program that is not optimised. */
 const SOON_MILLIS = 5_000;
 
-let stack;
+let fronted;
 let front;
 let opened;
 
 before(async () => {
-  stack = await Stack.start();
+  fronted = await FrontedStack.start();
+  ({ front, opened } = fronted);
+  const { stack } = fronted;
   const { licenses } = stack.falconer("list", "--all", "--limit", "1000");
   const rows = await Promise.all(licenses.slice(0, 50).map((license) => stack.row(license.licenseId)));
   const copy = (number) => ({ ...rows[number % rows.length], license_id: { S: `lic_${String(number).padStart(24, "0")}` } });
   await stack.put(Array.from({ length: LICENSES - licenses.length }, (_, number) => copy(number)));
-  front = await Front.before(stack.env.AWS_ENDPOINT_URL_DYNAMODB);
-  opened = await stack.console({ env: { AWS_ENDPOINT_URL_DYNAMODB: front.endpoint } });
 });
-after(async () => {
-  await opened?.close();
-  front?.close();
-  stack?.stop();
-});
+after(() => fronted?.stop());
 
 test("the list stays quick, sorts, and leads on", async () => {
   const { page } = opened;

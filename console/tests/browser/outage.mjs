@@ -1,7 +1,7 @@
 // A console in a real Chromium whose DynamoDB dies, whose credentials end, and whose licenses others change meanwhile.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Front, Stack, pages, rich } from "./stack.mjs";
+import { FrontedStack, cutOff, pages, rich } from "./stack.mjs";
 
 /** A note that nobody wants to type twice, of several lines and signs. */
 const note = `called at nine; "renews" in March & pays by <invoice>\n${"and more of it; ".repeat(40)}`.trim();
@@ -9,30 +9,25 @@ const note = `called at nine; "renews" in March & pays by <invoice>\n${"and more
 /** Pages that ask DynamoDB for nothing until something is sent. */
 const asksNoStore = ["issue", "issueMany", "moveIn", "keyring", "missing"];
 
+let fronted;
 let stack;
 let front;
 let opened;
 let id;
 
 before(async () => {
-  stack = await Stack.start();
+  fronted = await FrontedStack.start();
+  ({ stack, front, opened } = fronted);
   id = rich(stack.falconer("list", "--all", "--limit", "1000").licenses).licenseId;
-  front = await Front.before(stack.env.AWS_ENDPOINT_URL_DYNAMODB);
-  opened = await stack.console({ env: { AWS_ENDPOINT_URL_DYNAMODB: front.endpoint } });
 });
-after(async () => {
-  await opened?.close();
-  front?.close();
-  stack?.stop();
-});
+after(() => fronted?.stop());
 
 /** What the page of an outage says: the cause, the next step, and that the console goes on. */
 async function isOut(sentence) {
   const { page } = opened;
   await page.getByRole("heading", { name: "No answer" }).waitFor({ timeout: 60_000 });
   assert.match(await page.getByRole("alert").textContent(), sentence);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(wide <= 0, `${wide} pixels too wide`);
+  assert.deepEqual(await cutOff(page), []);
 }
 
 for (const [state, sentence] of [["away", /Try again/], ["expired", /sign in again.*The console goes on/s]]) {

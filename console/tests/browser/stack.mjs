@@ -1,8 +1,9 @@
 // Stand-ins, the command line and the console, as programs of their own, and a browser that has opened the console.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, request as ask } from "node:http";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -29,6 +30,9 @@ const credentials = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamo
 
 /** Longest wait for a page of a debug program on a busy machine. */
 const LONGEST_WAIT_MILLIS = 15_000;
+
+/** Bytes that a command prints: a list of 10,000 licenses has some 10 MB. */
+const MOST_PRINTED = 64 * 1024 * 1024;
 
 /** Items of a batch, the most that DynamoDB takes. */
 const BATCH = 25;
@@ -100,7 +104,7 @@ export class Stack {
 
   /** What a command of the operator prints. */
   falconer(...args) {
-    const ran = spawnSync(path.join(programs, "falconer"), ["--json", "--yes", ...args], { cwd: root, env: this.env });
+    const ran = spawnSync(path.join(programs, "falconer"), ["--json", "--yes", ...args], { cwd: root, env: this.env, maxBuffer: MOST_PRINTED });
     if (ran.status !== 0) throw new Error(`falconer ${args.join(" ")}: ${ran.stderr}`);
     return JSON.parse(ran.stdout);
   }
@@ -155,6 +159,24 @@ export class Stack {
   }
 }
 
+/** A stack whose DynamoDB has a `Front`, and a console that asks through it. */
+export class FrontedStack {
+  static async start(...args) {
+    const fronted = new FrontedStack();
+    fronted.stack = await Stack.start();
+    fronted.front = await Front.before(fronted.stack.env.AWS_ENDPOINT_URL_DYNAMODB);
+    const env = { AWS_ENDPOINT_URL_DYNAMODB: fronted.front.endpoint };
+    fronted.opened = await fronted.stack.console({ env }, "--files", fronted.stack.folder, ...args);
+    return fronted;
+  }
+
+  async stop() {
+    await this.opened?.close();
+    this.front?.close();
+    this.stack?.stop();
+  }
+}
+
 export class Console {
   constructor(members) {
     Object.assign(this, members);
@@ -168,6 +190,54 @@ export class Console {
     await (this.browser ?? this.context).close();
     this.program.kill("SIGINT");
   }
+}
+
+/** A CSV of rows of cells, each in quotation marks. */
+export function csv(...rows) {
+  return rows.map((row) => row.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(",")).join("\n");
+}
+
+/** Another server on the loopback, which answers everything with a page. */
+export async function elsewhere(body = "") {
+  const requests = [];
+  const server = createServer((request, answer) => {
+    requests.push(request.headers);
+    answer.setHeader("content-type", "text/html");
+    answer.end(`<!doctype html><title>other</title>${body}`);
+  });
+  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  const { port } = server.address();
+  return { requests, port, url: `http://127.0.0.1:${port}/`, close: () => server.close() };
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** The rules of accessibility that a page breaks. */
+export async function axeFinds(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`);
+}
+
+/** Parts of a page that do not fit its width: the page itself, and regions that would have to be moved sideways. */
+export function cutOff(page) {
+  return page.evaluate(() => {
+    const regions = [document.documentElement, ...document.querySelectorAll("main .wide")];
+    const wide = regions.filter((one) => one.scrollWidth > one.clientWidth);
+    return wide.map((one) => `${one.getAttribute("aria-label") ?? one.tagName}: ${one.scrollWidth - one.clientWidth} pixels`);
+  });
+}
+
+/** Waits for the end of a look or a run, on a page that keeps itself up to date. */
+export async function ended(page) {
+  await page.waitForURL(/\/(move-in|issue\/many|bulk)\/[0-9a-f]{32}$/);
+  await page.locator("#run:not(:has(progress))").waitFor({ timeout: 60_000 });
+}
+
+/** The text of a file that something in the browser begins to download. */
+export async function downloaded(page, begin) {
+  const [file] = await Promise.all([page.waitForEvent("download"), begin()]);
+  return readFileSync(await file.path(), "utf8");
 }
 
 /** The pages of a tour, of a license. */

@@ -116,9 +116,10 @@ pub fn compared(compared: &Compared) -> String {
             format!("it ends {}, asked at {}", time::shown(*end), time::shown(*now))
         }
         Compared::Activation { hardware_given, hardware_required, bound } => format!(
-            "hardware {}, {}; {bound} devices bound",
+            "hardware {}, {}; {bound} {} bound",
             if *hardware_given { "given" } else { "not given" },
             if *hardware_required { "required" } else { "not required" },
+            if *bound == 1 { "device" } else { "devices" },
         ),
         Compared::Hardware { hardware_given: false, .. } => "hardware not given".to_owned(),
         Compared::Hardware { common: Some(common), threshold, .. } => {

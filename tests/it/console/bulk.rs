@@ -8,6 +8,7 @@ use falconer_emulators::tap::{Fault, Matcher, TapRecord, Units};
 use falconer_tests::{Fixture, Machine, TestStack, now};
 use serde_json::json;
 
+use super::work::{page_of, ran};
 use super::{Browser, ConsoleAnswer};
 use crate::issuing::falconer;
 use crate::manners::Folder;
@@ -25,18 +26,10 @@ fn ticked<'a>(ids: &'a [LicenseId], fields: &[(&'a str, &'a str)]) -> Vec<(&'a s
 
 /// Asks for a change, and returns the page of its preview.
 fn previewed(browser: &Browser, ids: &[LicenseId], fields: &[(&str, &str)]) -> (String, ConsoleAnswer) {
-    let answer = browser.post("bulk/preview", &ticked(ids, fields));
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    let page = answer.header("location").strip_prefix(&browser.base).unwrap().to_owned();
+    let page = page_of(browser, &browser.post("bulk/preview", &ticked(ids, fields)));
     let preview = browser.get(&page);
     assert_eq!(preview.status, 200, "{}", preview.text());
     (page, preview)
-}
-
-fn changed(browser: &Browser, page: &str) -> ConsoleAnswer {
-    let answer = browser.post(&format!("{page}/run"), &[]);
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    browser.ended(page)
 }
 
 #[test]
@@ -72,7 +65,7 @@ fn bulk_change_is_that_of_its_command() {
             before,
             "a preview changes nothing"
         );
-        let done = changed(&browser, &page);
+        let done = ran(&browser, &page);
         assert!(
             done.text().contains("3 changed, 0 changed meanwhile by somebody else, 0 refused."),
             "{}",
@@ -83,7 +76,7 @@ fn bulk_change_is_that_of_its_command() {
             assert_eq!((&row["code"]["S"], &row["actor"]["S"]), (&json!(code), &json!("fixture-operator")));
             assert_eq!(row["reason"]["S"], "ticket 7, it's paid");
         }
-        changed(&browser, &page);
+        ran(&browser, &page);
         let rows: Vec<_> = ids.iter().map(|id| stack.audit_rows(id).len()).collect();
         assert_eq!(
             rows,
@@ -114,7 +107,7 @@ fn change_of_somebody_else_is_not_written_over() {
     let (page, _) = previewed(&browser, &ids, &[("action", "note"), ("note", "by the console")]);
     told(&stack, &["note", ids[1].as_str(), "by another operator"]);
     told(&stack, &["revoke", ids[2].as_str(), "--reason", "refund"]);
-    let done = changed(&browser, &page);
+    let done = ran(&browser, &page);
     assert!(
         done.text().contains("1 changed, 2 changed meanwhile by somebody else, 0 refused."),
         "{}",
@@ -135,7 +128,7 @@ fn each_license_has_its_own_result() {
     let (page, preview) = previewed(&browser, &ids, &[("action", "suspend")]);
     let text = preview.text();
     assert!(text.contains("Suspend 1 license") && text.contains("not possible"), "{text}");
-    assert!(changed(&browser, &page).text().contains("1 changed"), "the others stay");
+    assert!(ran(&browser, &page).text().contains("1 changed"), "the others stay");
     for (fields, status, sentence) in [
         (vec![("action", "revoke"), ("reason", "x")], 400, "not a change of many"),
         (vec![("action", "reveal")], 400, "not a change of many"),
@@ -175,11 +168,11 @@ fn outage_in_the_middle_is_gone_on_from() {
         let number = seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         (number >= 2).then_some(if number == 2 { Fault::DropReply } else { Fault::internal() })
     });
-    let failed = changed(&browser, &page);
+    let failed = ran(&browser, &page);
     assert!(failed.text().contains("2 changed") && failed.text().contains("Go on"), "{}", failed.text());
     assert!(failed.text().contains("The answer was lost"), "{}", failed.text());
     stack.dynamodb.heal();
-    let done = changed(&browser, &page);
+    let done = ran(&browser, &page);
     assert!(done.text().contains("6 changed, 0 changed meanwhile"), "{}", done.text());
     for id in &ids {
         let noted = stack.audit_rows(id).iter().filter(|row| row["code"]["S"] == "NOTED").count();
@@ -222,7 +215,7 @@ fn stopped_change_goes_on() {
     stack.dynamodb.heal();
     let suspended = || told(&stack, &["list", "--status", "suspended"])["licenses"].as_array().unwrap().len();
     assert!(suspended() < 40);
-    assert!(changed(&browser, &page).text().contains("40 changed"), "with those of before");
+    assert!(ran(&browser, &page).text().contains("40 changed"), "with those of before");
     assert_eq!(suspended(), 40);
 }
 
@@ -273,7 +266,7 @@ fn bulk_costs_a_read_and_a_change_each() {
         "{preview:?}: each license, and the catalog"
     );
     stack.forget();
-    changed(&browser, &page);
+    ran(&browser, &page);
     let run = units();
     assert!(
         run.read <= 11.0 && run.write >= 40.0,

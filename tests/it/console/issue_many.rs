@@ -10,6 +10,7 @@ use falconer_emulators::tap::{Fault, Matcher, TapRecord, Units};
 use falconer_tests::{TestStack, program};
 use serde_json::{Value, json};
 
+use super::work::{self, opened, page_of, ran};
 use super::{Browser, ConsoleAnswer};
 use crate::issuing::falconer;
 use crate::manners::Folder;
@@ -21,31 +22,14 @@ const ORDERS: &str = "tier,name,email,user,days,perpetual,seats,features\n\
     elite,Zoë,,u2,,yes,,\n\
     free,,,u3,14,,,\n";
 
-fn opened(stack: &TestStack, folder: &Folder) -> Browser {
-    Browser::open(stack, &["--files", &folder.path("kept")])
-}
-
-fn page_of(browser: &Browser, answer: &ConsoleAnswer) -> String {
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    answer.header("location").strip_prefix(&browser.base).expect("a page of the console").to_owned()
-}
-
+/// Looks at orders, and returns their page when the look has ended.
 fn looked_at(
     browser: &Browser,
     name: &str,
     orders: &str,
     fields: &[(&str, &str)],
 ) -> (String, ConsoleAnswer) {
-    let fields = [&[("product", "QF")], fields].concat();
-    let page = page_of(browser, &browser.upload("issue/many", &fields, (name, orders.as_bytes())));
-    let answer = browser.ended(&page);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    (page, answer)
-}
-
-fn issued(browser: &Browser, page: &str) -> ConsoleAnswer {
-    page_of(browser, &browser.post(&format!("{page}/run"), &[]));
-    browser.ended(page)
+    work::looked_at(browser, "issue/many", (name, orders.as_bytes()), fields)
 }
 
 fn many(count: usize) -> String {
@@ -85,7 +69,7 @@ fn keys_of_many_are_handed_out_once() {
     folder.file("orders.csv", ORDERS);
     let (page, look) = looked_at(&browser, "orders.csv", ORDERS, &[("reason", "fair in May")]);
     for part in [
-        "3 orders are in order. Nothing is issued yet.",
+        "3 orders can be issued. Nothing is issued yet.",
         "Person, Fixture",
         "for good",
         "3 seats",
@@ -96,7 +80,7 @@ fn keys_of_many_are_handed_out_once() {
     assert_eq!((licenses(&stack), writes(&stack)), (0, 0), "a look issues nothing");
     assert!(!fs::exists(folder.path("kept")).unwrap());
 
-    let done = issued(&browser, &page);
+    let done = ran(&browser, &page);
     assert!(done.text().contains("3 licenses issued, 0 there already."), "{}", done.text());
     assert!(!done.body.contains("QF-PRO-"), "no key before it is asked for");
     let answer = browser.post(&format!("{page}/keys"), &[]);
@@ -147,7 +131,7 @@ fn keys_of_few_are_shown_once() {
     browser.ended(&page);
     let early = browser.post(&format!("{page}/show"), &[]);
     assert!(early.status == 422 && early.text().contains("when the run has ended"), "{}", early.text());
-    issued(&browser, &page);
+    ran(&browser, &page);
     let shown = browser.post(&format!("{page}/show"), &[]);
     assert!(
         shown.text().contains("Person, Fixture") && shown.header("cache-control") == "no-store",
@@ -171,7 +155,7 @@ fn one_bad_order_stops_all() {
         ("user,days\nu,30\n", "names no column that is needed (tier)"),
         ("tier,color\npro,red\n", "An order has no column color"),
         ("PK\u{3}\u{4}rest", "a workbook"),
-        (&format!("{head}pro,u,,30,yes\n"), "1 of 1 orders are not in order"),
+        (&format!("{head}pro,u,,30,yes\n"), "1 of 1 order cannot be issued"),
         (&format!("{head}gold,u,,30,\npro,u,,1,\n"), "product QF has no tier gold"),
         (&format!("{head}pro,<script>alert(1)</script>,nobody,1,\n"), "email must look like"),
         (&format!("{head},,,,\n"), "There is no order in the file"),
@@ -191,10 +175,10 @@ fn orders_are_read_as_sheets_are() {
     let browser = opened(&stack, &folder);
     let orders = "\u{FEFF}Tier;User;Days;From Activation;Perpetual;Seats\r\nPRO;one;365,0;FALSCH;FALSCH;3.0\r\n;;;FALSCH;FALSCH;\r\nelite;two;;;WAHR;\r\nfree;three;30;ja\r\n;;\r\n";
     let (page, look) = looked_at(&browser, "orders.csv", orders, &[]);
-    for part in ["3 orders are in order", "365 days", "for good", "30 days from the first activation on"] {
+    for part in ["3 orders can be issued", "365 days", "for good", "30 days from the first activation on"] {
         assert!(look.text().contains(part), "{part}: {}", look.text());
     }
-    issued(&browser, &page);
+    ran(&browser, &page);
     let keys = browser.post(&format!("{page}/keys"), &[]).body;
     assert!(
         keys.lines().all(|line| line.split(';').count() == 9) && keys.lines().count() == 4,
@@ -212,10 +196,10 @@ fn expired_credentials_end_a_run() {
     let expired =
         Fault::error(400, "ExpiredTokenException", "The security token included in the request is expired");
     stack.dynamodb.break_all(Matcher::operation("TransactWriteItems"), expired);
-    let failed = issued(&browser, &page);
+    let failed = ran(&browser, &page);
     assert!(failed.text().contains("sign in again") && failed.text().contains("Go on"), "{}", failed.text());
     stack.dynamodb.heal();
-    let done = issued(&browser, &page);
+    let done = ran(&browser, &page);
     assert!(done.text().contains("60 licenses issued, 0 there already."), "{}", done.text());
     assert_eq!(licenses(&stack), 60);
 }
@@ -249,11 +233,11 @@ fn stopped_run_hands_out_what_is_issued() {
     assert_eq!(table(&first).len(), part, "no key that opens nothing is handed out");
 
     stack.dynamodb.break_all(Matcher::operation("TransactWriteItems"), Fault::internal());
-    let failed = issued(&browser, &page);
+    let failed = ran(&browser, &page);
     assert!(failed.text().contains("the run goes on from there"), "{}", failed.text());
     assert!(!failed.body.contains("Download the keys"), "nobody knows which are issued");
     stack.dynamodb.heal();
-    let done = issued(&browser, &page);
+    let done = ran(&browser, &page);
     assert!(
         done.text().contains(&format!("{} licenses issued, {part} there already.", 600 - part)),
         "{}",
@@ -303,7 +287,7 @@ fn appended_orders_are_issued_once() {
     let (stack, folder) = (TestStack::start(), Folder::new());
     let browser = opened(&stack, &folder);
     let (page, _) = looked_at(&browser, "orders.csv", ORDERS, &[]);
-    issued(&browser, &page);
+    ran(&browser, &page);
     let longer = format!("{ORDERS}pro,New,,u4,30,,,\n");
     let (page, look) = looked_at(&browser, "orders.csv", &longer, &[]);
     assert!(
@@ -311,8 +295,8 @@ fn appended_orders_are_issued_once() {
         "{}",
         look.text()
     );
-    let done = issued(&browser, &page);
-    assert!(done.text().contains("1 licenses issued, 3 there already."), "{}", done.text());
+    let done = ran(&browser, &page);
+    assert!(done.text().contains("1 license issued, 3 there already."), "{}", done.text());
     assert_eq!(table(&browser.post(&format!("{page}/keys"), &[]).body).len(), 4);
     let (_, other) = looked_at(&browser, "orders.csv", &ORDERS.replace("u1", "u9"), &[]);
     assert!(other.text().contains("Their keys go to"), "other orders have other keys: {}", other.text());
@@ -329,7 +313,7 @@ fn bulk_issue_costs_what_it_stores() {
     let look = units();
     assert!(look.write.abs() < f64::EPSILON && look.read <= 1.0, "{look:?}: the catalog");
     stack.forget();
-    issued(&browser, &page);
+    ran(&browser, &page);
     let run = units();
     assert!(
         run.read <= 3.0 && run.write >= 12.0,

@@ -9,6 +9,7 @@ use falconer_emulators::tap::{Fault, Matcher, TapRecord, Units};
 use falconer_tests::{TestStack, program};
 use serde_json::{Value, json};
 
+use super::work::{self, opened, page_of, ran};
 use super::{Browser, ConsoleAnswer, PARTS, form, parts};
 use crate::issuing::falconer;
 use crate::manners::Folder;
@@ -22,35 +23,14 @@ const PLAIN: &str = "license_key,status,license_tier,licensee_name,licensee_emai
     DEF-456-UVW,suspended,elite,Zoë,,2099-12-01,\"one; two, three\"\n\
     GHI-789-RST,active,free,,,,\n";
 
-/// Starts a console whose files lie in a folder of the test.
-fn opened(stack: &TestStack, folder: &Folder) -> Browser {
-    Browser::open(stack, &["--files", &folder.path("kept")])
-}
-
-/// The page of an answer that leads on.
-fn page_of(browser: &Browser, answer: &ConsoleAnswer) -> String {
-    assert_eq!(answer.status, 303, "{}", answer.text());
-    answer.header("location").strip_prefix(&browser.base).expect("a page of the console").to_owned()
-}
-
-/// Looks at a file, and returns its page when the look has ended.
+/// Looks at a sheet, and returns its page when the look has ended.
 fn looked_at(
     browser: &Browser,
     name: &str,
     bytes: &[u8],
     fields: &[(&str, &str)],
 ) -> (String, ConsoleAnswer) {
-    let fields = [&[("product", "QF")], fields].concat();
-    let page = page_of(browser, &browser.upload("move-in", &fields, (name, bytes)));
-    let answer = browser.ended(&page);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    (page, answer)
-}
-
-/// Runs what was looked at, and returns the page when the run has ended.
-fn moved(browser: &Browser, page: &str) -> ConsoleAnswer {
-    page_of(browser, &browser.post(&format!("{page}/run"), &[]));
-    browser.ended(page)
+    work::looked_at(browser, "move-in", (name, bytes), fields)
 }
 
 fn windows_1252(text: &str) -> Vec<u8> {
@@ -84,7 +64,7 @@ fn import_is_that_of_the_command() {
     assert_eq!((licenses(&stack), writes(&stack)), (0, 0), "a look imports nothing");
     assert!(!fs::exists(folder.path("kept")).unwrap(), "and leaves no file");
 
-    let done = moved(&browser, &page);
+    let done = ran(&browser, &page);
     assert!(done.text().contains("5 rows: 3 imported, 0 there already, 2 refused."), "{}", done.text());
     run(&other, &["--yes", "import", "sheet", &file, "--reason", fields[0].1]);
     assert_eq!(essence(&stack), essence(&other));
@@ -143,7 +123,7 @@ fn sheet_reads_alike_from_any_program() {
     let plain = TestStack::start();
     let browser = opened(&plain, &folder);
     let (page, _) = looked_at(&browser, "plain.csv", PLAIN.as_bytes(), &[]);
-    moved(&browser, &page);
+    ran(&browser, &page);
     let expected = essence(&plain);
     assert_eq!(expected.len(), 3);
     for (name, bytes, fields) in [
@@ -167,7 +147,7 @@ fn sheet_reads_alike_from_any_program() {
             "{name}: {}",
             look.text()
         );
-        moved(&browser, &page);
+        ran(&browser, &page);
         assert_eq!(essence(&stack), expected, "{name}");
     }
     // Pasted, without a file and without script.
@@ -176,7 +156,7 @@ fn sheet_reads_alike_from_any_program() {
     let pasted = browser.post("move-in", &[("product", "qf"), ("pasted", &PLAIN.replace('\n', "\r\n"))]);
     let page = page_of(&browser, &pasted);
     browser.ended(&page);
-    moved(&browser, &page);
+    ran(&browser, &page);
     assert_eq!(essence(&stack), expected);
 }
 
@@ -277,7 +257,7 @@ fn doubtful_cells_are_told_before_the_run() {
     ] {
         assert!(look.text().contains(sentence), "{sentence}: {}", look.text());
     }
-    let done = moved(&browser, &page);
+    let done = ran(&browser, &page);
     assert!(
         done.text().contains("2 fresh keys are of other licenses than the list is for."),
         "{}",
@@ -315,7 +295,7 @@ fn settings_are_mended_without_sending_again() {
     for part in ["--dates dmy", "--status gesperrt=suspended", "--reason twice", "dates.csv"] {
         assert!(command.contains(part), "{part}: {command}");
     }
-    moved(&browser, &page);
+    ran(&browser, &page);
     assert_eq!(told(&stack, &["list", "--status", "suspended"])["licenses"].as_array().unwrap().len(), 1);
 }
 
@@ -329,7 +309,7 @@ fn markup_in_a_sheet_stays_text() {
         GHI-1234,<b>sold</b>,pro,\"{{ 7*7 }}\",,x\n";
     let (page, look) = looked_at(&browser, "<b>\"names.csv", sheet.as_bytes(), &[]);
     assert!(look.text().contains("3 rows: 2 would be imported"), "{}", look.text());
-    let done = moved(&browser, &page);
+    let done = ran(&browser, &page);
     for answer in [&look, &done, &browser.get("licenses")] {
         for active in ["<script>alert", "<img", "<b>", "\u{202e}"] {
             assert!(!answer.body.contains(active), "{active}: {}", answer.text());
@@ -392,10 +372,10 @@ fn stopped_import_goes_on() {
 
     // The table goes away in the middle of the second run.
     stack.dynamodb.break_all(Matcher::operation("TransactWriteItems"), Fault::internal());
-    let failed = moved(&browser, &page);
+    let failed = ran(&browser, &page);
     assert!(failed.text().contains("the run goes on from there"), "{}", failed.text());
     stack.dynamodb.heal();
-    let done = moved(&browser, &page);
+    let done = ran(&browser, &page);
     assert!(done.text().contains("The file is moved in."), "{}", done.text());
     assert_eq!(licenses(&stack), 600, "none twice, none lost");
     let all = browser.post(&format!("{page}/keys"), &[]).body;
@@ -437,7 +417,7 @@ fn table_of_another_zone_is_stopped() {
     );
     let command = look.command();
     assert!(command.contains("import postgres --timezone Europe/Berlin --refused"), "{command}");
-    let done = moved(&browser, &page);
+    let done = ran(&browser, &page);
     assert!(done.text().contains("40 rows: 40 imported") && !done.body.contains("/keys"), "{}", done.text());
     let (_, sheet) = looked_at(&browser, "customers.csv", PLAIN.as_bytes(), &fields);
     assert!(sheet.text().contains("lacks the column user_id"), "{}", sheet.text());
@@ -495,7 +475,7 @@ fn import_costs_what_the_command_costs() {
         "{look:?}: the ids of an empty table, the catalog"
     );
     stack.forget();
-    moved(&browser, &page);
+    ran(&browser, &page);
     let run = units();
     assert!(
         run.read <= 3.0 && run.write >= 12.0,

@@ -164,7 +164,7 @@ fn catalog_shows_whom_a_change_concerns() {
     let id = stack.license_id(&stack.put(fixture));
     let one = two.replacen("seats = 2", "seats = 1", 1);
     let preview = browser.post("catalog/preview", &[("toml", &one)]);
-    assert!(preview.text().contains("1 licenses would have more devices than seats"), "{}", preview.text());
+    assert!(preview.text().contains("1 license would have more devices than seats"), "{}", preview.text());
     assert!(preview.text().contains(id.as_str()));
     told(&stack, &["catalog", "apply", write(&two.replacen("seats = 2", "seats = 5", 1)).to_str().unwrap()]);
     let lost = confirmed(&browser, &preview);

@@ -1,0 +1,159 @@
+//! Work on many, as every page of it is: shown on its way, run, stopped, and gone on with.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use tokio::task::spawn_local;
+
+use crate::kept::Kept;
+use crate::runs::{BackgroundRun, Progress, RunState};
+use crate::shell::{Desk, Shell};
+use crate::trouble::Trouble;
+
+/// Work that goes on beside its page.
+pub(crate) trait Work: Sized + Send + Sync + 'static {
+    /// The result of a run, also of one that was stopped.
+    type Done: Send + Sync;
+    /// The page of the work, without its id.
+    const PAGE: &'static str;
+    /// The sentence where the work is not kept any more.
+    const FORGOTTEN: &'static str;
+
+    /// The place that keeps it.
+    fn kept(desk: &Desk) -> &Kept<Self>;
+
+    /// Its run. An error is the sentence of what did not answer.
+    fn run(&self) -> &BackgroundRun<Result<Self::Done, String>>;
+
+    /// Refuses a run for which it is too early.
+    fn check(&self) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    /// Does all of it, or what comes before a wish to stop. Runs on the worker's thread.
+    async fn work(&self, desk: &Desk) -> Result<Self::Done, Trouble>;
+
+    /// True where nothing is left to go on with.
+    fn is_whole(done: &Self::Done) -> bool;
+
+    /// Wishes that it stops.
+    fn stop(&self) {
+        self.run().stop();
+    }
+
+    /// Its page, at any stage.
+    fn page(&self, shell: &Shell, id: String) -> Response;
+}
+
+/// Work that is looked at before it is run. The look writes nothing.
+pub(crate) trait LookedWork: Work {
+    /// The result of a look.
+    type Look: Send + Sync;
+
+    /// Its look. An error is the sentence of why it cannot be run.
+    fn look(&self) -> &BackgroundRun<Result<Self::Look, String>>;
+
+    /// Looks at all of it. Runs on the worker's thread.
+    async fn look_at(&self, desk: &Desk) -> Result<Self::Look, Trouble>;
+}
+
+/// How far looked work is, for its page.
+pub(crate) struct Stages<L> {
+    pub(crate) looking: Option<Progress>,
+    pub(crate) running: Option<Progress>,
+    look: Option<Arc<Result<L, String>>>,
+}
+
+impl<L> Stages<L> {
+    pub(crate) fn of(work: &impl LookedWork<Look = L>) -> Self {
+        Self { looking: work.look().progress(), running: work.run().progress(), look: work.look().outcome() }
+    }
+
+    pub(crate) const fn goes_on(&self) -> bool {
+        self.looking.is_some() || self.running.is_some()
+    }
+
+    /// The look, once it has ended.
+    pub(crate) fn look(&self) -> Option<&L> {
+        self.look.as_deref()?.as_ref().ok()
+    }
+
+    /// Why nothing can be run.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        self.look.as_deref()?.as_ref().err().map(String::as_str)
+    }
+}
+
+/// Keeps new work, begins to look at it, and leads to its page.
+pub(crate) fn begin_look<W: LookedWork>(desk: &Arc<Desk>, work: W) -> Result<Response, Trouble> {
+    let id = W::kept(desk).keep(work)?;
+    let work = found::<W>(desk, &id)?;
+    work.look().begin(|_| true);
+    let at = Arc::clone(desk);
+    spawn_local(async move {
+        let looked = work.look_at(&at).await.map_err(|trouble| trouble.sentence());
+        work.look().end(looked);
+    });
+    Ok(led_to::<W>(&desk.shell, &id))
+}
+
+pub(crate) async fn show<W: Work>(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+    answered(&desk, &id, |work: &W| Ok(work.page(&desk.shell, id.clone())))
+}
+
+/// Runs the work, or goes on where an earlier run ended. Of two that ask, one begins; a whole run is not begun again.
+pub(crate) async fn run<W: Work>(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+    let shell = Arc::clone(&desk.shell);
+    let make = |shell: Arc<Shell>| async move {
+        let work = found::<W>(&desk, &id)?;
+        work.check()?;
+        let is_left = |state: &RunState<_>| match state {
+            RunState::Ended(end) => !ends_whole::<W>(end),
+            RunState::NotBegun | RunState::GoesOn => true,
+        };
+        if work.run().begin(is_left) {
+            spawn_local(async move {
+                let done = work.work(&desk).await.map_err(|trouble| trouble.sentence());
+                work.run().end(done);
+            });
+        }
+        Ok(led_to::<W>(&shell, &id))
+    };
+    shell.answer(make).await
+}
+
+pub(crate) async fn stop<W: Work>(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
+    answered(&desk, &id, |work: &W| {
+        work.stop();
+        Ok(led_to::<W>(&desk.shell, &id))
+    })
+}
+
+/// Answers out of the work, without a wait.
+pub(crate) fn answered<W: Work>(
+    desk: &Desk,
+    id: &str,
+    make: impl FnOnce(&W) -> Result<Response, Trouble>,
+) -> Response {
+    let made = found(desk, id).and_then(|work| make(&work));
+    made.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
+}
+
+pub(crate) fn found<W: Work>(desk: &Desk, id: &str) -> Result<Arc<W>, Trouble> {
+    W::kept(desk).get(id).ok_or_else(|| Trouble::NotFound(W::FORGOTTEN.to_owned()))
+}
+
+/// True once a run has left nothing to go on with.
+pub(crate) fn is_over<W: Work>(work: &W) -> bool {
+    work.run().outcome().is_some_and(|end| ends_whole::<W>(&end))
+}
+
+fn ends_whole<W: Work>(end: &Result<W::Done, String>) -> bool {
+    end.as_ref().is_ok_and(W::is_whole)
+}
+
+/// Leads to the page of the work.
+pub(crate) fn led_to<W: Work>(shell: &Shell, id: &str) -> Response {
+    shell.go(&format!("{}/{id}", W::PAGE))
+}
