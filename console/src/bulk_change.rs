@@ -146,6 +146,7 @@ impl BulkChange {
 
     /// Changes each license that is as the person saw it. Runs on the worker's thread.
     pub(crate) async fn run(self: Arc<Self>, desk: Arc<Desk>) {
+        let _work = desk.shell.guard.work();
         let end = match self.changed(&desk).await {
             Ok(end) => end,
             Err(trouble) => BulkChangeEnd::Failed(trouble.sentence()),
@@ -160,7 +161,6 @@ impl BulkChange {
         let changing = |row: &&(usize, &PlannedRow)| matches!(row.1.plan, RowPlan::Changes(_));
         let rows: Vec<_> = self.rows.iter().enumerate().collect();
         for (done, (index, row)) in (0..).zip(rows.iter().filter(changing)) {
-            desk.shell.guard.is_used();
             if self.run.at(done).is_break() {
                 return Ok(BulkChangeEnd::Stopped);
             }
@@ -235,7 +235,7 @@ pub(crate) fn named(form: &Form, field: &str) -> Result<Vec<LicenseId>, Trouble>
     let mut ids = Vec::new();
     for text in form.all(field) {
         let id = LicenseId::parse(text);
-        let id = id.ok_or_else(|| Trouble::BadInput("this form names no license id (lic_…)".to_owned()))?;
+        let id = id.ok_or_else(|| Trouble::BadInput("a license is named by its id (lic_…)".to_owned()))?;
         if seen.insert(id.to_string()) {
             ids.push(id);
         }

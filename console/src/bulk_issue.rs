@@ -88,12 +88,14 @@ impl BulkIssue {
 
     /// Looks at the orders. Runs on the worker's thread.
     pub(crate) async fn look(self: Arc<Self>, desk: Arc<Desk>) {
+        let _work = desk.shell.guard.work();
         let looked = self.looked(&desk).await.map_err(|trouble| trouble.sentence());
         self.look.end(looked);
     }
 
     /// Issues the licenses. Runs on the worker's thread.
     pub(crate) async fn run(self: Arc<Self>, desk: Arc<Desk>) {
+        let _work = desk.shell.guard.work();
         let end = match self.issued(&desk).await {
             Ok(issued) => BulkIssueEnd::Ended(issued),
             Err(trouble) => BulkIssueEnd::Failed(trouble.sentence()),
@@ -152,12 +154,9 @@ impl BulkIssue {
         let orders = self.opened()?;
         let count = issue_csv::rows(&orders).count();
         self.look.of(count as u64);
-        let watch = |seen| {
-            desk.shell.guard.is_used();
-            self.look.at(seen)
-        };
+        let checking = self.bulk(desk, &ring);
         let CheckedOrders { checked, bad } =
-            self.bulk(desk, &ring).check(&orders, &self.product, watch).await?;
+            checking.check(&orders, &self.product, |seen| self.look.at(seen)).await?;
         if checked.len() + bad.len() < count {
             return Err(Trouble::Refused("the look was stopped; nothing was issued".to_owned()));
         }
@@ -221,11 +220,7 @@ impl BulkIssue {
                 )),
             })?;
         }
-        let watch = |done| {
-            desk.shell.guard.is_used();
-            self.run.at(done)
-        };
-        bulk.store(keys(&read()?)?, watch).await.map_err(trouble_of_run)
+        bulk.store(keys(&read()?)?, |done| self.run.at(done)).await.map_err(trouble_of_run)
     }
 
     fn bulk<'a>(&'a self, desk: &'a Desk, ring: &'a falconer_domain::KeyRing) -> bulk_issue::BulkIssue<'a> {

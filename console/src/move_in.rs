@@ -1,7 +1,6 @@
 //! A file that moves in: a look at it that stores nothing, then the run. Both are those of `falconer import`.
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -100,12 +99,14 @@ impl MoveIn {
 
     /// Looks at the file. Runs on the worker's thread.
     pub(crate) async fn look(self: Arc<Self>, desk: Arc<Desk>) {
+        let _work = desk.shell.guard.work();
         let looked = self.looked(&desk).await.map_err(|trouble| trouble.sentence());
         self.look.end(looked);
     }
 
     /// Moves the file in. Runs on the worker's thread.
     pub(crate) async fn run(self: Arc<Self>, desk: Arc<Desk>) {
+        let _work = desk.shell.guard.work();
         let end = match self.moved(&desk).await {
             Ok(imported) => MoveInEnd::Ended(Box::new(imported)),
             Err(trouble) => MoveInEnd::Failed(trouble.sentence()),
@@ -158,7 +159,6 @@ impl MoveIn {
             {
                 refused.push(RefusedRow { line: row.row.line, reasons: reasons(why) });
             }
-            desk.shell.guard.is_used();
             self.look.at(row.number)
         };
         let imported = import.run(&source, &sheet, Mode::Look, watch).await.map_err(trouble_of_import)?;
@@ -192,10 +192,7 @@ impl MoveIn {
             only: &self.typed.only,
             refused: &self.refused,
         };
-        let watch = |row: &SettledRow<'_>| -> ControlFlow<()> {
-            desk.shell.guard.is_used();
-            self.run.at(row.number)
-        };
+        let watch = |row: &SettledRow<'_>| self.run.at(row.number);
         import.run(&source, &sheet, Mode::Store, watch).await.map_err(trouble_of_import)
     }
 }
