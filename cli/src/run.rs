@@ -8,9 +8,9 @@ use crate::config::{self, Settings, local};
 use anyhow::{Context, Result};
 use falconer_aws::clients::Operator;
 use falconer_aws::keyring::RingWriter;
-use falconer_aws::operator::{Caller, stacks};
+use falconer_aws::operator::{Caller, StackMetrics, stacks};
 use falconer_aws::{Clients, Store};
-use falconer_console::{Access, IDLE, Setup};
+use falconer_console::{Access, IDLE, MetricsSource, Setup};
 use falconer_domain::{KeyRing, UnixMillis};
 use falconer_operator::license_service::LicenseService;
 use falconer_operator::words;
@@ -23,6 +23,10 @@ use crate::failure::bad_input;
 
 /// The actor where nothing names one.
 const NOBODY: &str = "operator";
+/// The functions' own variable for the name that their metrics have.
+const STACK_NAME: &str = "STACK_NAME";
+/// The SDK's variable for another CloudWatch.
+const CLOUDWATCH_ENDPOINT: &str = "AWS_ENDPOINT_URL_CLOUDWATCH";
 /// The issuer where nothing names one: the default of the template's parameter `LeaseIssuer`.
 const DEFAULT_ISSUER: &str = "falconer";
 
@@ -78,6 +82,7 @@ async fn console(
     let setup = Setup {
         store: store(&operator.clients, settings)?.signed_by(Caller::of(operator)),
         keyring: ring_writer(&operator.clients, settings)?,
+        metrics: metrics(operator, settings),
         actor: actor(settings)?,
         product: settings.product.clone(),
         place: place(settings),
@@ -99,6 +104,17 @@ fn place(settings: &Settings) -> String {
         (None, table) => format!("table {}", table.as_deref().unwrap_or_default()),
     };
     settings.region.as_ref().map_or_else(|| name.clone(), |region| format!("{name}, {region}"))
+}
+
+/// The metrics of the stack. A local stack without a CloudWatch of its own has none: nothing of it asks AWS.
+fn metrics(operator: &Operator, settings: &Settings) -> MetricsSource {
+    let named = |name: &str| variable(name).filter(|value| !value.is_empty());
+    if variable(local::IS_LOCAL).is_some() && named(CLOUDWATCH_ENDPOINT).is_none() {
+        return MetricsSource::Local;
+    }
+    let stack = settings.stack.clone().or_else(|| named(STACK_NAME));
+    stack
+        .map_or(MetricsSource::Unnamed, |stack| MetricsSource::CloudWatch(StackMetrics::of(operator, &stack)))
 }
 
 /// The program with the connection that was typed, for commands to copy.

@@ -150,7 +150,6 @@ impl BulkChange {
         let changing = |row: &&(usize, &PlannedRow)| matches!(row.1.plan, RowPlan::Changes(_));
         let rows: Vec<_> = self.rows.iter().enumerate().collect();
         for (done, (index, row)) in (0..).zip(rows.iter().filter(changing)) {
-            desk.shell.guard.is_used();
             if self.run.at(done).is_break() {
                 return Ok(BulkChangeEnd::Stopped);
             }
@@ -225,7 +224,7 @@ pub(crate) fn named(form: &Form, field: &str) -> Result<Vec<LicenseId>, Trouble>
     let mut ids = Vec::new();
     for text in form.all(field) {
         let id = LicenseId::parse(text);
-        let id = id.ok_or_else(|| Trouble::BadInput("this form names no license id (lic_…)".to_owned()))?;
+        let id = id.ok_or_else(|| Trouble::BadInput("a license is named by its id (lic_…)".to_owned()))?;
         if seen.insert(id.to_string()) {
             ids.push(id);
         }

@@ -129,12 +129,9 @@ impl BulkIssue {
         let orders = self.opened()?;
         let count = issue_csv::rows(&orders).count();
         self.look.of(count as u64);
-        let watch = |seen| {
-            desk.shell.guard.is_used();
-            self.look.at(seen)
-        };
+        let checking = self.bulk(desk, &ring);
         let CheckedOrders { checked, bad } =
-            self.bulk(desk, &ring).check(&orders, &self.product, watch).await?;
+            checking.check(&orders, &self.product, |seen| self.look.at(seen)).await?;
         if checked.len() + bad.len() < count {
             return Err(Trouble::Refused("the look was stopped; nothing was issued".to_owned()));
         }
@@ -200,11 +197,7 @@ impl BulkIssue {
                 )),
             })?;
         }
-        let watch = |done| {
-            desk.shell.guard.is_used();
-            self.run.at(done)
-        };
-        bulk.store(keys(&read()?)?, watch).await.map_err(trouble_of_run)
+        bulk.store(keys(&read()?)?, |done| self.run.at(done)).await.map_err(trouble_of_run)
     }
 
     fn bulk<'a>(&'a self, desk: &'a Desk, ring: &'a falconer_domain::KeyRing) -> bulk_issue::BulkIssue<'a> {

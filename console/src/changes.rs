@@ -134,7 +134,7 @@ pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, CommandWord
         "rotate-key" => Ok((Asked::Rotate, CommandWords::of("rotate-key").then(id))),
         "reveal" => Ok((Asked::Reveal, CommandWords::of("reveal").then(id))),
         "erase-subject" => Ok((Asked::Erase, CommandWords::of("erase-subject").option("--license", id))),
-        _ => Err(bad("this form asks for no change that the console has")),
+        _ => Err(bad("the console has no such change")),
     }
 }
 
@@ -232,7 +232,7 @@ fn released(form: &Form) -> Result<BTreeSet<DeviceId>, Trouble> {
 }
 
 fn device_id(text: &str) -> Result<DeviceId, Trouble> {
-    DeviceId::parse(text.trim()).ok_or_else(|| bad("this names no device (dev_…)"))
+    DeviceId::parse(text.trim()).ok_or_else(|| bad("a device is named by its id (dev_…)"))
 }
 
 fn number(form: &Form, field: &str, what: &str) -> Result<u32, Trouble> {

@@ -1,8 +1,6 @@
-//! Counts of all licenses and of the last days, made when somebody asks for them.
+//! Counts of all licenses and of the last days: both tables are read whole.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use falconer_domain::{Status, UnixMillis};
 use falconer_operator::chart;
@@ -26,41 +24,9 @@ pub(crate) struct Counts {
     pub(crate) chart: String,
 }
 
-/// The last counts, and whether others are being made.
-pub(crate) struct Counting(Mutex<CountingState>);
-
-#[derive(Default)]
-struct CountingState {
-    goes_on: bool,
-    last: Option<Result<Arc<Counts>, String>>,
-}
-
-impl Counting {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(CountingState::default()))
-    }
-
-    /// Returns whether counting goes on, and the last outcome.
-    pub(crate) fn last(&self) -> (bool, Option<Result<Arc<Counts>, String>>) {
-        let state = self.state();
-        (state.goes_on, state.last.clone())
-    }
-
-    /// Counts, unless that goes on already. Runs on the worker's thread.
-    pub(crate) async fn run(&self, shell: &Shell) {
-        if std::mem::replace(&mut self.state().goes_on, true) {
-            return;
-        }
-        let counted = count(shell).await.map(Arc::new).map_err(|trouble| trouble.sentence());
-        *self.state() = CountingState { goes_on: false, last: Some(counted) };
-    }
-
-    fn state(&self) -> MutexGuard<'_, CountingState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn count(shell: &Shell) -> Result<Counts, Trouble> {
+/// Counts. Runs on the worker's thread.
+pub(crate) async fn count(shell: &Shell) -> Result<Counts, Trouble> {
+    let _work = shell.guard.work();
     let at = shell.clock.now();
     let mut statistics = Statistics::of_days(DAYS, at);
     let since = statistics.since();
@@ -74,7 +40,7 @@ async fn count(shell: &Shell) -> Result<Counts, Trouble> {
             ControlFlow::Continue(())
         })
         .await?;
-    shell.reads.happened_since(since, |row| statistics.happened(row)).await?;
+    shell.reads.count_audit(&mut statistics).await?;
     let chart = chart::svg(&statistics).map_err(Trouble::Damaged)?;
     Ok(Counts { at, statistics, active, new, chart })
 }

@@ -2,6 +2,7 @@
 //! answer.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,8 @@ use crate::tokens::Token;
 pub(crate) const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// Bytes that are read and dropped, so that the sender hears why.
 const MAX_BYTES_DROPPED: usize = 1_000_000_000;
+/// Pause after which a console with work looks again whether it goes on.
+const WORK_PAUSE: Duration = Duration::from_secs(1);
 /// Name of the cookie.
 const COOKIE: &str = "falconer";
 /// Header of the token of a change, where a script sends a file.
@@ -57,7 +60,12 @@ pub(crate) struct Guard {
     csrf: Token,
     ticket: Mutex<Option<Ticket>>,
     last_request: Mutex<Instant>,
+    /// Pieces of work that go on beside their pages.
+    works: AtomicUsize,
 }
+
+/// A piece of work. The console does not end before it.
+pub(crate) struct WorkInProgress<'a>(&'a Guard);
 
 /// The one-time token, and the file that has it.
 struct Ticket {
@@ -108,7 +116,7 @@ impl Guard {
         let ticket = Mutex::new(Some(Ticket { token, file }));
         let last_request = Mutex::new(Instant::now());
         let (cookie, csrf) = (Token::fresh()?, Token::fresh()?);
-        Ok(Self { address, secret, cookie, csrf, ticket, last_request })
+        Ok(Self { address, secret, cookie, csrf, ticket, last_request, works: AtomicUsize::new(0) })
     }
 
     /// Returns the path of every page, with a slash at both ends.
@@ -127,9 +135,12 @@ impl Guard {
         ticket.as_ref().map(|ticket| ticket.file.to_path_buf())
     }
 
-    /// Waits until nobody has asked for anything for so long.
+    /// Waits until nobody has asked for anything for so long, and no work goes on.
     pub(crate) async fn idle_for(&self, longest: Duration) {
         loop {
+            while self.works.load(Ordering::Relaxed) > 0 {
+                tokio::time::sleep(WORK_PAUSE).await;
+            }
             let last = *self.last_request.lock().unwrap_or_else(PoisonError::into_inner);
             match longest.checked_sub(last.elapsed()) {
                 Some(left) if !left.is_zero() => tokio::time::sleep(left).await,
@@ -138,8 +149,14 @@ impl Guard {
         }
     }
 
-    /// Notes that somebody uses the console, or that a run goes on in it.
-    pub(crate) fn is_used(&self) {
+    /// Notes that work has begun. It has ended when the value is dropped.
+    pub(crate) fn work(&self) -> WorkInProgress<'_> {
+        self.works.fetch_add(1, Ordering::Relaxed);
+        WorkInProgress(self)
+    }
+
+    /// Notes that somebody uses the console.
+    fn is_used(&self) {
         *self.last_request.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
@@ -207,6 +224,14 @@ impl Guard {
         let (cookie, path) = (self.cookie.as_str(), self.base());
         let set = format!("{COOKIE}={cookie}; Path={path}; SameSite=Strict; HttpOnly");
         HeaderValue::from_str(&set).map_err(|_| GuardRefusal::Ticket)
+    }
+}
+
+impl Drop for WorkInProgress<'_> {
+    fn drop(&mut self) {
+        // The time without a request begins with the end of the work.
+        self.0.is_used();
+        self.0.works.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

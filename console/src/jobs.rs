@@ -77,6 +77,7 @@ impl Look {
 
     /// Looks at every license. Runs on the worker's thread.
     pub(crate) async fn run(self: Arc<Self>, shell: Arc<Shell>) {
+        let _work = shell.guard.work();
         let end = match self.look(&shell).await {
             Ok(_) if self.stop.load(Ordering::Relaxed) => LookEnd::Stopped,
             Ok(_) if self.state().found.len() >= MAX_FOUND => LookEnd::Full,

@@ -23,8 +23,10 @@ mod jobs;
 mod kept;
 mod moments;
 mod move_in;
+mod on_demand;
 mod pages;
 mod reading;
+mod refused;
 mod routes;
 mod runs;
 mod server;
@@ -36,4 +38,5 @@ mod views;
 mod worker;
 mod writing;
 
+pub use refused::MetricsSource;
 pub use server::{Access, Console, ConsoleError, IDLE, Setup};

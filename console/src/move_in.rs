@@ -1,7 +1,6 @@
 //! A file that moves in: a look at it that stores nothing, then the run. Both are those of `falconer import`.
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use falconer_operator::import_export::BadRows;
@@ -135,7 +134,6 @@ impl MoveIn {
             {
                 refused.push(RefusedRow { line: row.row.line, reasons: reasons(why) });
             }
-            desk.shell.guard.is_used();
             self.look.at(row.number)
         };
         let imported = import.run(&source, &sheet, Mode::Look, watch).await.map_err(trouble_of_import)?;
@@ -171,10 +169,7 @@ impl MoveIn {
             only: &self.typed.only,
             refused: &self.refused,
         };
-        let watch = |row: &SettledRow<'_>| -> ControlFlow<()> {
-            desk.shell.guard.is_used();
-            self.run.at(row.number)
-        };
+        let watch = |row: &SettledRow<'_>| self.run.at(row.number);
         import.run(&source, &sheet, Mode::Store, watch).await.map_err(trouble_of_import)
     }
 }

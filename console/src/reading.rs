@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use falconer_aws::Store;
 use falconer_aws::keyring::RingWriter;
-use falconer_aws::operator::{AuditRecord, AuditSummary, IssuanceRecord, PageToken};
+use falconer_aws::operator::{AuditRecord, IssuanceRecord, PageToken};
 use falconer_aws::store::LicenseRow;
 use falconer_domain::catalog::Policy;
 use falconer_domain::effective_license::EffectiveLicense;
@@ -17,6 +17,7 @@ use falconer_operator::keyring::{Draft, operations};
 use falconer_operator::license_service::LicenseService;
 use falconer_operator::lookup::Lookup;
 use falconer_operator::search::SearchQuery;
+use falconer_operator::stats::Statistics;
 use secrecy::ExposeSecret;
 
 use crate::trouble::Trouble;
@@ -205,21 +206,9 @@ impl ReadService {
         Ok(self.store.ends_between(from, until).await?)
     }
 
-    /// Everything that happened to all licenses since a moment: the whole audit is read.
-    pub(crate) async fn happened_since(
-        &self,
-        since: UnixMillis,
-        mut visit: impl FnMut(&AuditSummary),
-    ) -> Result<(), Trouble> {
-        let mut place = None;
-        loop {
-            let page = self.store.happened_since(since, place).await?;
-            page.rows.iter().for_each(&mut visit);
-            place = page.next;
-            if place.is_none() {
-                return Ok(());
-            }
-        }
+    /// Counts what happened to all licenses: the whole audit is read.
+    pub(crate) async fn count_audit(&self, statistics: &mut Statistics) -> Result<(), Trouble> {
+        Ok(statistics.read_audit(&self.store).await?)
     }
 
     /// The ring as an edit begins with it. Its masters are never looked at.

@@ -28,6 +28,8 @@ pub(crate) fn pages(shell: &Arc<Shell>) -> Router {
         .route(&at("answer/{id}"), get(answers::show))
         .route(&at("count"), post(home::count))
         .route(&at("chart.svg"), get(home::chart))
+        .route(&at("refusals"), post(home::ask_for_refusals))
+        .route(&at("refusals.svg"), get(home::refusals_chart))
         .route(&at("console.css"), get(assets::style))
         .route(&at("console.js"), get(assets::script))
         .route(&at("licenses"), get(licenses::list))

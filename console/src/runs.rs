@@ -14,9 +14,9 @@ pub(crate) struct BackgroundRun<T> {
 
 /// How far a piece of work is.
 pub(crate) enum RunState<T> {
-    /// Nobody has begun it.
+    /// It has not begun.
     NotBegun,
-    /// It goes on, whoever looks.
+    /// It goes on, also without a page.
     GoesOn,
     /// It has ended so.
     Ended(Arc<T>),
@@ -40,10 +40,10 @@ pub(crate) struct Progress {
     pub(crate) stops: Stops,
 }
 
-/// A wish to stop.
+/// Whether somebody has asked it to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stops {
-    /// Nobody has it.
+    /// Nobody has.
     No,
     /// The work ends with the rows that are under way.
     Soon,
@@ -59,7 +59,7 @@ impl<T> BackgroundRun<T> {
         }
     }
 
-    /// Begins, unless it goes on already or `may` says no to what is there: of two that ask, one begins.
+    /// Begins, unless it goes on already or `may` refuses its present state. Of two requests at a time, one begins it.
     pub(crate) fn begin(&self, may: impl FnOnce(&RunState<T>) -> bool) -> bool {
         let mut state = self.lock();
         if matches!(*state, RunState::GoesOn) || !may(&state) {

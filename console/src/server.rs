@@ -12,12 +12,13 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 
 use crate::command_line::CommandLine;
-use crate::counts::Counting;
 use crate::guard::{Guard, GuardError};
 use crate::inputs::KeyFolder;
 use crate::kept::Kept;
 use crate::moments::Clock;
+use crate::on_demand::OnDemand;
 use crate::reading::ReadService;
+use crate::refused::MetricsSource;
 use crate::routes;
 use crate::shell::{Desk, Shell};
 use crate::worker::{Inbox, Worker};
@@ -36,6 +37,8 @@ pub struct Setup {
     pub store: Store,
     /// The secret.
     pub keyring: RingWriter,
+    /// The metrics of the functions.
+    pub metrics: MetricsSource,
     /// The name in the audit.
     pub actor: String,
     /// The code of the configured product.
@@ -144,7 +147,8 @@ impl Console {
 }
 
 fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router {
-    let Setup { store, keyring, actor, product, place, command, zone, now, access, files, .. } = setup;
+    let Setup { store, keyring, metrics, actor, product, place, command, zone, now, access, files, .. } =
+        setup;
     let keyring = Arc::new(keyring);
     let reads = Arc::new(ReadService::new(store.clone(), Arc::clone(&keyring), product));
     let shell = Arc::new(Shell {
@@ -159,7 +163,9 @@ fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router 
         answers: Kept::new(),
         searches: Kept::new(),
         looks: Kept::new(),
-        counting: Counting::new(),
+        counts: OnDemand::new(),
+        metrics,
+        refused: OnDemand::new(),
     });
     let pages = routes::pages(&shell);
     let app = match access {

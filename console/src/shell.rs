@@ -11,15 +11,17 @@ use crate::answers::FormAnswer;
 use crate::bulk_change::BulkChange;
 use crate::bulk_issue::BulkIssue;
 use crate::command_line::CommandLine;
-use crate::counts::Counting;
+use crate::counts::Counts;
 use crate::guard::Guard;
 use crate::inputs::KeyFolder;
 use crate::jobs::Look;
 use crate::kept::Kept;
 use crate::moments::Clock;
 use crate::move_in::MoveIn;
+use crate::on_demand::OnDemand;
 use crate::pages::confirm::Plan;
 use crate::reading::ReadService;
+use crate::refused::{MetricsSource, Refused};
 use crate::server::Access;
 use crate::trouble::Trouble;
 use crate::worker::Worker;
@@ -38,7 +40,9 @@ pub(crate) struct Shell {
     pub(crate) answers: Kept<FormAnswer>,
     pub(crate) searches: Kept<String>,
     pub(crate) looks: Kept<Look>,
-    pub(crate) counting: Counting,
+    pub(crate) counts: OnDemand<Counts>,
+    pub(crate) metrics: MetricsSource,
+    pub(crate) refused: OnDemand<Refused>,
 }
 
 /// The parts of every change; a console that only reads has no desk.

@@ -3,17 +3,19 @@
 use axum::http::StatusCode;
 use falconer_aws::StoreError;
 use falconer_aws::keyring::RingWriteError;
+use falconer_aws::operator::MetricsError;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::operations::KeyringError;
 use falconer_operator::license_service::{ChangeError, FindError};
 use falconer_operator::words;
 
 /// Names of AWS for credentials that are over, or missing.
-const CREDENTIALS: [&str; 6] = [
+const CREDENTIALS: [&str; 7] = [
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidSignatureException",
     "UnrecognizedClientException",
+    "InvalidClientTokenId",
     "IncompleteSignature",
     "construction",
 ];
@@ -73,10 +75,7 @@ impl Trouble {
         | Self::Unknown(text)
         | Self::Damaged(text)) = self;
         // A text that does not read may be anything, and some sentences repeat it.
-        let text = words::lines(text);
-        let mut letters = text.chars();
-        let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
-        let sentence = format!("{first}{}", letters.as_str());
+        let sentence = begun(&words::lines(text));
         if sentence.ends_with(['.', '?', '!']) { sentence } else { format!("{sentence}.") }
     }
 
@@ -91,6 +90,17 @@ impl Trouble {
             TRY_AGAIN
         };
         Self::Unreachable(format!("{what} does not answer ({kind}). {next}"))
+    }
+}
+
+/// A text with a large letter at its beginning, if it begins with a word: names and quoted texts stay as they were typed.
+fn begun(text: &str) -> String {
+    let is_word = |word: &str| word.bytes().all(|c| c.is_ascii_lowercase());
+    match text.split_once(' ') {
+        Some((first, _)) if is_word(first) => {
+            first.chars().take(1).map(|c| c.to_ascii_uppercase()).chain(text.chars().skip(1)).collect()
+        }
+        _ => text.to_owned(),
     }
 }
 
@@ -140,6 +150,18 @@ impl From<RingWriteError> for Trouble {
     }
 }
 
+impl From<MetricsError> for Trouble {
+    fn from(MetricsError(kind): MetricsError) -> Self {
+        if DENIED.contains(&kind.as_str()) {
+            return Self::Unreachable(format!(
+                "CloudWatch does not answer ({kind}). These credentials lack the right `cloudwatch:GetMetricData`; \
+                 docs/operations.md has the rights of the console."
+            ));
+        }
+        Self::unreachable("CloudWatch", &kind)
+    }
+}
+
 impl From<KeyringError> for Trouble {
     fn from(error: KeyringError) -> Self {
         match error {
@@ -183,6 +205,21 @@ mod tests {
         let sentence = Trouble::Refused("the license is revoked".to_owned()).sentence();
         assert_eq!(sentence, "The license is revoked.");
         let turned = Trouble::BadInput("\u{202e}gnp.exe is not a date".to_owned()).sentence();
-        assert_eq!(turned, "Gnp.exe is not a date.");
+        assert_eq!(turned, "gnp.exe is not a date.");
+    }
+
+    #[test]
+    fn names_and_quoted_texts_stay_as_typed() {
+        for (text, sentence) in [
+            ("the license is revoked", "The license is revoked."),
+            ("\"soon\" is not a date", "\"soon\" is not a date."),
+            ("offline_grace_days must be a number", "offline_grace_days must be a number."),
+            ("expires: line 3 has 1/2/27", "expires: line 3 has 1/2/27."),
+            ("\u{e4}hnlich does not read", "\u{e4}hnlich does not read."),
+            ("gone", "gone."),
+            ("", "."),
+        ] {
+            assert_eq!(Trouble::BadInput(text.to_owned()).sentence(), sentence);
+        }
     }
 }

@@ -3,7 +3,8 @@
 //! - [`dynamodb`]: a DynamoDB in this process, its tables created by reading `template.yaml`;
 //! - [`secrets`]: a small Secrets Manager;
 //! - [`sts`]: a small Security Token Service;
-//! - [`tap`]: a proxy in front of either, which counts requests and breaks them on demand;
+//! - [`cloudwatch`]: a small CloudWatch, for the metrics that the console reads;
+//! - [`tap`]: a proxy in front of any of them, which counts requests and breaks them on demand;
 //! - [`cors`]: what the gateway says to pages of other origins, and a proxy that says it for others;
 //! - [`gateway`]: API Gateway and Lambda around the real function binaries;
 //! - [`template`]: the parts of `template.yaml` that all of these read.
@@ -20,6 +21,7 @@ mod client;
 mod runtime;
 mod server;
 
+pub mod cloudwatch;
 pub mod cors;
 pub mod dynamodb;
 pub mod gateway;

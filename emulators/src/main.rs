@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use falconer_emulators::cloudwatch::CloudWatch;
 use falconer_emulators::cors::{Cors, CorsProxy};
 use falconer_emulators::dynamodb::{DynamoDb, Storage};
 use falconer_emulators::gateway::{Config, Gateway, Launch};
@@ -39,9 +40,9 @@ enum EmulatorCommand {
         #[arg(long, default_value = "template.yaml")]
         template: PathBuf,
     },
-    /// Serve Secrets Manager and the Security Token Service on 127.0.0.1, until SIGTERM or Ctrl-C.
+    /// Serve Secrets Manager, the Security Token Service and CloudWatch on 127.0.0.1, until SIGTERM or Ctrl-C.
     ///
-    /// Prints `ready SECRETS-MANAGER SECURITY-TOKEN-SERVICE`, the two addresses, once both listen.
+    /// Prints `ready SECRETS-MANAGER SECURITY-TOKEN-SERVICE CLOUDWATCH`, the three addresses, once all listen.
     Account,
     /// Serve the template's routes with the real binaries, as API Gateway and Lambda would, until SIGTERM or Ctrl-C.
     ///
@@ -145,8 +146,8 @@ async fn serve_gateway(binaries: PathBuf, template: &Template) -> Result<()> {
 async fn serve_account() -> Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
-    let (secrets, sts) = (Secrets::start(0)?, Sts::start(0)?);
-    println!("ready {} {}", secrets.endpoint(), sts.endpoint());
+    let (secrets, sts, cloudwatch) = (Secrets::start(0)?, Sts::start(0)?, CloudWatch::start(0)?);
+    println!("ready {} {} {}", secrets.endpoint(), sts.endpoint(), cloudwatch.endpoint());
     tokio::select! {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}

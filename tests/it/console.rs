@@ -8,12 +8,14 @@ mod issue_many;
 mod many;
 mod move_in;
 mod pages;
+mod refusals;
 mod sections;
+mod typed;
 mod work;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use falconer_tests::TestStack;
@@ -138,7 +140,11 @@ impl Browser {
 
     /// Starts the console and reads its file.
     pub(crate) fn start(stack: &TestStack, arguments: &[&str]) -> Self {
-        let mut program = falconer(stack);
+        Self::run(falconer(stack), arguments)
+    }
+
+    /// Starts a program with settings of its own as the console, and reads its file.
+    pub(crate) fn run(mut program: Command, arguments: &[&str]) -> Self {
         program.args(["--json", "console", "--no-browser"]).args(arguments).stdout(Stdio::piped());
         let mut program = program.spawn().expect("the program runs");
         let mut line = String::new();

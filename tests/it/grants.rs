@@ -50,7 +50,7 @@ fn ends_of_maintenance_are_read_as_typed() {
             "01/11/2027",
             "is one date with the day first and another one with the month first; write it as 2027-03-01",
         ),
-        ("soon", "soon is not a date; write it as 2027-03-01"),
+        ("soon", "\"soon\" is not a date; write it as 2027-03-01"),
         ("", "an empty text is not a date"),
         ("2027-02-30", "is not a date"),
         (key.as_str(), "is not a date"),
@@ -244,8 +244,8 @@ fn orders_name_limits_and_maintenance() {
     let bad = folder.file("bad.csv", &format!("{header}\npro,yes,agents,soon\npro,yes,,01/11/2027\n"));
     for sentence in [
         "line 2: limits: \"agents\" is not",
-        "updates_until: soon is not a date",
-        "line 3: updates_until: 01",
+        "updates_until: \"soon\" is not a date",
+        "line 3: updates_until: \"01",
     ] {
         refused(&stack, &["issue", "--from-csv", &bad], 2, sentence);
     }

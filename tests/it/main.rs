@@ -36,6 +36,7 @@ mod limits;
 mod logs;
 mod lost_replies;
 mod manners;
+mod metrics;
 mod moving_in;
 mod operator;
 mod outages;

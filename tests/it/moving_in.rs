@@ -225,7 +225,7 @@ fn flask_table_keeps_its_keys() {
     assert_eq!(run(&stack, &["--yes", "import", "postgres", &file]).status.code(), Some(5));
     assert_eq!(writes(&stack), 0, "a second run writes nothing");
     let nowhere = run(&stack, &["--yes", "import", "postgres", &file, "--timezone", "Berlin"]);
-    assert!(said(&nowhere).contains("Berlin is no time zone (Europe/Berlin)"), "{}", said(&nowhere));
+    assert!(said(&nowhere).contains("\"Berlin\" is not a time zone (Europe/Berlin)"), "{}", said(&nowhere));
     let sheet = run(&stack, &["--yes", "import", "sheet", &file]);
     assert!(said(&sheet).contains("the first line lacks the column status"), "{}", said(&sheet));
 }

@@ -8,6 +8,7 @@ use falconer_aws::keyring::RingWriter;
 use falconer_aws::{AuditRow, Budgets, Clients, Settings, Store};
 use falconer_domain::issue::NewLicense;
 use falconer_domain::{KeyRing, License, LicenseId, UnixMillis};
+use falconer_emulators::cloudwatch::CloudWatch;
 use falconer_emulators::dynamodb::{DynamoDb, Storage};
 use falconer_emulators::gateway::{Config, End, Gateway, Invocation, Launch, SOURCE_IP_HEADER};
 use falconer_emulators::secrets::Secrets;
@@ -84,7 +85,11 @@ pub struct TestStack {
     pub secrets_tap: Tap,
     /// The tap in front of the Security Token Service, which operators alone ask.
     pub sts: Tap,
-    /// The secrets behind it.
+    /// The tap in front of CloudWatch, which the console alone asks.
+    pub cloudwatch: Tap,
+    /// The metrics behind it. No log line reaches them.
+    pub metrics: CloudWatch,
+    /// The secrets behind their tap.
     pub secrets: Secrets,
     /// Names of tables and the secret.
     pub settings: Settings,
@@ -125,6 +130,8 @@ impl TestStack {
         let secrets_tap = Tap::start(secrets.endpoint()).expect("a tap");
         let service = Sts::start(0).expect("a Security Token Service");
         let sts = Tap::start(service.endpoint()).expect("a tap");
+        let metrics = CloudWatch::start(0).expect("a CloudWatch");
+        let cloudwatch = Tap::start(metrics.endpoint()).expect("a tap");
         if let Some(ring) = &options.ring {
             secrets.put(names.of("MasterKeySecret").expect("a secret"), ring);
         }
@@ -153,6 +160,8 @@ impl TestStack {
             dynamodb,
             secrets_tap,
             sts,
+            cloudwatch,
+            metrics,
             secrets,
             settings,
             clients,
@@ -183,6 +192,7 @@ impl TestStack {
             .env("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.endpoint())
             .env("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.secrets_tap.endpoint())
             .env("AWS_ENDPOINT_URL_STS", self.sts.endpoint())
+            .env("AWS_ENDPOINT_URL_CLOUDWATCH", self.cloudwatch.endpoint())
             .env("AWS_ACCESS_KEY_ID", "stand-in")
             .env("AWS_SECRET_ACCESS_KEY", "stand-in")
             .env("AWS_REGION", "us-east-1")
@@ -207,6 +217,7 @@ impl TestStack {
         self.dynamodb.forget();
         self.secrets_tap.forget();
         self.sts.forget();
+        self.cloudwatch.forget();
     }
 
     /// The ring in the secret.

@@ -6,7 +6,8 @@
 use std::process::Command;
 
 /// Settings of accounts, stacks and our own programs. Whoever starts one of our programs for somebody sets them anew.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 14] = [
+    "CLOUDWATCH_ENDPOINT",
     "LEASE_ISSUER",
     "LICENSES_TABLE",
     "MASTER_KEY_SECRET_ID",

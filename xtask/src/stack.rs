@@ -75,6 +75,7 @@ impl<'a> Stack<'a> {
         let (mut ministack, address) = stand_ins::ministack(workspace, &tools, &folder)?;
         environment.set("AWS_ENDPOINT_URL_SECRETS_MANAGER", address.as_str());
         environment.set("AWS_ENDPOINT_URL_STS", address.as_str());
+        environment.set("AWS_ENDPOINT_URL_CLOUDWATCH", address.as_str());
         environment.set("FALCONER_PRODUCT", "QF");
         let secret = Secret::new(&address, environment.get("MASTER_KEY_SECRET_ID")?, options.data.as_deref());
 

@@ -14,7 +14,8 @@ const CARGO_LAMBDA: (u32, u32, u32) = (1, 9, 2);
 const DEV: Toolset = Toolset {
     name: "dev",
     what: "cargo-lambda and ministack",
-    packages: &["ministack==1.5.33"],
+    // ministack speaks CloudWatch's protocol where cbor2 is installed.
+    packages: &["ministack==1.5.33", "cbor2==6.3.0"],
     // Its one dependency is a C compiler of a hundred megabytes for building for another processor.
     bare_packages: &["cargo-lambda==1.9.2"],
 };

@@ -281,6 +281,7 @@ fn devices(ids: &[String]) -> Result<BTreeSet<DeviceId>> {
 }
 
 fn device(id: &str) -> Result<DeviceId> {
-    DeviceId::parse(id.trim())
-        .ok_or_else(|| bad_input(format!("{id} is no device id; `falconer show` lists them (dev_…)")).into())
+    DeviceId::parse(id.trim()).ok_or_else(|| {
+        bad_input(format!("{id:?} is not a device id; `falconer show` lists them (dev_…)")).into()
+    })
 }

@@ -71,5 +71,5 @@ fn given<T>(read: Option<T>, flag: &str) -> Result<T, Failure> {
 
 fn status(text: &str) -> Result<Status, Failure> {
     Status::parse(&text.trim().to_lowercase())
-        .ok_or_else(|| bad_input(format!("{text} is not active, pending, suspended or revoked")))
+        .ok_or_else(|| bad_input(format!("{text:?} is not active, pending, suspended or revoked")))
 }

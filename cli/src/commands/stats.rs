@@ -25,15 +25,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, stats: &Stats) -> Result<(
         })
         .await?;
     context.progress("Looking through the whole audit …");
-    let mut place = None;
-    loop {
-        let page = context.store.happened_since(statistics.since(), place).await?;
-        page.rows.iter().for_each(|row| statistics.happened(row));
-        place = page.next;
-        if place.is_none() {
-            break;
-        }
-    }
+    statistics.read_audit(context.store).await?;
     if let Some(file) = &stats.chart {
         draw(&statistics, file)?;
     }

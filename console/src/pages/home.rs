@@ -1,4 +1,4 @@
-//! Home: the counts, the licenses that end soon, and the ring and the catalog in one line.
+//! Home: the counts, refused requests, the licenses that end soon, and the ring and the catalog in one line.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,11 +7,13 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use falconer_operator::{chart, refusals};
 use tokio::task::spawn_local;
 
 use crate::calendar::{self, Day};
-use crate::counts::{Counts, DAYS};
+use crate::counts::{self, Counts, DAYS};
 use crate::moments::Moment;
+use crate::refused::{self, Refused};
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 
@@ -28,11 +30,38 @@ struct HomePage {
     counts: Option<Counted>,
     counting: bool,
     failed: String,
+    refusals: RefusalsPart,
+}
+
+/// The section of refused requests.
+enum RefusalsPart {
+    /// There are no metrics to ask for; why.
+    Missing(&'static str),
+    /// CloudWatch can be asked, or was.
+    Metrics {
+        shown: Option<RefusedShown>,
+        asking: bool,
+        failed: String,
+        stack: String,
+        /// Metrics that one request asks for.
+        asked_for: usize,
+    },
+}
+
+/// Refused requests for the page.
+struct RefusedShown {
+    at: Moment,
+    requests: u64,
+    refused: u64,
+    /// Code, then how many of today, of a week, and of all days.
+    codes: Vec<(&'static str, [u64; 3])>,
 }
 
 /// Counts for the page.
 struct Counted {
     at: Moment,
+    /// The text of the chart, for people who do not see it.
+    chart: String,
     active: u64,
     new: u64,
     tiers: Vec<(String, Vec<u64>)>,
@@ -65,12 +94,7 @@ pub(crate) async fn show(State(shell): State<Arc<Shell>>) -> Response {
             },
             None => "is not a code of a product".to_owned(),
         };
-        let (counting, last) = shell.counting.last();
-        let (counts, failed) = match last {
-            Some(Ok(counts)) => (Some(Counted::of(&counts, &shell)), String::new()),
-            Some(Err(why)) => (None, why),
-            None => (None, String::new()),
-        };
+        let counts = shell.counts.shown();
         Ok(html(&HomePage {
             frame: shell.frame("Home", Section::Home),
             days: DAYS,
@@ -79,9 +103,10 @@ pub(crate) async fn show(State(shell): State<Arc<Shell>>) -> Response {
             signs: shell.reads.ring().await?.current().number().get(),
             product: product.map(|product| product.to_string()).unwrap_or_default(),
             catalog,
-            counts,
-            counting,
-            failed,
+            counts: counts.figures.map(|figures| Counted::of(&figures, &shell)),
+            counting: counts.goes_on,
+            failed: counts.failed,
+            refusals: RefusalsPart::of(&shell),
         }))
     };
     shell.answer(make).await
@@ -91,7 +116,17 @@ pub(crate) async fn show(State(shell): State<Arc<Shell>>) -> Response {
 pub(crate) async fn count(State(shell): State<Arc<Shell>>) -> Response {
     let make = |shell: Arc<Shell>| async move {
         let counter = Arc::clone(&shell);
-        spawn_local(async move { counter.counting.run(&counter).await });
+        spawn_local(async move { counter.counts.run(counts::count(&counter)).await });
+        Ok(shell.go(""))
+    };
+    shell.answer(make).await
+}
+
+/// Begins to ask CloudWatch for refused requests.
+pub(crate) async fn ask_for_refusals(State(shell): State<Arc<Shell>>) -> Response {
+    let make = |shell: Arc<Shell>| async move {
+        let asker = Arc::clone(&shell);
+        spawn_local(async move { asker.refused.run(refused::ask(&asker)).await });
         Ok(shell.go(""))
     };
     shell.answer(make).await
@@ -99,9 +134,57 @@ pub(crate) async fn count(State(shell): State<Arc<Shell>>) -> Response {
 
 /// The chart of `stats --chart`.
 pub(crate) async fn chart(State(shell): State<Arc<Shell>>) -> Response {
-    match shell.counting.last().1 {
-        Some(Ok(counts)) => ([(CONTENT_TYPE, "image/svg+xml")], counts.chart.clone()).into_response(),
-        _ => shell.trouble(&Trouble::NotFound("nothing is counted yet".to_owned())),
+    let counts = shell.counts.shown().figures;
+    drawn(&shell, counts.map(|counts| counts.chart.clone()), "nothing is counted yet")
+}
+
+/// The chart of refused requests.
+pub(crate) async fn refusals_chart(State(shell): State<Arc<Shell>>) -> Response {
+    let refused = shell.refused.shown().figures;
+    drawn(&shell, refused.map(|refused| refused.chart.clone()), "CloudWatch was not asked yet")
+}
+
+fn drawn(shell: &Shell, svg: Option<String>, missing: &str) -> Response {
+    match svg {
+        Some(svg) => ([(CONTENT_TYPE, "image/svg+xml")], svg).into_response(),
+        None => shell.trouble(&Trouble::NotFound(missing.to_owned())),
+    }
+}
+
+impl HomePage {
+    /// Whether figures of the page are being made: without script the page has to load itself again.
+    const fn goes_on(&self) -> bool {
+        self.counting || matches!(self.refusals, RefusalsPart::Metrics { asking: true, .. })
+    }
+}
+
+impl RefusalsPart {
+    fn of(shell: &Shell) -> Self {
+        let stack = match shell.metrics.metrics() {
+            Ok(metrics) => metrics.stack().to_owned(),
+            Err(why) => return Self::Missing(why),
+        };
+        let refused = shell.refused.shown();
+        Self::Metrics {
+            shown: refused.figures.map(|figures| RefusedShown::of(&figures, shell)),
+            asking: refused.goes_on,
+            failed: refused.failed,
+            stack,
+            asked_for: refusals::metrics_asked_for(),
+        }
+    }
+}
+
+impl RefusedShown {
+    fn of(Refused { at, refusals, .. }: &Refused, shell: &Shell) -> Self {
+        let all = refusals.days.len();
+        let codes: Vec<_> = refusals
+            .codes
+            .iter()
+            .map(|code| (code.code, [1, 7, all].map(|days| code.of_last(days))))
+            .collect();
+        let refused = codes.iter().fold(0, |sum: u64, (_, counts)| sum.saturating_add(counts[2]));
+        Self { at: shell.clock.moment(*at), requests: refusals.requests, refused, codes }
     }
 }
 
@@ -114,6 +197,8 @@ impl Counted {
         let mut refusals: Vec<_> = statistics.refusals.iter().map(|(code, count)| (*code, *count)).collect();
         refusals.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let tiers = statistics.licenses.iter().map(tier).collect();
-        Self { at: shell.clock.moment(*at), active: *active, new: *new, tiers, refusals }
+        let [first, second, third] = chart::line_names().map(str::to_lowercase);
+        let chart = format!("A day's {first}, {second} and {third}, of the last {DAYS} days");
+        Self { at: shell.clock.moment(*at), chart, active: *active, new: *new, tiers, refusals }
     }
 }

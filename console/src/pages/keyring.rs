@@ -98,7 +98,7 @@ impl RingPlan {
             "promote-now" => Ok(Self::PromoteNow),
             "distrust" => Ok(Self::Distrust(generation()?)),
             "trust" => Ok(Self::Trust(generation()?)),
-            _ => Err(Trouble::BadInput("this form asks for no change of the ring".to_owned())),
+            _ => Err(Trouble::BadInput("the key ring has no such change".to_owned())),
         }
     }
 

@@ -86,7 +86,7 @@ pub(crate) async fn audit(State(shell): State<Arc<Shell>>, Path(id): Path<String
 
 pub(crate) fn named(id: &str) -> Result<LicenseId, Trouble> {
     LicenseId::parse(id)
-        .ok_or_else(|| Trouble::NotFound("this address names no license id (lic_…)".to_owned()))
+        .ok_or_else(|| Trouble::NotFound("the address of a license ends with its id (lic_…)".to_owned()))
 }
 
 fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option<String>) -> LicensePage {

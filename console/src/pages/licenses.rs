@@ -182,11 +182,13 @@ impl Filter {
                     filter.ending = Some(days.ok_or_else(sentence)?);
                 }
                 "day" => {
-                    let sentence = |_| Trouble::BadInput("a day reads 2027-03-01".to_owned());
+                    let sentence = |_| Trouble::BadInput("a day is written as 2027-03-01".to_owned());
                     filter.day = Some(value.parse().map_err(sentence)?);
                 }
                 "after" => {
-                    let sentence = || Trouble::BadInput("this page begins behind no license id".to_owned());
+                    let sentence = || {
+                        Trouble::BadInput("a page of the list goes on after a license id (lic_…)".to_owned())
+                    };
                     filter.after = Some(LicenseId::parse(value).ok_or_else(sentence)?);
                 }
                 _ => {}

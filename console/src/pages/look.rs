@@ -43,7 +43,9 @@ pub(crate) async fn begin(State(shell): State<Arc<Shell>>, body: Bytes) -> Respo
                 let forgotten = || Trouble::NotFound("this search is forgotten; search again".to_owned());
                 Wanted::Text(shell.searches.get(search).ok_or_else(forgotten)?.to_string())
             }
-            (None, None) => return Err(Trouble::BadInput("there is nothing to look for".to_owned())),
+            (None, None) => {
+                return Err(Trouble::BadInput("choose a status, or search for a text".to_owned()));
+            }
         };
         let id = shell.looks.keep(Look::new(wanted))?;
         let look = shell.looks.get(&id).ok_or_else(forgotten)?;
@@ -86,7 +88,9 @@ pub(crate) async fn stop(State(shell): State<Arc<Shell>>, Path(id): Path<String>
 }
 
 fn forgotten() -> Trouble {
-    Trouble::NotFound("this look is forgotten; begin another one".to_owned())
+    Trouble::NotFound(
+        "the console has forgotten this look through the licenses; begin another one".to_owned(),
+    )
 }
 
 fn told(end: &LookEnd) -> String {

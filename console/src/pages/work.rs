@@ -92,6 +92,7 @@ pub(crate) fn begin_look<W: LookedWork>(desk: &Arc<Desk>, work: W) -> Result<Res
     work.look().begin(|_| true);
     let at = Arc::clone(desk);
     spawn_local(async move {
+        let _work = at.shell.guard.work();
         let looked = work.look_at(&at).await.map_err(|trouble| trouble.sentence());
         work.look().end(looked);
     });
@@ -114,6 +115,7 @@ pub(crate) async fn run<W: Work>(State(desk): State<Arc<Desk>>, Path(id): Path<S
         };
         if work.run().begin(is_left) {
             spawn_local(async move {
+                let _work = desk.shell.guard.work();
                 let done = work.work(&desk).await.map_err(|trouble| trouble.sentence());
                 work.run().end(done);
             });

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::record::{consumed, resources};
 use super::{Fault, Seen, TapRecord, TapState, lock};
+use crate::cloudwatch;
 use crate::server::{Call, ServerReaction, json};
 use crate::sts;
 
@@ -149,10 +150,11 @@ fn with_capacity(call: &Call) -> Bytes {
     }
 }
 
-/// By its header, or by the form in its body.
+/// By its header, its path, or the form in its body.
 fn operation(call: &Call) -> String {
     let target = target(&call.head);
     let named = target.rsplit('.').next().filter(|named| !named.is_empty());
+    let named = named.or_else(|| cloudwatch::operation(call.head.uri.path()));
     named.or_else(|| sts::action(&call.body)).unwrap_or_default().to_owned()
 }
 

@@ -149,15 +149,7 @@ impl Clients {
     /// environment and profiles. Functions never call this; the environment names their endpoints.
     #[must_use]
     pub fn of_stand_ins(dynamodb: &str, secrets: &str, budgets: Budgets) -> Self {
-        let nobody = Credentials::new("stand-in", "stand-in", None, None, "stand-in");
-        let config = SdkConfig::builder()
-            .behavior_version(behaviour())
-            .http_client(http_client(TrustRoots::Amazon))
-            .retry_config(retries(&budgets))
-            .timeout_config(budgets.timeouts(budgets.read_attempt, budgets.read))
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(nobody))
-            .build();
+        let config = stand_in_config(&budgets);
         let of_dynamodb =
             calls::spared(aws_sdk_dynamodb::config::Builder::from(&config)).endpoint_url(dynamodb);
         let of_secrets = aws_sdk_secretsmanager::config::Builder::from(&config).endpoint_url(secrets);
@@ -169,14 +161,28 @@ impl Clients {
     }
 }
 
-/// What an operator's machine calls: the two services, the one that knows where they are, and the one that knows who
-/// asks.
+/// The configuration of clients of emulators.
+pub(crate) fn stand_in_config(budgets: &Budgets) -> SdkConfig {
+    let nobody = Credentials::new("stand-in", "stand-in", None, None, "stand-in");
+    SdkConfig::builder()
+        .behavior_version(behaviour())
+        .http_client(http_client(TrustRoots::Amazon))
+        .retry_config(retries(budgets))
+        .timeout_config(budgets.timeouts(budgets.read_attempt, budgets.read))
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(nobody))
+        .build()
+}
+
+/// What an operator's machine calls: the two services, and those that know where they are, who asks, and how many
+/// requests there were.
 #[cfg(feature = "operator")]
 #[derive(Clone, Debug)]
 pub struct Operator {
     /// The two services.
     pub clients: Clients,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(crate) sts: aws_sdk_sts::Client,
 }
 
@@ -192,6 +198,7 @@ impl Operator {
         Self {
             clients: Clients::of(&config, Budgets::OPERATOR),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
         }
     }

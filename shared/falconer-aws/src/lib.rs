@@ -13,6 +13,7 @@ pub mod error;
 pub mod items;
 pub mod keyring;
 pub mod limiter;
+pub mod metrics;
 #[cfg(feature = "operator")]
 pub mod operator;
 pub mod origin_secrets;

@@ -26,6 +26,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use falconer_aws::AuditOutcome;
+use falconer_aws::metrics::LATENCY;
 use falconer_domain::{LicenseId, UnixMillis};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -33,16 +34,11 @@ use serde_json::{Map, Value, json};
 use crate::request::Request;
 use crate::response::Response;
 
-/// The metrics' namespace.
-pub const NAMESPACE: &str = "Falconer";
-
-/// The metrics' one dimension. Its value is the name of the stack.
-pub const DIMENSION: &str = "Stack";
+pub use falconer_aws::metrics::{DIMENSION, NAMESPACE};
 
 /// Levels with which Lambda drops lines of INFO.
 const ABOVE_INFO: [&str; 3] = ["WARN", "ERROR", "FATAL"];
 
-const LATENCY: &str = "Latency";
 const RING_AGE: &str = "RingAge";
 const STORE_ERRORS: &str = "StoreErrors";
 const AUDIT_DROPS: &str = "AuditDrops";

@@ -1,4 +1,5 @@
-//! Pictures: that of `stats`, a line for each thing that was counted, and the frame that the bench draws its own in.
+//! Pictures: those of `stats` and of refused requests, a line for each thing that was counted, and the frame that the bench
+//! draws its own in.
 //!
 //! A picture brings its own white ground, so it reads the same on a page in any scheme. The names of its lines are below the
 //! axes, where they cover no curve.
@@ -10,6 +11,7 @@ use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 
+use crate::refusals::Refusals;
 use crate::stats::{Day, Statistics};
 
 /// Size of a picture, in pixels: as wide as a page, and readable at half of that.
@@ -32,8 +34,10 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
 ];
-/// Days that are named under the picture of `stats`.
+/// Days that are named under a picture of days.
 const MAX_DAYS_LABELLED: usize = 8;
+/// The name of the codes that have no line of their own.
+const ALL_OTHERS: &str = "all others";
 
 /// Lines over two axes, and their names.
 pub struct Picture<'a> {
@@ -142,32 +146,61 @@ const LINES: [ChartSeries; 3] = [
     ("Transfers", |day| day.transfers),
 ];
 
+/// Names of the lines of `stats`, in the order in which the picture has them.
+#[must_use]
+pub fn line_names() -> [&'static str; 3] {
+    LINES.map(|(name, _)| name)
+}
+
 /// An SVG document of the days.
 ///
 /// # Errors
 /// The drawing library's error; it only writes into memory.
 pub fn svg(statistics: &Statistics) -> Result<String, String> {
-    let days: Vec<_> = statistics.days.iter().collect();
-    let counts = days.iter().flat_map(|(_, day)| LINES.map(|(_, count)| count(day)));
-    let highest = counts.max().unwrap_or_default().max(1);
-    let last = days.len().saturating_sub(1).max(1);
+    let days: Vec<_> = statistics.days.keys().copied().collect();
     let line = |(name, count): ChartSeries| {
-        let points = days.iter().enumerate().map(|(index, (_, day))| (real(index as u64), real(count(day))));
-        ChartLine { name: name.to_owned(), points: points.collect(), point_pixels: 2 }
+        let counts: Vec<u64> = statistics.days.values().map(count).collect();
+        (name.to_owned(), counts)
+    };
+    of_days("Licenses: activations, refusals and transfers a day", &days, LINES.map(line).into())
+}
+
+/// An SVG document of the requests that were refused: a line for each code, or for the most frequent ones and all others.
+///
+/// # Errors
+/// The drawing library's error; it only writes into memory.
+pub fn refusals_svg(refusals: &Refusals) -> Result<String, String> {
+    let named = if refusals.codes.len() > COLOURS.len() { COLOURS.len() - 1 } else { COLOURS.len() };
+    let (named, others) = refusals.codes.split_at(named.min(refusals.codes.len()));
+    let mut lines: Vec<_> = named.iter().map(|code| (code.code.to_owned(), code.days.clone())).collect();
+    if !others.is_empty() {
+        let of_day = |day: usize| others.iter().fold(0, |sum: u64, code| sum.saturating_add(code.days[day]));
+        lines.push((ALL_OTHERS.to_owned(), (0..refusals.days.len()).map(of_day).collect()));
+    }
+    of_days("Refused requests a day, by code", &refusals.days, lines)
+}
+
+/// Draws lines with a count for each day. The days are the moments at which they begin.
+fn of_days(title: &str, days: &[i64], lines: Vec<(String, Vec<u64>)>) -> Result<String, String> {
+    let highest = lines.iter().flat_map(|(_, counts)| counts).copied().max().unwrap_or_default().max(1);
+    let last = days.len().saturating_sub(1).max(1);
+    let line = |(name, counts): (String, Vec<u64>)| {
+        let points = counts.into_iter().enumerate().map(|(index, count)| (real(index as u64), real(count)));
+        ChartLine { name, points: points.collect(), point_pixels: 2 }
     };
     // Between two days of a short time there are steps of the axis that no day has.
     let label = |number: f64| {
         let day = days.iter().enumerate().find(|(index, _)| (real(*index as u64) - number).abs() < 1e-6);
-        day.map_or_else(String::new, |(_, (start, _))| date(**start))
+        day.map_or_else(String::new, |(_, start)| date(*start))
     };
     let picture = Picture {
-        title: "Licenses: activations, refusals and transfers a day",
+        title,
         across: "days, in UTC",
         up: "a day",
-        lines: LINES.map(line).into(),
+        lines: lines.into_iter().map(line).collect(),
         label: &label,
     };
-    picture.svg(0.0..real(last as u64), 0.0..real(highest + highest.div_ceil(10)))
+    picture.svg(0.0..real(last as u64), 0.0..real(highest.saturating_add(highest.div_ceil(10))))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser than the error of any count")]
@@ -184,6 +217,7 @@ mod tests {
     use falconer_domain::UnixMillis;
 
     use super::*;
+    use crate::refusals::RefusedCode;
 
     /// A text of a picture: where it begins and ends by an estimate, how high its top is, and its words.
     struct Label {
@@ -246,6 +280,33 @@ mod tests {
                 let inside = 0.0 <= label.left && label.right <= f64::from(SIZE.0);
                 assert!(inside, "{days} days: {} from {} to {}", label.words, label.left, label.right);
             }
+        }
+    }
+
+    /// Codes with so many refusals on the first of two days, and one more on the second.
+    fn refused(counts: &[(&'static str, u64)]) -> Refusals {
+        let code = |&(code, count): &(&'static str, u64)| RefusedCode { code, days: vec![count, count + 1] };
+        Refusals { days: vec![0, 86_400_000], requests: 9, codes: counts.iter().map(code).collect() }
+    }
+
+    #[test]
+    fn frequent_codes_have_a_line_each() {
+        let six = [("A", 6), ("B", 5), ("C", 4), ("D", 3), ("E", 2), ("F", 1)];
+        let svg = refusals_svg(&refused(&six)).unwrap();
+        let words: Vec<_> = labels(&svg).into_iter().map(|label| label.words).collect();
+        assert!(six.iter().all(|(name, _)| words.iter().any(|word| word == name)), "{words:?}");
+        assert!(!words.iter().any(|word| word == ALL_OTHERS), "{words:?}");
+
+        let seven = [&six[..], &[("G", 1)]].concat();
+        let svg = refusals_svg(&refused(&seven)).unwrap();
+        let words: Vec<_> = labels(&svg).into_iter().map(|label| label.words).collect();
+        assert!(
+            words.iter().any(|word| word == "E") && words.iter().any(|word| word == ALL_OTHERS),
+            "{words:?}"
+        );
+        assert!(!words.iter().any(|word| word == "F" || word == "G"), "{words:?}");
+        for counts in [&[][..], &[("A", u64::MAX - 1)]] {
+            assert!(refusals_svg(&refused(counts)).is_ok(), "{counts:?}");
         }
     }
 

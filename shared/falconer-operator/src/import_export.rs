@@ -124,10 +124,16 @@ pub fn redacted(cell: &str) -> String {
     }
 }
 
+/// True for what [`redacted`] says in place of a cell.
+#[must_use]
+pub fn is_hidden(shown: &str) -> bool {
+    shown.starts_with(NOT_TOLD)
+}
+
 /// How to say what a word means; nothing where the word itself is not shown.
 fn translation(flag: &str, value: &str) -> String {
     match value {
-        hidden if hidden.starts_with(NOT_TOLD) => String::new(),
+        hidden if is_hidden(hidden) => String::new(),
         words if words.contains(' ') => format!("; {flag} '{words}=OURS' says what it means"),
         word => format!("; {flag} {word}=OURS says what it means"),
     }

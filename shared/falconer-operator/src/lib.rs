@@ -26,6 +26,7 @@ pub mod listing;
 pub mod lookup;
 pub mod maintenance;
 pub mod random;
+pub mod refusals;
 pub mod replacement;
 pub mod root;
 pub mod rotation;

@@ -5,7 +5,7 @@ use falconer_domain::maintenance::UpdatesEnd;
 use jiff::tz::TimeZone;
 
 use crate::import_export::dates::{self, DayOrder, NoDate, Style, When, Written};
-use crate::import_export::redacted;
+use crate::import_export::{is_hidden, redacted};
 
 /// Words for maintenance that does not end.
 const NEVER: [&str; 8] = ["never", "none", "no end", "forever", "unlimited", "perpetual", "lifetime", "no"];
@@ -47,9 +47,14 @@ pub fn day(text: &str) -> Result<CalendarDate, BadDay> {
     read.map(day_of).map_err(|why| BadDay(shown(text), why))
 }
 
-/// The text without what may be a key, as reports of sheets show cells.
+/// The text in quotation marks, without what may be a key, as reports of sheets show cells.
 fn shown(text: &str) -> String {
-    if text.trim().is_empty() { "an empty text".to_owned() } else { redacted(text.trim()) }
+    let text = text.trim();
+    match redacted(text) {
+        _ if text.is_empty() => "an empty text".to_owned(),
+        hidden if is_hidden(&hidden) => hidden,
+        shown => format!("{shown:?}"),
+    }
 }
 
 /// Returns true for a word that says that a maintenance does not end.
@@ -117,8 +122,11 @@ mod tests {
     #[test]
     fn doubtful_days_get_a_sentence() {
         for (text, sentence) in [
-            ("01/11/2027", "01/11/2027 is one date with the day first and another one with the month first"),
-            ("soon", "soon is not a date; write it as 2027-03-01"),
+            (
+                "01/11/2027",
+                "\"01/11/2027\" is one date with the day first and another one with the month first",
+            ),
+            ("soon", "\"soon\" is not a date; write it as 2027-03-01"),
             ("", "an empty text is not a date"),
             ("QF-PRO-3D93F-4699X-ZD3T9-CSAZB-DAS0J-4BYWJ", "is not a date"),
             ("2027-02-30", "is not a date"),

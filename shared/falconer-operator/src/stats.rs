@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use falconer_aws::operator::AuditSummary;
+use falconer_aws::{Store, StoreError};
 use falconer_domain::time::MILLIS_PER_DAY;
 use falconer_domain::{Code, License, UnixMillis};
 
@@ -58,6 +59,22 @@ impl Statistics {
         *of_tier.entry(status).or_default() += 1;
     }
 
+    /// Counts what happened to all licenses in the days: the whole audit is read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn read_audit(&mut self, store: &Store) -> Result<(), StoreError> {
+        let mut place = None;
+        loop {
+            let page = store.happened_since(self.since(), place).await?;
+            page.rows.iter().for_each(|row| self.happened(row));
+            place = page.next;
+            if place.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Counts what happened; what is older than the days is left out, and so is what no request of a client did.
     pub fn happened(&mut self, row: &AuditSummary) {
         // An operator's `suspend` is recorded as SUSPENDED too, and is not a refusal.
@@ -80,7 +97,7 @@ impl Statistics {
 }
 
 /// The moment at which a day begins, in UTC.
-fn beginning(at: UnixMillis) -> i64 {
+pub(crate) fn beginning(at: UnixMillis) -> i64 {
     at.0 - at.0.rem_euclid(MILLIS_PER_DAY)
 }
 

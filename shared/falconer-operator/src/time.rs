@@ -41,7 +41,7 @@ fn in_utc(at: DateTime) -> Option<UnixMillis> {
 
 /// A text that is neither a day nor a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is no day (2027-03-01) and no moment (2027-03-01T12:00:00Z)")]
+#[error("{0:?} is neither a day (2027-03-01) nor a moment (2027-03-01T12:00:00Z)")]
 pub struct BadTime(String);
 
 /// A moment as text that [`from`] reads back to the millisecond.

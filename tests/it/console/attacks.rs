@@ -1,5 +1,7 @@
 //! Attacks on the console: from other names, pages, servers and users, and on a console that only reads.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 
 use falconer_domain::Status;
@@ -222,6 +224,32 @@ fn read_only_console_writes_nothing() {
     let records = stack.dynamodb.records();
     assert!(!records.iter().any(|record| wrote(&record.operation)), "{} calls", records.len());
     assert_eq!(stack.stored(&id).status, Status::Active);
+}
+
+/// A browser that still sends shows no answer, so the rest of a form that is too large is read and dropped.
+#[test]
+fn oversized_form_is_read_to_its_end() {
+    let stack = TestStack::start();
+    let browser = Browser::open(&stack, &[]);
+    let (mebibyte, count) = (vec![b'x'; 1024 * 1024], 96);
+    let head = format!(
+        "POST {}move-in HTTP/1.1\r\nhost: {address}\r\ncookie: {}\r\norigin: http://{address}\r\n\
+         content-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        browser.base,
+        browser.cookie,
+        count * mebibyte.len(),
+        address = browser.address,
+    );
+    let mut stream = TcpStream::connect(&browser.address).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    for sent in 0..count {
+        let written = stream.write_all(&mebibyte);
+        written.unwrap_or_else(|why| panic!("the console hung up after {sent} MiB: {why}"));
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("larger than 32 MiB"), "{answer}");
+    assert_eq!(browser.get("move-in").status, 200, "the console goes on");
 }
 
 #[test]

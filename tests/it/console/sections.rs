@@ -235,7 +235,17 @@ fn home_counts_when_asked_and_leads_on() {
         home.text()
     );
     let chart = browser.get("chart.svg");
-    assert!(chart.header("content-type") == "image/svg+xml" && chart.body.contains("Activations"));
+    assert_eq!(chart.header("content-type"), "image/svg+xml");
+    let alt = home.body.split("chart.svg\"").nth(1).unwrap().split("alt=\"").nth(1).unwrap();
+    let alt = alt.split('"').next().unwrap().to_lowercase();
+    let in_order = |text: &str| {
+        let mut names = ["activations", "refusals", "transfers"];
+        names.sort_by_key(|name| text.find(name).unwrap_or_else(|| panic!("no {name}: {text}")));
+        names
+    };
+    let legend: String =
+        chart.body.split("</text>").filter_map(|text| text.rsplit('>').next()).skip(1).collect();
+    assert_eq!(in_order(&alt), in_order(&legend.to_lowercase()), "{alt}");
 }
 
 #[test]

@@ -63,8 +63,8 @@ pub(super) const ALL: [(&str, Check); 19] = [
         outputs_of_a_stack,
     ),
     (
-        "ministack and our own Secrets Manager agree on every case of the key ring's tests",
-        secrets_managers_agree,
+        "ministack and our own Secrets Manager, STS and CloudWatch agree on every case of their clients' tests",
+        stand_ins_agree,
     ),
     (
         "after add and promote new leases carry the new kid, and a client that knows the old one trusts it",
@@ -250,12 +250,12 @@ fn percent_encoded(text: &str) -> String {
 }
 
 /// The tests of the Rust-only run, held against an independent implementation.
-fn secrets_managers_agree(subject: &mut CheckedStack) -> Result<()> {
+fn stand_ins_agree(subject: &mut CheckedStack) -> Result<()> {
     let theirs = subject.stack.environment.get("AWS_ENDPOINT_URL_SECRETS_MANAGER")?;
     let mut test = subject.workspace.cargo();
     // The whole workspace, so that nothing is compiled in a second set of features.
-    test.args(["test", "--workspace", "--test", "it", "--", "keyring::of_the_service"]);
-    test.env("SECRETS_MANAGER_ENDPOINT", theirs);
+    test.args(["test", "--workspace", "--test", "it", "--", "::of_the_service"]);
+    test.env("SECRETS_MANAGER_ENDPOINT", theirs).env("CLOUDWATCH_ENDPOINT", theirs);
     step::run(&mut test, "a case fails on ministack: its message is above")
 }
 

@@ -75,13 +75,15 @@ pub(super) fn cors(
     Ok(process)
 }
 
-/// Starts Secrets Manager; beside it CloudFormation, for `--stack`, STS, for the audit, and a second DynamoDB that nothing here uses.
+/// Starts Secrets Manager; beside it CloudFormation, for `--stack`, STS, for the audit, CloudWatch, for the console, and a
+/// second DynamoDB that nothing here uses.
 pub(super) fn ministack(workspace: &Workspace, tools: &DevTools, folder: &Path) -> Result<(Process, String)> {
     let port = ports::free_port()?;
     let mut command = workspace.command(&tools.ministack);
     command.env("GATEWAY_PORT", port.to_string()).env("BIND_HOST", "127.0.0.1");
     // Unless told, it also listens for IoT devices, on every interface.
-    command.env("IOT_MTLS_ENABLED", "0").env("SERVICES", "secretsmanager,dynamodb,cloudformation,ssm,sts");
+    command.env("IOT_MTLS_ENABLED", "0");
+    command.env("SERVICES", "secretsmanager,dynamodb,cloudformation,ssm,sts,monitoring");
     let mut process = Process::start("ministack", &mut command, &folder.join("ministack.log"), Output::Log)?;
     let address = format!("http://127.0.0.1:{port}");
     let ready = format!("{address}/_ministack/ready");

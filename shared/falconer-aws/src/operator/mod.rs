@@ -1,9 +1,10 @@
-//! Table access for operators alone: scans, and the replacement of keys.
+//! Access for operators alone: scans, the replacement of keys, stacks and metrics.
 
 mod bulk;
 mod erasure;
 mod history;
 mod identity;
+mod metrics;
 mod orders;
 mod paging;
 pub mod stacks;
@@ -13,6 +14,7 @@ pub use bulk::{Amended, AuditSummary, MAX_PER_TRANSACTION};
 pub use erasure::{ERASING, TellingRow};
 pub use history::{AuditRecord, HardwareRecord};
 pub use identity::Caller;
+pub use metrics::{DailyRequests, MetricsError, StackMetrics};
 pub use orders::PlacedOrder;
 pub use paging::{Page, PageToken};
 

@@ -58,7 +58,7 @@ impl License {
 /// A device whose long lease is out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{device} has an offline lease, so its seat would be used twice; `falconer show` says until when, `falconer \
+    "device {device} has an offline lease, so its seat would be used twice; `falconer show` says until when, `falconer \
      accept-receipt` takes its receipt, and --despite-offline-lease frees the seat all the same"
 )]
 pub struct HeldOffline {
@@ -136,7 +136,7 @@ pub enum GivenBack {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptRefusal {
     /// No long lease of the device is out.
-    #[error("{0} has no offline lease any more: it has ended, or this receipt was accepted before")]
+    #[error("device {0} has no offline lease any more: it has ended, or this receipt was accepted before")]
     NothingOut(DeviceId),
     /// A later lease is out.
     #[error("this receipt is for an earlier lease of {0}; a receipt for the newest one is needed")]

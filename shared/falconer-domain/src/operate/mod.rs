@@ -111,7 +111,7 @@ pub enum ReleaseRefusal {
         seats: u32,
     },
     /// A device that is not bound.
-    #[error("{0} is not bound to this license; `falconer show` lists its devices")]
+    #[error("device {0} is not bound to this license; `falconer show` lists its devices")]
     NoSuchDevice(DeviceId),
 }
 
@@ -133,7 +133,7 @@ pub enum FeatureRefusal {
 
 /// A device that is not bound.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not bound to this license; `falconer show` lists its devices")]
+#[error("device {0} is not bound to this license; `falconer show` lists its devices")]
 pub struct NoSuchDevice(pub DeviceId);
 
 /// How a term changes.

@@ -178,9 +178,8 @@ impl<'a> TypedTable<'a> {
 /// [`BadImportSetting`].
 pub fn only(words: &[String]) -> Result<Vec<String>, BadImportSetting> {
     let read = |word: &String| {
-        let word = word.trim().to_lowercase();
-        let known = SheetStatus::parse(&word);
-        known.map(|_| word.clone()).ok_or_else(|| {
+        let known = word.trim().to_lowercase();
+        SheetStatus::parse(&known).map(|_| known).ok_or_else(|| {
             BadImportSetting(format!("--only {word} is not active, pending, suspended, revoked or expired"))
         })
     };
@@ -197,7 +196,7 @@ pub fn encoding(name: &str) -> Result<&'static Encoding, BadImportSetting> {
 }
 
 fn zone(name: &str) -> Result<TimeZone, BadImportSetting> {
-    TimeZone::get(name).map_err(|_| BadImportSetting(format!("{name} is no time zone (Europe/Berlin)")))
+    TimeZone::get(name).map_err(|_| BadImportSetting(format!("{name:?} is not a time zone (Europe/Berlin)")))
 }
 
 fn tiers(pairs: &[String]) -> Result<BTreeMap<String, TierName>, BadImportSetting> {
