@@ -122,7 +122,7 @@ fn differences(changes: &[String]) -> Vec<FactChange> {
             differences.len() - 1
         });
         let side = &mut differences[at];
-        *(if sign == "- " { &mut side.before } else { &mut side.after }) = value.to_owned();
+        value.clone_into(if sign == "- " { &mut side.before } else { &mut side.after });
     }
     differences
 }

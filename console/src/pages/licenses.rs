@@ -30,7 +30,8 @@ struct LicensesPage {
     /// The link to the next page.
     next: Option<String>,
     unreadable: usize,
-    ending: [u32; 4],
+    /// Spans of the filter by end, and whether the rows are of one.
+    ending: [(u32, bool); 4],
     shown: Shown,
     statuses: [&'static str; 4],
 }
@@ -135,8 +136,8 @@ async fn page(
         lines: lines(shell, &list.found).await?,
         next,
         unreadable: list.unreadable,
+        ending: ENDING_DAYS.map(|days| (days, shown.is_ending(days))),
         shown,
-        ending: ENDING_DAYS,
         statuses: Status::ALL.map(Status::as_str),
     }))
 }
@@ -158,8 +159,8 @@ impl Shown {
         matches!(self, Self::All)
     }
 
-    fn is_ending(&self, within: &u32) -> bool {
-        matches!(self, Self::Ending(days) if days == within)
+    const fn is_ending(&self, within: u32) -> bool {
+        matches!(self, Self::Ending(days) if *days == within)
     }
 
     /// The id of a search, which found nothing, or was by an index alone.

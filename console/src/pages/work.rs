@@ -138,8 +138,8 @@ pub(crate) fn answered<W: Work>(
     id: &str,
     make: impl FnOnce(&W) -> Result<Response, Trouble>,
 ) -> Response {
-    let made = found(desk, id).and_then(|work| make(&work));
-    made.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
+    let answer = found(desk, id).and_then(|work| make(&work));
+    answer.unwrap_or_else(|trouble| desk.shell.trouble(&trouble))
 }
 
 pub(crate) fn found<W: Work>(desk: &Desk, id: &str) -> Result<Arc<W>, Trouble> {
