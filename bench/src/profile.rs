@@ -17,6 +17,9 @@ const NO_LINE: &str = "no source line";
 
 /// What a crate has to take of Falconer's own or of the bare calls' to have a row, in parts of the whole.
 const SMALLEST_PART: f64 = 0.01;
+/// Counts a program's instructions over a road.
+type Count<'a> = &'a dyn Fn(&MeasuredProgram, &Road) -> Result<Crates>;
+
 /// A name for all crates without a row.
 const REST: &str = "every other";
 
@@ -34,10 +37,9 @@ pub(crate) fn print(counter: &Counter<'_>, roads: &Roads, subjects: &Subjects) -
         for (name, count) in short {
             *long.entry(name).or_default() -= count;
         }
-        long.values_mut().for_each(|count| *count /= (LONG - SHORT) as i64);
-        Ok(long)
+        let calls = i64::try_from(LONG - SHORT)?;
+        Ok(long.into_iter().map(|(name, count)| (name, count / calls)).collect())
     };
-    type Count<'a> = &'a dyn Fn(&MeasuredProgram, &Road) -> Result<Crates>;
     let tables: [(&str, Count<'_>, &Road); 3] = [
         ("a start over plain HTTP", &start, &roads.plain),
         ("a start over TLS", &start, &roads.tls),
