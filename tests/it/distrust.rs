@@ -564,7 +564,9 @@ fn restored_table_gets_the_mailed_keys() {
     let (stack, ids) = many(12);
     let ring = stack.secrets.current(&stack.settings.master_key_secret_id);
     let restored = TestStack::with(&TestStackOptions { ring, ..TestStackOptions::default() });
-    ids.iter().for_each(|id| restored.put_item(&stack.item(id)));
+    for id in &ids {
+        restored.put_item(&stack.item(id));
+    }
     let folder = Folder::new();
     let [mailed, again] = [(&stack, "mailed.csv"), (&restored, "again.csv")].map(|(stack, name)| {
         let output = rotation(stack, &folder.path(name)).output().unwrap();
