@@ -105,7 +105,8 @@ async fn of_the_service_counts_codes_by_day() {
 
 #[tokio::test]
 async fn of_the_service_has_nothing_of_a_new_stack() {
-    let (_, metrics) = MetricsService::start().stack("new");
+    let service = MetricsService::start();
+    let (_, metrics) = service.stack("new");
     let refusals = Refusals::of_days(&metrics, 30, now()).await.unwrap();
     assert!(refusals.requests == 0 && refusals.codes.is_empty(), "{refusals:?}");
 }
