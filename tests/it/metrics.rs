@@ -120,7 +120,7 @@ async fn errors_name_the_services_code() {
     assert_eq!(denied.to_string(), "CloudWatch does not answer (AccessDenied)");
     service.grant(Rights::All);
     assert!(Refusals::of_days(&metrics, 30, now()).await.is_ok());
-    drop(service);
-    let gone = Refusals::of_days(&metrics, 30, now()).await.unwrap_err();
+    let nobody = StackMetrics::of_stand_in("http://127.0.0.1:1", "any");
+    let gone = Refusals::of_days(&nobody, 30, now()).await.unwrap_err();
     assert_eq!(gone.to_string(), "CloudWatch does not answer (connection)");
 }
