@@ -224,7 +224,7 @@ pub(crate) fn named(form: &Form, field: &str) -> Result<Vec<LicenseId>, Trouble>
     let mut ids = Vec::new();
     for text in form.all(field) {
         let id = LicenseId::parse(text);
-        let id = id.ok_or_else(|| Trouble::BadInput("a license is named by its id (lic_…)".to_owned()))?;
+        let id = id.ok_or_else(|| Trouble::BadInput("this form names no license id (lic_…)".to_owned()))?;
         if seen.insert(id.to_string()) {
             ids.push(id);
         }

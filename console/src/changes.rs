@@ -134,7 +134,7 @@ pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, CommandWord
         "rotate-key" => Ok((Asked::Rotate, CommandWords::of("rotate-key").then(id))),
         "reveal" => Ok((Asked::Reveal, CommandWords::of("reveal").then(id))),
         "erase-subject" => Ok((Asked::Erase, CommandWords::of("erase-subject").option("--license", id))),
-        _ => Err(bad("the console has no such change")),
+        _ => Err(bad("this form asks for no change that the console has")),
     }
 }
 

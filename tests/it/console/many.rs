@@ -66,11 +66,9 @@ fn ten_thousand_licenses_cost_what_is_shown() {
     for page in ["licenses".to_owned(), format!("licenses?after={far}")] {
         let (answer, calls, units) = cost(&stack, || browser.get(&page));
         assert_eq!((rows(&answer), answer.body.contains("rel=\"next\"")), (50, true), "{page}");
-        assert_eq!(
-            (calls, units),
-            (owned(&["Scan", "GetItem"]), 9.0),
-            "{page}: of the table, and the catalog"
-        );
+        assert_eq!(calls, owned(&["Scan", "GetItem"]), "{page}: of the table, and the catalog");
+        // 60 rows of 0.5 to 0.6 KB, by the lengths of their numbers.
+        assert!((9.0..=10.0).contains(&units), "{page}: {units} units");
     }
 
     let (home, calls, units) = cost(&stack, || browser.get(""));

@@ -215,7 +215,7 @@ fn fault_of_a_file_is_a_sentence() {
     }
     for (fields, sentence) in [
         (vec![("product", "Q")], "2 to 8 of A-Z"),
-        (vec![("timezone", "Nowhere")], "no time zone"),
+        (vec![("timezone", "Nowhere")], "not a time zone"),
         (vec![("statuses", "gesperrt")], "not THEIRS=OURS"),
         (vec![("tiers", "Gold=")], "not THEIRS=OURS"),
         (vec![("undated", "soon")], "not new-term, refuse or from:COLUMN"),
