@@ -42,7 +42,8 @@ impl MetricsRefusal {
 struct Metric {
     #[serde(default)]
     namespace: String,
-    metric_name: String,
+    #[serde(rename = "MetricName")]
+    name: String,
     #[serde(default)]
     dimensions: BTreeSet<Dimension>,
 }
@@ -127,7 +128,7 @@ impl MetricData {
             // The newest first, unless a request says otherwise.
             let (timestamps, values): (Vec<_>, Vec<_>) = periods.into_iter().rev().unzip();
             json!({
-                "Id": id, "Label": metric_stat.metric.metric_name, "StatusCode": "Complete",
+                "Id": id, "Label": metric_stat.metric.name, "StatusCode": "Complete",
                 "Timestamps": timestamps, "Values": values,
             })
         });

@@ -190,13 +190,13 @@ fn same_change_of_somebody_else_stays_theirs() {
     let fields = [("action", "note"), ("note", "kept"), ("reason", "ticket 8")];
     let (page, _) = previewed(&browser, &ids, &fields);
     stack.dynamodb.break_all(Matcher::operation("TransactWriteItems"), Fault::internal());
-    let failed = changed(&browser, &page);
+    let failed = ran(&browser, &page);
     assert!(failed.text().contains("The answer was lost"), "{}", failed.text());
     stack.dynamodb.heal();
     let mut other = falconer(&stack);
     other.env("FALCONER_ACTOR", "another-operator").args(["--yes", "note", ids[0].as_str(), "kept"]);
     assert!(other.args(["--reason", "ticket 8"]).output().unwrap().status.success());
-    let done = changed(&browser, &page);
+    let done = ran(&browser, &page);
     assert!(done.text().contains("0 changed, 1 changed meanwhile by somebody else"), "{}", done.text());
 }
 

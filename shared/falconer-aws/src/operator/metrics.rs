@@ -118,7 +118,7 @@ impl DailyRequests {
             let days = days.filter_map(|(at, value)| Some((day(at.to_millis().ok()?), count(*value))));
             match result.id() {
                 Some(ALL_REQUESTS) => {
-                    self.all = days.fold(self.all, |all, (_, count)| all.saturating_add(count))
+                    self.all = days.fold(self.all, |all, (_, count)| all.saturating_add(count));
                 }
                 Some(id) => {
                     let index = id.strip_prefix("code").and_then(|index| index.parse::<usize>().ok());
