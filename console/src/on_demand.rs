@@ -42,8 +42,8 @@ impl<T> OnDemand<T> {
         if std::mem::replace(&mut self.state().goes_on, true) {
             return;
         }
-        let made = make.await.map(Arc::new).map_err(|trouble| trouble.sentence());
-        *self.state() = OnDemandState { goes_on: false, last: Some(made) };
+        let result = make.await.map(Arc::new).map_err(|trouble| trouble.sentence());
+        *self.state() = OnDemandState { goes_on: false, last: Some(result) };
     }
 
     fn state(&self) -> MutexGuard<'_, OnDemandState<T>> {

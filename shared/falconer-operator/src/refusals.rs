@@ -49,7 +49,7 @@ impl Refusals {
     fn of(days: Vec<i64>, requests: &DailyRequests) -> Self {
         let of_code = |(code, counts): (&&'static str, &BTreeMap<i64, u64>)| {
             let of_day = |day: &i64| counts.get(day).copied().unwrap_or_default();
-            RefusedCode { code: *code, days: days.iter().map(of_day).collect() }
+            RefusedCode { code, days: days.iter().map(of_day).collect() }
         };
         let mut codes: Vec<_> = requests.by_code.iter().map(of_code).collect();
         codes.sort_by_key(|code| Reverse(code.of_last(days.len())));
