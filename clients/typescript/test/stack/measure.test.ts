@@ -7,6 +7,14 @@ import { issue, newStore, open, stack } from "./control.js";
 
 const RUNS = 5;
 
+/** What a run of `measured.js` prints. */
+interface Measured {
+  importMs: number;
+  openMs: number;
+  statusNs: { p50: number; p99: number };
+  calls: number;
+}
+
 test("a stored license opens and states its state without the network", async () => {
   const { licenseKey } = await issue("--tier", "pro", "--days", "30");
   const store = newStore();
@@ -14,14 +22,14 @@ test("a stored license opens and states its state without the network", async ()
   await licensing.activate(licenseKey);
   await licensing.close();
   const program = fileURLToPath(new URL("measured.js", import.meta.url));
-  const runs = [];
+  const runs: Measured[] = [];
   for (let run = 0; run < RUNS; run += 1) {
     const env = { ...process.env, KEYS: stack.keys };
     const { stdout } = await promisify(execFile)(process.execPath, [program, store, stack.url], { env });
-    runs.push(JSON.parse(stdout));
+    runs.push(JSON.parse(stdout) as Measured);
   }
   expect(runs.every((run) => run.calls === 100_000)).toBe(true);
-  const median = (of: (run: (typeof runs)[0]) => number) => runs.map(of).sort((a, b) => a - b)[(RUNS - 1) / 2];
+  const median = (of: (run: Measured) => number) => runs.map(of).sort((a, b) => a - b)[(RUNS - 1) / 2] ?? NaN;
   const [imports, opens] = [median((run) => run.importMs), median((run) => run.openMs)];
   const [p50, p99] = [median((run) => run.statusNs.p50), median((run) => run.statusNs.p99)];
   // Written past the test's own console, which drops what a test that passes says.
