@@ -194,6 +194,47 @@ mod tests {
         assert_eq!((reading.now(), reading.is_suspect()), (UnixSeconds(10_200), false), "downwards too");
     }
 
+    /// Each case of a clock that was slow or fast when the server answered, in hours from the floor.
+    #[test]
+    fn each_set_clock_has_its_time() {
+        let floor = 1_000 * HOUR;
+        for (skew, wall, local, new_floor, new_skew) in [
+            // It was slow and still is, or was turned back further.
+            (5, -5, 0, 0, 5),
+            (5, -7, -2, 0, 5),
+            // It was slow and was set right, or nearly.
+            (5, 0, 0, 0, 0),
+            (5, 1, 1, 1, 0),
+            (5, -1, -1, 0, 1),
+            // It was slow within the tolerance.
+            (1, 0, 0, 0, 1),
+            // It was fast, still is, was turned back, and further than right.
+            (-2, 2, 0, 0, -2),
+            (-2, 0, 0, 0, 0),
+            (-2, -3, -3, 0, -2),
+        ] {
+            let checkpoint = TimeCheckpoint { floor: UnixMillis(floor), skew_millis: skew * HOUR };
+            let new =
+                TimeCheckpoint { floor: UnixMillis(floor + new_floor * HOUR), skew_millis: new_skew * HOUR };
+            let reconciled = reconcile_clock(UnixMillis(floor + wall * HOUR), checkpoint);
+            assert_eq!(reconciled, (UnixMillis(floor + local * HOUR), new), "{skew} {wall}");
+        }
+    }
+
+    #[test]
+    fn later_floor_of_two_processes_counts() {
+        let at = |seconds: i64| TimeCheckpoint { floor: UnixMillis(seconds * 1_000), skew_millis: 0 };
+        for (own, stored, integrity, floor) in [
+            (5, 9, CheckpointIntegrity::Intact, 9),
+            (9, 5, CheckpointIntegrity::Intact, 9),
+            (5, 9, CheckpointIntegrity::Tampered, 5),
+        ] {
+            let mut time = Timeline::resumed(at(own), CheckpointIntegrity::Intact, clocks(0, 0));
+            time.join(at(stored), integrity, clocks(0, 0));
+            assert_eq!((time.checkpoint(), time.integrity()), (at(floor), integrity), "{own} {stored}");
+        }
+    }
+
     #[test]
     fn is_suspect_beyond_one_hour_back() {
         let start = 1_800_000_000_000;
