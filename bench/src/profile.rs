@@ -15,7 +15,7 @@ type Crates = BTreeMap<String, i64>;
 /// Instructions without a source line: those of the C library.
 const NO_LINE: &str = "no source line";
 
-/// What a crate has to take of Falconer's own or of the bare calls' to have a row, in parts of the whole.
+/// Smallest part of Falconer's instructions with which a crate has a row.
 const SMALLEST_PART: f64 = 0.01;
 /// Counts a program's instructions over a road.
 type Count<'a> = &'a dyn Fn(&MeasuredProgram, &Road) -> Result<Crates>;

@@ -16,7 +16,7 @@ struct OnDemandState<T> {
 /// Figures as a page shows them.
 pub(crate) struct FiguresShown<T> {
     pub(crate) figures: Option<Arc<T>>,
-    /// Whether others are being made.
+    /// True while others are being made.
     pub(crate) goes_on: bool,
     /// Why the last ones are not there; empty if they are.
     pub(crate) failed: String,

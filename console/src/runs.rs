@@ -40,7 +40,7 @@ pub(crate) struct Progress {
     pub(crate) stops: Stops,
 }
 
-/// Whether somebody has asked it to stop.
+/// A wish to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stops {
     /// Nobody has.

@@ -35,7 +35,7 @@ struct HomePage {
 
 /// The section of refused requests.
 enum RefusalsPart {
-    /// There are no metrics to ask for; why.
+    /// The reason why no metrics can be asked for.
     Missing(&'static str),
     /// CloudWatch can be asked, or was.
     Metrics {
@@ -152,7 +152,7 @@ fn drawn(shell: &Shell, svg: Option<String>, missing: &str) -> Response {
 }
 
 impl HomePage {
-    /// Whether figures of the page are being made: without script the page has to load itself again.
+    /// True while figures of the page are being made: without script the page has to load itself again.
     const fn goes_on(&self) -> bool {
         self.counting || matches!(self.refusals, RefusalsPart::Metrics { asking: true, .. })
     }

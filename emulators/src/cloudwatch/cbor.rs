@@ -48,7 +48,7 @@ fn item(decoder: &mut Decoder<'_>) -> Option<Value> {
     Some(value)
 }
 
-/// Whether an array or map has another item: by its length, or until a mark ends it.
+/// True while an array or map has another item: by its length, or until a mark ends it.
 fn has_more(decoder: &mut Decoder<'_>, length: Option<u64>, seen: &mut u64) -> Option<bool> {
     *seen += 1;
     match length {
