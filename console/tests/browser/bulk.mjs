@@ -1,7 +1,7 @@
 // Work on many in a real Chromium: moving in, issuing many, changing many; with files that have every fault.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Stack, axeFinds, cutOff, downloaded, ended } from "./stack.mjs";
+import { Stack, axeFinds, cutOff, downloaded, ended, within } from "./stack.mjs";
 
 const head = "license_key,status,license_tier,licensee_name,expiry_date,notes";
 let stack;
@@ -13,7 +13,7 @@ function withConsole(name, options, run) {
   test(name, async () => {
     const opened = await stack.console(options, "--files", stack.folder);
     try {
-      await run(opened);
+      await within(run(opened));
     } finally {
       await opened.close();
     }

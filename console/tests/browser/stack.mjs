@@ -234,10 +234,19 @@ export async function ended(page) {
   await page.locator("#run:not(:has(progress))").waitFor({ timeout: 60_000 });
 }
 
+/** The work, or an error once it has taken too long: some calls into a browser wait for ever. */
+export async function within(work, millis = 300_000) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${millis} ms`)), millis);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
 /** The text of a file that something in the browser begins to download. */
 export async function downloaded(page, begin) {
   const [file] = await Promise.all([page.waitForEvent("download"), begin()]);
-  return readFileSync(await file.path(), "utf8");
+  return readFileSync(await within(file.path(), 60_000), "utf8");
 }
 
 /** The pages of a tour, of a license. */
