@@ -40,9 +40,7 @@ pub(crate) enum Decision {
     Lock(LockCode),
     /// The seat is free; the stored license is forgotten.
     Freed,
-    /// The seat of the abandoned key is free.
-    SeatReleased,
-    /// A refusal that changes nothing.
+    /// A refusal that changes nothing here. It may say that the seat of an abandoned key is free.
     Refused,
     /// Ignored: older than the stored answer, about another license, or an answer to another kind of request.
     Unrelated,
@@ -69,7 +67,6 @@ pub(crate) fn decide(
         (true, _) if is_lease_of(claims, own) => Decision::Lease,
         (true, _) => Decision::OtherMachine,
         (false, Question::FreeSeat) if freed => Decision::Freed,
-        (false, Question::ReleaseSeat) if freed => Decision::SeatReleased,
         (false, _) => match LockCode::of_refusal(&claims.code) {
             Some(code) if about_held => Decision::Lock(code),
             _ => Decision::Refused,

@@ -305,8 +305,7 @@ impl<'a> Session<'a> {
             let current = current_answer(&stored, question, claims);
             decided.set(decide(question, claims, current, &own.lease_components()));
             match decided.get() {
-                Decision::Unrelated | Decision::OtherMachine | Decision::Refused | Decision::SeatReleased => {
-                }
+                Decision::Unrelated | Decision::OtherMachine | Decision::Refused => {}
                 Decision::Lease => {
                     record.key = Some(StoredKey(key.to_string()));
                     record.answer = Some(jws.clone());
@@ -331,7 +330,7 @@ impl<'a> Session<'a> {
                 }
             }
         });
-        if matches!(decided.get(), Decision::Refused | Decision::SeatReleased) {
+        if decided.get() == Decision::Refused {
             self.shared.memory().timeline.accept(issued_at, clocks);
             self.write_time();
         }
