@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use falconer_operator::chart::{ChartLine, Picture, plain};
+use falconer_operator::chart::{ChartLine, PageWidth, Picture, plain};
 use plotters::prelude::IntoLogRange as _;
 
 use crate::figures::{milliseconds, percentile, real};
@@ -33,6 +33,7 @@ pub(crate) fn latency(file: &Path, title: &str, curves: &[Curve]) -> Result<()> 
         ChartLine { name: curve.name.clone(), points: points.collect(), point_pixels: 0 }
     };
     let picture = Picture {
+        page: PageWidth::Wide,
         title,
         across: "milliseconds until the answer (each step of the scale is twice as long)",
         up: "percent answered",
@@ -62,6 +63,7 @@ pub(crate) fn costs(file: &Path, costs: &cost::Costs) -> Result<()> {
         point_pixels: 5,
     });
     let picture = Picture {
+        page: PageWidth::Wide,
         title: "What a month costs, by list prices",
         across: "million verifications a month",
         up: "US dollars a month",
@@ -89,6 +91,7 @@ pub(crate) fn growth(file: &Path, rows: &[growth::GrowthRow]) -> Result<()> {
         ChartLine { name: name.to_owned(), points: points.collect(), point_pixels: 3 }
     };
     let picture = Picture {
+        page: PageWidth::Wide,
         title: "One verification, while the table grows",
         across: "licenses in the table",
         up: "units; milliseconds of the stand-in",
@@ -105,8 +108,6 @@ fn write(file: &Path, svg: Result<String, String>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use falconer_operator::chart::SIZE;
-
     use super::*;
 
     /// Where each text that is not turned begins and ends across the picture, by an estimate, its top, and its words.
@@ -131,7 +132,10 @@ mod tests {
     fn is_readable(svg: &str, file: &str) {
         let texts = texts(svg);
         for (left, right, _, words) in &texts {
-            assert!(0.0 <= *left && *right <= f64::from(SIZE.0), "{file}: {words} from {left} to {right}");
+            assert!(
+                0.0 <= *left && *right <= f64::from(PageWidth::Wide.size().0),
+                "{file}: {words} from {left} to {right}"
+            );
         }
         let curves = svg.split("<polyline ").skip(1).filter(|line| line.contains("stroke-width=\"2\""));
         let points = curves
@@ -152,7 +156,7 @@ mod tests {
                 "{file}: {words}"
             );
         }
-        let (width, height) = SIZE;
+        let (width, height) = PageWidth::Wide.size();
         let ground = format!("width=\"{width}\" height=\"{height}\" opacity=\"1\" fill=\"#FFFFFF\"");
         assert!(svg.contains(&ground), "{file}: black letters need a ground of their own on a dark page");
     }

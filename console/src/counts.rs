@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 
 use falconer_domain::{Status, UnixMillis};
-use falconer_operator::chart;
 use falconer_operator::stats::Statistics;
 
 use crate::shell::Shell;
@@ -20,8 +19,6 @@ pub(crate) struct Counts {
     pub(crate) active: u64,
     /// Licenses that were issued in these days.
     pub(crate) new: u64,
-    /// The chart of `stats --chart`, as SVG.
-    pub(crate) chart: String,
 }
 
 /// Counts. Runs on the worker's thread.
@@ -41,6 +38,5 @@ pub(crate) async fn count(shell: &Shell) -> Result<Counts, Trouble> {
         })
         .await?;
     shell.reads.count_audit(&mut statistics).await?;
-    let chart = chart::svg(&statistics).map_err(Trouble::Damaged)?;
-    Ok(Counts { at, statistics, active, new, chart })
+    Ok(Counts { at, statistics, active, new })
 }

@@ -15,6 +15,8 @@ mod changes;
 mod command_line;
 mod counts;
 mod entrance;
+mod field_names;
+mod filters;
 mod forms;
 mod grants;
 mod guard;

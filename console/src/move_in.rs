@@ -11,6 +11,7 @@ use falconer_operator::import_export::import::{
 use falconer_operator::import_export::row_resolver::Keyed;
 use tempfile::TempDir;
 
+use crate::field_names::in_field_names;
 use crate::inputs::{Handout, Input};
 use crate::runs::BackgroundRun;
 use crate::shell::Desk;
@@ -180,7 +181,7 @@ fn refused_in(folder: &TempDir) -> PathBuf {
 
 /// A file or a setting that does not read.
 pub(crate) fn bad(why: impl std::fmt::Display) -> Trouble {
-    Trouble::BadInput(why.to_string())
+    Trouble::BadInput(in_field_names(&why.to_string()))
 }
 
 fn trouble_of_import(error: ImportError) -> Trouble {
@@ -271,7 +272,7 @@ fn before(row: &CsvRow<'_>, sheet: &Sheet<'_>) -> Vec<(String, String)> {
 }
 
 fn reasons(why: &BadRows) -> Vec<String> {
-    why.0.iter().map(|reason| views::line(&reason.to_string())).collect()
+    why.0.iter().map(|reason| views::line(&in_field_names(&reason.to_string()))).collect()
 }
 
 /// A cell as a page shows it: one line, and not a whole letter.

@@ -2,7 +2,6 @@
 
 use falconer_aws::operator::StackMetrics;
 use falconer_domain::UnixMillis;
-use falconer_operator::chart;
 use falconer_operator::refusals::Refusals;
 
 use crate::counts::DAYS;
@@ -24,8 +23,6 @@ pub enum MetricsSource {
 pub(crate) struct Refused {
     pub(crate) at: UnixMillis,
     pub(crate) refusals: Refusals,
-    /// A line for each code, as SVG.
-    pub(crate) chart: String,
 }
 
 impl MetricsSource {
@@ -52,6 +49,5 @@ pub(crate) async fn ask(shell: &Shell) -> Result<Refused, Trouble> {
     let metrics = shell.metrics.metrics().map_err(|why| Trouble::NotFound(why.to_owned()))?;
     let at = shell.clock.now();
     let refusals = Refusals::of_days(metrics, DAYS, at).await?;
-    let chart = chart::refusals_svg(&refusals).map_err(Trouble::Damaged)?;
-    Ok(Refused { at, refusals, chart })
+    Ok(Refused { at, refusals })
 }

@@ -12,6 +12,7 @@ use crate::bulk_change::BulkChange;
 use crate::bulk_issue::BulkIssue;
 use crate::command_line::CommandLine;
 use crate::counts::Counts;
+use crate::filters;
 use crate::guard::Guard;
 use crate::inputs::KeyFolder;
 use crate::jobs::Look;

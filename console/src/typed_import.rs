@@ -12,6 +12,7 @@ use falconer_operator::import_export::row_resolver::FreeText;
 use falconer_operator::import_export::settings::{self, TypedSheet, TypedTable};
 
 use crate::changes::{self, CommandWords};
+use crate::field_names::in_field_names;
 use crate::forms::Form;
 use crate::move_in::bad;
 use crate::trouble::Trouble;
@@ -244,5 +245,5 @@ const fn code(order: DayOrder) -> &'static str {
 }
 
 fn refused(why: impl std::fmt::Display) -> Trouble {
-    Trouble::Refused(why.to_string())
+    Trouble::Refused(in_field_names(&why.to_string()))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use falconer_domain::UnixMillis;
-use falconer_operator::chart;
+use falconer_operator::chart::{self, PageWidth};
 use falconer_operator::import_export::atomic_file::AtomicFile;
 use falconer_operator::stats::Statistics;
 use serde_json::{Value, json};
@@ -43,7 +43,9 @@ pub(crate) async fn run(context: &CommandContext<'_>, stats: &Stats) -> Result<(
 }
 
 fn draw(statistics: &Statistics, file: &Path) -> Result<()> {
-    let svg = chart::svg(statistics).map_err(anyhow::Error::msg).context("the picture cannot be drawn")?;
+    let svg = chart::svg(statistics, PageWidth::Wide)
+        .map_err(anyhow::Error::msg)
+        .context("the picture cannot be drawn")?;
     Ok(AtomicFile::whole(file, svg.as_bytes()).map_err(|why| OutputError::at(file, why))?)
 }
 

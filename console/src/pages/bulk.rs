@@ -9,6 +9,7 @@ use axum::response::Response;
 use falconer_operator::import_export::export;
 
 use crate::bulk_change::{self, BulkChange, BulkChangeEnd, RowPlan, RowResult};
+use crate::filters;
 use crate::forms::Form;
 use crate::inputs::download;
 use crate::kept::Kept;

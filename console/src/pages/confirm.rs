@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::answers::shown_once;
+use crate::filters;
 use crate::forms::Form;
 use crate::pages::catalog::CatalogPlan;
 use crate::pages::change::LicensePlan;

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use falconer_operator::{chart, refusals};
+use falconer_operator::chart::{self, PageWidth};
+use falconer_operator::refusals;
 use tokio::task::spawn_local;
 
 use crate::calendar::{self, Day};
 use crate::counts::{self, Counts, DAYS};
+use crate::filters;
 use crate::moments::Moment;
 use crate::refused::{self, Refused};
 use crate::shell::{Frame, Section, Shell, html};
@@ -133,20 +135,26 @@ pub(crate) async fn ask_for_refusals(State(shell): State<Arc<Shell>>) -> Respons
 }
 
 /// The chart of `stats --chart`.
-pub(crate) async fn chart(State(shell): State<Arc<Shell>>) -> Response {
-    let counts = shell.counts.shown().figures;
-    drawn(&shell, counts.map(|counts| counts.chart.clone()), "nothing is counted yet")
+pub(crate) async fn chart(State(shell): State<Arc<Shell>>, RawQuery(page): RawQuery) -> Response {
+    let draw = |counts: Arc<Counts>| chart::svg(&counts.statistics, width(page.as_deref()));
+    drawn(&shell, shell.counts.shown().figures.map(draw), "nothing is counted yet")
 }
 
 /// The chart of refused requests.
-pub(crate) async fn refusals_chart(State(shell): State<Arc<Shell>>) -> Response {
-    let refused = shell.refused.shown().figures;
-    drawn(&shell, refused.map(|refused| refused.chart.clone()), "CloudWatch was not asked yet")
+pub(crate) async fn refusals_chart(State(shell): State<Arc<Shell>>, RawQuery(page): RawQuery) -> Response {
+    let draw = |refused: Arc<Refused>| chart::refusals_svg(&refused.refusals, width(page.as_deref()));
+    drawn(&shell, shell.refused.shown().figures.map(draw), "CloudWatch was not asked yet")
 }
 
-fn drawn(shell: &Shell, svg: Option<String>, missing: &str) -> Response {
+/// The page that a chart is for, by the query of its address.
+fn width(query: Option<&str>) -> PageWidth {
+    if query == Some("narrow") { PageWidth::Narrow } else { PageWidth::Wide }
+}
+
+fn drawn(shell: &Shell, svg: Option<Result<String, String>>, missing: &str) -> Response {
     match svg {
-        Some(svg) => ([(CONTENT_TYPE, "image/svg+xml")], svg).into_response(),
+        Some(Ok(svg)) => ([(CONTENT_TYPE, "image/svg+xml")], svg).into_response(),
+        Some(Err(why)) => shell.trouble(&Trouble::Damaged(why)),
         None => shell.trouble(&Trouble::NotFound(missing.to_owned())),
     }
 }

@@ -14,6 +14,7 @@ use falconer_operator::import_export::issue_csv::COLUMNS;
 use crate::answers::shown_once;
 use crate::bulk_issue::{BulkIssue, KeyLine, OrdersLook};
 use crate::changes::{self, CommandWords};
+use crate::filters;
 use crate::forms::Form;
 use crate::inputs::{Input, download};
 use crate::kept::Kept;

@@ -8,6 +8,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use falconer_operator::keyring::Draft;
 
+use crate::filters;
 use crate::forms::Form;
 use crate::pages::confirm::{Plan, Preview, previewed};
 use crate::shell::{Desk, Frame, Section, Shell, html};

@@ -11,6 +11,8 @@ use falconer_operator::import_export::dates::DayOrder;
 use falconer_operator::import_export::import::{ImportEnd, Imported};
 use falconer_operator::import_export::update::Mended;
 
+use crate::field_names::in_field_names;
+use crate::filters;
 use crate::forms::Form;
 use crate::inputs::{Input, download, unread};
 use crate::kept::Kept;
@@ -251,7 +253,7 @@ fn summary(imported: &Imported, verb: &str, updated: &str) -> Vec<String> {
     let Imported { rows, imported: new, there, refused, .. } = imported;
     let rows = views::counted(*rows, "row");
     let mut told = vec![format!("{rows}: {new} {verb}, {there} there already, {refused} refused.")];
-    told.extend(imported.notices.sentences());
+    told.extend(imported.notices.sentences().map(|told| in_field_names(&told)));
     let changed: Vec<_> = imported.mended.iter().filter(|mended| !mended.changed.is_empty()).collect();
     if !changed.is_empty() {
         told.push(format!("{} of those there already {updated}.", changed.len()));

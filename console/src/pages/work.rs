@@ -1,4 +1,4 @@
-//! Work on many, as every page of it is: shown on its way, run, stopped, and gone on with.
+//! Pages of work on many licenses: progress, run, stop, and a run that goes on after a stop.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::runs::{BackgroundRun, Progress, RunState};
 use crate::shell::{Desk, Shell};
 use crate::trouble::Trouble;
 
-/// Work that goes on beside its page.
+/// Work on many licenses, which goes on when its page is closed.
 pub(crate) trait Work: Sized + Send + Sync + 'static {
     /// The result of a run, also of one that was stopped.
     type Done: Send + Sync;
@@ -23,42 +23,42 @@ pub(crate) trait Work: Sized + Send + Sync + 'static {
     /// The place that keeps it.
     fn kept(desk: &Desk) -> &Kept<Self>;
 
-    /// Its run. An error is the sentence of what did not answer.
+    /// The run and its result. An error is a sentence for the page, as that DynamoDB does not answer.
     fn run(&self) -> &BackgroundRun<Result<Self::Done, String>>;
 
-    /// Refuses a run for which it is too early.
+    /// Refuses to begin a run before the look has ended.
     fn check(&self) -> Result<(), Trouble> {
         Ok(())
     }
 
-    /// Does all of it, or what comes before a wish to stop. Runs on the worker's thread.
+    /// Works until the end, or until a stop. Runs on the worker's thread.
     async fn work(&self, desk: &Desk) -> Result<Self::Done, Trouble>;
 
-    /// True where nothing is left to go on with.
+    /// True if the run has left nothing undone.
     fn is_whole(done: &Self::Done) -> bool;
 
-    /// Wishes that it stops.
+    /// Asks the run to stop; it ends with what is under way.
     fn stop(&self) {
         self.run().stop();
     }
 
-    /// Its page, at any stage.
+    /// The page, at any stage of the work.
     fn page(&self, shell: &Shell, id: String) -> Response;
 }
 
-/// Work that is looked at before it is run. The look writes nothing.
+/// Work with a preview of its effect, the look. A look writes nothing.
 pub(crate) trait LookedWork: Work {
     /// The result of a look.
     type Look: Send + Sync;
 
-    /// Its look. An error is the sentence of why it cannot be run.
+    /// The look and its result. An error is a sentence for the page: why nothing can be run.
     fn look(&self) -> &BackgroundRun<Result<Self::Look, String>>;
 
-    /// Looks at all of it. Runs on the worker's thread.
+    /// Looks until the end, or until a stop. Runs on the worker's thread.
     async fn look_at(&self, desk: &Desk) -> Result<Self::Look, Trouble>;
 }
 
-/// How far looked work is, for its page.
+/// Stage of work that has a look, for its page.
 pub(crate) struct Stages<L> {
     pub(crate) looking: Option<Progress>,
     pub(crate) running: Option<Progress>,
@@ -103,7 +103,7 @@ pub(crate) async fn show<W: Work>(State(desk): State<Arc<Desk>>, Path(id): Path<
     answered(&desk, &id, |work: &W| Ok(work.page(&desk.shell, id.clone())))
 }
 
-/// Runs the work, or goes on where an earlier run ended. Of two that ask, one begins; a whole run is not begun again.
+/// Runs the work, or goes on where an earlier run ended. Of two requests one begins a run; a whole run is not begun again.
 pub(crate) async fn run<W: Work>(State(desk): State<Arc<Desk>>, Path(id): Path<String>) -> Response {
     let shell = Arc::clone(&desk.shell);
     let make = |shell: Arc<Shell>| async move {
@@ -132,7 +132,7 @@ pub(crate) async fn stop<W: Work>(State(desk): State<Arc<Desk>>, Path(id): Path<
     })
 }
 
-/// Answers out of the work, without a wait.
+/// Answers from what the work holds, without waiting for AWS.
 pub(crate) fn answered<W: Work>(
     desk: &Desk,
     id: &str,

@@ -1,8 +1,8 @@
 // Attacks in a real Chromium: other servers and sites, frames, the cache. Each was seen red without its guard.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { after, before, test } from "node:test";
-import { Stack, elsewhere, pages, rich } from "./stack.mjs";
+import { after, before } from "node:test";
+import { Stack, elsewhere, pages, rich, test } from "./stack.mjs";
 
 let stack;
 let id;

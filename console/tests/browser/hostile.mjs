@@ -1,7 +1,7 @@
 // Names, notes, devices, reasons and origins that are markup, scripts, directions or very long, in a real Chromium.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Stack, csv, cutOff, ended, pages, rich } from "./stack.mjs";
+import { after, before } from "node:test";
+import { Stack, csv, cutOff, ended, pages, rich, test } from "./stack.mjs";
 
 /** Each sets `taken` in the page that it gets to run in. */
 const texts = {

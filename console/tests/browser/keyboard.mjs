@@ -1,7 +1,7 @@
 // Every change of the console by keyboard alone, in a real Chromium, and read back by the command line.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { FrontedStack, csv, downloaded, ended } from "./stack.mjs";
+import { after, before } from "node:test";
+import { FrontedStack, csv, downloaded, ended, test } from "./stack.mjs";
 
 /** Keys on the way to a control: a page of 50 licenses has some 130 of them. */
 const MOST_TABS = 200;

@@ -1,7 +1,7 @@
 // 10,000 licenses in a real Chromium: the list, a sorted column, the next pages, and a look that is stopped.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { FrontedStack } from "./stack.mjs";
+import { after, before } from "node:test";
+import { FrontedStack, test } from "./stack.mjs";
 
 const LICENSES = 10_000;
 /** Longest time in which a page is there, on a busy machine with a program that is not optimised. */

@@ -1,7 +1,7 @@
 // A console in a real Chromium whose DynamoDB dies, whose credentials end, and whose licenses others change meanwhile.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { FrontedStack, cutOff, pages, rich } from "./stack.mjs";
+import { after, before } from "node:test";
+import { FrontedStack, cutOff, pages, rich, test } from "./stack.mjs";
 
 /** A note that nobody wants to type twice, of several lines and signs. */
 const note = `called at nine; "renews" in March & pays by <invoice>\n${"and more of it; ".repeat(40)}`.trim();

@@ -273,5 +273,5 @@ try {
   }
 } finally {
   front.close();
-  stack.stop();
+  await stack.stop();
 }

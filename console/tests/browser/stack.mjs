@@ -7,11 +7,26 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { test as run } from "node:test";
 import { chromium } from "playwright-core";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 const programs = process.env.FALCONER_BIN_DIR ?? path.join(root, "target/debug");
 const browserProgram = process.env.FALCONER_CHROMIUM ?? "/usr/bin/chromium";
+
+/** A test that fails when it takes too long. Its console is closed with its stack, if not before. */
+export function test(name, work) {
+  run(name, () => within(work(), LONGEST_TEST_MILLIS));
+}
+
+/** The result of work, or an error once it has taken too long. */
+async function within(work, millis) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${millis} ms`)), millis);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
 
 /** Starts a program and waits for its first line. */
 async function begin(name, args, env) {
@@ -27,6 +42,9 @@ async function begin(name, args, env) {
 
 /** A DynamoDB checks that a request has credentials, and the stand-in not which. */
 const credentials = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=local";
+
+/** Longest time of a test: some calls into a browser wait for ever. */
+const LONGEST_TEST_MILLIS = 300_000;
 
 /** Longest wait for a page of a debug program on a busy machine. */
 const LONGEST_WAIT_MILLIS = 15_000;
@@ -77,6 +95,7 @@ export class Front {
 export class Stack {
   static async start() {
     const stack = new Stack();
+    stack.consoles = new Set();
     stack.folder = mkdtempSync(path.join(tmpdir(), "falconer-console-"));
     const plain = { PATH: process.env.PATH, HOME: process.env.HOME, TZ: "Europe/Berlin" };
     stack.dynamodb = await begin("falconer-emulators", ["dynamodb"], plain);
@@ -150,10 +169,14 @@ export class Stack {
     await page.goto(`file://${file}`);
     if (options.javaScriptEnabled === false) await page.getByRole("button").click();
     await page.waitForURL(new RegExp(`^http://${address}/[0-9a-f]{32}/$`));
-    return new Console({ ...started, address, browser, context, page, base: page.url() });
+    const opened = new Console({ ...started, address, browser, context, page, base: page.url() });
+    opened.closed = () => this.consoles.delete(opened);
+    this.consoles.add(opened);
+    return opened;
   }
 
-  stop() {
+  async stop() {
+    for (const opened of this.consoles) await opened.close();
     for (const started of [this.dynamodb, this.account]) started?.program.kill();
     rmSync(this.folder, { recursive: true });
   }
@@ -171,9 +194,8 @@ export class FrontedStack {
   }
 
   async stop() {
-    await this.opened?.close();
+    await this.stack?.stop();
     this.front?.close();
-    this.stack?.stop();
   }
 }
 
@@ -189,6 +211,7 @@ export class Console {
   async close() {
     await (this.browser ?? this.context).close();
     this.program.kill("SIGINT");
+    this.closed();
   }
 }
 
@@ -232,15 +255,6 @@ export function cutOff(page) {
 export async function ended(page) {
   await page.waitForURL(/\/(move-in|issue\/many|bulk)\/[0-9a-f]{32}$/);
   await page.locator("#run:not(:has(progress))").waitFor({ timeout: 60_000 });
-}
-
-/** The work, or an error once it has taken too long: some calls into a browser wait for ever. */
-export async function within(work, millis = 300_000) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done after ${millis} ms`)), millis);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** The text of a file that something in the browser begins to download. */

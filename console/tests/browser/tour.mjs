@@ -1,7 +1,7 @@
 // The console in a real Chromium: every page, every change, keys alone, axe, narrow windows, no script.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Stack, axeFinds, cutOff, pages, rich, within } from "./stack.mjs";
+import { after, before } from "node:test";
+import { Stack, axeFinds, cutOff, pages, rich, test } from "./stack.mjs";
 
 let stack;
 let licenses;
@@ -19,7 +19,7 @@ function withConsole(name, options, run) {
   test(name, async () => {
     const opened = await stack.console(options);
     try {
-      await within(run(opened));
+      await run(opened);
     } finally {
       await opened.close();
     }

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, before, test } from "node:test";
-import { Stack, pages, rich } from "./stack.mjs";
+import { after, before } from "node:test";
+import { Stack, pages, rich, test } from "./stack.mjs";
 
 let stack;
 let license;
@@ -18,8 +18,8 @@ before(async () => {
   license = stack.falconer("show", license.licenseId);
   key = stack.falconer("reveal", license.licenseId).licenseKey;
 });
-after(() => {
-  stack?.stop();
+after(async () => {
+  await stack?.stop();
   rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 });
 

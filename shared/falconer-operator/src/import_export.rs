@@ -197,7 +197,7 @@ pub enum BadRow {
     /// A date that means "no end".
     #[error(
         "expiry_date: {0} looks like a placeholder, not like an end; leave it empty for a license that never ends, or \
-         say --never VALUE"
+         name it by --never"
     )]
     Placeholder(String),
     /// A term that has begun, and nothing says when.

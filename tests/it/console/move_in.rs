@@ -221,7 +221,7 @@ fn fault_of_a_file_is_a_sentence() {
         (vec![("undated", "soon")], "not new-term, refuse or from:COLUMN"),
         (vec![("undated", "from:begun")], "names no column begun"),
         (vec![("encoding", "klingon")], "not an encoding"),
-        (vec![("only", "sold")], "--only sold is not active"),
+        (vec![("only", "sold")], "\u{201c}List fresh keys of these alone\u{201d} sold is not active"),
         (vec![("keep-keys", "1")], "accepts no free-text keys"),
     ] {
         let fields: Vec<_> =
@@ -280,7 +280,11 @@ fn settings_are_mended_without_sending_again() {
     let browser = opened(&stack, &folder);
     let sheet = "license_key,status,license_tier,expiry_date\nABC-1234,gesperrt,pro,03/04/2099\n";
     let (page, look) = looked_at(&browser, "dates.csv", sheet.as_bytes(), &[("reason", "once")]);
-    assert!(look.text().contains("--dates dmy"), "{}", look.text());
+    assert!(
+        look.text().contains("say that they begin with the day or that they begin with the month."),
+        "{}",
+        look.text()
+    );
     let fields =
         [("product", "QF"), ("dates", "dmy"), ("statuses", "gesperrt=suspended"), ("reason", "twice")];
     let page = page_of(&browser, &browser.post(&format!("{page}/settings"), &fields));

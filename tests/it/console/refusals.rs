@@ -144,7 +144,7 @@ fn missing_metrics_are_a_sentence_on_home() {
     said("CloudWatch has no metrics of a stack falconer-local in these 30 days");
     stack.metrics.grant(Rights::None);
     said(
-        "CloudWatch does not answer (AccessDenied). These credentials lack the right `cloudwatch:GetMetricData`",
+        "CloudWatch does not answer (AccessDenied). These credentials lack the right cloudwatch:GetMetricData",
     );
     stack.metrics.grant(Rights::All);
     stack.cloudwatch.break_all(Matcher::any(), Fault::Reset);

@@ -246,6 +246,10 @@ fn home_counts_when_asked_and_leads_on() {
     let legend: String =
         chart.body.split("</text>").filter_map(|text| text.rsplit('>').next()).skip(1).collect();
     assert_eq!(in_order(&alt), in_order(&legend.to_lowercase()), "{alt}");
+
+    assert!(home.body.contains("media=\"(max-width: 600px)\"") && home.body.contains("chart.svg?narrow\""));
+    let narrow = browser.get("chart.svg?narrow").body;
+    assert!(narrow.starts_with("<svg width=\"360\""), "{narrow}");
 }
 
 #[test]
