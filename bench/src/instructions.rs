@@ -26,7 +26,7 @@ pub(crate) struct InstructionsRow {
     pub(crate) name: &'static str,
     /// From spawn to asking for an event, over plain HTTP.
     pub(crate) start_plain: u64,
-    /// The same over TLS, every handshake made once.
+    /// The same over TLS: the least of some starts, since Callgrind is so slow that a handshake may be begun anew.
     pub(crate) start_tls: u64,
     /// For each verification, its audit row included, over plain HTTP.
     pub(crate) each: u64,

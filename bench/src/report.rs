@@ -11,7 +11,7 @@ use crate::charts::{self, Curve};
 use crate::cost::Costs;
 use crate::figures::real;
 use crate::machine::MachineInfo;
-use crate::{growth, instructions, memory, servers, share, speed};
+use crate::{growth, instructions, memory, servers, share, speed, subject};
 
 /// A title, and a line for each row.
 type Section = (&'static str, Vec<String>);
@@ -56,20 +56,28 @@ impl Report {
         let curves: Vec<_> = self
             .servers
             .iter()
-            .filter(|row| row.callers == 1 && row.store_delay_ms == 0.0)
+            .filter(|row| row.callers == 1 && row.store_delay_ms > 0.0)
             .map(|row| Curve { name: row.name.to_owned(), samples: row.samples.clone() })
             .collect();
         if !curves.is_empty() {
-            charts::latency(&picture("servers"), "A verification over HTTP, one caller", &curves)?;
+            charts::latency(
+                &picture("servers"),
+                "A verification over HTTP, one caller, stores 3 ms away",
+                &curves,
+            )?;
         }
         let curves: Vec<_> = self
             .speed
             .iter()
-            .filter(|row| row.road == "plain")
+            .filter(|row| row.road == subject::NEAR_ROAD)
             .map(|row| Curve { name: row.name.to_owned(), samples: row.samples.clone() })
             .collect();
         if !curves.is_empty() {
-            charts::latency(&picture("functions"), "A warm verification, behind the Runtime API", &curves)?;
+            charts::latency(
+                &picture("functions"),
+                "A warm verification, stores 3 ms away over TLS",
+                &curves,
+            )?;
         }
         if let Some(costs) = &self.costs {
             charts::costs(&picture("costs"), costs)?;

@@ -13,6 +13,8 @@ use crate::stage::{IssuedLicense, Stage, checkout};
 
 /// The road to DynamoDB within a region: what AWS calls single-digit milliseconds, at its short end and at its long one.
 pub(crate) const NEAR: Duration = Duration::from_millis(3);
+/// Name of the road to stores that are near.
+pub(crate) const NEAR_ROAD: &str = "TLS, 3 ms";
 pub(crate) const FAR: Duration = Duration::from_millis(10);
 
 /// A program that takes a verification's event.
@@ -177,7 +179,7 @@ impl Roads {
         };
         let (tls, near, far) = (
             behind_tls("TLS", None)?,
-            behind_tls("TLS, 3 ms", Some(NEAR))?,
+            behind_tls(NEAR_ROAD, Some(NEAR))?,
             behind_tls("TLS, 10 ms", Some(FAR))?,
         );
         Ok(Self { plain, tls, near, far, _runtime: runtime })

@@ -10,11 +10,13 @@ import re
 import sys
 from pathlib import Path
 
+from measured import newest
+
 # As the bench takes them (bench/src/cost.rs): what CloudWatch adds to a line, an access line, Lambda's own three lines.
 LINE_EXTRA, ACCESS_LINE, SYSTEM_LINES = 26, 300, 450
 MONTH_SECONDS = 30 * 86_400
-# The line of log that the bench measures, of the stack `falconer-local`; the document speaks of `falconer`.
-LINE_MEASURED, LOCAL = 432, len("-local")
+# The bench measures a line of log of the stack `falconer-local`; the document speaks of `falconer`.
+LOCAL = len("-local")
 
 
 def price(document, row, nth=0):
@@ -72,13 +74,17 @@ def series(root):
 def facts(document, template, root):
     """What docs/costs.md says, with the numbers of now."""
     prices = Prices(document)
-    line = LINE_MEASURED - LOCAL
+    bench = newest(root)["costs"]
+    line, answer = bench["falconer"]["bytes"]["log"] - LOCAL, bench["falconer"]["bytes"]["response"]
+    wall, processor = bench["falconer"]["wall_ms"], bench["falconer"]["processor_ms"]
+    billed = round(bench["bills"][0]["billed_ms"], 1)
     assumed, refused = (verification(prices, 10, 512, 1_500, writes) for writes in (1, 0))
-    measured, cheap = (verification(prices, 12.1, line, 1_359, writes) for writes in (1, 0))
+    measured, cheap = (verification(prices, billed, line, answer, writes) for writes in (1, 0))
     if not (measured <= 2.40 and assumed <= 2.40 and cheap <= 1.80 and refused <= 1.80):
         raise SystemExit("a million verifications costs more than $2.40, or more than $1.80 without rows of a yes")
     yield f"| **together** | | **${assumed:.2f}** | **${refused:.2f}** |"
-    yield f"writes {line} bytes of log"
+    yield f"a verification takes {wall:.1f} ms, of which {processor:.1f} are the processor's"
+    yield f"that is {billed} ms. With the name of the stack `falconer` a verification writes {line} bytes of log, and it sends {answer:,} bytes"
     yield f"a million costs **${measured:.2f}**, and ${cheap:.2f} with `=refusals`"
     access = (ACCESS_LINE + LINE_EXTRA) / 1_000 * prices.logs
     system = (SYSTEM_LINES + 3 * LINE_EXTRA) / 1_000 * prices.logs

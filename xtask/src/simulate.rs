@@ -27,11 +27,11 @@ fn simulation(workspace: &Workspace, mode: &[&str]) -> Command {
     command
 }
 
-/// Recomputes docs/costs.md from its own prices, the bench's figures and the template.
+/// Holds a document to its sources: `costs.py` docs/costs.md, `performance.py` docs/performance.md.
 #[cfg(test)]
-fn costs(workspace: &Workspace) -> Command {
+fn check(workspace: &Workspace, script: &str) -> Command {
     let mut command = workspace.command("python3");
-    command.arg("xtask/python/costs.py").arg(&workspace.root);
+    command.arg(format!("xtask/python/{script}")).arg(&workspace.root);
     command
 }
 
@@ -48,6 +48,12 @@ mod tests {
     #[test]
     fn bills_are_recomputed() {
         let workspace = Workspace::find().unwrap();
-        step::run(&mut costs(&workspace), "docs/costs.md differs").unwrap();
+        step::run(&mut check(&workspace, "costs.py"), "docs/costs.md differs").unwrap();
+    }
+
+    #[test]
+    fn performance_has_the_measured_figures() {
+        let workspace = Workspace::find().unwrap();
+        step::run(&mut check(&workspace, "performance.py"), "docs/performance.md differs").unwrap();
     }
 }
