@@ -19,6 +19,7 @@ use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::EditRefusal;
 use falconer_operator::license_change::ChangeRefusal;
 use falconer_operator::maintenance::BadDay;
+use falconer_operator::outage::Outage;
 use falconer_operator::root::SignRefusal;
 use falconer_operator::root::file::RootFileError;
 use falconer_operator::rotation::RotationError;
@@ -247,7 +248,10 @@ pub(crate) fn tell(error: &anyhow::Error, told: MessageForm) -> ExitCode {
         // As `head` wants it.
         return ExitCode::SUCCESS;
     }
-    let sentence = sentence(error);
+    let sentence = match error.chain().find_map(Outage::in_error) {
+        Some(outage) => format!("{}; {}", sentence(error), next_step(outage)),
+        None => sentence(error),
+    };
     output::note(format!("falconer: {sentence}"));
     if told == MessageForm::Document {
         let done = error.chain().find_map(|cause| cause.downcast_ref::<Failure>()?.done.clone());
@@ -293,6 +297,21 @@ fn sentence(error: &anyhow::Error) -> String {
         let cause = cause.to_string();
         if told.contains(&cause) { told } else { format!("{told}: {cause}") }
     })
+}
+
+/// The next step of an operator after AWS gave no answer.
+const fn next_step(outage: Outage) -> &'static str {
+    match outage {
+        Outage::Credentials => {
+            "the credentials are over or missing: sign in, as with `aws sso login`, and run it again"
+        }
+        Outage::Right => "the credentials lack a right: docs/operations.md has the rights of each command",
+        Outage::Missing => {
+            "this account and region have no table or secret of that name: look at --stack, --region and AWS_PROFILE"
+        }
+        Outage::Network => "look at the network and the region, and run it again",
+        Outage::Passing => "run it again in a moment",
+    }
 }
 
 fn is_closed(cause: &(dyn std::error::Error + 'static)) -> bool {

@@ -7,22 +7,11 @@ use falconer_aws::operator::MetricsError;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::operations::KeyringError;
 use falconer_operator::license_service::{ChangeError, FindError};
+use falconer_operator::outage::Outage;
 use falconer_operator::words;
 
-/// Names of AWS for credentials that are over, or missing.
-const CREDENTIALS: [&str; 7] = [
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidSignatureException",
-    "UnrecognizedClientException",
-    "InvalidClientTokenId",
-    "IncompleteSignature",
-    "construction",
-];
 /// The next step where nothing has happened.
 pub(crate) const TRY_AGAIN: &str = "Try again in a moment.";
-/// Names of AWS for a missing right.
-const DENIED: [&str; 2] = ["AccessDeniedException", "AccessDenied"];
 
 /// Why a page is not there.
 #[derive(Debug)]
@@ -81,13 +70,20 @@ impl Trouble {
 
     /// Something of AWS does not answer.
     fn unreachable(what: &str, kind: &str) -> Self {
-        let next = if CREDENTIALS.contains(&kind) {
-            "The credentials are over or missing: sign in again, as with `aws sso login`, and try again. The console \
-             goes on."
-        } else if DENIED.contains(&kind) {
-            "These credentials lack a right; docs/operations.md has the rights of each command."
-        } else {
-            TRY_AGAIN
+        let next = match Outage::of(kind) {
+            Outage::Credentials => {
+                "The credentials are over or missing: sign in again, as with `aws sso login`, and try again. The \
+                 console goes on."
+            }
+            Outage::Right => {
+                "These credentials lack a right; docs/operations.md has the rights of each command."
+            }
+            Outage::Missing => {
+                "This account and region have no table or secret of that name: start the console with the --stack and \
+                 --region of your licenses."
+            }
+            Outage::Network => "Look at the network. Try again in a moment.",
+            Outage::Passing => TRY_AGAIN,
         };
         Self::Unreachable(format!("{what} does not answer ({kind}). {next}"))
     }
@@ -152,7 +148,7 @@ impl From<RingWriteError> for Trouble {
 
 impl From<MetricsError> for Trouble {
     fn from(MetricsError(kind): MetricsError) -> Self {
-        if DENIED.contains(&kind.as_str()) {
+        if Outage::of(&kind) == Outage::Right {
             return Self::Unreachable(format!(
                 "CloudWatch does not answer ({kind}). These credentials lack the right `cloudwatch:GetMetricData`; \
                  docs/operations.md has the rights of the console."
@@ -201,7 +197,7 @@ mod tests {
         assert_eq!(expired.status(), StatusCode::BAD_GATEWAY);
         assert!(expired.sentence().contains("sign in again"), "{}", expired.sentence());
         let down = Trouble::from(StoreError::Unavailable("connection".to_owned())).sentence();
-        assert!(down.contains("Try again"), "{down}");
+        assert!(down.contains("network. Try again"), "{down}");
         let sentence = Trouble::Refused("the license is revoked".to_owned()).sentence();
         assert_eq!(sentence, "The license is revoked.");
         let turned = Trouble::BadInput("\u{202e}gnp.exe is not a date".to_owned()).sentence();

@@ -38,6 +38,7 @@ mod lost_replies;
 mod manners;
 mod metrics;
 mod moving_in;
+mod no_answer;
 mod operator;
 mod outages;
 mod output;

@@ -1,13 +1,17 @@
 //! Errors of the store, classified by the caller's reaction.
 
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
 /// A failed call. The details are for the log; the caller's code is [`UNAVAILABLE`](falconer_domain::Code).
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Throttled, timed out, unreachable, denied: the outcome is unknown. The fault is the vendor's and never the customer's.
-    #[error("the store is unavailable ({0})")]
+    #[error("DynamoDB did not answer ({0})")]
     Unavailable(String),
     /// A condition did not hold: somebody else was first.
     #[error("the row changed meanwhile")]
@@ -77,9 +81,17 @@ pub(crate) fn kind<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String
         SdkError::ConstructionFailure(_) => "construction",
         SdkError::TimeoutError(_) => "timeout",
         SdkError::DispatchFailure(failure) if failure.is_timeout() => "connect timeout",
+        SdkError::DispatchFailure(failure) if failure.as_connector_error().is_some_and(lacks_credentials) => {
+            "credentials"
+        }
         SdkError::DispatchFailure(_) => "connection",
         SdkError::ResponseError(_) => "response",
         _ => "service",
     };
     error.code().unwrap_or(stage).to_owned()
+}
+
+/// True if nothing was sent, because no credentials were found or the login behind them has ended.
+fn lacks_credentials(error: &ConnectorError) -> bool {
+    error.source().is_some_and(<dyn Error>::is::<CredentialsError>)
 }

@@ -25,6 +25,7 @@ pub mod license_service;
 pub mod listing;
 pub mod lookup;
 pub mod maintenance;
+pub mod outage;
 pub mod random;
 pub mod refusals;
 pub mod replacement;

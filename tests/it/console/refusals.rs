@@ -148,7 +148,7 @@ fn missing_metrics_are_a_sentence_on_home() {
     );
     stack.metrics.grant(Rights::All);
     stack.cloudwatch.break_all(Matcher::any(), Fault::Reset);
-    said("CloudWatch does not answer (connection). Try again");
+    said("CloudWatch does not answer (connection). Look at the network. Try again");
     stack.cloudwatch.heal();
     put(&stack.metrics.endpoint(), NAMESPACE, &[datum("falconer-local", LATENCY, now(), 3.0)]);
     said("0 of 1 requests refused");

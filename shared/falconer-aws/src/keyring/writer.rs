@@ -53,7 +53,7 @@ pub enum RingWriteError {
     #[error("{0}")]
     Bad(#[from] KeyRingError),
     /// Secrets Manager cannot be reached or refuses.
-    #[error("Secrets Manager: {0}")]
+    #[error("Secrets Manager did not answer ({0})")]
     Unavailable(String),
 }
 
