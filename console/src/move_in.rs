@@ -214,10 +214,10 @@ fn readings(typed: &TypedImport, source: &Source, sheet: &Sheet<'_>) -> Vec<Stri
         b'\t' => "tabs",
         _ => "bars",
     };
-    let mut readings = vec![format!("Its cells are parted by {separator}.")];
+    let mut readings = vec![format!("Cells are separated by {separator}.")];
     match source {
         Source::Sheet(reading, _) => {
-            readings.push(format!("Its days end in {}.", typed.timezone));
+            readings.push(format!("Days end in {}.", typed.timezone));
             // A reading has an order for every column of dates, whether the file has it or not.
             let is_there = |column: &str| sheet.header.iter().any(|name| folded_name(name) == column);
             let orders = reading.orders().filter(|(column, _)| is_there(column)).map(|(column, order)| {

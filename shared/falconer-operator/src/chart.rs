@@ -31,6 +31,8 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
 ];
+/// Least height of a picture of counts: below it the axis would have parts of a whole.
+const LEAST_TOP: u64 = 10;
 /// The name of the codes that have no line of their own.
 const ALL_OTHERS: &str = "all others";
 
@@ -225,7 +227,7 @@ fn of_days(
     days: &[i64],
     lines: Vec<(String, Vec<u64>)>,
 ) -> Result<String, String> {
-    let highest = lines.iter().flat_map(|(_, counts)| counts).copied().max().unwrap_or_default().max(1);
+    let highest = lines.iter().flat_map(|(_, counts)| counts).copied().max().unwrap_or_default();
     let last = days.len().saturating_sub(1).max(1);
     let line = |(name, counts): (String, Vec<u64>)| {
         let points = counts.into_iter().enumerate().map(|(index, count)| (real(index as u64), real(count)));
@@ -244,7 +246,8 @@ fn of_days(
         lines: lines.into_iter().map(line).collect(),
         label: &label,
     };
-    picture.svg(0.0..real(last as u64), 0.0..real(highest.saturating_add(highest.div_ceil(10))))
+    picture
+        .svg(0.0..real(last as u64), 0.0..real(highest.saturating_add(highest.div_ceil(10)).max(LEAST_TOP)))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a pixel is coarser than the error of any count")]
@@ -327,6 +330,7 @@ mod tests {
             let svg = super::svg(&Statistics::of_days(days, UnixMillis(1_800_000_000_000)), page).unwrap();
             let labels = labels(&svg);
             assert!(labels.iter().any(|label| label.words.contains(' ')), "{days} days");
+            assert!(!labels.iter().any(|label| label.words.contains('.')), "{days} days: half a license");
             for label in &labels {
                 let inside = 0.0 <= label.left && label.right <= f64::from(page.size().0);
                 assert!(
