@@ -1,5 +1,10 @@
 //! Filters of the templates.
-#![expect(unreachable_pub, reason = "the macro of a filter makes a public item")]
+#![expect(
+    unreachable_pub,
+    clippy::inline_always,
+    clippy::unused_self,
+    reason = "the macro of a filter writes so"
+)]
 
 use std::fmt::{Display, Write as _};
 

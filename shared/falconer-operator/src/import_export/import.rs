@@ -1,39 +1,31 @@
 //! A whole file into the tables: every row that can be, each bad one noted, nothing twice.
 
-use std::borrow::Cow;
+mod source;
+mod written_files;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use encoding_rs::Encoding;
 use falconer_aws::{AuditRow, Store, StoreError};
 use falconer_domain::issue::{NewLicense, OrderRefusal};
-use falconer_domain::{Catalog, KeyRing, LicenseId, PolicyOverrides, Product, Status, UnixMillis};
+use falconer_domain::{Catalog, KeyRing, LicenseId, Product, Status, UnixMillis};
 
-use super::atomic_file::AtomicFile;
+pub use self::source::Source;
+use self::source::{NOTED, is_noted};
+use self::written_files::{Cells, CsvFile, MAPPING_HEADER, MappedKey, NewKeyRecipient};
 use super::bulk::{Bulk, BulkError};
 use super::bulk_issue;
-use super::cells::{BadFile, CsvRow, Sheet, read, written};
-use super::dates::Undecided;
-use super::encoding::{BYTE_ORDER_MARK, Mark};
+use super::cells::{CsvRow, Sheet};
+use super::encoding::BYTE_ORDER_MARK;
 use super::noticed::{Noticed, Notices};
-use super::row_resolver::{FreeText, Keyed, Repeated, RowResolver, SettleError, Settled};
-use super::sheet::{Reading, Undated};
+use super::row_resolver::{Keyed, Repeated, RowResolver, SettleError, Settled};
 use super::update::{self, Mended, Update};
-use super::{BadRow, BadRows, Draft, Notes, export_columns, postgres, sheet, spoiled};
+use super::{BadRow, BadRows, Notes};
 use crate::catalog_cache::CatalogCache;
-use crate::{random, time};
-
-/// Source of rows.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// The spreadsheet, or a Falconer export.
-    Sheet(Reading, FreeText),
-    /// The Flask server's table.
-    Postgres(postgres::Reading),
-}
+use crate::random;
 
 /// An import. The paths name its output files.
 pub struct Import<'a> {
@@ -147,115 +139,6 @@ pub enum ImportError {
     #[error("no random bytes from the operating system: {0}")]
     Random(#[from] getrandom::Error),
 }
-
-impl Source {
-    /// The bytes of a file as CSV.
-    #[must_use]
-    pub fn as_csv<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        let converted = match self {
-            Self::Sheet(..) => None,
-            Self::Postgres(_) => postgres::copied_text::to_csv(bytes),
-        };
-        converted.map_or(Cow::Borrowed(bytes), Cow::Owned)
-    }
-
-    /// Reads the header of a file of this kind, in an encoding that the operator names.
-    ///
-    /// # Errors
-    /// [`BadFile`].
-    pub fn open<'a>(
-        &self,
-        encoding: Option<&'static Encoding>,
-        bytes: &'a [u8],
-    ) -> Result<Sheet<'a>, BadFile> {
-        match self {
-            Self::Sheet(..) => Sheet::open_in(encoding, bytes, &sheet::REQUIRED),
-            Self::Postgres(_) => {
-                Sheet::open_in(encoding, bytes, &postgres::REQUIRED).map_err(|why| match why {
-                    BadFile::NoHeader(names) => BadFile::NoHeaderOfTable(names),
-                    other => other,
-                })
-            }
-        }
-    }
-
-    /// The same source, knowing what only the whole file tells.
-    ///
-    /// # Errors
-    /// [`Undecided`].
-    pub fn surveyed(self, sheet: &Sheet<'_>) -> Result<Self, Undecided> {
-        match self {
-            Self::Sheet(reading, free_text) => Ok(Self::Sheet(reading.surveyed(sheet)?, free_text)),
-            Self::Postgres(reading) => Ok(Self::Postgres(reading)),
-        }
-    }
-
-    /// The rows that are of licenses.
-    pub fn rows<'a>(&'a self, sheet: &'a Sheet<'_>) -> impl Iterator<Item = CsvRow<'a>> {
-        sheet.rows().filter(|row| !(matches!(self, Self::Sheet(..)) && sheet::names_nothing(row)))
-    }
-
-    /// Columns that mean nothing here.
-    #[must_use]
-    pub fn unknown<'a>(&self, sheet: &'a Sheet<'_>) -> Vec<&'a str> {
-        let known: Vec<&str> = match self {
-            Self::Sheet(reading, _) => {
-                let counted =
-                    if let Undated::From(column) = &reading.undated { Some(&**column) } else { None };
-                sheet::COLUMNS
-                    .into_iter()
-                    .chain(export_columns::COLUMNS)
-                    .chain(NOTED)
-                    .chain(counted)
-                    .collect()
-            }
-            Self::Postgres(_) => {
-                postgres::COLUMNS.into_iter().chain([postgres::METADATA]).chain(NOTED).collect()
-            }
-        };
-        sheet.unknown(&known)
-    }
-
-    fn read(&self, row: &CsvRow<'_>) -> Draft {
-        match self {
-            Self::Sheet(reading, _) => sheet::read(row, reading),
-            Self::Postgres(reading) => match postgres::read(row, reading) {
-                Ok((incoming, notes)) => Draft::whole(incoming, notes),
-                Err(why) => Draft::unread(why),
-            },
-        }
-    }
-
-    /// Identity of a row's license: its id in a Falconer export, else its key.
-    fn keys<'a>(&'a self, sheet: &'a Sheet<'_>) -> impl Iterator<Item = (u64, Cow<'a, str>)> {
-        self.rows(sheet).filter_map(|row| {
-            let key = row.cell("license_id").or_else(|| row.cell("license_key"));
-            let key = key.filter(|key| !spoiled::is_spoiled_key(key))?;
-            Some((row.line, Cow::Owned(key.into_owned())))
-        })
-    }
-
-    const fn free_text(&self) -> FreeText {
-        match self {
-            Self::Sheet(_, free_text) => *free_text,
-            Self::Postgres(_) => FreeText::Refused,
-        }
-    }
-
-    /// The products that rows of a file can be of.
-    fn products(&self, sheet: &Sheet<'_>, ring: &KeyRing) -> BTreeSet<Product> {
-        let Self::Sheet(reading, _) = self else { return Product::parse("QF").into_iter().collect() };
-        let of_row = |row: CsvRow<'_>| {
-            let named = row.cell("product").and_then(|text| Product::parse(&text.to_uppercase()));
-            let key = row.cell("license_key").and_then(|text| ring.authenticate(&text).ok());
-            named.into_iter().chain(key.and_then(|found| found.key.product().cloned())).collect::<Vec<_>>()
-        };
-        sheet.rows().flat_map(of_row).chain([reading.product.clone()]).collect()
-    }
-}
-
-/// Columns that a file of refused rows has in front; such a file can be mended and imported.
-const NOTED: [&str; 2] = ["line", "reason"];
 
 impl Import<'_> {
     /// Imports a file. `watch` sees each row as it has come out, and may end the run: that row is the last one then.
@@ -445,66 +328,6 @@ const THERE: &str = "there";
 /// How many new keys, one after the other, are followed to the license that is there now.
 const MAX_REPLACEMENTS: usize = 32;
 
-/// Mapping row of a license with a fresh key.
-enum MappedKey {
-    /// The key.
-    Key(String),
-    /// No key: `rotate-key` has replaced it by that of another license.
-    ReplacedBy(LicenseId),
-    /// No key: it was revoked here.
-    Revoked,
-}
-
-/// Whom a fresh key is mailed to, and for what.
-#[derive(Default)]
-struct NewKeyRecipient {
-    old_key: String,
-    name: String,
-    email: String,
-    status: String,
-    tier: String,
-    ends: String,
-    seats: String,
-}
-
-/// Status of an expired license in a mapping.
-const EXPIRED: &str = "expired";
-
-impl NewKeyRecipient {
-    fn of(draft: &Draft, catalogs: &BTreeMap<Product, Catalog>, now: UnixMillis) -> Self {
-        let old_key = draft.key.clone().unwrap_or_default();
-        let (Some(order), Some(record)) = (&draft.order, &draft.record) else {
-            return Self { old_key, ..Self::default() };
-        };
-        let has_ended = record.status == Status::Active && record.expires_at.is_some_and(|at| at <= now);
-        let own = PolicyOverrides { seats: order.seats, ..PolicyOverrides::default() };
-        let policy = catalogs.get(&order.product).and_then(|catalog| catalog.policy(&order.tier, &own));
-        Self {
-            old_key,
-            name: order.licensee_name.clone().unwrap_or_default(),
-            email: order.email.clone().unwrap_or_default(),
-            status: if has_ended { EXPIRED } else { record.status.as_str() }.to_owned(),
-            tier: order.tier.to_string(),
-            ends: record.expires_at.map(time::end_written).unwrap_or_default(),
-            seats: policy.map(|policy| policy.seats.to_string()).unwrap_or_default(),
-        }
-    }
-}
-
-const MAPPING_HEADER: [&str; 11] = [
-    "line",
-    "old_key",
-    "license_key",
-    "license_id",
-    "licensee_name",
-    "licensee_email",
-    "status",
-    "license_tier",
-    "expiry_date",
-    "seats",
-    "outcome",
-];
-
 /// Words of a sheet that are not known here, with how many rows have each.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Words(BTreeMap<(&'static str, String), u64>);
@@ -533,111 +356,4 @@ impl Words {
         }
         columns
     }
-}
-
-/// A CSV file that is begun with its first row.
-struct CsvFile<'a> {
-    path: &'a Path,
-    separator: u8,
-    mark: Mark,
-    header: Vec<String>,
-    writer: Option<csv::Writer<AtomicFile>>,
-}
-
-impl<'a> CsvFile<'a> {
-    /// A table in the form of the sheet it is about, so that the same program opens both.
-    fn at(path: &'a Path, sheet: &Sheet<'_>, header: impl Iterator<Item = String>) -> Self {
-        let (separator, mark) = (sheet.separator(), sheet.mark());
-        Self { path, separator, mark, header: header.collect(), writer: None }
-    }
-
-    fn fresh_key(
-        &mut self,
-        row: &CsvRow<'_>,
-        listed: &MappedKey,
-        id: &LicenseId,
-        customer: &NewKeyRecipient,
-        came_to: &str,
-    ) -> Result<(), ImportError> {
-        let line = row.line.to_string();
-        let (key, id, came_to) = match listed {
-            MappedKey::Key(key) => (key.as_str(), id, came_to),
-            MappedKey::ReplacedBy(by) => ("", by, "replaced"),
-            MappedKey::Revoked => ("", id, "revoked"),
-        };
-        let NewKeyRecipient { old_key, name, email, status, tier, ends, seats } = customer;
-        let cells = [&line, old_key, key, id.as_str(), name, email, status, tier, ends, seats, came_to];
-        self.row(cells.map(|cell| written(cell).into_owned().into_bytes()))
-    }
-
-    fn bad_row(
-        &mut self,
-        row: &CsvRow<'_>,
-        why: &BadRows,
-        sheet: &Sheet<'_>,
-        cells_are: Cells,
-    ) -> Result<(), ImportError> {
-        let noted = [row.line.to_string().into_bytes(), why.to_string().into_bytes()];
-        // Unchanged, so that a refused row loses nothing.
-        let cells = row.raw.iter().enumerate();
-        let cells = cells.filter(|(index, _)| !sheet.header.get(*index).is_some_and(is_noted));
-        // The import takes the apostrophe away again that keeps a spreadsheet from calculating.
-        let escaped = |cell: &[u8]| match std::str::from_utf8(cell) {
-            Ok(text) if read(text) != text => match cells_are {
-                Cells::Guarded => cell.to_vec(),
-                Cells::Plain if text.starts_with('\'') => format!("'{text}").into_bytes(),
-                Cells::Plain => written(text).into_owned().into_bytes(),
-            },
-            Ok(text) => written(text).into_owned().into_bytes(),
-            Err(_) => cell.to_vec(),
-        };
-        self.row(noted.into_iter().chain(cells.map(|(_, cell)| escaped(cell))))
-    }
-
-    fn row(&mut self, cells: impl IntoIterator<Item = Vec<u8>>) -> Result<(), ImportError> {
-        let failed = |why: std::io::Error| ImportError::File(self.path.to_owned(), why);
-        let writer = if let Some(writer) = &mut self.writer {
-            writer
-        } else {
-            let mut file = AtomicFile::begin(self.path).map_err(failed)?;
-            if self.mark == Mark::Present {
-                file.write_all(BYTE_ORDER_MARK).map_err(failed)?;
-            }
-            let mut builder = csv::WriterBuilder::new();
-            let mut writer = builder.flexible(true).delimiter(self.separator).from_writer(file);
-            writer.write_record(&self.header).map_err(|why| failed(why.into()))?;
-            self.writer.insert(writer)
-        };
-        writer.write_record(cells).map_err(|why| failed(why.into()))
-    }
-
-    fn finish(self) -> Result<Option<PathBuf>, ImportError> {
-        let failed = |why: std::io::Error| ImportError::File(self.path.to_owned(), why);
-        let Some(writer) = self.writer else { return Ok(None) };
-        let file = writer.into_inner().map_err(|why| failed(why.into_error()))?;
-        file.finish().map(Some).map_err(failed)
-    }
-}
-
-/// True if the cells of a file have apostrophes that keep a spreadsheet from calculating, which reading takes away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cells {
-    /// A sheet, our own export, and a file of refused rows.
-    Guarded,
-    /// A table as a database has written it: an apostrophe is a part of the text.
-    Plain,
-}
-
-impl Cells {
-    fn of(source: &Source, sheet: &Sheet<'_>) -> Self {
-        let is_of_refused_rows = NOTED.into_iter().all(|name| sheet.has(name));
-        match source {
-            Source::Postgres(_) if !is_of_refused_rows => Self::Plain,
-            _ => Self::Guarded,
-        }
-    }
-}
-
-fn is_noted(name: &str) -> bool {
-    NOTED.contains(&name.trim().to_lowercase().as_str())
 }
