@@ -17,6 +17,7 @@ use falconer_operator::import_export::issue_csv::{self, Keyed};
 use falconer_operator::import_export::{bulk::BulkError, encoding::BYTE_ORDER_MARK, settings};
 
 use crate::inputs::{Handout, Input, unread};
+use crate::kept::Keepable;
 use crate::move_in::bad;
 use crate::runs::BackgroundRun;
 use crate::shell::Desk;
@@ -65,6 +66,12 @@ pub(crate) struct OrderLine {
 pub(crate) struct KeyLine {
     pub(crate) customer: String,
     pub(crate) key: String,
+}
+
+impl Keepable for BulkIssue {
+    fn goes_on(&self) -> bool {
+        self.look.goes_on() || self.run.goes_on()
+    }
 }
 
 impl BulkIssue {

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::field_names::in_field_names;
 use crate::inputs::{Handout, Input};
+use crate::kept::Keepable;
 use crate::runs::BackgroundRun;
 use crate::shell::Desk;
 use crate::trouble::Trouble;
@@ -73,6 +74,12 @@ pub(crate) struct SampleRow {
 pub(crate) struct RefusedRow {
     pub(crate) line: u64,
     pub(crate) reasons: Vec<String>,
+}
+
+impl Keepable for MoveIn {
+    fn goes_on(&self) -> bool {
+        self.look.goes_on() || self.run.goes_on()
+    }
 }
 
 impl MoveIn {

@@ -6,13 +6,13 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use tokio::task::spawn_local;
 
-use crate::kept::Kept;
+use crate::kept::{Keepable, Kept};
 use crate::runs::{BackgroundRun, Progress, RunState};
 use crate::shell::{Desk, Shell};
 use crate::trouble::Trouble;
 
 /// Work on many licenses, which goes on when its page is closed.
-pub(crate) trait Work: Sized + Send + Sync + 'static {
+pub(crate) trait Work: Keepable + Sized + Send + Sync + 'static {
     /// The result of a run, also of one that was stopped.
     type Done: Send + Sync;
     /// The page of the work, without its id.
