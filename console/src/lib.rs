@@ -38,6 +38,7 @@ mod tokens;
 mod trouble;
 mod typed_form;
 mod typed_import;
+mod typed_orders;
 mod views;
 mod worker;
 mod writing;

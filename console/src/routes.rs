@@ -70,6 +70,7 @@ fn changes_of_many(at: &impl Fn(&str) -> String) -> Router<Arc<Desk>> {
     Router::new()
         .route(&at("issue/many"), get(issue_many::begin).post(issue_many::take))
         .route(&at("issue/many/{id}"), get(work::show::<BulkIssue>))
+        .route(&at("issue/many/{id}/settings"), post(issue_many::settings))
         .route(&at("issue/many/{id}/run"), post(work::run::<BulkIssue>))
         .route(&at("issue/many/{id}/stop"), post(work::stop::<BulkIssue>))
         .route(&at("issue/many/{id}/keys"), post(issue_many::keys))

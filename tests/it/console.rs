@@ -7,6 +7,7 @@ mod ending;
 mod forms;
 mod issue_many;
 mod many;
+mod mended;
 mod move_in;
 mod pages;
 mod refusals;
