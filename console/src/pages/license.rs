@@ -1,15 +1,19 @@
 //! A license: one sentence about it, its terms, seats and features, and its history beside it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use falconer_domain::LicenseId;
+use falconer_domain::air_gap::OfflineLease;
+use falconer_domain::hardware::DeviceId;
 use falconer_domain::seats::Seats;
 
 use crate::filters;
 use crate::forms::Form;
+use crate::moments::Moment;
 use crate::pages::change;
 use crate::reading::LicenseStory;
 use crate::shell::{Frame, Section, Shell, html};
@@ -35,6 +39,10 @@ struct LicensePage {
     updates_until: String,
     relatives: Vec<(&'static str, String)>,
     devices: Vec<DeviceLine>,
+    /// Devices with a lease for a machine without a network, bound or not.
+    leased: Vec<String>,
+    /// Seats that devices which have left keep until such a lease ends.
+    kept: Vec<KeptSeat>,
     former: usize,
     note: String,
     customer: Customer,
@@ -53,6 +61,12 @@ struct LicenseForms {
     done: Option<String>,
     /// Why the change of the form is refused.
     refused: Option<String>,
+}
+
+/// A seat that an offline lease keeps.
+struct KeptSeat {
+    id: String,
+    until: Moment,
 }
 
 /// The customer, as the fields of a correction begin.
@@ -121,7 +135,13 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, forms: Licen
     let policy = story.standing.as_ref().map(|standing| standing.policy);
     let seats = policy.as_ref().map(|policy| Seats::of(license, policy, shell.clock.now()));
     let text = |text: Option<&str>| text.map(views::line).unwrap_or_default();
-    let state = views::StateTag::of(license, shell.clock.now());
+    let now = shell.clock.now();
+    let state = views::StateTag::of(license, now);
+    let lease = |(id, lease): (&DeviceId, &OfflineLease)| {
+        lease.is_out(now).then(|| KeptSeat { id: id.to_string(), until: shell.clock.moment(lease.until) })
+    };
+    let leased: Vec<_> = license.offline.iter().filter_map(lease).collect();
+    let bound: BTreeSet<_> = license.devices.keys().map(DeviceId::to_string).collect();
     let shown = ["Former devices", "Devices", "Note", "Own features"];
     let mut facts = views::facts(license, story.standing.as_ref(), &shell.clock);
     facts.retain(|fact| !shown.contains(&&*fact.name) && fact.value != "as its tier");
@@ -144,6 +164,8 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, forms: Licen
         updates_until: license.updates_until.map(|until| until.to_string()).unwrap_or_default(),
         relatives: views::relatives(license),
         devices: views::devices(story, &shell.clock),
+        leased: leased.iter().map(|seat| seat.id.clone()).collect(),
+        kept: leased.into_iter().filter(|seat| !bound.contains(&seat.id)).collect(),
         former: license.released.len(),
         note: license.notes.as_ref().map(|note| note.as_str().to_owned()).unwrap_or_default(),
         customer: Customer {

@@ -2,6 +2,7 @@
 //! way on.
 
 use falconer_domain::LicenseId;
+use falconer_domain::air_gap::OfflineLease;
 use falconer_tests::{Fixture, Machine, TestStack, device_id, now};
 
 use super::sent::PageForm;
@@ -278,6 +279,38 @@ fn refused_change_offers_what_it_needs() {
     refused(&missing, 400, "takes a reason");
     let preview = missing.form_of(&browser, "revoke").fill("reason", "refund").send(&browser);
     assert_eq!(preview.status, 200, "{}", preview.text());
+}
+
+/// A machine without a network keeps its seat by its lease. The page has the operator's word for it.
+#[test]
+fn seat_of_an_offline_lease_can_be_freed() {
+    let stack = TestStack::start();
+    let (here, gone) = (device_id(1), device_id(2));
+    let leases = [here.clone(), gone.clone()];
+    let fixture =
+        Fixture::pro().seats(2).ending(now().plus_days(100)).bound(1, &Machine::named("first"), now());
+    let id = stack.license_id(&stack.put(fixture.with(move |new, _| {
+        let lease = || OfflineLease { lease: "a lease".to_owned(), until: now().plus_days(9) };
+        new.license.offline = leases.into_iter().map(|device| (device, lease())).collect();
+    })));
+    let browser = Browser::open(&stack, &[]);
+    let page = browser.get(&format!("license/{id}"));
+    let few = page.form_of(&browser, "set-seats").fill("seats", "1").send(&browser);
+    refused(&few, 422, "1 more keep a seat until an offline lease ends");
+    assert!(few.text().contains(&format!("{gone} has left, and keeps its seat")), "{}", few.text());
+    for device in [gone, here] {
+        let page = browser.get(&format!("license/{id}"));
+        let forms = page.forms(&browser);
+        let form = forms.iter().find(|form| form.get("device") == Some(device.as_str())).unwrap();
+        let held = form.send(&browser);
+        refused(&held, 422, "has an offline lease");
+        let forms = held.forms(&browser);
+        let form = forms.iter().find(|form| form.get("device") == Some(device.as_str())).unwrap();
+        let preview = form.clone().fill("despite", "1").send(&browser);
+        assert_eq!(preview.status, 200, "{}", preview.text());
+        assert_eq!(preview.form(&browser, "confirm").send(&browser).status, 303);
+    }
+    assert!(stack.stored(&id).devices.is_empty() && stack.stored(&id).devices_kept_offline(now()).is_empty());
 }
 
 /// What the rules refuse between a preview and its confirmation, and what is forgotten, has a way on as well.
