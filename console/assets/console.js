@@ -143,6 +143,12 @@ function tickable(button) {
   });
 }
 
+// A form names the address that shows it filled. The browser's Back leads there, and not to the empty form.
+document.addEventListener("submit", (event) => {
+  const { back } = event.target.elements;
+  if (back) history.replaceState(null, "", document.querySelector(".name").href + back.value);
+});
+
 function dress(root) {
   root.querySelectorAll("[data-drop]").forEach(droppable);
   root.querySelectorAll("[data-tick]").forEach(tickable);

@@ -1,5 +1,6 @@
-//! Asking again: where something did not answer, the page offers the same address once more, or the same form with
-//! everything that was typed into it. Where a form does not read, the page offers its fields to be corrected.
+//! Ways on from what went wrong. Where something did not answer, the page offers the same address once more, or the same
+//! form with everything that was typed into it. Where one field does not read, the page offers this field to be mended, and
+//! keeps the others. Any page leads back to the form.
 
 use std::sync::Arc;
 
@@ -9,12 +10,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
-use falconer_operator::words;
 
 use crate::forms::Form;
 use crate::guard::{CSRF_FIELD, MAX_BODY_BYTES};
 use crate::shell::Shell;
 use crate::trouble::Trouble;
+use crate::typed_form::{self, BACK_FIELD, FROM_FIELD, page_of};
 
 /// The largest form that a page holds for another try: a catalog has some 100 KB.
 const MAX_REPEATED_BYTES: usize = 1024 * 1024;
@@ -26,6 +27,13 @@ pub(crate) struct Again {
     pub(crate) path: String,
     /// The fields of a form, without its token; `None` for a page.
     pub(crate) fields: Option<Vec<TypedField>>,
+}
+
+/// The page that a request came from, for a link.
+pub(crate) struct WayBack {
+    /// Below the path of the run.
+    pub(crate) page: String,
+    pub(crate) words: &'static str,
 }
 
 /// A field with what was typed into it. No `Debug`: it may be about a person.
@@ -46,54 +54,41 @@ pub(crate) enum FieldShown {
     Lines,
 }
 
-/// Fields that a person has chosen and not typed.
-const CHOSEN: [&str; 14] = [
-    "action",
-    "covers",
-    "despite",
-    "device",
-    "generation",
-    "plan",
-    "product",
-    "release",
-    "remove",
-    "reset",
-    "search",
-    "status",
-    "term",
-    "tier",
-];
 /// Characters of a field that fits one line.
 const LINE_CHARS: usize = 100;
 /// Fields of several lines, however few are filled.
-const OF_LINES: [&str; 4] = ["hardware", "note", "pasted", "toml"];
+const OF_LINES: [&str; 2] = ["hardware", "note"];
 /// Fields whose labels say more than their names do; the labels are those of the forms.
-const LABELS: [(&str, &str); 11] = [
+const LABELS: [(&str, &str); 4] = [
     ("at", "At another moment"),
     ("build", "Date of a build"),
-    ("email", "E-mail"),
-    ("order", "Your order\u{2019}s id"),
-    ("pasted", "Rows, with the names of the columns above them"),
     ("reason", "Reason, for the audit"),
-    ("settings", "Rules of its own"),
-    ("toml", "Tiers, features and rules"),
     ("until", "Last day"),
-    ("updates_until", "Last day whose builds are covered"),
-    ("user", "Your own id"),
 ];
 
 impl TypedField {
-    fn of(name: String, value: &str, trouble: &Trouble) -> Self {
+    fn of(name: &str, value: &str, trouble: &Trouble) -> Self {
         // The forms leave out what hides, too.
-        let value = words::lines(&value.replace('\r', "")).into_owned();
-        let is_fixed = matches!(trouble, Trouble::Unreachable(_)) || CHOSEN.contains(&name.as_str());
+        let value = typed_form::shown(value);
         let is_long = value.contains('\n') || value.chars().nth(LINE_CHARS).is_some();
-        let shown = match is_long || OF_LINES.contains(&name.as_str()) {
-            _ if is_fixed => FieldShown::Hidden,
-            true => FieldShown::Lines,
-            false => FieldShown::Line,
+        let shown = match (trouble, is_long || OF_LINES.contains(&name)) {
+            (Trouble::BadField(bad, _), true) if *bad == name => FieldShown::Lines,
+            (Trouble::BadField(bad, _), false) if *bad == name => FieldShown::Line,
+            _ => FieldShown::Hidden,
         };
-        Self { name, value, shown }
+        Self { name: name.to_owned(), value, shown }
+    }
+
+    /// The fields of a form. A bad field that was not sent at all comes, too.
+    fn all(form: &Form, trouble: &Trouble) -> Vec<Self> {
+        let fields = form.fields().iter().filter(|(name, _)| name != CSRF_FIELD);
+        let mut fields: Vec<_> = fields.map(|(name, value)| Self::of(name, value, trouble)).collect();
+        if let Trouble::BadField(bad, _) = trouble
+            && fields.iter().all(|field| field.name != *bad)
+        {
+            fields.push(Self::of(bad, "", trouble));
+        }
+        fields
     }
 
     /// The name of the field for a person.
@@ -108,11 +103,11 @@ impl TypedField {
     }
 }
 
-/// Marks an answer whose request may be made again, as it was or corrected.
+/// Marks an answer that says what went wrong.
 #[derive(Clone)]
 pub(crate) struct Unanswered(pub(crate) Arc<Trouble>);
 
-/// Draws the page of an [`Unanswered`] request with a way to ask again.
+/// Keeps each form that names its page, and draws the page of an [`Unanswered`] request with the ways on.
 pub(crate) async fn offer(State(shell): State<Arc<Shell>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
@@ -125,26 +120,106 @@ pub(crate) async fn offer(State(shell): State<Arc<Shell>>, request: Request, nex
     } else {
         (Request::from_parts(parts, body), Bytes::new())
     };
+    let form = (is_form && typed.len() <= MAX_REPEATED_BYTES).then(|| Form::read(&typed));
+    if let Some(form) = &form {
+        typed_form::keep(&shell, form);
+    }
     let answer = next.run(request).await;
     let Some(Unanswered(trouble)) = answer.extensions().get().cloned() else { return answer };
-    let can_be_repeated = matches!(*trouble, Trouble::Unreachable(_));
-    if is_page && can_be_repeated {
-        return shell.trouble_again(&trouble, Again { path, fields: None });
-    }
-    if !is_form || typed.len() > MAX_REPEATED_BYTES {
-        return answer;
-    }
-    let fields = Form::read(&typed).into_fields().into_iter().filter(|(name, _)| name != CSRF_FIELD);
-    let fields: Vec<_> = fields.map(|(name, value)| TypedField::of(name, &value, &trouble)).collect();
-    let has_typed = |field: &TypedField| {
-        field.shown != FieldShown::Hidden && field.name != "reason" && !field.value.is_empty()
+    let base = shell.guard.base();
+    let way_back = WayBack::of(path.strip_prefix(&base).unwrap_or_default(), form.as_ref(), &trouble);
+    let again = match (&*trouble, &form) {
+        (Trouble::Unreachable(_), None) if is_page => Some(Again { path, fields: None }),
+        (Trouble::Unreachable(_) | Trouble::BadField(..), Some(form)) => {
+            Some(Again { path, fields: Some(TypedField::all(form, &trouble)) })
+        }
+        _ => None,
     };
-    if can_be_repeated || fields.iter().any(has_typed) {
-        return shell.trouble_again(&trouble, Again { path, fields: Some(fields) });
+    shell.trouble_page(&trouble, again, way_back)
+}
+
+impl WayBack {
+    /// The page of the form, filled where the form names it, else the page that the path is about.
+    fn of(path: &str, form: Option<&Form>, trouble: &Trouble) -> Option<Self> {
+        let named = form.and_then(|form| page_of(form, BACK_FIELD).or_else(|| page_of(form, FROM_FIELD)));
+        let is_missing = matches!(trouble, Trouble::NotFound(_));
+        let path = path.split('?').next().unwrap_or_default();
+        let mut parts = path.split('/');
+        let page = match (parts.next().unwrap_or_default(), parts.next()) {
+            ("license", _) if is_missing => "licenses".to_owned(),
+            ("license", Some(id)) => format!("license/{id}"),
+            ("license" | "licenses" | "search" | "look" | "bulk", _) => "licenses".to_owned(),
+            ("issue", Some("many")) => "issue/many".to_owned(),
+            ("confirm", _) => "licenses".to_owned(),
+            (page @ ("issue" | "move-in" | "catalog" | "keyring"), _) => page.to_owned(),
+            _ => String::new(),
+        };
+        let page = named.filter(|_| !is_missing).map_or(page, str::to_owned);
+        let is_filled = page.contains("form=");
+        let words = match page.split(['/', '?']).next().unwrap_or_default() {
+            _ if page == path || page.is_empty() => return None,
+            "license" if is_filled => "Back to the license, with what you typed",
+            "license" => "Back to the license",
+            "licenses" | "search" | "look" if is_filled => "Back to the licenses, with what you ticked",
+            "licenses" => "The licenses",
+            _ if is_filled => "Back to the form, with what you typed",
+            "issue" => "Back to the orders",
+            "move-in" => "Move in",
+            "catalog" => "The catalog",
+            "keyring" => "The key ring",
+            _ => return None,
+        };
+        Some(Self { page, words })
     }
-    answer
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| kind.starts_with(FORM))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(path: &str, form: &str, trouble: &Trouble) -> Option<String> {
+        let form = Form::read(form.as_bytes());
+        WayBack::of(path, Some(&form), trouble).map(|way| way.page)
+    }
+
+    #[test]
+    fn every_refusal_leads_back() {
+        let refused = Trouble::Refused(String::new());
+        let missing = Trouble::NotFound(String::new());
+        for (path, form, page) in [
+            ("license/lic_1/preview", "", "license/lic_1"),
+            ("license/lic_1/explain", "", "license/lic_1"),
+            ("license/lic_1/preview", "back=license/lic_1?form%3D0", "license/lic_1?form=0"),
+            ("confirm", "from=license/lic_1", "license/lic_1"),
+            ("confirm", "", "licenses"),
+            ("bulk/preview", "back=search/0", "search/0"),
+            ("licenses/export", "", "licenses"),
+            ("issue/preview", "", "issue"),
+            ("issue/many/0/keys", "", "issue/many"),
+            ("move-in/0/delete", "", "move-in"),
+            ("catalog/preview", "back=//evil.example", "catalog"),
+            ("keyring/preview", "", "keyring"),
+        ] {
+            assert_eq!(way(path, form, &refused).as_deref(), Some(page), "{path} {form}");
+        }
+        assert_eq!(way("license/lic_1/preview", "back=license/lic_1", &missing).as_deref(), Some("licenses"));
+        assert_eq!(way("nowhere", "", &missing), None);
+    }
+
+    #[test]
+    fn bad_field_alone_is_shown() {
+        let form = Form::read(b"csrf=0&shown=lic_1&license=lic_2&action=extend&days=&note=&reason=why");
+        let bad = Trouble::BadField("days", String::new());
+        let shown = |trouble: &Trouble| -> Vec<_> {
+            let fields = TypedField::all(&form, trouble).into_iter();
+            fields.filter(|field| field.shown != FieldShown::Hidden).map(|field| field.name).collect()
+        };
+        assert_eq!(shown(&bad), ["days"]);
+        assert_eq!(shown(&Trouble::BadField("until", String::new())), ["until"], "which was not sent");
+        assert_eq!(shown(&Trouble::Unreachable(String::new())), [""; 0]);
+    }
 }

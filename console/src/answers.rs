@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::guard::MAX_BODY_BYTES;
+use crate::kept::Keepable;
 use crate::shell::Shell;
 use crate::trouble::Trouble;
 
@@ -20,6 +21,8 @@ pub(crate) struct FormAnswer {
     page: Bytes,
     times: Times,
 }
+
+impl Keepable for FormAnswer {}
 
 /// How often an answer is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,9 +11,11 @@ use falconer_operator::license_service::LicenseService;
 use crate::changes::{self, Asked};
 use crate::forms::Form;
 use crate::jobs::MAX_FOUND;
+use crate::kept::Keepable;
 use crate::runs::BackgroundRun;
 use crate::shell::Desk;
 use crate::trouble::Trouble;
+use crate::typed_form::FormPage;
 use crate::views::{self, FactChange};
 
 /// A change of many licenses that a person has seen. No `Debug`: it is about people.
@@ -25,6 +27,8 @@ pub(crate) struct BulkChange {
     pub(crate) commands: Vec<String>,
     /// Consequences of the change.
     pub(crate) notes: Vec<String>,
+    /// The page of the ticks.
+    pub(crate) back: String,
     seen_at: UnixMillis,
     results: Mutex<Vec<RowResult>>,
     pub(crate) run: BackgroundRun<Result<BulkChangeEnd, String>>,
@@ -82,6 +86,12 @@ pub(crate) const fn heading(change: &LicenseChange) -> &'static str {
     }
 }
 
+impl Keepable for BulkChange {
+    fn goes_on(&self) -> bool {
+        self.run.goes_on()
+    }
+}
+
 impl BulkChange {
     /// Reads the licenses of a form, and what the change would do to each.
     pub(crate) async fn plan(desk: &Desk, form: &Form) -> Result<Self, Trouble> {
@@ -126,7 +136,18 @@ impl BulkChange {
         let change =
             asked.ok_or_else(|| Trouble::BadInput("no license is ticked; tick some rows".to_owned()))?;
         let results = Mutex::new(vec![RowResult::Waits; rows.len()]);
-        Ok(Self { change, reason, rows, commands, notes, seen_at: now, results, run: BackgroundRun::new() })
+        let back = FormPage::sent(form, "licenses").back;
+        Ok(Self {
+            change,
+            reason,
+            rows,
+            commands,
+            notes,
+            back,
+            seen_at: now,
+            results,
+            run: BackgroundRun::new(),
+        })
     }
 
     pub(crate) const fn heading(&self) -> &'static str {

@@ -6,21 +6,22 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use csv::ByteRecord;
-use encoding_rs::Encoding;
-use falconer_domain::Product;
 use falconer_domain::issue::{Order, Term};
+use falconer_domain::{KeyRing, Product};
 use falconer_operator::import_export::bulk_issue::{
     self, BulkIssueError, BulkIssued, CheckedOrders, KeysError,
 };
 use falconer_operator::import_export::cells::{CsvRow, Sheet};
 use falconer_operator::import_export::issue_csv::{self, Keyed};
-use falconer_operator::import_export::{bulk::BulkError, encoding::BYTE_ORDER_MARK, settings};
+use falconer_operator::import_export::{bulk::BulkError, encoding::BYTE_ORDER_MARK};
 
-use crate::inputs::{Handout, Input, unread};
+use crate::inputs::{Handout, Input, InputKind, unread};
+use crate::kept::Keepable;
 use crate::move_in::bad;
 use crate::runs::BackgroundRun;
 use crate::shell::Desk;
 use crate::trouble::Trouble;
+use crate::typed_orders::TypedOrders;
 use crate::views;
 
 /// Orders that are shown as they are understood.
@@ -33,9 +34,7 @@ const ISSUED: &str = "issued";
 /// The orders of a file. No `Debug`: they are about people.
 pub(crate) struct BulkIssue {
     pub(crate) input: Input,
-    pub(crate) product: Product,
-    pub(crate) encoding: String,
-    pub(crate) reason: Option<String>,
+    pub(crate) typed: TypedOrders,
     pub(crate) look: BackgroundRun<Result<OrdersLook, String>>,
     pub(crate) run: BackgroundRun<Result<BulkIssued, String>>,
 }
@@ -67,14 +66,15 @@ pub(crate) struct KeyLine {
     pub(crate) key: String,
 }
 
+impl Keepable for BulkIssue {
+    fn goes_on(&self) -> bool {
+        self.look.goes_on() || self.run.goes_on()
+    }
+}
+
 impl BulkIssue {
-    pub(crate) const fn new(
-        input: Input,
-        product: Product,
-        encoding: String,
-        reason: Option<String>,
-    ) -> Self {
-        Self { input, product, encoding, reason, look: BackgroundRun::new(), run: BackgroundRun::new() }
+    pub(crate) const fn new(input: Input, typed: TypedOrders) -> Self {
+        Self { input, typed, look: BackgroundRun::new(), run: BackgroundRun::new() }
     }
 
     /// Orders whose licenses are stored, once a run has ended; they are the first of the file.
@@ -101,7 +101,7 @@ impl BulkIssue {
     /// Takes the keys to be shown on a page.
     pub(crate) fn take_key_lines(&self) -> Result<Vec<KeyLine>, Trouble> {
         let (bytes, orders) = (self.take_keys()?, self.opened()?);
-        let keyed = issue_csv::read_keys(&bytes, &orders, &self.product).map_err(bad)?;
+        let keyed = issue_csv::read_keys(&bytes, &orders, &self.typed.product()?).map_err(bad)?;
         let line = |Keyed { order, key, .. }: &Keyed| KeyLine {
             customer: customer(order).join(", "),
             key: key.to_string(),
@@ -110,10 +110,7 @@ impl BulkIssue {
     }
 
     fn opened(&self) -> Result<Sheet<'_>, Trouble> {
-        let encoding: Option<&'static Encoding> = match self.encoding.as_str() {
-            "" => None,
-            name => Some(settings::encoding(name).map_err(bad)?),
-        };
+        let encoding = self.typed.encoding()?.filter(|_| self.input.kind == InputKind::File);
         let orders = Sheet::open_in(encoding, &self.input.bytes, &issue_csv::REQUIRED).map_err(bad)?;
         let unknown = orders.unknown(&issue_csv::COLUMNS);
         if !unknown.is_empty() {
@@ -126,17 +123,18 @@ impl BulkIssue {
     /// Looks at the orders.
     pub(crate) async fn looked(&self, desk: &Desk) -> Result<OrdersLook, Trouble> {
         let ring = desk.shell.reads.ring().await?;
+        let (product, reason) = (self.typed.product()?, self.typed.reason()?);
         let orders = self.opened()?;
         let count = issue_csv::rows(&orders).count();
         self.look.of(count as u64);
-        let checking = self.bulk(desk, &ring);
+        let checking = bulk(desk, &ring, reason.as_deref());
         let CheckedOrders { checked, bad } =
-            checking.check(&orders, &self.product, |seen| self.look.at(seen)).await?;
+            checking.check(&orders, &product, |seen| self.look.at(seen)).await?;
         if checked.len() + bad.len() < count {
             return Err(Trouble::Refused("the look was stopped; nothing was issued".to_owned()));
         }
-        let (path, keyed) = self.keys_of(desk, &orders)?;
-        let sample = issue_csv::rows(&orders).filter_map(|row| order_line(&row, &self.product));
+        let (path, keyed) = self.keys_of(desk, &orders, &product)?;
+        let sample = issue_csv::rows(&orders).filter_map(|row| order_line(&row, &product));
         Ok(OrdersLook {
             count,
             bad_count: bad.len(),
@@ -148,10 +146,15 @@ impl BulkIssue {
     }
 
     /// The file of keys that an earlier run of these orders, or of the first of them, has left; else a new one.
-    fn keys_of(&self, desk: &Desk, orders: &Sheet<'_>) -> Result<(PathBuf, usize), Trouble> {
+    fn keys_of(
+        &self,
+        desk: &Desk,
+        orders: &Sheet<'_>,
+        product: &Product,
+    ) -> Result<(PathBuf, usize), Trouble> {
         let fitting = |path: PathBuf| {
             let made = fs::read(&path).ok()?;
-            let keyed = issue_csv::read_keys(&made, orders, &self.product).ok()?;
+            let keyed = issue_csv::read_keys(&made, orders, product).ok()?;
             (!keyed.is_empty()).then_some((path, keyed.len()))
         };
         let most = desk.files.of_kind(ISSUED).into_iter().filter_map(fitting).max_by_key(|(_, keyed)| *keyed);
@@ -174,17 +177,18 @@ impl BulkIssue {
         };
         look.keys.renew();
         let ring = desk.shell.reads.ring().await?;
-        let (bulk, orders) = (self.bulk(desk, &ring), self.opened()?);
+        let (product, reason) = (self.typed.product()?, self.typed.reason()?);
+        let (bulk, orders) = (bulk(desk, &ring, reason.as_deref()), self.opened()?);
         self.run.of(look.count as u64);
         // The catalog may be another one by now.
-        let found = bulk.check(&orders, &self.product, |_| ControlFlow::Continue(())).await?;
+        let found = bulk.check(&orders, &product, |_| ControlFlow::Continue(())).await?;
         if let Some((line, why)) = found.bad.first() {
             return Err(Trouble::Refused(format!("line {line}: {why}; nothing was issued")));
         }
         desk.files.ready()?;
         let path = &look.keys.path;
         let read = || fs::read(path).map_err(|why| unread(path, &why));
-        let keys = |made: &[u8]| issue_csv::read_keys(made, &orders, &self.product).map_err(bad);
+        let keys = |made: &[u8]| issue_csv::read_keys(made, &orders, &product).map_err(bad);
         let made = if path.exists() { read()? } else { Vec::new() };
         let there = if made.is_empty() { 0 } else { keys(&made)?.len() };
         if there < look.count {
@@ -199,15 +203,15 @@ impl BulkIssue {
         }
         bulk.store(keys(&read()?)?, |done| self.run.at(done)).await.map_err(trouble_of_run)
     }
+}
 
-    fn bulk<'a>(&'a self, desk: &'a Desk, ring: &'a falconer_domain::KeyRing) -> bulk_issue::BulkIssue<'a> {
-        bulk_issue::BulkIssue {
-            store: desk.writes.store(),
-            ring,
-            actor: desk.writes.actor(),
-            reason: self.reason.as_deref(),
-            now: desk.shell.clock.now(),
-        }
+fn bulk<'a>(desk: &'a Desk, ring: &'a KeyRing, reason: Option<&'a str>) -> bulk_issue::BulkIssue<'a> {
+    bulk_issue::BulkIssue {
+        store: desk.writes.store(),
+        ring,
+        actor: desk.writes.actor(),
+        reason,
+        now: desk.shell.clock.now(),
     }
 }
 

@@ -113,7 +113,8 @@ pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, CommandWord
         "set-customer" => set_customer(form, license),
         "note" => {
             let text = words::lines(&form.get("note").unwrap_or_default().replace('\r', "")).into_owned();
-            let note = Note::read(&text).map_err(|why| Trouble::BadInput(format!("a note: {why}")))?;
+            let note =
+                Note::read(&text).map_err(|why| Trouble::BadField("note", format!("a note: {why}")))?;
             let arguments = CommandWords::of("note").then(id).then(&text);
             Ok((Asked::Change(LicenseChange::Note(note)), arguments))
         }
@@ -140,7 +141,8 @@ pub(crate) fn read(form: &Form, license: &License) -> Result<(Asked, CommandWord
 
 /// Reads the reason of a change.
 pub(crate) fn reason(form: &Form) -> Result<Option<String>, Trouble> {
-    words::reason(form.get("reason").unwrap_or_default()).map_err(|why| Trouble::BadInput(why.to_string()))
+    words::reason(form.get("reason").unwrap_or_default())
+        .map_err(|why| Trouble::BadField("reason", why.to_string()))
 }
 
 fn extend(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {
@@ -151,8 +153,8 @@ fn extend(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {
             (Extension::Days(days), arguments.option("--days", &days.to_string()))
         }
         "until" => {
-            let text = form.filled("until").ok_or_else(|| bad("the last day is empty (2027-03-01)"))?;
-            let until = time::until(text).map_err(|why| Trouble::BadInput(why.to_string()))?;
+            let text = form.filled("until").ok_or_else(no_last_day)?;
+            let until = time::until(text).map_err(|why| Trouble::BadField("until", why.to_string()))?;
             (Extension::Until(until), arguments.option("--until", text))
         }
         "perpetual" => (Extension::Perpetual, arguments.flag("--perpetual")),
@@ -179,11 +181,11 @@ fn set_limit(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {
 
 fn set_updates_until(form: &Form, id: &str) -> Result<(Asked, CommandWords), Trouble> {
     let text = match form.get("covers").unwrap_or_default() {
-        "day" => form.filled("until").ok_or_else(|| bad("the last day is empty (2027-03-01)"))?,
+        "day" => form.filled("until").ok_or_else(no_last_day)?,
         "never" => "never",
         _ => return Err(bad("say which builds are covered: up to a day, or every build")),
     };
-    let end = maintenance::updates_end(text).map_err(|why| Trouble::BadInput(why.to_string()))?;
+    let end = maintenance::updates_end(text).map_err(|why| Trouble::BadField("until", why.to_string()))?;
     let arguments = CommandWords::of("set-updates-until").then(id).then(text);
     Ok((Asked::Change(LicenseChange::SetUpdatesUntil(end)), arguments))
 }
@@ -235,9 +237,13 @@ fn device_id(text: &str) -> Result<DeviceId, Trouble> {
     DeviceId::parse(text.trim()).ok_or_else(|| bad("a device is named by its id (dev_…)"))
 }
 
-fn number(form: &Form, field: &str, what: &str) -> Result<u32, Trouble> {
+fn number(form: &Form, field: &'static str, what: &str) -> Result<u32, Trouble> {
     let text = form.filled(field).unwrap_or_default();
-    text.parse().map_err(|_| Trouble::BadInput(format!("{what} must be a whole number")))
+    text.parse().map_err(|_| Trouble::BadField(field, format!("{what} must be a whole number")))
+}
+
+fn no_last_day() -> Trouble {
+    Trouble::BadField("until", "the last day is empty (2027-03-01)".to_owned())
 }
 
 fn bad(sentence: &str) -> Trouble {

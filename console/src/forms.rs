@@ -62,8 +62,8 @@ impl Form {
     }
 
     /// Every field, in its order.
-    pub(crate) fn into_fields(self) -> Vec<(String, String)> {
-        self.fields
+    pub(crate) fn fields(&self) -> &[(String, String)] {
+        &self.fields
     }
 
     /// The first field of a name.

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use futures_util::StreamExt;
@@ -18,6 +18,7 @@ use tempfile::TempPath;
 
 use crate::entrance;
 use crate::forms::Form;
+use crate::refusals;
 use crate::tokens::Token;
 
 /// The largest form: a file of some 100,000 orders or rows.
@@ -86,7 +87,7 @@ pub(crate) enum GuardError {
 
 /// Why a request does not reach a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum GuardRefusal {
+pub(crate) enum GuardRefusal {
     /// The name in `Host` is not the loopback's: another name leads to this port.
     Host,
     /// The path does not begin with the secret. Nothing is said about the paths that do.
@@ -237,9 +238,10 @@ impl Drop for WorkInProgress<'_> {
 
 /// Lets a request through to the pages, or answers it, and seals the answer.
 pub(crate) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
     let mut answer = match guard.admit(request).await {
         Ok(request) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => refusals::page(refusal, &guard.base(), &path),
     };
     for (name, value) in HEADERS {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -256,7 +258,7 @@ pub(crate) async fn open(State(guard): State<Arc<Guard>>, body: Bytes) -> Respon
                         <meta http-equiv=\"refresh\" content=\"0;url=./\">\n<p><a href=\"./\">Open the console</a></p>\n";
             ([(header::SET_COOKIE, cookie)], Html(page)).into_response()
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => refusals::page(refusal, &guard.base(), ""),
     }
 }
 
@@ -279,34 +281,4 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(|(name, _)| *name == COOKIE).map(|(_, value)| value)
-}
-
-impl IntoResponse for GuardRefusal {
-    fn into_response(self) -> Response {
-        let (status, sentence) = match self {
-            Self::Host => (StatusCode::MISDIRECTED_REQUEST, "This name does not lead to the console."),
-            Self::Path => (StatusCode::NOT_FOUND, "There is no such page."),
-            Self::Cookie => (
-                StatusCode::FORBIDDEN,
-                "This browser has not opened the console. `falconer console` starts one and opens it.",
-            ),
-            Self::Ticket => (
-                StatusCode::FORBIDDEN,
-                "This console was opened before. Go on in that window, or start `falconer console` again.",
-            ),
-            Self::Origin => (StatusCode::FORBIDDEN, "A change has to come from a page of this console."),
-            Self::Csrf => (
-                StatusCode::FORBIDDEN,
-                "This form is of an earlier run of the console. Load its page again; nothing was changed.",
-            ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The file is larger than 32 MiB. Part it, or move it in by `falconer import`, which takes 1 GB.",
-            ),
-            Self::Method => {
-                (StatusCode::METHOD_NOT_ALLOWED, "Pages are read by GET, and changes made by POST.")
-            }
-        };
-        (status, sentence).into_response()
-    }
 }

@@ -12,11 +12,15 @@ use sha2::{Digest, Sha256};
 
 use crate::forms::Form;
 use crate::trouble::Trouble;
+use crate::typed_form;
 
 /// Bytes of a digest in a file's name: they keep two files of one name apart.
 const DIGEST_BYTES: usize = 4;
 /// Characters of a file's name that are kept in the names of others.
 const MAX_STEM_CHARS: usize = 40;
+
+/// The largest file whose rows a page shows to be mended: some 500 orders.
+const MAX_ROWS_SHOWN_BYTES: usize = 64 * 1024;
 
 /// A file as it came. No `Debug`: it holds keys and people.
 #[derive(Clone)]
@@ -24,6 +28,16 @@ pub(crate) struct Input {
     /// The name that people see; a pasted text gets one from its page.
     pub(crate) name: String,
     pub(crate) bytes: Bytes,
+    pub(crate) kind: InputKind,
+}
+
+/// How a file came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InputKind {
+    /// As a file, in some encoding.
+    File,
+    /// As text in a form, which is UTF-8 whatever the settings say of files.
+    Text,
 }
 
 /// The folder of the files that runs leave. Like the files it is for its owner alone.
@@ -44,11 +58,31 @@ impl Input {
             ([], true) => bad("there is no CSV here: drop or choose a file, or paste its rows"),
             ([], false) => {
                 let bytes = Bytes::copy_from_slice(pasted.as_bytes());
-                Ok(Self { name: pasted_name.to_owned(), bytes })
+                Ok(Self { name: pasted_name.to_owned(), bytes, kind: InputKind::Text })
             }
-            ([file], true) => Ok(Self { name: base_name(&file.name).to_owned(), bytes: file.bytes.clone() }),
+            ([file], true) => Ok(Self {
+                name: base_name(&file.name).to_owned(),
+                bytes: file.bytes.clone(),
+                kind: InputKind::File,
+            }),
             ([_], false) => bad("there is a file and a pasted text: send one of them"),
             _ => bad("there are several files: send one at a time"),
+        }
+    }
+
+    /// The rows as text, to be mended on a page. `None` for those that a page has no room for, or that do not read.
+    pub(crate) fn rows(&self) -> Option<String> {
+        let text = (self.bytes.len() <= MAX_ROWS_SHOWN_BYTES).then(|| str::from_utf8(&self.bytes).ok())??;
+        Some(typed_form::shown(text.trim_start_matches('\u{FEFF}')))
+    }
+
+    /// The same with the rows that came back from a page. Bytes that nobody has changed stay as they are.
+    pub(crate) fn mended(&self, rows: Option<&str>) -> Self {
+        let mended =
+            rows.map(|rows| rows.replace('\r', "")).filter(|rows| self.rows().as_ref() != Some(rows));
+        match mended {
+            Some(rows) => Self { name: self.name.clone(), bytes: rows.into(), kind: InputKind::Text },
+            None => self.clone(),
         }
     }
 
@@ -181,9 +215,34 @@ mod tests {
             (".hidden", "hidden-"),
             ("", "file-"),
         ] {
-            let input = Input { name: base_name(name).to_owned(), bytes: Bytes::from_static(b"a") };
+            let bytes = Bytes::from_static(b"a");
+            let input = Input { name: base_name(name).to_owned(), bytes, kind: InputKind::File };
             assert_eq!(input.stem(), format!("{begin}ca978112"), "{name}");
         }
+    }
+
+    #[test]
+    fn rows_that_nobody_changed_stay_as_they_are() {
+        let file = |bytes: &'static [u8]| Input {
+            name: "o.csv".to_owned(),
+            bytes: Bytes::from_static(bytes),
+            kind: InputKind::File,
+        };
+        let marked = file("\u{FEFF}tier;name\r\npro;Zo\u{eb}\r\n".as_bytes());
+        let rows = marked.rows().unwrap();
+        assert_eq!(rows, "tier;name\npro;Zo\u{eb}\n");
+        let sent = rows.replace('\n', "\r\n");
+        for unchanged in [marked.mended(Some(&sent)), marked.mended(None)] {
+            assert!(unchanged.bytes == marked.bytes && unchanged.kind == InputKind::File);
+        }
+        let mended = marked.mended(Some(&sent.replace("pro", "elite")));
+        assert_eq!(
+            (&mended.bytes[..], mended.kind),
+            ("tier;name\nelite;Zo\u{eb}\n".as_bytes(), InputKind::Text)
+        );
+        assert_eq!(file(b"tier\npro\xff\n").rows(), None, "an encoding that a page does not know");
+        let large: &'static [u8] = vec![b'x'; MAX_ROWS_SHOWN_BYTES + 1].leak();
+        assert_eq!(file(large).rows(), None);
     }
 
     #[test]

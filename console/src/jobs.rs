@@ -8,6 +8,7 @@ use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::{License, Status};
 use falconer_operator::search::SearchQuery;
 
+use crate::kept::Keepable;
 use crate::shell::Shell;
 use crate::trouble::Trouble;
 
@@ -46,6 +47,12 @@ pub(crate) enum LookEnd {
     Full,
     /// Something did not answer.
     Failed(String),
+}
+
+impl Keepable for Look {
+    fn goes_on(&self) -> bool {
+        self.end().is_none()
+    }
 }
 
 impl Look {

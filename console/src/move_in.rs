@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use encoding_rs::Encoding;
 use falconer_operator::import_export::BadRows;
 use falconer_operator::import_export::cells::{CsvRow, Sheet, folded_name};
 use falconer_operator::import_export::import::{
@@ -12,7 +13,8 @@ use falconer_operator::import_export::row_resolver::Keyed;
 use tempfile::TempDir;
 
 use crate::field_names::in_field_names;
-use crate::inputs::{Handout, Input};
+use crate::inputs::{Handout, Input, InputKind};
+use crate::kept::Keepable;
 use crate::runs::BackgroundRun;
 use crate::shell::Desk;
 use crate::trouble::Trouble;
@@ -75,6 +77,12 @@ pub(crate) struct RefusedRow {
     pub(crate) reasons: Vec<String>,
 }
 
+impl Keepable for MoveIn {
+    fn goes_on(&self) -> bool {
+        self.look.goes_on() || self.run.goes_on()
+    }
+}
+
 impl MoveIn {
     pub(crate) fn new(input: Input, typed: TypedImport, desk: &Desk) -> Self {
         let stem = input.stem();
@@ -100,11 +108,17 @@ impl MoveIn {
         }
     }
 
+    /// The encoding of a file. A pasted text has none but its own.
+    fn encoding(&self) -> Result<Option<&'static Encoding>, Trouble> {
+        Ok(self.typed.encoding()?.filter(|_| self.input.kind == InputKind::File))
+    }
+
     /// Looks at the file.
     pub(crate) async fn looked(&self, desk: &Desk) -> Result<ImportLook, Trouble> {
         let ring = desk.shell.reads.ring().await?;
         let now = desk.shell.clock.now();
-        let (source, encoding) = (self.typed.source(&ring, now)?, self.typed.encoding()?);
+        let (source, encoding) = (self.typed.source(&ring, now)?, self.encoding()?);
+        self.typed.reason()?;
         let bytes = source.as_csv(&self.input.bytes);
         let sheet = source.open(encoding, &bytes).map_err(bad)?;
         self.look.of(source.rows(&sheet).count() as u64);
@@ -150,7 +164,8 @@ impl MoveIn {
         self.keys.renew();
         let ring = desk.shell.reads.ring().await?;
         let now = desk.shell.clock.now();
-        let (source, encoding) = (self.typed.source(&ring, now)?, self.typed.encoding()?);
+        let (source, encoding) = (self.typed.source(&ring, now)?, self.encoding()?);
+        let reason = self.typed.reason()?;
         let bytes = source.as_csv(&self.input.bytes);
         let sheet = source.open(encoding, &bytes).map_err(bad)?;
         self.run.of(source.rows(&sheet).count() as u64);
@@ -163,7 +178,7 @@ impl MoveIn {
             store: desk.writes.store(),
             ring: &ring,
             actor: desk.writes.actor(),
-            reason: self.typed.reason.as_deref(),
+            reason: reason.as_deref(),
             now,
             there: self.typed.there(),
             mapping: &self.keys.path,

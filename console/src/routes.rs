@@ -70,6 +70,7 @@ fn changes_of_many(at: &impl Fn(&str) -> String) -> Router<Arc<Desk>> {
     Router::new()
         .route(&at("issue/many"), get(issue_many::begin).post(issue_many::take))
         .route(&at("issue/many/{id}"), get(work::show::<BulkIssue>))
+        .route(&at("issue/many/{id}/settings"), post(issue_many::settings))
         .route(&at("issue/many/{id}/run"), post(work::run::<BulkIssue>))
         .route(&at("issue/many/{id}/stop"), post(work::stop::<BulkIssue>))
         .route(&at("issue/many/{id}/keys"), post(issue_many::keys))
@@ -89,16 +90,24 @@ fn changes_of_many(at: &impl Fn(&str) -> String) -> Router<Arc<Desk>> {
         .route(&at("bulk/{id}/stop"), post(work::stop::<BulkChange>))
 }
 
+/// A form's address that is asked for as a page.
+fn no_page() -> Trouble {
+    Trouble::NotFound("this address takes a form and has no page; begin at the page of the form".to_owned())
+}
+
 /// Puts the guards in front of everything, the missing page included.
 pub(crate) fn guarded(app: Router, shell: &Arc<Shell>) -> Router {
     let guard: &Arc<Guard> = &shell.guard;
     let entrance = Router::new()
         .route(&format!("{}open", guard.base()), post(guard::open))
         .with_state(Arc::clone(guard));
-    // The guard has its own limit, before a body is read.
-    app.merge(entrance)
-        .layer(DefaultBodyLimit::disable())
+    let closed = Arc::clone(shell);
+    // The guard has its own limit, before a body is read. The way in has no page that is kept: a browser that comes there
+    // has no cookie yet.
+    app.method_not_allowed_fallback(move || async move { closed.trouble(&no_page()) })
         .layer(from_fn_with_state(Arc::clone(shell), again::offer))
         .layer(from_fn_with_state(Arc::clone(shell), answers::keep))
+        .merge(entrance)
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(Arc::clone(guard), guard::check))
 }

@@ -101,6 +101,10 @@ impl<T> BackgroundRun<T> {
         }
     }
 
+    pub(crate) fn goes_on(&self) -> bool {
+        matches!(*self.lock(), RunState::GoesOn)
+    }
+
     /// How far it is, while it goes on.
     pub(crate) fn progress(&self) -> Option<Progress> {
         matches!(*self.lock(), RunState::GoesOn).then(|| Progress {

@@ -28,6 +28,8 @@ use crate::writing::WriteService;
 pub const IDLE: Duration = Duration::from_secs(3_600);
 /// Files that are kept of each kind at a time, 32 MiB each at most.
 const MAX_INPUTS: usize = 8;
+/// Forms that are kept at a time to be changed once more. A catalog has some 100 KB, the others some 1 KB.
+const MAX_DRAFTS: usize = 50;
 /// Longest wait for answers that are under way when the console ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -161,6 +163,7 @@ fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router 
         actor: actor.clone(),
         access,
         answers: Kept::new(),
+        drafts: Kept::at_most(MAX_DRAFTS),
         searches: Kept::new(),
         looks: Kept::new(),
         counts: OnDemand::new(),

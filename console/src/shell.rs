@@ -6,7 +6,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
-use crate::again::{Again, FieldShown, Unanswered};
+use crate::again::{Again, FieldShown, Unanswered, WayBack};
 use crate::answers::FormAnswer;
 use crate::bulk_change::BulkChange;
 use crate::bulk_issue::BulkIssue;
@@ -25,6 +25,7 @@ use crate::reading::ReadService;
 use crate::refused::{MetricsSource, Refused};
 use crate::server::Access;
 use crate::trouble::Trouble;
+use crate::typed_form::Typed;
 use crate::worker::Worker;
 use crate::writing::WriteService;
 
@@ -39,6 +40,8 @@ pub(crate) struct Shell {
     pub(crate) actor: String,
     pub(crate) access: Access,
     pub(crate) answers: Kept<FormAnswer>,
+    /// Forms that were sent, by the ids of their pages.
+    pub(crate) drafts: Kept<Typed>,
     pub(crate) searches: Kept<String>,
     pub(crate) looks: Kept<Look>,
     pub(crate) counts: OnDemand<Counts>,
@@ -86,6 +89,7 @@ struct TroublePage {
     frame: Frame,
     sentence: String,
     again: Option<Again>,
+    way_back: Option<WayBack>,
 }
 
 impl Frame {
@@ -116,28 +120,27 @@ impl Shell {
         let shell = Arc::clone(&self);
         match self.worker.run(move || make(shell)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(trouble @ (Trouble::Unreachable(_) | Trouble::BadInput(_) | Trouble::Refused(_)))) => {
-                let mut answer = self.trouble(&trouble);
-                answer.extensions_mut().insert(Unanswered(Arc::new(trouble)));
-                answer
-            }
             Ok(Err(trouble)) => self.trouble(&trouble),
             Err(_) => self.trouble(&Trouble::Damaged("the console is ending".to_owned())),
         }
     }
 
+    /// The page of what went wrong. [`crate::again::offer`] adds the ways on.
     pub(crate) fn trouble(&self, trouble: &Trouble) -> Response {
-        self.trouble_page(trouble, None)
+        let mut answer = self.trouble_page(trouble, None, None);
+        answer.extensions_mut().insert(Unanswered(Arc::new(trouble.clone())));
+        answer
     }
 
-    /// The same, with a way to ask again.
-    pub(crate) fn trouble_again(&self, trouble: &Trouble, again: Again) -> Response {
-        self.trouble_page(trouble, Some(again))
-    }
-
-    fn trouble_page(&self, trouble: &Trouble, again: Option<Again>) -> Response {
+    /// The same, with a way to ask again, and the page that the request came from.
+    pub(crate) fn trouble_page(
+        &self,
+        trouble: &Trouble,
+        again: Option<Again>,
+        way_back: Option<WayBack>,
+    ) -> Response {
         let frame = self.frame(trouble.title(), Section::None);
-        let page = TroublePage { frame, sentence: trouble.sentence(), again };
+        let page = TroublePage { frame, sentence: trouble.sentence(), again, way_back };
         (trouble.status(), html(&page)).into_response()
     }
 

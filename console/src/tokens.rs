@@ -7,6 +7,11 @@ use subtle::ConstantTimeEq;
 /// Bytes of a token: nobody guesses 128 bits.
 const TOKEN_BYTES: usize = 16;
 
+/// True if a text has the form of a token.
+pub(crate) fn is_id(text: &str) -> bool {
+    text.len() == 2 * TOKEN_BYTES && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+}
+
 /// A text of 128 random bits. No `Debug`: it opens something.
 pub(crate) struct Token(String);
 

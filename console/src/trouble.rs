@@ -10,16 +10,20 @@ use falconer_operator::license_service::{ChangeError, FindError};
 use falconer_operator::outage::Outage;
 use falconer_operator::words;
 
+use crate::kept::KeepError;
+
 /// The next step where nothing has happened.
 pub(crate) const TRY_AGAIN: &str = "Try again in a moment.";
 
 /// Why a page is not there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Trouble {
     /// The thing does not exist.
     NotFound(String),
-    /// A field does not read.
+    /// A form does not read.
     BadInput(String),
+    /// One field of a form does not read, which can be mended alone.
+    BadField(&'static str, String),
     /// The rules do not allow it.
     Refused(String),
     /// Somebody else was faster.
@@ -36,7 +40,7 @@ impl Trouble {
     pub(crate) const fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::BadInput(_) => StatusCode::BAD_REQUEST,
+            Self::BadInput(_) | Self::BadField(..) => StatusCode::BAD_REQUEST,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Changed(_) => StatusCode::CONFLICT,
             Self::Unreachable(_) | Self::Unknown(_) => StatusCode::BAD_GATEWAY,
@@ -47,7 +51,7 @@ impl Trouble {
     pub(crate) const fn title(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "Not found",
-            Self::BadInput(_) => "This does not read",
+            Self::BadInput(_) | Self::BadField(..) => "This does not read",
             Self::Refused(_) => "Not possible",
             Self::Changed(_) => "Changed meanwhile",
             Self::Unreachable(_) | Self::Unknown(_) => "No answer",
@@ -55,9 +59,15 @@ impl Trouble {
         }
     }
 
+    /// True if another text in the form, or another choice, may make it right.
+    pub(crate) const fn is_mendable(&self) -> bool {
+        matches!(self, Self::BadInput(_) | Self::BadField(..) | Self::Refused(_))
+    }
+
     pub(crate) fn sentence(&self) -> String {
         let (Self::NotFound(text)
         | Self::BadInput(text)
+        | Self::BadField(_, text)
         | Self::Refused(text)
         | Self::Changed(text)
         | Self::Unreachable(text)
@@ -177,6 +187,15 @@ impl From<IssueError> for Trouble {
             IssueError::Store(_) => Self::Unreachable(error.to_string()),
             IssueError::Random(error) => error.into(),
             other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+impl From<KeepError> for Trouble {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::AllGoOn(_) => Self::Refused(error.to_string()),
+            KeepError::Random(error) => error.into(),
         }
     }
 }

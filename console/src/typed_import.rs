@@ -10,8 +10,9 @@ use falconer_operator::import_export::import::{Source, There};
 use falconer_operator::import_export::postgres::Features;
 use falconer_operator::import_export::row_resolver::FreeText;
 use falconer_operator::import_export::settings::{self, TypedSheet, TypedTable};
+use falconer_operator::words;
 
-use crate::changes::{self, CommandWords};
+use crate::changes::CommandWords;
 use crate::field_names::in_field_names;
 use crate::forms::Form;
 use crate::move_in::bad;
@@ -47,7 +48,7 @@ pub(crate) struct TypedImport {
     pub(crate) undated: String,
     pub(crate) only: Vec<String>,
     ticks: Vec<&'static str>,
-    pub(crate) reason: Option<String>,
+    pub(crate) reason: String,
 }
 
 impl TypedImport {
@@ -66,13 +67,13 @@ impl TypedImport {
             undated: "new-term".to_owned(),
             only: Vec::new(),
             ticks: Vec::new(),
-            reason: None,
+            reason: String::new(),
         }
     }
 
-    pub(crate) fn read(form: &Form) -> Result<Self, Trouble> {
+    pub(crate) fn read(form: &Form) -> Self {
         let text = |name: &str, empty: &str| form.filled(name).unwrap_or(empty).to_owned();
-        Ok(Self {
+        Self {
             kind: match form.get("kind") {
                 Some("postgres") => SourceKind::Postgres,
                 _ => SourceKind::Sheet,
@@ -92,8 +93,8 @@ impl TypedImport {
             undated: text("undated", "new-term"),
             only: form.all("only").map(str::to_owned).collect(),
             ticks: TICKS.into_iter().filter(|tick| form.get(tick).is_some()).collect(),
-            reason: changes::reason(form)?,
-        })
+            reason: text("reason", ""),
+        }
     }
 
     /// The settings as a page shows them: without what hides, or turns letters around.
@@ -109,7 +110,7 @@ impl TypedImport {
             database_timezone: self.database_timezone.as_ref().map(line),
             never: lines(&self.never),
             undated: line(&self.undated),
-            reason: self.reason.as_ref().map(line),
+            reason: line(&self.reason),
             ..self.clone()
         }
     }
@@ -141,6 +142,10 @@ impl TypedImport {
             SourceKind::Postgres if self.has("update") => There::Updated,
             _ => There::Left,
         }
+    }
+
+    pub(crate) fn reason(&self) -> Result<Option<String>, Trouble> {
+        words::reason(&self.reason).map_err(bad)
     }
 
     pub(crate) fn encoding(&self) -> Result<Option<&'static Encoding>, Trouble> {
@@ -206,7 +211,7 @@ impl TypedImport {
             }
         };
         let words = unless(words, "--encoding", &self.encoding, "").option("--refused", &refused);
-        words.then(file).words(self.reason.as_deref())
+        words.then(file).words(self.reason().unwrap_or_default().as_deref())
     }
 
     fn free_text(&self) -> FreeText {

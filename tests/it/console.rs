@@ -4,12 +4,15 @@ mod attacks;
 mod bulk;
 mod changes;
 mod ending;
+mod forms;
 mod issue_many;
 mod many;
+mod mended;
 mod move_in;
 mod pages;
 mod refusals;
 mod sections;
+mod sent;
 mod typed;
 mod work;
 
@@ -193,9 +196,13 @@ impl Browser {
 
     /// Follows one redirect.
     pub(crate) fn follow(&self, answer: &ConsoleAnswer) -> ConsoleAnswer {
+        self.get(&self.follow_page(answer))
+    }
+
+    /// The page that an answer leads to.
+    pub(crate) fn follow_page(&self, answer: &ConsoleAnswer) -> String {
         assert_eq!(answer.status, 303, "{}", answer.text());
-        let page = answer.header("location").strip_prefix(&self.base).expect("a page of the console");
-        self.get(page)
+        answer.header("location").strip_prefix(&self.base).expect("a page of the console").to_owned()
     }
 
     /// Exactly this request.

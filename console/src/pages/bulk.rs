@@ -32,6 +32,8 @@ struct BulkPage {
     rows: Vec<BulkLine>,
     notes: Vec<String>,
     commands: String,
+    /// The page of the ticks.
+    back: String,
 }
 
 /// How a run ended, for a page.
@@ -138,6 +140,7 @@ fn page(shell: &Shell, bulk: &BulkChange, id: String) -> BulkPage {
         end: bulk.run.outcome().map(|end| EndView::of(&end, &results)),
         rows: lines.collect(),
         notes: bulk.notes.clone(),
+        back: bulk.back.clone(),
         commands: bulk.commands.join("\n"),
     }
 }

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use falconer_domain::Product;
 use falconer_operator::catalog::{self, FileError};
 use falconer_operator::catalog_change::{CatalogChange, CatalogRefusal};
 
 use crate::changes;
+use crate::filters;
 use crate::forms::Form;
 use crate::pages::confirm::{Plan, Preview, previewed};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
+use crate::typed_form::FormPage;
 use crate::views::{self, FactChange};
 
 /// Licenses that a note names.
@@ -25,6 +27,9 @@ const NAMED_LICENSES: usize = 5;
 struct CatalogPage {
     frame: Frame,
     done: bool,
+    /// Why the typed catalog is refused.
+    refused: Option<String>,
+    form: FormPage,
     product: String,
     version: u64,
     toml: String,
@@ -48,44 +53,74 @@ pub(crate) async fn show(
         };
         let bad = || Trouble::BadInput("a product\u{2019}s code has 2 to 8 of A-Z and 0-9".to_owned());
         let product = product.ok_or_else(bad)?;
-        let in_use = shell.reads.catalog(&product).await?;
-        let toml = match &in_use.catalog {
-            Some(catalog) => catalog::written(catalog),
-            None => format!("product = \"{product}\"\n\n[tiers.pro]\n"),
-        };
         let done = fields.iter().any(|(name, _)| name == "done");
-        let frame = shell.frame("Catalog", Section::Catalog);
-        Ok(html(&CatalogPage { frame, done, product: product.to_string(), version: in_use.version, toml }))
+        let form = FormPage::asked(&shell, &format!("catalog?product={product}"), &fields)?;
+        Ok(html(&page(&shell, &product, form, done).await?))
     };
     shell.answer(make).await
+}
+
+async fn page(shell: &Shell, product: &Product, form: FormPage, done: bool) -> Result<CatalogPage, Trouble> {
+    let in_use = shell.reads.catalog(product).await?;
+    let stored = match &in_use.catalog {
+        Some(catalog) => catalog::written(catalog),
+        None => format!("product = \"{product}\"\n\n[tiers.pro]\n"),
+    };
+    Ok(CatalogPage {
+        frame: shell.frame("Catalog", Section::Catalog),
+        done,
+        refused: None,
+        product: product.to_string(),
+        version: in_use.version,
+        toml: form.typed.text("toml", &stored).to_owned(),
+        form,
+    })
+}
+
+/// The catalog with the text that is refused, and why.
+async fn mended(shell: &Shell, form: &Form, trouble: Trouble) -> Result<Response, Trouble> {
+    let shown = form.filled("product").and_then(Product::parse);
+    let Some(product) = shown.or_else(|| shell.reads.product()) else { return Err(trouble) };
+    let form = FormPage::sent(form, &format!("catalog?product={product}"));
+    let page = page(shell, &product, form, false).await?;
+    let page = CatalogPage { refused: Some(trouble.sentence()), ..page };
+    Ok((trouble.status(), html(&page)).into_response())
 }
 
 pub(crate) async fn preview(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
     let shell = Arc::clone(&desk.shell);
     let make = |shell: Arc<Shell>| async move {
         let form = Form::read(&body);
-        let reason = changes::reason(&form)?;
-        let text = form.get("toml").unwrap_or_default().replace('\r', "");
-        let new = catalog::read(&text).map_err(|why| unread(&why, &text))?;
-        let change = desk.writes.plan_catalog(new, desk.shell.clock.now()).await?;
-        if change.changes.is_empty() {
-            return Err(Trouble::Refused("nothing would change: this is the catalog in use".to_owned()));
+        match planned(&desk, &form).await {
+            Ok((preview, plan)) => previewed(&desk, Section::Catalog, preview, Plan::Catalog(plan)),
+            Err(trouble) if trouble.is_mendable() => mended(&shell, &form, trouble).await,
+            Err(trouble) => Err(trouble),
         }
-        let product = change.new.product().clone();
-        let words = ["catalog", "apply", "catalog.toml"].map(str::to_owned).into_iter();
-        let with_reason = reason.iter().flat_map(|reason| ["--reason".to_owned(), reason.clone()]);
-        let preview = Preview {
-            heading: "Replace the catalog",
-            about: format!("Catalog of {product}"),
-            back: format!("catalog?product={product}"),
-            differences: differences(&change.changes),
-            notes: notes(&change),
-            command: shell.command.with(&words.chain(with_reason).collect::<Vec<_>>()),
-            reason: reason.clone(),
-        };
-        previewed(&desk, Section::Catalog, preview, Plan::Catalog(CatalogPlan { change, reason }))
     };
     shell.answer(make).await
+}
+
+async fn planned(desk: &Desk, form: &Form) -> Result<(Preview, CatalogPlan), Trouble> {
+    let reason = changes::reason(form)?;
+    let text = form.get("toml").unwrap_or_default().replace('\r', "");
+    let new = catalog::read(&text).map_err(|why| unread(&why, &text))?;
+    let change = desk.writes.plan_catalog(new, desk.shell.clock.now()).await?;
+    if change.changes.is_empty() {
+        return Err(Trouble::Refused("nothing would change: this is the catalog in use".to_owned()));
+    }
+    let product = change.new.product().clone();
+    let words = ["catalog", "apply", "catalog.toml"].map(str::to_owned).into_iter();
+    let with_reason = reason.iter().flat_map(|reason| ["--reason".to_owned(), reason.clone()]);
+    let preview = Preview {
+        heading: "Replace the catalog",
+        about: format!("Catalog of {product}"),
+        back: FormPage::sent(form, &format!("catalog?product={product}")).back,
+        differences: differences(&change.changes),
+        notes: notes(&change),
+        command: desk.shell.command.with(&words.chain(with_reason).collect::<Vec<_>>()),
+        reason: reason.clone(),
+    };
+    Ok((preview, CatalogPlan { change, reason }))
 }
 
 impl CatalogPlan {

@@ -15,10 +15,11 @@ use falconer_operator::license_change::LicenseChange;
 use crate::changes::{self, Asked};
 use crate::forms::Form;
 use crate::pages::confirm::{Plan, Preview, key_shown, previewed};
-use crate::pages::license::named;
+use crate::pages::license::{self, named};
 use crate::reading::LicenseStory;
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
+use crate::typed_form::FormPage;
 use crate::views::{self, AuditLine, FactChange};
 use crate::writing::Seen;
 
@@ -47,28 +48,36 @@ pub(crate) async fn preview(State(desk): State<Arc<Desk>>, Path(id): Path<String
     let make = |shell: Arc<Shell>| async move {
         let form = Form::read(&body);
         let story = shell.reads.license(&named(&id)?).await?;
-        let (asked, arguments) = changes::read(&form, &story.row.license)?;
-        let reason = changes::reason(&form)?;
-        if matches!(asked, Asked::Change(LicenseChange::Revoke)) && reason.is_none() {
-            return Err(Trouble::BadInput("revoking takes a reason, for the audit".to_owned()));
+        match planned(&desk, &form, &story).await {
+            Ok((preview, plan)) => previewed(&desk, Section::Licenses, preview, Plan::License(plan)),
+            Err(trouble) if trouble.is_mendable() => license::mended(&shell, &story, &form, &trouble).await,
+            Err(trouble) => Err(trouble),
         }
-        let (differences, notes) = effects(&desk, &asked, &story, reason.as_deref()).await?;
-        let id = story.row.license.id.clone();
-        let hint = views::line(&story.issuance.key_hint);
-        let preview = Preview {
-            heading: heading(&asked),
-            about: format!("{hint} · {id}"),
-            back: format!("license/{id}"),
-            differences,
-            notes,
-            command: shell.command.with(&arguments.words(reason.as_deref())),
-            reason: reason.clone(),
-        };
-        let (version, seen_at) = (story.row.guard.number(), shell.clock.now());
-        let plan = LicensePlan { asked, id, version, seen_at, reason };
-        previewed(&desk, Section::Licenses, preview, Plan::License(plan))
     };
     shell.answer(make).await
+}
+
+async fn planned(desk: &Desk, form: &Form, story: &LicenseStory) -> Result<(Preview, LicensePlan), Trouble> {
+    let shell = &desk.shell;
+    let (asked, arguments) = changes::read(form, &story.row.license)?;
+    let reason = changes::reason(form)?;
+    if matches!(asked, Asked::Change(LicenseChange::Revoke)) && reason.is_none() {
+        return Err(Trouble::BadField("reason", "revoking takes a reason, for the audit".to_owned()));
+    }
+    let (differences, notes) = effects(desk, &asked, story, reason.as_deref()).await?;
+    let id = story.row.license.id.clone();
+    let hint = views::line(&story.issuance.key_hint);
+    let preview = Preview {
+        heading: heading(&asked),
+        about: format!("{hint} · {id}"),
+        back: FormPage::sent(form, &format!("license/{id}")).back,
+        differences,
+        notes,
+        command: shell.command.with(&arguments.words(reason.as_deref())),
+        reason: reason.clone(),
+    };
+    let (version, seen_at) = (story.row.guard.number(), shell.clock.now());
+    Ok((preview, LicensePlan { asked, id, version, seen_at, reason }))
 }
 
 impl LicensePlan {

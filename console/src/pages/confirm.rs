@@ -10,12 +10,14 @@ use axum::response::Response;
 use crate::answers::shown_once;
 use crate::filters;
 use crate::forms::Form;
+use crate::kept::Keepable;
 use crate::pages::catalog::CatalogPlan;
 use crate::pages::change::LicensePlan;
 use crate::pages::issue::IssuePlan;
 use crate::pages::keyring::RingPlan;
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::{TRY_AGAIN, Trouble};
+use crate::typed_form;
 use crate::views::FactChange;
 
 /// A change that a person has seen and not confirmed yet. No `Debug`: it may be about a person.
@@ -42,12 +44,14 @@ impl Plan {
     }
 }
 
+impl Keepable for Plan {}
+
 /// The effects of a change, before it is made.
 pub(crate) struct Preview {
     pub(crate) heading: &'static str,
     /// The subject of the change.
     pub(crate) about: String,
-    /// The page that the person came from.
+    /// The page that the person came from, with what was typed there.
     pub(crate) back: String,
     pub(crate) differences: Vec<FactChange>,
     pub(crate) notes: Vec<String>,
@@ -109,6 +113,12 @@ pub(crate) async fn confirm(State(desk): State<Arc<Desk>>, body: Bytes) -> Respo
             Plan::Ring(plan) => plan.make(&desk).await,
         };
         match outcome {
+            Ok(answer) => {
+                if !answer.status().is_client_error() {
+                    typed_form::forget(&desk.shell, &form);
+                }
+                Ok(answer)
+            }
             Err(Trouble::Unreachable(why)) if plan.is_made_once() => {
                 desk.plans.give_back(id, plan);
                 Err(Trouble::Unreachable(format!("{why} Asked again, the change is made once at most.")))
@@ -117,7 +127,7 @@ pub(crate) async fn confirm(State(desk): State<Arc<Desk>>, body: Bytes) -> Respo
                 let why = why.replace(TRY_AGAIN, "Whether the change was made is not known.");
                 Err(Trouble::Unknown(format!("{why} Look before you ask again.")))
             }
-            outcome => outcome,
+            Err(trouble) => Err(trouble),
         }
     };
     shell.answer(make).await

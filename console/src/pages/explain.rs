@@ -92,7 +92,7 @@ fn moment(typed: &str, now: UnixMillis) -> Result<UnixMillis, Trouble> {
     if typed.is_empty() {
         return Ok(now);
     }
-    time::from(typed).map_err(|why| Trouble::BadInput(why.to_string()))
+    time::from(typed).map_err(|why| Trouble::BadField("at", why.to_string()))
 }
 
 fn components(typed: &str) -> Result<Option<ReceivedComponents>, Trouble> {
@@ -100,13 +100,13 @@ fn components(typed: &str) -> Result<Option<ReceivedComponents>, Trouble> {
         return Ok(None);
     }
     let read = hardware_of(typed.as_bytes());
-    let read = read.map_err(|why| Trouble::BadInput(format!("the hardware: {why}")))?;
+    let read = read.map_err(|why| Trouble::BadField("hardware", format!("the hardware: {why}")))?;
     Ok(Some(read.components))
 }
 
 fn build(typed: &str) -> Result<Option<CalendarDate>, Trouble> {
     let read = (!typed.is_empty()).then(|| maintenance::day(typed)).transpose();
-    read.map_err(|why| Trouble::BadInput(why.to_string()))
+    read.map_err(|why| Trouble::BadField("build", why.to_string()))
 }
 
 /// Limits and maintenance, and what becomes of a build.

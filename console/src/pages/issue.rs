@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use falconer_domain::issue::{CheckedOrder, Order, OrderId, Term};
 use falconer_domain::maintenance::UpdatesEnd;
@@ -13,18 +13,36 @@ use falconer_operator::issue::Ordered;
 use falconer_operator::maintenance;
 
 use crate::changes::{self, CommandWords};
+use crate::filters;
 use crate::forms::Form;
 use crate::pages::confirm::{Plan, Preview, key_shown, previewed};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
+use crate::typed_form::FormPage;
 use crate::views;
+
+/// Field with the product whose tiers the form offers.
+const TIERS_OF_FIELD: &str = "tiers_of";
 
 #[derive(Template)]
 #[template(path = "issue.html")]
 struct IssuePage {
     frame: Frame,
+    form: FormPage,
     product: String,
-    tiers: Vec<String>,
+    tiers: Tiers,
+    /// Why nothing is issued yet.
+    refused: Option<String>,
+}
+
+/// The tiers that a form offers.
+enum Tiers {
+    /// Those of the product.
+    Of(Vec<String>),
+    /// None: the product has no catalog.
+    NoCatalog,
+    /// None yet: no product is named.
+    NoProduct,
 }
 
 #[derive(Template)]
@@ -42,59 +60,97 @@ pub(crate) struct IssuePlan {
     reason: Option<String>,
 }
 
-pub(crate) async fn show(State(desk): State<Arc<Desk>>) -> Response {
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Query(fields): Query<Vec<(String, String)>>,
+) -> Response {
     let shell = Arc::clone(&desk.shell);
     let make = |shell: Arc<Shell>| async move {
-        let none = || {
-            Trouble::BadInput(
-                "the configured product\u{2019}s code has to be 2 to 8 of A-Z and 0-9".to_owned(),
-            )
-        };
-        let product = shell.reads.product().ok_or_else(none)?;
-        let in_use = shell.reads.catalog(&product).await?;
-        let tiers = in_use.catalog.iter().flat_map(|catalog| catalog.tiers().map(TierName::to_string));
-        let tiers = tiers.collect();
-        let frame = shell.frame("Issue", Section::Issue);
-        Ok(html(&IssuePage { frame, product: product.to_string(), tiers }))
+        let form = FormPage::asked(&shell, "issue", &fields)?;
+        Ok(html(&page(&shell, form, None).await?))
     };
     shell.answer(make).await
+}
+
+/// The form with the tiers of the product that it names.
+async fn page(shell: &Shell, form: FormPage, refused: Option<String>) -> Result<IssuePage, Trouble> {
+    let configured = shell.reads.product().map(|product| product.to_string()).unwrap_or_default();
+    let code = form.typed.text("product", &configured).trim().to_uppercase();
+    let tiers = match Product::parse(&code) {
+        None => Tiers::NoProduct,
+        Some(product) => match shell.reads.catalog(&product).await?.catalog {
+            Some(catalog) => Tiers::Of(catalog.tiers().map(TierName::to_string).collect()),
+            None => Tiers::NoCatalog,
+        },
+    };
+    Ok(IssuePage { frame: shell.frame("Issue", Section::Issue), form, product: code, tiers, refused })
 }
 
 pub(crate) async fn preview(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
     let shell = Arc::clone(&desk.shell);
     let make = |shell: Arc<Shell>| async move {
         let form = Form::read(&body);
-        let reason = changes::reason(&form)?;
-        let id = form.filled("order").map(OrderId::read).transpose();
-        let id = id.map_err(|why| Trouble::BadInput(why.to_string()))?;
-        let (order, arguments) = read(&form)?;
-        let arguments = match &id {
-            Some(id) => arguments.option("--order", id.as_str()),
-            None => arguments,
-        };
-        let mut notes = notes(&order);
-        let order = desk.writes.check(order).await?;
-        if let Some(id) = &id {
-            notes.push(match desk.writes.placed(id, &order).await? {
-                Some(placed) => {
-                    format!("Order {id} was issued before, as {}: nothing is issued again.", placed.license)
-                }
-                None => format!("Order {id} is issued once, however often it is asked for."),
-            });
+        if asks_for_tiers(&form) {
+            let page = page(&shell, FormPage::sent(&form, "issue"), None).await?;
+            return Ok(html(&page));
         }
-        notes.push("The key is shown once, in the answer.".to_owned());
-        let preview = Preview {
-            heading: "Issue the license",
-            about: "Issue".to_owned(),
-            back: "issue".to_owned(),
-            differences: Vec::new(),
-            notes,
-            command: shell.command.with(&arguments.words(reason.as_deref())),
-            reason: reason.clone(),
-        };
-        previewed(&desk, Section::Issue, preview, Plan::Issue(IssuePlan { order, id, reason }))
+        match planned(&desk, &form).await {
+            Ok((preview, plan)) => previewed(&desk, Section::Issue, preview, Plan::Issue(plan)),
+            Err(trouble) if trouble.is_mendable() => {
+                let form = FormPage::sent(&form, "issue");
+                let page = page(&shell, form, Some(trouble.sentence())).await?;
+                Ok((trouble.status(), html(&page)).into_response())
+            }
+            Err(trouble) => Err(trouble),
+        }
     };
     shell.answer(make).await
+}
+
+/// True if the product is another one than that whose tiers the form offered.
+fn asks_for_tiers(form: &Form) -> bool {
+    let product = Product::parse(&form.filled("product").unwrap_or_default().to_uppercase());
+    let offered = form.get(TIERS_OF_FIELD).map(|code| code.trim().to_uppercase());
+    product.is_some_and(|product| offered.is_some_and(|offered| offered != product.as_str()))
+}
+
+async fn planned(desk: &Desk, form: &Form) -> Result<(Preview, IssuePlan), Trouble> {
+    let reason = changes::reason(form)?;
+    let id = form.filled("order").map(OrderId::read).transpose();
+    let id = id.map_err(|why| Trouble::BadField("order", why.to_string()))?;
+    let (order, arguments) = read(form)?;
+    let arguments = match &id {
+        Some(id) => arguments.option("--order", id.as_str()),
+        None => arguments,
+    };
+    let mut notes = notes(&order);
+    let order = desk.writes.check(order).await?;
+    if let Some(id) = &id {
+        notes.push(match desk.writes.placed(id, &order).await? {
+            Some(placed) => {
+                format!("Order {id} was issued before, as {}: nothing is issued again.", placed.license)
+            }
+            None => format!("Order {id} is issued once, however often it is asked for."),
+        });
+    }
+    notes.push("The key is shown once, in the answer.".to_owned());
+    let preview = Preview {
+        heading: "Issue the license",
+        about: "Issue".to_owned(),
+        back: FormPage::sent(form, "issue").back,
+        differences: Vec::new(),
+        notes,
+        command: desk.shell.command.with(&arguments.words(reason.as_deref())),
+        reason: reason.clone(),
+    };
+    Ok((preview, IssuePlan { order, id, reason }))
+}
+
+impl IssuePage {
+    /// True if the tier that was typed is offered, or none was typed.
+    fn has_tier(&self, tiers: &[String]) -> bool {
+        self.form.typed.get("tier").is_none_or(|typed| tiers.iter().any(|tier| tier == typed))
+    }
 }
 
 impl IssuePlan {

@@ -6,23 +6,23 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
-use falconer_domain::Product;
+use axum::response::{IntoResponse, Response};
 use falconer_operator::import_export::bulk_issue::BulkIssued;
 use falconer_operator::import_export::issue_csv::COLUMNS;
 
 use crate::answers::shown_once;
 use crate::bulk_issue::{BulkIssue, KeyLine, OrdersLook};
-use crate::changes::{self, CommandWords};
+use crate::changes::CommandWords;
 use crate::filters;
 use crate::forms::Form;
 use crate::inputs::{Input, download};
 use crate::kept::Kept;
-use crate::move_in::bad;
-use crate::pages::work::{self, LookedWork, Stages, Work};
+use crate::pages::work::{self, KeptFile, LookedWork, Stages, Work};
 use crate::runs::{BackgroundRun, Stops};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
+use crate::typed_form;
+use crate::typed_orders::TypedOrders;
 use crate::views;
 
 /// Keys that a page shows; more go into a file.
@@ -32,8 +32,12 @@ const MAX_KEYS_SHOWN: u64 = 200;
 #[template(path = "issue_many.html")]
 struct BeginPage {
     frame: Frame,
-    product: String,
+    typed: TypedOrders,
+    pasted: String,
     columns: String,
+    /// Why the orders are not taken.
+    refused: Option<String>,
+    files: Vec<KeptFile>,
 }
 
 #[derive(Template)]
@@ -42,6 +46,9 @@ struct RunPage {
     frame: Frame,
     id: String,
     file: String,
+    typed: TypedOrders,
+    /// The rows, where they can be mended on the page.
+    rows: Option<String>,
     stages: Stages<OrdersLook>,
     end: Option<RunView>,
     command: String,
@@ -66,13 +73,14 @@ struct KeysPage {
 }
 
 pub(crate) async fn begin(State(desk): State<Arc<Desk>>) -> Response {
-    let shell = Arc::clone(&desk.shell);
-    let make = |shell: Arc<Shell>| async move {
-        let product = shell.reads.product().map(|product| product.to_string()).unwrap_or_default();
-        let frame = shell.frame("Issue many", Section::Issue);
-        Ok(html(&BeginPage { frame, product, columns: COLUMNS.join(", ") }))
-    };
-    shell.answer(make).await
+    let product = desk.shell.reads.product().map(|product| product.to_string()).unwrap_or_default();
+    html(&begun(&desk, TypedOrders { product, ..TypedOrders::default() }, String::new(), None))
+}
+
+fn begun(desk: &Desk, typed: TypedOrders, pasted: String, refused: Option<String>) -> BeginPage {
+    let frame = desk.shell.frame("Issue many", Section::Issue);
+    let files = work::files(desk, |bulk: &BulkIssue| bulk.input.name.clone());
+    BeginPage { frame, typed, pasted, columns: COLUMNS.join(", "), refused, files }
 }
 
 /// Takes a file of orders, and looks at it beside the page.
@@ -80,13 +88,30 @@ pub(crate) async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body
     let shell = Arc::clone(&desk.shell);
     let make = |_| async move {
         let form = Form::sent(&headers, &body).await;
-        let code = form.filled("product").unwrap_or_default().to_uppercase();
-        let product =
-            Product::parse(&code).ok_or_else(|| bad("a product\u{2019}s code has 2 to 8 of A-Z and 0-9"))?;
-        let encoding = form.filled("encoding").unwrap_or_default().to_owned();
-        let input = Input::of(&form, "orders.csv")?;
-        let bulk = BulkIssue::new(input, product, encoding, changes::reason(&form)?);
-        work::begin_look(&desk, bulk)
+        let typed = TypedOrders::read(&form);
+        let taken = Input::of(&form, "orders.csv");
+        let begun_look =
+            taken.and_then(|input| work::begin_look(&desk, BulkIssue::new(input, typed.clone())));
+        begun_look.or_else(|trouble| match trouble.is_mendable() {
+            true => {
+                let pasted = typed_form::shown(form.get("pasted").unwrap_or_default());
+                let page = begun(&desk, typed, pasted, Some(trouble.sentence()));
+                Ok((trouble.status(), html(&page)).into_response())
+            }
+            false => Err(trouble),
+        })
+    };
+    shell.answer(make).await
+}
+
+/// Looks at the same orders with other settings, or with rows that were mended on the page.
+pub(crate) async fn settings(State(desk): State<Arc<Desk>>, Path(id): Path<String>, body: Bytes) -> Response {
+    let shell = Arc::clone(&desk.shell);
+    let make = |_| async move {
+        let before = work::found::<BulkIssue>(&desk, &id)?;
+        let form = Form::read(&body);
+        let input = before.input.mended(form.get("pasted"));
+        work::begin_look(&desk, BulkIssue::new(input, TypedOrders::read(&form)))
     };
     shell.answer(make).await
 }
@@ -165,6 +190,8 @@ impl Work for BulkIssue {
             frame: shell.frame("Issue many", Section::Issue),
             id,
             file: views::line(&self.input.name),
+            typed: self.typed.clone(),
+            rows: self.input.rows(),
             command: command(shell, self, stages.look()),
             end: self.run.outcome().map(|end| RunView::of(&end, self)),
             stages,
@@ -187,8 +214,8 @@ impl LookedWork for BulkIssue {
 /// The same as a command: with the same file of keys it goes on where the console was.
 fn command(shell: &Shell, bulk: &BulkIssue, look: Option<&OrdersLook>) -> String {
     let words = CommandWords::of("issue").option("--from-csv", &bulk.input.name);
-    let words = words.option("--product", bulk.product.as_str());
-    let words = match bulk.encoding.as_str() {
+    let words = words.option("--product", &bulk.typed.product);
+    let words = match bulk.typed.encoding.as_str() {
         "" => words,
         encoding => words.option("--encoding", encoding),
     };
@@ -196,7 +223,8 @@ fn command(shell: &Shell, bulk: &BulkIssue, look: Option<&OrdersLook>) -> String
         Some(look) => words.option("--output", &look.keys.path.display().to_string()),
         None => words,
     };
-    shell.command.with(&words.words(bulk.reason.as_deref()))
+    let reason = bulk.typed.reason().unwrap_or_default();
+    shell.command.with(&words.words(reason.as_deref()))
 }
 
 impl RunPage {

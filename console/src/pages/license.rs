@@ -1,17 +1,24 @@
 //! A license: one sentence about it, its terms, seats and features, and its history beside it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use falconer_domain::LicenseId;
+use falconer_domain::air_gap::OfflineLease;
+use falconer_domain::hardware::DeviceId;
 use falconer_domain::seats::Seats;
 
+use crate::filters;
+use crate::forms::Form;
+use crate::moments::Moment;
 use crate::pages::change;
 use crate::reading::LicenseStory;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
+use crate::typed_form::FormPage;
 use crate::views::{self, AuditLine, DeviceLine, Fact};
 
 #[derive(Template)]
@@ -23,8 +30,7 @@ struct LicensePage {
     product: String,
     state: views::StateTag,
     sentence: String,
-    /// The change that was just made.
-    done: Option<String>,
+    forms: LicenseForms,
     facts: Vec<Fact>,
     features: Vec<String>,
     own_features: Vec<String>,
@@ -33,15 +39,34 @@ struct LicensePage {
     updates_until: String,
     relatives: Vec<(&'static str, String)>,
     devices: Vec<DeviceLine>,
+    /// Devices with a lease for a machine without a network, bound or not.
+    leased: Vec<String>,
+    /// Seats that devices which have left keep until such a lease ends.
+    kept: Vec<KeptSeat>,
     former: usize,
     note: String,
     customer: Customer,
     tiers: Vec<String>,
     tier: String,
-    seats: u32,
+    seats: String,
     is_open: bool,
     is_closed: bool,
     audit: Vec<AuditLine>,
+}
+
+/// The changes of a license, as their forms begin.
+struct LicenseForms {
+    form: FormPage,
+    /// The change that was just made.
+    done: Option<String>,
+    /// Why the change of the form is refused.
+    refused: Option<String>,
+}
+
+/// A seat that an offline lease keeps.
+struct KeptSeat {
+    id: String,
+    until: Moment,
 }
 
 /// The customer, as the fields of a correction begin.
@@ -69,9 +94,25 @@ pub(crate) async fn show(
         let audit = audit.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
         let done =
             fields.iter().find(|(name, _)| name == "done").and_then(|(_, action)| change::done(action));
-        Ok(html(&page(&shell, &story, audit, done)))
+        let form = FormPage::asked(&shell, &format!("license/{id}"), &fields)?;
+        Ok(html(&page(&shell, &story, audit, LicenseForms { form, done, refused: None })))
     };
     shell.answer(make).await
+}
+
+/// The license with the form of a change that was refused: everything that was typed, and why it is refused.
+pub(crate) async fn mended(
+    shell: &Shell,
+    story: &LicenseStory,
+    form: &Form,
+    trouble: &Trouble,
+) -> Result<Response, Trouble> {
+    let id = &story.row.license.id;
+    let audit = shell.reads.audit(id).await?;
+    let audit = audit.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
+    let form = FormPage::sent(form, &format!("license/{id}"));
+    let forms = LicenseForms { form, done: None, refused: Some(trouble.sentence()) };
+    Ok((trouble.status(), html(&page(shell, story, audit, forms))).into_response())
 }
 
 /// The rows of the history alone, for a page that keeps itself up to date.
@@ -89,12 +130,18 @@ pub(crate) fn named(id: &str) -> Result<LicenseId, Trouble> {
         .ok_or_else(|| Trouble::NotFound("the address of a license ends with its id (lic_…)".to_owned()))
 }
 
-fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option<String>) -> LicensePage {
+fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, forms: LicenseForms) -> LicensePage {
     let license = &story.row.license;
     let policy = story.standing.as_ref().map(|standing| standing.policy);
     let seats = policy.as_ref().map(|policy| Seats::of(license, policy, shell.clock.now()));
     let text = |text: Option<&str>| text.map(views::line).unwrap_or_default();
-    let state = views::StateTag::of(license, shell.clock.now());
+    let now = shell.clock.now();
+    let state = views::StateTag::of(license, now);
+    let lease = |(id, lease): (&DeviceId, &OfflineLease)| {
+        lease.is_out(now).then(|| KeptSeat { id: id.to_string(), until: shell.clock.moment(lease.until) })
+    };
+    let leased: Vec<_> = license.offline.iter().filter_map(lease).collect();
+    let bound: BTreeSet<_> = license.devices.keys().map(DeviceId::to_string).collect();
     let shown = ["Former devices", "Devices", "Note", "Own features"];
     let mut facts = views::facts(license, story.standing.as_ref(), &shell.clock);
     facts.retain(|fact| !shown.contains(&&*fact.name) && fact.value != "as its tier");
@@ -108,7 +155,7 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option
         product: license.product.to_string(),
         state,
         sentence: views::sentence(license, seats, &shell.clock),
-        done,
+        forms,
         facts,
         features: story.standing.as_ref().map(|standing| standing.features.clone()).unwrap_or_default(),
         own_features: license.features.clone(),
@@ -117,6 +164,8 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option
         updates_until: license.updates_until.map(|until| until.to_string()).unwrap_or_default(),
         relatives: views::relatives(license),
         devices: views::devices(story, &shell.clock),
+        leased: leased.iter().map(|seat| seat.id.clone()).collect(),
+        kept: leased.into_iter().filter(|seat| !bound.contains(&seat.id)).collect(),
         former: license.released.len(),
         note: license.notes.as_ref().map(|note| note.as_str().to_owned()).unwrap_or_default(),
         customer: Customer {
@@ -126,7 +175,7 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option
         },
         tiers: story.catalog.tiers().map(ToString::to_string).collect(),
         tier: license.tier.to_string(),
-        seats: seats.map_or(1, |seats| seats.max),
+        seats: seats.map_or(1, |seats| seats.max).to_string(),
         is_open: matches!(state.word, "active" | "pending" | "expired"),
         is_closed: matches!(state.word, "suspended" | "revoked") && license.replaced_by.is_none(),
         audit,

@@ -15,6 +15,7 @@ use crate::forms::Form;
 use crate::reading::LicenseList;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
+use crate::typed_form::FormPage;
 use crate::views::LicenseLine;
 
 /// Spans of the filter by end, in days.
@@ -33,6 +34,8 @@ struct LicensesPage {
     /// Spans of the filter by end, and whether the rows are of one.
     ending: [(u32, bool); 4],
     shown: Shown,
+    /// The change of those that are ticked.
+    form: FormPage,
     statuses: [&'static str; 4],
 }
 
@@ -82,7 +85,8 @@ pub(crate) async fn list(
             }
         };
         let next = list.next.as_ref().map(|next| format!("licenses?{kept}after={next}"));
-        page(&shell, heading, &list, next, shown).await
+        let form = FormPage::asked(&shell, &filter.page(), &fields)?;
+        page(&shell, heading, &list, next, shown, form).await
     };
     shell.answer(make).await
 }
@@ -100,7 +104,11 @@ pub(crate) async fn search(State(shell): State<Arc<Shell>>, body: Bytes) -> Resp
     }
 }
 
-pub(crate) async fn found(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn found(
+    State(shell): State<Arc<Shell>>,
+    Path(id): Path<String>,
+    Query(fields): Query<Vec<(String, String)>>,
+) -> Response {
     let make = |shell: Arc<Shell>| async move {
         let forgotten = || Trouble::NotFound("this search is forgotten; search again".to_owned());
         let text = shell.searches.get(&id).ok_or_else(forgotten)?;
@@ -118,7 +126,8 @@ pub(crate) async fn found(State(shell): State<Arc<Shell>>, Path(id): Path<String
             0 => "No key, id, order, customer\u{2019}s id or entered e-mail is this text".to_owned(),
             _ => "Found by keys, ids and indexes".to_owned(),
         };
-        page(&shell, heading, &list, None, Shown::Found(id)).await
+        let form = FormPage::asked(&shell, &format!("search/{id}"), &fields)?;
+        page(&shell, heading, &list, None, Shown::Found(id), form).await
     };
     shell.answer(make).await
 }
@@ -129,6 +138,7 @@ async fn page(
     list: &LicenseList,
     next: Option<String>,
     shown: Shown,
+    form: FormPage,
 ) -> Result<Response, Trouble> {
     Ok(html(&LicensesPage {
         frame: shell.frame("Licenses", Section::Licenses),
@@ -138,6 +148,7 @@ async fn page(
         unreadable: list.unreadable,
         ending: ENDING_DAYS.map(|days| (days, shown.is_ending(days))),
         shown,
+        form,
         statuses: Status::ALL.map(Status::as_str),
     }))
 }
@@ -196,5 +207,17 @@ impl Filter {
             }
         }
         Ok(filter)
+    }
+
+    /// The address of the list.
+    fn page(&self) -> String {
+        let of = match (self.day, self.ending) {
+            (Some(day), _) => vec![format!("day={day}")],
+            (None, Some(days)) => vec![format!("ending={days}")],
+            (None, None) => Vec::new(),
+        };
+        let after = self.after.iter().map(|after| format!("after={after}"));
+        let fields: Vec<_> = of.into_iter().chain(after).collect();
+        if fields.is_empty() { "licenses".to_owned() } else { format!("licenses?{}", fields.join("&")) }
     }
 }

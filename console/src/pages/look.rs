@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use falconer_domain::Status;
 use tokio::task::spawn_local;
@@ -14,6 +14,7 @@ use crate::jobs::{Look, LookEnd, MAX_FOUND, Wanted};
 use crate::pages::licenses::lines;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
+use crate::typed_form::FormPage;
 use crate::views::LicenseLine;
 
 #[derive(Template)]
@@ -28,6 +29,8 @@ struct LookPage {
     end: String,
     goes_on: bool,
     lines: Vec<LicenseLine>,
+    /// The change of those that are ticked.
+    form: FormPage,
 }
 
 /// Begins a look: for a search, or for a status.
@@ -55,7 +58,11 @@ pub(crate) async fn begin(State(shell): State<Arc<Shell>>, body: Bytes) -> Respo
     shell.answer(make).await
 }
 
-pub(crate) async fn show(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
+pub(crate) async fn show(
+    State(shell): State<Arc<Shell>>,
+    Path(id): Path<String>,
+    Query(fields): Query<Vec<(String, String)>>,
+) -> Response {
     let make = |shell: Arc<Shell>| async move {
         let look = shell.looks.get(&id).ok_or_else(forgotten)?;
         let end = look.end();
@@ -72,7 +79,8 @@ pub(crate) async fn show(State(shell): State<Arc<Shell>>, Path(id): Path<String>
         let frame = shell.frame("Licenses", Section::Licenses);
         let goes_on = end.is_none();
         let end = end.as_ref().map(told).unwrap_or_default();
-        Ok(html(&LookPage { frame, id, heading, seen: look.seen(), found: count, end, goes_on, lines }))
+        let form = FormPage::asked(&shell, &format!("look/{id}"), &fields)?;
+        Ok(html(&LookPage { frame, id, heading, seen: look.seen(), found: count, end, goes_on, lines, form }))
     };
     shell.answer(make).await
 }

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use falconer_operator::import_export::dates::DayOrder;
 use falconer_operator::import_export::import::{ImportEnd, Imported};
 use falconer_operator::import_export::update::Mended;
@@ -17,7 +17,7 @@ use crate::forms::Form;
 use crate::inputs::{Input, download, unread};
 use crate::kept::Kept;
 use crate::move_in::{ImportLook, MoveIn};
-use crate::pages::work::{self, LookedWork, Stages, Work};
+use crate::pages::work::{self, KeptFile, LookedWork, Stages, Work};
 use crate::runs::{BackgroundRun, Stops};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
@@ -33,6 +33,10 @@ struct BeginPage {
     frame: Frame,
     typed: TypedImport,
     statuses: [&'static str; 5],
+    pasted: String,
+    /// Why the file is not taken.
+    refused: Option<String>,
+    files: Vec<KeptFile>,
 }
 
 #[derive(Template)]
@@ -66,13 +70,15 @@ struct KeysView {
 }
 
 pub(crate) async fn begin(State(desk): State<Arc<Desk>>) -> Response {
-    let shell = Arc::clone(&desk.shell);
-    let make = |shell: Arc<Shell>| async move {
-        let product = shell.reads.product().map(|product| product.to_string()).unwrap_or_default();
-        let frame = shell.frame("Move in", Section::MoveIn);
-        Ok(html(&BeginPage { frame, typed: TypedImport::blank(product), statuses: STATUSES }))
-    };
-    shell.answer(make).await
+    let product = desk.shell.reads.product().map(|product| product.to_string()).unwrap_or_default();
+    html(&begun(&desk, TypedImport::blank(product), None))
+}
+
+/// A pasted text does not come back: it may have keys, and a key is on no page that nobody asked for it.
+fn begun(desk: &Desk, typed: TypedImport, refused: Option<String>) -> BeginPage {
+    let frame = desk.shell.frame("Move in", Section::MoveIn);
+    let files = work::files(desk, |move_in: &MoveIn| move_in.input.name.clone());
+    BeginPage { frame, typed, statuses: STATUSES, pasted: String::new(), refused, files }
 }
 
 /// Takes a file, and looks at it beside the page.
@@ -80,8 +86,17 @@ pub(crate) async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body
     let shell = Arc::clone(&desk.shell);
     let make = |_| async move {
         let form = Form::sent(&headers, &body).await;
-        let input = Input::of(&form, "customers.csv")?;
-        work::begin_look(&desk, MoveIn::new(input, TypedImport::read(&form)?, &desk))
+        let typed = TypedImport::read(&form);
+        let taken = Input::of(&form, "customers.csv");
+        let begun_look =
+            taken.and_then(|input| work::begin_look(&desk, MoveIn::new(input, typed.clone(), &desk)));
+        begun_look.or_else(|trouble| match trouble.is_mendable() {
+            true => {
+                let page = begun(&desk, typed.shown(), Some(trouble.sentence()));
+                Ok((trouble.status(), html(&page)).into_response())
+            }
+            false => Err(trouble),
+        })
     };
     shell.answer(make).await
 }
@@ -91,7 +106,7 @@ pub(crate) async fn settings(State(desk): State<Arc<Desk>>, Path(id): Path<Strin
     let shell = Arc::clone(&desk.shell);
     let make = |_| async move {
         let before = work::found::<MoveIn>(&desk, &id)?;
-        let typed = TypedImport::read(&Form::read(&body))?;
+        let typed = TypedImport::read(&Form::read(&body));
         work::begin_look(&desk, MoveIn::new(before.input.clone(), typed, &desk))
     };
     shell.answer(make).await

@@ -6,13 +6,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use tokio::task::spawn_local;
 
-use crate::kept::Kept;
+use crate::kept::{Keepable, Kept};
 use crate::runs::{BackgroundRun, Progress, RunState};
 use crate::shell::{Desk, Shell};
 use crate::trouble::Trouble;
+use crate::views;
 
 /// Work on many licenses, which goes on when its page is closed.
-pub(crate) trait Work: Sized + Send + Sync + 'static {
+pub(crate) trait Work: Keepable + Sized + Send + Sync + 'static {
     /// The result of a run, also of one that was stopped.
     type Done: Send + Sync;
     /// The page of the work, without its id.
@@ -83,6 +84,30 @@ impl<L> Stages<L> {
     pub(crate) fn problem(&self) -> Option<&str> {
         self.look.as_deref()?.as_ref().err().map(String::as_str)
     }
+}
+
+/// A file of this run of the console, for a link.
+pub(crate) struct KeptFile {
+    /// Its page, below the path of the run.
+    pub(crate) page: String,
+    pub(crate) name: String,
+    pub(crate) state: &'static str,
+}
+
+/// The files that are kept, the newest first.
+pub(crate) fn files<W: LookedWork>(desk: &Desk, name: impl Fn(&W) -> String) -> Vec<KeptFile> {
+    let file = |(id, work): (String, Arc<W>)| KeptFile {
+        page: format!("{}/{id}", W::PAGE),
+        name: views::line(&name(&work)),
+        state: match (work.goes_on(), work.run().state(), work.look().outcome().as_deref()) {
+            (true, ..) => "goes on",
+            (false, RunState::Ended(end), _) if ends_whole::<W>(&end) => "done",
+            (false, RunState::Ended(_), _) => "ended on its way; it can go on",
+            (false, _, Some(Err(_))) => "does not read; its page mends it",
+            (false, ..) => "looked at; nothing is done yet",
+        },
+    };
+    W::kept(desk).all().into_iter().map(file).collect()
 }
 
 /// Keeps new work, begins to look at it, and leads to its page.

@@ -87,7 +87,7 @@ withConsole("a page without the token posts in vain", async (opened) => {
     }, `${base}license/${id}/preview`),
   ]);
   assert.equal(posted.status(), 403);
-  assert.match(await page.textContent("body"), /of an earlier run/);
+  assert.match(await page.textContent("body"), /lacks the token of this run/);
 });
 
 withConsole("a link of another site opens nothing", async (opened, other) => {
