@@ -8,6 +8,7 @@ mod issue_many;
 mod many;
 mod move_in;
 mod pages;
+mod reading;
 mod refusals;
 mod sections;
 mod typed;

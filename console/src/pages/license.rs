@@ -9,10 +9,11 @@ use falconer_domain::LicenseId;
 use falconer_domain::seats::Seats;
 
 use crate::pages::change;
+use crate::pages::history::HistoryRows;
 use crate::reading::LicenseStory;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
-use crate::views::{self, AuditLine, DeviceLine, Fact};
+use crate::views::{self, DeviceLine, Fact};
 
 #[derive(Template)]
 #[template(path = "license.html")]
@@ -41,7 +42,7 @@ struct LicensePage {
     seats: u32,
     is_open: bool,
     is_closed: bool,
-    audit: Vec<AuditLine>,
+    history: HistoryRows,
 }
 
 /// The customer, as the fields of a correction begin.
@@ -49,12 +50,6 @@ struct Customer {
     user: String,
     email: String,
     name: String,
-}
-
-#[derive(Template)]
-#[template(path = "audit.html")]
-struct AuditRows {
-    audit: Vec<AuditLine>,
 }
 
 pub(crate) async fn show(
@@ -65,21 +60,10 @@ pub(crate) async fn show(
     let make = |shell: Arc<Shell>| async move {
         let id = named(&id)?;
         let story = shell.reads.license(&id).await?;
-        let audit = shell.reads.audit(&id).await?;
-        let audit = audit.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
+        let history = HistoryRows::of(&shell, &id, &shell.reads.audit(&id, None).await?);
         let done =
             fields.iter().find(|(name, _)| name == "done").and_then(|(_, action)| change::done(action));
-        Ok(html(&page(&shell, &story, audit, done)))
-    };
-    shell.answer(make).await
-}
-
-/// The rows of the history alone, for a page that keeps itself up to date.
-pub(crate) async fn audit(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
-    let make = |shell: Arc<Shell>| async move {
-        let rows = shell.reads.audit(&named(&id)?).await?;
-        let audit = rows.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
-        Ok(html(&AuditRows { audit }))
+        Ok(html(&page(&shell, &story, history, done)))
     };
     shell.answer(make).await
 }
@@ -89,7 +73,7 @@ pub(crate) fn named(id: &str) -> Result<LicenseId, Trouble> {
         .ok_or_else(|| Trouble::NotFound("the address of a license ends with its id (lic_…)".to_owned()))
 }
 
-fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option<String>) -> LicensePage {
+fn page(shell: &Shell, story: &LicenseStory, history: HistoryRows, done: Option<String>) -> LicensePage {
     let license = &story.row.license;
     let policy = story.standing.as_ref().map(|standing| standing.policy);
     let seats = policy.as_ref().map(|policy| Seats::of(license, policy, shell.clock.now()));
@@ -129,7 +113,7 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, done: Option
         seats: seats.map_or(1, |seats| seats.max),
         is_open: matches!(state.word, "active" | "pending" | "expired"),
         is_closed: matches!(state.word, "suspended" | "revoked") && license.replaced_by.is_none(),
-        audit,
+        history,
     }
 }
 

@@ -7,15 +7,16 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use falconer_aws::operator::IssuanceRecord;
-use falconer_domain::{License, LicenseId, Status};
+use falconer_domain::{License, LicenseId};
 use falconer_operator::search::SearchQuery;
 use jiff::civil::Date;
 
 use crate::forms::Form;
+use crate::license_state::LicenseState;
 use crate::reading::LicenseList;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
-use crate::views::LicenseLine;
+use crate::views::{LicenseLine, LineEnd};
 
 /// Spans of the filter by end, in days.
 const ENDING_DAYS: [u32; 4] = [7, 30, 90, 365];
@@ -30,10 +31,12 @@ struct LicensesPage {
     /// The link to the next page.
     next: Option<String>,
     unreadable: usize,
+    /// Licenses that the index has, although nothing ends for their customers.
+    left_out: usize,
     /// Spans of the filter by end, and whether the rows are of one.
     ending: [(u32, bool); 4],
     shown: Shown,
-    statuses: [&'static str; 4],
+    states: [&'static str; 5],
 }
 
 /// The licenses that a page shows.
@@ -63,18 +66,21 @@ pub(crate) async fn list(
 ) -> Response {
     let make = |shell: Arc<Shell>| async move {
         let filter = Filter::read(&fields)?;
-        let now = shell.clock.now();
+        let zone = shell.clock.zone_name();
+        let outside = || Trouble::BadInput("this day is outside the calendar".to_owned());
         let after = filter.after.as_ref();
         let (heading, kept, list, shown) = match (filter.day, filter.ending) {
             (Some(day), _) => {
-                let outside = || Trouble::BadInput("this day is outside the calendar".to_owned());
                 let (from, until) = shell.clock.span(day).ok_or_else(outside)?;
                 let list = shell.reads.ending(from, until, after).await?;
-                (format!("Ending on {day}"), format!("day={day}&"), list, Shown::OfDay)
+                (format!("Ending on {day}, a day of {zone}"), format!("day={day}&"), list, Shown::OfDay)
             }
             (None, Some(days)) => {
-                let list = shell.reads.ending(now, now.plus_days(days), after).await?;
-                let heading = format!("Ending within {days} days, the soonest first");
+                let (from, until) = shell.clock.days_ahead(days).ok_or_else(outside)?;
+                let list = shell.reads.ending(from, until, after).await?;
+                let heading = format!(
+                    "Ending within {days} days, by whole days of {zone} from today, the soonest first"
+                );
                 (heading, format!("ending={days}&"), list, Shown::Ending(days))
             }
             (None, None) => {
@@ -82,7 +88,7 @@ pub(crate) async fn list(
             }
         };
         let next = list.next.as_ref().map(|next| format!("licenses?{kept}after={next}"));
-        page(&shell, heading, &list, next, shown).await
+        page(&shell, String::new(), heading, &list, next, shown).await
     };
     shell.answer(make).await
 }
@@ -118,27 +124,31 @@ pub(crate) async fn found(State(shell): State<Arc<Shell>>, Path(id): Path<String
             0 => "No key, id, order, customer\u{2019}s id or entered e-mail is this text".to_owned(),
             _ => "Found by keys, ids and indexes".to_owned(),
         };
-        page(&shell, heading, &list, None, Shown::Found(id)).await
+        let found: Vec<_> = list.found.iter().map(|one| &one.0).collect();
+        let searched = query.shown(&*shell.reads.ring().await?, &found);
+        page(&shell, searched, heading, &list, None, Shown::Found(id)).await
     };
     shell.answer(make).await
 }
 
 async fn page(
     shell: &Shell,
+    searched: String,
     heading: String,
     list: &LicenseList,
     next: Option<String>,
     shown: Shown,
 ) -> Result<Response, Trouble> {
     Ok(html(&LicensesPage {
-        frame: shell.frame("Licenses", Section::Licenses),
+        frame: Frame { searched, ..shell.frame("Licenses", Section::Licenses) },
         heading,
         lines: lines(shell, &list.found).await?,
         next,
         unreadable: list.unreadable,
+        left_out: list.left_out,
         ending: ENDING_DAYS.map(|days| (days, shown.is_ending(days))),
         shown,
-        statuses: Status::ALL.map(Status::as_str),
+        states: LicenseState::ALL.map(LicenseState::word),
     }))
 }
 
