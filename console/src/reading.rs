@@ -62,6 +62,13 @@ pub(crate) struct LicenseList {
     pub(crate) left_out: usize,
 }
 
+/// The place of a license in a list by ends.
+pub(crate) struct EndPlace {
+    pub(crate) id: LicenseId,
+    /// The end that it had when the list was shown.
+    pub(crate) end: Option<UnixMillis>,
+}
+
 /// Rows of a license's history, the newest first: at most [`AUDIT_ROWS`], fewer where changes have a row that says from
 /// where they were asked.
 pub(crate) struct History {
@@ -154,14 +161,13 @@ impl ReadService {
         &self,
         from: UnixMillis,
         until: UnixMillis,
-        after: Option<&LicenseId>,
+        after: Option<&EndPlace>,
     ) -> Result<LicenseList, Trouble> {
-        let ids = self.store.licenses_ending(from, until).await?;
-        let begin =
-            after.and_then(|after| ids.iter().position(|id| id == after)).map_or(0, |place| place + 1);
+        let ends = self.store.ends_between(from, until).await?;
+        let begin = after.map_or(0, |after| after.place_in(&ends));
         let mut found = Vec::new();
         let mut left_out = 0;
-        for id in ids.into_iter().skip(begin) {
+        for (id, _) in ends.into_iter().skip(begin) {
             if found.len() > PAGE_ROWS {
                 break;
             }
@@ -250,6 +256,17 @@ impl ReadService {
     /// The configured product, else the built-in one.
     pub(crate) fn product(&self) -> Option<Product> {
         Product::parse(&self.product.as_deref().unwrap_or("QF").trim().to_uppercase())
+    }
+}
+
+impl EndPlace {
+    /// Returns where the list goes on. A license that has left its place since is passed over: those of its end come
+    /// again, and none is left out.
+    fn place_in(&self, ends: &[(LicenseId, UnixMillis)]) -> usize {
+        let is_here =
+            |(id, end): &(LicenseId, UnixMillis)| *id == self.id && self.end.is_none_or(|it| it == *end);
+        let here = ends.iter().position(is_here).map(|place| place + 1);
+        here.unwrap_or_else(|| self.end.map_or(0, |it| ends.partition_point(|(_, end)| *end < it)))
     }
 }
 

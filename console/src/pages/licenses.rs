@@ -7,13 +7,13 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use falconer_aws::operator::IssuanceRecord;
-use falconer_domain::{License, LicenseId};
+use falconer_domain::{License, LicenseId, UnixMillis};
 use falconer_operator::search::SearchQuery;
 use jiff::civil::Date;
 
 use crate::forms::Form;
 use crate::license_state::LicenseState;
-use crate::reading::LicenseList;
+use crate::reading::{EndPlace, LicenseList};
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::views::{LicenseLine, LineEnd};
@@ -58,6 +58,8 @@ struct Filter {
     /// The day on which licenses end.
     day: Option<Date>,
     after: Option<LicenseId>,
+    /// The end of that license in a list by ends.
+    end: Option<UnixMillis>,
 }
 
 pub(crate) async fn list(
@@ -68,26 +70,31 @@ pub(crate) async fn list(
         let filter = Filter::read(&fields)?;
         let zone = shell.clock.zone_name();
         let outside = || Trouble::BadInput("this day is outside the calendar".to_owned());
-        let after = filter.after.as_ref();
+        let place = filter.after.clone().map(|id| EndPlace { id, end: filter.end });
         let (heading, kept, list, shown) = match (filter.day, filter.ending) {
             (Some(day), _) => {
                 let (from, until) = shell.clock.span(day).ok_or_else(outside)?;
-                let list = shell.reads.ending(from, until, after).await?;
+                let list = shell.reads.ending(from, until, place.as_ref()).await?;
                 (format!("Ending on {day}, a day of {zone}"), format!("day={day}&"), list, Shown::OfDay)
             }
             (None, Some(days)) => {
                 let (from, until) = shell.clock.days_ahead(days).ok_or_else(outside)?;
-                let list = shell.reads.ending(from, until, after).await?;
+                let list = shell.reads.ending(from, until, place.as_ref()).await?;
                 let heading = format!(
                     "Ending within {days} days, by whole days of {zone} from today, the soonest first"
                 );
                 (heading, format!("ending={days}&"), list, Shown::Ending(days))
             }
-            (None, None) => {
-                ("All, in no order".to_owned(), String::new(), shell.reads.page(after).await?, Shown::All)
-            }
+            (None, None) => (
+                "All, in no order".to_owned(),
+                String::new(),
+                shell.reads.page(filter.after.as_ref()).await?,
+                Shown::All,
+            ),
         };
-        let next = list.next.as_ref().map(|next| format!("licenses?{kept}after={next}"));
+        let end = list.found.last().and_then(|last| last.0.expires_at).filter(|_| !kept.is_empty());
+        let end = end.map(|end| format!("&end={}", end.0)).unwrap_or_default();
+        let next = list.next.as_ref().map(|next| format!("licenses?{kept}after={next}{end}"));
         page(&shell, String::new(), heading, &list, next, shown).await
     };
     shell.answer(make).await
@@ -196,6 +203,7 @@ impl Filter {
                     let sentence = |_| Trouble::BadInput("a day is written as 2027-03-01".to_owned());
                     filter.day = Some(value.parse().map_err(sentence)?);
                 }
+                "end" => filter.end = value.parse().ok().map(UnixMillis),
                 "after" => {
                     let sentence = || {
                         Trouble::BadInput("a page of the list goes on after a license id (lic_…)".to_owned())

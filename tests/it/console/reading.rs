@@ -129,7 +129,7 @@ fn suspended_and_revoked_are_not_ending() {
         stack.license_id(&stack.put(fixture.with(move |new, _| new.license.status = status)))
     };
     let [active, pending] = [Status::Active, Status::Pending].map(of);
-    [Status::Suspended, Status::Revoked].map(of);
+    let _ended = [Status::Suspended, Status::Revoked].map(of);
     let (suspended, reinstated) = (of(Status::Active), of(Status::Suspended));
     told(&stack, &["suspend", suspended.as_str()]);
     told(&stack, &["reinstate", reinstated.as_str()]);
@@ -159,6 +159,33 @@ fn suspended_and_revoked_are_not_ending() {
     told(&stack, &["note", suspended.as_str(), "asked again"]);
     assert_eq!(stack.item(&suspended)["expiry_month"], Value::Null);
     agree(&ending);
+}
+
+/// The last license of a page leaves the list, or ends later, while somebody reads the page.
+#[test]
+fn lists_by_end_go_on_behind_who_has_left() {
+    let stack = TestStack::start();
+    let end = |day: u32| Fixture::pro().ending(now().plus_days(1 + day / 3));
+    let ids: Vec<_> = (0..70).map(|day| stack.license_id(&stack.put(end(day))).to_string()).collect();
+    let browser = Browser::open(&stack, &[]);
+    for change in [&["suspend"][..], &["extend", "--days", "5"]] {
+        let first = browser.get("licenses?ending=90");
+        let shown = first.body.split("name=\"license\" value=\"").skip(1);
+        let shown: Vec<_> = shown.map(|row| row.split('"').next().unwrap().to_owned()).collect();
+        let (last, kept) = shown.split_last().unwrap();
+        assert_eq!(shown.len(), 50);
+        told(&stack, &[&[change[0], last.as_str()], &change[1..]].concat());
+        let (next, _) = first.body.split_once("\" rel=\"next\"").unwrap();
+        let next = next.rsplit(&browser.base).next().unwrap().replace("&#38;", "&");
+        let rest = listed(&browser, &next);
+        let all: BTreeSet<_> = kept.iter().chain(&rest).collect();
+        let missing = ids.iter().filter(|id| !all.contains(id)).count();
+        assert!(missing <= usize::from(change[0] == "suspend"), "{missing} after {change:?}");
+        assert!(rest.len() <= 24, "not from the beginning: {} after {change:?}", rest.len());
+        if change[0] == "suspend" {
+            told(&stack, &["reinstate", last.as_str()]);
+        }
+    }
 }
 
 /// The table, the sentence, the facts, the history and Explain name one moment, in the reader's zone with UTC beside.
