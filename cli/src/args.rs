@@ -247,7 +247,7 @@ pub(crate) struct List {
     /// The customer's name, or a part of it; looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) name: Option<String>,
-    /// Licenses that end within this number of days
+    /// Licenses that end within this number of days, without suspended and revoked ones
     #[arg(long, group = "filter", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_525))]
     pub(crate) expiring: Option<u32>,
     /// Licenses whose maintenance ends within this number of days; looks through the whole table

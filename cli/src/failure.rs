@@ -26,7 +26,7 @@ use falconer_operator::rotation::RotationError;
 use falconer_operator::sealed::Unsealed;
 use falconer_operator::time::BadTime;
 use falconer_operator::words::{self, TooLong};
-use falconer_operator::{catalog, license_service::FindError};
+use falconer_operator::{catalog, license_reader::FindError};
 use serde_json::{Value, json};
 
 use crate::output::{self, OutputError};

@@ -7,9 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::config::{self, Settings, local};
 use anyhow::{Context, Result};
 use falconer_aws::clients::Operator;
-use falconer_aws::keyring::RingWriter;
+use falconer_aws::keyring::{RingReader, RingWriter};
 use falconer_aws::operator::{Caller, StackMetrics, stacks};
-use falconer_aws::{Clients, Store};
+use falconer_aws::{Clients, Store, StoreReader};
 use falconer_console::{Access, IDLE, MetricsSource, Setup};
 use falconer_domain::{KeyRing, UnixMillis};
 use falconer_operator::license_service::LicenseService;
@@ -79,9 +79,14 @@ async fn console(
     command: args::Console,
     words: Vec<String>,
 ) -> Result<()> {
+    let (tables, secret) = (store(&operator.clients, settings)?, ring_writer(&operator.clients, settings)?);
+    let access = if command.read_only {
+        Access::ReadOnly(StoreReader::clone(&tables), RingReader::clone(&secret))
+    } else {
+        Access::Full(tables.signed_by(Caller::of(operator)), secret)
+    };
     let setup = Setup {
-        store: store(&operator.clients, settings)?.signed_by(Caller::of(operator)),
-        keyring: ring_writer(&operator.clients, settings)?,
+        access,
         metrics: metrics(operator, settings),
         actor: actor(settings)?,
         product: settings.product.clone(),
@@ -89,7 +94,6 @@ async fn console(
         command: words,
         zone: TimeZone::system(),
         now,
-        access: if command.read_only { Access::ReadOnly } else { Access::Full },
         idle: IDLE,
         files: command.files.clone(),
     };

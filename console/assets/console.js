@@ -8,7 +8,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
   if (event.key === "/") {
     event.preventDefault();
-    document.getElementById("search").focus();
+    document.getElementById("search").select();
   } else if (event.key === "?") {
     event.preventDefault();
     help.showModal();
@@ -73,12 +73,19 @@ function copyable(text) {
 
 // Loads a part again every few seconds, while somebody can see it. The header keeps no console open.
 function live(part) {
-  const late = document.createElement("p");
-  late.className = "notice warn";
-  late.role = "status";
-  late.hidden = true;
-  late.textContent = "This part is not up to date: nothing answers. It is asked for again.";
-  part.after(late);
+  const notice = (kind, text) => {
+    const made = document.createElement("p");
+    made.className = kind;
+    made.role = "status";
+    made.hidden = true;
+    made.textContent = text;
+    part.after(made);
+    return made;
+  };
+  const late = notice("notice warn", "This part is not up to date: nothing answers. It is asked for again.");
+  const waiting = notice("hint", "Newer rows wait until the focus leaves these.");
+  const above = notice("hint", "Newer rows are at the top of these.");
+  part.addEventListener("scroll", () => { if (part.scrollTop === 0) above.hidden = true; });
   const ask = async () => {
     if (document.hidden) return again();
     try {
@@ -87,7 +94,10 @@ function live(part) {
       if (!answer.ok) return again();
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const source = part.dataset.part ? page.querySelector(part.dataset.part) : page.body;
-      const held = part.contains(document.activeElement);
+      // A part that scrolls has the focus itself and goes on; what lies in it keeps the focus, and the part waits.
+      const held = part !== document.activeElement && part.contains(document.activeElement);
+      const differs = source && source.textContent !== part.textContent;
+      waiting.hidden = !held || !differs || Boolean(part.dataset.part);
       const ends = part.dataset.part && source && !source.dataset.live;
       if (held && !ends) {
         // The button that has the focus stays; what it is about goes on.
@@ -97,7 +107,12 @@ function live(part) {
         }
         return again();
       }
-      if (source && source.textContent !== part.textContent) part.replaceChildren(...source.childNodes);
+      if (differs) {
+        const below = part.scrollHeight - part.scrollTop;
+        above.hidden = part.scrollTop === 0;
+        part.replaceChildren(...source.childNodes);
+        if (!above.hidden) part.scrollTop = part.scrollHeight - below;
+      }
       if (ends) {
         part.tabIndex = -1;
         if (held) part.focus();

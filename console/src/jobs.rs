@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use falconer_aws::operator::IssuanceRecord;
-use falconer_domain::{License, Status};
+use falconer_domain::License;
 use falconer_operator::search::SearchQuery;
 
 use crate::kept::Keepable;
+use crate::license_state::LicenseState;
 use crate::shell::Shell;
 use crate::trouble::Trouble;
 
@@ -19,8 +20,8 @@ pub(crate) const MAX_FOUND: usize = 500;
 pub(crate) enum Wanted {
     /// Those that fit a text. It may hold a key.
     Text(String),
-    /// Those of a status.
-    Of(Status),
+    /// Those of a state.
+    Of(LicenseState),
 }
 
 /// A look. No `Debug`: it is about people.
@@ -95,13 +96,13 @@ impl Look {
     }
 
     async fn look(&self, shell: &Shell) -> Result<usize, Trouble> {
-        let ring = shell.reads.ring().await?;
+        let (ring, now) = (shell.reads.ring().await?, shell.clock.now());
         let query = match &self.wanted {
             Wanted::Text(text) => SearchQuery::read(text),
             Wanted::Of(_) => None,
         };
         let is_wanted = |license: &License, issuance: &IssuanceRecord| match (&self.wanted, &query) {
-            (Wanted::Of(status), _) => license.status == *status,
+            (Wanted::Of(state), _) => LicenseState::of(license, now) == *state,
             (Wanted::Text(_), Some(query)) => query.fits(license, issuance, &ring) || query.is_noted(license),
             (Wanted::Text(_), None) => false,
         };

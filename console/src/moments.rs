@@ -3,9 +3,9 @@
 use askama::Template;
 use falconer_domain::UnixMillis;
 use falconer_operator::time;
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 
 /// The reader's clock: the console runs on the reader's own machine.
 pub(crate) struct Clock {
@@ -67,6 +67,19 @@ impl Clock {
         Some((UnixMillis(begin(day)?), UnixMillis(begin(day.tomorrow().ok()?)? - 1)))
     }
 
+    /// The first millisecond of today and the last one of a day so many days later, in the reader's zone: figures and
+    /// lists of the next days share these bounds.
+    pub(crate) fn days_ahead(&self, days: u32) -> Option<(UnixMillis, UnixMillis)> {
+        let today = self.date(self.now())?;
+        let last = today.checked_add(Span::new().try_days(days).ok()?).ok()?;
+        Some((self.span(today)?.0, self.span(last)?.1))
+    }
+
+    /// The name of the reader's zone.
+    pub(crate) fn zone_name(&self) -> &str {
+        self.zone.iana_name().unwrap_or("this machine\u{2019}s zone")
+    }
+
     /// A moment as one line of text.
     pub(crate) fn text(&self, at: UnixMillis) -> String {
         let Moment { local, utc, .. } = self.moment(at);
@@ -103,6 +116,26 @@ mod tests {
         assert_eq!(shown("Europe/Berlin"), "2027-01-15 13:00 (12:00 UTC)");
         assert_eq!(shown("Pacific/Kiritimati"), "2027-01-16 02:00 (2027-01-15 12:00 UTC)");
         assert_eq!(Clock::new(TimeZone::UTC, || NOON).text(UnixMillis(i64::MAX)), "after the year 9999");
+    }
+
+    /// A day has 23 hours where the clock is put on, and 25 where it is put back.
+    #[test]
+    fn days_ahead_are_whole_across_a_clock_change() {
+        const HOUR: i64 = 3_600_000;
+        let at = |text: &str| UnixMillis(text.parse::<Timestamp>().unwrap().as_millisecond());
+        for (now, zone, hours) in [
+            ((|| UnixMillis(1_806_186_600_000)) as fn() -> UnixMillis, "UTC", 72),
+            (|| UnixMillis(1_806_186_600_000), "Europe/Berlin", 71),
+            (|| UnixMillis(1_824_935_400_000), "Europe/Berlin", 73),
+        ] {
+            let clock = Clock::new(TimeZone::get(zone).unwrap(), now);
+            let (from, until) = clock.days_ahead(2).unwrap();
+            assert_eq!(until.0 + 1 - from.0, hours * HOUR, "{zone}");
+            assert!(from <= now() && clock.date(from) == clock.date(now()), "{zone}");
+        }
+        let clock = Clock::new(TimeZone::get("Europe/Berlin").unwrap(), || UnixMillis(1_806_186_600_000));
+        assert_eq!(clock.days_ahead(0).unwrap().0, at("2027-03-26T23:00:00Z"));
+        assert_eq!(clock.days_ahead(u32::MAX), None);
     }
 
     #[test]

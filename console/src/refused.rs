@@ -45,9 +45,9 @@ impl MetricsSource {
 }
 
 /// Asks CloudWatch. Runs on the worker's thread.
-pub(crate) async fn ask(shell: &Shell) -> Result<Refused, Trouble> {
+pub(crate) async fn ask(shell: &Shell) -> Result<Option<Refused>, Trouble> {
     let metrics = shell.metrics.metrics().map_err(|why| Trouble::NotFound(why.to_owned()))?;
     let at = shell.clock.now();
     let refusals = Refusals::of_days(metrics, DAYS, at).await?;
-    Ok(Refused { at, refusals })
+    Ok(Some(Refused { at, refusals }))
 }

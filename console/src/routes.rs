@@ -12,8 +12,8 @@ use crate::bulk_issue::BulkIssue;
 use crate::guard::{self, Guard};
 use crate::move_in::MoveIn;
 use crate::pages::{
-    bulk, catalog, change, confirm, explain, home, issue, issue_many, keyring, license, licenses, look,
-    move_in, work,
+    bulk, catalog, change, confirm, explain, history, home, issue, issue_many, keyring, license, licenses,
+    look, move_in, work,
 };
 use crate::shell::{Desk, Shell};
 use crate::{again, answers, assets, trouble::Trouble};
@@ -27,6 +27,7 @@ pub(crate) fn pages(shell: &Arc<Shell>) -> Router {
         .route(&at(""), get(home::show))
         .route(&at("answer/{id}"), get(answers::show))
         .route(&at("count"), post(home::count))
+        .route(&at("count/stop"), post(home::stop_counting))
         .route(&at("chart.svg"), get(home::chart))
         .route(&at("refusals"), post(home::ask_for_refusals))
         .route(&at("refusals.svg"), get(home::refusals_chart))
@@ -40,7 +41,8 @@ pub(crate) fn pages(shell: &Arc<Shell>) -> Router {
         .route(&at("look/{id}"), get(look::show))
         .route(&at("look/{id}/stop"), post(look::stop))
         .route(&at("license/{id}"), get(license::show))
-        .route(&at("license/{id}/audit"), get(license::audit))
+        .route(&at("license/{id}/audit"), get(history::newest))
+        .route(&at("license/{id}/history"), get(history::show))
         .route(&at("license/{id}/explain"), get(explain::show).post(explain::ask))
         .route(&at("catalog"), get(catalog::show))
         .route(&at("keyring"), get(keyring::show))

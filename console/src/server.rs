@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use falconer_aws::Store;
-use falconer_aws::keyring::RingWriter;
+use falconer_aws::keyring::{RingReader, RingWriter};
+use falconer_aws::{Store, StoreReader};
 use falconer_domain::UnixMillis;
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 
 use crate::command_line::CommandLine;
+use crate::counts::CountProgress;
 use crate::guard::{Guard, GuardError};
 use crate::inputs::KeyFolder;
 use crate::kept::Kept;
@@ -35,10 +36,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Everything that a console works with.
 pub struct Setup {
-    /// The tables.
-    pub store: Store,
-    /// The secret.
-    pub keyring: RingWriter,
+    /// The tables and the secret, and so the rights of the console.
+    pub access: Access,
     /// The metrics of the functions.
     pub metrics: MetricsSource,
     /// The name in the audit.
@@ -53,21 +52,44 @@ pub struct Setup {
     pub zone: TimeZone,
     /// The clock.
     pub now: fn() -> UnixMillis,
-    /// The rights of the console.
-    pub access: Access,
     /// The folder for files of keys and of refused rows that runs leave. It is made with the first of them.
     pub files: PathBuf,
     /// Time without a request after which it ends.
     pub idle: Duration,
 }
 
-/// The rights of a console.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The tables and the secret of a console, with or without the means to write.
 pub enum Access {
     /// Read and change.
+    Full(Store, RingWriter),
+    /// Read. Neither of the two types has a method that writes, and no way leads from them to one that has.
+    ReadOnly(StoreReader, RingReader),
+}
+
+/// The rights of a console, for its pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// Forms of changes are shown.
     Full,
-    /// Read. Nothing that writes is made.
+    /// They are left out.
     ReadOnly,
+}
+
+impl Access {
+    fn reads(&self, product: Option<String>) -> ReadService {
+        let (store, secret): (&StoreReader, &RingReader) = match self {
+            Self::Full(store, keyring) => (store, keyring),
+            Self::ReadOnly(store, keyring) => (store, keyring),
+        };
+        ReadService::new(store.clone(), secret.clone(), product)
+    }
+
+    const fn rights(&self) -> Rights {
+        match self {
+            Self::Full(..) => Rights::Full,
+            Self::ReadOnly(..) => Rights::ReadOnly,
+        }
+    }
 }
 
 /// Why a console did not start.
@@ -149,10 +171,8 @@ impl Console {
 }
 
 fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router {
-    let Setup { store, keyring, metrics, actor, product, place, command, zone, now, access, files, .. } =
-        setup;
-    let keyring = Arc::new(keyring);
-    let reads = Arc::new(ReadService::new(store.clone(), Arc::clone(&keyring), product));
+    let Setup { access, metrics, actor, product, place, command, zone, now, files, .. } = setup;
+    let reads = Arc::new(access.reads(product));
     let shell = Arc::new(Shell {
         guard,
         clock: Clock::new(zone, now),
@@ -161,19 +181,20 @@ fn application(setup: Setup, guard: Arc<Guard>, worker: Worker) -> axum::Router 
         command: CommandLine::new(command),
         place,
         actor: actor.clone(),
-        access,
+        rights: access.rights(),
         answers: Kept::new(),
         drafts: Kept::at_most(MAX_DRAFTS),
         searches: Kept::new(),
         looks: Kept::new(),
         counts: OnDemand::new(),
+        counting: CountProgress::default(),
         metrics,
         refused: OnDemand::new(),
     });
     let pages = routes::pages(&shell);
     let app = match access {
-        Access::ReadOnly => pages,
-        Access::Full => {
+        Access::ReadOnly(..) => pages,
+        Access::Full(store, keyring) => {
             let writes = WriteService::new(store, keyring, reads, actor);
             let desk = Desk {
                 shell: Arc::clone(&shell),

@@ -11,7 +11,7 @@ use crate::answers::FormAnswer;
 use crate::bulk_change::BulkChange;
 use crate::bulk_issue::BulkIssue;
 use crate::command_line::CommandLine;
-use crate::counts::Counts;
+use crate::counts::{CountProgress, Counts};
 use crate::filters;
 use crate::guard::Guard;
 use crate::inputs::KeyFolder;
@@ -23,7 +23,7 @@ use crate::on_demand::OnDemand;
 use crate::pages::confirm::Plan;
 use crate::reading::ReadService;
 use crate::refused::{MetricsSource, Refused};
-use crate::server::Access;
+use crate::server::Rights;
 use crate::trouble::Trouble;
 use crate::typed_form::Typed;
 use crate::worker::Worker;
@@ -38,13 +38,14 @@ pub(crate) struct Shell {
     pub(crate) command: CommandLine,
     pub(crate) place: String,
     pub(crate) actor: String,
-    pub(crate) access: Access,
+    pub(crate) rights: Rights,
     pub(crate) answers: Kept<FormAnswer>,
     /// Forms that were sent, by the ids of their pages.
     pub(crate) drafts: Kept<Typed>,
     pub(crate) searches: Kept<String>,
     pub(crate) looks: Kept<Look>,
     pub(crate) counts: OnDemand<Counts>,
+    pub(crate) counting: CountProgress,
     pub(crate) metrics: MetricsSource,
     pub(crate) refused: OnDemand<Refused>,
 }
@@ -67,8 +68,10 @@ pub(crate) struct Frame {
     pub(crate) csrf: String,
     pub(crate) place: String,
     pub(crate) actor: String,
+    /// The text that was searched for, in the form in which a page may repeat it.
+    pub(crate) searched: String,
     pub(crate) section: Section,
-    pub(crate) access: Access,
+    pub(crate) rights: Rights,
 }
 
 /// The part of the console that a page belongs to.
@@ -94,7 +97,7 @@ struct TroublePage {
 
 impl Frame {
     pub(crate) fn writes(&self) -> bool {
-        self.access == Access::Full
+        self.rights == Rights::Full
     }
 }
 
@@ -106,8 +109,9 @@ impl Shell {
             csrf: self.guard.csrf().to_owned(),
             place: self.place.clone(),
             actor: self.actor.clone(),
+            searched: String::new(),
             section,
-            access: self.access,
+            rights: self.rights,
         }
     }
 

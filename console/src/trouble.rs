@@ -6,7 +6,8 @@ use falconer_aws::keyring::RingWriteError;
 use falconer_aws::operator::MetricsError;
 use falconer_operator::issue::IssueError;
 use falconer_operator::keyring::operations::KeyringError;
-use falconer_operator::license_service::{ChangeError, FindError};
+use falconer_operator::license_reader::FindError;
+use falconer_operator::license_service::ChangeError;
 use falconer_operator::outage::Outage;
 use falconer_operator::words;
 

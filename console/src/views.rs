@@ -12,6 +12,7 @@ use falconer_domain::{License, LicenseId, Status, UnixMillis};
 use falconer_operator::{audit_words, words};
 
 use crate::grants;
+use crate::license_state::LicenseState;
 use crate::moments::{Clock, Moment};
 use crate::reading::LicenseStory;
 
@@ -24,7 +25,7 @@ pub(crate) struct LicenseLine {
     pub(crate) key_hint: String,
     pub(crate) state: StateTag,
     pub(crate) tier: String,
-    pub(crate) ends: String,
+    pub(crate) ends: LineEnd,
     /// Sorts ends as texts; those that never end come last.
     pub(crate) ends_order: String,
     pub(crate) seats: String,
@@ -33,6 +34,14 @@ pub(crate) struct LicenseLine {
     pub(crate) seen_order: i64,
     pub(crate) transfers: u32,
     pub(crate) note: String,
+}
+
+/// The end of a license, in a row of a table.
+pub(crate) enum LineEnd {
+    /// A moment.
+    At(Moment),
+    /// The term of a license that has no end yet, or never has one.
+    Term(String),
 }
 
 /// A word for the state of a license, and its colour.
@@ -77,14 +86,8 @@ pub(crate) struct AuditLine {
 
 impl StateTag {
     pub(crate) fn of(license: &License, now: UnixMillis) -> Self {
-        let (word, tone) = match license.status {
-            Status::Revoked => ("revoked", "bad"),
-            Status::Suspended => ("suspended", "warn"),
-            Status::Pending => ("pending", "quiet"),
-            Status::Active if license.has_expired(now) => ("expired", "warn"),
-            Status::Active => ("active", "good"),
-        };
-        Self { word, tone }
+        let state = LicenseState::of(license, now);
+        Self { word: state.word(), tone: state.tone() }
     }
 }
 
@@ -104,9 +107,9 @@ impl LicenseLine {
             state: StateTag::of(license, clock.now()),
             tier: license.tier.to_string(),
             ends: match (license.expires_at, license.duration_days) {
-                (Some(at), _) => falconer_operator::time::day_shown(at),
-                (None, Some(days)) => format!("+{days} days"),
-                (None, None) => "never".to_owned(),
+                (Some(at), _) => LineEnd::At(clock.moment(at)),
+                (None, Some(days)) => LineEnd::Term(format!("+{days} days")),
+                (None, None) => LineEnd::Term("never".to_owned()),
             },
             ends_order: license
                 .expires_at
@@ -124,7 +127,6 @@ impl LicenseLine {
 /// One sentence about the state of a license.
 pub(crate) fn sentence(license: &License, seats: Option<Seats>, clock: &Clock) -> String {
     let now = clock.now();
-    let day = falconer_operator::time::day_shown;
     let begun = match (license.status, license.expires_at, license.duration_days) {
         (Status::Revoked, ..) => "Revoked: its key opens nothing".to_owned(),
         (Status::Suspended, ..) => "Suspended until somebody reinstates it".to_owned(),
@@ -133,9 +135,11 @@ pub(crate) fn sentence(license: &License, seats: Option<Seats>, clock: &Clock) -
         }
         (Status::Pending, ..) => "Not activated yet".to_owned(),
         (Status::Active, Some(end), _) if end <= now => {
-            format!("Ended on {}, {}", day(end), clock.distance(end))
+            format!("Ended {}, {}", clock.text(end), clock.distance(end))
         }
-        (Status::Active, Some(end), _) => format!("Active until {}, {}", day(end), clock.distance(end)),
+        (Status::Active, Some(end), _) => {
+            format!("Active until {}, {}", clock.text(end), clock.distance(end))
+        }
         (Status::Active, None, _) => "Active, and it never ends".to_owned(),
     };
     let taken = seats.map_or_else(String::new, |seats| {
@@ -218,7 +222,7 @@ pub(crate) fn devices(story: &LicenseStory, clock: &Clock) -> Vec<DeviceLine> {
 pub(crate) fn audit_line(row: &AuditRecord, clock: &Clock) -> AuditLine {
     let is_refusal = falconer_domain::Code::named(&row.code).is_some_and(|code| code.status() >= 400);
     let of_client = row.actor.is_none();
-    let mut told: Vec<_> = audit_words::told(row).map(|text| line(&text)).collect();
+    let mut told: Vec<_> = audit_words::told(row, &|at| clock.text(at)).map(|text| line(&text)).collect();
     told.extend(row.device.as_deref().map(line));
     told.extend(row.origin.as_deref().map(|origin| format!("from {}", line(origin))));
     AuditLine {

@@ -25,7 +25,7 @@ use crate::trouble::Trouble;
 /// The tables and the secret, to be written. No `Debug`: it reads the ring.
 pub(crate) struct WriteService {
     store: Store,
-    keyring: Arc<RingWriter>,
+    keyring: RingWriter,
     reads: Arc<ReadService>,
     actor: String,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Erasable {
 impl WriteService {
     pub(crate) const fn new(
         store: Store,
-        keyring: Arc<RingWriter>,
+        keyring: RingWriter,
         reads: Arc<ReadService>,
         actor: String,
     ) -> Self {

@@ -10,6 +10,7 @@ mod many;
 mod mended;
 mod move_in;
 mod pages;
+mod reading;
 mod refusals;
 mod sections;
 mod sent;

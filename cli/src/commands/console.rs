@@ -10,7 +10,10 @@ use crate::output;
 
 /// Serves the console until Ctrl-C, or until nobody has used it for an hour.
 pub(crate) async fn run(setup: Setup, arguments: &args::Console, options: OutputOptions) -> Result<()> {
-    let access = setup.access;
+    let does = match &setup.access {
+        Access::Full(..) => "shows and changes licenses",
+        Access::ReadOnly(..) => "shows licenses and changes nothing",
+    };
     let end = interruption();
     let console = Console::open(setup, arguments.port).await?;
     let file = console.file().context("the console was opened before it began")?;
@@ -19,10 +22,6 @@ pub(crate) async fn run(setup: Setup, arguments: &args::Console, options: Output
         let (address, file) = (console.address().to_string(), shown.to_string());
         output::document_to_be_read(&json!({ "address": address, "file": file }))?;
     } else {
-        let does = match access {
-            Access::Full => "shows and changes licenses",
-            Access::ReadOnly => "shows licenses and changes nothing",
-        };
         output::line(format!("The console on {} {does}. Ctrl-C ends it.", console.address()))?;
         output::line(format!("This file opens it, once, and only for you: {shown}"))?;
     }

@@ -66,7 +66,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, explain: &args::Explain) -
     lines.push(String::new());
     for check in checks {
         let mark = if check.refusal.is_some() { "FAILED" } else { "ok" };
-        lines.push(format!("  {mark:<6}  {:<17} {}", check.name, compared(&check.compared)));
+        lines.push(format!("  {mark:<6}  {:<17} {}", check.name, compared(&check.compared, &time::shown)));
     }
     if let Some(device) = device {
         lines.push(format!("\nThe hardware is that of {device}."));
@@ -143,7 +143,7 @@ fn check_json(check: &Check) -> Value {
     json!({
         "name": check.name,
         "passed": check.refusal.is_none(),
-        "compared": compared(&check.compared),
+        "compared": compared(&check.compared, &time::shown),
         "code": check.refusal.map(|refusal| refusal.code().name()),
     })
 }

@@ -25,7 +25,7 @@ pub(crate) async fn run(context: &CommandContext<'_>, stats: &Stats) -> Result<(
         })
         .await?;
     context.progress("Looking through the whole audit …");
-    statistics.read_audit(context.store).await?;
+    statistics.read_audit(context.store, |_| ControlFlow::Continue(())).await?;
     if let Some(file) = &stats.chart {
         draw(&statistics, file)?;
     }

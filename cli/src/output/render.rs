@@ -292,7 +292,7 @@ pub(crate) fn refusals_counted(statistics: &Statistics) -> String {
 pub(crate) fn audit_text<'a>(rows: impl IntoIterator<Item = &'a AuditRecord>) -> String {
     let mut table = table(&["When", "Action", "Code", "Who", "What"]);
     for row in rows {
-        let mut what: Vec<_> = audit_words::told(row).collect();
+        let mut what: Vec<_> = audit_words::told(row, &time::shown).collect();
         what.extend(row.device.clone());
         what.extend(row.reason.as_ref().map(|reason| format!("“{reason}”")));
         let what: Vec<_> = what.iter().map(|text| words::line(text)).collect();
@@ -317,7 +317,7 @@ fn who(row: &AuditRecord) -> impl Iterator<Item = &str> {
 pub(crate) fn audit_line(row: &AuditRecord) -> String {
     let who = who(row).collect::<Vec<_>>().join(" ");
     let mut line = format!("{}  {}  {}  {who}", moment(row.moment()), row.action, row.code);
-    for change in audit_words::told(row).chain(row.device.clone()) {
+    for change in audit_words::told(row, &time::shown).chain(row.device.clone()) {
         line.push_str("  ");
         line.push_str(&change);
     }

@@ -15,12 +15,13 @@ use falconer_operator::license_change::LicenseChange;
 use crate::changes::{self, Asked};
 use crate::forms::Form;
 use crate::pages::confirm::{Plan, Preview, key_shown, previewed};
+use crate::pages::history::HistoryRows;
 use crate::pages::license::{self, named};
 use crate::reading::LicenseStory;
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::typed_form::FormPage;
-use crate::views::{self, AuditLine, FactChange};
+use crate::views::{self, FactChange};
 use crate::writing::Seen;
 
 /// A change of a license that a person has seen. No `Debug`: it may be about a person.
@@ -39,7 +40,7 @@ struct ChangedPage {
     frame: Frame,
     id: String,
     sentence: String,
-    audit: Vec<AuditLine>,
+    history: HistoryRows,
 }
 
 /// Shows what a change will do, and keeps it for the confirmation.
@@ -275,6 +276,6 @@ async fn changed_meanwhile(shell: &Shell, plan: &LicensePlan) -> Result<Response
     let sentence =
         "Somebody has changed this license since you looked at it. Nothing of yours was done.".to_owned();
     let frame = shell.frame("Changed meanwhile", Section::Licenses);
-    let page = ChangedPage { frame, id: plan.id.to_string(), sentence, audit };
+    let page = ChangedPage { frame, id: plan.id.to_string(), sentence, history: HistoryRows::whole(audit) };
     Ok((StatusCode::CONFLICT, html(&page)).into_response())
 }

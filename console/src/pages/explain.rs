@@ -132,7 +132,7 @@ fn page(
     let lines = |rows: &[_]| rows.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
     let check = |check: &falconer_domain::verify::Check| CheckLine {
         name: check.name.replace('_', " "),
-        compared: compared(&check.compared),
+        compared: compared(&check.compared, &|at| shell.clock.text(at)),
         failed: check.refusal.is_some(),
         code: check.refusal.map_or("", |refusal| refusal.code().name()),
     };

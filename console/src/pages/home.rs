@@ -12,8 +12,9 @@ use falconer_operator::refusals;
 use tokio::task::spawn_local;
 
 use crate::calendar::{self, Day};
-use crate::counts::{self, Counts, DAYS};
+use crate::counts::{self, CountProgress, Counts, DAYS};
 use crate::filters;
+use crate::license_state::LicenseState;
 use crate::moments::Moment;
 use crate::refused::{self, Refused};
 use crate::shell::{Frame, Section, Shell, html};
@@ -30,7 +31,9 @@ struct HomePage {
     product: String,
     catalog: String,
     counts: Option<Counted>,
-    counting: bool,
+    counting: Option<Counting>,
+    was_stopped: bool,
+    zone: String,
     failed: String,
     refusals: RefusalsPart,
 }
@@ -70,23 +73,26 @@ struct Counted {
     refusals: Vec<(&'static str, u64)>,
 }
 
-/// States of the table of counts, in its order.
-const STATES: [&str; 5] = ["active", "pending", "suspended", "revoked", "expired"];
+/// How far a count is, for the page.
+struct Counting {
+    licenses: u64,
+    history: u64,
+    stops: bool,
+}
 
 pub(crate) async fn show(State(shell): State<Arc<Shell>>) -> Response {
     let make = |shell: Arc<Shell>| async move {
         let now = shell.clock.now();
-        let ends = shell.reads.ends_between(now, now.plus_days(DAYS)).await?;
+        let outside = || Trouble::Damaged("the clock is outside the calendar".to_owned());
+        let (from, until) = shell.clock.days_ahead(DAYS).ok_or_else(outside)?;
+        let ends = shell.reads.ends_between(from, until).await?;
         let mut of_day = BTreeMap::new();
         for (_, end) in &ends {
             if let Some(date) = shell.clock.date(*end) {
                 *of_day.entry(date).or_insert(0) += 1;
             }
         }
-        let today = shell
-            .clock
-            .date(now)
-            .ok_or_else(|| Trouble::Damaged("the clock is outside the calendar".to_owned()))?;
+        let today = shell.clock.date(now).ok_or_else(outside)?;
         let product = shell.reads.product();
         let catalog = match &product {
             Some(product) => match shell.reads.catalog(product).await? {
@@ -106,7 +112,9 @@ pub(crate) async fn show(State(shell): State<Arc<Shell>>) -> Response {
             product: product.map(|product| product.to_string()).unwrap_or_default(),
             catalog,
             counts: counts.figures.map(|figures| Counted::of(&figures, &shell)),
-            counting: counts.goes_on,
+            counting: counts.goes_on.then(|| Counting::of(&shell.counting)),
+            was_stopped: counts.was_stopped,
+            zone: shell.clock.zone_name().to_owned(),
             failed: counts.failed,
             refusals: RefusalsPart::of(&shell),
         }))
@@ -122,6 +130,12 @@ pub(crate) async fn count(State(shell): State<Arc<Shell>>) -> Response {
         Ok(shell.go(""))
     };
     shell.answer(make).await
+}
+
+/// Ends a count with the rows that are under way.
+pub(crate) async fn stop_counting(State(shell): State<Arc<Shell>>) -> Response {
+    shell.counting.stop();
+    shell.go("")
 }
 
 /// Begins to ask CloudWatch for refused requests.
@@ -162,7 +176,13 @@ fn drawn(shell: &Shell, svg: Option<Result<String, String>>, missing: &str) -> R
 impl HomePage {
     /// True while figures of the page are being made: without script the page has to load itself again.
     const fn goes_on(&self) -> bool {
-        self.counting || matches!(self.refusals, RefusalsPart::Metrics { asking: true, .. })
+        self.counting.is_some() || matches!(self.refusals, RefusalsPart::Metrics { asking: true, .. })
+    }
+}
+
+impl Counting {
+    fn of(progress: &CountProgress) -> Self {
+        Self { licenses: progress.licenses(), history: progress.history(), stops: progress.stops() }
     }
 }
 
@@ -200,7 +220,10 @@ impl Counted {
     fn of(counts: &Counts, shell: &Shell) -> Self {
         let Counts { at, statistics, active, new, .. } = counts;
         let tier = |(tier, states): (&String, &BTreeMap<&'static str, u64>)| {
-            (tier.clone(), STATES.map(|state| states.get(state).copied().unwrap_or_default()).to_vec())
+            (
+                tier.clone(),
+                LicenseState::ALL.map(|state| states.get(state.word()).copied().unwrap_or_default()).to_vec(),
+            )
         };
         let mut refusals: Vec<_> = statistics.refusals.iter().map(|(code, count)| (*code, *count)).collect();
         refusals.sort_by_key(|(_, count)| std::cmp::Reverse(*count));

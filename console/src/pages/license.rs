@@ -15,11 +15,12 @@ use crate::filters;
 use crate::forms::Form;
 use crate::moments::Moment;
 use crate::pages::change;
+use crate::pages::history::HistoryRows;
 use crate::reading::LicenseStory;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::typed_form::FormPage;
-use crate::views::{self, AuditLine, DeviceLine, Fact};
+use crate::views::{self, DeviceLine, Fact};
 
 #[derive(Template)]
 #[template(path = "license.html")]
@@ -51,7 +52,7 @@ struct LicensePage {
     seats: String,
     is_open: bool,
     is_closed: bool,
-    audit: Vec<AuditLine>,
+    history: HistoryRows,
 }
 
 /// The changes of a license, as their forms begin.
@@ -76,12 +77,6 @@ struct Customer {
     name: String,
 }
 
-#[derive(Template)]
-#[template(path = "audit.html")]
-struct AuditRows {
-    audit: Vec<AuditLine>,
-}
-
 pub(crate) async fn show(
     State(shell): State<Arc<Shell>>,
     Path(id): Path<String>,
@@ -90,12 +85,11 @@ pub(crate) async fn show(
     let make = |shell: Arc<Shell>| async move {
         let id = named(&id)?;
         let story = shell.reads.license(&id).await?;
-        let audit = shell.reads.audit(&id).await?;
-        let audit = audit.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
+        let history = HistoryRows::of(&shell, &id, &shell.reads.audit(&id, None).await?);
         let done =
             fields.iter().find(|(name, _)| name == "done").and_then(|(_, action)| change::done(action));
         let form = FormPage::asked(&shell, &format!("license/{id}"), &fields)?;
-        Ok(html(&page(&shell, &story, audit, LicenseForms { form, done, refused: None })))
+        Ok(html(&page(&shell, &story, history, LicenseForms { form, done, refused: None })))
     };
     shell.answer(make).await
 }
@@ -108,21 +102,10 @@ pub(crate) async fn mended(
     trouble: &Trouble,
 ) -> Result<Response, Trouble> {
     let id = &story.row.license.id;
-    let audit = shell.reads.audit(id).await?;
-    let audit = audit.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
+    let history = HistoryRows::of(shell, id, &shell.reads.audit(id, None).await?);
     let form = FormPage::sent(form, &format!("license/{id}"));
     let forms = LicenseForms { form, done: None, refused: Some(trouble.sentence()) };
-    Ok((trouble.status(), html(&page(shell, story, audit, forms))).into_response())
-}
-
-/// The rows of the history alone, for a page that keeps itself up to date.
-pub(crate) async fn audit(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
-    let make = |shell: Arc<Shell>| async move {
-        let rows = shell.reads.audit(&named(&id)?).await?;
-        let audit = rows.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
-        Ok(html(&AuditRows { audit }))
-    };
-    shell.answer(make).await
+    Ok((trouble.status(), html(&page(shell, story, history, forms))).into_response())
 }
 
 pub(crate) fn named(id: &str) -> Result<LicenseId, Trouble> {
@@ -130,7 +113,7 @@ pub(crate) fn named(id: &str) -> Result<LicenseId, Trouble> {
         .ok_or_else(|| Trouble::NotFound("the address of a license ends with its id (lic_…)".to_owned()))
 }
 
-fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, forms: LicenseForms) -> LicensePage {
+fn page(shell: &Shell, story: &LicenseStory, history: HistoryRows, forms: LicenseForms) -> LicensePage {
     let license = &story.row.license;
     let policy = story.standing.as_ref().map(|standing| standing.policy);
     let seats = policy.as_ref().map(|policy| Seats::of(license, policy, shell.clock.now()));
@@ -178,7 +161,7 @@ fn page(shell: &Shell, story: &LicenseStory, audit: Vec<AuditLine>, forms: Licen
         seats: seats.map_or(1, |seats| seats.max).to_string(),
         is_open: matches!(state.word, "active" | "pending" | "expired"),
         is_closed: matches!(state.word, "suspended" | "revoked") && license.replaced_by.is_none(),
-        audit,
+        history,
     }
 }
 

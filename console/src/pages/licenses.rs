@@ -7,16 +7,17 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use falconer_aws::operator::IssuanceRecord;
-use falconer_domain::{License, LicenseId, Status};
+use falconer_domain::{License, LicenseId, UnixMillis};
 use falconer_operator::search::SearchQuery;
 use jiff::civil::Date;
 
 use crate::forms::Form;
-use crate::reading::LicenseList;
+use crate::license_state::LicenseState;
+use crate::reading::{EndPlace, LicenseList};
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::typed_form::FormPage;
-use crate::views::LicenseLine;
+use crate::views::{LicenseLine, LineEnd};
 
 /// Spans of the filter by end, in days.
 const ENDING_DAYS: [u32; 4] = [7, 30, 90, 365];
@@ -31,12 +32,14 @@ struct LicensesPage {
     /// The link to the next page.
     next: Option<String>,
     unreadable: usize,
+    /// Licenses that the index has, although nothing ends for their customers.
+    left_out: usize,
     /// Spans of the filter by end, and whether the rows are of one.
     ending: [(u32, bool); 4],
     shown: Shown,
     /// The change of those that are ticked.
     form: FormPage,
-    statuses: [&'static str; 4],
+    states: [&'static str; 5],
 }
 
 /// The licenses that a page shows.
@@ -58,6 +61,8 @@ struct Filter {
     /// The day on which licenses end.
     day: Option<Date>,
     after: Option<LicenseId>,
+    /// The end of that license in a list by ends.
+    end: Option<UnixMillis>,
 }
 
 pub(crate) async fn list(
@@ -66,27 +71,35 @@ pub(crate) async fn list(
 ) -> Response {
     let make = |shell: Arc<Shell>| async move {
         let filter = Filter::read(&fields)?;
-        let now = shell.clock.now();
-        let after = filter.after.as_ref();
+        let zone = shell.clock.zone_name();
+        let outside = || Trouble::BadInput("this day is outside the calendar".to_owned());
+        let place = filter.after.clone().map(|id| EndPlace { id, end: filter.end });
         let (heading, kept, list, shown) = match (filter.day, filter.ending) {
             (Some(day), _) => {
-                let outside = || Trouble::BadInput("this day is outside the calendar".to_owned());
                 let (from, until) = shell.clock.span(day).ok_or_else(outside)?;
-                let list = shell.reads.ending(from, until, after).await?;
-                (format!("Ending on {day}"), format!("day={day}&"), list, Shown::OfDay)
+                let list = shell.reads.ending(from, until, place.as_ref()).await?;
+                (format!("Ending on {day}, a day of {zone}"), format!("day={day}&"), list, Shown::OfDay)
             }
             (None, Some(days)) => {
-                let list = shell.reads.ending(now, now.plus_days(days), after).await?;
-                let heading = format!("Ending within {days} days, the soonest first");
+                let (from, until) = shell.clock.days_ahead(days).ok_or_else(outside)?;
+                let list = shell.reads.ending(from, until, place.as_ref()).await?;
+                let heading = format!(
+                    "Ending within {days} days, by whole days of {zone} from today, the soonest first"
+                );
                 (heading, format!("ending={days}&"), list, Shown::Ending(days))
             }
-            (None, None) => {
-                ("All, in no order".to_owned(), String::new(), shell.reads.page(after).await?, Shown::All)
-            }
+            (None, None) => (
+                "All, in no order".to_owned(),
+                String::new(),
+                shell.reads.page(filter.after.as_ref()).await?,
+                Shown::All,
+            ),
         };
-        let next = list.next.as_ref().map(|next| format!("licenses?{kept}after={next}"));
+        let end = list.found.last().and_then(|last| last.0.expires_at).filter(|_| !kept.is_empty());
+        let end = end.map(|end| format!("&end={}", end.0)).unwrap_or_default();
+        let next = list.next.as_ref().map(|next| format!("licenses?{kept}after={next}{end}"));
         let form = FormPage::asked(&shell, &filter.page(), &fields)?;
-        page(&shell, heading, &list, next, shown, form).await
+        page(&shell, String::new(), heading, &list, next, shown, form).await
     };
     shell.answer(make).await
 }
@@ -127,13 +140,16 @@ pub(crate) async fn found(
             _ => "Found by keys, ids and indexes".to_owned(),
         };
         let form = FormPage::asked(&shell, &format!("search/{id}"), &fields)?;
-        page(&shell, heading, &list, None, Shown::Found(id), form).await
+        let found: Vec<_> = list.found.iter().map(|one| &one.0).collect();
+        let searched = query.shown(&*shell.reads.ring().await?, &found);
+        page(&shell, searched, heading, &list, None, Shown::Found(id), form).await
     };
     shell.answer(make).await
 }
 
 async fn page(
     shell: &Shell,
+    searched: String,
     heading: String,
     list: &LicenseList,
     next: Option<String>,
@@ -141,15 +157,16 @@ async fn page(
     form: FormPage,
 ) -> Result<Response, Trouble> {
     Ok(html(&LicensesPage {
-        frame: shell.frame("Licenses", Section::Licenses),
+        frame: Frame { searched, ..shell.frame("Licenses", Section::Licenses) },
         heading,
         lines: lines(shell, &list.found).await?,
         next,
         unreadable: list.unreadable,
+        left_out: list.left_out,
         ending: ENDING_DAYS.map(|days| (days, shown.is_ending(days))),
         shown,
         form,
-        statuses: Status::ALL.map(Status::as_str),
+        states: LicenseState::ALL.map(LicenseState::word),
     }))
 }
 
@@ -197,6 +214,7 @@ impl Filter {
                     let sentence = |_| Trouble::BadInput("a day is written as 2027-03-01".to_owned());
                     filter.day = Some(value.parse().map_err(sentence)?);
                 }
+                "end" => filter.end = value.parse().ok().map(UnixMillis),
                 "after" => {
                     let sentence = || {
                         Trouble::BadInput("a page of the list goes on after a license id (lic_…)".to_owned())

@@ -6,16 +6,17 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use falconer_domain::Status;
+use falconer_operator::search::SearchQuery;
 use tokio::task::spawn_local;
 
 use crate::forms::Form;
 use crate::jobs::{Look, LookEnd, MAX_FOUND, Wanted};
+use crate::license_state::LicenseState;
 use crate::pages::licenses::lines;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::typed_form::FormPage;
-use crate::views::LicenseLine;
+use crate::views::{LicenseLine, LineEnd};
 
 #[derive(Template)]
 #[template(path = "look.html")]
@@ -37,11 +38,11 @@ struct LookPage {
 pub(crate) async fn begin(State(shell): State<Arc<Shell>>, body: Bytes) -> Response {
     let make = |shell: Arc<Shell>| async move {
         let form = Form::read(&body);
-        let status = form.filled("status").map(|text| {
-            Status::parse(text).ok_or_else(|| Trouble::BadInput("there is no such status".to_owned()))
+        let state = form.filled("status").map(|text| {
+            LicenseState::parse(text).ok_or_else(|| Trouble::BadInput("there is no such status".to_owned()))
         });
-        let wanted = match (status.transpose()?, form.filled("search")) {
-            (Some(status), _) => Wanted::Of(status),
+        let wanted = match (state.transpose()?, form.filled("search")) {
+            (Some(state), _) => Wanted::Of(state),
             (None, Some(search)) => {
                 let forgotten = || Trouble::NotFound("this search is forgotten; search again".to_owned());
                 Wanted::Text(shell.searches.get(search).ok_or_else(forgotten)?.to_string())
@@ -70,13 +71,19 @@ pub(crate) async fn show(
         let found = look.found();
         let count = found.len();
         let lines = if end.is_some() { lines(&shell, &found).await? } else { Vec::new() };
-        let heading = match &look.wanted {
-            Wanted::Text(_) => "A look through all licenses for your text".to_owned(),
-            Wanted::Of(status) => {
-                format!("A look through all licenses for those that are {}", status.as_str())
+        let (heading, searched) = match &look.wanted {
+            Wanted::Text(text) => {
+                let found: Vec<_> = found.iter().map(|one| &one.0).collect();
+                let query = SearchQuery::read(text);
+                let ring = shell.reads.ring().await?;
+                let searched = query.map(|query| query.shown(&ring, &found)).unwrap_or_default();
+                ("A look through all licenses for this text".to_owned(), searched)
+            }
+            Wanted::Of(state) => {
+                (format!("A look through all licenses for those that are {}", state.word()), String::new())
             }
         };
-        let frame = shell.frame("Licenses", Section::Licenses);
+        let frame = Frame { searched, ..shell.frame("Licenses", Section::Licenses) };
         let goes_on = end.is_none();
         let end = end.as_ref().map(told).unwrap_or_default();
         let form = FormPage::asked(&shell, &format!("look/{id}"), &fields)?;

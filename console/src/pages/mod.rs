@@ -5,6 +5,7 @@ pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod confirm;
 pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod home;
 pub(crate) mod issue;
 pub(crate) mod issue_many;

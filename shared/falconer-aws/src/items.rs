@@ -43,7 +43,8 @@ pub(crate) struct LicenseItem {
     licensee_email: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
-    /// `YYYY-MM` of `expires_at`, the partition key of the index by expiry.
+    /// `YYYY-MM` of `expires_at`, the partition key of the index by expiry. Absent where nothing ends for a customer: the
+    /// index has no suspended and no revoked license.
     #[serde(skip_serializing_if = "Option::is_none")]
     expiry_month: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -302,7 +303,7 @@ impl From<&License> for LicenseItem {
             licensee_name: license.licensee_name.as_ref().map(|name| name.as_str().to_owned()),
             licensee_email: email(&license.licensee_email),
             expires_at: license.expires_at.map(|at| at.0),
-            expiry_month: license.expires_at.and_then(expiry_month),
+            expiry_month: license.expires_at.filter(|_| license.status.ends()).and_then(expiry_month),
             duration_days: license.duration_days,
             seats: license.policy.seats,
             features: license.features.clone(),

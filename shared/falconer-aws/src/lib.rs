@@ -19,6 +19,7 @@ pub mod operator;
 pub mod origin_secrets;
 pub mod settings;
 pub mod store;
+pub mod store_reader;
 pub mod tables;
 
 mod calls;
@@ -35,3 +36,4 @@ pub use limiter::{Limiter, OverLimit};
 pub use origin_secrets::OriginSecrets;
 pub use settings::Settings;
 pub use store::Store;
+pub use store_reader::StoreReader;

@@ -1,22 +1,23 @@
 //! The tables, one method per access pattern of [`tables`].
 
 use std::fmt;
+use std::ops::Deref;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use falconer_domain::License;
 use falconer_domain::issue::NewLicense;
-use falconer_domain::{Catalog, License, LicenseId, Product};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::audit::{AuditRow, changes};
 use crate::clients::Clients;
 use crate::error::{StoreError, TransactionFailure};
-use crate::items::{AuditItem, BirthItem, CatalogItem, GuardItem, LastRequestItem, LicenseItem};
-use crate::tables::{self, LICENSE_ID};
+use crate::items::{AuditItem, BirthItem, GuardItem, LastRequestItem, LicenseItem};
+use crate::store_reader::StoreReader;
+use crate::tables;
 
 /// How often one transaction is sent while nothing but another one is in its way.
 const TRANSACTION_TRIES: u32 = 3;
@@ -25,16 +26,23 @@ const FIRST_PAUSE_MILLIS: u64 = 20;
 /// The longest pause is the shortest, doubled this often: 160 ms, so that three tries fit in a request.
 const MAX_DOUBLINGS: u32 = 3;
 
-/// The tables of licenses and of what happened to them.
+/// The tables of licenses and of what happened to them, to be read and written.
 #[derive(Clone, Debug)]
 pub struct Store {
-    dynamodb: Client,
-    licenses: String,
-    verifications: String,
+    reader: StoreReader,
     transaction: TimeoutConfig,
     /// The identity of an operator's credentials; absent in a function.
     #[cfg(feature = "operator")]
     caller: Option<crate::operator::Caller>,
+}
+
+/// Everything that reads a [`StoreReader`] reads a store.
+impl Deref for Store {
+    type Target = StoreReader;
+
+    fn deref(&self) -> &StoreReader {
+        &self.reader
+    }
 }
 
 impl Store {
@@ -42,58 +50,11 @@ impl Store {
     #[must_use]
     pub fn new(clients: &Clients, licenses: &str, verifications: &str) -> Self {
         Self {
-            dynamodb: clients.dynamodb.clone(),
-            licenses: licenses.to_owned(),
-            verifications: verifications.to_owned(),
+            reader: StoreReader::new(clients, licenses, verifications),
             transaction: clients.budgets.transaction(),
             #[cfg(feature = "operator")]
             caller: None,
         }
-    }
-
-    /// Pattern 1: a license, strongly consistent, because a decision follows.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
-    pub async fn license(&self, id: &LicenseId) -> Result<Option<LicenseRow>, StoreError> {
-        let output = self
-            .dynamodb
-            .get_item()
-            .table_name(&self.licenses)
-            .key(LICENSE_ID, AttributeValue::S(id.to_string()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::of(&error))?;
-        output.item.map(LicenseRow::read).transpose()
-    }
-
-    /// Pattern 2: the catalog an operator stored for a product.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
-    pub async fn catalog(&self, product: &Product) -> Result<Option<Catalog>, StoreError> {
-        let Some(item) = self.catalog_item(product).await? else { return Ok(None) };
-        let catalog = item.read().map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))?;
-        // The audience of leases comes from here; an item copied from another product would sign for the wrong one.
-        if catalog.product() == product {
-            Ok(Some(catalog))
-        } else {
-            Err(StoreError::Corrupt("product".to_owned()))
-        }
-    }
-
-    pub(crate) async fn catalog_item(&self, product: &Product) -> Result<Option<CatalogItem>, StoreError> {
-        let output = self
-            .dynamodb
-            .get_item()
-            .table_name(&self.licenses)
-            .key(LICENSE_ID, AttributeValue::S(tables::catalog_key(product)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::of(&error))?;
-        output.item.map(read).transpose()
     }
 
     /// Pattern 4: records a verification. A row that is there already is our own, from an attempt whose reply was lost.
@@ -104,9 +65,9 @@ impl Store {
         let mut item = written(&AuditItem::from(row))?;
         self.sign(&mut item).await;
         let written = self
-            .dynamodb
+            .dynamodb()
             .put_item()
-            .table_name(&self.verifications)
+            .table_name(self.verifications_table())
             .set_item(Some(item))
             .condition_expression(tables::NOT_THERE)
             .send()
@@ -160,9 +121,9 @@ impl Store {
             written(&LicenseItem::from(after))?,
             last_request,
         )?;
-        self.dynamodb
+        self.dynamodb()
             .put_item()
-            .table_name(&self.licenses)
+            .table_name(self.licenses_table())
             .set_item(Some(item))
             .condition_expression(tables::SAME_VERSION)
             .expression_attribute_values(tables::VERSION_VALUE, AttributeValue::N(guard.version.to_string()))
@@ -170,21 +131,6 @@ impl Store {
             .await
             .map(|_| ())
             .map_err(|error| StoreError::of_put(&error))
-    }
-
-    /// Pattern 7: opens the connection and shows that the table answers.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.dynamodb
-            .get_item()
-            .table_name(&self.licenses)
-            .key(LICENSE_ID, AttributeValue::S(tables::SENTINEL.to_owned()))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| StoreError::of(&error))
     }
 
     /// A new license and its audit row.
@@ -198,7 +144,7 @@ impl Store {
         let mut item = license;
         item.extend(written(&BirthItem::from(new))?);
         item.extend(written(&GuardItem { version: 1, last_request: None })?);
-        Ok(vec![put_new(&self.licenses, item)?, put_new(&self.verifications, audit)?])
+        Ok(vec![put_new(self.licenses_table(), item)?, put_new(self.verifications_table(), audit)?])
     }
 
     /// A changed license and its audit row.
@@ -222,7 +168,10 @@ impl Store {
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let audit = audit_item(row, was, &is)?;
         let item = guard.item_after(was, is, LastRequest { id: &row.request_id, code: row.code })?;
-        Ok(vec![put_over(&self.licenses, item, guard.version)?, put_new(&self.verifications, audit)?])
+        Ok(vec![
+            put_over(self.licenses_table(), item, guard.version)?,
+            put_new(self.verifications_table(), audit)?,
+        ])
     }
 
     /// Writes all items or none. All attempts share one token, so after a lost reply a repeated write cannot
@@ -234,7 +183,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         // Once for all tries: another transaction under the same token is refused.
         for put in items.iter_mut().filter_map(|item| item.put.as_mut()) {
-            if put.table_name == self.verifications {
+            if put.table_name == self.verifications_table() {
                 self.sign(&mut put.item).await;
             }
         }
@@ -242,7 +191,7 @@ impl Store {
         loop {
             let timeouts = aws_sdk_dynamodb::config::Builder::new().timeout_config(self.transaction.clone());
             let outcome = self
-                .dynamodb
+                .dynamodb()
                 .transact_write_items()
                 .set_transact_items(Some(items.clone()))
                 .client_request_token(token)
@@ -332,18 +281,6 @@ impl Store {
             row.insert(tables::IDENTITY.to_owned(), AttributeValue::S(arn.to_owned()));
         }
     }
-
-    pub(crate) const fn dynamodb(&self) -> &Client {
-        &self.dynamodb
-    }
-
-    pub(crate) fn licenses_table(&self) -> &str {
-        &self.licenses
-    }
-
-    pub(crate) fn verifications_table(&self) -> &str {
-        &self.verifications
-    }
 }
 
 /// The request that writes a license, and what it is answered.
@@ -359,7 +296,8 @@ impl RowVersion {
     /// The row as it will be: `is` in the place of `was`, and everything else as it was read.
     fn item_after(&self, was: &Item, is: Item, last_request: LastRequest<'_>) -> Result<Item, StoreError> {
         let mut item = self.item.clone();
-        item.retain(|name, _| !was.contains_key(name));
+        // Whether a row lies in the index follows from `is` alone; an older version left it there for longer.
+        item.retain(|name, _| !was.contains_key(name) && name != tables::EXPIRY_MONTH);
         item.extend(is);
         let last_request =
             LastRequestItem { id: last_request.id.to_owned(), code: last_request.code.to_owned() };

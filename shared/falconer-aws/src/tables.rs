@@ -20,6 +20,9 @@ pub const LICENSE_ID: &str = "license_id";
 /// Partition key of rate limits.
 pub const BUCKET: &str = "bucket";
 
+/// Partition key of the index by end.
+pub const EXPIRY_MONTH: &str = "expiry_month";
+
 /// The row that warming up asks for. No license id looks like it.
 pub const SENTINEL: &str = "warm-up";
 

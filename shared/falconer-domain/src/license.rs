@@ -42,6 +42,15 @@ impl Status {
         }
     }
 
+    /// Returns true if the end of a license is one for its customer: a suspended or revoked license runs out unseen.
+    #[must_use]
+    pub const fn ends(self) -> bool {
+        match self {
+            Self::Active | Self::Pending => true,
+            Self::Suspended | Self::Revoked => false,
+        }
+    }
+
     /// As the table writes it, read back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

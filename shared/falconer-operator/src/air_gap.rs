@@ -16,7 +16,8 @@ use falconer_domain::lease::{Bound, Claims, LeaseContext};
 use falconer_domain::seats::{Outcome, SeatRequest};
 use falconer_domain::{KeyRing, License, LicenseId, LicenseKey, Product, UnixMillis};
 
-use crate::license_service::{AuditAction, FindError, LicenseService};
+use crate::license_reader::FindError;
+use crate::license_service::{AuditAction, LicenseService};
 use crate::random;
 use crate::sealed::{self, Unsealed};
 

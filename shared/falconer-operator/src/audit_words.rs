@@ -6,39 +6,44 @@ use falconer_aws::operator::AuditRecord;
 use falconer_domain::UnixMillis;
 use serde_json::{Value, json};
 
-use crate::time;
-
 /// Attributes that a person learns nothing from: they follow from others, or say where the row lies.
 const NOT_TOLD: [&str; 4] = ["expiry_month", "generation", "license_id", "product"];
 
-/// Formats the changes of a row, one text each.
-pub fn told(row: &AuditRecord) -> impl Iterator<Item = String> {
-    let told = |(name, change): (&String, &Value)| match name.as_str() {
-        "policy" => members_changed(change),
-        "limits" => members_changed(change).into_iter().map(|limit| format!("limit {limit}")).collect(),
+/// Formats the changes of a row, one text each, and its moments as the reader sees them.
+pub fn told<'a>(
+    row: &'a AuditRecord,
+    shown: &'a dyn Fn(UnixMillis) -> String,
+) -> impl Iterator<Item = String> + 'a {
+    let told = move |(name, change): (&String, &Value)| match name.as_str() {
+        "policy" => members_changed(change, shown),
+        "limits" => {
+            members_changed(change, shown).into_iter().map(|limit| format!("limit {limit}")).collect()
+        }
         name if NOT_TOLD.contains(&name) || change["after"] == json!({}) => Vec::new(),
-        name => vec![changed(name, change)],
+        name => vec![changed(name, change, shown)],
     };
     row.changes.iter().flat_map(told)
 }
 
 /// The members of an object that changed, each like a change of its own.
-fn members_changed(change: &Value) -> Vec<String> {
+fn members_changed(change: &Value, shown: &dyn Fn(UnixMillis) -> String) -> Vec<String> {
     let side = |side: &str| change[side].as_object().cloned().unwrap_or_default();
     let (before, after) = (side("before"), side("after"));
     let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let differing = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-    let one = |name: &String| changed(name, &json!({ "before": before.get(name), "after": after.get(name) }));
+    let one = |name: &String| {
+        changed(name, &json!({ "before": before.get(name), "after": after.get(name) }), shown)
+    };
     differing.map(one).collect()
 }
 
-fn changed(name: &str, change: &Value) -> String {
+fn changed(name: &str, change: &Value, shown: &dyn Fn(UnixMillis) -> String) -> String {
     let side = |side: &str| match &change[side] {
         Value::Null if ["expires_at", "updates_until"].contains(&name) => "never".to_owned(),
         Value::Null => "–".to_owned(),
         Value::String(text) => text.clone(),
         Value::Number(millis) if name.ends_with("_at") => {
-            millis.as_i64().map_or_else(|| millis.to_string(), |millis| time::shown(UnixMillis(millis)))
+            millis.as_i64().map_or_else(|| millis.to_string(), |millis| shown(UnixMillis(millis)))
         }
         Value::Array(values) if values.is_empty() => "none".to_owned(),
         Value::Array(values) => {

@@ -3,20 +3,20 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use falconer_aws::{Store, StoreError};
+use falconer_aws::{StoreError, StoreReader};
 use falconer_domain::{Catalog, Product};
 
 /// Catalogs by product: the stored one, else the built-in one.
 #[derive(Debug)]
 pub struct CatalogCache<'a> {
-    store: &'a Store,
+    store: &'a StoreReader,
     read: RefCell<BTreeMap<Product, Option<Catalog>>>,
 }
 
 impl<'a> CatalogCache<'a> {
     /// Returns an empty cache.
     #[must_use]
-    pub const fn of(store: &'a Store) -> Self {
+    pub const fn of(store: &'a StoreReader) -> Self {
         Self { store, read: RefCell::new(BTreeMap::new()) }
     }
 

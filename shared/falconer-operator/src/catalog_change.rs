@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 
 use falconer_aws::operator::IssuanceRecord;
 use falconer_aws::store::LicenseRow;
-use falconer_aws::{Store, StoreError};
+use falconer_aws::{Store, StoreError, StoreReader};
 use falconer_domain::{Catalog, License, LicenseId, PolicyOverrides, Product, TierName, UnixMillis};
 
 use crate::catalog::difference;
+use crate::license_reader::LicenseReader;
 use crate::license_service::LicenseService;
 use crate::random;
 
@@ -56,7 +57,7 @@ impl CatalogInUse {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn read(store: &Store, product: &Product) -> Result<Self, StoreError> {
+    pub async fn read(store: &StoreReader, product: &Product) -> Result<Self, StoreError> {
         Ok(match store.catalog_and_version(product).await? {
             Some((catalog, version)) => Self { catalog: Some(catalog), version },
             None => Self { catalog: Catalog::built_in(product), version: 0 },
@@ -80,8 +81,8 @@ impl CatalogChange {
     /// # Errors
     /// [`CatalogRefusal`].
     pub async fn plan(
-        store: &Store,
-        service: &LicenseService<'_>,
+        store: &StoreReader,
+        service: &LicenseReader<'_>,
         new: Catalog,
         now: UnixMillis,
         look_through: impl Fn(),

@@ -1,7 +1,7 @@
 //! Verify's answer about a license at a moment, with everything that it follows from.
 
 use falconer_aws::operator::AuditRecord;
-use falconer_aws::{Store, StoreError};
+use falconer_aws::{StoreError, StoreReader};
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::hardware::{DeviceId, Fault, Hardware, HashedComponents, Label, ReceivedComponents};
 use falconer_domain::members;
@@ -9,8 +9,7 @@ use falconer_domain::verify::{Check, Compared, Facts, VerifyRefusal};
 use falconer_domain::{Code, KeyRing, License, UnixMillis};
 
 use crate::history::Recent;
-use crate::license_service::LicenseService;
-use crate::time;
+use crate::license_reader::LicenseReader;
 
 /// A question to verify. No `Debug`: it is about a person.
 pub struct Question {
@@ -71,9 +70,9 @@ impl Explanation {
     /// [`ExplainError`].
     pub async fn of(
         question: Question,
-        store: &Store,
+        store: &StoreReader,
         ring: &KeyRing,
-        service: &LicenseService<'_>,
+        service: &LicenseReader<'_>,
     ) -> Result<Self, ExplainError> {
         let Question { license, hardware, at, now } = question;
         let generation = ring.generation(license.generation).ok_or(ExplainError::NoGeneration)?;
@@ -106,14 +105,14 @@ pub fn hardware_of(text: &[u8]) -> Result<Hardware, NotHardware> {
     Ok(if is_parts { Hardware::read_parts(&request) } else { Hardware::read(&request) }?)
 }
 
-/// Formats the values that a check compared.
+/// Formats the values that a check compared, and their moments as the reader sees them.
 #[must_use]
-pub fn compared(compared: &Compared) -> String {
+pub fn compared(compared: &Compared, shown: &dyn Fn(UnixMillis) -> String) -> String {
     match compared {
         Compared::Status(status) => format!("status is {}", status.as_str()),
         Compared::Expiry { expires_at: None, .. } => "it never ends".to_owned(),
         Compared::Expiry { expires_at: Some(end), now } => {
-            format!("it ends {}, asked at {}", time::shown(*end), time::shown(*now))
+            format!("it ends {}, asked at {}", shown(*end), shown(*now))
         }
         Compared::Activation { hardware_given, hardware_required, bound } => format!(
             "hardware {}, {}; {bound} {} bound",
@@ -132,7 +131,7 @@ pub fn compared(compared: &Compared) -> String {
 }
 
 async fn between(
-    store: &Store,
+    store: &StoreReader,
     license: &License,
     at: UnixMillis,
     now: UnixMillis,

@@ -1,7 +1,7 @@
 //! The last events of a license, without reading the whole history.
 
 use falconer_aws::operator::AuditRecord;
-use falconer_aws::{Store, StoreError};
+use falconer_aws::{StoreError, StoreReader};
 use falconer_domain::{Code, LicenseId};
 
 /// Rows of all kinds that `show` prints.
@@ -31,7 +31,7 @@ impl Recent {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn to_show(store: &Store, id: &LicenseId) -> Result<Self, StoreError> {
+    pub async fn to_show(store: &StoreReader, id: &LicenseId) -> Result<Self, StoreError> {
         let last = store.audit_backwards(id, to_page(LAST_ROWS), None).await?;
         let answers = Self::answers(store, id).await?;
         Ok(Self { rows: last.rows.into_iter().rev().collect(), ..answers })
@@ -41,7 +41,7 @@ impl Recent {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn answers(store: &Store, id: &LicenseId) -> Result<Self, StoreError> {
+    pub async fn answers(store: &StoreReader, id: &LicenseId) -> Result<Self, StoreError> {
         let (mut recent, mut looked_at, mut place) = (Self::default(), 0, None);
         loop {
             let page = store.audit_backwards(id, PAGE_ROWS, place).await?;

@@ -96,7 +96,7 @@ pub struct Issuer<'a> {
 impl<'a> Issuer<'a> {
     /// An issuer. `actor` is who asks, for the audit.
     #[must_use]
-    pub const fn new(store: &'a Store, ring: &'a KeyRing, actor: &'a str) -> Self {
+    pub fn new(store: &'a Store, ring: &'a KeyRing, actor: &'a str) -> Self {
         Self { store, ring, catalogs: CatalogCache::of(store), actor, reason: None, next_legacy_second: 0 }
     }
 

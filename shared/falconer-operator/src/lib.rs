@@ -21,6 +21,7 @@ pub mod import_export;
 pub mod issue;
 pub mod keyring;
 pub mod license_change;
+pub mod license_reader;
 pub mod license_service;
 pub mod listing;
 pub mod lookup;

@@ -5,22 +5,22 @@ use std::ops::ControlFlow;
 
 use falconer_aws::operator::IssuanceRecord;
 use falconer_aws::store::LicenseRow;
-use falconer_aws::{Store, StoreError};
+use falconer_aws::{StoreError, StoreReader};
 use falconer_domain::person::{self, Email, PersonName};
 use falconer_domain::{CalendarDate, KeyRing, License, LicenseId, Status, UnixMillis};
 
-use crate::license_service::LicenseService;
+use crate::license_reader::LicenseReader;
 use crate::lookup::Lookup;
 use crate::search::SearchQuery;
 
 /// Tables and settings of a listing.
 pub struct Listing<'a> {
     /// The tables.
-    pub store: &'a Store,
+    pub store: &'a StoreReader,
     /// The ring.
     pub ring: &'a KeyRing,
     /// The service that reads every license.
-    pub service: &'a LicenseService<'a>,
+    pub service: &'a LicenseReader<'a>,
     /// The code of the configured product.
     pub product: Option<&'a str>,
     /// Hears of a listing that takes long, as it begins.

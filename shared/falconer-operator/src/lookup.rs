@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use falconer_aws::operator::IssuanceRecord;
-use falconer_aws::{Store, StoreError};
+use falconer_aws::{StoreError, StoreReader};
 use falconer_domain::{Catalog, KeyRing, License, LicenseId, Product};
 
 use crate::search::SearchQuery;
@@ -14,7 +14,7 @@ const MAX_ROTATIONS: usize = 16;
 /// Tables and settings of a lookup.
 pub struct Lookup<'a> {
     /// The tables.
-    pub store: &'a Store,
+    pub store: &'a StoreReader,
     /// The ring.
     pub ring: &'a KeyRing,
     /// The code of the configured product.

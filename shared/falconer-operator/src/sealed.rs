@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use falconer_aws::operator::IssuanceRecord;
-use falconer_aws::{Store, StoreError};
+use falconer_aws::{StoreError, StoreReader};
 use falconer_domain::{GenerationNumber, KeyRing, License, LicenseId, Status, escrow};
 use zeroize::Zeroizing;
 
-use crate::license_service::LicenseService;
+use crate::license_reader::LicenseReader;
 
 /// Why a sealed key does not open.
 #[derive(Debug, thiserror::Error)]
@@ -83,12 +83,12 @@ impl Dependents {
     /// # Errors
     /// [`DependentsError`].
     pub async fn count(
-        store: &Store,
+        store: &StoreReader,
         ring: &KeyRing,
         number: GenerationNumber,
     ) -> Result<Self, DependentsError> {
         let (mut counted, mut failed) = (Self::default(), None);
-        let unreadable = LicenseService::new(store, ring, "")
+        let unreadable = LicenseReader::new(store, ring)
             .each(|row, issuance| match needs(ring, number, &row.license, &issuance) {
                 Ok(needed) => {
                     match row.license.status {

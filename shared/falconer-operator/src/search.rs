@@ -11,6 +11,7 @@ use falconer_domain::person::{self, DeviceName, Email, Note, PersonName};
 use falconer_domain::{Catalog, KeyRing, License, LicenseId, LicenseKey};
 
 use crate::import_export::row_resolver;
+use crate::words;
 
 /// Words of a text that are looked at: a mail has less.
 const MAX_WORDS: usize = 400;
@@ -24,6 +25,14 @@ const MIN_MISTYPED_KEY_CHARS: usize = 30;
 const AROUND: [char; 14] = ['&', '?', '=', '#', '<', '>', '"', '\'', '(', ')', '[', ']', ',', ';'];
 /// Free texts of which it is computed which license an import made of them.
 const MAX_FREE_TEXTS: usize = 8;
+/// Longest text that a page repeats.
+const MAX_SHOWN_CHARS: usize = 200;
+/// Words of a text whose spans are all looked at for keys to mask.
+const MAX_WORDS_OF_SPANS: usize = 16;
+/// Characters of a key that its hint shows.
+const HINT_CHARS: usize = 5;
+/// The place of what is left out.
+const ELLIPSIS: char = '…';
 /// Ids that are looked up at most, each by one read.
 pub const MAX_LOOKED_UP: usize = 200;
 
@@ -97,11 +106,37 @@ impl SearchQuery {
     /// Returns true if a key in it has a typing error: it has Falconer's form, and no master of the ring made it.
     #[must_use]
     pub fn has_mistyped_key(&self, ring: &KeyRing) -> bool {
-        let is_long = |text: &&String| {
-            license_key::name(text)
-                .is_some_and(|name| name.len() >= MIN_MISTYPED_KEY_CHARS && !text.contains('@'))
-        };
-        self.words.iter().filter(is_long).any(|word| matches!(ring.origin(word), Origin::Mistyped))
+        self.words.iter().any(|word| is_mistyped_key(word, ring))
+    }
+
+    /// The text as a page repeats it: on one line, cut, and with the hint of each key in the place of the key. `found`
+    /// are licenses that it has led to: a free text among it may be the key of one of them.
+    #[must_use]
+    pub fn shown(&self, ring: &KeyRing, found: &[&License]) -> String {
+        let hint = |span: &str| key_hint(span, ring, found);
+        let mut shown: Vec<_> = self.words.iter().map(|word| Some(word_shown(word, hint))).collect();
+        let mut is_masked: Vec<_> =
+            self.words.iter().zip(&shown).map(|(word, shown)| shown.as_ref() != Some(word)).collect();
+        // Short spans first: a key is read in spite of words around it, which are to be seen. In a long text a key is looked
+        // for in single words and in the whole: each span takes a while.
+        let longest = if self.words.len() > MAX_WORDS_OF_SPANS { 1 } else { MAX_KEY_WORDS };
+        let lengths = (1..=longest.min(self.words.len())).chain(std::iter::once(self.words.len()));
+        for length in lengths {
+            for span in (0..=self.words.len() - length).map(|from| from..from + length) {
+                if is_masked[span.clone()].contains(&true) {
+                    continue;
+                }
+                if let Some(hint) = hint(&self.words[span.clone()].join(" ")) {
+                    is_masked[span.clone()].fill(true);
+                    shown[span.clone()].fill(None);
+                    shown[span.start] = Some(hint);
+                }
+            }
+        }
+        let line = words::line(&shown.into_iter().flatten().collect::<Vec<_>>().join(" ")).into_owned();
+        let mut chars = line.chars();
+        let cut: String = chars.by_ref().take(MAX_SHOWN_CHARS).collect();
+        if chars.next().is_some() { format!("{cut}{ELLIPSIS}") } else { cut }
     }
 
     /// Returns true if a license is one of those that it can mean.
@@ -161,6 +196,42 @@ impl SearchQuery {
                 .then(|| look_alikes(last))
         })
     }
+}
+
+/// Returns true if a text is a key with a typing error: it has the length and the form of one, and no master of the ring
+/// made it.
+fn is_mistyped_key(text: &str, ring: &KeyRing) -> bool {
+    let is_long = license_key::name(text).is_some_and(|name| name.len() >= MIN_MISTYPED_KEY_CHARS);
+    is_long && !text.contains('@') && matches!(ring.origin(text), Origin::Mistyped)
+}
+
+/// A word, with the hint of each key that lies in it, as in a link.
+fn word_shown(word: &str, hint: impl Fn(&str) -> Option<String>) -> String {
+    let part = |part: &str| {
+        let text = part.trim_end_matches(AROUND);
+        hint(text).map_or_else(|| part.to_owned(), |hint| format!("{hint}{}", &part[text.len()..]))
+    };
+    word.split_inclusive(AROUND).map(part).collect()
+}
+
+/// The masked form of a text that is a key, with a slip in it or without, or that one of the licenses had as its key.
+fn key_hint(text: &str, ring: &KeyRing, found: &[&License]) -> Option<String> {
+    if let Ok(authentic) = ring.authenticate(text) {
+        let is_signed = !matches!(authentic.key, LicenseKey::Imported(_));
+        if is_signed || found.iter().any(|license| license.id == authentic.license_id) {
+            return Some(authentic.key.masked());
+        }
+    }
+    let was_key = |license: &&License| {
+        let home = ring.generation(license.generation)?;
+        let (product, tier) = (&license.product, license.tier.printed());
+        Some(row_resolver::id_in_place_of(text, home, product, &tier) == license.id)
+    };
+    let is_old_key = found.iter().any(|license| was_key(license) == Some(true));
+    (is_old_key || is_mistyped_key(text, ring)).then(|| {
+        let last: Vec<_> = text.chars().filter(|c| c.is_alphanumeric()).rev().take(HINT_CHARS).collect();
+        format!("{ELLIPSIS}{}", last.into_iter().rev().collect::<String>())
+    })
 }
 
 fn unique(ids: impl Iterator<Item = LicenseId>) -> Vec<LicenseId> {
@@ -245,6 +316,31 @@ mod tests {
         assert_eq!((groups("a …yz"), groups("a yz")), (vec!["YZ".to_owned()], vec![]));
     }
 
+    #[test]
+    fn repeated_text_has_hints_for_keys() {
+        let (ring, key) = (ring(), key(&ring()));
+        let (typed, hint) = (key.to_string(), key.masked());
+        let (begun, end) = typed.split_at(typed.len() - 2);
+        let swapped: String = begun.chars().chain(end.chars().rev()).collect();
+        let last = typed.rsplit('-').next().unwrap();
+        let shown = |text: &str| SearchQuery::read(text).unwrap().shown(&ring, &[]);
+        for (text, expected) in [
+            (typed.clone(), hint.clone()),
+            (format!("key: {} please", typed.to_lowercase()), format!("key: {hint} please")),
+            (format!("a  {} b", typed.replace('-', "- ")), format!("a {hint} b")),
+            (format!("https://example.com/?key={typed}&a=1"), format!("https://example.com/?key={hint}&a=1")),
+            (typed.chars().flat_map(|c| [c, ' ']).collect(), hint),
+            ("person.1@example.com".to_owned(), "person.1@example.com".to_owned()),
+            ("turned \u{202e}around".to_owned(), "turned around".to_owned()),
+            ("x".repeat(300), format!("{}…", "x".repeat(200))),
+        ] {
+            assert_eq!(shown(&text), expected, "{text}");
+        }
+        if swapped != typed {
+            assert!(!shown(&swapped).contains(&swapped[..swapped.len() - last.len()]), "{swapped}");
+        }
+    }
+
     proptest! {
         /// Whatever is pasted, nothing panics, and what is looked up is bounded.
         #[test]
@@ -256,6 +352,7 @@ mod tests {
                 prop_assert!(sought.of_free_texts(&ring, &catalogs).len() <= MAX_LOOKED_UP);
                 prop_assert!(sought.addresses().all(|address| address.looks_right()));
                 let _ = (sought.user_id(), sought.order(), sought.has_mistyped_key(&ring));
+                prop_assert!(sought.shown(&ring, &[]).chars().count() <= MAX_SHOWN_CHARS + 1);
             }
         }
     }

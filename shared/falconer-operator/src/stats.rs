@@ -1,9 +1,10 @@
 //! Counting: licenses by what they are, and the last days by what happened.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use falconer_aws::operator::AuditSummary;
-use falconer_aws::{Store, StoreError};
+use falconer_aws::{StoreError, StoreReader};
 use falconer_domain::time::MILLIS_PER_DAY;
 use falconer_domain::{Code, License, UnixMillis};
 
@@ -59,17 +60,22 @@ impl Statistics {
         *of_tier.entry(status).or_default() += 1;
     }
 
-    /// Counts what happened to all licenses in the days: the whole audit is read.
+    /// Counts what happened to all licenses in the days: the whole audit is read, until `look` breaks off. It hears of
+    /// the rows of each page.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn read_audit(&mut self, store: &Store) -> Result<(), StoreError> {
+    pub async fn read_audit(
+        &mut self,
+        store: &StoreReader,
+        mut look: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
         let mut place = None;
         loop {
             let page = store.happened_since(self.since(), place).await?;
             page.rows.iter().for_each(|row| self.happened(row));
             place = page.next;
-            if place.is_none() {
+            if look(page.rows.len()).is_break() || place.is_none() {
                 return Ok(());
             }
         }

@@ -23,8 +23,7 @@ const ROWS: usize = 1_200;
 
 fn setup(stack: &TestStack, idle: Duration) -> Setup {
     Setup {
-        store: stack.store.clone(),
-        keyring: stack.ring_writer(),
+        access: Access::Full(stack.store.clone(), stack.ring_writer()),
         metrics: MetricsSource::Unnamed,
         actor: "fixture".to_owned(),
         product: None,
@@ -32,7 +31,6 @@ fn setup(stack: &TestStack, idle: Duration) -> Setup {
         command: vec!["falconer".to_owned()],
         zone: TimeZone::UTC,
         now,
-        access: Access::Full,
         idle,
         files: std::path::PathBuf::from("falconer-console"),
     }
@@ -79,7 +77,11 @@ pub(super) fn impatient(stack: &TestStack, folder: &Folder) -> Setup {
     let clients = Clients::of_stand_ins(&dynamodb, &secrets, Budgets::OPERATOR);
     let settings = &stack.settings;
     let store = Store::new(&clients, &settings.licenses_table, &settings.verifications_table);
-    Setup { store, files: folder.path("kept").into(), ..setup(stack, SHORT_IDLE) }
+    Setup {
+        access: Access::Full(store, stack.ring_writer()),
+        files: folder.path("kept").into(),
+        ..setup(stack, SHORT_IDLE)
+    }
 }
 
 /// A console in a thread of its own, which ends with it.

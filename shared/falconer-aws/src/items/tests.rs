@@ -72,6 +72,17 @@ fn license_reads_back() {
     assert_eq!(read.read().unwrap(), license());
 }
 
+#[test]
+fn index_by_end_has_what_ends_for_a_customer() {
+    for status in Status::ALL {
+        let item = LicenseItem::from(&License { status, ..license() });
+        assert_eq!(item.expiry_month.is_some(), status.ends(), "{status:?}");
+        assert!(item.expires_at.is_some(), "the end itself stays");
+    }
+    let endless = LicenseItem::from(&License { expires_at: None, status: Status::Active, ..license() });
+    assert_eq!(endless.expiry_month, None);
+}
+
 /// An older version took words that this one cuts; composed (NFC), U+0958 becomes two characters.
 #[test]
 fn words_of_older_versions_are_read() {

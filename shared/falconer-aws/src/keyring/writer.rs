@@ -4,7 +4,8 @@
 //! named as the one it leaves. If somebody else moved it meanwhile, Secrets Manager refuses, and the change starts over
 //! from what they wrote.
 
-use aws_sdk_secretsmanager::Client;
+use std::ops::Deref;
+
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use falconer_domain::KeyRing;
 use falconer_domain::keyring::KeyRingError;
@@ -12,23 +13,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::clients::Clients;
 use crate::error::kind;
+use crate::keyring::reader::{RingReader, StoredRing};
 
 const CURRENT: &str = "AWSCURRENT";
 /// The stage that Secrets Manager itself puts on the version that was current before.
 const PREVIOUS: &str = "AWSPREVIOUS";
 /// Prefix of the stage a version carries until it becomes current, so that it is never without one.
 const STAGED_PREFIX: &str = "falconer-";
-
-/// The ring as the secret holds it.
-#[derive(Debug)]
-pub struct StoredRing {
-    /// The version it was read from.
-    pub version: String,
-    /// The text: a flat JSON object.
-    pub text: SecretString,
-    /// When this version was made, in milliseconds.
-    pub created_at_millis: Option<i64>,
-}
 
 /// A stage and the version it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,44 +48,32 @@ pub enum RingWriteError {
     Unavailable(String),
 }
 
-/// The operator's access to the secret.
+/// The operator's access to the secret, to read and write it.
 #[derive(Debug)]
 pub struct RingWriter {
-    secrets: Client,
-    secret_id: String,
+    reader: RingReader,
+}
+
+/// Everything that reads with a [`RingReader`] reads with a writer.
+impl Deref for RingWriter {
+    type Target = RingReader;
+
+    fn deref(&self) -> &RingReader {
+        &self.reader
+    }
 }
 
 impl RingWriter {
     /// Access to one secret.
     #[must_use]
     pub fn new(clients: &Clients, secret_id: &str) -> Self {
-        Self { secrets: clients.secrets.clone(), secret_id: secret_id.to_owned() }
-    }
-
-    /// Reads the ring.
-    ///
-    /// # Errors
-    /// [`RingWriteError::Missing`] or [`RingWriteError::Unavailable`].
-    pub async fn read(&self) -> Result<StoredRing, RingWriteError> {
-        let output = self.secrets.get_secret_value().secret_id(&self.secret_id).send().await;
-        let output = output.map_err(|error| match error.code() {
-            Some("ResourceNotFoundException") => RingWriteError::Missing(self.secret_id.clone()),
-            _ => RingWriteError::Unavailable(kind(&error)),
-        })?;
-        match (output.version_id, output.secret_string) {
-            (Some(version), Some(text)) => Ok(StoredRing {
-                version,
-                text: text.into(),
-                created_at_millis: output.created_date.and_then(|date| date.to_millis().ok()),
-            }),
-            _ => Err(RingWriteError::Missing(self.secret_id.clone())),
-        }
+        Self { reader: RingReader::new(clients, secret_id) }
     }
 
     /// Returns the refusal to write a first ring over an existing one.
     #[must_use]
     pub fn exists(&self) -> RingWriteError {
-        RingWriteError::Exists(self.secret_id.clone())
+        RingWriteError::Exists(self.secret_id().to_owned())
     }
 
     /// Makes the secret with its first ring, or puts the first ring into a secret that holds nothing. `token` is a
@@ -110,13 +89,13 @@ impl RingWriter {
             Err(error) => return Err(error),
         }
         // A secret cannot be created under an ARN: it exists already, or it cannot be made.
-        if self.secret_id.starts_with("arn:") {
+        if self.secret_id().starts_with("arn:") {
             return self.fill(text, token).await;
         }
         let created = self
-            .secrets
+            .secrets()
             .create_secret()
-            .name(&self.secret_id)
+            .name(self.secret_id())
             .client_request_token(token)
             .description("Falconer's key ring. Changed by `falconer keyring` only.")
             .secret_string(text.expose_secret())
@@ -134,9 +113,9 @@ impl RingWriter {
     async fn fill(&self, text: &SecretString, token: &str) -> Result<(), RingWriteError> {
         let (version, staged) = self.put_aside(text, token).await?;
         let moved = self
-            .secrets
+            .secrets()
             .update_secret_version_stage()
-            .secret_id(&self.secret_id)
+            .secret_id(self.secret_id())
             .version_stage(CURRENT)
             .move_to_version_id(&version)
             .send()
@@ -147,7 +126,7 @@ impl RingWriter {
             Err(_) if self.read().await.is_ok_and(|now| now.version == version) => Ok(()),
             Err(error) => match error.code() {
                 Some("InvalidParameterException" | "InvalidRequestException") => {
-                    Err(RingWriteError::Exists(self.secret_id.clone()))
+                    Err(RingWriteError::Exists(self.secret_id().to_owned()))
                 }
                 _ => Err(RingWriteError::Unavailable(kind(&error))),
             },
@@ -194,7 +173,7 @@ impl RingWriter {
     }
 
     async fn stale_stages(&self, is_stale: impl Fn(&str) -> bool) -> Result<Vec<Staged>, RingWriteError> {
-        let described = self.secrets.describe_secret().secret_id(&self.secret_id).send().await;
+        let described = self.secrets().describe_secret().secret_id(self.secret_id()).send().await;
         let described = described.map_err(|error| RingWriteError::Unavailable(kind(&error)))?;
         let mut stale = Vec::new();
         for (version, stages) in described.version_ids_to_stages.unwrap_or_default() {
@@ -211,7 +190,7 @@ impl RingWriter {
     /// Reads the text of a version; `None` where the value is binary, or has been deleted meanwhile.
     async fn text_of(&self, version: &str) -> Result<Option<SecretString>, RingWriteError> {
         let output =
-            self.secrets.get_secret_value().secret_id(&self.secret_id).version_id(version).send().await;
+            self.secrets().get_secret_value().secret_id(self.secret_id()).version_id(version).send().await;
         match output {
             Ok(output) => Ok(output.secret_string.map(SecretString::from)),
             Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
@@ -223,9 +202,9 @@ impl RingWriter {
     async fn put_aside(&self, text: &SecretString, token: &str) -> Result<(String, String), RingWriteError> {
         let staged = format!("{STAGED_PREFIX}{token}");
         let put = self
-            .secrets
+            .secrets()
             .put_secret_value()
-            .secret_id(&self.secret_id)
+            .secret_id(self.secret_id())
             .client_request_token(token)
             .secret_string(text.expose_secret())
             .version_stages(&staged)
@@ -237,9 +216,9 @@ impl RingWriter {
 
     async fn make_current(&self, to: &str, from: &str) -> Result<(), RingWriteError> {
         let moved = self
-            .secrets
+            .secrets()
             .update_secret_version_stage()
-            .secret_id(&self.secret_id)
+            .secret_id(self.secret_id())
             .version_stage(CURRENT)
             .move_to_version_id(to)
             .remove_from_version_id(from)
@@ -265,9 +244,9 @@ impl RingWriter {
 
     async fn remove_stage(&self, stage: &str, version: &str) -> Result<(), RingWriteError> {
         let removed = self
-            .secrets
+            .secrets()
             .update_secret_version_stage()
-            .secret_id(&self.secret_id)
+            .secret_id(self.secret_id())
             .version_stage(stage)
             .remove_from_version_id(version)
             .send()

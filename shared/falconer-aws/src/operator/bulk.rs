@@ -13,6 +13,7 @@ use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::LicenseItem;
 use crate::store::{Item, LicenseRow, Store, read, written};
+use crate::store_reader::StoreReader;
 use crate::tables::{CALLER, LICENSE_ID};
 
 /// Licenses that [`Store::issue_many`] takes: DynamoDB takes 100 items and 4 MB in one transaction, each license is two
@@ -48,7 +49,7 @@ impl AuditSummary {
     }
 }
 
-impl Store {
+impl StoreReader {
     /// Pattern 15: the ids of all licenses there are.
     ///
     /// # Errors
@@ -62,6 +63,32 @@ impl Store {
         Ok(scanned_whole(scan).await?.iter().filter_map(id).collect())
     }
 
+    /// Pattern 17: a page of what happened since a moment, in no order. The whole table
+    /// is read, and paid for.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
+    pub async fn happened_since(
+        &self,
+        since: UnixMillis,
+        from: Option<PageToken>,
+    ) -> Result<Page<AuditSummary>, StoreError> {
+        let scan = self
+            .scan(self.verifications_table(), from)
+            .filter_expression(tables::SINCE)
+            .projection_expression(tables::FOR_STATISTICS)
+            .expression_attribute_names(tables::AT_NAME.0, tables::AT_NAME.1)
+            .expression_attribute_names(tables::ACTION_NAME.0, tables::ACTION_NAME.1)
+            .expression_attribute_values(":since", AttributeValue::S(super::written_moment(since)));
+        let Page { rows, next } = scanned(scan).await?;
+        let rows: Vec<AuditSummary> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+        // The row of a change's caller tells of the same request.
+        let rows = rows.into_iter().filter(|row| !row.at.ends_with(CALLER)).collect();
+        Ok(Page { rows, next })
+    }
+}
+
+impl Store {
     /// Pattern 16: at most [`MAX_PER_TRANSACTION`] new licenses with their audit rows, all or none.
     ///
     /// # Errors
@@ -93,30 +120,6 @@ impl Store {
         let was = imported(&before.license, UnixMillis(issuance.created_at), issuance.metadata.as_deref())?;
         let is = imported(amended.license, amended.created_at, amended.metadata)?;
         self.transact(self.changed(&before.guard, &was, is, row)?, token).await
-    }
-
-    /// Pattern 17: a page of what happened since a moment, in no order. The whole table
-    /// is read, and paid for.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] or [`StoreError::Corrupt`].
-    pub async fn happened_since(
-        &self,
-        since: UnixMillis,
-        from: Option<PageToken>,
-    ) -> Result<Page<AuditSummary>, StoreError> {
-        let scan = self
-            .scan(self.verifications_table(), from)
-            .filter_expression(tables::SINCE)
-            .projection_expression(tables::FOR_STATISTICS)
-            .expression_attribute_names(tables::AT_NAME.0, tables::AT_NAME.1)
-            .expression_attribute_names(tables::ACTION_NAME.0, tables::ACTION_NAME.1)
-            .expression_attribute_values(":since", AttributeValue::S(super::written_moment(since)));
-        let Page { rows, next } = scanned(scan).await?;
-        let rows: Vec<AuditSummary> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
-        // The row of a change's caller tells of the same request.
-        let rows = rows.into_iter().filter(|row| !row.at.ends_with(CALLER)).collect();
-        Ok(Page { rows, next })
     }
 }
 

@@ -9,12 +9,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem};
 use falconer_domain::issue::OrderId;
 use falconer_domain::{License, LicenseId, UnixMillis};
 
-use super::paging::{Direction, Page, PageToken, scanned};
+use super::paging::{AT, Direction, Page, PageToken, scanned};
 use super::{moment_of, tables};
 use crate::audit::{AuditRow, impersonal};
 use crate::error::StoreError;
 use crate::items::LicenseItem;
 use crate::store::{Item, LicenseRow, Store, put_if, written};
+use crate::store_reader::StoreReader;
 use crate::tables::{LICENSE_ID, NOT_THERE};
 
 /// The attribute of a license whose audit rows are not all done. No rule looks at it.
@@ -25,8 +26,6 @@ const METADATA: &str = "metadata";
 const PAGE_ROWS: i32 = 100;
 /// The audit's action of an erasure.
 pub const ERASING: &str = "erase-subject";
-/// The sort key of audit rows.
-const AT: &str = "at";
 /// The attribute in which an order's item repeats its id.
 const ORDER: &str = "order";
 
@@ -43,6 +42,50 @@ impl LicenseRow {
     #[must_use]
     pub fn is_being_erased(&self) -> bool {
         self.guard.item().contains_key(BEING_ERASED)
+    }
+}
+
+impl StoreReader {
+    /// Pattern 23: a page of a license's history, and those of its rows that say something about a person. `erased_at`
+    /// is when the license was erased: the reasons of its erasures from then on are the operator's, and stay.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn telling_rows(
+        &self,
+        id: &LicenseId,
+        erased_at: Option<UnixMillis>,
+        from: Option<PageToken>,
+    ) -> Result<Page<TellingRow>, StoreError> {
+        let Page { rows, next } = self.history_page(id, Direction::OldestFirst, PAGE_ROWS, from).await?;
+        let rows = rows.into_iter().filter_map(|item| TellingRow::read(&item, erased_at)).collect();
+        Ok(Page { rows, next })
+    }
+
+    /// Pattern 25: a page of all orders: the ids of those for which one of these licenses was issued. An id is the vendor's
+    /// own and may name a person.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn orders_of(
+        &self,
+        licenses: &BTreeSet<LicenseId>,
+        from: Option<PageToken>,
+    ) -> Result<Page<OrderId>, StoreError> {
+        let scan = self
+            .scan(self.licenses_table(), from)
+            .consistent_read(true)
+            .filter_expression(tables::IS_ORDER)
+            .projection_expression(tables::ISSUED_FOR)
+            .expression_attribute_values(":order", AttributeValue::S(tables::ORDERS.to_owned()));
+        let Page { rows, next } = scanned(scan).await?;
+        let text = |item: &Item, name: &str| item.get(name).and_then(|it| it.as_s().ok()).cloned();
+        let theirs = |item: Item| {
+            let issued = LicenseId::parse(&text(&item, "issued")?)?;
+            let key = licenses.contains(&issued).then(|| text(&item, LICENSE_ID))??;
+            OrderId::read(key.strip_prefix(tables::ORDERS)?).ok()
+        };
+        Ok(Page { rows: rows.into_iter().filter_map(theirs).collect(), next })
     }
 }
 
@@ -88,22 +131,6 @@ impl Store {
         unless_gone(ended.map(drop))
     }
 
-    /// Pattern 23: a page of a license's history, and those of its rows that say something about a person. `erased_at`
-    /// is when the license was erased: the reasons of its erasures from then on are the operator's, and stay.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn telling_rows(
-        &self,
-        id: &LicenseId,
-        erased_at: Option<UnixMillis>,
-        from: Option<PageToken>,
-    ) -> Result<Page<TellingRow>, StoreError> {
-        let Page { rows, next } = self.history_page(id, Direction::OldestFirst, PAGE_ROWS, from).await?;
-        let rows = rows.into_iter().filter_map(|item| TellingRow::read(&item, erased_at)).collect();
-        Ok(Page { rows, next })
-    }
-
     /// Pattern 24: takes out of an audit row from where it was asked, why, and which words about a person changed. A
     /// row that went away meanwhile is left alone.
     ///
@@ -129,32 +156,6 @@ impl Store {
             request = request.expression_attribute_values(":changes", changes);
         }
         unless_gone(request.send().await.map(drop).map_err(|error| StoreError::of(&error)))
-    }
-
-    /// Pattern 25: a page of all orders: the ids of those for which one of these licenses was issued. An id is the vendor's
-    /// own and may name a person.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn orders_of(
-        &self,
-        licenses: &BTreeSet<LicenseId>,
-        from: Option<PageToken>,
-    ) -> Result<Page<OrderId>, StoreError> {
-        let scan = self
-            .scan(self.licenses_table(), from)
-            .consistent_read(true)
-            .filter_expression(tables::IS_ORDER)
-            .projection_expression(tables::ISSUED_FOR)
-            .expression_attribute_values(":order", AttributeValue::S(tables::ORDERS.to_owned()));
-        let Page { rows, next } = scanned(scan).await?;
-        let text = |item: &Item, name: &str| item.get(name).and_then(|it| it.as_s().ok()).cloned();
-        let theirs = |item: Item| {
-            let issued = LicenseId::parse(&text(&item, "issued")?)?;
-            let key = licenses.contains(&issued).then(|| text(&item, LICENSE_ID))??;
-            OrderId::read(key.strip_prefix(tables::ORDERS)?).ok()
-        };
-        Ok(Page { rows: rows.into_iter().filter_map(theirs).collect(), next })
     }
 
     /// Pattern 26: an order under a hash of its id, in the place of the one under the id itself: both or neither. The

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::paging::{Direction, Page, PageToken};
 use super::{moment_of, tables, written_moment};
 use crate::error::StoreError;
-use crate::store::{Store, read};
+use crate::store::read;
+use crate::store_reader::StoreReader;
 use crate::tables::CALLER;
 
 /// An audit row as stored. Its members depend on its subject.
@@ -65,7 +66,7 @@ impl AuditRecord {
     }
 }
 
-impl Store {
+impl StoreReader {
     /// Pattern 12: what happened to a license since a moment, oldest first.
     ///
     /// # Errors

@@ -35,6 +35,7 @@ use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::{AuditItem, CatalogItem, expiry_month, next_month};
 use crate::store::{Item, LicenseRow, Store, put_if, put_over, read, written};
+use crate::store_reader::StoreReader;
 use crate::tables::{CATALOG_PREFIX, LICENSE_ID, NOT_THERE};
 
 /// The facts of a license's issue.
@@ -60,7 +61,7 @@ impl LicenseRow {
     }
 }
 
-impl Store {
+impl StoreReader {
     /// Pattern 8: the licenses of a user, as the vendor names them.
     ///
     /// # Errors
@@ -77,7 +78,8 @@ impl Store {
         self.ids(self.index(tables::BY_EMAIL, tables::OF_EMAIL, email)).await
     }
 
-    /// Pattern 10: the licenses that end between two moments, month by month, the soonest first.
+    /// Pattern 10: the licenses that end between two moments, month by month, the soonest first. Suspended and revoked
+    /// ones are left out: nothing ends for their customers.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -167,25 +169,6 @@ impl Store {
         Ok(scanned_whole(scan).await?.iter().filter_map(code).collect())
     }
 
-    /// Pattern 13: a license under a new key, and the end of the one under the old. Both audit rows, or nothing at all.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when the old license changed meanwhile or the new one exists;
-    /// [`StoreError::Unavailable`].
-    pub async fn replace(
-        &self,
-        old: &LicenseRow,
-        rotated: &Rotated,
-        new: &NewLicense,
-        rows: &[AuditRow; 2],
-        token: &str,
-    ) -> Result<(), StoreError> {
-        let [about_old, about_new] = rows;
-        let mut items = self.change(&old.guard, &old.license, &rotated.old, about_old)?;
-        items.extend(self.issuance(new, about_new)?);
-        self.transact(items, token).await
-    }
-
     /// Pattern 2: the catalog an operator stored for a product, and its version.
     ///
     /// # Errors
@@ -195,27 +178,6 @@ impl Store {
         let version = item.version;
         let catalog = item.read().map_err(|attribute| StoreError::Corrupt(attribute.to_owned()))?;
         Ok(Some((catalog, version)))
-    }
-
-    /// Pattern 14: puts a catalog over the version that was read, 0 where there was none, with its audit row.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when another one was put meanwhile; [`StoreError::Unavailable`].
-    pub async fn put_catalog(
-        &self,
-        catalog: &Catalog,
-        version: u64,
-        row: &AuditRow,
-        token: &str,
-    ) -> Result<(), StoreError> {
-        let item = written(&CatalogItem::of(catalog, version + 1))?;
-        let put = if version == 0 {
-            put_if(self.licenses_table(), item, tables::NO_VERSION)?
-        } else {
-            put_over(self.licenses_table(), item, version)?
-        };
-        let audit = put_if(self.verifications_table(), written(&AuditItem::from(row))?, NOT_THERE)?;
-        self.transact(vec![put, audit], token).await
     }
 
     pub(crate) fn query(&self, table: &str) -> QueryFluentBuilder {
@@ -241,6 +203,48 @@ impl Store {
             found.push(item.map_err(|error| StoreError::of(&error))?);
         }
         Ok(found)
+    }
+}
+
+impl Store {
+    /// Pattern 13: a license under a new key, and the end of the one under the old. Both audit rows, or nothing at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the old license changed meanwhile or the new one exists;
+    /// [`StoreError::Unavailable`].
+    pub async fn replace(
+        &self,
+        old: &LicenseRow,
+        rotated: &Rotated,
+        new: &NewLicense,
+        rows: &[AuditRow; 2],
+        token: &str,
+    ) -> Result<(), StoreError> {
+        let [about_old, about_new] = rows;
+        let mut items = self.change(&old.guard, &old.license, &rotated.old, about_old)?;
+        items.extend(self.issuance(new, about_new)?);
+        self.transact(items, token).await
+    }
+
+    /// Pattern 14: puts a catalog over the version that was read, 0 where there was none, with its audit row.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another one was put meanwhile; [`StoreError::Unavailable`].
+    pub async fn put_catalog(
+        &self,
+        catalog: &Catalog,
+        version: u64,
+        row: &AuditRow,
+        token: &str,
+    ) -> Result<(), StoreError> {
+        let item = written(&CatalogItem::of(catalog, version + 1))?;
+        let put = if version == 0 {
+            put_if(self.licenses_table(), item, tables::NO_VERSION)?
+        } else {
+            put_over(self.licenses_table(), item, version)?
+        };
+        let audit = put_if(self.verifications_table(), written(&AuditItem::from(row))?, NOT_THERE)?;
+        self.transact(vec![put, audit], token).await
     }
 }
 

@@ -13,6 +13,7 @@ use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::items::SCHEMA;
 use crate::store::{Item, Store, put_if, read, written};
+use crate::store_reader::StoreReader;
 use crate::tables::{LICENSE_ID, NOT_THERE};
 
 /// An order for which a license was issued.
@@ -51,7 +52,7 @@ struct OrderItem {
     updates_until: Option<String>,
 }
 
-impl Store {
+impl StoreReader {
     /// Pattern 19: an order, if a license was issued for it; pattern 27, if that was erased.
     ///
     /// # Errors
@@ -80,7 +81,9 @@ impl Store {
             .map_err(|error| StoreError::of(&error))?;
         Ok(output.item)
     }
+}
 
+impl Store {
     /// Pattern 20: a new license, its audit row, and the order it is for: all of them or none.
     ///
     /// # Errors

@@ -8,18 +8,30 @@ use falconer_domain::LicenseId;
 
 use super::tables;
 use crate::error::StoreError;
-use crate::store::{Item, Store};
+use crate::store::Item;
+use crate::store_reader::StoreReader;
 use crate::tables::LICENSE_ID;
+
+/// The sort key of audit rows.
+pub(super) const AT: &str = "at";
 
 /// The start of a page.
 #[derive(Debug)]
 pub struct PageToken(HashMap<String, AttributeValue>);
 
 impl PageToken {
-    /// Behind a license, in the order in which [`Store::page_of_licenses`] comes to it.
+    /// Behind a license, in the order in which [`StoreReader::page_of_licenses`] comes to it.
     #[must_use]
     pub fn after(license: &LicenseId) -> Self {
         Self(HashMap::from([(LICENSE_ID.to_owned(), AttributeValue::S(license.to_string()))]))
+    }
+
+    /// Behind a row of a license's history, named by its [`AuditRecord::at`](super::AuditRecord::at).
+    #[must_use]
+    pub fn after_row(license: &LicenseId, at: &str) -> Self {
+        let Self(mut place) = Self::after(license);
+        place.insert(AT.to_owned(), AttributeValue::S(at.to_owned()));
+        Self(place)
     }
 }
 
@@ -46,7 +58,7 @@ pub(super) enum Direction {
     NewestFirst,
 }
 
-impl Store {
+impl StoreReader {
     /// A page of a license's history: at most so many rows of the audit, as they are stored.
     pub(super) async fn history_page(
         &self,
@@ -75,13 +87,13 @@ impl Store {
     }
 }
 
-/// One page of a [`Store::scan`].
+/// One page of a [`StoreReader::scan`].
 pub(super) async fn scanned(scan: ScanFluentBuilder) -> Result<Page<Item>, StoreError> {
     let output = scan.send().await.map_err(|error| StoreError::of(&error))?;
     Ok(Page::of(output.items, output.last_evaluated_key))
 }
 
-/// Every page of a [`Store::scan`].
+/// Every page of a [`StoreReader::scan`].
 pub(super) async fn scanned_whole(scan: ScanFluentBuilder) -> Result<Vec<Item>, StoreError> {
     let mut pages = scan.into_paginator().items().send();
     let mut found = Vec::new();

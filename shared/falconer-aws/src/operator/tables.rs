@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- | --- | --- |
 //! | 8 | the licenses of a user | licenses, `by_user_id` | `Query` | eventual | – |
 //! | 9 | the licenses of an e-mail | licenses, `by_email` | `Query` | eventual | – |
-//! | 10 | the licenses that end in a month | licenses, `by_expiry` | `Query` | eventual | – |
+//! | 10 | the licenses that end in a month, without suspended and revoked ones | licenses, `by_expiry` | `Query` | eventual | – |
 //! | 11 | every license | licenses | `Scan` | strong | – |
 //! | 12 | what happened to a license | verifications | `Query` | strong | – |
 //! | 13 | replace a license's key | licenses, verifications | `TransactWriteItems` of four puts | – | the version read; the three others not there yet |

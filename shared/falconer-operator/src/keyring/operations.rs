@@ -1,6 +1,6 @@
 //! `falconer keyring …` against Secrets Manager.
 
-use falconer_aws::keyring::{RingWriteError, RingWriter};
+use falconer_aws::keyring::{RingReader, RingWriteError, RingWriter};
 use falconer_domain::UnixMillis;
 use falconer_domain::keyring::GenerationNumber;
 use secrecy::{ExposeSecret, SecretString};
@@ -37,8 +37,8 @@ pub enum KeyringError {
 ///
 /// # Errors
 /// [`KeyringError`].
-pub async fn open(writer: &RingWriter) -> Result<Draft, KeyringError> {
-    let stored = writer.read().await?;
+pub async fn open(reader: &RingReader) -> Result<Draft, KeyringError> {
+    let stored = reader.read().await?;
     Ok(Draft::open(stored.text.expose_secret())?)
 }
 
