@@ -4,6 +4,7 @@ mod attacks;
 mod bulk;
 mod changes;
 mod ending;
+mod field_names;
 mod issue_many;
 mod many;
 mod move_in;
@@ -11,6 +12,7 @@ mod pages;
 mod refusals;
 mod sections;
 mod typed;
+mod words;
 mod work;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -24,6 +24,7 @@ const NAMED_LICENSES: usize = 5;
 #[template(path = "catalog.html")]
 struct CatalogPage {
     frame: Frame,
+    /// True after a replacement, as long as its version is the one in use.
     done: bool,
     product: String,
     version: u64,
@@ -53,7 +54,8 @@ pub(crate) async fn show(
             Some(catalog) => catalog::written(catalog),
             None => format!("product = \"{product}\"\n\n[tiers.pro]\n"),
         };
-        let done = fields.iter().any(|(name, _)| name == "done");
+        let done = fields.iter().find(|(name, _)| name == "done");
+        let done = done.is_some_and(|(_, version)| *version == in_use.version.to_string());
         let frame = shell.frame("Catalog", Section::Catalog);
         Ok(html(&CatalogPage { frame, done, product: product.to_string(), version: in_use.version, toml }))
     };
@@ -91,7 +93,8 @@ pub(crate) async fn preview(State(desk): State<Arc<Desk>>, body: Bytes) -> Respo
 impl CatalogPlan {
     pub(crate) async fn make(&self, desk: &Desk) -> Result<Response, Trouble> {
         desk.writes.apply_catalog(&self.change, self.reason.as_deref(), desk.shell.clock.now()).await?;
-        Ok(desk.shell.go(&format!("catalog?product={}&done=1", self.change.new.product())))
+        let (product, version) = (self.change.new.product(), self.change.new_version());
+        Ok(desk.shell.go(&format!("catalog?product={product}&done={version}")))
     }
 }
 
@@ -131,7 +134,10 @@ fn differences(changes: &[String]) -> Vec<FactChange> {
 fn notes(change: &CatalogChange) -> Vec<String> {
     let mut notes = Vec::new();
     if change.unreadable > 0 {
-        notes.push(format!("{} rows of the table do not read as licenses.", change.unreadable));
+        notes.push(format!(
+            "{} of the table cannot be read as a license.",
+            views::counted(change.unreadable, "row")
+        ));
     }
     if !change.oversold.is_empty() {
         let some: Vec<_> = change.oversold.iter().take(NAMED_LICENSES).map(ToString::to_string).collect();

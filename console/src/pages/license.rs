@@ -8,6 +8,7 @@ use axum::response::Response;
 use falconer_domain::LicenseId;
 use falconer_domain::seats::Seats;
 
+use crate::filters;
 use crate::pages::change;
 use crate::reading::LicenseStory;
 use crate::shell::{Frame, Section, Shell, html};
@@ -23,7 +24,7 @@ struct LicensePage {
     product: String,
     state: views::StateTag,
     sentence: String,
-    /// The change that was just made.
+    /// The change that led here, and when it was made.
     done: Option<String>,
     facts: Vec<Fact>,
     features: Vec<String>,
@@ -66,9 +67,9 @@ pub(crate) async fn show(
         let id = named(&id)?;
         let story = shell.reads.license(&id).await?;
         let audit = shell.reads.audit(&id).await?;
+        let done = fields.iter().find(|(name, _)| name == "done");
+        let done = done.and_then(|(_, action)| change::done(action, &audit, &shell.clock));
         let audit = audit.iter().map(|row| views::audit_line(row, &shell.clock)).collect();
-        let done =
-            fields.iter().find(|(name, _)| name == "done").and_then(|(_, action)| change::done(action));
         Ok(html(&page(&shell, &story, audit, done)))
     };
     shell.answer(make).await

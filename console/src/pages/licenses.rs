@@ -11,11 +11,12 @@ use falconer_domain::{License, LicenseId, Status};
 use falconer_operator::search::SearchQuery;
 use jiff::civil::Date;
 
+use crate::filters;
 use crate::forms::Form;
 use crate::reading::LicenseList;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
-use crate::views::LicenseLine;
+use crate::views::{self, LicenseLine};
 
 /// Spans of the filter by end, in days.
 const ENDING_DAYS: [u32; 4] = [7, 30, 90, 365];
@@ -74,7 +75,7 @@ pub(crate) async fn list(
             }
             (None, Some(days)) => {
                 let list = shell.reads.ending(now, now.plus_days(days), after).await?;
-                let heading = format!("Ending within {days} days, the soonest first");
+                let heading = format!("Ending within {}, the soonest first", views::counted(days, "day"));
                 (heading, format!("ending={days}&"), list, Shown::Ending(days))
             }
             (None, None) => {
