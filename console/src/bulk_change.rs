@@ -9,6 +9,7 @@ use falconer_operator::license_change::LicenseChange;
 use falconer_operator::license_service::LicenseService;
 
 use crate::changes::{self, Asked};
+use crate::field_names::in_page_words;
 use crate::forms::Form;
 use crate::jobs::MAX_FOUND;
 use crate::kept::Keepable;
@@ -60,7 +61,7 @@ pub(crate) enum RowResult {
     Waits,
     /// Changed.
     Changed,
-    /// Somebody else has changed it since the person saw it; that change stays.
+    /// It is not as the person saw it: somebody has changed it, or a device was seen. That stays.
     Meanwhile,
     /// The rules do not allow it any more, or it is gone.
     Refused(String),
@@ -117,7 +118,7 @@ impl BulkChange {
                     };
                     RowPlan::Changes(views::differences(facts(&row.license), &facts(&after)))
                 }
-                Err(why) => RowPlan::Refused(why.to_string()),
+                Err(why) => RowPlan::Refused(in_page_words(&why.to_string())),
             };
             if matches!(plan, RowPlan::Changes(_)) {
                 commands.push(shell.command.with(&words.words(reason.as_deref())));
@@ -206,7 +207,7 @@ impl BulkChange {
     ) -> Result<(), Trouble> {
         let row = service.find(planned.id.as_str()).await?;
         if row.guard.number() != planned.version {
-            return Err(Trouble::Changed("somebody has changed this license meanwhile".to_owned()));
+            return Err(Trouble::Changed("this license is not as you saw it".to_owned()));
         }
         let catalog = service.catalog(&row.license.product).await?;
         let now = desk.shell.clock.now();
@@ -251,9 +252,9 @@ pub(crate) fn named(form: &Form, field: &str) -> Result<Vec<LicenseId>, Trouble>
         }
     }
     if ids.len() > MAX_FOUND {
-        let count = ids.len();
         return Err(Trouble::BadInput(format!(
-            "{count} licenses are ticked, and {MAX_FOUND} are the most at a time"
+            "{} are ticked, and {MAX_FOUND} are the most at a time",
+            views::counted(ids.len(), "license")
         )));
     }
     Ok(ids)

@@ -270,8 +270,10 @@ fn order_line(row: &CsvRow<'_>, product: &Product) -> Option<OrderLine> {
         line: row.line,
         tier: order.tier.to_string(),
         term: match order.term {
-            Term::Days(days) => format!("{days} days"),
-            Term::DaysFromActivation(days) => format!("{days} days from the first activation on"),
+            Term::Days(days) => views::counted(days, "day"),
+            Term::DaysFromActivation(days) => {
+                format!("{} from the first activation on", views::counted(days, "day"))
+            }
             Term::Perpetual => "for good".to_owned(),
         },
         customer: customer(&order),

@@ -11,6 +11,8 @@ use std::fmt::{Display, Write as _};
 use askama::Values;
 use askama::filters::{Html, Safe, escape};
 
+use crate::views;
+
 /// A sentence of which each part between two backticks is shown as code. All of it is escaped.
 #[askama::filter_fn]
 pub(crate) fn with_code(sentence: impl Display, _: &dyn Values) -> askama::Result<Safe<String>> {
@@ -29,6 +31,12 @@ fn quoted(text: &str) -> Option<(&str, &str, &str)> {
     let (before, begun) = text.split_once('`')?;
     let (code, after) = begun.split_once('`')?;
     Some((before, code, after))
+}
+
+/// A number with its noun.
+#[askama::filter_fn]
+pub(crate) fn counted(count: impl Display, _: &dyn Values, noun: &str) -> askama::Result<String> {
+    Ok(views::counted(count, noun))
 }
 
 fn escaped(text: &str) -> askama::Result<impl Display> {

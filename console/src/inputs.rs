@@ -107,7 +107,8 @@ impl KeyFolder {
         let failed = |why: std::io::Error| {
             let folder = self.0.display();
             Trouble::Damaged(format!(
-                "the folder {folder} for files of keys cannot be made: {why}; start the console with --files FOLDER"
+                "the folder {folder} for files of keys cannot be made: {why}; start the console with `falconer \
+                 console --files FOLDER`"
             ))
         };
         let mut builder = fs::DirBuilder::new();

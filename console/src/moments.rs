@@ -7,6 +7,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
+use crate::views::counted;
+
 /// The reader's clock: the console runs on the reader's own machine.
 pub(crate) struct Clock {
     zone: TimeZone,
@@ -99,8 +101,8 @@ fn distance(millis: i64) -> String {
         return "at this minute".to_owned();
     };
     let count = left / length;
-    let plural = if count == 1 { "" } else { "s" };
-    if millis < 0 { format!("{count} {unit}{plural} ago") } else { format!("in {count} {unit}{plural}") }
+    let count = counted(count, unit);
+    if millis < 0 { format!("{count} ago") } else { format!("in {count}") }
 }
 
 #[cfg(test)]

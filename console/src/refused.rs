@@ -34,8 +34,8 @@ impl MetricsSource {
         match self {
             Self::CloudWatch(metrics) => Ok(metrics),
             Self::Unnamed => {
-                Err("CloudWatch keeps metrics under the name of the stack. Start the console with --stack \
-                                  NAME, or set STACK_NAME, to see them here.")
+                Err("CloudWatch keeps metrics under the name of the stack. Start the console with `falconer \
+                 console --stack NAME`, or set STACK_NAME, to see them here.")
             }
             Self::Local => {
                 Err("A local stack has no metrics: no CloudWatch reads the log lines of its functions.")

@@ -11,6 +11,7 @@ use falconer_operator::license_service::ChangeError;
 use falconer_operator::outage::Outage;
 use falconer_operator::words;
 
+use crate::field_names::in_page_words;
 use crate::kept::KeepError;
 
 /// The next step where nothing has happened.
@@ -75,7 +76,7 @@ impl Trouble {
         | Self::Unknown(text)
         | Self::Damaged(text)) = self;
         // A text that does not read may be anything, and some sentences repeat it.
-        let sentence = begun(&words::lines(text));
+        let sentence = begun(&in_page_words(&words::lines(text)));
         if sentence.ends_with(['.', '?', '!']) { sentence } else { format!("{sentence}.") }
     }
 
@@ -116,7 +117,7 @@ impl From<StoreError> for Trouble {
         match error {
             StoreError::Unavailable(kind) => Self::unreachable("DynamoDB", &kind),
             StoreError::Conflict => {
-                Self::Changed("somebody has changed the same row meanwhile; nothing was changed".to_owned())
+                Self::Changed("the same row was changed meanwhile; nothing was changed now".to_owned())
             }
             StoreError::Corrupt(_) => Self::Damaged(error.to_string()),
         }
@@ -138,7 +139,11 @@ impl<E: std::error::Error + 'static> From<ChangeError<E>> for Trouble {
         match error {
             ChangeError::Refused(why) => Self::Refused(why.to_string()),
             ChangeError::NoLicense(_) => Self::NotFound(error.to_string()),
-            ChangeError::Contended | ChangeError::Changed => Self::Changed(error.to_string()),
+            // Activation writes rows as well: a device that was seen is a change of nobody's.
+            ChangeError::Changed => {
+                Self::Changed("this license is not as you saw it; nothing was changed".to_owned())
+            }
+            ChangeError::Contended => Self::Changed(error.to_string()),
             ChangeError::Store(error) => error.into(),
             ChangeError::Random(_) => Self::Damaged(error.to_string()),
         }

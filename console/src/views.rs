@@ -1,5 +1,7 @@
 //! Licenses and their history as pages show them. Texts from elsewhere lose what hides or turns letters around.
 
+use std::fmt::Display;
+
 use falconer_aws::operator::{AuditRecord, IssuanceRecord};
 use falconer_domain::catalog::Policy;
 use falconer_domain::effective_license::EffectiveLicense;
@@ -108,7 +110,7 @@ impl LicenseLine {
             tier: license.tier.to_string(),
             ends: match (license.expires_at, license.duration_days) {
                 (Some(at), _) => LineEnd::At(clock.moment(at)),
-                (None, Some(days)) => LineEnd::Term(format!("+{days} days")),
+                (None, Some(days)) => LineEnd::Term(format!("+{}", counted(days, "day"))),
                 (None, None) => LineEnd::Term("never".to_owned()),
             },
             ends_order: license
@@ -131,7 +133,10 @@ pub(crate) fn sentence(license: &License, seats: Option<Seats>, clock: &Clock) -
         (Status::Revoked, ..) => "Revoked: its key opens nothing".to_owned(),
         (Status::Suspended, ..) => "Suspended until somebody reinstates it".to_owned(),
         (Status::Pending, _, Some(days)) => {
-            format!("Not activated yet: its {days} days begin with the first activation")
+            format!(
+                "Not activated yet: its term of {} begins with the first activation",
+                counted(days, "day")
+            )
         }
         (Status::Pending, ..) => "Not activated yet".to_owned(),
         (Status::Active, Some(end), _) if end <= now => {
@@ -143,8 +148,7 @@ pub(crate) fn sentence(license: &License, seats: Option<Seats>, clock: &Clock) -
         (Status::Active, None, _) => "Active, and it never ends".to_owned(),
     };
     let taken = seats.map_or_else(String::new, |seats| {
-        let noun = if seats.max == 1 { "seat" } else { "seats" };
-        format!("; {} of {} {noun} taken", seats.used, seats.max)
+        format!("; {} of {} taken", seats.used, counted(seats.max, "seat"))
     });
     let seen = license.devices.values().filter_map(Device::last_seen).max();
     let seen = match seen {
@@ -240,15 +244,17 @@ pub(crate) fn audit_line(row: &AuditRecord, clock: &Clock) -> AuditLine {
 pub(crate) fn ends(license: &License, clock: &Clock) -> String {
     match (license.expires_at, license.duration_days) {
         (Some(at), _) => clock.text(at),
-        (None, Some(days)) => format!("{days} days after its first activation"),
+        (None, Some(days)) => format!("{} after its first activation", counted(days, "day")),
         (None, None) => "never".to_owned(),
     }
 }
 
 /// A number with its noun.
-pub(crate) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
-    let count = count.try_into().unwrap_or(u64::MAX);
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+pub(crate) fn counted(count: impl Display, noun: &str) -> String {
+    match count.to_string() {
+        one if one == "1" => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
 }
 
 /// A text of somebody else on one line.

@@ -221,8 +221,12 @@ impl WriteService {
         Ok((counted.living, counted.revoked))
     }
 
-    /// Changes the key ring.
-    pub(crate) async fn edit_ring(&self, plan: RingPlan, now: UnixMillis) -> Result<(), Trouble> {
+    /// Changes the key ring, and returns the generation that is different.
+    pub(crate) async fn edit_ring(
+        &self,
+        plan: RingPlan,
+        now: UnixMillis,
+    ) -> Result<GenerationNumber, Trouble> {
         let edited = match plan {
             RingPlan::Add => operations::add(&self.keyring, now).await,
             RingPlan::Promote => operations::promote(&self.keyring, now).await,
@@ -231,8 +235,7 @@ impl WriteService {
             RingPlan::Trust(number) => operations::trust(&self.keyring, number).await,
         };
         self.reads.forget_ring();
-        edited?;
-        Ok(())
+        Ok(edited?)
     }
 
     /// The license, if nobody has changed it since the person saw it.
@@ -241,9 +244,7 @@ impl WriteService {
         if story.row.guard.number() == seen.version {
             return Ok(story);
         }
-        Err(Trouble::Changed(
-            "somebody has changed this license since you looked at it; nothing was changed".to_owned(),
-        ))
+        Err(Trouble::Changed("this license is not as you saw it; nothing was changed".to_owned()))
     }
 
     pub(crate) fn service<'a>(&'a self, ring: &'a KeyRing) -> LicenseService<'a> {

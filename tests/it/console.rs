@@ -4,6 +4,7 @@ mod attacks;
 mod bulk;
 mod changes;
 mod ending;
+mod field_names;
 mod forms;
 mod issue_many;
 mod many;
@@ -15,6 +16,7 @@ mod refusals;
 mod sections;
 mod sent;
 mod typed;
+mod words;
 mod work;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -155,7 +155,7 @@ fn line(plan: &RowPlan, result: &RowResult) -> (Vec<FactChange>, &'static str, &
             empty(),
             "changed meanwhile",
             "warn",
-            "Somebody has changed it since you looked; nothing of yours was done.".to_owned(),
+            "It is not as you saw it: somebody has changed it, or a device was seen. Nothing of yours was done.".to_owned(),
         ),
         (RowPlan::Changes(_), RowResult::Unknown) => {
             (empty(), "unknown", "warn", "The answer was lost; \u{201c}Go on\u{201d} finds out.".to_owned())
@@ -182,8 +182,7 @@ impl EndView {
         let changed = count(|result| *result == RowResult::Changed);
         let meanwhile = count(|result| *result == RowResult::Meanwhile);
         let refused = count(|result| matches!(result, RowResult::Refused(_)));
-        let told =
-            format!("{changed} changed, {meanwhile} changed meanwhile by somebody else, {refused} refused.");
+        let told = format!("{changed} changed, {meanwhile} changed meanwhile, {refused} refused.");
         let (tone, sentence, can_go_on) = match end {
             Ok(BulkChangeEnd::Whole) if meanwhile + refused == 0 => ("good", told, false),
             Ok(BulkChangeEnd::Whole) => ("warn", told, false),

@@ -26,6 +26,7 @@ const NAMED_LICENSES: usize = 5;
 #[template(path = "catalog.html")]
 struct CatalogPage {
     frame: Frame,
+    /// True after a replacement, as long as its version is the one in use.
     done: bool,
     /// Why the typed catalog is refused.
     refused: Option<String>,
@@ -53,14 +54,16 @@ pub(crate) async fn show(
         };
         let bad = || Trouble::BadInput("a product\u{2019}s code has 2 to 8 of A-Z and 0-9".to_owned());
         let product = product.ok_or_else(bad)?;
-        let done = fields.iter().any(|(name, _)| name == "done");
         let form = FormPage::asked(&shell, &format!("catalog?product={product}"), &fields)?;
-        Ok(html(&page(&shell, &product, form, done).await?))
+        let mut page = page(&shell, &product, form).await?;
+        let done = fields.iter().find(|(name, _)| name == "done");
+        page.done = done.is_some_and(|(_, version)| *version == page.version.to_string());
+        Ok(html(&page))
     };
     shell.answer(make).await
 }
 
-async fn page(shell: &Shell, product: &Product, form: FormPage, done: bool) -> Result<CatalogPage, Trouble> {
+async fn page(shell: &Shell, product: &Product, form: FormPage) -> Result<CatalogPage, Trouble> {
     let in_use = shell.reads.catalog(product).await?;
     let stored = match &in_use.catalog {
         Some(catalog) => catalog::written(catalog),
@@ -68,7 +71,7 @@ async fn page(shell: &Shell, product: &Product, form: FormPage, done: bool) -> R
     };
     Ok(CatalogPage {
         frame: shell.frame("Catalog", Section::Catalog),
-        done,
+        done: false,
         refused: None,
         product: product.to_string(),
         version: in_use.version,
@@ -82,7 +85,7 @@ async fn mended(shell: &Shell, form: &Form, trouble: Trouble) -> Result<Response
     let shown = form.filled("product").and_then(Product::parse);
     let Some(product) = shown.or_else(|| shell.reads.product()) else { return Err(trouble) };
     let form = FormPage::sent(form, &format!("catalog?product={product}"));
-    let page = page(shell, &product, form, false).await?;
+    let page = page(shell, &product, form).await?;
     let page = CatalogPage { refused: Some(trouble.sentence()), ..page };
     Ok((trouble.status(), html(&page)).into_response())
 }
@@ -126,7 +129,8 @@ async fn planned(desk: &Desk, form: &Form) -> Result<(Preview, CatalogPlan), Tro
 impl CatalogPlan {
     pub(crate) async fn make(&self, desk: &Desk) -> Result<Response, Trouble> {
         desk.writes.apply_catalog(&self.change, self.reason.as_deref(), desk.shell.clock.now()).await?;
-        Ok(desk.shell.go(&format!("catalog?product={}&done=1", self.change.new.product())))
+        let (product, version) = (self.change.new.product(), self.change.new_version());
+        Ok(desk.shell.go(&format!("catalog?product={product}&done={version}")))
     }
 }
 
@@ -166,7 +170,10 @@ fn differences(changes: &[String]) -> Vec<FactChange> {
 fn notes(change: &CatalogChange) -> Vec<String> {
     let mut notes = Vec::new();
     if change.unreadable > 0 {
-        notes.push(format!("{} rows of the table do not read as licenses.", change.unreadable));
+        notes.push(format!(
+            "{} of the table cannot be read as a license.",
+            views::counted(change.unreadable, "row")
+        ));
     }
     if !change.oversold.is_empty() {
         let some: Vec<_> = change.oversold.iter().take(NAMED_LICENSES).map(ToString::to_string).collect();

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use falconer_aws::operator::AuditRecord;
 use falconer_domain::effective_license::EffectiveLicense;
 use falconer_domain::operate;
 use falconer_domain::{License, LicenseId, Status, UnixMillis};
@@ -14,6 +15,7 @@ use falconer_operator::license_change::LicenseChange;
 
 use crate::changes::{self, Asked};
 use crate::forms::Form;
+use crate::moments::Clock;
 use crate::pages::confirm::{Plan, Preview, key_shown, previewed};
 use crate::pages::history::HistoryRows;
 use crate::pages::license::{self, named};
@@ -91,30 +93,33 @@ impl LicensePlan {
     }
 }
 
-/// The sentence on the license's page after a change, by the name of its command.
-pub(crate) fn done(action: &str) -> Option<String> {
-    let (_, sentence) = DONE.into_iter().find(|(name, _)| *name == action)?;
-    Some(sentence.to_owned())
+/// The sentence on the license's page after a change, by the name of its command. It has the moment of the change's row
+/// in the history: the address may be opened again when the license has changed since.
+pub(crate) fn done(action: &str, newest_first: &[AuditRecord], clock: &Clock) -> Option<String> {
+    let (_, change, note) = DONE.into_iter().find(|(name, ..)| *name == action)?;
+    let row = newest_first.iter().find(|row| row.action == action && row.actor.is_some())?;
+    Some(format!("{change} on {}.{note}", clock.text(row.moment())))
 }
 
-const DONE: [(&str, &str); 15] = [
-    ("suspend", "The license is suspended."),
-    ("reinstate", "The license is reinstated."),
-    ("revoke", "The license is revoked."),
-    ("extend", "The end is changed."),
-    ("set-tier", "The tier is changed."),
-    ("set-seats", "The seats are changed."),
-    ("add-feature", "The feature is added."),
-    ("remove-feature", "The feature is taken away."),
-    ("set-limit", "The limits are changed."),
-    ("set-updates-until", "The end of the maintenance is changed."),
-    ("set-policy", "The rules are changed."),
-    ("set-customer", "The customer is corrected."),
-    ("note", "The note is written."),
-    ("reset-hardware", "The seats are freed."),
+const DONE: [(&str, &str, &str); 15] = [
+    ("suspend", "The license was suspended", ""),
+    ("reinstate", "The license was reinstated", ""),
+    ("revoke", "The license was revoked", ""),
+    ("extend", "The end was changed", ""),
+    ("set-tier", "The tier was changed", ""),
+    ("set-seats", "The seats were changed", ""),
+    ("add-feature", "A feature was added", ""),
+    ("remove-feature", "A feature was taken away", ""),
+    ("set-limit", "The limits were changed", ""),
+    ("set-updates-until", "The end of the maintenance was changed", ""),
+    ("set-policy", "The rules were changed", ""),
+    ("set-customer", "The customer was corrected", ""),
+    ("note", "The note was written", ""),
+    ("reset-hardware", "Seats were freed", ""),
     (
         "erase-subject",
-        "The person is erased. Backups keep copies for 35 days; docs/operations.md has what remains.",
+        "The person was erased",
+        " Backups keep copies for 35 days; docs/operations.md has what remains.",
     ),
 ];
 
@@ -179,8 +184,9 @@ async fn effects(
                 } else {
                     erasable.parts.join(", ")
                 };
-                let (hint, id, rows) = (&erasable.key_hint, &erasable.id, erasable.audit_rows);
-                format!("{hint} ({id}): {parts}; {rows} audit rows are rewritten.")
+                let (hint, id) = (&erasable.key_hint, &erasable.id);
+                let rows = views::counted(erasable.audit_rows, "row");
+                format!("{hint} ({id}): {parts}; {rows} of its history to be rewritten.")
             };
             let mut notes: Vec<_> = erasables.iter().map(line).collect();
             notes.push("The licenses go on working. An erasure cannot be taken back.".to_owned());
@@ -234,7 +240,13 @@ fn rotation_notes(story: &LicenseStory, now: UnixMillis) -> Vec<String> {
         format!("{hint} is revoked, and says so to whoever uses it."),
         "A new license with a new key takes its place, with the same terms. The key is shown once."
             .to_owned(),
-        format!("Its seats are vacant: the {} devices bind once more, uncounted.", license.devices.len()),
+        match license.devices.len() {
+            0 => "Its seats are vacant.".to_owned(),
+            bound => format!(
+                "Its seats are vacant: {} may bind once more, uncounted.",
+                views::counted(bound, "device")
+            ),
+        },
     ];
     match license.offline_leases_out(now) {
         0 => {}
@@ -273,8 +285,7 @@ async fn make_change(desk: &Desk, plan: &LicensePlan) -> Result<Response, Troubl
 async fn changed_meanwhile(shell: &Shell, plan: &LicensePlan) -> Result<Response, Trouble> {
     let rows = shell.reads.audit_since(&plan.id, plan.seen_at).await?;
     let audit = rows.iter().rev().map(|row| views::audit_line(row, &shell.clock)).collect();
-    let sentence =
-        "Somebody has changed this license since you looked at it. Nothing of yours was done.".to_owned();
+    let sentence = "This license is not as you saw it. Nothing of yours was done.".to_owned();
     let frame = shell.frame("Changed meanwhile", Section::Licenses);
     let page = ChangedPage { frame, id: plan.id.to_string(), sentence, history: HistoryRows::whole(audit) };
     Ok((StatusCode::CONFLICT, html(&page)).into_response())

@@ -44,7 +44,18 @@ struct ExplainPage {
     between: Vec<AuditLine>,
     refusals: Vec<AuditLine>,
     granted: Vec<AuditLine>,
-    moved: bool,
+    asked: AskedMoment,
+}
+
+/// The moment of a question, beside that of the license as it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AskedMoment {
+    /// The present.
+    Now,
+    /// Earlier: the history has the events since.
+    Past,
+    /// Later: nobody knows the events until then.
+    Future,
 }
 
 /// A check, made.
@@ -61,6 +72,16 @@ struct Typed {
     at: String,
     hardware: String,
     build: String,
+}
+
+impl AskedMoment {
+    const fn of(at: UnixMillis, now: UnixMillis) -> Self {
+        match at.0 {
+            at if at < now.0 => Self::Past,
+            at if at > now.0 => Self::Future,
+            _ => Self::Now,
+        }
+    }
 }
 
 pub(crate) async fn show(State(shell): State<Arc<Shell>>, Path(id): Path<String>) -> Response {
@@ -83,7 +104,7 @@ async fn explained(shell: Arc<Shell>, id: String, typed: Typed) -> Response {
         let build = build(&typed.build)?;
         let question = Question { license: story.row.license, hardware, at, now };
         let explanation = shell.reads.explain(question).await?;
-        Ok(html(&page(&shell, key_hint, explanation, at, build, typed)))
+        Ok(html(&page(&shell, key_hint, explanation, (at, now), build, typed)))
     };
     shell.answer(make).await
 }
@@ -124,7 +145,7 @@ fn page(
     shell: &Shell,
     key_hint: String,
     explanation: Explanation,
-    at: UnixMillis,
+    (at, now): (UnixMillis, UnixMillis),
     build: Option<CalendarDate>,
     typed: Typed,
 ) -> ExplainPage {
@@ -145,7 +166,7 @@ fn page(
         text: code.text(),
         next_step: if code == Code::Valid { "" } else { code.row().next_step },
         at: shell.clock.moment(at),
-        moved: !typed.at.is_empty(),
+        asked: AskedMoment::of(at, now),
         typed_at: typed.at,
         typed_hardware: typed.hardware,
         typed_build: typed.build,

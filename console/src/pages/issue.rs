@@ -249,12 +249,15 @@ fn notes(order: &Order) -> Vec<String> {
         order.tier,
         order.product,
         match order.term {
-            Term::Days(days) => format!("for {days} days from now on"),
-            Term::DaysFromActivation(days) => format!("for {days} days from the first activation on"),
+            Term::Days(days) => format!("for {} from now on", views::counted(days, "day")),
+            Term::DaysFromActivation(days) =>
+                format!("for {} from the first activation on", views::counted(days, "day")),
             Term::Perpetual => "for good".to_owned(),
         }
     )];
-    notes.extend(order.seats.map(|seats| format!("{seats} seats, whatever the tier has.")));
+    notes.extend(
+        order.seats.map(|seats| format!("{}, whatever the tier has.", views::counted(seats, "seat"))),
+    );
     if !order.features.is_empty() {
         notes.push(format!("Features beyond the tier: {}.", order.features.join(", ")));
     }

@@ -247,10 +247,11 @@ impl RunView {
         let (tone, sentence, can_go_on) = match end {
             Err(why) => ("bad", why.clone(), true),
             Ok(ended) if ended.left > 0 => {
-                let left = ended.left;
                 let sentence = format!(
-                    "The run was stopped: {issued} orders are issued, and {left} are not. Their keys are in the file, \
-                     and open nothing until the run has gone on."
+                    "The run was stopped: {} issued, {} not. Their keys are in the file, and open nothing \
+                     until the run has gone on.",
+                    views::counted(issued, "order"),
+                    ended.left
                 );
                 ("warn", sentence, true)
             }

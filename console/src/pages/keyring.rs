@@ -8,11 +8,13 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use falconer_operator::keyring::Draft;
 
+use crate::field_names::in_page_words;
 use crate::filters;
 use crate::forms::Form;
 use crate::pages::confirm::{Plan, Preview, previewed};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
+use crate::views;
 
 /// The reminder after every change of the ring.
 const RENEW_COPY: &str = "The offline copy of the ring has to be renewed afterwards.";
@@ -21,7 +23,8 @@ const RENEW_COPY: &str = "The offline copy of the ring has to be renewed afterwa
 #[template(path = "keyring.html")]
 struct RingPage {
     frame: Frame,
-    done: bool,
+    /// The change that led here, as long as the ring is as it left it.
+    done: Option<String>,
     doubts: Vec<String>,
     generations: Vec<GenerationLine>,
     waiting: bool,
@@ -61,9 +64,10 @@ pub(crate) async fn show(
         };
         let generations: Vec<_> = draft.list().into_iter().map(line).collect();
         let waiting = generations.iter().any(|generation| generation.role == "waiting");
-        let done = fields.iter().any(|(name, _)| name == "done");
+        let done = done(&fields, &generations);
         let frame = shell.frame("Key ring", Section::KeyRing);
-        Ok(html(&RingPage { frame, done, doubts: draft.doubts(), generations, waiting }))
+        let doubts = draft.doubts().iter().map(|doubt| in_page_words(doubt)).collect();
+        Ok(html(&RingPage { frame, done, doubts, generations, waiting }))
     };
     shell.answer(make).await
 }
@@ -154,7 +158,7 @@ impl RingPlan {
                 let (living, revoked) = desk.writes.dependents(number).await?;
                 vec![
                     format!("Generation {number} is no longer published, endorses nothing and signs nothing."),
-                    format!("{living} licenses need it, and {revoked} revoked ones: their keys go on working."),
+                    needed(living, revoked),
                     format!("`falconer rotate-key --generation {number}` gives them new keys."),
                 ]
             }
@@ -171,7 +175,44 @@ impl RingPlan {
     }
 
     pub(crate) async fn make(self, desk: &Desk) -> Result<Response, Trouble> {
-        desk.writes.edit_ring(self, desk.shell.clock.now()).await?;
-        Ok(desk.shell.go("keyring?done=1"))
+        let number = desk.writes.edit_ring(self, desk.shell.clock.now()).await?;
+        let done = match self {
+            Self::Add => "add",
+            Self::Promote | Self::PromoteNow => "promote",
+            Self::Distrust(_) => "distrust",
+            Self::Trust(_) => "trust",
+        };
+        Ok(desk.shell.go(&format!("keyring?done={done}&generation={number}")))
+    }
+}
+
+/// The sentence after a change. The address may be opened again when the ring has changed since.
+fn done(fields: &[(String, String)], generations: &[GenerationLine]) -> Option<String> {
+    let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    let number: u8 = field("generation")?.parse().ok()?;
+    let role = generations.iter().find(|generation| generation.number == number)?.role;
+    let sentence = match (field("done")?, role) {
+        ("add", "waiting") => "is published, and waits to be promoted",
+        ("promote", "current") => "signs",
+        ("distrust", "distrusted") => "is distrusted",
+        ("trust", "verifies" | "waiting" | "current") => "is trusted",
+        _ => return None,
+    };
+    Some(format!("Generation {number} {sentence}."))
+}
+
+/// The licenses whose keys a distrusted generation goes on to check.
+fn needed(living: u64, revoked: u64) -> String {
+    let licenses = |count, noun| match count {
+        0 => format!("no {noun}"),
+        count => views::counted(count, noun),
+    };
+    match (living, revoked) {
+        (0, 0) => "No license needs it.".to_owned(),
+        _ => format!(
+            "The keys of {} and of {} go on working.",
+            licenses(living, "license"),
+            licenses(revoked, "revoked one")
+        ),
     }
 }

@@ -58,7 +58,7 @@ struct LicensePage {
 /// The changes of a license, as their forms begin.
 struct LicenseForms {
     form: FormPage,
-    /// The change that was just made.
+    /// The change that led here, and when it was made.
     done: Option<String>,
     /// Why the change of the form is refused.
     refused: Option<String>,
@@ -85,9 +85,10 @@ pub(crate) async fn show(
     let make = |shell: Arc<Shell>| async move {
         let id = named(&id)?;
         let story = shell.reads.license(&id).await?;
-        let history = HistoryRows::of(&shell, &id, &shell.reads.audit(&id, None).await?);
-        let done =
-            fields.iter().find(|(name, _)| name == "done").and_then(|(_, action)| change::done(action));
+        let audit = shell.reads.audit(&id, None).await?;
+        let done = fields.iter().find(|(name, _)| name == "done");
+        let done = done.and_then(|(_, action)| change::done(action, &audit.rows, &shell.clock));
+        let history = HistoryRows::of(&shell, &id, &audit);
         let form = FormPage::asked(&shell, &format!("license/{id}"), &fields)?;
         Ok(html(&page(&shell, &story, history, LicenseForms { form, done, refused: None })))
     };

@@ -11,13 +11,14 @@ use falconer_domain::{License, LicenseId, UnixMillis};
 use falconer_operator::search::SearchQuery;
 use jiff::civil::Date;
 
+use crate::filters;
 use crate::forms::Form;
 use crate::license_state::LicenseState;
 use crate::reading::{EndPlace, LicenseList};
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::typed_form::FormPage;
-use crate::views::{LicenseLine, LineEnd};
+use crate::views::{self, LicenseLine, LineEnd};
 
 /// Spans of the filter by end, in days.
 const ENDING_DAYS: [u32; 4] = [7, 30, 90, 365];
@@ -84,7 +85,8 @@ pub(crate) async fn list(
                 let (from, until) = shell.clock.days_ahead(days).ok_or_else(outside)?;
                 let list = shell.reads.ending(from, until, place.as_ref()).await?;
                 let heading = format!(
-                    "Ending within {days} days, by whole days of {zone} from today, the soonest first"
+                    "Ending within {}, by whole days of {zone} from today, the soonest first",
+                    views::counted(days, "day")
                 );
                 (heading, format!("ending={days}&"), list, Shown::Ending(days))
             }

@@ -9,6 +9,7 @@ use axum::response::Response;
 use falconer_operator::search::SearchQuery;
 use tokio::task::spawn_local;
 
+use crate::filters;
 use crate::forms::Form;
 use crate::jobs::{Look, LookEnd, MAX_FOUND, Wanted};
 use crate::license_state::LicenseState;
@@ -16,7 +17,7 @@ use crate::pages::licenses::lines;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
 use crate::typed_form::FormPage;
-use crate::views::{LicenseLine, LineEnd};
+use crate::views::{self, LicenseLine, LineEnd};
 
 #[derive(Template)]
 #[template(path = "look.html")]
@@ -112,7 +113,8 @@ fn told(end: &LookEnd) -> String {
     match end {
         LookEnd::Whole(0) => "It has seen every license.".to_owned(),
         LookEnd::Whole(rows) => format!(
-            "It has seen every license; {rows} rows do not read as licenses, and verify answers 503 to their keys."
+            "It has seen every license; {} cannot be read as a license, and verify answers 503 to such a key.",
+            views::counted(rows, "row")
         ),
         LookEnd::Stopped => "It was stopped; the licenses that it had not seen are missing here.".to_owned(),
         LookEnd::Full => format!("It ended at {MAX_FOUND} licenses: look for something that fewer have."),

@@ -247,7 +247,7 @@ impl RunView {
                     ),
                     ImportEnd::Stopped => (
                         "warn",
-                        format!("The run was stopped after {} rows; the others are not imported.", imported.rows),
+                        format!("The run was stopped after {}; the others are not imported.", views::counted(imported.rows, "row")),
                     ),
                 };
                 Self {
@@ -292,7 +292,10 @@ fn summary(imported: &Imported, verb: &str, updated: &str) -> Vec<String> {
         ));
     }
     if imported.unmapped > 0 {
-        told.push(format!("{} fresh keys are of other licenses than the list is for.", imported.unmapped));
+        told.push(format!(
+            "The list leaves out {}, of other licenses than it is for.",
+            views::counted(imported.unmapped, "fresh key")
+        ));
     }
     told
 }

@@ -90,7 +90,7 @@ withConsole("reading and changes work without script", { javaScriptEnabled: fals
   await page.getByLabel("Reason, for the audit").and(page.locator(":visible")).fill("no script");
   await page.locator("details[open] button").click();
   await page.getByRole("button", { name: "Suspend" }).click();
-  assert.match(await page.textContent("main"), /The license is suspended/);
+  assert.match(await page.textContent("main"), /The license was suspended/);
   assert.equal(stack.falconer("show", id).status, "suspended");
   stack.falconer("reinstate", id);
 });

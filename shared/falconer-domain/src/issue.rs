@@ -136,11 +136,15 @@ pub enum Term {
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Days(days) => write!(f, "{days} days"),
-            Self::DaysFromActivation(days) => write!(f, "{days} days from the first activation"),
+            Self::Days(days) => write!(f, "{}", in_days(*days)),
+            Self::DaysFromActivation(days) => write!(f, "{} from the first activation", in_days(*days)),
             Self::Perpetual => f.write_str("perpetual"),
         }
     }
+}
+
+fn in_days(days: u32) -> String {
+    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
 }
 
 /// An order. No `Debug`: it is about a person.

@@ -109,6 +109,12 @@ impl CatalogChange {
         if without_tier.is_empty() { Ok(change) } else { Err(CatalogRefusal::TiersInUse(without_tier)) }
     }
 
+    /// Returns the version under which the new catalog is stored.
+    #[must_use]
+    pub const fn new_version(&self) -> u64 {
+        self.version + 1
+    }
+
     /// Puts the new catalog over the one it was compared with.
     ///
     /// # Errors

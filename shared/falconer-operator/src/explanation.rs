@@ -122,7 +122,8 @@ pub fn compared(compared: &Compared, shown: &dyn Fn(UnixMillis) -> String) -> St
         ),
         Compared::Hardware { hardware_given: false, .. } => "hardware not given".to_owned(),
         Compared::Hardware { common: Some(common), threshold, .. } => {
-            format!("{common} components agree with the best device; the threshold is {threshold}")
+            let agree = if *common == 1 { "component agrees" } else { "components agree" };
+            format!("{common} {agree} with the best device; the threshold is {threshold}")
         }
         Compared::Hardware { common: None, threshold, .. } => {
             format!("no bound device matches; the threshold is {threshold}")

@@ -67,8 +67,9 @@ pub enum EditRefusal {
     NothingToPromote,
     /// Published too recently.
     #[error(
-        "generation {0} was added {1} minutes ago; wait until 15 have passed, so that every instance and every \
-         client can know its key, or promote it now with --now"
+        "generation {0} was added {1} {minutes} ago; wait until 15 have passed, so that every instance and every \
+         client can know its key, or promote it now with --now",
+        minutes = if *.1 == 1 { "minute" } else { "minutes" }
     )]
     TooYoung(GenerationNumber, i64),
 }

@@ -33,7 +33,7 @@ fn a_kept_seat_is_never_sold_again() {
         let output = run(&gap.stack, &[&["--yes"], words.as_slice()].concat());
         let text = said(&output);
         assert_eq!(output.status.code(), Some(1), "{words:?}: {text}");
-        assert!(text.contains("1 more keep a seat until an offline lease ends: 1 too many for 1"), "{text}");
+        assert!(text.contains("1 more keeps a seat until an offline lease ends: 1 too many for 1"), "{text}");
     }
     let planned = told(&gap.stack, &["catalog", "apply", path(&one), "--dry-run"]);
     assert_eq!(planned["moreDevicesThanSeats"], json!([id]));

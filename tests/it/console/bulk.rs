@@ -66,11 +66,7 @@ fn bulk_change_is_that_of_its_command() {
             "a preview changes nothing"
         );
         let done = ran(&browser, &page);
-        assert!(
-            done.text().contains("3 changed, 0 changed meanwhile by somebody else, 0 refused."),
-            "{}",
-            done.text()
-        );
+        assert!(done.text().contains("3 changed, 0 changed meanwhile, 0 refused."), "{}", done.text());
         for id in ids {
             let row = stack.audit_rows(id).pop().unwrap();
             assert_eq!((&row["code"]["S"], &row["actor"]["S"]), (&json!(code), &json!("fixture-operator")));
@@ -108,12 +104,8 @@ fn change_of_somebody_else_is_not_written_over() {
     told(&stack, &["note", ids[1].as_str(), "by another operator"]);
     told(&stack, &["revoke", ids[2].as_str(), "--reason", "refund"]);
     let done = ran(&browser, &page);
-    assert!(
-        done.text().contains("1 changed, 2 changed meanwhile by somebody else, 0 refused."),
-        "{}",
-        done.text()
-    );
-    assert!(done.text().contains("nothing of yours was done"), "{}", done.text());
+    assert!(done.text().contains("1 changed, 2 changed meanwhile, 0 refused."), "{}", done.text());
+    assert!(done.text().contains("Nothing of yours was done"), "{}", done.text());
     let note = |id: &LicenseId| told(&stack, &["show", id.as_str()])["notes"].clone();
     assert_eq!([note(&ids[0]), note(&ids[1])], [json!("by the console"), json!("by another operator")]);
 }
@@ -197,7 +189,7 @@ fn same_change_of_somebody_else_stays_theirs() {
     other.env("FALCONER_ACTOR", "another-operator").args(["--yes", "note", ids[0].as_str(), "kept"]);
     assert!(other.args(["--reason", "ticket 8"]).output().unwrap().status.success());
     let done = ran(&browser, &page);
-    assert!(done.text().contains("0 changed, 1 changed meanwhile by somebody else"), "{}", done.text());
+    assert!(done.text().contains("0 changed, 1 changed meanwhile"), "{}", done.text());
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn erased_person_is_on_no_page() {
     let preview = previewed(&browser, &id, &[("action", "erase-subject"), ("reason", "request 17")]);
     assert!(stack.stored(&id).email.is_some(), "a preview erases nothing");
     let page = browser.follow(&confirmed(&browser, &preview));
-    assert!(page.text().contains("The person is erased"), "{}", page.text());
+    assert!(page.text().contains("The person was erased"), "{}", page.text());
     assert!(!page.body.contains("fixture.person@example.com"), "{}", page.text());
     assert_eq!(told(&stack, &["show", id.as_str()])["email"], Value::Null);
 }

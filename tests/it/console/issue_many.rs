@@ -225,7 +225,7 @@ fn stopped_run_hands_out_what_is_issued() {
     let part = licenses(&stack);
     assert!((1..600).contains(&part), "{part}");
     assert!(
-        stopped.text().contains(&format!("{part} orders are issued, and {} are not", 600 - part)),
+        stopped.text().contains(&format!("{part} orders issued, {} not", 600 - part)),
         "{}",
         stopped.text()
     );
@@ -258,7 +258,7 @@ fn killed_console_loses_no_key() {
     for transactions in [0, 2, 12] {
         let mut browser = opened(&stack, &folder);
         let (page, look) = looked_at(&browser, "many.csv", &orders, &[]);
-        let expected = if stages.is_empty() { "Issue 1000 licenses" } else { "1000 of them have keys" };
+        let expected = if stages.is_empty() { "Issue 1000 licenses" } else { "has keys for 1000 of them" };
         assert!(look.text().contains(expected), "{}", look.text());
         command = look.command();
         stack.forget();
@@ -291,7 +291,7 @@ fn appended_orders_are_issued_once() {
     let longer = format!("{ORDERS}pro,New,,u4,30,,,\n");
     let (page, look) = looked_at(&browser, "orders.csv", &longer, &[]);
     assert!(
-        look.text().contains("3 of them have keys in") && look.text().contains("Issue 1 license"),
+        look.text().contains("has keys for 3 of them") && look.text().contains("Issue 1 license"),
         "{}",
         look.text()
     );

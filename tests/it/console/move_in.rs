@@ -259,7 +259,7 @@ fn doubtful_cells_are_told_before_the_run() {
     }
     let done = ran(&browser, &page);
     assert!(
-        done.text().contains("2 fresh keys are of other licenses than the list is for."),
+        done.text().contains("The list leaves out 2 fresh keys, of other licenses than it is for."),
         "{}",
         done.text()
     );

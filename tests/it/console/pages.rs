@@ -73,7 +73,7 @@ fn pages_cost_what_they_show() {
     }
     let by_indexes = ["GetItem", "GetItem", "Query", "Query"];
     for (text, words, expected, expected_units) in [
-        ("order 1001", "1 licenses here", &["GetItem", "Query", "GetItem", "GetItem"][..], 3.5),
+        ("order 1001", "1 license here", &["GetItem", "Query", "GetItem", "GetItem"][..], 3.5),
         ("Nobody", "reads the whole table", &["GetItem", "GetItem", "Query", "GetItem"][..], 3.5),
         ("nobody@example.com", "reads the whole table", &[&by_indexes[..], &["GetItem"]].concat()[..], 4.0),
     ] {

@@ -154,7 +154,7 @@ fn suspended_and_revoked_are_not_ending() {
     stale["expiry_month"] = stack.item(&active)["expiry_month"].clone();
     stack.put_item(&stale);
     let page = browser.get("licenses?ending=7");
-    assert_eq!(number(&page, "of the index are left out"), 1);
+    assert_eq!(number(&page, "license of the index is left out"), 1);
     assert_eq!(listed(&browser, "licenses?ending=7").len(), 3);
     told(&stack, &["note", suspended.as_str(), "asked again"]);
     assert_eq!(stack.item(&suspended)["expiry_month"], Value::Null);

@@ -151,7 +151,7 @@ fn missing_metrics_are_a_sentence_on_home() {
     said("CloudWatch does not answer (connection). Look at the network. Try again");
     stack.cloudwatch.heal();
     put(&stack.metrics.endpoint(), NAMESPACE, &[datum("falconer-local", LATENCY, now(), 3.0)]);
-    said("0 of 1 requests refused");
+    said("0 of 1 request refused");
 }
 
 #[test]
@@ -167,8 +167,8 @@ fn stacks_without_metrics_ask_nobody() {
     let folder = Folder::new();
     folder.file("falconer.toml", "stack = 'from-a-file'\n");
     for (program, sentence) in [
-        (console(None), "Start the console with --stack NAME"),
-        (console(Some("")), "Start the console with --stack NAME"),
+        (console(None), "Start the console with falconer console --stack NAME"),
+        (console(Some("")), "Start the console with falconer console --stack NAME"),
         (local, "A local stack has no metrics"),
     ] {
         let browser = Browser::run(program, &[]).opened();
@@ -195,7 +195,7 @@ fn hostile_names_of_metrics_are_not_markup() {
     let data = ["EXPIRED", "<img src=x>", "</svg><b>", LATENCY].map(|name| datum(hostile, name, now(), 1.0));
     put(&stack.metrics.endpoint(), NAMESPACE, &data);
     let home = asked(&browser);
-    assert!(home.text().contains("1 of 1 requests refused"), "{}", home.text());
+    assert!(home.text().contains("1 of 1 request refused"), "{}", home.text());
     assert!(!home.body.contains(hostile) && !home.body.contains("<img src=x>"), "{}", home.body);
     assert!(!browser.get("refusals.svg").body.contains("<b>"));
 }

@@ -97,9 +97,11 @@ pub enum ReleaseRefusal {
     },
     /// The same, beside seats that offline leases keep.
     #[error(
-        "{bound} devices are bound, and {kept} more keep a seat until an offline lease ends: {} too many for {seats}. \
+        "{}, and {} a seat until an offline lease ends: {} too many for {seats}. \
          Name bound ones with --release. `falconer show` says until when a seat is kept, and `falconer reset-hardware \
          --despite-offline-lease` frees it all the same",
+        if *bound == 1 { "1 device is bound".to_owned() } else { format!("{bound} devices are bound") },
+        if *kept == 1 { "1 more keeps".to_owned() } else { format!("{kept} more keep") },
         (bound + kept).saturating_sub(*seats)
     )]
     BoundAndKept {

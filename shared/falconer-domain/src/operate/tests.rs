@@ -138,7 +138,7 @@ fn seats_kept_offline_are_not_sold_twice() {
         assert!(set_seats(bound, 2, &nobody, NOW).is_ok());
     }
     let said = refused(2, 1, 2).unwrap_err().to_string();
-    assert!(said.contains("1 more keep a seat until an offline lease ends: 1 too many for 2"), "{said}");
+    assert!(said.contains("1 more keeps a seat until an offline lease ends: 1 too many for 2"), "{said}");
     let tiers =
         Tier { policy: PolicyOverrides { seats: Some(2), ..PolicyOverrides::default() }, ..Tier::default() };
     let small = TierName::parse("small").unwrap();
