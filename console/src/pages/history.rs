@@ -7,6 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use falconer_domain::LicenseId;
 
+use crate::filters;
 use crate::pages::license::named;
 use crate::reading::{History, RowPlace};
 use crate::shell::{Frame, Section, Shell, html};

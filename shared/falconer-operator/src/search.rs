@@ -19,6 +19,10 @@ const MAX_WORDS: usize = 400;
 const MAX_KEY_WORDS: usize = 8;
 /// Minimum length of a group that identifies a key. Words of a sentence rarely have so many characters of one.
 const MIN_GROUP_CHARS: usize = 4;
+/// Characters of a key's group, and groups with a digit that make a text look like a key: it has six, and a digit is missing
+/// in one of five. An order with a UUID has none.
+const GROUP_CHARS: usize = 5;
+const MIN_GROUPS: usize = 3;
 /// Minimum of letters and digits in a text without a tag that may be a mistyped key.
 const MIN_MISTYPED_KEY_CHARS: usize = 30;
 /// Characters around a key in a link or a mail's source, and never in a key.
@@ -205,11 +209,19 @@ fn is_mistyped_key(text: &str, ring: &KeyRing) -> bool {
     is_long && !text.contains('@') && matches!(ring.origin(text), Origin::Mistyped)
 }
 
+/// Returns true if a text has groups like those of a key, whatever signed it and however often it was mistyped.
+fn has_key_form(text: &str) -> bool {
+    let groups = text.split(|c: char| !c.is_ascii_alphanumeric());
+    groups.filter(|group| group.len() == GROUP_CHARS && group.contains(|c: char| c.is_ascii_digit())).count()
+        >= MIN_GROUPS
+}
+
 /// A word, with the hint of each key that lies in it, as in a link.
 fn word_shown(word: &str, hint: impl Fn(&str) -> Option<String>) -> String {
     let part = |part: &str| {
         let text = part.trim_end_matches(AROUND);
-        hint(text).map_or_else(|| part.to_owned(), |hint| format!("{hint}{}", &part[text.len()..]))
+        let hint = hint(text).or_else(|| has_key_form(text).then(|| end_of(text)));
+        hint.map_or_else(|| part.to_owned(), |hint| format!("{hint}{}", &part[text.len()..]))
     };
     word.split_inclusive(AROUND).map(part).collect()
 }
@@ -228,10 +240,13 @@ fn key_hint(text: &str, ring: &KeyRing, found: &[&License]) -> Option<String> {
         Some(row_resolver::id_in_place_of(text, home, product, &tier) == license.id)
     };
     let is_old_key = found.iter().any(|license| was_key(license) == Some(true));
-    (is_old_key || is_mistyped_key(text, ring)).then(|| {
-        let last: Vec<_> = text.chars().filter(|c| c.is_alphanumeric()).rev().take(HINT_CHARS).collect();
-        format!("{ELLIPSIS}{}", last.into_iter().rev().collect::<String>())
-    })
+    (is_old_key || is_mistyped_key(text, ring)).then(|| end_of(text))
+}
+
+/// The last characters of a text that is no key, in the form of a hint.
+fn end_of(text: &str) -> String {
+    let last: Vec<_> = text.chars().filter(|c| c.is_alphanumeric()).rev().take(HINT_CHARS).collect();
+    format!("{ELLIPSIS}{}", last.into_iter().rev().collect::<String>())
 }
 
 fn unique(ids: impl Iterator<Item = LicenseId>) -> Vec<LicenseId> {
@@ -333,6 +348,11 @@ mod tests {
             ("person.1@example.com".to_owned(), "person.1@example.com".to_owned()),
             ("turned \u{202e}around".to_owned(), "turned around".to_owned()),
             ("x".repeat(300), format!("{}…", "x".repeat(200))),
+            (
+                "order 3F2504E0-4F89-41D3-9A0C-0305E82C3301".to_owned(),
+                "order 3F2504E0-4F89-41D3-9A0C-0305E82C3301".to_owned(),
+            ),
+            ("QF-QRO-1Q2C6-VCZ7V-7N3DV-W3BKX-54CQH-G3N3Q".to_owned(), "…G3N3Q".to_owned()),
         ] {
             assert_eq!(shown(&text), expected, "{text}");
         }

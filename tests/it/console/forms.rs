@@ -296,7 +296,7 @@ fn seat_of_an_offline_lease_can_be_freed() {
     let browser = Browser::open(&stack, &[]);
     let page = browser.get(&format!("license/{id}"));
     let few = page.form_of(&browser, "set-seats").fill("seats", "1").send(&browser);
-    refused(&few, 422, "1 more keep a seat until an offline lease ends");
+    refused(&few, 422, "1 more keeps a seat until an offline lease ends");
     assert!(few.text().contains(&format!("{gone} has left, and keeps its seat")), "{}", few.text());
     for device in [gone, here] {
         let page = browser.get(&format!("license/{id}"));
