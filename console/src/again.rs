@@ -155,9 +155,8 @@ impl WayBack {
             _ if of_work.is_some() => of_work.unwrap_or_default().to_owned(),
             ("license", _) if is_missing => "licenses".to_owned(),
             ("license", Some(id)) => format!("license/{id}"),
-            ("license" | "licenses" | "search" | "look" | "bulk", _) => "licenses".to_owned(),
+            ("license" | "licenses" | "search" | "look" | "bulk" | "confirm", _) => "licenses".to_owned(),
             ("issue", Some("many")) => "issue/many".to_owned(),
-            ("confirm", _) => "licenses".to_owned(),
             (page @ ("issue" | "move-in" | "catalog" | "keyring"), _) => page.to_owned(),
             _ => String::new(),
         };
