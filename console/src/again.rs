@@ -14,6 +14,7 @@ use axum::response::Response;
 use crate::forms::Form;
 use crate::guard::{CSRF_FIELD, MAX_BODY_BYTES};
 use crate::shell::Shell;
+use crate::tokens;
 use crate::trouble::Trouble;
 use crate::typed_form::{self, BACK_FIELD, FROM_FIELD, page_of};
 
@@ -144,13 +145,18 @@ impl WayBack {
         let named = form.and_then(|form| page_of(form, BACK_FIELD).or_else(|| page_of(form, FROM_FIELD)));
         let is_missing = matches!(trouble, Trouble::NotFound(_));
         let path = path.split('?').next().unwrap_or_default();
+        // Work on many has a page of its own, beside the addresses of its forms.
+        let of_work = path.rsplit_once('/').map(|(work, _)| work).filter(|work| {
+            let id = work.rsplit('/').next().unwrap_or_default();
+            !is_missing && form.is_some() && tokens::is_id(id)
+        });
         let mut parts = path.split('/');
         let page = match (parts.next().unwrap_or_default(), parts.next()) {
+            _ if of_work.is_some() => of_work.unwrap_or_default().to_owned(),
             ("license", _) if is_missing => "licenses".to_owned(),
             ("license", Some(id)) => format!("license/{id}"),
-            ("license" | "licenses" | "search" | "look" | "bulk", _) => "licenses".to_owned(),
+            ("license" | "licenses" | "search" | "look" | "bulk" | "confirm", _) => "licenses".to_owned(),
             ("issue", Some("many")) => "issue/many".to_owned(),
-            ("confirm", _) => "licenses".to_owned(),
             (page @ ("issue" | "move-in" | "catalog" | "keyring"), _) => page.to_owned(),
             _ => String::new(),
         };
@@ -161,7 +167,8 @@ impl WayBack {
             "license" if is_filled => "Back to the license, with what you typed",
             "license" => "Back to the license",
             "licenses" | "search" | "look" if is_filled => "Back to the licenses, with what you ticked",
-            "licenses" => "The licenses",
+            _ if of_work.is_some() => "Back to the run",
+            "licenses" | "search" | "look" => "The licenses",
             _ if is_filled => "Back to the form, with what you typed",
             "issue" => "Back to the orders",
             "move-in" => "Move in",
@@ -190,6 +197,7 @@ mod tests {
     fn every_refusal_leads_back() {
         let refused = Trouble::Refused(String::new());
         let missing = Trouble::NotFound(String::new());
+        let id = "0".repeat(32);
         for (path, form, page) in [
             ("license/lic_1/preview", "", "license/lic_1"),
             ("license/lic_1/explain", "", "license/lic_1"),
@@ -199,7 +207,8 @@ mod tests {
             ("bulk/preview", "back=search/0", "search/0"),
             ("licenses/export", "", "licenses"),
             ("issue/preview", "", "issue"),
-            ("issue/many/0/keys", "", "issue/many"),
+            (&format!("issue/many/{id}/keys"), "", &format!("issue/many/{id}")),
+            (&format!("bulk/{id}/run"), "", &format!("bulk/{id}")),
             ("move-in/0/delete", "", "move-in"),
             ("catalog/preview", "back=//evil.example", "catalog"),
             ("keyring/preview", "", "keyring"),
@@ -207,6 +216,7 @@ mod tests {
             assert_eq!(way(path, form, &refused).as_deref(), Some(page), "{path} {form}");
         }
         assert_eq!(way("license/lic_1/preview", "back=license/lic_1", &missing).as_deref(), Some("licenses"));
+        assert_eq!(way(&format!("issue/many/{id}/keys"), "", &missing).as_deref(), Some("issue/many"));
         assert_eq!(way("nowhere", "", &missing), None);
     }
 

@@ -92,14 +92,14 @@ pub(crate) async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body
         let taken = Input::of(&form, "orders.csv");
         let begun_look =
             taken.and_then(|input| work::begin_look(&desk, BulkIssue::new(input, typed.clone())));
-        begun_look.or_else(|trouble| match trouble.is_mendable() {
-            true => {
+        match begun_look {
+            Err(trouble) if trouble.is_mendable() => {
                 let pasted = typed_form::shown(form.get("pasted").unwrap_or_default());
                 let page = begun(&desk, typed, pasted, Some(trouble.sentence()));
                 Ok((trouble.status(), html(&page)).into_response())
             }
-            false => Err(trouble),
-        })
+            outcome => outcome,
+        }
     };
     shell.answer(make).await
 }

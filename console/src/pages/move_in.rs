@@ -90,13 +90,13 @@ pub(crate) async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body
         let taken = Input::of(&form, "customers.csv");
         let begun_look =
             taken.and_then(|input| work::begin_look(&desk, MoveIn::new(input, typed.clone(), &desk)));
-        begun_look.or_else(|trouble| match trouble.is_mendable() {
-            true => {
+        match begun_look {
+            Err(trouble) if trouble.is_mendable() => {
                 let page = begun(&desk, typed.shown(), Some(trouble.sentence()));
                 Ok((trouble.status(), html(&page)).into_response())
             }
-            false => Err(trouble),
-        })
+            outcome => outcome,
+        }
     };
     shell.answer(make).await
 }

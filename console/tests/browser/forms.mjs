@@ -24,9 +24,9 @@ function typed(page, form) {
 /** Forms, and how a person fills them. */
 const forms = [
   ["issue", "form[action$='issue/preview']", async (page) => {
-    await page.getByLabel("Tier", { exact: true }).selectOption("elite");
-    await page.getByLabel("Name").fill("Zo\u00eb <b>");
-    await page.getByLabel("E-mail").fill("zoe@example.com");
+    await page.locator("select[name=tier]").selectOption("elite");
+    await page.locator("input[name=name]").fill("Zo\u00eb <b>");
+    await page.locator("input[name=email]").fill("zoe@example.com");
     await page.getByRole("radio", { name: "from the first activation on" }).check();
   }],
   ["catalog", "form[action$='catalog/preview']", async (page) => {
@@ -35,19 +35,19 @@ const forms = [
   }],
   ["license", "form:has(input[value=note])", async (page) => {
     await page.locator("summary", { hasText: "Note" }).click();
-    await page.getByLabel("Note").fill("typed\nin two lines");
+    await page.locator("textarea[name=note]").fill("typed\nin two lines");
   }],
   ["license", "form:has(input[value=extend])", async (page) => {
     await page.locator("summary", { hasText: "Extend" }).click();
     await page.getByRole("radio", { name: "until the end of this day" }).check();
-    await page.getByLabel("Last day", { exact: true }).fill("2099-12-31");
+    await page.locator("form:has(input[value=extend]) input[name=until]").fill("2099-12-31");
   }],
   ["licenses", "#bulk", async (page) => {
     await page.locator("input[name=license]").nth(1).check();
     await page.locator("input[name=license]").nth(3).check();
     await page.locator("summary", { hasText: "Change the ticked" }).click();
-    await page.getByRole("radio", { name: "note" }).check();
-    await page.getByLabel("Note", { exact: true }).fill("typed");
+    await page.locator("input[value=note]").check();
+    await page.locator("#bulk textarea[name=note]").fill("typed");
   }],
 ];
 

@@ -66,6 +66,8 @@ function cut(text, most) {
 /** Nothing of a text ran, nothing of it became an element, and the page keeps its width. */
 async function holds(opened, where) {
   const { page } = opened;
+  // A page without its style sheet yet has other widths.
+  await page.waitForLoadState();
   const seen = await page.evaluate(() => ({
     taken: window.taken,
     made: document.querySelectorAll("main img:not(.chart), main svg, main script, main iframe, main [onerror], main [onfocus], main [onmouseover]").length,
