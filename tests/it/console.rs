@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bulk;
+mod calendars;
 mod changes;
 mod ending;
 mod field_names;

@@ -270,6 +270,7 @@ export function pages(id) {
     licenses: "licenses",
     ending: "licenses?ending=30",
     license: `license/${id}`,
+    history: `license/${id}/history`,
     explain: `license/${id}/explain`,
     issue: "issue",
     issueMany: "issue/many",

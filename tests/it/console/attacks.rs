@@ -26,7 +26,7 @@ fn pages(id: &str) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into_iter()
-    .chain([format!("license/{id}"), format!("license/{id}/audit")])
+    .chain(["", "/audit", "/history", "/explain"].map(|part| format!("license/{id}{part}")))
     .collect()
 }
 
@@ -162,7 +162,7 @@ fn page_from_elsewhere_posts_in_vain() {
     // A browser sends no cookie of SameSite=Strict with it, and an old one that did would name the origin.
     let origin = "https://evil.example";
     for cookie in ["", browser.cookie.as_str()] {
-        for page in [format!("license/{id}/preview"), "confirm".to_owned(), "search".to_owned()] {
+        for page in [&format!("license/{id}/preview"), "confirm", "search", "count", "count/stop"] {
             let headers = [("host", browser.address.as_str()), ("cookie", cookie), ("origin", origin)];
             let path = format!("{}{page}", browser.base);
             assert_eq!(browser.ask("POST", &path, &headers, &suspending(&browser)).status, 403, "{page}");

@@ -62,6 +62,7 @@ fn pages_cost_what_they_show() {
     page("", "30 ending within 30 days", &[index.as_slice(), &["GetItem"]].concat(), half_of(months) + 1.0);
     page(&format!("license/{id}"), "Active until", &["GetItem", "GetItem", "Query"], 3.0);
     page(&format!("license/{id}/audit"), "issue", &["Query"], 1.0);
+    page(&format!("license/{id}/history"), "issue", &["Query"], 1.0);
     page("catalog", "QF", &["GetItem"], 1.0);
     page("keyring", "signs", &[], 0.0);
 
