@@ -48,6 +48,15 @@ export function furnished(stack) {
   return { id, long };
 }
 
+/** Texts that a walk types and that may be about people. */
+export function typedBy(name) {
+  return [
+    `${name}-0001`, "Testa Placeholder", "testa@example.com", "pays by invoice", "Fictiva von Beispiel", "Demo Lorem", "demo@example.com",
+    "Mocka Sample", "mocka@example.com", "mocka.7@example.com", `walk-${name}`, "another-machine-of-nobody", "renews in March", "nobody at all",
+    "fair in May", "moving in",
+  ];
+}
+
 /** Visits every kind of page. */
 export async function walk(walker, { id, long }) {
   await reading(walker, { id, long });
@@ -181,7 +190,7 @@ async function changing(walker, id) {
   await visit("license-replaced");
   await go("catalog");
   const toml = page.locator("textarea[name=toml]");
-  const tier = `t_${name.replaceAll("-", "_")}`;
+  const tier = `t_${name.toLowerCase().replaceAll("-", "_")}`;
   await toml.fill(`${(await toml.inputValue()).replace("max_transfers = 3", "max_transfers = 4")}\n[tiers.${tier}]\nextends = "pro"\n`);
   await walker.preview();
   await page.waitForURL(/\/answer\//);
