@@ -21,7 +21,7 @@ pub(crate) struct ScreenshotOptions {
     folder: PathBuf,
 }
 
-/// Drives every page and every kind of change in a browser, and looks at each with axe.
+/// Drives every page and every kind of change in a browser, and looks at each kind of page with axe, wide and narrow.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let mut tour = prepared(workspace)?;
     tour.args(["run", "--silent", "tour"]);

@@ -1,5 +1,6 @@
 // Stand-ins, the command line and the console, as programs of their own, and a browser that has opened the console.
 import { spawn, spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, request as ask } from "node:http";
@@ -51,6 +52,9 @@ const LONGEST_WAIT_MILLIS = 15_000;
 
 /** Bytes that a command prints: a list of 10,000 licenses has some 10 MB. */
 const MOST_PRINTED = 64 * 1024 * 1024;
+
+/** Longer than the 15 minutes that a generation waits. */
+const WAITED_MILLIS = 3_600_000;
 
 /** Items of a batch, the most that DynamoDB takes. */
 const BATCH = 25;
@@ -123,7 +127,12 @@ export class Stack {
 
   /** What a command of the operator prints. */
   falconer(...args) {
-    const ran = spawnSync(path.join(programs, "falconer"), ["--json", "--yes", ...args], { cwd: root, env: this.env, maxBuffer: MOST_PRINTED });
+    return this.falconerReading("", ...args);
+  }
+
+  /** The same, with a text on standard input. */
+  falconerReading(input, ...args) {
+    const ran = spawnSync(path.join(programs, "falconer"), ["--json", "--yes", ...args], { cwd: root, env: this.env, maxBuffer: MOST_PRINTED, input });
     if (ran.status !== 0) throw new Error(`falconer ${args.join(" ")}: ${ran.stderr}`);
     return JSON.parse(ran.stdout);
   }
@@ -139,6 +148,31 @@ export class Stack {
     const answer = await fetch(this.dynamodb.line.split(" ")[1], { method: "POST", headers, body: JSON.stringify(body) });
     if (!answer.ok) throw new Error(`${operation}: ${await answer.text()}`);
     return answer.json();
+  }
+
+  /** A call of Secrets Manager about the key ring. */
+  async #ringSecret(operation, body) {
+    const headers = {
+      "content-type": "application/x-amz-json-1.1",
+      "x-amz-target": `secretsmanager.${operation}`,
+      authorization: credentials.replace("dynamodb", "secretsmanager"),
+    };
+    const about = JSON.stringify({ SecretId: this.env.MASTER_KEY_SECRET_ID, ...body });
+    const answer = await fetch(this.env.AWS_ENDPOINT_URL_SECRETS_MANAGER, { method: "POST", headers, body: about });
+    if (!answer.ok) throw new Error(`${operation}: ${await answer.text()}`);
+    return answer.json();
+  }
+
+  /** The members of the key ring, as Secrets Manager has them. */
+  async ring() {
+    return JSON.parse((await this.#ringSecret("GetSecretValue", {})).SecretString);
+  }
+
+  /** Lets the waiting generation have waited long enough to be promoted. */
+  async ageWaitingGeneration() {
+    const ring = await this.ring();
+    for (const name of Object.keys(ring).filter((name) => name.startsWith("x-added-"))) ring[name] = String(Number(ring[name]) - WAITED_MILLIS);
+    await this.#ringSecret("PutSecretValue", { SecretString: JSON.stringify(ring), ClientRequestToken: randomUUID() });
   }
 
   /** The row of a license, in DynamoDB's own JSON. */

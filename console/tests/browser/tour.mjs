@@ -1,18 +1,24 @@
 // The console in a real Chromium: every page, every change, keys alone, axe, narrow windows, no script.
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
-import { Stack, axeFinds, cutOff, pages, rich, test } from "./stack.mjs";
+import { FrontedStack, axeFinds, cutOff, test } from "./stack.mjs";
+import { Walker, furnished, walk } from "./walk.mjs";
 
+/** Pages of a walk, with those of runs on their way. */
+const FEWEST_PAGES = 74;
+
+let fronted;
 let stack;
-let licenses;
+let walked;
 let id;
 
 before(async () => {
-  stack = await Stack.start();
-  licenses = stack.falconer("list", "--all", "--limit", "1000").licenses;
-  id = rich(licenses).licenseId;
+  fronted = await FrontedStack.start();
+  ({ stack } = fronted);
+  walked = furnished(stack);
+  ({ id } = walked);
 });
-after(() => stack?.stop());
+after(() => fronted?.stop());
 
 /** Runs a test with a console, and closes it. */
 function withConsole(name, options, run) {
@@ -26,21 +32,41 @@ function withConsole(name, options, run) {
   });
 }
 
-for (const colorScheme of ["light", "dark"]) {
-  withConsole(`axe finds nothing in the ${colorScheme} scheme`, { colorScheme }, async (opened) => {
-    for (const [name, page] of Object.entries(pages(id))) {
-      await opened.go(page);
-      assert.deepEqual(await axeFinds(opened.page), [], name);
-    }
-  });
+/** Faults of the page that is shown, wide and narrow: rules of accessibility that it breaks, and parts that are cut off. */
+async function faults(page) {
+  const found = await axeFinds(page);
+  const size = page.viewportSize();
+  await page.setViewportSize({ width: 400, height: 800 });
+  const narrow = [...(await axeFinds(page)), ...(await cutOff(page))];
+  found.push(...narrow.map((fault) => `at 400 pixels: ${fault}`));
+  await page.setViewportSize(size);
+  return found;
 }
 
-withConsole("nothing is cut off at 400 pixels", { viewport: { width: 400, height: 800 } }, async (opened) => {
-  for (const [name, page] of Object.entries(pages(id))) {
-    await opened.go(page);
-    assert.deepEqual(await cutOff(opened.page), [], name);
-  }
-});
+for (const colorScheme of ["light", "dark"]) {
+  test(`every page of a walk is for everybody, in the ${colorScheme} scheme`, async () => {
+    const env = { AWS_ENDPOINT_URL_DYNAMODB: fronted.front.endpoint };
+    const opened = await stack.console({ env, colorScheme }, "--files", stack.folder);
+    const [seen, found] = [new Set(), []];
+    const visit = async (shown) => {
+      seen.add(shown);
+      found.push(...(await faults(opened.page)).map((fault) => `${shown}: ${fault}`));
+    };
+    try {
+      await walk(new Walker(opened, { stack, front: fronted.front, name: `tour-${colorScheme}`, visit }), walked);
+      const reader = await stack.console({ colorScheme }, "--read-only");
+      for (const where of [`license/${id}`, "licenses", "catalog", "keyring"]) {
+        await reader.go(where);
+        found.push(...(await faults(reader.page)).map((fault) => `read only, ${where}: ${fault}`));
+      }
+      await reader.close();
+    } finally {
+      await opened.close();
+    }
+    assert.deepEqual(found, []);
+    assert.ok(seen.size >= FEWEST_PAGES, `${seen.size} pages: ${[...seen].join(", ")}`);
+  });
+}
 
 withConsole("a license fits a screen of 1280 by 800", {}, async (opened) => {
   await opened.go(`license/${id}`);

@@ -85,6 +85,74 @@ fn pages_cost_what_they_show() {
     }
 }
 
+/// Explain, and previews: some read the whole table inside the request, and their pages say so.
+#[test]
+fn previews_cost_what_their_pages_say() {
+    let stack = TestStack::start();
+    let fixture = || Fixture::pro().seats(2).bound(1, &Machine::named("first"), now());
+    let ids: Vec<_> = (0..200).map(|_| stack.license_id(&stack.put(fixture()))).collect();
+    let id = &ids[0];
+    for arguments in [&["keyring", "add"][..], &["keyring", "promote", "--now"]] {
+        crate::operator::told(&stack, arguments);
+    }
+    let browser = Browser::open(&stack, &[]);
+    let page = |page: &str, fields: &[(&str, &str)], expected: &[&str]| {
+        let (answer, calls, units) = cost(&stack, || match fields {
+            [] => browser.get(page),
+            fields => browser.post(page, fields),
+        });
+        assert_eq!(answer.status, 200, "{page} {fields:?}: {}", answer.text());
+        assert_eq!(calls, owned(expected), "{page} {fields:?}");
+        units
+    };
+    let (explain, preview) = (format!("license/{id}/explain"), format!("license/{id}/preview"));
+    let explained = ["GetItem", "GetItem", "GetItem", "Query"];
+    let of_license = ["GetItem", "GetItem"];
+    let new = [("product", "QF"), ("tier", "pro"), ("term", "perpetual")];
+    for (asked, fields, calls, units) in [
+        (&*explain, &[][..], &explained[..], 4.0),
+        (&explain, &[("at", "2099-01-01")], &explained, 4.0),
+        (&explain, &[("at", "2020-01-01")], &[&explained[..], &["Query"]].concat(), 5.0),
+        (&preview, &[("action", "suspend")], &of_license, 2.0),
+        (&preview, &[("action", "reveal")], &of_license, 2.0),
+        (&preview, &[("action", "rotate-key")], &of_license, 2.0),
+        ("keyring/preview", &[("action", "add")], &[], 0.0),
+        ("issue/preview", &new, &["GetItem"], 1.0),
+        ("issue/preview", &[&new[..], &[("order", "o-1")]].concat(), &["GetItem"; 3], 3.0),
+        ("catalog/preview", &[("toml", &catalog("[tiers.free]\n"))], &["GetItem"], 1.0),
+    ] {
+        assert_eq!(page(asked, fields, calls), units, "{asked} {fields:?}");
+    }
+    // The whole table: one unit for each 4 KB.
+    let (_, _, table) = cost(&stack, || {
+        let look = browser.post("look", &[("status", "revoked")]);
+        browser.ended(look.header("location").strip_prefix(&browser.base).unwrap())
+    });
+    assert!(table > 15.0, "{table} units");
+    for (page_of, asked, fields, calls) in [
+        (
+            format!("license/{id}"),
+            &*preview,
+            ("action", "erase-subject"),
+            &["GetItem", "GetItem", "GetItem", "GetItem", "Scan", "Query"][..],
+        ),
+        ("keyring".to_owned(), "keyring/preview", ("action", "distrust"), &["Scan"]),
+        ("catalog".to_owned(), "catalog/preview", ("toml", &catalog("")), &["GetItem", "Scan"]),
+    ] {
+        let units = page(asked, &[fields, ("generation", "1")], calls);
+        assert!((table..table + 6.0).contains(&units), "{asked}: {units} of {table} units");
+        let text = browser.get(&page_of).text();
+        assert!(text.contains("whole table") || text.contains("through all licenses"), "{page_of}: {text}");
+    }
+}
+
+/// A catalog of the product with other seats of its tier `pro`, and a tier that no license has.
+fn catalog(unused: &str) -> String {
+    format!(
+        "product = 'QF'\n{unused}[tiers.elite]\n[tiers.lifetime]\n[tiers.pro]\npolicy = {{ seats = 9 }}\n"
+    )
+}
+
 pub(super) fn owned(calls: &[&str]) -> Vec<String> {
     calls.iter().map(|call| (*call).to_owned()).collect()
 }
