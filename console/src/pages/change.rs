@@ -14,6 +14,7 @@ use falconer_domain::{License, LicenseId, Status, UnixMillis};
 use falconer_operator::license_change::LicenseChange;
 
 use crate::changes::{self, Asked};
+use crate::filters;
 use crate::forms::Form;
 use crate::moments::Clock;
 use crate::pages::confirm::{Plan, Preview, key_shown, previewed};
