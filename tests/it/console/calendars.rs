@@ -20,8 +20,11 @@ const BEFORE_SUMMER: UnixMillis = UnixMillis(1_806_186_600_000);
 /// Half an hour after the midnight before Berlin puts its clock back.
 const BEFORE_WINTER: UnixMillis = UnixMillis(1_824_935_400_000);
 
+/// A clock that is always at one moment.
+type Now = fn() -> UnixMillis;
+
 /// A browser for a console in a zone, at a moment.
-fn in_zone(stack: &TestStack, zone: &str, now: fn() -> UnixMillis) -> Browser {
+fn in_zone(stack: &TestStack, zone: &str, now: Now) -> Browser {
     let zone = TimeZone::get(zone).unwrap();
     let idle = Duration::from_secs(600);
     // The thread ends with the tests.
@@ -68,7 +71,7 @@ fn end_at_the_edges(stack: &TestStack, zone: &str, now: UnixMillis) {
 #[test]
 fn calendar_and_lists_agree_in_every_zone() {
     let stack = TestStack::start();
-    let moments: [(&str, fn() -> UnixMillis); 5] = [
+    let moments: [(&str, Now); 5] = [
         ("UTC", || BEFORE_SUMMER),
         ("Europe/Berlin", || BEFORE_SUMMER),
         ("Europe/Berlin", || BEFORE_WINTER),
