@@ -2,6 +2,7 @@
 #![expect(
     unreachable_pub,
     clippy::inline_always,
+    clippy::unnecessary_wraps,
     clippy::unused_self,
     reason = "the macro of a filter writes so"
 )]
