@@ -2,6 +2,7 @@
 #![expect(
     unreachable_pub,
     clippy::inline_always,
+    clippy::unnecessary_wraps,
     clippy::unused_self,
     reason = "the macro of a filter writes so"
 )]
@@ -36,9 +37,7 @@ fn quoted(text: &str) -> Option<(&str, &str, &str)> {
 /// A number with its noun.
 #[askama::filter_fn]
 pub(crate) fn counted(count: impl Display, _: &dyn Values, noun: &str) -> askama::Result<String> {
-    let mut text = String::new();
-    write!(text, "{}", views::counted(count, noun))?;
-    Ok(text)
+    Ok(views::counted(count, noun))
 }
 
 fn escaped(text: &str) -> askama::Result<impl Display> {
