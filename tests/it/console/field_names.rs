@@ -39,87 +39,115 @@ fn speaks_of_pages(answer: &ConsoleAnswer, status: u16, asked: &str) {
     assert!(strange.is_none(), "{asked}: {strange:?}: {text}");
 }
 
-/// Every refusal that a form of a license, the catalog or the key ring can give.
+/// Fields of a form.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
+/// A license with two devices in its two seats.
+fn bound() -> Fixture {
+    let fixture = Fixture::pro().seats(2).ending(now().plus_days(100));
+    fixture.bound(1, &Machine::named("first"), now()).bound(2, &Machine::named("second"), now())
+}
+
+fn of_status(status: Status) -> Fixture {
+    Fixture::pro().with(move |new, _| new.license.status = status)
+}
+
+/// Sends each form of a license, and looks at its refusal.
+fn refuses(browser: &Browser, asked: &[(&LicenseId, u16, Fields<'_>)]) {
+    for (id, status, fields) in asked {
+        let answer = browser.post(&format!("license/{id}/preview"), fields);
+        speaks_of_pages(&answer, *status, &format!("{fields:?}"));
+    }
+}
+
 #[test]
-fn refusals_name_fields_and_buttons() {
+fn refusals_about_seats_name_fields() {
     let stack = TestStack::start();
     let put = |fixture: Fixture| stack.license_id(&stack.put(fixture));
-    let bound = || {
-        let fixture = Fixture::pro().seats(2).ending(now().plus_days(100));
-        fixture.bound(1, &Machine::named("first"), now()).bound(2, &Machine::named("second"), now())
+    let leased = |device: u8| {
+        let lease = OfflineLease { lease: "a lease".to_owned(), until: now().plus_days(9) };
+        bound().with(move |new, _| drop(new.license.offline.insert(device_id(device), lease)))
     };
-    let lease = || OfflineLease { lease: "a lease".to_owned(), until: now().plus_days(9) };
-    let of_status = |status| Fixture::pro().with(move |new, _| new.license.status = status);
-    let of_tier = |name| {
-        let tier = TierName::parse(name).unwrap();
-        Fixture::pro().with(move |new, _| new.license.tier = tier)
-    };
-    let open = put(bound());
-    let perpetual = put(Fixture::pro());
+    let (open, held, kept) = (put(bound()), put(leased(1)), put(leased(3)));
+    let gone = TierName::parse("gone").unwrap();
+    let without_tier = put(Fixture::pro().with(move |new, _| new.license.tier = gone));
+    let (first, unknown) = (device_id(1).to_string(), device_id(9).to_string());
+    refuses(
+        &Browser::open(&stack, &[]),
+        &[
+            (&open, 422, &[("action", "set-seats"), ("seats", "1")]),
+            (&open, 422, &[("action", "set-seats"), ("seats", "1"), ("release", &unknown)]),
+            (&open, 400, &[("action", "set-seats"), ("seats", "1"), ("release", "dev")]),
+            (&open, 422, &[("action", "set-seats"), ("seats", "0")]),
+            (&open, 400, &[("action", "set-seats"), ("seats", "many")]),
+            (&kept, 422, &[("action", "set-seats"), ("seats", "1")]),
+            (&held, 422, &[("action", "set-seats"), ("seats", "1"), ("release", &first)]),
+            (&open, 422, &[("action", "set-tier"), ("tier", "gold")]),
+            (&open, 400, &[("action", "set-tier"), ("tier", "!")]),
+            (&open, 422, &[("action", "set-policy"), ("settings", "seats=1")]),
+            (&kept, 422, &[("action", "set-policy"), ("settings", "seats=1")]),
+            (&held, 422, &[("action", "set-policy"), ("settings", "seats=1"), ("release", &first)]),
+            (&open, 400, &[("action", "set-policy"), ("settings", "seatz=1")]),
+            (&open, 400, &[("action", "set-policy"), ("settings", "seats=1000")]),
+            (&open, 400, &[("action", "set-policy")]),
+            (&without_tier, 422, &[("action", "set-policy"), ("settings", "seats=1")]),
+            (&open, 422, &[("action", "reset-hardware"), ("device", &unknown)]),
+            (&held, 422, &[("action", "reset-hardware"), ("device", &first)]),
+            (&held, 422, &[("action", "reset-hardware")]),
+        ],
+    );
+}
+
+#[test]
+fn refusals_about_a_license_name_buttons() {
+    let stack = TestStack::start();
+    let put = |fixture: Fixture| stack.license_id(&stack.put(fixture));
+    let (open, perpetual) = (put(bound()), put(Fixture::pro()));
     let (suspended, revoked) = (put(of_status(Status::Suspended)), put(of_status(Status::Revoked)));
-    let held = put(bound().with(move |new, _| drop(new.license.offline.insert(device_id(1), lease()))));
-    let kept = put(bound().with(move |new, _| drop(new.license.offline.insert(device_id(3), lease()))));
-    let without_tier = put(of_tier("gone"));
     let replaced = put(Fixture::pro());
     told(&stack, &["rotate-key", replaced.as_str()]);
     let browser = Browser::open(&stack, &[]);
     let long = "x".repeat(3_000);
-    let (first, unknown) = (device_id(1).to_string(), device_id(9).to_string());
-    let asked: [(&LicenseId, u16, &[(&str, &str)]); 42] = [
-        (&open, 422, &[("action", "set-seats"), ("seats", "1")]),
-        (&open, 422, &[("action", "set-seats"), ("seats", "1"), ("release", &unknown)]),
-        (&open, 400, &[("action", "set-seats"), ("seats", "1"), ("release", "dev")]),
-        (&open, 422, &[("action", "set-seats"), ("seats", "0")]),
-        (&open, 400, &[("action", "set-seats"), ("seats", "many")]),
-        (&kept, 422, &[("action", "set-seats"), ("seats", "1")]),
-        (&held, 422, &[("action", "set-seats"), ("seats", "1"), ("release", &first)]),
-        (&open, 422, &[("action", "set-tier"), ("tier", "gold")]),
-        (&open, 400, &[("action", "set-tier"), ("tier", "!")]),
-        (&open, 422, &[("action", "set-policy"), ("settings", "seats=1")]),
-        (&kept, 422, &[("action", "set-policy"), ("settings", "seats=1")]),
-        (&held, 422, &[("action", "set-policy"), ("settings", "seats=1"), ("release", &first)]),
-        (&open, 400, &[("action", "set-policy"), ("settings", "seatz=1")]),
-        (&open, 400, &[("action", "set-policy"), ("settings", "seats=1000")]),
-        (&open, 400, &[("action", "set-policy")]),
-        (&without_tier, 422, &[("action", "set-policy"), ("settings", "seats=1")]),
-        (&open, 422, &[("action", "reinstate")]),
-        (&suspended, 422, &[("action", "suspend")]),
-        (&revoked, 422, &[("action", "suspend")]),
-        (&revoked, 422, &[("action", "revoke"), ("reason", "x")]),
-        (&open, 400, &[("action", "revoke")]),
-        (&replaced, 422, &[("action", "reinstate")]),
-        (&replaced, 422, &[("action", "rotate-key")]),
-        (&perpetual, 422, &[("action", "extend"), ("term", "days"), ("days", "30")]),
-        (&open, 422, &[("action", "extend"), ("term", "days"), ("days", "0")]),
-        (&open, 422, &[("action", "extend"), ("term", "days"), ("days", "99999999")]),
-        (&open, 422, &[("action", "extend"), ("term", "until"), ("until", "2020-01-01")]),
-        (&open, 400, &[("action", "extend"), ("term", "until"), ("until", "soon")]),
-        (&open, 400, &[("action", "extend"), ("term", "until"), ("until", "")]),
-        (&open, 400, &[("action", "extend")]),
-        (&open, 422, &[("action", "add-feature"), ("feature", "A feature")]),
-        (&open, 422, &[("action", "remove-feature"), ("feature", "absent")]),
-        (&open, 400, &[("action", "set-limit"), ("limits", "agents")]),
-        (&open, 422, &[("action", "set-limit"), ("remove", "agents")]),
-        (&open, 400, &[("action", "set-updates-until"), ("covers", "day"), ("until", "soon")]),
-        (&open, 400, &[("action", "set-customer"), ("email", "nobody"), ("user", ""), ("name", "")]),
-        (&open, 400, &[("action", "note"), ("note", &long)]),
-        (&open, 400, &[("action", "note"), ("note", "x"), ("reason", &long)]),
-        (&open, 422, &[("action", "reset-hardware"), ("device", &unknown)]),
-        (&held, 422, &[("action", "reset-hardware"), ("device", &first)]),
-        (&held, 422, &[("action", "reset-hardware")]),
-        (&open, 400, &[("action", "erase-subject"), ("reason", "Fixture Person asked")]),
-    ];
-    for (id, status, fields) in asked {
-        let answer = browser.post(&format!("license/{id}/preview"), fields);
-        speaks_of_pages(&answer, status, &format!("{fields:?}"));
+    refuses(
+        &browser,
+        &[
+            (&open, 422, &[("action", "reinstate")]),
+            (&suspended, 422, &[("action", "suspend")]),
+            (&revoked, 422, &[("action", "suspend")]),
+            (&revoked, 422, &[("action", "revoke"), ("reason", "x")]),
+            (&open, 400, &[("action", "revoke")]),
+            (&replaced, 422, &[("action", "reinstate")]),
+            (&replaced, 422, &[("action", "rotate-key")]),
+            (&perpetual, 422, &[("action", "extend"), ("term", "days"), ("days", "30")]),
+            (&open, 422, &[("action", "extend"), ("term", "days"), ("days", "0")]),
+            (&open, 422, &[("action", "extend"), ("term", "days"), ("days", "99999999")]),
+            (&open, 422, &[("action", "extend"), ("term", "until"), ("until", "2020-01-01")]),
+            (&open, 400, &[("action", "extend"), ("term", "until"), ("until", "soon")]),
+            (&open, 400, &[("action", "extend"), ("term", "until"), ("until", "")]),
+            (&open, 400, &[("action", "extend")]),
+            (&open, 422, &[("action", "add-feature"), ("feature", "A feature")]),
+            (&open, 422, &[("action", "remove-feature"), ("feature", "absent")]),
+            (&open, 400, &[("action", "set-limit"), ("limits", "agents")]),
+            (&open, 422, &[("action", "set-limit"), ("remove", "agents")]),
+            (&open, 400, &[("action", "set-updates-until"), ("covers", "day"), ("until", "soon")]),
+            (&open, 400, &[("action", "set-customer"), ("email", "nobody"), ("user", ""), ("name", "")]),
+            (&open, 400, &[("action", "note"), ("note", &long)]),
+            (&open, 400, &[("action", "note"), ("note", "x"), ("reason", &long)]),
+            (&open, 400, &[("action", "erase-subject"), ("reason", "Fixture Person asked")]),
+        ],
+    );
+    let ids = [&open, &perpetual, &suspended, &revoked].map(|id| ("license", id.as_str()));
+    for change in [&[("action", "extend"), ("term", "days"), ("days", "1")][..], &[("action", "suspend")]] {
+        let preview = browser.post("bulk/preview", &[&ids[..], change].concat());
+        speaks_of_pages(&browser.follow(&preview), 200, &format!("{change:?}"));
     }
-    for fields in
-        [[("action", "extend"), ("term", "days"), ("days", "1")], [("action", "suspend"), ("", ""), ("", "")]]
-    {
-        let ids = [&open, &perpetual, &suspended, &revoked].map(|id| ("license", id.as_str()));
-        let preview = browser.post("bulk/preview", &[&ids[..], &fields].concat());
-        speaks_of_pages(&browser.follow(&preview), 200, &format!("{fields:?}"));
-    }
+}
+
+#[test]
+fn refusals_about_ring_and_catalog_name_pages() {
+    let stack = TestStack::start();
+    stack.put(Fixture::pro());
+    let browser = Browser::open(&stack, &[]);
     let ring = |action, generation, status| {
         let fields = [("action", action), ("generation", generation)];
         speaks_of_pages(&browser.post("keyring/preview", &fields), status, &format!("{fields:?}"));
@@ -141,19 +169,10 @@ fn refusals_name_fields_and_buttons() {
     ring("promote-now", "", 200);
     ring("distrust", "3", 200);
     let in_use = browser.get("catalog").body;
-    let toml = in_use
-        .split("rows=\"24\" spellcheck=\"false\">")
-        .nth(1)
-        .unwrap()
-        .split("</textarea>")
-        .next()
-        .unwrap();
-    for (toml, status) in [
-        (toml.replace("&#34;", "\""), 422),
-        ("[tiers".to_owned(), 400),
-        ("product = 'QF'\n[tiers.solo]\n".to_owned(), 422),
-    ] {
-        speaks_of_pages(&browser.post("catalog/preview", &[("toml", &toml)]), status, &toml);
+    let begun = in_use.split("rows=\"24\" spellcheck=\"false\">").nth(1).unwrap();
+    let in_use = begun.split("</textarea>").next().unwrap().trim_start().replace("&#34;", "\"");
+    for (toml, status) in [(&*in_use, 422), ("[tiers", 400), ("product = 'QF'\n[tiers.solo]\n", 422)] {
+        speaks_of_pages(&browser.post("catalog/preview", &[("toml", toml)]), status, toml);
     }
     for (field, value, status) in [
         ("tier", "gold", 422),

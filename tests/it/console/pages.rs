@@ -121,7 +121,7 @@ fn previews_cost_what_their_pages_say() {
         ("issue/preview", &[&new[..], &[("order", "o-1")]].concat(), &["GetItem"; 3], 3.0),
         ("catalog/preview", &[("toml", &catalog("[tiers.free]\n"))], &["GetItem"], 1.0),
     ] {
-        assert_eq!(page(asked, fields, calls), units, "{asked} {fields:?}");
+        assert!((page(asked, fields, calls) - units).abs() < f64::EPSILON, "{asked} {fields:?}");
     }
     // The whole table: one unit for each 4 KB.
     let (_, _, table) = cost(&stack, || {
