@@ -45,7 +45,7 @@ async function begin(name, args, env) {
 const credentials = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=local";
 
 /** Longest time of a test: some calls into a browser wait for ever. */
-const LONGEST_TEST_MILLIS = 300_000;
+const LONGEST_TEST_MILLIS = 600_000;
 
 /** Longest wait for a page of a debug program on a busy machine. */
 const LONGEST_WAIT_MILLIS = 15_000;
