@@ -122,7 +122,7 @@ impl BulkIssue {
 
     /// Looks at the orders.
     pub(crate) async fn looked(&self, desk: &Desk) -> Result<OrdersLook, Trouble> {
-        let ring = desk.shell.reads.ring().await?;
+        let ring = desk.shell.reads.ring_of_now().await?;
         let (product, reason) = (self.typed.product()?, self.typed.reason()?);
         let orders = self.opened()?;
         let count = issue_csv::rows(&orders).count();
@@ -176,7 +176,7 @@ impl BulkIssue {
             return Err(Trouble::Refused("the orders are not looked at yet".to_owned()));
         };
         look.keys.renew();
-        let ring = desk.shell.reads.ring().await?;
+        let ring = desk.shell.reads.ring_of_now().await?;
         let (product, reason) = (self.typed.product()?, self.typed.reason()?);
         let (bulk, orders) = (bulk(desk, &ring, reason.as_deref()), self.opened()?);
         self.run.of(look.count as u64);

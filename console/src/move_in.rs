@@ -115,7 +115,7 @@ impl MoveIn {
 
     /// Looks at the file.
     pub(crate) async fn looked(&self, desk: &Desk) -> Result<ImportLook, Trouble> {
-        let ring = desk.shell.reads.ring().await?;
+        let ring = desk.shell.reads.ring_of_now().await?;
         let now = desk.shell.clock.now();
         let (source, encoding) = (self.typed.source(&ring, now)?, self.encoding()?);
         self.typed.reason()?;
@@ -162,7 +162,7 @@ impl MoveIn {
     /// Moves the file in.
     pub(crate) async fn import(&self, desk: &Desk) -> Result<Imported, Trouble> {
         self.keys.renew();
-        let ring = desk.shell.reads.ring().await?;
+        let ring = desk.shell.reads.ring_of_now().await?;
         let now = desk.shell.clock.now();
         let (source, encoding) = (self.typed.source(&ring, now)?, self.encoding()?);
         let reason = self.typed.reason()?;

@@ -100,6 +100,13 @@ impl ReadService {
         Ok(ring)
     }
 
+    /// Reads the ring again: for work on a file, which is refused where the ring lacks something, and is sent again once
+    /// somebody has added it in a terminal.
+    pub(crate) async fn ring_of_now(&self) -> Result<Arc<KeyRing>, Trouble> {
+        self.forget_ring();
+        self.ring().await
+    }
+
     /// Forgets the ring, after a change of it.
     pub(crate) fn forget_ring(&self) {
         *self.ring.lock().unwrap_or_else(PoisonError::into_inner) = None;

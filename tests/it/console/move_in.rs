@@ -274,6 +274,20 @@ fn doubtful_cells_are_told_before_the_run() {
     );
 }
 
+/// Somebody gives the ring in a terminal what the refusal asks for, and looks at the same file again.
+#[test]
+fn ring_that_was_mended_counts_at_once() {
+    let (stack, folder) = (TestStack::start(), Folder::new());
+    let browser = opened(&stack, &folder);
+    let fields = [("product", "QF"), ("keep-keys", "1")];
+    let (page, look) = looked_at(&browser, "free.csv", PLAIN.as_bytes(), &fields);
+    assert!(look.text().contains("accepts no free-text keys"), "{}", look.text());
+    told(&stack, &["keyring", "enable-imported"]);
+    let page = page_of(&browser, &browser.post(&format!("{page}/settings"), &fields));
+    let look = browser.ended(&page);
+    assert!(look.text().contains("0 refused") && !look.text().contains("free-text keys;"), "{}", look.text());
+}
+
 #[test]
 fn settings_are_mended_without_sending_again() {
     let (stack, folder) = (TestStack::start(), Folder::new());
