@@ -1,4 +1,4 @@
-"""The newest results of `cargo xtask bench` and `load` in docs/results."""
+"""The newest results of `cargo xtask bench` and `load` in docs/results, and documents with tables of figures."""
 
 import json
 import re
@@ -16,3 +16,18 @@ def one(rows, **members):
     found = [row for row in rows if all(row[name] == value for name, value in members.items())]
     assert len(found) == 1, f"{len(found)} rows with {members}"
     return found[0]
+
+
+def held(document, mark, tables, is_written, command):
+    """The text of a document with its marked tables, which it has to have already, unless they are written into it now."""
+    before = document.read_text(encoding="utf-8")
+    after = before
+    for name, text in tables.items():
+        after, found = re.subn(rf"(<!-- {mark}: {name} -->\n\n)(?:\|.*\n)*", rf"\g<1>{text}\n", after)
+        if found != 1:
+            raise SystemExit(f"{document.name} has no table of {name}: write <!-- {mark}: {name} --> and an empty line")
+    if is_written:
+        document.write_text(after, encoding="utf-8")
+    elif after != before:
+        raise SystemExit(f"a table of {document.name} has other figures than its source: `{command}`")
+    return after

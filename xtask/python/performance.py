@@ -5,11 +5,10 @@
 `--write` writes the marked tables into the document. Fails for each figure that the document has otherwise.
 """
 
-import re
 import sys
 from pathlib import Path
 
-from measured import newest, one
+from measured import held, newest, one
 
 NAMES = {"verify": "falconer", "flask, as written": "flask as written", "flask, pooled": "flask with a pool"}
 ROADS = {"plain": "plain", "TLS": "TLS", "TLS, 3 ms": "TLS, 3 ms", "TLS, 10 ms": "TLS, 10 ms"}
@@ -143,18 +142,9 @@ TABLES = {"shares": shares, "functions": functions, "servers": servers, "memory"
 def main():
     root, mode = Path(sys.argv[1]), sys.argv[2:]
     bench, load = newest(root), newest(root, "-load")
-    document = root / "docs/performance.md"
-    written = document.read_text(encoding="utf-8")
-    made = written
-    for name, measured in TABLES.items():
-        made, found = re.subn(rf"(<!-- measured: {name} -->\n\n)(?:\|.*\n)*", rf"\g<1>{measured(bench)}\n", made)
-        if found != 1:
-            raise SystemExit(f"docs/performance.md has no table of {name}: write <!-- measured: {name} --> and an empty line")
-    if mode == ["--write"]:
-        document.write_text(made, encoding="utf-8")
-    elif made != written:
-        raise SystemExit("a table of docs/performance.md is not that of docs/results: `python3 xtask/python/performance.py . --write`")
-    flat = " ".join(made.split())
+    tables = {name: measured(bench) for name, measured in TABLES.items()}
+    command = "python3 xtask/python/performance.py . --write"
+    flat = " ".join(held(root / "docs/performance.md", "measured", tables, mode == ["--write"], command).split())
     told = list(figures(bench, load))
     wrong = [f"docs/performance.md lacks: {figure}" for figure in told if figure not in flat]
     if wrong:

@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-from measured import newest, one
+from measured import held, newest, one
 
 # Seconds that a verification keeps an instance of 256 MB busy, as the bill has it, and until a new instance is ready, by P8.
 BENCH = newest(Path(sys.argv[1]))
@@ -219,16 +219,7 @@ def main():
     if not mode:
         print("\n\n".join(f"{name}\n\n{text}" for name, text in tables.items()))
         return
-    written = document.read_text(encoding="utf-8")
-    made = written
-    for name, text in tables.items():
-        made, found = re.subn(rf"(<!-- simulated: {name} -->\n\n)(?:\|.*\n)*", rf"\g<1>{text}\n", made)
-        if found != 1:
-            raise SystemExit(f"docs/scaling.md has no table of {name}: write <!-- simulated: {name} --> and an empty line")
-    if mode == ["--write"]:
-        document.write_text(made, encoding="utf-8")
-    elif made != written:
-        raise SystemExit("a table of docs/scaling.md is not what the simulation gives: `cargo xtask simulate --write`")
+    held(document, "simulated", tables, mode == ["--write"], "cargo xtask simulate --write")
 
 
 if __name__ == "__main__":
