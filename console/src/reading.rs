@@ -100,8 +100,8 @@ impl ReadService {
         Ok(ring)
     }
 
-    /// Reads the ring again: for work on a file, which is refused where the ring lacks something, and is sent again once
-    /// somebody has added it in a terminal.
+    /// Reads the ring again: for a new key, which the generation that signs now makes, for a count of what a generation
+    /// holds, and for work on a file, which is sent again once somebody has added in a terminal what the ring lacked.
     pub(crate) async fn ring_of_now(&self) -> Result<Arc<KeyRing>, Trouble> {
         self.forget_ring();
         self.ring().await

@@ -86,7 +86,7 @@ impl WriteService {
 
     /// Gives a license a new key, and returns it: the only moment at which it is seen.
     pub(crate) async fn rotate(&self, seen: &Seen<'_>, now: UnixMillis) -> Result<ShownKey, Trouble> {
-        let ring = self.reads.ring().await?;
+        let ring = self.reads.ring_of_now().await?;
         let story = self.as_seen(seen).await?;
         let key = fresh_key(&ring, &story.row.license)?;
         let planned = Replacement::plan(&ring, &story.row, &story.issuance, key);
@@ -185,7 +185,7 @@ impl WriteService {
         reason: Option<&str>,
         now: UnixMillis,
     ) -> Result<Ordered, Trouble> {
-        let ring = self.reads.ring().await?;
+        let ring = self.reads.ring_of_now().await?;
         let mut issuer = Issuer::new(&self.store, &ring, &self.actor).because(reason);
         Ok(match id {
             Some(id) => issuer.issue_for(id, order, KeyForm::Current, now).await?,
@@ -212,7 +212,7 @@ impl WriteService {
 
     /// Counts the licenses that need a generation: those that live, and revoked ones. The whole table is read.
     pub(crate) async fn dependents(&self, number: GenerationNumber) -> Result<(u64, u64), Trouble> {
-        let ring = self.reads.ring().await?;
+        let ring = self.reads.ring_of_now().await?;
         let counted = Dependents::count(&self.store, &ring, number).await;
         let counted = counted.map_err(|error| match error {
             DependentsError::Store(error) => Trouble::from(error),

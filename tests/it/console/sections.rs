@@ -82,6 +82,29 @@ fn explain_says_what_a_build_may_run() {
     assert_eq!(bad.status, 400, "{}", bad.text());
 }
 
+/// A generation that somebody promotes in a terminal makes the next keys of a console that has read the ring before.
+#[test]
+fn promoted_generation_makes_the_next_keys() {
+    let stack = TestStack::start();
+    let browser = Browser::open(&stack, &[]);
+    let license = format!("license/{}", stack.license_id(&stack.put(Fixture::pro())));
+    assert_eq!(browser.get(&license).status, 200, "the console has read the ring");
+    told(&stack, &["keyring", "add"]);
+    let promoted = told(&stack, &["keyring", "promote", "--now"])["generation"].clone();
+    let order = [("product", "QF"), ("tier", "pro"), ("term", "days"), ("days", "30")];
+    for preview in [
+        browser.post("issue/preview", &order),
+        browser.post(&format!("{license}/preview"), &[("action", "rotate-key")]),
+    ] {
+        let made = confirmed(&browser, &preview);
+        let key =
+            made.body.split("QF-PRO-").find_map(|rest| rest.split('<').next().filter(|key| key.len() > 30));
+        let key = format!("QF-PRO-{}", key.unwrap_or_else(|| panic!("{}", made.text())));
+        stack.speak(&key);
+        assert_eq!(told(&stack, &["show", &key])["generation"], promoted, "{}", preview.text());
+    }
+}
+
 #[test]
 fn issued_key_verifies_and_is_shown_once() {
     let stack = TestStack::start();
