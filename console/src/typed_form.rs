@@ -51,12 +51,12 @@ impl Typed {
         self.fields.is_empty()
     }
 
-    /// What was typed into a field.
+    /// The typed text of a field.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
-    /// What was typed into a field, else what stands in it at first.
+    /// The typed text of a field, else the text that it begins with.
     pub(crate) fn text<'a>(&'a self, name: &str, first: &'a str) -> &'a str {
         self.get(name).unwrap_or(first)
     }

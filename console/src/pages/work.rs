@@ -88,7 +88,7 @@ impl<L> Stages<L> {
 
 /// A file of this run of the console, for a link.
 pub(crate) struct KeptFile {
-    /// Its page, below the path of the run.
+    /// The page of the work, below the path of the run.
     pub(crate) page: String,
     pub(crate) name: String,
     pub(crate) state: &'static str,

@@ -39,9 +39,9 @@ const ALL_OTHERS: &str = "all others";
 /// Width of the page that a picture is for. Texts have the same size on each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageWidth {
-    /// A document's or a screen's: the picture is readable at half of its size.
+    /// The width of a document or a screen: the picture is readable at half of its size.
     Wide,
-    /// A telephone's. There is no room for the title, which the page around the picture says.
+    /// The width of a telephone. The picture leaves out the title, which the page around it has.
     Narrow,
 }
 

@@ -35,8 +35,7 @@ fn refused(answer: &ConsoleAnswer, status: u16, sentence: &str) {
 }
 
 /// The list, a search and a look.
-fn lists(browser: &Browser, stack: &TestStack, ids: &[LicenseId]) -> Vec<String> {
-    let _ = (stack, ids);
+fn lists(browser: &Browser) -> Vec<String> {
     let looked = browser.follow_page(&browser.post("look", &[("status", "active")]));
     browser.ended(&looked);
     let found = browser.follow_page(&browser.post("search", &[("text", "fixture.person@example.com")]));
@@ -48,7 +47,7 @@ fn ticks_survive_a_field_that_does_not_read() {
     let stack = TestStack::start();
     let ids = licenses(&stack, 3);
     let browser = Browser::open(&stack, &[]);
-    for list in lists(&browser, &stack, &ids) {
+    for list in lists(&browser) {
         let form = browser.get(&list).form(&browser, "bulk/preview");
         let form = form.fill("license", ids[0].as_str()).fill("license", ids[2].as_str());
         let form = form.fill("reason", "ticket 7").fill("note", "typed");
@@ -82,7 +81,7 @@ fn nothing_ticked_leads_back_to_the_licenses() {
     let stack = TestStack::start();
     let ids = licenses(&stack, 3);
     let browser = Browser::open(&stack, &[]);
-    for list in lists(&browser, &stack, &ids) {
+    for list in lists(&browser) {
         let form =
             browser.get(&list).form(&browser, "bulk/preview").fill("action", "note").fill("note", "typed");
         let none = form.send(&browser);
@@ -313,7 +312,7 @@ fn seat_of_an_offline_lease_can_be_freed() {
     assert!(stack.stored(&id).devices.is_empty() && stack.stored(&id).devices_kept_offline(now()).is_empty());
 }
 
-/// What the rules refuse between a preview and its confirmation, and what is forgotten, has a way on as well.
+/// A refusal between a preview and its confirmation has a way on as well, and so has a plan that is forgotten.
 #[test]
 fn refused_confirmation_leads_back_to_its_form() {
     let stack = TestStack::start();
