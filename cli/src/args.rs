@@ -253,7 +253,7 @@ pub(crate) struct List {
     /// Licenses whose maintenance ends within this number of days; looks through the whole table
     #[arg(long, group = "filter", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(0..=36_525))]
     pub(crate) updates_ending: Option<u32>,
-    /// active, pending, suspended or revoked; looks through the whole table
+    /// active, pending, suspended, revoked, or expired: active, and past its end; looks through the whole table
     #[arg(long, group = "filter")]
     pub(crate) status: Option<String>,
     /// All of them, as without a filter; looks through the whole table

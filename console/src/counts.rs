@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use falconer_domain::UnixMillis;
+use falconer_operator::license_state::LicenseState;
 use falconer_operator::stats::Statistics;
 
-use crate::license_state::LicenseState;
 use crate::shell::Shell;
 use crate::trouble::Trouble;
 

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::License;
+use falconer_operator::license_state::LicenseState;
 use falconer_operator::search::SearchQuery;
 
 use crate::kept::Keepable;
-use crate::license_state::LicenseState;
 use crate::shell::Shell;
 use crate::trouble::Trouble;
 

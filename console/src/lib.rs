@@ -23,7 +23,6 @@ mod guard;
 mod inputs;
 mod jobs;
 mod kept;
-mod license_state;
 mod moments;
 mod move_in;
 mod on_demand;

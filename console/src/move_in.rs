@@ -165,7 +165,7 @@ impl MoveIn {
         let ring = desk.shell.reads.ring_of_now().await?;
         let now = desk.shell.clock.now();
         let (source, encoding) = (self.typed.source(&ring, now)?, self.encoding()?);
-        let reason = self.typed.reason()?;
+        let (reason, only) = (self.typed.reason()?, self.typed.only()?);
         let bytes = source.as_csv(&self.input.bytes);
         let sheet = source.open(encoding, &bytes).map_err(bad)?;
         self.run.of(source.rows(&sheet).count() as u64);
@@ -182,7 +182,7 @@ impl MoveIn {
             now,
             there: self.typed.there(),
             mapping: &self.keys.path,
-            only: &self.typed.only,
+            only: &only,
             refused: &self.refused,
         };
         let watch = |row: &SettledRow<'_>| self.run.at(row.number);

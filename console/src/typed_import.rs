@@ -10,6 +10,7 @@ use falconer_operator::import_export::import::{Source, There};
 use falconer_operator::import_export::postgres::Features;
 use falconer_operator::import_export::row_resolver::FreeText;
 use falconer_operator::import_export::settings::{self, TypedSheet, TypedTable};
+use falconer_operator::license_state::LicenseState;
 use falconer_operator::words;
 
 use crate::changes::CommandWords;
@@ -19,8 +20,6 @@ use crate::move_in::bad;
 use crate::trouble::Trouble;
 use crate::views;
 
-/// Statuses of which a list of keys can be.
-pub(crate) const STATUSES: [&str; 5] = ["active", "pending", "suspended", "revoked", "expired"];
 /// Settings that are ticked, by their flags.
 const TICKS: [&str; 4] = ["keep-keys", "without-features", "update", "trust-timezone"];
 
@@ -155,9 +154,14 @@ impl TypedImport {
         settings::encoding(&self.encoding).map(Some).map_err(bad)
     }
 
+    /// The states of which a list has keys; none means all.
+    pub(crate) fn only(&self) -> Result<Vec<LicenseState>, Trouble> {
+        settings::only(&self.only).map_err(bad)
+    }
+
     /// The source with these settings, where the ring can take it.
     pub(crate) fn source(&self, ring: &KeyRing, now: UnixMillis) -> Result<Source, Trouble> {
-        settings::only(&self.only).map_err(bad)?;
+        self.only()?;
         match self.kind {
             SourceKind::Sheet => {
                 let product = Product::parse(&self.product)

@@ -11,10 +11,10 @@ use falconer_domain::operate::{self, OwnValue};
 use falconer_domain::person::{DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{Seats, TransferQuota};
 use falconer_domain::{License, LicenseId, Status, UnixMillis};
+use falconer_operator::license_state::LicenseState;
 use falconer_operator::{audit_words, words};
 
 use crate::grants;
-use crate::license_state::LicenseState;
 use crate::moments::{Clock, Moment};
 use crate::reading::LicenseStory;
 
@@ -89,7 +89,13 @@ pub(crate) struct AuditLine {
 impl StateTag {
     pub(crate) fn of(license: &License, now: UnixMillis) -> Self {
         let state = LicenseState::of(license, now);
-        Self { word: state.word(), tone: state.tone() }
+        let tone = match state {
+            LicenseState::Active => "good",
+            LicenseState::Pending => "quiet",
+            LicenseState::Suspended | LicenseState::Expired => "warn",
+            LicenseState::Revoked => "bad",
+        };
+        Self { word: state.word(), tone }
     }
 }
 

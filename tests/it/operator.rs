@@ -131,7 +131,10 @@ fn list_filters_licenses() {
     assert_eq!(ids(&["--email", "fixture.person@example.com"]).len(), 3);
     assert_eq!(ids(&["--status", "active"]).len(), 3);
     assert_eq!(ids(&["--status", "revoked"]).len(), 0);
-    assert_eq!(ids(&["--all"]).len(), 3);
+    let ended = stack.license_id(&stack.put(Fixture::pro().ending(now().plus_days(0))));
+    assert_eq!(ids(&["--status", " Expired"]), [ended.as_str()]);
+    assert_eq!(ids(&["--status", "active"]).len(), 3, "what has ended is expired, as `stats` counts it");
+    assert_eq!(ids(&["--all"]).len(), 4);
     let two = told(&stack, &["list", "--all", "--limit", "2"]);
     assert_eq!((two["licenses"].as_array().unwrap().len(), &two["more"]), (2, &json!(true)));
 }

@@ -13,6 +13,7 @@ use falconer_operator::import_export::postgres::Features;
 use falconer_operator::import_export::row_resolver::FreeText;
 use falconer_operator::import_export::settings::{self, TypedSheet, TypedTable};
 use falconer_operator::import_export::update::{Difference, Mended};
+use falconer_operator::license_state::LicenseState;
 use serde_json::{Value, json};
 
 use crate::args::{self, DateOrder, ImportFile, ImportPostgres, ImportSheet};
@@ -242,7 +243,7 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 /// How a file is imported, besides what its source says.
 struct How<'a> {
     mapping: &'a Path,
-    only: &'a [String],
+    only: &'a [LicenseState],
     there: There,
     /// For the question before it begins.
     what: &'a str,

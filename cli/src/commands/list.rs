@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use falconer_domain::person::{Email, PersonName};
-use falconer_domain::{CalendarDate, LicenseId, Status};
+use falconer_domain::{CalendarDate, LicenseId};
+use falconer_operator::license_state::LicenseState;
 use falconer_operator::listing::{LicensePage, PageOf, SearchMethod, Selection};
 use serde_json::json;
 
@@ -58,18 +59,20 @@ fn selection(context: &CommandContext<'_>, list: &List) -> Result<Selection> {
     if let Some(typed) = &list.email {
         return Ok(Selection::OfEmail(given(Email::read(typed)?, "--email")?));
     }
-    let name = match &list.name {
-        Some(typed) => Some(given(PersonName::read(typed)?, "--name")?),
-        None => None,
-    };
-    Ok(Selection::Matching { name, status: list.status.as_deref().map(status).transpose()? })
+    if let Some(typed) = &list.name {
+        return Ok(Selection::Named(given(PersonName::read(typed)?, "--name")?));
+    }
+    if let Some(typed) = &list.status {
+        return Ok(Selection::InState(state(typed)?, context.now));
+    }
+    Ok(Selection::All)
 }
 
 fn given<T>(read: Option<T>, flag: &str) -> Result<T, Failure> {
     read.ok_or_else(|| bad_input(format!("{flag} is empty")))
 }
 
-fn status(text: &str) -> Result<Status, Failure> {
-    Status::parse(&text.trim().to_lowercase())
-        .ok_or_else(|| bad_input(format!("{text:?} is not active, pending, suspended or revoked")))
+fn state(text: &str) -> Result<LicenseState, Failure> {
+    LicenseState::parse(text)
+        .ok_or_else(|| bad_input(format!("{text:?} is not active, pending, suspended, revoked or expired")))
 }

@@ -9,6 +9,7 @@ use falconer_domain::operate::{self, OwnValue};
 use falconer_domain::person::{DeviceName, Email, Note, PersonName};
 use falconer_domain::seats::{FormerDevice, Seats, TransferQuota};
 use falconer_domain::{License, LicenseId, Limits, Maintenance, UnixMillis};
+use falconer_operator::license_state::LicenseState;
 use falconer_operator::stats::Statistics;
 use falconer_operator::{audit_words, time, words};
 use serde_json::{Value, json};
@@ -255,10 +256,9 @@ fn customer(license: &License) -> Vec<&str> {
 
 /// Licenses by tier and status, counted.
 pub(crate) fn licenses_counted(statistics: &Statistics) -> String {
-    let statuses = ["active", "pending", "suspended", "revoked", "expired"];
     let mut table = table(&["Tier", "Active", "Pending", "Suspended", "Revoked", "Expired", "All"]);
     for (tier, counts) in &statistics.licenses {
-        let counts: Vec<_> = statuses.map(|status| counts.get(status).copied().unwrap_or_default()).to_vec();
+        let counts = LicenseState::ALL.map(|state| counts.get(&state).copied().unwrap_or_default());
         let all = counts.iter().sum::<u64>();
         let cells = counts.iter().chain([&all]).map(u64::to_string);
         table.add_row([tier.clone()].into_iter().chain(cells));

@@ -8,13 +8,13 @@ use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use falconer_operator::chart::{self, PageWidth};
+use falconer_operator::license_state::LicenseState;
 use falconer_operator::refusals;
 use tokio::task::spawn_local;
 
 use crate::calendar::{self, Day};
 use crate::counts::{self, CountProgress, Counts, DAYS};
 use crate::filters;
-use crate::license_state::LicenseState;
 use crate::moments::Moment;
 use crate::refused::{self, Refused};
 use crate::shell::{Frame, Section, Shell, html};
@@ -219,10 +219,10 @@ impl RefusedShown {
 impl Counted {
     fn of(counts: &Counts, shell: &Shell) -> Self {
         let Counts { at, statistics, active, new, .. } = counts;
-        let tier = |(tier, states): (&String, &BTreeMap<&'static str, u64>)| {
+        let tier = |(tier, states): (&String, &BTreeMap<LicenseState, u64>)| {
             (
                 tier.clone(),
-                LicenseState::ALL.map(|state| states.get(state.word()).copied().unwrap_or_default()).to_vec(),
+                LicenseState::ALL.map(|state| states.get(&state).copied().unwrap_or_default()).to_vec(),
             )
         };
         let mut refusals: Vec<_> = statistics.refusals.iter().map(|(code, count)| (*code, *count)).collect();

@@ -8,12 +8,12 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use falconer_aws::operator::IssuanceRecord;
 use falconer_domain::{License, LicenseId, UnixMillis};
+use falconer_operator::license_state::LicenseState;
 use falconer_operator::search::SearchQuery;
 use jiff::civil::Date;
 
 use crate::filters;
 use crate::forms::Form;
-use crate::license_state::LicenseState;
 use crate::reading::{EndPlace, LicenseList};
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;
@@ -168,7 +168,7 @@ async fn page(
         ending: ENDING_DAYS.map(|days| (days, shown.is_ending(days))),
         shown,
         form,
-        states: LicenseState::ALL.map(LicenseState::word),
+        states: LicenseState::words(),
     }))
 }
 

@@ -6,13 +6,13 @@ use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use falconer_operator::license_state::LicenseState;
 use falconer_operator::search::SearchQuery;
 use tokio::task::spawn_local;
 
 use crate::filters;
 use crate::forms::Form;
 use crate::jobs::{Look, LookEnd, MAX_FOUND, Wanted};
-use crate::license_state::LicenseState;
 use crate::pages::licenses::lines;
 use crate::shell::{Frame, Section, Shell, html};
 use crate::trouble::Trouble;

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use falconer_operator::import_export::dates::DayOrder;
 use falconer_operator::import_export::import::{ImportEnd, Imported};
 use falconer_operator::import_export::update::Mended;
+use falconer_operator::license_state::LicenseState;
 
 use crate::field_names::in_field_names;
 use crate::filters;
@@ -21,7 +22,7 @@ use crate::pages::work::{self, KeptFile, LookedWork, Stages, Work};
 use crate::runs::{BackgroundRun, Stops};
 use crate::shell::{Desk, Frame, Section, Shell, html};
 use crate::trouble::Trouble;
-use crate::typed_import::{STATUSES, SourceKind, TypedImport};
+use crate::typed_import::{SourceKind, TypedImport};
 use crate::views;
 
 /// Corrections and words that are listed; the command lists all with `--json`.
@@ -78,7 +79,7 @@ pub(crate) async fn begin(State(desk): State<Arc<Desk>>) -> Response {
 fn begun(desk: &Desk, typed: TypedImport, refused: Option<String>) -> BeginPage {
     let frame = desk.shell.frame("Move in", Section::MoveIn);
     let files = work::files(desk, |move_in: &MoveIn| move_in.input.name.clone());
-    BeginPage { frame, typed, statuses: STATUSES, pasted: String::new(), refused, files }
+    BeginPage { frame, typed, statuses: LicenseState::words(), pasted: String::new(), refused, files }
 }
 
 /// Takes a file, and looks at it beside the page.
@@ -184,7 +185,7 @@ impl Work for MoveIn {
             id,
             file: views::line(&self.input.name),
             typed: self.typed.shown(),
-            statuses: STATUSES,
+            statuses: LicenseState::words(),
             plan: stages.look().map(planned).unwrap_or_default(),
             end: self.run.outcome().map(|end| RunView::of(&end, self)),
             command: shell.command.with(&arguments),

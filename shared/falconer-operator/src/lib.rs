@@ -23,6 +23,7 @@ pub mod keyring;
 pub mod license_change;
 pub mod license_reader;
 pub mod license_service;
+pub mod license_state;
 pub mod listing;
 pub mod lookup;
 pub mod maintenance;

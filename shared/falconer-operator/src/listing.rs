@@ -7,9 +7,10 @@ use falconer_aws::operator::IssuanceRecord;
 use falconer_aws::store::LicenseRow;
 use falconer_aws::{StoreError, StoreReader};
 use falconer_domain::person::{self, Email, PersonName};
-use falconer_domain::{CalendarDate, KeyRing, License, LicenseId, Status, UnixMillis};
+use falconer_domain::{CalendarDate, KeyRing, License, LicenseId, UnixMillis};
 
 use crate::license_reader::LicenseReader;
+use crate::license_state::LicenseState;
 use crate::lookup::Lookup;
 use crate::search::SearchQuery;
 
@@ -46,13 +47,12 @@ pub enum Selection {
     OfUser(PersonName),
     /// Those of an address that the vendor or an application gave.
     OfEmail(Email),
-    /// Those whose name holds a text, and whose status is this one.
-    Matching {
-        /// The text.
-        name: Option<PersonName>,
-        /// The status.
-        status: Option<Status>,
-    },
+    /// Every license.
+    All,
+    /// Those whose name holds a text.
+    Named(PersonName),
+    /// Those in a state at a moment.
+    InState(LicenseState, UnixMillis),
 }
 
 /// The part of a list that is wanted.
@@ -120,7 +120,9 @@ impl Listing<'_> {
             }
             Selection::OfUser(user) => self.store.licenses_of_user(user.as_str()).await?,
             Selection::OfEmail(email) => self.store.licenses_of_email(email.as_str()).await?,
-            Selection::Matching { .. } | Selection::UpdatesEnding(..) => Vec::new(),
+            Selection::All | Selection::Named(_) | Selection::InState(..) | Selection::UpdatesEnding(..) => {
+                Vec::new()
+            }
         };
         if !ids.is_empty() {
             return self.read(ids, page).await;
@@ -204,13 +206,12 @@ impl Selection {
                 let addresses = [&license.email, &license.licensee_email];
                 addresses.into_iter().flatten().any(|stored| stored.is_same_as(email))
             }
-            Self::Matching { name, status } => {
-                let is_named = |name: &PersonName| {
-                    let stored = license.licensee_name.as_ref();
-                    stored.is_some_and(|stored| person::holds(stored.as_str(), name.as_str()))
-                };
-                name.as_ref().is_none_or(is_named) && status.is_none_or(|status| status == license.status)
+            Self::All => true,
+            Self::Named(name) => {
+                let stored = license.licensee_name.as_ref();
+                stored.is_some_and(|stored| person::holds(stored.as_str(), name.as_str()))
             }
+            Self::InState(state, at) => LicenseState::of(license, *at) == *state,
         }
     }
 }

@@ -8,6 +8,8 @@ use falconer_aws::{StoreError, StoreReader};
 use falconer_domain::time::MILLIS_PER_DAY;
 use falconer_domain::{Code, License, UnixMillis};
 
+use crate::license_state::LicenseState;
+
 /// Actions of clients.
 const ENDPOINTS: [&str; 4] = ["verify", "activate-sync", "transfer", "deactivate"];
 
@@ -27,8 +29,8 @@ pub struct Day {
 /// The counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Tier, then status, then how many. An active license that has ended counts as `expired`.
-    pub licenses: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Tier, then state, then how many.
+    pub licenses: BTreeMap<String, BTreeMap<LicenseState, u64>>,
     /// The days, oldest first, by the moment at which they begin in UTC; quiet ones too.
     pub days: BTreeMap<i64, Day>,
     /// Code, then how many.
@@ -52,12 +54,8 @@ impl Statistics {
 
     /// Counts a license.
     pub fn license(&mut self, license: &License, now: UnixMillis) {
-        let status = match license.status {
-            falconer_domain::Status::Active if license.has_expired(now) => "expired",
-            status => status.as_str(),
-        };
         let of_tier = self.licenses.entry(license.tier.to_string()).or_default();
-        *of_tier.entry(status).or_default() += 1;
+        *of_tier.entry(LicenseState::of(license, now)).or_default() += 1;
     }
 
     /// Counts what happened to all licenses in the days: the whole audit is read, until `look` breaks off. It hears of

@@ -25,6 +25,7 @@ use super::row_resolver::{Keyed, Repeated, RowResolver, SettleError, Settled};
 use super::update::{self, Mended, Update};
 use super::{BadRow, BadRows, Notes};
 use crate::catalog_cache::CatalogCache;
+use crate::license_state::LicenseState;
 use crate::random;
 
 /// An import. The paths name its output files.
@@ -44,7 +45,7 @@ pub struct Import<'a> {
     /// For the customers whose key is another one now.
     pub mapping: &'a Path,
     /// Statuses to list in the mapping; empty for all.
-    pub only: &'a [String],
+    pub only: &'a [LicenseState],
     /// For whoever mends the bad rows.
     pub refused: &'a Path,
 }
@@ -209,7 +210,7 @@ impl Import<'_> {
                 Err(SettleError::Random(why)) => return Err(why.into()),
             };
             if let (Keyed::Fresh(key), Mode::Store) = (&keyed, mode) {
-                if self.only.is_empty() || self.only.contains(&customer.status) {
+                if self.only.is_empty() || self.only.iter().any(|state| state.word() == customer.status) {
                     let listed = MappedKey::Key(key.to_string());
                     let listed =
                         if came_to == THERE { self.as_of_now(listed, &id, &customer).await? } else { listed };

@@ -12,7 +12,8 @@ use super::encoding;
 use super::postgres::clock::{Column, Verdict, Wrong};
 use super::postgres::{self, Features};
 use super::row_resolver::FreeText;
-use super::sheet::{Reading, SheetStatus, Undated};
+use super::sheet::{Reading, Undated};
+use crate::license_state::LicenseState;
 
 /// Zones that are named in a message.
 const MAX_ZONES_SHOWN: usize = 5;
@@ -172,14 +173,13 @@ impl<'a> TypedTable<'a> {
     }
 }
 
-/// Reads the statuses of which a mapping lists keys.
+/// Reads the states of which a mapping lists keys.
 ///
 /// # Errors
 /// [`BadImportSetting`].
-pub fn only(words: &[String]) -> Result<Vec<String>, BadImportSetting> {
+pub fn only(words: &[String]) -> Result<Vec<LicenseState>, BadImportSetting> {
     let read = |word: &String| {
-        let known = word.trim().to_lowercase();
-        SheetStatus::parse(&known).map(|_| known).ok_or_else(|| {
+        LicenseState::parse(word).ok_or_else(|| {
             BadImportSetting(format!("--only {word} is not active, pending, suspended, revoked or expired"))
         })
     };
@@ -204,8 +204,8 @@ fn tiers(pairs: &[String]) -> Result<BTreeMap<String, TierName>, BadImportSettin
     pairs.iter().map(|pair| translated(pair, ours, "--tier", "Standard=pro")).collect()
 }
 
-fn statuses(pairs: &[String]) -> Result<BTreeMap<String, SheetStatus>, BadImportSetting> {
-    let ours = |text: &str| SheetStatus::parse(&text.to_lowercase());
+fn statuses(pairs: &[String]) -> Result<BTreeMap<String, LicenseState>, BadImportSetting> {
+    let ours = |text: &str| LicenseState::parse(text);
     pairs.iter().map(|pair| translated(pair, ours, "--status", "gesperrt=suspended")).collect()
 }
 

@@ -8,7 +8,7 @@ mod row_reader;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use falconer_domain::{CalendarDate, Product, Status, TierName, UnixMillis};
+use falconer_domain::{CalendarDate, Product, TierName, UnixMillis};
 use jiff::tz::TimeZone;
 
 pub use row_reader::read;
@@ -16,6 +16,7 @@ pub use row_reader::read;
 use super::cells::{CsvRow, Sheet};
 use super::dates::{self, DayOrder, Survey, Undecided, When};
 use super::{BadRow, booleans, redacted, spoiled};
+use crate::license_state::LicenseState;
 use crate::maintenance;
 
 /// The spreadsheet's columns, in its order.
@@ -61,7 +62,7 @@ pub struct Reading {
     /// The sheet's names of tiers that are called otherwise here, in lower case.
     pub tiers: BTreeMap<String, TierName>,
     /// The sheet's words for what a license is, in lower case.
-    pub statuses: BTreeMap<String, SheetStatus>,
+    pub statuses: BTreeMap<String, LicenseState>,
     /// The time zone in which its days begin and end.
     pub zone: TimeZone,
     /// The order of day and month, where the operator says so.
@@ -75,15 +76,6 @@ pub struct Reading {
     orders: BTreeMap<String, DayOrder>,
 }
 
-/// Status words of a sheet; `expired` exists only here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SheetStatus {
-    /// A status.
-    Is(Status),
-    /// The end has passed.
-    Expired,
-}
-
 /// Treatment of an active license with a duration and no end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undated {
@@ -93,14 +85,6 @@ pub enum Undated {
     Refused,
     /// The end is counted from the date in a column.
     From(String),
-}
-
-impl SheetStatus {
-    /// Reads a word in lower case.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        if word == "expired" { Some(Self::Expired) } else { Status::parse(word).map(Self::Is) }
-    }
 }
 
 impl Reading {

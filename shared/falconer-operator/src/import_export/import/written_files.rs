@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use falconer_domain::{Catalog, LicenseId, PolicyOverrides, Product, Status, UnixMillis};
+use falconer_domain::{Catalog, LicenseId, PolicyOverrides, Product, UnixMillis};
 
 use super::ImportError;
 use super::source::{NOTED, Source, is_noted};
@@ -12,6 +12,7 @@ use crate::import_export::atomic_file::AtomicFile;
 use crate::import_export::cells::{CsvRow, Sheet, read, written};
 use crate::import_export::encoding::{BYTE_ORDER_MARK, Mark};
 use crate::import_export::{BadRows, Draft};
+use crate::license_state::LicenseState;
 use crate::time;
 
 /// Mapping row of a license with a fresh key.
@@ -36,23 +37,19 @@ pub(super) struct NewKeyRecipient {
     seats: String,
 }
 
-/// Status of an expired license in a mapping.
-const EXPIRED: &str = "expired";
-
 impl NewKeyRecipient {
     pub(super) fn of(draft: &Draft, catalogs: &BTreeMap<Product, Catalog>, now: UnixMillis) -> Self {
         let old_key = draft.key.clone().unwrap_or_default();
         let (Some(order), Some(record)) = (&draft.order, &draft.record) else {
             return Self { old_key, ..Self::default() };
         };
-        let has_ended = record.status == Status::Active && record.expires_at.is_some_and(|at| at <= now);
         let own = PolicyOverrides { seats: order.seats, ..PolicyOverrides::default() };
         let policy = catalogs.get(&order.product).and_then(|catalog| catalog.policy(&order.tier, &own));
         Self {
             old_key,
             name: order.licensee_name.clone().unwrap_or_default(),
             email: order.email.clone().unwrap_or_default(),
-            status: if has_ended { EXPIRED } else { record.status.as_str() }.to_owned(),
+            status: LicenseState::from_parts(record.status, record.expires_at, now).word().to_owned(),
             tier: order.tier.to_string(),
             ends: record.expires_at.map(time::end_written).unwrap_or_default(),
             seats: policy.map(|policy| policy.seats.to_string()).unwrap_or_default(),

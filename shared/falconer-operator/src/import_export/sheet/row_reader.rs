@@ -11,7 +11,8 @@ use super::super::export_columns::{self, ExportColumns};
 use super::super::issue_csv;
 use super::super::noticed::Noticed;
 use super::super::{BadRow, Draft, ImportedState, Notes, dates, redacted, spoiled};
-use super::{COLUMNS, Reading, SheetStatus, Undated, given};
+use super::{COLUMNS, Reading, Undated, given};
+use crate::license_state::LicenseState;
 
 /// The parts of a device, and the columns they are in.
 const HARDWARE: [(&str, Label); 3] =
@@ -159,34 +160,34 @@ impl RowReader<'_> {
         self.take(TierName::parse(&written).ok_or_else(unknown))
     }
 
-    fn standing(&mut self) -> Option<SheetStatus> {
+    fn state(&mut self) -> Option<LicenseState> {
         let written = self.take(self.row.required("status"))?.to_lowercase();
-        let standing = self.reading.statuses.get(&written).copied().or_else(|| SheetStatus::parse(&written));
+        let state = self.reading.statuses.get(&written).copied().or_else(|| LicenseState::parse(&written));
         let unknown = || BadRow::Word {
             column: "status",
             value: redacted(&written),
             known: "active, pending, suspended, revoked or expired",
             flag: "--status",
         };
-        self.take(standing.ok_or_else(unknown))
+        self.take(state.ok_or_else(unknown))
     }
 
     /// Status, end and duration together: a duration without an end has not begun, unless the row says that it has
     /// ended.
     fn terms(&mut self, own: Option<&ExportColumns>, first: Option<UnixMillis>) -> Option<Terms> {
-        let (standing, ends) = (self.standing(), self.ends(own, first));
+        let (state, ends) = (self.state(), self.ends(own, first));
         let duration_days = self.duration();
-        let (standing, expires_at, duration_days) = (standing?, ends?, duration_days?);
+        let (state, expires_at, duration_days) = (state?, ends?, duration_days?);
         let now = self.reading.now;
-        let terms = match standing {
-            SheetStatus::Expired => {
+        let terms = match state {
+            LicenseState::Expired => {
                 let ended = expires_at.map_or(now, |at| at.min(now));
                 Terms { status: Status::Active, expires_at: Some(ended), duration_days }
             }
-            SheetStatus::Is(Status::Active) if expires_at.is_none() && duration_days.is_some() => {
+            LicenseState::Active if expires_at.is_none() && duration_days.is_some() => {
                 self.undated(duration_days.unwrap_or_default())?
             }
-            SheetStatus::Is(status) => Terms { status, expires_at, duration_days },
+            state => Terms { status: state.status(), expires_at, duration_days },
         };
         match own.and_then(|own| own.replaced_by.as_ref()) {
             Some(id) if terms.status != Status::Revoked => {

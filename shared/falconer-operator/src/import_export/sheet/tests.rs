@@ -1,3 +1,4 @@
+use falconer_domain::Status;
 use falconer_domain::issue::Order;
 use falconer_domain::person::{Email, Note};
 
@@ -18,7 +19,7 @@ struct Read {
 
 fn usual() -> Reading {
     let tiers = BTreeMap::from([("standard".to_owned(), TierName::parse("pro").unwrap())]);
-    let statuses = BTreeMap::from([("gesperrt".to_owned(), SheetStatus::Is(Status::Suspended))]);
+    let statuses = BTreeMap::from([("gesperrt".to_owned(), LicenseState::Suspended)]);
     Reading { tiers, statuses, ..Reading::new(Product::parse("QF").unwrap(), NOW) }
 }
 
