@@ -14,11 +14,15 @@ const PACKAGES: [&str; 2] = ["falconer-domain", "falconer-client"];
 /// The folders of their sources. A file may be named as it is called within one of them.
 const SOURCES: [&str; 2] = ["shared/falconer-domain/src", "clients/rust/src"];
 /// The rules: the domain whole, and what the state of a client follows from.
-const RULES: [&str; 4] = [
+const RULES: [&str; 8] = [
     "shared/falconer-domain/src/**/*.rs",
     "clients/rust/src/decision.rs",
+    "clients/rust/src/seal.rs",
+    "clients/rust/src/signed.rs",
     "clients/rust/src/state.rs",
     "clients/rust/src/timeline.rs",
+    "clients/rust/src/trust.rs",
+    "clients/rust/src/trust/*.rs",
 ];
 /// The document that judges each change that no test notices.
 const JUDGED: &str = "docs/mutants.md";

@@ -53,3 +53,58 @@ pub(crate) fn is_signed_for(
 fn is_object(part: &str) -> bool {
     BASE64URL_NOPAD.decode(part.as_bytes()).is_ok_and(|json| is_json_object(&json))
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::{Signer as _, SigningKey};
+
+    use super::*;
+
+    fn signing_key() -> SigningKey {
+        SigningKey::from_bytes(&[7; 32])
+    }
+
+    fn signed(header: &str, claims: &str) -> String {
+        let [header, claims] = [header, claims].map(|part| BASE64URL_NOPAD.encode(part.as_bytes()));
+        let signed = format!("{header}.{claims}");
+        let signature = signing_key().sign(signed.as_bytes());
+        format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature.to_bytes()))
+    }
+
+    /// serde reads a list as the members of a structure in their order; RFC 7519 allows an object alone.
+    #[test]
+    fn claims_in_a_list_do_not_count() {
+        let (product, trusted) =
+            (Product::parse("QF").unwrap(), |_: &str| Some(signing_key().verifying_key()));
+        let header = r#"{"alg":"EdDSA","typ":"lease+jwt","kid":"1"}"#;
+        let members = r#"["falconer","QF","lic","1",0,0,0,0,null,true,"VALID""#.to_owned();
+        let jws = signed(header, &format!("{members}{}]", ",null".repeat(13)));
+        assert!(lease::verify(&jws, &product, trusted).is_ok(), "every member is there");
+        assert_eq!(verify(&jws, &product, trusted), Err(LeaseError::Malformed));
+    }
+
+    #[test]
+    fn signature_and_audience_say_whose_an_answer_is() {
+        let product = Product::parse("QF").unwrap();
+        let trusted = |kid: &str| (kid == "1").then(|| signing_key().verifying_key());
+        let is_ours = |jws: &str| is_signed_for(jws, &product, trusted);
+        let of = |audience: &str| signed(r#"{"kid":"1"}"#, &format!(r#"{{"aud":"{audience}"}}"#));
+        for (audience, ours) in
+            [("QF", true), ("QF/refusal", true), ("QE", false), ("QE/refusal", false), ("", false)]
+        {
+            assert_eq!(is_ours(&of(audience)), ours, "{audience}");
+        }
+        for (header, claims) in [
+            (r#"{"kid":"2"}"#, r#"{"aud":"QF"}"#),
+            ("{}", r#"{"aud":"QF"}"#),
+            (r#"{"kid":"1"}"#, r#"["QF"]"#),
+            (r#"{"kid":"1"}"#, r#"{"aud":["QF"]}"#),
+            (r#"{"kid":"1"}"#, "{}"),
+        ] {
+            assert!(!is_ours(&signed(header, claims)), "{header} {claims}");
+        }
+        let (ours, other) = (of("QF"), of("QE"));
+        let forged = format!("{}{}", &ours[..ours.rfind('.').unwrap()], &other[other.rfind('.').unwrap()..]);
+        assert!(!is_ours(&forged), "a signature is of one text");
+    }
+}

@@ -220,9 +220,9 @@ fn former_key_of_the_build_verifies_stored_leases() {
     json["former"] = json!([{ "kty": "OKP", "crv": "Ed25519", "kid": "1", "x": jwks(1).keys[0].x }]);
     let rootless = PublicKeys::parse(&json.to_string()).unwrap();
     assert_eq!(signer(&rootless, None, "1"), (false, None));
-    for bad in
-        [json!("1"), json!([{ "kid": "1" }]), json!([{ "kty": "EC", "crv": "P-256", "kid": "1", "x": "" }])]
-    {
+    let former =
+        |kty: &str, crv: &str| json!([{ "kty": kty, "crv": crv, "kid": "1", "x": jwks(1).keys[0].x }]);
+    for bad in [json!("1"), json!([{ "kid": "1" }]), former("EC", "Ed25519"), former("OKP", "X25519")] {
         json["former"] = bad.clone();
         assert!(PublicKeys::parse(&json.to_string()).is_err(), "{bad}");
     }
@@ -238,14 +238,17 @@ fn sealed_part_names_kids_in_byte_order() {
 #[test]
 fn looks_for_a_statement_once_a_day() {
     let pins = build(None);
-    let due = |kept: Option<&str>, now: i64| {
-        TrustedKeys::is_statement_due(&pins, kept, UnixSeconds(now), LOOK_WITH_REQUEST_SECONDS)
+    let due_after = |kept: Option<&str>, now: i64, age_seconds: i64| {
+        TrustedKeys::is_statement_due(&pins, kept, UnixSeconds(now), age_seconds)
     };
+    let due = |kept: Option<&str>, now: i64| due_after(kept, now, LOOK_WITH_REQUEST_SECONDS);
     let signed = statement(5, &[2], &["1"]);
     let kept = after(&pins, None, &answer(&[2], Some(&signed))).unwrap();
     assert!(due(None, NOW.0));
-    assert!(!due(Some(&kept), NOW.0) && !due(Some(&kept), NOW.0 + LOOK_WITH_REQUEST_SECONDS - 1));
-    assert!(due(Some(&kept), NOW.0 + LOOK_WITH_REQUEST_SECONDS) && due(Some(&kept), NOW.0 - 1));
+    assert!(!due(Some(&kept), NOW.0) && !due(Some(&kept), NOW.0 + 71_999), "20 hours are not over");
+    assert!(due(Some(&kept), NOW.0 + 72_000) && due(Some(&kept), NOW.0 - 1));
+    let alone = |now: i64| due_after(Some(&kept), now, LOOK_ALONE_SECONDS);
+    assert!(!alone(NOW.0 + 89_999) && alone(NOW.0 + 90_000), "without a request after 25 hours");
     // A server that withholds the statement, or has an old one, is asked again at the next request.
     for withheld in [answer(&[2], None), answer(&[2], Some(&statement(4, &[2], &[])))] {
         let after = TrustedKeys::merge(&pins, Some(&kept), &withheld, LATER).unwrap_or(kept.clone());
@@ -277,7 +280,8 @@ fn builds_with_a_bad_root_do_not_parse() {
     let good = key(&root(1).public().x());
     assert!(json(good.clone(), json!(statement(1, &[1], &[]))).is_ok());
     assert!(json(good.clone(), Value::Null).is_ok() && json(Value::Null, json!("text")).is_ok());
-    for root in [json!("text"), json!([]), key(""), key("AAAA"), json!({ "kty": "EC", "crv": "P-256" })] {
+    let of = |kty: &str, crv: &str| json!({ "kty": kty, "crv": crv, "x": root(1).public().x() });
+    for root in [json!("text"), json!([]), key(""), key("AAAA"), of("EC", "Ed25519"), of("OKP", "X25519")] {
         assert_eq!(json(root.clone(), Value::Null), Err(PublicKeysError::InvalidRoot), "{root}");
     }
     let other = json!(statement_of("falconer", 2, 1, &[1], &[]));
@@ -285,6 +289,8 @@ fn builds_with_a_bad_root_do_not_parse() {
     assert_eq!(build(None).with_root("AAAA"), Err(PublicKeysError::InvalidRoot));
     let dropped = build(Some(&statement(1, &[1, 2], &[]))).without("1");
     assert_eq!(kids(&dropped, None), "2", "a dropped pin stays out, whatever the statement says");
+    let other = build(Some(&statement(1, &[1], &[]))).without("9");
+    assert_eq!(kids(&other, None), "12", "the other pins stay, and who they are endorsed by counts");
 }
 
 #[test]

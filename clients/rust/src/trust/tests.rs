@@ -24,6 +24,7 @@ fn accepted(pins: &PublicKeys, jwks: &Jwks) -> Vec<String> {
 #[test]
 fn trusts_endorsed_keys_over_rotations() {
     assert_eq!(accepted(&pins(1), &jwks(3)), ["1", "2", "3"]);
+    assert_eq!(TrustedKeys::of(&pins(2), None).kids(), ["1", "2"]);
     // The chain works without a direct endorsement by a pin, and in any order.
     let mut chain = jwks(3);
     chain.keys[2].endorsed_by.remove("1");
@@ -74,6 +75,8 @@ fn keeps_keys_that_server_dropped() {
         None,
         "what nobody endorses is not kept"
     );
+    forged.keys[1].kid = "3".to_owned();
+    assert_eq!(TrustedKeys::merge(&pins(1), Some(&kept), &text(&forged), NOW), None, "under no other kid");
 }
 
 #[test]
